@@ -1,0 +1,80 @@
+# `make run` and `make test` create what they need: uv, Python 3.13 and the environments below.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+BIN := .venv/bin
+SAM := .tools/sam/bin/sam
+export PYTHONPATH := layers/shared/python:.
+# sam and boto3 want a region; nothing here talks to one.
+export AWS_DEFAULT_REGION ?= us-east-1
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: .venv/ready ## the whole service on this machine, on 127.0.0.1:3000
+	@exec $(BIN)/python -m local
+
+.PHONY: test
+test: lint types contracts template pytest ## everything CI checks
+
+.PHONY: lint
+lint: .venv/ready ## format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: types
+types: .venv/ready ## mypy, strict
+	$(BIN)/mypy
+
+.PHONY: contracts
+contracts: .venv/ready ## who may import whom
+	$(BIN)/lint-imports
+
+.PHONY: template
+template: .venv/ready .tools/sam/ready ## sam validate and cfn-lint
+	$(SAM) validate --lint --template template.yaml
+	$(BIN)/cfn-lint template.yaml
+
+.PHONY: pytest
+pytest: .venv/ready
+	$(BIN)/python -m pytest
+
+.PHONY: format
+format: .venv/ready ## rewrite to the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: openapi
+openapi: .venv/ready ## write docs/openapi.json from the functions
+	$(BIN)/python -m local.openapi > docs/openapi.json
+
+.PHONY: lock
+lock: $(UV) ## compile pyproject.toml into the requirements files
+	uv_compile() { $(UV) pip compile --quiet --upgrade --generate-hashes --no-annotate --no-emit-index-url \
+	  --custom-compile-command 'make lock' "$$@"; }; \
+	uv_compile pyproject.toml --group dev --extra kubernetes --output-file requirements/dev.txt; \
+	uv_compile pyproject.toml --constraint requirements/dev.txt --output-file layers/dependencies/requirements.txt; \
+	uv_compile pyproject.toml --constraint requirements/dev.txt --extra kubernetes --output-file layers/kubernetes/requirements.txt; \
+	uv_compile --group sam --output-file requirements/sam.txt
+
+.PHONY: clean
+clean: ## remove everything made here
+	rm -rf .venv .tools .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.tools/uv/bin/uv:
+	python3 -m pip install --quiet --disable-pip-version-check --target .tools/uv uv
+
+.venv/ready: requirements/dev.txt .python-version $(UV)
+	$(UV) venv --quiet --clear .venv
+	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python $<
+	@touch $@
+
+.tools/sam/ready: requirements/sam.txt .python-version $(UV)
+	$(UV) venv --quiet --clear .tools/sam
+	$(UV) pip sync --quiet --require-hashes --python .tools/sam/bin/python $<
+	@touch $@
