@@ -1,0 +1,184 @@
+"""The rules for a job's command: which dbt and SQLMesh invocations may run, and how one becomes words.
+
+Nothing here is run by a shell. Words are split as a POSIX shell would, and what only a shell could act on is
+rejected, so that nobody believes that it happened. dbt's words are those of its own command line:
+https://docs.getdbt.com/reference/dbt-commands, https://docs.getdbt.com/reference/global-configs/about-global-configs
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+
+
+class ProjectType(StrEnum):
+    """What a project is written in; also the first word of each of its commands."""
+
+    DBT = "dbt"
+    SQLMESH = "sqlmesh"
+
+
+class InvalidCommand(ValueError):
+    """A command that may not run; the text says why and what would be right."""
+
+
+DBT_SUBCOMMANDS = (
+    "build",
+    "clone",
+    "compile",
+    "debug",
+    "deps",
+    "docs generate",
+    "list",
+    "ls",
+    "parse",
+    "retry",
+    "run",
+    "run-operation",
+    "seed",
+    "snapshot",
+    "source freshness",
+    "test",
+)
+
+# Flags that stand before the subcommand and take the next word as their value; every other flag there is a switch.
+# dbt Core's are the options of its `cli` group; the last five it wants after the subcommand, dbt Fusion takes in both
+# places.
+_DBT_VALUE_FLAGS = frozenset(
+    {
+        "--defer-state",
+        "--indirect-selection",
+        "--log-file-max-bytes",
+        "--log-format",
+        "--log-format-file",
+        "--log-level",
+        "--log-level-file",
+        "--log-path",
+        "--partial-parse-file-path",
+        "--printer-width",
+        "--profile",
+        "--record-timing-info",
+        "-r",
+        "--state",
+        "--target",
+        "-t",
+        "--warn-error-options",
+        "--profiles-dir",
+        "--project-dir",
+        "--target-path",
+        "--threads",
+        "--vars",
+    }
+)
+# https://sqlmesh.readthedocs.io/en/stable/reference/cli/
+_SQLMESH_VALUE_FLAGS = frozenset({"--paths", "-p", "--config", "--gateway", "--log-file-dir", "--dotenv"})
+_VALUE_FLAGS = {ProjectType.DBT: _DBT_VALUE_FLAGS, ProjectType.SQLMESH: _SQLMESH_VALUE_FLAGS}
+
+_FORBIDDEN_IN_DBT = re.compile(r"[;&|<>`$()\\\n\r\v\f\x85\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.", re.DOTALL)
+_SHELL_OPERATOR = re.compile(r"&&|\|\||;;|>>|<<|[;&|<>()\n\r]")
+
+
+def parse_command(command: str, project_type: ProjectType) -> list[str]:
+    """Split a job's command into the words that its container runs, the program's name first.
+
+    Raises:
+        InvalidCommand: it has unbalanced quotes or control characters, starts with another program, is nothing but
+            the program's name, wants a shell, or is for dbt and has no subcommand that is allowed here.
+    """
+    project_type = ProjectType(project_type)
+    _check_characters(command, project_type)
+    words = _split(command)
+    if not words:
+        raise InvalidCommand(f"the command is empty; it starts with {project_type}, such as {_EXAMPLES[project_type]}")
+    if words[0] != project_type:
+        raise InvalidCommand(
+            f"the command starts with {_shown(words[0])}; in this project it starts with {project_type}"
+        )
+    if len(words) == 1:
+        raise InvalidCommand(f"{project_type} alone does nothing; say what it should do: {_EXAMPLES[project_type]}")
+    if project_type is ProjectType.DBT:
+        _check_dbt_subcommand(words)
+    return words
+
+
+def job_type(command: str | Sequence[str]) -> str:
+    """Tell what a command does by its subcommand: `sqlmesh run` is `run`, `dbt docs generate` is `docs generate`.
+
+    dbt's two-word subcommands keep their space, `ls` stays `ls`; a command without a subcommand is a `run`. Takes what
+    `parse_command` accepted, as text or as words.
+    """
+    words = shlex.split(command) if isinstance(command, str) else list(command)
+    if not words or words[0] not in set(ProjectType):
+        return "run"
+    rest = _after_flags(words[1:], _VALUE_FLAGS[ProjectType(words[0])])
+    first = next(rest, None)
+    if first is None:
+        return "run"
+    if words[0] == ProjectType.DBT and first in _DBT_GROUPS:
+        return f"{first} {next(_after_flags(rest, _DBT_VALUE_FLAGS), '')}".rstrip()
+    return first
+
+
+_EXAMPLES = {ProjectType.DBT: "dbt build", ProjectType.SQLMESH: "sqlmesh run"}
+_DBT_GROUPS = frozenset(subcommand.split()[0] for subcommand in DBT_SUBCOMMANDS if " " in subcommand)
+
+
+def _check_characters(command: str, project_type: ProjectType) -> None:
+    control = _CONTROL.search(command)
+    if control:
+        raise InvalidCommand(f"the command has the control character {control.group()!r}; take it out")
+    if project_type is ProjectType.DBT:
+        forbidden = _FORBIDDEN_IN_DBT.search(command)
+        if forbidden:
+            raise InvalidCommand(
+                f"a dbt command has no {_named(forbidden.group())}, not even in quotes: it runs without a shell. "
+                "One command a job, with the values themselves rather than variables"
+            )
+        return
+    operator = _SHELL_OPERATOR.search(_QUOTED.sub("", command))
+    if operator:
+        raise InvalidCommand(
+            f"the command has {_named(operator.group())} outside quotes, which only a shell understands, and none runs "
+            "it. One command a job; put quotes around the word if it belongs to it"
+        )
+
+
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        reason = "ends in a backslash" if "escaped" in str(error) else "opens a quote that it never closes"
+        raise InvalidCommand(f"the command {reason}; write quotes in pairs") from error
+
+
+def _check_dbt_subcommand(words: list[str]) -> None:
+    subcommand = job_type(words) if any(True for _ in _after_flags(words[1:], _DBT_VALUE_FLAGS)) else None
+    if subcommand in DBT_SUBCOMMANDS:
+        return
+    allowed = ", ".join(DBT_SUBCOMMANDS)
+    if subcommand is None:
+        raise InvalidCommand(f"the command has no subcommand after dbt's own flags; it is one of {allowed}")
+    raise InvalidCommand(f"dbt {_shown(subcommand)} is not allowed in a job; allowed are {allowed}")
+
+
+def _after_flags(words: Iterable[str], value_flags: frozenset[str]) -> Iterator[str]:
+    """Skip the flags that come first, each with its value, and give the words from the first that is none."""
+    rest = iter(words)
+    for word in rest:
+        if word in value_flags:
+            next(rest, None)
+        elif word == "--" or not word.startswith("-"):
+            if word != "--":
+                yield word
+            break
+    yield from rest
+
+
+def _named(character: str) -> str:
+    return "line break" if character.isspace() else character
+
+
+def _shown(word: str) -> str:
+    return repr(word if len(word) <= 40 else word[:40] + "…")

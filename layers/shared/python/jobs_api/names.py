@@ -1,0 +1,106 @@
+"""Turns what people call their projects and jobs into names that Kubernetes accepts."""
+
+import hashlib
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+# A CronJob's controller appends a dash and the minute (up to 10 digits), and the pod's label must hold the result:
+# https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
+CRONJOB_NAME_LENGTH = 52
+# RFC 1123, and the length of a label's value:
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+LABEL_LENGTH = 63
+SUBDOMAIN_LENGTH = 253
+NAME_LENGTH = 100
+
+_HASH_LENGTH = 8
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
+# Controls, halves of surrogate pairs, and the two separators that break a line.
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+class InvalidName(ValueError):
+    """A name that breaks a rule; the text says which and what would be right."""
+
+
+def check_name(name: str) -> str:
+    """Give back a project's or job's name if it may be one.
+
+    Raises:
+        InvalidName: it is empty or longer than 100 characters, has no letter or digit, or has a control character.
+    """
+    if not 1 <= len(name) <= NAME_LENGTH:
+        raise InvalidName(f"a name has 1 to {NAME_LENGTH} characters, this one has {len(name)}")
+    unprintable = next((c for c in name if unicodedata.category(c) in _UNPRINTABLE), None)
+    if unprintable is not None:
+        raise InvalidName(f"a name has no control characters or line breaks, this one has {unprintable!r}")
+    if not any(c.isalnum() for c in name):
+        raise InvalidName("a name has at least one letter or digit")
+    return name
+
+
+def slug(name: str) -> str:
+    """Write a name in `a-z`, `0-9` and single dashes between them, as long as it needs to be.
+
+    Letters are taken apart first, so `Café №5` is `cafe-no5`. A name of which nothing is left (`日本`) gets `x-` and
+    8 hex digits of a hash that is the same for all its ways of being typed. The slug of a slug is itself.
+    """
+    letters = (c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    plain = _NOT_IN_SLUG.sub("-", "".join(letters).lower()).strip("-")
+    return plain or f"x-{_hash(unicodedata.normalize('NFKC', name).casefold())}"
+
+
+def cronjob_name(project: str, job: str) -> str:
+    """Name the CronJob of a job: `{project}-{job}` as slugs, at most 52 characters, always the same for the same two.
+
+    Where it has to be cut, 8 hex digits of the whole name's hash tell it from others with the same beginning.
+    """
+    return _cut(f"{slug(project)}-{slug(job)}", CRONJOB_NAME_LENGTH)
+
+
+def job_name(project: str, job: str, at: datetime, suffix: str = "") -> str:
+    """Name the Kubernetes Job of a manual run: `{project}-{job}-{YYYYMMDD}-{HHMMSS}`, at most 63 characters.
+
+    Args:
+        project: its name or slug.
+        job: its name or slug.
+        at: when it was triggered, aware; written in UTC.
+        suffix: lower-case letters and digits that come last, after a dash, where a second run is triggered within the
+            same second.
+    """
+    if at.tzinfo is None:
+        raise ValueError("the time of a run is aware, this one has no time zone")
+    ending = f"-{at.astimezone(UTC):%Y%m%d-%H%M%S}" + (f"-{suffix}" if suffix else "")
+    name = _cut(f"{slug(project)}-{slug(job)}", LABEL_LENGTH - len(ending)) + ending
+    if not is_dns_label(name):
+        raise ValueError(f"a suffix is a few lower-case letters and digits, not {suffix!r}")
+    return name
+
+
+def label(value: str) -> str:
+    """Write any text as a label's value: its slug, cut to 63 characters. Ids are valid as they are and need none."""
+    return _cut(slug(value), LABEL_LENGTH)
+
+
+def is_dns_label(text: str) -> bool:
+    """Tell whether a text is a DNS label as RFC 1123 has it, which is what a namespace's name must be."""
+    return _DNS_LABEL.fullmatch(text) is not None
+
+
+def is_dns_subdomain(text: str) -> bool:
+    """Tell whether a text is a DNS subdomain, at most 253 characters, as the names of most Kubernetes objects are."""
+    return len(text) <= SUBDOMAIN_LENGTH and _DNS_SUBDOMAIN.fullmatch(text) is not None
+
+
+def _cut(name: str, length: int) -> str:
+    if len(name) <= length:
+        return name
+    kept = name[: length - _HASH_LENGTH - 1].rstrip("-")
+    return f"{kept}-{_hash(name)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
