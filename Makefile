@@ -60,7 +60,10 @@ lock: $(UV) ## compile pyproject.toml into the requirements files
 	uv_compile pyproject.toml --group dev --extra kubernetes --output-file requirements/dev.txt; \
 	uv_compile pyproject.toml --constraint requirements/dev.txt --output-file layers/dependencies/requirements.txt; \
 	uv_compile pyproject.toml --constraint requirements/dev.txt --extra kubernetes --output-file layers/kubernetes/requirements.txt; \
-	uv_compile --group sam --output-file requirements/sam.txt
+	uv_compile --group sam --output-file requirements/sam.txt; \
+	uv_compile local/images/dbt/requirements.in --output-file local/images/dbt/requirements.txt; \
+	uv_compile local/images/sqlmesh/requirements.in --excludes local/images/sqlmesh/excludes.txt \
+	  --output-file local/images/sqlmesh/requirements.txt
 
 .PHONY: clean
 clean: ## remove everything made here
