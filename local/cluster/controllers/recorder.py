@@ -1,0 +1,79 @@
+"""Writes Event objects, so that `kubectl describe` tells what was done and why."""
+
+import hashlib
+from collections import deque
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from local.cluster.clock import timestamp
+from local.cluster.errors import ApiError
+from local.cluster.storage import Storage
+
+_KEPT = timedelta(hours=1)  # as long as a Kubernetes API server keeps them
+_TIME_FIELDS = ("firstTimestamp", "lastTimestamp")
+
+
+class Note(NamedTuple):
+    """Something worth telling about an object; `type` is Normal or Warning."""
+
+    type: str
+    reason: str
+    message: str
+
+
+class Recorder:
+    """Records notes about objects on behalf of one component, such as job-controller."""
+
+    def __init__(self, storage: Storage, component: str) -> None:
+        self._storage = storage
+        self._component = component
+        self._written: deque[tuple[datetime, str, str]] = deque()
+
+    def record(self, about: dict[str, Any], note: Note) -> None:
+        """Store the note as an Event, or count it once more where the same was said before."""
+        now = self._storage.clock.now()
+        self._forget(now)
+        namespace, name = about["metadata"]["namespace"], self._name(about, note)
+        if known := self._storage.find("events", namespace, name):
+            count = known.object["count"] + 1
+            again = {**known.object, "count": count, "lastTimestamp": timestamp(now)}
+            self._storage.replace("events", again)
+            return
+        try:
+            self._storage.create("events", self._event(about, note, name, timestamp(now)))
+        except ApiError:
+            return  # the namespace is gone or on its way out, and with it everyone who would read this
+        self._written.append((now, namespace, name))
+
+    def _event(self, about: dict[str, Any], note: Note, name: str, at: str) -> dict[str, Any]:
+        metadata = about["metadata"]
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": metadata["namespace"]},
+            "involvedObject": {
+                "kind": about["kind"],
+                "apiVersion": about["apiVersion"],
+                "namespace": metadata["namespace"],
+                "name": metadata["name"],
+                "uid": metadata["uid"],
+            },
+            "type": note.type,
+            "reason": note.reason,
+            "message": note.message,
+            "count": 1,
+            **dict.fromkeys(_TIME_FIELDS, at),
+            "source": {"component": self._component},
+            "reportingComponent": self._component,
+            "reportingInstance": "",
+        }
+
+    def _name(self, about: dict[str, Any], note: Note) -> str:
+        same = "\n".join((about["metadata"]["uid"], self._component, *note))
+        return f"{about['metadata']['name']}.{hashlib.sha256(same.encode()).hexdigest()[:16]}"
+
+    def _forget(self, now: datetime) -> None:
+        while self._written and self._written[0][0] < now - _KEPT:
+            _, namespace, name = self._written.popleft()
+            if self._storage.find("events", namespace, name):
+                self._storage.delete("events", namespace, name)
