@@ -1,0 +1,73 @@
+"""Which network addresses are public, so that a webhook can never be turned against the inside."""
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+# RFC 6052: the last 32 bits of an address in here are an IPv4 address that a translator will use.
+NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+# RFC 6890 and what Python's tables leave as "global": 192.88.99.0/24 is the dead 6to4 relay anycast.
+NEVER_PUBLIC = (ip_network("192.88.99.0/24"), ip_network("fec0::/10"))
+MAX_URL_LENGTH = 2048
+
+type Address = IPv4Address | IPv6Address
+
+
+def is_public(address: Address) -> bool:
+    """Whether packets to this address leave for the public internet, embedded IPv4 addresses included."""
+    if isinstance(address, IPv6Address):
+        embedded = _embedded_ipv4(address)
+        if embedded is not None:
+            return is_public(embedded)
+    if any(address.version == network.version and address in network for network in NEVER_PUBLIC):
+        return False
+    return address.is_global and not address.is_multicast
+
+
+def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that a mapped, 6to4, Teredo or NAT64 address would reach."""
+    if address.teredo is not None:
+        return address.teredo[1]
+    if any(address in network for network in NAT64):
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def check_webhook_url(url: str) -> str:
+    """Return the URL if it is https to a public host, else raise ValueError saying what would be right.
+
+    A host name is not resolved here: it is judged each time it is resolved, just before sending.
+    """
+    if len(url) > MAX_URL_LENGTH:
+        raise ValueError(f"must be at most {MAX_URL_LENGTH} characters")
+    if not url.isascii() or any(ord(c) <= 32 or ord(c) == 127 or c == "\\" for c in url):
+        raise ValueError("must be an https URL in ASCII without spaces; encode other characters as %XX or punycode")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as exc:
+        raise ValueError(f"is not a URL: {exc}") from exc
+    if parts.scheme != "https" or not host:
+        raise ValueError("must be an https URL, such as https://example.com/hooks/jobs")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a user or password; send credentials in webhook_headers")
+    _check_host(host)
+    return url
+
+
+def _check_host(host: str) -> None:
+    try:
+        literal: Address | None = ip_address(host.split("%", 1)[0])
+    except ValueError:
+        literal = None
+    if literal is not None and not is_public(literal):
+        raise ValueError(f"must have a public host; {host} is a private, local or reserved address")
+    if literal is None and _reads_as_ipv4(host):
+        raise ValueError(f"must have a public host; write {host} as a full dotted address or a name")
+    if host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost"):
+        raise ValueError("must have a public host; localhost is this machine")
+
+
+def _reads_as_ipv4(host: str) -> bool:
+    """Whether a resolver would take the name for a number, as it does `127.1`, `0x7f000001` and `2130706433`."""
+    last = host.rstrip(".").rsplit(".", 1)[-1]
+    return last.isdigit() or last[:2] == "0x"

@@ -1,0 +1,246 @@
+"""What every endpoint shares: who calls, what a body may be, how an error is told, an id for every request."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import pydantic_core
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, WithJsonSchema
+
+from jobs_api import errors
+from jobs_api.documents import Absent, Document, fault_of
+from jobs_api.errors import Fault, JobsApiError
+from jobs_api.ids import derived_id, new_id
+from jobs_api.organizations import Role
+
+MAX_BODY_BYTES: Final = 256 * 1024
+JSON_TYPE: Final = "application/json"
+
+# The most particular class wins, as with `except`.
+ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
+    errors.InvalidBody: (400, "invalid_json"),
+    errors.Forbidden: (403, "forbidden"),
+    errors.NotFound: (404, "not_found"),
+    errors.Conflict: (409, "conflict"),
+    errors.ProjectNotDeployed: (409, "project_not_deployed"),
+    errors.RunNotCompleted: (409, "run_not_completed"),
+    errors.PayloadTooLarge: (413, "payload_too_large"),
+    errors.InvalidRequest: (422, "invalid_request"),
+    errors.ClusterUnavailable: (503, "cluster_unavailable"),
+}
+# In seconds: when it is worth asking again.
+RETRY_AFTER: Final[dict[type[JobsApiError], int]] = {errors.StillInProgress: 1, errors.ClusterUnavailable: 10}
+
+logger = Logger()
+
+
+class FieldFault(Document):
+    """A field that breaks a rule."""
+
+    field: str
+    message: str
+
+
+class Problem(Document):
+    """The body of every answer that is not a success."""
+
+    message: str
+    code: str
+    errors: Absent[list[FieldFault]] = None
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, as the authorizer found out."""
+
+    organization_id: str
+    role: Role
+    token_id: str
+
+
+def document_of(model: type[BaseModel]) -> Any:
+    """Return the type of a JSON object that the handler validates itself, since the rules depend on what is stored.
+
+    The model is what the API's documentation shows.
+    """
+    return Annotated[dict[str, Any], Body(), WithJsonSchema(model.model_json_schema())]
+
+
+class Api(APIGatewayRestResolver):
+    """One endpoint's resolver: Powertools' own, with this API's bodies, errors and ids.
+
+    Args:
+        idempotent: whether an `Idempotency-Key` is honoured.
+    """
+
+    def __init__(self, *, idempotent: bool = False) -> None:
+        super().__init__(enable_validation=True, json_body_deserializer=_read_json)
+        self._idempotent = idempotent
+        self.exception_handler(JobsApiError)(self._tell)
+        self.exception_handler(RequestValidationError)(self._tell_invalid)
+        self.exception_handler(NotFoundError)(lambda _: self._tell(errors.NotFound("There is no such route")))
+        self.exception_handler(Exception)(self._tell_nothing)
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        context = self.current_event.request_context.authorizer.raw_event
+        return Caller(context["organization_id"], Role(context["role"]), context["token_id"])
+
+    @property
+    def now(self) -> datetime:
+        """When the gateway took the request."""
+        return datetime.fromtimestamp(self.current_event.request_context.request_time_epoch / 1000, tz=UTC)
+
+    @property
+    def request_id(self) -> str:
+        """The gateway's id of this request, which its own errors carry too."""
+        return str(self.current_event.request_context.request_id)
+
+    def new_id(self, prefix: str) -> str:
+        """Return an id for what this request makes: always the same one where it carries an Idempotency-Key."""
+        event = self.current_event
+        key = event.headers.get("idempotency-key") if self._idempotent else None
+        if key is None:
+            return new_id(prefix)
+        return derived_id(prefix, _scope(event.raw_event), key, event.body or "")
+
+    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer one request; whatever happens, in this API's shape and with the request's id."""
+        request_id = event["requestContext"]["requestId"]
+        logger.append_keys(request_id=request_id, organization_id=_organization(event), route=event.get("resource"))
+        try:
+            answer = self._answer(event, context)
+        finally:
+            logger.remove_keys(["request_id", "organization_id", "route"])
+        answer.setdefault("multiValueHeaders", {})["X-Request-ID"] = [request_id]
+        return answer
+
+    def _answer(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        try:
+            event = _checked(event)
+            key = idempotency_key(event) if self._idempotent else None
+            if key is None:
+                return super().resolve(event, context)
+            from jobs_api import idempotency  # noqa: PLC0415 - most requests carry no key, and it loads boto3
+
+            return idempotency.once(
+                key, _scope(event), event["body"], lambda: super(Api, self).resolve(event, context), context
+            )
+        except JobsApiError as error:
+            return _built(_problem(error, event["requestContext"]["requestId"]))
+
+    def _tell(self, error: JobsApiError) -> Response[str]:
+        return _problem(error, self.request_id)
+
+    def _tell_invalid(self, error: RequestValidationError) -> Response[str]:
+        details = error.errors()
+        if any(detail["loc"][:2] == ("body",) or detail["loc"] == ("body",) for detail in details):
+            return self._tell(errors.InvalidBody("The body must be a JSON object"))
+        return self._tell(errors.InvalidRequest([fault_of(detail, skip=1) for detail in details]))
+
+    def _tell_nothing(self, error: Exception) -> Response[str]:
+        logger.exception("Unexpected", exc_info=error)
+        problem = Problem(
+            message="Something went wrong on our side; quote the request id",
+            code="internal_error",
+            request_id=self.request_id,
+        )
+        return _response(500, problem)
+
+
+def idempotency_key(event: Mapping[str, Any]) -> str | None:
+    """Return the request's Idempotency-Key, None without one; raises InvalidRequest for one that is malformed."""
+    key = _header(event, "idempotency-key")
+    if key is not None and not (1 <= len(key) <= 255 and all("!" <= c <= "~" for c in key)):
+        raise errors.InvalidRequest([Fault("Idempotency-Key", "must be 1 to 255 visible ASCII characters")])
+    return key
+
+
+def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event with its body as JSON text, once the caller may do what they ask."""
+    context = event["requestContext"]["authorizer"]
+    named = _header(event, "x-organization-id")
+    if named is not None and named != context["organization_id"]:
+        raise errors.Forbidden("X-Organization-ID is not the organization of this token; leave it out or correct it")
+    if context["role"] == Role.READER and event["httpMethod"] not in {"GET", "HEAD", "OPTIONS"}:
+        raise errors.Forbidden("This token may only read; a change needs the role developer")
+    body = _body(event)
+    if len(body) > MAX_BODY_BYTES:
+        raise errors.PayloadTooLarge(f"The body is {len(body)} bytes; at most {MAX_BODY_BYTES}")
+    try:
+        # No body is told from an empty object by `null`, which a handler's default replaces.
+        text = body.decode().strip() or "null"
+    except UnicodeDecodeError as error:
+        raise errors.InvalidBody("The body must be UTF-8") from error
+    # Bodies are JSON whatever the client calls them: `curl -d` says they are a form.
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    return {**event, "body": text, "isBase64Encoded": False, "headers": {**headers, "content-type": JSON_TYPE}}
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise errors.InvalidBody("The body must be a JSON object") from error
+
+
+def _read_json(text: str) -> Any:
+    try:
+        # Unlike json.loads it takes no NaN, no half surrogate pairs and no nesting that exhausts the stack.
+        return pydantic_core.from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise errors.InvalidBody(f"The body must be a JSON object: {error}") from error
+
+
+def _header(event: Mapping[str, Any], name: str) -> str | None:
+    headers: Mapping[str, str] = event.get("headers") or {}
+    return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def _organization(event: Mapping[str, Any]) -> str:
+    return str(event["requestContext"]["authorizer"]["organization_id"])
+
+
+def _scope(event: Mapping[str, Any]) -> str:
+    return f"{_organization(event)} {event['httpMethod']} {event['path']}"
+
+
+def _problem(error: JobsApiError, request_id: str) -> Response[str]:
+    status, code = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
+    faults = error.faults if isinstance(error, errors.InvalidRequest) else None
+    fields = [FieldFault(field=fault.field, message=fault.message) for fault in faults] if faults else None
+    problem = Problem(message=str(error), code=code, errors=fields, request_id=request_id)
+    return _response(status, problem, retry_after=RETRY_AFTER.get(type(error)))
+
+
+def _response(status: int, problem: Problem, retry_after: int | None = None) -> Response[str]:
+    return Response(
+        status_code=status,
+        content_type=JSON_TYPE,
+        headers={} if retry_after is None else {"Retry-After": str(retry_after)},
+        body=problem.model_dump_json(),
+    )
+
+
+def _built(response: Response[str]) -> dict[str, Any]:
+    headers = {name: [value] if isinstance(value, str) else value for name, value in response.headers.items()}
+    return {
+        "statusCode": response.status_code,
+        "body": response.body,
+        "isBase64Encoded": False,
+        "multiValueHeaders": headers,
+    }

@@ -1,0 +1,64 @@
+"""What every JSON document of the API has in common: times with a `Z`, and no `null` for what has no value."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails
+
+from jobs_api.errors import Fault
+
+T = TypeVar("T")
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def rfc3339(moment: datetime) -> str:
+    """Format an aware time as RFC 3339 in UTC with `Z` and whole seconds, the fraction dropped."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json-unless-none"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""An aware time; in JSON `2026-04-28T02:00:00Z`."""
+
+Absent = Annotated[T | None, Field(exclude_if=_is_none)]
+"""A field that is left out of the document while it has no value: `Absent[int] = None`."""
+
+
+class Document(BaseModel):
+    """A JSON object that the API gives or takes; immutable, and strange fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def faults_of(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+    """Say each of pydantic's errors in our words; a strange field gets the name it was probably meant to be."""
+    return [fault_of(detail, known=model.model_fields) for detail in error.errors(include_url=False)]
+
+
+def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) -> Fault:
+    """Say one of pydantic's errors in our words, leaving `skip` parts off the front of its path."""
+    path = ".".join(str(part) for part in detail["loc"][skip:]) or "body"
+    match detail["type"], detail.get("ctx", {}):
+        case "value_error", {"error": reason}:
+            message = str(reason)
+        case "extra_forbidden", _:
+            meant = get_close_matches(path, list(known), n=1)
+            message = "is not a field of this object" + (f"; did you mean {meant[0]}?" if meant else "")
+        case "missing", _:
+            message = "is required"
+        case "string_too_long", {"max_length": most}:
+            message = f"must be at most {most} characters"
+        case "bool_type" | "bool_parsing", _:
+            message = "must be true or false"
+        case _:
+            message = detail["msg"].replace("Input should be", "must be", 1)
+    return Fault(field=path, message=message)

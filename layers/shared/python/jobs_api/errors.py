@@ -1,0 +1,100 @@
+"""What can go wrong, named for the situation; `jobs_api.api` owns the table that turns each into an answer."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One field that breaks a rule: its path (`resources.limits.cpu`) and what would be right."""
+
+    field: str
+    message: str
+
+
+class JobsApiError(Exception):
+    """Something the caller is told about; the text is shown to them as it stands."""
+
+
+class NotFound(JobsApiError):
+    """Nothing of that name for this organization; another organization's things are no different."""
+
+
+class ProjectNotFound(NotFound):
+    """No such project in the caller's organization."""
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(f"There is no project {project_id!r}")
+
+
+class JobNotFound(NotFound):
+    """The project has no such job."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id!r} in this project")
+
+
+class RunNotFound(NotFound):
+    """No such run in the caller's organization."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"There is no run {run_id!r}")
+
+
+class LiveJobNotFound(NotFound):
+    """The cluster holds no Job of that name that this service made."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The cluster holds no job {name!r}; ended ones go after a while, their runs stay readable")
+
+
+class Conflict(JobsApiError):
+    """The request is sound, but not as things stand."""
+
+
+class NameTaken(Conflict):
+    """Another thing of the same kind already has this name, or one with the same slug."""
+
+
+class ChangedMeanwhile(Conflict):
+    """Somebody else wrote the same thing first."""
+
+
+class KeyReused(Conflict):
+    """An Idempotency-Key came again with another body."""
+
+
+class StillInProgress(Conflict):
+    """The first request with this Idempotency-Key has not ended."""
+
+
+class ProjectNotDeployed(Conflict):
+    """A run needs a project that is deployed."""
+
+
+class RunNotCompleted(Conflict):
+    """Stored logs exist only once a run has ended."""
+
+
+class InvalidRequest(JobsApiError):
+    """Fields break rules: all of them, not the first."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        noun = "field breaks" if len(faults) == 1 else "fields break"
+        super().__init__(f"{len(faults)} {noun} a rule: " + "; ".join(f"{f.field}: {f.message}" for f in faults))
+
+
+class InvalidBody(JobsApiError):
+    """The body is not the JSON object it has to be."""
+
+
+class PayloadTooLarge(JobsApiError):
+    """The body is over the limit."""
+
+
+class Forbidden(JobsApiError):
+    """The token is good, but not for this."""
+
+
+class ClusterUnavailable(JobsApiError):
+    """The organization's cluster did not answer, or not as it should."""

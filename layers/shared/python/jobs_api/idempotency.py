@@ -1,0 +1,88 @@
+"""`Idempotency-Key`: the same request again gets the first answer again, for 24 hours.
+
+Powertools keeps the answers. It cannot make the write and the answer one step, so ids of what a keyed request makes are
+derived from the request (`Api.new_id`): where a process died between the two, the next try finds its own thing there.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import botocore.session
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+    IdempotencyValidationError,
+)
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api.errors import KeyReused, StillInProgress
+
+A_DAY = 24 * 60 * 60
+
+type Answer = dict[str, Any]
+
+
+class _NotKept(Exception):  # noqa: N818 - not an error: an answer that is not stored
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("only 2xx answers are kept")
+        self.answer = answer
+
+
+def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context: LambdaContext) -> Answer:
+    """Return `answer()`, or what it gave the first time for this key in this scope.
+
+    Args:
+        key: what the client sent.
+        scope: organization, method and path, within which keys count.
+        body: the request's body; another one under the same key is an error.
+        answer: makes the answer; it is kept where its status is 2xx.
+        context: tells how long an answer that is still being made may take.
+
+    Raises:
+        KeyReused: the key came before with another body.
+        StillInProgress: the first request with it has not ended.
+    """
+    config = IdempotencyConfig(
+        event_key_jmespath="[scope, key]",
+        payload_validation_jmespath="body",
+        expires_after_seconds=A_DAY,
+        raise_on_no_idempotency_key=True,
+        hash_function="sha256",
+    )
+    config.register_lambda_context(context)
+
+    def kept(request: dict[str, str]) -> Answer:  # noqa: ARG001 - what Powertools takes the key from
+        made = answer()
+        if not 200 <= made["statusCode"] < 300:
+            raise _NotKept(made)
+        return made
+
+    guarded = idempotent_function(
+        kept, data_keyword_argument="request", config=config, persistence_store=_answers(), key_prefix="answer"
+    )
+    try:
+        kept_answer: Answer = guarded(request={"scope": scope, "key": key, "body": _digest(body)})
+    except _NotKept as unkept:
+        return unkept.answer
+    except IdempotencyValidationError as error:
+        raise KeyReused("This Idempotency-Key was used with another body; use a new key for a new request") from error
+    except IdempotencyAlreadyInProgressError as error:
+        raise StillInProgress("The first request with this Idempotency-Key is still in progress") from error
+    return kept_answer
+
+
+@cache
+def _answers() -> DynamoDBPersistenceLayer:
+    client = botocore.session.get_session().create_client("dynamodb")
+    return DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE"], boto3_client=client)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,20 @@
+"""Ids: 80 random bits as 16 letters and digits, or the same bits each time from the same words."""
+
+import base64
+import hashlib
+import secrets
+
+
+def new_id(prefix: str = "") -> str:
+    """Return a new id such as `job_2c5k7q0xv4m1w8ze`."""
+    return prefix + _text(secrets.token_bytes(10))
+
+
+def derived_id(prefix: str, *words: str) -> str:
+    """Return an id that is always the same for the same words, so that doing a thing twice makes it once."""
+    joined = "\0".join(words).encode("utf-8", "surrogatepass")
+    return prefix + _text(hashlib.sha256(joined).digest()[:10])
+
+
+def _text(data: bytes) -> str:
+    return base64.b32hexencode(data).decode().lower()

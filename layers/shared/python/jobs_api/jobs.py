@@ -1,0 +1,273 @@
+"""A job: the command, when it runs, whom to tell; `JobSettings` holds every rule for what its owner may say."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+
+from jobs_api import names, schedule
+from jobs_api.addresses import check_webhook_url
+from jobs_api.commands import ProjectType, parse_command
+from jobs_api.documents import Absent, Document, Timestamp, faults_of
+from jobs_api.errors import InvalidRequest
+from jobs_api.projects import Project
+from jobs_api.quantities import Resources
+
+MASK = "***"
+MAX_ENVIRONMENT_BYTES = 32 * 1024
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# "#name" as people type it, or an id as Slack's own links carry it.
+SLACK_CHANNEL = re.compile(r"#[\w.-]{1,80}|[CDG][A-Z0-9]{6,20}")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+RESERVED_HEADER = re.compile(r"host|content-.*|webhook-.*", re.IGNORECASE)
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+WebhookEvent = Literal["started", "success", "failure"]
+DEFAULT_EVENTS: list[WebhookEvent] = ["success", "failure"]
+
+
+def _check_schedule(expression: str) -> str:
+    schedule.parse(expression)
+    return expression
+
+
+def _check_environment(environment: dict[str, str]) -> dict[str, str]:
+    for name, value in environment.items():
+        if not VARIABLE.fullmatch(name):
+            raise ValueError(f"{name!r} is not a variable name: letters, digits and _, not starting with a digit")
+        if "\0" in value:
+            raise ValueError(f"the value of {name} holds a NUL character, which no process can be given")
+    if len(environment) > 100:
+        raise ValueError(f"holds {len(environment)} variables; at most 100")
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
+    if size > MAX_ENVIRONMENT_BYTES:
+        raise ValueError(f"is {size} bytes in all; at most {MAX_ENVIRONMENT_BYTES}")
+    return environment
+
+
+def _check_headers(headers: dict[str, str]) -> dict[str, str]:
+    if len(headers) > 20:
+        raise ValueError(f"holds {len(headers)} headers; at most 20")
+    for name, value in headers.items():
+        if not HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a header name")
+        if RESERVED_HEADER.fullmatch(name):
+            raise ValueError(f"{name} is ours to set; any but Host, Content-* and webhook-* may be added")
+        if CONTROL.search(value) or not value.isascii():
+            raise ValueError(f"the value of {name} must be ASCII without line breaks or control characters")
+        if value == MASK:
+            raise ValueError(f"{name} has no stored value that {MASK} could stand for; send the value itself")
+    if len({name.lower() for name in headers}) < len(headers):
+        raise ValueError("names a header twice; upper and lower case are the same")
+    return headers
+
+
+def _check_slack_channel(channel: str) -> str:
+    if not SLACK_CHANNEL.fullmatch(channel):
+        raise ValueError("must be a channel such as #data-alerts, or a channel id such as C024BE91L")
+    return channel
+
+
+class JobSettings(Document):
+    """What the owner of a job decides; fields and defaults are the API's own.
+
+    Validate through `of`, which knows the project's type. Flags stand before what they make necessary: a rule over
+    several fields is checked with the last of them, so that all faults of a request come in one answer.
+    """
+
+    model_config = ConfigDict(strict=True, validate_default=True)
+
+    name: Annotated[str, AfterValidator(names.check_name)]
+    description: Absent[Annotated[str, Field(max_length=1000)]] = None
+    command: Annotated[str, Field(max_length=4096)]
+    schedule: Annotated[str, AfterValidator(_check_schedule)]
+    timezone: Annotated[str, AfterValidator(schedule.check_timezone)] = "UTC"
+    enabled: bool = True
+    resources: Resources = Field(default_factory=Resources)
+    environment: Annotated[dict[str, str], AfterValidator(_check_environment)] = Field(default_factory=dict)
+    slack_alerts_enabled: bool = False
+    slack_alert_on_success: bool = False
+    slack_channel: Absent[Annotated[str, AfterValidator(_check_slack_channel)]] = None
+    webhook_enabled: bool = False
+    webhook_url: Absent[Annotated[str, AfterValidator(check_webhook_url)]] = None
+    webhook_headers: Absent[Annotated[dict[str, str], AfterValidator(_check_headers)]] = None
+    webhook_events: Absent[Annotated[list[WebhookEvent], Field(min_length=1)]] = None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], project: Project) -> Self:
+        """Validate what an owner sent for a job of this project.
+
+        Raises:
+            InvalidRequest: with every field that breaks a rule.
+        """
+        try:
+            return cls.model_validate(dict(document), context=project.settings.project_type)
+        except ValidationError as error:
+            raise InvalidRequest(faults_of(error, cls)) from error
+
+    @classmethod
+    def stored(cls, document: Mapping[str, Any]) -> Self:
+        """Read settings back from the table: they were valid when they were written, and rules may have grown since."""
+        return cls.model_construct(**{**document, "resources": Resources.model_construct(**document["resources"])})
+
+    def changed(self, changes: Mapping[str, Any], project: Project) -> Self:
+        """Return these settings with the fields that were sent replaced, each as a whole; `of`'s rules and errors."""
+        document = self.model_dump(mode="json") | dict(changes)
+        headers = document.get("webhook_headers")
+        if isinstance(headers, dict):
+            document["webhook_headers"] = _unmask(headers, self.webhook_headers or {})
+        return self.of(document, project)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_what_is_not_said(cls, document: dict[str, Any]) -> dict[str, Any]:
+        """Drop read-only fields, so that an answer can be sent back, and `null`, which stands for a default."""
+        said = {name: value for name, value in document.items() if name not in READ_ONLY}
+        return {n: v for n, v in said.items() if v is not None or n not in cls.model_fields or _required(cls, n)}
+
+    @field_validator("command")
+    @classmethod
+    def _fits_the_project(cls, command: str, info: ValidationInfo) -> str:
+        parse_command(command, info.context)
+        return command
+
+    @field_validator("slack_channel")
+    @classmethod
+    def _a_channel_where_alerts_are_wanted(cls, channel: str | None, info: ValidationInfo) -> str | None:
+        if channel is None and (info.data.get("slack_alerts_enabled") or info.data.get("slack_alert_on_success")):
+            raise ValueError("is needed where Slack alerts are enabled, such as #data-alerts")
+        return channel
+
+    @field_validator("webhook_enabled", "webhook_url", "webhook_headers", "webhook_events")
+    @classmethod
+    def _dbt_only(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.context is not ProjectType.DBT:
+            raise ValueError("is for dbt projects only; this project runs SQLMesh")
+        return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _a_url_where_webhooks_are_wanted(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None and info.data.get("webhook_enabled"):
+            raise ValueError("is needed where webhook_enabled is true, such as https://example.com/hooks/jobs")
+        return url
+
+    @field_validator("webhook_events")
+    @classmethod
+    def _default_events(cls, events: list[WebhookEvent] | None, info: ValidationInfo) -> list[WebhookEvent] | None:
+        if events is None and info.data.get("webhook_enabled"):
+            return list(DEFAULT_EVENTS)
+        return events and list(dict.fromkeys(events))
+
+
+def _required(model: type[BaseModel], name: str) -> bool:
+    return model.model_fields[name].is_required()
+
+
+def _unmask(headers: dict[str, Any], stored: Mapping[str, str]) -> dict[str, Any]:
+    """Put stored values where the mask came back; header names match in any case."""
+    by_name = {name.lower(): value for name, value in stored.items()}
+    return {name: by_name.get(name.lower(), MASK) if value == MASK else value for name, value in headers.items()}
+
+
+class SyncState(StrEnum):
+    """How the CronJob in the cluster stands to the job."""
+
+    PENDING = "pending"
+    SYNCED = "synced"
+    ERROR = "error"
+    NOT_DEPLOYED = "not_deployed"
+
+
+class JobSync(Document):
+    """The truth about the CronJob in the cluster, as of `synced_at`."""
+
+    state: SyncState
+    message: Absent[str] = None
+    synced_at: Absent[Timestamp] = None
+
+
+class SyncedVersion(Document):
+    """What the last sync did about a job: for which version of project and job, and how it went."""
+
+    version: str
+    state: SyncState
+    message: str | None = None
+    synced_at: Timestamp
+
+
+class Job(Document):
+    """A job as it is stored; `version` counts its owner's changes, from 1."""
+
+    id: str
+    organization_id: str
+    project_id: str
+    settings: JobSettings
+    cronjob_name: str
+    version: int = 1
+    created_at: Timestamp
+    updated_at: Timestamp
+    synced: SyncedVersion | None = None
+
+    def sync(self, project: Project) -> JobSync:
+        """Tell how the cluster stands to this job, as far as the last sync knows."""
+        if not project.settings.deployed:
+            return JobSync(state=SyncState.NOT_DEPLOYED)
+        if self.synced is None:
+            return JobSync(state=SyncState.PENDING)
+        if self.synced.version != wanted_version(project, self):
+            return JobSync(state=SyncState.PENDING, synced_at=self.synced.synced_at)
+        return JobSync(state=self.synced.state, message=self.synced.message, synced_at=self.synced.synced_at)
+
+
+def wanted_version(project: Project, job: Job) -> str:
+    """Return the version that a CronJob must carry to be up to date: it changes with the project and with the job."""
+    return f"{project.version}.{job.version}"
+
+
+class JobDocument(JobSettings):
+    """A job as the API gives it: its settings, secrets masked, and what the service adds."""
+
+    id: str
+    project_id: str
+    created_at: Timestamp
+    updated_at: Timestamp
+    cronjob_name: str
+    next_run_at: Absent[Timestamp] = None
+    sync: JobSync
+
+    @classmethod
+    def of_job(cls, job: Job, project: Project, now: datetime) -> Self:
+        """Show a job as it stands at `now`."""
+        settings = job.settings
+        fires = settings.enabled and project.fires
+        return cls.model_construct(
+            **dict(settings),
+            id=job.id,
+            project_id=job.project_id,
+            created_at=job.created_at,
+            updated_at=job.updated_at,
+            cronjob_name=job.cronjob_name,
+            next_run_at=schedule.next_fire(settings.schedule, settings.timezone, now) if fires else None,
+            sync=job.sync(project),
+        )
+
+    @field_serializer("webhook_headers")
+    def _mask(self, headers: dict[str, str] | None) -> dict[str, str] | None:
+        return headers and dict.fromkeys(headers, MASK)
+
+
+READ_ONLY = frozenset(JobDocument.model_fields) - frozenset(JobSettings.model_fields)

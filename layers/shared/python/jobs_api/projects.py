@@ -1,0 +1,68 @@
+"""A project: one dbt or SQLMesh code base and how its jobs run; operators own it, `jobsctl` edits it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from jobs_api import names
+from jobs_api.commands import ProjectType
+from jobs_api.documents import Document, Timestamp
+from jobs_api.quantities import Resources
+
+DAY = 86_400
+
+
+class ConcurrencyPolicy(StrEnum):
+    """What a CronJob does when its last run still goes, in Kubernetes' words."""
+
+    ALLOW = "Allow"
+    FORBID = "Forbid"
+    REPLACE = "Replace"
+
+
+def _check_dns_label(value: str) -> str:
+    if not names.is_dns_label(value):
+        raise ValueError("must be a Kubernetes name: at most 63 lower-case letters, digits and dashes")
+    return value
+
+
+class ProjectSettings(Document):
+    """What an operator decides about a project; times are in seconds."""
+
+    name: Annotated[str, AfterValidator(names.check_name)]
+    project_type: ProjectType
+    image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
+    working_directory: Annotated[str, Field(pattern=r"^/", max_length=1024)] | None = None
+    resources: Resources = Resources()
+    concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
+    successful_history_limit: Annotated[int, Field(ge=0, le=100)] = 10
+    failed_history_limit: Annotated[int, Field(ge=0, le=100)] = 10
+    starting_deadline_seconds: Annotated[int, Field(ge=10, le=7 * DAY)] = 600
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY)] = DAY
+    ttl_seconds: Annotated[int, Field(ge=600, le=30 * DAY)] = DAY
+    environment_secret: Annotated[str, AfterValidator(_check_dns_label)] | None = None
+    deployed: bool = False
+    suspended: bool = False
+
+
+class Project(Document):
+    """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs."""
+
+    id: str
+    organization_id: str
+    settings: ProjectSettings
+    cursor_key: Annotated[str, Field(repr=False, exclude=True)]
+    version: int = 1
+    created_at: Timestamp
+    updated_at: Timestamp
+
+    @property
+    def namespace(self) -> str:
+        """The Kubernetes namespace its CronJobs live in: the organization's."""
+        return self.organization_id
+
+    @property
+    def fires(self) -> bool:
+        """Whether its enabled jobs fire: deployed and not suspended."""
+        return self.settings.deployed and not self.settings.suspended

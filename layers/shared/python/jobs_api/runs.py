@@ -1,0 +1,82 @@
+"""A run: one Kubernetes Job of ours, however often it is seen, and what became of it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from jobs_api.documents import Absent, Document, Timestamp
+
+
+class RunStatus(StrEnum):
+    """Where a run is; it only ever moves down this list, and the last three are ends."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    ERROR = "error"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self in ENDED
+
+
+ENDED = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR})
+
+
+class TriggeredBy(StrEnum):
+    """Who started a run: its schedule, or somebody."""
+
+    SCHEDULED = "scheduled"
+    MANUAL = "manual"
+
+
+class JobRun(Document):
+    """A run as the API gives it; `duration_seconds` has one decimal, `exit_code` is the command's own."""
+
+    id: str
+    project_id: str
+    job_id: str
+    job_name: Annotated[str, Field(description="The Kubernetes Job's name")]
+    cronjob_name: str
+    namespace: str
+    job_type: str
+    status: RunStatus
+    triggered_by: TriggeredBy
+    command: Absent[str] = None
+    start_time: Absent[Timestamp] = None
+    end_time: Absent[Timestamp] = None
+    duration_seconds: Absent[float] = None
+    scheduled_for: Absent[Timestamp] = None
+    exit_code: Absent[int] = None
+    error_message: Absent[str] = None
+    pod_name: Absent[str] = None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class StoredLog(Document):
+    """Where a run's log is kept: `key` in the bucket, the log's own size before compression."""
+
+    key: str
+    size_bytes: int
+    tail_key: str | None = None
+
+
+class Run(JobRun):
+    """A run as it is stored: what the API gives, and what only this service needs.
+
+    `launch` is the Job manifest that is still to be created in the cluster; it is written with the run and cleared
+    once the Job exists, so that a process that dies in between loses nothing.
+    """
+
+    organization_id: str
+    launch: Absent[dict[str, object]] = None
+    log: Absent[StoredLog] = None
+    job_uid: Absent[str] = None
+
+    def document(self) -> JobRun:
+        """Return what the API shows of it."""
+        return JobRun.model_construct(**{name: getattr(self, name) for name in JobRun.model_fields})

@@ -1,0 +1,55 @@
+"""The tables: what should be, what ran, who may ask. The only package that knows PynamoDB.
+
+Every function takes the organization first, so that nothing of another one can be read or written by its id alone.
+"""
+
+from jobs_api.store.jobs import create_job, delete_job, get_job, list_jobs, record_sync, update_job
+from jobs_api.store.organizations import (
+    create_organization,
+    create_token,
+    find_token,
+    get_organization,
+    list_organizations,
+    list_tokens,
+    revoke_token,
+)
+from jobs_api.store.projects import create_project, delete_project, get_project, list_projects, update_project
+from jobs_api.store.runs import (
+    RunFilter,
+    advance_run,
+    create_run,
+    find_runs,
+    get_run,
+    list_runs,
+    open_runs,
+    run_launched,
+)
+
+__all__ = [
+    "RunFilter",
+    "advance_run",
+    "create_job",
+    "create_organization",
+    "create_project",
+    "create_run",
+    "create_token",
+    "delete_job",
+    "delete_project",
+    "find_runs",
+    "find_token",
+    "get_job",
+    "get_organization",
+    "get_project",
+    "get_run",
+    "list_jobs",
+    "list_organizations",
+    "list_projects",
+    "list_runs",
+    "list_tokens",
+    "open_runs",
+    "record_sync",
+    "revoke_token",
+    "run_launched",
+    "update_job",
+    "update_project",
+]

@@ -1,0 +1,195 @@
+"""Jobs in the table. A job's slug and its CronJob's name are locks beside it, written in the same transaction."""
+
+from typing import Any
+
+from pynamodb.exceptions import UpdateError
+from pynamodb.transactions import TransactWrite
+
+from jobs_api import names
+from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNotFound
+from jobs_api.jobs import Job, JobSettings, SyncedVersion
+from jobs_api.projects import Project
+from jobs_api.store.projects import ID, partition_of, project_of
+from jobs_api.store.tables import (
+    CRONJOB_LOCK,
+    JOB,
+    META,
+    NAME_LOCK,
+    JobRow,
+    LockRow,
+    ProjectRow,
+    ProjectsRow,
+)
+from jobs_api.store.transactions import ConditionFailed, write_all
+
+
+def list_jobs(organization_id: str, project_id: str) -> tuple[Project, list[Job]]:
+    """Return a project and its jobs, oldest first; raises ProjectNotFound. One Query."""
+    partition = partition_of(organization_id, project_id)
+    rows = list(ProjectsRow.query(partition, ProjectsRow.sort <= META, consistent_read=True))
+    if not rows or rows[-1].sort != META:
+        raise ProjectNotFound(project_id)
+    project = project_of(rows.pop(), organization_id)
+    jobs = [_job_of(row, project) for row in rows]
+    return project, sorted(jobs, key=lambda job: (job.created_at, job.id))
+
+
+def get_job(organization_id: str, project_id: str, job_id: str) -> tuple[Project, Job]:
+    """Return a project and one of its jobs; raises ProjectNotFound, JobNotFound. One BatchGetItem."""
+    partition = partition_of(organization_id, project_id)
+    keys = [(partition, META)] + ([(partition, JOB + job_id)] if ID.fullmatch(job_id) else [])
+    rows = {row.sort: row for row in ProjectsRow.batch_get(keys, consistent_read=True)}
+    if META not in rows:
+        raise ProjectNotFound(project_id)
+    if JOB + job_id not in rows:
+        raise JobNotFound(job_id)
+    project = project_of(rows[META], organization_id)
+    return project, _job_of(rows[JOB + job_id], project)
+
+
+def create_job(job: Job) -> None:
+    """Write a new job and the locks on its names. One transaction.
+
+    Raises:
+        NameTaken: the project has a job with the same slug, or the namespace a CronJob of the same name.
+        ChangedMeanwhile: the job is there already.
+        ProjectNotFound: the project is gone.
+    """
+    partition = partition_of(job.organization_id, job.project_id)
+
+    def fill(transaction: TransactWrite) -> None:
+        transaction.condition_check(ProjectRow, partition, META, condition=ProjectRow.partition.exists())
+        transaction.save(_row(job), condition=JobRow.partition.does_not_exist())
+        for lock in _locks(job):
+            transaction.save(lock, condition=LockRow.partition.does_not_exist())
+
+    try:
+        write_all(fill)
+    except ConditionFailed as error:
+        if 0 in error.at:
+            raise ProjectNotFound(job.project_id) from error
+        if 1 in error.at:
+            raise ChangedMeanwhile(f"There is a job {job.id!r} already") from error
+        raise _name_taken(job, error.at - {0, 1}, first=2) from error
+
+
+def update_job(before: Job, after: Job) -> None:
+    """Replace a job by its next version, and its locks where it was renamed. One write.
+
+    Raises:
+        ChangedMeanwhile: somebody changed or deleted it since `before` was read.
+        NameTaken: as in `create_job`.
+    """
+    row = _row(after)
+    actions = [
+        JobRow.settings.set(row.settings),
+        JobRow.cronjob_name.set(row.cronjob_name),
+        JobRow.version.set(row.version),
+        JobRow.updated_at.set(row.updated_at),
+    ]
+    unchanged = JobRow.version == before.version
+    old, new = ({lock.sort: lock for lock in _locks(job)} for job in (before, after))
+    taken, freed = [new[key] for key in new.keys() - old.keys()], [old[key] for key in old.keys() - new.keys()]
+    taken.sort(key=lambda lock: lock.sort, reverse=True)
+
+    def fill(transaction: TransactWrite) -> None:
+        transaction.update(row, actions=actions, condition=unchanged)
+        for lock in taken:
+            transaction.save(lock, condition=LockRow.partition.does_not_exist())
+        for lock in freed:
+            transaction.delete(lock)
+
+    try:
+        if taken or freed:
+            write_all(fill)
+        else:
+            row.update(actions=actions, condition=unchanged)
+    except ConditionFailed as error:
+        if 0 not in error.at:
+            raise _name_taken(after, error.at, first=1) from error
+        raise _changed(after) from error
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        raise _changed(after) from error
+
+
+def delete_job(job: Job) -> None:
+    """Remove a job and free its names. One transaction; raises ChangedMeanwhile where it changed or went."""
+
+    def fill(transaction: TransactWrite) -> None:
+        transaction.delete(_row(job), condition=JobRow.version == job.version)
+        for lock in _locks(job):
+            transaction.delete(lock)
+
+    try:
+        write_all(fill)
+    except ConditionFailed as error:
+        raise _changed(job) from error
+
+
+def record_sync(job: Job, synced: SyncedVersion) -> bool:
+    """Note what a sync did about a job; False where the job changed or went meanwhile, and the note was dropped."""
+    row = _row(job)
+    try:
+        row.update(
+            actions=[JobRow.synced.set(synced.model_dump(mode="json"))],
+            condition=JobRow.version == job.version,
+        )
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def _locks(job: Job) -> list[LockRow]:
+    """Return the name's lock within the project, then the CronJob's within the namespace."""
+    partition = partition_of(job.organization_id, job.project_id)
+    return [
+        LockRow(partition, NAME_LOCK + names.slug(job.settings.name), holder=job.id),
+        LockRow(job.organization_id, CRONJOB_LOCK + job.cronjob_name, holder=job.id),
+    ]
+
+
+def _name_taken(job: Job, at: frozenset[int], *, first: int) -> NameTaken:
+    slug = names.slug(job.settings.name)
+    if first in at:
+        return NameTaken(f"This project has a job with the slug {slug!r} already; choose another name")
+    return NameTaken(f"Another project's job is the CronJob {job.cronjob_name!r} already; choose another name")
+
+
+def _changed(job: Job) -> ChangedMeanwhile:
+    return ChangedMeanwhile(f"Job {job.id!r} was changed by somebody else meanwhile; read it and try again")
+
+
+def _job_of(row: ProjectsRow, project: Project) -> Job:
+    if not isinstance(row, JobRow):
+        raise TypeError(f"{row.partition} {row.sort} is not a job")
+    return Job.model_construct(
+        id=row.sort.removeprefix(JOB),
+        organization_id=project.organization_id,
+        project_id=project.id,
+        settings=JobSettings.stored(row.settings),
+        cronjob_name=row.cronjob_name,
+        version=int(row.version),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        synced=_synced(row.synced),
+    )
+
+
+def _synced(stored: dict[str, Any] | None) -> SyncedVersion | None:
+    return SyncedVersion.model_validate(stored) if stored else None
+
+
+def _row(job: Job) -> JobRow:
+    return JobRow(
+        partition_of(job.organization_id, job.project_id),
+        JOB + job.id,
+        settings=job.settings.model_dump(mode="json"),
+        cronjob_name=job.cronjob_name,
+        version=job.version,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+    )

@@ -1,0 +1,121 @@
+"""Organizations and their tokens in the table."""
+
+from datetime import datetime
+
+from pynamodb.exceptions import PutError
+from pynamodb.transactions import TransactWrite
+
+from jobs_api.errors import Conflict, NotFound
+from jobs_api.organizations import Organization, Role, Token
+from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
+from jobs_api.store.transactions import ConditionFailed, write_all
+
+ALL = "organizations"
+TOKEN = "token#"  # noqa: S105 - a key's prefix
+
+
+def create_organization(organization: Organization) -> None:
+    """Write a new organization; raises Conflict where the id is taken."""
+    row = OrganizationRow(
+        ALL,
+        organization.id,
+        name=organization.name,
+        cluster=organization.cluster,
+        created_at=organization.created_at,
+    )
+    try:
+        row.save(condition=OrganizationRow.partition.does_not_exist())
+    except PutError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        raise Conflict(f"There is an organization {organization.id!r} already") from error
+
+
+def get_organization(organization_id: str) -> Organization:
+    """Return an organization; raises NotFound."""
+    try:
+        row = OrganizationsRow.get(ALL, organization_id)
+    except OrganizationsRow.DoesNotExist as error:
+        raise NotFound(f"There is no organization {organization_id!r}") from error
+    return _organization_of(row)
+
+
+def list_organizations() -> list[Organization]:
+    """Return every organization, by id."""
+    return [_organization_of(row) for row in OrganizationsRow.query(ALL)]
+
+
+def create_token(token: Token) -> None:
+    """Write a new token, and the pointer that lists it, in one transaction."""
+    row = TokenRow(
+        TOKEN + token.id,
+        META,
+        organization_id=token.organization_id,
+        role=token.role.value,
+        secret_sha256=token.secret_sha256,
+        description=token.description,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        revoked_at=token.revoked_at,
+    )
+
+    def fill(transaction: TransactWrite) -> None:
+        transaction.condition_check(
+            OrganizationRow, ALL, token.organization_id, condition=OrganizationRow.partition.exists()
+        )
+        transaction.save(row, condition=TokenRow.partition.does_not_exist())
+        transaction.save(TokenPointerRow(token.organization_id, TOKEN + token.id))
+
+    try:
+        write_all(fill)
+    except ConditionFailed as error:
+        if 0 in error.at:
+            raise NotFound(f"There is no organization {token.organization_id!r}") from error
+        raise Conflict(f"There is a token {token.id!r} already") from error
+
+
+def find_token(token_id: str) -> Token | None:
+    """Return a token by its id, revoked and expired ones too. One consistent GetItem."""
+    try:
+        row = OrganizationsRow.get(TOKEN + token_id, META, consistent_read=True)
+    except OrganizationsRow.DoesNotExist:
+        return None
+    return _token_of(row)
+
+
+def list_tokens(organization_id: str) -> list[Token]:
+    """Return an organization's tokens, oldest first."""
+    pointers = OrganizationsRow.query(organization_id, OrganizationsRow.sort.startswith(TOKEN))
+    keys = [(row.sort, META) for row in pointers]
+    rows = OrganizationsRow.batch_get(keys) if keys else []
+    return sorted((_token_of(row) for row in rows), key=lambda token: (token.created_at, token.id))
+
+
+def revoke_token(organization_id: str, token_id: str, now: datetime) -> None:
+    """End a token; the gateway may take up to a minute to notice. Raises NotFound."""
+    token = find_token(token_id)
+    if token is None or token.organization_id != organization_id:
+        raise NotFound(f"Organization {organization_id!r} has no token {token_id!r}")
+    row = TokenRow(TOKEN + token_id, META)
+    row.update(actions=[TokenRow.revoked_at.set(now)], condition=TokenRow.partition.exists())
+
+
+def _organization_of(row: OrganizationsRow) -> Organization:
+    if not isinstance(row, OrganizationRow):
+        raise TypeError(f"{row.partition} {row.sort} is not an organization")
+    return Organization(id=row.sort, name=row.name, cluster=row.cluster, created_at=row.created_at)
+
+
+def _token_of(row: OrganizationsRow) -> Token:
+    if not isinstance(row, TokenRow):
+        raise TypeError(f"{row.partition} {row.sort} is not a token")
+    return Token(
+        id=row.partition.removeprefix(TOKEN),
+        organization_id=row.organization_id,
+        role=Role(row.role),
+        secret_sha256=row.secret_sha256,
+        description=row.description,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )

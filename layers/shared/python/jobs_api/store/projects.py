@@ -1,0 +1,128 @@
+"""Projects in the table: made, changed and removed by operators, read by every call on a job."""
+
+import re
+
+from pynamodb.exceptions import UpdateError
+from pynamodb.transactions import TransactWrite
+
+from jobs_api import names
+from jobs_api.errors import ChangedMeanwhile, Conflict, NameTaken, ProjectNotFound
+from jobs_api.projects import Project, ProjectSettings
+from jobs_api.store.tables import CRONJOB_LOCK, META, NAME_LOCK, JobRow, LockRow, PointerRow, ProjectRow, ProjectsRow
+from jobs_api.store.transactions import ConditionFailed, write_all
+
+ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+POINTER = "project#"
+
+
+def partition_of(organization_id: str, project_id: str) -> str:
+    """Return a project's partition key; what cannot be an id is not found rather than asked for."""
+    if not ID.fullmatch(project_id):
+        raise ProjectNotFound(project_id)
+    return f"{organization_id}/{project_id}"
+
+
+def create_project(project: Project) -> None:
+    """Write a new project.
+
+    Raises:
+        NameTaken: the organization has a project with the same slug.
+        Conflict: it has one with the same id.
+    """
+    slug = names.slug(project.settings.name)
+    lock = LockRow(project.organization_id, NAME_LOCK + slug, holder=project.id)
+    pointer = PointerRow(project.organization_id, POINTER + project.id)
+
+    def fill(transaction: TransactWrite) -> None:
+        transaction.save(lock, condition=LockRow.partition.does_not_exist())
+        transaction.save(pointer, condition=PointerRow.partition.does_not_exist())
+        transaction.save(_row(project), condition=ProjectRow.partition.does_not_exist())
+
+    try:
+        write_all(fill)
+    except ConditionFailed as error:
+        if 0 in error.at:
+            raise NameTaken(f"There is a project with the slug {slug!r} already") from error
+        raise Conflict(f"There is a project with the id {project.id!r} already") from error
+
+
+def get_project(organization_id: str, project_id: str) -> Project:
+    """Return a project; raises ProjectNotFound. One GetItem."""
+    try:
+        row = ProjectsRow.get(partition_of(organization_id, project_id), META, consistent_read=True)
+    except ProjectsRow.DoesNotExist as error:
+        raise ProjectNotFound(project_id) from error
+    return project_of(row, organization_id)
+
+
+def list_projects(organization_id: str) -> list[Project]:
+    """Return all projects of an organization, oldest first. One Query, and a BatchGetItem per 100 projects."""
+    pointers = ProjectsRow.query(organization_id, ProjectsRow.sort.startswith(POINTER), consistent_read=True)
+    keys = [(f"{organization_id}/{row.sort.removeprefix(POINTER)}", META) for row in pointers]
+    rows = ProjectsRow.batch_get(keys, consistent_read=True) if keys else []
+    return sorted((project_of(row, organization_id) for row in rows), key=lambda p: (p.created_at, p.id))
+
+
+def update_project(project: Project, expected_version: int) -> None:
+    """Replace a project's settings; its name stays, since its jobs' CronJobs are named after it.
+
+    Raises:
+        ChangedMeanwhile: it is no longer at the expected version.
+    """
+    row = _row(project)
+    try:
+        row.update(
+            actions=[
+                ProjectRow.settings.set(row.settings),
+                ProjectRow.version.set(row.version),
+                ProjectRow.updated_at.set(row.updated_at),
+            ],
+            condition=ProjectRow.version == expected_version,
+        )
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        raise ChangedMeanwhile(f"Project {project.id!r} was changed meanwhile; try again") from error
+
+
+def delete_project(project: Project) -> None:
+    """Remove a project, its jobs and every lock on their names; its runs stay. Run again, it ends what was cut off.
+
+    A lock goes before the job it is for and the pointer last, so that what is half deleted is still found.
+    """
+    partition = partition_of(project.organization_id, project.id)
+    for row in ProjectsRow.query(partition, ProjectsRow.sort < META, consistent_read=True):
+        if isinstance(row, JobRow):
+            ProjectsRow(project.organization_id, CRONJOB_LOCK + row.cronjob_name).delete()
+        row.delete()
+    for row in ProjectsRow.query(partition, consistent_read=True):
+        row.delete()
+    ProjectsRow(project.organization_id, NAME_LOCK + names.slug(project.settings.name)).delete()
+    ProjectsRow(project.organization_id, POINTER + project.id).delete()
+
+
+def project_of(row: ProjectsRow, organization_id: str) -> Project:
+    """Read a project out of its row."""
+    if not isinstance(row, ProjectRow):
+        raise TypeError(f"{row.partition} {row.sort} is not a project")
+    return Project.model_construct(
+        id=row.partition.removeprefix(f"{organization_id}/"),
+        organization_id=organization_id,
+        settings=ProjectSettings.model_validate(row.settings),
+        cursor_key=row.cursor_key,
+        version=int(row.version),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _row(project: Project) -> ProjectRow:
+    return ProjectRow(
+        partition_of(project.organization_id, project.id),
+        META,
+        settings=project.settings.model_dump(mode="json"),
+        version=project.version,
+        cursor_key=project.cursor_key,
+        created_at=project.created_at,
+        updated_at=project.updated_at,
+    )

@@ -1,0 +1,171 @@
+"""Runs in the table: made once, moved forward only, listed newest first."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from jobs_api.errors import RunNotFound
+from jobs_api.runs import ENDED, Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.store.projects import ID
+from jobs_api.store.tables import RunRow, moment
+
+OPEN = [status.value for status in RunStatus if status not in ENDED]
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs of a project are wanted; None is any."""
+
+    job_id: str | None = None
+    status: RunStatus | None = None
+    job_type: str | None = None
+    triggered_by: TriggeredBy | None = None
+    updated_after: datetime | None = None
+
+
+def create_run(run: Run) -> bool:
+    """Write a new run; False where it is there already, and nothing is written. One PutItem."""
+    try:
+        _row(run).save(condition=RunRow.run_id.does_not_exist())
+    except PutError as error:
+        if error.cause_response_code != CONDITION_FAILED:
+            raise
+        return False
+    return True
+
+
+def get_run(organization_id: str, run_id: str) -> Run:
+    """Return a run; raises RunNotFound. One GetItem."""
+    if not ID.fullmatch(run_id):
+        raise RunNotFound(run_id)
+    try:
+        row = RunRow.get(run_id, consistent_read=True)
+    except RunRow.DoesNotExist as error:
+        raise RunNotFound(run_id) from error
+    if row.organization_id != organization_id:
+        raise RunNotFound(run_id)
+    return _run_of(row)
+
+
+def find_runs(organization_id: str, run_ids: Iterable[str]) -> dict[str, Run]:
+    """Return those of the runs that exist, by id. One BatchGetItem per 100."""
+    rows = RunRow.batch_get(list(run_ids), consistent_read=True)
+    return {row.run_id: _run_of(row) for row in rows if row.organization_id == organization_id}
+
+
+def open_runs(organization_id: str) -> Iterator[Run]:
+    """Yield the organization's runs that have not ended, oldest first. The index may lag by a moment."""
+    for row in RunRow.open_runs.query(organization_id):
+        yield _run_of(row)
+
+
+def advance_run(before: Run, after: Run) -> bool:
+    """Move a run on, from what was read to what is now known; False where somebody moved it first.
+
+    Only a run that has not ended moves, and only from the status it was read in, so that two ingests at once, or one
+    that comes late, cannot take it back.
+    """
+    return _update(
+        before.id,
+        [*_progress(after), *([] if not after.status.ended else [RunRow.open_in.remove()])],
+        (RunRow.status == before.status.value) & RunRow.status.is_in(*OPEN),
+    )
+
+
+def run_launched(run: Run, job_name: str, now: datetime) -> bool:
+    """Clear the mark that a run's Job is to be created, noting the name it got. One UpdateItem."""
+    return _update(
+        run.id,
+        [RunRow.launch.remove(), RunRow.job_name.set(job_name), RunRow.updated_at.set(now)],
+        RunRow.launch.exists(),
+    )
+
+
+def list_runs(
+    organization_id: str, project_id: str, wanted: RunFilter, *, limit: int, before: str | None
+) -> tuple[list[Run], str | None]:
+    """Return up to `limit` runs, newest first, older than the position `before`; and where to go on, if more match.
+
+    The caller has checked that the project is the organization's.
+    """
+    index: Any = RunRow.by_job if wanted.job_id else RunRow.by_project
+    condition = _matching(organization_id, project_id, wanted)
+    rows: Iterator[RunRow] = index.query(
+        wanted.job_id or project_id,
+        range_key_condition=RunRow.position < before if before else None,
+        filter_condition=condition,
+        scan_index_forward=False,
+        limit=limit + 1,
+    )
+    found = list(islice(rows, limit + 1))
+    runs = [_run_of(row) for row in found[:limit]]
+    return runs, found[limit - 1].position if len(found) > limit else None
+
+
+def _matching(organization_id: str, project_id: str, wanted: RunFilter) -> Condition:
+    condition = RunRow.organization_id == organization_id
+    if wanted.job_id:
+        # A filter may not name the key of the index that is asked, and that is the project's without a job.
+        condition &= RunRow.project_id == project_id
+    if wanted.status:
+        condition &= RunRow.status == wanted.status.value
+    if wanted.job_type:
+        condition &= RunRow.job_type == wanted.job_type
+    if wanted.triggered_by:
+        condition &= RunRow.triggered_by == wanted.triggered_by.value
+    if wanted.updated_after:
+        condition &= RunRow.updated_at > wanted.updated_after
+    return condition
+
+
+def _update(run_id: str, actions: list[Action], condition: Condition) -> bool:
+    try:
+        RunRow(run_id).update(actions=actions, condition=condition)
+    except UpdateError as error:
+        if error.cause_response_code != CONDITION_FAILED:
+            raise
+        return False
+    return True
+
+
+def _progress(run: Run) -> list[Action]:
+    """Return the updates of everything that may change while a run goes on; what has no value stays untouched."""
+    values: dict[Any, Any] = {
+        RunRow.status: run.status.value,
+        RunRow.updated_at: run.updated_at,
+        RunRow.job_uid: run.job_uid,
+        RunRow.start_time: run.start_time,
+        RunRow.end_time: run.end_time,
+        RunRow.duration_seconds: run.duration_seconds,
+        RunRow.exit_code: run.exit_code,
+        RunRow.error_message: run.error_message,
+        RunRow.pod_name: run.pod_name,
+        RunRow.log: run.log.model_dump(mode="json") if run.log else None,
+    }
+    return [attribute.set(value) for attribute, value in values.items() if value is not None]
+
+
+def _row(run: Run) -> RunRow:
+    values = {name: getattr(run, name) for name in Run.model_fields if name not in {"id", "log"}}
+    return RunRow(
+        run.id,
+        position=f"{moment(run.created_at)}#{run.id}",
+        open_in=None if run.status.ended else run.organization_id,
+        log=run.log.model_dump(mode="json") if run.log else None,
+        **values,
+    )
+
+
+def _run_of(row: RunRow) -> Run:
+    values = {name: getattr(row, name) for name in Run.model_fields if name not in {"id", "log"}}
+    values["status"], values["triggered_by"] = RunStatus(row.status), TriggeredBy(row.triggered_by)
+    values["exit_code"] = None if row.exit_code is None else int(row.exit_code)
+    log = StoredLog.model_validate(row.log) if row.log else None
+    return Run.model_construct(id=row.run_id, log=log, **values)

@@ -1,0 +1,219 @@
+"""The tables' rows as PynamoDB sees them; template.yaml owns their names, keys and indexes.
+
+The projects table has two kinds of partition. `{organization}/{project}` holds the project (`meta`), its jobs
+(`job#<id>`) and the locks on their names (`name#<slug>`): one Query up to `meta` lists the jobs and proves the tenant.
+`{organization}` holds a pointer to each project and the locks on what must be unique in the whole namespace.
+"""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from pynamodb.attributes import (
+    Attribute,
+    DiscriminatorAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.connection import Connection
+from pynamodb.constants import STRING
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
+REGION = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+
+META = "meta"
+JOB = "job#"
+NAME_LOCK = "name#"
+CRONJOB_LOCK = "cronjob#"
+MOMENT_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+transactions = Connection(
+    region=REGION,
+    connect_timeout_seconds=2,
+    read_timeout_seconds=5,
+    max_retry_attempts=3,
+)
+
+
+class MomentAttribute(Attribute[datetime]):
+    """An aware time as RFC 3339 in UTC with microseconds, so that text order is time order."""
+
+    attr_type = STRING
+
+    def serialize(self, value: datetime) -> str:
+        """Write it."""
+        return moment(value)
+
+    def deserialize(self, value: str) -> datetime:
+        """Read it back."""
+        return datetime.strptime(value, MOMENT_FORMAT).replace(tzinfo=UTC)
+
+
+def moment(value: datetime) -> str:
+    """Write a time as the tables do."""
+    return value.astimezone(UTC).strftime(MOMENT_FORMAT)
+
+
+class ProjectsRow(Model):
+    """Anything in the projects table."""
+
+    class Meta:
+        table_name = os.environ["PROJECTS_TABLE"]
+        region = REGION
+        connect_timeout_seconds = 2
+        read_timeout_seconds = 5
+        max_retry_attempts = 3
+
+    partition = UnicodeAttribute(hash_key=True, attr_name="pk")
+    sort = UnicodeAttribute(range_key=True, attr_name="sk")
+    kind = DiscriminatorAttribute()
+
+
+class ProjectRow(ProjectsRow, discriminator="project"):
+    """A project."""
+
+    settings = JSONAttribute()
+    version = NumberAttribute()
+    cursor_key = UnicodeAttribute()
+    created_at = MomentAttribute()
+    updated_at = MomentAttribute()
+
+
+class JobRow(ProjectsRow, discriminator="job"):
+    """A job; `synced` is written by sync alone and never with what the owner says."""
+
+    settings = JSONAttribute()
+    cronjob_name = UnicodeAttribute()
+    version = NumberAttribute()
+    created_at = MomentAttribute()
+    updated_at = MomentAttribute()
+    synced = JSONAttribute(null=True)
+
+
+class LockRow(ProjectsRow, discriminator="lock"):
+    """A name that is taken, and by what id."""
+
+    holder = UnicodeAttribute()
+
+
+class PointerRow(ProjectsRow, discriminator="pointer"):
+    """That an organization has a project."""
+
+
+class ByProject(GlobalSecondaryIndex[Any]):
+    """Runs of a project by age."""
+
+    class Meta:
+        index_name = "by_project"
+        projection = AllProjection()
+
+    project_id = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
+class ByJob(GlobalSecondaryIndex[Any]):
+    """Runs of a job by age."""
+
+    class Meta:
+        index_name = "by_job"
+        projection = AllProjection()
+
+    job_id = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
+class OpenRuns(GlobalSecondaryIndex[Any]):
+    """Runs of an organization that have not ended."""
+
+    class Meta:
+        index_name = "open_runs"
+        projection = AllProjection()
+
+    open_in = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
+class RunRow(Model):
+    """A run. `position` orders runs by age; `open_in` is there only while the run has not ended."""
+
+    class Meta:
+        table_name = os.environ["RUNS_TABLE"]
+        region = REGION
+        connect_timeout_seconds = 2
+        read_timeout_seconds = 5
+        max_retry_attempts = 3
+
+    run_id = UnicodeAttribute(hash_key=True)
+    organization_id = UnicodeAttribute()
+    project_id = UnicodeAttribute()
+    job_id = UnicodeAttribute()
+    position = UnicodeAttribute()
+    open_in = UnicodeAttribute(null=True)
+    job_name = UnicodeAttribute()
+    cronjob_name = UnicodeAttribute()
+    namespace = UnicodeAttribute()
+    job_type = UnicodeAttribute()
+    status = UnicodeAttribute()
+    triggered_by = UnicodeAttribute()
+    command = UnicodeAttribute(null=True)
+    start_time = MomentAttribute(null=True)
+    end_time = MomentAttribute(null=True)
+    duration_seconds = NumberAttribute(null=True)
+    scheduled_for = MomentAttribute(null=True)
+    exit_code = NumberAttribute(null=True)
+    error_message = UnicodeAttribute(null=True)
+    pod_name = UnicodeAttribute(null=True)
+    created_at = MomentAttribute()
+    updated_at = MomentAttribute()
+    launch = JSONAttribute(null=True)
+    log = JSONAttribute(null=True)
+    job_uid = UnicodeAttribute(null=True)
+
+    by_project = ByProject()
+    by_job = ByJob()
+    open_runs = OpenRuns()
+
+
+class OrganizationsRow(Model):
+    """Anything in the organizations table.
+
+    An organization is (`organizations`, id), so that one Query lists them all; a token is (`token#<id>`, `meta`), so
+    that the authorizer finds it alone, with a pointer (`<organization>`, `token#<id>`) to list an organization's own.
+    """
+
+    class Meta:
+        table_name = os.environ["ORGANIZATIONS_TABLE"]
+        region = REGION
+        connect_timeout_seconds = 2
+        read_timeout_seconds = 5
+        max_retry_attempts = 3
+
+    partition = UnicodeAttribute(hash_key=True, attr_name="pk")
+    sort = UnicodeAttribute(range_key=True, attr_name="sk")
+    kind = DiscriminatorAttribute()
+
+
+class OrganizationRow(OrganizationsRow, discriminator="organization"):
+    """An organization."""
+
+    name = UnicodeAttribute()
+    cluster = UnicodeAttribute(null=True)
+    created_at = MomentAttribute()
+
+
+class TokenRow(OrganizationsRow, discriminator="token"):
+    """A token, without its secret."""
+
+    organization_id = UnicodeAttribute()
+    role = UnicodeAttribute()
+    secret_sha256 = UnicodeAttribute()
+    description = UnicodeAttribute()
+    created_at = MomentAttribute()
+    expires_at = MomentAttribute(null=True)
+    revoked_at = MomentAttribute(null=True)
+
+
+class TokenPointerRow(OrganizationsRow, discriminator="token_pointer"):
+    """That an organization has a token."""
