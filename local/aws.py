@@ -1,0 +1,121 @@
+"""AWS on a laptop: moto in this process, holding the tables, buckets, queues and buses of template.yaml."""
+
+import json
+import os
+from types import TracebackType
+from typing import Any, Self
+
+from local.intrinsics import REGION
+from local.moto_wire import InProcessTransport, MotoServer, use_fast_serializer
+from local.template import Template
+
+# boto3 is imported where it is used: its sessions must be made after the transport is installed.
+
+_TABLE_PROPERTIES = (
+    "AttributeDefinitions",
+    "BillingMode",
+    "GlobalSecondaryIndexes",
+    "KeySchema",
+    "LocalSecondaryIndexes",
+    "ProvisionedThroughput",
+    "StreamSpecification",
+    "TableName",
+)
+# What would make boto3 look for real credentials, or for another endpoint.
+_FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
+
+
+class LocalAws:
+    """moto with the template's resources; while it is entered, every new botocore client of this process uses it.
+
+    Entering exports the template's function environment, an endpoint and credentials that open nothing.
+    """
+
+    def __init__(self, template: Template) -> None:
+        """Prepare to hold the resources of `template`."""
+        self._template = template
+        self._server = MotoServer()
+        self._transport: InProcessTransport | None = None
+        self._before: dict[str, str | None] = {}
+
+    @property
+    def url(self) -> str:
+        """Where other processes (jobsctl, the aws command line) reach it, as AWS_ENDPOINT_URL."""
+        return self._server.url
+
+    def __enter__(self) -> Self:
+        """Start, export the environment and create what the template names."""
+        self._server.start()
+        use_fast_serializer()
+        self._transport = InProcessTransport(self.url)
+        self._transport.install()
+        self._export(self.environment())
+        create_resources(self._template)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop, and put the environment back."""
+        for name, value in self._before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        if self._transport:
+            self._transport.remove()
+        self._server.stop()
+
+    def environment(self) -> dict[str, str]:
+        """Give what a process needs in its environment to use this AWS as a function would."""
+        return {
+            **self._template.environment(),
+            "AWS_ENDPOINT_URL": self.url,
+            # Twenty characters, or moto takes it for no access key at all.
+            "AWS_ACCESS_KEY_ID": "LOCALLOCALLOCALLOCAL",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _export(self, environment: dict[str, str]) -> None:
+        self._before = {name: os.environ.get(name) for name in (*environment, *_FOREIGN)}
+        for name in _FOREIGN:
+            os.environ.pop(name, None)
+        os.environ.update(environment)
+
+
+def create_resources(template: Template) -> None:
+    """Create the template's tables, buckets, queues and buses, as CloudFormation would name and key them."""
+    from boto3.session import Session  # noqa: PLC0415
+
+    session = Session(region_name=REGION)
+    dynamodb, s3, sqs, events = (session.client(name) for name in ("dynamodb", "s3", "sqs", "events"))
+    for table in template.resources("AWS::DynamoDB::Table"):
+        properties = {**table.properties, "TableName": table.name}
+        dynamodb.create_table(**{name: properties[name] for name in _TABLE_PROPERTIES if name in properties})
+        expiry = properties.get("TimeToLiveSpecification")
+        if expiry:
+            dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=expiry)
+    for bucket in template.resources("AWS::S3::Bucket"):
+        s3.create_bucket(Bucket=bucket.name)
+    for queue in template.resources("AWS::SQS::Queue"):
+        sqs.create_queue(QueueName=queue.name, Attributes=_queue_attributes(queue.properties))
+    for bus in template.resources("AWS::Events::EventBus"):
+        events.create_event_bus(Name=bus.name)
+
+
+def _queue_attributes(properties: dict[str, Any]) -> dict[str, str]:
+    """Turn CloudFormation's queue properties into the API's, whose values are all strings."""
+    names = (
+        "ContentBasedDeduplication",
+        "DelaySeconds",
+        "FifoQueue",
+        "MaximumMessageSize",
+        "MessageRetentionPeriod",
+        "ReceiveMessageWaitTimeSeconds",
+        "RedrivePolicy",
+        "VisibilityTimeout",
+    )
+    given = {name: properties[name] for name in names if name in properties}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}

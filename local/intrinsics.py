@@ -1,0 +1,147 @@
+"""Resolves CloudFormation's intrinsic functions in a template, as far as a laptop needs them.
+
+Names are decided before anything is created, so that a reference is a pure function of the template.
+Reference: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+
+_NO_VALUE = object()
+_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
+
+# The property that names a resource of each type, and the ARN it then has.
+_NAMES = {
+    "AWS::DynamoDB::Table": ("TableName", f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}"),
+    "AWS::Events::EventBus": ("Name", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{{}}"),
+    "AWS::Events::Rule": ("Name", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{{}}"),
+    "AWS::Lambda::Function": ("FunctionName", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}"),
+    "AWS::S3::Bucket": ("BucketName", "arn:aws:s3:::{}"),
+    "AWS::SQS::Queue": ("QueueName", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{}}"),
+}
+
+
+class UnsupportedTemplate(ValueError):
+    """The template asks for something that the laptop stack cannot give."""
+
+
+class Resolver:
+    """Answers references within one transformed template."""
+
+    def __init__(self, template: Mapping[str, Any], stack_name: str, parameters: Mapping[str, str]) -> None:
+        """Take the template's own defaults for every parameter that is not given."""
+        self._resources = template["Resources"]
+        self._conditions = template.get("Conditions", {})
+        self._mappings = template.get("Mappings", {})
+        defaults = {name: spec.get("Default") for name, spec in template.get("Parameters", {}).items()}
+        self._values = {
+            **defaults,
+            **parameters,
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": "aws",
+            "AWS::Region": REGION,
+            "AWS::StackName": stack_name,
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::NoValue": _NO_VALUE,
+        }
+        self._functions: dict[str, Callable[[Any], Any]] = {
+            "Ref": self._ref,
+            "Condition": self.condition,
+            "Fn::And": lambda parts: all(map(self.resolve, parts)),
+            "Fn::Equals": lambda pair: self.resolve(pair[0]) == self.resolve(pair[1]),
+            "Fn::FindInMap": lambda path: self._find_in_map([self.resolve(part) for part in path]),
+            "Fn::GetAtt": self._get_att,
+            "Fn::If": lambda parts: self.resolve(parts[1] if self.condition(parts[0]) else parts[2]),
+            "Fn::Join": lambda parts: parts[0].join(self.resolve(parts[1])),
+            "Fn::Not": lambda parts: not self.resolve(parts[0]),
+            "Fn::Or": lambda parts: any(map(self.resolve, parts)),
+            "Fn::Select": lambda parts: self.resolve(parts[1])[int(parts[0])],
+            "Fn::Split": lambda parts: self.resolve(parts[1]).split(parts[0]),
+            "Fn::Sub": self._sub,
+        }
+
+    def resolve(self, value: Any) -> Any:
+        """Give `value` with every reference in it replaced.
+
+        Raises:
+            UnsupportedTemplate: a function or a resource that is not known here.
+        """
+        if isinstance(value, list):
+            resolved = [self.resolve(item) for item in value]
+            return [item for item in resolved if item is not _NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((key, argument),) = value.items()
+            if key in self._functions and (key != "Condition" or isinstance(argument, str)):
+                return self._functions[key](argument)
+            if key.startswith("Fn::"):
+                raise UnsupportedTemplate(f"{key} is not known to the laptop stack")
+        resolved_items = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in resolved_items.items() if item is not _NO_VALUE}
+
+    def condition(self, name: str) -> bool:
+        """Tell whether the condition of this name holds."""
+        return bool(self.resolve(self._conditions[name]))
+
+    def name(self, logical_id: str) -> str:
+        """Give the physical name of a resource: its own, or one made of the stack and the logical id."""
+        resource = self._resource(logical_id)
+        property_name, _ = _NAMES.get(resource["Type"], ("Name", ""))
+        given = self.resolve(resource.get("Properties", {}).get(property_name))
+        if given is not None and given is not _NO_VALUE:
+            return str(given)
+        name = f"{self._values['AWS::StackName']}-{logical_id}"
+        return name.lower() if resource["Type"] == "AWS::S3::Bucket" else name
+
+    def arn(self, logical_id: str) -> str:
+        """Give the ARN that a resource has under its physical name."""
+        _, pattern = _NAMES.get(self._resource(logical_id)["Type"], ("", f"arn:aws:local:{REGION}:{ACCOUNT}:{{}}"))
+        return pattern.format(self.name(logical_id))
+
+    def _resource(self, logical_id: str) -> dict[str, Any]:
+        try:
+            resource: dict[str, Any] = self._resources[logical_id]
+        except KeyError:
+            raise UnsupportedTemplate(f"the template refers to {logical_id}, which it does not have") from None
+        return resource
+
+    def _ref(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        if self._resource(name)["Type"] == "AWS::SQS::Queue":
+            return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self.name(name)}"
+        return self.name(name)
+
+    def _get_att(self, path: str | list[str]) -> str:
+        logical_id, attribute = path.split(".", 1) if isinstance(path, str) else path
+        if attribute == "Arn":
+            return self.arn(logical_id)
+        if attribute in {"Name", "QueueName", "TableName"}:
+            return self.name(logical_id)
+        if attribute == "QueueUrl":
+            return str(self._ref(logical_id))
+        raise UnsupportedTemplate(f"the attribute {attribute} of {logical_id} is not known to the laptop stack")
+
+    def _sub(self, argument: str | list[Any]) -> str:
+        text, variables = (argument, {}) if isinstance(argument, str) else argument
+
+        def replace(match: re.Match[str]) -> str:
+            literal, name = match.groups()
+            if literal:
+                return "${" + name + "}"
+            if name in variables:
+                return str(self.resolve(variables[name]))
+            return str(self._get_att(name) if "." in name else self._ref(name))
+
+        return _VARIABLE.sub(replace, text)
+
+    def _find_in_map(self, path: list[str]) -> Any:
+        found = self._mappings
+        for key in path:
+            found = found[key]
+        return found

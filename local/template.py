@@ -1,0 +1,159 @@
+"""Reads template.yaml through the SAM transform that a deployment runs, so that the laptop cannot drift from it."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from local.intrinsics import REGION, Resolver, UnsupportedTemplate
+
+_CODE_KEYS = ("CodeUri", "ContentUri")
+# The transform takes code that was uploaded; this prefix stands for the template's own folder.
+_UPLOADED = "s3://local/"
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    """One Lambda function of the template."""
+
+    logical_id: str
+    name: str
+    arn: str
+    code: Path
+    handler: str
+    timeout_seconds: float
+    memory_mb: int
+    environment: dict[str, str]
+    reserved_concurrency: int | None
+    dead_letter_arn: str | None
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource with every reference resolved."""
+
+    logical_id: str
+    name: str
+    arn: str
+    properties: dict[str, Any]
+
+
+class Template:
+    """The transformed template, whose resources are resolved when they are asked for."""
+
+    def __init__(self, document: dict[str, Any], folder: Path, stack_name: str, parameters: Mapping[str, str]) -> None:
+        """Take the output of the SAM transform; code paths are relative to `folder`."""
+        self.folder = folder
+        self._document = document
+        self._resolver = Resolver(document, stack_name, parameters)
+
+    def resources(self, resource_type: str) -> Iterator[Resource]:
+        """Give the resources of a type whose condition holds, in the order of their names."""
+        for logical_id, resource in sorted(self._document["Resources"].items()):
+            if resource["Type"] != resource_type:
+                continue
+            if "Condition" in resource and not self._resolver.condition(resource["Condition"]):
+                continue
+            properties = self._resolver.resolve(resource.get("Properties", {}))
+            yield Resource(logical_id, self._resolver.name(logical_id), self._resolver.arn(logical_id), properties)
+
+    def functions(self) -> list[FunctionSpec]:
+        """Give the Lambda functions, with Lambda's own defaults where the template says nothing."""
+        return [self._function(resource) for resource in self.resources("AWS::Lambda::Function")]
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment that all functions share.
+
+        Raises:
+            UnsupportedTemplate: two functions want different values for a name. They live in one process here.
+        """
+        merged: dict[str, str] = {}
+        for function in self.functions():
+            for name, value in function.environment.items():
+                if merged.setdefault(name, value) != value:
+                    raise UnsupportedTemplate(
+                        f"{function.logical_id} sets {name} to {value!r} and another function to {merged[name]!r}; "
+                        "on a laptop all functions share one environment, so it belongs in Globals"
+                    )
+        return merged
+
+    def _function(self, resource: Resource) -> FunctionSpec:
+        properties = resource.properties
+        return FunctionSpec(
+            logical_id=resource.logical_id,
+            name=resource.name,
+            arn=resource.arn,
+            code=self.folder / properties["Code"]["S3Key"],
+            handler=properties["Handler"],
+            timeout_seconds=float(properties.get("Timeout", 3)),
+            memory_mb=int(properties.get("MemorySize", 128)),
+            environment={
+                name: str(value) for name, value in properties.get("Environment", {}).get("Variables", {}).items()
+            },
+            reserved_concurrency=properties.get("ReservedConcurrentExecutions"),
+            dead_letter_arn=properties.get("DeadLetterConfig", {}).get("TargetArn"),
+        )
+
+
+def read(
+    path: Path,
+    *,
+    stack_name: str = "jobs-api",
+    parameters: Mapping[str, str] | None = None,
+    cache: Path | None = None,
+) -> Template:
+    """Read a SAM template.
+
+    Importing the transform takes longer than everything else that `make run` does before it listens, so its output
+    is kept in the folder `cache`, under the hash of the template and of the transform's version.
+
+    Raises:
+        UnsupportedTemplate: the transform refuses the template, with its reasons.
+    """
+    source = path.read_bytes()
+    digest = hashlib.sha256(source + version("aws-sam-translator").encode()).hexdigest()[:16]
+    cached = cache / f"template-{digest}.json" if cache else None
+    if cached and cached.exists():
+        document = json.loads(cached.read_text())
+    else:
+        document = transform(source.decode(), parameters or {})
+        if cached:
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            cached.write_text(json.dumps(document))
+    return Template(document, path.parent, stack_name, parameters or {})
+
+
+def transform(source: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Turn SAM into CloudFormation; code stays where it is, as a path relative to the template."""
+    # Imported only when the cache has nothing: 1.5 seconds of schemas.
+    from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415
+    from samtranslator.translator.transform import transform as sam_transform  # noqa: PLC0415
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415
+
+    # It logs an error for every feature toggle it does not know.
+    logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
+    document = yaml_parse(source)
+    for resource in document["Resources"].values():
+        properties = resource.get("Properties", {})
+        for key in _CODE_KEYS:
+            if key in properties:
+                properties[key] = _UPLOADED + properties[key]
+    try:
+        # The transform takes its region from a boto3 session, and without one refuses to work.
+        os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+        transformed = sam_transform(document, dict(parameters), _NoManagedPolicies())
+    except InvalidDocumentException as error:
+        raise UnsupportedTemplate("; ".join(cause.message for cause in error.causes)) from error
+    return json.loads(json.dumps(transformed))  # type: ignore[no-any-return]
+
+
+class _NoManagedPolicies:
+    """Nothing is authorized on a laptop, so no policy needs its ARN."""
+
+    def load(self) -> dict[str, str]:
+        return {}
