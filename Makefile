@@ -62,8 +62,7 @@ lock: $(UV) ## compile pyproject.toml into the requirements files
 	uv_compile pyproject.toml --constraint requirements/dev.txt --extra kubernetes --output-file layers/kubernetes/requirements.txt; \
 	uv_compile --group sam --output-file requirements/sam.txt; \
 	uv_compile local/images/dbt/requirements.in --output-file local/images/dbt/requirements.txt; \
-	uv_compile local/images/sqlmesh/requirements.in --excludes local/images/sqlmesh/excludes.txt \
-	  --output-file local/images/sqlmesh/requirements.txt
+	uv_compile local/images/sqlmesh/requirements.in --output-file local/images/sqlmesh/requirements.txt
 
 .PHONY: clean
 clean: ## remove everything made here
