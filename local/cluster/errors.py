@@ -30,6 +30,7 @@ class ApiError(Exception):
         self.message = message
         self.details = details
         self.list_metadata: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
         if code is not None:
             self.code = code
 

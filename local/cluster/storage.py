@@ -8,7 +8,7 @@ import asyncio
 import json
 import random
 import uuid
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,19 +41,26 @@ class Event(NamedTuple):
 class Stored:
     """One version of one object. `object` is shared and must not be changed."""
 
-    __slots__ = ("_body", "object", "version")
+    __slots__ = ("_item", "object", "version")
 
     def __init__(self, obj: Object, version: int) -> None:
         self.object = obj
         self.version = version
-        self._body: bytes | None = None
+        self._item: bytes | None = None
+
+    @property
+    def item(self) -> bytes:
+        """Give the object as JSON, made once, without the apiVersion and kind that items of a list do not have."""
+        if self._item is None:
+            bare = {key: value for key, value in self.object.items() if key not in {"apiVersion", "kind"}}
+            self._item = json.dumps(bare, separators=(",", ":")).encode()
+        return self._item
 
     @property
     def body(self) -> bytes:
-        """Give the object as JSON, made once."""
-        if self._body is None:
-            self._body = json.dumps(self.object, separators=(",", ":"), ensure_ascii=False).encode()
-        return self._body
+        """Give the object as JSON."""
+        head = f'{{"kind":"{self.object["kind"]}","apiVersion":"{self.object["apiVersion"]}",'
+        return head.encode() + self.item[1:]
 
     @property
     def name(self) -> str:
@@ -113,7 +120,6 @@ class Storage:
         self.version = 1
         self.admission: Admission = admission or _AdmitEverything()
         self.history: deque[Change] = deque(maxlen=_HISTORY)
-        self.snapshots: OrderedDict[tuple[str, int], list[Stored]] = OrderedDict()
         self._objects: dict[str, dict[str, dict[str, Stored]]] = {resource: {} for resource in KINDS}
         self._owned: dict[str, set[tuple[str, str, str]]] = {}
         self._uids: set[str] = set()
@@ -136,12 +142,12 @@ class Storage:
         return copied(self._require(resource, namespace, name).object)
 
     def list(self, resource: str, namespace: str | None = None) -> list[Object]:
-        """Return the objects of one namespace, or of all, ordered by namespace and name."""
+        """Return the objects of one namespace, or of all, ordered by "namespace/name"."""
         return [copied(stored.object) for stored in self.ordered(resource, namespace)]
 
     def ordered(self, resource: str, namespace: str | None = None) -> StoredList:
-        """Return what `view` gives, ordered by namespace and name."""
-        return sorted(self.view(resource, namespace), key=lambda stored: (stored.namespace, stored.name))
+        """Return what `view` gives, ordered as etcd orders keys: by "namespace/name"."""
+        return sorted(self.view(resource, namespace), key=lambda stored: f"{stored.namespace}/{stored.name}")
 
     def dependents(self, uid: str) -> Dependents:
         """Return (resource, object) of everything that names `uid` among its owners, to be read only."""

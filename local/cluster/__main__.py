@@ -1,0 +1,30 @@
+"""`python -m local.cluster`: the embedded cluster by itself, until Ctrl-C or SIGTERM."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local.cluster import EmbeddedCluster
+
+
+def main(
+    home: Annotated[Path, typer.Option(help="Where the kubeconfig, the certificates and the pods' files go.")] = Path(
+        ".local"
+    ),
+    images: Annotated[Path, typer.Option(help="The folders that pods can run as images.")] = Path("local/images"),
+    port: Annotated[int, typer.Option(help="0 lets the system choose.")] = 0,
+) -> None:
+    """Run a Kubernetes cluster in this process."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    with EmbeddedCluster(home, images, port=port) as cluster:
+        typer.echo(f"kubectl --kubeconfig {cluster.kubeconfig} get all    # {cluster.url}")
+        stopped.wait()
+
+
+if __name__ == "__main__":
+    typer.run(main)

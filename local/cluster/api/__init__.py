@@ -1,0 +1,1 @@
+"""The HTTP side of the cluster: what a Kubernetes API server answers on each path."""

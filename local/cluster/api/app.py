@@ -1,0 +1,133 @@
+"""The API server: every path, who may use it, and how refusals look."""
+
+import hmac
+import logging
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local.cluster.api import collections, discovery, logs, objects, openapi
+from local.cluster.api.faults import Faults
+from local.cluster.api.logs import LogReader
+from local.cluster.api.pages import Pages
+from local.cluster.api.responses import refusal
+from local.cluster.api.watches import Watches
+from local.cluster.errors import ApiError, MethodNotAllowed, Unauthorized
+from local.cluster.storage import Storage
+
+_log = logging.getLogger(__name__)
+_OPEN = {"/healthz", "/livez", "/readyz", "/version"}
+
+
+class _Own(StringConvertor):
+    """The subresources that a namespace has itself."""
+
+    regex = "status|finalize"
+
+
+class _Namespaces(StringConvertor):
+    """The one kind whose objects have paths within them."""
+
+    regex = "namespaces"
+
+
+register_url_convertor("own", _Own())
+register_url_convertor("namespaces", _Namespaces())
+
+
+def build(storage: Storage, kubelet: LogReader, token: str) -> tuple[Starlette, Faults]:
+    """Return the application and the faults that stand before it; `token` is the one bearer token it accepts."""
+    app = Starlette(
+        routes=_routes(),
+        exception_handlers={
+            ApiError: _refused,
+            HTTPException: _unrouted,
+            Exception: _failed,
+        },
+    )
+    app.state.storage, app.state.kubelet = storage, kubelet
+    app.state.pages, app.state.watches = Pages(storage), Watches(storage)
+    return app, Faults(BearerToken(app, token))
+
+
+class BearerToken:
+    """Lets nobody through without the token, health checks excepted."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and scope["path"] not in _OPEN:
+            stated = dict(scope["headers"]).get(b"authorization", b"")
+            if not hmac.compare_digest(stated, self._expected):
+                app = refusal(Unauthorized("Unauthorized"))
+        await app(scope, receive, send)
+
+
+def _routes() -> list[Route]:
+    return [
+        Route("/version", discovery.version),
+        *(Route(path, discovery.healthy) for path in ("/healthz", "/livez", "/readyz")),
+        Route("/openapi/v2", openapi.version_2),
+        Route("/openapi/v3", openapi.version_3),
+        Route("/openapi/v3/{path:path}", openapi.version_3),
+        Route("/api", discovery.api_versions),
+        Route("/apis", discovery.groups),
+        Route("/apis/{group}", discovery.group),
+        # A namespace's own subresources look like collections within it, so they come first.
+        *_object("/api/v1/{resource:namespaces}/{name}/{subresource:own}"),
+        Route("/api/v1/namespaces/{namespace}/pods/{name}/log", logs.pod_log),
+        *_resources("/api/v1"),
+        *_resources("/apis/{group}/v1"),
+    ]
+
+
+def _resources(base: str) -> list[Route]:
+    return [
+        Route(base, discovery.resources),
+        *_collection(base + "/namespaces/{namespace}/{resource}"),
+        *_object(base + "/namespaces/{namespace}/{resource}/{name}"),
+        *_object(base + "/namespaces/{namespace}/{resource}/{name}/{subresource:str}"),
+        *_collection(base + "/{resource}"),
+        *_object(base + "/{resource}/{name}"),
+    ]
+
+
+def _collection(path: str) -> list[Route]:
+    return [
+        Route(path, collections.listing, methods=["GET"]),
+        Route(path, objects.create, methods=["POST"]),
+        Route(path, collections.delete_all, methods=["DELETE"]),
+    ]
+
+
+def _object(path: str) -> list[Route]:
+    routes = [
+        Route(path, objects.show, methods=["GET"]),
+        Route(path, objects.replace, methods=["PUT"]),
+        Route(path, objects.patch, methods=["PATCH"]),
+    ]
+    return routes if "{subresource" in path else [*routes, Route(path, objects.delete, methods=["DELETE"])]
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    return refusal(cast("ApiError", error))
+
+
+async def _unrouted(_request: Request, error: Exception) -> Response:
+    if cast("HTTPException", error).status_code == 405:
+        return refusal(MethodNotAllowed("the server does not allow this method on the requested resource", {}))
+    return refusal(objects.no_such_path())
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return refusal(ApiError(f"Internal error occurred: {error}"))

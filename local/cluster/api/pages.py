@@ -1,0 +1,116 @@
+"""Lists in pages: each page of one list shows the same moment, and a token that is too old is refused.
+
+A continue token is written like a real API server's: base64 of {"v", "rv", "start"}. The moment a list began is kept
+(references only) for five minutes, as long as etcd keeps history by default.
+"""
+
+import base64
+import binascii
+import json
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from local.cluster.api.selectors import Matcher
+from local.cluster.errors import BadRequest, Expired
+from local.cluster.storage import Storage, Stored
+
+_KEPT_FOR = timedelta(minutes=5)
+_KEPT_AT_MOST = 64
+_TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    "deleted between the time the first chunk was returned and now may show up in the list."
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some objects of a list: `next` is the continue token, `remaining` counts what it leads to, where known."""
+
+    items: list[Stored]
+    version: int
+    next: str = ""
+    remaining: int | None = None
+
+
+class Pages:
+    """Lists of a storage, whole or page by page."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._moments: dict[tuple[str, str | None, int], tuple[datetime, list[Stored]]] = {}
+
+    def forget(self) -> None:
+        """Let every continue token expire, as etcd's compaction does."""
+        self._moments.clear()
+
+    def page(self, resource: str, namespace: str | None, matches: Matcher | None, limit: int, token: str) -> Page:
+        """Return up to `limit` objects (0 for all) that match; raises BadRequest and, for an old token, Expired."""
+        if token:
+            version, start = _read(token)
+            moment = self._moment(resource, namespace, version, start)
+        else:
+            version, start, moment = self._storage.version, "", self._storage.ordered(resource, namespace)
+        begin = bisect_left(moment, start, key=_key if namespace is None else _name) if start else 0
+        items, end = _take(moment, begin, matches, limit)
+        if end >= len(moment):
+            return Page(items, self._storage.version if version < 0 else version)
+        if version > 0:
+            self._keep(resource, namespace, version, moment)
+        # A real server does not know how many of the rest a selector will let through, and says nothing.
+        remaining = None if matches else len(moment) - end
+        last = (_key if namespace is None else _name)(moment[end - 1])
+        return Page(items, version, _encode(version, last + "\0"), remaining)
+
+    def _moment(self, resource: str, namespace: str | None, version: int, start: str) -> list[Stored]:
+        if version < 0:
+            return self._storage.ordered(resource, namespace)
+        taken = self._moments.get((resource, namespace, version))
+        if taken is None or taken[0] + _KEPT_FOR < self._storage.clock.now():
+            error = Expired(_TOO_OLD)
+            error.list_metadata = {"continue": _encode(-1, start)}
+            raise error
+        return taken[1]
+
+    def _keep(self, resource: str, namespace: str | None, version: int, moment: list[Stored]) -> None:
+        self._moments.setdefault((resource, namespace, version), (self._storage.clock.now(), moment))
+        while len(self._moments) > _KEPT_AT_MOST:
+            del self._moments[next(iter(self._moments))]
+
+
+def _key(stored: Stored) -> str:
+    """Give an object's place in a list of all namespaces, as Storage.ordered has it."""
+    return f"{stored.namespace}/{stored.name}"
+
+
+def _name(stored: Stored) -> str:
+    return stored.name
+
+
+def _take(moment: list[Stored], begin: int, matches: Matcher | None, limit: int) -> tuple[list[Stored], int]:
+    """Collect what matches from `begin` on; return it and where the next page begins."""
+    if matches is None:
+        end = begin + limit if limit else len(moment)
+        return moment[begin:end], end
+    items: list[Stored] = []
+    for index in range(begin, len(moment)):
+        if matches(moment[index].object):
+            if limit and len(items) == limit:
+                return items, index
+            items.append(moment[index])
+    return items, len(moment)
+
+
+def _encode(version: int, start: str) -> str:
+    token = json.dumps({"v": "meta.k8s.io/v1", "rv": version, "start": start}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+
+
+def _read(token: str) -> tuple[int, str]:
+    try:
+        read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return int(read["rv"]), str(read["start"])
+    except (binascii.Error, ValueError, TypeError, KeyError):
+        raise BadRequest("continue key is not valid") from None

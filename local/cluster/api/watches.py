@@ -1,0 +1,145 @@
+"""Watches: every change of some objects, as it happens, for as long as the client stays."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from local.cluster.api import query
+from local.cluster.api.responses import wants_table
+from local.cluster.api.selectors import Matcher
+from local.cluster.api.tables import table
+from local.cluster.errors import BadRequest, Expired
+from local.cluster.kinds import Kind
+from local.cluster.storage import Change, Storage, Stored
+
+type _Seen = tuple[str, Stored]
+
+_LONGEST_SECONDS = 1800
+
+
+class Watches:
+    """The watches that are open, so that a cluster that stops can end them."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._open: set[asyncio.Queue[Change | None]] = set()
+
+    def open(self) -> asyncio.Queue[Change | None]:
+        """Return a queue of the changes from now on; None ends it."""
+        queue: asyncio.Queue[Change | None] = asyncio.Queue()
+        if not self._open:
+            self._stop_listening = self.storage.listen(self._pass_on)
+        self._open.add(queue)
+        return queue
+
+    def close(self, queue: asyncio.Queue[Change | None]) -> None:
+        """Take no more interest."""
+        self._open.discard(queue)
+        if not self._open:
+            self._stop_listening()
+
+    def end(self) -> None:
+        """End every watch."""
+        for queue in self._open:
+            queue.put_nowait(None)
+
+    def _pass_on(self, change: Change) -> None:
+        for queue in self._open:
+            queue.put_nowait(change)
+
+
+def watch(request: Request, kind: Kind, matches: Matcher | None, watches: Watches) -> Response:
+    """Answer with a stream of watch events; raises BadRequest."""
+    version = request.query_params.get("resourceVersion") or "0"
+    if not version.isdigit():
+        raise BadRequest(f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax')
+    seconds = query.whole(request, "timeoutSeconds") or random.randint(_LONGEST_SECONDS, 2 * _LONGEST_SECONDS)  # noqa: S311
+    events = _Events(request, kind, matches, watches.storage)
+    return StreamingResponse(events.stream(watches, int(version), seconds), media_type="application/json")
+
+
+class _Events:
+    """What one watch has to say."""
+
+    def __init__(self, request: Request, kind: Kind, matches: Matcher | None, storage: Storage) -> None:
+        self._kind = kind
+        self._matches = matches
+        self._storage = storage
+        self._namespace = request.path_params.get("namespace")
+        self._as_table = wants_table(request)
+        self._include = request.query_params.get("includeObject", "Metadata")
+        self._described = False
+
+    async def stream(self, watches: Watches, version: int, seconds: int) -> AsyncIterator[bytes]:
+        # The queue is opened before the past is read, with nothing awaited between: no change falls in between.
+        queue = watches.open()
+        try:
+            try:
+                past = b"".join([self._line(*seen) for seen in self._past(version)])
+            except Expired as error:
+                yield json.dumps({"type": "ERROR", "object": error.status()}).encode() + b"\n"
+                return
+            # Even when empty: it sends the headers, which clients wait for.
+            yield past
+            async for seen in self._future(queue, seconds):
+                yield self._line(*seen)
+        finally:
+            watches.close(queue)
+
+    def _past(self, version: int) -> Iterator[_Seen]:
+        if version == 0:
+            for stored in self._storage.ordered(self._kind.resource, self._namespace):
+                if self._wanted(stored):
+                    yield "ADDED", stored
+            return
+        history = self._storage.history
+        if history and len(history) == history.maxlen and version < history[0].stored.version - 1:
+            raise Expired(f"too old resource version: {version} ({history[0].stored.version})")
+        for change in history:
+            if change.stored.version > version and (seen := self._seen(change)):
+                yield seen
+
+    async def _future(self, queue: "asyncio.Queue[Change | None]", seconds: int) -> AsyncIterator[_Seen]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while True:
+            try:
+                change = await asyncio.wait_for(queue.get(), until - loop.time())
+            except TimeoutError:
+                return
+            if change is None:
+                return
+            if seen := self._seen(change):
+                yield seen
+
+    def _seen(self, change: Change) -> _Seen | None:
+        """Tell what a change is to this watch: an object that no longer matches is gone, one that now does is new."""
+        if change.resource != self._kind.resource:
+            return None
+        now = change.type != "DELETED" and self._wanted(change.stored)
+        before = change.previous is not None and self._wanted(change.previous)
+        if not now and not before:
+            return None
+        return ("MODIFIED" if before else "ADDED") if now else "DELETED", change.stored
+
+    def _wanted(self, stored: Stored) -> bool:
+        if self._namespace is not None and stored.namespace != self._namespace:
+            return False
+        return self._matches is None or self._matches(stored.object)
+
+    def _line(self, event: str, stored: Stored) -> bytes:
+        body = self._table(stored) if self._as_table else stored.body
+        return b'{"type":"' + event.encode() + b'","object":' + body + b"}\n"
+
+    def _table(self, stored: Stored) -> bytes:
+        version = {"resourceVersion": str(stored.version)}
+        shown: dict[str, Any] = table(self._kind, [stored.object], self._storage.clock.now(), self._include, version)
+        if self._described:
+            shown["columnDefinitions"] = None  # said once, in the first event
+        self._described = True
+        return json.dumps(shown, separators=(",", ":")).encode()

@@ -1,0 +1,103 @@
+"""The network side of the cluster: a certificate, a kubeconfig, and uvicorn on the loopback interface."""
+
+import asyncio
+import base64
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+import uvicorn
+import yaml
+from starlette.types import ASGIApp
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What server and clients share: files of the certificate, and the bearer token."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+    token: str
+
+
+def issue(home: Path) -> Credentials:
+    """Make a new authority, certificate and token under `home`; those of an earlier run are of no use any more."""
+    folder = home / "pki"
+    folder.mkdir(parents=True, exist_ok=True)
+    authority = trustme.CA(organization_name="embedded cluster")
+    issued = authority.issue_cert(HOST, "localhost", organization_name="embedded cluster")
+    credentials = Credentials(
+        folder / "ca.crt", folder / "server.crt", folder / "server.key", secrets.token_urlsafe(32)
+    )
+    authority.cert_pem.write_to_path(credentials.authority)
+    _write_private(credentials.key, issued.private_key_pem.bytes())
+    credentials.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    return credentials
+
+
+def write_kubeconfig(path: Path, url: str, credentials: Credentials) -> None:
+    """Write what kubectl and the official clients read; it holds the token, so only the owner may read it."""
+    name = "embedded"
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {"name": name, "cluster": {"server": url, "certificate-authority-data": _base64(credentials.authority)}}
+        ],
+        "users": [{"name": name, "user": {"token": credentials.token}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": "default"}}],
+        "current-context": name,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_private(path, yaml.safe_dump(config, sort_keys=False).encode())
+
+
+def listen(port: int) -> socket.socket:
+    """Open the socket; 0 lets the system choose a port."""
+    # With the protocol named, asyncio turns Nagle's algorithm off; without it, each answer would wait 40 ms.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((HOST, port))
+    listening.listen(128)
+    return listening
+
+
+def server(app: ASGIApp, credentials: Credentials) -> uvicorn.Server:
+    """Make the server; it logs nothing per request."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            ssl_certfile=credentials.certificate,
+            ssl_keyfile=credentials.key,
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+        )
+    )
+
+
+async def end(server: uvicorn.Server) -> None:
+    """Stop taking requests, give those under way a second, and drop the connections that clients keep open."""
+    server.should_exit = True
+    under_way = list(server.server_state.tasks)
+    if under_way:
+        await asyncio.wait(under_way, timeout=1)
+    for listening in server.servers:
+        if isinstance(listening, asyncio.Server):
+            listening.abort_clients()
+
+
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
