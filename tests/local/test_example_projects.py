@@ -7,7 +7,7 @@ import pytest
 from jobs_api.commands import parse_command
 from local.example_projects import EXAMPLES, Example
 
-IMAGES = Path("local/images").resolve()
+IMAGES = Path(__file__).parents[2] / "local" / "images"
 
 each_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 
