@@ -5,14 +5,14 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
 
 import pydantic_core
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, WithJsonSchema
 
@@ -40,7 +40,15 @@ ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
 # In seconds: when it is worth asking again.
 RETRY_AFTER: Final[dict[type[JobsApiError], int]] = {errors.StillInProgress: 1, errors.ClusterUnavailable: 10}
 
+T = TypeVar("T", bound=Document)
+
 logger = Logger()
+
+
+class Message(Document):
+    """An answer that has nothing to show but that it worked."""
+
+    message: str
 
 
 class FieldFault(Document):
@@ -68,12 +76,16 @@ class Caller:
     token_id: str
 
 
-def document_of(model: type[BaseModel]) -> Any:
-    """Return the type of a JSON object that the handler validates itself, since the rules depend on what is stored.
+def schema_of(model: type[BaseModel], *, partial: bool = False) -> WithJsonSchema:
+    """Show a model's fields in the API's documentation, none of them required where it is `partial`.
 
-    The model is what the API's documentation shows.
+    For bodies that a handler validates itself, because the rules depend on what is stored:
+    `document: Annotated[dict[str, Any], Body(), schema_of(JobSettings)]`.
     """
-    return Annotated[dict[str, Any], Body(), WithJsonSchema(model.model_json_schema())]
+    schema = model.model_json_schema()
+    if partial:
+        schema.pop("required", None)
+    return WithJsonSchema(schema)
 
 
 class Api(APIGatewayRestResolver):
@@ -106,6 +118,10 @@ class Api(APIGatewayRestResolver):
     def request_id(self) -> str:
         """The gateway's id of this request, which its own errors carry too."""
         return str(self.current_event.request_context.request_id)
+
+    def created(self, location: str, document: T) -> Response[T]:
+        """Answer 201 with what was made and where it can be read."""
+        return Response(HTTPStatus.CREATED, content_type=JSON_TYPE, headers={"Location": location}, body=document)
 
     def new_id(self, prefix: str) -> str:
         """Return an id for what this request makes: always the same one where it carries an Idempotency-Key."""
@@ -150,7 +166,7 @@ class Api(APIGatewayRestResolver):
         return self._tell(errors.InvalidRequest([fault_of(detail, skip=1) for detail in details]))
 
     def _tell_nothing(self, error: Exception) -> Response[str]:
-        logger.exception("Unexpected", exc_info=error)
+        logger.error("unexpected", exc_info=error)
         problem = Problem(
             message="Something went wrong on our side; quote the request id",
             code="internal_error",

@@ -67,5 +67,6 @@ def _put(detail_type: str, details: list[dict[str, str]]) -> None:
 @cache
 def _client() -> "EventBridgeClient":
     config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2})
-    client: EventBridgeClient = botocore.session.get_session().create_client("events", config=config)
+    # botocore's own stubs do not know the services.
+    client: EventBridgeClient = botocore.session.get_session().create_client("events", config=config)  # type: ignore[assignment]
     return client

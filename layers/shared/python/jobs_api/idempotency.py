@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from aws_lambda_powertools.utilities.idempotency import (
@@ -26,10 +26,13 @@ from jobs_api.errors import KeyReused, StillInProgress
 
 A_DAY = 24 * 60 * 60
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 type Answer = dict[str, Any]
 
 
-class _NotKept(Exception):  # noqa: N818 - not an error: an answer that is not stored
+class _NotKept(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__("only 2xx answers are kept")
         self.answer = answer
@@ -80,7 +83,8 @@ def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context:
 
 @cache
 def _answers() -> DynamoDBPersistenceLayer:
-    client = botocore.session.get_session().create_client("dynamodb")
+    # botocore's own stubs do not know the services.
+    client: DynamoDBClient = botocore.session.get_session().create_client("dynamodb")  # type: ignore[assignment]
     return DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE"], boto3_client=client)
 
 

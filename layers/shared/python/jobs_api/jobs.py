@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -107,7 +107,7 @@ class JobSettings(Document):
     webhook_events: Absent[Annotated[list[WebhookEvent], Field(min_length=1)]] = None
 
     @classmethod
-    def of(cls, document: Mapping[str, Any], project: Project) -> Self:
+    def of(cls, document: Mapping[str, Any], project: Project) -> "JobSettings":
         """Validate what an owner sent for a job of this project.
 
         Raises:
@@ -119,17 +119,17 @@ class JobSettings(Document):
             raise InvalidRequest(faults_of(error, cls)) from error
 
     @classmethod
-    def stored(cls, document: Mapping[str, Any]) -> Self:
+    def stored(cls, document: Mapping[str, Any]) -> "JobSettings":
         """Read settings back from the table: they were valid when they were written, and rules may have grown since."""
         return cls.model_construct(**{**document, "resources": Resources.model_construct(**document["resources"])})
 
-    def changed(self, changes: Mapping[str, Any], project: Project) -> Self:
+    def changed(self, changes: Mapping[str, Any], project: Project) -> "JobSettings":
         """Return these settings with the fields that were sent replaced, each as a whole; `of`'s rules and errors."""
         document = self.model_dump(mode="json") | dict(changes)
         headers = document.get("webhook_headers")
         if isinstance(headers, dict):
             document["webhook_headers"] = _unmask(headers, self.webhook_headers or {})
-        return self.of(document, project)
+        return JobSettings.of(document, project)
 
     @model_validator(mode="before")
     @classmethod
@@ -141,7 +141,7 @@ class JobSettings(Document):
     @field_validator("command")
     @classmethod
     def _fits_the_project(cls, command: str, info: ValidationInfo) -> str:
-        parse_command(command, info.context)
+        parse_command(command, cast("ProjectType", info.context))
         return command
 
     @field_validator("slack_channel")
@@ -222,6 +222,34 @@ class Job(Document):
     updated_at: Timestamp
     synced: SyncedVersion | None = None
 
+    @classmethod
+    def new(cls, job_id: str, settings: JobSettings, project: Project, now: datetime) -> "Job":
+        """Make a project's new job."""
+        return cls.model_construct(
+            id=job_id,
+            organization_id=project.organization_id,
+            project_id=project.id,
+            settings=settings,
+            cronjob_name=names.cronjob_name(project.settings.name, settings.name),
+            version=1,
+            created_at=now,
+            updated_at=now,
+            synced=None,
+        )
+
+    def changed(self, changes: Mapping[str, Any], project: Project, now: datetime) -> "Job":
+        """Return the job's next version with the fields that were sent replaced; itself where nothing is different.
+
+        Raises:
+            InvalidRequest: the merged job breaks a rule.
+        """
+        settings = self.settings.changed(changes, project)
+        if settings == self.settings:
+            return self
+        cronjob_name = names.cronjob_name(project.settings.name, settings.name)
+        update = {"settings": settings, "cronjob_name": cronjob_name, "version": self.version + 1, "updated_at": now}
+        return self.model_copy(update=update)
+
     def sync(self, project: Project) -> JobSync:
         """Tell how the cluster stands to this job, as far as the last sync knows."""
         if not project.settings.deployed:
@@ -250,7 +278,7 @@ class JobDocument(JobSettings):
     sync: JobSync
 
     @classmethod
-    def of_job(cls, job: Job, project: Project, now: datetime) -> Self:
+    def of_job(cls, job: Job, project: Project, now: datetime) -> "JobDocument":
         """Show a job as it stands at `now`."""
         settings = job.settings
         fires = settings.enabled and project.fires
@@ -268,6 +296,13 @@ class JobDocument(JobSettings):
     @field_serializer("webhook_headers")
     def _mask(self, headers: dict[str, str] | None) -> dict[str, str] | None:
         return headers and dict.fromkeys(headers, MASK)
+
+
+class JobList(Document):
+    """All jobs of a project."""
+
+    jobs: list[JobDocument]
+    total: int
 
 
 READ_ONLY = frozenset(JobDocument.model_fields) - frozenset(JobSettings.model_fields)

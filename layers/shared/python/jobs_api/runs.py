@@ -80,3 +80,10 @@ class Run(JobRun):
     def document(self) -> JobRun:
         """Return what the API shows of it."""
         return JobRun.model_construct(**{name: getattr(self, name) for name in JobRun.model_fields})
+
+
+class RunList(Document):
+    """A page of runs, newest first; `next_cursor` is there while more match."""
+
+    runs: list[JobRun]
+    next_cursor: Absent[str] = None

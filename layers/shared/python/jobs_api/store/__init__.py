@@ -11,6 +11,7 @@ from jobs_api.store.organizations import (
     get_organization,
     list_organizations,
     list_tokens,
+    recent_organization,
     revoke_token,
 )
 from jobs_api.store.projects import create_project, delete_project, get_project, list_projects, update_project
@@ -47,6 +48,7 @@ __all__ = [
     "list_runs",
     "list_tokens",
     "open_runs",
+    "recent_organization",
     "record_sync",
     "revoke_token",
     "run_launched",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pynamodb.exceptions import UpdateError
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from jobs_api import names
@@ -47,12 +48,14 @@ def get_job(organization_id: str, project_id: str, job_id: str) -> tuple[Project
     return project, _job_of(rows[JOB + job_id], project)
 
 
-def create_job(job: Job) -> None:
-    """Write a new job and the locks on its names. One transaction.
+def create_job(job: Job) -> Job:
+    """Write a new job and the locks on its names, and return it. One transaction.
+
+    A job that has this very id already is returned instead: ids come twice only where a request with an
+    Idempotency-Key is tried again, and then the job is what its first try wrote before it was cut off.
 
     Raises:
         NameTaken: the project has a job with the same slug, or the namespace a CronJob of the same name.
-        ChangedMeanwhile: the job is there already.
         ProjectNotFound: the project is gone.
     """
     partition = partition_of(job.organization_id, job.project_id)
@@ -69,8 +72,9 @@ def create_job(job: Job) -> None:
         if 0 in error.at:
             raise ProjectNotFound(job.project_id) from error
         if 1 in error.at:
-            raise ChangedMeanwhile(f"There is a job {job.id!r} already") from error
-        raise _name_taken(job, error.at - {0, 1}, first=2) from error
+            return get_job(job.organization_id, job.project_id, job.id)[1]
+        raise _name_taken(job, error.at, first=2) from error
+    return job
 
 
 def update_job(before: Job, after: Job) -> None:
@@ -81,7 +85,7 @@ def update_job(before: Job, after: Job) -> None:
         NameTaken: as in `create_job`.
     """
     row = _row(after)
-    actions = [
+    actions: list[Action] = [
         JobRow.settings.set(row.settings),
         JobRow.cronjob_name.set(row.cronjob_name),
         JobRow.version.set(row.version),

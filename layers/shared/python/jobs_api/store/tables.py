@@ -102,7 +102,7 @@ class PointerRow(ProjectsRow, discriminator="pointer"):
     """That an organization has a project."""
 
 
-class ByProject(GlobalSecondaryIndex[Any]):
+class ByProject(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Runs of a project by age."""
 
     class Meta:
@@ -113,7 +113,7 @@ class ByProject(GlobalSecondaryIndex[Any]):
     position = UnicodeAttribute(range_key=True)
 
 
-class ByJob(GlobalSecondaryIndex[Any]):
+class ByJob(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Runs of a job by age."""
 
     class Meta:
@@ -124,7 +124,7 @@ class ByJob(GlobalSecondaryIndex[Any]):
     position = UnicodeAttribute(range_key=True)
 
 
-class OpenRuns(GlobalSecondaryIndex[Any]):
+class OpenRuns(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Runs of an organization that have not ended."""
 
     class Meta:

@@ -1,0 +1,33 @@
+"""POST /api/v1/projects/{id}/jobs: a new job; its CronJob follows."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from jobs_api import events, store
+from jobs_api.api import Api, schema_of
+from jobs_api.jobs import Job, JobDocument, JobSettings
+
+app = Api(idempotent=True)
+
+
+@app.post("/api/v1/projects/<project_id>/jobs", status_code=HTTPStatus.CREATED)
+def create_job(
+    project_id: str, document: Annotated[dict[str, Any], Body(), schema_of(JobSettings)]
+) -> Response[JobDocument]:
+    """Create a job.
+
+    1. The project says which rules the command and the webhooks obey.
+    2. The job and its names are written at once, or nothing is.
+    3. The bus is told, so that the CronJob is there within seconds.
+    """
+    project = store.get_project(app.caller.organization_id, project_id)
+    job = Job.new(app.new_id("job_"), JobSettings.of(document, project), project, app.now)
+    job = store.create_job(job)
+    events.job_changed(job.organization_id, job.project_id, job.id)
+    return app.created(f"{app.current_event.path}/{job.id}", JobDocument.of_job(job, project, app.now))
+
+
+lambda_handler = app.resolve

@@ -1,0 +1,50 @@
+"""GET /api/v1/projects/{id}/runs: a project's runs, newest first, a page at a time."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import AwareDatetime
+
+from jobs_api import cursors, store
+from jobs_api.api import Api
+from jobs_api.documents import rfc3339
+from jobs_api.runs import RunList, RunStatus, TriggeredBy
+
+app = Api()
+
+
+@app.get("/api/v1/projects/<project_id>/runs")
+def list_runs(
+    project_id: str,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    job_id: str | None = None,
+    status: RunStatus | None = None,
+    job_type: str | None = None,
+    triggered_by: TriggeredBy | None = None,
+    updated_after: AwareDatetime | None = None,
+) -> RunList:
+    """List a project's runs. `next_cursor` is there while more match; send it back with the same filters."""
+    project = store.get_project(app.caller.organization_id, project_id)
+    query = {
+        "project_id": project_id,
+        "job_id": job_id,
+        "status": status,
+        "job_type": job_type,
+        "triggered_by": triggered_by,
+        "updated_after": rfc3339(updated_after) if updated_after else None,
+    }
+    runs, position = store.list_runs(
+        project.organization_id,
+        project_id,
+        store.RunFilter(job_id, status, job_type, triggered_by, updated_after),
+        limit=limit,
+        before=cursors.read(cursor, query, project.cursor_key) if cursor else None,
+    )
+    return RunList(
+        runs=[run.document() for run in runs],
+        next_cursor=cursors.sign(position, query, project.cursor_key) if position else None,
+    )
+
+
+lambda_handler = app.resolve

@@ -1,0 +1,52 @@
+"""POST /api/v1/projects/{id}/jobs/{job_id}/trigger: one run of a job, now."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from jobs_api.launch import launch
+
+from jobs_api import cluster, store
+from jobs_api.api import Api, logger, schema_of
+from jobs_api.errors import ProjectNotDeployed
+from jobs_api.runs import Run
+from jobs_api.triggers import TriggerAnswer, TriggerRequest, manual_run
+
+app = Api(idempotent=True)
+
+
+@app.post("/api/v1/projects/<project_id>/jobs/<job_id>/trigger", status_code=HTTPStatus.ACCEPTED)
+def trigger_job(
+    project_id: str, job_id: str, document: Annotated[dict[str, Any] | None, Body(), schema_of(TriggerRequest)] = None
+) -> TriggerAnswer:
+    """Run a job once, now, whether or not it is enabled.
+
+    1. The run is written together with the Job that it needs.
+    2. The Job is created. Where the cluster is out of reach, the next ingest does it, for up to an hour.
+    3. The run no longer waits for its Job.
+    """
+    project, job = store.get_job(app.caller.organization_id, project_id, job_id)
+    request = TriggerRequest.of(document or {}, project)
+    if not project.settings.deployed:
+        raise ProjectNotDeployed("The project is not deployed, so nothing can run; deploy it first")
+    run = manual_run(app.new_id("run_"), request.command_override or job.settings.command, job, project, app.now)
+    if not store.create_run(run):
+        # An earlier try of this very request, by its Idempotency-Key, wrote it and was cut off.
+        run = store.get_run(project.organization_id, run.id)
+    return TriggerAnswer(job_run_id=run.id, job_name=_launched(run), status=run.status)
+
+
+def _launched(run: Run) -> str:
+    """Create the run's Job unless that is done; return the Job's name."""
+    if run.launch is None:
+        return run.job_name
+    try:
+        name = launch(cluster.connect(store.recent_organization(run.organization_id)), run)
+    except cluster.ClusterError as error:
+        logger.warning("not launched yet", run_id=run.id, error=str(error))
+        return run.job_name
+    store.run_launched(run, name, app.now)
+    return name
+
+
+lambda_handler = app.resolve

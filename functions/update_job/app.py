@@ -1,0 +1,40 @@
+"""PUT /api/v1/projects/{id}/jobs/{job_id}: changes the fields that are sent; the CronJob follows."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from jobs_api import events, store
+from jobs_api.api import Api, schema_of
+from jobs_api.errors import ChangedMeanwhile
+from jobs_api.jobs import JobDocument, JobSettings
+
+app = Api()
+ATTEMPTS = 3
+
+
+@app.put("/api/v1/projects/<project_id>/jobs/<job_id>")
+def update_job(
+    project_id: str, job_id: str, changes: Annotated[dict[str, Any], Body(), schema_of(JobSettings, partial=True)]
+) -> JobDocument:
+    """Change a job.
+
+    The merged job obeys every rule. Where somebody else wrote first, the same changes are made to what they left.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        project, before = store.get_job(app.caller.organization_id, project_id, job_id)
+        after = before.changed(changes, project, app.now)
+        if after is before:
+            return JobDocument.of_job(before, project, app.now)
+        try:
+            store.update_job(before, after)
+        except ChangedMeanwhile:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            break
+    events.job_changed(after.organization_id, after.project_id, after.id)
+    return JobDocument.of_job(after, project, app.now)
+
+
+lambda_handler = app.resolve

@@ -1,0 +1,40 @@
+"""Cursors: where a page ended, signed together with the query it belongs to, so that neither can be made up."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+
+from jobs_api.errors import Fault, InvalidRequest
+
+SIGNATURE_BYTES = 16
+
+
+def sign(position: str, query: Mapping[str, str | None], key: str) -> str:
+    """Make the cursor that goes on after `position` in the answer to this query."""
+    return base64.urlsafe_b64encode(_signature(position, query, key) + position.encode()).decode().rstrip("=")
+
+
+def read(cursor: str, query: Mapping[str, str | None], key: str) -> str:
+    """Return the position in a cursor.
+
+    Raises:
+        InvalidRequest: it was not made here, or for another query.
+    """
+    try:
+        data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        signature, position = data[:SIGNATURE_BYTES], data[SIGNATURE_BYTES:].decode()
+    except (binascii.Error, ValueError):
+        signature, position = b"", ""
+    if not position or not hmac.compare_digest(signature, _signature(position, query, key)):
+        fault = Fault("cursor", "is not one that this query gave; send next_cursor as it came, with the same filters")
+        raise InvalidRequest([fault])
+    return position
+
+
+def _signature(position: str, query: Mapping[str, str | None], key: str) -> bytes:
+    said = {name: value for name, value in query.items() if value is not None}
+    message = json.dumps([position, said], sort_keys=True).encode()
+    return hmac.digest(key.encode(), message, hashlib.sha256)[:SIGNATURE_BYTES]

@@ -1,0 +1,159 @@
+"""The people in these tests, what they own, and how they call an endpoint.
+
+Alice's organization has a dbt and a SQLMesh project, both deployed; Charlie is a stranger with one of his own.
+"""
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from samtranslator.yaml_helper import yaml_parse
+
+from jobs_api import store
+from jobs_api.commands import ProjectType
+from jobs_api.ids import new_id
+from jobs_api.organizations import Organization, Role
+from jobs_api.projects import Project, ProjectSettings
+
+NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass
+class Context:
+    """What Lambda tells a function about its invocation."""
+
+    function_name: str = "test"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
+    aws_request_id: str = field(default_factory=new_id)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return all of the 25 seconds."""
+        return 25_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an endpoint gave."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.text)
+
+    @property
+    def faulty_fields(self) -> list[str]:
+        """The fields that an error blames, in order."""
+        return [fault["field"] for fault in self.json["errors"]]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a token of an organization."""
+
+    organization_id: str
+    role: Role = Role.DEVELOPER
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        at: datetime = NOON,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request, as API Gateway would hand it to the function that template.yaml names for the route."""
+        resource, function = _route(method, path)
+        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        event = {
+            "resource": resource,
+            "path": path,
+            "httpMethod": method,
+            "headers": dict(headers or {}),
+            "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
+            "queryStringParameters": dict(query) if query else None,
+            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+            "pathParameters": None,
+            "requestContext": {
+                "requestId": new_id(),
+                "requestTimeEpoch": int(at.timestamp() * 1000),
+                "httpMethod": method,
+                "resourcePath": resource,
+                "stage": "dev",
+                "authorizer": {
+                    "organization_id": self.organization_id,
+                    "role": self.role.value,
+                    "token_id": "token",
+                    "principalId": "token",
+                },
+            },
+            "body": text,
+            "isBase64Encoded": False,
+        }
+        handler = importlib.import_module(f"{function.replace('/', '.')}.app").lambda_handler
+        result = handler(event, cast("LambdaContext", Context()))
+        joined = {name: ", ".join(values) for name, values in result["multiValueHeaders"].items()}
+        return Answer(result["statusCode"], joined, result["body"])
+
+
+def _routes() -> dict[tuple[str, str], str]:
+    """Return the function's folder for each method and path of template.yaml."""
+    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    return {
+        (event["Properties"]["Method"], event["Properties"]["Path"]): resource["Properties"]["CodeUri"]
+        for resource in resources.values()
+        for event in resource["Properties"].get("Events", {}).values()
+        if event["Type"] == "Api"
+    }
+
+
+ROUTES = _routes()
+
+
+def _route(method: str, path: str) -> tuple[str, str]:
+    wanted = path.split("/")
+    for (verb, resource), function in ROUTES.items():
+        parts = resource.split("/")
+        same_length = verb == method and len(parts) == len(wanted)
+        if same_length and all(p == w or p.startswith("{") for p, w in zip(parts, wanted, strict=True)):
+            return resource, function
+    raise LookupError(f"template.yaml has no route {method} {path}")
+
+
+def new_organization(name: str = "acme") -> Organization:
+    """Write an organization that no other test knows."""
+    organization = Organization(id=f"org-{name}-{new_id()}", name=name, created_at=NOON)
+    store.create_organization(organization)
+    return organization
+
+
+def new_project(organization_id: str, name: str, project_type: ProjectType, **settings: Any) -> Project:
+    """Write a project, deployed unless told otherwise."""
+    project = Project(
+        id=new_id("proj_"),
+        organization_id=organization_id,
+        settings=ProjectSettings(
+            name=name,
+            project_type=project_type,
+            image=project_type.value,
+            working_directory="/project",
+            **{"deployed": True, **settings},
+        ),
+        cursor_key=new_id(),
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    store.create_project(project)
+    return project
