@@ -89,7 +89,8 @@ def create_resources(template: Template) -> None:
     """Create the template's tables, buckets, queues and buses, as CloudFormation would name and key them."""
     from boto3.session import Session  # noqa: PLC0415
 
-    session = Session(region_name=REGION)
+    # The template's properties are as untyped as YAML is.
+    session: Any = Session(region_name=REGION)
     dynamodb, s3, sqs, events = (session.client(name) for name in ("dynamodb", "s3", "sqs", "events"))
     for table in template.resources("AWS::DynamoDB::Table"):
         properties = {**table.properties, "TableName": table.name}

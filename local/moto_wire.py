@@ -1,7 +1,7 @@
 """Two ways to one moto: HTTP for other processes, and a call without a socket for clients in this process.
 
-Measured here (25 items of 22 attributes, one client): a GetItem takes 11 ms over HTTP and 1 ms in process, a Query 102 ms
-with moto's own serializer and 6 ms with the one below.
+Measured on two busy cores with items of 25 attributes: a GetItem takes 7 ms over HTTP and 2 ms in process, a PutItem 8
+and 3; a Query of 25 items 102 ms over HTTP with moto's own serializer, 20 ms with the one below, 14 ms in process.
 """
 
 import base64
@@ -64,7 +64,7 @@ class _QuietHandler(MotoRequestHandler):
 
 
 class InProcessTransport:
-    """Answers the botocore clients of this process that were pointed at the server, without the way through a socket."""
+    """Answers the clients of this process that were pointed at the server, without the way through a socket."""
 
     def __init__(self, url: str) -> None:
         """Take over calls whose address begins with `url`."""
@@ -97,14 +97,15 @@ class InProcessTransport:
         if answer is None:
             return None
         status, headers, body = answer
-        return AWSResponse(request.url, status, headers, MockRawResponse(body))
+        # Any mapping will do for the headers, and a plain one is the fastest.
+        return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
 
 
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-class DynamoDBSerializer(JSONSerializer):  # type: ignore[misc]
+class DynamoDBSerializer(JSONSerializer):
     """Gives items as moto keeps them, which is DynamoDB's own wire format but for bytes.
 
     moto's serializer tries every member of the union, under four spellings, for every attribute.

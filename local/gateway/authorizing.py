@@ -1,0 +1,99 @@
+"""Asks the template's Lambda authorizer, keeps its answer for the TTL, and judges each request by the policy in it."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from local.functions import Functions, HandlerFailed
+from local.gateway.answers import GatewayRefusal
+from local.gateway.definition import ApiDefinition, Authorizer, Route
+from local.gateway.policies import InvalidPolicy, allows
+from local.gateway.requests import Request, method_arn
+
+_UNAUTHORIZED = "Unauthorized"
+
+
+class Authorization:
+    """The authorizers of one API and what they answered lately."""
+
+    def __init__(self, api: ApiDefinition, functions: Functions, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with nothing kept; `clock` gives seconds."""
+        self._api = api
+        self._functions = functions
+        self._clock = clock
+        self._kept: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+
+    def authorize(self, route: Route, request: Request, event: dict[str, Any]) -> dict[str, Any] | None:
+        """Give what the handler finds in `requestContext.authorizer`; None where the route needs no authorizer.
+
+        Raises:
+            GatewayRefusal: 401, 403, or 500 where the authorizer itself fails.
+        """
+        if route.authorizer is None:
+            return None
+        authorizer = self._api.authorizers[route.authorizer]
+        identity = [request.header(name) for name in authorizer.headers]
+        if not all(identity) or (authorizer.pattern and not authorizer.pattern.match(identity[0] or "")):
+            raise GatewayRefusal("UNAUTHORIZED", _UNAUTHORIZED)
+        answer = self._answer(authorizer, [str(value) for value in identity], request, event)
+        return self._judge(answer, method_arn(self._api, request))
+
+    def _answer(
+        self, authorizer: Authorizer, identity: list[str], request: Request, event: dict[str, Any]
+    ) -> dict[str, Any]:
+        key = (authorizer.name, *identity)
+        with self._lock:
+            kept_until, answer = self._kept.get(key, (0.0, {}))
+        if identity and self._clock() < kept_until:
+            return answer
+        answer = self._ask(authorizer, identity, request, event)
+        if authorizer.ttl_seconds and identity:
+            with self._lock:
+                self._forget_the_old()
+                self._kept[key] = (self._clock() + authorizer.ttl_seconds, answer)
+        return answer
+
+    def _ask(
+        self, authorizer: Authorizer, identity: list[str], request: Request, event: dict[str, Any]
+    ) -> dict[str, Any]:
+        asked: dict[str, Any] = {"type": authorizer.kind, "methodArn": method_arn(self._api, request)}
+        if authorizer.kind == "TOKEN":
+            asked["authorizationToken"] = identity[0]
+        else:
+            asked |= {key: value for key, value in event.items() if key not in {"body", "isBase64Encoded"}}
+        try:
+            answer = self._functions[authorizer.function].invoke(asked)
+        except HandlerFailed as error:
+            if error.message == _UNAUTHORIZED:
+                raise GatewayRefusal("UNAUTHORIZED", _UNAUTHORIZED) from error
+            # API Gateway has no message for this one: `$context.error.messageString` is null.
+            raise GatewayRefusal("AUTHORIZER_FAILURE", None) from error
+        if not isinstance(answer, dict) or not isinstance(answer.get("principalId"), str):
+            raise GatewayRefusal("AUTHORIZER_CONFIGURATION_ERROR", None)
+        return answer
+
+    def _judge(self, answer: dict[str, Any], arn: str) -> dict[str, Any]:
+        try:
+            context = _context(answer)
+            allowed = allows(answer.get("policyDocument"), arn)
+        except InvalidPolicy as error:
+            print(f"[ERROR] The authorizer's answer is not usable: {error}")  # noqa: T201
+            raise GatewayRefusal("AUTHORIZER_CONFIGURATION_ERROR", None) from error
+        if not allowed:
+            raise GatewayRefusal("ACCESS_DENIED", "User is not authorized to access this resource")
+        return {"principalId": answer["principalId"], "integrationLatency": 0, **context}
+
+    def _forget_the_old(self) -> None:
+        now = self._clock()
+        for key in [key for key, (kept_until, _) in self._kept.items() if kept_until <= now]:
+            del self._kept[key]
+
+
+def _context(answer: dict[str, Any]) -> dict[str, str]:
+    """Give the context's values as a proxy integration sees them: always strings."""
+    context = answer.get("context") or {}
+    if any(not isinstance(value, str | int | float) for value in context.values()):
+        raise InvalidPolicy("context values must be strings, numbers or booleans")
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in context.items()}

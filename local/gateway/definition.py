@@ -1,0 +1,134 @@
+"""What the template says about its API: the OpenAPI document that the SAM transform makes for API Gateway.
+
+Extensions: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.intrinsics import UnsupportedTemplate
+from local.template import Template
+
+_METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
+_HEADER_SOURCE = "method.request.header."
+_ANY_METHOD = "x-amazon-apigateway-any-method"
+
+
+@dataclass(frozen=True)
+class Authorizer:
+    """A Lambda authorizer.
+
+    Args:
+        function: the URI that names its function.
+        headers: the headers it looks at; a request without one of them is not authorized, and the function not asked.
+        pattern: what a TOKEN authorizer's header must match, or the function is not asked either.
+    """
+
+    name: str
+    kind: str
+    function: str
+    headers: tuple[str, ...]
+    pattern: re.Pattern[str] | None
+    ttl_seconds: float
+
+
+@dataclass(frozen=True)
+class Route:
+    """A resource and a method on it; `function` is the URI that names its function."""
+
+    method: str
+    resource: str
+    function: str
+    authorizer: str | None
+
+
+@dataclass(frozen=True)
+class GatewayResponse:
+    """How the template wants one kind of the gateway's own answers; what is None keeps its default."""
+
+    status: int | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    template: str | None = None
+
+
+@dataclass(frozen=True)
+class ApiDefinition:
+    """One REST API and its stage."""
+
+    api_id: str
+    stage: str
+    routes: list[Route]
+    authorizers: dict[str, Authorizer]
+    responses: dict[str, GatewayResponse]
+    binary_media_types: frozenset[str]
+
+
+def definition_of(template: Template) -> ApiDefinition:
+    """Read the one API of a template.
+
+    Raises:
+        UnsupportedTemplate: there is not exactly one, or it does something that the gateway here cannot do.
+    """
+    apis = list(template.resources("AWS::ApiGateway::RestApi"))
+    stages = [stage.properties["StageName"] for stage in template.resources("AWS::ApiGateway::Stage")]
+    if len(apis) != 1 or len(stages) != 1:
+        raise UnsupportedTemplate(f"the gateway serves one API with one stage; the template has {len(apis)}")
+    body = apis[0].properties["Body"]
+    schemes = body.get("securityDefinitions") or body.get("components", {}).get("securitySchemes", {})
+    binary = [*body.get("x-amazon-apigateway-binary-media-types", []), *apis[0].properties.get("BinaryMediaTypes", [])]
+    return ApiDefinition(
+        api_id=apis[0].name,
+        stage=stages[0],
+        routes=[
+            _route(path, method, operation, body)
+            for path, operations in body["paths"].items()
+            for method, operation in operations.items()
+            if method in _METHODS or method == _ANY_METHOD
+        ],
+        authorizers={name: _authorizer(name, scheme) for name, scheme in schemes.items()},
+        responses={
+            kind: _response(response)
+            for kind, response in body.get("x-amazon-apigateway-gateway-responses", {}).items()
+        },
+        binary_media_types=frozenset(kind.replace("~1", "/") for kind in binary),
+    )
+
+
+def _route(path: str, method: str, operation: dict[str, Any], body: dict[str, Any]) -> Route:
+    integration = operation["x-amazon-apigateway-integration"]
+    if integration["type"] != "aws_proxy":
+        raise UnsupportedTemplate(f"{method} {path}: only Lambda proxy integrations are served here")
+    security = [name for entry in operation.get("security", body.get("security", [])) for name in entry]
+    return Route(
+        method="ANY" if method == _ANY_METHOD else method.upper(),
+        resource=path,
+        function=integration["uri"],
+        authorizer=security[0] if security and security[0] != "NONE" else None,
+    )
+
+
+def _authorizer(name: str, scheme: dict[str, Any]) -> Authorizer:
+    settings = scheme["x-amazon-apigateway-authorizer"]
+    sources = [source.strip() for source in settings.get("identitySource", "").split(",") if source.strip()]
+    if any(not source.startswith(_HEADER_SOURCE) for source in sources):
+        raise UnsupportedTemplate(f"authorizer {name}: only headers are identity sources here, not {sources}")
+    headers = tuple(source.removeprefix(_HEADER_SOURCE) for source in sources)
+    pattern = settings.get("identityValidationExpression")
+    return Authorizer(
+        name=name,
+        kind=settings["type"].upper(),
+        function=settings["authorizerUri"],
+        headers=(scheme["name"],) if settings["type"] == "token" else headers,
+        pattern=re.compile(pattern) if pattern else None,
+        ttl_seconds=float(settings.get("authorizerResultTtlInSeconds", 300)),
+    )
+
+
+def _response(settings: dict[str, Any]) -> GatewayResponse:
+    status = settings.get("statusCode")
+    return GatewayResponse(
+        status=int(status) if status else None,
+        parameters=settings.get("responseParameters", {}),
+        template=settings.get("responseTemplates", {}).get("application/json"),
+    )

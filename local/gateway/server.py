@@ -1,0 +1,102 @@
+"""Listens on 127.0.0.1 and serves the gateway from a thread of its own."""
+
+import asyncio
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from local.functions import Functions
+from local.gateway.application import TIMEOUT_SECONDS, GatewayApplication
+from local.gateway.definition import ApiDefinition
+
+_THREADS = 32
+# How long a stop waits for answers under way.
+_GRACE_SECONDS = 2
+
+
+class PortTaken(OSError):
+    """Something else listens where the gateway should."""
+
+
+class Gateway:
+    """The API of a template on a port of 127.0.0.1, while it is entered."""
+
+    def __init__(
+        self, api: ApiDefinition, functions: Functions, port: int = 0, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
+        """Take the port at once (0: any free one), so that a taken one is known before anything else is started.
+
+        Raises:
+            PortTaken: naming the port.
+        """
+        self._socket = _listen(port)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="handler")
+        application = GatewayApplication(api, functions, self._threads, timeout_seconds)
+        config = uvicorn.Config(
+            application,
+            http=_SpellingKept,
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            proxy_headers=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Serve; connections that came since the port was taken have waited."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop listening and let answers under way go out."""
+        self._server.should_exit = True
+        self._thread.join()
+        # Not waiting: a handler that hangs must not keep the process.
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Give the port back without having served."""
+        self._socket.close()
+
+    def _serve(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))
+
+
+class _SpellingKept(HttpToolsProtocol):
+    """uvicorn's HTTP, which puts header names in lower case, keeping beside them what the client wrote."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._names: list[bytes] = []
+        state: Any = self.scope["state"]
+        state["header_names"] = self._names
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._names.append(name)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(f"Port {port} of 127.0.0.1 is taken; choose another one with PORT=...") from error
+    return listener

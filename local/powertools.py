@@ -1,0 +1,41 @@
+"""Keeps what Powertools knows about a request with its invocation, because here many run in one process.
+
+In Lambda a process handles one event at a time, so Powertools keeps the current event and context on a class that all
+resolvers share, and log keys on one formatter per service. Threads would read each other's.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+LAMBDA_CONTEXT: ContextVar[Any] = ContextVar("LAMBDA_CONTEXT")
+"""The context object of the invocation that runs in this thread."""
+
+
+def isolate_invocations() -> None:
+    """Change Powertools so that concurrent invocations share no state; a second call changes nothing.
+
+    It needs what `local.functions` gives: a copy of the function's module, and so of its resolver, for each invocation
+    that runs at a time, and a `contextvars` context of its own.
+    """
+    resolver: Any = ApiGatewayResolver
+    if not getattr(resolver._to_proxy_event, "isolated", False):  # noqa: SLF001  # Powertools has no seam for it
+        resolver._to_proxy_event = _kept_on_the_resolver(resolver._to_proxy_event)  # noqa: SLF001
+    # Log keys: the thread-safe twins of these methods keep them in a context variable.
+    formatter: Any = LambdaPowertoolsFormatter
+    formatter.append_keys = formatter.thread_safe_append_keys
+    formatter.remove_keys = formatter.thread_safe_remove_keys
+
+
+def _kept_on_the_resolver(original: Callable[[Any, dict[str, Any]], Any]) -> Callable[[Any, dict[str, Any]], Any]:
+    def to_proxy_event(self: Any, event: dict[str, Any]) -> Any:
+        # Attributes of the instance hide those of the class, which the caller sets next.
+        self.current_event = original(self, event)
+        self.lambda_context = LAMBDA_CONTEXT.get()
+        return self.current_event
+
+    to_proxy_event.isolated = True  # type: ignore[attr-defined]
+    return to_proxy_event
