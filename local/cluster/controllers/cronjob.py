@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from local.cluster.clock import timestamp
 from local.cluster.controllers.objects import Object, controller_reference, finished, time_in
 from local.cluster.controllers.recorder import Note
-from local.cluster.controllers.slots import missed, slots
+from local.cluster.controllers.slots import counts_from_last, missed, slots
 
 SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 _HISTORY_DEFAULTS = {"Complete": ("successfulJobsHistoryLimit", 3), "Failed": ("failedJobsHistoryLimit", 1)}
@@ -129,7 +129,7 @@ def _in_zone(slot: datetime, zone: str | None) -> str:
 
 def _anchor(cronjob: Object, now: datetime) -> datetime:
     """Return where the next slot is counted from; only @every depends on more than `now` (nextScheduleTimeDuration)."""
-    if not cronjob["spec"]["schedule"].startswith("@every"):
+    if not counts_from_last(cronjob["spec"]):
         return now
     since = time_in(cronjob.get("status", {}), "lastScheduleTime") or time_in(cronjob["metadata"], "creationTimestamp")
     return missed(cronjob["spec"], since, now).latest or since if since else now

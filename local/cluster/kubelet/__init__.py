@@ -1,0 +1,137 @@
+"""The kubelet of the embedded cluster: every pod's commands as real processes on this machine."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+
+from local.cluster.clock import Clock
+from local.cluster.controllers.recorder import Recorder
+from local.cluster.kubelet.container import Node
+from local.cluster.kubelet.images import Images
+from local.cluster.kubelet.logs import Reading, read
+from local.cluster.kubelet.processes import Launcher
+from local.cluster.kubelet.worker import NODE_NAME, PodWorker
+from local.cluster.storage import Change, Storage, Stored
+
+logger = logging.getLogger(__name__)
+
+_STOP_GRACE_SECONDS = 3.0
+
+
+class Kubelet:
+    """Runs pods.
+
+    `images` holds a folder for each image; under `home` are their environments (`images`) and what pods write
+    (`pods`), which the next start clears.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock, images: Path, home: Path) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._pods = home / "pods"
+        self._launcher = Launcher()
+        self._images = Images(images, home / "images", self._launcher)
+        self._node = Node(clock, self._images, self._launcher)
+        self._recorder = Recorder(storage, "kubelet")
+        self._workers: dict[str, PodWorker] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._stopped = False
+
+    async def run(self) -> None:
+        """Run every pod there is and every one that comes, until cancelled or stopped."""
+        await asyncio.to_thread(shutil.rmtree, self._pods, ignore_errors=True)
+        self._launcher.open()
+        unlisten = self._storage.listen(self._changed)
+        try:
+            for stored in self._storage.view("pods"):
+                self._consider(stored)
+            await asyncio.Event().wait()
+        finally:
+            unlisten()
+            await self.stop(0)
+
+    async def stop(self, grace_seconds: float = _STOP_GRACE_SECONDS) -> None:
+        """End every pod, killing what has not ended after `grace_seconds`; return once no process is left."""
+        self._stopped = True
+        for uid in list(self._running):
+            self._workers[uid].stop(grace_seconds)
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await self._images.close()
+        await self._launcher.close()
+
+    def read_log(  # noqa: PLR0913 - they are the options of the API's call
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail_lines: int | None = None,
+        since: datetime | None = None,
+        timestamps: bool = False,
+        limit_bytes: int | None = None,
+        previous: bool = False,
+    ) -> AsyncIterator[bytes]:
+        """Yield what a container wrote, many lines at a time; with `follow`, until it has ended.
+
+        `since` is aware; lines from before are left out. `previous` is the run before the last restart. A container
+        that never ran has written nothing.
+        """
+        stored = self._storage.find("pods", namespace, pod)
+        worker = self._workers.get(stored.object["metadata"]["uid"]) if stored else None
+        log = worker.log(container, previous=previous) if worker else None
+        return read(log, Reading(tail_lines, follow, timestamps, since, limit_bytes))
+
+    def _changed(self, change: Change) -> None:
+        if change.resource != "pods":
+            return
+        uid = change.stored.object["metadata"]["uid"]
+        if change.type == "DELETED":
+            self._forget(uid)
+        elif uid not in self._workers:
+            self._consider(change.stored)
+        elif "deletionTimestamp" in change.stored.object["metadata"]:
+            self._wind_up(uid, change)
+
+    def _consider(self, stored: Stored) -> None:
+        """Take on a pod that is for this node and has not ended."""
+        pod = stored.object
+        ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+        if self._stopped or ended or pod["spec"].get("nodeName", NODE_NAME) != NODE_NAME:
+            return
+        uid = pod["metadata"]["uid"]
+        worker = PodWorker(self._storage, self._node, self._recorder, pod, self._pods / uid)
+        self._workers[uid] = worker
+        task = asyncio.get_running_loop().create_task(worker.run())
+        self._running[uid] = task
+        task.add_done_callback(lambda ended: self._ended(uid, ended))
+
+    def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
+        del self._running[uid]
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("pod %s came to an unexpected end", uid, exc_info=error)
+
+    def _wind_up(self, uid: str, change: Change) -> None:
+        """End a pod that is being deleted; each further deletion may shorten its grace."""
+        metadata = change.stored.object["metadata"]
+        grace = metadata.get("deletionGracePeriodSeconds", 0)
+        before = change.previous.object["metadata"] if change.previous else {}
+        if uid in self._running:
+            if before.get("deletionGracePeriodSeconds") != grace:
+                self._workers[uid].stop(grace)
+        elif grace:
+            self._storage.delete("pods", metadata["namespace"], metadata["name"], grace_seconds=0)
+
+    def _forget(self, uid: str) -> None:
+        worker = self._workers.pop(uid, None)
+        if worker is None:
+            return
+        loop = asyncio.get_running_loop()
+        if task := self._running.get(uid):
+            worker.stop(0)
+            task.add_done_callback(lambda _: loop.run_in_executor(None, worker.remove_folder))
+        else:
+            loop.run_in_executor(None, worker.remove_folder)

@@ -1,0 +1,254 @@
+"""One container from its image to its end, restarts included."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from jobs_api.quantities import parse_quantity
+from local.cluster.clock import Clock, timestamp
+from local.cluster.controllers.recorder import Note
+from local.cluster.kubelet.environment import ConfigError, Lookup, Object, command_line, variables
+from local.cluster.kubelet.images import Images, PullFailed
+from local.cluster.kubelet.logs import Log
+from local.cluster.kubelet.processes import Command, Exit, Launcher, Process, StartFailed
+from local.cluster.kubelet.status import Container
+
+_FIRST_BACKOFF = timedelta(seconds=10)
+_LONGEST_BACKOFF = timedelta(minutes=5)
+_LOG_DRAIN_SECONDS = 2.0
+_MESSAGE_LINES, _MESSAGE_BYTES = 80, 2048
+_START_FAILED = 128
+_NEVER = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Node:
+    """What every container on this machine shares."""
+
+    clock: Clock
+    images: Images
+    launcher: Launcher
+
+
+class Backoff:
+    """The times to try again at: 10 s after a failure, then twice as long each time, up to 5 minutes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._delay = _FIRST_BACKOFF
+
+    @property
+    def seconds(self) -> int:
+        """Return how long the next wait is."""
+        return int(self._delay.total_seconds())
+
+    async def wait(self, since: datetime) -> None:
+        """Return when the delay has passed."""
+        await self._clock.sleep_until(since + self._delay)
+        self._delay = min(self._delay * 2, _LONGEST_BACKOFF)
+
+
+class ContainerRunner:
+    """Runs one container of a pod.
+
+    `publish` is called whenever the state has changed, `note` with what is worth an Event, `lookup` finds the Secrets
+    and ConfigMaps of the pod's namespace.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        pod: Object,
+        container: Container,
+        folder: Path,
+        publish: Callable[[], None],
+        note: Callable[[Note], None],
+        lookup: Lookup,
+    ) -> None:
+        self.container = container
+        self.log: Log | None = None
+        self.previous_log: Log | None = None
+        self._node = node
+        self._pod = pod
+        self._folder = folder
+        self._publish = publish
+        self._note = note
+        self._lookup = lookup
+        self._process: Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._launching = False
+
+    async def run(self) -> None:
+        """Return once the container has ended for good."""
+        self._task = asyncio.create_task(self._run_with_restarts())
+        try:
+            await asyncio.wait({self._task})
+        finally:
+            self._task.cancel()  # which matters only where this very call was cancelled
+        if not self._task.cancelled():
+            self._task.result()
+
+    def stop(self) -> None:
+        """Ask the process to end; a container that has none yet gets none."""
+        self._stopping = True
+        if self._process:
+            self._note(Note("Normal", "Killing", f"Stopping container {self.container.name}"))
+            self._process.terminate()
+        elif self._task and not self._launching:
+            self._task.cancel()
+
+    def kill(self) -> None:
+        """End the process and its descendants now."""
+        if self._process:
+            self._process.kill()
+
+    async def _run_with_restarts(self) -> None:
+        backoff, first = Backoff(self._node.clock), True
+        while True:
+            await self._run_once()
+            if self._stopping or not self._restarts():
+                return
+            if not first:
+                await self._crash_loop(backoff)
+            first = False
+            self.container.last_state, self.container.restarts = self.container.state, self.container.restarts + 1
+            self._wait_for("ContainerCreating", "")
+
+    def _restarts(self) -> bool:
+        policy = self._pod["spec"].get("restartPolicy", "Always")
+        failed = self.container.exit_code != 0
+        return policy != "Never" and (failed or (policy == "Always" and not self.container.init))
+
+    async def _crash_loop(self, backoff: Backoff) -> None:
+        ended, name = self.container.state, self.container.name
+        metadata = self._pod["metadata"]
+        where = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+        self._note(Note("Warning", "BackOff", f"Back-off restarting failed container {name} in pod {where}"))
+        self.container.last_state = ended
+        said = f"back-off {backoff.seconds}s restarting failed container={name} pod={where}"
+        self._wait_for("CrashLoopBackOff", said)
+        await backoff.wait(self._node.clock.now())
+        self.container.state = ended
+
+    async def _run_once(self) -> None:
+        image = await self._pull()
+        command = await self._configure(image)
+        self.previous_log, path = (
+            self.log,
+            self._folder / "logs" / f"{self.container.name}-{self.container.restarts}.log",
+        )
+        self.log = log = Log(path, self._node.clock)
+        try:
+            self._process = await self._launch(command, log)
+        except StartFailed as failure:
+            self._start_failed(str(failure))
+            return
+        self._started(self._process)
+        ended = await self._process.wait()
+        # The last lines may still be in the pipe. A process that fled its minder may hold it open for ever.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(log.ended.wait(), _LOG_DRAIN_SECONDS)
+        self._process = None
+        self._ended(ended)
+
+    async def _launch(self, command: Command, log: Log) -> Process:
+        """Start the process; not to be cancelled half-way, since nobody could tell whether it runs."""
+        self._launching = True
+        try:
+            process = await self._node.launcher.launch(command, lambda: log)
+        finally:
+            self._launching = False
+        if self._stopping:
+            process.kill()
+        return process
+
+    async def _pull(self) -> Path:
+        """Return the image's environment, trying again for as long as it takes."""
+        image, backoff = self.container.spec["image"], Backoff(self._node.clock)
+        while True:
+            began = self._node.clock.now()
+            try:
+                return await self._pull_once(image)
+            except PullFailed as failure:
+                self._wait_for(failure.reason, failure.message)
+                self._note(Note("Warning", "Failed", f'Failed to pull image "{image}": {failure.message}'))
+                self._note(Note("Warning", "Failed", f"Error: {failure.reason}"))
+                if failure.reason == "ErrImagePull":
+                    said = f'Back-off pulling image "{image}"'
+                    self._note(Note("Normal", "BackOff", said))
+                    self._wait_for("ImagePullBackOff", f"{said}: {failure.reason}: {failure.message}")
+                await backoff.wait(began)
+
+    async def _pull_once(self, image: str) -> Path:
+        images, policy = self._node.images, self.container.spec.get("imagePullPolicy")
+        if images.is_present(image):
+            self._note(Note("Normal", "Pulled", f'Container image "{image}" already present on machine'))
+            return await images.pull(image)
+        if policy == "Never":
+            raise PullFailed("ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never')
+        self._note(Note("Normal", "Pulling", f'Pulling image "{image}"'))
+        environment = await images.pull(image)
+        self._note(Note("Normal", "Pulled", f'Successfully pulled image "{image}"'))
+        return environment
+
+    async def _configure(self, image: Path) -> Command:
+        """Return what to run, waiting for Secrets and ConfigMaps that are missing."""
+        spec = self.container.spec
+        self.container.image_id = f"local/{image.name}"
+        while True:
+            try:
+                env = variables(self._pod, spec, image, self._folder, self._lookup)
+                break
+            except ConfigError as missing:
+                self._wait_for("CreateContainerConfigError", str(missing))
+                self._note(Note("Warning", "Failed", f"Error: {missing}"))
+                await self._node.clock.sleep(2)
+        argv = command_line(spec, env)
+        if not argv:
+            self._wait_for("CreateContainerError", "failed to generate container spec: no command specified")
+            self._note(Note("Warning", "Failed", "Error: failed to generate container spec: no command specified"))
+            await asyncio.Event().wait()  # a pod's command never changes
+        limit = spec.get("resources", {}).get("limits", {}).get("memory")
+        memory_bytes = int(parse_quantity(limit)) if limit else None
+        return Command(argv, env, spec.get("workingDir") or str(self._folder / "home"), memory_bytes)
+
+    def _started(self, process: Process) -> None:
+        self.container.container_id = f"process://{process.pid}"
+        self.container.state = {"running": {"startedAt": timestamp(self._node.clock.now())}}
+        self._note(Note("Normal", "Created", f"Created container: {self.container.name}"))
+        self._note(Note("Normal", "Started", f"Started container {self.container.name}"))
+        self._publish()
+
+    def _start_failed(self, message: str) -> None:
+        self._note(Note("Warning", "Failed", f"Error: {message}"))
+        self._terminated(_START_FAILED, "StartError", _NEVER, message)
+
+    def _ended(self, ended: Exit) -> None:
+        reason = "OOMKilled" if ended.oom else "Completed" if ended.code == 0 else "Error"
+        self._terminated(ended.code, reason, self.container.state["running"]["startedAt"], self._last_words(ended))
+
+    def _terminated(self, code: int, reason: str, started_at: str, message: str) -> None:
+        state = {
+            "exitCode": code,
+            "reason": reason,
+            "startedAt": started_at,
+            "finishedAt": timestamp(self._node.clock.now()),
+            "containerID": self.container.container_id,
+            "message": message,
+        }
+        self.container.state = {"terminated": {key: value for key, value in state.items() if value != ""}}
+        self._publish()
+
+    def _last_words(self, ended: Exit) -> str:
+        """Return the log's end where the container asks for it as its termination message."""
+        if ended.code == 0 or self.container.spec.get("terminationMessagePolicy") != "FallbackToLogsOnError":
+            return ""
+        return self.log.tail(_MESSAGE_LINES, _MESSAGE_BYTES) if self.log else ""
+
+    def _wait_for(self, reason: str, message: str) -> None:
+        self.container.state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+        self._publish()

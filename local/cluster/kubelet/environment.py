@@ -1,0 +1,115 @@
+"""The environment and command line of a container, from its spec and the objects it refers to."""
+
+import base64
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+type Object = dict[str, Any]
+type Lookup = Callable[[str, str], Object | None]
+
+_REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+class ConfigError(Exception):
+    """Something that the container refers to is missing; the message is the one of CreateContainerConfigError."""
+
+
+def variables(pod: Object, container: Object, image: Path, folder: Path, lookup: Lookup) -> dict[str, str]:
+    """Build the whole environment; nothing of the cluster's own gets in.
+
+    `image` is a virtual environment, `folder` the pod's own place on disk, `lookup` finds a Secret or ConfigMap by
+    its resource and name. Later entries win: the image's, then envFrom, then env. Raises ConfigError.
+    """
+    found = {
+        "PATH": f"{image / 'bin'}:{_SYSTEM_PATH}",
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
+        "HOSTNAME": pod["metadata"]["name"],
+    }
+    for source in container.get("envFrom", []):
+        found |= _all_of(source, pod, lookup)
+    for entry in container.get("env", []):
+        if "valueFrom" not in entry:
+            found[entry["name"]] = expand(entry.get("value", ""), found)
+        elif (value := _referred(entry["valueFrom"], pod, container, lookup)) is not None:
+            found[entry["name"]] = value
+    return found
+
+
+def command_line(container: Object, variables: Mapping[str, str]) -> list[str]:
+    """Join command and args, with $(NAME) put in; raises ConfigError where there is neither.
+
+    Images have no entrypoint of their own here, so that args alone are the command.
+    """
+    return [expand(word, variables) for word in [*container.get("command", []), *container.get("args", [])]]
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Put in what $(NAME) stands for; $$ is a dollar, and an unknown name stays as it is written."""
+
+    def value(match: re.Match[str]) -> str:
+        return "$" if match[1] == "$" else variables.get(match[2], match[0])
+
+    return _REFERENCE.sub(value, text)
+
+
+def _all_of(source: Object, pod: Object, lookup: Lookup) -> dict[str, str]:
+    resource, reference = (
+        ("secrets", source["secretRef"]) if "secretRef" in source else ("configmaps", source["configMapRef"])
+    )
+    data = _data(resource, reference, pod, lookup)
+    return {source.get("prefix", "") + name: value for name, value in (data or {}).items()}
+
+
+def _referred(source: Object, pod: Object, container: Object, lookup: Lookup) -> str | None:
+    if "fieldRef" in source:
+        return _field(pod, source["fieldRef"]["fieldPath"])
+    if "resourceFieldRef" in source:
+        kind, _, name = source["resourceFieldRef"]["resource"].partition(".")
+        return str(container.get("resources", {}).get(kind, {}).get(name, "0"))
+    resource, reference = (
+        ("secrets", source["secretKeyRef"]) if "secretKeyRef" in source else ("configmaps", source["configMapKeyRef"])
+    )
+    data = _data(resource, reference, pod, lookup)
+    if data is not None and reference["key"] in data:
+        return data[reference["key"]]
+    if reference.get("optional"):
+        return None
+    kind = "Secret" if resource == "secrets" else "ConfigMap"
+    where = f"{pod['metadata']['namespace']}/{reference['name']}"
+    raise ConfigError(f"couldn't find key {reference['key']} in {kind} {where}")
+
+
+def _data(resource: str, reference: Object, pod: Object, lookup: Lookup) -> dict[str, str] | None:
+    """Return what a Secret or ConfigMap holds; None for one that may be missing and is."""
+    del pod
+    found = lookup(resource, reference.get("name", ""))
+    if found is None:
+        if reference.get("optional"):
+            return None
+        raise ConfigError(f'{resource.removesuffix("s")} "{reference.get("name", "")}" not found')
+    held: dict[str, str] = found.get("data") or {}
+    # Bytes that are no UTF-8 survive as Python's surrogates, all the way into the process.
+    return {key: os.fsdecode(base64.b64decode(text)) for key, text in held.items()} if resource == "secrets" else held
+
+
+def _field(pod: Object, path: str) -> str:
+    if match := _SUBSCRIPT.fullmatch(path):
+        return str(pod["metadata"].get(match[1], {}).get(match[2], ""))
+    known = {
+        "metadata.name": pod["metadata"]["name"],
+        "metadata.namespace": pod["metadata"]["namespace"],
+        "metadata.uid": pod["metadata"]["uid"],
+        "spec.nodeName": pod["spec"].get("nodeName", ""),
+        "spec.serviceAccountName": pod["spec"].get("serviceAccountName", "default"),
+        "status.hostIP": "127.0.0.1",
+        "status.podIP": "127.0.0.1",
+    }
+    if path not in known:
+        raise ConfigError(f"failed to resolve fieldPath: unsupported fieldPath: {path}")
+    return str(known[path])

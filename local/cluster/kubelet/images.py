@@ -1,0 +1,153 @@
+"""Images: a folder with a requirements file, installed into a virtual environment of its own on first use.
+
+`dbt` or `dbt:1.10` is the folder images/dbt; a tag is only a label here. The environment's name ends in a hash of the
+requirements, so that a changed file is another environment, and a changed image is pulled anew.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from local.cluster.kubelet.processes import Command, Launcher
+
+_PROJECT = Path(__file__).resolve().parents[3]
+_REFERENCE = re.compile(r"[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?")
+_READY = ".ready"  # written last: an environment without it is one whose installation was cut short
+
+
+class PullFailed(Exception):
+    """The image cannot be had; `reason` is ErrImagePull, ErrImageNeverPull or InvalidImageName."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Images:
+    """The images under `folder`, installed under `home`."""
+
+    def __init__(self, folder: Path, home: Path, launcher: Launcher) -> None:
+        self._folder = folder
+        self._home = home
+        self._launcher = launcher
+        self._pulls: dict[Path, asyncio.Task[None]] = {}
+
+    def environment(self, image: str) -> Path:
+        """Return where the image's virtual environment is, or will be; raises PullFailed for an unknown image."""
+        if not _REFERENCE.fullmatch(image):
+            why = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}"'
+            raise PullFailed("InvalidImageName", f"{why}: invalid reference format")
+        requirements = self._requirements(image)
+        if requirements.parent.parent != self._folder or not requirements.is_file():
+            full = _full_name(image)
+            why = f'failed to pull and unpack image "{full}": failed to resolve image: {full}: not found'
+            raise PullFailed("ErrImagePull", f"rpc error: code = NotFound desc = {why}")
+        made_of = f"{sys.version}\n{requirements.read_text()}"
+        return self._home / f"{requirements.parent.name}-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
+
+    def is_present(self, image: str) -> bool:
+        """Say whether the image needs no pull; False for one that does not exist."""
+        try:
+            return (self.environment(image) / _READY).exists()
+        except PullFailed:
+            return False
+
+    async def pull(self, image: str) -> Path:
+        """Install the image unless it is there, and return its environment; raises PullFailed.
+
+        Those who pull the same image at the same time wait for one installation.
+        """
+        environment = self.environment(image)
+        if not (environment / _READY).exists():
+            pull = self._pulls.get(environment)
+            if pull is None:
+                pull = asyncio.create_task(self._install(image, environment))
+                self._pulls[environment] = pull
+                pull.add_done_callback(lambda task: self._pulled(environment, task))
+            # Shielded: the pod that asked first may be deleted while others wait.
+            await asyncio.shield(pull)
+        return environment
+
+    def _pulled(self, environment: Path, task: asyncio.Task[None]) -> None:
+        del self._pulls[environment]
+        if not task.cancelled():
+            task.exception()  # looked at, in case that everyone who waited for it has gone
+
+    async def close(self) -> None:
+        """Stop the installations that are under way."""
+        pulls = list(self._pulls.values())
+        for pull in pulls:
+            pull.cancel()
+        await asyncio.gather(*pulls, return_exceptions=True)
+
+    async def _install(self, image: str, environment: Path) -> None:
+        requirements = self._requirements(image)
+        # What is there was cut short.
+        await asyncio.to_thread(shutil.rmtree, environment, ignore_errors=True)
+        uv = shutil.which("uv") or shutil.which(_PROJECT / ".tools" / "uv" / "bin" / "uv")
+        for command in _with_uv(uv, environment, requirements) if uv else _with_pip(environment, requirements):
+            await self._run(command)
+        (environment / _READY).touch()
+
+    def _requirements(self, image: str) -> Path:
+        return self._folder / re.sub(r"(@.*|:[^:/]*)$", "", image) / "requirements.txt"
+
+    async def _run(self, argv: list[str]) -> None:
+        """Run one step of an installation, which ends with the cluster as containers do; raises PullFailed."""
+        output = _Collected()
+        process = await self._launcher.launch(Command(argv, dict(os.environ), "/"), lambda: output)
+        ended = await process.wait()
+        await output.ended.wait()
+        if ended.code != 0:
+            raise PullFailed("ErrImagePull", output.said.decode(errors="replace").strip()[-1000:])
+
+
+def _with_uv(uv: str, environment: Path, requirements: Path) -> list[list[str]]:
+    commands = [[uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(environment)]]
+    if _is_empty(requirements):
+        return commands
+    python = str(environment / "bin" / "python")
+    install = [uv, "pip", "install", "--quiet", "--python", python, "--compile-bytecode", "-r", str(requirements)]
+    return [*commands, install]
+
+
+def _with_pip(environment: Path, requirements: Path) -> list[list[str]]:
+    bare = ["--without-pip"] if _is_empty(requirements) else []
+    commands = [[sys.executable, "-m", "venv", *bare, str(environment)]]
+    if bare:
+        return commands
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    return [*commands, [*pip, "-r", str(requirements)]]
+
+
+def _is_empty(requirements: Path) -> bool:
+    return not any(line.split("#")[0].strip() for line in requirements.read_text().splitlines())
+
+
+class _Collected(asyncio.Protocol):
+    """What a command printed."""
+
+    def __init__(self) -> None:
+        self.said = b""
+        self.ended = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self.said += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # a pipe's end is its end
+        self.ended.set()
+
+
+def _full_name(image: str) -> str:
+    """Give the reference as Docker completes it: docker.io/library/NAME:latest."""
+    full = image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
+    if "/" not in full:
+        return f"docker.io/library/{full}"
+    host = full.partition("/")[0]
+    return full if "." in host or ":" in host or host == "localhost" else f"docker.io/{full}"

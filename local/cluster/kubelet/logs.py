@@ -1,0 +1,166 @@
+"""The log of a container: a file of timestamped lines in the format of Kubernetes' container runtimes (CRI).
+
+    2026-04-28T02:00:01.123456000Z stdout F the line
+
+F is a full line, P one that goes on in the next. Both streams share a pipe, which keeps their order; what is lost is
+which of the two a line came from.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from local.cluster.clock import Clock
+
+_LONGEST_LINE = 16 * 1024
+_BLOCK = 256 * 1024
+
+
+class Log(asyncio.Protocol):
+    """Writes what a process prints, and wakes those who follow."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self.ended = asyncio.Event()
+        self._clock = clock
+        self._file = path.open("ab", buffering=0)
+        self._unfinished = b""
+        self._followers: set[asyncio.Event] = set()
+
+    def data_received(self, data: bytes) -> None:
+        """Write the lines that are complete."""
+        *lines, self._unfinished = (self._unfinished + data).split(b"\n")
+        prefix = _stamp(self._clock.now())
+        out = [piece for line in lines for piece in _pieces(prefix, line, ends=True)]
+        while len(self._unfinished) >= _LONGEST_LINE:
+            out.append(prefix + b"P " + self._unfinished[:_LONGEST_LINE] + b"\n")
+            self._unfinished = self._unfinished[_LONGEST_LINE:]
+        self._write(out)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Write what came without a line's end, and let followers go."""
+        del exc  # a pipe's end is its end
+        if self._unfinished:
+            self._write(list(_pieces(_stamp(self._clock.now()), self._unfinished, ends=False)))
+        self._file.close()
+        self.ended.set()
+        self._wake()
+
+    async def grown(self, follower: asyncio.Event) -> None:
+        """Return once there is more to read, or never will be."""
+        self._followers.add(follower)
+        try:
+            await follower.wait()
+            follower.clear()
+        finally:
+            self._followers.discard(follower)
+
+    def tail(self, lines: int, limit_bytes: int) -> str:
+        """Return the last lines, at most so many bytes of them."""
+        with self.path.open("rb") as file:
+            file.seek(_start_of_tail(file, lines))
+            text = b"".join(_Rendering(Reading()).of(file.read().split(b"\n")[:-1]))
+        return text[-limit_bytes:].decode(errors="replace")
+
+    def _write(self, lines: list[bytes]) -> None:
+        if lines:
+            self._file.write(b"".join(lines))
+            self._wake()
+
+    def _wake(self) -> None:
+        for follower in self._followers:
+            follower.set()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read a log: the last `tail` lines, those not before `since`, and whether to wait for more."""
+
+    tail: int | None = None
+    follow: bool = False
+    timestamps: bool = False
+    since: datetime | None = None
+    limit_bytes: int | None = None
+
+
+async def read(log: Log | None, how: Reading) -> AsyncIterator[bytes]:
+    """Yield the log, many lines at a time; with `follow`, until its process has ended. No log, no lines."""
+    if log is None:
+        return
+    left = how.limit_bytes
+    async for text in _texts(log, how):
+        chunk = text if left is None else text[:left]
+        if chunk:
+            yield chunk
+        if left is not None:
+            left -= len(chunk)
+            if left <= 0:
+                return
+
+
+async def _texts(log: Log, how: Reading) -> AsyncIterator[bytes]:
+    rendering = _Rendering(how)
+    with log.path.open("rb") as file:
+        file.seek(_start_of_tail(file, how.tail))
+        follower, unfinished = asyncio.Event(), b""
+        while True:
+            ended = log.ended.is_set()  # asked before reading, or its last lines could be missed
+            while block := file.read(_BLOCK):
+                *lines, unfinished = (unfinished + block).split(b"\n")
+                yield b"".join(rendering.of(lines))
+            if ended or not how.follow:
+                return
+            await log.grown(follower)
+
+
+class _Rendering:
+    """Turns lines of the file into what a reader wants to see."""
+
+    def __init__(self, how: Reading) -> None:
+        self._timestamps = how.timestamps
+        self._since = _stamp(how.since)[:30] if how.since else b""
+        self._at_line_start = True
+
+    def of(self, lines: list[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            at, _, flag, text = line.split(b" ", 3)
+            if at < self._since:
+                continue
+            if self._timestamps and self._at_line_start:
+                yield at + b" "
+            self._at_line_start = flag == b"F"
+            yield text + b"\n" if self._at_line_start else text
+
+
+def _start_of_tail(file: BinaryIO, lines: int | None) -> int:
+    """Return where the last `lines` lines begin, reading no more of the file than they take."""
+    if lines is None:
+        return 0
+    position, newlines = file.seek(0, 2), 0
+    while position > 0:
+        size = min(_BLOCK, position)
+        position -= size
+        file.seek(position)
+        block = file.read(size)
+        end = len(block)
+        while (end := block.rfind(b"\n", 0, end)) >= 0:
+            newlines += 1
+            if newlines > lines:  # the newline before the first line wanted; every line in the file has its own
+                return position + end + 1
+    return 0
+
+
+def _pieces(prefix: bytes, line: bytes, *, ends: bool) -> Iterator[bytes]:
+    """Cut a line to the length that container runtimes keep."""
+    while len(line) > _LONGEST_LINE:
+        yield prefix + b"P " + line[:_LONGEST_LINE] + b"\n"
+        line = line[_LONGEST_LINE:]
+    yield prefix + (b"F " if ends else b"P ") + line + b"\n"
+
+
+def _stamp(at: datetime) -> bytes:
+    """Write a time with the nine digits of Go's nanoseconds, always as long, so that stamps sort as text."""
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z stdout ".encode()

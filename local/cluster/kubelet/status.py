@@ -1,0 +1,147 @@
+"""What a pod's status says, from the states of its containers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from local.cluster.clock import timestamp
+
+type Object = dict[str, Any]
+
+ADDRESS = "127.0.0.1"
+_OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+
+
+@dataclass
+class Container:
+    """One container of a pod, as it stands."""
+
+    spec: Object
+    init: bool = False
+    state: Object = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
+    last_state: Object = field(default_factory=dict)
+    restarts: int = 0
+    container_id: str = ""
+    image_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """Give the container's name."""
+        return str(self.spec["name"])
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return how it ended; None while it has not."""
+        ended = self.state.get("terminated")
+        return None if ended is None else int(ended["exitCode"])
+
+    def status(self) -> Object:
+        """Give its containerStatus."""
+        running = "running" in self.state
+        return {
+            "name": self.name,
+            "image": self.spec["image"],
+            "imageID": self.image_id,
+            "state": self.state,
+            "lastState": self.last_state,
+            "restartCount": self.restarts,
+            "ready": self.exit_code == 0 if self.init else running,
+            "started": running,
+            **({"containerID": self.container_id} if self.container_id else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why the kubelet ended a pod, such as DeadlineExceeded."""
+
+    reason: str
+    message: str
+
+
+def phase(containers: Sequence[Container], restart_policy: str, *, stopping: bool = False) -> str:
+    """Sum up the containers (getPhase of the kubelet). A pod that is being stopped ends in a terminal phase."""
+    init = [one for one in containers if one.init and one.exit_code != 0]
+    main = [one for one in containers if not one.init]
+    if stopping and not any("running" in one.state for one in containers):
+        return "Succeeded" if not init and all(one.exit_code == 0 for one in main) else "Failed"
+    if init:
+        failed = restart_policy == "Never" and any(one.exit_code for one in init)
+        return "Failed" if failed else "Pending"
+    if any("waiting" in one.state and not one.last_state for one in main):
+        return "Pending"
+    if any(one.exit_code is None for one in main) or restart_policy == "Always":
+        return "Running"
+    if all(one.exit_code == 0 for one in main):
+        return "Succeeded"
+    return "Failed" if restart_policy == "Never" else "Running"
+
+
+def pod_status(
+    pod: Object,
+    containers: Sequence[Container],
+    now: datetime,
+    *,
+    stopping: bool = False,
+    verdict: Verdict | None = None,
+) -> Object:
+    """Build the status, keeping conditions that others set and the times of those that did not change."""
+    old = pod.get("status", {})
+    reached = phase(containers, pod["spec"].get("restartPolicy", "Always"), stopping=stopping)
+    if verdict and reached in {"Succeeded", "Failed"}:
+        reached = "Failed"
+    main = [one for one in containers if not one.init]
+    init = [one for one in containers if one.init]
+    return {
+        "phase": reached,
+        "conditions": _conditions(old.get("conditions", []), containers, reached, now),
+        **({"reason": verdict.reason, "message": verdict.message} if verdict and reached == "Failed" else {}),
+        "hostIP": ADDRESS,
+        "hostIPs": [{"ip": ADDRESS}],
+        "podIP": ADDRESS,
+        "podIPs": [{"ip": ADDRESS}],
+        "startTime": old.get("startTime") or timestamp(now),
+        **({"initContainerStatuses": [one.status() for one in init]} if init else {}),
+        "containerStatuses": [one.status() for one in main],
+        "qosClass": old.get("qosClass") or qos_class(pod["spec"]),
+    }
+
+
+def qos_class(spec: Object) -> str:
+    """Say how well a pod's resources are guaranteed, by what its containers request and are limited to."""
+    resources = [one.get("resources") or {} for one in spec["containers"]]
+    if not any(one.get("requests") or one.get("limits") for one in resources):
+        return "BestEffort"
+    guaranteed = all(
+        one.get("limits", {}).keys() >= {"cpu", "memory"}
+        and {**one["limits"], **one.get("requests", {})} == one["limits"]
+        for one in resources
+    )
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def _conditions(known: list[Object], containers: Sequence[Container], reached: str, now: datetime) -> list[Object]:
+    initialized = all(one.exit_code == 0 for one in containers if one.init)
+    ready = reached == "Running" and all("running" in one.state for one in containers if not one.init)
+    ended = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(reached)
+    names = [one.name for one in containers if not one.init and "running" not in one.state]
+    unready = {"reason": ended or "ContainersNotReady"}
+    if not ended:
+        unready["message"] = f"containers with unready status: [{' '.join(names)}]"
+    held: dict[str, tuple[bool, Object]] = {
+        "PodReadyToStartContainers": (not ended, {}),
+        "Initialized": (initialized, {"reason": ended} if ended == "PodCompleted" else {}),
+        "Ready": (ready, {} if ready else unready),
+        "ContainersReady": (ready, {} if ready else unready),
+        "PodScheduled": (True, {}),
+    }
+    before = {one["type"]: one for one in known}
+    ours = [_condition(before.get(kind), kind, *held[kind], now) for kind in _OURS]
+    return [*ours, *(one for one in known if one["type"] not in _OURS)]
+
+
+def _condition(before: Object | None, kind: str, is_true: bool, more: Object, now: datetime) -> Object:  # noqa: FBT001
+    status = "True" if is_true else "False"
+    since = before["lastTransitionTime"] if before and before["status"] == status else timestamp(now)
+    return {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": since, **more}

@@ -1,0 +1,138 @@
+"""One pod, from the moment it is seen until it has ended or is gone."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from local.cluster.controllers.recorder import Note, Recorder
+from local.cluster.kubelet.container import ContainerRunner, Node
+from local.cluster.kubelet.logs import Log
+from local.cluster.kubelet.status import Container, Object, Verdict, pod_status
+from local.cluster.storage import Storage
+
+NODE_NAME = "embedded"
+
+
+class PodWorker:
+    """Runs the containers of one pod and keeps its status; `folder` is the pod's own place on disk."""
+
+    def __init__(self, storage: Storage, node: Node, recorder: Recorder, pod: Object, folder: Path) -> None:
+        self.uid: str = pod["metadata"]["uid"]
+        self._storage = storage
+        self._node = node
+        self._recorder = recorder
+        self._pod = pod
+        self._namespace: str = pod["metadata"]["namespace"]
+        self._name: str = pod["metadata"]["name"]
+        self._folder = folder
+        self._stopping = False
+        self._verdict: Verdict | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        spec = pod["spec"]
+        made = [Container(one, init=True) for one in spec.get("initContainers", [])]
+        made += [Container(one) for one in spec["containers"]]
+        self._runners = [self._runner(one) for one in made]
+
+    def _runner(self, container: Container) -> ContainerRunner:
+        return ContainerRunner(
+            self._node, self._pod, container, self._folder, self._publish, self._note, self._settings
+        )
+
+    async def run(self) -> None:
+        """Return once the pod has ended; where it is being deleted, the object goes too."""
+        if not self._bind():
+            return
+        for part in ("home", "tmp", "logs"):
+            (self._folder / part).mkdir(parents=True, exist_ok=True)
+        deadline = asyncio.create_task(self._enforce_deadline())
+        try:
+            for runner in self._of_kind(init=True):
+                await self._unless_stopped(runner)
+                if runner.container.exit_code != 0:
+                    break
+            else:
+                await asyncio.gather(*(self._unless_stopped(runner) for runner in self._of_kind(init=False)))
+        finally:
+            deadline.cancel()
+            for timer in self._timers:
+                timer.cancel()
+        self._publish()
+        self._confirm_deletion()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Ask every process to end and kill what is left after `grace_seconds`; a second call only brings that nearer.
+
+        The grace is the machine's time, not the cluster's clock: it is a real process that ends.
+        """
+        already, self._stopping = self._stopping, True
+        if not already:
+            for runner in self._runners:
+                runner.stop()
+        self._timers.append(asyncio.get_running_loop().call_later(grace_seconds, self._kill))
+
+    def log(self, container: str, *, previous: bool = False) -> Log | None:
+        """Return a container's log, or that of its run before the last restart; None where there is none."""
+        runner = next((one for one in self._runners if one.container.name == container), None)
+        if runner is None:
+            return None
+        return runner.previous_log if previous else runner.log
+
+    def remove_folder(self) -> None:
+        """Delete what the pod has written."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _kill(self) -> None:
+        for runner in self._runners:
+            runner.kill()
+
+    def _of_kind(self, *, init: bool) -> list[ContainerRunner]:
+        return [runner for runner in self._runners if runner.container.init == init]
+
+    async def _unless_stopped(self, runner: ContainerRunner) -> None:
+        if not self._stopping:
+            await runner.run()
+
+    def _bind(self) -> bool:
+        """Do what a scheduler does, and say that the containers are on their way; False for a pod already gone."""
+        pod = self._current()
+        if pod is None:
+            return False
+        self._pod = self._storage.replace("pods", {**pod, "spec": {**pod["spec"], "nodeName": NODE_NAME}})
+        said = f"Successfully assigned {self._namespace}/{self._name} to {NODE_NAME}"
+        self._note(Note("Normal", "Scheduled", said))
+        self._publish()
+        return True
+
+    async def _enforce_deadline(self) -> None:
+        seconds = self._pod["spec"].get("activeDeadlineSeconds")
+        if seconds is None:
+            return
+        await self._node.clock.sleep(seconds)
+        self._verdict = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+        self._note(Note("Normal", "DeadlineExceeded", self._verdict.message))
+        self.stop(self._pod["spec"].get("terminationGracePeriodSeconds", 30))
+
+    def _current(self) -> Object | None:
+        stored = self._storage.find("pods", self._namespace, self._name)
+        return stored.object if stored and stored.object["metadata"]["uid"] == self.uid else None
+
+    def _publish(self) -> None:
+        pod = self._current()
+        if pod is None:
+            return  # deleted by force; the processes are on their way out
+        containers = [runner.container for runner in self._runners]
+        now = self._node.clock.now()
+        status = pod_status(pod, containers, now, stopping=self._stopping, verdict=self._verdict)
+        self._storage.replace_status("pods", {**pod, "status": status})
+
+    def _confirm_deletion(self) -> None:
+        pod = self._current()
+        if pod and "deletionTimestamp" in pod["metadata"]:
+            self._storage.delete("pods", self._namespace, self._name, grace_seconds=0)
+
+    def _note(self, note: Note) -> None:
+        self._recorder.record(self._pod, note)
+
+    def _settings(self, resource: str, name: str) -> Object | None:
+        stored = self._storage.find(resource, self._namespace, name)
+        return stored.object if stored else None
