@@ -1,0 +1,195 @@
+"""`python -m jobsctl`: makes, lists, changes and removes organizations, projects and tokens.
+
+Answers are JSON on standard output, so that a script can go on with them; errors are one line on standard error.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel
+
+from jobs_api.errors import JobsApiError
+from jobs_api.organizations import Role
+from jobsctl import stack
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Operate a Jobs API.")
+organization = typer.Typer(no_args_is_help=True, help="Organizations: an id that is also a Kubernetes namespace.")
+project = typer.Typer(no_args_is_help=True, help="Projects: one dbt or SQLMesh code base each.")
+token = typer.Typer(no_args_is_help=True, help="Tokens: what clients send as Authorization: Bearer.")
+app.add_typer(organization, name="organization")
+app.add_typer(project, name="project")
+app.add_typer(token, name="token")
+
+Organization = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Its id, such as org-acme")]
+ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="Its id, such as proj_xyz")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting; the value is JSON or else a text; repeatable"),
+]
+
+
+@app.callback()
+def use(
+    stack_name: Annotated[
+        str | None, typer.Option("--stack", envvar="JOBS_API_STACK", help="The deployed CloudFormation stack")
+    ] = None,
+) -> None:
+    """Find the deployment."""
+    try:
+        stack.use(stack_name)
+    except LookupError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@organization.command("create")
+def create_organization(
+    organization_id: Organization,
+    name: Annotated[str | None, typer.Option(help="What people call it")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Its EKS cluster, if not the deployment's default")] = None,
+) -> None:
+    """Make an organization."""
+    _show(_operations().create_organization(organization_id, name, cluster))
+
+
+@organization.command("list")
+def list_organizations() -> None:
+    """List all organizations."""
+    _show_all(_store().list_organizations())
+
+
+@project.command("create")
+def create_project(
+    organization_id: Organization,
+    name: Annotated[str, typer.Argument(help="Unique in the organization; it stays")],
+    project_type: Annotated[str, typer.Option("--type", help="dbt or sqlmesh")],
+    image: Annotated[str, typer.Option(help="The container image with the project's code")],
+    settings: Settings = None,
+    deploy: Annotated[bool, typer.Option(help="Deploy it at once")] = False,  # noqa: FBT002 - an option has a default
+) -> None:
+    """Make a project. Further settings, such as --set working_directory=/app, are those that `project list` shows."""
+    said = {"name": name, "project_type": project_type, "image": image, "deployed": deploy, **_parsed(settings)}
+    _show(_operations().create_project(organization_id, said))
+
+
+@project.command("list")
+def list_projects(organization_id: Organization) -> None:
+    """List an organization's projects."""
+    _show_all(_store().list_projects(organization_id))
+
+
+@project.command("set")
+def change_project(
+    organization_id: Organization,
+    project_id: ProjectId,
+    settings: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="Values are JSON or else texts")],
+) -> None:
+    """Change settings of a project, such as image=... or 'resources={"limits": {"memory": "2Gi"}}'."""
+    _show(_operations().change_project(organization_id, project_id, _parsed(settings)))
+
+
+@project.command("deploy")
+def deploy(organization_id: Organization, project_id: ProjectId) -> None:
+    """Create the CronJobs of its jobs, and keep them so."""
+    _show(_operations().change_project(organization_id, project_id, {"deployed": True}))
+
+
+@project.command("undeploy")
+def undeploy(organization_id: Organization, project_id: ProjectId) -> None:
+    """Remove its CronJobs; the jobs stay as they are."""
+    _show(_operations().change_project(organization_id, project_id, {"deployed": False}))
+
+
+@project.command("suspend")
+def suspend(organization_id: Organization, project_id: ProjectId) -> None:
+    """Let its schedules rest; a trigger still runs."""
+    _show(_operations().change_project(organization_id, project_id, {"suspended": True}))
+
+
+@project.command("resume")
+def resume(organization_id: Organization, project_id: ProjectId) -> None:
+    """Let its schedules fire again."""
+    _show(_operations().change_project(organization_id, project_id, {"suspended": False}))
+
+
+@project.command("delete")
+def delete_project(organization_id: Organization, project_id: ProjectId) -> None:
+    """Remove it, its jobs and its CronJobs; what runs is left to finish, and runs stay readable."""
+    _operations().delete_project(organization_id, project_id)
+    _show({"deleted": project_id})
+
+
+@token.command("create")
+def create_token(
+    organization_id: Organization,
+    role: Annotated[Role, typer.Option(help="reader only reads")] = Role.DEVELOPER,
+    days: Annotated[int | None, typer.Option(min=1, help="Until it expires; for ever without")] = None,
+    description: Annotated[str, typer.Option(help="Who uses it, for what")] = "",
+) -> None:
+    """Make a token. Its text is shown this once and kept nowhere."""
+    text, token_id = _operations().create_token(organization_id, role, days=days, description=description)
+    _show({"token": text, "id": token_id})
+
+
+@token.command("list")
+def list_tokens(organization_id: Organization) -> None:
+    """List an organization's tokens, without their secrets."""
+    _show_all(_store().list_tokens(organization_id), leave_out={"secret_sha256"})
+
+
+@token.command("revoke")
+def revoke_token(organization_id: Organization, token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID")]) -> None:
+    """End a token; the gateway may honour it for up to a minute more."""
+    _operations().revoke_token(organization_id, token_id)
+    _show({"revoked": token_id})
+
+
+def _operations() -> "ModuleType":
+    # The tables' names must stand in the environment before the store is imported, and `use` puts them there.
+    return import_module("jobsctl.operations")
+
+
+def _store() -> "ModuleType":
+    return import_module("jobs_api.store")
+
+
+def _parsed(settings: Iterable[str] | None) -> dict[str, Any]:
+    return dict(_setting(setting) for setting in settings or ())
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _show(answer: BaseModel | dict[str, Any]) -> None:
+    document = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer
+    typer.echo(json.dumps(document, indent=2))
+
+
+def _show_all(answers: Iterable[BaseModel], leave_out: set[str] | None = None) -> None:
+    typer.echo(json.dumps([answer.model_dump(mode="json", exclude=leave_out) for answer in answers], indent=2))
+
+
+def main() -> None:
+    """Run a command; what an operator can mend is one line, not a traceback."""
+    try:
+        app()
+    except (JobsApiError, BotoCoreError, ClientError) as error:
+        sys.exit(f"jobsctl: {error}")
+
+
+if __name__ == "__main__":
+    main()

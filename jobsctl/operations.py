@@ -1,0 +1,93 @@
+"""What an operator does, one function each; `make run` seeds itself with the same ones."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from jobs_api import events, names, store, tokens
+from jobs_api.documents import faults_of
+from jobs_api.errors import ChangedMeanwhile, Fault, InvalidRequest
+from jobs_api.ids import new_id
+from jobs_api.organizations import Organization, Role
+from jobs_api.projects import Project, ProjectSettings
+
+ATTEMPTS = 3
+
+
+def create_organization(organization_id: str, name: str | None = None, cluster: str | None = None) -> Organization:
+    """Make an organization; its id is its Kubernetes namespace. Raises InvalidRequest, Conflict."""
+    if not names.is_dns_label(organization_id):
+        raise InvalidRequest([Fault("id", "must be a Kubernetes namespace: lower-case letters, digits and dashes")])
+    organization = Organization(
+        id=organization_id, name=name or organization_id, cluster=cluster, created_at=datetime.now(UTC)
+    )
+    store.create_organization(organization)
+    return organization
+
+
+def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project:
+    """Make a project. Raises NotFound for the organization, InvalidRequest, NameTaken."""
+    store.get_organization(organization_id)
+    now = datetime.now(UTC)
+    project = Project(
+        id=new_id("proj_"),
+        organization_id=organization_id,
+        settings=_settings(settings),
+        cursor_key=secrets.token_urlsafe(32),
+        created_at=now,
+        updated_at=now,
+    )
+    store.create_project(project)
+    events.project_changed(organization_id, project.id)
+    return project
+
+
+def change_project(organization_id: str, project_id: str, changes: Mapping[str, Any]) -> Project:
+    """Change some settings; CronJobs follow. Raises ProjectNotFound, InvalidRequest, ChangedMeanwhile."""
+    if {"name", "project_type"} & changes.keys():
+        raise InvalidRequest([Fault("name", "a project keeps its name and type: jobs and CronJobs depend on them")])
+    for attempt in range(1, ATTEMPTS + 1):
+        before = store.get_project(organization_id, project_id)
+        settings = _settings({**before.settings.model_dump(), **changes})
+        if settings == before.settings:
+            return before
+        update = {"settings": settings, "version": before.version + 1, "updated_at": datetime.now(UTC)}
+        after = before.model_copy(update=update)
+        try:
+            store.update_project(after, before.version)
+            break
+        except ChangedMeanwhile:
+            if attempt == ATTEMPTS:
+                raise
+    events.project_changed(organization_id, project_id)
+    return after
+
+
+def delete_project(organization_id: str, project_id: str) -> None:
+    """Remove a project and its jobs; CronJobs follow, pods finish, runs and logs stay. Raises ProjectNotFound."""
+    store.delete_project(store.get_project(organization_id, project_id))
+    events.project_changed(organization_id, project_id)
+
+
+def create_token(organization_id: str, role: Role, *, days: int | None, description: str = "") -> tuple[str, str]:
+    """Make a token, good for `days` or for ever; return its text, which is shown this once, and its id."""
+    now = datetime.now(UTC)
+    expires_at = now + timedelta(days=days) if days is not None else None
+    text, token = tokens.issue(organization_id, role, now, expires_at=expires_at, description=description)
+    store.create_token(token)
+    return text, token.id
+
+
+def revoke_token(organization_id: str, token_id: str) -> None:
+    """End a token; the gateway may honour it for up to a minute more. Raises NotFound."""
+    store.revoke_token(organization_id, token_id, datetime.now(UTC))
+
+
+def _settings(document: Mapping[str, Any]) -> ProjectSettings:
+    try:
+        return ProjectSettings.model_validate(dict(document))
+    except ValidationError as error:
+        raise InvalidRequest(faults_of(error, ProjectSettings)) from error
