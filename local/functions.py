@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from local.powertools import LAMBDA_CONTEXT
+from local.powertools import LAMBDA_CONTEXT, isolate_invocations
 from local.template import FunctionSpec
 
 type Handler = Callable[[Any, "LambdaContext"], Any]
@@ -152,7 +152,8 @@ class Functions:
     """The template's functions by name and by ARN."""
 
     def __init__(self, specs: list[FunctionSpec]) -> None:
-        """Know them all, loading none."""
+        """Know them all, loading none; from here on Powertools keeps concurrent invocations apart."""
+        isolate_invocations()
         self._by_name = {spec.name: Function(spec) for spec in specs}
 
     def __iter__(self) -> Any:

@@ -1,0 +1,117 @@
+"""EventBridge on a laptop: hears what is put on moto's buses, from any process, and finds the rules it matches."""
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from moto.events.models import EventPattern, EventsBackend
+
+from local.intrinsics import ACCOUNT, REGION, UnsupportedTemplate
+from local.template import Resource, Template
+
+type Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A function that a rule invokes, and what it gets instead of the event where the rule says so."""
+
+    function: str
+    constant_input: str | None = None
+
+    def input(self, event: Event) -> Event:
+        """Give what the function is invoked with."""
+        return event if self.constant_input is None else json.loads(self.constant_input)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One enabled rule: it has a pattern on a bus, or a schedule."""
+
+    arn: str
+    bus: str
+    pattern: EventPattern | None
+    schedule: str | None
+    targets: tuple[Target, ...]
+
+    def matches(self, bus: str, event: Event) -> bool:
+        """Tell whether the rule is for an event on a bus."""
+        return self.pattern is not None and self.bus == bus and self.pattern.matches_event(cast("Any", event))
+
+
+def rules_of(template: Template) -> list[Rule]:
+    """Read the template's enabled rules.
+
+    Raises:
+        UnsupportedTemplate: a target takes a part of the event, or a transformed one.
+    """
+    rules = template.resources("AWS::Events::Rule")
+    return [_rule(rule) for rule in rules if rule.properties.get("State", "ENABLED") == "ENABLED"]
+
+
+def _rule(resource: Resource) -> Rule:
+    properties = resource.properties
+    pattern = properties.get("EventPattern")
+    for target in properties["Targets"]:
+        unknown = {"InputPath", "InputTransformer"}.intersection(target)
+        if unknown:
+            raise UnsupportedTemplate(f"{resource.logical_id}: {unknown} of a target is not known to the laptop stack")
+    return Rule(
+        arn=resource.arn,
+        bus=properties.get("EventBusName", "default"),
+        pattern=EventPattern.load(json.dumps(pattern)) if pattern else None,
+        schedule=properties.get("ScheduleExpression"),
+        targets=tuple(Target(target["Arn"], target.get("Input")) for target in properties["Targets"]),
+    )
+
+
+def envelope(source: str, detail_type: str, detail: Any, event_id: str | None = None, resources: Any = ()) -> Event:
+    """Wrap a detail as EventBridge does."""
+    return {
+        "version": "0",
+        "id": event_id or str(uuid.uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": ACCOUNT,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": REGION,
+        "resources": list(resources),
+        "detail": detail,
+    }
+
+
+class BusListener:
+    """Calls back for every event that a bus accepts, between `start` and `stop`.
+
+    moto delivers to queues and logs only, so its PutEvents is wrapped. The alternative, a rule that copies everything
+    to a queue, would add a poll's delay to each event and a poll's work to each idle second.
+    """
+
+    def __init__(self, hear: Callable[[str, Event], None]) -> None:
+        """Call `hear` with the bus's name and the event, in the thread that put it there."""
+        self._hear = hear
+        self._backend: Any = EventsBackend
+        self._original = EventsBackend.put_events
+
+    def start(self) -> None:
+        """Begin to listen."""
+        original, hear = self._original, self._hear
+
+        def put_events(backend: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            entries = original(backend, events)
+            for put, entry in zip(events, entries, strict=True):
+                if "EventId" in entry:
+                    # A bus may be named by its ARN: arn:aws:events:<region>:<account>:event-bus/<name>.
+                    bus = (put.get("EventBusName") or "default").rpartition("/")[2]
+                    detail = json.loads(put["Detail"])
+                    hear(bus, envelope(put["Source"], put["DetailType"], detail, entry["EventId"]))
+            return entries
+
+        self._backend.put_events = put_events
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._backend.put_events = self._original
