@@ -1,0 +1,156 @@
+"""What a job is in the cluster: the CronJob of its schedule, and the Job of one manual run, around the same pod."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jobs_api import commands, labels, names
+from jobs_api.jobs import Job
+from jobs_api.projects import Project
+from jobs_api.quantities import Resources, canonical
+from jobs_api.runs import TriggeredBy
+
+type Manifest = dict[str, Any]
+
+CONTAINER: Final = "job"
+
+# With a backoff limit of 0 any failure ends the Job. A pod that the cluster took away (a drained node, a spot instance,
+# a preemption) says nothing about the command: ignored, it is replaced and counts as no failure.
+# https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
+DISRUPTIONS: Final[Manifest] = {
+    "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+}
+# The `restricted` Pod Security Standard: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+POD_SECURITY: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+CONTAINER_SECURITY: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def cronjob(project: Project, job: Job) -> Manifest:
+    """Return the CronJob that a job of a deployed project should have."""
+    settings, policy = job.settings, project.settings
+    ours = _labels(project, job)
+    spec = {
+        "schedule": settings.schedule,
+        "timeZone": settings.timezone,
+        "concurrencyPolicy": policy.concurrency_policy.value,
+        "suspend": policy.suspended or not settings.enabled,
+        "startingDeadlineSeconds": policy.starting_deadline_seconds,
+        "successfulJobsHistoryLimit": policy.successful_history_limit,
+        "failedJobsHistoryLimit": policy.failed_history_limit,
+        "jobTemplate": _job(project, job, settings.command, TriggeredBy.SCHEDULED),
+    }
+    annotations = {
+        labels.JOB_VERSION: str(job.version),
+        labels.PROJECT_VERSION: str(project.version),
+        labels.SPEC_HASH: _hash({"labels": ours, "spec": spec}),
+        **_command_annotations(settings.command),
+    }
+    metadata = {"name": job.cronjob_name, "namespace": project.namespace, "labels": ours, "annotations": annotations}
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "spec": spec}
+
+
+def job(project: Project, job: Job, run_id: str, job_name: str, command: str) -> Manifest:
+    """Return the Kubernetes Job of a manual run: the job's own pod, with the command of this one run.
+
+    No CronJob owns it: it neither counts for the concurrency policy nor goes with the CronJob; its TTL removes it.
+    """
+    made = _job(project, job, command, TriggeredBy.MANUAL, run_id)
+    metadata = {**made["metadata"], "name": job_name, "namespace": project.namespace}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": made["spec"]}
+
+
+def _job(project: Project, job: Job, command: str, triggered_by: TriggeredBy, run_id: str | None = None) -> Manifest:
+    """Return the metadata and spec of a Job, as a CronJob holds them in its template."""
+    ours = {**_labels(project, job), labels.TRIGGERED_BY: triggered_by.value}
+    if run_id:
+        ours[labels.RUN_ID] = run_id
+    metadata = {
+        "labels": ours,
+        "annotations": {labels.JOB_VERSION: str(job.version), **_command_annotations(command)},
+    }
+    policy = project.settings
+    spec = {
+        "backoffLimit": 0,
+        "activeDeadlineSeconds": policy.active_deadline_seconds,
+        "ttlSecondsAfterFinished": policy.ttl_seconds,
+        "podFailurePolicy": DISRUPTIONS,
+        "template": {"metadata": metadata, "spec": _pod(project, job, command, run_id)},
+    }
+    return {"metadata": metadata, "spec": spec}
+
+
+def _pod(project: Project, job: Job, command: str, run_id: str | None) -> Manifest:
+    policy = project.settings
+    container = {
+        "name": CONTAINER,
+        "image": policy.image,
+        "command": [_literal(word) for word in commands.parse_command(command, policy.project_type)],
+        "env": _environment(project, job, run_id),
+        "securityContext": CONTAINER_SECURITY,
+    }
+    if policy.working_directory:
+        container["workingDir"] = policy.working_directory
+    if policy.environment_secret:
+        container["envFrom"] = [{"secretRef": {"name": policy.environment_secret}}]
+    if resources := _resources(job.settings.resources) or _resources(policy.resources):
+        container["resources"] = resources
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": POD_SECURITY,
+        "containers": [container],
+    }
+
+
+def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[str, str]]:
+    """Return the job's variables and who it is, by name, so that the order in which they were sent changes nothing."""
+    variables = {
+        **job.settings.environment,
+        "JOBS_API_ORGANIZATION_ID": project.organization_id,
+        "JOBS_API_PROJECT_ID": project.id,
+        "JOBS_API_JOB_ID": job.id,
+        **({"JOBS_API_RUN_ID": run_id} if run_id else {}),
+    }
+    # The API server stores no empty value, and one that is missing is empty.
+    return [
+        {"name": name, "value": _literal(value)} if value else {"name": name}
+        for name, value in sorted(variables.items())
+    ]
+
+
+def _resources(asked: Resources) -> dict[str, dict[str, str]]:
+    """Write quantities as the API server will keep them, so that what it stores can be compared with what is wanted."""
+    parts = {"requests": asked.requests, "limits": asked.limits}
+    return {
+        part: {name: canonical(quantity) for name, quantity in quantities.items()}
+        for part, quantities in parts.items()
+        if quantities
+    }
+
+
+def _literal(text: str) -> str:
+    """Keep Kubernetes from expanding `$(NAME)` in a word or a value: `$$` is a `$` to it, wherever it stands.
+
+    Source: https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go
+    """
+    return text.replace("$", "$$")
+
+
+def _labels(project: Project, job: Job) -> dict[str, str]:
+    return {
+        labels.MANAGED_BY: labels.MANAGED_BY_US,
+        labels.ORGANIZATION: project.organization_id,
+        labels.PROJECT: names.label(project.settings.name),
+        labels.PROJECT_ID: project.id,
+        labels.JOB_ID: job.id,
+    }
+
+
+def _command_annotations(command: str) -> dict[str, str]:
+    return {labels.COMMAND: command, labels.JOB_TYPE: commands.job_type(command)}
+
+
+def _hash(wanted: Mapping[str, Any]) -> str:
+    canonical_json = json.dumps(wanted, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical_json.encode()).hexdigest()
