@@ -12,10 +12,7 @@ from local.cluster.api import app
 from local.cluster.api.faults import Faults
 from local.cluster.clock import Clock
 from local.cluster.controllers import Controllers
-try:
-    from local.cluster.kubelet import Kubelet
-except ImportError:
-    from local.cluster.idle_kubelet import Kubelet
+from local.cluster.kubelet import Kubelet
 from local.cluster.rules.admission import Rules
 from local.cluster.storage import Storage
 

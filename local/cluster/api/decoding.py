@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from starlette.requests import Request
 
+from local.cluster.api import protobuf
 from local.cluster.errors import ApiError, BadRequest, UnsupportedMediaType
 from local.cluster.kinds import Kind
 from local.cluster.rules.schema import read
@@ -47,8 +48,8 @@ def media_type(request: Request) -> str:
 async def decode(request: Request, kind: Kind) -> Decoded:
     """Read an object of `kind` from a request; raises BadRequest, UnsupportedMediaType."""
     content = await body(request)
-    if (stated := media_type(request)) not in {_JSON, _YAML}:
-        accepted = f"{_JSON}, {_YAML}"
+    if (stated := media_type(request)) not in {_JSON, _YAML, protobuf.MEDIA_TYPE}:
+        accepted = f"{_JSON}, {_YAML}, {protobuf.MEDIA_TYPE}"
         raise UnsupportedMediaType(
             f"the body of the request was in an unknown format - accepted media types include: {accepted}: {stated}"
         )
@@ -56,11 +57,11 @@ async def decode(request: Request, kind: Kind) -> Decoded:
 
 
 def parse(content: bytes, kind: Kind) -> Any:
-    """Read JSON, or YAML where it is no JSON; raises BadRequest."""
+    """Read protobuf, JSON, or YAML where it is neither; raises BadRequest."""
     try:
-        return json.loads(content)
+        return protobuf.decode(content) if content.startswith(protobuf.MAGIC) else json.loads(content)
     except ValueError as error:
-        if content[:1] in {b"{", b"["} or not content.strip():
+        if content[:1] in {b"{", b"[", b"k"} or not content.strip():
             raise _unrecognized(kind, f"json parse error: {error}") from None
     try:
         return yaml.load(content, Loader=_Loader)  # noqa: S506 - _Loader is a safe loader
@@ -97,7 +98,7 @@ def decode_object(parsed: Any, kind: Kind, field_validation: str) -> Decoded:
             f'{stated} in version "v1" cannot be handled as a {kind.name}: the kind in the data does not match'
         )
     try:
-        obj, unknown = read(kind, parsed)
+        obj, unknown = read(kind.name, parsed)
     except ValueError as error:
         raise BadRequest(f'{kind.name} in version "v1" cannot be handled as a {kind.name}: {error}') from None
     faults = [f'unknown field "{path}"' for path in unknown]
