@@ -137,19 +137,19 @@ def _update(run_id: str, actions: list[Action], condition: Condition) -> bool:
 
 def _progress(run: Run) -> list[Action]:
     """Return the updates of everything that may change while a run goes on; what has no value stays untouched."""
-    values: dict[Any, Any] = {
-        RunRow.status: run.status.value,
-        RunRow.updated_at: run.updated_at,
-        RunRow.job_uid: run.job_uid,
-        RunRow.start_time: run.start_time,
-        RunRow.end_time: run.end_time,
-        RunRow.duration_seconds: run.duration_seconds,
-        RunRow.exit_code: run.exit_code,
-        RunRow.error_message: run.error_message,
-        RunRow.pod_name: run.pod_name,
-        RunRow.log: run.log.model_dump(mode="json") if run.log else None,
-    }
-    return [attribute.set(value) for attribute, value in values.items() if value is not None]
+    values: list[tuple[Any, Any]] = [
+        (RunRow.status, run.status.value),
+        (RunRow.updated_at, run.updated_at),
+        (RunRow.job_uid, run.job_uid),
+        (RunRow.start_time, run.start_time),
+        (RunRow.end_time, run.end_time),
+        (RunRow.duration_seconds, run.duration_seconds),
+        (RunRow.exit_code, run.exit_code),
+        (RunRow.error_message, run.error_message),
+        (RunRow.pod_name, run.pod_name),
+        (RunRow.log, run.log.model_dump(mode="json") if run.log else None),
+    ]
+    return [attribute.set(value) for attribute, value in values if value is not None]
 
 
 def _row(run: Run) -> RunRow:

@@ -1,0 +1,98 @@
+"""The authorizer: who gets in, and what the gateway is told of them."""
+
+import importlib
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api import store, tokens
+from jobs_api.organizations import Role
+from tests.functions.cast import Context, Person
+
+METHOD_ARN = "arn:aws:execute-api:us-east-1:123456789012:abc123/dev/GET/api/v1/jobs"
+
+
+def authorize(authorization: str) -> dict[str, Any]:
+    handler = importlib.import_module("functions.authorize_request.app").lambda_handler
+    event = {"type": "TOKEN", "authorizationToken": authorization, "methodArn": METHOD_ARN}
+    policy: dict[str, Any] = handler(event, cast("LambdaContext", Context()))
+    return policy
+
+
+def issue(person: Person, role: Role = Role.DEVELOPER, expires_at: datetime | None = None) -> tuple[str, str]:
+    text, token = tokens.issue(person.organization_id, role, datetime.now(UTC), expires_at=expires_at)
+    store.create_token(token)
+    return text, token.id
+
+
+def refused(authorization: str) -> bool:
+    try:
+        authorize(authorization)
+    except Exception as error:  # noqa: BLE001 - the text decides what the gateway answers
+        return str(error) == "Unauthorized"
+    return False
+
+
+def test_a_developer_may_do_everything(alice: Person) -> None:
+    text, token_id = issue(alice)
+
+    answer = authorize(f"Bearer {text}")
+
+    assert answer["principalId"] == token_id
+    assert answer["context"] == {"organization_id": alice.organization_id, "role": "developer", "token_id": token_id}
+    (statement,) = answer["policyDocument"]["Statement"]
+    assert statement["Effect"] == "Allow"
+    # The answer is kept for all routes, so it must not name the one that was asked for.
+    assert statement["Resource"] == ["arn:aws:execute-api:us-east-1:123456789012:abc123/dev/*/*"]
+
+
+def test_a_reader_may_only_get(alice: Person) -> None:
+    text, _ = issue(alice, Role.READER)
+
+    (statement,) = authorize(f"bearer {text}")["policyDocument"]["Statement"]
+
+    assert all("/dev/GET/" in arn or "/dev/HEAD/" in arn or "/dev/OPTIONS/" in arn for arn in statement["Resource"])
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer x", "Basic eDp5", "Bearer jat_x_y", "jat_a_b"])
+def test_what_is_no_token_gets_401(authorization: str) -> None:
+    assert refused(authorization)
+
+
+def test_a_wrong_secret_gets_401(alice: Person) -> None:
+    text, _ = issue(alice)
+    wrong = text[:-1] + ("A" if text[-1] != "A" else "B")
+
+    assert refused(f"Bearer {wrong}")
+    assert not refused(f"Bearer {text}")
+
+
+def test_an_unknown_token_gets_401(alice: Person) -> None:
+    text, _ = tokens.issue(alice.organization_id, Role.ADMIN, datetime.now(UTC), expires_at=None)
+
+    assert refused(f"Bearer {text}")
+
+
+def test_a_revoked_token_gets_401(alice: Person) -> None:
+    text, token_id = issue(alice)
+    store.revoke_token(alice.organization_id, token_id, datetime.now(UTC))
+
+    assert refused(f"Bearer {text}")
+
+
+def test_an_expired_token_gets_401(alice: Person) -> None:
+    text, _ = issue(alice, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    fresh, _ = issue(alice, expires_at=datetime.now(UTC) + timedelta(minutes=1))
+
+    assert refused(f"Bearer {text}")
+    assert not refused(f"Bearer {fresh}")
+
+
+def test_the_secret_is_stored_nowhere(alice: Person) -> None:
+    text, token_id = issue(alice)
+    stored = store.find_token(token_id)
+
+    assert stored is not None
+    assert text.split("_", 2)[2] not in stored.model_dump_json()
