@@ -1,0 +1,82 @@
+"""Finds the way into an organization's cluster: KUBECONFIG where it is set, EKS everywhere else."""
+
+import os
+import tempfile
+import threading
+from functools import cache
+from typing import Any
+
+from jobs_api import eks
+from jobs_api.cluster import light
+from jobs_api.cluster.client import Cluster
+from jobs_api.cluster.connection import Connection
+from jobs_api.organizations import Organization
+
+
+def connect(organization: Organization) -> Cluster:
+    """Return the organization's cluster, the same one each time for the same cluster; nothing is sent to it yet.
+
+    Raises:
+        ClusterUnavailable: EKS knows no such cluster, or cannot be asked.
+    """
+    kubeconfig = os.environ.get("KUBECONFIG")
+    if kubeconfig:
+        return _from_kubeconfig(kubeconfig)
+    return _from_eks(organization.cluster or os.environ["DEFAULT_CLUSTER"])
+
+
+@cache
+def _from_kubeconfig(path: str) -> Cluster:
+    configuration = light.load_kubeconfig(path)
+    return Cluster(Connection(configuration, KubeconfigCredentials(path, configuration)))
+
+
+@cache
+def _from_eks(name: str) -> Cluster:
+    endpoint = eks.describe(name)
+    configuration = light.Configuration(host=endpoint.url)
+    configuration.ssl_ca_cert = _file(endpoint.certificate_authority)
+    return Cluster(Connection(configuration, EksCredentials(eks.Tokens(name))))
+
+
+class KubeconfigCredentials:
+    """The token of a kubeconfig; the client asks its exec plugin again when it expires."""
+
+    def __init__(self, path: str, configuration: Any) -> None:
+        self._path = path
+        self._configuration = configuration
+        # Plugins are asked again inside the client, which keeps no two threads from doing so at once.
+        self._lock = threading.Lock()
+
+    def authorization(self) -> str | None:
+        """Return the header's value."""
+        with self._lock:
+            token: str | None = self._configuration.get_api_key_with_prefix("authorization")
+            return token
+
+    def renew(self) -> None:
+        """Read the file again: somebody may have logged in anew."""
+        with self._lock:
+            self._configuration = light.load_kubeconfig(self._path)
+
+
+class EksCredentials:
+    """A token signed with the function's own role."""
+
+    def __init__(self, tokens: eks.Tokens) -> None:
+        self._tokens = tokens
+
+    def authorization(self) -> str:
+        """Return the header's value."""
+        return f"Bearer {self._tokens.current()}"
+
+    def renew(self) -> None:
+        """Sign a new one next time."""
+        self._tokens.forget()
+
+
+def _file(content: bytes) -> str:
+    """Write what urllib3 takes only from a file; it lives as long as the process's own temporary folder."""
+    with tempfile.NamedTemporaryFile(prefix="cluster-ca-", suffix=".crt", delete=False) as file:
+        file.write(content)
+    return file.name

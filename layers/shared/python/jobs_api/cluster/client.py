@@ -1,0 +1,164 @@
+"""What this service asks of a cluster: CronJobs, Jobs, Pods and their logs, as the API server's own JSON."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, Final
+from urllib.parse import quote
+
+from jobs_api.cluster.connection import Connection, reading
+from jobs_api.cluster.refusals import Expired
+from jobs_api.errors import ClusterUnavailable
+from jobs_api.manifests import CONTAINER
+
+type Object = dict[str, Any]
+
+PAGE: Final = 500
+CHUNK_BYTES: Final = 64 * 1024
+# How often one list may start again; each time the cluster kept its history for less long than the list took.
+RESTARTS: Final = 3
+
+BATCH: Final = "/apis/batch/v1"
+CORE: Final = "/api/v1"
+# https://kubernetes.io/docs/reference/labels-annotations-taints/#batchkubernetesio-controller-uid
+CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
+
+
+class Cluster:
+    """One cluster. Threads may share it.
+
+    Every method raises ClusterUnavailable where the cluster does not answer or cannot now, and ClusterRejected (or
+    ObjectNotFound, AlreadyExists, Stale) where it refuses. Objects are dictionaries, as the API server writes them;
+    those in lists carry no `kind` and `apiVersion`.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        """Speak over a connection."""
+        self._connection = connection
+
+    def list_cronjobs(self, namespace: str, selector: str) -> Iterator[list[Object]]:
+        """Yield the CronJobs that a label selector chooses, page by page, each object once."""
+        return self._pages(_path(BATCH, namespace, "cronjobs"), selector)
+
+    def list_jobs(self, namespace: str, selector: str) -> Iterator[list[Object]]:
+        """Yield the Jobs that a label selector chooses, page by page, each object once."""
+        return self._pages(_path(BATCH, namespace, "jobs"), selector)
+
+    def list_pods(self, namespace: str, selector: str) -> Iterator[list[Object]]:
+        """Yield the Pods that a label selector chooses, page by page, each object once."""
+        return self._pages(_path(CORE, namespace, "pods"), selector)
+
+    def get_cronjob(self, namespace: str, name: str) -> Object:
+        """Return a CronJob; raises ObjectNotFound."""
+        return self._get(_path(BATCH, namespace, "cronjobs", name))
+
+    def create_cronjob(self, cronjob: Object) -> Object:
+        """Create a CronJob and return it as stored.
+
+        Raises:
+            AlreadyExists: its name is taken.
+            ObjectNotFound: the namespace does not exist.
+        """
+        return self._create("cronjobs", cronjob)
+
+    def replace_cronjob(self, cronjob: Object) -> Object:
+        """Replace a CronJob, if it is still what `metadata.uid` and `metadata.resourceVersion` say; return it.
+
+        Raises:
+            Stale: it is not.
+            ObjectNotFound: it is gone.
+        """
+        metadata = cronjob["metadata"]
+        path = _path(BATCH, metadata["namespace"], "cronjobs", metadata["name"])
+        replaced: Object = self._connection.write("PUT", path, cronjob)
+        return replaced
+
+    def delete_cronjob(self, namespace: str, name: str, uid: str, resource_version: str) -> None:
+        """Delete a CronJob, if it is still this one at this version; its Jobs are left to finish.
+
+        Raises:
+            Stale: it is not.
+            ObjectNotFound: it is gone.
+        """
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Orphan",
+            "preconditions": {"uid": uid, "resourceVersion": resource_version},
+        }
+        self._connection.write("DELETE", _path(BATCH, namespace, "cronjobs", name), options)
+
+    def create_job(self, job: Object) -> Object:
+        """Create a Job and return it as stored; raises AlreadyExists, and ObjectNotFound without its namespace."""
+        return self._create("jobs", job)
+
+    def get_job(self, namespace: str, name: str) -> Object:
+        """Return a Job; raises ObjectNotFound."""
+        return self._get(_path(BATCH, namespace, "jobs", name))
+
+    def pod_of(self, job: Object) -> Object | None:
+        """Return the newest Pod of exactly this Job, None where it has none (yet, or any more)."""
+        metadata = job["metadata"]
+        pages = self.list_pods(metadata["namespace"], f"{CONTROLLER_UID}={metadata['uid']}")
+        pods = [pod for page in pages for pod in page]
+        # RFC 3339 in UTC: the order of the text is the order in time.
+        return max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
+
+    def read_log(self, namespace: str, pod: str, tail: int) -> str:
+        """Return the last `tail` lines that a Pod's container wrote.
+
+        Raises:
+            ObjectNotFound: the Pod is gone.
+            ClusterRejected: with status 400 while its container has not started.
+        """
+        query = {"container": CONTAINER, "tailLines": tail}
+        response = self._connection.send("GET", _path(CORE, namespace, "pods", pod) + "/log", query)
+        return response.data.decode("utf-8", "replace")
+
+    def stream_log(self, namespace: str, pod: str) -> Iterator[bytes]:
+        """Yield all that a Pod's container has written so far, in chunks; raises as `read_log`, at the first chunk."""
+        path = _path(CORE, namespace, "pods", pod) + "/log"
+        response = self._connection.send("GET", path, {"container": CONTAINER}, whole=False)
+        # A caller that stops half way leaves an answer unread; such a connection is of no more use and is closed.
+        with closing(response):
+            chunks = response.stream(CHUNK_BYTES)
+            while chunk := reading(lambda: next(chunks, b"")):
+                yield chunk
+
+    def _get(self, path: str) -> Object:
+        found: Object = self._connection.get(path)
+        return found
+
+    def _create(self, resource: str, manifest: Object) -> Object:
+        created: Object = self._connection.write(
+            "POST", _path(BATCH, manifest["metadata"]["namespace"], resource), manifest
+        )
+        return created
+
+    def _pages(self, path: str, selector: str) -> Iterator[list[Object]]:
+        """Yield a list's pages. One that has to start again leaves out what it gave before."""
+        given: set[str] = set()
+        for _ in range(RESTARTS + 1):
+            try:
+                for items in self._run_of_pages(path, selector):
+                    fresh = [item for item in items if item["metadata"]["uid"] not in given]
+                    given.update(item["metadata"]["uid"] for item in fresh)
+                    yield fresh
+            except Expired:
+                continue
+            return
+        raise ClusterUnavailable("The cluster forgets a list faster than it gives it; try again in a while")
+
+    def _run_of_pages(self, path: str, selector: str) -> Iterator[list[Object]]:
+        query: dict[str, Any] = {"labelSelector": selector, "limit": PAGE}
+        while True:
+            page = self._connection.get(path, query)
+            yield page["items"] or []
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+
+def _path(api: str, namespace: str, resource: str, name: str | None = None) -> str:
+    path = f"{api}/namespaces/{quote(namespace, safe='')}/{resource}"
+    return path if name is None else f"{path}/{quote(name, safe='')}"

@@ -1,0 +1,96 @@
+"""HTTP to one cluster: a pool of connections, short timeouts, a bearer token, and errors named for the situation."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from jobs_api.cluster.light import rest
+from jobs_api.cluster.refusals import UNAUTHORIZED, refusal
+from jobs_api.errors import ClusterUnavailable
+
+CONNECTIONS: Final = 16
+# In seconds. Connecting and reading, both tried twice, stay under the 25 seconds that a function has.
+TIMEOUT: Final = urllib3.Timeout(connect=2, read=8)
+# The second try is for a connection that the cluster closed while it lay in the pool. It is safe for a POST too: what
+# is made has a name, and making it twice is AlreadyExists.
+RETRIES: Final = urllib3.Retry(total=1, redirect=0, status=0, allowed_methods=None)
+
+
+class Credentials(Protocol):
+    """Who we are to a cluster; asked for each request, from many threads."""
+
+    def authorization(self) -> str | None:
+        """Return the value of the Authorization header, None where a client certificate says who we are."""
+
+    def renew(self) -> None:
+        """Forget what the cluster did not accept, so that the next request carries something new."""
+
+
+class Connection:
+    """Requests to one cluster; threads may share it."""
+
+    def __init__(self, configuration: Any, credentials: Credentials) -> None:
+        """Take the client's Configuration for address, certificates and proxy."""
+        # Configuration reads the proxy from the environment, but not for whom there is none.
+        configuration.no_proxy = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+        configuration.connection_pool_maxsize = CONNECTIONS
+        configuration.retries = RETRIES
+        self._host = configuration.host.rstrip("/")
+        self._pool: urllib3.PoolManager = rest.RESTClientObject(configuration).pool_manager
+        self._credentials = credentials
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        """GET a document."""
+        return json.loads(self.send("GET", path, query).data)
+
+    def write(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        """POST, PUT or DELETE with a JSON body; return the document that comes back."""
+        return json.loads(self.send(method, path, body=json.dumps(body).encode()).data)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        *,
+        whole: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request and return a success, read to its end only if `whole`.
+
+        Raises:
+            ClusterUnavailable: no connection, no answer in time, or one that says that the cluster cannot now.
+            ClusterRejected: or one of its kinds, for any other answer.
+        """
+        url = self._host + path + (f"?{urlencode(query)}" if query else "")
+        response = self._request(method, url, body, whole=whole)
+        if response.status == UNAUTHORIZED:
+            response.drain_conn()
+            self._credentials.renew()
+            response = self._request(method, url, body, whole=whole)
+        if response.status >= 300:
+            raise refusal(response.status, reading(lambda: response.data))
+        return response
+
+    def _request(self, method: str, url: str, body: bytes | None, *, whole: bool) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json, */*", "Content-Type": "application/json", "User-Agent": "jobs-api"}
+        if authorization := self._credentials.authorization():
+            headers["Authorization"] = authorization
+        return reading(
+            lambda: self._pool.request(
+                method, url, body=body, headers=headers, preload_content=whole, timeout=TIMEOUT, redirect=False
+            )
+        )
+
+
+def reading[T](step: Callable[[], T]) -> T:
+    """Do a step that waits for the cluster; raises ClusterUnavailable where it waits in vain."""
+    try:
+        return step()
+    except HTTPError as error:
+        raise ClusterUnavailable("The cluster does not answer; try again in a while") from error

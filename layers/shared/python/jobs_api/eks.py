@@ -1,0 +1,114 @@
+"""EKS: where a cluster is, and the bearer token that tells it who we are."""
+
+import base64
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
+from botocore.signers import RequestSigner
+
+from jobs_api.errors import ClusterUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_eks import EKSClient
+
+# https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
+TOKEN_PREFIX: Final = "k8s-aws-v1."  # noqa: S105 - not a secret, what every token starts with
+CLUSTER_HEADER: Final = "x-k8s-aws-id"
+# EKS takes a token for 15 minutes after it was signed, whatever expiry its URL carries; the URL needs only a minute.
+TOKEN_KEPT_SECONDS: Final = 13 * 60
+URL_EXPIRES_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a cluster's API server is, and the certificate authority (PEM) that proves it is the one."""
+
+    url: str
+    certificate_authority: bytes
+
+
+def describe(name: str) -> Endpoint:
+    """Ask EKS where a cluster is.
+
+    Raises:
+        ClusterUnavailable: there is no such cluster, it is still being made, or EKS cannot be asked.
+    """
+    try:
+        config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+        # botocore's own stubs do not know the services.
+        client: EKSClient = _session().create_client("eks", config=config)  # type: ignore[assignment]
+        cluster = client.describe_cluster(name=name)["cluster"]
+    except (BotoCoreError, ClientError) as error:
+        raise ClusterUnavailable("The cluster of this organization cannot be found at the moment") from error
+    if "endpoint" not in cluster:
+        raise ClusterUnavailable("The cluster of this organization is not ready yet")
+    return Endpoint(cluster["endpoint"], base64.b64decode(cluster["certificateAuthority"]["data"]))
+
+
+def sign_token(name: str) -> str:
+    """Sign a request to STS that the cluster sends to learn who we are: the token is its URL.
+
+    Raises:
+        ClusterUnavailable: there are no credentials to sign with.
+    """
+    session = _session()
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise ClusterUnavailable("There are no AWS credentials to reach the cluster with")
+    sts = session.create_client("sts")
+    signer = RequestSigner(
+        sts.meta.service_model.service_id,
+        sts.meta.region_name,
+        "sts",
+        "v4",
+        credentials,
+        session.get_component("event_emitter"),
+    )
+    request = {
+        "method": "GET",
+        "url": f"{sts.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
+        "body": {},
+        "headers": {CLUSTER_HEADER: name},
+        "context": {},
+    }
+    url = signer.generate_presigned_url(request, operation_name="", expires_in=URL_EXPIRES_SECONDS)
+    return TOKEN_PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+
+
+class Tokens:
+    """The token for one cluster, signed anew before it expires; threads may share it.
+
+    `clock` counts seconds, those too in which Lambda froze the process; a monotonic clock may stand still then.
+    """
+
+    def __init__(self, cluster: str, clock: Callable[[], float] = time.time) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token: str | None = None
+        self._signed_at = 0.0
+
+    def current(self) -> str:
+        """Return a token that is good for at least another minute."""
+        with self._lock:
+            if self._token is None or self._clock() - self._signed_at > TOKEN_KEPT_SECONDS:
+                self._token, self._signed_at = sign_token(self._cluster), self._clock()
+            return self._token
+
+    def forget(self) -> None:
+        """Sign a new one next time."""
+        with self._lock:
+            self._token = None
+
+
+@cache
+def _session() -> Session:
+    return botocore.session.get_session()
