@@ -63,19 +63,15 @@ def started(status: Object, job: Object, slot: datetime) -> Object:
 
 
 def _run_if_due(cronjob: Object, decision: Decision, now: datetime) -> Decision:
-    """Add the Job of the latest slot that was missed, unless it was had already, is too late, or may not run now."""
-    spec, status = cronjob["spec"], decision.status
+    """Add the Job of the latest slot that was missed, unless it was had already or may not run now."""
+    status = decision.status
     later = replace(decision, wake_at=next_wake(cronjob, now))
-    due = missed(spec, _earliest(cronjob, now), now)
+    due = missed(cronjob["spec"], _earliest(cronjob, now), now)
     if due.latest is None:
         return later
     if due.too_many:
         advice = "Set or decrease .spec.startingDeadlineSeconds or check clock skew"
         later = _noted(later, "Warning", "TooManyMissedTimes", f"too many missed start times. {advice}")
-    deadline = spec.get("startingDeadlineSeconds")
-    if deadline is not None and due.latest + timedelta(seconds=deadline) < now:
-        when = f"{due.latest:%a, %d %b %Y %H:%M:%S %z}"
-        return _noted(later, "Warning", "MissSchedule", f"Missed scheduled time to start a job: {when}")
     # The name is the lock: whatever was lost since, the Job of a slot can be created only once while it exists.
     name = job_name(cronjob, due.latest)
     had = time_in(status, "lastScheduleTime") == due.latest
@@ -136,7 +132,7 @@ def _anchor(cronjob: Object, now: datetime) -> datetime:
 
 
 def _earliest(cronjob: Object, now: datetime) -> datetime:
-    """Return the time after which slots count as missed (mostRecentScheduleTime)."""
+    """Return the time after which slots count as missed; those before it, or past their deadline, are forgotten."""
     since = time_in(cronjob.get("status", {}), "lastScheduleTime") or time_in(cronjob["metadata"], "creationTimestamp")
     deadline = cronjob["spec"].get("startingDeadlineSeconds")
     if deadline is None:
