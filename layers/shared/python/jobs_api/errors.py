@@ -96,5 +96,9 @@ class Forbidden(JobsApiError):
     """The token is good, but not for this."""
 
 
-class ClusterUnavailable(JobsApiError):
+class ClusterError(JobsApiError):
+    """The organization's cluster did not do what it was asked."""
+
+
+class ClusterUnavailable(ClusterError):
     """The organization's cluster did not answer, or not as it should."""

@@ -3,11 +3,14 @@
 from jobs_api.cluster.access import connect
 from jobs_api.cluster.client import Cluster, Object
 from jobs_api.cluster.refusals import AlreadyExists, ClusterRejected, ObjectNotFound, Stale
+from jobs_api.errors import ClusterError, ClusterUnavailable
 
 __all__ = [
     "AlreadyExists",
     "Cluster",
+    "ClusterError",
     "ClusterRejected",
+    "ClusterUnavailable",
     "Object",
     "ObjectNotFound",
     "Stale",

@@ -2,13 +2,13 @@
 
 import json
 
-from jobs_api.errors import ClusterUnavailable, JobsApiError
+from jobs_api.errors import ClusterError, ClusterUnavailable
 
 BUSY = 429
 UNAUTHORIZED = 401
 
 
-class ClusterRejected(JobsApiError):
+class ClusterRejected(ClusterError):
     """The cluster understood a request and refused it; `status` is the HTTP status, the text the cluster's own."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -32,7 +32,7 @@ class Expired(ClusterRejected):
     """A list went on for so long that the cluster forgot where it began."""
 
 
-def refusal(status: int, body: bytes) -> JobsApiError:
+def refusal(status: int, body: bytes) -> ClusterError:
     """Turn an answer that is not a success into the error to raise.
 
     401 comes here after it was tried with a fresh token: a cluster that does not know us is as good as none.
