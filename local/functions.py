@@ -8,7 +8,8 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -156,9 +157,15 @@ class Functions:
         isolate_invocations()
         self._by_name = {spec.name: Function(spec) for spec in specs}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Function]:
         """Give every function."""
         return iter(self._by_name.values())
+
+    def preload(self) -> None:
+        """Have an environment of each ready; one that cannot be imported says so in the log."""
+        for function in self:
+            with suppress(HandlerFailed):
+                function.preload()
 
     def __getitem__(self, name_or_arn: str) -> Function:
         """Find one by its name, its ARN, or an integration's URI, which has the ARN within."""

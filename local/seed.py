@@ -1,0 +1,99 @@
+"""What `make run` begins with: two organizations, the example projects, and tokens to try them with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs_api import store
+from jobs_api.errors import Conflict
+from jobs_api.organizations import Role
+from jobs_api.projects import Project
+from jobsctl import operations
+from local.example_projects import EXAMPLES, Example
+from local.kubernetes_api import KubernetesApi
+
+ORGANIZATION = "org-acme"
+OTHER_ORGANIZATION = "org-globex"
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """What was made; tokens as their texts, which are kept nowhere else."""
+
+    projects: list[Project]
+    token: str
+    reader_token: str
+    other_token: str
+
+
+def seed_service(home: Path) -> Seeds:
+    """Fill the tables with what is not there yet, and issue new tokens."""
+    for organization in (ORGANIZATION, OTHER_ORGANIZATION):
+        try:
+            operations.create_organization(organization)
+        except Conflict:
+            # It is there from an earlier call.
+            continue
+    known = {project.settings.name: project for project in store.list_projects(ORGANIZATION)}
+    return Seeds(
+        projects=[known.get(example.name) or _create_project(example, home) for example in EXAMPLES],
+        token=_token(ORGANIZATION, Role.DEVELOPER),
+        reader_token=_token(ORGANIZATION, Role.READER),
+        other_token=_token(OTHER_ORGANIZATION, Role.DEVELOPER),
+    )
+
+
+def seed_cluster(api: KubernetesApi, home: Path) -> None:
+    """Create the namespaces, the projects' secrets, and a Job that deploys each project as its CI would."""
+    for organization in (ORGANIZATION, OTHER_ORGANIZATION):
+        api.create("/api/v1/namespaces", {"metadata": {"name": organization}})
+    for example in EXAMPLES:
+        for path, document in _cluster_objects(example, home):
+            api.create(path, document)
+
+
+def _create_project(example: Example, home: Path) -> Project:
+    # The database is opened by the first job; its folder must be there by then.
+    example.environment(home)
+    return operations.create_project(
+        ORGANIZATION,
+        {
+            "name": example.name,
+            "project_type": example.project_type,
+            "image": example.image,
+            "working_directory": str(example.working_directory),
+            "environment_secret": example.environment_secret,
+            "deployed": True,
+        },
+    )
+
+
+def _token(organization: str, role: Role) -> str:
+    text, _ = operations.create_token(organization, role, days=None, description="make run")
+    return text
+
+
+def _cluster_objects(example: Example, home: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    secret = {
+        "metadata": {"name": example.environment_secret},
+        "type": "Opaque",
+        "stringData": example.environment(home),
+    }
+    yield f"/api/v1/namespaces/{ORGANIZATION}/secrets", secret
+    container = {
+        "name": "deploy",
+        "image": example.image,
+        "command": list(example.deploy_command),
+        "workingDir": str(example.working_directory),
+        "envFrom": [{"secretRef": {"name": example.environment_secret}}],
+    }
+    job = {
+        # Without our labels: it is the project's own deployment, not a run of a job.
+        "metadata": {"name": f"deploy-{example.name}"},
+        "spec": {
+            "backoffLimit": 0,
+            "template": {"spec": {"restartPolicy": "Never", "containers": [container]}},
+        },
+    }
+    yield f"/apis/batch/v1/namespaces/{ORGANIZATION}/jobs", job

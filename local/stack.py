@@ -1,0 +1,109 @@
+"""Everything that `make run` starts, in the order in which each part needs the ones before."""
+
+import json
+import os
+import shlex
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.aws import LocalAws
+from local.functions import Functions
+from local.gateway import Gateway
+from local.gateway.definition import definition_of
+from local.scheduler import Scheduler
+from local.template import read
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment decides.
+
+    Args:
+        home: the folder for all that is written.
+        port: where the gateway listens; 0 for any free port.
+        kubeconfig: a cluster to use instead of the embedded one.
+        minute_seconds: how long a minute of the template's schedules takes.
+    """
+
+    home: Path
+    port: int = 3000
+    kubeconfig: Path | None = None
+    minute_seconds: float = 2.0
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Run the stack; gives what session.json holds.
+
+    The API answers by then, and the file is there. On the way out everything ends, pods included.
+
+    Raises:
+        PortTaken: nothing was started, and a session.json of another instance is untouched.
+    """
+    session_file = settings.home / "session.json"
+    template = read(ROOT / "template.yaml", cache=settings.home / "cache")
+    functions = Functions(template.functions())
+    with ExitStack() as stack:
+        gateway = Gateway(definition_of(template), functions, settings.port)
+        stack.callback(gateway.close)
+        session_file.unlink(missing_ok=True)
+        aws = stack.enter_context(LocalAws(template))
+        kubeconfig = settings.kubeconfig or _embedded_cluster(stack, settings.home)
+        os.environ["KUBECONFIG"] = str(kubeconfig)
+        session = _seed(settings.home, gateway.url, kubeconfig)
+        stack.enter_context(gateway)
+        _write_private(settings.home / "env", _exports({**aws.environment(), "KUBECONFIG": str(kubeconfig)}))
+        _write_private(session_file, json.dumps(session, indent=2) + "\n")
+        stack.callback(session_file.unlink, missing_ok=True)
+        stack.enter_context(Scheduler(template, functions, settings.minute_seconds))
+        # Cold starts are over before anyone notices them; a handler asked for meanwhile only waits for its own.
+        threading.Thread(target=functions.preload, name="preload", daemon=True).start()
+        yield session
+
+
+def _embedded_cluster(stack: ExitStack, home: Path) -> Path:
+    from local.cluster import EmbeddedCluster  # noqa: PLC0415  # not needed beside a real cluster
+
+    return stack.enter_context(EmbeddedCluster(home, ROOT / "local" / "images")).kubeconfig
+
+
+def _seed(home: Path, url: str, kubeconfig: Path) -> dict[str, Any]:
+    # The store reads its tables' names from the environment when it is imported.
+    from local.kubernetes_api import KubernetesApi  # noqa: PLC0415
+    from local.seed import ORGANIZATION, OTHER_ORGANIZATION, seed_cluster, seed_service  # noqa: PLC0415
+
+    seeds = seed_service(home)
+    seed_cluster(KubernetesApi(kubeconfig), home)
+    return {
+        "url": url,
+        "organization_id": ORGANIZATION,
+        "token": seeds.token,
+        "reader_token": seeds.reader_token,
+        "projects": [
+            {"id": project.id, "name": project.settings.name, "project_type": project.settings.project_type.value}
+            for project in seeds.projects
+        ],
+        "other": {"organization_id": OTHER_ORGANIZATION, "token": seeds.other_token},
+        "kubeconfig": str(kubeconfig),
+        "pid": os.getpid(),
+    }
+
+
+def _exports(environment: dict[str, str]) -> str:
+    """Make a file for a shell to source, so that jobsctl and the aws command line find this AWS."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)
