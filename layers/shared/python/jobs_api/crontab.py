@@ -83,7 +83,7 @@ class _Field:
 
     def __str__(self) -> str:
         named = f" or {next(iter(self.names))} to {list(self.names)[-1]}" if self.names else ""
-        return f"a {self.name} is {self.low} to {self.high}{named}"
+        return f"{self.name} is {self.low} to {self.high}{named}"
 
 
 def _numbered(names: str, first: int) -> dict[str, int]:
@@ -91,11 +91,11 @@ def _numbered(names: str, first: int) -> dict[str, int]:
 
 
 _FIELDS = (
-    _Field("minute", 0, 59),
-    _Field("hour", 0, 23),
-    _Field("day of month", 1, 31),
-    _Field("month", 1, 12, _numbered("jan feb mar apr may jun jul aug sep oct nov dec", 1)),
-    _Field("day of week", 0, 6, _numbered("sun mon tue wed thu fri sat", 0)),
+    _Field("a minute", 0, 59),
+    _Field("an hour", 0, 23),
+    _Field("a day of month", 1, 31),
+    _Field("a month", 1, 12, _numbered("jan feb mar apr may jun jul aug sep oct nov dec", 1)),
+    _Field("a day of week", 0, 6, _numbered("sun mon tue wed thu fri sat", 0)),
 )
 _MONTH_ENDS = tuple(enumerate((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), 1))
 
@@ -243,23 +243,23 @@ def _no_value(text: str, item: str, field: _Field) -> str:
     if not text:
         return f"{shown(item)} lacks a number; {field}"
     if set(text.upper()) & set("LW#") and not field.names.keys() & {text.lower()[:3]}:
-        return f"{shown(text)} is not a {field.name}: Kubernetes has no L, W or #; {field}"
+        return f"{shown(text)} is not {field.name}: Kubernetes has no L, W or #; {field}"
     if len(text) > 3 and text.lower()[:3] in field.names:
-        return f"{shown(text)} is not a {field.name}; write {text.lower()[:3]}"
-    return f"{shown(text)} is not a {field.name}; {field}"
+        return f"{shown(text)} is not {field.name}; write {text.lower()[:3]}"
+    return f"{shown(text)} is not {field.name}; {field}"
 
 
 def _too_high(high: int, item: str, field: _Field) -> str:
     if field.low == 0 and high == field.high + 1:
-        return f"{shown(item)} goes up to {high}; {field}, and {_SEVENTH[field.name]} is 0"
-    return f"{shown(item)} goes up to {shown(str(high))}; {field}"
+        return f"{shown(item)} is too high; {field}, and {_SEVENTH[field.name]} is 0"
+    return f"{shown(item)} is too high; {field}"
 
 
 def _backwards(low: int, high: int, item: str, field: _Field) -> str:
     return f"{shown(item)} runs backwards; write {low}-{field.high},{field.low}-{high} for both ends of the range"
 
 
-_SEVENTH = {"minute": "the full hour", "hour": "midnight", "day of week": "Sunday"}
+_SEVENTH = {"a minute": "the full hour", "an hour": "midnight", "a day of week": "Sunday"}
 
 
 def shown(text: str) -> str:
