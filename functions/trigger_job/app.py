@@ -8,7 +8,7 @@ from jobs_api.launch import launch
 
 from jobs_api import cluster, store
 from jobs_api.api import Api, logger, schema_of
-from jobs_api.errors import ProjectNotDeployed
+from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
 from jobs_api.runs import Run
 from jobs_api.triggers import TriggerAnswer, TriggerRequest, manual_run
 
@@ -42,7 +42,7 @@ def _launched(run: Run) -> str:
         return run.job_name
     try:
         name = launch(cluster.connect(store.recent_organization(run.organization_id)), run)
-    except cluster.ClusterError as error:
+    except (ClusterUnavailable, cluster.ClusterRejected) as error:
         logger.warning("not launched yet", run_id=run.id, error=str(error))
         return run.job_name
     store.run_launched(run, name, app.now)

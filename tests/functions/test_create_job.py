@@ -362,4 +362,4 @@ def _end_the_wait_for_the_first_try(monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz: dt.tzinfo | None = None) -> Any:
             return super().now(tz) + dt.timedelta(minutes=1)
 
-    monkeypatch.setattr(dynamodb.dt, "datetime", Later)
+    monkeypatch.setattr(f"{dynamodb.__name__}.dt.datetime", Later)

@@ -1,0 +1,94 @@
+"""How often each endpoint asks DynamoDB: what a request costs, and how long it takes."""
+
+from typing import Any
+
+import botocore.client
+import pytest
+
+from jobs_api import store
+from jobs_api.projects import Project
+from jobs_api.runs import Run
+from tests.functions.cast import Person
+from tests.functions.test_runs import a_run
+
+BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every DynamoDB operation from here on, in order."""
+    made: list[str] = []
+    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def counted(client: Any, operation: str, arguments: Any) -> Any:
+        if client.meta.service_model.service_name == "dynamodb":
+            made.append(operation)
+        return ask(client, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
+    return made
+
+
+@pytest.fixture
+def job(alice: Person, jaffle: Project) -> dict[str, Any]:
+    created: dict[str, Any] = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", BUILD).json
+    return created
+
+
+@pytest.fixture
+def run(jaffle: Project) -> Run:
+    return a_run(jaffle)
+
+
+def test_list_is_one_query(alice: Person, job: dict[str, Any], made: list[str]) -> None:
+    alice.call("GET", f"/api/v1/projects/{job['project_id']}/jobs")
+
+    assert made == ["Query"]
+
+
+def test_create_is_one_read_and_one_transaction(alice: Person, jaffle: Project, made: list[str]) -> None:
+    alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", BUILD)
+
+    assert made == ["GetItem", "TransactWriteItems"]
+
+
+def test_get_is_one_read(alice: Person, job: dict[str, Any], made: list[str]) -> None:
+    alice.call("GET", f"/api/v1/projects/{job['project_id']}/jobs/{job['id']}")
+
+    assert made == ["BatchGetItem"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "write"), [({"schedule": "@hourly"}, "UpdateItem"), ({"name": "new"}, "TransactWriteItems")]
+)
+def test_update_is_one_read_and_one_write(
+    alice: Person, job: dict[str, Any], made: list[str], changes: dict[str, str], write: str
+) -> None:
+    alice.call("PUT", f"/api/v1/projects/{job['project_id']}/jobs/{job['id']}", changes)
+
+    assert made == ["BatchGetItem", write]
+
+
+def test_delete_is_one_read_and_one_transaction(alice: Person, job: dict[str, Any], made: list[str]) -> None:
+    alice.call("DELETE", f"/api/v1/projects/{job['project_id']}/jobs/{job['id']}")
+
+    assert made == ["BatchGetItem", "TransactWriteItems"]
+
+
+def test_get_run_is_one_read(alice: Person, run: Run, made: list[str]) -> None:
+    alice.call("GET", f"/api/v1/runs/{run.id}")
+
+    assert made == ["GetItem"]
+
+
+def test_a_page_of_runs_is_one_read_and_one_query(alice: Person, run: Run, made: list[str]) -> None:
+    alice.call("GET", f"/api/v1/projects/{run.project_id}/runs")
+
+    assert made == ["GetItem", "Query"]
+
+
+def test_a_request_that_breaks_a_rule_writes_nothing(alice: Person, jaffle: Project, made: list[str]) -> None:
+    alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", BUILD | {"schedule": "never"})
+
+    assert made == ["GetItem"]
+    assert store.list_jobs(jaffle.organization_id, jaffle.id)[1] == []

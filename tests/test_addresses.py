@@ -1,0 +1,102 @@
+"""Which webhook URLs are taken: https to a public host, and nothing that a resolver turns into something else."""
+
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs_api.addresses import check_webhook_url, is_public
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "https://example.com:8443/hooks?x=1",
+        "https://8.8.8.8/hook",
+        "https://[2606:4700:4700::1111]/",
+        "https://not-there-yet.example/",
+        "https://xn--bcher-kva.example/",
+    ],
+)
+def test_public_https_is_taken(url: str) -> None:
+    assert check_webhook_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com",
+        "http://example.com",
+        "ftp://example.com",
+        "https://",
+        "https:///path",
+        "https://user:secret@example.com/",
+        "https://example.com/a b",
+        "https://example.com\\@127.0.0.1/",
+        "https://bücher.example/",
+        "https://example.com:99999/",
+        "https://localhost/",
+        "https://LOCALHOST./",
+        "https://api.localhost/",
+        "https://127.0.0.1/",
+        "https://127.1/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0177.0.0.1/",
+        "https://10.0.0.1/",
+        "https://100.64.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://172.16.0.1/",
+        "https://192.168.1.1/",
+        "https://192.0.2.1/",
+        "https://224.0.0.1/",
+        "https://255.255.255.255/",
+        "https://0.0.0.0/",
+        "https://[::1]/",
+        "https://[::]/",
+        "https://[fe80::1]/",
+        "https://[fe80::1%25eth0]/",
+        "https://[fc00::1]/",
+        "https://[fd00:ec2::254]/",
+        "https://[ff02::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://[2002:7f00:1::]/",
+        "https://[64:ff9b::a00:1]/",
+        "https://[2001:db8::1]/",
+        "https://" + "a" * 2048 + ".example/",
+    ],
+)
+def test_anything_else_is_refused_with_a_reason(url: str) -> None:
+    with pytest.raises(ValueError, match=r"must|is not a URL"):
+        check_webhook_url(url)
+
+
+PRIVATE = [
+    ip_network(text) for text in ("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+]
+
+
+@given(st.sampled_from(PRIVATE), st.integers(min_value=0))
+def test_no_spelling_of_a_private_address_is_public(network: IPv4Network, offset: int) -> None:
+    inner = IPv4Address(int(network.network_address) + offset % network.num_addresses)
+
+    assert not is_public(inner)
+    for spelling in (0xFFFF << 32, 0x64FF9B << 96):
+        assert not is_public(IPv6Address(spelling | int(inner)))
+    assert not is_public(IPv6Address(0x2002 << 112 | int(inner) << 80))
+
+
+@given(st.text())
+def test_whatever_is_given_is_taken_or_refused(url: str) -> None:
+    with suppress(ValueError):
+        assert check_webhook_url(url) == url
+
+
+def test_public_addresses_are_public() -> None:
+    for text in ("1.1.1.1", "8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"):
+        assert is_public(ip_address(text)), text
