@@ -7,11 +7,11 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 import base64
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
+from local.cluster.api.wire import NUMBERS
 from local.cluster.clock import timestamp
-from local.cluster.rules.schema import Field, fields, is_struct, resolve
+from local.cluster.rules.schema import Field, fields, is_struct
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\x00"
@@ -25,7 +25,7 @@ def decode(content: bytes) -> dict[str, Any]:
         envelope = dict(_items(content[len(MAGIC) :]))
         stated = dict(_items(_bytes(envelope[1])))
         kind, version = _bytes(stated[2]).decode(), _bytes(stated[1]).decode()
-        return {"apiVersion": version, "kind": kind, **_message(_by_number(kind), _bytes(envelope.get(2, b"")))}
+        return {"apiVersion": version, "kind": kind, **_message(kind, _bytes(envelope.get(2, b"")))}
     except (IndexError, KeyError) as error:
         raise ValueError(f"proto: malformed: {error}") from None
 
@@ -68,51 +68,42 @@ def _bytes(value: _Wire) -> bytes:
     return value
 
 
-type _Numbered = dict[int, "Field | _Numbered"]
-
-
-@cache
-def _by_number(name: str) -> _Numbered:
-    numbered: _Numbered = {}
-    for field in fields(name).values():
-        level = numbered
-        for number in field.numbers[:-1]:
-            inner = level.setdefault(number, {})
-            assert isinstance(inner, dict)  # noqa: S101 - a number is a field's or an embedded struct's, never both
-            level = inner
-        level[field.numbers[-1]] = field
-    return numbered
-
-
-def _message(numbered: _Numbered, content: bytes) -> dict[str, Any]:
-    """Read a struct; those embedded in it are messages of their own on the wire, and not in JSON."""
+def _message(struct: str, content: bytes) -> dict[str, Any]:
+    """Read a struct; one embedded in it is a message of its own on the wire, and its fields are ours in JSON."""
+    names = NUMBERS[struct].split()
     read: dict[str, Any] = {}
     for number, value in _items(content):
-        found = numbered.get(number)
-        if isinstance(found, Field):
-            _put(read, found, value)
-        elif found is not None:
-            read |= _message(found, _bytes(value))
+        name = names[number - 1] if number <= len(names) else "-"
+        if name == "-":
+            # Left out, it would be lost without anyone noticing.
+            raise ValueError(f"proto: field {number} of {struct} is not known to this cluster; send JSON instead")
+        if name.startswith(","):
+            read |= _message(name[1:], _bytes(value))
+        elif name != "status":  # which nobody can set with the rest
+            _put(read, fields(_shown_in(struct))[name], value)
     return read
 
 
+def _shown_in(struct: str) -> str:
+    """Give the struct that JSON shows an embedded struct's fields in."""
+    return {"VolumeSource": "Volume", "ProbeHandler": "Probe"}.get(struct, struct)
+
+
 def _put(into: dict[str, Any], field: Field, value: _Wire) -> None:
-    go_type = resolve(field.type.removeprefix("*"))
-    if go_type.startswith("map["):
+    if field.type.startswith("dict("):
         entry = dict(_items(_bytes(value)))
-        key = _bytes(entry.get(1, b"")).decode()
-        into.setdefault(field.name, {})[key] = _value(go_type.partition("]")[2], entry.get(2, b""))
-    elif go_type.startswith("[]") and go_type != "[]byte":
-        into.setdefault(field.name, []).append(_value(go_type[2:], value))
+        key, item_type = _text(entry.get(1, b"")), field.type[10:-1]
+        into.setdefault(field.name, {})[key] = _value(item_type, entry.get(2, b""))
+    elif field.type.startswith("list["):
+        into.setdefault(field.name, []).append(_value(field.type[5:-1], value))
     else:
-        into[field.name] = _value(go_type, value)
+        into[field.name] = _value(field.type, value)
 
 
-def _value(go_type: str, value: _Wire) -> Any:
-    basic = resolve(go_type)
-    if basic in _READERS:
-        return _READERS[basic](value)
-    return _message(_by_number(basic), _bytes(value)) if is_struct(basic) else None
+def _value(field_type: str, value: _Wire) -> Any:
+    if is_struct(field_type):
+        return _message(field_type, _bytes(value))
+    return _READERS[field_type](value)
 
 
 def _text(value: _Wire) -> str:
@@ -137,14 +128,12 @@ def _time(value: _Wire) -> str | None:
 
 
 _READERS: dict[str, Callable[[_Wire], Any]] = {
-    "string": _text,
-    "UID": _text,
+    "str": _text,
     "bool": bool,
-    "int32": _signed,
+    "int": _signed,
     "int64": _signed,
-    "[]byte": lambda value: base64.b64encode(_bytes(value)).decode(),
-    "Time": _time,
-    "MicroTime": _time,
-    "Quantity": lambda value: _text(dict(_items(_bytes(value))).get(1, b"0")),
-    "IntOrString": _int_or_string,
+    "bytes": lambda value: base64.b64encode(_bytes(value)).decode(),
+    "datetime": _time,
+    "quantity": lambda value: _text(dict(_items(_bytes(value))).get(1, b"0")),
+    "int-or-string": _int_or_string,
 }

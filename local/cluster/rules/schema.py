@@ -1,50 +1,102 @@
 """The fields of each kind and their types, and JSON read into them as Go's decoder reads it into Kubernetes' structs.
 
 `null` is the zero value, what is empty and may be left out is left out, what nobody knows is reported, and what does
-not fit is refused in Go's words. The types come from types.json, which `from_go` makes.
+not fit is refused in Go's words. Which fields there are comes from the official client's models; what those do not
+tell, such as the width of integers, is in the tables here.
 """
 
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
+
+from kubernetes.client import models
 
 from jobs_api.amounts import InvalidQuantity, parse
 from local.cluster.clock import parse_timestamp, timestamp
 
 type Reader = Callable[[Any, str, list[str]], Any]
 
-_DECLARED: dict[str, Any] = json.loads((Path(__file__).parent / "types.json").read_text())
-_BASIC = {"string", "bool", "int32", "int64", "byte"}
-_INT_LIMITS = {"int32": 1 << 31, "int64": 1 << 63}
 _KNOWN_BY_ALL = {"apiVersion", "kind"}
+_INT64 = {
+    "activeDeadlineSeconds",
+    "deletionGracePeriodSeconds",
+    "expirationSeconds",
+    "fsGroup",
+    "generation",
+    "gracePeriodSeconds",
+    "runAsGroup",
+    "runAsUser",
+    "startingDeadlineSeconds",
+    "supplementalGroups",
+    "terminationGracePeriodSeconds",
+    "tolerationSeconds",
+}
+_QUANTITIES = {
+    ("ResourceRequirements", "limits"),
+    ("ResourceRequirements", "requests"),
+    ("VolumeResourceRequirements", "limits"),
+    ("VolumeResourceRequirements", "requests"),
+    ("PodSpec", "overhead"),
+    ("EmptyDirVolumeSource", "sizeLimit"),
+    ("ResourceFieldSelector", "divisor"),
+}
+_BYTES = {("Secret", "data"), ("ConfigMap", "binaryData")}
+# Strings with a type of their own, which Go's messages name.
+_NAMED = {
+    "concurrencyPolicy": "ConcurrencyPolicy",
+    "completionMode": "CompletionMode",
+    "dnsPolicy": "DNSPolicy",
+    "effect": "TaintEffect",
+    "imagePullPolicy": "PullPolicy",
+    "podReplacementPolicy": "PodReplacementPolicy",
+    "preemptionPolicy": "PreemptionPolicy",
+    "protocol": "Protocol",
+    "restartPolicy": "RestartPolicy",
+    "terminationMessagePolicy": "TerminationMessagePolicy",
+}
+# Pointers tell "empty" from "not there", so an empty one stays; other strings and all lists and maps do not.
+_POINTERS = {
+    "timeZone",
+    "runtimeClassName",
+    "storageClassName",
+    "managedBy",
+    "preemptionPolicy",
+    "podReplacementPolicy",
+}
+# Booleans that are no pointers: false is left out.
+_PLAIN_FLAGS = {"hostIPC", "hostNetwork", "hostPID", "readOnly", "stdin", "stdinOnce", "tty"}
+# Structs that are no pointers: Go shows them even when nobody set them.
+_ALWAYS = {
+    ("Container", "resources"),
+    ("CronJob", "metadata"),
+    ("CronJob", "spec"),
+    ("CronJobSpec", "jobTemplate"),
+    ("Job", "metadata"),
+    ("Job", "spec"),
+    ("JobSpec", "template"),
+    ("JobTemplateSpec", "metadata"),
+    ("JobTemplateSpec", "spec"),
+    ("Namespace", "metadata"),
+    ("Namespace", "spec"),
+    ("Pod", "metadata"),
+    ("Pod", "spec"),
+    ("PodTemplateSpec", "metadata"),
+    ("PodTemplateSpec", "spec"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a struct: `type` as Go writes it, `number` as protobuf numbers it.
-
-    `merge_key` names what tells items of a list apart in strategic merges; "=" where a list is a set.
-    """
+    """One field of a struct; `type` in the client's notation, such as list[Container] or dict(str, quantity)."""
 
     name: str
     type: str
-    number: int
-    omit_empty: bool
-    merge_key: str
-    # The protobuf numbers that lead to it from the struct that JSON shows it in; more than one for embedded structs.
-    numbers: tuple[int, ...]
-
-    @property
-    def has_zero(self) -> bool:
-        """Whether the field shows even when nobody set it: Go never leaves out a struct, or what has no omitempty."""
-        return not self.type.startswith("*") and (
-            not self.omit_empty or self.type in _DECLARED["structs"] or self.type in {"Time", "MicroTime"}
-        )
+    keeps_empty: bool
 
 
 class Misfit(ValueError):
@@ -64,159 +116,161 @@ def read(struct: str, parsed: Any) -> tuple[dict[str, Any], list[str]]:
 
 @cache
 def fields(struct: str) -> dict[str, Field]:
-    """Return a struct's fields by their JSON names, embedded ones among them."""
-    found: dict[str, Field] = {}
-    for name, (go_type, number, omit, merge_key) in _DECLARED["structs"][struct].items():
-        if name.startswith(","):
-            for inner in fields(name[1:]).values():
-                numbers = (number, *inner.numbers)
-                found[inner.name] = Field(
-                    inner.name, inner.type, inner.number, inner.omit_empty, inner.merge_key, numbers
-                )
-        else:
-            found[name] = Field(name, go_type, number, bool(omit), merge_key, (number,))
+    """Return a struct's fields by their JSON names."""
+    model = _model(struct)
+    named = {model.attribute_map[attribute]: kind for attribute, kind in model.openapi_types.items()}
+    found = {}
+    for name, declared in named.items():
+        field_type = _type(struct, name, declared)
+        keeps = name in _POINTERS or field_type.startswith("*") or is_struct(field_type)
+        keeps = keeps or (field_type == "bool" and name not in _PLAIN_FLAGS) or field_type.startswith("int")
+        found[name] = Field(name, field_type, keeps)
     return found
 
 
-def resolve(go_type: str) -> str:
-    """Give the type behind a name such as RestartPolicy."""
-    return str(_DECLARED["names"].get(go_type, go_type))
-
-
-def is_struct(go_type: str) -> bool:
+def is_struct(field_type: str) -> bool:
     """Tell whether a type is a struct with fields of its own."""
-    return go_type in _DECLARED["structs"]
+    return field_type[:1].isupper()
+
+
+def _model(struct: str) -> Any:
+    for prefix in ("CoreV1", "V1"):
+        if (model := getattr(models, prefix + struct, None)) is not None:
+            return model
+    raise KeyError(struct)
+
+
+def _type(struct: str, name: str, declared: str) -> str:
+    """Give a field's type in our notation: the client's, with structs under Go's names and finer scalars."""
+    declared = re.sub(r"\b(?:Core)?V1(\w+)", r"\1", declared)
+    if (struct, name) in _QUANTITIES:
+        return declared.replace("str)", "quantity)") if declared.startswith("dict") else "quantity"
+    if (struct, name) in _BYTES:
+        return "dict(str, bytes)"
+    if name in _INT64:
+        return declared.replace("int", "int64")
+    if name == "fieldsV1":
+        return "object"
+    return declared.replace("object", "int-or-string") if name == "port" else declared
 
 
 @cache
-def reader(go_type: str) -> Reader:
+def reader(field_type: str, shown: str = "") -> Reader:
     """Return what reads a value of a type, given its path and a list for unknown fields' paths."""
-    if go_type.startswith("*"):
-        return reader(go_type[1:])
-    if (special := _SPECIAL.get(go_type)) is not None:
-        return special
-    if is_struct(go_type):
-        return _struct_reader(go_type)
-    named = resolve(go_type)
-    if named.startswith("[]"):
-        return _list_reader(named[2:], written(go_type))
-    if named.startswith("map["):
-        return _map_reader(named.partition("]")[2], written(go_type))
-    return _basic_reader(named, written(go_type))
+    if is_struct(field_type):
+        return _struct_reader(field_type)
+    if field_type.startswith("list["):
+        return _list_reader(field_type[5:-1])
+    if field_type.startswith("dict("):
+        return _map_reader(field_type[10:-1])
+    return _SCALARS.get(field_type) or _scalar_reader(field_type, shown or _written(field_type))
 
 
-def written(go_type: str) -> str:
-    """Write a type as Go's messages do: packages and all."""
-    if go_type.startswith("[]"):
-        return "[]" + written(go_type[2:])
-    if go_type.startswith("map["):
-        key, _, value = go_type[4:].partition("]")
-        return f"map[{written(key)}]{written(value)}"
-    bare = go_type.removeprefix("*")
-    if bare in _BASIC:
-        return bare
-    return {"Quantity": "resource.Quantity", "UID": "types.UID"}.get(bare, f"v1.{bare}")
+def _written(field_type: str) -> str:
+    """Write a type as Go's messages do."""
+    if is_struct(field_type):
+        return f"v1.{field_type}"
+    if field_type.startswith("list["):
+        return "[]" + _written(field_type[5:-1])
+    if field_type.startswith("dict("):
+        inner = field_type[10:-1]
+        return "v1.ResourceList" if inner == "quantity" else f"map[string]{_written(inner)}"
+    return {"str": "string", "int": "int32", "float": "float64", "bytes": "[]uint8"}.get(field_type, field_type)
 
 
 def _struct_reader(struct: str) -> Reader:
-    known: dict[str, tuple[Field, Reader]] = {}
-    zeros: list[Field] = []
+    readers: dict[str, tuple[Field, Reader]] = {}
+    always = [name for owner, name in sorted(_ALWAYS) if owner == struct]
 
     def read_struct(value: Any, path: str, unknown: list[str]) -> Any:
-        if value is None:
-            value = {}
         if not isinstance(value, dict):
-            raise Misfit(_found(value), written(struct))
-        if not known:  # on first use, since structs contain themselves
-            known.update({name: (field, reader(field.type)) for name, field in fields(struct).items()})
-            zeros.extend(field for field in fields(struct).values() if field.has_zero)
-        read: dict[str, Any] = {}
+            raise Misfit(_found(value), _written(struct))
+        if not readers:  # on first use, since structs contain themselves
+            readers.update({name: (field, _field_reader(field)) for name, field in fields(struct).items()})
+        into: dict[str, Any] = {"creationTimestamp": None} if struct == "ObjectMeta" else {}
         for name, item in value.items():
-            if name in known:
-                _read_field(known[name], item, f"{path}.{name}" if path else name, unknown, read, struct)
-            elif not path and name in _KNOWN_BY_ALL:
-                read[name] = item
-            else:
-                unknown.append(f"{path}.{name}" if path else name)
-        for field in zeros:
-            if field.name not in read:
-                read[field.name] = _zero(field.type)
-        return read
+            inner = f"{path}.{name}" if path else name
+            if not path and name in _KNOWN_BY_ALL:
+                into[name] = item
+            elif name not in readers:
+                unknown.append(inner)
+            elif item is not None:
+                _read_field(readers[name], item, inner, unknown, into, struct)
+        for name in always:
+            if name not in into:
+                _read_field(readers[name], {}, f"{path}.{name}" if path else name, unknown, into, struct)
+        return into
 
     return read_struct
+
+
+def _field_reader(field: Field) -> Reader:
+    named = f"v1.{_NAMED[field.name]}" if field.name in _NAMED else ""
+    return reader(field.type, "types.UID" if field.name == "uid" else named)
 
 
 def _read_field(
     known: tuple[Field, Reader], item: Any, path: str, unknown: list[str], into: dict[str, Any], struct: str
 ) -> None:
-    field, read = known
-    if item is None:
-        return
+    field, read_value = known
     try:
-        value = read(item, path, unknown)
+        value = read_value(item, path, unknown)
     except Misfit as misfit:
-        bare = "".join(part.partition("[")[0] + ("." if part else "") for part in path.split(".")).rstrip(".")
+        bare = re.sub(r"\[\d+\]", "", path)
         place = f"Go struct field {struct}.{bare} of type {misfit.wanted}"
         raise ValueError(f"json: cannot unmarshal {misfit.found} into {place}") from None
-    if value or not field.omit_empty or field.type.startswith("*") or is_struct(field.type):
+    if value or field.keeps_empty:
         into[field.name] = value
 
 
-def _list_reader(item_type: str, shown: str) -> Reader:
-    if item_type == "byte":
-        return _read_bytes
-    read_item, zero = reader(item_type), _zero
+def _list_reader(item_type: str) -> Reader:
+    read_item, shown = reader(item_type), _written(f"list[{item_type}]")
 
     def read_list(value: Any, path: str, unknown: list[str]) -> Any:
         if not isinstance(value, list):
             raise Misfit(_found(value), shown)
         return [
-            zero(item_type) if item is None else read_item(item, f"{path}[{index}]", unknown)
+            _zero(item_type) if item is None else read_item(item, f"{path}[{index}]", unknown)
             for index, item in enumerate(value)
         ]
 
     return read_list
 
 
-def _map_reader(item_type: str, shown: str) -> Reader:
-    read_item, zero = reader(item_type), _zero
+def _map_reader(item_type: str) -> Reader:
+    read_item, shown = reader(item_type), _written(f"dict(str, {item_type})")
 
     def read_map(value: Any, path: str, unknown: list[str]) -> Any:
         if not isinstance(value, dict):
             raise Misfit(_found(value), shown)
         return {
-            key: zero(item_type) if item is None else read_item(item, f"{path}.{key}", unknown)
-            for key, item in value.items()
+            key: _zero(item_type) if item is None else read_item(item, path, unknown) for key, item in value.items()
         }
 
     return read_map
 
 
-def _basic_reader(basic: str, shown: str) -> Reader:
-    wanted: type[str | bool | int] = {"string": str, "bool": bool}.get(basic, int)
-    limit = _INT_LIMITS.get(basic, 0)
+def _scalar_reader(field_type: str, shown: str) -> Reader:
+    types: dict[str, type] = {"str": str, "bool": bool, "float": float}
+    wanted = types.get(field_type, int)
+    limit = {"int": 1 << 31, "int64": 1 << 63}.get(field_type)
 
-    def read_basic(value: Any, _path: str, _unknown: list[str]) -> Any:
+    def read_scalar(value: Any, _path: str, _unknown: list[str]) -> Any:
         if type(value) is not wanted:
             exact = f" {value}" if limit and isinstance(value, float) else ""
             raise Misfit(_found(value) + exact, shown)
-        if isinstance(value, int) and limit and not -limit <= value < limit:
+        if limit and isinstance(value, int) and not -limit <= value < limit:
             raise Misfit(f"number {value}", shown)
         return value
 
-    return read_basic
+    return read_scalar
 
 
-def _zero(go_type: str) -> Any:
-    """Give the value of a field that nobody set."""
-    if go_type in {"Time", "MicroTime"} or go_type.startswith("*"):
-        return None
-    if is_struct(go_type):
-        return reader(go_type)({}, "?", [])
-    basic = resolve(go_type)
-    if basic.startswith(("[]", "map[")):
-        return None
-    return {"string": "", "UID": "", "bool": False, "Quantity": "0"}.get(basic, 0)
+def _zero(item_type: str) -> Any:
+    """Give what a null in a list or a map stands for."""
+    if is_struct(item_type):
+        return reader(item_type)({}, "?", [])
+    return {"str": "", "bytes": "", "bool": False, "quantity": "0"}.get(item_type, 0)
 
 
 def _found(value: Any) -> str:
@@ -252,15 +306,11 @@ def _read_time(value: Any, _path: str, _unknown: list[str]) -> str:
     if not isinstance(value, str):
         raise Misfit(_found(value), "string")
     try:
-        return timestamp(parse_timestamp(value))
+        at = parse_timestamp(value)
     except ValueError:
         raise ValueError(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}"') from None
-
-
-def _read_micro_time(value: Any, _path: str, _unknown: list[str]) -> str:
-    if not isinstance(value, str):
-        raise Misfit(_found(value), "string")
-    return value
+    # MicroTime keeps its fraction; the client's models do not tell the two apart.
+    return value if at.microsecond else timestamp(at)
 
 
 def _read_int_or_string(value: Any, _path: str, _unknown: list[str]) -> Any:
@@ -269,12 +319,10 @@ def _read_int_or_string(value: Any, _path: str, _unknown: list[str]) -> Any:
     raise Misfit(_found(value), "int32")
 
 
-_SPECIAL: dict[str, Reader] = {
-    "Quantity": _read_quantity,
-    "Time": _read_time,
-    "MicroTime": _read_micro_time,
-    "IntOrString": _read_int_or_string,
-    "UID": _basic_reader("string", "types.UID"),
-    # What server-side apply would keep; nothing here reads it.
-    "FieldsV1": lambda value, _path, _unknown: value,
+_SCALARS: dict[str, Reader] = {
+    "quantity": _read_quantity,
+    "bytes": _read_bytes,
+    "datetime": _read_time,
+    "int-or-string": _read_int_or_string,
+    "object": lambda value, _path, _unknown: value,
 }
