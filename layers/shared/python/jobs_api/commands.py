@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from itertools import islice
 
 
 class ProjectType(StrEnum):
@@ -110,19 +111,12 @@ def job_type(command: str | Sequence[str]) -> str:
     `parse_command` accepted, as text or as words.
     """
     words = shlex.split(command) if isinstance(command, str) else list(command)
-    if not words or words[0] not in set(ProjectType):
-        return "run"
-    rest = _after_flags(words[1:], _VALUE_FLAGS[ProjectType(words[0])])
-    first = next(rest, None)
-    if first is None:
-        return "run"
-    if words[0] == ProjectType.DBT and first in _DBT_GROUPS:
-        return f"{first} {next(_after_flags(rest, _DBT_VALUE_FLAGS), '')}".rstrip()
-    return first
+    return " ".join(_subcommand(words)) or "run"
 
 
 _EXAMPLES = {ProjectType.DBT: "dbt build", ProjectType.SQLMESH: "sqlmesh run"}
-_DBT_GROUPS = frozenset(subcommand.split()[0] for subcommand in DBT_SUBCOMMANDS if " " in subcommand)
+_ALLOWED = frozenset(tuple(subcommand.split()) for subcommand in DBT_SUBCOMMANDS)
+_DBT_GROUPS = frozenset(words[0] for words in _ALLOWED if len(words) > 1)
 
 
 def _check_characters(command: str, project_type: ProjectType) -> None:
@@ -133,7 +127,7 @@ def _check_characters(command: str, project_type: ProjectType) -> None:
         forbidden = _FORBIDDEN_IN_DBT.search(command)
         if forbidden:
             raise InvalidCommand(
-                f"a dbt command has no {_named(forbidden.group())}, not even in quotes: it runs without a shell. "
+                f"a dbt command may not hold {_named(forbidden.group())}, not even in quotes: it runs without a shell. "
                 "One command a job, with the values themselves rather than variables"
             )
         return
@@ -154,13 +148,26 @@ def _split(command: str) -> list[str]:
 
 
 def _check_dbt_subcommand(words: list[str]) -> None:
-    subcommand = job_type(words) if any(True for _ in _after_flags(words[1:], _DBT_VALUE_FLAGS)) else None
-    if subcommand in DBT_SUBCOMMANDS:
+    subcommand = _subcommand(words)
+    if subcommand in _ALLOWED:
         return
     allowed = ", ".join(DBT_SUBCOMMANDS)
-    if subcommand is None:
+    if not subcommand:
         raise InvalidCommand(f"the command has no subcommand after dbt's own flags; it is one of {allowed}")
-    raise InvalidCommand(f"dbt {_shown(subcommand)} is not allowed in a job; allowed are {allowed}")
+    raise InvalidCommand(f"dbt {_shown(' '.join(subcommand))} is not allowed in a job; allowed are {allowed}")
+
+
+def _subcommand(words: list[str]) -> tuple[str, ...]:
+    """Find the subcommand among a command's words: one word, two where the first is a group of dbt's, or none."""
+    program, *rest = words or [""]
+    if program not in set(ProjectType):
+        return ()
+    value_flags = _VALUE_FLAGS[ProjectType(program)]
+    after = _after_flags(rest, value_flags)
+    first = tuple(islice(after, 1))
+    if program == ProjectType.DBT and _DBT_GROUPS.issuperset(first):
+        return first + tuple(islice(_after_flags(after, value_flags), 1))
+    return first
 
 
 def _after_flags(words: Iterable[str], value_flags: frozenset[str]) -> Iterator[str]:
@@ -177,7 +184,7 @@ def _after_flags(words: Iterable[str], value_flags: frozenset[str]) -> Iterator[
 
 
 def _named(character: str) -> str:
-    return "line break" if character.isspace() else character
+    return "a line break" if character.isspace() else character
 
 
 def _shown(word: str) -> str:
