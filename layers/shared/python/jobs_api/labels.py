@@ -19,6 +19,8 @@ PROJECT_VERSION = "jobs-api.dev/project-version"
 SPEC_HASH = "jobs-api.dev/spec-hash"
 COMMAND = "jobs-api.dev/command"
 JOB_TYPE = "jobs-api.dev/job-type"
+# On a Job that ingest gave up on: why its container could not start.
+STOPPED = "jobs-api.dev/stopped"
 
 
 def selector(labels: Mapping[str, str] | None = None) -> str:

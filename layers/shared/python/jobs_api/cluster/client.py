@@ -1,7 +1,8 @@
 """What this service asks of a cluster: CronJobs, Jobs, Pods and their logs, as the API server's own JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import batched
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,6 +17,8 @@ PAGE: Final = 500
 CHUNK_BYTES: Final = 64 * 1024
 # How often one list may start again; each time the cluster kept its history for less long than the list took.
 RESTARTS: Final = 3
+# UIDs in one selector: 50 make a URL of 2 KB, where a proxy may stop at 8.
+OWNERS: Final = 50
 
 BATCH: Final = "/apis/batch/v1"
 CORE: Final = "/api/v1"
@@ -103,6 +106,30 @@ class Cluster:
         # RFC 3339 in UTC: the order of the text is the order in time.
         return max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
 
+    def pods_of(self, namespace: str, jobs: Iterable[Object]) -> dict[str, Object]:
+        """Return the newest Pod of each of these Jobs that has one, by the Job's UID. One list call for 50 Jobs."""
+        found: dict[str, Object] = {}
+        for uids in batched((job["metadata"]["uid"] for job in jobs), OWNERS, strict=False):
+            for page in self.list_pods(namespace, f"{CONTROLLER_UID} in ({','.join(uids)})"):
+                for pod in page:
+                    uid, created_at = (pod["metadata"]["labels"][CONTROLLER_UID], pod["metadata"]["creationTimestamp"])
+                    if uid not in found or created_at > found[uid]["metadata"]["creationTimestamp"]:
+                        found[uid] = pod
+        return found
+
+    def replace_job(self, job: Object) -> Object:
+        """Replace a Job, if it is still what `metadata.uid` and `metadata.resourceVersion` say; return it.
+
+        Raises:
+            Stale: it is not.
+            ObjectNotFound: it is gone.
+        """
+        metadata = job["metadata"]
+        replaced: Object = self._connection.write(
+            "PUT", _path(BATCH, metadata["namespace"], "jobs", metadata["name"]), job
+        )
+        return replaced
+
     def read_log(self, namespace: str, pod: str, tail: int) -> str:
         """Return the last `tail` lines that a Pod's container wrote.
 
@@ -114,10 +141,16 @@ class Cluster:
         response = self._connection.send("GET", _path(CORE, namespace, "pods", pod) + "/log", query)
         return response.data.decode("utf-8", "replace")
 
-    def stream_log(self, namespace: str, pod: str) -> Iterator[bytes]:
-        """Yield all that a Pod's container has written so far, in chunks; raises as `read_log`, at the first chunk."""
-        path = _path(CORE, namespace, "pods", pod) + "/log"
-        response = self._connection.send("GET", path, {"container": CONTAINER}, whole=False)
+    def stream_log(
+        self, namespace: str, pod: str, *, container: str | None = None, tail: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield all that a Pod's container has written so far, or its last `tail` lines, in chunks.
+
+        `container` is needed where something was injected beside it. Raises as `read_log`, at the first chunk.
+        """
+        wanted = {"container": container, "tailLines": tail}
+        query = {name: value for name, value in wanted.items() if value is not None}
+        response = self._connection.send("GET", _path(CORE, namespace, "pods", pod) + "/log", query, whole=False)
         # A caller that stops half way leaves an answer unread; such a connection is of no more use and is closed.
         with closing(response):
             chunks = response.stream(CHUNK_BYTES)

@@ -1,0 +1,252 @@
+"""What becomes of a run, given what the cluster shows: facts in, decision out; `ingestion` does what is decided.
+
+Seen twice, late or in any order, the same facts lead to the same run: its id is the Job's, its status only moves
+forward, and an end is final.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from jobs_api import commands, labels, pods
+from jobs_api.causes import cause_of
+from jobs_api.ids import derived_id
+from jobs_api.outcomes import Outcome, duration_seconds, finished, is_ready, outcome
+from jobs_api.pods import Object
+from jobs_api.runs import Run, RunStatus, StoredLog, TriggeredBy
+
+# How long an image may be missing or a secret be unknown, from when a node took the pod: the kubelet tries at 0, 10, 30
+# and 70 seconds, so a registry that hiccups costs nothing, and nobody waits a day for an image that does not exist.
+STUCK_AFTER = timedelta(seconds=60)
+# How long a run that could not be launched is tried again.
+LAUNCH_FOR = timedelta(hours=1)
+# How long a run's Job may be missing before it is believed gone.
+GONE_AFTER = timedelta(minutes=2)
+# How long a log that cannot be read is asked for again, from the end of its run.
+LOG_WITHIN = timedelta(minutes=10)
+
+SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"
+# On a Job made by `kubectl create job --from=cronjob/...`, whose labels are the CronJob's.
+INSTANTIATED = "cronjob.kubernetes.io/instantiate"
+
+_PROGRESS = [RunStatus.PENDING, RunStatus.RUNNING]
+_MANUAL_TIME = re.compile(r"-\d{8}-\d{6}(-[a-z0-9]+)?$")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_DBT_CLOCK = re.compile(r"^\d\d:\d\d:\d\d(\.\d+)?\s+")
+# "Database Error in model x", "Parser Error: syntax error", "ValueError: ...", "Error: ...".
+_TELLING = re.compile(r"\b(\w*(Error|Exception)|Failure)\b( in |: )")
+MAX_LINE = 300
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do about a run, in this order: store its pod's log, change the Job, write the run."""
+
+    run: Run | None = None
+    wants_log: bool = False
+    stop: Object | None = None
+
+
+NOTHING = Decision()
+
+
+def is_run(job: Object) -> bool:
+    """Tell whether a Job has what every one of ours has; somebody with kubectl may copy half of the labels."""
+    ours = _labels(job)
+    return bool(ours.get(labels.PROJECT_ID) and ours.get(labels.JOB_ID))
+
+
+def run_id_of(job: Object) -> str:
+    """Return the id of a Job's run: the one it was made for, or one that follows from its UID."""
+    return _labels(job).get(labels.RUN_ID) or derived_id("run_", job["metadata"]["uid"])
+
+
+def accounts_for(job: Object, run: Run) -> bool:
+    """Tell whether a Job is this run's own, and not one that was made from its manifest later."""
+    return run_id_of(job) == run.id and run.job_uid in {None, job["metadata"]["uid"]}
+
+
+def wants_pod(job: Object, run: Run | None) -> bool:
+    """Tell whether the Job's pod has something to say that its run does not know."""
+    if run is None or run.status is RunStatus.PENDING or finished(job):
+        return run is None or not run.status.ended
+    return not run.status.ended and not is_ready(job)
+
+
+def decide(job: Object, pod: Object | None, run: Run | None, organization_id: str, now: datetime) -> Decision:
+    """Decide over the run of a Job.
+
+    Args:
+        job: as the cluster shows it.
+        pod: its newest pod, None where it has none or `wants_pod` said that it would tell nothing.
+        run: as it is stored, None where it is not.
+        organization_id: whose namespace the Job was found in.
+        now: aware.
+    """
+    known = run or _new_run(job, organization_id, now)
+    if known.status.ended or not accounts_for(job, known):
+        return NOTHING
+    seen = outcome(job, pod)
+    if pod and not finished(job) and is_stuck(pod, now):
+        return _given_up(job, pod, known, now)
+    if seen.status.ended:
+        return Decision(_ended(known, seen, job, now), wants_log=seen.has_run or known.status is RunStatus.RUNNING)
+    if run is None or _PROGRESS.index(seen.status) > _PROGRESS.index(known.status):
+        return Decision(_moved(known, seen, job, now))
+    return NOTHING
+
+
+def is_stuck(pod: Object, now: datetime) -> bool:
+    """Tell whether a pod has waited long enough for what will not come."""
+    waits = pods.waiting(pod)
+    taken_at = pods.moment(pod.get("status", {}).get("startTime"))
+    return bool(waits and waits.hopeless and taken_at and now - taken_at >= STUCK_AFTER)
+
+
+def gone(run: Run, now: datetime) -> Run | None:
+    """Return how a run ends whose Job is not in the cluster; None while it is too early to tell."""
+    if run.status.ended or now - run.updated_at < GONE_AFTER:
+        return None
+    return _failed(
+        run,
+        f"The Kubernetes Job {run.job_name} disappeared before anybody saw how it ended: deleted by hand, replaced by "
+        "the next run where the concurrency policy is Replace, or lost with its namespace. Run it again",
+        now,
+    )
+
+
+def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run | None:
+    """Return how a run ends that the cluster refused, or did not take for an hour; None while it is worth trying.
+
+    Args:
+        run: as it is stored, still to be launched.
+        now: aware.
+        refused: what the cluster said where trying again cannot help.
+    """
+    if refused:
+        return _failed(run, f"The cluster refused the run, so it could not be launched: {refused}", now)
+    if now - run.created_at < LAUNCH_FOR:
+        return None
+    return _failed(
+        run, "The cluster did not take the run for an hour, so it could not be launched; trigger it again", now
+    )
+
+
+def with_log(run: Run, log: StoredLog, end: str) -> Run:
+    """Return an ended run with where its log is; of a command that failed, its last telling line is quoted.
+
+    Args:
+        run: ended.
+        log: where it is stored.
+        end: the end of its text.
+    """
+    line = telling_line(end) if run.status is RunStatus.FAILED else None
+    message = f"{run.error_message}: {line}" if line else run.error_message
+    return run.model_copy(update={"log": log, "error_message": message})
+
+
+def telling_line(log: str) -> str | None:
+    """Return the last line of a log that names an error, else its last line; without colours and dbt's clock."""
+    plain = (_DBT_CLOCK.sub("", _ESCAPES.sub("", line)).strip() for line in log.splitlines())
+    lines = [line for line in plain if line]
+    telling = next((line for line in reversed(lines) if _TELLING.search(line)), lines[-1] if lines else None)
+    return telling and (telling if len(telling) <= MAX_LINE else telling[: MAX_LINE - 1] + "…")
+
+
+def _given_up(job: Object, pod: Object, run: Run, now: datetime) -> Decision:
+    """End a run that cannot start, and its Job with it, so that it does not start later behind everybody's back.
+
+    A Job's deadline may change while it runs; one that has passed is the way to end it that leaves it there to see.
+    """
+    waits, cause = pods.waiting(pod), cause_of(job, pod)
+    metadata = {"uid": job["metadata"]["uid"], "annotations": {labels.STOPPED: str(waits)}}
+    seen = Outcome(
+        cause.status,
+        start_time=pods.moment(job["status"].get("startTime")),
+        end_time=now,
+        message=cause.message,
+        pod_name=pod["metadata"]["name"],
+    )
+    return Decision(_ended(run, seen, job, now), stop={"metadata": metadata, "spec": {"activeDeadlineSeconds": 1}})
+
+
+def _new_run(job: Object, organization_id: str, now: datetime) -> Run:
+    """Return the run that a Job is, before anything is known of how it goes."""
+    metadata, ours = job["metadata"], _labels(job)
+    annotations = metadata.get("annotations") or {}
+    manual = annotations.get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in ours
+    command = annotations.get(labels.COMMAND)
+    return Run(
+        id=run_id_of(job),
+        organization_id=organization_id,
+        project_id=ours[labels.PROJECT_ID],
+        job_id=ours[labels.JOB_ID],
+        job_name=metadata["name"],
+        cronjob_name=cronjob_name_of(job),
+        namespace=metadata["namespace"],
+        job_type=annotations.get(labels.JOB_TYPE) or (commands.job_type(command) if command else "run"),
+        status=RunStatus.PENDING,
+        triggered_by=TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED,
+        command=command,
+        scheduled_for=pods.moment(annotations.get(SCHEDULED_FOR)),
+        created_at=pods.moment(metadata["creationTimestamp"]) or now,
+        updated_at=now,
+        job_uid=metadata["uid"],
+    )
+
+
+def cronjob_name_of(job: Object) -> str:
+    """Return the name of the CronJob that a Job belongs to; a manual run's own name begins with it, as a rule."""
+    owners = job["metadata"].get("ownerReferences") or []
+    owner = next((str(one["name"]) for one in owners if one["kind"] == "CronJob"), None)
+    return owner or _MANUAL_TIME.sub("", job["metadata"]["name"])
+
+
+def triggered_by_of(job: Object) -> TriggeredBy:
+    """Tell who started a Job's run."""
+    annotations = job["metadata"].get("annotations") or {}
+    manual = annotations.get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in _labels(job)
+    return TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED
+
+
+def _moved(run: Run, seen: Outcome, job: Object, now: datetime) -> Run:
+    return run.model_copy(
+        update={
+            "status": seen.status,
+            "job_uid": job["metadata"]["uid"],
+            "start_time": seen.start_time or run.start_time,
+            "pod_name": seen.pod_name or run.pod_name,
+            "updated_at": now,
+        }
+    )
+
+
+def _ended(run: Run, seen: Outcome, job: Object, now: datetime) -> Run:
+    start_time = seen.start_time if seen.has_run or run.start_time is None else run.start_time
+    return _moved(run, seen, job, now).model_copy(
+        update={
+            "start_time": start_time,
+            "end_time": seen.end_time,
+            "duration_seconds": duration_seconds(start_time, seen.end_time) if start_time and seen.end_time else None,
+            "exit_code": seen.exit_code,
+            "error_message": seen.message,
+        }
+    )
+
+
+def _failed(run: Run, message: str, now: datetime) -> Run:
+    """End a run that the cluster knows nothing of; when it really ended is unknown."""
+    return run.model_copy(
+        update={
+            "status": RunStatus.ERROR,
+            "end_time": now,
+            "duration_seconds": duration_seconds(run.start_time, now) if run.start_time else None,
+            "error_message": message,
+            "updated_at": now,
+        }
+    )
+
+
+def _labels(job: Object) -> dict[str, str]:
+    found: dict[str, str] = job["metadata"].get("labels") or {}
+    return found

@@ -1,0 +1,167 @@
+"""Where the logs of ended runs are kept: S3, compressed, and the end of a long one once more by itself.
+
+Bytes are kept as they were written, whatever their encoding. The only module that knows S3.
+"""
+
+import gzip
+import os
+from collections.abc import Iterable
+from functools import cache
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+
+import botocore.session
+from botocore.config import Config
+
+from jobs_api.documents import Absent, Document
+from jobs_api.errors import NotFound
+from jobs_api.runs import Run, StoredLog
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# What an answer holds of a log: Lambda takes 6 MB, and escaped as JSON some logs grow to several times their size.
+INLINE_BYTES: Final = 1024 * 1024
+# Compressed bytes that stay in memory before they go to a file.
+SPOOLED_BYTES: Final = 1024 * 1024
+LINK_SECONDS: Final = 15 * 60
+CONNECTIONS: Final = 16
+TEXT: Final = "text/plain; charset=utf-8"
+
+
+class RunLogs(Document):
+    """The stored log of a run that has ended. Of one over 1 MiB `logs` is the end, and `download_url` gives it all."""
+
+    run_id: str
+    job_name: str
+    logs: str
+    size_bytes: int
+    truncated: bool
+    download_url: Absent[str] = None
+
+
+class LogEnd:
+    """Keeps the last bytes of what passes through it."""
+
+    def __init__(self, limit: int = INLINE_BYTES) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+        self.size = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        self.size += len(chunk)
+        self._kept += chunk
+        # Cut only now and then: each cut copies what is kept.
+        if len(self._kept) > 2 * self._limit:
+            del self._kept[: -self._limit]
+
+    @property
+    def content(self) -> bytes:
+        """Return the last bytes, up to the limit."""
+        return bytes(self._kept[-self._limit :])
+
+    @property
+    def text(self) -> str:
+        """Return them as text; what is not UTF-8 is replaced, and half a character at the cut is left out."""
+        cut = self.size > self._limit
+        return decoded(self.content, cut=cut)
+
+
+def decoded(content: bytes, *, cut: bool) -> str:
+    """Read a log as text: what is not UTF-8 is replaced; after a cut the rest of a character is left out."""
+    if cut:
+        # Continuation bytes are 10xxxxxx; a character has three at most.
+        rest = next((at for at, byte in enumerate(content[:4]) if byte & 0xC0 != 0x80), 0)
+        content = content[rest:]
+    return content.decode("utf-8", "replace")
+
+
+def put(run: Run, chunks: Iterable[bytes]) -> tuple[StoredLog, LogEnd]:
+    """Store a run's log, never holding all of it in memory; return where it is, and its end.
+
+    Storing it again replaces it. Raises what S3 raises, and what `chunks` does.
+    """
+    end = LogEnd()
+    key = f"logs/{run.organization_id}/{run.project_id}/{run.id}"
+    with SpooledTemporaryFile(SPOOLED_BYTES) as file:
+        _compress(chunks, end, file)
+        _put_object(f"{key}.log.gz", file)
+    tail_key = None
+    if end.size > INLINE_BYTES:
+        tail_key = f"{key}.tail.gz"
+        _put_object(tail_key, gzip.compress(end.content, mtime=0))
+    return StoredLog(key=f"{key}.log.gz", size_bytes=end.size, tail_key=tail_key), end
+
+
+def read_end(log: StoredLog) -> str:
+    """Return a stored log's last MiB, which is mostly all of it; raises NotFound where it was removed."""
+    bucket, key = os.environ["LOGS_BUCKET"], log.tail_key or log.key
+    try:
+        stored = _client().get_object(Bucket=bucket, Key=key)["Body"].read()
+    except _client().exceptions.NoSuchKey as error:
+        raise NotFound("The logs of this run are no longer kept") from error
+    return decoded(gzip.decompress(stored), cut=log.size_bytes > INLINE_BYTES)
+
+
+def link(log: StoredLog, file_name: str) -> str:
+    """Return a link to all of a log that opens in a browser, without a token, for a quarter of an hour."""
+    return _client().generate_presigned_url(
+        "get_object",
+        Params={
+            "Bucket": os.environ["LOGS_BUCKET"],
+            "Key": log.key,
+            "ResponseContentType": TEXT,
+            "ResponseContentEncoding": "gzip",
+            "ResponseContentDisposition": f'inline; filename="{file_name}"',
+        },
+        ExpiresIn=LINK_SECONDS,
+    )
+
+
+def of_run(run: Run) -> RunLogs:
+    """Return the logs of a run that has ended; one that never started has none."""
+    if run.log is None:
+        return RunLogs(run_id=run.id, job_name=run.job_name, logs="", size_bytes=0, truncated=False)
+    truncated = run.log.size_bytes > INLINE_BYTES
+    return RunLogs(
+        run_id=run.id,
+        job_name=run.job_name,
+        logs=read_end(run.log),
+        size_bytes=run.log.size_bytes,
+        truncated=truncated,
+        download_url=link(run.log, f"{run.job_name}.log") if truncated else None,
+    )
+
+
+def last_lines(text: str, count: int) -> str:
+    """Return a text's last lines, as `tail -n` does."""
+    lines = text.removesuffix("\n").rsplit("\n", count)[-count:]
+    return "\n".join(lines) + ("\n" if text.endswith("\n") else "")
+
+
+def _compress(chunks: Iterable[bytes], end: LogEnd, file: IO[bytes]) -> None:
+    # Without a time in it, the same log is the same object.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as zipped:
+        for chunk in chunks:
+            zipped.write(chunk)
+            end.add(chunk)
+    file.seek(0)
+
+
+def _put_object(key: str, content: Any) -> None:
+    _client().put_object(
+        Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=content, ContentType=TEXT, ContentEncoding="gzip"
+    )
+
+
+@cache
+def _client() -> "S3Client":
+    config = Config(
+        signature_version="s3v4",
+        connect_timeout=2,
+        read_timeout=10,
+        retries={"total_max_attempts": 3},
+        max_pool_connections=CONNECTIONS,
+    )
+    return cast("S3Client", botocore.session.get_session().create_client("s3", config=config))
