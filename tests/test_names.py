@@ -1,0 +1,177 @@
+"""Names: what people may use, and what Kubernetes gets."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from jobs_api import labels
+from jobs_api.names import (
+    InvalidName,
+    check_name,
+    cronjob_name,
+    is_dns_label,
+    is_dns_subdomain,
+    job_name,
+    label,
+    slug,
+)
+
+AT = datetime(2026, 4, 28, 12, tzinfo=UTC)
+NAMES = st.text(min_size=1, max_size=100)
+SLUGS = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,80}[a-z0-9])?", fullmatch=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("nightly-refresh", "nightly-refresh"),
+        ("Nightly Refresh", "nightly-refresh"),
+        ("Nightly   (Refresh!)", "nightly-refresh"),
+        ("--a--b--", "a-b"),
+        ("a_b.c/d", "a-b-c-d"),
+        ("Café №5", "cafe-no5"),
+        ("Ünïcode ﬁle", "unicode-file"),
+        ("İstanbul", "istanbul"),
+        ("a日b", "a-b"),
+        ("\uff11\uff12", "12"),
+        ("2026", "2026"),
+        ("x-1", "x-1"),
+    ],
+)
+def test_a_slug_is_lower_case_letters_digits_and_single_dashes(name: str, written: str) -> None:
+    assert slug(name) == written
+
+
+def test_a_name_of_which_nothing_is_left_has_a_slug_of_its_own() -> None:
+    assert slug("日本") == "x-cf2abf0c"
+    assert slug("日本") != slug("東京")
+
+
+def test_ways_of_typing_the_same_name_are_one_name() -> None:
+    assert slug("ДАННЫЕ") == slug("данные")
+    assert slug("が") == slug("か\u3099")
+    assert slug("é") == slug("e\u0301")
+
+
+@given(NAMES)
+@example("\ud800")
+def test_any_slug_is_plain_and_its_own_slug(name: str) -> None:
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug(name))
+    assert slug(slug(name)) == slug(name)
+
+
+@given(NAMES, NAMES)
+def test_a_cronjob_s_name_is_a_dns_label_of_at_most_52_characters(project: str, job: str) -> None:
+    name = cronjob_name(project, job)
+    assert is_dns_label(name)
+    assert len(name) <= 52
+    assert cronjob_name(slug(project), slug(job)) == name
+
+
+@pytest.mark.parametrize("length", range(1, 80))
+def test_names_are_whole_up_to_the_limit_and_cut_with_a_hash_beyond(length: int) -> None:
+    job = "a" * length
+    whole = f"p-{job}"
+    assert (cronjob_name("p", job) == whole) == (len(whole) <= 52)
+    assert (job_name("p", job, AT) == f"{whole}-20260428-120000") == (len(whole) <= 63 - 16)
+    assert (label(job) == job) == (length <= 63)
+    assert len(cronjob_name("p", job)) == min(len(whole), 52)
+    assert len(job_name("p", job, AT)) == min(len(whole) + 16, 63)
+
+
+@pytest.mark.parametrize("dashed", range(30, 60))
+def test_a_name_is_never_cut_so_that_it_ends_in_a_dash_or_has_two(dashed: int) -> None:
+    job = "a" * dashed + "-" + "b" * 60
+    for name in (cronjob_name("p", job), job_name("p", job, AT), label(job)):
+        assert is_dns_label(name)
+        assert "--" not in name
+
+
+@given(SLUGS, st.text("abc-", min_size=1, max_size=20).map(slug), st.text("abc-", min_size=1, max_size=20).map(slug))
+def test_long_names_with_the_same_beginning_stay_apart(start: str, one: str, other: str) -> None:
+    job = f"{start}{'x' * 60}"
+    assert (cronjob_name("p", f"{job}-{one}") == cronjob_name("p", f"{job}-{other}")) == (one == other)
+    assert (label(f"{job}-{one}") == label(f"{job}-{other}")) == (one == other)
+
+
+def test_a_manual_run_is_named_for_its_time() -> None:
+    assert job_name("analytics", "Nightly Refresh", AT) == "analytics-nightly-refresh-20260428-120000"
+    berlin = timezone(timedelta(hours=2))
+    assert job_name("analytics", "n", AT.astimezone(berlin)) == "analytics-n-20260428-120000"
+    assert job_name("analytics", "n", AT, "k3x") == "analytics-n-20260428-120000-k3x"
+
+
+def test_a_manual_run_needs_to_know_when() -> None:
+    with pytest.raises(ValueError, match="aware"):
+        job_name("p", "j", datetime(2026, 4, 28))  # noqa: DTZ001 - the point
+
+
+def test_a_suffix_that_is_no_part_of_a_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="suffix"):
+        job_name("p", "j", AT, "K_3")
+
+
+@given(NAMES, NAMES, st.datetimes(timezones=st.just(UTC)), st.from_regex(r"[a-z0-9]{0,10}", fullmatch=True))
+def test_a_manual_run_s_name_is_a_dns_label(project: str, job: str, at: datetime, suffix: str) -> None:
+    assert is_dns_label(job_name(project, job, at, suffix))
+
+
+@given(NAMES)
+def test_any_text_makes_a_label(value: str) -> None:
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", label(value))
+
+
+@pytest.mark.parametrize("name", ["a", "7", "é", "日本", "x" * 100, "a 👩‍💻 job", "½", " a "])
+def test_a_name_may_be(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("", "1 to 100 characters"),
+        ("x" * 101, "1 to 100 characters, this one has 101"),
+        ("---", "at least one letter or digit"),
+        (" ", "at least one letter or digit"),
+        ("🎉", "at least one letter or digit"),
+        ("a\nb", "no control characters"),
+        ("a\0", "no control characters"),
+        ("a\x85b", "no control characters"),
+        ("a\u2028b", "no control characters or line breaks"),
+        ("a\ud800", "no control characters"),
+    ],
+)
+def test_a_name_may_not_be(name: str, advice: str) -> None:
+    with pytest.raises(InvalidName, match=advice):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["a", "org-acme", "0", "a--b", "a" * 63])
+def test_is_a_dns_label(name: str) -> None:
+    assert is_dns_label(name)
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a.b", "a_b", "a\n", "é", "a" * 64])
+def test_is_no_dns_label(name: str) -> None:
+    assert not is_dns_label(name)
+
+
+@pytest.mark.parametrize("name", ["a", "a.b", "0.1-x.com", ".".join(["a" * 63] * 3)])
+def test_is_a_dns_subdomain(name: str) -> None:
+    assert is_dns_subdomain(name)
+
+
+@pytest.mark.parametrize("name", ["", ".a", "a.", "a..b", "a.-b", "A.b", "a/b", "a" * 254])
+def test_is_no_dns_subdomain(name: str) -> None:
+    assert not is_dns_subdomain(name)
+
+
+def test_a_selector_only_ever_selects_what_is_ours() -> None:
+    assert labels.selector() == "app.kubernetes.io/managed-by=jobs-api"
+    assert (
+        labels.selector({labels.JOB_ID: "job_abc123", labels.TRIGGERED_BY: "manual"})
+        == "app.kubernetes.io/managed-by=jobs-api,jobs-api.dev/job-id=job_abc123,jobs-api.dev/triggered-by=manual"
+    )
