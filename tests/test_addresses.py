@@ -77,7 +77,7 @@ def test_anything_else_is_refused_with_a_reason(url: str) -> None:
 
 
 PRIVATE = [
-    ip_network(text) for text in ("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+    IPv4Network(text) for text in ("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 ]
 
 

@@ -82,7 +82,9 @@ def schema_of(model: type[BaseModel], *, partial: bool = False) -> WithJsonSchem
     For bodies that a handler validates itself, because the rules depend on what is stored:
     `document: Annotated[dict[str, Any], Body(), schema_of(JobSettings)]`.
     """
-    schema = model.model_json_schema()
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    # What it refers to is part of some answer too, and stands in the document for that.
+    schema.pop("$defs", None)
     if partial:
         schema.pop("required", None)
     return WithJsonSchema(schema)

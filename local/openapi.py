@@ -1,0 +1,75 @@
+"""Writes docs/openapi.json: the functions' own schemas, merged, with this API's errors; `make openapi`."""
+
+import importlib
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi import OpenAPIMerge
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, Server
+
+from local.template import Template, read
+
+ROOT = Path(__file__).parent.parent
+DESCRIPTION = (
+    "Scheduled and on-demand dbt and SQLMesh jobs. Every request carries `Authorization: Bearer <token>`; every "
+    "answer that is not a success is a `Problem`."
+)
+
+
+def document(functions: list[str]) -> dict[str, Any]:
+    """Return the API that these functions serve as OpenAPI 3.1."""
+    from jobs_api.api import Problem  # noqa: PLC0415 - its module may need the environment
+
+    merge = OpenAPIMerge(
+        title="Jobs API",
+        version="1",
+        description=DESCRIPTION,
+        servers=[Server(url="/")],
+        security_schemes={"bearer": HTTPBearer(bearerFormat="jat_<id>_<secret>")},
+        security=[{"bearer": []}],
+        on_conflict="error",
+    )
+    for function in functions:
+        module = importlib.import_module(f"functions.{function}.app")
+        if hasattr(module, "app"):
+            merge.add_schema(_operation(json.loads(module.app.get_openapi_json_schema()), getattr(module, function)))
+    merged = merge.get_openapi_schema()
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = merged["components"]["schemas"]
+    schemas |= problem.pop("$defs") | {"Problem": problem}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    result: dict[str, Any] = merged
+    return result
+
+
+def _operation(schema: dict[str, Any], handler: Callable[..., Any]) -> dict[str, Any]:
+    """Call the operation by its function's name, describe it in its words, and let every error be a Problem."""
+    words = inspect.getdoc(handler) or ""
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            operation["operationId"] = handler.__name__
+            operation["summary"], _, description = words.partition("\n\n")
+            operation["description"] = description or words
+            responses = {code: response for code, response in operation["responses"].items() if code != "422"}
+            operation["responses"] = {**responses, "default": {"description": "What went wrong", "content": content}}
+    return schema
+
+
+def text(template: Template) -> str:
+    """Return the file as it should stand in docs/."""
+    for name, value in template.environment().items():
+        os.environ.setdefault(name, value)
+    functions = sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py"))
+    return json.dumps(document(functions), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    sys.stdout.write(text(read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")))
