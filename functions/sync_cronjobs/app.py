@@ -1,0 +1,22 @@
+"""On every change and every minute: an organization's CronJobs become what the tables say they should be."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api import cluster, store
+from jobs_api.sync import Scope, sync
+
+logger = Logger()
+
+
+@logger.inject_lambda_context(clear_state=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 - Lambda's signature
+    """Look at what the event names; raises, for a retry and an alarm, where the cluster cannot be reached."""
+    scope = Scope.model_validate(event["detail"])
+    logger.append_keys(**scope.model_dump(exclude_none=True))
+    organization = store.recent_organization(scope.organization_id)
+    done = sync(scope, cluster.connect(organization), datetime.now(UTC))
+    logger.info("synced", **done)

@@ -1,0 +1,33 @@
+"""Makes a cluster's CronJobs what the tables say they should be, and notes in the tables how that went.
+
+Level-triggered: an event says only where to look. Whatever is found there is put right, however it came about, so
+that a lost event, a crash half way or two syncs at once cost at most the minute until the next tick.
+"""
+
+from collections import Counter
+from datetime import datetime
+
+from jobs_api.cluster import Cluster
+from jobs_api.sync.desired import Scope
+from jobs_api.sync.look import Look
+
+__all__ = ["Scope", "sync"]
+
+
+def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
+    """Bring the CronJobs in scope up to date; return how many were created, replaced, deleted and so on.
+
+    What changes while it looks is looked at once more, and then left to the next tick. A change that fails keeps no
+    other from being made.
+
+    Raises:
+        ClusterUnavailable: the cluster did not answer, to all of it or to a part; nothing untrue was noted.
+        ClusterRejected: the cluster allows no listing, or no deleting.
+    """
+    done: Counter[str] = Counter()
+    for _ in range(2):
+        look = Look(scope, cluster, now, done)
+        look.run()
+        if not look.outdated:
+            break
+    return done

@@ -1,0 +1,67 @@
+"""What should be in a cluster: which jobs an event is about, and the CronJobs they should have."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from jobs_api import labels, manifests, store
+from jobs_api.errors import NotFound
+from jobs_api.jobs import Job
+from jobs_api.manifests import Manifest
+from jobs_api.projects import Project
+
+type Wanted = tuple[Project, Job]
+
+
+class Scope(BaseModel):
+    """How much to look at: an organization, one project of it, or one job; the `detail` of every event on the bus."""
+
+    model_config = ConfigDict(frozen=True)
+
+    organization_id: str
+    project_id: str | None = None
+    job_id: str | None = None
+
+    @property
+    def selector(self) -> str:
+        """The label selector of everything in it."""
+        ids = {labels.PROJECT_ID: self.project_id, labels.JOB_ID: self.job_id}
+        return labels.selector({label: value for label, value in ids.items() if value})
+
+
+def read(scope: Scope) -> Iterator[Wanted]:
+    """Yield the jobs in scope that should have a CronJob, each with its project as it was read at the same time."""
+    try:
+        if scope.project_id is None:
+            for project in store.list_projects(scope.organization_id):
+                if project.settings.deployed:
+                    yield from read(scope.model_copy(update={"project_id": project.id}))
+            return
+        if scope.job_id is None:
+            project, jobs = store.list_jobs(scope.organization_id, scope.project_id)
+        else:
+            project, job = store.get_job(scope.organization_id, scope.project_id, scope.job_id)
+            jobs = [job]
+    except NotFound:
+        return  # deleted since, so nothing of it should be there
+    if project.settings.deployed:
+        yield from ((project, job) for job in jobs)
+
+
+class Manifests(Mapping[str, Manifest]):
+    """The CronJobs of jobs, made when they are asked for: thousands of them are never in memory at once."""
+
+    def __init__(self, jobs: Mapping[str, Wanted]) -> None:
+        self._jobs = jobs
+
+    def __getitem__(self, name: str) -> Manifest:
+        return manifests.cronjob(*self._jobs[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._jobs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._jobs)
+
+    def __len__(self) -> int:
+        return len(self._jobs)

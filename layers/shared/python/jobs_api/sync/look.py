@@ -1,0 +1,180 @@
+"""One look at what should be and at what is, and everything that follows from the two."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, assert_never
+
+from jobs_api import manifests, reconcile, store
+from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, ObjectNotFound, Stale
+from jobs_api.errors import ClusterUnavailable, NotFound
+from jobs_api.jobs import SyncedVersion, SyncState, wanted_version
+from jobs_api.projects import Project
+from jobs_api.reconcile import Change, Create, Delete, Leave, Reason, Replace
+from jobs_api.sync.desired import Manifests, Scope, Wanted, read
+
+# One object that the cluster cannot deal with must not keep the others waiting; three in a row, and it is the cluster.
+FAILURES_IN_A_ROW: Final = 3
+MESSAGE_LENGTH: Final = 1000
+WHO: Final = re.compile(r'User "[^"]*"')
+FOREIGN: Final = (
+    "The cluster has a CronJob {} that this service did not make, and leaves alone; rename this job, or have the "
+    "other one removed"
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Look:
+    """One look at the tables, one at the cluster, and what follows from the two."""
+
+    def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> None:
+        self.outdated = False
+        self._scope = scope
+        self._namespace = scope.organization_id
+        self._cluster = cluster
+        self._now = now
+        self._done = done
+        self._failures_in_a_row = 0
+        self._failure: Exception | None = None
+        self._projects: dict[str, Project | None] = {}
+
+    def run(self) -> None:
+        """Plan, change and note; raise what failed only when everything was tried."""
+        jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
+        as_wanted = dict(jobs)
+        pages = self._cluster.list_cronjobs(self._namespace, self._scope.selector)
+        for change in reconcile.plan(Manifests(jobs), (cronjob for page in pages for cronjob in page)):
+            as_wanted.pop(change.name, None)
+            self._try(change, jobs)
+        for wanted in as_wanted.values():
+            self._note(wanted, SyncState.SYNCED)
+        if self._failure:
+            raise self._failure
+
+    def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> None:
+        try:
+            if isinstance(change, Delete):
+                self._delete(change)
+            else:
+                self._bring(change, jobs[change.name])
+        except ClusterUnavailable as error:
+            self._failure, self._failures_in_a_row = error, self._failures_in_a_row + 1
+            if self._failures_in_a_row == FAILURES_IN_A_ROW:
+                raise
+        else:
+            self._failures_in_a_row = 0
+
+    def _bring(self, change: Create | Replace | Leave, wanted: Wanted) -> None:
+        """Make a job's CronJob what it should be, and note how that went."""
+        try:
+            match change:
+                case Create():
+                    self._cluster.create_cronjob(change.manifest)
+                case Replace():
+                    self._cluster.replace_cronjob(change.manifest)
+                case Leave():
+                    self._left(change, wanted)
+                    return
+        except AlreadyExists:
+            self._look_closer(wanted)
+        except Stale:
+            # Another sync was faster, or the controller, which notes in the status when it last fired.
+            self.outdated = True
+        except ClusterRejected as error:
+            if isinstance(change, Replace) and isinstance(error, ObjectNotFound):
+                self.outdated = True
+                return
+            logger.warning("The cluster rejects CronJob %s: %s", change.name, error)
+            self._note(wanted, SyncState.ERROR, _in_words(error))
+        else:
+            self._done["created" if isinstance(change, Create) else "replaced"] += 1
+            self._note(wanted, SyncState.SYNCED)
+
+    def _left(self, change: Leave, wanted: Wanted) -> None:
+        match change.reason:
+            case Reason.FOREIGN:
+                self._note(wanted, SyncState.ERROR, FOREIGN.format(change.name))
+            case Reason.GOING:
+                self.outdated = True
+            case Reason.NEWER:
+                self._look_closer(wanted)
+            case _:
+                assert_never(change.reason)
+
+    def _look_closer(self, wanted: Wanted) -> None:
+        """Compare one CronJob again, the cluster first and then the tables: what is read later is at least as new."""
+        project, job = wanted
+        try:
+            live = self._cluster.get_cronjob(self._namespace, job.cronjob_name)
+            project, job = store.get_job(project.organization_id, project.id, job.id)
+        except (ObjectNotFound, NotFound):
+            self.outdated = True
+            return
+        if not project.settings.deployed or job.cronjob_name != live["metadata"]["name"]:
+            self.outdated = True
+            return
+        change = reconcile.compare(manifests.cronjob(project, job), live, latest=True)
+        if isinstance(change, Delete):
+            self._delete(change)
+            self.outdated = True
+        elif change:
+            self._bring(change, (project, job))
+        else:
+            self._note((project, job), SyncState.SYNCED)
+
+    def _delete(self, orphan: Delete) -> None:
+        """Remove a CronJob that no job wants, if that is still so: a job may have come since the tables were read."""
+        if self._is_wanted(orphan):
+            self.outdated = True
+            return
+        try:
+            self._cluster.delete_cronjob(self._namespace, orphan.name, orphan.uid, orphan.resource_version)
+        except ObjectNotFound:
+            return
+        except Stale:
+            self.outdated = True
+        except ClusterRejected as error:
+            logger.warning("The cluster does not let CronJob %s be deleted: %s", orphan.name, error)
+            self._failure = error
+        else:
+            self._done["deleted"] += 1
+
+    def _is_wanted(self, orphan: Delete) -> bool:
+        if orphan.project_id not in self._projects:
+            try:
+                self._projects[orphan.project_id] = store.get_project(self._namespace, orphan.project_id)
+            except NotFound:
+                self._projects[orphan.project_id] = None
+        project = self._projects[orphan.project_id]
+        if project is None or not project.settings.deployed:
+            return False
+        try:
+            project, job = store.get_job(self._namespace, orphan.project_id, orphan.job_id)
+        except NotFound:
+            return False
+        return project.settings.deployed and job.cronjob_name == orphan.name
+
+    def _note(self, wanted: Wanted, state: SyncState, message: str | None = None) -> None:
+        """Write down how a job's CronJob stands, where that is news."""
+        project, job = wanted
+        version, known = wanted_version(project, job), job.synced
+        if known and (known.version, known.state, known.message) == (version, state, message):
+            return
+        self._done["noted"] += 1
+        synced = SyncedVersion(version=version, state=state, message=message, synced_at=self._now)
+        if not store.record_sync(job, synced):
+            # The job changed or went, perhaps after its CronJob was made just now.
+            self.outdated = True
+
+
+def _in_words(error: ClusterRejected) -> str:
+    """Say what the cluster said, without the name it knows us by."""
+    text = str(error)
+    if isinstance(error, ObjectNotFound):
+        return f"The cluster has not what this job needs: {text}"
+    _, invalid, faults = text.partition(" is invalid: ")
+    said = WHO.sub("this service", faults if invalid else text)
+    return f"The cluster rejects this job: {said}"[:MESSAGE_LENGTH]
