@@ -69,6 +69,12 @@ class Quantity:
         """Whether it has no fraction."""
         return self.exponent >= 0 or self.mantissa % 10**-self.exponent == 0
 
+    def rounded_up(self) -> int | None:
+        """Round away from zero to an integer; None where it is so far beyond an int64 that it is better not written."""
+        if self.exponent > _INT64_DIGITS:
+            return None
+        return self.mantissa * 10**self.exponent if self.exponent >= 0 else _shift_away(self.mantissa, -self.exponent)
+
     def stored(self) -> "Quantity":
         """Round up, away from zero, to thousandths: an API server keeps no more of a resource's quantity."""
         if self.exponent >= _MILLI:
@@ -86,7 +92,7 @@ class Quantity:
         return self._in_powers_of_ten()
 
     def _in_powers_of_1024(self) -> str:
-        number, power = int(self.value), 0
+        number, power = self.rounded_up() or 0, 0
         while number % 1024 == 0:
             number, power = number // 1024, power + 10
         return f"{number}{_BINARY_NAMES[power]}"

@@ -19,6 +19,7 @@ from jobs_api.names import is_dns_subdomain
 
 __all__ = ["InvalidQuantity", "ResourceFault", "Resources", "canonical", "parse_quantity", "resource_faults"]
 
+_MIN_INT64, _MAX_INT64 = Decimal(-(1 << 63)), Decimal((1 << 63) - 1)
 _COMPUTE = ("cpu", "memory")
 _STANDARD = (*_COMPUTE, "ephemeral-storage")
 _HUGEPAGES = "hugepages-"
@@ -34,12 +35,14 @@ class ResourceFault:
 
 
 def parse_quantity(text: str) -> Decimal:
-    """Read a quantity into the exact number that an API server would keep: rounded up to thousandths.
+    """Read a quantity into the number that an API server keeps of it: exact, but rounded up to thousandths.
+
+    Beyond an int64 it is the largest or smallest of them, as it is to whoever uses it in Kubernetes.
 
     Raises:
         InvalidQuantity: it is none.
     """
-    return parse(text).stored().value
+    return max(_MIN_INT64, min(_MAX_INT64, parse(text).stored().value))
 
 
 def canonical(text: str) -> str:
@@ -176,10 +179,11 @@ def _is_multiple(quantity: Quantity, page_size: str) -> bool:
         page = parse(page_size)
     except InvalidQuantity:
         return False
-    if page.mantissa <= 0 or not page.is_whole:
+    size, asked = page.rounded_up(), quantity.rounded_up()
+    if size is None or size <= 0 or not page.is_whole:
         return False
     # What an int64 cannot hold counts as no pages at all.
-    return quantity.exponent > 18 or -(-quantity.value // 1) % int(page.value) == 0
+    return asked is None or asked % size == 0
 
 
 def _detail(fault: ResourceFault, document: Any) -> InitErrorDetails:
