@@ -15,8 +15,8 @@ logger = Logger()
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 - Lambda's signature
     """Look at what the event names; raises, for a retry and an alarm, where the cluster cannot be reached."""
-    scope = Scope.model_validate(event["detail"])
+    scope = Scope.model_validate(event.get("detail"))
     logger.append_keys(**scope.model_dump(exclude_none=True))
     organization = store.recent_organization(scope.organization_id)
     done = sync(scope, cluster.connect(organization), datetime.now(UTC))
-    logger.info("synced", **done)
+    logger.info("synced", changes=dict(done))

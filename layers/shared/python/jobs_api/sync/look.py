@@ -1,11 +1,12 @@
 """One look at what should be and at what is, and everything that follows from the two."""
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, assert_never
+
+from aws_lambda_powertools import Logger
 
 from jobs_api import manifests, reconcile, store
 from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, ObjectNotFound, Stale
@@ -24,7 +25,7 @@ FOREIGN: Final = (
     "other one removed"
 )
 
-logger = logging.getLogger(__name__)
+logger = Logger()
 
 
 class Look:
