@@ -24,6 +24,7 @@ from jobs_api.organizations import Role
 
 MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
+TEXT_TYPE: Final = "text/plain"
 
 # The most particular class wins, as with `except`.
 ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
@@ -124,6 +125,14 @@ class Api(APIGatewayRestResolver):
     def created(self, location: str, document: T) -> Response[T]:
         """Answer 201 with what was made and where it can be read."""
         return Response(HTTPStatus.CREATED, content_type=JSON_TYPE, headers={"Location": location}, body=document)
+
+    def document_or_text(self, document: T, text: str) -> Response[T]:
+        """Answer with a document, or with the bare text in it where the client asked for that."""
+        accepted = self.current_event.headers.get("accept", "").lower()
+        wants_text = TEXT_TYPE in accepted and JSON_TYPE not in accepted
+        body: Any = text if wants_text else document
+        content_type = f"{TEXT_TYPE}; charset=utf-8" if wants_text else JSON_TYPE
+        return Response(HTTPStatus.OK, content_type=content_type, body=body)
 
     def new_id(self, prefix: str) -> str:
         """Return an id for what this request makes: always the same one where it carries an Idempotency-Key."""

@@ -40,11 +40,11 @@ MAX_LINE = 300
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a run, in this order: store its pod's log, change the Job, write the run."""
+    """What to do about a run, in this order: replace its Job, store its pod's log, write the run."""
 
     run: Run | None = None
     wants_log: bool = False
-    stop: Object | None = None
+    job: Object | None = None
 
 
 NOTHING = Decision()
@@ -62,8 +62,9 @@ def run_id_of(job: Object) -> str:
 
 
 def accounts_for(job: Object, run: Run) -> bool:
-    """Tell whether a Job is this run's own, and not one that was made from its manifest later."""
-    return run_id_of(job) == run.id and run.job_uid in {None, job["metadata"]["uid"]}
+    """Tell whether a Job is this run's own, and not one that somebody made from its manifest later."""
+    uid = job["metadata"]["uid"]
+    return bool(run.job_uid == uid or (run.job_uid is None and run_id_of(job) == run.id))
 
 
 def wants_pod(job: Object, run: Run | None) -> bool:
@@ -90,7 +91,8 @@ def decide(job: Object, pod: Object | None, run: Run | None, organization_id: st
     if pod and not finished(job) and is_stuck(pod, now):
         return _given_up(job, pod, known, now)
     if seen.status.ended:
-        return Decision(_ended(known, seen, job, now), wants_log=seen.has_run or known.status is RunStatus.RUNNING)
+        ran = seen.has_run or RunStatus.SUCCESS is seen.status or RunStatus.RUNNING is known.status
+        return Decision(_ended(known, seen, job, now), wants_log=ran)
     if run is None or _PROGRESS.index(seen.status) > _PROGRESS.index(known.status):
         return Decision(_moved(known, seen, job, now))
     return NOTHING
@@ -156,10 +158,9 @@ def telling_line(log: str) -> str | None:
 def _given_up(job: Object, pod: Object, run: Run, now: datetime) -> Decision:
     """End a run that cannot start, and its Job with it, so that it does not start later behind everybody's back.
 
-    A Job's deadline may change while it runs; one that has passed is the way to end it that leaves it there to see.
+    A deadline may be changed while a Job goes on; one that has passed ends it and leaves it there to be seen.
     """
-    waits, cause = pods.waiting(pod), cause_of(job, pod)
-    metadata = {"uid": job["metadata"]["uid"], "annotations": {labels.STOPPED: str(waits)}}
+    cause = cause_of(job, pod)
     seen = Outcome(
         cause.status,
         start_time=pods.moment(job["status"].get("startTime")),
@@ -167,14 +168,21 @@ def _given_up(job: Object, pod: Object, run: Run, now: datetime) -> Decision:
         message=cause.message,
         pod_name=pod["metadata"]["name"],
     )
-    return Decision(_ended(run, seen, job, now), stop={"metadata": metadata, "spec": {"activeDeadlineSeconds": 1}})
+    annotations = {**(job["metadata"].get("annotations") or {}), labels.STOPPED: str(pods.waiting(pod))}
+    stopped = {
+        **job,
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**job["metadata"], "annotations": annotations},
+        "spec": {**job["spec"], "activeDeadlineSeconds": 1},
+    }
+    return Decision(_ended(run, seen, job, now), job=stopped)
 
 
 def _new_run(job: Object, organization_id: str, now: datetime) -> Run:
     """Return the run that a Job is, before anything is known of how it goes."""
     metadata, ours = job["metadata"], _labels(job)
     annotations = metadata.get("annotations") or {}
-    manual = annotations.get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in ours
     command = annotations.get(labels.COMMAND)
     return Run(
         id=run_id_of(job),
@@ -186,7 +194,7 @@ def _new_run(job: Object, organization_id: str, now: datetime) -> Run:
         namespace=metadata["namespace"],
         job_type=annotations.get(labels.JOB_TYPE) or (commands.job_type(command) if command else "run"),
         status=RunStatus.PENDING,
-        triggered_by=TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED,
+        triggered_by=triggered_by_of(job),
         command=command,
         scheduled_for=pods.moment(annotations.get(SCHEDULED_FOR)),
         created_at=pods.moment(metadata["creationTimestamp"]) or now,

@@ -26,6 +26,7 @@ INLINE_BYTES: Final = 1024 * 1024
 SPOOLED_BYTES: Final = 1024 * 1024
 LINK_SECONDS: Final = 15 * 60
 CONNECTIONS: Final = 16
+LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -61,11 +62,10 @@ class LogEnd:
         """Return the last bytes, up to the limit."""
         return bytes(self._kept[-self._limit :])
 
-    @property
-    def text(self) -> str:
-        """Return them as text; what is not UTF-8 is replaced, and half a character at the cut is left out."""
-        cut = self.size > self._limit
-        return decoded(self.content, cut=cut)
+    def last(self, count: int) -> str:
+        """Return the last bytes as text, at most `count` and the limit."""
+        count = min(count, self._limit)
+        return decoded(bytes(self._kept[-count:]), cut=self.size > count)
 
 
 def decoded(content: bytes, *, cut: bool) -> str:
@@ -83,15 +83,25 @@ def put(run: Run, chunks: Iterable[bytes]) -> tuple[StoredLog, LogEnd]:
     Storing it again replaces it. Raises what S3 raises, and what `chunks` does.
     """
     end = LogEnd()
-    key = f"logs/{run.organization_id}/{run.project_id}/{run.id}"
+    key = f"{_prefix(run)}.log.gz"
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
         _compress(chunks, end, file)
-        _put_object(f"{key}.log.gz", file)
-    tail_key = None
-    if end.size > INLINE_BYTES:
-        tail_key = f"{key}.tail.gz"
-        _put_object(tail_key, gzip.compress(end.content, mtime=0))
-    return StoredLog(key=f"{key}.log.gz", size_bytes=end.size, tail_key=tail_key), end
+        _put_object(key, file)
+    if end.size <= INLINE_BYTES:
+        return StoredLog(key=key, size_bytes=end.size), end
+    tail_key = f"{_prefix(run)}.tail.gz"
+    _put_object(tail_key, gzip.compress(end.content, mtime=0))
+    return StoredLog(key=key, size_bytes=end.size, tail_key=tail_key), end
+
+
+def put_lost(run: Run) -> StoredLog:
+    """Store a line that says that the log was lost.
+
+    It has a key of its own: of two passes at once, one may have read the log just before it went.
+    """
+    key = f"{_prefix(run)}.lost.gz"
+    _put_object(key, gzip.compress(LOST, mtime=0))
+    return StoredLog(key=key, size_bytes=len(LOST))
 
 
 def read_end(log: StoredLog) -> str:
@@ -138,6 +148,10 @@ def last_lines(text: str, count: int) -> str:
     """Return a text's last lines, as `tail -n` does."""
     lines = text.removesuffix("\n").rsplit("\n", count)[-count:]
     return "\n".join(lines) + ("\n" if text.endswith("\n") else "")
+
+
+def _prefix(run: Run) -> str:
+    return f"logs/{run.organization_id}/{run.project_id}/{run.id}"
 
 
 def _compress(chunks: Iterable[bytes], end: LogEnd, file: IO[bytes]) -> None:

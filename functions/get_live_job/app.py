@@ -1,0 +1,18 @@
+"""GET /api/v1/jobs/{id}: one Kubernetes Job, by its name."""
+
+from jobs_api import live, store
+from jobs_api.api import Api
+from jobs_api.cluster import connect
+from jobs_api.live_jobs import LiveJobDetail
+
+app = Api()
+
+
+@app.get("/api/v1/jobs/<job_name>")
+def get_live_job(job_name: str) -> LiveJobDetail:
+    """Return a Job that is in the cluster now."""
+    organization = store.recent_organization(app.caller.organization_id)
+    return live.get_job(connect(organization), organization, job_name)
+
+
+lambda_handler = app.resolve

@@ -1,0 +1,25 @@
+"""GET /api/v1/runs/{run_id}/logs: what a run that has ended wrote."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from jobs_api import logs, store
+from jobs_api.api import Api
+from jobs_api.errors import RunNotCompleted
+from jobs_api.logs import RunLogs
+
+app = Api()
+
+
+@app.get("/api/v1/runs/<run_id>/logs")
+def get_run_logs(run_id: str) -> Response[RunLogs]:
+    """Return a run's stored log, the last MiB of a long one; with `Accept: text/plain`, only that."""
+    run = store.get_run(app.caller.organization_id, run_id)
+    if not run.status.ended:
+        raise RunNotCompleted(
+            f"The run is still {run.status}; GET /api/v1/jobs/{run.job_name}/logs shows its log so far"
+        )
+    found = logs.of_run(run)
+    return app.document_or_text(found, found.logs)
+
+
+lambda_handler = app.resolve

@@ -1,0 +1,35 @@
+"""OrganizationTick: brings an organization's runs and their logs up to what its cluster shows."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api import store
+from jobs_api.cluster import connect
+from jobs_api.errors import ClusterUnavailable
+from jobs_api.ingestion import Pass, end_overdue_launches
+
+logger = Logger()
+
+
+def lambda_handler(event: dict[str, Any], _: LambdaContext) -> None:
+    """Ingest one organization; raises where anything is left to do, so that the event comes again."""
+    organization = store.get_organization(event["detail"]["organization_id"])
+    try:
+        ingest = Pass(organization, connect(organization), lambda: datetime.now(UTC))
+        try:
+            ingest.run()
+        finally:
+            logger.info(
+                "ingested",
+                organization_id=organization.id,
+                jobs=ingest.jobs,
+                written=ingest.written,
+                failed=ingest.failed,
+            )
+    except ClusterUnavailable:
+        # Nobody waits for ever for a cluster that is gone.
+        end_overdue_launches(organization.id, datetime.now(UTC))
+        raise

@@ -1,0 +1,27 @@
+"""GET /api/v1/jobs: the organization's Kubernetes Jobs, running and recently ended, newest first."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from jobs_api import live, store
+from jobs_api.api import Api
+from jobs_api.cluster import connect
+from jobs_api.live_jobs import LiveJobList
+from jobs_api.runs import RunStatus
+
+app = Api()
+
+
+@app.get("/api/v1/jobs")
+def list_live_jobs(
+    status: RunStatus | None = None,
+    project: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> LiveJobList:
+    """List the Jobs that are in the cluster now, of one status and one project where asked."""
+    organization = store.recent_organization(app.caller.organization_id)
+    return live.list_jobs(connect(organization), organization, status, project, limit)
+
+
+lambda_handler = app.resolve

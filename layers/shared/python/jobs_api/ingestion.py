@@ -1,0 +1,183 @@
+"""One pass over an organization's Jobs: asks the cluster and the table, has `ingest` decide, does what it decided.
+
+Everything here may be done twice or by two passes at once: logs replace themselves, writes are conditional.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import batched
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import ingest, labels, logs, store
+from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
+from jobs_api.errors import ClusterUnavailable
+from jobs_api.launch import launch
+from jobs_api.organizations import Organization
+from jobs_api.pods import Object
+from jobs_api.runs import Run, RunStatus
+
+# Reading and storing a log is waiting for others, so that many at once cost little; the clients' pools are as large.
+WORKERS = 16
+PAGE = 500
+# What the API server answers to a manifest that it will never take.
+NEVER = frozenset({400, 422})
+# How much of a log's end is searched for the line that says what went wrong.
+TOLD_IN_BYTES = 16 * 1024
+
+logger = Logger()
+
+type Clock = Callable[[], datetime]
+
+
+class Incomplete(Exception):
+    """Some runs could not be ingested; the pass is to be tried again."""
+
+
+@dataclass
+class Pass:
+    """A pass over an organization; `clock` gives aware times."""
+
+    organization: Organization
+    cluster: Cluster
+    clock: Clock
+    jobs: int = 0
+    written: int = 0
+    failed: int = 0
+    _accounted: set[str] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Bring every run up to what the cluster shows.
+
+        Raises:
+            ClusterUnavailable: the Jobs could not be listed.
+            Incomplete: single runs failed; the others are done.
+        """
+        selector = labels.selector({labels.ORGANIZATION: self.organization.id})
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
+            for page in self.cluster.list_jobs(self.organization.namespace, selector):
+                self._page(pool, [job for job in page if ingest.is_run(job)])
+            self._unaccounted(pool)
+        if self.failed:
+            raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
+
+    def _page(self, pool: ThreadPoolExecutor, jobs: list[Object]) -> None:
+        """Ingest a page of Jobs; nothing of it is kept but the ids."""
+        self.jobs += len(jobs)
+        runs = store.find_runs(self.organization.id, {ingest.run_id_of(job) for job in jobs}) if jobs else {}
+        known = [(job, runs.get(ingest.run_id_of(job))) for job in jobs]
+        own = [(job, run) for job, run in known if run is None or ingest.accounts_for(job, run)]
+        self._accounted.update(ingest.run_id_of(job) for job, _ in own)
+        pods = self.cluster.pods_of(
+            self.organization.namespace, [job for job, run in own if ingest.wants_pod(job, run)]
+        )
+        self._each(pool, [Work(self._job, job, pods.get(job["metadata"]["uid"]), run) for job, run in own])
+
+    def _unaccounted(self, pool: ThreadPoolExecutor) -> None:
+        """Launch what still waits for its Job, and end what no longer has one."""
+        left = (run for run in store.open_runs(self.organization.id) if run.id not in self._accounted)
+        for runs in batched(left, PAGE, strict=False):
+            self._each(pool, [Work(self._launch if run.launch else self._look_for, run) for run in runs])
+
+    def _each(self, pool: ThreadPoolExecutor, works: Iterable["Work"]) -> None:
+        results = list(pool.map(self._one, works))
+        self.written += results.count(True)
+        self.failed += results.count(None)
+
+    def _one(self, work: "Work") -> bool | None:
+        """Do one run's work: whether anything was written, None where it failed. The others go on."""
+        try:
+            return work.do()
+        except Exception:
+            logger.exception("a run was not ingested", organization_id=self.organization.id, subject=work.subject)
+            return None
+
+    def _job(self, job: Object, pod: Object | None, run: Run | None) -> bool:
+        """Ingest one Job."""
+        launched = False
+        if run and run.launch and not run.status.ended:
+            # Who created the Job was cut off before this; left as it is, it would be created again once it is gone.
+            launched = store.run_launched(run, job["metadata"]["name"], self.clock())
+        decision = ingest.decide(job, pod, run, self.organization.id, self.clock())
+        if decision.run is None:
+            return launched
+        if decision.job and not self._replaced(decision.job):
+            return launched
+        after = self._with_log(decision.run, pod) if decision.wants_log else decision.run
+        written = store.create_run(after) if run is None else store.advance_run(run, after)
+        return written or launched
+
+    def _replaced(self, job: Object) -> bool:
+        """Replace a Job; False where it has moved on since it was listed, and the next pass decides anew."""
+        try:
+            self.cluster.replace_job(job)
+        except (Stale, ObjectNotFound):
+            return False
+        return True
+
+    def _with_log(self, run: Run, pod: Object | None) -> Run:
+        """Store the log, before anything that tells others that the run has ended."""
+        if pod is None:
+            return run.model_copy(update={"log": logs.put_lost(run)})
+        try:
+            log, end = logs.put(run, self._log_of(pod))
+        except ClusterRejected:
+            return self._with_log(run, None)
+        except ClusterUnavailable:
+            # The node may be out of reach for a while, or for good.
+            if run.end_time and self.clock() - run.end_time < ingest.LOG_WITHIN:
+                raise
+            return self._with_log(run, None)
+        return ingest.with_log(run, log, end.last(TOLD_IN_BYTES))
+
+    def _log_of(self, pod: Object) -> Iterable[bytes]:
+        name, container = pod["metadata"]["name"], pod["spec"]["containers"][0]["name"]
+        return self.cluster.stream_log(self.organization.namespace, name, container=container)
+
+    def _launch(self, run: Run) -> bool:
+        """Create the Job of a run that still waits for it."""
+        late = ingest.not_launched(run, self.clock())
+        if late:
+            return store.advance_run(run, late)
+        try:
+            name = launch(self.cluster, run)
+        except ClusterRejected as error:
+            logger.warning("a run was refused", run_id=run.id, status=error.status, error=str(error))
+            refused = ingest.not_launched(run, self.clock(), refused=str(error)) if error.status in NEVER else None
+            return refused is not None and store.advance_run(run, refused)
+        return store.run_launched(run, name, self.clock())
+
+    def _look_for(self, run: Run) -> bool:
+        """End a run whose Job was not listed, once the cluster confirms that it is gone."""
+        gone = ingest.gone(run, self.clock())
+        if gone is None:
+            return False
+        try:
+            job = self.cluster.get_job(run.namespace, run.job_name)
+        except ObjectNotFound:
+            job = None
+        if job and ingest.accounts_for(job, run):
+            return self._job(job, self.cluster.pod_of(job), run)
+        return store.advance_run(run, self._with_log(gone, None) if run.status is RunStatus.RUNNING else gone)
+
+
+class Work:
+    """Something to do about one run, and what to call it where that fails."""
+
+    def __init__(self, do: Callable[..., bool], subject: Object | Run, *more: Object | Run | None) -> None:
+        self._do = do
+        self._arguments = (subject, *more)
+        self.subject = subject.id if isinstance(subject, Run) else subject["metadata"]["name"]
+
+    def do(self) -> bool:
+        """Do it; tells whether anything was written."""
+        return self._do(*self._arguments)
+
+
+def end_overdue_launches(organization_id: str, now: datetime) -> int:
+    """End what has waited too long for a cluster that cannot even be asked; return how many that were."""
+    waiting = (run for run in store.open_runs(organization_id) if run.launch)
+    late = ((run, ingest.not_launched(run, now)) for run in waiting)
+    return sum(store.advance_run(run, ended) for run, ended in late if ended)

@@ -1,0 +1,141 @@
+"""What is in the cluster now, as `GET /jobs` and its kin show it: documents made from raw Jobs and Pods."""
+
+from collections.abc import Iterable
+from heapq import nlargest
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from jobs_api import ingest, labels, names, pods
+from jobs_api.documents import Absent, Document, Timestamp
+from jobs_api.outcomes import Outcome, finished, outcome
+from jobs_api.pods import Object
+from jobs_api.runs import Run, RunStatus, TriggeredBy
+
+
+class LiveJob(Document):
+    """A Kubernetes Job of this service."""
+
+    id: Annotated[str, Field(description="The Kubernetes Job's name")]
+    project: str
+    status: RunStatus
+    start_time: Timestamp
+    end_time: Absent[Timestamp] = None
+    duration_seconds: Absent[float] = None
+    job_id: Absent[str] = None
+    run_id: Absent[str] = None
+    cronjob_name: Absent[str] = None
+    triggered_by: Absent[TriggeredBy] = None
+
+    @classmethod
+    def of(cls, job: Object, pod: Object | None) -> Self:
+        """Show a Job; `pod` is its newest, None where it has none."""
+        return cls(**_told(job, outcome(job, pod)))
+
+
+class LiveJobDetail(LiveJob):
+    """A Kubernetes Job of this service, and why it stands as it does: `reason` is Kubernetes' word for it."""
+
+    namespace: str
+    command: Absent[str] = None
+    pod_name: Absent[str] = None
+    exit_code: Absent[int] = None
+    reason: Absent[str] = None
+    message: Absent[str] = None
+
+    @classmethod
+    def of(cls, job: Object, pod: Object | None) -> Self:
+        """Show a Job in detail."""
+        seen, metadata = outcome(job, pod), job["metadata"]
+        return cls(
+            **_told(job, seen),
+            namespace=metadata["namespace"],
+            command=(metadata.get("annotations") or {}).get(labels.COMMAND),
+            pod_name=seen.pod_name,
+            exit_code=seen.exit_code,
+            reason=seen.reason,
+            message=seen.message,
+        )
+
+
+class LiveJobList(Document):
+    """Live Jobs, newest first; `total` counts all that match, beyond the limit too."""
+
+    jobs: list[LiveJob]
+    total: int
+
+
+class LiveLogs(Document):
+    """The last lines of a live Job's log; `message` says why there are none."""
+
+    job_name: str
+    pod_name: Absent[str] = None
+    logs: str
+    tail: int
+    status: RunStatus
+    message: Absent[str] = None
+
+
+def selector(organization_id: str, project: str | None = None) -> str:
+    """Return the label selector for an organization's Jobs, or those of the project with this name."""
+    wanted = {labels.ORGANIZATION: organization_id}
+    return labels.selector(wanted | ({labels.PROJECT: names.label(project)} if project else {}))
+
+
+def is_ours(job: Object, organization_id: str) -> bool:
+    """Tell whether a Job was made by this service for this organization."""
+    found = job["metadata"].get("labels") or {}
+    made_here = found.get(labels.MANAGED_BY) == labels.MANAGED_BY_US
+    return made_here and found.get(labels.ORGANIZATION) == organization_id and ingest.is_run(job)
+
+
+def may_be(job: Object, status: RunStatus | None) -> bool:
+    """Tell whether a Job can have this status, as far as it says without its pod; None is any."""
+    if pods.is_true(job.get("status", {}), "Complete"):
+        possible = {RunStatus.SUCCESS}
+    elif finished(job):
+        possible = {RunStatus.FAILED, RunStatus.ERROR}
+    else:
+        possible = {RunStatus.PENDING, RunStatus.RUNNING}
+    return status is None or status in possible
+
+
+def newest(jobs: Iterable[Object], limit: int) -> list[Object]:
+    """Return the `limit` Jobs that were made last, newest first."""
+    return nlargest(limit, jobs, key=lambda job: (job["metadata"]["creationTimestamp"], job["metadata"]["name"]))
+
+
+def without_logs(job: Object, pod: Object | None, tail: int) -> LiveLogs:
+    """Answer for a Job that has written nothing, saying why."""
+    seen = outcome(job, pod)
+    why = f"{seen.reason}: {seen.message}" if seen.reason and seen.message else seen.message or seen.reason
+    return LiveLogs(
+        job_name=job["metadata"]["name"],
+        pod_name=seen.pod_name,
+        logs="",
+        tail=tail,
+        status=seen.status,
+        message=why or "The pod is gone, and its log was not stored",
+    )
+
+
+def stored_logs(run: Run, logs: str, tail: int) -> LiveLogs:
+    """Answer for a Job whose pod is gone with what its run has kept."""
+    return LiveLogs(job_name=run.job_name, pod_name=run.pod_name, logs=logs, tail=tail, status=run.status)
+
+
+def _told(job: Object, seen: Outcome) -> dict[str, object]:
+    metadata, found = job["metadata"], job["metadata"]["labels"]
+    started_at = seen.start_time or pods.moment(job.get("status", {}).get("startTime"))
+    return {
+        "id": metadata["name"],
+        "project": found.get(labels.PROJECT, ""),
+        "status": seen.status,
+        "start_time": started_at or pods.moment(metadata["creationTimestamp"]),
+        "end_time": seen.end_time,
+        "duration_seconds": seen.duration_seconds,
+        "job_id": found.get(labels.JOB_ID),
+        "run_id": ingest.run_id_of(job),
+        "cronjob_name": ingest.cronjob_name_of(job),
+        "triggered_by": ingest.triggered_by_of(job),
+    }
