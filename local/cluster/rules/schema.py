@@ -2,9 +2,11 @@
 
 `null` is the zero value, what is empty and may be left out is left out, what nobody knows is reported, and what does
 not fit is refused in Go's words. Which fields there are comes from the official client's models; what those do not
-tell, such as the width of integers, is in the tables here.
+tell, such as the width of integers, is in the tables here. The models are read as files: importing them means importing
+all 700, which takes seconds.
 """
 
+import ast
 import base64
 import binascii
 import json
@@ -12,9 +14,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
-
-from kubernetes.client import models
 
 from jobs_api.amounts import InvalidQuantity, parse
 from local.cluster.clock import parse_timestamp, timestamp
@@ -117,8 +119,8 @@ def read(struct: str, parsed: Any) -> tuple[dict[str, Any], list[str]]:
 @cache
 def fields(struct: str) -> dict[str, Field]:
     """Return a struct's fields by their JSON names."""
-    model = _model(struct)
-    named = {model.attribute_map[attribute]: kind for attribute, kind in model.openapi_types.items()}
+    types, names = _model(struct)
+    named = {names[attribute]: kind for attribute, kind in types.items()}
     found = {}
     for name, declared in named.items():
         field_type = _type(struct, name, declared)
@@ -133,11 +135,28 @@ def is_struct(field_type: str) -> bool:
     return field_type[:1].isupper()
 
 
-def _model(struct: str) -> Any:
-    for prefix in ("CoreV1", "V1"):
-        if (model := getattr(models, prefix + struct, None)) is not None:
-            return model
+def _model(struct: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the two tables of a client's model: attribute to type, and attribute to JSON name."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", struct).lower()
+    for name in (f"core_v1_{snake}", f"v1_{snake}"):
+        path = _models() / f"{name}.py"
+        if path.exists():
+            source = path.read_text()
+            return _table("openapi_types", source), _table("attribute_map", source)
     raise KeyError(struct)
+
+
+def _table(name: str, source: str) -> dict[str, str]:
+    begin = source.index("{", source.index(f"\n    {name} = {{"))
+    return dict(ast.literal_eval(source[begin : source.index("}", begin) + 1]))
+
+
+@cache
+def _models() -> Path:
+    client = find_spec("kubernetes")
+    if client is None or client.origin is None:
+        raise ModuleNotFoundError("the official kubernetes client is not installed")
+    return Path(client.origin).parent / "client" / "models"
 
 
 def _type(struct: str, name: str, declared: str) -> str:
