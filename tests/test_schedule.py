@@ -144,6 +144,10 @@ def test_what_a_person_would_write_is_accepted(expression: str) -> None:
     [
         ("europe/berlin", "did you mean Europe/Berlin?"),
         ("America/New York", "did you mean America/New_York?"),
+        ("berlin", "did you mean Europe/Berlin?"),
+        ("Amerika/New_York", "did you mean America/New_York?"),
+        ("GMT+2", "use an IANA name such as Europe/Berlin"),
+        ("PST", "use an IANA name such as Europe/Berlin"),
         ("Local", "name a place"),
         ("local", "name a place"),
         ("", "leave it out for UTC"),

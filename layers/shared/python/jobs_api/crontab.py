@@ -5,12 +5,11 @@ one accepts the other does. `jobs_api.schedule` is the way in, and refuses some 
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from jobs_api.cron_fields import FIELDS, FORM, Field, shown
 from jobs_api.golang import parse_duration, quote
 
-FORM = "write five fields, minute hour day-of-month month day-of-week, such as 0 2 * * *"
 DESCRIPTORS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -74,29 +73,6 @@ class Interval:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    name: str
-    low: int
-    high: int
-    names: Mapping[str, int] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        named = f" or {next(iter(self.names))} to {list(self.names)[-1]}" if self.names else ""
-        return f"{self.name} is {self.low} to {self.high}{named}"
-
-
-def _numbered(names: str, first: int) -> dict[str, int]:
-    return {name: number for number, name in enumerate(names.split(), first)}
-
-
-_FIELDS = (
-    _Field("a minute", 0, 59),
-    _Field("an hour", 0, 23),
-    _Field("a day of month", 1, 31),
-    _Field("a month", 1, 12, _numbered("jan feb mar apr may jun jul aug sep oct nov dec", 1)),
-    _Field("a day of week", 0, 6, _numbered("sun mon tue wed thu fri sat", 0)),
-)
 _MONTH_ENDS = tuple(enumerate((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), 1))
 
 
@@ -125,9 +101,9 @@ def read(expression: str) -> Schedule | Interval:
     if expression.startswith("@"):
         return _descriptor(expression)
     fields = split(expression)
-    if len(fields) != len(_FIELDS):
+    if len(fields) != len(FIELDS):
         raise _wrong_count(fields)
-    sets = [_set(text, field) for text, field in zip(fields, _FIELDS, strict=True)]
+    sets = [_set(text, field) for text, field in zip(fields, FIELDS, strict=True)]
     (minutes, _), (hours, _), (days, any_day), (months, _), (weekdays, any_weekday) = sets
     return Schedule(minutes, hours, days, months, weekdays, any_day or any_weekday)
 
@@ -149,7 +125,7 @@ def _descriptor(expression: str) -> Schedule | Interval:
     return Interval(max(nanoseconds // 1_000_000_000, 1))
 
 
-def _set(text: str, field: _Field) -> tuple[int, bool]:
+def _set(text: str, field: Field) -> tuple[int, bool]:
     """Read one field into the set of its values, and tell whether it has a star."""
     values, star = 0, False
     # A value listed a thousand times is read once.
@@ -160,7 +136,7 @@ def _set(text: str, field: _Field) -> tuple[int, bool]:
     return values, star
 
 
-def _item(item: str, field: _Field) -> tuple[int, bool]:
+def _item(item: str, field: Field) -> tuple[int, bool]:
     """Read `*`, `5`, `1-5` or one of them with `/step`; a number with a step runs to the field's end."""
     span, *steps = item.split("/")
     first, *rest = span.split("-")
@@ -195,25 +171,23 @@ def _step(steps: list[str], item: str) -> int:
     return step
 
 
-def _check_range(low: int, high: int, item: str, field: _Field) -> None:
+def _check_range(low: int, high: int, item: str, field: Field) -> None:
     if low < field.low:
         raise InvalidSchedule(
             f"{shown(item)} starts too low; {field}", f"beginning of range ({low}) below minimum ({field.low}): {item}"
         )
     if high > field.high:
-        raise InvalidSchedule(
-            _too_high(high, item, field), f"end of range ({high}) above maximum ({field.high}): {item}"
-        )
+        raise InvalidSchedule(field.too_high(high, item), f"end of range ({high}) above maximum ({field.high}): {item}")
     if low > high:
         raise InvalidSchedule(
-            _backwards(low, high, item, field), f"beginning of range ({low}) beyond end of range ({high}): {item}"
+            field.backwards(low, high, item), f"beginning of range ({low}) beyond end of range ({high}): {item}"
         )
 
 
-def _value(text: str, item: str, field: _Field) -> int:
+def _value(text: str, item: str, field: Field) -> int:
     # Go's lower case of a dotted capital I is a plain i, Python's is two characters.
     named = field.names.get(text.replace("\u0130", "i").lower())
-    return _integer(text, _no_value(text, item, field)) if named is None else named
+    return _integer(text, field.no_value(text, item)) if named is None else named
 
 
 def _integer(text: str, message: str) -> int:
@@ -234,34 +208,5 @@ def _wrong_count(fields: list[str]) -> InvalidSchedule:
     hint = "; Kubernetes knows no seconds and no years" if len(fields) in {6, 7} else ""
     return InvalidSchedule(
         f"the schedule has {len(fields)} fields rather than 5{hint}; {FORM}",
-        f"expected exactly {len(_FIELDS)} fields, found {len(fields)}: [{' '.join(fields)}]",
+        f"expected exactly {len(FIELDS)} fields, found {len(fields)}: [{' '.join(fields)}]",
     )
-
-
-def _no_value(text: str, item: str, field: _Field) -> str:
-    """Say what is wrong with what should be a value, to people who know another cron."""
-    if not text:
-        return f"{shown(item)} lacks a number; {field}"
-    if set(text.upper()) & set("LW#") and not field.names.keys() & {text.lower()[:3]}:
-        return f"{shown(text)} is not {field.name}: Kubernetes has no L, W or #; {field}"
-    if len(text) > 3 and text.lower()[:3] in field.names:
-        return f"{shown(text)} is not {field.name}; write {text.lower()[:3]}"
-    return f"{shown(text)} is not {field.name}; {field}"
-
-
-def _too_high(high: int, item: str, field: _Field) -> str:
-    if field.low == 0 and high == field.high + 1:
-        return f"{shown(item)} is too high; {field}, and {_SEVENTH[field.name]} is 0"
-    return f"{shown(item)} is too high; {field}"
-
-
-def _backwards(low: int, high: int, item: str, field: _Field) -> str:
-    return f"{shown(item)} runs backwards; write {low}-{field.high},{field.low}-{high} for both ends of the range"
-
-
-_SEVENTH = {"a minute": "the full hour", "an hour": "midnight", "a day of week": "Sunday"}
-
-
-def shown(text: str) -> str:
-    """Quote what someone wrote for a message, cut where it is long."""
-    return repr(text if len(text) <= 40 else f"{text[:39]}…")

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from jobs_api.crontab import FORM, Interval, InvalidSchedule, Schedule, read, shown, split
+from jobs_api.cron_fields import FORM, shown
+from jobs_api.crontab import Interval, InvalidSchedule, Schedule, read, split
 from jobs_api.firing import next_instant
 from jobs_api.timezones import InvalidTimezone, check_timezone, load
 

@@ -86,13 +86,22 @@ def _names() -> frozenset[str]:
 
 
 def _unknown(name: str) -> str:
-    if len(name) > _LONGEST_NAME:
-        return "there is no such time zone; use an IANA name such as Europe/Berlin"
-    in_any_case = {known.lower(): known for known in _names()}
-    close = get_close_matches(name.lower().replace(" ", "_"), in_any_case, n=1)
-    meant = in_any_case[close[0]] if close else "an IANA name such as Europe/Berlin or UTC"
-    return (
-        f"there is no time zone {name!r}; did you mean {meant}?"
-        if close
-        else f"there is no time zone {name!r}; use {meant}"
+    meant = _meant(name.lower().replace(" ", "_")) if len(name) <= _LONGEST_NAME else None
+    hint = f"did you mean {meant}?" if meant else "use an IANA name such as Europe/Berlin or UTC"
+    return f"there is no time zone {name[:_LONGEST_NAME]!r}; {hint}"
+
+
+def _meant(wanted: str) -> str | None:
+    """Guess a zone by its name in any case, or its place alone; not for GMT+2, which Etc/GMT+2 is the opposite of."""
+    if any(c.isdigit() for c in wanted):
+        return None
+    names = {name.lower(): name for name in sorted(_names())}
+    places = {name.rpartition("/")[2]: name for name in names}
+    close = (
+        [wanted]
+        if wanted in names
+        else [places[wanted]]
+        if wanted in places
+        else get_close_matches(wanted, names, 1, 0.8)
     )
+    return names[close[0]] if close else None
