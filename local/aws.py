@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from local.intrinsics import REGION
-from local.moto_wire import InProcessTransport, MotoServer, use_fast_serializer
+from local.moto_wire import InProcessTransport, MotoServer, share_service_models, use_fast_serializer
 from local.template import Template
 
 # boto3 is imported where it is used: its sessions must be made after the transport is installed.
@@ -47,6 +47,7 @@ class LocalAws:
         """Start, export the environment and create what the template names."""
         self._server.start()
         use_fast_serializer()
+        share_service_models()
         self._transport = InProcessTransport(self.url)
         self._transport.install()
         self._export(self.environment())
@@ -89,21 +90,23 @@ def create_resources(template: Template) -> None:
     """Create the template's tables, buckets, queues and buses, as CloudFormation would name and key them."""
     from boto3.session import Session  # noqa: PLC0415
 
-    # The template's properties are as untyped as YAML is.
+    # The template's properties are as untyped as YAML is; a client is made where there is something for it to do.
     session: Any = Session(region_name=REGION)
-    dynamodb, s3, sqs, events = (session.client(name) for name in ("dynamodb", "s3", "sqs", "events"))
     for table in template.resources("AWS::DynamoDB::Table"):
-        properties = {**table.properties, "TableName": table.name}
-        dynamodb.create_table(**{name: properties[name] for name in _TABLE_PROPERTIES if name in properties})
-        expiry = properties.get("TimeToLiveSpecification")
-        if expiry:
-            dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=expiry)
+        _create_table(session.client("dynamodb"), {**table.properties, "TableName": table.name})
     for bucket in template.resources("AWS::S3::Bucket"):
-        s3.create_bucket(Bucket=bucket.name)
+        session.client("s3").create_bucket(Bucket=bucket.name)
     for queue in template.resources("AWS::SQS::Queue"):
-        sqs.create_queue(QueueName=queue.name, Attributes=_queue_attributes(queue.properties))
+        session.client("sqs").create_queue(QueueName=queue.name, Attributes=_queue_attributes(queue.properties))
     for bus in template.resources("AWS::Events::EventBus"):
-        events.create_event_bus(Name=bus.name)
+        session.client("events").create_event_bus(Name=bus.name)
+
+
+def _create_table(dynamodb: Any, properties: dict[str, Any]) -> None:
+    dynamodb.create_table(**{name: properties[name] for name in _TABLE_PROPERTIES if name in properties})
+    expiry = properties.get("TimeToLiveSpecification")
+    if expiry:
+        dynamodb.update_time_to_live(TableName=properties["TableName"], TimeToLiveSpecification=expiry)
 
 
 def _queue_attributes(properties: dict[str, Any]) -> dict[str, str]:

@@ -7,16 +7,18 @@ and 3; a Query of 25 items 102 ms over HTTP with moto's own serializer, 20 ms wi
 import base64
 import json
 import re
+import select
+import socket
 import threading
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import botocore.handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.loaders import JSONFileLoader
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import BaseWSGIServer, make_server
 
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
@@ -34,33 +36,59 @@ class MotoServer:
     url: str
 
     def __init__(self) -> None:
-        self._server: BaseWSGIServer | None = None
+        self._listener = socket.socket()
+        self._thread = threading.Thread(target=self._serve, name="moto", daemon=True)
+        self._server: Any = None
+        self._stopped = False
 
     def start(self) -> None:
         """Listen, and answer from a thread of its own."""
-        application = DomainDispatcherApplication(create_backend_app)
-
-        def serve(environ: dict[str, Any], start_response: Any) -> Any:
-            with _held(dynamodb=environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_")):
-                return application(environ, start_response)
-
-        self._server = make_server("127.0.0.1", 0, serve, threaded=True, request_handler=_QuietHandler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, name="moto", daemon=True).start()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop listening; what was stored stays in this process."""
+        self._stopped = True
         if self._server:
             self._server.shutdown()
-            self._server.server_close()
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        # Flask is imported with the first connection: on most days none comes, since this process needs no socket.
+        while not select.select([self._listener], [], [], 0.2)[0]:
+            if self._stopped:
+                return
+        self._server = _http_server(self._listener)
+        self._server.serve_forever(poll_interval=0.1)
+        self._server.server_close()
 
 
-class _QuietHandler(MotoRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+def _http_server(listener: socket.socket) -> Any:
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server  # noqa: PLC0415
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing: a line per call would bury what the functions log."""
+    class Handler(MotoRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Say nothing: a line per call would bury what the functions log."""
+
+    application = DomainDispatcherApplication(create_backend_app)
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        with _held(dynamodb=environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_")):
+            return application(environ, start_response)
+
+    host, port = listener.getsockname()
+    return make_server(host, port, serve, threaded=True, request_handler=Handler, fd=listener.fileno())
 
 
 class InProcessTransport:
@@ -128,3 +156,16 @@ def _base64(content: bytes) -> str:
 def use_fast_serializer() -> None:
     """Make moto answer DynamoDB calls with the serializer above."""
     SERVICE_SPECIFIC_SERIALIZERS["dynamodb"] = {"json": DynamoDBSerializer}
+
+
+def share_service_models() -> None:
+    """Let botocore parse the description of a service once in this process.
+
+    Every session does it anew, 0.1 s for DynamoDB, and PynamoDB makes one for each of its models. Clients of one
+    session share what was parsed, so those of several may.
+    """
+    loader: Any = JSONFileLoader
+    if not hasattr(loader.load_file, "cache_clear"):
+        original = loader().load_file
+        shared = cache(original)
+        loader.load_file = staticmethod(shared)
