@@ -1,0 +1,241 @@
+"""What a job becomes in the cluster, field by field."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs_api import labels, manifests
+from jobs_api.commands import ProjectType
+from jobs_api.jobs import Job, JobSettings
+from jobs_api.manifests import Manifest
+from jobs_api.projects import Project, ProjectSettings
+
+NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
+
+
+def project(**settings: Any) -> Project:
+    document = {"name": "Jaffle Shop", "project_type": ProjectType.DBT, "image": "dbt:1", "deployed": True, **settings}
+    return Project(
+        id="proj_jaffle",
+        organization_id="org-acme",
+        settings=ProjectSettings(**document),
+        cursor_key="k",
+        version=2,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+
+
+def job(of: Project, **settings: Any) -> Job:
+    command = f"{of.settings.project_type} run"
+    document = {"name": "nightly", "command": command, "schedule": "0 2 * * *", **settings}
+    return Job(
+        id="job_nightly",
+        organization_id="org-acme",
+        project_id=of.id,
+        settings=JobSettings.of(document, of),
+        cronjob_name="jaffle-shop-nightly",
+        version=7,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+
+
+def cronjob(settings: dict[str, Any] | None = None, **job_settings: Any) -> Manifest:
+    made = project(**(settings or {}))
+    return manifests.cronjob(made, job(made, **job_settings))
+
+
+def pod_of(manifest: Manifest) -> dict[str, Any]:
+    spec = manifest["spec"]
+    pod: dict[str, Any] = (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]["spec"]
+    return pod
+
+
+def container_of(manifest: Manifest) -> dict[str, Any]:
+    (container,) = pod_of(manifest)["containers"]
+    assert isinstance(container, dict)
+    return container
+
+
+def variables(manifest: Manifest) -> dict[str, str]:
+    return {variable["name"]: variable.get("value", "") for variable in container_of(manifest)["env"]}
+
+
+def expanded(text: str, environment: dict[str, str]) -> str:
+    """Do what a kubelet does to each word of a command: `$$` is `$`, and `$(NAME)` the variable, if there is one."""
+
+    def replacement(found: re.Match[str]) -> str:
+        return "$" if found.group() == "$$" else environment.get(found.group(1), found.group())
+
+    return re.sub(r"\$\$|\$\(([^)]*)\)", replacement, text)
+
+
+def test_it_stands_in_the_organizations_namespace_under_the_jobs_own_name() -> None:
+    metadata = cronjob()["metadata"]
+    assert (metadata["namespace"], metadata["name"]) == ("org-acme", "jaffle-shop-nightly")
+
+
+def test_cronjob_job_and_pod_can_all_be_found_by_label() -> None:
+    made = cronjob()
+    template = made["spec"]["jobTemplate"]
+    expected = {
+        "app.kubernetes.io/managed-by": "jobs-api",
+        "jobs-api.dev/organization": "org-acme",
+        "jobs-api.dev/project": "jaffle-shop",
+        "jobs-api.dev/project-id": "proj_jaffle",
+        "jobs-api.dev/job-id": "job_nightly",
+    }
+    assert made["metadata"]["labels"] == expected
+    run = {**expected, "jobs-api.dev/triggered-by": "scheduled"}
+    assert template["metadata"]["labels"] == template["spec"]["template"]["metadata"]["labels"] == run
+
+
+def test_annotations_say_from_which_versions_it_was_made() -> None:
+    annotations = cronjob(command="dbt docs generate")["metadata"]["annotations"]
+    assert annotations["jobs-api.dev/job-version"] == "7"
+    assert annotations["jobs-api.dev/project-version"] == "2"
+    assert annotations["jobs-api.dev/command"] == "dbt docs generate"
+    assert annotations["jobs-api.dev/job-type"] == "docs generate"
+
+
+def test_when_it_fires_is_the_jobs_and_how_is_the_projects() -> None:
+    spec = cronjob(
+        {
+            "concurrency_policy": "Replace",
+            "starting_deadline_seconds": 90,
+            "successful_history_limit": 4,
+            "failed_history_limit": 5,
+            "active_deadline_seconds": 3600,
+            "ttl_seconds": 7200,
+        },
+        schedule="*/5 * * * *",
+        timezone="Europe/Berlin",
+    )["spec"]
+    run = spec.pop("jobTemplate")["spec"]
+    assert spec == {
+        "schedule": "*/5 * * * *",
+        "timeZone": "Europe/Berlin",
+        "concurrencyPolicy": "Replace",
+        "suspend": False,
+        "startingDeadlineSeconds": 90,
+        "successfulJobsHistoryLimit": 4,
+        "failedJobsHistoryLimit": 5,
+    }
+    assert (run["activeDeadlineSeconds"], run["ttlSecondsAfterFinished"]) == (3600, 7200)
+
+
+@pytest.mark.parametrize(
+    ("suspended", "enabled", "suspend"), [(False, True, False), (True, True, True), (False, False, True)]
+)
+def test_it_is_suspended_with_its_project_or_by_itself(*, suspended: bool, enabled: bool, suspend: bool) -> None:
+    assert cronjob({"suspended": suspended}, enabled=enabled)["spec"]["suspend"] is suspend
+
+
+def test_a_command_that_fails_is_not_tried_again_but_one_whose_node_went_is() -> None:
+    run = cronjob()["spec"]["jobTemplate"]["spec"]
+    assert run["backoffLimit"] == 0
+    assert run["template"]["spec"]["restartPolicy"] == "Never"
+    (rule,) = run["podFailurePolicy"]["rules"]
+    assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+def test_the_pod_may_do_nothing_but_run_its_command() -> None:
+    made = cronjob()
+    assert pod_of(made)["automountServiceAccountToken"] is False
+    assert pod_of(made)["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    security = container_of(made)["securityContext"]
+    assert security == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def test_the_command_is_words_and_no_shell() -> None:
+    made = cronjob(command="dbt run --select 'models/core my model' --vars '{\"day\": \"a b\"}'")
+    words = ["dbt", "run", "--select", "models/core my model", "--vars", '{"day": "a b"}']
+    assert container_of(made)["command"] == words
+    assert "args" not in container_of(made)
+
+
+def test_words_and_values_arrive_as_they_were_written_whatever_kubernetes_expands() -> None:
+    sqlmesh = {"project_type": ProjectType.SQLMESH}
+    made = cronjob(sqlmesh, command="sqlmesh plan '$(HOME)' '$$x'", environment={"PASSWORD": "a$(HOME)$$b$"})
+    assert [expanded(word, {"HOME": "/root"}) for word in container_of(made)["command"]][2:] == ["$(HOME)", "$$x"]
+    assert expanded(variables(made)["PASSWORD"], {"HOME": "/root"}) == "a$(HOME)$$b$"
+
+
+@given(st.text(alphabet="$()AB ", max_size=30))
+def test_no_value_is_ever_expanded(value: str) -> None:
+    made = cronjob(environment={"VALUE": value})
+    assert expanded(variables(made)["VALUE"], {"A": "wrong", "AB": "wrong", "": "wrong"}) == value
+
+
+def test_the_environment_is_the_jobs_the_secrets_and_who_it_is() -> None:
+    made = cronjob({"environment_secret": "warehouse"}, environment={"TARGET": "prod", "EMPTY": ""})
+    assert variables(made) == {
+        "TARGET": "prod",
+        "EMPTY": "",
+        "JOBS_API_ORGANIZATION_ID": "org-acme",
+        "JOBS_API_PROJECT_ID": "proj_jaffle",
+        "JOBS_API_JOB_ID": "job_nightly",
+    }
+    assert container_of(made)["envFrom"] == [{"secretRef": {"name": "warehouse"}}]
+
+
+def test_a_project_without_secret_or_folder_leaves_them_out() -> None:
+    assert not {"envFrom", "workingDir", "resources"} & container_of(cronjob()).keys()
+
+
+def test_the_project_says_image_and_folder() -> None:
+    container = container_of(cronjob({"image": "dbt:2", "working_directory": "/project"}))
+    assert (container["image"], container["workingDir"]) == ("dbt:2", "/project")
+
+
+def test_a_job_has_its_own_resources_or_the_projects() -> None:
+    policy = {"resources": {"limits": {"memory": "1024Mi"}}}
+    assert container_of(cronjob(policy))["resources"] == {"limits": {"memory": "1Gi"}}
+    own = cronjob(policy, resources={"requests": {"cpu": "0.5"}})
+    assert container_of(own)["resources"] == {"requests": {"cpu": "500m"}}
+
+
+def test_the_order_in_which_variables_were_sent_changes_nothing() -> None:
+    assert cronjob(environment={"A": "1", "B": "2"}) == cronjob(environment={"B": "2", "A": "1"})
+
+
+def test_the_hash_tells_specs_apart_and_nothing_else() -> None:
+    hashes = [
+        made["metadata"]["annotations"][labels.SPEC_HASH]
+        for made in (cronjob(), cronjob(description="other"), cronjob(schedule="@daily"))
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert re.fullmatch("[0-9a-f]{64}", hashes[0])
+
+
+def test_a_manual_run_is_the_same_pod_with_its_own_command_and_id() -> None:
+    made = project(working_directory="/project")
+    nightly = job(made)
+    run = manifests.job(
+        made, nightly, run_id="run_1", job_name="jaffle-shop-nightly-20260428-120000", command="dbt test"
+    )
+    assert (run["kind"], run["metadata"]["name"]) == ("Job", "jaffle-shop-nightly-20260428-120000")
+    assert run["metadata"]["namespace"] == "org-acme"
+    assert run["metadata"]["labels"]["jobs-api.dev/triggered-by"] == "manual"
+    assert run["metadata"]["labels"]["jobs-api.dev/run-id"] == "run_1"
+    assert run["spec"]["template"]["metadata"]["labels"] == run["metadata"]["labels"]
+    assert run["metadata"]["annotations"]["jobs-api.dev/command"] == "dbt test"
+    assert run["metadata"]["annotations"]["jobs-api.dev/job-type"] == "test"
+    assert container_of(run)["command"] == ["dbt", "test"]
+    assert variables(run)["JOBS_API_RUN_ID"] == "run_1"
+    scheduled = manifests.cronjob(made, nightly)
+    differing = {"command", "env"}
+    assert {key: value for key, value in container_of(run).items() if key not in differing} == {
+        key: value for key, value in container_of(scheduled).items() if key not in differing
+    }
+
+
+def test_no_cronjob_owns_a_manual_run() -> None:
+    made = project()
+    run = manifests.job(made, job(made), run_id="run_1", job_name="once", command="dbt run")
+    assert "ownerReferences" not in run["metadata"]
