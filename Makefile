@@ -53,6 +53,11 @@ format: .venv/ready ## rewrite to the house format
 openapi: .venv/ready ## write docs/openapi.json from the functions
 	$(BIN)/python -m local.openapi > docs/openapi.json
 
+BENCHMARKS := laptop cold_import handler_time calls_per_endpoint
+.PHONY: bench
+bench: .venv/ready $(UV) ## figures against their budgets; some minutes
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
+
 .PHONY: lock
 lock: $(UV) ## compile pyproject.toml into the requirements files
 	uv_compile() { $(UV) pip compile --quiet --upgrade --generate-hashes --no-annotate --no-emit-index-url \

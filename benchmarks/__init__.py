@@ -1,0 +1,11 @@
+"""What the service costs, measured and held against its budgets: `make bench`, or one `python -m benchmarks.<name>`."""
+
+import os
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+_PATH = [str(_ROOT / "layers" / "shared" / "python"), str(_ROOT)]
+# As the Makefile and pytest set it, so that each also runs by itself; processes started from here inherit it.
+sys.path[:0] = [path for path in _PATH if path not in sys.path]
+os.environ["PYTHONPATH"] = os.pathsep.join(_PATH)

@@ -1,0 +1,105 @@
+"""How long a cold start imports: each function in a fresh process with nothing but its layers, beside one boto3 client.
+
+    python -m benchmarks.cold_import [rounds]
+
+The layers are installed as a build would do it, bytecode included, into .local/benchmarks. What is compared is the
+time of the import alone, without the start of the interpreter; the median of all rounds, which take turns.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+
+from benchmarks.measure import ROOT, Figure, report
+from local.template import Template, read
+
+BASELINE = "import boto3; boto3.client('dynamodb')"
+CRUD_RATIO = 1.5
+CLUSTER_RATIO = 3.0
+LAYERS_MB = 60.0
+CLUSTER_LAYER = "KubernetesLayer"
+
+
+def main(rounds: int = 7) -> None:
+    """Measure every function that template.yaml names."""
+    template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
+    crud = install("dependencies")
+    folders = {function.code.name: crud for function in template.functions()}
+    for name in cluster_functions():
+        folders[name] = install("kubernetes")
+    times: dict[str, list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        times[""].append(import_seconds(BASELINE, crud, template))
+        for name, layer in folders.items():
+            if (ROOT / "functions" / name / "app.py").exists():
+                times[name].append(import_seconds("import app", layer, template, ROOT / "functions" / name))
+    baseline = median(times.pop(""))
+    figures = [Figure("boto3.client('dynamodb')", baseline * 1000, "ms")]
+    for name, taken in sorted(times.items()):
+        ratio = CRUD_RATIO if folders[name] == crud else CLUSTER_RATIO
+        figures.append(Figure(name, median(taken) * 1000, "ms", budget=ratio * baseline * 1000))
+    report(f"Cold import, median of {rounds} fresh processes", figures)
+    folders_of_crud = (crud, ROOT / "layers" / "shared" / "python")
+    sizes = [
+        Figure("as they are zipped", sum(map(megabytes, folders_of_crud)), "MB", budget=LAYERS_MB),
+        Figure("with bytecode", sum(megabytes(folder, bytecode=True) for folder in folders_of_crud), "MB"),
+    ]
+    report("Unzipped layers of a function without a cluster", sizes)
+
+
+def cluster_functions() -> set[str]:
+    """Return the folders of the functions that template.yaml gives the Kubernetes layer."""
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - slow, and only this needs the layers' names
+
+    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"].values()
+    return {
+        Path(resource["Properties"]["CodeUri"]).name
+        for resource in resources
+        if resource["Type"] == "AWS::Serverless::Function"
+        and CLUSTER_LAYER in str(resource["Properties"].get("Layers"))
+    }
+
+
+def install(layer: str) -> Path:
+    """Install a layer's requirements, once for each version of them, and return the folder."""
+    requirements = ROOT / "layers" / layer / "requirements.txt"
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    folder = ROOT / ".local" / "benchmarks" / f"{layer}-{digest}"
+    if not folder.exists():
+        ours = ROOT / ".tools" / "uv" / "bin" / "uv"
+        uv = ours if ours.exists() else "uv"
+        making = folder.with_suffix(".new")
+        options = ["--quiet", "--require-hashes", "--compile-bytecode", "--python", sys.executable]
+        subprocess.run([uv, "pip", "install", *options, "--target", making, "-r", requirements], check=True)
+        making.rename(folder)
+    return folder
+
+
+def import_seconds(statement: str, layer: Path, template: Template, *more: Path) -> float:
+    """Return how long a statement takes in a new process that sees the layers and the standard library alone."""
+    program = f"import time; t = time.perf_counter()\n{statement}\nprint(time.perf_counter() - t)"
+    path = os.pathsep.join(map(str, (*more, layer, ROOT / "layers" / "shared" / "python")))
+    environment = {
+        **template.environment(),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "PYTHONPATH": path,
+        "PATH": os.environ["PATH"],
+    }
+    # -S: no site-packages, so that nothing of this project's own environment is seen or searched.
+    return float(subprocess.check_output([sys.executable, "-S", "-c", program], env=environment))
+
+
+def megabytes(folder: Path, *, bytecode: bool = False) -> float:
+    """Return the size of all files in a folder, without what Python compiled into it unless asked for."""
+    files = (path for path in folder.rglob("*") if path.is_file() and (bytecode or path.suffix != ".pyc"))
+    return sum(path.stat().st_size for path in files) / 1e6
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
