@@ -20,7 +20,7 @@ _OPTIONS = Kind("PodLogOptions", "podlogoptions", "podlogoptions")
 class LogReader(Protocol):
     """The part of a kubelet that this path needs."""
 
-    def read_log(
+    def read_log(  # noqa: PLR0913 - they are the options of the API's call
         self,
         namespace: str,
         pod: str,
@@ -31,6 +31,7 @@ class LogReader(Protocol):
         since: datetime | None = None,
         timestamps: bool = False,
         limit_bytes: int | None = None,
+        previous: bool = False,
     ) -> AsyncIterator[bytes]:
         """Yield the log in pieces; with `follow`, until the container has ended."""
 
@@ -66,6 +67,7 @@ def _options(request: Request, name: str) -> dict[str, Any]:
         "timestamps": query.flag(request, "timestamps"),
         "tail_lines": tail,
         "limit_bytes": limit,
+        "previous": query.flag(request, "previous"),
         "since": _since(request, seconds, since_time),
     }
 
@@ -112,7 +114,8 @@ def _check_started(pod: Object, container: str, *, previous: bool) -> None:
     if previous and not (found or {}).get("lastState", {}).get("terminated"):
         raise BadRequest(f'previous terminated container "{container}" in pod "{name}" not found')
     state = (found or {}).get("state", {})
-    if "running" in state or "terminated" in state:
+    ran_before = bool((found or {}).get("lastState", {}).get("terminated"))
+    if "running" in state or "terminated" in state or ran_before:
         return
     waiting = state.get("waiting", {})
     if waiting.get("reason") in {"ImagePullBackOff", "ErrImagePull"}:

@@ -31,6 +31,9 @@ class PodWorker:
         spec = pod["spec"]
         made = [Container(one, init=True) for one in spec.get("initContainers", [])]
         made += [Container(one) for one in spec["containers"]]
+        if spec.get("initContainers"):
+            for container in made:
+                container.state = {"waiting": {"reason": "PodInitializing"}}
         self._runners = [self._runner(one) for one in made]
 
     def _runner(self, container: Container) -> ContainerRunner:
@@ -75,7 +78,9 @@ class PodWorker:
         runner = next((one for one in self._runners if one.container.name == container), None)
         if runner is None:
             return None
-        return runner.previous_log if previous else runner.log
+        # While a container waits for its restart, the run that ended is the previous one already.
+        waits = "waiting" in runner.container.state
+        return runner.previous_log if previous and not waits else runner.log
 
     def remove_folder(self) -> None:
         """Delete what the pod has written."""
