@@ -26,6 +26,8 @@ INLINE_BYTES: Final = 1024 * 1024
 SPOOLED_BYTES: Final = 1024 * 1024
 LINK_SECONDS: Final = 15 * 60
 CONNECTIONS: Final = 16
+# What may be left of a character that was cut: up to three bytes 10xxxxxx.
+CONTINUATION: Final = bytes(range(0x80, 0xC0))
 LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 TEXT: Final = "text/plain; charset=utf-8"
 
@@ -71,9 +73,7 @@ class LogEnd:
 def decoded(content: bytes, *, cut: bool) -> str:
     """Read a log as text: what is not UTF-8 is replaced; after a cut the rest of a character is left out."""
     if cut:
-        # Continuation bytes are 10xxxxxx; a character has three at most.
-        rest = next((at for at, byte in enumerate(content[:4]) if byte & 0xC0 != 0x80), 0)
-        content = content[rest:]
+        content = content[:3].lstrip(CONTINUATION) + content[3:]
     return content.decode("utf-8", "replace")
 
 

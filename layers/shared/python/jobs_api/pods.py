@@ -7,7 +7,6 @@ from typing import Any
 
 type Object = dict[str, Any]
 
-CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 # Kubernetes writes Go's zero time where something never happened.
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -53,17 +52,6 @@ def moment(text: str | None) -> datetime | None:
         return None
     at = datetime.fromisoformat(text)
     return at if at > NEVER else None
-
-
-def newest(pods: Iterable[Object]) -> Object | None:
-    """Return the Pod that was made last: where one was disrupted, its Job made another."""
-    return max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
-
-
-def owner_uid(pod: Object) -> str | None:
-    """Return the UID of the Job that made a Pod."""
-    labels: dict[str, str] = pod["metadata"].get("labels") or {}
-    return labels.get(CONTROLLER_UID)
 
 
 def state_of(pod: Object) -> Object:

@@ -1,0 +1,97 @@
+"""Jobs and Pods as an API server writes them, for tests of what is read out of them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs_api import labels
+
+type Object = dict[str, Any]
+
+TWO = datetime.fromisoformat("2026-04-28T02:00:00Z")
+UID = "5f0a7f4e-8d3f-4c43-9a3c-7d1f0c6b2a11"
+OWNERS = {
+    labels.MANAGED_BY: labels.MANAGED_BY_US,
+    labels.ORGANIZATION: "org-acme",
+    labels.PROJECT: "jaffle",
+    labels.PROJECT_ID: "proj_jaffle",
+    labels.JOB_ID: "job_nightly",
+}
+
+
+def at(seconds: float) -> str:
+    """Write the time that many seconds after two o'clock."""
+    return (TWO + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def job(*conditions: Object, run_id: str | None = None, **status: Any) -> Object:
+    """Give a CronJob's Job that was made at two, or with `run_id` a manual run's."""
+    found = OWNERS | {labels.TRIGGERED_BY: "manual" if run_id else "scheduled"}
+    metadata: Object = {
+        "name": "jaffle-nightly-29622840",
+        "namespace": "org-acme",
+        "uid": UID,
+        "creationTimestamp": at(0),
+        "resourceVersion": "17",
+        "labels": found | ({labels.RUN_ID: run_id} if run_id else {}),
+        "annotations": {labels.COMMAND: "dbt build", labels.JOB_TYPE: "build"},
+    }
+    if run_id:
+        metadata["name"] = "jaffle-nightly-20260428-020000"
+    else:
+        metadata["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"] = at(0)
+        metadata["ownerReferences"] = [{"kind": "CronJob", "name": "jaffle-nightly", "controller": True}]
+    template = {"spec": {"containers": [{"name": "job", "image": "dbt:1.10"}]}}
+    return {
+        "metadata": metadata,
+        "spec": {"activeDeadlineSeconds": 86_400, "template": template},
+        "status": {"startTime": at(0), "conditions": list(conditions), **status},
+    }
+
+
+def complete(seconds: float = 754) -> Object:
+    """Give a Job that Kubernetes saw through."""
+    return job({"type": "Complete", "status": "True"}, completionTime=at(seconds), succeeded=1)
+
+
+def failed(reason: str = "BackoffLimitExceeded", message: str = "Job has reached the limit", at_: float = 60) -> Object:
+    """Give a Job that Kubernetes gave up."""
+    stated = {"type": "Failed", "status": "True", "reason": reason, "message": message}
+    return job({**stated, "lastTransitionTime": at(at_)}, failed=1)
+
+
+def pod(state: Object | None = None, **status: Any) -> Object:
+    """Give the Job's Pod, with its container in a state."""
+    statuses = [{"name": "job", "image": "dbt:1.10", "state": state}] if state else []
+    return {
+        "metadata": {
+            "name": "jaffle-nightly-29622840-x7k2p",
+            "namespace": "org-acme",
+            "uid": "pod",
+            "creationTimestamp": at(1),
+            "labels": {"batch.kubernetes.io/controller-uid": UID},
+        },
+        "spec": {"containers": [{"name": "job", "image": "dbt:1.10", "resources": {"limits": {"memory": "512Mi"}}}]},
+        "status": {"phase": "Pending", "startTime": at(1), "containerStatuses": statuses, **status},
+    }
+
+
+def waits(reason: str, message: str = "") -> Object:
+    """Give the state of a container that has not started."""
+    return {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+
+
+def runs() -> Object:
+    """Give the state of a container that was started after three seconds."""
+    return {"running": {"startedAt": at(3)}}
+
+
+def ended(exit_code: int, reason: str | None = None, message: str = "", seconds: float = 50) -> Object:
+    """Give the state of a container that has ended."""
+    told = {"exitCode": exit_code, "reason": reason or ("Error" if exit_code else "Completed")}
+    times = {"startedAt": at(3), "finishedAt": at(seconds)}
+    return {"terminated": told | times | ({"message": message} if message else {})}
+
+
+def being_deleted(found: Object) -> Object:
+    """Mark a Pod as being deleted."""
+    return {**found, "metadata": {**found["metadata"], "deletionTimestamp": at(40)}}

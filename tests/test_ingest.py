@@ -1,0 +1,299 @@
+"""What becomes of a run: decisions by example, and in any order of what may be seen."""
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs_api import ingest, labels
+from jobs_api.ids import derived_id
+from jobs_api.ingest import NOTHING, decide
+from jobs_api.pods import Object
+from jobs_api.runs import Run, RunStatus, StoredLog, TriggeredBy
+from tests.objects import TWO, UID, at, complete, ended, failed, job, pod, runs, waits
+
+PENDING, RUNNING, SUCCESS, FAILED, ERROR = RunStatus
+ACME = "org-acme"
+
+
+def later(seconds: float) -> datetime:
+    return TWO + timedelta(seconds=seconds)
+
+
+def seen(job: Object, pod: Object | None, run: Run | None = None, seconds: float = 60) -> Run | None:
+    return decide(job, pod, run, ACME, later(seconds)).run
+
+
+def a_run(status: RunStatus = PENDING, **values: Any) -> Run:
+    """Give the run of `job()` as it is stored."""
+    run = seen(job(), None)
+    assert run
+    return run.model_copy(update={"status": status, **values})
+
+
+def test_a_job_that_was_never_seen_becomes_a_run() -> None:
+    run = seen(job(active=1), pod(waits("ContainerCreating")), seconds=10)
+
+    assert run == Run(
+        id=derived_id("run_", UID),
+        organization_id=ACME,
+        project_id="proj_jaffle",
+        job_id="job_nightly",
+        job_name="jaffle-nightly-29622840",
+        cronjob_name="jaffle-nightly",
+        namespace=ACME,
+        job_type="build",
+        status=PENDING,
+        triggered_by=TriggeredBy.SCHEDULED,
+        command="dbt build",
+        scheduled_for=TWO,
+        pod_name="jaffle-nightly-29622840-x7k2p",
+        created_at=TWO,
+        updated_at=later(10),
+        job_uid=UID,
+    )
+
+
+def test_a_run_runs_when_its_container_does() -> None:
+    run = seen(job(ready=1), pod(runs()), a_run(), seconds=5)
+
+    assert run
+    assert (run.status, run.start_time, run.updated_at) == (RUNNING, later(3), later(5))
+    assert run.end_time is None
+
+
+def test_a_run_that_ended_well_has_times_and_exit_code_zero() -> None:
+    decision = decide(complete(751), pod(ended(0, seconds=750)), a_run(RUNNING), ACME, later(760))
+
+    assert decision.wants_log
+    run = decision.run
+    assert run
+    assert (run.status, run.exit_code, run.error_message) == (SUCCESS, 0, None)
+    assert (run.start_time, run.end_time, run.duration_seconds) == (later(3), later(750), 747.0)
+
+
+def test_a_run_seen_only_after_its_end_is_written_once_and_ended() -> None:
+    run = seen(failed(), pod(ended(3)))
+
+    assert run
+    assert (run.status, run.exit_code, run.error_message) == (FAILED, 3, "dbt exited with code 3")
+    assert run.created_at == TWO
+
+
+def test_what_was_known_of_the_start_outlives_the_pod() -> None:
+    run = seen(failed("DeadlineExceeded"), None, a_run(RUNNING, start_time=later(3)))
+
+    assert run
+    assert (run.status, run.start_time, run.duration_seconds) == (ERROR, later(3), 57.0)
+
+
+def test_a_manual_run_is_found_by_its_label() -> None:
+    stored = a_run(id="run_manual", job_uid=None)
+
+    run = seen(job(run_id="run_manual", ready=1), pod(runs()), stored)
+
+    assert run
+    assert (run.id, run.status, run.job_uid) == ("run_manual", RUNNING, UID)
+
+
+def test_a_manual_job_whose_run_is_missing_is_adopted() -> None:
+    run = seen(job(run_id="run_manual"), None)
+
+    assert run
+    assert (run.id, run.triggered_by, run.scheduled_for) == ("run_manual", TriggeredBy.MANUAL, None)
+    assert (run.job_name, run.cronjob_name) == ("jaffle-nightly-20260428-020000", "jaffle-nightly")
+
+
+def test_a_job_made_from_the_cronjob_with_kubectl_is_a_manual_run() -> None:
+    made = job()
+    made["metadata"]["annotations"][ingest.INSTANTIATED] = "manual"
+
+    run = seen(made, None)
+
+    assert run
+    assert run.triggered_by is TriggeredBy.MANUAL
+
+
+def test_a_copy_of_a_runs_job_is_not_that_run() -> None:
+    stored = a_run(RUNNING, id="run_manual", job_uid="another")
+
+    copied = complete()
+    copied["metadata"]["labels"][labels.RUN_ID] = "run_manual"
+
+    assert decide(copied, None, stored, ACME, later(60)) == NOTHING
+    assert seen(copied, None, stored.model_copy(update={"job_uid": UID})) is not None
+
+
+@pytest.mark.parametrize("missing", [labels.PROJECT_ID, labels.JOB_ID])
+def test_a_job_with_half_of_our_labels_is_no_run(missing: str) -> None:
+    copied = job()
+    del copied["metadata"]["labels"][missing]
+
+    assert ingest.is_run(job())
+    assert not ingest.is_run(copied)
+
+
+@pytest.mark.parametrize("status", [SUCCESS, FAILED, ERROR])
+@pytest.mark.parametrize(("found", "its_pod"), [(complete(), pod(ended(0))), (failed(), None), (job(), pod(runs()))])
+def test_an_end_is_final(status: RunStatus, found: Object, its_pod: Object | None) -> None:
+    assert decide(found, its_pod, a_run(status), ACME, later(60)) == NOTHING
+    assert not ingest.wants_pod(found, a_run(status))
+
+
+def test_the_pod_is_asked_for_only_where_it_can_tell_something() -> None:
+    assert ingest.wants_pod(job(active=1), None)
+    assert ingest.wants_pod(job(active=1, ready=1), a_run(PENDING))
+    assert ingest.wants_pod(complete(), a_run(RUNNING))
+    assert not ingest.wants_pod(job(active=1, ready=1), a_run(RUNNING))
+    assert not ingest.wants_pod(complete(), a_run(SUCCESS))
+
+
+def test_the_same_facts_again_change_nothing() -> None:
+    for found, its_pod in [(job(), None), (job(ready=1), pod(runs())), (complete(), pod(ended(0)))]:
+        run = seen(found, its_pod)
+        assert run
+        assert decide(found, its_pod, run, ACME, later(61)) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "why", ["ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull"]
+)
+def test_a_run_that_cannot_start_is_given_up_after_a_minute_and_its_job_with_it(why: str) -> None:
+    stuck = pod(waits(why, "no such thing"))
+
+    assert decide(job(), stuck, a_run(), ACME, later(60)) == NOTHING
+    decision = decide(job(), stuck, a_run(), ACME, later(61))
+
+    assert decision.run
+    assert decision.run.status is ERROR
+    assert f"{why}: no such thing" in (decision.run.error_message or "")
+    assert not decision.wants_log
+    assert decision.job
+    assert decision.job["spec"]["activeDeadlineSeconds"] == 1
+    assert decision.job["metadata"]["resourceVersion"] == "17"
+    assert decision.job["metadata"]["annotations"][labels.STOPPED] == f"{why}: no such thing"
+
+
+@pytest.mark.parametrize("state", [waits("ContainerCreating"), waits("PodInitializing"), None])
+def test_a_run_that_only_takes_its_time_is_left_waiting(state: Object | None) -> None:
+    assert decide(job(), pod(state), a_run(), ACME, later(6 * 3600)) == NOTHING
+
+
+def test_time_without_a_node_does_not_count_against_an_image() -> None:
+    fresh = pod(waits("ErrImagePull"), startTime=at(1000))
+
+    assert decide(job(), fresh, a_run(), ACME, later(1030)) == NOTHING
+
+
+def test_a_job_that_is_gone_ends_its_run_after_a_while() -> None:
+    run = a_run(RUNNING, start_time=later(3), updated_at=later(5))
+
+    assert ingest.gone(run, later(124)) is None
+    ended_run = ingest.gone(run, later(125))
+
+    assert ended_run
+    assert (ended_run.status, ended_run.end_time, ended_run.duration_seconds) == (ERROR, later(125), 122.0)
+    assert "disappeared" in (ended_run.error_message or "")
+    assert ingest.gone(ended_run, later(10_000)) is None
+
+
+def test_a_launch_is_tried_for_an_hour() -> None:
+    run = a_run(launch={"kind": "Job"})
+
+    assert ingest.not_launched(run, later(3599)) is None
+    late = ingest.not_launched(run, later(3600))
+
+    assert late
+    assert late.status is ERROR
+    assert "could not be launched" in (late.error_message or "")
+
+
+def test_a_launch_that_the_cluster_refuses_for_good_ends_at_once() -> None:
+    refused = ingest.not_launched(a_run(), later(1), refused="spec.template: Invalid value")
+
+    assert refused
+    assert "could not be launched: spec.template: Invalid value" in (refused.error_message or "")
+
+
+DBT = """\x1b[0m02:00:01  Running with dbt=1.10.0
+02:00:05  Completed with 1 error, 0 partial successes, and 0 warnings:
+02:00:05
+02:00:05  Failure in model broken (models/broken.sql)
+02:00:05    Runtime Error in model broken (models/broken.sql)
+  Parser Error: syntax error at or near "selec"
+
+02:00:05    compiled code at target/compiled/jaffle/models/broken.sql
+02:00:05
+02:00:05  Done. PASS=5 WARN=0 ERROR=1 SKIP=2 NO-OP=0 TOTAL=8
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        (DBT, 'Parser Error: syntax error at or near "selec"'),
+        ("\x1b[31mError: Plan application failed.\x1b[0m\n", "Error: Plan application failed."),
+        ("Traceback (most recent call last):\n  File\nKeyError: 'x'\n\n", "KeyError: 'x'"),
+        ("one\ntwo\n", "two"),
+        ("\n \n", None),
+        ("", None),
+        ("x" * 1000, "x" * 299 + "…"),
+    ],
+)
+def test_the_line_that_tells_what_went_wrong(log: str, line: str | None) -> None:
+    assert ingest.telling_line(log) == line
+
+
+def test_a_failed_run_quotes_its_log_and_others_do_not() -> None:
+    log = StoredLog(key="k", size_bytes=1)
+    failure = a_run(FAILED, error_message="dbt exited with code 1")
+    killed = a_run(ERROR, error_message="killed")
+
+    quoted = ingest.with_log(failure, log, DBT)
+
+    assert quoted.error_message == 'dbt exited with code 1: Parser Error: syntax error at or near "selec"'
+    assert ingest.with_log(killed, log, DBT).error_message == "killed"
+    assert ingest.with_log(killed, log, DBT).log == log
+
+
+# What a pass may see of one Job, in the order in which it happens; each may be missed, seen late or seen again.
+STORY: list[tuple[Object, Object | None]] = [
+    (job(active=1), None),
+    (job(active=1), pod(waits("ContainerCreating"))),
+    (job(active=1), pod(waits("ErrImagePull", "timeout"))),
+    (job(active=1, ready=1), pod(runs())),
+    (job(active=1, ready=1), pod(ended(3))),
+]
+LAST: list[tuple[tuple[Object, Object | None], RunStatus]] = [
+    ((complete(), pod(ended(0))), SUCCESS),
+    ((failed(), pod(ended(3))), FAILED),
+    ((failed(), pod(ended(137, "OOMKilled"))), ERROR),
+    ((failed("DeadlineExceeded"), None), ERROR),
+    ((failed(), None), ERROR),
+]
+
+
+@given(sights=st.lists(st.sampled_from(STORY), max_size=12), last=st.sampled_from(LAST), again=st.integers(1, 3))
+def test_no_order_of_sights_takes_a_run_back_and_all_end_the_same(
+    sights: list[tuple[Object, Object | None]], last: tuple[tuple[Object, Object | None], RunStatus], again: int
+) -> None:
+    end, status = last
+    run: Run | None = None
+    history: list[Run] = []
+    # Under a minute in all, so that nothing is given up; what was seen early may come again after the end.
+    for second, (found, its_pod) in enumerate([*sights, *[end] * again, *sights]):
+        after = decide(found, its_pod, run, ACME, later(second)).run
+        if after:
+            history.append(after)
+            run = after
+
+    order = list(RunStatus)
+    assert run
+    assert run.status is status
+    assert all(order.index(one.status) < order.index(two.status) for one, two in pairwise(history))
+    assert all(one.updated_at < two.updated_at for one, two in pairwise(history))
+    assert len(history) <= 3
+    assert {one.id for one in history} == {derived_id("run_", UID)}
