@@ -6,6 +6,7 @@ all of boto3; these few take a twentieth of that. So they are loaded as if the p
 
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,6 +14,8 @@ from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 PACKAGES = ("kubernetes", "kubernetes.client", "kubernetes.config")
+# On a laptop several functions come here at once, and one would take away what another is importing.
+_one_at_a_time = threading.Lock()
 
 
 @contextmanager
@@ -52,7 +55,7 @@ def load_kubeconfig(path: str) -> Any:
 
 @cache
 def _kube_config() -> Any:
-    with _empty_packages():
+    with _one_at_a_time, _empty_packages():
         package: Any = sys.modules["kubernetes.client"]
         # What kube_config takes from there. It only ever GETs with an ApiClient, which the REST client does as well.
         package.Configuration, package.ApiClient = Configuration, rest.RESTClientObject
