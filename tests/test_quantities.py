@@ -156,7 +156,7 @@ def test_what_is_no_quantity(text: str, advice: str) -> None:
     assert len(str(caught.value)) < 200
 
 
-NUMBERS = st.from_regex(r"[+-]?([0-9]{1,12}(\.[0-9]{0,6})?|\.[0-9]{1,6})", fullmatch=True)
+NUMBERS = st.from_regex(r"[+-]?([0-9]{1,9}(\.[0-9]{0,6})?|\.[0-9]{1,6})", fullmatch=True)
 SUFFIXES = ["", "n", "u", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti", "e3", "E-2"]
 
 
@@ -172,7 +172,7 @@ def test_a_quantity_is_its_number_times_its_unit(number: str, suffix: str) -> No
     units: dict[str, int | Decimal] = {"": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
     units |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
     exact = Decimal(number.rstrip(".")) * units[suffix]
-    off = parse_quantity(number + suffix) - exact
+    off = amounts.parse(number + suffix).stored().value - exact
     # No further from zero than the next thousandth.
     assert 0 <= (off if exact >= 0 else -off) < Decimal("0.001")
 
