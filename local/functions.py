@@ -65,7 +65,8 @@ class Function:
     """One function and its warm execution environments."""
 
     def __init__(self, spec: FunctionSpec) -> None:
-        """Load nothing yet; the first event does, as a cold start would."""
+        """Load nothing yet, as the first event does; from here on Powertools keeps invocations apart."""
+        isolate_invocations()
         self.spec = spec
         self._limit = spec.reserved_concurrency or _DEFAULT_CONCURRENCY
         self._free = threading.Semaphore(self._limit)
@@ -153,8 +154,7 @@ class Functions:
     """The template's functions by name and by ARN."""
 
     def __init__(self, specs: list[FunctionSpec]) -> None:
-        """Know them all, loading none; from here on Powertools keeps concurrent invocations apart."""
-        isolate_invocations()
+        """Know them all, loading none."""
         self._by_name = {spec.name: Function(spec) for spec in specs}
 
     def __iter__(self) -> Iterator[Function]:

@@ -53,8 +53,8 @@ class MotoServer:
         self._stopped = True
         if self._server:
             self._server.shutdown()
-        self._listener.close()
         self._thread.join()
+        self._listener.close()
 
     def _serve(self) -> None:
         # Flask is imported with the first connection: on most days none comes, since this process needs no socket.

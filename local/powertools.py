@@ -32,10 +32,16 @@ def isolate_invocations() -> None:
 
 def _kept_on_the_resolver(original: Callable[[Any, dict[str, Any]], Any]) -> Callable[[Any, dict[str, Any]], Any]:
     def to_proxy_event(self: Any, event: dict[str, Any]) -> Any:
-        # Attributes of the instance hide those of the class, which the caller sets next.
-        self.current_event = original(self, event)
-        self.lambda_context = LAMBDA_CONTEXT.get()
-        return self.current_event
+        proxy = original(self, event)
+        context = LAMBDA_CONTEXT.get(None)
+        if context is None:
+            # Somebody calls the handler directly: then what the caller sets on the class counts.
+            vars(self).pop("current_event", None)
+            vars(self).pop("lambda_context", None)
+        else:
+            # Attributes of the instance hide those of the class.
+            self.current_event, self.lambda_context = proxy, context
+        return proxy
 
     to_proxy_event.isolated = True  # type: ignore[attr-defined]
     return to_proxy_event

@@ -1,0 +1,124 @@
+"""What a client gets for what a handler returned, and what for a handler that failed."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.functions import Functions
+from local.gateway import Gateway
+from local.gateway.definition import definition_of
+from local.gateway.server import PortTaken
+from local.template import Template
+from tests.local.conftest import Answer, Client
+
+FAILED = {"said": "Internal server error", "stage": "test", "resource": "/open/do"}
+
+
+def returned(gateway: Client, answer: Any, *headers: tuple[str, str]) -> Answer:
+    return gateway.call("POST", "/open/do", *headers, body={"return": answer})
+
+
+def test_status_headers_and_body_are_the_handlers(gateway: Client) -> None:
+    answer = returned(
+        gateway,
+        {
+            "statusCode": 201,
+            "headers": {"Location": "/x", "X-Both": "single", "X-Number": 3, "X-Flag": True},
+            "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"], "x-both": ["multi"]},
+            "body": "naïve",
+        },
+    )
+
+    assert (answer.status, answer.body.decode()) == (201, "naïve")
+    assert (answer.headers["location"], answer.headers["x-number"], answer.headers["x-flag"]) == ("/x", "3", "true")
+    assert answer.headers.get_all("set-cookie") == ["a=1", "b=2"]
+    assert answer.headers.get_all("x-both") == ["multi"]
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_an_empty_object_is_an_empty_200(gateway: Client) -> None:
+    answer = returned(gateway, {})
+
+    assert (answer.status, answer.body) == (200, b"")
+
+
+def test_headers_of_the_gateways_own_are_handed_on_under_another_name(gateway: Client) -> None:
+    headers = returned(gateway, {"headers": {"WWW-Authenticate": "Bearer", "Date": "long ago"}}).headers
+
+    assert headers["x-amzn-remapped-www-authenticate"] == "Bearer"
+    assert headers["x-amzn-remapped-date"] == "long ago"
+    assert "www-authenticate" not in headers
+
+
+def test_base64_is_decoded_for_a_client_that_accepts_a_binary_type_first(gateway: Client) -> None:
+    encoded = base64.b64encode(b"\x89PNG\x00")
+    png = {"body": encoded.decode(), "isBase64Encoded": True}
+
+    assert returned(gateway, png, ("Accept", "image/png, */*")).body == b"\x89PNG\x00"
+    assert returned(gateway, png, ("Accept", "text/html, image/png")).body == encoded
+
+
+def test_every_answer_names_its_request(gateway: Client) -> None:
+    answer = gateway.call("GET", "/open/x")
+
+    assert answer.headers["x-amzn-requestid"] == answer.json["event"]["requestContext"]["requestId"]
+    assert answer.headers["x-amzn-requestid"] != answer.json["request_id"]
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        None,
+        "text",
+        [],
+        {"statusCode": "many"},
+        {"statusCode": 200, "body": {"not": "a string"}},
+        {"statusCode": 200, "cookies": []},
+        {"statusCode": 200, "headers": {"X": {"deep": 1}}},
+        {"statusCode": 200, "headers": ["X: 1"]},
+    ],
+)
+def test_an_answer_in_another_form_is_502(gateway: Client, malformed: Any) -> None:
+    answer = returned(gateway, malformed)
+
+    assert (answer.status, answer.json) == (502, FAILED)
+
+
+def test_a_handler_that_raises_is_502_and_tells_nothing(gateway: Client) -> None:
+    answer = gateway.call("POST", "/open/do", body={"raise": "a secret"})
+
+    assert (answer.status, answer.json) == (502, FAILED)
+    assert answer.headers["x-amzn-errortype"] == "InternalServerErrorException"
+
+
+def test_an_answer_over_six_megabytes_is_502(gateway: Client) -> None:
+    assert gateway.call("POST", "/open/do", body={"size": 6 * 1024 * 1024}).status == 502
+    assert gateway.call("POST", "/open/do", body={"size": 5 * 1024 * 1024}).status == 200
+
+
+def test_a_handler_over_its_own_timeout_is_502(gateway: Client) -> None:
+    assert gateway.call("POST", "/hasty", body={"sleep": 1.2}).status == 502
+
+
+@pytest.fixture
+def impatient(small_template: Template) -> Iterator[Client]:
+    """A gateway that waits a fifth of a second instead of 29."""
+    functions = Functions(small_template.functions())
+    with Gateway(definition_of(small_template), functions, timeout_seconds=0.2) as running:
+        yield Client(running.url)
+
+
+def test_a_handler_that_outlasts_the_gateway_is_504(impatient: Client) -> None:
+    answer = impatient.call("POST", "/open/do", body={"sleep": 0.5})
+
+    assert (answer.status, answer.json["said"]) == (504, "Endpoint request timed out")
+    assert impatient.call("GET", "/open/x").status == 200
+
+
+def test_a_taken_port_is_named(gateway: Client, small_template: Template, functions: Functions) -> None:
+    port = int(gateway.url.rpartition(":")[2])
+
+    with pytest.raises(PortTaken, match=f"Port {port} of 127.0.0.1 is taken"):
+        Gateway(definition_of(small_template), functions, port)

@@ -1,0 +1,98 @@
+"""Who gets past the gateway, and what the handler learns about them."""
+
+from typing import Any
+
+import pytest
+
+from local.functions import Functions
+from local.gateway.answers import GatewayRefusal
+from local.gateway.authorizing import Authorization
+from local.gateway.definition import definition_of
+from local.gateway.requests import Request
+from local.gateway.routing import Router
+from local.template import Template
+from tests.local.conftest import Client
+
+
+def bearer(word: str) -> tuple[str, str]:
+    return ("authorization", f"Bearer {word}")
+
+
+def test_the_handler_gets_the_authorizers_context_as_strings(gateway: Client) -> None:
+    authorizer = gateway.event("GET", "/guarded/x", bearer("alice"))["requestContext"]["authorizer"]
+
+    assert authorizer["principalId"] == "alice"
+    assert (authorizer["name"], authorizer["number"], authorizer["flag"]) == ("alice", "7", "true")
+
+
+def test_without_a_token_the_template_says_what_is_answered(gateway: Client) -> None:
+    answer = gateway.call("GET", "/guarded/x", ("User-Agent", "tests"))
+
+    request_id = answer.headers["x-amzn-requestid"]
+    assert (answer.status, answer.json) == (401, {"said": "Unauthorized", "type": "UNAUTHORIZED", "id": request_id})
+    assert answer.headers["x-request-id"] == request_id
+    assert (answer.headers["x-literal"], answer.headers["x-agent"]) == ("yes", "tests")
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("nobody", 401), ("banned", 403), ("broken", 500), ("nonsense", 500)],
+)
+def test_a_refusal_has_the_status_of_its_reason(gateway: Client, word: str, status: int) -> None:
+    assert gateway.call("GET", "/guarded/x", bearer(word)).status == status
+
+
+def test_an_authorizer_that_fails_has_no_message(gateway: Client) -> None:
+    assert gateway.call("GET", "/guarded/x", bearer("broken")).json["said"] is None
+
+
+def test_a_kept_policy_is_judged_anew_for_each_method(gateway: Client) -> None:
+    assert gateway.call("GET", "/guarded/x", bearer("bob")).status == 200
+    assert gateway.call("PUT", "/guarded/x", bearer("bob")).status == 403
+    assert gateway.call("GET", "/guarded/y", bearer("bob")).status == 200
+
+
+def test_a_request_authorizer_needs_all_its_headers(gateway: Client) -> None:
+    assert gateway.call("GET", "/signed", ("X-User", "alice")).status == 401
+    assert gateway.call("GET", "/signed", ("X-User", "alice"), ("X-Signature", "s")).status == 200
+
+
+class Door:
+    """The authorization of the small service, with a clock to set."""
+
+    def __init__(self, template: Template, functions: Functions) -> None:
+        self.now = 1000.0
+        api = definition_of(template)
+        self._authorization = Authorization(api, functions, lambda: self.now)
+        self._router = Router(api.routes)
+
+    def knock(self, word: str, path: str = "/guarded/x", header: str | None = None) -> dict[str, Any]:
+        found = self._router.find("GET", path)
+        assert found is not None
+        value = f"Bearer {word}" if header is None else header
+        request = Request("GET", path, "", [("Authorization", value)], b"", "127.0.0.1")
+        context = self._authorization.authorize(found[0], request, {})
+        assert context is not None
+        return context
+
+
+@pytest.fixture
+def door(small_template: Template, functions: Functions) -> Door:
+    return Door(small_template, functions)
+
+
+def test_an_answer_is_kept_for_its_time_to_live(door: Door) -> None:
+    assert door.knock("alice")["asked"] == "1"
+    assert door.knock("bob")["asked"] == "2"
+    door.now += 299
+    assert door.knock("alice", "/guarded/y")["asked"] == "1"
+    door.now += 2
+    assert door.knock("alice")["asked"] == "3"
+
+
+@pytest.mark.parametrize("header", ["", "Basic abc", "Bearer "])
+def test_what_cannot_be_a_token_is_not_shown_to_the_authorizer(door: Door, header: str) -> None:
+    with pytest.raises(GatewayRefusal, match="UNAUTHORIZED"):
+        door.knock("", header=header)
+
+    assert door.knock("alice")["asked"] == "1"
