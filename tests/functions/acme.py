@@ -1,0 +1,148 @@
+"""An organization with a namespace in the embedded cluster, where Jobs run any script under a job's labels."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jobs_api import labels, manifests, names, store
+from jobs_api.cluster import Cluster, Object, connect
+from jobs_api.commands import ProjectType
+from jobs_api.ids import new_id
+from jobs_api.ingestion import Pass
+from jobs_api.jobs import Job, JobSettings
+from jobs_api.organizations import Organization
+from jobs_api.outcomes import finished
+from jobs_api.projects import Project
+from jobs_api.runs import Run, RunStatus
+from jobs_api.triggers import manual_run
+from tests.functions.cast import Person, new_organization, new_project
+
+
+def eventually[T](ask: Callable[[], T | None]) -> T:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + 60
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, "it has not come true within a minute"
+        time.sleep(0.02)
+    return answer
+
+
+@dataclass
+class Acme:
+    """The organization, its one project and job, and what happens to them; `skipped` moves the passes' clock on."""
+
+    organization: Organization = field(default_factory=lambda: new_organization("acme"))
+    skipped: timedelta = timedelta()
+    project: Project = field(init=False)
+    job: Job = field(init=False)
+    cluster: Cluster = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what the organization owns."""
+        self.cluster = connect(self.organization)
+        self.write("POST", "/api/v1/namespaces", {"metadata": {"name": self.organization.namespace}})
+        self.project = new_project(self.organization.id, "jaffle", ProjectType.DBT)
+        document = {"name": "nightly", "command": "dbt build", "schedule": "0 2 * * *"}
+        self.job = Job.new(new_id("job_"), JobSettings.of(document, self.project), self.project, self.now())
+        store.create_job(self.job)
+
+    @property
+    def alice(self) -> Person:
+        """Somebody who may do everything here."""
+        return Person(self.organization.id)
+
+    def now(self) -> datetime:
+        """Return what the passes take for the present."""
+        return datetime.now(UTC) + self.skipped
+
+    def write(self, method: str, path: str, body: Object) -> None:
+        """Do to the cluster what this service never does."""
+        self.cluster._connection.write(method, path, body)
+
+    def manifest(self, script: str, run_id: str | None = None, **spec: Any) -> Object:
+        """Give a Job that runs a script in place of dbt; `image` and `resources` are the container's."""
+        made = manifests.job(
+            self.project, self.job, run_id or "none", names.label(f"job-{new_id()}"), self.job.settings.command
+        )
+        container = made["spec"]["template"]["spec"]["containers"][0]
+        container |= {"command": ["sh", "-c", script], "image": spec.pop("image", "python")}
+        container["resources"] = spec.pop("resources", {})
+        del container["workingDir"]
+        made["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
+        made["spec"] |= spec
+        if run_id is None:
+            del made["metadata"]["labels"][labels.RUN_ID]
+        return made
+
+    def start(self, script: str, run_id: str | None = None, **spec: Any) -> Object:
+        """Create such a Job; return it."""
+        return self.cluster.create_job(self.manifest(script, run_id, **spec))
+
+    def reread(self, job: Object) -> Object:
+        """Return a Job as it is now."""
+        return self.cluster.get_job(self.organization.namespace, job["metadata"]["name"])
+
+    def finish(self, script: str, run_id: str | None = None, **spec: Any) -> Object:
+        """Create such a Job and wait for its end."""
+        return self.wait_for_end(self.start(script, run_id, **spec))
+
+    def wait_for_end(self, job: Object) -> Object:
+        """Return a Job once Kubernetes is done with it."""
+        return eventually(lambda: found if finished(found := self.reread(job)) else None)
+
+    def wait_for_pod(self, job: Object, *, reason: str | None = None) -> Object:
+        """Return a Job's pod once its container runs, or waits for this reason."""
+
+        def ask() -> Object | None:
+            pod = self.cluster.pod_of(job)
+            statuses = pod["status"].get("containerStatuses", []) if pod else []
+            state = statuses[0]["state"] if statuses else {}
+            reached = state.get("waiting", {}).get("reason") == reason if reason else "running" in state
+            return pod if reached else None
+
+        return eventually(ask)
+
+    def delete(self, job: Object) -> None:
+        """Delete a Job and its pods as `kubectl delete job` does, and wait until they are gone."""
+        metadata = job["metadata"]
+        path = f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{metadata['name']}"
+        self.write("DELETE", path, {"propagationPolicy": "Background"})
+        eventually(lambda: self.cluster.pod_of(job) is None)
+
+    def ingest(self) -> Pass:
+        """Make a pass."""
+        made = Pass(self.organization, self.cluster, self.now)
+        made.run()
+        return made
+
+    def runs(self) -> list[Run]:
+        """Return the project's runs, newest first."""
+        found, _ = store.list_runs(self.organization.id, self.project.id, store.RunFilter(), limit=100, before=None)
+        return found
+
+    def only_run(self) -> Run:
+        """Return the one run there is."""
+        (run,) = self.runs()
+        return run
+
+    def log_of(self, run: Run) -> str:
+        """Return what the API gives as a run's log."""
+        answer = self.alice.call("GET", f"/api/v1/runs/{run.id}/logs")
+        assert answer.status == 200, answer.text
+        return str(answer.json["logs"])
+
+    def triggered(self, script: str = "echo hello", **values: Any) -> Run:
+        """Write a manual run whose Job is still to be created."""
+        run = manual_run(new_id("run_"), self.job.settings.command, self.job, self.project, self.now())
+        name = values.get("job_name", run.job_name)
+        made = self.manifest(script, run.id)
+        made["metadata"]["name"] = name
+        run = run.model_copy(update={"launch": made, **values})
+        assert store.create_run(run)
+        return run
+
+    def status_of(self, run: Run) -> RunStatus:
+        """Return a run's status as it is stored."""
+        return store.get_run(self.organization.id, run.id).status

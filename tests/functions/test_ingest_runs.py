@@ -1,0 +1,359 @@
+"""ingest_runs against a cluster that runs real processes: every way a run can end, and every way a pass can be cut."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.client import BaseClient
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from functions.ingest_runs.app import lambda_handler
+from jobs_api import labels, store
+from jobs_api.cluster import Cluster, ClusterRejected
+from jobs_api.errors import ClusterUnavailable
+from jobs_api.ids import derived_id
+from jobs_api.ingestion import Incomplete
+from jobs_api.launch import launch
+from jobs_api.runs import RunStatus, TriggeredBy
+from local.cluster import EmbeddedCluster
+from tests.functions.acme import Acme
+from tests.functions.cast import Context
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+@pytest.fixture
+def acme(embedded_cluster: EmbeddedCluster) -> Acme:
+    assert embedded_cluster.url
+    return Acme()
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note every call to AWS that writes, from now on."""
+    noted: list[str] = []
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # every call passes here
+
+    def noting(self: BaseClient, name: str, arguments: dict[str, Any]) -> Any:
+        if not name.startswith(("Get", "Query", "BatchGet", "Describe")):
+            noted.append(name)
+        return call(self, name, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noting)
+    return noted
+
+
+class Refusals:
+    """Makes the cluster answer some requests with an error."""
+
+    def __init__(self, *marks: str, status: int = 503) -> None:
+        self.marks = marks
+        self.status = status
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
+        request = f"{scope['method']} {scope['path']}"
+        if not all(mark in request for mark in self.marks):
+            await app(scope, receive, send)
+            return
+        body = {"kind": "Status", "status": "Failure", "message": "not today", "code": self.status}
+        answer: Response = JSONResponse(body, status_code=self.status)
+        await answer(scope, receive, send)
+
+
+@pytest.fixture
+def refusing(embedded_cluster: EmbeddedCluster) -> Iterator[Any]:
+    """Give a function that sets what the cluster refuses; nothing any more when the test is over."""
+    faults = embedded_cluster.faults
+    assert faults
+
+    def refuse(*marks: str, status: int = 503) -> None:
+        faults.fault = Refusals(*marks, status=status) if marks else None
+
+    yield refuse
+    faults.fault = None
+
+
+def test_a_run_that_ends_well_is_recorded_with_its_log(acme: Acme) -> None:
+    job = acme.finish("echo one; echo two")
+
+    acme.ingest()
+
+    run = acme.only_run()
+    assert run.id == derived_id("run_", job["metadata"]["uid"])
+    assert (run.status, run.exit_code, run.error_message) == (RunStatus.SUCCESS, 0, None)
+    assert (run.job_id, run.job_type, run.command) == (acme.job.id, "build", "dbt build")
+    assert run.start_time
+    assert run.end_time
+    assert run.duration_seconds == (run.end_time - run.start_time).total_seconds()
+    assert acme.log_of(run) == "one\ntwo\n"
+
+
+def test_a_run_that_fails_has_the_exit_code_and_the_line_that_tells_why(acme: Acme) -> None:
+    acme.finish("echo 'Parser Error: no such column'; echo bye; exit 3")
+
+    acme.ingest()
+
+    run = acme.only_run()
+    assert (run.status, run.exit_code) == (RunStatus.FAILED, 3)
+    assert run.error_message == "dbt exited with code 3: Parser Error: no such column"
+    assert acme.log_of(run).endswith("bye\n")
+
+
+def test_a_run_out_of_memory_is_an_error_that_names_the_limit(acme: Acme) -> None:
+    script = "echo starting; exec python -c 'x = bytearray(1 << 30); print(len(x))'"
+    acme.finish(script, resources={"limits": {"memory": "96Mi"}})
+
+    acme.ingest()
+
+    run = acme.only_run()
+    assert run.status is RunStatus.ERROR, run.error_message
+    assert "memory than its limit of 96Mi" in (run.error_message or "")
+    assert acme.log_of(run).startswith("starting\n")
+
+
+def test_a_run_without_an_image_is_given_up_and_cannot_start_later(acme: Acme) -> None:
+    job = acme.start("echo hello", image="nonesuch")
+    acme.wait_for_pod(job, reason="ImagePullBackOff")
+
+    acme.ingest()
+    assert acme.only_run().status is RunStatus.PENDING
+    acme.skipped = timedelta(seconds=61)
+    acme.ingest()
+
+    run = acme.only_run()
+    assert run.status is RunStatus.ERROR
+    assert "The image nonesuch could not be had (ImagePullBackOff" in (run.error_message or "")
+    assert acme.log_of(run) == ""
+    ended = acme.wait_for_end(job)
+    detail = acme.alice.call("GET", f"/api/v1/jobs/{ended['metadata']['name']}").json
+    assert (detail["status"], detail["reason"]) == ("error", "ImagePullBackOff")
+    assert acme.ingest().written == 0
+
+
+def test_a_run_at_its_deadline_is_an_error(acme: Acme) -> None:
+    acme.finish("echo started; exec sleep 300", activeDeadlineSeconds=2)
+
+    acme.ingest()
+
+    run = acme.only_run()
+    assert run.status is RunStatus.ERROR
+    assert "deadline of 2 seconds" in (run.error_message or "")
+
+
+def test_a_run_whose_job_vanishes_is_an_error_after_two_minutes(acme: Acme) -> None:
+    job = acme.start("echo started; exec sleep 300")
+    acme.wait_for_pod(job)
+    acme.ingest()
+    assert acme.only_run().status is RunStatus.RUNNING
+    acme.delete(job)
+
+    acme.skipped = timedelta(seconds=100)
+    assert acme.ingest().written == 0
+    acme.skipped = timedelta(seconds=125)
+    acme.ingest()
+
+    run = acme.only_run()
+    assert run.status is RunStatus.ERROR
+    assert "disappeared" in (run.error_message or "")
+    assert "gone before its log could be read" in acme.log_of(run)
+
+
+def test_a_run_whose_pod_is_gone_ends_with_what_is_known(acme: Acme) -> None:
+    job = acme.finish("echo hello")
+    pod = acme.cluster.pod_of(job)
+    assert pod
+    acme.write("DELETE", f"/api/v1/namespaces/{acme.organization.id}/pods/{pod['metadata']['name']}", {})
+
+    acme.ingest()
+
+    run = acme.only_run()
+    assert (run.status, run.exit_code) == (RunStatus.SUCCESS, 0)
+    assert "gone before its log could be read" in acme.log_of(run)
+
+
+def test_the_stored_log_of_a_running_run_is_refused_with_where_to_look(acme: Acme) -> None:
+    job = acme.start("exec sleep 300")
+    acme.wait_for_pod(job)
+    acme.ingest()
+    running = acme.only_run()
+    assert running.status is RunStatus.RUNNING
+    assert running.pod_name
+    answer = acme.alice.call("GET", f"/api/v1/runs/{running.id}/logs")
+    assert (answer.status, answer.json["code"]) == (409, "run_not_completed")
+    assert f"/api/v1/jobs/{running.job_name}/logs" in answer.json["message"]
+
+
+def test_the_same_pass_again_writes_nothing(acme: Acme, writes: list[str]) -> None:
+    acme.finish("echo one")
+    acme.finish("exit 1")
+    acme.wait_for_pod(acme.start("exec sleep 300"))
+    acme.start("echo hello", image="nonesuch")
+    acme.ingest()
+    assert len(acme.runs()) == 4
+    assert writes
+
+    writes.clear()
+    again = acme.ingest()
+
+    assert writes == []
+    assert (again.jobs, again.written) == (4, 0)
+
+
+def test_a_pass_that_is_cut_off_after_the_log_is_made_good_by_the_next(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.finish("echo one")
+
+    def crash(_: object) -> bool:
+        raise ConnectionError("the table is out of reach")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "create_run", crash)
+        with pytest.raises(Incomplete, match="1 runs of org-acme"):
+            acme.ingest()
+    assert acme.runs() == []
+    acme.ingest()
+
+    assert acme.log_of(acme.only_run()) == "one\n"
+
+
+def test_one_run_that_cannot_be_ingested_does_not_stop_the_others(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.finish("echo good")
+    bad = acme.finish("echo bad")
+    stream = Cluster.stream_log
+
+    def out_of_reach(self: Cluster, namespace: str, pod: str, **more: Any) -> Iterator[bytes]:
+        if pod.startswith(bad["metadata"]["name"]):
+            raise ClusterUnavailable("The node does not answer")
+        return stream(self, namespace, pod, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Cluster, "stream_log", out_of_reach)
+        with pytest.raises(Incomplete):
+            acme.ingest()
+        assert acme.log_of(acme.only_run()) == "good\n"
+        # A node that stays away does not keep the run open for ever.
+        acme.skipped = timedelta(minutes=10, seconds=10)
+        acme.ingest()
+
+    lost = next(run for run in acme.runs() if run.job_name == bad["metadata"]["name"])
+    assert lost.status is RunStatus.SUCCESS
+    assert "gone before its log could be read" in acme.log_of(lost)
+
+
+def test_a_manual_run_is_recorded_under_its_own_id(acme: Acme) -> None:
+    run = acme.triggered("echo by hand")
+    acme.ingest()
+    acme.wait_for_end({"metadata": {"name": run.job_name}})
+
+    acme.ingest()
+
+    ended = acme.only_run()
+    assert (ended.id, ended.status, ended.triggered_by) == (run.id, RunStatus.SUCCESS, TriggeredBy.MANUAL)
+    assert acme.log_of(ended) == "by hand\n"
+
+
+def test_a_run_that_was_launched_but_not_noted_is_never_launched_twice(acme: Acme) -> None:
+    run = acme.triggered("echo once")
+    job = acme.cluster.create_job(dict(run.launch or {}))
+    acme.wait_for_end(job)
+
+    acme.ingest()
+    acme.delete(job)
+    acme.skipped = timedelta(minutes=5)
+    acme.ingest()
+
+    assert acme.only_run().status is RunStatus.SUCCESS
+    assert list(acme.cluster.list_jobs(acme.organization.id, labels.selector())) == [[]]
+
+
+def test_a_running_job_clears_the_mark_that_it_is_to_be_launched(acme: Acme) -> None:
+    run = acme.triggered("exec sleep 300")
+    acme.wait_for_pod(acme.cluster.create_job(dict(run.launch or {})))
+
+    acme.ingest()
+
+    assert acme.only_run().launch is None
+    assert acme.only_run().status is RunStatus.RUNNING
+    assert acme.ingest().written == 0
+
+
+def test_two_runs_of_the_same_second_both_get_a_job(acme: Acme) -> None:
+    first = acme.triggered()
+    second = acme.triggered(job_name=first.job_name)
+
+    one, other = launch(acme.cluster, first), launch(acme.cluster, second)
+
+    assert one == first.job_name
+    assert other.startswith(one)
+    assert other != one
+    assert len(other) <= 63
+    assert (launch(acme.cluster, first), launch(acme.cluster, second)) == (one, other)
+    acme.ingest()
+    assert {run.id: run.job_name for run in acme.runs()} == {first.id: one, second.id: other}
+
+
+def test_a_run_that_the_cluster_will_never_take_is_an_error_at_once(acme: Acme) -> None:
+    run = acme.triggered("echo hello")
+    broken = acme.triggered(launch=acme.manifest("echo hello", backoffLimit=-1))
+
+    acme.ingest()
+
+    ended = store.get_run(acme.organization.id, broken.id)
+    assert ended.status is RunStatus.ERROR
+    assert "could not be launched" in (ended.error_message or "")
+    assert "backoffLimit" in (ended.error_message or "")
+    assert acme.status_of(run) is RunStatus.PENDING
+
+
+def test_a_run_that_the_cluster_refuses_for_now_is_tried_for_an_hour(acme: Acme, refusing: Any) -> None:
+    run = acme.triggered()
+    refusing("POST", "/jobs", status=403)
+    acme.ingest()
+    assert acme.status_of(run) is RunStatus.PENDING
+
+    refusing()
+    acme.ingest()
+    assert store.get_run(acme.organization.id, run.id).launch is None
+
+
+def test_a_run_waits_an_hour_for_a_cluster_that_is_down_and_no_longer(acme: Acme, refusing: Any) -> None:
+    young = acme.triggered(created_at=acme.now() - timedelta(minutes=59))
+    old = acme.triggered(created_at=acme.now() - timedelta(minutes=61))
+    refusing("GET", "/jobs")
+    event = json.loads((EVENTS / "ingest_runs.json").read_text())
+    event["detail"] = {"organization_id": acme.organization.id}
+
+    with pytest.raises(ClusterUnavailable):
+        lambda_handler(event, cast("LambdaContext", Context()))
+
+    assert acme.status_of(young) is RunStatus.PENDING
+    assert acme.status_of(old) is RunStatus.ERROR
+    refusing()
+    lambda_handler(event, cast("LambdaContext", Context()))
+    assert store.get_run(acme.organization.id, young.id).launch is None
+
+
+def test_a_cluster_that_forbids_reading_fails_the_pass(acme: Acme, refusing: Any) -> None:
+    refusing("GET", "/jobs", status=403)
+
+    with pytest.raises(ClusterRejected):
+        acme.ingest()
+
+
+def test_what_is_not_ours_is_left_alone(acme: Acme) -> None:
+    foreign = acme.manifest("echo foreign")
+    del foreign["metadata"]["labels"][labels.MANAGED_BY]
+    half = acme.manifest("echo half")
+    del half["metadata"]["labels"][labels.JOB_ID]
+    for job in (foreign, half):
+        acme.wait_for_end(acme.cluster.create_job(job))
+
+    acme.ingest()
+
+    assert acme.runs() == []
