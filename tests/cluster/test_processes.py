@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from kubernetes import client, config
 
 from local.cluster import EmbeddedCluster
 from tests.cluster.conftest import ROOT
-from tests.cluster.workloads import Eventually, Object, ended_pod, job, pod, running_pod, shell
+from tests.cluster.workloads import Eventually, Object, ended_job, ended_pod, job, pod, running_pod, shell
 
 pytestmark = pytest.mark.usefixtures("embedded")
 
@@ -75,28 +75,26 @@ def test_nothing_outlives_the_cluster(host: Host, eventually: Eventually, number
 
 
 def launched_by(pid: int) -> list[int]:
-    """Find the cluster's own processes below it: the launcher, then the minders."""
-    found: list[int] = []
-    for parent in [pid, *found]:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += map(int, children.read_text().split())
-    return found
+    """Find the children of a process: the launcher below the cluster, the minders below the launcher."""
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for listed in children for child in listed.read_text().split()]
 
 
 @pytest.mark.parametrize("of", ["launcher", "minder"])
-def test_a_pod_ends_when_its_minder_is_killed_and_the_cluster_goes_on(
+def test_the_cluster_goes_on_when_somebody_kills_what_minds_its_pods(
     host: Host, eventually: Eventually, of: str
 ) -> None:
     host.run_family(eventually)
     (launcher,) = launched_by(host.process.pid)
-    victim = launcher if of == "launcher" else launched_by(launcher)[0]
-    os.kill(victim, signal.SIGKILL)
+    os.kill(launcher if of == "launcher" else launched_by(launcher)[0], signal.SIGKILL)
     with config.new_client_from_config(str(host.home / "kubeconfig")) as api:
         core = client.CoreV1Api(api)
         if of == "minder":
             assert ended_pod(core, "default", "work", eventually).status.phase == "Failed"
         core.create_namespaced_pod("default", pod("next", "python", ("true",)))
         assert ended_pod(core, "default", "next", eventually).status.phase == "Succeeded"
+    host.process.kill()
+    eventually(lambda: not processes_in(host.home))
 
 
 def test_nothing_outlives_a_stopped_cluster(tmp_path: Path, eventually: Eventually) -> None:
@@ -153,12 +151,13 @@ def test_memory_counts_for_all_processes_of_a_container_together(
 
 
 def test_a_job_costs_little_more_than_its_process(
-    batch: client.BatchV1Api, namespace: str, eventually: Callable[..., Any]
+    batch: client.BatchV1Api, namespace: str, eventually: Eventually
 ) -> None:
-    batch.create_namespaced_job(namespace, job("warm", "python", ("true",)))
-    eventually(lambda: batch.read_namespaced_job("warm", namespace).status.succeeded)
-    began = time.monotonic()
-    batch.create_namespaced_job(namespace, job("work", "python", ("true",)))
-    eventually(lambda: batch.read_namespaced_job("work", namespace).status.succeeded)
-    # Measured here: 0.05 s, of which the polling above is the most.
-    assert time.monotonic() - began < 1
+    def seconds(name: str) -> float:
+        began = time.monotonic()
+        batch.create_namespaced_job(namespace, job(name, "python", ("true",)))
+        ended_job(batch, namespace, name, eventually)
+        return time.monotonic() - began
+
+    # From the request to Complete; the best of some, since this machine may have other things to do.
+    assert min(seconds(f"work-{n}") for n in range(5)) < 0.3

@@ -15,7 +15,11 @@ from pathlib import Path
 from local.cluster.kubelet.processes import Command, Launcher
 
 _PROJECT = Path(__file__).resolve().parents[3]
-_REFERENCE = re.compile(r"[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?")
+# https://github.com/distribution/reference: a host, parts of a path, a tag, a digest; only the path has to be there.
+_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/)?{_PART}(?:/{_PART})*(?::\w[\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
+)
 _READY = ".ready"  # written last: an environment without it is one whose installation was cut short
 
 

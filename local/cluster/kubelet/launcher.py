@@ -33,7 +33,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main(fd: int) -> None:
-    """Fork a minder for every container, until the cluster closes its end."""
+    """Fork a minder for every container, until the cluster closes its end; adopt what a killed minder leaves."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # which has the kernel bury ended minders
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
@@ -41,6 +42,7 @@ def main(fd: int) -> None:
         while True:
             descriptors = socket.recv_fds(cluster, 1, 2)[1]
             if not descriptors:
+                _kill_family()
                 return
             if os.fork() == 0:
                 cluster.close()
@@ -129,9 +131,7 @@ class Minder:
     def _kill_all(self) -> None:
         """Kill every descendant, and those that come to be meanwhile."""
         while True:
-            for pid in _family(os.getpid()):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+            _kill_family()
             if not self._bury(0):
                 return
 
@@ -164,6 +164,12 @@ def _child_signal() -> int:
 def _prctl(option: int, value: int) -> None:
     if _LINUX:
         _LIBC.prctl(option, value, 0, 0, 0)
+
+
+def _kill_family() -> None:
+    for pid in _family(os.getpid()):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _family(pid: int) -> dict[int, int]:

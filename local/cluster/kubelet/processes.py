@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -63,7 +64,10 @@ class Process:
             # Where the wait is cancelled this is what kills: the minder reads end-of-file.
             self._writer.close()
         if told is None:
-            return Exit(137)  # its minder was killed, and took it along
+            # Its minder was killed, which takes the command along; this takes the rest of its session's first group.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            return Exit(137)
         code = 128 - told["exited"] if told["exited"] < 0 else told["exited"]
         return Exit(137 if told["oom"] else code, told["oom"])
 

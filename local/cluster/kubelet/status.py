@@ -104,21 +104,8 @@ def pod_status(
         "startTime": old.get("startTime") or timestamp(now),
         **({"initContainerStatuses": [one.status() for one in init]} if init else {}),
         "containerStatuses": [one.status() for one in main],
-        "qosClass": old.get("qosClass") or qos_class(pod["spec"]),
+        **({"qosClass": old["qosClass"]} if "qosClass" in old else {}),
     }
-
-
-def qos_class(spec: Object) -> str:
-    """Say how well a pod's resources are guaranteed, by what its containers request and are limited to."""
-    resources = [one.get("resources") or {} for one in spec["containers"]]
-    if not any(one.get("requests") or one.get("limits") for one in resources):
-        return "BestEffort"
-    guaranteed = all(
-        one.get("limits", {}).keys() >= {"cpu", "memory"}
-        and {**one["limits"], **one.get("requests", {})} == one["limits"]
-        for one in resources
-    )
-    return "Guaranteed" if guaranteed else "Burstable"
 
 
 def _conditions(known: list[Object], containers: Sequence[Container], reached: str, now: datetime) -> list[Object]:

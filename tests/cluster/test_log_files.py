@@ -1,0 +1,115 @@
+"""Log files, under whatever a process writes in whatever pieces."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local.cluster.clock import TestClock
+from local.cluster.kubelet.logs import Log, Reading, read
+
+START = datetime(2026, 4, 28, 2, tzinfo=UTC)
+PIECES = st.lists(st.sampled_from([b"\n", b"a", b"line\n", b"x\ny", b"z" * 20_000, "é\n".encode()]), max_size=12)
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    return TestClock(START)
+
+
+def written(path: Path, clock: TestClock, pieces: list[bytes], seconds: float = 0) -> Log:
+    path.unlink(missing_ok=True)
+    log = Log(path, clock)
+    for piece in pieces:
+        log.data_received(piece)
+        clock.advance(seconds)
+    log.connection_lost(None)
+    return log
+
+
+def text(log: Log, how: Reading) -> bytes:
+    async def gather() -> bytes:
+        return b"".join([chunk async for chunk in read(log, how)])
+
+    return asyncio.run(gather())
+
+
+def last(content: bytes, lines: int) -> bytes:
+    return b"".join(content.splitlines(keepends=True)[-lines:]) if lines else b""
+
+
+@given(pieces=PIECES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_is_written_is_read(tmp_path: Path, clock: TestClock, pieces: list[bytes]) -> None:
+    assert text(written(tmp_path / "log", clock, pieces), Reading()) == b"".join(pieces)
+
+
+@given(lines=st.lists(st.sampled_from(["", "a", "b c", "é"]), max_size=10), wanted=st.integers(0, 12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_the_tail_is_the_last_lines(tmp_path: Path, clock: TestClock, lines: list[str], wanted: int) -> None:
+    content = "".join(f"{line}\n" for line in lines).encode()
+    log = written(tmp_path / "log", clock, [content])
+    assert text(log, Reading(tail=wanted)) == last(content, wanted)
+
+
+def test_a_line_has_the_time_at_which_it_was_complete(tmp_path: Path, clock: TestClock) -> None:
+    log = written(tmp_path / "log", clock, [b"one\ntw", b"o\n"], seconds=1.5)
+    assert text(log, Reading(timestamps=True)) == (
+        b"2026-04-28T02:00:00.000000000Z one\n2026-04-28T02:00:01.500000000Z two\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0, b"0\n1\n2\n"), (1, b"1\n2\n"), (1.5, b"2\n"), (2, b"2\n"), (3, b"")]
+)
+def test_since_leaves_out_what_came_before(tmp_path: Path, clock: TestClock, seconds: float, expected: bytes) -> None:
+    log = written(tmp_path / "log", clock, [b"0\n", b"1\n", b"2\n"], seconds=1)
+    assert text(log, Reading(since=START + timedelta(seconds=seconds))) == expected
+
+
+def test_the_format_is_that_of_container_runtimes(tmp_path: Path, clock: TestClock) -> None:
+    log = written(tmp_path / "log", clock, [b"full\n", b"part"])
+    assert log.path.read_bytes() == (
+        b"2026-04-28T02:00:00.000000000Z stdout F full\n2026-04-28T02:00:00.000000000Z stdout P part\n"
+    )
+
+
+def chunks() -> Iterator[bytes]:
+    for number in range(200):
+        yield f"{number}\n".encode()
+
+
+def test_a_follower_misses_nothing_and_ends_with_the_process(tmp_path: Path, clock: TestClock) -> None:
+    async def follow() -> tuple[bytes, bytes]:
+        log = Log(tmp_path / "log", clock)
+
+        async def write() -> None:
+            for chunk in chunks():
+                log.data_received(chunk)
+                await asyncio.sleep(0)
+            log.connection_lost(None)
+
+        async def gather() -> bytes:
+            return b"".join([chunk async for chunk in read(log, Reading(follow=True))])
+
+        _, one, two = await asyncio.gather(write(), gather(), gather())
+        return one, two
+
+    assert asyncio.run(follow()) == (b"".join(chunks()), b"".join(chunks()))
+
+
+def test_a_container_that_never_ran_has_an_empty_log() -> None:
+    async def gather() -> list[bytes]:
+        return [chunk async for chunk in read(None, Reading(follow=True))]
+
+    assert asyncio.run(gather()) == []
+
+
+def test_the_end_of_a_log_as_text(tmp_path: Path, clock: TestClock) -> None:
+    log = written(tmp_path / "log", clock, [b"one\ntwo\nthree\n"])
+    assert log.tail(2, 2048) == "two\nthree\n"
+    assert log.tail(2, 4) == "ree\n"
