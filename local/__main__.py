@@ -8,50 +8,53 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from local.gateway.server import PortTaken
-from local.intrinsics import UnsupportedTemplate
-from local.stack import Settings, running
+from local.listening import PortTaken, listen
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main() -> int:
+def main(environment: Mapping[str, str]) -> int:
     """Run until a signal comes; gives the exit status."""
-    try:
-        settings = _settings(os.environ)
-    except ValueError as error:
-        return _fail(error)
     stopped = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: stopped.set())
+    try:
+        port = _port(environment.get("PORT") or "3000")
+        listener = listen(port)
+    except (PortTaken, ValueError) as error:
+        return _fail(error)
+    # Only now, because it takes seconds.
+    from local.intrinsics import UnsupportedTemplate  # noqa: PLC0415
+    from local.stack import Settings, running  # noqa: PLC0415
+
+    kubeconfig = environment.get("KUBECONFIG")
+    settings = Settings(
+        home=Path(environment.get("JOBS_API_HOME") or ".local").absolute(),
+        kubeconfig=Path(kubeconfig).absolute() if kubeconfig else None,
+        minute_seconds=float(environment.get("JOBS_API_MINUTE_SECONDS") or 2),
+    )
     settings.home.mkdir(parents=True, exist_ok=True)
     log = settings.home / "functions.log"
     terminal = sys.stdout
     try:
         # What functions print is their log, as in Lambda; the terminal is for whoever started this.
-        with log.open("w", buffering=1) as functions_log, redirect_stdout(functions_log), running(settings) as session:
+        with log.open("w", buffering=1) as lines, redirect_stdout(lines), running(settings, listener) as session:
             print(_welcome(session, log), file=terminal, flush=True)
             stopped.wait()
-    except (PortTaken, UnsupportedTemplate) as error:
+    except UnsupportedTemplate as error:
         return _fail(error)
     return 0
 
 
-def _settings(environment: Any) -> Settings:
-    port = environment.get("PORT") or "3000"
-    if not port.isdecimal() or int(port) > 65535:
-        raise ValueError(f"PORT must be a number up to 65535, not {port!r}")
-    kubeconfig = environment.get("KUBECONFIG")
-    return Settings(
-        home=Path(environment.get("JOBS_API_HOME") or ".local").absolute(),
-        port=int(port),
-        kubeconfig=Path(kubeconfig).absolute() if kubeconfig else None,
-        minute_seconds=float(environment.get("JOBS_API_MINUTE_SECONDS") or 2),
-    )
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise ValueError(f"PORT must be a number up to 65535, not {text!r}")
+    return int(text)
 
 
 def _fail(error: Exception) -> int:
@@ -88,7 +91,7 @@ Ctrl-C ends all of it.
 
 
 if __name__ == "__main__":
-    status = main()
+    status = main(os.environ)
     sys.stderr.flush()
     # A handler that hangs is on a thread that would keep the process.
     os._exit(status)

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,36 +27,31 @@ class Settings:
 
     Args:
         home: the folder for all that is written.
-        port: where the gateway listens; 0 for any free port.
         kubeconfig: a cluster to use instead of the embedded one.
         minute_seconds: how long a minute of the template's schedules takes.
     """
 
     home: Path
-    port: int = 3000
     kubeconfig: Path | None = None
     minute_seconds: float = 2.0
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Run the stack; gives what session.json holds.
+def running(settings: Settings, listener: socket.socket) -> Iterator[dict[str, Any]]:
+    """Run the stack behind a listening socket; gives what session.json holds.
 
     The API answers by then, and the file is there. On the way out everything ends, pods included.
-
-    Raises:
-        PortTaken: nothing was started, and a session.json of another instance is untouched.
     """
     session_file = settings.home / "session.json"
-    template = read(ROOT / "template.yaml", cache=settings.home / "cache")
+    session_file.unlink(missing_ok=True)
+    # Not in the home, which may be a new one each time.
+    template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
     functions = Functions(template.functions())
     with ExitStack() as stack:
-        gateway = Gateway(definition_of(template), functions, settings.port)
-        stack.callback(gateway.close)
-        session_file.unlink(missing_ok=True)
         aws = stack.enter_context(LocalAws(template))
         kubeconfig = settings.kubeconfig or _embedded_cluster(stack, settings.home)
         os.environ["KUBECONFIG"] = str(kubeconfig)
+        gateway = Gateway(definition_of(template), functions, listener)
         session = _seed(settings.home, gateway.url, kubeconfig)
         stack.enter_context(gateway)
         _write_private(settings.home / "env", _exports({**aws.environment(), "KUBECONFIG": str(kubeconfig)}))

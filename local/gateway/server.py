@@ -19,23 +19,19 @@ _THREADS = 32
 _GRACE_SECONDS = 2
 
 
-class PortTaken(OSError):
-    """Something else listens where the gateway should."""
-
-
 class Gateway:
-    """The API of a template on a port of 127.0.0.1, while it is entered."""
+    """The API of a template on a listening socket, while it is entered."""
 
     def __init__(
-        self, api: ApiDefinition, functions: Functions, port: int = 0, timeout_seconds: float = TIMEOUT_SECONDS
+        self,
+        api: ApiDefinition,
+        functions: Functions,
+        listener: socket.socket,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        """Take the port at once (0: any free one), so that a taken one is known before anything else is started.
-
-        Raises:
-            PortTaken: naming the port.
-        """
-        self._socket = _listen(port)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        """Serve on `listener`, which is closed with the gateway; give up on a handler after `timeout_seconds`."""
+        self._socket = listener
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="handler")
         application = GatewayApplication(api, functions, self._threads, timeout_seconds)
         config = uvicorn.Config(
@@ -68,10 +64,6 @@ class Gateway:
         # Not waiting: a handler that hangs must not keep the process.
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def close(self) -> None:
-        """Give the port back without having served."""
-        self._socket.close()
-
     def _serve(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
@@ -88,15 +80,3 @@ class _SpellingKept(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         self._names.append(name)
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen(256)
-    except OSError as error:
-        listener.close()
-        raise PortTaken(f"Port {port} of 127.0.0.1 is taken; choose another one with PORT=...") from error
-    return listener

@@ -14,6 +14,7 @@ import pytest
 from local.functions import Functions
 from local.gateway import Gateway
 from local.gateway.definition import definition_of
+from local.listening import listen
 from local.template import Template, read
 
 HERE = Path(__file__).parent
@@ -73,7 +74,7 @@ def functions(small_template: Template) -> Functions:
 
 @pytest.fixture(scope="session")
 def gateway(small_template: Template) -> Iterator[Client]:
-    with Gateway(definition_of(small_template), Functions(small_template.functions())) as running:
+    with Gateway(definition_of(small_template), Functions(small_template.functions()), listen()) as running:
         yield Client(running.url)
 
 

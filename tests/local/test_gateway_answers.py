@@ -9,7 +9,7 @@ import pytest
 from local.functions import Functions
 from local.gateway import Gateway
 from local.gateway.definition import definition_of
-from local.gateway.server import PortTaken
+from local.listening import PortTaken, listen
 from local.template import Template
 from tests.local.conftest import Answer, Client
 
@@ -106,7 +106,7 @@ def test_a_handler_over_its_own_timeout_is_502(gateway: Client) -> None:
 def impatient(small_template: Template) -> Iterator[Client]:
     """A gateway that waits a fifth of a second instead of 29."""
     functions = Functions(small_template.functions())
-    with Gateway(definition_of(small_template), functions, timeout_seconds=0.2) as running:
+    with Gateway(definition_of(small_template), functions, listen(), timeout_seconds=0.2) as running:
         yield Client(running.url)
 
 
@@ -117,8 +117,8 @@ def test_a_handler_that_outlasts_the_gateway_is_504(impatient: Client) -> None:
     assert impatient.call("GET", "/open/x").status == 200
 
 
-def test_a_taken_port_is_named(gateway: Client, small_template: Template, functions: Functions) -> None:
+def test_a_taken_port_is_named(gateway: Client) -> None:
     port = int(gateway.url.rpartition(":")[2])
 
     with pytest.raises(PortTaken, match=f"Port {port} of 127.0.0.1 is taken"):
-        Gateway(definition_of(small_template), functions, port)
+        listen(port)

@@ -1,0 +1,153 @@
+"""`make run` as a process: what it leaves for others to find, and what it leaves behind."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.local.conftest import eventually
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+
+
+def start(home: Path, port: str = "0") -> subprocess.Popen[str]:
+    # Not what the tests' own AWS has exported.
+    foreign = ("AWS_", "KUBECONFIG", "JOBS_API")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    path = os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)])
+    environment = {**inherited, "PYTHONPATH": path, "JOBS_API_HOME": str(home), "PORT": port}
+    return subprocess.Popen(
+        [sys.executable, "-m", "local"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@dataclass(frozen=True)
+class Running:
+    process: subprocess.Popen[str]
+    home: Path
+    session: dict[str, Any]
+
+    def get(self, path: str, token: str | None = None) -> tuple[int, Any]:
+        authorization = {"Authorization": f"Bearer {token or self.session['token']}"}
+        request = Request(f"{self.session['url']}/api/v1{path}", headers=authorization)  # noqa: S310  # it is http
+        try:
+            with urlopen(request, timeout=10) as answer:  # noqa: S310
+                return answer.status, json.load(answer)
+        except HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("home")
+    (home / "session.json").write_text('{"url": "from an earlier run"}')
+    process = start(home)
+    try:
+        eventually(lambda: process.poll() is not None or _session(home).get("pid") == process.pid, START_SECONDS)
+        yield Running(process, home, _session(home))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _session(home: Path) -> dict[str, Any]:
+    path = home / "session.json"
+    session: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return session
+
+
+def test_the_session_says_where_it_is_and_who_may(service: Running) -> None:
+    session = service.session
+
+    assert session.keys() == {
+        "url",
+        "organization_id",
+        "token",
+        "reader_token",
+        "projects",
+        "other",
+        "kubeconfig",
+        "pid",
+    }
+    assert session["organization_id"] == "org-acme"
+    kinds = {project["name"]: project["project_type"] for project in session["projects"]}
+    assert kinds == {"analytics": "sqlmesh", "jaffle": "dbt"}
+    assert session["other"].keys() == {"organization_id", "token"}
+    assert Path(session["kubeconfig"]).is_file()
+
+
+def test_only_its_owner_may_read_the_session(service: Running) -> None:
+    assert stat.S_IMODE((service.home / "session.json").stat().st_mode) == 0o600
+
+
+def test_the_api_answers_with_the_sessions_tokens(service: Running) -> None:
+    for project in service.session["projects"]:
+        for token in (service.session["token"], service.session["reader_token"]):
+            assert service.get(f"/projects/{project['id']}/jobs", token) == (200, {"jobs": [], "total": 0})
+        assert service.get(f"/projects/{project['id']}/jobs", service.session["other"]["token"])[0] == 404
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "session.json").write_text("{}")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = start(tmp_path, str(port))
+        output, errors = process.communicate(timeout=START_SECONDS)
+
+    assert process.returncode == 1
+    assert errors == f"make run: Port {port} of 127.0.0.1 is taken; choose another one with PORT=...\n"
+    assert output == ""
+    # It belongs to whoever has the port.
+    assert (tmp_path / "session.json").exists()
+
+
+def test_a_port_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
+    process = start(tmp_path, "http")
+    _, errors = process.communicate(timeout=START_SECONDS)
+
+    assert (process.returncode, errors) == (1, "make run: PORT must be a number up to 65535, not 'http'\n")
+
+
+def test_sigterm_ends_it_and_its_pods_and_removes_the_session(service: Running) -> None:
+    """The last one here: it ends the service."""
+    children = _descendants(service.process.pid)
+    assert children
+
+    service.process.send_signal(signal.SIGTERM)
+    output, _ = service.process.communicate(timeout=30)
+
+    assert service.process.returncode == 0
+    assert not (service.home / "session.json").exists()
+    eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+    assert output.count("curl -s") == 4
+    assert service.session["token"] in output
+
+
+def _descendants(pid: int) -> list[int]:
+    lines = subprocess.run(["ps", "-eo", "pid=,ppid="], check=True, capture_output=True, text=True).stdout.splitlines()  # noqa: S607
+    parents = {int(child): int(parent) for child, parent in (line.split() for line in lines)}
+    found, new = {pid}, {pid}
+    while new:
+        new = {child for child, parent in parents.items() if parent in new} - found
+        found |= new
+    return sorted(found - {pid})
