@@ -93,7 +93,7 @@ class EmbeddedCluster:
                 tasks.create_task(kubelet.run()),
             ]
             serving_task = tasks.create_task(server.serve(sockets=[listening]))
-            while not server.started:
+            while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.005)
             self._started.set()
             await self._stop.wait()

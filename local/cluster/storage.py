@@ -178,14 +178,15 @@ class Storage:
         metadata = obj.setdefault("metadata", {})
         self._name(resource, metadata)
         self._check_namespace(kind, metadata)
+        metadata["uid"] = str(uuid.uuid4())
+        metadata["creationTimestamp"] = timestamp(self.clock.now())
+        for field in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+            metadata.pop(field, None)
+        if kind.counts_generations:
+            metadata["generation"] = 1
         self.admission.create(kind, obj)
         if self.find(resource, metadata.get("namespace"), metadata["name"]):
             raise AlreadyExists.named(kind, metadata["name"])
-        metadata["uid"] = str(uuid.uuid4())
-        metadata["creationTimestamp"] = timestamp(self.clock.now())
-        metadata.pop("resourceVersion", None)
-        if kind.counts_generations:
-            metadata["generation"] = 1
         if dry_run:
             return obj
         stored = self._put("ADDED", resource, obj)

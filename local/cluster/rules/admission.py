@@ -1,7 +1,19 @@
-"""What happens to every object on its way into the storage, whoever sends it."""
+"""What happens to every object on its way into the storage, whoever sends it: defaults, then validation."""
 
+from local.cluster.errors import Invalid
 from local.cluster.kinds import Kind
+from local.cluster.rules.cronjobs import LONGEST_NAME, check_cronjob_spec
+from local.cluster.rules.defaults import fill_in, select_own_pods
+from local.cluster.rules.faults import Faults
+from local.cluster.rules.jobs import check_job_spec, check_job_update
+from local.cluster.rules.metadata import check_metadata
+from local.cluster.rules.pods import check_pod_spec
+from local.cluster.rules.quality import quality_of_service
+from local.cluster.rules.volumes import check_keys
 from local.cluster.storage import Object
+
+# What of a running pod's spec may still change.
+_MUTABLE = {"activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "nodeName"}
 
 
 class Rules:
@@ -9,6 +21,66 @@ class Rules:
 
     def create(self, kind: Kind, obj: Object) -> None:
         """Fill in what is left out, then refuse what breaks a rule (Invalid)."""
+        if kind.has_status:
+            obj["status"] = {}
+        fill_in(kind, obj)
+        if kind.resource == "jobs":
+            select_own_pods(obj)
+        elif kind.resource == "pods":
+            obj["status"] = {"phase": "Pending", "qosClass": quality_of_service(obj["spec"])}
+        elif kind.resource == "namespaces":
+            obj["status"] = {"phase": "Active"}
+        faults = Faults()
+        _check(kind, obj, faults)
+        name = obj["metadata"]["name"]
+        if kind.resource == "cronjobs" and len(name) > LONGEST_NAME:
+            faults.invalid("metadata.name", name, f"must be no more than {LONGEST_NAME} characters")
+        _refuse(kind, obj, faults)
 
     def update(self, kind: Kind, obj: Object, old: Object) -> None:
         """Do the same for a new version, which may not change everything either."""
+        fill_in(kind, obj)
+        faults = Faults()
+        _check(kind, obj, faults)
+        if kind.resource == "jobs":
+            check_job_update(obj["spec"], old["spec"], faults)
+        elif kind.resource == "pods":
+            _check_pod_update(obj["spec"], old["spec"], faults)
+        elif old.get("immutable") and any(obj.get(field) != old.get(field) for field in ("data", "binaryData")):
+            faults.forbidden("data", "field is immutable when `immutable` is set")
+        _refuse(kind, obj, faults)
+
+
+def _check(kind: Kind, obj: Object, faults: Faults) -> None:
+    check_metadata(kind, obj["metadata"], faults)
+    match kind.resource:
+        case "cronjobs":
+            check_cronjob_spec(obj["spec"], faults)
+        case "jobs":
+            check_job_spec(obj["spec"], "spec", faults)
+        case "pods":
+            check_pod_spec(obj["spec"], "spec", faults)
+        case "secrets" | "configmaps":
+            check_keys(obj.get("data") or {}, "data", faults)
+
+
+def _check_pod_update(new: Object, old: Object, faults: Faults) -> None:
+    if _unchangeable(new) != _unchangeable(old):
+        allowed = (
+            "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+            "`spec.tolerations` (only additions to existing tolerations),"
+            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+        )
+        faults.forbidden("spec", f"pod updates may not change fields other than {allowed}")
+
+
+def _unchangeable(spec: Object) -> Object:
+    kept = {field: value for field, value in spec.items() if field not in _MUTABLE}
+    for field in ("containers", "initContainers"):
+        kept[field] = [{**container, "image": ""} for container in spec.get(field) or []]
+    return kept
+
+
+def _refuse(kind: Kind, obj: Object, faults: Faults) -> None:
+    if faults.causes:
+        raise Invalid.of(kind, obj["metadata"]["name"], faults.causes)
