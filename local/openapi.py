@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi import OpenAPIMerge
-from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, Server
+from aws_lambda_powertools.event_handler.openapi.models import Server
 
 from local.template import Template, read
 
@@ -19,6 +19,14 @@ DESCRIPTION = (
     "Scheduled and on-demand dbt and SQLMesh jobs. Every request carries `Authorization: Bearer <token>`; every "
     "answer that is not a success is a `Problem`."
 )
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key, path and body within 24 hours gets the first answer again",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
 
 
 def document(functions: list[str]) -> dict[str, Any]:
@@ -30,25 +38,25 @@ def document(functions: list[str]) -> dict[str, Any]:
         version="1",
         description=DESCRIPTION,
         servers=[Server(url="/")],
-        security_schemes={"bearer": HTTPBearer(bearerFormat="jat_<id>_<secret>")},
-        security=[{"bearer": []}],
         on_conflict="error",
     )
     for function in functions:
         module = importlib.import_module(f"functions.{function}.app")
         if hasattr(module, "app"):
-            merge.add_schema(_operation(json.loads(module.app.get_openapi_json_schema()), getattr(module, function)))
+            schema = json.loads(module.app.get_openapi_json_schema())
+            merge.add_schema(_operation(schema, getattr(module, function), idempotent=module.app.idempotent))
     merged = merge.get_openapi_schema()
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas = merged["components"]["schemas"]
     schemas |= problem.pop("$defs") | {"Problem": problem}
-    for unused in ("HTTPValidationError", "ValidationError"):
+    for unused in ("HTTPValidationError", "ResponseValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    result: dict[str, Any] = merged
-    return result
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "jat_<id>_<secret>"}
+    merged["components"]["securitySchemes"] = {"bearer": bearer}
+    return {**merged, "security": [{"bearer": []}]}
 
 
-def _operation(schema: dict[str, Any], handler: Callable[..., Any]) -> dict[str, Any]:
+def _operation(schema: dict[str, Any], handler: Callable[..., Any], *, idempotent: bool) -> dict[str, Any]:
     """Call the operation by its function's name, describe it in its words, and let every error be a Problem."""
     words = inspect.getdoc(handler) or ""
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -57,8 +65,10 @@ def _operation(schema: dict[str, Any], handler: Callable[..., Any]) -> dict[str,
             operation["operationId"] = handler.__name__
             operation["summary"], _, description = words.partition("\n\n")
             operation["description"] = description or words
-            responses = {code: response for code, response in operation["responses"].items() if code != "422"}
-            operation["responses"] = {**responses, "default": {"description": "What went wrong", "content": content}}
+            if idempotent:
+                operation["parameters"].append(IDEMPOTENCY_KEY)
+            right = {code: answer for code, answer in operation["responses"].items() if code.startswith("2")}
+            operation["responses"] = {**right, "default": {"description": "What went wrong", "content": content}}
     return schema
 
 

@@ -1,20 +1,20 @@
 """GET /api/v1/jobs/{id}/logs: the end of a Kubernetes Job's log, while it runs too."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from jobs_api import live, store
-from jobs_api.api import Api
+from jobs_api.api import Api, json_or_text
 from jobs_api.cluster import connect
 from jobs_api.live_jobs import LiveLogs
 
 app = Api()
 
 
-@app.get("/api/v1/jobs/<job_name>/logs")
-def get_live_logs(job_name: str, tail: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Response[LiveLogs]:
+@app.get("/api/v1/jobs/<job_name>/logs", responses=json_or_text(LiveLogs))
+def get_live_logs(job_name: str, tail: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Response[Any]:
     """Return the last lines of a Job's log; with `Accept: text/plain`, only them."""
     organization = store.recent_organization(app.caller.organization_id)
     found = live.get_logs(connect(organization), organization, job_name, tail)

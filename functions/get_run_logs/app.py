@@ -1,17 +1,19 @@
 """GET /api/v1/runs/{run_id}/logs: what a run that has ended wrote."""
 
+from typing import Any
+
 from aws_lambda_powertools.event_handler import Response
 
 from jobs_api import logs, store
-from jobs_api.api import Api
+from jobs_api.api import Api, json_or_text
 from jobs_api.errors import RunNotCompleted
 from jobs_api.logs import RunLogs
 
 app = Api()
 
 
-@app.get("/api/v1/runs/<run_id>/logs")
-def get_run_logs(run_id: str) -> Response[RunLogs]:
+@app.get("/api/v1/runs/<run_id>/logs", responses=json_or_text(RunLogs))
+def get_run_logs(run_id: str) -> Response[Any]:
     """Return a run's stored log, the last MiB of a long one; with `Accept: text/plain`, only that."""
     run = store.get_run(app.caller.organization_id, run_id)
     if not run.status.ended:

@@ -4,11 +4,11 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from jobs_api.launch import launch
 
 from jobs_api import cluster, store
 from jobs_api.api import Api, logger, schema_of
 from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
+from jobs_api.launch import launch
 from jobs_api.runs import Run
 from jobs_api.triggers import TriggerAnswer, TriggerRequest, manual_run
 

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse, OpenAPIResponseContentSchema
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, WithJsonSchema
 
@@ -91,6 +92,12 @@ def schema_of(model: type[BaseModel], *, partial: bool = False) -> WithJsonSchem
     return WithJsonSchema(schema)
 
 
+def json_or_text(model: type[Document]) -> dict[int, OpenAPIResponse]:
+    """Document the two answers of `Api.document_or_text`; such a handler returns `Response[Any]`."""
+    text: OpenAPIResponseContentSchema = {"schema": {"type": "string"}}
+    return {HTTPStatus.OK: {"description": "OK", "content": {JSON_TYPE: {"model": model}, TEXT_TYPE: text}}}
+
+
 class Api(APIGatewayRestResolver):
     """One endpoint's resolver: Powertools' own, with this API's bodies, errors and ids.
 
@@ -99,8 +106,13 @@ class Api(APIGatewayRestResolver):
     """
 
     def __init__(self, *, idempotent: bool = False) -> None:
-        super().__init__(enable_validation=True, json_body_deserializer=_read_json)
-        self._idempotent = idempotent
+        super().__init__(
+            enable_validation=True,
+            # An answer that does not fit its own schema is our fault and no 422.
+            response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+            json_body_deserializer=_read_json,
+        )
+        self.idempotent = idempotent
         self.exception_handler(JobsApiError)(self._tell)
         self.exception_handler(RequestValidationError)(self._tell_invalid)
         self.exception_handler(NotFoundError)(lambda _: self._tell(errors.NotFound("There is no such route")))
@@ -126,7 +138,7 @@ class Api(APIGatewayRestResolver):
         """Answer 201 with what was made and where it can be read."""
         return Response(HTTPStatus.CREATED, content_type=JSON_TYPE, headers={"Location": location}, body=document)
 
-    def document_or_text(self, document: T, text: str) -> Response[T]:
+    def document_or_text(self, document: Document, text: str) -> Response[Any]:
         """Answer with a document, or with the bare text in it where the client asked for that."""
         accepted = self.current_event.headers.get("accept", "").lower()
         wants_text = TEXT_TYPE in accepted and JSON_TYPE not in accepted
@@ -137,7 +149,7 @@ class Api(APIGatewayRestResolver):
     def new_id(self, prefix: str) -> str:
         """Return an id for what this request makes: always the same one where it carries an Idempotency-Key."""
         event = self.current_event
-        key = event.headers.get("idempotency-key") if self._idempotent else None
+        key = event.headers.get("idempotency-key") if self.idempotent else None
         if key is None:
             return new_id(prefix)
         return derived_id(prefix, _scope(event.raw_event), key, event.body or "")
@@ -156,7 +168,7 @@ class Api(APIGatewayRestResolver):
     def _answer(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             event = _checked(event)
-            key = idempotency_key(event) if self._idempotent else None
+            key = idempotency_key(event) if self.idempotent else None
             if key is None:
                 return super().resolve(event, context)
             from jobs_api import idempotency  # noqa: PLC0415 - most requests carry no key, and it loads boto3
