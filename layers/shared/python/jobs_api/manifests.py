@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
 from jobs_api import commands, labels, names
 from jobs_api.jobs import Job
 from jobs_api.projects import Project
-from jobs_api.quantities import Resources, canonical
+from jobs_api.quantities import InvalidQuantity, Resources, canonical
 from jobs_api.runs import TriggeredBy
 
 type Manifest = dict[str, Any]
@@ -85,7 +86,8 @@ def _pod(project: Project, job: Job, command: str, run_id: str | None) -> Manife
     container = {
         "name": CONTAINER,
         "image": policy.image,
-        "command": [_literal(word) for word in commands.parse_command(command, policy.project_type)],
+        # Only split, not judged: it was valid when it was stored, and the rules may have grown since.
+        "command": [_literal(word) for word in shlex.split(command)],
         "env": _environment(project, job, run_id),
         "securityContext": CONTAINER_SECURITY,
     }
@@ -123,10 +125,17 @@ def _resources(asked: Resources) -> dict[str, dict[str, str]]:
     """Write quantities as the API server will keep them, so that what it stores can be compared with what is wanted."""
     parts = {"requests": asked.requests, "limits": asked.limits}
     return {
-        part: {name: canonical(quantity) for name, quantity in quantities.items()}
+        part: {name: _canonical(quantity) for name, quantity in quantities.items()}
         for part, quantities in parts.items()
         if quantities
     }
+
+
+def _canonical(quantity: str) -> str:
+    try:
+        return canonical(quantity)
+    except InvalidQuantity:
+        return quantity  # one that slipped through: the cluster will say what is wrong with it
 
 
 def _literal(text: str) -> str:
