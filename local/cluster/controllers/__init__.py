@@ -1,4 +1,4 @@
-"""The controllers of the embedded cluster: CronJobs start Jobs, Jobs start Pods, ended ones are counted and cleared.
+"""The controllers of the embedded cluster: CronJobs start Jobs, Jobs start Pods, what has ended is counted and cleared.
 
 Owner references are followed by the storage itself. Nothing polls: a write wakes whom it concerns, and time wakes
 those who asked for it.
@@ -13,6 +13,7 @@ from local.cluster.controllers.cronjob import next_wake
 from local.cluster.controllers.objects import TRACKING_FINALIZER, Object, controller_of
 from local.cluster.controllers.queue import Key, WorkQueue
 from local.cluster.controllers.reconcilers import CronJobReconciler, JobReconciler, release_if_abandoned
+from local.cluster.errors import ApiError
 from local.cluster.storage import Change, Storage
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,9 @@ class Controllers:
     def _work_on(self, key: Key) -> None:
         try:
             self._queue.add_at(key, self._sync(key))
+        except ApiError as error:
+            logger.warning("cannot reconcile %s %s/%s: %s", *key, error.message)
+            self._queue.add_at(key, self._clock.now() + _RETRY)
         except Exception:
             # One object that nobody can handle must not stop the others.
             logger.exception("cannot reconcile %s %s/%s", *key)

@@ -1,6 +1,7 @@
 """The keys of objects to look at, now or at a later time; a key that is in twice is looked at once."""
 
 import asyncio
+import heapq
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,7 +22,9 @@ class WorkQueue:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ready: dict[Key, None] = {}
-        self._later: dict[Key, datetime] = {}
+        self._due_at: dict[Key, datetime] = {}
+        # Times that were set, those since replaced included: cheaper to skip than to find among thousands.
+        self._times: list[tuple[datetime, Key]] = []
         self._changed = asyncio.Event()
 
     def add(self, key: Key) -> None:
@@ -31,32 +34,40 @@ class WorkQueue:
 
     def add_at(self, key: Key, at: datetime | None) -> None:
         """Have `key` looked at `at` a time, instead of any time set before; None for no time at all."""
-        self._later.pop(key, None)
-        if at is not None:
-            self._later[key] = at
+        if at is None:
+            self._due_at.pop(key, None)
+        elif self._due_at.get(key) != at:
+            self._due_at[key] = at
+            heapq.heappush(self._times, (at, key))
             self._changed.set()
 
     async def get(self) -> Key:
         """Return the next key, in the order they were added."""
         while True:
             self._changed.clear()
-            now = self._clock.now()
-            for key in [key for key, at in self._later.items() if at <= now]:
-                del self._later[key]
-                self._ready.setdefault(key)
+            next_at = self._collect_due(self._clock.now())
             if self._ready:
-                return self._pop()
-            await self._until_due_or_changed()
+                key = next(iter(self._ready))
+                del self._ready[key]
+                return key
+            await self._until_changed_or(next_at)
 
-    def _pop(self) -> Key:
-        key = next(iter(self._ready))
-        del self._ready[key]
-        return key
+    def _collect_due(self, now: datetime) -> datetime | None:
+        """Make ready what is due, and return when something is next."""
+        while self._times:
+            at, key = self._times[0]
+            if self._due_at.get(key) == at:
+                if at > now:
+                    return at
+                del self._due_at[key]
+                self._ready.setdefault(key)
+            heapq.heappop(self._times)
+        return None
 
-    async def _until_due_or_changed(self) -> None:
+    async def _until_changed_or(self, at: datetime | None) -> None:
         waits: set[asyncio.Task[Any]] = {asyncio.create_task(self._changed.wait())}
-        if self._later:
-            waits.add(asyncio.create_task(self._clock.sleep_until(min(self._later.values()))))
+        if at:
+            waits.add(asyncio.create_task(self._clock.sleep_until(at)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -1,7 +1,8 @@
 """Carries out what the controllers decide.
 
 Reading, deciding and writing happen without an await in between, so that on the cluster's one event loop nobody can
-come between them. Each returns the time at which to look again.
+come between them. Each returns the time at which to look again, and raises ApiError where what it has to create is
+refused; then it is to be called again, and goes on from what there is.
 """
 
 from contextlib import suppress
@@ -52,7 +53,7 @@ class CronJobReconciler:
                 return status
         except ApiError as error:
             self._recorder.record(cronjob, Note("Warning", "FailedCreate", f"Error creating job: {error.message}"))
-            return status
+            raise
         else:
             self._recorder.record(cronjob, Note("Normal", "SuccessfulCreate", f"Created job {name}"))
         return cronjobs.started(status, job, start.slot)
@@ -97,8 +98,8 @@ class JobReconciler:
             name = self._storage.create("pods", pod)["metadata"]["name"]
         except ApiError as error:
             self._recorder.record(job, Note("Warning", "FailedCreate", f"Error creating: {error.message}"))
-        else:
-            self._recorder.record(job, Note("Normal", "SuccessfulCreate", f"Created pod: {name}"))
+            raise
+        self._recorder.record(job, Note("Normal", "SuccessfulCreate", f"Created pod: {name}"))
 
     def _delete(self, job: Object, name: str) -> None:
         with suppress(NotFound):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from local.cluster.clock import Clock
 from local.cluster.controllers.recorder import Recorder
-from local.cluster.kubelet.container import Node
 from local.cluster.kubelet.images import Images
 from local.cluster.kubelet.logs import Reading, read
+from local.cluster.kubelet.node import NODE_NAME, Node
 from local.cluster.kubelet.processes import Launcher
-from local.cluster.kubelet.worker import NODE_NAME, PodWorker
+from local.cluster.kubelet.worker import PodWorker
 from local.cluster.storage import Change, Storage, Stored
 
 logger = logging.getLogger(__name__)

@@ -3,52 +3,22 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from jobs_api.quantities import parse_quantity
-from local.cluster.clock import Clock, timestamp
+from local.cluster.clock import timestamp
 from local.cluster.controllers.recorder import Note
 from local.cluster.kubelet.environment import ConfigError, Lookup, Object, command_line, variables
-from local.cluster.kubelet.images import Images, PullFailed
 from local.cluster.kubelet.logs import Log
-from local.cluster.kubelet.processes import Command, Exit, Launcher, Process, StartFailed
+from local.cluster.kubelet.node import Backoff, Node
+from local.cluster.kubelet.processes import Command, Exit, Process, StartFailed
+from local.cluster.kubelet.pulling import pull
 from local.cluster.kubelet.status import Container
 
-_FIRST_BACKOFF = timedelta(seconds=10)
-_LONGEST_BACKOFF = timedelta(minutes=5)
 _LOG_DRAIN_SECONDS = 2.0
 _MESSAGE_LINES, _MESSAGE_BYTES = 80, 2048
 _START_FAILED = 128
 _NEVER = "1970-01-01T00:00:00Z"
-
-
-@dataclass(frozen=True)
-class Node:
-    """What every container on this machine shares."""
-
-    clock: Clock
-    images: Images
-    launcher: Launcher
-
-
-class Backoff:
-    """The times to try again at: 10 s after a failure, then twice as long each time, up to 5 minutes."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._delay = _FIRST_BACKOFF
-
-    @property
-    def seconds(self) -> int:
-        """Return how long the next wait is."""
-        return int(self._delay.total_seconds())
-
-    async def wait(self, since: datetime) -> None:
-        """Return when the delay has passed."""
-        await self._clock.sleep_until(since + self._delay)
-        self._delay = min(self._delay * 2, _LONGEST_BACKOFF)
 
 
 class ContainerRunner:
@@ -135,7 +105,7 @@ class ContainerRunner:
         self.container.state = ended
 
     async def _run_once(self) -> None:
-        image = await self._pull()
+        image = await pull(self._node, self.container.spec, self._wait_for, self._note)
         command = await self._configure(image)
         self.previous_log, path = (
             self.log,
@@ -165,35 +135,6 @@ class ContainerRunner:
         if self._stopping:
             process.kill()
         return process
-
-    async def _pull(self) -> Path:
-        """Return the image's environment, trying again for as long as it takes."""
-        image, backoff = self.container.spec["image"], Backoff(self._node.clock)
-        while True:
-            began = self._node.clock.now()
-            try:
-                return await self._pull_once(image)
-            except PullFailed as failure:
-                self._wait_for(failure.reason, failure.message)
-                self._note(Note("Warning", "Failed", f'Failed to pull image "{image}": {failure.message}'))
-                self._note(Note("Warning", "Failed", f"Error: {failure.reason}"))
-                if failure.reason == "ErrImagePull":
-                    said = f'Back-off pulling image "{image}"'
-                    self._note(Note("Normal", "BackOff", said))
-                    self._wait_for("ImagePullBackOff", f"{said}: {failure.reason}: {failure.message}")
-                await backoff.wait(began)
-
-    async def _pull_once(self, image: str) -> Path:
-        images, policy = self._node.images, self.container.spec.get("imagePullPolicy")
-        if images.is_present(image):
-            self._note(Note("Normal", "Pulled", f'Container image "{image}" already present on machine'))
-            return await images.pull(image)
-        if policy == "Never":
-            raise PullFailed("ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never')
-        self._note(Note("Normal", "Pulling", f'Pulling image "{image}"'))
-        environment = await images.pull(image)
-        self._note(Note("Normal", "Pulled", f'Successfully pulled image "{image}"'))
-        return environment
 
     async def _configure(self, image: Path) -> Command:
         """Return what to run, waiting for Secrets and ConfigMaps that are missing."""

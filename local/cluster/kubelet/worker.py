@@ -5,12 +5,11 @@ import shutil
 from pathlib import Path
 
 from local.cluster.controllers.recorder import Note, Recorder
-from local.cluster.kubelet.container import ContainerRunner, Node
+from local.cluster.kubelet.container import ContainerRunner
 from local.cluster.kubelet.logs import Log
+from local.cluster.kubelet.node import NODE_NAME, Node
 from local.cluster.kubelet.status import Container, Object, Verdict, pod_status
 from local.cluster.storage import Storage
-
-NODE_NAME = "embedded"
 
 
 class PodWorker:

@@ -1,0 +1,39 @@
+"""What all containers on this machine share: a clock, images, the launcher, and how long to wait after a failure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from local.cluster.clock import Clock
+from local.cluster.kubelet.images import Images
+from local.cluster.kubelet.processes import Launcher
+
+NODE_NAME = "embedded"
+_FIRST_BACKOFF = timedelta(seconds=10)
+_LONGEST_BACKOFF = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Node:
+    """The machine that pods run on."""
+
+    clock: Clock
+    images: Images
+    launcher: Launcher
+
+
+class Backoff:
+    """The times to try again at: 10 s after a failure, then twice as long each time, up to 5 minutes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._delay = _FIRST_BACKOFF
+
+    @property
+    def seconds(self) -> int:
+        """Return how long the next wait is."""
+        return int(self._delay.total_seconds())
+
+    async def wait(self, since: datetime) -> None:
+        """Return when the delay has passed."""
+        await self._clock.sleep_until(since + self._delay)
+        self._delay = min(self._delay * 2, _LONGEST_BACKOFF)
