@@ -1,11 +1,16 @@
 """The cast as fixtures: Alice and her projects, Rita who may only read them, and Charlie, who is a stranger."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from jobs_api.commands import ProjectType
 from jobs_api.organizations import Role
 from jobs_api.projects import Project
+from local.cluster import EmbeddedCluster
+from tests.functions.acme import Acme
 from tests.functions.cast import Person, new_organization, new_project
+from tests.functions.refusals import Refusals, Refuse
 
 
 @pytest.fixture
@@ -36,3 +41,23 @@ def jaffle(alice: Person) -> Project:
 def analytics(alice: Person) -> Project:
     """Alice's SQLMesh project."""
     return new_project(alice.organization_id, "analytics", ProjectType.SQLMESH)
+
+
+@pytest.fixture
+def acme(embedded_cluster: EmbeddedCluster) -> Acme:
+    """An organization whose Jobs run in the embedded cluster."""
+    assert embedded_cluster.url
+    return Acme()
+
+
+@pytest.fixture
+def refuse(embedded_cluster: EmbeddedCluster) -> Iterator[Refuse]:
+    """A function that makes the cluster refuse; it refuses nothing any more when the test is over."""
+    faults = embedded_cluster.faults
+    assert faults
+
+    def set_what(*marks: str, status: int = 503, message: str = "not today") -> None:
+        faults.fault = Refusals(marks, status, message) if marks else None
+
+    yield set_what
+    faults.fault = None

@@ -9,8 +9,6 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.client import BaseClient
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.ingest_runs.app import lambda_handler
 from jobs_api import labels, store
@@ -20,17 +18,11 @@ from jobs_api.ids import derived_id
 from jobs_api.ingestion import Incomplete
 from jobs_api.launch import launch
 from jobs_api.runs import RunStatus, TriggeredBy
-from local.cluster import EmbeddedCluster
 from tests.functions.acme import Acme
 from tests.functions.cast import Context
+from tests.functions.refusals import Refuse
 
 EVENTS = Path(__file__).parents[2] / "events"
-
-
-@pytest.fixture
-def acme(embedded_cluster: EmbeddedCluster) -> Acme:
-    assert embedded_cluster.url
-    return Acme()
 
 
 @pytest.fixture
@@ -46,36 +38,6 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(BaseClient, "_make_api_call", noting)
     return noted
-
-
-class Refusals:
-    """Makes the cluster answer some requests with an error."""
-
-    def __init__(self, *marks: str, status: int = 503) -> None:
-        self.marks = marks
-        self.status = status
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
-        request = f"{scope['method']} {scope['path']}"
-        if not all(mark in request for mark in self.marks):
-            await app(scope, receive, send)
-            return
-        body = {"kind": "Status", "status": "Failure", "message": "not today", "code": self.status}
-        answer: Response = JSONResponse(body, status_code=self.status)
-        await answer(scope, receive, send)
-
-
-@pytest.fixture
-def refusing(embedded_cluster: EmbeddedCluster) -> Iterator[Any]:
-    """Give a function that sets what the cluster refuses; nothing any more when the test is over."""
-    faults = embedded_cluster.faults
-    assert faults
-
-    def refuse(*marks: str, status: int = 503) -> None:
-        faults.fault = Refusals(*marks, status=status) if marks else None
-
-    yield refuse
-    faults.fault = None
 
 
 def test_a_run_that_ends_well_is_recorded_with_its_log(acme: Acme) -> None:
@@ -311,21 +273,21 @@ def test_a_run_that_the_cluster_will_never_take_is_an_error_at_once(acme: Acme) 
     assert acme.status_of(run) is RunStatus.PENDING
 
 
-def test_a_run_that_the_cluster_refuses_for_now_is_tried_for_an_hour(acme: Acme, refusing: Any) -> None:
+def test_a_run_that_the_cluster_refuses_for_now_is_tried_for_an_hour(acme: Acme, refuse: Refuse) -> None:
     run = acme.triggered()
-    refusing("POST", "/jobs", status=403)
+    refuse("POST", "/jobs", status=403)
     acme.ingest()
     assert acme.status_of(run) is RunStatus.PENDING
 
-    refusing()
+    refuse()
     acme.ingest()
     assert store.get_run(acme.organization.id, run.id).launch is None
 
 
-def test_a_run_waits_an_hour_for_a_cluster_that_is_down_and_no_longer(acme: Acme, refusing: Any) -> None:
+def test_a_run_waits_an_hour_for_a_cluster_that_is_down_and_no_longer(acme: Acme, refuse: Refuse) -> None:
     young = acme.triggered(created_at=acme.now() - timedelta(minutes=59))
     old = acme.triggered(created_at=acme.now() - timedelta(minutes=61))
-    refusing("GET", "/jobs")
+    refuse("GET", "/jobs")
     event = json.loads((EVENTS / "ingest_runs.json").read_text())
     event["detail"] = {"organization_id": acme.organization.id}
 
@@ -334,13 +296,13 @@ def test_a_run_waits_an_hour_for_a_cluster_that_is_down_and_no_longer(acme: Acme
 
     assert acme.status_of(young) is RunStatus.PENDING
     assert acme.status_of(old) is RunStatus.ERROR
-    refusing()
+    refuse()
     lambda_handler(event, cast("LambdaContext", Context()))
     assert store.get_run(acme.organization.id, young.id).launch is None
 
 
-def test_a_cluster_that_forbids_reading_fails_the_pass(acme: Acme, refusing: Any) -> None:
-    refusing("GET", "/jobs", status=403)
+def test_a_cluster_that_forbids_reading_fails_the_pass(acme: Acme, refuse: Refuse) -> None:
+    refuse("GET", "/jobs", status=403)
 
     with pytest.raises(ClusterRejected):
         acme.ingest()

@@ -104,12 +104,15 @@ def _stored(job: Object, organization: Organization, tail: int) -> LiveLogs | No
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Tell who asks that the cluster cannot be read, but not how it refused: that names roles and users."""
+    """Tell who asks that the cluster cannot be read, but not in its own words: they name roles and hosts."""
     try:
         yield
     except ClusterRejected as error:
         logger.exception("the cluster refused to be read", status=error.status)
         raise ClusterUnavailable("The cluster does not let this service read; its operator must allow it") from error
+    except ClusterUnavailable as error:
+        logger.warning("the cluster could not be read", error=str(error))
+        raise ClusterUnavailable("The cluster cannot be read at the moment; try again in a while") from error
 
 
 def _uid(job: Object) -> str:

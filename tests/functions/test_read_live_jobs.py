@@ -1,0 +1,238 @@
+"""GET /jobs, /jobs/{id} and /jobs/{id}/logs against a cluster with real processes."""
+
+import importlib
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api import labels
+from tests.functions.acme import Acme
+from tests.functions.cast import Context, Person
+from tests.functions.refusals import Refuse
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+def listed(person: Person, **query: str) -> dict[str, Any]:
+    answer = person.call("GET", "/api/v1/jobs", query=query)
+    assert answer.status == 200, answer.text
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def names_in(found: dict[str, Any]) -> set[str]:
+    return {job["id"] for job in found["jobs"]}
+
+
+def test_a_running_job_is_listed_shown_and_its_log_read_while_it_runs(acme: Acme) -> None:
+    job = acme.start("echo one; echo two; exec sleep 300")
+    pod = acme.wait_for_pod(job)
+    name = job["metadata"]["name"]
+
+    (shown,) = listed(acme.alice)["jobs"]
+    assert (shown["id"], shown["project"], shown["status"]) == (name, "jaffle", "running")
+    detail = acme.alice.call("GET", f"/api/v1/jobs/{name}").json
+    assert detail.items() >= shown.items()
+    assert (detail["command"], detail["pod_name"]) == ("dbt build", pod["metadata"]["name"])
+    logs = acme.alice.call("GET", f"/api/v1/jobs/{name}/logs").json
+    assert logs == {
+        "job_name": name,
+        "pod_name": pod["metadata"]["name"],
+        "logs": "one\ntwo\n",
+        "tail": 100,
+        "status": "running",
+    }
+
+
+def test_only_as_many_lines_as_asked_for_come_back(acme: Acme) -> None:
+    job = acme.finish("seq 1 300")
+    path = f"/api/v1/jobs/{job['metadata']['name']}/logs"
+
+    assert acme.alice.call("GET", path).json["logs"].split() == [str(n) for n in range(201, 301)]
+    assert acme.alice.call("GET", path, query={"tail": "2"}).json["logs"] == "299\n300\n"
+    assert acme.alice.call("GET", path, query={"tail": "10000"}).json["logs"].startswith("1\n2\n")
+
+
+@pytest.mark.parametrize("tail", ["0", "-1", "10001", "ten", "1.5", ""])
+def test_a_tail_that_is_no_count_of_lines_is_refused(alice: Person, tail: str) -> None:
+    answer = alice.call("GET", "/api/v1/jobs/any/logs", query={"tail": tail})
+
+    assert (answer.status, answer.faulty_fields) == (422, ["tail"])
+
+
+def test_of_a_log_with_long_lines_the_last_mebibyte_comes_back(acme: Acme) -> None:
+    job = acme.finish("for i in 1 2 3; do head -c 800000 /dev/zero | tr '\\0' $i; echo; done")
+
+    answer = acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs")
+
+    assert len(answer.json["logs"]) == 1024 * 1024
+    assert answer.json["logs"].endswith("3" * 800_000 + "\n")
+
+
+def test_the_bare_text_comes_for_who_accepts_only_that(acme: Acme) -> None:
+    job = acme.finish("echo one")
+    acme.ingest()
+    live, kept = f"/api/v1/jobs/{job['metadata']['name']}/logs", f"/api/v1/runs/{acme.only_run().id}/logs"
+
+    for path in (live, kept):
+        text = acme.alice.call("GET", path, headers={"Accept": "text/plain"})
+        assert (text.status, text.text) == (200, "one\n")
+        assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
+        for accept in ("*/*", "application/json", "application/json, text/plain, */*"):
+            assert acme.alice.call("GET", path, headers={"Accept": accept}).json["logs"] == "one\n"
+
+
+def test_a_job_that_waits_for_its_image_says_so_where_its_log_would_be(acme: Acme) -> None:
+    job = acme.start("echo hello", image="nonesuch")
+    acme.wait_for_pod(job, reason="ImagePullBackOff")
+
+    found = acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json
+
+    assert (found["logs"], found["status"]) == ("", "pending")
+    assert found["message"].startswith("ImagePullBackOff: ")
+    assert names_in(listed(acme.alice, status="pending")) == {job["metadata"]["name"]}
+
+
+def test_the_stored_log_stands_in_for_a_pod_that_is_gone(acme: Acme) -> None:
+    job = acme.finish("echo one; echo two")
+    path = f"/api/v1/jobs/{job['metadata']['name']}/logs"
+    acme.ingest()
+    pod = acme.cluster.pod_of(job)
+    assert pod
+    acme.write("DELETE", f"/api/v1/namespaces/{acme.organization.id}/pods/{pod['metadata']['name']}", {})
+
+    found = acme.alice.call("GET", path, query={"tail": "1"}).json
+
+    assert (found["logs"], found["status"], found["pod_name"]) == ("two\n", "success", pod["metadata"]["name"])
+
+
+def test_a_pod_that_is_gone_before_its_log_was_stored_leaves_a_message(acme: Acme) -> None:
+    job = acme.finish("echo one")
+    pod = acme.cluster.pod_of(job)
+    assert pod
+    acme.write("DELETE", f"/api/v1/namespaces/{acme.organization.id}/pods/{pod['metadata']['name']}", {})
+
+    found = acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json
+
+    assert (found["logs"], found["message"]) == ("", "The pod is gone, and its log was not stored")
+
+
+def test_jobs_are_found_by_their_status(acme: Acme) -> None:
+    good, bad = acme.finish("true")["metadata"]["name"], acme.finish("exit 3")["metadata"]["name"]
+    late = acme.finish("exec sleep 300", activeDeadlineSeconds=1)["metadata"]["name"]
+    running = acme.start("exec sleep 300")
+    acme.wait_for_pod(running)
+
+    assert names_in(listed(acme.alice, status="success")) == {good}
+    assert names_in(listed(acme.alice, status="failed")) == {bad}
+    assert names_in(listed(acme.alice, status="error")) == {late}
+    assert names_in(listed(acme.alice, status="running")) == {running["metadata"]["name"]}
+    assert listed(acme.alice, status="pending") == {"jobs": [], "total": 0}
+    assert listed(acme.alice)["total"] == 4
+
+
+def test_the_total_counts_beyond_the_limit_and_the_newest_come_first(acme: Acme) -> None:
+    made = [acme.start("true", suspend=True)["metadata"] for _ in range(3)]
+    newest = sorted(made, key=lambda one: (one["creationTimestamp"], one["name"]), reverse=True)
+
+    found = listed(acme.alice, limit="2")
+
+    assert [job["id"] for job in found["jobs"]] == [one["name"] for one in newest[:2]]
+    assert found["total"] == 3
+
+
+def test_jobs_are_found_by_the_name_of_their_project(acme: Acme) -> None:
+    job = acme.start("true", suspend=True)
+
+    assert names_in(listed(acme.alice, project="Jaffle")) == {job["metadata"]["name"]}
+    assert listed(acme.alice, project="analytics")["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("status", "done"), ("status", "Running"), ("limit", "0"), ("limit", "501"), ("limit", "many")],
+)
+def test_a_query_that_makes_no_sense_is_refused(alice: Person, name: str, value: str) -> None:
+    answer = alice.call("GET", "/api/v1/jobs", query={name: value})
+
+    assert (answer.status, answer.json["code"], answer.faulty_fields) == (422, "invalid_request", [name])
+
+
+def test_what_this_service_did_not_make_does_not_exist(acme: Acme) -> None:
+    foreign = acme.manifest("true", suspend=True)
+    del foreign["metadata"]["labels"][labels.MANAGED_BY]
+    acme.cluster.create_job(foreign)
+
+    assert listed(acme.alice)["total"] == 0
+    for path in ("", "/logs"):
+        answer = acme.alice.call("GET", f"/api/v1/jobs/{foreign['metadata']['name']}{path}")
+        assert (answer.status, answer.json["code"]) == (404, "not_found")
+
+
+def test_a_stranger_sees_none_of_it(acme: Acme, charlie: Person) -> None:
+    job = acme.finish("echo secret")
+    acme.ingest()
+    name, run = job["metadata"]["name"], acme.only_run()
+
+    assert listed(charlie) == {"jobs": [], "total": 0}
+    for path in (f"/api/v1/jobs/{name}", f"/api/v1/jobs/{name}/logs", f"/api/v1/runs/{run.id}/logs"):
+        assert charlie.call("GET", path).status == 404
+
+
+def test_a_name_that_no_job_has_is_not_found(acme: Acme) -> None:
+    for name in ("none", "No_Name", "..", "a" * 64, "a.b", "%2e%2e", "a%2fb", "a b"):
+        for path in (f"/api/v1/jobs/{name}", f"/api/v1/jobs/{name}/logs"):
+            answer = acme.alice.call("GET", path)
+            assert (answer.status, answer.json["code"]) == (404, "not_found"), path
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_cluster_that_cannot_be_read_is_a_503_that_tells_nothing_of_its_inside(
+    acme: Acme, refuse: Refuse, status: int
+) -> None:
+    refuse("GET", "/jobs", status=status, message='User "arn:aws:iam::1:role/x" cannot list')
+
+    for path in ("/api/v1/jobs", "/api/v1/jobs/any", "/api/v1/jobs/any/logs"):
+        answer = acme.alice.call("GET", path)
+
+        assert (answer.status, answer.json["code"]) == (503, "cluster_unavailable")
+        assert answer.headers["Retry-After"]
+        assert "arn:" not in answer.text
+
+
+def test_a_run_that_never_started_has_an_empty_log(acme: Acme) -> None:
+    job = acme.start("echo hello", image="nonesuch")
+    acme.wait_for_pod(job, reason="ImagePullBackOff")
+    acme.skipped = timedelta(seconds=90)
+    acme.ingest()
+
+    answer = acme.alice.call("GET", f"/api/v1/runs/{acme.only_run().id}/logs")
+
+    assert answer.json == {
+        "run_id": acme.only_run().id,
+        "job_name": job["metadata"]["name"],
+        "logs": "",
+        "size_bytes": 0,
+        "truncated": False,
+    }
+
+
+def test_there_are_no_logs_of_a_run_that_does_not_exist(acme: Acme) -> None:
+    assert acme.alice.call("GET", "/api/v1/runs/run_none/logs").status == 404
+
+
+@pytest.mark.parametrize("function", ["list_live_jobs", "get_live_job", "get_live_logs", "get_run_logs"])
+def test_the_sample_event_is_answered(acme: Acme, function: str) -> None:
+    event = json.loads((EVENTS / f"{function}.json").read_text())
+    event["requestContext"]["authorizer"]["organization_id"] = acme.organization.id
+    handler = importlib.import_module(f"functions.{function}.app").lambda_handler
+
+    answer = handler(event, cast("LambdaContext", Context()))
+
+    # The Job and the run that the samples name are nobody's.
+    assert answer["statusCode"] == (200 if function == "list_live_jobs" else 404)
+    assert answer["multiValueHeaders"]["X-Request-ID"] == [event["requestContext"]["requestId"]]

@@ -1,0 +1,120 @@
+"""Documents of live Jobs, made from raw Jobs and Pods."""
+
+import pytest
+
+from jobs_api import live_jobs
+from jobs_api.live_jobs import LiveJob, LiveJobDetail
+from jobs_api.pods import Object
+from jobs_api.runs import RunStatus
+from tests.objects import at, complete, ended, failed, job, pod, runs, waits
+
+
+def test_a_running_job_reads_as_the_reference_shows_it() -> None:
+    shown = LiveJob.of(job(ready=1), pod(runs())).model_dump(mode="json")
+
+    assert shown.pop("run_id").startswith("run_")
+    assert shown == {
+        "id": "jaffle-nightly-29622840",
+        "project": "jaffle",
+        "status": "running",
+        "start_time": "2026-04-28T02:00:03Z",
+        "job_id": "job_nightly",
+        "cronjob_name": "jaffle-nightly",
+        "triggered_by": "scheduled",
+    }
+
+
+def test_a_job_without_a_pod_has_started_when_it_was_made() -> None:
+    shown = LiveJob.of(job(), None).model_dump(mode="json")
+
+    assert (shown["status"], shown["start_time"]) == ("pending", at(0))
+
+
+def test_a_manual_run_is_linked_by_its_own_id() -> None:
+    shown = LiveJob.of(job(run_id="run_manual"), None)
+
+    assert (shown.run_id, shown.cronjob_name, shown.triggered_by) == ("run_manual", "jaffle-nightly", "manual")
+
+
+def test_the_details_say_why_a_job_failed() -> None:
+    shown = LiveJobDetail.of(failed(), pod(ended(137, "OOMKilled"))).model_dump(mode="json")
+
+    assert (shown["status"], shown["reason"], shown["exit_code"]) == ("error", "OOMKilled", 137)
+    assert "512Mi" in shown["message"]
+    assert (shown["command"], shown["namespace"], shown["pod_name"]) == (
+        "dbt build",
+        "org-acme",
+        "jaffle-nightly-29622840-x7k2p",
+    )
+    assert (shown["end_time"], shown["duration_seconds"]) == (at(50), 47.0)
+
+
+def test_what_is_unknown_is_left_out() -> None:
+    shown = LiveJobDetail.of(job(), None).model_dump(mode="json")
+
+    assert not shown.keys() & {"end_time", "duration_seconds", "pod_name", "exit_code"}
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        ("app.kubernetes.io/managed-by", "helm"),
+        ("jobs-api.dev/organization", "org-globex"),
+        ("jobs-api.dev/project-id", ""),
+        ("jobs-api.dev/job-id", ""),
+    ],
+)
+def test_only_jobs_with_all_our_labels_are_ours(label: str, value: str) -> None:
+    found = job()
+    assert live_jobs.is_ours(found, "org-acme")
+
+    found["metadata"]["labels"][label] = value
+
+    assert not live_jobs.is_ours(found, "org-acme")
+
+
+@pytest.mark.parametrize("status", RunStatus)
+@pytest.mark.parametrize(
+    ("found", "its_pod"),
+    [
+        (job(), None),
+        (job(), pod(waits("ImagePullBackOff"))),
+        (job(ready=1), pod(runs())),
+        (complete(), None),
+        (failed(), pod(ended(1))),
+        (failed(), None),
+    ],
+)
+def test_a_job_alone_never_excludes_the_status_that_its_pod_gives_it(
+    status: RunStatus, found: Object, its_pod: Object | None
+) -> None:
+    actual = LiveJob.of(found, its_pod).status
+
+    assert live_jobs.may_be(found, actual)
+    assert live_jobs.may_be(found, None)
+    if live_jobs.may_be(found, status):
+        assert (status is RunStatus.SUCCESS) == (actual is RunStatus.SUCCESS)
+
+
+def test_a_project_is_selected_by_its_name_however_it_is_written() -> None:
+    assert live_jobs.selector("org-acme", "Jaffle Shop") == live_jobs.selector("org-acme", "jaffle-shop")
+    assert "jobs-api.dev/project=jaffle-shop" in live_jobs.selector("org-acme", "Jaffle Shop")
+
+
+def test_the_newest_come_first() -> None:
+    made = [
+        job() | {"metadata": {**job()["metadata"], "creationTimestamp": at(n), "name": str(n)}} for n in (2, 9, 4, 1)
+    ]
+
+    assert [one["metadata"]["name"] for one in live_jobs.newest(made, 3)] == ["9", "4", "2"]
+
+
+def test_why_there_is_no_log_yet_is_said_in_kubernetes_words() -> None:
+    waiting = live_jobs.without_logs(job(), pod(waits("ImagePullBackOff", "Back-off pulling")), 100)
+    starting = live_jobs.without_logs(job(), pod(waits("ContainerCreating")), 100)
+    gone = live_jobs.without_logs(complete(), None, 100)
+
+    assert waiting.message == "ImagePullBackOff: Back-off pulling"
+    assert starting.message == "ContainerCreating"
+    assert gone.message == "The pod is gone, and its log was not stored"
+    assert (waiting.logs, waiting.status) == ("", RunStatus.PENDING)
