@@ -97,12 +97,12 @@ def main(requests: int = 200) -> None:
 @contextmanager
 def laptop() -> Iterator[Laptop]:
     """Run `make run`'s process until the block ends."""
-    with TemporaryDirectory() as home, (Path(home) / "terminal.log").open("wb") as terminal:
+    with TemporaryDirectory() as home:
         environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
         environment |= {"JOBS_API_HOME": home, "PORT": "0"}
         begun = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "local"], cwd=ROOT, env=environment, stdout=terminal, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "local"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
         )
         try:
             session = json.loads(until(lambda: _read(Path(home) / "session.json"), process))

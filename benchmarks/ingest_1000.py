@@ -1,0 +1,123 @@
+"""An ingest of 1,000 finished Jobs whose pods have logs of 100 lines, and the pass after it that finds nothing new.
+
+    python -m benchmarks.ingest_1000 [count]
+
+A process of its own, as small as a function's, ingests. AWS is moto over HTTP, in the process beside it. The cluster is
+played by JSON texts that are parsed as answers would be, since 1,000 real pods would be the slowest part by far.
+"""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks.measure import ROOT, Figure, recorded_calls, report, seconds
+from benchmarks.sync_5000 import peak_mib
+from local.aws import LocalAws
+from local.template import read
+
+SECONDS = 60.0
+MEMORY_MIB = 512.0
+PAGE = 500
+LOG = "".join(f"02:00:01  {n} of 100 OK created sql table model main.model_{n:03} [OK in 0.01s]\n" for n in range(100))
+# What a round trip to an API server in the same region takes.
+ROUND_TRIP_SECONDS = 0.005
+
+# A field manager's entry, to give the objects their usual size.
+MANAGED = [{"manager": "m", "operation": "Update", "fieldsV1": {f"f:{n}": {"f:name": {}} for n in range(40)}}]
+
+
+def main(count: int = 1000) -> None:
+    """Start AWS, and ingest in another process."""
+    with LocalAws(read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")) as aws:
+        environment = {**os.environ, **aws.environment(), "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
+        command = [sys.executable, "-m", "benchmarks.ingest_1000", "measure", str(count)]
+        found = json.loads(subprocess.check_output(command, env=environment))
+    figures = [
+        Figure("first pass", found["first"], "s", budget=SECONDS * count / 1000),
+        Figure("runs with their logs, per second", count / found["first"], ""),
+        Figure("the same pass again", found["again"], "s"),
+        Figure("calls to AWS that write, the second time", found["writes"], "", budget=0),
+        Figure("peak memory", found["peak_mib"], "MiB", budget=MEMORY_MIB),
+    ]
+    report(f"Ingest of {count:,} finished Jobs with logs of 100 lines", figures)
+
+
+class StandIn:
+    """Answers what a pass asks of a cluster with as many finished Jobs as wanted."""
+
+    def __init__(self, organization: str, count: int) -> None:
+        """Take whose Jobs they are, and how many."""
+        self._organization = organization
+        self._count = count
+
+    def list_jobs(self, _: str, __: str) -> Iterator[list[dict[str, Any]]]:
+        """Give them in pages, as the client does."""
+        for first in range(0, self._count, PAGE):
+            texts = [json.dumps(self._job(n)) for n in range(first, min(first + PAGE, self._count))]
+            page = f"[{','.join(texts)}]"
+            del texts
+            time.sleep(ROUND_TRIP_SECONDS)
+            yield json.loads(page)
+
+    def pods_of(self, _: str, jobs: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        """Give a pod for each."""
+        uids = [job["metadata"]["uid"] for job in jobs]
+        time.sleep(ROUND_TRIP_SECONDS * len(uids) / 50)
+        return {uid: json.loads(json.dumps(self._pod(uid))) for uid in uids}
+
+    def stream_log(self, _: str, __: str, **___: object) -> Iterator[bytes]:
+        """Give the log."""
+        time.sleep(ROUND_TRIP_SECONDS)
+        yield LOG.encode()
+
+    def _job(self, number: int) -> dict[str, Any]:
+        from tests.objects import complete  # noqa: PLC0415 - its imports want the environment
+
+        job = complete()
+        labels = {**job["metadata"]["labels"], "jobs-api.dev/organization": self._organization}
+        told = {"name": f"jaffle-nightly-{number}", "namespace": self._organization, "uid": f"uid-{number}"}
+        metadata = {**job["metadata"], **told, "labels": labels, "managedFields": MANAGED}
+        return {**job, "metadata": metadata}
+
+    def _pod(self, uid: str) -> dict[str, Any]:
+        from tests.objects import ended, pod  # noqa: PLC0415 - as above
+
+        found = pod(ended(0), phase="Succeeded")
+        name = re.sub("uid", "jaffle-nightly", uid)
+        return {**found, "metadata": {**found["metadata"], "name": name, "managedFields": MANAGED}}
+
+
+def measure(count: int) -> None:
+    """Ingest twice in this process; print what was found."""
+    from jobs_api.ingestion import Pass  # noqa: PLC0415 - the store reads the tables' names when it is imported
+    from tests.functions.cast import new_organization  # noqa: PLC0415
+
+    organization = new_organization("bench")
+    cluster: Any = StandIn(organization.id, count)
+
+    def ingest() -> None:
+        made = Pass(organization, cluster, lambda: datetime.now(UTC))
+        made.run()
+        assert made.jobs == count
+
+    with recorded_calls() as calls, contextlib.redirect_stdout(sys.stderr):
+        first = seconds(ingest)
+        peak = peak_mib()
+        calls.clear()
+        again = seconds(ingest)
+    writes = len([call for call in calls if not call.name.startswith(("Get", "BatchGet", "Query"))])
+    print(json.dumps({"first": first, "again": again, "writes": writes, "peak_mib": peak}))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["measure"]:
+        measure(int(sys.argv[2]))
+    else:
+        main(*map(int, sys.argv[1:]))

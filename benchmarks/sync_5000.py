@@ -1,0 +1,130 @@
+"""A sync of 5,000 CronJobs that are all as they should be, beside the bare listing of them.
+
+    python -m benchmarks.sync_5000 [count]
+
+The CronJobs are made by a first sync. Then a process of its own, as small as a function's, syncs and lists in turn:
+what the budget counts is the sync without the time that reading the jobs from DynamoDB takes (moto is no measure of
+that), and the most memory that process ever had.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.measure import ROOT, Figure, recorded_calls, report, seconds
+from benchmarks.stage import cluster
+from local.aws import LocalAws
+from local.kubernetes_api import KubernetesApi
+from local.template import read
+
+LIST_CALLS = 10
+RATIO = 1.5
+MEMORY_MIB = 256.0
+ROUNDS = 3
+
+
+def main(count: int = 5000) -> None:
+    """Make the jobs and their CronJobs, then measure in another process."""
+    template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
+    with TemporaryDirectory() as home, LocalAws(template) as aws, cluster(Path(home)) as kubeconfig:
+        os.environ["KUBECONFIG"] = str(kubeconfig)
+        organization = make_jobs(count, KubernetesApi(kubeconfig))
+        with contextlib.redirect_stdout(sys.stderr):  # what a function logs is no figure
+            sync(organization)
+        environment = {**os.environ, **aws.environment(), "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
+        command = [sys.executable, "-m", "benchmarks.sync_5000", "measure", organization]
+        found = json.loads(subprocess.check_output(command, env=environment))
+    list_calls, listing = found["list_calls"], median(found["listings"])
+    figures = [
+        Figure("list calls", list_calls, "", budget=LIST_CALLS * count / 5000),
+        Figure("writes, to the cluster or the tables", found["writes"], "", budget=0),
+        Figure("the bare listing", listing, "s"),
+        Figure("sync without its calls to DynamoDB", median(found["syncs"]), "s", budget=RATIO * listing),
+        Figure("sync in all", median(found["totals"]), "s"),
+        Figure("peak memory", found["peak_mib"], "MiB", budget=MEMORY_MIB),
+    ]
+    report(f"Sync of {count:,} CronJobs that match, median of {ROUNDS}", figures)
+
+
+def make_jobs(count: int, api: KubernetesApi) -> str:
+    """Write the jobs of one project straight into the table, and return the organization."""
+    # The store reads the names of the tables when it is imported.
+    from jobs_api.commands import ProjectType  # noqa: PLC0415
+    from jobs_api.ids import new_id  # noqa: PLC0415
+    from jobs_api.jobs import Job, JobSettings  # noqa: PLC0415
+    from jobs_api.store import jobs  # noqa: PLC0415
+    from jobs_api.store.tables import JobRow  # noqa: PLC0415
+    from tests.functions.cast import new_organization, new_project  # noqa: PLC0415
+
+    organization = new_organization("bench").id
+    api.create("/api/v1/namespaces", {"metadata": {"name": organization}})
+    project = new_project(organization, "bench", ProjectType.DBT)
+    with JobRow.batch_write() as rows:
+        for number in range(count):
+            document = {"name": f"job {number}", "command": "dbt build", "schedule": "0 0 1 1 *"}
+            job = Job.new(new_id("job_"), JobSettings.of(document, project), project, datetime.now(UTC))
+            rows.save(jobs._row(job))  # noqa: SLF001 - a transaction for each would take longer than all the rest
+    return organization
+
+
+def sync(organization: str) -> None:
+    """Do what a tick does."""
+    from functions.sync_cronjobs.app import lambda_handler  # noqa: PLC0415
+    from tests.functions.cast import Context  # noqa: PLC0415
+
+    handler: Any = lambda_handler
+    handler({"detail": {"organization_id": organization}}, Context())
+
+
+def measure(organization: str) -> None:
+    """Sync and list in turn, in this process; print what was found."""
+    from jobs_api import cluster as clusters  # noqa: PLC0415
+    from jobs_api import labels, store  # noqa: PLC0415
+
+    def listing() -> None:
+        connected = clusters.connect(store.recent_organization(organization))
+        for _ in connected.list_cronjobs(organization, labels.selector({})):
+            pass
+
+    totals, syncs, listings = [], [], []
+    with recorded_calls() as calls, contextlib.redirect_stdout(sys.stderr):
+        sync(organization)  # connects, and imports what comes late
+        peak = peak_mib()
+        for _ in range(ROUNDS):
+            calls.clear()
+            totals.append(seconds(lambda: sync(organization)))
+            made = [*calls]
+            syncs.append(totals[-1] - sum(call.seconds for call in made if " " not in call.name))
+            listings.append(seconds(listing))
+    names = [call.name for call in made]
+    reads = ("GET", "Get", "BatchGet", "Query")
+    found = {
+        "list_calls": names.count("GET cronjobs"),
+        "writes": len([name for name in names if not name.startswith(reads)]),
+        "totals": totals,
+        "syncs": syncs,
+        "listings": listings,
+        "peak_mib": peak,
+    }
+    print(json.dumps(found))
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process has had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["measure"]:
+        measure(sys.argv[2])
+    else:
+        main(*map(int, sys.argv[1:]))
