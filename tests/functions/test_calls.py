@@ -1,14 +1,17 @@
 """How often each endpoint asks DynamoDB: what a request costs, and how long it takes."""
 
+from datetime import timedelta
 from typing import Any
 
 import botocore.client
 import pytest
 
 from jobs_api import store
+from jobs_api.cluster.connection import Connection
 from jobs_api.projects import Project
 from jobs_api.runs import Run
-from tests.functions.cast import Person
+from tests.functions.acme import Acme
+from tests.functions.cast import NOON, Person
 from tests.functions.test_runs import a_run
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
@@ -92,3 +95,22 @@ def test_a_request_that_breaks_a_rule_writes_nothing(alice: Person, jaffle: Proj
 
     assert made == ["GetItem"]
     assert store.list_jobs(jaffle.organization_id, jaffle.id)[1] == []
+
+
+def test_trigger_is_one_read_and_two_writes_around_one_call_to_the_cluster(
+    acme: Acme, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}/trigger"
+    acme.alice.call("POST", path)  # from here on the organization's cluster is known
+    made.clear()
+    send = Connection.send
+
+    def noted(connection: Connection, method: str, *rest: Any, **options: Any) -> Any:
+        made.append(f"{method} to the cluster")
+        return send(connection, method, *rest, **options)
+
+    monkeypatch.setattr(Connection, "send", noted)
+
+    acme.alice.call("POST", path, at=NOON + timedelta(seconds=1))
+
+    assert made == ["BatchGetItem", "PutItem", "POST to the cluster", "UpdateItem"]

@@ -1,0 +1,131 @@
+"""jobsctl as an operator types it: JSON out, one line where something is wrong."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from jobs_api import store
+from jobs_api.errors import ProjectNotFound
+from jobs_api.ids import new_id
+from jobs_api.jobs import Job, JobSettings
+from jobsctl.__main__ import app, main
+from tests.functions.cast import NOON
+
+DBT = ["--type", "dbt", "--image", "dbt:1"]
+
+
+def run(*words: str) -> Any:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+    monkeypatch.setattr("sys.argv", ["jobsctl", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return str(ended.value.code) + capsys.readouterr().err
+
+
+@pytest.fixture
+def organization() -> str:
+    identity = f"org-{new_id()}"
+    run("organization", "create", identity, "--name", "Acme")
+    return identity
+
+
+def test_an_organization_is_made_and_listed(organization: str) -> None:
+    found = [entry for entry in run("organization", "list") if entry["id"] == organization]
+
+    assert [entry["name"] for entry in found] == ["Acme"]
+
+
+def test_a_project_is_made_changed_and_listed(organization: str) -> None:
+    made = run("project", "create", organization, "Jaffle Shop", *DBT, "--set", "working_directory=/app")
+
+    assert made["settings"]["working_directory"] == "/app"
+    assert made["settings"]["deployed"] is False
+    changed = run(
+        "project", "set", organization, made["id"], "image=dbt:2", 'resources={"limits": {"memory": "2Gi"}}',
+        "concurrency_policy=Allow", "environment_secret=jaffle-env", "successful_history_limit=3",
+    )  # fmt: skip
+    assert changed["settings"]["image"] == "dbt:2"
+    assert changed["settings"]["resources"]["limits"] == {"memory": "2Gi"}
+    assert changed["version"] == 2
+    assert run("project", "list", organization) == [changed]
+
+
+@pytest.mark.parametrize(
+    ("verb", "setting", "value"),
+    [("deploy", "deployed", True), ("undeploy", "deployed", False), ("suspend", "suspended", True)],
+)
+def test_a_project_goes_through_its_life(organization: str, verb: str, setting: str, value: object) -> None:
+    project = run("project", "create", organization, "jaffle", *DBT)
+
+    assert run("project", verb, organization, project["id"])["settings"][setting] is value
+    assert run("project", "resume", organization, project["id"])["settings"]["suspended"] is False
+
+
+def test_a_deleted_project_leaves_its_names_free(organization: str) -> None:
+    project = run("project", "create", organization, "jaffle", *DBT)
+    stored = store.get_project(organization, project["id"])
+    settings = JobSettings.of({"name": "build", "command": "dbt build", "schedule": "@daily"}, stored)
+    store.create_job(Job.new(new_id("job_"), settings, stored, NOON))
+
+    run("project", "delete", organization, project["id"])
+
+    with pytest.raises(ProjectNotFound):
+        store.list_jobs(organization, project["id"])
+    again = store.get_project(organization, run("project", "create", organization, "jaffle", *DBT)["id"])
+    store.create_job(Job.new(new_id("job_"), settings, again, NOON))
+
+
+def test_a_token_is_shown_once_and_can_be_revoked(organization: str) -> None:
+    made = run("token", "create", organization, "--role", "reader", "--days", "30", "--description", "CI")
+
+    assert made["token"].startswith(f"jat_{made['id']}_")
+    (listed,) = run("token", "list", organization)
+    assert (listed["role"], listed["description"]) == ("reader", "CI")
+    assert made["token"].split("_", 2)[2] not in json.dumps(listed)
+    run("token", "revoke", organization, made["id"])
+    assert run("token", "list", organization)[0]["revoked_at"]
+
+
+def test_what_is_wrong_is_one_line(
+    organization: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("project", "create", organization, "jaffle", *DBT)
+    for words, told in (
+        (["organization", "create", organization], "already"),
+        (["organization", "create", "Not A Namespace"], "must be a Kubernetes namespace"),
+        (["project", "create", "org-nobody", "jaffle", *DBT], "no organization"),
+        (["project", "create", organization, "JAFFLE", *DBT], "already"),
+        (["project", "create", organization, "x", "--type", "spark", "--image", "i"], "project_type"),
+        (["project", "set", organization, "proj_none", "image=x"], "no project"),
+        (["project", "create", organization, "y", *DBT, "--set", "colour=red"], "colour"),
+        (["token", "create", "org-nobody"], "no organization"),
+        (["token", "revoke", organization, "nothing"], "no token"),
+    ):
+        text = refused(capsys, monkeypatch, *words)
+        assert told in text, words
+        assert "Traceback" not in text
+        assert len(text.strip().splitlines()) == 1, text
+
+
+def test_a_project_keeps_its_name_and_type(
+    organization: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = run("project", "create", organization, "jaffle", *DBT)
+
+    assert "keeps its name" in refused(capsys, monkeypatch, "project", "set", organization, project["id"], "name=x")
+
+
+def test_without_a_deployment_it_says_what_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROJECTS_TABLE")
+
+    result = CliRunner().invoke(app, ["organization", "list"])
+
+    assert result.exit_code == 2
+    assert "--stack" in result.output
