@@ -66,6 +66,14 @@ class Forbidden(ApiError):
 
     code, reason = 403, "Forbidden"
 
+    @classmethod
+    def in_terminating(cls, kind: Kind, name: str, namespace: str) -> "Forbidden":
+        """Say that nothing new can be made in a namespace that is being deleted."""
+        why = f"unable to create new content in namespace {namespace} because it is being terminated"
+        cause = Cause("NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace")
+        details = {**_details(kind, name, kind.resource), "causes": [cause.as_dict()]}
+        return cls(f'{kind.qualified} "{name}" is forbidden: {why}', details)
+
 
 class NotFound(ApiError):
     """No such object, or no such path."""

@@ -5,90 +5,28 @@ object in its place, which is what lets lists, watches and page snapshots share 
 """
 
 import asyncio
-import json
 import random
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Protocol
 
 from local.cluster.clock import Clock, timestamp
+from local.cluster.deletion import Deletion, Preconditions
 from local.cluster.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from local.cluster.kinds import KINDS, Kind, Propagation
+from local.cluster.versions import Change, Event, EventType, Object, Stored, copied
 
-type Object = dict[str, Any]
-type EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+__all__ = ["Admission", "Change", "Event", "EventType", "Object", "Preconditions", "Storage", "Stored", "copied"]
+
 # Named out here, because inside Storage `list` is a method.
 type StoredList = list[Stored]
-type Dependents = list[tuple[str, Stored]]
+type Owned = list[tuple[str, Stored]]
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, so that no suffix is a word
 _GENERATED_BASE_LENGTH = 58  # 63 less the five letters
-_HISTORY = 10_000
-FOREGROUND = "foregroundDeletion"
-
-
-class Event(NamedTuple):
-    """What a subscriber gets; `object` is the subscriber's own copy."""
-
-    type: EventType
-    resource: str
-    object: Object
-
-
-class Stored:
-    """One version of one object. `object` is shared and must not be changed."""
-
-    __slots__ = ("_item", "object", "version")
-
-    def __init__(self, obj: Object, version: int) -> None:
-        self.object = obj
-        self.version = version
-        self._item: bytes | None = None
-
-    @property
-    def item(self) -> bytes:
-        """Give the object as JSON, made once, without the apiVersion and kind that items of a list do not have."""
-        if self._item is None:
-            bare = {key: value for key, value in self.object.items() if key not in {"apiVersion", "kind"}}
-            self._item = json.dumps(bare, separators=(",", ":")).encode()
-        return self._item
-
-    @property
-    def body(self) -> bytes:
-        """Give the object as JSON."""
-        head = f'{{"kind":"{self.object["kind"]}","apiVersion":"{self.object["apiVersion"]}",'
-        return head.encode() + self.item[1:]
-
-    @property
-    def name(self) -> str:
-        """Give metadata.name."""
-        return str(self.object["metadata"]["name"])
-
-    @property
-    def namespace(self) -> str:
-        """Give metadata.namespace, "" for what has none."""
-        return str(self.object["metadata"].get("namespace", ""))
-
-
-@dataclass(frozen=True)
-class Change:
-    """A write, as watches see it: the version it made, what it put there, and what stood there before."""
-
-    type: EventType
-    resource: str
-    stored: Stored
-    previous: Stored | None
-
-
-@dataclass(frozen=True)
-class Preconditions:
-    """What must still be true of an object for it to be deleted."""
-
-    uid: str | None = None
-    version: str | None = None
+# How many changes a watch can start behind; a pod goes through about ten.
+_HISTORY = 4_000
 
 
 class Admission(Protocol):
@@ -124,6 +62,7 @@ class Storage:
         self._owned: dict[str, set[tuple[str, str, str]]] = {}
         self._uids: set[str] = set()
         self._listeners: list[Callable[[Change], None]] = []
+        self._deletion = Deletion(self)
 
     # -- reading
 
@@ -149,7 +88,7 @@ class Storage:
         """Return what `view` gives, ordered as etcd orders keys: by "namespace/name"."""
         return sorted(self.view(resource, namespace), key=lambda stored: f"{stored.namespace}/{stored.name}")
 
-    def dependents(self, uid: str) -> Dependents:
+    def dependents(self, uid: str) -> Owned:
         """Return (resource, object) of everything that names `uid` among its owners, to be read only."""
         keys = sorted(self._owned.get(uid, ()))
         return [(resource, self._objects[resource][namespace][name]) for resource, namespace, name in keys]
@@ -189,8 +128,8 @@ class Storage:
             raise AlreadyExists.named(kind, metadata["name"])
         if dry_run:
             return obj
-        stored = self._put("ADDED", resource, obj)
-        self._collect_if_orphaned(resource, stored)
+        stored = self.put(resource, obj)
+        self._deletion.collect_if_orphaned(resource, stored)
         return copied(obj)
 
     def replace(self, resource: str, obj: Object, *, dry_run: bool = False) -> Object:
@@ -223,27 +162,42 @@ class Storage:
         too. Raises NotFound and, for preconditions that do not hold, Conflict.
         """
         stored = self._require(resource, namespace, name)
-        kind, obj = KINDS[resource], copied(stored.object)
-        metadata = obj["metadata"]
-        _check_preconditions(kind, metadata, preconditions or Preconditions())
-        propagation = propagation or kind.propagation
-        grace = _grace_seconds(resource, obj, grace_seconds)
-        if propagation == "Foreground" and self.dependents(metadata["uid"]):
-            metadata["finalizers"] = [*dict.fromkeys([*metadata.get("finalizers", []), FOREGROUND])]
-        marks = grace > 0 or metadata.get("finalizers") or resource == "namespaces"
-        if marks:
-            self._mark(resource, obj, grace)
-        if dry_run:
-            return obj
-        if propagation == "Orphan":
-            self._orphan(metadata["uid"])
-        if marks:
-            self._write(resource, obj, stored)
-        else:
-            obj = self._remove(resource, stored)
-        self._cascade(resource, obj, propagation)
-        left = self.find(resource, namespace, name)
-        return copied(left.object) if left else obj
+        expected = preconditions or Preconditions()
+        return self._deletion.delete(resource, stored, propagation, grace_seconds, expected, dry_run=dry_run)
+
+    # -- what deletion is built on
+
+    def contents(self, namespace: str) -> Owned:
+        """Return (resource, object) of all a namespace holds, owners first, so that no controller makes one anew."""
+        ordered = dict.fromkeys(("cronjobs", "jobs", *KINDS))
+        return [(resource, stored) for resource in ordered for stored in self.view(resource, namespace)]
+
+    def exists(self, uid: str) -> bool:
+        """Tell whether an object of that uid is stored."""
+        return uid in self._uids
+
+    def put(self, resource: str, obj: Object, previous: Stored | None = None) -> Stored:
+        """Store `obj` itself under a new version, as it is: nothing is checked."""
+        self.version += 1
+        obj["metadata"]["resourceVersion"] = str(self.version)
+        stored = Stored(obj, self.version)
+        space = self._objects[resource].setdefault(stored.namespace, {})
+        if previous:
+            self._unindex(resource, previous)
+        space[stored.name] = stored
+        self._index(resource, stored)
+        self._tell(Change("MODIFIED" if previous else "ADDED", resource, stored, previous))
+        return stored
+
+    def take(self, resource: str, stored: Stored) -> Object:
+        """Take an object out, and return it under the version that this made."""
+        del self._objects[resource][stored.namespace][stored.name]
+        self._unindex(resource, stored)
+        self.version += 1
+        gone = copied(stored.object)
+        gone["metadata"]["resourceVersion"] = str(self.version)
+        self._tell(Change("DELETED", resource, Stored(gone, self.version), stored))
+        return gone
 
     # -- naming and checks
 
@@ -271,16 +225,7 @@ class Storage:
         if space is None:
             raise NotFound.named(KINDS["namespaces"], name)
         if "deletionTimestamp" in space.object["metadata"]:
-            why = f"unable to create new content in namespace {name} because it is being terminated"
-            cause = {"reason": "NamespaceTerminating", "message": f"namespace {name} is being terminated"}
-            details = {"name": metadata["name"], "group": kind.group, "kind": kind.resource}
-            raise Forbidden(
-                f'{kind.qualified} "{metadata["name"]}" is forbidden: {why}',
-                {
-                    **{key: value for key, value in details.items() if value},
-                    "causes": [{**cause, "field": "metadata.namespace"}],
-                },
-            )
+            raise Forbidden.in_terminating(kind, metadata["name"], name)
 
     # -- replacing
 
@@ -300,34 +245,8 @@ class Storage:
                 new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
         if dry_run or new == old:
             return copied(new)
-        self._write(resource, new, stored)
+        self._deletion.write(resource, new, stored)
         return copied(new)
-
-    def _write(self, resource: str, new: Object, stored: Stored) -> None:
-        """Store `new` in the place of `stored`; one that was only waiting for its last finalizer goes instead."""
-        put = self._put("MODIFIED", resource, new, stored)
-        if self._may_go(resource, new):
-            self._remove(resource, put)
-
-    def _may_go(self, resource: str, obj: Object) -> bool:
-        metadata = obj["metadata"]
-        if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
-            return False
-        if resource == "namespaces":
-            return not any(self._objects[held].get(metadata["name"]) for held in KINDS)
-        return not metadata.get("deletionGracePeriodSeconds")
-
-    def _put(self, change: EventType, resource: str, obj: Object, previous: Stored | None = None) -> Stored:
-        self.version += 1
-        obj["metadata"]["resourceVersion"] = str(self.version)
-        stored = Stored(obj, self.version)
-        space = self._objects[resource].setdefault(stored.namespace, {})
-        if previous:
-            self._unindex(resource, previous)
-        space[stored.name] = stored
-        self._index(resource, stored)
-        self._tell(Change(change, resource, stored, previous))
-        return stored
 
     def _index(self, resource: str, stored: Stored) -> None:
         self._uids.add(stored.object["metadata"]["uid"])
@@ -346,98 +265,6 @@ class Storage:
         self.history.append(change)
         for listener in list(self._listeners):
             listener(change)
-
-    # -- deleting
-
-    def _mark(self, resource: str, obj: Object, grace: int) -> None:
-        metadata = obj["metadata"]
-        at = timestamp(self.clock.now() + timedelta(seconds=grace))
-        # A second deletion may only bring the end nearer.
-        metadata["deletionTimestamp"] = min(at, metadata.get("deletionTimestamp", at))
-        if resource != "namespaces":
-            metadata["deletionGracePeriodSeconds"] = min(grace, metadata.get("deletionGracePeriodSeconds", grace))
-        else:
-            obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
-
-    def _remove(self, resource: str, stored: Stored) -> Object:
-        current = self.find(resource, stored.namespace, stored.name)
-        if current is None:
-            return stored.object
-        del self._objects[resource][stored.namespace][stored.name]
-        self._unindex(resource, current)
-        self.version += 1
-        gone = copied(current.object)
-        gone["metadata"]["resourceVersion"] = str(self.version)
-        self._tell(Change("DELETED", resource, Stored(gone, self.version), current))
-        self._after_removal(current)
-        return gone
-
-    def _after_removal(self, gone: Stored) -> None:
-        """Let go of owners and of a namespace that were only waiting for this object; collect what it owned."""
-        for owner in gone.object["metadata"].get("ownerReferences", []):
-            self._finish_foreground(gone.namespace, owner)
-        for held, dependent in self.dependents(gone.object["metadata"]["uid"]):
-            self._collect_if_orphaned(held, dependent)
-        space = self.find("namespaces", None, gone.namespace)
-        if space and self._may_go("namespaces", space.object):
-            self._remove("namespaces", space)
-
-    def _finish_foreground(self, namespace: str, owner: Object) -> None:
-        for kind in KINDS.values():
-            stored = self.find(kind.resource, namespace, owner["name"]) if kind.name == owner.get("kind") else None
-            if stored is None or stored.object["metadata"]["uid"] != owner["uid"] or self.dependents(owner["uid"]):
-                continue
-            obj = copied(stored.object)
-            finalizers = obj["metadata"].get("finalizers", [])
-            if FOREGROUND in finalizers:
-                obj["metadata"]["finalizers"] = [one for one in finalizers if one != FOREGROUND]
-                self._write(kind.resource, obj, stored)
-
-    def _cascade(self, resource: str, obj: Object, propagation: Propagation) -> None:
-        if resource == "namespaces":
-            self._empty(obj["metadata"]["name"])
-        elif propagation == "Foreground":
-            for held, dependent in self.dependents(obj["metadata"]["uid"]):
-                self._delete_dependent(held, dependent, "Foreground")
-
-    def _empty(self, namespace: str) -> None:
-        """Delete what a namespace holds, owners before what they own, so that no controller makes it anew."""
-        for resource in ("cronjobs", "jobs", *KINDS):
-            for stored in self.view(resource, namespace):
-                self._delete_dependent(resource, stored, "Background")
-        space = self.find("namespaces", None, namespace)
-        if space and self._may_go("namespaces", space.object):
-            self._remove("namespaces", space)
-
-    def _collect_if_orphaned(self, resource: str, stored: Stored) -> None:
-        """Delete an object whose owners are all gone, as the garbage collector does."""
-        owners = stored.object["metadata"].get("ownerReferences", [])
-        known = {kind.name for kind in KINDS.values()}
-        if owners and all(owner.get("kind") in known and owner["uid"] not in self._uids for owner in owners):
-            self._delete_dependent(resource, stored, "Background")
-
-    def _delete_dependent(self, resource: str, stored: Stored, propagation: Propagation) -> None:
-        current = self.find(resource, stored.namespace, stored.name)
-        if current and "deletionTimestamp" not in current.object["metadata"]:
-            self.delete(resource, stored.namespace, stored.name, propagation)
-
-    def _orphan(self, uid: str) -> None:
-        for resource, stored in self.dependents(uid):
-            obj = copied(stored.object)
-            owners = [owner for owner in obj["metadata"]["ownerReferences"] if owner["uid"] != uid]
-            obj["metadata"]["ownerReferences"] = owners
-            if not owners:
-                del obj["metadata"]["ownerReferences"]
-            self._write(resource, obj, stored)
-
-
-def copied[T](value: T) -> T:
-    """Copy JSON data; several times faster than copy.deepcopy, which has to expect cycles and classes."""
-    if isinstance(value, dict):
-        return {key: copied(item) for key, item in value.items()}  # type: ignore[return-value]  # same type as given
-    if isinstance(value, list):
-        return [copied(item) for item in value]  # type: ignore[return-value]  # same type as given
-    return value
 
 
 def _plain_update(kind: Kind, old: Object, obj: Object) -> Object:
@@ -459,24 +286,3 @@ def _status_update(old: Object, obj: Object) -> Object:
     new = copied(old)
     new["status"] = copied(obj.get("status", {}))
     return new
-
-
-def _grace_seconds(resource: str, obj: Object, asked: int | None) -> int:
-    """Give the seconds a pod has to end (podStrategy.CheckGracefulDelete); other kinds have none."""
-    if resource != "pods":
-        return 0
-    spec, phase = obj.get("spec", {}), obj.get("status", {}).get("phase")
-    if not spec.get("nodeName") or phase in {"Succeeded", "Failed"}:
-        return 0
-    return int(spec.get("terminationGracePeriodSeconds", 30) if asked is None else asked)
-
-
-def _check_preconditions(kind: Kind, metadata: Object, expected: Preconditions) -> None:
-    if expected.uid is not None and expected.uid != metadata["uid"]:
-        why = f"UID in precondition: {expected.uid}, UID in object meta: {metadata['uid']}"
-    elif expected.version is not None and expected.version != metadata["resourceVersion"]:
-        had = metadata["resourceVersion"]
-        why = f"ResourceVersion in precondition: {expected.version}, ResourceVersion in object meta: {had}"
-    else:
-        return
-    raise Conflict.named(kind, metadata["name"], f"Precondition failed: {why}")

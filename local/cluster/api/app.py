@@ -64,6 +64,7 @@ class BearerToken:
         self._expected = f"Bearer {token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 401."""
         app = self._app
         if scope["type"] == "http" and scope["path"] not in _OPEN:
             stated = dict(scope["headers"]).get(b"authorization", b"")

@@ -15,6 +15,7 @@ class Faults:
         self.fault: Fault | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or let the fault deal with it."""
         if self.fault is None or scope["type"] != "http":
             await self._app(scope, receive, send)
         else:

@@ -7,21 +7,15 @@ all 700, which takes seconds.
 """
 
 import ast
-import base64
-import binascii
-import json
 import re
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from jobs_api.amounts import InvalidQuantity, parse
-from local.cluster.clock import parse_timestamp, timestamp
-
-type Reader = Callable[[Any, str, list[str]], Any]
+from local.cluster.rules.scalars import SCALARS, Misfit, Reader, kind_of, scalar_reader
 
 _KNOWN_BY_ALL = {"apiVersion", "kind"}
 _INT64 = {
@@ -101,15 +95,6 @@ class Field:
     keeps_empty: bool
 
 
-class Misfit(ValueError):
-    """A value of the wrong type; the struct it belongs to completes the message."""
-
-    def __init__(self, found: str, wanted: str) -> None:
-        super().__init__(f"json: cannot unmarshal {found} into Go value of type {wanted}")
-        self.found = found
-        self.wanted = wanted
-
-
 def read(struct: str, parsed: Any) -> tuple[dict[str, Any], list[str]]:
     """Return JSON as an object of a struct, and the paths of the fields that nobody knows; raises ValueError."""
     unknown: list[str] = []
@@ -126,7 +111,7 @@ def fields(struct: str) -> dict[str, Field]:
         field_type = _type(struct, name, declared)
         keeps = name in _POINTERS or field_type.startswith("*") or is_struct(field_type)
         keeps = keeps or (field_type == "bool" and name not in _PLAIN_FLAGS) or field_type.startswith("int")
-        found[name] = Field(name, field_type, keeps)
+        found[name] = Field(sys.intern(name), field_type, keeps)
     return found
 
 
@@ -182,7 +167,7 @@ def reader(field_type: str, shown: str = "") -> Reader:
         return _list_reader(field_type[5:-1])
     if field_type.startswith("dict("):
         return _map_reader(field_type[10:-1])
-    return _SCALARS.get(field_type) or _scalar_reader(field_type, shown or _written(field_type))
+    return SCALARS.get(field_type) or scalar_reader(field_type, shown or _written(field_type))
 
 
 def _written(field_type: str) -> str:
@@ -203,7 +188,7 @@ def _struct_reader(struct: str) -> Reader:
 
     def read_struct(value: Any, path: str, unknown: list[str]) -> Any:
         if not isinstance(value, dict):
-            raise Misfit(_found(value), _written(struct))
+            raise Misfit(kind_of(value), _written(struct))
         if not readers:  # on first use, since structs contain themselves
             readers.update({name: (field, _field_reader(field)) for name, field in fields(struct).items()})
         into: dict[str, Any] = {"creationTimestamp": None} if struct == "ObjectMeta" else {}
@@ -247,7 +232,7 @@ def _list_reader(item_type: str) -> Reader:
 
     def read_list(value: Any, path: str, unknown: list[str]) -> Any:
         if not isinstance(value, list):
-            raise Misfit(_found(value), shown)
+            raise Misfit(kind_of(value), shown)
         return [
             _zero(item_type) if item is None else read_item(item, f"{path}[{index}]", unknown)
             for index, item in enumerate(value)
@@ -261,28 +246,13 @@ def _map_reader(item_type: str) -> Reader:
 
     def read_map(value: Any, path: str, unknown: list[str]) -> Any:
         if not isinstance(value, dict):
-            raise Misfit(_found(value), shown)
+            raise Misfit(kind_of(value), shown)
         return {
-            key: _zero(item_type) if item is None else read_item(item, path, unknown) for key, item in value.items()
+            sys.intern(key): _zero(item_type) if item is None else read_item(item, path, unknown)
+            for key, item in value.items()
         }
 
     return read_map
-
-
-def _scalar_reader(field_type: str, shown: str) -> Reader:
-    types: dict[str, type] = {"str": str, "bool": bool, "float": float}
-    wanted = types.get(field_type, int)
-    limit = {"int": 1 << 31, "int64": 1 << 63}.get(field_type)
-
-    def read_scalar(value: Any, _path: str, _unknown: list[str]) -> Any:
-        if type(value) is not wanted:
-            exact = f" {value}" if limit and isinstance(value, float) else ""
-            raise Misfit(_found(value) + exact, shown)
-        if limit and isinstance(value, int) and not -limit <= value < limit:
-            raise Misfit(f"number {value}", shown)
-        return value
-
-    return read_scalar
 
 
 def _zero(item_type: str) -> Any:
@@ -290,58 +260,3 @@ def _zero(item_type: str) -> Any:
     if is_struct(item_type):
         return reader(item_type)({}, "?", [])
     return {"str": "", "bytes": "", "bool": False, "quantity": "0"}.get(item_type, 0)
-
-
-def _found(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object"
-
-
-def _read_bytes(value: Any, _path: str, _unknown: list[str]) -> str:
-    if not isinstance(value, str):
-        raise Misfit(_found(value), "[]uint8")
-    try:
-        base64.b64decode(value, validate=True)
-    except binascii.Error:
-        raise ValueError("illegal base64 data at input byte 0") from None
-    return value
-
-
-def _read_quantity(value: Any, _path: str, _unknown: list[str]) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        value = json.dumps(value)
-    try:
-        return str(parse(str(value)))
-    except InvalidQuantity as error:
-        raise ValueError(error.kubernetes) from None
-
-
-def _read_time(value: Any, _path: str, _unknown: list[str]) -> str:
-    if not isinstance(value, str):
-        raise Misfit(_found(value), "string")
-    try:
-        at = parse_timestamp(value)
-    except ValueError:
-        raise ValueError(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}"') from None
-    # MicroTime keeps its fraction; the client's models do not tell the two apart.
-    return value if at.microsecond else timestamp(at)
-
-
-def _read_int_or_string(value: Any, _path: str, _unknown: list[str]) -> Any:
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise Misfit(_found(value), "int32")
-
-
-_SCALARS: dict[str, Reader] = {
-    "quantity": _read_quantity,
-    "bytes": _read_bytes,
-    "datetime": _read_time,
-    "int-or-string": _read_int_or_string,
-    "object": lambda value, _path, _unknown: value,
-}
