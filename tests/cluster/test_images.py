@@ -44,6 +44,13 @@ def test_a_pulled_image_has_a_python_of_its_own(folder: Path) -> None:
     assert (environment / "bin" / "python").exists()
 
 
+def test_folders_may_be_named_from_where_one_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "bare" / "requirements.txt").write_text("-e ./no-such-folder-either\n")
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(PullFailed, match="no-such-folder-either"):
+        with_images(Path("images"), lambda images: images.pull("bare"))
+
+
 def test_an_image_is_present_once_it_was_pulled(folder: Path) -> None:
     async def pull(images: Images) -> tuple[bool, bool]:
         before = images.is_present("bare")

@@ -31,7 +31,7 @@ class Kubelet:
     def __init__(self, storage: Storage, clock: Clock, images: Path, home: Path) -> None:
         self._storage = storage
         self._clock = clock
-        self._pods = home / "pods"
+        self._pods = home.resolve() / "pods"
         self._launcher = Launcher()
         self._images = Images(images, home / "images", self._launcher)
         self._node = Node(clock, self._images, self._launcher)

@@ -36,8 +36,9 @@ class Images:
     """The images under `folder`, installed under `home`."""
 
     def __init__(self, folder: Path, home: Path, launcher: Launcher) -> None:
-        self._folder = folder
-        self._home = home
+        # Absolute, since the launcher works in another directory.
+        self._folder = folder.resolve()
+        self._home = home.resolve()
         self._launcher = launcher
         self._pulls: dict[Path, asyncio.Task[None]] = {}
 
