@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from local.intrinsics import REGION
-from local.moto_wire import InProcessTransport, MotoServer, share_service_models, use_fast_serializer
+from local.moto_speed import speed_up
+from local.moto_wire import InProcessTransport, MotoServer
 from local.template import Template
 
 # boto3 is imported where it is used: its sessions must be made after the transport is installed.
@@ -46,8 +47,7 @@ class LocalAws:
     def __enter__(self) -> Self:
         """Start, export the environment and create what the template names."""
         self._server.start()
-        use_fast_serializer()
-        share_service_models()
+        speed_up()
         self._transport = InProcessTransport(self.url)
         self._transport.install()
         self._export(self.environment())

@@ -1,0 +1,126 @@
+"""moto is as right as it was, and its time no longer grows with the table."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+
+@pytest.fixture
+def table() -> Iterator[str]:
+    name = f"table-{uuid.uuid4()}"
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "N"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield name
+    client.delete_table(TableName=name)
+
+
+def item(pk: str, sk: int, **attributes: Any) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"N": str(sk)}, **attributes}
+
+
+def everything(table: str) -> list[Any]:
+    items = boto3.client("dynamodb").scan(TableName=table)["Items"]
+    return sorted(items, key=lambda found: (found["pk"]["S"], int(found["sk"]["N"])))
+
+
+def parts(table: str, *, holds: bool) -> list[Any]:
+    """A transaction of all four kinds; its condition holds or not."""
+    update = {"UpdateExpression": "SET n = n + :one, deep.x = :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
+    condition = "attribute_exists(pk)" if holds else "attribute_not_exists(pk)"
+    return [
+        {"Put": {"TableName": table, "Item": item("a", 9)}},
+        {"Put": {"TableName": table, "Item": item("new", 1)}},
+        {"Update": {"TableName": table, "Key": item("a", 1), **update}},
+        {"Update": {"TableName": table, "Key": item("a", 5), "UpdateExpression": "REMOVE n"}},
+        {"Delete": {"TableName": table, "Key": item("a", 2)}},
+        {"ConditionCheck": {"TableName": table, "Key": item("a", 3), "ConditionExpression": condition}},
+    ]
+
+
+@pytest.fixture
+def filled(table: str) -> str:
+    for sk in (1, 2, 3, 9):
+        stored = item("a", sk, n={"N": "1"}, deep={"M": {"x": {"N": "0"}}})
+        boto3.client("dynamodb").put_item(TableName=table, Item=stored)
+    return table
+
+
+def test_a_transaction_whose_condition_fails_leaves_everything_as_it_was(filled: str) -> None:
+    client = boto3.client("dynamodb")
+    before = everything(filled)
+
+    with pytest.raises(client.exceptions.TransactionCanceledException) as canceled:
+        client.transact_write_items(TransactItems=parts(filled, holds=False))
+
+    reasons: Any = canceled.value.response
+    codes = [reason["Code"] for reason in reasons["CancellationReasons"]]
+    assert codes == ["None", "None", "None", "None", "None", "ConditionalCheckFailed"]
+    assert everything(filled) == before
+
+
+def test_a_transaction_whose_condition_holds_does_all_of_it(filled: str) -> None:
+    boto3.client("dynamodb").transact_write_items(TransactItems=parts(filled, holds=True))
+
+    after = {(found["pk"]["S"], found["sk"]["N"]): found for found in everything(filled)}
+    assert after.keys() == {("a", "1"), ("a", "3"), ("a", "5"), ("a", "9"), ("new", "1")}
+    assert after["a", "1"]["n"] == {"N": "2"}
+    assert after["a", "1"]["deep"] == {"M": {"x": {"N": "1"}}}
+    assert "n" not in after["a", "9"]
+
+
+def test_a_transaction_on_one_item_twice_is_refused_and_undone(filled: str) -> None:
+    client = boto3.client("dynamodb")
+    before = everything(filled)
+    twice: Any = {"Put": {"TableName": filled, "Item": item("a", 4)}}
+
+    with pytest.raises(client.exceptions.ClientError, match="multiple operations on one item"):
+        client.transact_write_items(TransactItems=[twice, twice])
+
+    assert everything(filled) == before
+
+
+def test_a_query_gives_its_partition_in_order_and_page_by_page(table: str) -> None:
+    client = boto3.client("dynamodb")
+    for pk in ("a", "b"):
+        for sk in (10, 2, 1, 33):
+            client.put_item(TableName=table, Item=item(pk, sk))
+    of_a: Any = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "a"}}}
+
+    pages = client.get_paginator("query").paginate(TableName=table, PaginationConfig={"PageSize": 3}, **of_a)
+
+    assert [[found["sk"]["N"] for found in page["Items"]] for page in pages] == [["1", "2", "10"], ["33"]]
+    nothing: Any = {**of_a, "ExpressionAttributeValues": {":pk": {"S": "c"}}}
+    assert client.query(TableName=table, **nothing)["Items"] == []
+
+
+def test_a_write_takes_no_longer_where_much_is_stored(table: str) -> None:
+    client = boto3.client("dynamodb")
+
+    def fastest() -> float:
+        times = []
+        for number in range(5):
+            begun = time.thread_time()
+            client.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": item("w", number)}}])
+            of_w: Any = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "w"}}}
+            client.query(TableName=table, **of_w)
+            times.append(time.thread_time() - begun)
+        return min(times)
+
+    empty = fastest()
+    for start in range(0, 1000, 25):
+        puts: Any = [{"PutRequest": {"Item": item("other", start + n)}} for n in range(25)]
+        client.batch_write_item(RequestItems={table: puts})
+
+    assert fastest() < 3 * empty
