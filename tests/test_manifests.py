@@ -126,7 +126,14 @@ def test_when_it_fires_is_the_jobs_and_how_is_the_projects() -> None:
         "successfulJobsHistoryLimit": 4,
         "failedJobsHistoryLimit": 5,
     }
-    assert (run["activeDeadlineSeconds"], run["ttlSecondsAfterFinished"]) == (3600, 7200)
+    assert run["ttlSecondsAfterFinished"] == 7200
+
+
+def test_a_run_that_takes_too_long_is_ended_with_its_pod_left_to_read_and_one_without_a_node_a_little_later() -> None:
+    run = cronjob({"active_deadline_seconds": 3600})["spec"]["jobTemplate"]["spec"]
+
+    assert run["template"]["spec"]["activeDeadlineSeconds"] == 3600
+    assert run["activeDeadlineSeconds"] == 3600 + 15 * 60
 
 
 @pytest.mark.parametrize(

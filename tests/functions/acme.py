@@ -62,7 +62,7 @@ class Acme:
         self.cluster._connection.write(method, path, body)
 
     def manifest(self, script: str, run_id: str | None = None, **spec: Any) -> Object:
-        """Give a Job that runs a script in place of dbt; `image` and `resources` are the container's."""
+        """Give a Job that runs a script in place of dbt; `image`, `resources` are its container's, `pod` its pod's."""
         made = manifests.job(
             self.project, self.job, run_id or "none", names.label(f"job-{new_id()}"), self.job.settings.command
         )
@@ -70,7 +70,7 @@ class Acme:
         container |= {"command": ["sh", "-c", script], "image": spec.pop("image", "python")}
         container["resources"] = spec.pop("resources", {})
         del container["workingDir"]
-        made["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
+        made["spec"]["template"]["spec"] |= {"terminationGracePeriodSeconds": 1, **spec.pop("pod", {})}
         made["spec"] |= spec
         if run_id is None:
             del made["metadata"]["labels"][labels.RUN_ID]

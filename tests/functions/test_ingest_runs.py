@@ -97,14 +97,29 @@ def test_a_run_without_an_image_is_given_up_and_cannot_start_later(acme: Acme) -
     assert acme.ingest().written == 0
 
 
-def test_a_run_at_its_deadline_is_an_error(acme: Acme) -> None:
-    acme.finish("echo started; exec sleep 300", activeDeadlineSeconds=2)
+def test_a_run_at_its_deadline_is_an_error_and_keeps_its_log(acme: Acme) -> None:
+    acme.finish("echo started; exec sleep 300", pod={"activeDeadlineSeconds": 2})
 
     acme.ingest()
 
     run = acme.only_run()
     assert run.status is RunStatus.ERROR
     assert "deadline of 2 seconds" in (run.error_message or "")
+    assert acme.log_of(run) == "started\n"
+
+
+def test_a_run_at_its_jobs_deadline_is_an_error_too(acme: Acme) -> None:
+    job = acme.start("exec sleep 300", activeDeadlineSeconds=2)
+    acme.wait_for_pod(job)
+    acme.ingest()
+    acme.wait_for_end(job)
+
+    acme.ingest()
+
+    run = acme.only_run()
+    assert run.status is RunStatus.ERROR
+    assert "deadline of 2 seconds" in (run.error_message or "")
+    assert "gone before its log could be read" in acme.log_of(run)
 
 
 def test_a_run_whose_job_vanishes_is_an_error_after_two_minutes(acme: Acme) -> None:

@@ -1,20 +1,14 @@
 """GET /jobs, /jobs/{id} and /jobs/{id}/logs against a cluster with real processes."""
 
-import importlib
-import json
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api import labels
 from tests.functions.acme import Acme
-from tests.functions.cast import Context, Person
+from tests.functions.cast import Person
 from tests.functions.refusals import Refuse
-
-EVENTS = Path(__file__).parents[2] / "events"
 
 
 def listed(person: Person, **query: str) -> dict[str, Any]:
@@ -223,16 +217,3 @@ def test_a_run_that_never_started_has_an_empty_log(acme: Acme) -> None:
 
 def test_there_are_no_logs_of_a_run_that_does_not_exist(acme: Acme) -> None:
     assert acme.alice.call("GET", "/api/v1/runs/run_none/logs").status == 404
-
-
-@pytest.mark.parametrize("function", ["list_live_jobs", "get_live_job", "get_live_logs", "get_run_logs"])
-def test_the_sample_event_is_answered(acme: Acme, function: str) -> None:
-    event = json.loads((EVENTS / f"{function}.json").read_text())
-    event["requestContext"]["authorizer"]["organization_id"] = acme.organization.id
-    handler = importlib.import_module(f"functions.{function}.app").lambda_handler
-
-    answer = handler(event, cast("LambdaContext", Context()))
-
-    # The Job and the run that the samples name are nobody's.
-    assert answer["statusCode"] == (200 if function == "list_live_jobs" else 404)
-    assert answer["multiValueHeaders"]["X-Request-ID"] == [event["requestContext"]["requestId"]]

@@ -15,6 +15,10 @@ from jobs_api.runs import TriggeredBy
 type Manifest = dict[str, Any]
 
 CONTAINER: Final = "job"
+# A Job at its deadline deletes its pod, and the log goes with it. A pod at its own deadline stays, so the kubelet ends
+# a run that takes too long; the Job's deadline comes later, for pods that never get as far as a node.
+# https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup
+UNSCHEDULED_SECONDS: Final = 15 * 60
 
 # With a backoff limit of 0 any failure ends the Job. A pod that the cluster took away (a drained node, a spot instance,
 # a preemption) says nothing about the command: ignored, it is replaced and counts as no failure.
@@ -73,7 +77,7 @@ def _job(project: Project, job: Job, command: str, triggered_by: TriggeredBy, ru
     policy = project.settings
     spec = {
         "backoffLimit": 0,
-        "activeDeadlineSeconds": policy.active_deadline_seconds,
+        "activeDeadlineSeconds": policy.active_deadline_seconds + UNSCHEDULED_SECONDS,
         "ttlSecondsAfterFinished": policy.ttl_seconds,
         "podFailurePolicy": DISRUPTIONS,
         "template": {"metadata": metadata, "spec": _pod(project, job, command, run_id)},
@@ -99,6 +103,7 @@ def _pod(project: Project, job: Job, command: str, run_id: str | None) -> Manife
         container["resources"] = resources
     return {
         "restartPolicy": "Never",
+        "activeDeadlineSeconds": policy.active_deadline_seconds,
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
         "containers": [container],
