@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from jobs_api.alerts import Event, RunAlerts
 from jobs_api.documents import Absent, Document, Timestamp
 
 
@@ -69,13 +70,16 @@ class Run(JobRun):
     """A run as it is stored: what the API gives, and what only this service needs.
 
     `launch` is the Job manifest that is still to be created in the cluster; it is written with the run and cleared
-    once the Job exists, so that a process that dies in between loses nothing.
+    once the Job exists, so that a process that dies in between loses nothing. In the same way `notify` holds what is
+    still to be told of it; whom, stands in `alerts`, as the job's owner had it when the run was created.
     """
 
     organization_id: str
     launch: Absent[dict[str, object]] = None
     log: Absent[StoredLog] = None
     job_uid: Absent[str] = None
+    alerts: Absent[RunAlerts] = None
+    notify: list[Event] = Field(default_factory=list)
 
     def document(self) -> JobRun:
         """Return what the API shows of it."""
@@ -87,3 +91,15 @@ class RunList(Document):
 
     runs: list[JobRun]
     next_cursor: Absent[str] = None
+
+
+class Streak(Document):
+    """How a job's runs went before one of them: how many failed in a row, since when, and the last success before.
+
+    With `more`, there are failures beyond those that were counted.
+    """
+
+    failures: int = 0
+    more: bool = False
+    since: Timestamp | None = None
+    succeeded_at: Timestamp | None = None

@@ -1,0 +1,266 @@
+"""Sends a webhook to a host that somebody else chose, so that it can be turned against nothing on the inside.
+
+Only https, with the certificate verified. The name is resolved once, every address it has must be public, and the
+connection is made to the very address that was judged: what the name says a moment later changes nothing. No redirect
+is followed, no proxy asked. A receiver has ten seconds in all, however slowly it drips.
+"""
+
+import os
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from http.client import HTTPException
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+from jobs_api.addresses import Address, is_allowed, is_public
+
+TIMEOUT_SECONDS: Final = 10.0
+# Of an answer this much is read, to show to whoever tests their receiver.
+ANSWER_BYTES: Final = 1024
+# A name with many dead addresses may not use up the time of the one that works.
+MOST_ADDRESSES: Final = 3
+
+type Resolve = Callable[[str, int], list[Address]]
+
+
+class Refused(Exception):
+    """The URL leads to where no webhook may go; trying again cannot help."""
+
+
+class Unreachable(Exception):
+    """There was no answer: no such name, no connection, no valid certificate, or not in time."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a receiver said; `text` is the beginning of its body."""
+
+    status: int
+    text: str
+    retry_after: timedelta | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it took the webhook."""
+        return 200 <= self.status < 300
+
+
+def resolved(host: str, port: int) -> list[Address]:
+    """Ask the system for a name's addresses, once; raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # A scope such as %eth0 belongs to link-local addresses, which are refused in any case.
+    return list(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
+
+
+def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    resolve: Resolve = resolved,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> Answer:
+    """Send a webhook and return the answer, whatever its status.
+
+    Raises:
+        Refused: the host has an address that is not public, and the operator has not named it.
+        Unreachable: no answer came.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https" or not host:
+        raise Refused("only https URLs are sent to")
+    try:
+        with _deadline(timeout_seconds) as deadline:
+            addresses = _addresses(host, parts.port or 443, resolve, deadline)
+            return _send(addresses, parts, body, headers, deadline)
+    except (HTTPError, HTTPException, OSError, UnicodeError) as error:
+        raise Unreachable(_said(error, timeout_seconds)) from error
+
+
+class _Deadline:
+    """Ends whatever connection is open when the time is over: a socket's own timeout starts anew with each byte."""
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = threading.Event()
+        self._open: socket.socket | None = None
+        self._lock = threading.Lock()
+        self.timer = threading.Timer(seconds, self._end)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def guard(self, sock: socket.socket) -> None:
+        """End this connection too; of its own descriptor, since TLS takes the other over."""
+        with self._lock:
+            self.release_held()
+            self._open = sock.dup()
+        if self.passed.is_set():
+            self._end()
+
+    def release(self) -> None:
+        self.timer.cancel()
+        with self._lock:
+            self.release_held()
+
+    def release_held(self) -> None:
+        if self._open:
+            self._open.close()
+            self._open = None
+
+    def _end(self) -> None:
+        self.passed.set()
+        with self._lock, suppress(OSError):
+            if self._open:
+                self._open.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[_Deadline]:
+    deadline = _Deadline(seconds)
+    try:
+        yield deadline
+    except (HTTPError, HTTPException, OSError) as error:
+        if deadline.passed.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        deadline.release()
+
+
+def _addresses(host: str, port: int, resolve: Resolve, deadline: _Deadline) -> list[Address]:
+    """Resolve a host within the deadline and judge what comes; one bad address condemns the name."""
+    addresses = _in_time(lambda: resolve(host, port), deadline)
+    if not is_allowed(host, port):
+        inside = next((address for address in addresses if not is_public(address)), None)
+        if inside is not None:
+            raise Refused(f"{host} leads to {inside}, which is a private, local or reserved address")
+    return addresses[:MOST_ADDRESSES]
+
+
+def _in_time(ask: Callable[[], list[Address]], deadline: _Deadline) -> list[Address]:
+    """Ask in a thread of its own: the system's resolver knows no timeout but its own."""
+    answers: list[list[Address] | OSError | UnicodeError] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            answers.append(ask())
+        except (OSError, UnicodeError) as error:
+            answers.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name="resolve", daemon=True).start()
+    while not done.wait(0.05):
+        if deadline.passed.is_set():
+            raise TimeoutError
+    answer = answers[0] if answers else OSError("the resolver failed")
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _send(
+    addresses: list[Address], parts: SplitResult, body: bytes, headers: Mapping[str, str], deadline: _Deadline
+) -> Answer:
+    """Try the addresses in turn until one takes the connection; what was sent is never sent to a second one."""
+    failure: Exception = OSError("the name has no address")
+    for address in addresses:
+        connection = _Connection(address, parts, deadline)
+        try:
+            try:
+                connection.connect()
+            except (HTTPError, OSError) as error:
+                failure = error
+                continue
+            return _exchange(connection, parts, body, headers)
+        finally:
+            connection.close()
+        if deadline.passed.is_set():
+            break
+    raise failure
+
+
+class _Connection(HTTPSConnection):
+    """A connection to one address, in the name of the host that led there."""
+
+    def __init__(self, address: Address, parts: SplitResult, deadline: _Deadline) -> None:
+        name = (parts.hostname or "").rstrip(".")
+        super().__init__(
+            str(address),
+            parts.port or 443,
+            timeout=TIMEOUT_SECONDS,
+            server_hostname=name,
+            assert_hostname=name,
+            ssl_context=_tls(os.environ.get("WEBHOOK_CA_FILE") if is_allowed(name, parts.port) else None),
+        )
+        self._deadline = deadline
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        self._deadline.guard(sock)
+        return sock
+
+
+def _exchange(connection: _Connection, parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> Answer:
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host = parts.netloc.rpartition("@")[2]
+    connection.request("POST", path, body, {**headers, "Host": host}, preload_content=False, decode_content=False)
+    response = connection.getresponse()
+    try:
+        text = response.read(ANSWER_BYTES, decode_content=False)
+    except (HTTPError, HTTPException, OSError):
+        # The status has come: whether it took the webhook is known, whatever became of the rest.
+        text = b""
+    retry_after = _retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+    return Answer(response.status, text.decode("utf-8", "replace"), retry_after)
+
+
+def _retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Read a Retry-After: seconds, or a date; https://www.rfc-editor.org/rfc/rfc9110#field.retry-after."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\d{1,9}", value.strip()):
+        return timedelta(seconds=int(value))
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(timedelta(0), (until if until.tzinfo else until.replace(tzinfo=UTC)) - now)
+
+
+@lru_cache(maxsize=4)
+def _tls(extra_authorities: str | None) -> ssl.SSLContext:
+    """Make what verifies certificates; hosts that the operator named may have one of an authority of their own."""
+    context = ssl.create_default_context()
+    if extra_authorities:
+        context.load_verify_locations(cafile=extra_authorities)
+    return context
+
+
+def _said(error: Exception, timeout_seconds: float) -> str:
+    """Say in a sentence why no answer came."""
+    reason = error.__cause__ or error
+    if isinstance(error, TimeoutError) or isinstance(reason, TimeoutError):
+        return f"no answer within {timeout_seconds:g} seconds"
+    if isinstance(reason, socket.gaierror):
+        return "the host name could not be resolved"
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"the certificate is not valid: {reason.verify_message}"
+    if isinstance(reason, ssl.SSLError):
+        return f"TLS failed: {reason.reason or 'the connection was closed'}"
+    if isinstance(reason, ConnectionRefusedError):
+        return "the connection was refused"
+    return f"the connection failed or was closed early ({type(reason).__name__})"

@@ -1,0 +1,38 @@
+"""When a delivery that failed is tried again: exponential backoff with full jitter, for a day.
+
+https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+"""
+
+import random
+from datetime import datetime, timedelta
+from typing import Final
+
+FIRST: Final = timedelta(seconds=20)
+LONGEST: Final = timedelta(hours=6)
+GIVE_UP_AFTER: Final = timedelta(hours=24)
+# Below this a second try finds what the first one found.
+SHORTEST: Final = timedelta(seconds=1)
+
+
+def next_attempt(
+    attempts: int,
+    now: datetime,
+    give_up_at: datetime,
+    retry_after: timedelta | None = None,
+    chance: float | None = None,
+) -> datetime | None:
+    """Return when to try again after `attempts` failed ones; None when it is time to give up.
+
+    Args:
+        attempts: how many there were, from 1.
+        now: when the last one failed.
+        give_up_at: after this nothing is tried any more.
+        retry_after: what the receiver asked for; it is waited for in full, up to one last try at `give_up_at`.
+        chance: between 0 and 1, the jitter; drawn where it is not given.
+    """
+    if now >= give_up_at:
+        return None
+    most = min(LONGEST, FIRST * (1 << min(attempts - 1, 20)))
+    drawn = random.random() if chance is None else chance  # noqa: S311 - it spreads load, it guards nothing
+    wait = max(SHORTEST, most * drawn, retry_after or SHORTEST)
+    return min(now + wait, give_up_at)
