@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -10,17 +11,19 @@ from typing import Self
 from local.cluster import serving
 from local.cluster.api import app
 from local.cluster.api.faults import Faults
+from local.cluster.api.pages import Pages
 from local.cluster.clock import Clock
 from local.cluster.controllers import Controllers
 from local.cluster.kubelet import Kubelet
+from local.cluster.namespaces import furnish
 from local.cluster.rules.admission import Rules
 from local.cluster.storage import Storage
 
-_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_log = logging.getLogger(__name__)
 
 
 class EmbeddedCluster:
-    """The cluster, in a thread of its own while it is started.
+    """The cluster, in a thread of its own while it is started, which can be once.
 
     `home` holds what it writes (kubeconfig, certificates, the pods' folders and logs), `images` the folders that pods
     can run. Port 0 lets the system choose; `url` and `kubeconfig` are valid once started.
@@ -39,7 +42,8 @@ class EmbeddedCluster:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._started = threading.Event()
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
+        self._pages: Pages | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -68,12 +72,19 @@ class EmbeddedCluster:
         self._thread.join()
         self._thread = None
 
+    def compact(self) -> None:
+        """Forget the past, as etcd does every five minutes: continue tokens that are out expire."""
+        if self._loop is None or self._pages is None:
+            raise RuntimeError("the cluster has not been started")
+        self._loop.call_soon_threadsafe(self._pages.forget)
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - start() raises it, or it is logged here
+            if self._started.is_set():
+                _log.exception("the embedded cluster has broken down")
             self._failure = error
-            raise
         finally:
             self._started.set()
 
@@ -82,11 +93,11 @@ class EmbeddedCluster:
         credentials, listening = serving.issue(self._home), serving.listen(self._port)
         kubelet = Kubelet(self.storage, self.clock, self._images, self._home)
         application, self.faults = app.build(self.storage, kubelet, credentials.token)
+        self._pages = application.state.pages
         server = serving.server(self.faults, credentials)
         self.url = f"https://{serving.HOST}:{listening.getsockname()[1]}"
         serving.write_kubeconfig(self.kubeconfig, self.url, credentials)
-        for name in _NAMESPACES:
-            self.storage.create("namespaces", {"metadata": {"name": name}})
+        furnish(self.storage, credentials.authority.read_text())
         async with asyncio.TaskGroup() as tasks:
             working = [
                 tasks.create_task(Controllers(self.storage, self.clock).run()),

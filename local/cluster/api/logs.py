@@ -42,7 +42,7 @@ async def pod_log(request: Request) -> Response:
     options = _options(request, name)
     pod = storage_of(request).get("pods", namespace, name)
     container = _container(pod, request.query_params.get("container", ""))
-    _check_started(pod, container, previous=query.flag(request, "previous"))
+    _check_started(pod, container, previous=bool(options["previous"]))
     reader = cast("LogReader", request.app.state.kubelet)
     return StreamingResponse(reader.read_log(namespace, name, container, **options), media_type="text/plain")
 

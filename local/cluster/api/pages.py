@@ -76,8 +76,9 @@ class Pages:
 
     def _keep(self, resource: str, namespace: str | None, version: int, moment: list[Stored]) -> None:
         self._moments.setdefault((resource, namespace, version), (self._storage.clock.now(), moment))
-        while len(self._moments) > _KEPT_AT_MOST:
-            del self._moments[next(iter(self._moments))]
+        for old, (at, _) in list(self._moments.items()):
+            if len(self._moments) > _KEPT_AT_MOST or at + _KEPT_FOR < self._storage.clock.now():
+                del self._moments[old]
 
 
 def _key(stored: Stored) -> str:
