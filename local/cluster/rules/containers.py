@@ -56,7 +56,7 @@ def _check_container(container: Object, volumes: set[str], path: str, faults: Fa
     if not container.get("image"):
         faults.required(f"{path}.image")
     if (policy := container["terminationMessagePolicy"]) not in {"File", "FallbackToLogsOnError"}:
-        faults.unsupported(f"{path}.terminationMessagePolicy", policy, ["FallbackToLogsOnError", "File"])
+        faults.unsupported(f"{path}.terminationMessagePolicy", policy, ["File", "FallbackToLogsOnError"])
     _check_ports(container.get("ports") or [], f"{path}.ports", faults)
     check_variables(container.get("env") or [], f"{path}.env", faults)
     check_sources(container.get("envFrom") or [], f"{path}.envFrom", faults)

@@ -51,7 +51,7 @@ def _check_manager(manager: str, path: str, faults: Faults) -> None:
 def _check_completion(spec: Object, path: str, faults: Faults) -> None:
     mode = spec.get("completionMode")
     if mode not in {None, "NonIndexed", "Indexed"}:
-        faults.unsupported(f"{path}.completionMode", mode, ["Indexed", "NonIndexed"])
+        faults.unsupported(f"{path}.completionMode", mode, ["NonIndexed", "Indexed"])
     if mode == "Indexed":
         if spec.get("completions") is None:
             faults.required(f"{path}.completions", "when completion mode is Indexed")

@@ -54,7 +54,7 @@ def _check_choice(spec: Object, field: str, choices: list[str], path: str, fault
     if not value:
         faults.required(f"{path}.{field}")
     elif value not in choices:
-        faults.unsupported(f"{path}.{field}", value, sorted(choices))
+        faults.unsupported(f"{path}.{field}", value, choices)
 
 
 def _check_security(context: dict[str, Any], path: str, faults: Faults) -> None:
@@ -84,4 +84,4 @@ def _check_toleration(toleration: Object, path: str, faults: Faults) -> None:
     if operator not in {"", "Equal", "Exists"}:
         faults.unsupported(f"{path}.operator", operator, ["Equal", "Exists"])
     if effect not in {"", "NoSchedule", "PreferNoSchedule", "NoExecute"}:
-        faults.unsupported(f"{path}.effect", effect, ["NoExecute", "NoSchedule", "PreferNoSchedule"])
+        faults.unsupported(f"{path}.effect", effect, ["NoSchedule", "PreferNoSchedule", "NoExecute"])
