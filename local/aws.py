@@ -100,6 +100,8 @@ def create_resources(template: Template) -> None:
         session.client("sqs").create_queue(QueueName=queue.name, Attributes=_queue_attributes(queue.properties))
     for bus in template.resources("AWS::Events::EventBus"):
         session.client("events").create_event_bus(Name=bus.name)
+    for alias in template.resources("AWS::KMS::Alias"):
+        _create_key(session.client("kms"), alias.name)
 
 
 def _create_table(dynamodb: Any, properties: dict[str, Any]) -> None:
@@ -107,6 +109,11 @@ def _create_table(dynamodb: Any, properties: dict[str, Any]) -> None:
     expiry = properties.get("TimeToLiveSpecification")
     if expiry:
         dynamodb.update_time_to_live(TableName=properties["TableName"], TimeToLiveSpecification=expiry)
+
+
+def _create_key(kms: Any, alias: str) -> None:
+    """Create a key under its alias, by which alone it is known here: the key's own id is moto's to choose."""
+    kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
 
 
 def _queue_attributes(properties: dict[str, Any]) -> dict[str, str]:
