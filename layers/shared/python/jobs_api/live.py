@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 
 from jobs_api import ingest, live_jobs, logs, names, pods, store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
-from jobs_api.errors import ClusterUnavailable, LiveJobNotFound
+from jobs_api.errors import ClusterUnavailable, LiveJobNotFound, NotFound
 from jobs_api.live_jobs import LiveJob, LiveJobDetail, LiveJobList, LiveLogs
 from jobs_api.organizations import Organization
 from jobs_api.pods import Object
@@ -99,7 +99,11 @@ def _stored(job: Object, organization: Organization, tail: int) -> LiveLogs | No
     run = store.find_runs(organization.id, [run_id]).get(run_id)
     if run is None or run.log is None or not ingest.accounts_for(job, run):
         return None
-    return live_jobs.stored_logs(run, logs.last_lines(logs.read_end(run.log), tail), tail)
+    try:
+        end = logs.read_end(run.log)
+    except NotFound:
+        return None
+    return live_jobs.stored_logs(run, logs.last_lines(end, tail), tail)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Bytes are kept as they were written, whatever their encoding. The only module th
 
 import gzip
 import os
+import threading
 from collections.abc import Iterable
 from functools import cache
 from tempfile import SpooledTemporaryFile
@@ -30,6 +31,8 @@ CONNECTIONS: Final = 16
 CONTINUATION: Final = bytes(range(0x80, 0xC0))
 LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 TEXT: Final = "text/plain; charset=utf-8"
+
+_making = threading.Lock()
 
 
 class RunLogs(Document):
@@ -169,8 +172,14 @@ def _put_object(key: str, content: Any) -> None:
     )
 
 
-@cache
 def _client() -> "S3Client":
+    # Not left to the cache alone: the first threads of an ingest would each make a client.
+    with _making:
+        return _made_client()
+
+
+@cache
+def _made_client() -> "S3Client":
     config = Config(
         signature_version="s3v4",
         connect_timeout=2,
