@@ -92,6 +92,13 @@ def listed(cluster: Cluster, person: Person) -> dict[str, Object]:
     return {item["metadata"]["name"]: item for page in pages for item in page}
 
 
+def fire(cluster: Cluster, person: Person, name: str) -> None:
+    """Note in a CronJob's status that it fired, as the controller does."""
+    live = cluster.get_cronjob(person.organization_id, name)
+    path = f"/apis/batch/v1/namespaces/{person.organization_id}/cronjobs/{name}/status"
+    cluster._connection.write("PUT", path, {**live, "status": {"lastScheduleTime": "2026-04-28T02:00:00Z"}})
+
+
 def test_a_new_jobs_cronjob_follows(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     job = create(alice, jaffle)
     assert sync_of(alice, job) == {"state": "pending"}
@@ -267,6 +274,53 @@ def test_the_same_event_again_changes_nothing(alice: Person, jaffle: Project, ca
     assert sync_of(alice, job) == before
 
 
+def test_a_tick_that_finds_nothing_new_reads_no_job_and_lists_once(
+    alice: Person, jaffle: Project, analytics: Project, cluster: Cluster, calls: Calls
+) -> None:
+    create(alice, jaffle)
+    create(alice, analytics, command="sqlmesh run")
+    tick(alice)
+    fire(cluster, alice, "jaffle-nightly")
+    calls.clear()
+    tick(alice)
+    assert calls.cluster == [f"GET /apis/batch/v1/namespaces/{alice.organization_id}/cronjobs"]
+    assert calls.table == ["Query", "BatchGetItem", "Query", "Query"]
+
+
+def test_a_tick_looks_closer_only_at_the_project_in_which_something_changed(
+    alice: Person, jaffle: Project, analytics: Project, cluster: Cluster, calls: Calls
+) -> None:
+    create(alice, jaffle)
+    create(alice, analytics, command="sqlmesh run")
+    tick(alice)
+    live = listed(cluster, alice)["jaffle-nightly"]["metadata"]
+    cluster.delete_cronjob(alice.organization_id, "jaffle-nightly", live["uid"], live["resourceVersion"])
+    calls.clear()
+    tick(alice)
+    assert [call.split()[0] for call in calls.cluster] == ["GET", "GET", "POST"]
+    assert listed(cluster, alice).keys() == {"jaffle-nightly", "analytics-nightly"}
+
+
+def test_a_cluster_that_adds_something_of_its_own_is_not_argued_with_every_minute(
+    alice: Person, jaffle: Project, cluster: Cluster, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mutating webhook adds to whatever is written; here each create is followed by such an addition."""
+    create_cronjob = Cluster.create_cronjob
+
+    def mutated(self: Cluster, cronjob: Object) -> Object:
+        made = create_cronjob(self, cronjob)
+        made["spec"]["jobTemplate"]["spec"]["template"]["spec"]["nodeSelector"] = {"pool": "jobs"}
+        return self.replace_cronjob({**made, "kind": "CronJob", "apiVersion": "batch/v1"})
+
+    monkeypatch.setattr(Cluster, "create_cronjob", mutated)
+    create(alice, jaffle)
+    tick(alice)
+    calls.clear()
+    tick(alice)
+    assert cluster
+    assert calls.cluster_writes == []
+
+
 def test_a_job_of_its_own_is_one_read_one_list_one_write_and_one_note(
     alice: Person, jaffle: Project, calls: Calls
 ) -> None:
@@ -415,7 +469,7 @@ def test_a_sync_that_read_too_early_does_not_bring_the_old_version_back(
         job_changed(jaffle, job)
 
     once(monkeypatch, store, "list_jobs", somebody_changes_it, after=True)
-    tick(alice)
+    project_changed(jaffle)
     assert listed(cluster, alice)["jaffle-nightly"]["spec"]["schedule"] == "@weekly"
     assert sync_of(alice, job)["state"] == "synced"
 
@@ -460,12 +514,7 @@ def test_a_cronjob_that_fired_between_listing_and_writing_is_looked_at_again(
     tick(alice)
     update(alice, job, schedule="@weekly")
 
-    def it_fires() -> None:
-        live = cluster.get_cronjob(alice.organization_id, "jaffle-nightly")
-        path = f"/apis/batch/v1/namespaces/{alice.organization_id}/cronjobs/jaffle-nightly/status"
-        cluster._connection.write("PUT", path, {**live, "status": {"lastScheduleTime": "2026-04-28T02:00:00Z"}})
-
-    once(monkeypatch, Cluster, "replace_cronjob", it_fires, after=False)
+    once(monkeypatch, Cluster, "replace_cronjob", lambda: fire(cluster, alice, "jaffle-nightly"), after=False)
     job_changed(jaffle, job)
     assert listed(cluster, alice)["jaffle-nightly"]["spec"]["schedule"] == "@weekly"
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, cast
@@ -261,7 +262,17 @@ class Job(Document):
         return JobSync(state=self.synced.state, message=self.synced.message, synced_at=self.synced.synced_at)
 
 
-def wanted_version(project: Project, job: Job) -> str:
+@dataclass(frozen=True, slots=True)
+class JobVersion:
+    """All of a job that a sync has to know where there is nothing to do; `synced_as` is the last version in place."""
+
+    id: str
+    cronjob_name: str
+    version: int
+    synced_as: str | None
+
+
+def wanted_version(project: Project, job: Job | JobVersion) -> str:
     """Return the version that a CronJob must carry to be up to date: it changes with the project and with the job."""
     return f"{project.version}.{job.version}"
 

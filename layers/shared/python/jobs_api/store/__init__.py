@@ -3,6 +3,7 @@
 Every function takes the organization first, so that nothing of another one can be read or written by its id alone.
 """
 
+from jobs_api.store.job_versions import list_job_versions
 from jobs_api.store.jobs import create_job, delete_job, get_job, list_jobs, record_sync, update_job
 from jobs_api.store.organizations import (
     create_organization,
@@ -42,6 +43,7 @@ __all__ = [
     "get_organization",
     "get_project",
     "get_run",
+    "list_job_versions",
     "list_jobs",
     "list_organizations",
     "list_projects",

@@ -9,9 +9,13 @@ from datetime import datetime
 
 from jobs_api.cluster import Cluster
 from jobs_api.sync.desired import Scope
+from jobs_api.sync.glance import unsettled
 from jobs_api.sync.look import Look
+from jobs_api.sync.memory import Memory
 
 __all__ = ["Scope", "sync"]
+
+_memory = Memory()
 
 
 def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
@@ -25,9 +29,16 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
         ClusterRejected: the cluster allows no listing, or no deleting.
     """
     done: Counter[str] = Counter()
+    for part in unsettled(scope, cluster, _memory):
+        _look(part, cluster, now, done)
+    if scope.project_id is None:
+        _memory.know(scope.organization_id)
+    return done
+
+
+def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> None:
     for _ in range(2):
-        look = Look(scope, cluster, now, done)
+        look = Look(scope, cluster, now, done, _memory)
         look.run()
         if not look.outdated:
             break
-    return done

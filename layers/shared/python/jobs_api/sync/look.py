@@ -2,19 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, assert_never
 
 from aws_lambda_powertools import Logger
 
 from jobs_api import manifests, reconcile, store
-from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, ObjectNotFound, Stale
+from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, Object, ObjectNotFound, Stale
 from jobs_api.errors import ClusterUnavailable, NotFound
 from jobs_api.jobs import SyncedVersion, SyncState, wanted_version
 from jobs_api.projects import Project
 from jobs_api.reconcile import Change, Create, Delete, Leave, Reason, Replace
 from jobs_api.sync.desired import Manifests, Scope, Wanted, read
+from jobs_api.sync.memory import Memory, mark
 
 # One object that the cluster cannot deal with must not keep the others waiting; three in a row, and it is the cluster.
 FAILURES_IN_A_ROW: Final = 3
@@ -31,7 +32,7 @@ logger = Logger()
 class Look:
     """One look at the tables, one at the cluster, and what follows from the two."""
 
-    def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> None:
+    def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str], memory: Memory) -> None:
         self.outdated = False
         self._scope = scope
         self._namespace = scope.organization_id
@@ -40,20 +41,27 @@ class Look:
         self._done = done
         self._failures_in_a_row = 0
         self._failure: Exception | None = None
+        self._memory = memory
+        self._marks: dict[str, int] = {}
         self._projects: dict[str, Project | None] = {}
 
     def run(self) -> None:
         """Plan, change and note; raise what failed only when everything was tried."""
         jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
         as_wanted = dict(jobs)
-        pages = self._cluster.list_cronjobs(self._namespace, self._scope.selector)
-        for change in reconcile.plan(Manifests(jobs), (cronjob for page in pages for cronjob in page)):
+        for change in reconcile.plan(Manifests(jobs), self._live()):
             as_wanted.pop(change.name, None)
             self._try(change, jobs)
-        for wanted in as_wanted.values():
-            self._note(wanted, SyncState.SYNCED)
+        for name, wanted in as_wanted.items():
+            self._settled(wanted, self._marks[name])
         if self._failure:
             raise self._failure
+
+    def _live(self) -> Iterator[Object]:
+        for page in self._cluster.list_cronjobs(self._namespace, self._scope.selector):
+            for cronjob in page:
+                self._marks[cronjob["metadata"]["name"]] = mark(cronjob)
+                yield cronjob
 
     def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> None:
         try:
@@ -73,9 +81,9 @@ class Look:
         try:
             match change:
                 case Create():
-                    self._cluster.create_cronjob(change.manifest)
+                    live = self._cluster.create_cronjob(change.manifest)
                 case Replace():
-                    self._cluster.replace_cronjob(change.manifest)
+                    live = self._cluster.replace_cronjob(change.manifest)
                 case Leave():
                     self._left(change, wanted)
                     return
@@ -92,7 +100,7 @@ class Look:
             self._note(wanted, SyncState.ERROR, _in_words(error))
         else:
             self._done["created" if isinstance(change, Create) else "replaced"] += 1
-            self._note(wanted, SyncState.SYNCED)
+            self._settled(wanted, mark(live))
 
     def _left(self, change: Leave, wanted: Wanted) -> None:
         match change.reason:
@@ -124,7 +132,7 @@ class Look:
         elif change:
             self._bring(change, (project, job))
         else:
-            self._note((project, job), SyncState.SYNCED)
+            self._settled((project, job), mark(live))
 
     def _delete(self, orphan: Delete) -> None:
         """Remove a CronJob that no job wants, if that is still so: a job may have come since the tables were read."""
@@ -157,6 +165,11 @@ class Look:
         except NotFound:
             return False
         return project.settings.deployed and job.cronjob_name == orphan.name
+
+    def _settled(self, wanted: Wanted, live: int) -> None:
+        project, job = wanted
+        self._memory.keep(live, job.id, wanted_version(project, job))
+        self._note(wanted, SyncState.SYNCED)
 
     def _note(self, wanted: Wanted, state: SyncState, message: str | None = None) -> None:
         """Write down how a job's CronJob stands, where that is news."""
