@@ -96,7 +96,8 @@ def create_resources(template: Template) -> None:
         _create_table(session.client("dynamodb"), {**table.properties, "TableName": table.name})
     for bucket in template.resources("AWS::S3::Bucket"):
         session.client("s3").create_bucket(Bucket=bucket.name)
-    for queue in template.resources("AWS::SQS::Queue"):
+    # A dead letter queue has to be there before the queue that names it.
+    for queue in sorted(template.resources("AWS::SQS::Queue"), key=lambda queue: "RedrivePolicy" in queue.properties):
         session.client("sqs").create_queue(QueueName=queue.name, Attributes=_queue_attributes(queue.properties))
     for bus in template.resources("AWS::Events::EventBus"):
         session.client("events").create_event_bus(Name=bus.name)

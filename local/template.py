@@ -110,13 +110,14 @@ def read(
     """Read a SAM template.
 
     Importing the transform takes longer than everything else that `make run` does before it listens, so its output
-    is kept in the folder `cache`, under the hash of the template and of the transform's version.
+    is kept in the folder `cache`, under the hash of all that it is made of.
 
     Raises:
         UnsupportedTemplate: the transform refuses the template, with its reasons.
     """
     source = path.read_bytes()
-    digest = hashlib.sha256(source + version("aws-sam-translator").encode()).hexdigest()[:16]
+    made_of = [source.decode(), version("aws-sam-translator"), sorted((parameters or {}).items())]
+    digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
     cached = cache / f"template-{digest}.json" if cache else None
     if cached and cached.exists():
         document = json.loads(cached.read_text())

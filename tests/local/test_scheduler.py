@@ -38,7 +38,7 @@ class Lost:
 
     def __init__(self) -> None:
         self._sqs = boto3.client("sqs")
-        self._url = self._sqs.get_queue_url(QueueName="laptop-LostQueue")["QueueUrl"]
+        self._url = self._sqs.get_queue_url(QueueName="laptop-WasteQueue")["QueueUrl"]
         self._bodies: list[str] = []
 
     def has(self, text: str) -> bool:

@@ -58,6 +58,17 @@ def test_a_template_that_was_read_before_is_not_transformed_again(tmp_path: Path
     assert [table.logical_id for table in again.resources("AWS::DynamoDB::Table")] == ["Others"]
 
 
+def test_a_template_read_with_other_parameters_is_transformed_anew(tmp_path: Path) -> None:
+    source = Path(__file__).with_name("template.yaml")
+
+    stages = [
+        definition_of(read(source, parameters={"Stage": stage}, cache=tmp_path)).stage for stage in ("a", "b", "a")
+    ]
+
+    assert stages == ["a", "b", "a"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_two_functions_cannot_want_different_values_of_a_variable(tmp_path: Path) -> None:
     common = {"Runtime": "python3.13", "Handler": "app.f", "CodeUri": "x"}
     functions = {
