@@ -3,11 +3,10 @@
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import AwareDatetime
 
 from jobs_api import cursors, store
 from jobs_api.api import Api
-from jobs_api.documents import rfc3339
+from jobs_api.documents import Moment, rfc3339
 from jobs_api.runs import RunList, RunStatus, TriggeredBy
 
 app = Api()
@@ -22,7 +21,7 @@ def list_runs(
     status: RunStatus | None = None,
     job_type: str | None = None,
     triggered_by: TriggeredBy | None = None,
-    updated_after: AwareDatetime | None = None,
+    updated_after: Moment | None = None,
 ) -> RunList:
     """List a project's runs. `next_cursor` is there while more match; send it back with the same filters."""
     project = store.get_project(app.caller.organization_id, project_id)

@@ -176,6 +176,8 @@ def test_another_projects_job_has_no_runs_here(alice: Person, jaffle: Project, a
         ({"triggered_by": "cron"}, "triggered_by"),
         ({"updated_after": "yesterday"}, "updated_after"),
         ({"updated_after": "2026-04-28T12:00:00"}, "updated_after"),
+        ({"updated_after": "2026-04-28"}, "updated_after"),
+        ({"updated_after": "1777342380"}, "updated_after"),
         ({"cursor": "made-up"}, "cursor"),
         ({"cursor": "é"}, "cursor"),
     ],

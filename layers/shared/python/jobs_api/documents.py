@@ -1,16 +1,27 @@
 """What every JSON document of the API has in common: times with a `Z`, and no `null` for what has no value."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import ErrorDetails
 
 from jobs_api.errors import Fault
 
 T = TypeVar("T")
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
 def _is_none(value: object) -> bool:
@@ -28,6 +39,18 @@ Timestamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An aware time; in JSON `2026-04-28T02:00:00Z`."""
+
+
+def _check_rfc3339(text: object) -> object:
+    if isinstance(text, str) and not RFC3339.fullmatch(text):
+        raise ValueError("must be a time with its offset, such as 2026-04-28T02:00:00Z")
+    return text
+
+
+Moment = Annotated[
+    AwareDatetime, BeforeValidator(_check_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+"""A time that a client sends: RFC 3339, with an offset."""
 
 Absent = Annotated[T | None, Field(exclude_if=_is_none)]
 """A field that is left out of the document while it has no value: `Absent[int] = None`."""
