@@ -180,7 +180,8 @@ class Api(APIGatewayRestResolver):
             return _built(_problem(error, event["requestContext"]["requestId"]))
 
     def _tell(self, error: JobsApiError) -> Response[str]:
-        return _problem(error, self.request_id)
+        known = any(kind in ANSWERS for kind in type(error).__mro__)
+        return _problem(error, self.request_id) if known else self._tell_nothing(error)
 
     def _tell_invalid(self, error: RequestValidationError) -> Response[str]:
         details = error.errors()

@@ -36,8 +36,9 @@ class ProjectSettings(Document):
     working_directory: Annotated[str, Field(pattern=r"^/", max_length=1024)] | None = None
     resources: Resources = Resources()
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
-    successful_history_limit: Annotated[int, Field(ge=0, le=100)] = 10
-    failed_history_limit: Annotated[int, Field(ge=0, le=100)] = 10
+    # Never 0: the CronJob's controller would delete a Job before its log was kept.
+    successful_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
+    failed_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     starting_deadline_seconds: Annotated[int, Field(ge=10, le=7 * DAY)] = 600
     active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY)] = DAY
     ttl_seconds: Annotated[int, Field(ge=600, le=30 * DAY)] = DAY
