@@ -59,5 +59,5 @@ EXAMPLES = (
         "sqlmesh",
         ("sqlmesh", "plan", "--auto-apply", "--no-prompts", "--skip-backfill"),
     ),
-    Example("jaffle", ProjectType.DBT, "dbt", ("dbt", "seed")),
+    Example("jaffle", ProjectType.DBT, "dbt", ("dbt", "build")),
 )

@@ -3,25 +3,46 @@
 import fcntl
 import logging
 import os
+import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 from sqlmesh.core.config import Config, DuckDBConnectionConfig, GatewayConfig, ModelDefaultsConfig
 
 DATABASE = Path(os.environ.get("DUCKDB_PATH", ".cache/analytics.duckdb")).absolute()
 CACHE = Path(os.environ.get("SQLMESH_CACHE_PATH", ".cache")).absolute()
+PLAN = ["plan", "--auto-apply", "--no-prompts", "--skip-backfill"]
 
 
 def wait_for_turn() -> int:
     """Hold a lock until this process ends; DuckDB itself would refuse a second process instead of waiting."""
     DATABASE.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(DATABASE.with_suffix(".lock"), os.O_CREAT | os.O_RDWR)
+    lock = os.open(f"{DATABASE}.lock", os.O_CREAT | os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print(f"Waiting for the run that has {DATABASE.name} open.", flush=True)
         fcntl.flock(lock, fcntl.LOCK_EX)
     return lock
+
+
+def is_planned() -> bool:
+    """Say whether the database has the environment that `sqlmesh run` works on."""
+    if not DATABASE.exists():
+        return False
+    with duckdb.connect(str(DATABASE), read_only=True) as database:
+        try:
+            return bool(database.execute("SELECT 1 FROM sqlmesh._environments WHERE name = 'prod'").fetchone())
+        except duckdb.CatalogException:
+            return False
+
+
+def plan() -> None:
+    """Deploy, as CI does, for whoever is faster than CI or has none; the tables are filled by the first run."""
+    print("Nothing is deployed to this database yet; planning first.", flush=True)
+    environment = {name: value for name, value in os.environ.items() if name != "ENABLE_BROKEN"}
+    subprocess.run([sys.argv[0], *PLAN], env={**environment, "HAS_TURN": "true"}, check=True)
 
 
 def drop_log_file() -> None:
@@ -36,7 +57,10 @@ def drop_log_file() -> None:
 
 
 drop_log_file()
-LOCK = wait_for_turn()
+if "HAS_TURN" not in os.environ:
+    LOCK = wait_for_turn()
+    if "plan" not in sys.argv and not is_planned():
+        plan()
 
 config = Config(
     default_gateway="local",
