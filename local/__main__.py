@@ -66,7 +66,7 @@ def _welcome(session: dict[str, Any], log: Path) -> str:
     api = f"{session['url']}/api/v1"
     jaffle = next(project["id"] for project in session["projects"] if project["name"] == "jaffle")
     authorization = f"-H 'Authorization: Bearer {session['token']}'"
-    runs = f"curl -s '{api}/projects/{jaffle}/runs?limit=1' {authorization}"
+    runs = f"curl -s '{api}/projects/{jaffle}/runs?limit=1&status=success' {authorization}"
     job = '{"name": "nightly-refresh", "command": "dbt build", "schedule": "* * * * *"}'
     return f"""
 Jobs API  {api}
@@ -80,7 +80,7 @@ Its runs, once the minute is over:
 
   curl -s {api}/projects/{jaffle}/runs {authorization}
 
-What the last one said:
+What the last one that succeeded said:
 
   curl -s {api}/runs/$({runs} | grep -o 'run_[0-9a-z]*' | head -n 1)/logs {authorization} -H 'Accept: text/plain'
 
