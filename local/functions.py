@@ -168,6 +168,6 @@ class Functions:
                 function.preload()
 
     def __getitem__(self, name_or_arn: str) -> Function:
-        """Find one by its name, its ARN, or an integration's URI, which has the ARN within."""
-        _, _, name = name_or_arn.removesuffix("/invocations").rpartition(":")
-        return self._by_name[name]
+        """Find one by its name, its ARN (that of an alias too), or an integration's URI, which has it within."""
+        _, _, name = name_or_arn.removesuffix("/invocations").rpartition(":function:")
+        return self._by_name[name.partition(":")[0]]

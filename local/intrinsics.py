@@ -114,8 +114,12 @@ class Resolver:
     def _ref(self, name: str) -> Any:
         if name in self._values:
             return self._values[name]
-        if self._resource(name)["Type"] == "AWS::SQS::Queue":
+        resource = self._resource(name)
+        if resource["Type"] == "AWS::SQS::Queue":
             return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self.name(name)}"
+        if resource["Type"] == "AWS::Lambda::Alias":
+            function = self.resolve(resource["Properties"]["FunctionName"])
+            return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}:{self.name(name)}"
         return self.name(name)
 
     def _get_att(self, path: str | list[str]) -> str:
