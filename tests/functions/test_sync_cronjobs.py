@@ -16,7 +16,7 @@ from functions.sync_cronjobs.app import lambda_handler
 from jobs_api import cluster as clusters
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterUnavailable, Object
-from jobs_api.jobs import Job
+from jobs_api.jobs import Job, SyncedVersion, SyncState
 from jobs_api.labels import JOB_ID, JOB_VERSION, selector
 from jobs_api.projects import Project
 from jobs_api.quantities import Resources
@@ -299,6 +299,18 @@ def test_a_tick_looks_closer_only_at_the_project_in_which_something_changed(
     tick(alice)
     assert [call.split()[0] for call in calls.cluster] == ["GET", "GET", "POST"]
     assert listed(cluster, alice).keys() == {"jaffle-nightly", "analytics-nightly"}
+
+
+def test_a_note_that_is_no_longer_true_is_put_right_though_the_cluster_did_not_change(
+    alice: Person, jaffle: Project, cluster: Cluster
+) -> None:
+    job = create(alice, jaffle)
+    tick(alice)
+    late = SyncedVersion(version="1.1", state=SyncState.ERROR, message="a sync that came late", synced_at=NOON)
+    store.record_sync(stored_job(job, alice), late)
+    tick(alice)
+    assert cluster
+    assert sync_of(alice, job)["state"] == "synced"
 
 
 def test_a_cluster_that_adds_something_of_its_own_is_not_argued_with_every_minute(
