@@ -154,8 +154,8 @@ def over_http(stack: Laptop, requests: int) -> tuple[str, list[Figure]]:
     actions: dict[str, Callable[[Client], object]] = {
         "list of 25": lambda client: client.call("GET", stack.jobs),
         "read run": lambda client: client.call("GET", f"/runs/{run}"),
-        "trigger": lambda client: client.call("POST", f"{stack.jobs}/{jobs[next(numbers) % 25]['id']}/trigger"),
         "create": lambda client: stack.create_job(client, environment=empty),
+        "trigger": lambda client: client.call("POST", f"{stack.jobs}/{jobs[next(numbers) % 25]['id']}/trigger"),
     }
     alone, together = [], []
     for name, action in actions.items():

@@ -1,5 +1,6 @@
 """What all benchmarks share: figures against budgets, and a record of the calls that leave a function."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,8 +38,15 @@ class Figure:
 
 
 def report(title: str, figures: Sequence[Figure], *notes: str) -> None:
-    """Print figures with their budgets and the ratio between the two."""
-    print(f"\n{title}", *(str(figure) for figure in figures), *(f"  {note}" for note in notes), sep="\n", flush=True)
+    """Print figures with their budgets and the ratio between the two, and how busy the machine is beside it."""
+    busy = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+    print(
+        f"\n{title} ({busy})",
+        *(str(figure) for figure in figures),
+        *(f"  {note}" for note in notes),
+        sep="\n",
+        flush=True,
+    )
 
 
 def _number(value: float) -> str:
