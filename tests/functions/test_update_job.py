@@ -62,7 +62,7 @@ def test_what_get_gave_can_be_sent_back(alice: Person, job: dict[str, Any]) -> N
 
     assert answer.status == 200
     assert answer.json["updated_at"] == job["updated_at"]
-    assert stored(alice, job).settings.webhook_headers == {"X-Token": "s3cret"}
+    assert webhook_secrets.headers_of(stored(alice, job)) == {"X-Token": "s3cret"}
 
 
 def test_null_gives_the_default_back(alice: Person, job: dict[str, Any]) -> None:
@@ -77,7 +77,7 @@ def test_null_gives_the_default_back(alice: Person, job: dict[str, Any]) -> None
 def test_a_masked_header_keeps_its_value(alice: Person, job: dict[str, Any]) -> None:
     alice.call("PUT", path(job), {"webhook_headers": {"x-token": "***", "X-New": "1"}})
 
-    assert stored(alice, job).settings.webhook_headers == {"x-token": "s3cret", "X-New": "1"}
+    assert webhook_secrets.headers_of(stored(alice, job)) == {"x-token": "s3cret", "X-New": "1"}
 
 
 def test_the_merged_job_obeys_every_rule(alice: Person, job: dict[str, Any]) -> None:

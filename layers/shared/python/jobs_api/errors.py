@@ -40,6 +40,13 @@ class RunNotFound(NotFound):
         super().__init__(f"There is no run {run_id!r}")
 
 
+class DeliveryNotFound(NotFound):
+    """The job has no such delivery, or has it no longer."""
+
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(f"This job has no delivery {delivery_id!r}; they are kept for 30 days")
+
+
 class LiveJobNotFound(NotFound):
     """The cluster holds no Job of that name that this service made."""
 

@@ -5,7 +5,9 @@ derived from the request (`Api.new_id`): where a process died between the two, t
 """
 
 import hashlib
+import json
 import os
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobs_api.errors import KeyReused, StillInProgress
 
 A_DAY = 24 * 60 * 60
+# A webhook's signing secret as its owner sees it once, and what stands for it in an answer that is kept: a character
+# that JSON holds only as an escape.
+_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
+_HIDDEN = "\0"
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -65,7 +71,7 @@ def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context:
         made = answer()
         if not 200 <= made["statusCode"] < 300:
             raise _NotKept(made)
-        return made
+        return _hidden(made, scope)
 
     guarded = idempotent_function(
         kept, data_keyword_argument="request", config=config, persistence_store=_answers(), key_prefix="answer"
@@ -78,7 +84,32 @@ def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context:
         raise KeyReused("This Idempotency-Key was used with another body; use a new key for a new request") from error
     except IdempotencyAlreadyInProgressError as error:
         raise StillInProgress("The first request with this Idempotency-Key is still in progress") from error
-    return kept_answer
+    return _shown(kept_answer, scope)
+
+
+def _hidden(answer: Answer, scope: str) -> Answer:
+    """Return an answer as it may be kept: a secret that is shown once stands in it encrypted."""
+    secrets = _SECRET.findall(answer["body"])
+    if not secrets:
+        return answer
+    from jobs_api import sealing  # noqa: PLC0415 - few answers hold a secret
+
+    return {
+        **answer,
+        "body": _SECRET.sub(_HIDDEN, answer["body"]),
+        "sealed": sealing.seal(json.dumps(secrets), scope=_digest(scope)),
+    }
+
+
+def _shown(answer: Answer, scope: str) -> Answer:
+    """Return an answer that was kept as it was first given, byte for byte."""
+    if "sealed" not in answer:
+        return answer
+    from jobs_api import sealing  # noqa: PLC0415
+
+    secrets = iter(json.loads(sealing.unseal(answer["sealed"], scope=_digest(scope))))
+    shown = {name: value for name, value in answer.items() if name != "sealed"}
+    return {**shown, "body": re.sub(_HIDDEN, lambda _: next(secrets), answer["body"])}
 
 
 @cache

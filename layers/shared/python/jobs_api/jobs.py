@@ -1,7 +1,7 @@
 """A job: the command, when it runs, whom to tell; `JobSettings` holds every rule for what its owner may say."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +21,7 @@ from pydantic import (
 
 from jobs_api import names, schedule
 from jobs_api.addresses import check_webhook_url
+from jobs_api.alerts import Event, RunAlerts, SealedWebhook, SlackTarget, WebhookTarget
 from jobs_api.commands import ProjectType, parse_command
 from jobs_api.documents import Absent, Document, Timestamp, faults_of
 from jobs_api.errors import InvalidRequest
@@ -29,6 +30,7 @@ from jobs_api.quantities import Resources
 
 MASK = "***"
 MAX_ENVIRONMENT_BYTES = 32 * 1024
+MAX_HEADERS_BYTES = 16 * 1024
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # "#name" as people type it, or an id as Slack's own links carry it.
 SLACK_CHANNEL = re.compile(r"#[\w.-]{1,80}|[CDG][A-Z0-9]{6,20}")
@@ -71,6 +73,9 @@ def _check_headers(headers: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"the value of {name} must be ASCII without line breaks or control characters")
         if value == MASK:
             raise ValueError(f"{name} has no stored value that {MASK} could stand for; send the value itself")
+    size = sum(len(name) + len(value) for name, value in headers.items())
+    if size > MAX_HEADERS_BYTES:
+        raise ValueError(f"is {size} bytes in all; at most {MAX_HEADERS_BYTES}, and few servers take that much")
     if len({name.lower() for name in headers}) < len(headers):
         raise ValueError("names a header twice; upper and lower case are the same")
     return headers
@@ -121,16 +126,27 @@ class JobSettings(Document):
 
     @classmethod
     def stored(cls, document: Mapping[str, Any]) -> "JobSettings":
-        """Read settings back from the table: they were valid when they were written, and rules may have grown since."""
+        """Read settings back from the table: they were valid when they were written, and rules may have grown since.
+
+        The values of `webhook_headers` are masks in there; the values themselves are sealed, in the job's `webhook`.
+        """
         return cls.model_construct(**{**document, "resources": Resources.model_construct(**document["resources"])})
 
-    def changed(self, changes: Mapping[str, Any], project: Project) -> "JobSettings":
-        """Return these settings with the fields that were sent replaced, each as a whole; `of`'s rules and errors."""
-        document = self.model_dump(mode="json") | dict(changes)
-        headers = document.get("webhook_headers")
-        if isinstance(headers, dict):
-            document["webhook_headers"] = _unmask(headers, self.webhook_headers or {})
-        return JobSettings.of(document, project)
+    def changed(
+        self, changes: Mapping[str, Any], project: Project, stored_headers: Callable[[], Mapping[str, str]]
+    ) -> "JobSettings":
+        """Return these settings with the fields that were sent replaced, each as a whole; `of`'s rules and errors.
+
+        `stored_headers` opens the sealed headers; it is asked only where some of them stay and others do not.
+        """
+        document = self.model_dump(mode="json", exclude={"webhook_headers"}) | dict(changes)
+        headers = document.pop("webhook_headers", None)
+        stay = "webhook_headers" not in changes or headers == self.webhook_headers
+        if not stay:
+            masked = isinstance(headers, dict) and MASK in headers.values()
+            document["webhook_headers"] = _unmask(headers, stored_headers()) if masked else headers
+        settings = JobSettings.of(document, project)
+        return settings.model_copy(update={"webhook_headers": self.webhook_headers}) if stay else settings
 
     @model_validator(mode="before")
     @classmethod
@@ -211,12 +227,13 @@ class SyncedVersion(Document):
 
 
 class Job(Document):
-    """A job as it is stored; `version` counts its owner's changes, from 1."""
+    """A job as it is stored; `version` counts its owner's changes, from 1; `webhook` is what is secret, sealed."""
 
     id: str
     organization_id: str
     project_id: str
     settings: JobSettings
+    webhook: SealedWebhook = Field(default_factory=SealedWebhook)
     cronjob_name: str
     version: int = 1
     created_at: Timestamp
@@ -231,6 +248,7 @@ class Job(Document):
             organization_id=project.organization_id,
             project_id=project.id,
             settings=settings,
+            webhook=SealedWebhook(),
             cronjob_name=names.cronjob_name(project.settings.name, settings.name),
             version=1,
             created_at=now,
@@ -238,13 +256,21 @@ class Job(Document):
             synced=None,
         )
 
-    def changed(self, changes: Mapping[str, Any], project: Project, now: datetime) -> "Job":
+    def changed(
+        self,
+        changes: Mapping[str, Any],
+        project: Project,
+        now: datetime,
+        stored_headers: Callable[["Job"], Mapping[str, str]],
+    ) -> "Job":
         """Return the job's next version with the fields that were sent replaced; itself where nothing is different.
+
+        New header values are in the clear: `webhook_secrets` seals them before they are written.
 
         Raises:
             InvalidRequest: the merged job breaks a rule.
         """
-        settings = self.settings.changed(changes, project)
+        settings = self.settings.changed(changes, project, lambda: stored_headers(self))
         if settings == self.settings:
             return self
         cronjob_name = names.cronjob_name(project.settings.name, settings.name)
@@ -260,6 +286,29 @@ class Job(Document):
         if self.synced.version != wanted_version(project, self):
             return JobSync(state=SyncState.PENDING, synced_at=self.synced.synced_at)
         return JobSync(state=self.synced.state, message=self.synced.message, synced_at=self.synced.synced_at)
+
+    def alerts(self, project: Project) -> RunAlerts | None:
+        """Return whom its runs tell of what, as its owner wants it now; None where nobody is told."""
+        settings = self.settings
+        slack = webhook = None
+        if settings.slack_channel and (settings.slack_alerts_enabled or settings.slack_alert_on_success):
+            slack = SlackTarget(
+                channel=settings.slack_channel,
+                failures=settings.slack_alerts_enabled,
+                successes=settings.slack_alert_on_success,
+            )
+        if settings.webhook_enabled and settings.webhook_url:
+            events = [Event(event) for event in settings.webhook_events or DEFAULT_EVENTS]
+            webhook = WebhookTarget(url=settings.webhook_url, events=events, sealed=self.webhook)
+        if not slack and not webhook:
+            return None
+        return RunAlerts(
+            project_name=project.settings.name,
+            project_type=project.settings.project_type,
+            job_name=settings.name,
+            slack=slack,
+            webhook=webhook,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,10 +336,13 @@ class JobDocument(JobSettings):
     cronjob_name: str
     next_run_at: Absent[Timestamp] = None
     sync: JobSync
+    webhook_secret: Annotated[
+        Absent[str], Field(description="What signs the webhooks; shown once, by the call that gave the job its URL")
+    ] = None
 
     @classmethod
-    def of_job(cls, job: Job, project: Project, now: datetime) -> "JobDocument":
-        """Show a job as it stands at `now`."""
+    def of_job(cls, job: Job, project: Project, now: datetime, webhook_secret: str | None = None) -> "JobDocument":
+        """Show a job as it stands at `now`; with its webhook's signing secret where that was made just now."""
         settings = job.settings
         fires = settings.enabled and project.fires
         return cls.model_construct(
@@ -302,6 +354,7 @@ class JobDocument(JobSettings):
             cronjob_name=job.cronjob_name,
             next_run_at=schedule.next_fire(settings.schedule, settings.timezone, now) if fires else None,
             sync=job.sync(project),
+            webhook_secret=webhook_secret,
         )
 
     @field_serializer("webhook_headers")

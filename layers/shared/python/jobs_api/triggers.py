@@ -65,5 +65,6 @@ def manual_run(run_id: str, command: str, job: Job, project: Project, now: datet
         command=command,
         created_at=now,
         updated_at=now,
+        alerts=job.alerts(project),
         launch=manifests.job(project, job, run_id=run_id, job_name=job_name, command=command),
     )

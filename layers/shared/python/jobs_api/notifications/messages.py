@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from jobs_api.deliveries import Member
 from jobs_api.notifications.excerpts import Excerpt
 from jobs_api.notifications.masking import masked
-from jobs_api.notifications.storms import Kind, Member
+from jobs_api.notifications.storms import Kind
 from jobs_api.runs import Run, RunStatus, Streak
 
 HEADER_LIMIT: Final = 150

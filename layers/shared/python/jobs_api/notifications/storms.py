@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import Field
 
 from jobs_api.alerts import Event
+from jobs_api.deliveries import Member
 from jobs_api.documents import Document, Timestamp
 
 FIRST_REMINDER: Final = timedelta(hours=1)
@@ -43,15 +44,6 @@ class Action(StrEnum):
     SEND = "send"
     WAIT = "wait"
     FOLD = "fold"
-
-
-class Member(Document):
-    """A job on the list of a message; `recovered` where it worked again before the message was sent."""
-
-    job_id: str
-    job_name: str
-    run_id: str
-    recovered: bool = False
 
 
 class Gathering(Document):

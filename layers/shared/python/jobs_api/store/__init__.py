@@ -1,5 +1,7 @@
 """The tables: what should be, what ran, who may ask. The only package that knows PynamoDB.
 
+Deliveries are in `store.deliveries`, which most functions have no use for and so do not load.
+
 Every function takes the organization first, so that nothing of another one can be read or written by its id alone.
 """
 
@@ -25,6 +27,9 @@ from jobs_api.store.runs import (
     list_runs,
     open_runs,
     run_launched,
+    run_notified,
+    runs_to_notify,
+    streak_before,
 )
 
 __all__ = [
@@ -54,6 +59,9 @@ __all__ = [
     "record_sync",
     "revoke_token",
     "run_launched",
+    "run_notified",
+    "runs_to_notify",
+    "streak_before",
     "update_job",
     "update_project",
 ]

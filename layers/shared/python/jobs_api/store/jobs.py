@@ -7,8 +7,9 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from jobs_api import names
+from jobs_api.alerts import SealedWebhook
 from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNotFound
-from jobs_api.jobs import Job, JobSettings, SyncedVersion
+from jobs_api.jobs import MASK, Job, JobSettings, SyncedVersion
 from jobs_api.projects import Project
 from jobs_api.store.projects import ID, partition_of, project_of
 from jobs_api.store.tables import (
@@ -87,6 +88,7 @@ def update_job(before: Job, after: Job) -> None:
     row = _row(after)
     actions: list[Action] = [
         JobRow.settings.set(row.settings),
+        JobRow.webhook.set(row.webhook) if row.webhook else JobRow.webhook.remove(),
         JobRow.cronjob_name.set(row.cronjob_name),
         JobRow.version.set(row.version),
         JobRow.updated_at.set(row.updated_at),
@@ -175,6 +177,7 @@ def _job_of(row: ProjectsRow, project: Project) -> Job:
         organization_id=project.organization_id,
         project_id=project.id,
         settings=JobSettings.stored(row.settings),
+        webhook=SealedWebhook.model_validate(row.webhook) if row.webhook else SealedWebhook(),
         cronjob_name=row.cronjob_name,
         version=int(row.version),
         created_at=row.created_at,
@@ -188,10 +191,15 @@ def _synced(stored: dict[str, Any] | None) -> SyncedVersion | None:
 
 
 def _row(job: Job) -> JobRow:
+    settings = job.settings.model_dump(mode="json")
+    if settings.get("webhook_headers"):
+        # Their values are in `webhook`, sealed; here they never are, whatever the caller forgot.
+        settings["webhook_headers"] = dict.fromkeys(settings["webhook_headers"], MASK)
     return JobRow(
         partition_of(job.organization_id, job.project_id),
         JOB + job.id,
-        settings=job.settings.model_dump(mode="json"),
+        settings=settings,
+        webhook=job.webhook.model_dump(mode="json") if job.webhook != SealedWebhook() else None,
         cronjob_name=job.cronjob_name,
         version=job.version,
         created_at=job.created_at,

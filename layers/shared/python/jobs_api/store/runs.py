@@ -10,13 +10,21 @@ from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
+from jobs_api.alerts import Event, RunAlerts
 from jobs_api.errors import RunNotFound
-from jobs_api.runs import ENDED, Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.notifications import due
+from jobs_api.runs import ENDED, Run, RunStatus, StoredLog, Streak, TriggeredBy
 from jobs_api.store.projects import ID
 from jobs_api.store.tables import RunRow, moment
 
 OPEN = [status.value for status in RunStatus if status not in ENDED]
+_ENDED = [status.value for status in ENDED]
 CONDITION_FAILED = "ConditionalCheckFailedException"
+# Of a job that fails every minute it is enough to know that it has failed this often.
+LONGEST_STREAK = 500
+PAGE = 100
+# Kept otherwise than as it stands in the model.
+_OTHERWISE = frozenset({"id", "log", "alerts", "notify"})
 
 
 @dataclass(frozen=True)
@@ -31,9 +39,12 @@ class RunFilter:
 
 
 def create_run(run: Run) -> bool:
-    """Write a new run; False where it is there already, and nothing is written. One PutItem."""
+    """Write a new run, and what is to be told of it; False where it is there already, and nothing is written.
+
+    One PutItem.
+    """
     try:
-        _row(run).save(condition=RunRow.run_id.does_not_exist())
+        _row(due.marked(None, run)).save(condition=RunRow.run_id.does_not_exist())
     except PutError as error:
         if error.cause_response_code != CONDITION_FAILED:
             raise
@@ -70,8 +81,9 @@ def advance_run(before: Run, after: Run) -> bool:
     """Move a run on, from what was read to what is now known; False where somebody moved it first.
 
     Only a run that has not ended moves, and only from the status it was read in, so that two ingests at once, or one
-    that comes late, cannot take it back.
+    that comes late, cannot take it back. What is to be told of the move is written with it.
     """
+    after = due.marked(before, after)
     return _update(
         before.id,
         [*_progress(after), *([] if not after.status.ended else [RunRow.open_in.remove()])],
@@ -86,6 +98,58 @@ def run_launched(run: Run, job_name: str, now: datetime) -> bool:
         [RunRow.launch.remove(), RunRow.job_name.set(job_name), RunRow.updated_at.set(now)],
         RunRow.launch.exists(),
     )
+
+
+def runs_to_notify(organization_id: str) -> Iterator[Run]:
+    """Yield the organization's runs of which something is still to be told. The index may lag by a moment."""
+    for row in RunRow.to_notify.query(organization_id):
+        yield _run_of(row)
+
+
+def run_notified(run: Run) -> bool:
+    """Clear the mark that there is something to tell of a run; False where more has been added since it was read."""
+    return _update(
+        run.id,
+        [RunRow.notify.remove(), RunRow.notify_in.remove()],
+        RunRow.notify == [str(event) for event in run.notify],
+    )
+
+
+def runs_of_job(organization_id: str, job_id: str, since: datetime, *, before: int = 20) -> list[Run]:
+    """Return a job's runs that were made since a time, and as many as `before` that were made earlier, newest first.
+
+    The index may lag by a moment.
+    """
+    rows = RunRow.by_job.query(
+        job_id,
+        filter_condition=RunRow.organization_id == organization_id,
+        scan_index_forward=False,
+        page_size=PAGE,
+    )
+    found: list[Run] = []
+    earlier = 0
+    for row in rows:
+        earlier += row.created_at < since
+        if earlier > before:
+            break
+        found.append(_run_of(row))
+    return found
+
+
+def streak_before(run: Run) -> Streak:
+    """Tell how the job's runs before this one went, as far back as the last success. One Query, mostly one page."""
+    failures, since = 0, None
+    rows = RunRow.by_job.query(
+        run.job_id,
+        range_key_condition=RunRow.position < _position(run),
+        filter_condition=(RunRow.organization_id == run.organization_id) & RunRow.status.is_in(*_ENDED),
+        scan_index_forward=False,
+    )
+    for row in islice(rows, LONGEST_STREAK):
+        if row.status == RunStatus.SUCCESS:
+            return Streak(failures=failures, since=since, succeeded_at=row.end_time)
+        failures, since = failures + 1, row.end_time
+    return Streak(failures=failures, since=since, more=failures == LONGEST_STREAK)
 
 
 def list_runs(
@@ -148,24 +212,35 @@ def _progress(run: Run) -> list[Action]:
         (RunRow.error_message, run.error_message),
         (RunRow.pod_name, run.pod_name),
         (RunRow.log, run.log.model_dump(mode="json") if run.log else None),
+        (RunRow.notify, run.notify or None),
+        (RunRow.notify_in, run.organization_id if run.notify else None),
     ]
     return [attribute.set(value) for attribute, value in values if value is not None]
 
 
 def _row(run: Run) -> RunRow:
-    values = {name: getattr(run, name) for name in Run.model_fields if name not in {"id", "log"}}
+    values = {name: getattr(run, name) for name in Run.model_fields if name not in _OTHERWISE}
     return RunRow(
         run.id,
-        position=f"{moment(run.created_at)}#{run.id}",
+        position=_position(run),
         open_in=None if run.status.ended else run.organization_id,
+        notify_in=run.organization_id if run.notify else None,
+        notify=run.notify or None,
         log=run.log.model_dump(mode="json") if run.log else None,
+        alerts=run.alerts.model_dump(mode="json") if run.alerts else None,
         **values,
     )
 
 
 def _run_of(row: RunRow) -> Run:
-    values = {name: getattr(row, name) for name in Run.model_fields if name not in {"id", "log"}}
+    values = {name: getattr(row, name) for name in Run.model_fields if name not in _OTHERWISE}
     values["status"], values["triggered_by"] = RunStatus(row.status), TriggeredBy(row.triggered_by)
     values["exit_code"] = None if row.exit_code is None else int(row.exit_code)
-    log = StoredLog.model_validate(row.log) if row.log else None
-    return Run.model_construct(id=row.run_id, log=log, **values)
+    values["log"] = StoredLog.model_validate(row.log) if row.log else None
+    values["alerts"] = RunAlerts.model_validate(row.alerts) if row.alerts else None
+    values["notify"] = [Event(event) for event in row.notify or ()]
+    return Run.model_construct(id=row.run_id, **values)
+
+
+def _position(run: Run) -> str:
+    return f"{moment(run.created_at)}#{run.id}"

@@ -82,10 +82,11 @@ class ProjectRow(ProjectsRow, discriminator="project"):
 
 
 class JobRow(ProjectsRow, discriminator="job"):
-    """A job; `synced` is written by sync alone and never with what the owner says."""
+    """A job; `synced` is written by sync alone and never with what the owner says. `webhook` is encrypted."""
 
     settings = JSONAttribute()
     cronjob_name = UnicodeAttribute()
+    webhook = JSONAttribute(null=True)
     version = NumberAttribute()
     created_at = MomentAttribute()
     updated_at = MomentAttribute()
@@ -135,8 +136,22 @@ class OpenRuns(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     position = UnicodeAttribute(range_key=True)
 
 
+class ToNotify(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Runs of an organization of which something is still to be told."""
+
+    class Meta:
+        index_name = "to_notify"
+        projection = AllProjection()
+
+    notify_in = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
 class RunRow(Model):
-    """A run. `position` orders runs by age; `open_in` is there only while the run has not ended."""
+    """A run. `position` orders runs by age.
+
+    `open_in` is there only while the run has not ended, `notify_in` while something is still to be told of it.
+    """
 
     class Meta:
         table_name = os.environ["RUNS_TABLE"]
@@ -151,6 +166,7 @@ class RunRow(Model):
     job_id = UnicodeAttribute()
     position = UnicodeAttribute()
     open_in = UnicodeAttribute(null=True)
+    notify_in = UnicodeAttribute(null=True)
     job_name = UnicodeAttribute()
     cronjob_name = UnicodeAttribute()
     namespace = UnicodeAttribute()
@@ -170,10 +186,13 @@ class RunRow(Model):
     launch = JSONAttribute(null=True)
     log = JSONAttribute(null=True)
     job_uid = UnicodeAttribute(null=True)
+    alerts = JSONAttribute(null=True)
+    notify = JSONAttribute(null=True)
 
     by_project = ByProject()
     by_job = ByJob()
     open_runs = OpenRuns()
+    to_notify = ToNotify()
 
 
 class OrganizationsRow(Model):

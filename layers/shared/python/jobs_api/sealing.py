@@ -1,0 +1,76 @@
+"""Encrypts the few secrets that the tables hold, with a KMS key that never leaves KMS.
+
+KMS encrypts the secret itself and not a key to it: they are short, a function needs no cryptography of its own, and
+each decryption is in CloudTrail. Secrets Manager would be a second store, written beside the table and not with it,
+at a price per secret and month.
+"""
+
+import os
+import threading
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final
+
+import botocore.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+# https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html
+MOST_BYTES: Final = 4096
+
+_making = threading.Lock()
+
+
+def seal(secret: str, **context: str) -> str:
+    """Encrypt a secret; one call for each 4 KiB.
+
+    Args:
+        secret: any text.
+        context: what it belongs to, such as `job_id`; it must be said again to open it, and stands in CloudTrail.
+    """
+    data = secret.encode()
+    parts = [data[at : at + MOST_BYTES] for at in range(0, len(data), MOST_BYTES)]
+    sealed = [_sealed(part, _context(context, at, len(parts))) for at, part in enumerate(parts)]
+    return ".".join(sealed)
+
+
+def unseal(sealed: str, **context: str) -> str:
+    """Decrypt what `seal` made for this context; mostly from memory the second time. Raises ClientError."""
+    parts = sealed.split(".")
+    contexts = [tuple(sorted(_context(context, at, len(parts)).items())) for at in range(len(parts))]
+    return b"".join(_unsealed(part, said) for part, said in zip(parts, contexts, strict=True)).decode()
+
+
+def _context(said: Mapping[str, str], at: int, parts: int) -> dict[str, str]:
+    # Which part it is belongs to it, or parts could be exchanged.
+    return {**said, "part": f"{at + 1}/{parts}"}
+
+
+def _sealed(part: bytes, context: dict[str, str]) -> str:
+    answer = _client().encrypt(KeyId=os.environ["SECRETS_KEY"], Plaintext=part, EncryptionContext=context)
+    return b64encode(answer["CiphertextBlob"]).decode()
+
+
+@lru_cache(maxsize=1024)
+def _unsealed(part: str, context: tuple[tuple[str, str], ...]) -> bytes:
+    answer = _client().decrypt(
+        KeyId=os.environ["SECRETS_KEY"], CiphertextBlob=b64decode(part), EncryptionContext=dict(context)
+    )
+    return answer["Plaintext"]
+
+
+def _client() -> "KMSClient":
+    # Not left to the cache alone: the first threads of a batch would each make a client.
+    with _making:
+        return _made_client()
+
+
+@cache
+def _made_client() -> "KMSClient":
+    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
+    # botocore's own stubs do not know the services.
+    client: KMSClient = botocore.session.get_session().create_client("kms", config=config)  # type: ignore[assignment]
+    return client

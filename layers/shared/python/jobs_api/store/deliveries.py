@@ -1,0 +1,216 @@
+"""Deliveries in the table: made once, claimed by one sender at a time, listed newest first.
+
+What a Slack channel knows of a project's jobs is written in one transaction with the delivery it was decided for.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from jobs_api.alerts import Channel, Event, RunAlerts
+from jobs_api.deliveries import KEPT, Delivery, DeliveryStatus, Notice
+from jobs_api.errors import ChangedMeanwhile, DeliveryNotFound
+from jobs_api.ids import new_id
+from jobs_api.notifications.storms import Storms
+from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow, StormsRow
+from jobs_api.store.projects import ID
+from jobs_api.store.runs import CONDITION_FAILED
+from jobs_api.store.tables import moment
+from jobs_api.store.transactions import ConditionFailed, write_all
+
+# Kept otherwise than as they stand in the model.
+_OTHERWISE = frozenset({"id", "alerts", "notice"})
+
+
+def find(delivery_id: str) -> Delivery | None:
+    """Return a delivery, None where there is none. One GetItem."""
+    try:
+        row = DeliveryRow.get(delivery_id, consistent_read=True)
+    except DeliveryRow.DoesNotExist:
+        return None
+    return _delivery_of(row)
+
+
+def get(organization_id: str, job_id: str, delivery_id: str) -> Delivery:
+    """Return a delivery of a job; raises DeliveryNotFound. One GetItem."""
+    found = find(delivery_id) if ID.fullmatch(delivery_id) else None
+    if found is None or (found.organization_id, found.job_id) != (organization_id, job_id):
+        raise DeliveryNotFound(delivery_id)
+    return found
+
+
+def page(
+    organization_id: str, job_id: str, *, status: DeliveryStatus | None, limit: int, before: str | None
+) -> tuple[list[Delivery], str | None]:
+    """Return up to `limit` of a job's deliveries, newest first, older than `before`; and where to go on."""
+    condition: Condition = DeliveryRow.organization_id == organization_id
+    if status:
+        condition &= DeliveryRow.status == status.value
+    rows: Iterator[DeliveryRow] = DeliveriesRow.by_job.query(
+        job_id,
+        range_key_condition=DeliveryRow.position < before if before else None,
+        filter_condition=condition,
+        scan_index_forward=False,
+        limit=limit + 1,
+    )
+    found = list(islice(rows, limit + 1))
+    return [_delivery_of(row) for row in found[:limit]], found[limit - 1].position if len(found) > limit else None
+
+
+def create(delivery: Delivery) -> bool:
+    """Write a new delivery; False where it is there already, and nothing is written. One PutItem."""
+    try:
+        _row(delivery).save(condition=DeliveryRow.key.does_not_exist())
+    except PutError as error:
+        if error.cause_response_code != CONDITION_FAILED:
+            raise
+        return False
+    return True
+
+
+def claimed(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery:
+    """Return a delivery as it is once it is claimed: to be written by `create`, or by `claim`."""
+    return delivery.model_copy(
+        update={
+            "status": DeliveryStatus.SENDING,
+            "attempts": delivery.attempts + 1,
+            "claim": new_id(),
+            "claimed_until": now + lease,
+            "next_attempt_at": None,
+            "reason": None,
+            "updated_at": now,
+        }
+    )
+
+
+def claim(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | None:
+    """Take a delivery that is due, or whose sender was cut off; None where somebody else has it or has settled it.
+
+    One UpdateItem. Of all who try, one gets it.
+    """
+    mine = claimed(delivery, now, lease)
+    due = (DeliveryRow.status == DeliveryStatus.PENDING.value) & (DeliveryRow.next_attempt_at <= now)
+    cut_off = (DeliveryRow.status == DeliveryStatus.SENDING.value) & (DeliveryRow.claimed_until <= now)
+    same = DeliveryRow.updated_at == delivery.updated_at
+    return mine if _update(mine, same & (due | cut_off)) else None
+
+
+def settle(claimed: Delivery, after: Delivery) -> bool:
+    """Write what became of a claimed delivery; False where the claim ran out and another has it. One UpdateItem."""
+    ended = after.model_copy(update={"claim": None, "claimed_until": None})
+    return _update(ended, DeliveryRow.claim == claimed.claim)
+
+
+def change(before: Delivery, after: Delivery) -> bool:
+    """Replace a delivery that nobody is sending; False where it was changed meanwhile. One UpdateItem."""
+    return _update(after, (DeliveryRow.updated_at == before.updated_at) & (DeliveryRow.status == before.status.value))
+
+
+def storms_in(project_id: str, channel: str) -> tuple[Storms, int]:
+    """Return what a channel knows of a project's jobs, and the version of that, from 0. One GetItem."""
+    try:
+        row = StormsRow.get(_storms_key(project_id, channel), consistent_read=True)
+    except StormsRow.DoesNotExist:
+        return Storms(), 0
+    return Storms.model_validate(row.storms), int(row.version)
+
+
+def record_decision(
+    project_id: str, channel: str, storms: Storms, version: int, delivery: Delivery, before: Delivery | None
+) -> bool:
+    """Write what a channel now knows, and the delivery it was decided for: both, or nothing. One transaction.
+
+    Args:
+        project_id: the project.
+        channel: the Slack channel.
+        storms: what the channel knows from now on.
+        version: the version that the decision was made on.
+        delivery: as it was decided.
+        before: as it was read, None where it is new.
+
+    Returns:
+        False where one of the two was changed meanwhile, and the decision is to be made anew.
+    """
+    storms_row = StormsRow(
+        _storms_key(project_id, channel),
+        storms=storms.model_dump(mode="json"),
+        version=version + 1,
+        expires_at=_expiry(delivery.updated_at),
+    )
+    unchanged = StormsRow.version == version if version else StormsRow.key.does_not_exist()
+    same = DeliveryRow.updated_at == before.updated_at if before else DeliveryRow.key.does_not_exist()
+
+    def fill(transaction: TransactWrite) -> None:
+        transaction.save(storms_row, condition=unchanged)
+        transaction.save(_row(delivery), condition=same)
+
+    try:
+        write_all(fill)
+    except (ConditionFailed, ChangedMeanwhile):
+        return False
+    return True
+
+
+def _storms_key(project_id: str, channel: str) -> str:
+    return f"storms#{project_id}#{channel}"
+
+
+def _expiry(now: datetime) -> int:
+    return int((now + KEPT).timestamp())
+
+
+def _update(delivery: Delivery, condition: Condition) -> bool:
+    row = _row(delivery)
+    changing: list[tuple[Any, Any]] = [
+        (DeliveryRow.status, row.status),
+        (DeliveryRow.attempts, row.attempts),
+        (DeliveryRow.status_code, row.status_code),
+        (DeliveryRow.error, row.error),
+        (DeliveryRow.reason, row.reason),
+        (DeliveryRow.folded_into, row.folded_into),
+        (DeliveryRow.next_attempt_at, row.next_attempt_at),
+        (DeliveryRow.delivered_at, row.delivered_at),
+        (DeliveryRow.updated_at, row.updated_at),
+        (DeliveryRow.alerts, row.alerts),
+        (DeliveryRow.notice, row.notice),
+        (DeliveryRow.claim, row.claim),
+        (DeliveryRow.claimed_until, row.claimed_until),
+        (DeliveryRow.give_up_at, row.give_up_at),
+        (DeliveryRow.expires_at, row.expires_at),
+    ]
+    actions: list[Action] = [name.remove() if value is None else name.set(value) for name, value in changing]
+    try:
+        row.update(actions=actions, condition=condition)
+    except UpdateError as error:
+        if error.cause_response_code != CONDITION_FAILED:
+            raise
+        return False
+    return True
+
+
+def _row(delivery: Delivery) -> DeliveryRow:
+    values = {name: getattr(delivery, name) for name in Delivery.model_fields if name not in _OTHERWISE}
+    return DeliveryRow(
+        delivery.id,
+        position=f"{moment(delivery.created_at)}#{delivery.id}",
+        alerts=delivery.alerts.model_dump(mode="json"),
+        notice=delivery.notice.model_dump(mode="json") if delivery.notice else None,
+        expires_at=_expiry(delivery.updated_at),
+        **values,
+    )
+
+
+def _delivery_of(row: DeliveryRow) -> Delivery:
+    values = {name: getattr(row, name) for name in Delivery.model_fields if name not in _OTHERWISE}
+    values["channel"], values["event"] = Channel(row.channel), Event(row.event)
+    values["status"], values["attempts"] = DeliveryStatus(row.status), int(row.attempts)
+    values["status_code"] = None if row.status_code is None else int(row.status_code)
+    values["alerts"] = RunAlerts.model_validate(row.alerts)
+    values["notice"] = Notice.model_validate(row.notice) if row.notice else None
+    return Delivery.model_construct(id=row.key, **values)

@@ -1,0 +1,80 @@
+"""Receivers that are slow or down: one delivery at a time tries them, and the others do not wait in line.
+
+Most receivers are neither and have no row, so that a delivery to them costs one read here.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from pynamodb.exceptions import PutError
+from pynamodb.expressions.condition import Condition
+
+from jobs_api.store.delivery_tables import ReceiverRow
+from jobs_api.store.runs import CONDITION_FAILED
+
+FIRST_QUIET: Final = timedelta(seconds=10)
+LONGEST_QUIET: Final = timedelta(minutes=10)
+KEPT: Final = timedelta(days=2)
+
+
+def enter(receiver: str, now: datetime, lease: timedelta) -> tuple[datetime | None, bool]:
+    """Ask to send to a receiver: from when on that may be tried, None for now; and whether it is one to `leave`.
+
+    Args:
+        receiver: host and port.
+        now: aware.
+        lease: how long a send may take; if its sender is cut off, the next may try after that.
+    """
+    try:
+        row = ReceiverRow.get(_key(receiver), consistent_read=True)
+    except ReceiverRow.DoesNotExist:
+        return None, False
+    if row.free_at > now:
+        return row.free_at, True
+    taken = _save(receiver, now + lease, int(row.failures), now, ReceiverRow.free_at == row.free_at)
+    return None if taken else now + lease, True
+
+
+def leave(receiver: str) -> None:
+    """Note that a receiver answers quickly again."""
+    ReceiverRow(_key(receiver)).delete()
+
+
+def slow(receiver: str, now: datetime) -> None:
+    """Note that a receiver answers, but takes its time: from now on one at a time."""
+    _save(receiver, now, 0, now)
+
+
+def down(receiver: str, now: datetime, *, known: bool) -> None:
+    """Note that a receiver does not answer; the longer that lasts, the longer it is left alone.
+
+    Args:
+        receiver: host and port.
+        now: aware.
+        known: whether it was one to `leave`. Of many that find out at once, one counts.
+    """
+    try:
+        row: ReceiverRow | None = ReceiverRow.get(_key(receiver), consistent_read=True)
+    except ReceiverRow.DoesNotExist:
+        row = None
+    if row and not known:
+        return
+    failures = int(row.failures) + 1 if row else 1
+    quiet = min(FIRST_QUIET * (1 << min(failures - 1, 10)), LONGEST_QUIET)
+    same = ReceiverRow.failures == row.failures if row else ReceiverRow.key.does_not_exist()
+    _save(receiver, now + quiet, failures, now, same)
+
+
+def _key(receiver: str) -> str:
+    return f"receiver#{receiver}"
+
+
+def _save(receiver: str, free_at: datetime, failures: int, now: datetime, condition: Condition | None = None) -> bool:
+    expires_at = int((now + KEPT).timestamp())
+    try:
+        ReceiverRow(_key(receiver), failures=failures, free_at=free_at, expires_at=expires_at).save(condition)
+    except PutError as error:
+        if error.cause_response_code != CONDITION_FAILED:
+            raise
+        return False
+    return True
