@@ -10,6 +10,7 @@ from jobs_api import store
 from jobs_api.cluster import connect
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ingestion import Pass, end_overdue_launches
+from jobs_api.notifications import outbox
 
 logger = Logger()
 
@@ -33,3 +34,6 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> None:
         # Nobody waits for ever for a cluster that is gone.
         end_overdue_launches(organization.id, datetime.now(UTC))
         raise
+    finally:
+        # What was written just now, what an earlier pass was cut off before, and what other functions left.
+        outbox.try_to_publish(store.runs_to_notify(organization.id))

@@ -15,6 +15,8 @@ from jobs_api import ingest, labels, logs, store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.launch import launch
+from jobs_api.notifications import due, outbox
+from jobs_api.notifications.asking import Asked
 from jobs_api.organizations import Organization
 from jobs_api.pods import Object
 from jobs_api.runs import Run, RunStatus
@@ -47,6 +49,12 @@ class Pass:
     written: int = 0
     failed: int = 0
     _accounted: set[str] = field(default_factory=set)
+    _to_tell: list[Run] = field(default_factory=list)
+    _asked: Asked = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know nothing yet."""
+        self._asked = Asked(self.organization.id)
 
     def run(self) -> None:
         """Bring every run up to what the cluster shows.
@@ -85,6 +93,18 @@ class Pass:
         results = list(pool.map(self._one, works))
         self.written += results.count(True)
         self.failed += results.count(None)
+        told, self._to_tell = self._to_tell, []
+        # Marks that stay, since the queue did not take them, are found by whoever looks for them next.
+        outbox.try_to_publish(told)
+
+    def _write(self, before: Run | None, after: Run) -> bool:
+        """Write a new run, or a run's move; what that makes worth telling is told once this page is done."""
+        if before is None:
+            after = after.model_copy(update={"alerts": self._asked.of(after)})
+        written = store.advance_run(before, after) if before else store.create_run(after)
+        if written:
+            self._to_tell.append(due.marked(before, after))
+        return written
 
     def _one(self, work: "Work") -> bool | None:
         """Do one run's work: whether anything was written, None where it failed. The others go on."""
@@ -106,8 +126,7 @@ class Pass:
         if decision.job and not self._replaced(decision.job):
             return launched
         after = self._with_log(decision.run, pod) if decision.wants_log else decision.run
-        written = store.create_run(after) if run is None else store.advance_run(run, after)
-        return written or launched
+        return self._write(run, after) or launched
 
     def _replaced(self, job: Object) -> bool:
         """Replace a Job; False where it has moved on since it was listed, and the next pass decides anew."""
@@ -140,13 +159,13 @@ class Pass:
         """Create the Job of a run that still waits for it."""
         late = ingest.not_launched(run, self.clock())
         if late:
-            return store.advance_run(run, late)
+            return self._write(run, late)
         try:
             name = launch(self.cluster, run)
         except ClusterRejected as error:
             logger.warning("a run was refused", run_id=run.id, status=error.status, error=str(error))
             refused = ingest.not_launched(run, self.clock(), refused=str(error)) if error.status in NEVER else None
-            return refused is not None and store.advance_run(run, refused)
+            return refused is not None and self._write(run, refused)
         return store.run_launched(run, name, self.clock())
 
     def _look_for(self, run: Run) -> bool:
@@ -160,7 +179,7 @@ class Pass:
             job = None
         if job and ingest.accounts_for(job, run):
             return self._job(job, self.cluster.pod_of(job), run)
-        return store.advance_run(run, self._with_log(gone, None) if run.status is RunStatus.RUNNING else gone)
+        return self._write(run, self._with_log(gone, None) if run.status is RunStatus.RUNNING else gone)
 
 
 class Work:

@@ -4,6 +4,7 @@ Cut off in between, the next tick finds the mark and queues it again; that makes
 """
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs_api import store
 from jobs_api.alerts import Channel, Event
@@ -31,6 +33,7 @@ CLEARERS: Final = 8
 # SQS counts its twelve hours from when the message was received.
 LONGEST_SLEEP_SECONDS: Final = 43_000
 
+logger = logging.getLogger(__name__)
 _making = threading.Lock()
 
 
@@ -66,6 +69,8 @@ def publish(runs: Iterable[Run]) -> int:
         QueueRejected: some are still marked; what SQS raises: some may be queued and still marked.
     """
     told = list(runs)
+    if not told:
+        return 0
     pairs = [(run, notice) for run in told for notice in _notices(run)]
     rejected: set[str] = set()
     for some in batched(pairs, ENTRIES_PER_CALL, strict=False):
@@ -75,6 +80,15 @@ def publish(runs: Iterable[Run]) -> int:
     if rejected:
         raise QueueRejected(f"{len(rejected)} runs are still to be told of")
     return len(pairs)
+
+
+def try_to_publish(runs: Iterable[Run]) -> int:
+    """Do the same, where a queue that is down is only told in the log; return how many messages were queued."""
+    try:
+        return publish(run for run in runs if run.notify)
+    except (QueueRejected, BotoCoreError, ClientError):
+        logger.warning("The queue did not take all that is to be told; the next tick tries again", exc_info=True)
+        return 0
 
 
 def queue(notice: Notice) -> None:
