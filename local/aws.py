@@ -77,6 +77,8 @@ class LocalAws:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Figures for CloudWatch would only be noise in a terminal.
+            "POWERTOOLS_METRICS_DISABLED": "true",
         }
 
     def _export(self, environment: dict[str, str]) -> None:

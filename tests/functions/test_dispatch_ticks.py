@@ -1,6 +1,7 @@
 """Every minute, each organization is to be looked at."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.dispatch_ticks.app import lambda_handler
+from jobs_api import store
 from jobs_api.events import EventsRejected
 from tests.functions.cast import Context, new_organization
 
@@ -66,3 +68,30 @@ def test_a_bus_that_refuses_makes_lambda_try_again(bus: Bus) -> None:
     bus.refuses = True
     with pytest.raises(EventsRejected):
         tick()
+
+
+def test_ticks_may_come_more_often_than_the_minute(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_organization("ticked")
+    waited: list[float] = []
+    monkeypatch.setenv("TICKS_PER_MINUTE", "4")
+    monkeypatch.setattr(time, "sleep", waited.append)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+
+    tick()
+
+    assert waited == [0, 15, 30, 45]
+    ticked = [entry["Detail"] for call in bus.calls for entry in call]
+    assert all(ticked.count(detail) == 4 for detail in ticked)
+
+
+def test_a_tick_is_counted_even_before_there_is_an_organization(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED")
+    monkeypatch.setattr(store, "list_organizations", list)
+
+    tick()
+
+    figures = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    assert [(figure["Ticks"], figure["TicksSent"], figure["service"]) for figure in figures] == [([1], [0], "jobs-api")]
+    assert bus.calls == []
