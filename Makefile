@@ -40,6 +40,14 @@ template: .venv/ready .tools/sam/ready ## sam validate and cfn-lint
 	$(SAM) validate --lint --template template.yaml
 	$(BIN)/cfn-lint template.yaml
 
+.PHONY: build
+build: .venv/ready .tools/sam/ready $(UV) ## layers and functions as they are deployed, in .aws-sam
+	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(abspath $(UV))" $(SAM) build
+
+.PHONY: rehearse
+rehearse: build .tools/rehearsal/ready ## deploy to an AWS on this machine and use it; some minutes
+	$(BIN)/python -m pytest --confcutdir tests/rehearsal tests/rehearsal
+
 .PHONY: pytest
 pytest: .venv/ready
 	$(BIN)/python -m pytest
@@ -66,6 +74,8 @@ lock: $(UV) ## compile pyproject.toml into the requirements files
 	uv_compile pyproject.toml --constraint requirements/dev.txt --output-file layers/dependencies/requirements.txt; \
 	uv_compile pyproject.toml --constraint requirements/dev.txt --extra kubernetes --output-file layers/kubernetes/requirements.txt; \
 	uv_compile --group sam --output-file requirements/sam.txt; \
+	uv_compile --group rehearsal --output-file requirements/rehearsal.txt; \
+	uv_compile --group security --output-file requirements/security.txt; \
 	uv_compile local/images/dbt/requirements.in --output-file local/images/dbt/requirements.txt; \
 	uv_compile local/images/sqlmesh/requirements.in --output-file local/images/sqlmesh/requirements.txt
 
@@ -81,7 +91,8 @@ clean: ## remove everything made here
 	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python $<
 	@touch $@
 
-.tools/sam/ready: requirements/sam.txt .python-version $(UV)
-	$(UV) venv --quiet --clear .tools/sam
-	$(UV) pip sync --quiet --require-hashes --python .tools/sam/bin/python $<
+# Tools whose pins clash with ours and with each other's, each in an environment of its own.
+.tools/%/ready: requirements/%.txt .python-version $(UV)
+	$(UV) venv --quiet --clear $(@D)
+	$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
 	@touch $@
