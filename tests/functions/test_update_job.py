@@ -101,6 +101,7 @@ def test_a_rename_frees_the_old_name(alice: Person, job: dict[str, Any], jaffle:
     assert again.status == 201
     taken = alice.call("PUT", path(again.json), {"name": "weekly"})
     assert taken.status == 409
+    assert taken.json["message"] == "This project has a job with the slug 'weekly' already; choose another name"
     assert alice.call("GET", path(again.json)).json["name"] == "build"
 
 
@@ -116,6 +117,17 @@ def test_two_writers_lose_nothing(alice: Person, job: dict[str, Any], monkeypatc
     assert answer.status == 200
     assert answer.json["schedule"] == "@weekly"
     assert answer.json["description"] == "mine"
+
+
+def test_a_rename_and_another_change_at_once_lose_nothing(
+    alice: Person, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write_first(monkeypatch, lambda: alice.call("PUT", path(job), {"schedule": "@weekly"}), times=1)
+
+    answer = alice.call("PUT", path(job), {"name": "Weekly"})
+
+    assert answer.status == 200
+    assert (answer.json["name"], answer.json["schedule"]) == ("Weekly", "@weekly")
 
 
 def test_a_writer_who_is_always_late_is_told(

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Annotated, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -22,6 +23,8 @@ from jobs_api.errors import Fault
 
 T = TypeVar("T")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9998
 
 
 def _is_none(value: object) -> bool:
@@ -47,8 +50,18 @@ def _check_rfc3339(text: object) -> object:
     return text
 
 
+def _check_year(moment: datetime) -> datetime:
+    # Beyond these, moving a time to UTC may leave what a datetime can hold.
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError(f"must lie in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+    return moment
+
+
 Moment = Annotated[
-    AwareDatetime, BeforeValidator(_check_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})
+    AwareDatetime,
+    BeforeValidator(_check_rfc3339),
+    AfterValidator(_check_year),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A time that a client sends: RFC 3339, with an offset."""
 

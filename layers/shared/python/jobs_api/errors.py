@@ -1,6 +1,16 @@
 """What can go wrong, named for the situation; `jobs_api.api` owns the table that turns each into an answer."""
 
 from dataclasses import dataclass
+from typing import Final
+
+# A body of 256 KiB can break more rules than an answer of 6 MB, which is what Lambda gives, can name.
+MOST_FAULTS: Final = 200
+MOST_CHARACTERS: Final = 100
+
+
+def shortened(text: str) -> str:
+    """Return what a caller sent as it is told back to them, cut where it is longer than anything we made."""
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
 
 
 @dataclass(frozen=True)
@@ -23,35 +33,37 @@ class ProjectNotFound(NotFound):
     """No such project in the caller's organization."""
 
     def __init__(self, project_id: str) -> None:
-        super().__init__(f"There is no project {project_id!r}")
+        super().__init__(f"There is no project {shortened(project_id)!r}")
 
 
 class JobNotFound(NotFound):
     """The project has no such job."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"There is no job {job_id!r} in this project")
+        super().__init__(f"There is no job {shortened(job_id)!r} in this project")
 
 
 class RunNotFound(NotFound):
     """No such run in the caller's organization."""
 
     def __init__(self, run_id: str) -> None:
-        super().__init__(f"There is no run {run_id!r}")
+        super().__init__(f"There is no run {shortened(run_id)!r}")
 
 
 class DeliveryNotFound(NotFound):
     """The job has no such delivery, or has it no longer."""
 
     def __init__(self, delivery_id: str) -> None:
-        super().__init__(f"This job has no delivery {delivery_id!r}; they are kept for 30 days")
+        super().__init__(f"This job has no delivery {shortened(delivery_id)!r}; they are kept for 30 days")
 
 
 class LiveJobNotFound(NotFound):
     """The cluster holds no Job of that name that this service made."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The cluster holds no job {name!r}; ended ones go after a while, their runs stay readable")
+        super().__init__(
+            f"The cluster holds no job {shortened(name)!r}; ended ones go after a while, their runs stay readable"
+        )
 
 
 class Conflict(JobsApiError):
@@ -82,13 +94,20 @@ class RunNotCompleted(Conflict):
     """Stored logs exist only once a run has ended."""
 
 
+class NothingConfigured(Conflict):
+    """The job has no Slack channel or webhook for what is asked."""
+
+
 class InvalidRequest(JobsApiError):
-    """Fields break rules: all of them, not the first."""
+    """Fields break rules: all of them, not the first, up to what a person would read."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        self.faults = faults
+        self.faults = [Fault(shortened(fault.field), fault.message) for fault in faults[:MOST_FAULTS]]
         noun = "field breaks" if len(faults) == 1 else "fields break"
-        super().__init__(f"{len(faults)} {noun} a rule: " + "; ".join(f"{f.field}: {f.message}" for f in faults))
+        told = [f"{fault.field}: {fault.message}" for fault in self.faults]
+        if len(faults) > MOST_FAULTS:
+            told.append(f"and {len(faults) - MOST_FAULTS} more")
+        super().__init__(f"{len(faults)} {noun} a rule: " + "; ".join(told))
 
 
 class InvalidBody(JobsApiError):

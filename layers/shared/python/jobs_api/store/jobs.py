@@ -97,6 +97,8 @@ def update_job(before: Job, after: Job) -> None:
     old, new = ({lock.sort: lock for lock in _locks(job)} for job in (before, after))
     taken, freed = [new[key] for key in new.keys() - old.keys()], [old[key] for key in old.keys() - new.keys()]
     taken.sort(key=lambda lock: lock.sort, reverse=True)
+    # PynamoDB sends what is deleted first, then what is put, then updates, in whatever order they were added.
+    at_taken, at_job = len(freed), len(freed) + len(taken)
 
     def fill(transaction: TransactWrite) -> None:
         transaction.update(row, actions=actions, condition=unchanged)
@@ -111,8 +113,8 @@ def update_job(before: Job, after: Job) -> None:
         else:
             row.update(actions=actions, condition=unchanged)
     except ConditionFailed as error:
-        if 0 not in error.at:
-            raise _name_taken(after, error.at, first=1) from error
+        if at_job not in error.at:
+            raise _name_taken(after, error.at, first=at_taken) from error
         raise _changed(after) from error
     except UpdateError as error:
         if error.cause_response_code != "ConditionalCheckFailedException":

@@ -12,7 +12,10 @@ ATTEMPTS = 4
 
 
 class ConditionFailed(Exception):
-    """A transaction wrote nothing; `at` has the positions of the writes whose condition did not hold."""
+    """A transaction wrote nothing; `at` has the positions of the writes whose condition did not hold.
+
+    They count in the order in which PynamoDB sends them: condition checks, deletions, puts, updates.
+    """
 
     def __init__(self, at: frozenset[int]) -> None:
         super().__init__(f"conditions at {sorted(at)} failed")

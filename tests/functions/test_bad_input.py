@@ -1,0 +1,67 @@
+"""What nobody sends by mistake: every endpoint answers it in the API's shape, and in bounds."""
+
+import json
+from typing import Any
+
+import pytest
+
+from jobs_api.projects import Project
+from tests.functions.cast import Answer, Person
+
+# What API Gateway takes of a function, less what the envelope around the body may need.
+MOST_BYTES = 5_000_000
+JOB: dict[str, Any] = {"name": "nightly", "command": "dbt build", "schedule": "@daily"}
+
+
+def refused(answer: Answer, status: int) -> Answer:
+    assert answer.status == status, answer.text
+    assert {"message", "code", "request_id"} <= answer.json.keys()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        {f"{number:x}": 1 for number in range(25_000)},
+        {"environment": {f"-{number:x}": 1 for number in range(20_000)}},
+        {"resources": {"limits": {f"{number:x}": 1 for number in range(20_000)}}},
+        {"webhook_headers": {f"{number:x}": 1 for number in range(20_000)}},
+        {"webhook_events": ["x"] * 60_000},
+        {"k" * 200_000: 1},
+    ],
+    ids=["fields", "environment", "limits", "headers", "events", "long-name"],
+)
+def test_a_body_of_nothing_but_faults_gets_an_answer_that_fits(
+    alice: Person, jaffle: Project, faulty: dict[str, Any]
+) -> None:
+    body = json.dumps(JOB | faulty, separators=(",", ":"))
+
+    answer = refused(alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", body), 422)
+
+    assert 0 < len(answer.json["errors"]) <= 200
+    assert len(answer.text) < MOST_BYTES / 10
+    assert all(len(field) < 200 for field in answer.faulty_fields)
+
+
+def test_every_fault_of_a_body_that_a_person_wrote_is_named(alice: Person, jaffle: Project) -> None:
+    names = {f"-{number}": "x" for number in range(100)}
+
+    answer = refused(alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", {**JOB, **names}), 422)
+
+    assert sorted(answer.faulty_fields) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "1969-12-31T23:59:59Z"]
+)
+def test_a_time_that_no_run_can_have_is_refused(alice: Person, jaffle: Project, time: str) -> None:
+    answer = alice.call("GET", f"/api/v1/projects/{jaffle.id}/runs", query={"updated_after": time})
+
+    assert refused(answer, 422).faulty_fields == ["updated_after"]
+
+
+@pytest.mark.parametrize("path", ["projects/{}/jobs", "projects/{}/runs", "runs/{}", "runs/{}/logs"])
+def test_an_endless_id_is_not_told_back_whole(alice: Person, path: str) -> None:
+    answer = refused(alice.call("GET", f"/api/v1/{path.format('x' * 65_536)}"), 404)
+
+    assert len(answer.text) < 400
