@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs_api import store
+from jobs_api import store, webhook_secrets
 from jobs_api.jobs import Job
 from jobs_api.projects import Project
 from tests.functions.cast import NOON, Person
@@ -25,6 +25,7 @@ BUILD: dict[str, Any] = {
 @pytest.fixture
 def job(alice: Person, jaffle: Project) -> dict[str, Any]:
     created: dict[str, Any] = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", BUILD).json
+    assert created.pop("webhook_secret"), "shown by this call alone"
     return created
 
 

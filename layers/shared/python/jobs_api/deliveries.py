@@ -82,6 +82,29 @@ class Delivery(DeliveryDocument):
     claimed_until: Timestamp | None = None
     give_up_at: Timestamp
 
+    def is_being_sent(self, now: datetime) -> bool:
+        """Whether somebody has it in hand at this moment."""
+        return self.claimed_until is not None and self.claimed_until > now
+
+    def again(self, alerts: RunAlerts | None, now: datetime, give_up_after: timedelta) -> "Delivery":
+        """Return it due at once and anew; to where `alerts` leads, or where it went if nothing is configured now."""
+        target = alerts and (alerts.slack if self.channel is Channel.SLACK else alerts.webhook)
+        gathers = self.status is DeliveryStatus.PENDING and self.attempts == 0
+        return self.model_copy(
+            update={
+                "status": DeliveryStatus.PENDING,
+                "alerts": alerts if target else self.alerts,
+                "attempts": 0,
+                "next_attempt_at": now,
+                "give_up_at": now + give_up_after,
+                "reason": self.reason if gathers else None,
+                "folded_into": None,
+                "claim": None,
+                "claimed_until": None,
+                "updated_at": now,
+            }
+        )
+
     def document(self) -> DeliveryDocument:
         """Return what the API shows of it."""
         shown = {name: getattr(self, name) for name in DeliveryDocument.model_fields}

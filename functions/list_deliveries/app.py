@@ -1,0 +1,39 @@
+"""GET /api/v1/projects/{id}/jobs/{job_id}/deliveries: what was sent about a job's runs, newest first."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from jobs_api import cursors, store
+from jobs_api.api import Api
+from jobs_api.deliveries import DeliveryList, DeliveryStatus
+from jobs_api.store import deliveries
+
+app = Api()
+
+
+@app.get("/api/v1/projects/<project_id>/jobs/<job_id>/deliveries")
+def list_deliveries(
+    project_id: str,
+    job_id: str,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=1024)] = None,
+    status: DeliveryStatus | None = None,
+) -> DeliveryList:
+    """List a job's deliveries of the last 30 days: Slack messages and webhooks, with what became of each."""
+    project, job = store.get_job(app.caller.organization_id, project_id, job_id)
+    query = {"deliveries_of": job.id, "status": status}
+    found, position = deliveries.page(
+        project.organization_id,
+        job.id,
+        status=status,
+        limit=limit,
+        before=cursors.read(cursor, query, project.cursor_key) if cursor else None,
+    )
+    return DeliveryList(
+        deliveries=[delivery.document() for delivery in found],
+        next_cursor=cursors.sign(position, query, project.cursor_key) if position else None,
+    )
+
+
+lambda_handler = app.resolve

@@ -1,0 +1,30 @@
+"""POST .../notifications/rotate-secret: a new secret that signs a job's webhooks; the old one signs too for a day."""
+
+from jobs_api import events, store, webhook_secrets
+from jobs_api.api import Api
+from jobs_api.documents import Document, Timestamp
+from jobs_api.errors import NothingConfigured
+
+app = Api()
+
+
+class RotatedSecret(Document):
+    """A new signing secret, shown this once; until `previous_accepted_until` webhooks carry the old signature too."""
+
+    webhook_secret: str
+    previous_accepted_until: Timestamp
+
+
+@app.post("/api/v1/projects/<project_id>/jobs/<job_id>/notifications/rotate-secret")
+def rotate_webhook_secret(project_id: str, job_id: str) -> RotatedSecret:
+    """Make a new signing secret. Give it to the receiver within a day: until then every webhook is signed with both."""
+    _, before = store.get_job(app.caller.organization_id, project_id, job_id)
+    if not before.settings.webhook_url:
+        raise NothingConfigured("The job has no webhook_url, so there is nothing to sign; set one first")
+    after, key, until = webhook_secrets.rotated(before, app.now)
+    store.update_job(before, after)
+    events.job_changed(after.organization_id, after.project_id, after.id)
+    return RotatedSecret(webhook_secret=key, previous_accepted_until=until)
+
+
+lambda_handler = app.resolve

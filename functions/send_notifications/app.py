@@ -1,0 +1,47 @@
+"""The queue of notifications: each message is one event of one run for one channel, and is sent or put to sleep."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    AsyncBatchProcessor,
+    EventType,
+    async_process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api.notifications import outbox
+from jobs_api.notifications.delivering import deliver
+from jobs_api.notifications.outbox import Notice
+
+# As many as a batch has messages, so that a receiver that takes its time holds up none of the others.
+side_by_side = ThreadPoolExecutor(10, thread_name_prefix="deliver")
+
+
+class NotDone(Exception):
+    """The message stays on the queue and comes again."""
+
+
+async def send(record: SQSRecord) -> None:
+    """Do what is due for one message; raises where it is to come again."""
+    await asyncio.get_running_loop().run_in_executor(side_by_side, _send, record)
+
+
+def _send(record: SQSRecord) -> None:
+    look_again_at = deliver(Notice.of_json(record.body), lambda: datetime.now(UTC))
+    if look_again_at is None:
+        return
+    # The message sleeps in the queue; its visibility is all that remembers when to wake it.
+    outbox.hide(record.receipt_handle, ceil((look_again_at - datetime.now(UTC)).total_seconds()))
+    raise NotDone(f"again at {look_again_at:%H:%M:%S}")
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Send a batch, its messages side by side; return those that are to come again."""
+    processor = AsyncBatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    failed: dict[str, Any] = dict(async_process_partial_response(event, send, processor, context))
+    return failed

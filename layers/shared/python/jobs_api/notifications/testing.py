@@ -1,0 +1,57 @@
+"""Tests of a job's notifications: what is configured is tried now, and what the receivers said is told."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from jobs_api import webhook_secrets
+from jobs_api.documents import Absent, Document
+from jobs_api.ids import new_id
+from jobs_api.jobs import Job
+from jobs_api.notifications import messages, slack_sending, webhook_sending, webhooks
+from jobs_api.notifications.sent import Sent
+from jobs_api.projects import Project
+
+
+class TestResult(Document):
+    """How one test went; `answer` is how the receiver's own answer begins."""
+
+    __test__ = False  # pytest takes every Test… for one of its own
+
+    delivered: bool
+    status_code: Absent[int] = None
+    error: Absent[str] = None
+    answer: Absent[Annotated[str, Field(description="At most the first 1,024 bytes")]] = None
+
+
+class TestOutcome(Document):
+    """How the test of each configured channel went."""
+
+    __test__ = False
+
+    slack: Absent[TestResult] = None
+    webhook: Absent[TestResult] = None
+
+
+def test_slack(project: Project, job: Job, channel: str) -> TestResult:
+    """Post a test message."""
+    message = messages.test_message(project.settings.name, job.settings.name)
+    return _result(slack_sending.posted(job.organization_id, channel, message))
+
+
+def test_webhook(project: Project, job: Job, url: str, now: datetime) -> TestResult:
+    """Send a test, signed and with the job's own headers as any webhook."""
+    body = webhooks.test_body(
+        webhooks.Named(id=project.id, name=project.settings.name),
+        webhooks.Named(id=job.id, name=job.settings.name),
+        now,
+    )
+    keys = webhook_secrets.open_keys(job.webhook, job.organization_id, job.id, now)
+    signed = webhooks.headers(new_id("test_"), body, keys, now)
+    sent, answer = webhook_sending.answered(url, body, {**webhook_secrets.headers_of(job), **signed})
+    return _result(sent, answer)
+
+
+def _result(sent: Sent, answer: str = "") -> TestResult:
+    return TestResult(delivered=sent.delivered, status_code=sent.status_code, error=sent.error, answer=answer or None)
