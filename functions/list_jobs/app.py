@@ -11,7 +11,8 @@ app = Api()
 def list_jobs(project_id: str) -> JobList:
     """List the jobs configured for a project."""
     project, jobs = store.list_jobs(app.caller.organization_id, project_id)
-    return JobList(jobs=[JobDocument.of_job(job, project, app.now) for job in jobs], total=len(jobs))
+    now = app.now
+    return JobList(jobs=[JobDocument.of_job(job, project, now) for job in jobs], total=len(jobs))
 
 
 lambda_handler = app.resolve

@@ -117,7 +117,7 @@ def _with_uv(uv: str, environment: Path, requirements: Path) -> list[list[str]]:
     if _is_empty(requirements):
         return commands
     python = str(environment / "bin" / "python")
-    install = [uv, "pip", "install", "--quiet", "--python", python, "--compile-bytecode", "-r", str(requirements)]
+    install = [uv, "pip", "install", "--quiet", "--python", python, "-r", str(requirements)]
     return [*commands, install]
 
 

@@ -75,8 +75,8 @@ class Resources(Document):
     A number is taken for the text of its digits; empty means that nothing is asked.
     """
 
-    requests: dict[str, str] = Field(default_factory=dict, exclude_if=lambda asked: not asked)
-    limits: dict[str, str] = Field(default_factory=dict, exclude_if=lambda asked: not asked)
+    requests: dict[str, str] = Field(default={}, exclude_if=lambda asked: not asked)
+    limits: dict[str, str] = Field(default={}, exclude_if=lambda asked: not asked)
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,7 @@ hold the two against each other where they mean the same.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from jobs_api.cron_fields import FORM, shown
@@ -78,10 +79,14 @@ def fire_times(expression: str, timezone: str, after: datetime) -> Iterator[date
         InvalidTimezone: the name is not one of IANA's.
         ValueError: `after` has no time zone.
     """
-    schedule, zone = read(expression), load(timezone)
+    schedule, zone = _read_before(expression), load(timezone)
     if after.tzinfo is None:
         raise ValueError("fire times come after an aware time, this one has no time zone")
     return _walk(schedule, zone, (after - _EPOCH) // _SECOND)
+
+
+# A list of jobs and each tick ask for the same few schedules again and again; what is read is immutable.
+_read_before = lru_cache(maxsize=4096)(read)
 
 
 def next_fire(expression: str, timezone: str, after: datetime) -> datetime | None:
