@@ -16,6 +16,9 @@ from local.template import read
 
 ROOT = Path(__file__).parent.parent
 
+# Needs what `make build` makes, and an AWS of its own: `make rehearse`.
+collect_ignore = ["rehearsal"]
+
 _aws = LocalAws(read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache"))
 _aws.__enter__()
 atexit.register(_aws.__exit__, None, None, None)

@@ -1,0 +1,132 @@
+"""An AWS that runs on this machine, and a Kubernetes cluster beside it: what the rehearsal deploys to.
+
+MiniStack runs the functions in an interpreter of their own, with the layers as they were built, and holds every call
+they make against their roles' policies. It has no clusters, so the functions find theirs through KUBECONFIG.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / ".tools"
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where it is."""
+
+    url: str
+    kubeconfig: Path
+    environment: Mapping[str, str]
+
+    def run(self, *command: str | Path) -> str:
+        """Run a command against this AWS and return what it prints; raises with all it said where it fails."""
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise AssertionError(f"{' '.join(map(str, command))} failed:\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+
+@contextmanager
+def running(home: Path) -> Iterator[Cloud]:
+    """Start both, each a process of its own, and end them; `home` keeps their logs, and the images that pods run."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBECONFIG"))}
+    with ExitStack() as stack:
+        kubeconfig = stack.enter_context(_cluster(home, inherited))
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}"
+        stack.enter_context(_ministack(home, port, {**inherited, "KUBECONFIG": str(kubeconfig)}))
+        _wait_for(f"{url}/_ministack/health")
+        environment = {
+            **inherited,
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)]),
+            "SAM_CLI_TELEMETRY": "0",
+        }
+        yield Cloud(url, kubeconfig, environment)
+
+
+@contextmanager
+def _cluster(home: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+    command = [sys.executable, "-m", "local.cluster", "--home", home, "--images", ROOT / "local/images"]
+    with _process(command, home / "cluster.log", environment):
+        yield _there(home / "kubeconfig")
+
+
+@contextmanager
+def _ministack(home: Path, port: int, environment: Mapping[str, str]) -> Iterator[None]:
+    folder = home / "aws"
+    folder.mkdir(exist_ok=True)
+    settings = {
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": REGION,
+        # Policies are enforced, also for what the functions do with their roles.
+        "AUTH": "true",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "STATE_DIR": str(folder / "state"),
+        "S3_DATA_DIR": str(folder / "s3"),
+        "TMPDIR": str(folder),
+    }
+    command = [TOOLS / "rehearsal/bin/python", "-m", "ministack"]
+    with _process(command, home / "aws.log", {**environment, **settings}):
+        yield
+
+
+@contextmanager
+def _process(command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            process.kill()
+            process.wait()
+
+
+def _there(path: Path) -> Path:
+    deadline = time.monotonic() + START_SECONDS
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} was not written in {START_SECONDS} s"
+        time.sleep(0.1)
+    return path
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with urlopen(url, timeout=5):  # noqa: S310  # it is http
+                return
+        except (URLError, OSError):
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.2)
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
