@@ -54,8 +54,7 @@ def change_project(organization_id: str, project_id: str, changes: Mapping[str, 
         settings = _settings({**before.settings.model_dump(), **changes})
         if settings == before.settings:
             return before
-        update = {"settings": settings, "version": before.version + 1, "updated_at": datetime.now(UTC)}
-        after = before.model_copy(update=update)
+        after = before.changed(settings, datetime.now(UTC))
         try:
             store.update_project(after, before.version)
             break

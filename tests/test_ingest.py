@@ -140,15 +140,15 @@ def test_a_job_with_half_of_our_labels_is_no_run(missing: str) -> None:
 @pytest.mark.parametrize(("found", "its_pod"), [(complete(), pod(ended(0))), (failed(), None), (job(), pod(runs()))])
 def test_an_end_is_final(status: RunStatus, found: Object, its_pod: Object | None) -> None:
     assert decide(found, its_pod, a_run(status), ACME, later(60)) == NOTHING
-    assert not ingest.wants_pod(found, a_run(status))
+    assert not ingest.wants_pod(found, a_run(status), later(60))
 
 
 def test_the_pod_is_asked_for_only_where_it_can_tell_something() -> None:
-    assert ingest.wants_pod(job(active=1), None)
-    assert ingest.wants_pod(job(active=1, ready=1), a_run(PENDING))
-    assert ingest.wants_pod(complete(), a_run(RUNNING))
-    assert not ingest.wants_pod(job(active=1, ready=1), a_run(RUNNING))
-    assert not ingest.wants_pod(complete(), a_run(SUCCESS))
+    assert ingest.wants_pod(job(active=1), None, later(60))
+    assert ingest.wants_pod(job(active=1, ready=1), a_run(PENDING), later(60))
+    assert ingest.wants_pod(complete(), a_run(RUNNING), later(60))
+    assert not ingest.wants_pod(job(active=1, ready=1), a_run(RUNNING), later(60))
+    assert not ingest.wants_pod(complete(), a_run(SUCCESS), later(60))
 
 
 def test_the_same_facts_again_change_nothing() -> None:

@@ -8,8 +8,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api import store
 from jobs_api.cluster import connect
-from jobs_api.errors import ClusterUnavailable
-from jobs_api.ingestion import Pass, end_overdue_launches
+from jobs_api.errors import ClusterError
+from jobs_api.ingestion import Pass, end_overdue, note_reached
 from jobs_api.notifications import outbox
 
 logger = Logger()
@@ -28,11 +28,14 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> None:
                 organization_id=organization.id,
                 jobs=ingest.jobs,
                 written=ingest.written,
+                missed=ingest.missed,
                 failed=ingest.failed,
             )
-    except ClusterUnavailable:
-        # Nobody waits for ever for a cluster that is gone.
-        end_overdue_launches(organization.id, datetime.now(UTC))
+    except ClusterError:
+        # Nobody waits for ever for a cluster that is gone, or lets nobody in.
+        now = datetime.now(UTC)
+        note_reached(organization, now, reached=False)
+        end_overdue(organization, now)
         raise
     finally:
         # What was written just now, what an earlier pass was cut off before, and what other functions left.

@@ -600,4 +600,7 @@ def test_the_synced_time_is_that_of_the_change_and_not_of_the_last_look(
     )
     tick(alice)
     assert listed(cluster, alice)["jaffle-nightly"]["spec"]["suspend"] is False
-    assert stored_job(job, alice).synced == first
+    again = stored_job(job, alice).synced
+    assert again
+    assert (again.synced_at, again.in_force_at) == (first.synced_at, first.in_force_at)
+    assert again.resumed_at

@@ -10,6 +10,7 @@ from jobs_api.pods import IMAGE_REASONS, SETUP_REASONS, START_REASONS, Object
 from jobs_api.runs import RunStatus
 
 MAX_DETAIL = 500
+DEADLINE = "DeadlineExceeded"
 # Sent by somebody else; a process that crashes gets one of the other signals from its own doing.
 FROM_OUTSIDE = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL, signal.SIGTERM})
 
@@ -48,20 +49,22 @@ def _stopped(job: Object, _: Object) -> Cause | None:
     if not told:
         return None
     reason, _, message = told.partition(": ")
+    if reason == DEADLINE:
+        return Cause(reason, message)
     return _never_started(reason, message or reason, job)
 
 
 def _deadline(job: Object, pod: Object) -> Cause | None:
     reason, _ = job_failure(job)
-    if reason == "DeadlineExceeded":
+    if reason == DEADLINE:
         seconds = job["spec"].get("activeDeadlineSeconds")
-    elif pod.get("status", {}).get("reason") == "DeadlineExceeded":
+    elif pod.get("status", {}).get("reason") == DEADLINE:
         seconds = pod["spec"].get("activeDeadlineSeconds")
     else:
         return None
     after = f" of {_spoken(seconds)}" if seconds else ""
     return Cause(
-        "DeadlineExceeded",
+        DEADLINE,
         f"The run was stopped at its project's deadline{after}; raise the deadline or make the command do less",
     )
 

@@ -5,10 +5,10 @@ forward, and an end is final.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from jobs_api import commands, labels, pods
+from jobs_api import causes, commands, labels, manifests, pods
 from jobs_api.causes import cause_of
 from jobs_api.ids import derived_id
 from jobs_api.outcomes import Outcome, duration_seconds, finished, is_ready, outcome
@@ -24,6 +24,10 @@ LAUNCH_FOR = timedelta(hours=1)
 GONE_AFTER = timedelta(minutes=2)
 # How long a log that cannot be read is asked for again, from the end of its run.
 LOG_WITHIN = timedelta(minutes=10)
+
+# How long a Job may stay unfinished beyond its deadline, as where its node is lost and nobody confirms the end.
+OVERDUE_AFTER = timedelta(minutes=10)
+UNSCHEDULED = timedelta(seconds=manifests.UNSCHEDULED_SECONDS)
 
 SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 # On a Job made by `kubectl create job --from=cronjob/...`, whose labels are the CronJob's.
@@ -61,17 +65,29 @@ def run_id_of(job: Object) -> str:
     return _labels(job).get(labels.RUN_ID) or derived_id("run_", job["metadata"]["uid"])
 
 
+def job_id_of(job: Object) -> str:
+    """Return the id of the job that a run's Job belongs to."""
+    return _labels(job)[labels.JOB_ID]
+
+
+def slot_of(job: Object) -> datetime | None:
+    """Return the slot that a Job was made for; None for one that somebody asked for."""
+    if triggered_by_of(job) is TriggeredBy.MANUAL:
+        return None
+    return pods.moment((job["metadata"].get("annotations") or {}).get(SCHEDULED_FOR))
+
+
 def accounts_for(job: Object, run: Run) -> bool:
     """Tell whether a Job is this run's own, and not one that somebody made from its manifest later."""
     uid = job["metadata"]["uid"]
     return bool(run.job_uid == uid or (run.job_uid is None and run_id_of(job) == run.id))
 
 
-def wants_pod(job: Object, run: Run | None) -> bool:
+def wants_pod(job: Object, run: Run | None, now: datetime) -> bool:
     """Tell whether the Job's pod has something to say that its run does not know."""
     if run is None or run.status is RunStatus.PENDING or finished(job):
         return run is None or not run.status.ended
-    return not run.status.ended and not is_ready(job)
+    return not run.status.ended and (not is_ready(job) or has_outlived(job, now))
 
 
 def decide(job: Object, pod: Object | None, run: Run | None, organization_id: str, now: datetime) -> Decision:
@@ -85,11 +101,20 @@ def decide(job: Object, pod: Object | None, run: Run | None, organization_id: st
         now: aware.
     """
     known = run or _new_run(job, organization_id, now)
-    if known.status.ended or not accounts_for(job, known):
+    if not accounts_for(job, known):
         return NOTHING
+    if known.status.ended:
+        return _ended_before_its_job(job, known)
     seen = outcome(job, pod)
     if pod and not finished(job) and is_stuck(pod, now):
         return _given_up(job, pod, known, now)
+    if has_outlived(job, now):
+        return _outlived(job, known, seen, now)
+    return _progressed(job, seen, run, known, now)
+
+
+def _progressed(job: Object, seen: Outcome, run: Run | None, known: Run, now: datetime) -> Decision:
+    """Move a run on to what is seen of it, where that is further."""
     if seen.status.ended:
         ran = seen.has_run or RunStatus.SUCCESS is seen.status or RunStatus.RUNNING is known.status
         return Decision(_ended(known, seen, job, now), wants_log=ran)
@@ -103,6 +128,15 @@ def is_stuck(pod: Object, now: datetime) -> bool:
     waits = pods.waiting(pod)
     taken_at = pods.moment(pod.get("status", {}).get("startTime"))
     return bool(waits and waits.hopeless and taken_at and now - taken_at >= STUCK_AFTER)
+
+
+def has_outlived(job: Object, now: datetime) -> bool:
+    """Tell whether a Job is still unfinished long after its deadline; one that somebody suspended never starts."""
+    deadline = job["spec"].get("activeDeadlineSeconds")
+    since = pods.moment(job.get("status", {}).get("startTime")) or pods.moment(job["metadata"]["creationTimestamp"])
+    if finished(job) or deadline is None or since is None:
+        return False
+    return now >= since + timedelta(seconds=deadline) + OVERDUE_AFTER
 
 
 def gone(run: Run, now: datetime) -> Run | None:
@@ -131,6 +165,26 @@ def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run 
         return None
     return _failed(
         run, "The cluster did not take the run for an hour, so it could not be launched; trigger it again", now
+    )
+
+
+def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
+    """Return how a run ends whose cluster cannot be asked; None while the cluster may still come back in time.
+
+    Args:
+        run: as it is stored, not ended.
+        deadline: how long its project lets a run take, None where the project is gone.
+        now: aware.
+    """
+    if run.launch:
+        return not_launched(run, now)
+    if now - run.created_at < (deadline or timedelta()) + UNSCHEDULED + OVERDUE_AFTER + LAUNCH_FOR:
+        return None
+    return _failed(
+        run,
+        "The cluster could not be reached until long after the run's deadline, so nobody saw how it ended; run it "
+        "again once the cluster is back",
+        now,
     )
 
 
@@ -168,15 +222,36 @@ def _given_up(job: Object, pod: Object, run: Run, now: datetime) -> Decision:
         message=cause.message,
         pod_name=pod["metadata"]["name"],
     )
-    annotations = {**(job["metadata"].get("annotations") or {}), labels.STOPPED: str(pods.waiting(pod))}
-    stopped = {
+    return Decision(_ended(run, seen, job, now), job=_stopped(job, str(pods.waiting(pod))))
+
+
+def _outlived(job: Object, run: Run, seen: Outcome, now: datetime) -> Decision:
+    """End a run that its deadline should have ended: its node may be lost, or somebody suspended its Job."""
+    message = (
+        "Its deadline passed long ago, and the cluster has not ended it: its node may be lost, or the Job suspended"
+    )
+    after = replace(seen, status=RunStatus.ERROR, end_time=now, message=f"{message}; see to it, and run it again")
+    ran = seen.has_run or run.status is RunStatus.RUNNING
+    return Decision(
+        _ended(run, after, job, now), wants_log=ran, job=_stopped(job, f"{causes.DEADLINE}: {after.message}")
+    )
+
+
+def _ended_before_its_job(job: Object, run: Run) -> Decision:
+    """Stop the Job of a run that was ended because nobody could launch it: one that tried was cut off, but heard."""
+    going = run.launch and not finished(job) and labels.STOPPED not in (job["metadata"].get("annotations") or {})
+    return Decision(job=_stopped(job, f"{causes.DEADLINE}: {run.error_message}")) if going else NOTHING
+
+
+def _stopped(job: Object, why: str) -> Object:
+    annotations = {**(job["metadata"].get("annotations") or {}), labels.STOPPED: why}
+    return {
         **job,
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {**job["metadata"], "annotations": annotations},
         "spec": {**job["spec"], "activeDeadlineSeconds": 1},
     }
-    return Decision(_ended(run, seen, job, now), job=stopped)
 
 
 def _new_run(job: Object, organization_id: str, now: datetime) -> Run:
@@ -196,7 +271,7 @@ def _new_run(job: Object, organization_id: str, now: datetime) -> Run:
         status=RunStatus.PENDING,
         triggered_by=triggered_by_of(job),
         command=command,
-        scheduled_for=pods.moment(annotations.get(SCHEDULED_FOR)),
+        scheduled_for=slot_of(job),
         created_at=pods.moment(metadata["creationTimestamp"]) or now,
         updated_at=now,
         job_uid=metadata["uid"],

@@ -3,15 +3,17 @@
 Everything here may be done twice or by two passes at once: logs replace themselves, writes are conditional.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import batched
 
 from aws_lambda_powertools import Logger
 
 from jobs_api import ingest, labels, logs, store
+from jobs_api.accounting import Accounting
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.launch import launch
@@ -48,9 +50,13 @@ class Pass:
     jobs: int = 0
     written: int = 0
     failed: int = 0
+    missed: int = 0
     _accounted: set[str] = field(default_factory=set)
     _to_tell: list[Run] = field(default_factory=list)
     _asked: Asked = field(init=False)
+    # For each job the slots of which there are Jobs, and the jobs of which one could not be ingested.
+    _ran: defaultdict[str, set[datetime]] = field(default_factory=lambda: defaultdict(set))
+    _unsure: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Know nothing yet."""
@@ -63,11 +69,16 @@ class Pass:
             ClusterUnavailable: the Jobs could not be listed.
             Incomplete: single runs failed; the others are done.
         """
+        began_at = self.clock()
         selector = labels.selector({labels.ORGANIZATION: self.organization.id})
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
             for page in self.cluster.list_jobs(self.organization.namespace, selector):
                 self._page(pool, [job for job in page if ingest.is_run(job)])
             self._unaccounted(pool)
+            self.organization = note_reached(self.organization, began_at, reached=True)
+            accounting = Accounting(self.organization, self.cluster, began_at, self._ran, self._unsure)
+            accounting.run(pool)
+        self.missed, self.failed = accounting.missed, self.failed + accounting.failed
         if self.failed:
             raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
 
@@ -78,8 +89,11 @@ class Pass:
         known = [(job, runs.get(ingest.run_id_of(job))) for job in jobs]
         own = [(job, run) for job, run in known if run is None or ingest.accounts_for(job, run)]
         self._accounted.update(ingest.run_id_of(job) for job, _ in own)
+        for job, _ in own:
+            if slot := ingest.slot_of(job):
+                self._ran[ingest.job_id_of(job)].add(slot)
         pods = self.cluster.pods_of(
-            self.organization.namespace, [job for job, run in own if ingest.wants_pod(job, run)]
+            self.organization.namespace, [job for job, run in own if ingest.wants_pod(job, run, self.clock())]
         )
         self._each(pool, [Work(self._job, job, pods.get(job["metadata"]["uid"]), run) for job, run in own])
 
@@ -112,6 +126,7 @@ class Pass:
             return work.do()
         except Exception:
             logger.exception("a run was not ingested", organization_id=self.organization.id, subject=work.subject)
+            self._unsure.add(work.job_id)
             return None
 
     def _job(self, job: Object, pod: Object | None, run: Run | None) -> bool:
@@ -121,9 +136,9 @@ class Pass:
             # Who created the Job was cut off before this; left as it is, it would be created again once it is gone.
             launched = store.run_launched(run, job["metadata"]["name"], self.clock())
         decision = ingest.decide(job, pod, run, self.organization.id, self.clock())
-        if decision.run is None:
-            return launched
         if decision.job and not self._replaced(decision.job):
+            return launched
+        if decision.run is None:
             return launched
         after = self._with_log(decision.run, pod) if decision.wants_log else decision.run
         return self._write(run, after) or launched
@@ -189,14 +204,27 @@ class Work:
         self._do = do
         self._arguments = (subject, *more)
         self.subject = subject.id if isinstance(subject, Run) else subject["metadata"]["name"]
+        self.job_id = subject.job_id if isinstance(subject, Run) else ingest.job_id_of(subject)
 
     def do(self) -> bool:
         """Do it; tells whether anything was written."""
         return self._do(*self._arguments)
 
 
-def end_overdue_launches(organization_id: str, now: datetime) -> int:
-    """End what has waited too long for a cluster that cannot even be asked; return how many that were."""
-    waiting = (run for run in store.open_runs(organization_id) if run.launch)
-    late = ((run, ingest.not_launched(run, now)) for run in waiting)
+def note_reached(organization: Organization, now: datetime, *, reached: bool) -> Organization:
+    """Note whether the organization's cluster could be reached, where that is news; return it with that."""
+    outages = organization.outages_if(reached=reached, now=now)
+    if outages == organization.outages:
+        return organization
+    store.record_outages(organization, outages)
+    return organization.model_copy(update={"outages": outages})
+
+
+def end_overdue(organization: Organization, now: datetime) -> int:
+    """End what has waited too long for a cluster that cannot be asked; return how many runs that were."""
+    deadlines = {
+        project.id: timedelta(seconds=project.settings.active_deadline_seconds)
+        for project in store.list_projects(organization.id)
+    }
+    late = ((run, ingest.overdue(run, deadlines.get(run.project_id), now)) for run in store.open_runs(organization.id))
     return sum(store.advance_run(run, ended) for run, ended in late if ended)

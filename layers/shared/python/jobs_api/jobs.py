@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from jobs_api import names, schedule
+from jobs_api import names, schedule, slots
 from jobs_api.addresses import check_webhook_url
 from jobs_api.alerts import Event, RunAlerts, SealedWebhook, SlackTarget, WebhookTarget
 from jobs_api.commands import ProjectType, parse_command
@@ -27,6 +27,7 @@ from jobs_api.documents import Absent, Document, Timestamp, faults_of
 from jobs_api.errors import InvalidRequest
 from jobs_api.projects import Project
 from jobs_api.quantities import Resources
+from jobs_api.slots import Account, Firing
 
 MASK = "***"
 MAX_ENVIRONMENT_BYTES = 32 * 1024
@@ -102,8 +103,8 @@ class JobSettings(Document):
     schedule: Annotated[str, AfterValidator(_check_schedule)]
     timezone: Annotated[str, AfterValidator(schedule.check_timezone)] = "UTC"
     enabled: bool = True
-    resources: Resources = Field(default_factory=Resources)
-    environment: Annotated[dict[str, str], AfterValidator(_check_environment)] = Field(default_factory=dict)
+    resources: Resources = Resources()
+    environment: Annotated[dict[str, str], AfterValidator(_check_environment)] = Field(default={})
     slack_alerts_enabled: bool = False
     slack_alert_on_success: bool = False
     slack_channel: Absent[Annotated[str, AfterValidator(_check_slack_channel)]] = None
@@ -218,16 +219,25 @@ class JobSync(Document):
 
 
 class SyncedVersion(Document):
-    """What the last sync did about a job: for which version of project and job, and how it went."""
+    """What the last sync did about a job: for which version of project and job, and how it went.
+
+    `in_force_at` is since when the CronJob is known to fire as it does, `resumed_at` when one was last resumed that
+    somebody had suspended by hand.
+    """
 
     version: str
     state: SyncState
     message: str | None = None
     synced_at: Timestamp
+    in_force_at: Timestamp | None = None
+    resumed_at: Timestamp | None = None
 
 
 class Job(Document):
-    """A job as it is stored; `version` counts its owner's changes, from 1; `webhook` is what is secret, sealed."""
+    """A job as it is stored; `version` counts its owner's changes, from 1; `webhook` is what is secret, sealed.
+
+    `due_at` is when its slots are to be looked at next, None where it has none to come.
+    """
 
     id: str
     organization_id: str
@@ -239,11 +249,13 @@ class Job(Document):
     created_at: Timestamp
     updated_at: Timestamp
     synced: SyncedVersion | None = None
+    slots: Account = Field(default_factory=lambda job: Account(since=job["created_at"]))
+    due_at: Timestamp | None = None
 
     @classmethod
     def new(cls, job_id: str, settings: JobSettings, project: Project, now: datetime) -> "Job":
         """Make a project's new job."""
-        return cls.model_construct(
+        job = cls.model_construct(
             id=job_id,
             organization_id=project.organization_id,
             project_id=project.id,
@@ -254,7 +266,10 @@ class Job(Document):
             created_at=now,
             updated_at=now,
             synced=None,
+            slots=Account(since=now),
+            due_at=None,
         )
+        return job.replanned(project, now)
 
     def changed(
         self,
@@ -275,7 +290,56 @@ class Job(Document):
             return self
         cronjob_name = names.cronjob_name(project.settings.name, settings.name)
         update = {"settings": settings, "cronjob_name": cronjob_name, "version": self.version + 1, "updated_at": now}
-        return self.model_copy(update=update)
+        after = self.model_copy(update=update)
+        if after.fires_like(self):
+            return after
+        account = self.slots.changed(self.firing, project.periods, now)
+        return after.model_copy(update={"slots": account}).replanned(project, now)
+
+    def removed(self, project: Project, now: datetime) -> "Job | None":
+        """Return what is to be kept of a job that is deleted: its slots that may be open; None where there are none."""
+        account = self.slots.changed(self.firing, project.periods, now)
+        if not account.unsettled:
+            return None
+        disabled = self.settings.model_copy(update={"enabled": False})
+        return self.model_copy(update={"settings": disabled, "slots": account}).replanned(project, now)
+
+    def settled(self, until: datetime, project: Project, now: datetime) -> "Job":
+        """Return the job with all slots up to then accounted for."""
+        return self.model_copy(update={"slots": self.slots.settled(until)}).replanned(project, now)
+
+    def replanned(self, project: Project, now: datetime) -> "Job":
+        """Return the job with the time at which its slots are to be looked at next."""
+        due_at = slots.next_look(self.firings, project.periods, self.slots.settled_until, now)
+        return self.model_copy(update={"due_at": due_at})
+
+    def fires_like(self, other: "Job") -> bool:
+        """Tell whether another version of the job has the same slots, and the same CronJob for them."""
+        ours, theirs = self.settings, other.settings
+        return (ours.schedule, ours.timezone, ours.enabled, self.cronjob_name) == (
+            theirs.schedule,
+            theirs.timezone,
+            theirs.enabled,
+            other.cronjob_name,
+        )
+
+    @property
+    def firing(self) -> Firing | None:
+        """How it fires now, None while it is disabled."""
+        if not self.settings.enabled:
+            return None
+        return Firing(
+            since=self.slots.since,
+            schedule=self.settings.schedule,
+            timezone=self.settings.timezone,
+            cronjob_name=self.cronjob_name,
+            in_force_at=self.synced.in_force_at if self.synced else None,
+        )
+
+    @property
+    def firings(self) -> list[Firing]:
+        """How it fired as far as that is not settled, oldest first, and how it fires now."""
+        return [*self.slots.unsettled, *([self.firing] if self.firing else [])]
 
     def sync(self, project: Project) -> JobSync:
         """Tell how the cluster stands to this job, as far as the last sync knows."""

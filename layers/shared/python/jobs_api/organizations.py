@@ -1,20 +1,41 @@
 """An organization: who owns projects, in which Kubernetes namespace, on which cluster."""
 
+from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
+from jobs_api import slots
 from jobs_api.documents import Absent, Document, Timestamp
+from jobs_api.slots import Period
 
 
 class Organization(Document):
     """An organization; its id is also its Kubernetes namespace.
 
-    `cluster` is the EKS cluster's name, absent where the deployment's default serves.
+    `cluster` is the EKS cluster's name, absent where the deployment's default serves. `outages` is when it could not be
+    reached lately.
     """
 
     id: str
     name: str
     cluster: Absent[str] = None
     created_at: Timestamp
+    outages: list[Period] = Field(default_factory=list)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether its cluster could not be reached when that was last tried."""
+        return bool(self.outages) and self.outages[-1].until is None
+
+    def outages_if(self, *, reached: bool, now: datetime) -> list[Period]:
+        """Return its outages, given whether the cluster was reached now; the same ones where that is no news."""
+        if reached is not self.is_cut_off:
+            return self.outages
+        if reached:
+            last = self.outages[-1].model_copy(update={"until": now})
+            return [*self.outages[:-1], last]
+        return [*slots.remembered(self.outages, now), Period(since=now)]
 
     @property
     def namespace(self) -> str:

@@ -1,14 +1,16 @@
 """A project: one dbt or SQLMesh code base and how its jobs run; operators own it, `jobsctl` edits it."""
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
-from jobs_api import names
+from jobs_api import names, slots
 from jobs_api.commands import ProjectType
 from jobs_api.documents import Document, Timestamp
 from jobs_api.quantities import Resources
+from jobs_api.slots import Period
 
 DAY = 86_400
 
@@ -48,7 +50,10 @@ class ProjectSettings(Document):
 
 
 class Project(Document):
-    """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs."""
+    """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs.
+
+    `fires_since` is when it was last deployed or resumed, None where it was made so; `fired` are earlier times.
+    """
 
     id: str
     organization_id: str
@@ -57,6 +62,21 @@ class Project(Document):
     version: int = 1
     created_at: Timestamp
     updated_at: Timestamp
+    fires_since: Timestamp | None = None
+    fired: list[Period] = Field(default_factory=list)
+
+    def changed(self, settings: ProjectSettings, now: datetime) -> Self:
+        """Return the project's next version, with other settings."""
+        after = self.model_copy(update={"settings": settings, "version": self.version + 1, "updated_at": now})
+        if after.fires == self.fires:
+            return after
+        past = [period.model_copy(update={"until": period.until or now}) for period in self.periods]
+        return after.model_copy(update={"fires_since": now, "fired": slots.remembered(past, now)})
+
+    @property
+    def periods(self) -> list[Period]:
+        """When its enabled jobs fired, as far as that still matters, oldest first; the last may go on."""
+        return [*self.fired, *([Period(since=self.fires_since or self.created_at)] if self.fires else [])]
 
     @property
     def namespace(self) -> str:

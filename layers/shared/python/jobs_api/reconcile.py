@@ -59,9 +59,13 @@ class Create:
 
 @dataclass(frozen=True)
 class Replace:
-    """Put a CronJob right; the manifest's metadata states the uid and resourceVersion that it replaces."""
+    """Put a CronJob right; the manifest's metadata states the uid and resourceVersion that it replaces.
+
+    `resumes` tells whether it is one that fired by these very versions until somebody suspended it.
+    """
 
     manifest: Manifest
+    resumes: bool = False
 
     @property
     def name(self) -> str:
@@ -145,7 +149,7 @@ def compare(wanted: Manifest, live: Manifest, *, latest: bool = False) -> Replac
         return None
     there = live["metadata"]
     replaces = {"uid": there["uid"], "resourceVersion": there["resourceVersion"]}
-    return Replace({**wanted, "metadata": {**wanted["metadata"], **replaces}})
+    return Replace({**wanted, "metadata": {**wanted["metadata"], **replaces}}, resumes=_resumes(wanted, live))
 
 
 def _unwanted(live: Manifest) -> Delete | None:
@@ -161,6 +165,12 @@ def _delete(live: Manifest) -> Delete:
         project_id=_label(live, labels.PROJECT_ID),
         job_id=_label(live, labels.JOB_ID),
     )
+
+
+def _resumes(wanted: Manifest, live: Manifest) -> bool:
+    versions = (labels.JOB_VERSION, labels.PROJECT_VERSION)
+    same = all(_version(live, key) == _version(wanted, key) for key in versions)
+    return same and bool(live.get("spec", {}).get("suspend")) and not wanted["spec"]["suspend"]
 
 
 def _has_drifted(wanted: Manifest, live: Manifest) -> bool:

@@ -5,6 +5,7 @@ Deliveries are in `store.deliveries`, which most functions have no use for and s
 Every function takes the organization first, so that nothing of another one can be read or written by its id alone.
 """
 
+from jobs_api.store.due_jobs import DueJob, due_jobs, settle_job
 from jobs_api.store.job_versions import list_job_versions
 from jobs_api.store.jobs import create_job, delete_job, get_job, list_jobs, record_sync, update_job
 from jobs_api.store.organizations import (
@@ -15,6 +16,7 @@ from jobs_api.store.organizations import (
     list_organizations,
     list_tokens,
     recent_organization,
+    record_outages,
     revoke_token,
 )
 from jobs_api.store.projects import create_project, delete_project, get_project, list_projects, update_project
@@ -28,11 +30,13 @@ from jobs_api.store.runs import (
     open_runs,
     run_launched,
     run_notified,
+    runs_of_job,
     runs_to_notify,
     streak_before,
 )
 
 __all__ = [
+    "DueJob",
     "RunFilter",
     "advance_run",
     "create_job",
@@ -42,6 +46,7 @@ __all__ = [
     "create_token",
     "delete_job",
     "delete_project",
+    "due_jobs",
     "find_runs",
     "find_token",
     "get_job",
@@ -56,11 +61,14 @@ __all__ = [
     "list_tokens",
     "open_runs",
     "recent_organization",
+    "record_outages",
     "record_sync",
     "revoke_token",
     "run_launched",
     "run_notified",
+    "runs_of_job",
     "runs_to_notify",
+    "settle_job",
     "streak_before",
     "update_job",
     "update_project",

@@ -11,14 +11,17 @@ from jobs_api.alerts import SealedWebhook
 from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNotFound
 from jobs_api.jobs import MASK, Job, JobSettings, SyncedVersion
 from jobs_api.projects import Project
+from jobs_api.slots import Account
 from jobs_api.store.projects import ID, partition_of, project_of
 from jobs_api.store.tables import (
     CRONJOB_LOCK,
     JOB,
     META,
     NAME_LOCK,
+    PAST_JOB,
     JobRow,
     LockRow,
+    PastJobRow,
     ProjectRow,
     ProjectsRow,
 )
@@ -32,7 +35,7 @@ def list_jobs(organization_id: str, project_id: str) -> tuple[Project, list[Job]
     if not rows or rows[-1].sort != META:
         raise ProjectNotFound(project_id)
     project = project_of(rows.pop(), organization_id)
-    jobs = [_job_of(row, project) for row in rows]
+    jobs = [job_of(row, project) for row in rows]
     return project, sorted(jobs, key=lambda job: (job.created_at, job.id))
 
 
@@ -46,7 +49,7 @@ def get_job(organization_id: str, project_id: str, job_id: str) -> tuple[Project
     if JOB + job_id not in rows:
         raise JobNotFound(job_id)
     project = project_of(rows[META], organization_id)
-    return project, _job_of(rows[JOB + job_id], project)
+    return project, job_of(rows[JOB + job_id], project)
 
 
 def create_job(job: Job) -> Job:
@@ -92,6 +95,7 @@ def update_job(before: Job, after: Job) -> None:
         JobRow.cronjob_name.set(row.cronjob_name),
         JobRow.version.set(row.version),
         JobRow.updated_at.set(row.updated_at),
+        *slots_of(after),
     ]
     unchanged = JobRow.version == before.version
     old, new = ({lock.sort: lock for lock in _locks(job)} for job in (before, after))
@@ -122,11 +126,16 @@ def update_job(before: Job, after: Job) -> None:
         raise _changed(after) from error
 
 
-def delete_job(job: Job) -> None:
-    """Remove a job and free its names. One transaction; raises ChangedMeanwhile where it changed or went."""
+def delete_job(job: Job, remains: Job | None = None) -> None:
+    """Remove a job and free its names, keeping what remains to be settled of it.
+
+    One transaction; raises ChangedMeanwhile where it changed or went.
+    """
 
     def fill(transaction: TransactWrite) -> None:
         transaction.delete(_row(job), condition=JobRow.version == job.version)
+        if remains:
+            transaction.save(_row(remains, PastJobRow, PAST_JOB))
         for lock in _locks(job):
             transaction.delete(lock)
 
@@ -151,6 +160,15 @@ def record_sync(job: Job, synced: SyncedVersion) -> bool:
     return True
 
 
+def slots_of(job: Job) -> list[Action]:
+    """Return the updates of a job's account of its slots, and of when that is due."""
+    return [
+        JobRow.slots.set(job.slots.model_dump(mode="json")),
+        JobRow.due_in.set(job.organization_id) if job.due_at else JobRow.due_in.remove(),
+        JobRow.due_at.set(job.due_at) if job.due_at else JobRow.due_at.remove(),
+    ]
+
+
 def _locks(job: Job) -> list[LockRow]:
     """Return the name's lock within the project, then the CronJob's within the namespace."""
     partition = partition_of(job.organization_id, job.project_id)
@@ -171,11 +189,12 @@ def _changed(job: Job) -> ChangedMeanwhile:
     return ChangedMeanwhile(f"Job {job.id!r} was changed by somebody else meanwhile; read it and try again")
 
 
-def _job_of(row: ProjectsRow, project: Project) -> Job:
+def job_of(row: ProjectsRow, project: Project) -> Job:
+    """Read a job, or what is left of one, out of its row."""
     if not isinstance(row, JobRow):
         raise TypeError(f"{row.partition} {row.sort} is not a job")
     return Job.model_construct(
-        id=row.sort.removeprefix(JOB),
+        id=row.sort.partition("#")[2],
         organization_id=project.organization_id,
         project_id=project.id,
         settings=JobSettings.stored(row.settings),
@@ -185,6 +204,8 @@ def _job_of(row: ProjectsRow, project: Project) -> Job:
         created_at=row.created_at,
         updated_at=row.updated_at,
         synced=_synced(row.synced),
+        slots=Account.model_validate(row.slots) if row.slots else Account(since=row.created_at),
+        due_at=row.due_at,
     )
 
 
@@ -192,18 +213,21 @@ def _synced(stored: dict[str, Any] | None) -> SyncedVersion | None:
     return SyncedVersion.model_validate(stored) if stored else None
 
 
-def _row(job: Job) -> JobRow:
+def _row(job: Job, kind: type[JobRow] = JobRow, prefix: str = JOB) -> JobRow:
     settings = job.settings.model_dump(mode="json")
     if settings.get("webhook_headers"):
         # Their values are in `webhook`, sealed; here they never are, whatever the caller forgot.
         settings["webhook_headers"] = dict.fromkeys(settings["webhook_headers"], MASK)
-    return JobRow(
+    return kind(
         partition_of(job.organization_id, job.project_id),
-        JOB + job.id,
+        prefix + job.id,
         settings=settings,
         webhook=job.webhook.model_dump(mode="json") if job.webhook != SealedWebhook() else None,
         cronjob_name=job.cronjob_name,
         version=job.version,
         created_at=job.created_at,
         updated_at=job.updated_at,
+        slots=job.slots.model_dump(mode="json"),
+        due_in=job.organization_id if job.due_at else None,
+        due_at=job.due_at,
     )

@@ -9,6 +9,7 @@ from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import Conflict, NotFound
 from jobs_api.organizations import Organization, Role, Token
+from jobs_api.slots import Period
 from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
 from jobs_api.store.transactions import ConditionFailed, write_all
 
@@ -55,6 +56,15 @@ def _organization_in(organization_id: str, minute: int) -> Organization:  # noqa
 def list_organizations() -> list[Organization]:
     """Return every organization, by id."""
     return [_organization_of(row) for row in OrganizationsRow.query(ALL)]
+
+
+def record_outages(organization: Organization, outages: list[Period]) -> None:
+    """Note when the organization's cluster could not be reached."""
+    row = OrganizationRow(ALL, organization.id)
+    row.update(
+        actions=[OrganizationRow.outages.set([outage.model_dump(mode="json") for outage in outages])],
+        condition=OrganizationRow.partition.exists(),
+    )
 
 
 def create_token(token: Token) -> None:
@@ -115,7 +125,13 @@ def revoke_token(organization_id: str, token_id: str, now: datetime) -> None:
 def _organization_of(row: OrganizationsRow) -> Organization:
     if not isinstance(row, OrganizationRow):
         raise TypeError(f"{row.partition} {row.sort} is not an organization")
-    return Organization(id=row.sort, name=row.name, cluster=row.cluster, created_at=row.created_at)
+    return Organization(
+        id=row.sort,
+        name=row.name,
+        cluster=row.cluster,
+        created_at=row.created_at,
+        outages=[Period.model_validate(outage) for outage in row.outages or ()],
+    )
 
 
 def _token_of(row: OrganizationsRow) -> Token:

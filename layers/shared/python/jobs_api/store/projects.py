@@ -8,6 +8,7 @@ from pynamodb.transactions import TransactWrite
 from jobs_api import names
 from jobs_api.errors import ChangedMeanwhile, Conflict, NameTaken, ProjectNotFound
 from jobs_api.projects import Project, ProjectSettings
+from jobs_api.slots import Period
 from jobs_api.store.tables import CRONJOB_LOCK, META, NAME_LOCK, JobRow, LockRow, PointerRow, ProjectRow, ProjectsRow
 from jobs_api.store.transactions import ConditionFailed, write_all
 
@@ -76,6 +77,8 @@ def update_project(project: Project, expected_version: int) -> None:
                 ProjectRow.settings.set(row.settings),
                 ProjectRow.version.set(row.version),
                 ProjectRow.updated_at.set(row.updated_at),
+                ProjectRow.fired.set(row.fired),
+                *([ProjectRow.fires_since.set(row.fires_since)] if row.fires_since else []),
             ],
             condition=ProjectRow.version == expected_version,
         )
@@ -113,6 +116,8 @@ def project_of(row: ProjectsRow, organization_id: str) -> Project:
         version=int(row.version),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        fires_since=row.fires_since,
+        fired=[Period.model_validate(period) for period in row.fired or ()],
     )
 
 
@@ -125,4 +130,6 @@ def _row(project: Project) -> ProjectRow:
         cursor_key=project.cursor_key,
         created_at=project.created_at,
         updated_at=project.updated_at,
+        fires_since=project.fires_since,
+        fired=[period.model_dump(mode="json") for period in project.fired],
     )

@@ -100,7 +100,8 @@ class Look:
             self._note(wanted, SyncState.ERROR, _in_words(error))
         else:
             self._done["created" if isinstance(change, Create) else "replaced"] += 1
-            self._settled(wanted, mark(live))
+            resumed = isinstance(change, Replace) and change.resumes
+            self._settled(wanted, mark(live), resumed=resumed)
 
     def _left(self, change: Leave, wanted: Wanted) -> None:
         match change.reason:
@@ -166,22 +167,44 @@ class Look:
             return False
         return project.settings.deployed and job.cronjob_name == orphan.name
 
-    def _settled(self, wanted: Wanted, live: int) -> None:
+    def _settled(self, wanted: Wanted, live: int, *, resumed: bool = False) -> None:
         project, job = wanted
         self._memory.keep(live, job.id, wanted_version(project, job))
-        self._note(wanted, SyncState.SYNCED)
+        self._note(wanted, SyncState.SYNCED, resumed=resumed)
 
-    def _note(self, wanted: Wanted, state: SyncState, message: str | None = None) -> None:
+    def _note(self, wanted: Wanted, state: SyncState, message: str | None = None, *, resumed: bool = False) -> None:
         """Write down how a job's CronJob stands, where that is news."""
         project, job = wanted
         version, known = wanted_version(project, job), job.synced
-        if known and (known.version, known.state, known.message) == (version, state, message):
+        no_news = known and (known.version, known.state, known.message) == (version, state, message)
+        if no_news and not resumed:
             return
         self._done["noted"] += 1
-        synced = SyncedVersion(version=version, state=state, message=message, synced_at=self._now)
+        synced = SyncedVersion(
+            version=version,
+            state=state,
+            message=message,
+            synced_at=known.synced_at if known and no_news else self._now,
+            in_force_at=_in_force_at(wanted, state, self._now),
+            resumed_at=self._now if resumed else known and known.resumed_at,
+        )
         if not store.record_sync(job, synced):
             # The job changed or went, perhaps after its CronJob was made just now.
             self.outdated = True
+
+
+def _in_force_at(wanted: Wanted, state: SyncState, now: datetime) -> datetime | None:
+    """Return since when the CronJob fires as the job does, None where it does not yet.
+
+    A rejected change of anything else leaves a CronJob in place that fires as it should.
+    """
+    project, job = wanted
+    # What is written down is cut to whole seconds.
+    begins = max([job.slots.since, *(period.since for period in project.periods[-1:])]).replace(microsecond=0)
+    known = job.synced.in_force_at if job.synced else None
+    if known and known >= begins:
+        return known
+    return now if state is SyncState.SYNCED else None
 
 
 def _in_words(error: ClusterRejected) -> str:

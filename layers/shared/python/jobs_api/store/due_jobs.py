@@ -1,0 +1,70 @@
+"""Jobs whose slots are due to be looked at: a sparse index names them, so that those that are not due cost nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import batched
+
+from pynamodb.exceptions import DeleteError, UpdateError
+from pynamodb.expressions.condition import Condition
+
+from jobs_api.jobs import Job
+from jobs_api.projects import Project
+from jobs_api.store.jobs import job_of, slots_of
+from jobs_api.store.projects import project_of
+from jobs_api.store.tables import JOB, META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
+
+# Of the 100 keys that a BatchGetItem takes, each job may need two: its own and its project's.
+JOBS_PER_READ = 50
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+@dataclass(frozen=True)
+class DueJob:
+    """A job, or what is left of one that was deleted, and its project as it was read at the same time."""
+
+    project: Project
+    job: Job
+    deleted: bool
+
+
+def due_jobs(organization_id: str, now: datetime) -> Iterator[DueJob]:
+    """Yield the organization's jobs that are due, longest due first. The index may lag by a moment."""
+    for keys in batched(_due_keys(organization_id, now), JOBS_PER_READ, strict=False):
+        wanted = dict.fromkeys([*keys, *((partition, META) for partition, _ in keys)])
+        rows = {(row.partition, row.sort): row for row in ProjectsRow.batch_get(list(wanted), consistent_read=True)}
+        for partition, sort in keys:
+            row, project = rows.get((partition, sort)), rows.get((partition, META))
+            # Either may have gone since the index was read.
+            if isinstance(row, JobRow) and isinstance(project, ProjectRow):
+                found = project_of(project, organization_id)
+                yield DueJob(found, job_of(row, found), isinstance(row, PastJobRow))
+
+
+def settle_job(due: DueJob, after: Job) -> bool:
+    """Move a job's account of its slots on; what is left of a deleted job goes where nothing is left to settle.
+
+    False where its owner changed it meanwhile, or somebody else settled it, and nothing is written. One write.
+    """
+    prefix = PAST_JOB if due.deleted else JOB
+    row = JobRow(f"{due.job.organization_id}/{due.job.project_id}", prefix + due.job.id)
+    unchanged = (JobRow.version == due.job.version) & _as_read(due.job)
+    try:
+        if due.deleted and after.due_at is None:
+            row.delete(condition=unchanged)
+        else:
+            row.update(actions=slots_of(after), condition=unchanged)
+    except (UpdateError, DeleteError) as error:
+        if error.cause_response_code != CONDITION_FAILED:
+            raise
+        return False
+    return True
+
+
+def _as_read(job: Job) -> Condition:
+    return JobRow.due_at == job.due_at if job.due_at else JobRow.due_at.does_not_exist()
+
+
+def _due_keys(organization_id: str, now: datetime) -> Iterator[tuple[str, str]]:
+    for row in ProjectsRow.slots_due.query(organization_id, JobRow.due_at <= now):
+        yield row.partition, row.sort

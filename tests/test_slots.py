@@ -1,0 +1,348 @@
+"""Which slots a job owes, and what is said of one at which nothing ran."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, takewhile
+from typing import Any
+from zoneinfo import available_timezones
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs_api import misses, schedule, slots
+from jobs_api.commands import ProjectType
+from jobs_api.jobs import Job, JobSettings, SyncedVersion, SyncState
+from jobs_api.misses import Facts
+from jobs_api.projects import ConcurrencyPolicy, Project, ProjectSettings
+from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.slots import Firing, Period, Slot, Verdict
+
+NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
+DEADLINE = timedelta(minutes=10)
+
+
+def at(minutes: float) -> datetime:
+    """Give a time that many minutes after noon."""
+    return NOON + timedelta(minutes=minutes)
+
+
+def a_project(**changes: Any) -> Project:
+    document = {"name": "jaffle", "project_type": ProjectType.DBT, "image": "dbt", "deployed": True}
+    return Project(
+        id="proj_jaffle",
+        organization_id="org-acme",
+        settings=ProjectSettings.model_validate(document | changes),
+        cursor_key="key",
+        created_at=at(-1000),
+        updated_at=at(-1000),
+    )
+
+
+def a_job(project: Project, now: datetime = NOON, **document: Any) -> Job:
+    wanted = {"name": "often", "command": "dbt build", "schedule": "*/5 * * * *"}
+    return Job.new("job_often", JobSettings.of(wanted | document, project), project, now)
+
+
+def owed(job: Job, project: Project, until: datetime) -> list[datetime]:
+    return [slot.at for slot in slots.owed(job.firings, project.periods, job.slots.settled_until, until)]
+
+
+def changed(job: Job, project: Project, now: datetime, **changes: Any) -> Job:
+    return job.changed(changes, project, now, lambda _: {})
+
+
+def test_a_job_owes_its_slots_since_it_was_made() -> None:
+    project = a_project()
+
+    assert owed(a_job(project), project, at(14)) == [at(5), at(10)]
+
+
+def test_what_is_settled_is_owed_no_more() -> None:
+    project = a_project()
+    job = a_job(project).settled(at(5), project, at(6))
+
+    assert owed(job, project, at(14)) == [at(10)]
+    assert job.due_at == at(10)
+
+
+def test_an_edit_loses_no_slot_before_it_and_invents_none() -> None:
+    project = a_project()
+    job = changed(a_job(project), project, at(11), schedule="* * * * *")
+
+    assert owed(job, project, at(13)) == [at(5), at(10), at(12), at(13)]
+    assert job.due_at == at(5)
+
+
+def test_an_edit_of_anything_else_changes_nothing() -> None:
+    project = a_project()
+    job = changed(a_job(project), project, at(11), description="Often", command="dbt test")
+
+    assert job.slots.unsettled == []
+    assert owed(job, project, at(14)) == [at(5), at(10)]
+
+
+def test_a_rename_is_a_new_cronjob_and_keeps_the_old_ones_slots_under_its_name() -> None:
+    project = a_project()
+    job = changed(a_job(project), project, at(7), name="seldom")
+
+    found = list(slots.owed(job.firings, project.periods, None, at(12)))
+
+    assert [(slot.at, slot.firing.cronjob_name) for slot in found] == [
+        (at(5), "jaffle-often"),
+        (at(10), "jaffle-seldom"),
+    ]
+
+
+def test_what_is_disabled_owes_nothing_and_enabling_it_owes_nothing_of_the_past() -> None:
+    project = a_project()
+    disabled = changed(a_job(project), project, at(7), enabled=False)
+    enabled = changed(disabled, project, at(31), enabled=True)
+
+    assert owed(disabled, project, at(60)) == [at(5)]
+    assert owed(enabled, project, at(41)) == [at(5), at(35), at(40)]
+
+
+def test_a_job_that_is_disabled_with_nothing_open_is_never_looked_at_again() -> None:
+    project = a_project()
+    job = changed(a_job(project), project, at(2), enabled=False)
+
+    assert (job.slots.unsettled, job.due_at) == ([], None)
+
+
+def test_a_suspended_project_owes_what_was_due_before_and_nothing_of_the_pause() -> None:
+    project = a_project()
+    job = a_job(project)
+    paused = project.changed(project.settings.model_copy(update={"suspended": True}), at(7))
+    resumed = paused.changed(project.settings, at(31))
+
+    assert owed(job, paused, at(60)) == [at(5)]
+    assert owed(job, resumed, at(41)) == [at(5), at(35), at(40)]
+
+
+def test_a_job_of_a_project_that_is_not_deployed_is_looked_at_now_and_then() -> None:
+    project = a_project(deployed=False)
+    job = a_job(project)
+
+    assert owed(job, project, at(60)) == []
+    assert job.due_at == at(15)
+    deployed = project.changed(project.settings.model_copy(update={"deployed": True}), at(11))
+    assert owed(job, deployed, at(16)) == [at(15)]
+
+
+def test_a_deleted_job_leaves_what_was_due() -> None:
+    project = a_project()
+    job = a_job(project)
+
+    remains = job.removed(project, at(6))
+
+    assert remains
+    assert owed(remains, project, at(60)) == [at(5)]
+    assert remains.settled(at(5), project, at(30)).due_at is None
+    assert job.removed(project, at(4)) is None
+
+
+def test_a_change_of_the_project_that_is_no_pause_begins_nothing_anew() -> None:
+    project = a_project()
+    bigger = project.changed(project.settings.model_copy(update={"image": "dbt:2"}), at(7))
+
+    assert bigger.periods == project.periods
+    assert bigger.version == 2
+
+
+SINCE = Firing(since=NOON, schedule="*/5 * * * *", timezone="UTC", cronjob_name="jaffle-often", in_force_at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("slot", "firing", "ran", "minute", "verdict"),
+    [
+        pytest.param(5, SINCE, [5], 5, Verdict.RAN, id="its Job is there"),
+        pytest.param(5, SINCE, [], 16, Verdict.OPEN, id="it may still start, or a clock be behind"),
+        pytest.param(5, SINCE, [], 16.1, Verdict.MISSED, id="it cannot start any more"),
+        pytest.param(5, SINCE, [10], 16.1, Verdict.MISSED, id="another one ran"),
+        pytest.param(
+            5,
+            SINCE.model_copy(update={"since": at(4), "in_force_at": at(5.1)}),
+            [],
+            60,
+            Verdict.UNEXPECTED,
+            id="the change was on its way",
+        ),
+        pytest.param(
+            5, SINCE.model_copy(update={"since": at(2), "in_force_at": None}), [], 60, Verdict.MISSED, id="for too long"
+        ),
+        pytest.param(
+            5,
+            SINCE.model_copy(update={"since": at(4.9), "in_force_at": at(4.95)}),
+            [],
+            60,
+            Verdict.UNEXPECTED,
+            id="it arrived with the slot",
+        ),
+        pytest.param(
+            5, SINCE.model_copy(update={"since": at(4), "in_force_at": at(4.5)}), [], 60, Verdict.MISSED, id="in time"
+        ),
+    ],
+)
+def test_what_is_known_of_a_slot(
+    slot: int, firing: Firing, ran: Sequence[float], minute: float, verdict: Verdict
+) -> None:
+    found = Slot(at(slot), firing, firing.since)
+
+    assert slots.judge(found, {at(minute) for minute in ran}, at(minute), DEADLINE) is verdict
+
+
+def a_run(scheduled: float, ended: float | None, **changes: Any) -> Run:
+    values: dict[str, Any] = {
+        "id": "run_before",
+        "organization_id": "org-acme",
+        "project_id": "proj_jaffle",
+        "job_id": "job_often",
+        "job_name": "jaffle-often-1",
+        "cronjob_name": "jaffle-often",
+        "namespace": "org-acme",
+        "job_type": "build",
+        "status": RunStatus.RUNNING if ended is None else RunStatus.SUCCESS,
+        "triggered_by": TriggeredBy.SCHEDULED,
+        "created_at": at(scheduled),
+        "updated_at": at(scheduled),
+        "scheduled_for": at(scheduled),
+        "end_time": None if ended is None else at(ended),
+        "job_uid": "uid",
+    }
+    return Run(**values | changes)
+
+
+def a_cronjob(minutes: float = -60, *, suspend: bool = False) -> dict[str, Any]:
+    made_at = at(minutes).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"metadata": {"creationTimestamp": made_at}, "spec": {"suspend": suspend}}
+
+
+def synced(**values: Any) -> SyncedVersion:
+    return SyncedVersion(version="1.1", synced_at=NOON, **{"state": SyncState.SYNCED, **values})
+
+
+LATE = SINCE.model_copy(update={"in_force_at": None})
+HEALTHY = a_cronjob()
+OUTAGE = Period(since=at(4), until=at(30))
+
+
+@pytest.mark.parametrize(
+    ("firing", "facts", "told"),
+    [
+        pytest.param(SINCE, {"cronjob": HEALTHY}, "starting deadline of 600 seconds", id="nothing else is known"),
+        pytest.param(SINCE, {"runs": [a_run(0, 6)]}, "the run before, run_before, was still going", id="still going"),
+        pytest.param(SINCE, {"runs": [a_run(0, None)]}, "still going", id="goes on to this day"),
+        pytest.param(SINCE, {"runs": [a_run(0, 4)]}, "starting deadline", id="the one before had ended"),
+        pytest.param(SINCE, {"runs": [a_run(0, 6, job_uid=None)]}, "starting deadline", id="the one before was missed"),
+        pytest.param(
+            SINCE, {"runs": [a_run(0, 6, scheduled_for=None)]}, "starting deadline", id="a manual run holds up nothing"
+        ),
+        pytest.param(SINCE, {"outages": [OUTAGE]}, "could not be reached from 2026-04-28T12:04:00Z", id="an outage"),
+        pytest.param(
+            SINCE, {"outages": [Period(since=at(6))]}, "since then", id="an outage that was noticed just after"
+        ),
+        pytest.param(SINCE, {"outages": [Period(since=at(0), until=at(4))]}, "starting deadline", id="one before it"),
+        pytest.param(SINCE, {"cronjob": a_cronjob(suspend=True)}, "suspended by hand", id="suspended to this day"),
+        pytest.param(
+            SINCE, {"synced": synced(resumed_at=at(6))}, "suspended by hand", id="suspended until it was put back"
+        ),
+        pytest.param(SINCE, {"cronjob": None}, "not in the cluster any more", id="removed"),
+        pytest.param(SINCE, {"cronjob": a_cronjob(6)}, "removed by hand, and made anew at", id="removed and made anew"),
+        pytest.param(SINCE, {"deleted": True, "cronjob": None}, "nothing there says why", id="the job is gone"),
+        pytest.param(LATE, {"outages": [OUTAGE]}, "could not be reached", id="an outage kept the change away"),
+        pytest.param(
+            LATE,
+            {"synced": synced(state=SyncState.ERROR, message="no such quantity")},
+            "does not take the job as it is: no such quantity",
+            id="rejected",
+        ),
+        pytest.param(LATE, {}, "did not follow the change of 2026-04-28T12:00:00Z", id="never synced"),
+    ],
+)
+def test_why_a_slot_was_missed(firing: Firing, facts: dict[str, Any], told: str) -> None:
+    project = a_project()
+    job = a_job(project).model_copy(update={"synced": facts.pop("synced", None)})
+    known: dict[str, Any] = {"deleted": False, "cronjob": HEALTHY, "runs": [], "outages": []}
+
+    run = misses.missed_run(Slot(at(5), firing, firing.since), Facts(project, job, **known | facts), at(20))
+
+    assert told in (run.error_message or "")
+    assert (run.status, run.triggered_by, run.scheduled_for) == (RunStatus.ERROR, TriggeredBy.SCHEDULED, at(5))
+    assert (run.job_name, run.created_at) == ("jaffle-often-29622965", at(20))
+
+
+def test_no_run_holds_up_the_next_where_both_are_allowed() -> None:
+    project = a_project(concurrency_policy=ConcurrencyPolicy.ALLOW)
+    facts = Facts(project, a_job(project), deleted=False, cronjob=HEALTHY, runs=[a_run(0, None)], outages=[])
+
+    assert "starting deadline" in misses.why(Slot(at(5), SINCE, SINCE.since), facts)
+
+
+def test_a_miss_is_always_the_same_run() -> None:
+    assert misses.miss_id("job_a", at(5)) == misses.miss_id("job_a", at(5).astimezone())
+    assert misses.miss_id("job_a", at(5)) != misses.miss_id("job_a", at(10))
+    assert misses.miss_id("job_a", at(5)) != misses.miss_id("job_b", at(5))
+
+
+@settings(deadline=None)
+@given(
+    zone=st.sampled_from(sorted(available_timezones())),
+    expression=st.sampled_from(["30 1 * * *", "*/20 * * * *", "0 0 * * *", "15 2,3 * * *", "0 */3 * * 0"]),
+    begins=st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 1)),  # noqa: DTZ001 - made aware below
+    cuts=st.lists(st.integers(0, 3 * 24 * 60), max_size=3),
+)
+def test_slots_are_the_times_at_which_kubernetes_fires_however_often_they_are_settled(
+    zone: str, expression: str, begins: datetime, cuts: list[int]
+) -> None:
+    begins = begins.replace(tzinfo=UTC)
+    ends = begins + timedelta(days=3)
+    wanted = list(takewhile(lambda fire: fire <= ends, schedule.fire_times(expression, zone, begins)))
+    firing = Firing(since=begins, schedule=expression, timezone=zone, cronjob_name="x")
+
+    found: list[datetime] = []
+    settled: datetime | None = None
+    for cut in [*sorted(begins + timedelta(minutes=minutes) for minutes in cuts), ends]:
+        now = [slot.at for slot in slots.owed([firing], [Period(since=NOON - timedelta(days=999))], settled, cut)]
+        found += now
+        settled = now[-1] if now else settled
+
+    assert found == wanted
+
+
+ACTIONS = st.sampled_from(
+    [{"schedule": "* * * * *"}, {"schedule": "*/7 * * * *"}, {"enabled": False}, {"enabled": True}, {"name": "other"}]
+)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(1, 20), st.one_of(ACTIONS, st.sampled_from(["pause", "go", "settle"]))), max_size=12
+    )
+)
+def test_no_sequence_of_edits_and_pauses_loses_a_slot_or_makes_one_up(
+    steps: list[tuple[int, dict[str, Any] | str]],
+) -> None:
+    project = a_project()
+    job = a_job(project)
+    now = NOON
+    wanted: list[datetime] = []
+    settled: list[datetime] = []
+    for minutes, step in [*steps, (30, "go")]:
+        # What a watcher with a clock would write down: each slot as it passes, by what holds at that moment.
+        until = now + timedelta(minutes=minutes, seconds=17)
+        if job.settings.enabled and project.fires:
+            fires = schedule.fire_times(job.settings.schedule, "UTC", now)
+            wanted += takewhile(until.__ge__, fires)
+        now = until
+        if isinstance(step, dict):
+            job = changed(job, project, now, **step)
+        elif step == "settle":
+            settled += (found := owed(job, project, now))
+            job = job.settled(found[-1], project, now) if found else job.replanned(project, now)
+        else:
+            wanted_settings = project.settings.model_copy(update={"suspended": step == "pause"})
+            project = project.changed(wanted_settings, now) if wanted_settings != project.settings else project
+
+    assert settled + owed(job, project, now) == wanted
+    assert all(one < two for one, two in pairwise(wanted))
