@@ -1,0 +1,235 @@
+"""No organization sees or touches what another owns: every route of template.yaml, tried with somebody else's ids."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from jobs_api import names, store
+from jobs_api.commands import ProjectType
+from jobs_api.errors import RunNotFound
+from jobs_api.ids import new_id
+from jobs_api.organizations import Role
+from jobs_api.runs import RunStatus
+from tests.functions.acme import Acme
+from tests.functions.cast import ROUTES, Answer, Person, new_organization, new_project
+
+WITH_IDS = sorted((method, path) for method, path in ROUTES if "{" in path)
+CHANGES = sorted((method, path) for method, path in ROUTES if method != "GET")
+# A body that each changing route would take.
+BODY = {"name": "mine", "command": "dbt build", "schedule": "@hourly"}
+TRIGGERS = {"command_override": "dbt test"}
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What Alice owns, by the segment before its id in a path; `made_up` has ids of the same kind that nobody has."""
+
+    acme: Acme
+    project: str
+    job: str
+    run: str
+    live: str
+
+    def path(self, route: str) -> str:
+        """Fill the ids into a route."""
+        return _filled(route, {"projects": self.project, "project-jobs": self.job, "runs": self.run, "jobs": self.live})
+
+    def made_up(self, route: str) -> str:
+        """Fill in ids that nobody has."""
+        made_up = {"projects": "proj_nobody", "project-jobs": "job_nobody", "runs": "run_nobody", "jobs": "nobodys-job"}
+        return _filled(route, made_up)
+
+    def digest(self) -> str:
+        """Return something that changes with anything in Alice's project."""
+        organization, project_id = self.acme.organization.id, self.project
+        project, jobs = store.list_jobs(organization, project_id)
+        content = [project.model_dump_json(), *(job.model_dump_json() for job in jobs)]
+        content += [run.model_dump_json() for run in self.acme.runs()]
+        content += [job["metadata"]["name"] for page in self._live() for job in page]
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()
+
+    def _live(self) -> Any:
+        return self.acme.cluster.list_jobs(self.acme.organization.namespace, "")
+
+
+def _filled(route: str, ids: dict[str, str]) -> str:
+    parts = route.split("/")
+    for at, part in enumerate(parts):
+        if part.startswith("{"):
+            kind = parts[at - 1]
+            nested = kind == "jobs" and "projects" in parts
+            parts[at] = ids.get("project-jobs" if nested else kind, f"{kind}_nobody")
+    return "/".join(parts)
+
+
+def _without_ids(answer: Answer, path: str) -> dict[str, Any]:
+    """Return an error's body without what differs between any two requests: the request's id, and the ids asked for."""
+    body = dict(answer.json)
+    del body["request_id"]
+    text = json.dumps(body)
+    for part in path.split("/"):
+        if "_" in part or "-" in part:
+            text = text.replace(part, "?")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@pytest.fixture
+def owned(acme: Acme) -> Owned:
+    """Alice's project, job, a Job in the cluster and a run with its log."""
+    job = acme.finish("echo secret")
+    acme.ingest()
+    run = acme.only_run()
+    assert run.status is RunStatus.SUCCESS
+    return Owned(acme, acme.project.id, acme.job.id, run.id, job["metadata"]["name"])
+
+
+@pytest.fixture
+def mallory(acme: Acme) -> Person:
+    """A developer of another organization, with a namespace of its own in the same cluster."""
+    organization = new_organization("mallory")
+    acme.write("POST", "/api/v1/namespaces", {"metadata": {"name": organization.namespace}})
+    return Person(organization.id)
+
+
+def _body_for(method: str, path: str) -> dict[str, Any] | None:
+    if method in {"GET", "DELETE"}:
+        return None
+    return TRIGGERS if path.endswith("/trigger") else BODY if path.endswith(("/jobs", "/{job_id}")) else {}
+
+
+@pytest.mark.parametrize(("method", "route"), WITH_IDS, ids=[f"{method} {path}" for method, path in WITH_IDS])
+def test_what_another_organization_owns_does_not_exist(owned: Owned, mallory: Person, method: str, route: str) -> None:
+    before = owned.digest()
+    path, made_up = owned.path(route), owned.made_up(route)
+
+    answer = mallory.call(method, path, _body_for(method, route))
+    nobodys = mallory.call(method, made_up, _body_for(method, route))
+
+    assert (answer.status, answer.json["code"]) == (404, "not_found"), answer.text
+    assert _without_ids(answer, path) == _without_ids(nobodys, made_up)
+    assert owned.digest() == before
+
+
+@pytest.mark.parametrize(("method", "route"), CHANGES, ids=[f"{method} {path}" for method, path in CHANGES])
+def test_a_reader_changes_nothing_by_any_route(owned: Owned, method: str, route: str) -> None:
+    before = owned.digest()
+    reader = Person(owned.acme.organization.id, Role.READER)
+
+    answer = reader.call(method, owned.path(route), _body_for(method, route))
+
+    assert (answer.status, answer.json["code"]) == (403, "forbidden"), answer.text
+    assert owned.digest() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "route"), sorted(ROUTES), ids=[f"{method} {path}" for method, path in sorted(ROUTES)]
+)
+def test_a_token_is_good_only_for_its_own_organization(owned: Owned, mallory: Person, method: str, route: str) -> None:
+    before = owned.digest()
+    headers = {"X-Organization-ID": owned.acme.organization.id}
+
+    answer = mallory.call(method, owned.path(route), _body_for(method, route), headers=headers)
+
+    assert (answer.status, answer.json["code"]) == (403, "forbidden"), answer.text
+    assert owned.digest() == before
+
+
+@pytest.mark.parametrize(
+    "route", [(method, path) for method, path in WITH_IDS if "/projects/{id}/jobs/{" in path], ids=" ".join
+)
+def test_a_project_of_ones_own_is_no_door_to_anothers_job(
+    owned: Owned, mallory: Person, route: tuple[str, str]
+) -> None:
+    method, path = route
+    mine = new_project(mallory.organization_id, "mine", ProjectType.DBT)
+    before = owned.digest()
+
+    answer = mallory.call(method, owned.path(path).replace(owned.project, mine.id), _body_for(method, path))
+
+    assert (answer.status, answer.json["code"]) == (404, "not_found"), answer.text
+    assert owned.digest() == before
+
+
+def test_lists_without_an_id_hold_only_ones_own(owned: Owned, mallory: Person) -> None:
+    assert mallory.call("GET", "/api/v1/jobs").json == {"jobs": [], "total": 0}
+    assert mallory.call("GET", "/api/v1/jobs", query={"project": "jaffle"}).json["total"] == 0
+    assert owned.acme.alice.call("GET", "/api/v1/jobs").json["total"] == 1
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        "jaffle,jobs-api.dev/organization={organization}",
+        "jaffle,jobs-api.dev/organization!=x",
+        "jaffle in (a,b)",
+        "!jobs-api.dev/organization",
+        "\N{GRINNING FACE}",
+        "--",
+        "%00",
+        "\0",
+        "j" * 100,
+    ],
+)
+def test_a_project_name_is_no_selector(owned: Owned, mallory: Person, project: str) -> None:
+    project = project.format(organization=owned.acme.organization.id)
+
+    for person in (owned.acme.alice, mallory):
+        answer = person.call("GET", "/api/v1/jobs", query={"project": project})
+        assert answer.status == 200, answer.text
+        assert answer.json == {"jobs": [], "total": 0}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../{organization}",
+        "..%2f{organization}",
+        "{organization}/../{organization}",
+        "/{run}",
+        "{run}.log.gz",
+        "{run}/../{run}",
+        "run_x#META",
+        "META",
+        "",
+        "\0{run}",
+        "{run}\n",
+        "r" * 65_536,
+    ],
+)
+def test_a_run_id_is_no_path_to_another_log(owned: Owned, mallory: Person, key: str) -> None:
+    run_id = key.format(organization=owned.acme.organization.id, run=owned.run)
+
+    for person in (owned.acme.alice, mallory):
+        with pytest.raises(RunNotFound):
+            store.get_run(person.organization_id, run_id)
+
+
+def test_a_log_lies_under_its_own_organization_and_project(owned: Owned) -> None:
+    run = store.get_run(owned.acme.organization.id, owned.run)
+
+    assert run.log
+    assert run.log.key == f"logs/{owned.acme.organization.id}/{owned.project}/{owned.run}.log.gz"
+
+
+@pytest.mark.parametrize(
+    "name", ["x,jobs-api.dev/organization=org-b", "a/b=c", "a: b\n  c", "{}", "é" * 100, "-" * 99 + "a"]
+)
+def test_names_of_projects_and_jobs_never_write_a_label_of_their_own(name: str) -> None:
+    for label in (names.label(name), names.cronjob_name(name, name)):
+        assert names.is_dns_label(label)
+
+
+def test_a_job_that_somebody_else_labelled_as_another_organizations_stays_hidden(owned: Owned, mallory: Person) -> None:
+    forged = owned.acme.manifest("true")
+    forged["metadata"]["name"] = f"forged-{new_id()}"
+    forged["metadata"]["labels"]["jobs-api.dev/organization"] = mallory.organization_id
+    owned.acme.cluster.create_job(forged)
+
+    path = f"/api/v1/jobs/{forged['metadata']['name']}"
+    assert owned.acme.alice.call("GET", path).status == 404
+    assert mallory.call("GET", path).status == 404
+    assert mallory.call("GET", "/api/v1/jobs").json["total"] == 0
