@@ -46,19 +46,14 @@ class GatewayApplication:
             return
         request, complete = await _read(scope, receive)
         answer = await self._answer(request, complete=complete)
-        headers = [
-            ("x-amzn-RequestId", request.request_id),
-            *answer.headers,
-            ("Content-Length", str(len(answer.body))),
-        ]
-        await send(
-            {
-                "type": "http.response.start",
-                "status": answer.status,
-                "headers": [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers],
-            }
-        )
+        await send({"type": "http.response.start", "status": answer.status, "headers": _headers(request, answer)})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+
+    def unreadable(self) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Give the status, headers and body for what is no HTTP: a strange method, or a path beyond 64 KiB."""
+        request = Request("GET", "/", "", [], b"", source_ip="127.0.0.1")
+        answer = self._refuse(GatewayRefusal("DEFAULT_4XX", "Bad Request"), request, "/")
+        return answer.status, _headers(request, answer), answer.body
 
     async def _answer(self, request: Request, *, complete: bool) -> Answer:
         found = self._router.find(request.method, request.path)
@@ -101,6 +96,11 @@ class GatewayApplication:
         except MalformedAnswer as error:
             print(f"[ERROR] {route.function} {request.request_id}\n{traceback.format_exc()}")  # noqa: T201
             raise GatewayRefusal("DEFAULT_5XX", _INTERNAL) from error
+
+
+def _headers(request: Request, answer: Answer) -> list[tuple[bytes, bytes]]:
+    headers = [("x-amzn-RequestId", request.request_id), *answer.headers, ("Content-Length", str(len(answer.body)))]
+    return [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers]
 
 
 async def _read(scope: MutableMapping[str, Any], receive: Receive) -> tuple[Request, bool]:

@@ -69,7 +69,10 @@ class Gateway:
 
 
 class _SpellingKept(HttpToolsProtocol):
-    """uvicorn's HTTP, which puts header names in lower case, keeping beside them what the client wrote."""
+    """uvicorn's HTTP, which puts header names in lower case, keeping beside them what the client wrote.
+
+    What it cannot read is answered by the gateway too, not by uvicorn.
+    """
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -80,3 +83,11 @@ class _SpellingKept(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         self._names.append(name)
+
+    def send_400_response(self, msg: str) -> None:
+        del msg  # always the same, and not in the API's shape
+        application: Any = self.app
+        status, headers, body = application.unreadable()
+        head = b"".join(b"%s: %s\r\n" % header for header in [*headers, (b"Connection", b"close")])
+        self.transport.write(b"HTTP/1.1 %d Bad Request\r\n%s\r\n%s" % (status, head, body))
+        self.transport.close()

@@ -1,8 +1,12 @@
 """What a client gets for what a handler returned, and what for a handler that failed."""
 
 import base64
+import http.client
+import json
+import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -122,3 +126,18 @@ def test_a_taken_port_is_named(gateway: Client) -> None:
 
     with pytest.raises(PortTaken, match=f"Port {port} of 127.0.0.1 is taken"):
         listen(port)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("SPEAK", "/api/echo"), ("GET", "/api/" + "x" * 65_536), ("GET", "/\x7f")]
+)
+def test_what_is_no_http_is_answered_by_the_gateway(gateway: Client, method: str, path: str) -> None:
+    with socket.create_connection((urlsplit(gateway.url).hostname, urlsplit(gateway.url).port or 0)) as connection:
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        body = json.loads(answer.read())
+
+    assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (400, "BadRequestException")
+    assert body == {"message": "Bad Request"}
+    assert answer.headers["x-amzn-RequestId"]
