@@ -23,6 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
 
 from jobs_api.addresses import Address, is_allowed, is_public
 
@@ -185,7 +186,7 @@ def _send(
             except (HTTPError, OSError) as error:
                 failure = error
                 continue
-            return _exchange(connection, parts, body, headers)
+            return _exchange(connection, parts, body, headers, deadline)
         finally:
             connection.close()
         if deadline.passed.is_set():
@@ -203,7 +204,6 @@ class _Connection(HTTPSConnection):
             parts.port or 443,
             timeout=TIMEOUT_SECONDS,
             server_hostname=name,
-            assert_hostname=name,
             ssl_context=_tls(os.environ.get("WEBHOOK_CA_FILE") if is_allowed(name, parts.port) else None),
         )
         self._deadline = deadline
@@ -214,18 +214,29 @@ class _Connection(HTTPSConnection):
         return sock
 
 
-def _exchange(connection: _Connection, parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> Answer:
+def _exchange(
+    connection: _Connection, parts: SplitResult, body: bytes, headers: Mapping[str, str], deadline: _Deadline
+) -> Answer:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     host = parts.netloc.rpartition("@")[2]
     connection.request("POST", path, body, {**headers, "Host": host}, preload_content=False, decode_content=False)
     response = connection.getresponse()
     try:
-        text = response.read(ANSWER_BYTES, decode_content=False)
+        if deadline.passed.is_set():
+            # Cut off among its headers, which http.client takes for their end.
+            raise TimeoutError
+        retry_after = _retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+        return Answer(response.status, _beginning(response), retry_after)
+    finally:
+        response.close()
+
+
+def _beginning(response: BaseHTTPResponse) -> str:
+    """Return how the body begins. Whether the webhook was taken is known by then, whatever becomes of the rest."""
+    try:
+        return response.read(ANSWER_BYTES, decode_content=False).decode("utf-8", "replace")
     except (HTTPError, HTTPException, OSError):
-        # The status has come: whether it took the webhook is known, whatever became of the rest.
-        text = b""
-    retry_after = _retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-    return Answer(response.status, text.decode("utf-8", "replace"), retry_after)
+        return ""
 
 
 def _retry_after(value: str | None, now: datetime) -> timedelta | None:

@@ -1,0 +1,56 @@
+"""What tests of notifications need: receivers, a Slack, and a project with somebody who owns it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from jobs_api.commands import ProjectType
+from jobs_api.notifications import posting
+from jobs_api.projects import Project
+from tests.functions.cast import Person, new_organization, new_project
+from tests.notifications.receivers import Authority, Receiver, receiver
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def new_receiver(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Receiver]]:
+    """Makes receivers on localhost that the operator has allowed."""
+    monkeypatch.setenv("WEBHOOK_CA_FILE", str(authority.file))
+    posting._tls.cache_clear()
+    allowed: list[str] = []
+    with ExitStack() as stack:
+
+        def new() -> Receiver:
+            made = stack.enter_context(receiver(authority.context("localhost")))
+            allowed.append(f"localhost:{made.port}")
+            monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", ",".join(allowed))
+            return made
+
+        yield new
+
+
+@pytest.fixture
+def hook(new_receiver: Callable[[], Receiver]) -> Receiver:
+    """One such receiver."""
+    return new_receiver()
+
+
+@pytest.fixture
+def alice() -> Person:
+    """A developer of an organization of this test's own."""
+    return Person(new_organization("alice").id)
+
+
+@pytest.fixture
+def jaffle(alice: Person) -> Project:
+    """Alice's dbt project."""
+    return new_project(alice.organization_id, "jaffle", ProjectType.DBT)
+
+
+LOGS = Path(__file__).parent / "logs"

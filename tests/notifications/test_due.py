@@ -1,0 +1,118 @@
+"""What a run's move makes worth telling."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs_api.alerts import Channel, Event, RunAlerts, SealedWebhook, SlackTarget, WebhookTarget
+from jobs_api.notifications.due import as_of, channels, marked
+from jobs_api.runs import Run, RunStatus, StoredLog, TriggeredBy
+
+NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
+SLACK = SlackTarget(channel="#data", failures=True, successes=False)
+EVERYTHING = [Event.STARTED, Event.SUCCESS, Event.FAILURE]
+
+
+def alerts(slack: SlackTarget | None = SLACK, events: list[Event] | None = None) -> RunAlerts:
+    webhook = WebhookTarget(url="https://x.example", events=events, sealed=SealedWebhook()) if events else None
+    return RunAlerts(project_name="jaffle", project_type="dbt", job_name="nightly", slack=slack, webhook=webhook)
+
+
+def a_run(status: RunStatus = RunStatus.PENDING, told: RunAlerts | None = None, **values: object) -> Run:
+    return Run(
+        id="run_1",
+        organization_id="org-acme",
+        project_id="proj_1",
+        job_id="job_1",
+        job_name="jaffle-nightly-1",
+        cronjob_name="jaffle-nightly",
+        namespace="org-acme",
+        job_type="build",
+        status=status,
+        triggered_by=TriggeredBy.SCHEDULED,
+        created_at=NOON,
+        updated_at=NOON,
+        alerts=told or alerts(events=EVERYTHING),
+        **values,
+    )
+
+
+CASES = {
+    "a new run that waits": (None, a_run(), []),
+    "it begins to run": (a_run(), a_run(RunStatus.RUNNING), ["started"]),
+    "it succeeds": (a_run(RunStatus.RUNNING), a_run(RunStatus.SUCCESS), ["success"]),
+    "it fails": (a_run(RunStatus.RUNNING), a_run(RunStatus.FAILED), ["failure"]),
+    "it is killed": (a_run(RunStatus.RUNNING), a_run(RunStatus.ERROR), ["failure"]),
+    "it was over before anybody saw it run": (a_run(), a_run(RunStatus.SUCCESS), ["started", "success"]),
+    "it was over before anybody saw it at all": (None, a_run(RunStatus.FAILED), ["started", "failure"]),
+    "it never started": (a_run(), a_run(RunStatus.ERROR), ["failure"]),
+    "it was killed before anybody saw it run": (None, a_run(RunStatus.ERROR, exit_code=137), ["started", "failure"]),
+    "its pod was lost, with its log": (
+        None,
+        a_run(RunStatus.ERROR, log=StoredLog(key="k", size_bytes=1)),
+        ["started", "failure"],
+    ),
+    "nothing has changed": (a_run(RunStatus.RUNNING), a_run(RunStatus.RUNNING), []),
+    "the start is not told yet": (
+        a_run(RunStatus.RUNNING, notify=["started"]),
+        a_run(RunStatus.SUCCESS, notify=["started"]),
+        ["started", "success"],
+    ),
+    "webhooks want successes only": (None, a_run(RunStatus.FAILED, alerts(None, [Event.SUCCESS])), []),
+    "Slack does not care that it starts": (a_run(), a_run(RunStatus.RUNNING, alerts()), []),
+    "Slack is asked about a success, which may be the recovery": (
+        a_run(),
+        a_run(RunStatus.SUCCESS, alerts()),
+        ["success"],
+    ),
+    "Slack wants successes only": (
+        a_run(),
+        a_run(RunStatus.FAILED, alerts(SlackTarget(channel="#data", failures=False, successes=True))),
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_move_makes_worth_telling(name: str) -> None:
+    before, after, expected = CASES[name]
+
+    assert marked(before, after).notify == expected
+
+
+def test_nobody_is_told_where_nobody_asked() -> None:
+    run = a_run(RunStatus.FAILED).model_copy(update={"alerts": None})
+
+    assert marked(None, run).notify == []
+    assert channels(None, Event.FAILURE) == []
+
+
+@given(st.lists(st.sampled_from(RunStatus), min_size=1, max_size=5))
+def test_asking_twice_adds_nothing(statuses: list[RunStatus]) -> None:
+    for old, new in pairwise([None, *statuses]):
+        before = a_run(old) if old else None
+        once = marked(before, a_run(new or RunStatus.PENDING))
+        assert marked(before, once) == once
+
+
+def test_each_channel_is_told_what_it_asked_for() -> None:
+    told = alerts(events=[Event.FAILURE])
+
+    assert channels(told, Event.STARTED) == []
+    assert channels(told, Event.SUCCESS) == [Channel.SLACK]
+    assert channels(told, Event.FAILURE) == [Channel.SLACK, Channel.WEBHOOK]
+
+
+def test_of_a_start_nobody_learns_how_it_ended() -> None:
+    ended = a_run(
+        RunStatus.FAILED, start_time=NOON, end_time=NOON, duration_seconds=0.0, exit_code=1, error_message="x"
+    )
+
+    seen = as_of(ended, Event.STARTED).document().model_dump(mode="json")
+
+    assert seen["status"] == "running"
+    assert not {"end_time", "duration_seconds", "exit_code", "error_message"} & seen.keys()
+    assert as_of(ended, Event.FAILURE) is ended

@@ -1,0 +1,56 @@
+"""When a failed delivery is tried again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs_api.notifications.retrying import GIVE_UP_AFTER, LONGEST, SHORTEST, next_attempt
+
+NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
+MIDNIGHT = NOON + timedelta(hours=12)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "chance", "seconds"), [(1, 1.0, 20), (2, 1.0, 40), (3, 0.5, 40), (1, 0.0, 1), (40, 1.0, 6 * 3600)]
+)
+def test_waits_double_up_to_six_hours_and_any_part_of_them_may_be_drawn(
+    attempts: int, chance: float, seconds: int
+) -> None:
+    assert next_attempt(attempts, NOON, MIDNIGHT, chance=chance) == NOON + timedelta(seconds=seconds)
+
+
+def test_what_the_receiver_asks_for_is_waited_for() -> None:
+    hour = timedelta(hours=1)
+
+    assert next_attempt(1, NOON, MIDNIGHT, retry_after=hour, chance=0.5) == NOON + hour
+
+
+def test_what_would_be_too_late_is_tried_at_the_last_moment() -> None:
+    assert next_attempt(1, NOON, MIDNIGHT, retry_after=timedelta(days=3)) == MIDNIGHT
+
+
+def test_after_the_last_moment_nothing_is_tried() -> None:
+    assert next_attempt(1, MIDNIGHT, MIDNIGHT) is None
+
+
+@given(st.lists(st.floats(0, 1), min_size=400, max_size=400))
+def test_it_goes_on_for_a_day_and_no_longer(chances: list[float]) -> None:
+    now, give_up_at, attempts = NOON, NOON + GIVE_UP_AFTER, 0
+    for attempts, chance in enumerate(chances, start=1):
+        after = next_attempt(attempts, now, give_up_at, chance=chance)
+        if after is None:
+            assert now == give_up_at
+            break
+        assert SHORTEST <= after - now <= LONGEST or after == give_up_at
+        now = after
+    assert now <= give_up_at
+
+
+def test_in_a_usual_day_there_are_some_twenty_attempts() -> None:
+    now, give_up_at, attempts = NOON, NOON + GIVE_UP_AFTER, 1
+    while (after := next_attempt(attempts, now, give_up_at, chance=0.5)) is not None:
+        now, attempts = after, attempts + 1
+
+    assert 15 <= attempts <= 25
