@@ -7,7 +7,7 @@ from pynamodb.attributes import DiscriminatorAttribute, JSONAttribute, NumberAtt
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
-from jobs_api.store.tables import REGION, MomentAttribute
+from jobs_api.store.tables import REGION, MomentAttribute, share_connection
 
 
 class ByJob(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -27,9 +27,6 @@ class DeliveriesRow(Model):
     class Meta:
         table_name = os.environ["DELIVERIES_TABLE"]
         region = REGION
-        connect_timeout_seconds = 2
-        read_timeout_seconds = 5
-        max_retry_attempts = 3
 
     key = UnicodeAttribute(hash_key=True, attr_name="pk")
     kind = DiscriminatorAttribute()
@@ -76,3 +73,6 @@ class ReceiverRow(DeliveriesRow, discriminator="receiver"):
 
     failures = NumberAttribute()
     free_at = MomentAttribute()
+
+
+share_connection(DeliveriesRow)

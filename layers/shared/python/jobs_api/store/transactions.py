@@ -6,7 +6,7 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile
-from jobs_api.store.tables import transactions
+from jobs_api.store.tables import connection
 
 ATTEMPTS = 4
 
@@ -31,7 +31,7 @@ def write_all(fill: Callable[[TransactWrite], None]) -> None:
     """
     for _ in range(ATTEMPTS):
         try:
-            with TransactWrite(connection=transactions) as transaction:
+            with TransactWrite(connection=connection) as transaction:
                 fill(transaction)
         except TransactWriteError as error:
             codes = [reason.code if reason else None for reason in error.cancellation_reasons]
