@@ -71,7 +71,8 @@ def test_with_the_time_of_each_line(wrote: Callable[[str], Read]) -> None:
     assert texts == ("0", "1", "2")
     times = [datetime.fromisoformat(stamp) for stamp in stamps]
     assert times == sorted(times)
-    assert timedelta(seconds=0.1) <= times[-1] - times[0] < timedelta(seconds=20)
+    # When they were read, not when they were written: a busy machine reads late.
+    assert times[0] < times[-1] < times[0] + timedelta(seconds=20)
 
 
 def test_since_a_time(wrote: Callable[[str], Read], core: client.CoreV1Api, namespace: str) -> None:
