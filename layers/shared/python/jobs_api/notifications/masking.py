@@ -20,12 +20,12 @@ _PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (
         re.compile(
             rf"(?P<kept>(?:{_NAME}|\bAccountKey|\bSharedAccessSignature)[\"']?\s*(?:=>?|:)\s*)"
-            r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&\"')}\]]+)",
+            r"(?:\"[^\"\n]*\"?|'[^'\n]*'?|[^\s,;&\"')}\]]+)",
             re.IGNORECASE,
         ),
         rf"\g<kept>{MASK}",
     ),
-    (re.compile(rf"(?P<kept>--{_NAME}\s+)(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s-]\S*)", re.IGNORECASE), rf"\g<kept>{MASK}"),
+    (re.compile(rf"(?P<kept>--{_NAME}\s+)(?:\"[^\"\n]*\"?|'[^'\n]*'?|[^\s-]\S*)", re.IGNORECASE), rf"\g<kept>{MASK}"),
     # What is a secret by its own form: AWS key ids, GitHub, Slack, Stripe-like, Google, webhooks, our own, JWTs.
     (
         re.compile(

@@ -35,6 +35,7 @@ class Facts:
     job_name: str
     run: Run
     streak: Streak = field(default_factory=Streak)
+    succeeded_since: bool = False
     excerpt: Excerpt = field(default_factory=lambda: Excerpt([], ""))
     members: list[Member] = field(default_factory=list)
     more: int = 0
@@ -98,7 +99,7 @@ def _list_title(facts: Facts) -> str:
 
 def _single(facts: Facts) -> list[Block]:
     blocks = [{"type": "section", "fields": [_field(name, value) for name, value in _facts(facts)]}]
-    if facts.members and facts.members[0].recovered:
+    if facts.succeeded_since or (facts.members and facts.members[0].recovered):
         blocks.append(_section("It has succeeded since."))
     return [*blocks, *_what_failed(facts), _context(facts)]
 
@@ -113,7 +114,7 @@ def _list(facts: Facts) -> list[Block]:
 
 def _line(member: Member) -> str:
     since = " (has succeeded since)" if member.recovered else ""
-    return f"• *{_literal(member.job_name, 200)}*{since} — run `{member.run_id}`"
+    return f"• `{_code(member.job_name, 200)}`{since}, run `{member.run_id}`"
 
 
 def _facts(facts: Facts) -> list[tuple[str, str]]:
@@ -144,7 +145,7 @@ def _what_failed(facts: Facts) -> list[Block]:
         return []
     failures = facts.excerpt.failures
     blocks = [
-        _section(f"*{_literal(failure.what, 400)}*\n{_quoted(failure.message, facts)}")
+        _section(f"`{_code(failure.what, 400)}`\n{_quoted(failure.message, facts)}")
         for failure in failures[:MOST_FAILURES_SHOWN]
     ]
     if len(failures) > MOST_FAILURES_SHOWN:
@@ -188,11 +189,6 @@ def _quoted(text: str, facts: Facts) -> str:
 def _code(text: str, limit: int) -> str:
     # A backtick would end the code; there is no way to escape one.
     return escaped(text.replace("`", "'"), limit)
-
-
-def _literal(text: str, limit: int) -> str:
-    """Escape a name that stands in mrkdwn, so that its own stars and underscores do not end what is bold."""
-    return escaped("".join(f"\u200b{char}\u200b" if char in "*_~`" else char for char in text), limit)
 
 
 def _moment(moment: datetime) -> str:

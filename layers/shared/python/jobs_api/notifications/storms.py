@@ -89,7 +89,11 @@ class Storms(Document):
 
 @dataclass(frozen=True)
 class Fact:
-    """A run has ended; `cause` is the same text for failures of one cause; `now` is when it is heard of."""
+    """A run has ended; `now` is when that is heard of.
+
+    `cause` is the same text for failures of one cause. With `succeeded_since`, a newer run of the job is known to have
+    succeeded, which the channel need not have heard of: of a job that works it is told nothing.
+    """
 
     delivery_id: str
     member: Member
@@ -97,6 +101,7 @@ class Fact:
     ended_at: datetime
     now: datetime
     cause: str = ""
+    succeeded_since: bool = False
     tells_failures: bool = True
     tells_successes: bool = False
     settle: timedelta = timedelta(seconds=5)
@@ -122,9 +127,9 @@ def decide(storms: Storms, fact: Fact) -> tuple[Storms, Decision]:
     storms = _without_the_old(storms, fact.now)
     job = storms.jobs.get(fact.member.job_id)
     if fact.event is Event.FAILURE:
-        if job and fact.ended_at < job.newest:
-            return _late_failure(storms, job, fact)
-        return _failure(storms, job or JobStorm(newest=fact.ended_at), fact)
+        known = job or JobStorm(newest=fact.ended_at)
+        is_late = fact.ended_at < known.newest or (fact.succeeded_since and known.failing_since is None)
+        return _late_failure(storms, known, fact) if is_late else _failure(storms, known, fact)
     if job is None or fact.ended_at < job.newest or job.failing_since is None:
         return _plain_success(storms, job, fact)
     return _recovery(storms, job, fact)

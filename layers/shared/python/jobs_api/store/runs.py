@@ -152,6 +152,19 @@ def streak_before(run: Run) -> Streak:
     return Streak(failures=failures, since=since, more=failures == LONGEST_STREAK)
 
 
+def has_succeeded_since(run: Run) -> bool:
+    """Tell whether a newer run of the job has succeeded. One Query."""
+    rows = RunRow.by_job.query(
+        run.job_id,
+        range_key_condition=RunRow.position > _position(run),
+        filter_condition=(RunRow.organization_id == run.organization_id)
+        & (RunRow.status == RunStatus.SUCCESS.value)
+        & (RunRow.end_time > (run.end_time or run.updated_at)),
+        limit=1,
+    )
+    return next(iter(rows), None) is not None
+
+
 def list_runs(
     organization_id: str, project_id: str, wanted: RunFilter, *, limit: int, before: str | None
 ) -> tuple[list[Run], str | None]:

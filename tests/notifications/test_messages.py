@@ -1,0 +1,200 @@
+"""A Slack message says what a person needs, within Slack's limits, and lets nobody write into it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs_api.deliveries import Member
+from jobs_api.notifications.excerpts import Excerpt, Failure, excerpt
+from jobs_api.notifications.messages import Facts, escaped, message, spoken
+from jobs_api.notifications.messages import test_message as a_test_message
+from jobs_api.notifications.storms import Kind
+from jobs_api.runs import Run, RunStatus, Streak, TriggeredBy
+from tests.notifications.conftest import LOGS
+
+NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
+
+
+def a_run(**values: Any) -> Run:
+    return Run(
+        **{
+            "id": "run_1",
+            "organization_id": "org-acme",
+            "project_id": "proj_1",
+            "job_id": "job_1",
+            "job_name": "jaffle-nightly-1",
+            "cronjob_name": "jaffle-nightly",
+            "namespace": "org-acme",
+            "job_type": "build",
+            "status": RunStatus.FAILED,
+            "triggered_by": TriggeredBy.SCHEDULED,
+            "command": "dbt build",
+            "start_time": NOON,
+            "end_time": NOON + timedelta(seconds=754),
+            "duration_seconds": 754.1,
+            "exit_code": 1,
+            "error_message": "dbt exited with code 1",
+            "created_at": NOON,
+            "updated_at": NOON,
+            **values,
+        }
+    )
+
+
+def facts(kind: Kind = Kind.FAILING, **values: Any) -> Facts:
+    return Facts(**{"kind": kind, "project_name": "jaffle", "job_name": "nightly", "run": a_run(), **values})
+
+
+def shown(written: dict[str, Any]) -> str:
+    """All text of a message."""
+    return json.dumps(written, ensure_ascii=False)
+
+
+def header(written: dict[str, Any]) -> str:
+    text: str = written["blocks"][0]["text"]["text"]
+    return text
+
+
+def test_a_failure_says_what_a_person_needs() -> None:
+    log = (LOGS / "dbt_build_two_failures.log").read_text()
+    streak = Streak(failures=2, since=NOON, succeeded_at=NOON - timedelta(hours=3))
+
+    written = message(facts(excerpt=excerpt(log), streak=streak))
+
+    assert header(written) == "jaffle / nightly failed"
+    assert written["text"] == "jaffle / nightly failed"
+    for said in (
+        "failed",
+        "12 min 34 s",
+        "its schedule",
+        "3 runs",
+        "|2026-04-28 09:00 UTC>",
+        "`model stg_orders`",
+        "no_such_column_here",
+        "`test no_negative`",
+        "run_1",
+        "dbt build",
+    ):
+        assert said in shown(written), said
+
+
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        ({"kind": Kind.FAILING, "run": a_run(status=RunStatus.ERROR)}, "jaffle / nightly could not run"),
+        ({"kind": Kind.REMINDER}, "jaffle / nightly is still failing"),
+        ({"kind": Kind.RECOVERED, "run": a_run(status=RunStatus.SUCCESS)}, "jaffle / nightly works again"),
+        ({"kind": Kind.SUCCESS, "run": a_run(status=RunStatus.SUCCESS)}, "jaffle / nightly succeeded"),
+    ],
+)
+def test_the_title_says_what_happened(values: dict[str, Any], title: str) -> None:
+    assert header(message(facts(**values))) == title
+
+
+def test_what_could_not_run_is_told_by_its_error() -> None:
+    run = a_run(status=RunStatus.ERROR, exit_code=None, error_message="The image x could not be had")
+
+    assert "The image x could not be had" in shown(message(facts(run=run)))
+
+
+def test_a_recovery_says_how_long_it_was_down() -> None:
+    written = message(facts(Kind.RECOVERED, run=a_run(status=RunStatus.SUCCESS), streak=Streak(failures=3, since=NOON)))
+
+    assert "3 runs, since" in shown(written)
+
+
+def test_jobs_that_fail_together_are_a_list() -> None:
+    members = [Member(job_id=f"job_{n}", job_name=f"load {n}", run_id=f"run_{n}") for n in range(30)]
+    members[1] = members[1].model_copy(update={"recovered": True})
+
+    written = message(facts(members=members, more=5))
+
+    assert header(written) == "35 jobs of jaffle fail, for the same cause"
+    assert "`load 0`, run `run_0`" in shown(written)
+    assert "`load 1` (has succeeded since)" in shown(written)
+    assert "… and 15 more" in shown(written)
+
+
+def test_names_and_logs_cannot_mention_anybody_or_link_anywhere() -> None:
+    evil = "<!channel> <https://evil.example|click> & `code`"
+    told = Excerpt([Failure(evil, f"```\n{evil}")], "")
+
+    written = message(facts(project_name=evil, job_name=evil, run=a_run(command=f"dbt run {evil}"), excerpt=told))
+
+    for block in written["blocks"][1:]:
+        assert "<!channel" not in shown(block)
+        assert "<https:" not in shown(block)
+    assert "<!channel" not in written["text"]
+    quoted = written["blocks"][-2]["text"]["text"]
+    assert quoted.count("```") == 2
+
+
+def test_secrets_in_a_log_are_masked() -> None:
+    told = Excerpt([], "could not connect to postgres://bob:hunter2@db; tried correct-horse")
+
+    written = shown(message(facts(excerpt=told, secrets=["correct-horse"])))
+
+    assert "hunter2" not in written
+    assert "correct-horse" not in written
+    assert "postgres://bob:***@db" in written
+
+
+def test_a_secret_is_masked_before_the_text_is_cut() -> None:
+    told = Excerpt([], "x" * 1985 + " password=hunter2hunter2hunter2")
+
+    assert "hunter2" not in shown(message(facts(excerpt=told)))
+
+
+@given(
+    name=st.text(max_size=300),
+    text=st.text(max_size=6000),
+    count=st.integers(0, 40),
+    kind=st.sampled_from(Kind),
+    many=st.integers(0, 60),
+)
+def test_a_message_is_always_within_slacks_limits(name: str, text: str, count: int, kind: Kind, many: int) -> None:
+    """https://docs.slack.dev/reference/block-kit/blocks."""
+    members = [Member(job_id="j", job_name=name, run_id="run_1")] * many
+    told = Excerpt([Failure(name, text)] * count, "" if count else text)
+    run = a_run(command=text or None, error_message=text or None)
+
+    written = message(facts(kind, project_name=name, job_name=name, run=run, excerpt=told, members=members))
+
+    assert 1 <= len(written["blocks"]) <= 50
+    assert len(written["text"]) <= 300
+    for block in written["blocks"]:
+        match block["type"]:
+            case "header":
+                assert 1 <= len(block["text"]["text"]) <= 150
+            case "section" if "text" in block:
+                assert 1 <= len(block["text"]["text"]) <= 3000
+            case "section":
+                assert 1 <= len(block["fields"]) <= 10
+                assert all(len(entry["text"]) <= 2000 for entry in block["fields"])
+            case "context":
+                assert all(1 <= len(element["text"]) <= 3000 for element in block["elements"])
+            case other:
+                raise AssertionError(other)
+
+
+@given(st.text(), st.integers(1, 50))
+def test_no_entity_is_cut_in_two(text: str, limit: int) -> None:
+    written = escaped(text, limit)
+
+    assert len(written) <= limit
+    assert all(rest.startswith(("amp;", "lt;", "gt;")) for rest in written.split("&")[1:])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0.4 s"), (59.4, "59.4 s"), (754.1, "12 min 34 s"), (7322, "2 h 2 min")]
+)
+def test_durations_are_written_as_people_do(seconds: float, text: str) -> None:
+    assert spoken(seconds) == text
+
+
+def test_a_test_says_that_it_is_one() -> None:
+    assert "This is a test" in a_test_message("jaffle", "nightly")["text"]
