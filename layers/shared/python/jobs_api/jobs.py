@@ -427,10 +427,11 @@ class JobDocument(JobSettings):
 
 
 class JobList(Document):
-    """All jobs of a project."""
+    """The jobs of a project: all of them, unless `next_cursor` says that more follow. `total` counts all."""
 
     jobs: list[JobDocument]
     total: int
+    next_cursor: Absent[str] = None
 
 
 READ_ONLY = frozenset(JobDocument.model_fields) - frozenset(JobSettings.model_fields)
