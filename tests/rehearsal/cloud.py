@@ -7,6 +7,7 @@ they make against their roles' policies. It has no clusters, so the functions fi
 import contextlib
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
+
+from local.cluster import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
@@ -29,6 +32,7 @@ class Cloud:
     """Where it is."""
 
     url: str
+    trust: ssl.SSLContext
     kubeconfig: Path
     environment: Mapping[str, str]
 
@@ -47,11 +51,18 @@ def running(home: Path) -> Iterator[Cloud]:
     with ExitStack() as stack:
         kubeconfig = stack.enter_context(_cluster(home, inherited))
         port = _free_port()
-        url = f"http://127.0.0.1:{port}"
-        stack.enter_context(_ministack(home, port, {**inherited, "KUBECONFIG": str(kubeconfig)}))
-        _wait_for(f"{url}/_ministack/health")
+        # Over TLS, since the bucket's policy takes nothing else.
+        url = f"https://127.0.0.1:{port}"
+        credentials = serving.issue(home / "aws")
+        trusted = {"AWS_CA_BUNDLE": str(credentials.authority)}
+        trust = ssl.create_default_context(cafile=credentials.authority)
+        stack.enter_context(
+            _ministack(home, port, credentials, {**inherited, **trusted, "KUBECONFIG": str(kubeconfig)})
+        )
+        _wait_for(f"{url}/_ministack/health", trust)
         environment = {
             **inherited,
+            **trusted,
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -59,24 +70,36 @@ def running(home: Path) -> Iterator[Cloud]:
             "PYTHONPATH": os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)]),
             "SAM_CLI_TELEMETRY": "0",
         }
-        yield Cloud(url, kubeconfig, environment)
+        yield Cloud(url, trust, kubeconfig, environment)
 
 
 @contextmanager
 def _cluster(home: Path, environment: Mapping[str, str]) -> Iterator[Path]:
-    command = [sys.executable, "-m", "local.cluster", "--home", home, "--images", ROOT / "local/images"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "local.cluster",
+        "--home",
+        home,
+        "--images",
+        ROOT / "local/images",
+    ]
     with _process(command, home / "cluster.log", environment):
         yield _there(home / "kubeconfig")
 
 
 @contextmanager
-def _ministack(home: Path, port: int, environment: Mapping[str, str]) -> Iterator[None]:
+def _ministack(
+    home: Path, port: int, credentials: serving.Credentials, environment: Mapping[str, str]
+) -> Iterator[None]:
     folder = home / "aws"
-    folder.mkdir(exist_ok=True)
     settings = {
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(credentials.certificate),
+        "MINISTACK_SSL_KEY": str(credentials.key),
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
         # Policies are enforced, also for what the functions do with their roles.
@@ -87,7 +110,7 @@ def _ministack(home: Path, port: int, environment: Mapping[str, str]) -> Iterato
         "S3_DATA_DIR": str(folder / "s3"),
         "TMPDIR": str(folder),
     }
-    command = [TOOLS / "rehearsal/bin/python", "-m", "ministack"]
+    command: list[str | Path] = [TOOLS / "rehearsal/bin/python", "-m", "ministack"]
     with _process(command, home / "aws.log", {**environment, **settings}):
         yield
 
@@ -114,11 +137,11 @@ def _there(path: Path) -> Path:
     return path
 
 
-def _wait_for(url: str) -> None:
+def _wait_for(url: str, trust: ssl.SSLContext) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            with urlopen(url, timeout=5):  # noqa: S310  # it is http
+            with urlopen(url, timeout=5, context=trust):  # noqa: S310  # it is https
                 return
         except (URLError, OSError):
             assert time.monotonic() < deadline, f"{url} does not answer"
