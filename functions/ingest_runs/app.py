@@ -10,6 +10,7 @@ from jobs_api import store
 from jobs_api.cluster import connect
 from jobs_api.errors import ClusterError
 from jobs_api.ingestion import Pass, end_overdue, note_reached
+from jobs_api.metrics import Metric, publish
 from jobs_api.notifications import outbox
 
 logger = Logger()
@@ -22,7 +23,9 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> None:
         ingest = Pass(organization, connect(organization), lambda: datetime.now(UTC))
         try:
             ingest.run()
+            publish({Metric.INGEST_PASSES: 1})
         finally:
+            publish(ingest.figures)
             logger.info(
                 "ingested",
                 organization_id=organization.id,
@@ -32,6 +35,7 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> None:
                 failed=ingest.failed,
             )
     except ClusterError:
+        publish({Metric.CLUSTER_ERRORS: 1})
         # Nobody waits for ever for a cluster that is gone, or lets nobody in.
         now = datetime.now(UTC)
         note_reached(organization, now, reached=False)

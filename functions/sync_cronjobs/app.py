@@ -7,6 +7,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api import cluster, store
+from jobs_api.errors import ClusterError
+from jobs_api.metrics import Metric, publish
 from jobs_api.sync import Scope, sync
 
 logger = Logger()
@@ -18,5 +20,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # no
     scope = Scope.model_validate(event.get("detail"))
     logger.append_keys(**scope.model_dump(exclude_none=True))
     organization = store.recent_organization(scope.organization_id)
-    done = sync(scope, cluster.connect(organization), datetime.now(UTC))
+    try:
+        done = sync(scope, cluster.connect(organization), datetime.now(UTC))
+    except ClusterError:
+        publish({Metric.CLUSTER_ERRORS: 1})
+        raise
+    changes = done["created"] + done["replaced"] + done["deleted"]
+    publish({Metric.SYNC_PASSES: 1, Metric.SYNC_CHANGES: changes, Metric.DRIFT_REPAIRED: done["repaired"]})
     logger.info("synced", changes=dict(done))

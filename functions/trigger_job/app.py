@@ -9,6 +9,7 @@ from jobs_api import cluster, store
 from jobs_api.api import Api, logger, schema_of
 from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
 from jobs_api.launch import launch
+from jobs_api.metrics import Metric, publish
 from jobs_api.runs import Run
 from jobs_api.triggers import TriggerAnswer, TriggerRequest, manual_run
 
@@ -43,6 +44,7 @@ def _launched(run: Run) -> str:
     try:
         name = launch(cluster.connect(store.recent_organization(run.organization_id)), run)
     except (ClusterUnavailable, cluster.ClusterRejected) as error:
+        publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("not launched yet", run_id=run.id, error=str(error))
         return run.job_name
     store.run_launched(run, name, app.now)

@@ -21,6 +21,7 @@ from jobs_api import errors
 from jobs_api.documents import Absent, Document, fault_of
 from jobs_api.errors import Fault, JobsApiError
 from jobs_api.ids import derived_id, new_id
+from jobs_api.metrics import Metric, publish
 from jobs_api.organizations import Role
 
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -180,6 +181,8 @@ class Api(APIGatewayRestResolver):
             return _built(_problem(error, event["requestContext"]["requestId"]))
 
     def _tell(self, error: JobsApiError) -> Response[str]:
+        if isinstance(error, errors.ClusterUnavailable):
+            publish({Metric.CLUSTER_ERRORS: 1})
         known = any(kind in ANSWERS for kind in type(error).__mro__)
         return _problem(error, self.request_id) if known else self._tell_nothing(error)
 

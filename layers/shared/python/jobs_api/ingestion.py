@@ -17,6 +17,7 @@ from jobs_api.accounting import Accounting
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.launch import launch
+from jobs_api.metrics import Metric
 from jobs_api.notifications import due, outbox
 from jobs_api.notifications.asking import Asked
 from jobs_api.organizations import Organization
@@ -30,6 +31,12 @@ PAGE = 500
 NEVER = frozenset({400, 422})
 # How much of a log's end is searched for the line that says what went wrong.
 TOLD_IN_BYTES = 16 * 1024
+
+ENDED = {
+    RunStatus.SUCCESS: Metric.RUNS_SUCCEEDED,
+    RunStatus.FAILED: Metric.RUNS_FAILED,
+    RunStatus.ERROR: Metric.RUNS_ERRORED,
+}
 
 logger = Logger()
 
@@ -51,6 +58,7 @@ class Pass:
     written: int = 0
     failed: int = 0
     missed: int = 0
+    figures: dict[Metric, float] = field(default_factory=dict)
     _accounted: set[str] = field(default_factory=set)
     _to_tell: list[Run] = field(default_factory=list)
     _asked: Asked = field(init=False)
@@ -108,8 +116,18 @@ class Pass:
         self.written += results.count(True)
         self.failed += results.count(None)
         told, self._to_tell = self._to_tell, []
+        self._count(told)
         # Marks that stay, since the queue did not take them, are found by whoever looks for them next.
         outbox.try_to_publish(told)
+
+    def _count(self, written: Iterable[Run]) -> None:
+        """Count the runs that ended, and how late that was seen."""
+        for run in written:
+            if run.status.ended:
+                metric = ENDED[run.status]
+                self.figures[metric] = self.figures.get(metric, 0) + 1
+                lag = (self.clock() - run.end_time).total_seconds() if run.end_time else 0
+                self.figures[Metric.INGEST_LAG] = max(lag, self.figures.get(Metric.INGEST_LAG, 0))
 
     def _write(self, before: Run | None, after: Run) -> bool:
         """Write a new run, or a run's move; what that makes worth telling is told once this page is done."""

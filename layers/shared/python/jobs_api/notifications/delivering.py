@@ -16,6 +16,7 @@ from jobs_api import store
 from jobs_api.alerts import Channel
 from jobs_api.deliveries import Delivery, DeliveryStatus, delivery_id, new_delivery
 from jobs_api.errors import RunNotFound
+from jobs_api.metrics import Metric, publish
 from jobs_api.notifications import outbox, retrying, slack_sending, webhook_sending
 from jobs_api.notifications.outbox import Notice
 from jobs_api.notifications.sent import Sent
@@ -90,6 +91,8 @@ def _attempt(notice: Notice, known: Delivery | None, run: Run, clock: Clock) -> 
 def _settled(notice: Notice, claimed: Delivery, sent: Sent, now: datetime) -> datetime | None:
     """Write down how an attempt went, and return when the next one is."""
     after = _after(claimed, sent, now)
+    if not sent.delivered and not sent.postponed_until:
+        publish({Metric.NOTIFICATION_FAILURES: 1})
     if after.status is DeliveryStatus.FAILED and not sent.permanent:
         outbox.put_aside(notice)
     logger.info(

@@ -100,6 +100,7 @@ class Look:
             self._note(wanted, SyncState.ERROR, _in_words(error))
         else:
             self._done["created" if isinstance(change, Create) else "replaced"] += 1
+            self._done["repaired"] += _was_synced(wanted)
             resumed = isinstance(change, Replace) and change.resumes
             self._settled(wanted, mark(live), resumed=resumed)
 
@@ -205,6 +206,13 @@ def _in_force_at(wanted: Wanted, state: SyncState, now: datetime) -> datetime | 
     if known and known >= begins:
         return known
     return now if state is SyncState.SYNCED else None
+
+
+def _was_synced(wanted: Wanted) -> bool:
+    """Tell whether a job's CronJob was as it should be already, so that somebody else must have changed it."""
+    project, job = wanted
+    synced = job.synced
+    return bool(synced and synced.state is SyncState.SYNCED and synced.version == wanted_version(project, job))
 
 
 def _in_words(error: ClusterRejected) -> str:

@@ -1,0 +1,117 @@
+"""What an operator reads on the dashboard is what happened."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.ingest_runs import app as ingest_runs
+from functions.sync_cronjobs import app as sync_cronjobs
+from jobs_api.cluster import ClusterUnavailable, Object
+from jobs_api.metrics import Metric
+from local.template import read
+from tests.functions.acme import Acme
+from tests.functions.cast import ROOT, Context
+from tests.functions.refusals import Refuse
+
+type Figures = Callable[[], dict[str, float]]
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Figures:
+    """What was published since it was asked for last, added up."""
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED")
+
+    def published() -> dict[str, float]:
+        found: dict[str, float] = {}
+        for line in capsys.readouterr().out.splitlines():
+            written = json.loads(line) if "CloudWatchMetrics" in line else {}
+            for name in written.keys() & set(Metric):
+                found[name] = found.get(name, 0) + sum(written[name])
+        return found
+
+    return published
+
+
+def sync(acme: Acme) -> None:
+    event = json.loads((ROOT / "events/sync_cronjobs.json").read_text())
+    detail = {"organization_id": acme.organization.id}
+    sync_cronjobs.lambda_handler({**event, "detail": detail}, cast("LambdaContext", Context()))
+
+
+def ingest(acme: Acme) -> None:
+    event = {"detail": {"organization_id": acme.organization.id}}
+    ingest_runs.lambda_handler(event, cast("LambdaContext", Context()))
+
+
+def edited_by_hand(acme: Acme) -> Object:
+    live = acme.cluster.get_cronjob(acme.organization.namespace, acme.job.cronjob_name)
+    return acme.cluster.replace_cronjob({**live, "spec": {**live["spec"], "schedule": "0 0 1 1 *"}})
+
+
+def test_a_new_cronjob_is_a_change_and_no_drift(acme: Acme, figures: Figures) -> None:
+    sync(acme)
+
+    assert figures() == {"SyncPasses": 1, "SyncChanges": 1, "DriftRepaired": 0}
+
+
+def test_what_somebody_edited_by_hand_is_drift(acme: Acme, figures: Figures) -> None:
+    sync(acme)
+    edited_by_hand(acme)
+    figures()
+
+    sync(acme)
+
+    assert figures() == {"SyncPasses": 1, "SyncChanges": 1, "DriftRepaired": 1}
+
+
+def test_ended_runs_are_counted_by_how_they_ended(acme: Acme, figures: Figures) -> None:
+    acme.finish("true")
+    acme.finish("exit 3")
+
+    ingest(acme)
+
+    counted = figures()
+    assert counted.pop("IngestLagSeconds") < 60
+    assert counted == {"RunsSucceeded": 1, "RunsFailed": 1, "IngestPasses": 1}
+
+
+def test_a_run_counts_once(acme: Acme, figures: Figures) -> None:
+    acme.finish("true")
+    ingest(acme)
+    figures()
+
+    ingest(acme)
+
+    assert figures() == {"IngestPasses": 1}
+
+
+@pytest.mark.parametrize("handle", [sync, ingest])
+def test_a_cluster_that_is_down_is_no_pass(
+    acme: Acme, refuse: Refuse, figures: Figures, handle: Callable[[Acme], None]
+) -> None:
+    refuse("batch")
+
+    with pytest.raises(ClusterUnavailable):
+        handle(acme)
+
+    assert figures() == {"ClusterErrors": 1}
+
+
+def test_a_client_who_has_to_wait_for_the_cluster_counts_too(acme: Acme, refuse: Refuse, figures: Figures) -> None:
+    refuse("batch")
+
+    assert acme.alice.call("GET", "/api/v1/jobs").status == 503
+
+    assert figures() == {"ClusterErrors": 1}
+
+
+def test_the_dashboard_shows_every_figure_and_no_other() -> None:
+    (dashboard,) = read(Path(ROOT / "template.yaml")).resources("AWS::CloudWatch::Dashboard")
+    widgets = json.loads(dashboard.properties["DashboardBody"])["widgets"]
+    shown: list[Any] = [metric for widget in widgets for metric in widget["properties"]["metrics"]]
+
+    assert {name for namespace, name, *_ in shown if namespace == "jobs-api"} == set(Metric)
