@@ -21,6 +21,7 @@ _DEFAULT_STATUS = {
     # What a function that fails, or answers nonsense, looks like.
     "DEFAULT_5XX": 502,
     "INTEGRATION_TIMEOUT": 504,
+    "INVALID_API_KEY": 403,
     "MISSING_AUTHENTICATION_TOKEN": 403,
     "REQUEST_TOO_LARGE": 413,
     "THROTTLED": 429,
@@ -33,6 +34,7 @@ _ERROR_TYPES = {
     "DEFAULT_4XX": "BadRequestException",
     "DEFAULT_5XX": "InternalServerErrorException",
     "INTEGRATION_TIMEOUT": "InternalServerErrorException",
+    "INVALID_API_KEY": "ForbiddenException",
     "MISSING_AUTHENTICATION_TOKEN": "MissingAuthenticationTokenException",
     "REQUEST_TOO_LARGE": "RequestTooLargeException",
     "THROTTLED": "TooManyRequestsException",

@@ -10,6 +10,7 @@ from local.gateway.answers import GatewayRefusal
 from local.gateway.definition import ApiDefinition, Authorizer, Route
 from local.gateway.policies import InvalidPolicy, allows
 from local.gateway.requests import Request, method_arn
+from local.gateway.throttling import Throttle
 
 _UNAUTHORIZED = "Unauthorized"
 
@@ -22,6 +23,7 @@ class Authorization:
         self._api = api
         self._functions = functions
         self._clock = clock
+        self._throttle = Throttle(api.usage_plan, clock)
         self._kept: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
         self._lock = threading.Lock()
 
@@ -29,7 +31,7 @@ class Authorization:
         """Give what the handler finds in `requestContext.authorizer`; None where the route needs no authorizer.
 
         Raises:
-            GatewayRefusal: 401, 403, or 500 where the authorizer itself fails.
+            GatewayRefusal: 401, 403, 429, or 500 where the authorizer itself fails.
         """
         if route.authorizer is None:
             return None
@@ -38,7 +40,9 @@ class Authorization:
         if not all(identity) or (authorizer.pattern and not authorizer.pattern.match(identity[0] or "")):
             raise GatewayRefusal("UNAUTHORIZED", _UNAUTHORIZED)
         answer = self._answer(authorizer, [str(value) for value in identity], request, event)
-        return self._judge(answer, method_arn(self._api, request))
+        context = self._judge(answer, method_arn(self._api, request))
+        self._throttle.take(answer.get("usageIdentifierKey"))
+        return context
 
     def _answer(
         self, authorizer: Authorizer, identity: list[str], request: Request, event: dict[str, Any]

@@ -53,8 +53,16 @@ class GatewayResponse:
 
 
 @dataclass(frozen=True)
+class UsagePlan:
+    """What each API key may do: `rate` requests a second for ever, and `burst` of them at once."""
+
+    rate: float
+    burst: int
+
+
+@dataclass(frozen=True)
 class ApiDefinition:
-    """One REST API and its stage."""
+    """One REST API and its stage; `usage_plan` only where authorizers name the key that a request counts for."""
 
     api_id: str
     stage: str
@@ -62,6 +70,7 @@ class ApiDefinition:
     authorizers: dict[str, Authorizer]
     responses: dict[str, GatewayResponse]
     binary_media_types: frozenset[str]
+    usage_plan: UsagePlan | None = None
 
 
 def definition_of(template: Template) -> ApiDefinition:
@@ -92,7 +101,15 @@ def definition_of(template: Template) -> ApiDefinition:
             for kind, response in body.get("x-amazon-apigateway-gateway-responses", {}).items()
         },
         binary_media_types=frozenset(kind.replace("~1", "/") for kind in binary),
+        usage_plan=_usage_plan(template) if apis[0].properties.get("ApiKeySourceType") == "AUTHORIZER" else None,
     )
+
+
+def _usage_plan(template: Template) -> UsagePlan | None:
+    for plan in template.resources("AWS::ApiGateway::UsagePlan"):
+        throttle = plan.properties.get("Throttle", {})
+        return UsagePlan(float(throttle["RateLimit"]), int(throttle["BurstLimit"])) if throttle else None
+    return None
 
 
 def _route(path: str, method: str, operation: dict[str, Any], body: dict[str, Any]) -> Route:

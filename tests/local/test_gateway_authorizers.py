@@ -1,5 +1,6 @@
 """Who gets past the gateway, and what the handler learns about them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from local.functions import Functions
 from local.gateway.answers import GatewayRefusal
 from local.gateway.authorizing import Authorization
-from local.gateway.definition import definition_of
+from local.gateway.definition import UsagePlan, definition_of
 from local.gateway.requests import Request
 from local.gateway.routing import Router
 from local.template import Template
@@ -60,9 +61,10 @@ def test_a_request_authorizer_needs_all_its_headers(gateway: Client) -> None:
 class Door:
     """The authorization of the small service, with a clock to set."""
 
-    def __init__(self, template: Template, functions: Functions) -> None:
+    def __init__(self, template: Template, functions: Functions, plan: UsagePlan | None = None) -> None:
         self.now = 1000.0
         api = definition_of(template)
+        api = replace(api, usage_plan=plan) if plan else api
         self._authorization = Authorization(api, functions, lambda: self.now)
         self._router = Router(api.routes)
 
@@ -96,3 +98,26 @@ def test_what_cannot_be_a_token_is_not_shown_to_the_authorizer(door: Door, heade
         door.knock("", header=header)
 
     assert door.knock("alice")["asked"] == "1"
+
+
+def test_each_key_has_a_bucket_of_its_own_that_fills_again(small_template: Template, functions: Functions) -> None:
+    door = Door(small_template, functions, UsagePlan(rate=2, burst=3))
+    for _ in range(3):
+        door.knock("alice")
+
+    with pytest.raises(GatewayRefusal, match="THROTTLED"):
+        door.knock("alice")
+    door.knock("bob")
+    door.now += 0.5
+    door.knock("alice")
+    with pytest.raises(GatewayRefusal, match="THROTTLED"):
+        door.knock("alice")
+    door.now += 3600
+    for _ in range(3):
+        door.knock("alice")
+    with pytest.raises(GatewayRefusal, match="THROTTLED"):
+        door.knock("alice")
+
+
+def test_the_usage_plan_is_the_templates(small_template: Template) -> None:
+    assert definition_of(small_template).usage_plan == UsagePlan(rate=1000, burst=2000)

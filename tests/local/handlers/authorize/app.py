@@ -21,6 +21,7 @@ def lambda_handler(event: dict[str, Any], _: object) -> Any:
     statement = {"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource}
     return {
         "principalId": word,
+        "usageIdentifierKey": word,
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         "context": {"name": word, "number": 7, "flag": True, "asked": len(asked)},
     }
