@@ -1,0 +1,215 @@
+"""Says where table, cluster, logs and inbox do not agree: what is lost, doubled or orphaned.
+
+It asks the tables and the cluster and nothing that the functions remember, so that it serves every kind of proof.
+"""
+
+import gzip
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from jobs_api import ingest, labels, logs, manifests, names, pods, reconcile, slots, store
+from jobs_api.alerts import Event
+from jobs_api.cluster import Cluster
+from jobs_api.deliveries import DeliveryStatus, delivery_id
+from jobs_api.jobs import Job, SyncState, wanted_version
+from jobs_api.notifications import due
+from jobs_api.outcomes import finished
+from jobs_api.pods import Object
+from jobs_api.projects import Project
+from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.store import deliveries
+from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
+
+# The log of a run whose pod went before it could be read.
+EVERYTHING = 100_000
+
+
+@dataclass
+class Audit:
+    """An organization as it stands at a time.
+
+    `inbox` is what webhooks arrived, by delivery; None where nobody listened. A Job that is younger than `young` has
+    come since the last tick, and need not be known yet.
+    """
+
+    organization_id: str
+    cluster: Cluster
+    now: datetime
+    inbox: list[str] | None = None
+    young: timedelta = timedelta(seconds=1)
+    jobs: list[tuple[Project, Job]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    live: dict[str, Object] = field(default_factory=dict)
+    slots: int = 0
+
+    def __post_init__(self) -> None:
+        """Read everything."""
+        for project in store.list_projects(self.organization_id):
+            self.jobs += [(project, job) for job in store.list_jobs(self.organization_id, project.id)[1]]
+            found, _ = store.list_runs(
+                self.organization_id, project.id, store.RunFilter(), limit=EVERYTHING, before=None
+            )
+            self.runs += found
+        for page in self.cluster.list_jobs(self.organization_id, labels.selector()):
+            self.live |= {job["metadata"]["uid"]: job for job in page if self._is_settled(job)}
+
+    def _is_settled(self, job: Object) -> bool:
+        made_at = pods.moment(job["metadata"]["creationTimestamp"])
+        return made_at is None or made_at <= self.now - self.young
+
+    def findings(self) -> list[str]:
+        """Return a sentence for everything that is not as it should be."""
+        return [
+            *self._cronjobs(),
+            *self._locks(),
+            *self._runs_and_jobs(),
+            *self._doubles(),
+            *self._open_runs(),
+            *self._logs(),
+            *self._slots(),
+            *self._alerts(),
+        ]
+
+    def _cronjobs(self) -> Iterator[str]:
+        wanted = [(project, job) for project, job in self.jobs if project.settings.deployed]
+        desired = {job.cronjob_name: manifests.cronjob(project, job) for project, job in wanted}
+        live = [one for page in self.cluster.list_cronjobs(self.organization_id, labels.selector()) for one in page]
+        for change in reconcile.plan(desired, live):
+            yield f"the CronJob {change.name} is not as it should be: {type(change).__name__}"
+        for project, job in wanted:
+            told = job.synced and (job.synced.state, job.synced.version)
+            if told != (SyncState.SYNCED, wanted_version(project, job)):
+                yield f"{job.id} says {told} of its CronJob"
+
+    def _locks(self) -> Iterator[str]:
+        """Each job holds the locks on its two names, and nobody holds any other."""
+        wanted = Counter(
+            key
+            for project, job in self.jobs
+            for key in (
+                (f"{self.organization_id}/{project.id}", NAME_LOCK + names.slug(job.settings.name), job.id),
+                (self.organization_id, CRONJOB_LOCK + job.cronjob_name, job.id),
+            )
+        )
+        partitions = [f"{self.organization_id}/{one.id}" for one in store.list_projects(self.organization_id)]
+        rows = [row for one in (*partitions, self.organization_id) for row in ProjectsRow.query(one)]
+        held = Counter(
+            (row.partition, row.sort, row.holder)
+            for row in rows
+            if isinstance(row, LockRow) and not row.holder.startswith("proj_")
+        )
+        yield from (f"nobody's lock: {lock}" for lock in held - wanted)
+        yield from (f"a lock is missing: {lock}" for lock in wanted - held)
+        known = {job.id for _, job in self.jobs}
+        ids = {row.sort.removeprefix(JOB) for row in rows if row.sort.startswith(JOB)}
+        yield from (f"{job_id} is in the table and on no list" for job_id in ids - known)
+
+    def _runs_and_jobs(self) -> Iterator[str]:
+        """Each Kubernetes Job is one run, which has ended as soon as the Job has."""
+        by_uid = {run.job_uid: run for run in self.runs if run.job_uid}
+        for uid, job in self.live.items():
+            name, run = job["metadata"]["name"], by_uid.get(uid)
+            if run is None:
+                yield f"the Job {name} is no run"
+            elif finished(job) and not run.status.ended:
+                yield f"the Job {name} has ended, its run {run.id} is {run.status}"
+            elif run.status.ended and not finished(job) and labels.STOPPED not in job["metadata"]["annotations"]:
+                yield f"the run {run.id} is {run.status}, its Job {name} goes on"
+            elif run.job_name != name:
+                yield f"the run {run.id} calls its Job {run.job_name}, which is {name}"
+
+    def _doubles(self) -> Iterator[str]:
+        uids = Counter(run.job_uid for run in self.runs if run.job_uid)
+        yield from (f"{count} runs of one Job {uid}" for uid, count in uids.items() if count > 1)
+        manual = Counter(
+            job["metadata"]["labels"][labels.RUN_ID]
+            for job in self.live.values()
+            if labels.RUN_ID in job["metadata"]["labels"]
+        )
+        yield from (f"{count} Jobs of one run {run_id}" for run_id, count in manual.items() if count > 1)
+
+    def _open_runs(self) -> Iterator[str]:
+        """A run that has not ended has a Job; one that has ended waits for nothing."""
+        for run in self.runs:
+            if not run.status.ended and run.launch:
+                yield f"the run {run.id} still waits to be launched"
+            elif not run.status.ended and run.job_uid not in self.live:
+                yield f"the run {run.id} is {run.status} and has no Job"
+        opened = {run.id for run in store.open_runs(self.organization_id)}
+        for run in self.runs:
+            if run.status.ended is (run.id in opened):
+                yield f"the run {run.id} is {run.status} and {'on' if run.id in opened else 'not on'} the list of open"
+
+    def _logs(self) -> Iterator[str]:
+        """A run whose command was started has its log; there is no other."""
+        s3, bucket = logs._client(), os.environ["LOGS_BUCKET"]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{self.organization_id}/")
+        stored = {item["Key"] for page in pages for item in page.get("Contents", [])}
+        told = {run.log.key: run for run in self.runs if run.log}
+        yield from (f"a log of nobody: {key}" for key in stored - told.keys() if not self._is_spare(key))
+        yield from (f"the log of {run.id} is lost" for key, run in told.items() if key not in stored)
+        for key, run in told.items():
+            if key in stored:
+                text = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).decode()
+                yield from self._log(run, text)
+        for run in self.runs:
+            if run.status in {RunStatus.SUCCESS, RunStatus.FAILED} and run.log is None:
+                yield f"the run {run.id} is {run.status} without a log"
+
+    def _is_spare(self, key: str) -> bool:
+        """Tell whether a key is a run's log that one of two passes stored when the other had the better one."""
+        run_id = key.rpartition("/")[2].partition(".")[0]
+        return any(run.id == run_id and run.log for run in self.runs)
+
+    def _log(self, run: Run, text: str) -> Iterator[str]:
+        if run.log and len(text.encode()) != run.log.size_bytes:
+            yield f"the log of {run.id} has {len(text.encode())} bytes and not {run.log.size_bytes}"
+        if "this is " in text and run.job_name not in text:
+            yield f"the log of {run.id} ({run.job_name}) is another's: {text!r}"
+
+    def _slots(self) -> Iterator[str]:
+        """Each slot is one run, and none is left behind."""
+        scheduled = [run for run in self.runs if run.triggered_by is TriggeredBy.SCHEDULED]
+        of_slot = Counter((run.job_id, run.scheduled_for) for run in scheduled)
+        yield from (f"{count} runs of {job} at {slot}" for (job, slot), count in of_slot.items() if count > 1)
+        self.slots = len(of_slot)
+        for project, job in self.jobs:
+            deadline = timedelta(seconds=project.settings.starting_deadline_seconds)
+            until = self.now - deadline - slots.GRACE - timedelta(minutes=1)
+            for slot in slots.owed(job.firings, project.periods, None, until):
+                if slot.expected and (job.id, slot.at) not in of_slot:
+                    yield f"{job.id} has nothing to say of {slot.at}"
+        for one in store.due_jobs(self.organization_id, self.now - timedelta(minutes=20)):
+            yield f"{one.job.id} has waited since {one.job.due_at} for its slots to be settled"
+
+    def _alerts(self) -> Iterator[str]:
+        """What a run has to tell has been told, once."""
+        for run in self.runs:
+            if run.notify:
+                yield f"the run {run.id} has not told of {run.notify}"
+        if self.inbox is None:
+            return
+        wanted = {delivery: run for run in self.runs for delivery in expected_deliveries(run)}
+        arrived = set(self.inbox)
+        yield from (f"nobody was told of {wanted[one].id}" for one in wanted.keys() - arrived)
+        yield from (f"{one} tells of nothing" for one in arrived - wanted.keys())
+        for one, run in wanted.items():
+            known = deliveries.find(one)
+            if known is None or known.status is not DeliveryStatus.DELIVERED:
+                yield f"the delivery {one} of {run.id} is {known and known.status}"
+
+
+def expected_deliveries(run: Run) -> Iterable[str]:
+    """Return the ids of what is to be told of a run that has ended."""
+    if not run.status.ended:
+        return []
+    event = Event.SUCCESS if run.status is RunStatus.SUCCESS else Event.FAILURE
+    return [delivery_id(run.id, event, channel) for channel in due.channels(run.alerts, event)]
+
+
+def run_of(job: Object) -> str:
+    """Return the id of a Job's run."""
+    return ingest.run_id_of(job)

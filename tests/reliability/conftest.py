@@ -1,0 +1,22 @@
+"""The world as a fixture, and what stands before it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.reliability.killing import Killer
+from tests.reliability.world import World
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world of the test's own."""
+    world = World(monkeypatch)
+    yield world
+    world.cluster.close()
+
+
+@pytest.fixture
+def killer(monkeypatch: pytest.MonkeyPatch, world: World) -> Killer:
+    """Who kills functions in that world."""
+    return Killer(monkeypatch, world.cluster)

@@ -1,0 +1,75 @@
+"""Kills a function after its nth write, wherever that goes: a table, the bucket, the queue, the bus or the cluster."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import botocore.client
+import pytest
+
+from tests.reliability.still import Answer, Ask, Request, StillCluster
+
+READS = ("BatchGet", "Describe", "Get", "List", "Query", "Receive", "Scan")
+
+
+class Killed(BaseException):
+    """The function's process is gone; no handler sees this, and no `finally` of it gets to write."""
+
+
+@dataclass
+class Killer:
+    """Counts writes, and from the nth on lets nothing happen any more; `made` has their names."""
+
+    monkeypatch: pytest.MonkeyPatch
+    cluster: StillCluster
+    made: list[str] = field(default_factory=list)
+    killed_it: bool = False
+    _after: int | None = None
+
+    def __post_init__(self) -> None:
+        """Stand before AWS and before the cluster."""
+        before = self.cluster.wrap
+        ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def call(client: Any, operation: str, arguments: Any) -> Any:
+            self._check()
+            answer = ask_aws(client, operation, arguments)
+            if not operation.startswith(READS):
+                self._note(f"{client.meta.service_model.service_name} {operation}")
+            return answer
+
+        def wrap(request: Request, ask: Ask) -> Answer:
+            self._check()
+            answer = before(request, ask)
+            if request.writes:
+                self._note(f"cluster {request.method}")
+            return answer
+
+        self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        self.cluster.wrap = wrap
+
+    @contextmanager
+    def after(self, writes: int) -> Iterator[None]:
+        """Kill what happens inside after so many writes; with 0 before the first."""
+        self.made.clear()
+        self._after = writes
+        try:
+            yield
+        except Killed:
+            self.killed_it = True
+        finally:
+            self._after = None
+
+    def leave(self) -> None:
+        """Stand in nobody's way any more."""
+        self.cluster.wrap = lambda request, ask: ask(request)
+
+    def _check(self) -> None:
+        if self._after is not None and len(self.made) >= self._after:
+            raise Killed
+
+    def _note(self, write: str) -> None:
+        self.made.append(write)
+        # Of a function that does its last write nothing more may happen either, its answer included.
+        self._check()

@@ -1,0 +1,252 @@
+"""Every function, killed after its first write, its second, and so on: two ticks later nothing of it is to be seen.
+
+The walk goes on until a function gets to its end, so that a write that is added later is walked as well.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
+
+from jobs_api import slots
+from tests.reliability.audit import Audit
+from tests.reliability.killing import Killer
+from tests.reliability.still import Answer, Ask, Request
+from tests.reliability.world import HOOK, World
+
+# More than any function writes in these worlds; a walk that gets here goes in circles.
+FAR = 60
+
+type Act = Callable[[], object]
+type Scenario = Callable[[World], Act]
+
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def scenario(prepare: Scenario) -> Scenario:
+    """Have a scenario walked: what it does to a world is done in peace, and what it returns is cut off."""
+    SCENARIOS[prepare.__name__.replace("_", " ")] = prepare
+    return prepare
+
+
+@scenario
+def a_create(world: World) -> Act:
+    return world.create
+
+
+@scenario
+def a_create_with_a_key(world: World) -> Act:
+    return lambda: world.call("POST", "", {"name": "a", "command": "dbt build", "schedule": "@daily"}, key="once")
+
+
+@scenario
+def a_change_of_the_schedule(world: World) -> Act:
+    job = _synced(world)
+    return lambda: world.call("PUT", f"/{job}", {"schedule": "*/2 * * * *"})
+
+
+@scenario
+def a_rename(world: World) -> Act:
+    job = _synced(world)
+    return lambda: world.call("PUT", f"/{job}", {"name": "seldom"})
+
+
+@scenario
+def a_delete_with_slots_open(world: World) -> Act:
+    job = _synced(world)
+    world.advance(minutes=2)
+    return lambda: world.call("DELETE", f"/{job}")
+
+
+@scenario
+def a_trigger(world: World) -> Act:
+    job = world.create(enabled=False)
+    return lambda: world.trigger(job)
+
+
+@scenario
+def a_trigger_with_a_key(world: World) -> Act:
+    job = world.create(enabled=False)
+    return lambda: world.trigger(job, key="once")
+
+
+@scenario
+def a_trigger_of_what_hangs(world: World) -> Act:
+    job = world.create(command="dbt run --select hang", enabled=False)
+    return lambda: world.trigger(job)
+
+
+@scenario
+def a_sync_of_new_jobs(world: World) -> Act:
+    world.create("one")
+    world.create("two")
+    return world.sync
+
+
+@scenario
+def a_sync_of_changes(world: World) -> Act:
+    one, two, three = _synced(world, "one"), _synced(world, "two"), _synced(world, "three")
+    world.call("PUT", f"/{one}", {"name": "uno"})
+    world.call("PUT", f"/{two}", {"schedule": "@daily"})
+    world.call("DELETE", f"/{three}")
+    return world.sync
+
+
+@scenario
+def a_sync_of_a_project_that_is_withdrawn(world: World) -> Act:
+    _synced(world)
+    world.operate(deployed=False)
+    return world.sync
+
+
+@scenario
+def a_sync_of_what_was_suspended_by_hand(world: World) -> Act:
+    _synced(world)
+    live = world.cluster.cluster.get_cronjob(world.organization.id, "jaffle-often")
+    world.cluster.storage.replace("cronjobs", {**live, "spec": {**live["spec"], "suspend": True}})
+    return world.sync
+
+
+@scenario
+def an_ingest_of_runs_that_ended(world: World) -> Act:
+    _synced(world, "good", **HOOK)
+    _synced(world, "bad", "dbt run --select fail")
+    world.advance(minutes=1)
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_a_run_that_goes_on(world: World) -> Act:
+    _synced(world, command="dbt run --select slow")
+    world.advance(minutes=1)
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_a_run_that_cannot_start(world: World) -> Act:
+    _synced(world, command="dbt run --select noimage")
+    world.minute()
+    world.advance(minutes=2)
+    return world.ingest
+
+
+@scenario
+def an_ingest_that_launches(world: World) -> Act:
+    job = world.create(enabled=False)
+    _cut_off(world)
+    world.trigger(job)
+    _reconnect(world)
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_runs_whose_jobs_are_gone(world: World) -> Act:
+    _synced(world, command="dbt run --select hang")
+    world.minute()
+    for stored in list(world.cluster.storage.view("jobs")):
+        world.cluster.storage.delete("jobs", stored.namespace, stored.name, "Background")
+    world.operate(suspended=True)
+    world.sync()
+    world.advance(minutes=4)
+    return world.ingest
+
+
+@scenario
+def an_ingest_that_finds_slots_missed(world: World) -> Act:
+    _synced(world)
+    # The controller is down, and nobody looks: slots pass, and the starting deadlines of the first two.
+    world.clock.set(world.now() + timedelta(minutes=4))
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_what_a_deleted_job_left_open(world: World) -> Act:
+    job = _synced(world)
+    world.clock.set(world.now() + timedelta(minutes=3))
+    world.call("DELETE", f"/{job}")
+    world.sync()
+    world.clock.set(world.now() + timedelta(minutes=5))
+    return world.ingest
+
+
+@scenario
+def an_ingest_without_a_cluster(world: World) -> Act:
+    job = world.create(enabled=False)
+    _cut_off(world)
+    world.trigger(job)
+    world.clock.set(world.now() + timedelta(hours=1))
+
+    def act() -> None:
+        world.ingest()
+        _reconnect(world)
+
+    return act
+
+
+@scenario
+def a_notification(world: World) -> Act:
+    _synced(world, **HOOK)
+    world.advance(minutes=1)
+    world.ingest()
+    return world.notify
+
+
+@scenario
+def a_whole_tick(world: World) -> Act:
+    _synced(world, "old")
+    world.trigger(world.create("new"))
+    world.advance(minutes=1)
+    return world.tick
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_function_may_die_after_any_of_its_writes(
+    name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
+    for writes in range(1, FAR):
+        with monkeypatch.context() as patches:
+            if not _survives(SCENARIOS[name], writes, patches):
+                assert writes > 1, "nothing was written, so nothing was tried"
+                record_property("crash_points", writes - 1)
+                return
+    pytest.fail(f"still writing after {FAR} writes")
+
+
+def _survives(prepare: Scenario, writes: int, patches: pytest.MonkeyPatch) -> bool:
+    """Kill one function after so many writes, and audit; False where it got to its end before."""
+    world = World(patches)
+    act = prepare(world)
+    killer = Killer(patches, world.cluster)
+    with killer.after(writes):
+        act()
+    killed = killer.killed_it
+    killer.leave()
+    world.forget()
+    for _ in range(2):
+        world.minute()
+    findings = Audit(world.organization.id, world.cluster.cluster, world.now(), world.inbox).findings()
+    assert findings == [], f"after write {writes} of {killer.made}: {findings}"
+    world.cluster.close()
+    return killed
+
+
+def _synced(world: World, name: str = "often", command: str = "dbt build", **more: Any) -> str:
+    job = world.create(name, command, **more)
+    world.sync()
+    # Every slot from here on is one of this CronJob's.
+    world.advance(seconds=slots.ARRIVES_WITHIN.seconds + 1)
+    return job
+
+
+def _cut_off(world: World) -> None:
+    def refuse(_: Request, __: Ask) -> Answer:
+        raise NewConnectionError(HTTPConnection("still"), "Connection refused")
+
+    world.cluster.wrap = refuse
+
+
+def _reconnect(world: World) -> None:
+    world.cluster.wrap = lambda request, ask: ask(request)

@@ -1,0 +1,23 @@
+"""The world by itself, and that the audit would find what is wrong with it."""
+
+from tests.reliability.audit import Audit
+from tests.reliability.world import HOOK, World
+
+
+def audit(world: World) -> list[str]:
+    return Audit(world.organization.id, world.cluster.cluster, world.now(), world.inbox).findings()
+
+
+def test_a_day_without_faults_leaves_nothing_to_find(world: World) -> None:
+    job = world.create(**HOOK)
+    failing = world.create("failing", "dbt run --select fail", **HOOK)
+    world.tick()
+    for _ in range(5):
+        world.minute()
+    world.trigger(job)
+    world.until_settled()
+
+    assert audit(world) == []
+    assert len(world.runs(job)) == 10
+    assert {run.status for run in world.runs(failing)} == {"failed"}
+    assert len(world.inbox) == len(world.runs())

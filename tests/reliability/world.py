@@ -1,0 +1,199 @@
+"""A small world: one organization, its cluster, the functions that serve both, and a clock that the test moves.
+
+Functions are called as Lambda calls them, with the events they get there. AWS is moto's; the cluster and the receivers
+of webhooks are played.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+import functions.ingest_runs.app as ingest_runs
+import functions.sync_cronjobs.app as sync_cronjobs
+from jobs_api import cluster as clusters
+from jobs_api import store
+from jobs_api import sync as syncing
+from jobs_api.commands import ProjectType
+from jobs_api.errors import ClusterError
+from jobs_api.ingestion import Incomplete
+from jobs_api.notifications import delivering, outbox, posting
+from jobs_api.notifications.outbox import Notice
+from jobs_api.notifications.posting import Answer as Posted
+from jobs_api.organizations import Organization
+from jobs_api.projects import Project
+from jobs_api.runs import Run
+from jobs_api.sync.memory import Memory
+from local.cluster.clock import TestClock
+from tests.functions.cast import Answer, Context, Person, new_organization, new_project
+from tests.reliability.still import StillCluster
+
+BEGIN = datetime(2026, 4, 28, 12, 0, 30, tzinfo=UTC)
+HOOK: dict[str, Any] = {"webhook_enabled": True, "webhook_url": "https://hooks.example.com/jobs"}
+# What a function may end with while something is broken; the tick, or Lambda itself, tries again.
+EXPECTED = (ClusterError, Incomplete)
+
+
+@dataclass
+class World:
+    """The organization and everything around it.
+
+    `inbox` has the ids of the webhooks that arrived, in order; `also` is what a function may end with beside what the
+    service itself raises, while faults are on.
+    """
+
+    monkeypatch: pytest.MonkeyPatch
+    also: tuple[type[Exception], ...] = ()
+    clock: TestClock = field(default_factory=lambda: TestClock(BEGIN))
+    inbox: list[str] = field(default_factory=list)
+    organization: Organization = field(default_factory=lambda: new_organization("world"))
+    cluster: StillCluster = field(init=False)
+    project: Project = field(init=False)
+    _waiting: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Make what the organization owns, and lead the functions to it."""
+        self.cluster = StillCluster(self.clock)
+        self.cluster.storage.create("namespaces", {"metadata": {"name": self.organization.namespace}})
+        self.project = self._new_project("jaffle")
+        now = SimpleNamespace(now=lambda _: self.now())
+        self.monkeypatch.setattr(clusters, "connect", lambda _: self.cluster.cluster)
+        self.monkeypatch.setattr(ingest_runs, "connect", lambda _: self.cluster.cluster)
+        self.monkeypatch.setattr(ingest_runs, "datetime", now)
+        self.monkeypatch.setattr(sync_cronjobs, "datetime", now)
+        self.monkeypatch.setattr(posting, "post", self._receive)
+        self.forget()
+
+    def _new_project(self, name: str) -> Project:
+        made = new_project(self.organization.id, name, ProjectType.DBT, starting_deadline_seconds=60)
+        # Its whole life is in this world's time.
+        lived = made.model_copy(update={"fires_since": self.now(), "version": made.version + 1})
+        store.update_project(lived, made.version)
+        return lived
+
+    # -- time
+
+    def now(self) -> datetime:
+        """Return this world's time."""
+        return self.clock.now()
+
+    def advance(self, **time: float) -> None:
+        """Let time pass in the cluster, with nobody looking."""
+        self.cluster.advance(self.now() + timedelta(**time))
+
+    def minute(self) -> None:
+        """Let a minute pass, and tick at its end."""
+        self.advance(minutes=1)
+        self.tick()
+
+    def until_settled(self) -> None:
+        """Let pass what must have passed before every slot so far can be spoken about, with its ticks."""
+        for _ in range(4):
+            self.minute()
+
+    # -- functions
+
+    def tick(self) -> None:
+        """Do what EventBridge does each minute, and what SQS does all the time."""
+        self.sync()
+        self.cluster.settle()
+        self.ingest()
+        self.cluster.settle()
+        self.notify()
+
+    def sync(self, **detail: str) -> None:
+        """Run sync_cronjobs on an event about the organization or, with ids, about a part of it."""
+        with suppress(*EXPECTED, *self.also):
+            sync_cronjobs.lambda_handler(self._event(detail), _context())
+
+    def ingest(self) -> None:
+        """Run ingest_runs."""
+        with suppress(*EXPECTED, *self.also):
+            ingest_runs.lambda_handler(self._event({}), _context())
+
+    def notify(self) -> None:
+        """Deliver what waits in the queue; what is not done yet stays there."""
+        self._take()
+        for notice in list(self._waiting):
+            # Where this is cut off, the message is not acknowledged, and comes again.
+            with suppress(*self.also):
+                if delivering.deliver(Notice.of_json(notice), self.now) is None:
+                    self._waiting.remove(notice)
+
+    def forget(self) -> None:
+        """Forget what functions remember between invocations, as when they are started anew."""
+        self.monkeypatch.setattr(syncing, "_memory", Memory())
+
+    def _event(self, detail: dict[str, str]) -> dict[str, Any]:
+        return {"detail": {"organization_id": self.organization.id, **detail}}
+
+    def _take(self) -> None:
+        """Take this organization's messages off the queue that all tests share."""
+        sqs, url = outbox._client(), os.environ["NOTIFICATIONS_QUEUE"]
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            bodies = [message["Body"] for message in messages]
+            # All of them first: who is killed while deleting leaves none invisible for minutes.
+            self._waiting += [one for one in bodies if json.loads(one)["organization_id"] == self.organization.id]
+            sqs.delete_message_batch(
+                QueueUrl=url,
+                Entries=[{"Id": str(at), "ReceiptHandle": one["ReceiptHandle"]} for at, one in enumerate(messages)],
+            )
+            if len(messages) < 10:
+                return
+
+    def _receive(self, url: str, body: bytes, headers: dict[str, str]) -> Posted:
+        del url, body
+        self.inbox.append(headers["webhook-id"])
+        return Posted(200, "thanks")
+
+    # -- people
+
+    @property
+    def alice(self) -> Person:
+        """Somebody who may do everything here."""
+        return Person(self.organization.id)
+
+    def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> Answer:
+        """Send a request about the project's jobs; `path` follows `/jobs`."""
+        headers = {"Idempotency-Key": key} if key else None
+        whole = f"/api/v1/projects/{self.project.id}/jobs{path}"
+        return self.alice.call(method, whole, body, at=self.now(), headers=headers)
+
+    def create(self, name: str = "often", command: str = "dbt build", **more: Any) -> str:
+        """Create a job that runs each minute and tells nobody; return its id."""
+        document = {"name": name, "command": command, "schedule": "* * * * *", **more}
+        answer = self.call("POST", "", document)
+        assert answer.status == 201, answer.text
+        return str(answer.json["id"])
+
+    def trigger(self, job_id: str, key: str | None = None) -> str:
+        """Trigger a job; return the run's id."""
+        answer = self.call("POST", f"/{job_id}/trigger", {}, key=key)
+        assert answer.status == 202, answer.text
+        return str(answer.json["job_run_id"])
+
+    def operate(self, **settings: Any) -> None:
+        """Change the project, as an operator does."""
+        before = store.get_project(self.organization.id, self.project.id)
+        self.project = before.changed(before.settings.model_copy(update=settings), self.now())
+        store.update_project(self.project, before.version)
+
+    def runs(self, job_id: str | None = None) -> list[Run]:
+        """Return the project's runs, or a job's, newest first."""
+        wanted = store.RunFilter(job_id=job_id)
+        found, _ = store.list_runs(self.organization.id, self.project.id, wanted, limit=1000, before=None)
+        return found
+
+
+type Action = Callable[[World], object]
+
+
+def _context() -> LambdaContext:
+    return cast("LambdaContext", Context())
