@@ -1,9 +1,12 @@
 """What tests of notifications need: receivers, a Slack, and a project with somebody who owns it."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import botocore.session
 import pytest
 
 from jobs_api.commands import ProjectType
@@ -11,6 +14,8 @@ from jobs_api.notifications import posting
 from jobs_api.projects import Project
 from tests.functions.cast import Person, new_organization, new_project
 from tests.notifications.receivers import Authority, Receiver, receiver
+from tests.notifications.slack import Slack
+from tests.notifications.stage import Queue
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +59,24 @@ def jaffle(alice: Person) -> Project:
 
 
 LOGS = Path(__file__).parent / "logs"
+
+
+@pytest.fixture
+def slack(alice: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
+    """Slack, which Alice's organization has a token for."""
+    store_token(alice.organization_id, "xoxb-alice")
+    with receiver(None, "127.0.0.1") as made:
+        monkeypatch.setenv("SLACK_API_URL", f"http://127.0.0.1:{made.port}/api/")
+        yield Slack(made)
+
+
+@pytest.fixture
+def queue() -> Queue:
+    """An empty queue, at noon."""
+    return Queue()
+
+
+def store_token(organization_id: str, token: str) -> None:
+    """Store a bot token, as `jobsctl slack-token` does."""
+    client: Any = botocore.session.get_session().create_client("secretsmanager")
+    client.create_secret(Name=f"{os.environ['SLACK_SECRETS']}{organization_id}", SecretString=token)

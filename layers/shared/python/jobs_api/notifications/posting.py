@@ -71,9 +71,9 @@ def post(
     headers: Mapping[str, str],
     *,
     resolve: Resolve = resolved,
-    timeout_seconds: float = TIMEOUT_SECONDS,
+    timeout_seconds: float | None = None,
 ) -> Answer:
-    """Send a webhook and return the answer, whatever its status.
+    """Send a webhook and return the answer, whatever its status; in ten seconds unless told otherwise.
 
     Raises:
         Refused: the host has an address that is not public, and the operator has not named it.
@@ -83,12 +83,13 @@ def post(
     host = parts.hostname or ""
     if parts.scheme != "https" or not host:
         raise Refused("only https URLs are sent to")
+    seconds = TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
     try:
-        with _deadline(timeout_seconds) as deadline:
+        with _deadline(seconds) as deadline:
             addresses = _addresses(host, parts.port or 443, resolve, deadline)
             return _send(addresses, parts, body, headers, deadline)
     except (HTTPError, HTTPException, OSError, UnicodeError) as error:
-        raise Unreachable(_said(error, timeout_seconds)) from error
+        raise Unreachable(_said(error, seconds)) from error
 
 
 class _Deadline:

@@ -1,0 +1,47 @@
+"""Slack's API as far as chat.postMessage, over HTTP."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.notifications.receivers import Behaviour, Handler, Receiver
+
+
+@dataclass
+class Slack:
+    """What was posted, and what Slack says to the next messages."""
+
+    receiver: Receiver
+
+    def __post_init__(self) -> None:
+        self.receiver.always = self._answer
+
+    @property
+    def posted(self) -> list[dict[str, Any]]:
+        """Each message that was taken: its channel, text and blocks, and who posted it."""
+        taken: list[dict[str, Any]] = []
+        for request in self.receiver.received:
+            said: dict[str, Any] = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+            if request.headers["content-type"].startswith("application/json"):
+                said = json.loads(request.body)
+            blocks: Any = said.get("blocks", [])
+            taken.append(
+                {
+                    **said,
+                    "blocks": json.loads(blocks) if isinstance(blocks, str) else blocks,
+                    "by": request.headers["authorization"],
+                }
+            )
+        return taken
+
+    @property
+    def texts(self) -> list[str]:
+        return [message["text"] for message in self.posted]
+
+    def says(self, error: str, status: int = 200, **headers: str) -> Behaviour:
+        body = json.dumps({"ok": False, "error": error}).encode()
+        return lambda handler: handler.answer(status, body, Content_Type="application/json", **headers)
+
+    def _answer(self, handler: Handler) -> None:
+        handler.answer(200, b'{"ok": true, "channel": "C1", "ts": "1.2"}', Content_Type="application/json")

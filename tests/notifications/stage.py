@@ -1,0 +1,98 @@
+"""A job with alerts, its runs, and the queue that carries what is told of them, at any time one likes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs_api import store, webhook_secrets
+from jobs_api.alerts import Channel, Event
+from jobs_api.deliveries import Delivery, delivery_id
+from jobs_api.ids import new_id
+from jobs_api.jobs import Job, JobSettings
+from jobs_api.notifications.delivering import deliver
+from jobs_api.notifications.outbox import Notice
+from jobs_api.projects import Project
+from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.store import deliveries
+from tests.functions.cast import NOON
+
+SECOND = timedelta(seconds=1)
+
+
+def new_job(project: Project, name: str = "nightly", **settings: Any) -> tuple[Job, str | None]:
+    """Write a job; return it and its webhook's signing key."""
+    said = {"name": name, "command": "dbt build", "schedule": "@daily", **settings}
+    job = Job.new(new_id("job_"), JobSettings.of(said, project), project, NOON)
+    job, key = webhook_secrets.with_sealed(None, job)
+    return store.create_job(job), key
+
+
+def new_run(job: Job, project: Project, status: RunStatus, at: datetime = NOON, **values: Any) -> Run:
+    """Write a run of a job that has come to `status`, with what is to be told of it."""
+    ended = {"end_time": at, "duration_seconds": 9.0, "exit_code": 1 if status is RunStatus.FAILED else 0}
+    run = Run(
+        **{
+            "id": new_id("run_"),
+            "organization_id": job.organization_id,
+            "project_id": job.project_id,
+            "job_id": job.id,
+            "job_name": f"{job.cronjob_name}-1",
+            "cronjob_name": job.cronjob_name,
+            "namespace": project.namespace,
+            "job_type": "build",
+            "status": status,
+            "triggered_by": TriggeredBy.SCHEDULED,
+            "command": job.settings.command,
+            "start_time": at - 9 * SECOND,
+            "created_at": at - 10 * SECOND,
+            "updated_at": at,
+            "alerts": job.alerts(project),
+            **(ended if status.ended else {}),
+            **values,
+        }
+    )
+    assert store.create_run(run)
+    return run
+
+
+@dataclass
+class Clock:
+    """The time, which tests move."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Queue:
+    """Messages and when they are seen next, as SQS keeps them; `go` works through them in their order of time."""
+
+    clock: Clock = field(default_factory=Clock)
+    messages: list[tuple[datetime, Notice]] = field(default_factory=list)
+
+    def tell(self, run: Run, event: Event, channel: Channel) -> str:
+        """Queue a message; return the delivery's id."""
+        notice = Notice(run.organization_id, run.id, event, channel)
+        self.messages.append((self.clock.now, notice))
+        return delivery_id(run.id, event, channel)
+
+    def go(self, until: timedelta = timedelta(0)) -> None:
+        """Deliver all that is due up to `until` from now, letting the time pass to each message's own."""
+        end = self.clock.now + until
+        while due := [entry for entry in self.messages if entry[0] <= end]:
+            entry = min(due, key=lambda one: one[0])
+            self.messages.remove(entry)
+            self.clock.now = max(self.clock.now, entry[0])
+            again_at = deliver(entry[1], self.clock)
+            if again_at:
+                self.messages.append((max(again_at, self.clock.now + SECOND), entry[1]))
+        self.clock.now = max(self.clock.now, end)
+
+
+def stored(delivery: str) -> Delivery:
+    """Return a delivery as it is in the table."""
+    found = deliveries.find(delivery)
+    assert found
+    return found

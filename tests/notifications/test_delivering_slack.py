@@ -1,0 +1,268 @@
+"""Slack hears what is worth hearing, once, and who owns a job can see what Slack said."""
+
+from datetime import timedelta
+
+import pytest
+
+from jobs_api import logs, store
+from jobs_api.alerts import Channel, Event
+from jobs_api.deliveries import DeliveryStatus
+from jobs_api.jobs import Job
+from jobs_api.notifications import delivering, outbox
+from jobs_api.notifications import slack as slack_module
+from jobs_api.projects import Project
+from jobs_api.runs import Run, RunStatus
+from jobs_api.store import deliveries
+from tests.functions.cast import NOON
+from tests.notifications.conftest import LOGS
+from tests.notifications.receivers import answers, closes_half_way
+from tests.notifications.slack import Slack
+from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def job(jaffle: Project, slack: Slack) -> Job:
+    assert slack.posted == []
+    return new_job(jaffle, slack_channel="#data", slack_alerts_enabled=True)[0]
+
+
+def fail(queue: Queue, job: Job, project: Project, **values: object) -> str:
+    run = new_run(job, project, RunStatus.FAILED, queue.clock.now, **values)
+    return queue.tell(run, Event.FAILURE, Channel.SLACK)
+
+
+def succeed(queue: Queue, job: Job, project: Project) -> str:
+    run = new_run(job, project, RunStatus.SUCCESS, queue.clock.now)
+    return queue.tell(run, Event.SUCCESS, Channel.SLACK)
+
+
+def test_it_works(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
+    delivery = fail(queue, job, jaffle)
+    queue.go(until=MINUTE)
+
+    [message] = slack.posted
+    assert message["channel"] == "#data"
+    assert message["text"] == "jaffle / nightly failed"
+    assert message["by"] == "Bearer xoxb-alice"
+    assert message["blocks"][0]["type"] == "header"
+    assert (stored(delivery).status, stored(delivery).status_code) == (DeliveryStatus.DELIVERED, 200)
+    assert stored(delivery).delivered_at == NOON + 5 * SECOND
+
+
+def test_a_message_quotes_the_log_and_counts_the_streak(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
+    new_run(job, jaffle, RunStatus.SUCCESS, NOON - 3 * HOUR)
+    new_run(job, jaffle, RunStatus.FAILED, NOON - 2 * HOUR)
+    new_run(job, jaffle, RunStatus.ERROR, NOON - 1 * HOUR)
+    run = new_run(job, jaffle, RunStatus.FAILED)
+    log, _ = logs.put(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
+    store.runs.RunRow(run.id).update(actions=[store.runs.RunRow.log.set(log.model_dump(mode="json"))])  # type: ignore[attr-defined]
+    queue.tell(run, Event.FAILURE, Channel.SLACK)
+    queue.go(until=MINUTE)
+
+    text = str(slack.posted[0]["blocks"])
+    assert "model stg_orders" in text
+    assert "no_such_column_here" in text
+    assert "3 runs" in text
+    assert "|2026-04-28 09:00 UTC>" in text
+
+
+def test_a_job_that_fails_every_minute_for_an_hour_is_two_messages_at_most(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack
+) -> None:
+    folded = []
+    for _ in range(60):
+        folded.append(fail(queue, job, jaffle))
+        queue.go(until=MINUTE)
+
+    assert slack.texts == ["jaffle / nightly failed"]
+    assert stored(folded[30]).status is DeliveryStatus.FOLDED
+    assert stored(folded[30]).reason
+    for _ in range(2):
+        fail(queue, job, jaffle)
+        queue.go(until=MINUTE)
+    assert slack.texts == ["jaffle / nightly failed", "jaffle / nightly is still failing"]
+    assert "6" in str(slack.posted[1]["blocks"])
+
+
+def test_recovery_is_said_once(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
+    succeed(queue, job, jaffle)
+    queue.go(until=MINUTE)
+    fail(queue, job, jaffle)
+    queue.go(until=MINUTE)
+    for _ in range(3):
+        succeed(queue, job, jaffle)
+        queue.go(until=MINUTE)
+
+    assert slack.texts == ["jaffle / nightly failed", "jaffle / nightly works again"]
+
+
+def test_a_success_as_ever_leaves_no_record(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
+    delivery = succeed(queue, job, jaffle)
+    queue.go(until=MINUTE)
+
+    assert slack.texts == []
+    with pytest.raises(AssertionError):
+        stored(delivery)
+
+
+def test_a_project_that_fails_at_once_is_one_message(queue: Queue, jaffle: Project, slack: Slack) -> None:
+    jobs = [new_job(jaffle, f"load {n}", slack_channel="#data", slack_alerts_enabled=True)[0] for n in range(12)]
+    made = [fail(queue, job, jaffle, error_message="dbt exited with code 1: connection refused") for job in jobs]
+    queue.go(until=MINUTE)
+
+    assert slack.texts == ["12 jobs of jaffle fail, for the same cause"]
+    assert "load 11" in str(slack.posted[0]["blocks"])
+    assert {stored(delivery).folded_into for delivery in made[1:]} == {made[0]}
+
+
+def test_messages_that_come_many_times_and_late_are_posted_once(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack
+) -> None:
+    run = new_run(job, jaffle, RunStatus.FAILED)
+    for _ in range(5):
+        queue.tell(run, Event.FAILURE, Channel.SLACK)
+    queue.go(until=MINUTE)
+    queue.tell(run, Event.FAILURE, Channel.SLACK)
+    queue.go(until=DAY)
+
+    assert len(slack.posted) == 1
+
+
+def test_slack_is_tried_again_while_it_is_down_or_busy(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
+    slack.receiver.plans = [
+        answers(503, b"<html>down</html>"),
+        slack.says("ratelimited", 429, Retry_After="30"),
+        closes_half_way,
+        slack.says("internal_error"),
+    ]
+    delivery = fail(queue, job, jaffle)
+    queue.go(until=DAY)
+
+    assert stored(delivery).status is DeliveryStatus.DELIVERED
+    assert stored(delivery).attempts == 5
+
+
+def test_retry_after_is_waited_for(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
+    slack.receiver.plans = [slack.says("ratelimited", 429, Retry_After="300")]
+    delivery = fail(queue, job, jaffle)
+    queue.go(until=MINUTE)
+
+    assert stored(delivery).next_attempt_at == NOON + 305 * SECOND
+    assert stored(delivery).error == "Slack says ratelimited"
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("channel_not_found", "no such channel"),
+        ("not_in_channel", "/invite"),
+        ("missing_scope", "chat:write"),
+        ("token_revoked", "revoked"),
+        ("invalid_blocks", "invalid_blocks"),
+    ],
+)
+def test_what_only_a_person_can_mend_is_told_to_the_owner_and_not_tried_again(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack, error: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "put_aside", lambda _: pytest.fail("nobody need wake up for this"))
+    slack.receiver.always = slack.says(error)
+    delivery = fail(queue, job, jaffle)
+    queue.go(until=DAY)
+
+    assert stored(delivery).status is DeliveryStatus.FAILED
+    assert advice in str(stored(delivery).error)
+    assert len(slack.receiver.received) == 1
+
+
+def test_an_organization_without_a_token_is_told_what_is_missing(
+    queue: Queue, jaffle: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api/")
+    job, _ = new_job(jaffle, slack_channel="#data", slack_alerts_enabled=True)
+    delivery = fail(queue, job, jaffle)
+    queue.go(until=DAY)
+
+    assert stored(delivery).status is DeliveryStatus.FAILED
+    assert "jobsctl slack-token" in str(stored(delivery).error)
+
+
+def test_a_token_is_read_once_in_five_minutes(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slack_module._token.cache_clear()
+    read: list[str] = []
+    real = slack_module._secrets()
+
+    class Counting:
+        def get_secret_value(self, *, SecretId: str) -> object:  # noqa: N803 - AWS's name
+            read.append(SecretId)
+            return real.get_secret_value(SecretId=SecretId)
+
+    monkeypatch.setattr(slack_module, "_secrets", Counting)
+    other, _ = new_job(jaffle, "other", slack_channel="#other", slack_alerts_enabled=True)
+    for at in (job, other):
+        fail(queue, at, jaffle)
+    queue.go(until=MINUTE)
+
+    assert len(slack.posted) == 2
+    assert len(read) == 1
+
+
+def test_a_sender_that_is_killed_after_it_posted_posts_again_only_after_its_claim(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> bool:
+        raise Killed
+
+    delivery = fail(queue, job, jaffle)
+    message = queue.messages[0]
+    with monkeypatch.context() as during:
+        during.setattr(deliveries, "settle", killed)
+        with pytest.raises(Killed):
+            queue.go(until=MINUTE)
+    queue.messages = [message]
+    queue.go(until=delivering.LEASE - SECOND)
+    assert len(slack.posted) == 1
+    queue.go(until=MINUTE)
+
+    assert slack.texts == ["jaffle / nightly failed"] * 2
+    assert stored(delivery).status is DeliveryStatus.DELIVERED
+
+
+def test_of_a_success_only_those_hear_who_asked(queue: Queue, jaffle: Project, slack: Slack) -> None:
+    job, _ = new_job(jaffle, slack_channel="#data", slack_alert_on_success=True)
+    succeed(queue, job, jaffle)
+    queue.go(until=MINUTE)
+
+    assert slack.texts == ["jaffle / nightly succeeded"]
+
+
+def test_secrets_of_the_jobs_environment_are_masked(queue: Queue, jaffle: Project, slack: Slack) -> None:
+    job, _ = new_job(
+        jaffle, slack_channel="#data", slack_alerts_enabled=True, environment={"DB_PASSWORD": "correct-horse"}
+    )
+    fail(queue, job, jaffle, error_message="dbt exited with code 1: cannot log in with correct-horse")
+    queue.go(until=MINUTE)
+
+    assert "correct-horse" not in str(slack.posted[0])
+    assert "cannot log in with ***" in str(slack.posted[0])
+
+
+def test_a_failure_that_is_heard_of_late_says_that_it_has_succeeded_since(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack
+) -> None:
+    failed: Run = new_run(job, jaffle, RunStatus.FAILED, NOON - MINUTE)
+    succeed(queue, job, jaffle)
+    queue.go()
+    queue.tell(failed, Event.FAILURE, Channel.SLACK)
+    queue.go(until=MINUTE)
+
+    assert slack.texts == ["jaffle / nightly failed"]
+    assert "It has succeeded since" in str(slack.posted[0]["blocks"])

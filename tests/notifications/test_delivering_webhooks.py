@@ -1,0 +1,281 @@
+"""Webhooks arrive once, whatever the receiver does; what it did is on record."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from standardwebhooks import Webhook
+
+from jobs_api import store, webhook_secrets
+from jobs_api.alerts import Channel, Event
+from jobs_api.deliveries import DeliveryStatus
+from jobs_api.jobs import Job
+from jobs_api.notifications import delivering, outbox, posting
+from jobs_api.projects import Project
+from jobs_api.runs import Run, RunStatus
+from jobs_api.store import deliveries
+from tests.functions.cast import NOON
+from tests.notifications.receivers import Receiver, answers, closes_half_way, drips
+from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def job(jaffle: Project, hook: Receiver) -> Job:
+    return new_job(jaffle, webhook_enabled=True, webhook_url=hook.url, webhook_headers={"X-Team": "s3cret"})[0]
+
+
+@pytest.fixture
+def failed(job: Job, jaffle: Project) -> Run:
+    return new_run(job, jaffle, RunStatus.FAILED)
+
+
+def test_it_works(queue: Queue, failed: Run, hook: Receiver) -> None:
+    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    [request] = hook.received
+    assert request.id == delivery
+    assert request.headers["x-team"] == "s3cret"
+    assert request.json["type"] == "run.failure"
+    assert request.json["data"]["run"]["id"] == failed.id
+    record = stored(delivery)
+    assert (record.status, record.attempts, record.status_code) == (DeliveryStatus.DELIVERED, 1, 200)
+    assert record.delivered_at == NOON
+    assert not queue.messages
+
+
+def test_it_is_signed_with_the_jobs_own_secret(
+    queue: Queue, jaffle: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, key = new_job(jaffle, webhook_enabled=True, webhook_url=hook.url)
+    queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+    assert key
+    [request] = hook.received
+    verifier = Webhook(key)
+    monkeypatch.setattr(verifier, "_Webhook__verify_timestamp", lambda _: NOON)
+
+    assert verifier.verify(request.body, request.headers)
+
+
+def test_a_message_that_comes_many_times_is_sent_once(queue: Queue, failed: Run, hook: Receiver) -> None:
+    for _ in range(5):
+        queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go(until=DAY)
+
+    assert len(hook.received) == 1
+
+
+def test_a_receiver_that_fails_is_tried_again_until_it_takes_it(queue: Queue, failed: Run, hook: Receiver) -> None:
+    hook.plans = [answers(500), answers(502), closes_half_way]
+    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    waiting = stored(delivery)
+    assert (waiting.status, waiting.status_code) == (DeliveryStatus.PENDING, 500)
+    assert waiting.error == "the receiver answered 500"
+    assert waiting.next_attempt_at
+    assert NOON < waiting.next_attempt_at <= NOON + 20 * SECOND
+
+    queue.go(until=DAY)
+
+    assert len({request.id for request in hook.received}) == 1
+    assert len({request.body for request in hook.received}) == 1, "the same bytes on every attempt"
+    assert stored(delivery).status is DeliveryStatus.DELIVERED
+    assert stored(delivery).attempts == 4
+    assert stored(delivery).error is None
+
+
+def test_retry_after_is_waited_for(queue: Queue, failed: Run, hook: Receiver) -> None:
+    hook.plans = [answers(429, Retry_After="3600")]
+    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    assert stored(delivery).next_attempt_at == NOON + timedelta(hours=1)
+    queue.go(until=timedelta(minutes=59))
+    assert len(hook.received) == 1
+    queue.go(until=timedelta(minutes=2))
+    assert len(hook.received) == 2
+
+
+def test_after_a_day_it_is_given_up_and_put_with_the_dead_letters(
+    queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_aside: list[object] = []
+    monkeypatch.setattr(outbox, "put_aside", put_aside.append)
+    hook.always = answers(500)
+    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go(until=2 * DAY)
+
+    assert stored(delivery).status is DeliveryStatus.FAILED
+    assert stored(delivery).updated_at <= NOON + DAY + SECOND
+    assert len(put_aside) == 1
+    assert 10 <= len(hook.received) <= 80
+    assert not queue.messages
+
+
+def test_a_receiver_that_is_gone_for_good_is_left_in_peace(
+    queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "put_aside", lambda _: pytest.fail("nobody need wake up for this"))
+    hook.plans = [answers(410)]
+    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go(until=DAY)
+
+    assert stored(delivery).status is DeliveryStatus.FAILED
+    assert len(hook.received) == 1
+
+
+def test_a_name_that_leads_inside_at_send_is_refused_and_its_owner_told(
+    queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go(until=DAY)
+
+    record = stored(delivery)
+    assert record.status is DeliveryStatus.FAILED
+    assert "private, local or reserved" in str(record.error)
+    assert not hook.received
+
+
+def test_a_sender_that_is_killed_after_the_send_sends_again_under_the_same_id(
+    queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> bool:
+        raise Killed
+
+    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    message = queue.messages[0]
+    with monkeypatch.context() as during:
+        during.setattr(deliveries, "settle", killed)
+        with pytest.raises(Killed):
+            queue.go()
+    assert len(hook.received) == 1
+
+    # While the claim lasts, the message that comes back is not sent: its sender might only be slow.
+    queue.messages = [message]
+    queue.go(until=delivering.LEASE - SECOND)
+    assert len(hook.received) == 1
+    queue.go(until=5 * SECOND)
+
+    assert [request.id for request in hook.received] == [delivery, delivery]
+    assert stored(delivery).status is DeliveryStatus.DELIVERED
+
+
+def test_a_sender_that_is_killed_before_the_send_loses_nothing(
+    queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    message = queue.messages[0]
+    with monkeypatch.context() as during:
+        during.setattr(posting, "post", killed)
+        with pytest.raises(Killed):
+            queue.go()
+    queue.messages = [message]
+    queue.go(until=DAY)
+
+    assert [request.id for request in hook.received] == [delivery]
+
+
+def test_something_unexpected_on_our_side_is_tried_again(
+    queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as during:
+        during.setattr(webhook_secrets, "open_headers", lambda *_: 1 / 0)
+        delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+        queue.go()
+    assert stored(delivery).error == "something went wrong on our side; it is tried again"
+    queue.go(until=DAY)
+
+    assert [request.id for request in hook.received] == [delivery]
+
+
+def test_a_key_that_was_rotated_since_signs_too(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
+    after, key, _ = webhook_secrets.rotated(job, NOON)
+    store.update_job(job, after)
+    queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    signatures = hook.received[0].headers["webhook-signature"].split()
+    assert len(signatures) == 2
+    sign = Webhook(key).sign(hook.received[0].id, NOON, hook.received[0].body.decode())
+    assert signatures[0] == sign
+
+
+def test_after_a_day_only_the_new_key_signs(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
+    after, _, _ = webhook_secrets.rotated(job, NOON - timedelta(hours=25))
+    store.update_job(job, after)
+    queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    assert len(hook.received[0].headers["webhook-signature"].split()) == 1
+
+
+def test_what_was_asked_for_when_the_run_was_created_decides(
+    queue: Queue, job: Job, failed: Run, jaffle: Project, hook: Receiver
+) -> None:
+    after = job.changed({"webhook_enabled": False, "webhook_url": None}, jaffle, NOON, webhook_secrets.headers_of)
+    store.update_job(job, webhook_secrets.with_sealed(job, after)[0])
+    queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    assert len(hook.received) == 1
+    assert hook.received[0].headers["webhook-signature"]
+
+
+def test_a_job_that_is_gone_is_still_told_of(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
+    store.delete_job(job)
+    queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    assert hook.received[0].headers["x-team"] == "s3cret"
+    assert hook.received[0].headers["webhook-signature"]
+
+
+def test_webhooks_are_never_folded(queue: Queue, job: Job, jaffle: Project, hook: Receiver) -> None:
+    for minute in range(60):
+        run = new_run(job, jaffle, RunStatus.FAILED, NOON + timedelta(minutes=minute))
+        queue.tell(run, Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    assert len({request.id for request in hook.received}) == 60
+
+
+def test_a_slow_receiver_is_tried_by_one_at_a_time_and_holds_up_nobody_else(
+    queue: Queue,
+    job: Job,
+    jaffle: Project,
+    hook: Receiver,
+    new_receiver: Callable[[], Receiver],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(posting, "TIMEOUT_SECONDS", 1.0)
+    hook.always = drips(seconds=3)
+    other = new_receiver()
+    healthy, _ = new_job(jaffle, "healthy", webhook_enabled=True, webhook_url=other.url)
+    for _ in range(10):
+        queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+    for _ in range(5):
+        queue.tell(new_run(healthy, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    assert len(hook.received) == 1, "the first finds out for all"
+    assert len(other.received) == 5
+    assert len(queue.messages) == 10
+
+    hook.always = answers(200)
+    queue.go(until=timedelta(hours=2))
+
+    assert len({request.id for request in hook.received}) == 10
