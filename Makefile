@@ -36,9 +36,10 @@ contracts: .venv/ready ## who may import whom
 	$(BIN)/lint-imports
 
 .PHONY: template
-template: .venv/ready .tools/sam/ready ## sam validate and cfn-lint
+template: .venv/ready .tools/sam/ready .tools/security/ready ## sam validate, cfn-lint, checkov
 	$(SAM) validate --lint --template template.yaml
 	$(BIN)/cfn-lint template.yaml
+	.tools/security/bin/checkov --config-file .checkov.yaml
 
 .PHONY: build
 build: .venv/ready .tools/sam/ready $(UV) ## layers and functions as they are deployed, in .aws-sam
