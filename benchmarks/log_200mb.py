@@ -1,0 +1,63 @@
+"""A log of 200 MB, stored whole while it streams by, and its end read back.
+
+    python -m benchmarks.log_200mb [megabytes]
+
+A process of its own stores it; S3 is moto over HTTP, in the process beside it. The peak of its
+memory is at least what this process had when it started the other one, so a short run shows no smaller figure.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from benchmarks.measure import ROOT, Figure, report, seconds
+from benchmarks.sync_5000 import peak_mib
+from local.aws import LocalAws
+from local.template import read
+
+MEMORY_MIB = 256.0
+# What ingest_runs may take in all; its timeout stands in template.yaml.
+SECONDS = 60.0
+
+
+def main(megabytes: int = 200) -> None:
+    """Start AWS, and store the log in another process."""
+    with LocalAws(read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")) as aws:
+        environment = {**os.environ, **aws.environment()}
+        command = [sys.executable, "-m", "benchmarks.log_200mb", "measure", str(megabytes)]
+        found = json.loads(subprocess.check_output(command, env=environment))
+    figures = [
+        Figure("storing it", found["put"], "s", budget=SECONDS * megabytes / 200),
+        Figure("reading its end", found["end"], "s"),
+        Figure("peak memory", found["peak_mib"], "MiB", budget=MEMORY_MIB),
+    ]
+    report(f"A log of {megabytes:,} MB", figures)
+
+
+def chunks(megabytes: int) -> Iterator[bytes]:
+    """Give a log in the pieces in which it comes from a pod, none like another, and hardly to be compressed."""
+    draw = random.Random(0)  # noqa: S311 - the same log each time
+    for _ in range(megabytes * 16):
+        yield draw.randbytes(31_000).hex().encode() + b"\n" * 500
+
+
+def measure(megabytes: int) -> None:
+    """Store it; print what was found."""
+    from jobs_api import logs  # noqa: PLC0415 - its settings come from the environment
+    from tests.test_logs import a_run  # noqa: PLC0415
+
+    stored = []
+    put = seconds(lambda: stored.append(logs.put(a_run(), chunks(megabytes))[0]))
+    end = seconds(lambda: logs.read_end(stored[0]))
+    assert stored[0].size_bytes == megabytes * 16 * 62_500
+    print(json.dumps({"put": put, "end": end, "peak_mib": peak_mib()}))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["measure"]:
+        measure(int(sys.argv[2]))
+    else:
+        main(*map(int, sys.argv[1:]))
