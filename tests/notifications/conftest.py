@@ -9,13 +9,15 @@ from typing import Any
 import botocore.session
 import pytest
 
-from jobs_api.commands import ProjectType
 from jobs_api.notifications import posting
-from jobs_api.projects import Project
-from tests.functions.cast import Person, new_organization, new_project
+from tests.functions.cast import Person
+from tests.functions.conftest import alice, charlie, jaffle, rita
 from tests.notifications.receivers import Authority, Receiver, receiver
 from tests.notifications.slack import Slack
 from tests.notifications.stage import Queue
+
+# The cast is the same as in the endpoints' tests.
+__all__ = ["alice", "charlie", "jaffle", "rita"]
 
 
 @pytest.fixture(scope="session")
@@ -44,18 +46,6 @@ def new_receiver(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Itera
 def hook(new_receiver: Callable[[], Receiver]) -> Receiver:
     """One such receiver."""
     return new_receiver()
-
-
-@pytest.fixture
-def alice() -> Person:
-    """A developer of an organization of this test's own."""
-    return Person(new_organization("alice").id)
-
-
-@pytest.fixture
-def jaffle(alice: Person) -> Project:
-    """Alice's dbt project."""
-    return new_project(alice.organization_id, "jaffle", ProjectType.DBT)
 
 
 LOGS = Path(__file__).parent / "logs"

@@ -1,0 +1,216 @@
+"""What is to be told is marked on the run by the write that makes it so, and queued from there: never lost."""
+
+import json
+import os
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.send_notifications import app
+from jobs_api import store
+from jobs_api.alerts import Channel, Event
+from jobs_api.jobs import Job
+from jobs_api.notifications import outbox
+from jobs_api.notifications.asking import Asked
+from jobs_api.notifications.outbox import Notice, publish, try_to_publish
+from jobs_api.projects import Project
+from jobs_api.runs import Run, RunStatus
+from tests.functions.cast import ROOT, Person
+from tests.notifications.receivers import Receiver
+from tests.notifications.stage import new_job, new_run
+
+
+@pytest.fixture
+def job(jaffle: Project) -> Job:
+    return new_job(
+        jaffle,
+        slack_channel="#data",
+        slack_alerts_enabled=True,
+        webhook_enabled=True,
+        webhook_url="https://x.example/",
+        webhook_events=["started", "failure"],
+    )[0]
+
+
+def received() -> list[Notice]:
+    client: Any = outbox._client()
+    messages: list[Notice] = []
+    while found := client.receive_message(
+        QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], MaxNumberOfMessages=10, VisibilityTimeout=3600
+    ).get("Messages"):
+        messages += [Notice.of_json(message["Body"]) for message in found]
+    return messages
+
+
+def to_notify(run: Run) -> list[Run]:
+    return list(store.runs_to_notify(run.organization_id))
+
+
+def test_the_mark_is_written_with_the_runs_status(job: Job, jaffle: Project) -> None:
+    run = new_run(job, jaffle, RunStatus.PENDING)
+    assert to_notify(run) == []
+    running = run.model_copy(update={"status": RunStatus.RUNNING})
+    assert store.advance_run(run, running)
+
+    [marked] = to_notify(run)
+
+    assert marked.notify == [Event.STARTED]
+    assert marked.status is RunStatus.RUNNING
+
+
+def test_a_move_that_somebody_else_made_first_marks_nothing(job: Job, jaffle: Project) -> None:
+    run = new_run(job, jaffle, RunStatus.PENDING)
+    assert store.advance_run(run, run.model_copy(update={"status": RunStatus.RUNNING}))
+    assert not store.advance_run(run, run.model_copy(update={"status": RunStatus.FAILED}))
+
+    assert to_notify(run)[0].notify == [Event.STARTED]
+
+
+def test_publishing_queues_a_message_for_each_channel_and_clears_the_mark(job: Job, jaffle: Project) -> None:
+    received()
+    run = new_run(job, jaffle, RunStatus.FAILED)
+
+    assert publish(to_notify(run)) == 3
+
+    assert {(notice.event, notice.channel) for notice in received() if notice.run_id == run.id} == {
+        (Event.STARTED, Channel.WEBHOOK),
+        (Event.FAILURE, Channel.SLACK),
+        (Event.FAILURE, Channel.WEBHOOK),
+    }
+    assert to_notify(run) == []
+    assert publish([]) == 0
+
+
+def test_what_was_added_meanwhile_stays_marked(job: Job, jaffle: Project) -> None:
+    run = new_run(job, jaffle, RunStatus.RUNNING)
+    [before] = to_notify(run)
+    assert store.advance_run(before, before.model_copy(update={"status": RunStatus.FAILED}))
+
+    publish([before])
+
+    assert to_notify(run)[0].notify == [Event.STARTED, Event.FAILURE]
+
+
+def test_a_process_that_dies_before_it_queued_leaves_the_mark(
+    job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(job, jaffle, RunStatus.FAILED)
+    with monkeypatch.context() as dying:
+        dying.setattr(outbox, "_send", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            publish(to_notify(run))
+
+    assert publish(to_notify(run)) == 3
+
+
+def test_a_process_that_dies_before_it_cleared_queues_the_same_deliveries_again(
+    job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received()
+    run = new_run(job, jaffle, RunStatus.FAILED)
+    with monkeypatch.context() as dying:
+        dying.setattr(store, "run_notified", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            publish(to_notify(run))
+    publish(to_notify(run))
+
+    notices = [notice for notice in received() if notice.run_id == run.id]
+    assert len(notices) == 6
+    assert len(set(notices)) == 3
+
+
+def test_what_the_queue_refuses_stays_marked_and_the_rest_goes(
+    job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, taken = (new_run(job, jaffle, RunStatus.FAILED) for _ in range(2))
+    real = outbox._client()
+
+    class Choosy:
+        def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803 - AWS's names
+            good = [entry for entry in Entries if refused.id not in entry["MessageBody"]]
+            bad = [{"Id": entry["Id"], "Code": "x", "SenderFault": False} for entry in Entries if entry not in good]
+            if good:
+                real.send_message_batch(QueueUrl=QueueUrl, Entries=good)
+            return {"Failed": bad}
+
+    monkeypatch.setattr(outbox, "_client", Choosy)
+    marked = [run for run in to_notify(refused) if run.id in {refused.id, taken.id}]
+
+    assert try_to_publish(marked) == 0
+
+    assert [run.id for run in to_notify(refused)] == [refused.id]
+
+
+def test_many_runs_are_queued_ten_messages_at_a_time(job: Job, jaffle: Project) -> None:
+    received()
+    runs = [new_run(job, jaffle, RunStatus.FAILED) for _ in range(7)]
+
+    publish(to_notify(runs[0]))
+
+    ours = {run.id for run in runs}
+    assert len([notice for notice in received() if notice.run_id in ours]) == 21
+
+
+def test_a_scheduled_run_asks_what_its_job_says_when_it_is_first_seen(
+    job: Job, jaffle: Project, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(alice.organization_id)
+    run = new_run(job, jaffle, RunStatus.PENDING, alerts=None)
+    alerts = asked.of(run)
+
+    assert alerts == job.alerts(jaffle)
+    monkeypatch.setattr(store, "get_job", lambda *_: pytest.fail("once is enough"))
+    assert asked.of(run) == alerts
+
+
+def test_a_run_whose_job_is_gone_tells_nobody(job: Job, jaffle: Project, alice: Person) -> None:
+    store.delete_job(job)
+    run = new_run(job, jaffle, RunStatus.PENDING, alerts=None)
+
+    assert Asked(alice.organization_id).of(run) is None
+
+
+def test_the_function_sends_a_batch_side_by_side_and_returns_what_is_to_come_again(
+    jaffle: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden: dict[str, int] = {}
+    monkeypatch.setattr(outbox, "hide", hidden.__setitem__)
+    good, _ = new_job(jaffle, "good", webhook_enabled=True, webhook_url=hook.url)
+    bad, _ = new_job(jaffle, "bad", webhook_enabled=True, webhook_url="https://127.0.0.1.nip.invalid/")
+    runs = {name: new_run(job, jaffle, RunStatus.FAILED) for name, job in (("good", good), ("bad", bad))}
+    bodies = {
+        name: Notice(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK).json for name, run in runs.items()
+    }
+    bodies["unreadable"] = json.dumps({"what": "is this"})
+    sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
+    records = [
+        sample | {"messageId": name, "receiptHandle": f"handle of {name}", "body": body}
+        for name, body in bodies.items()
+    ]
+
+    answer = app.lambda_handler({"Records": records}, None)  # type: ignore[arg-type]
+
+    failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
+    assert failed == {"bad", "unreadable"}
+    assert len(hook.received) == 1
+    assert hidden.keys() == {"handle of bad"}
+    assert 0 < hidden["handle of bad"] <= 30
+
+
+def test_a_message_that_is_not_due_is_put_to_sleep_for_as_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hidden: list[tuple[str, int]] = []
+
+    class Queue:
+        def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
+            assert QueueUrl
+            hidden.append((ReceiptHandle, VisibilityTimeout))
+
+    monkeypatch.setattr(outbox, "_client", Queue)
+    outbox.hide("handle", 60)
+    outbox.hide("handle", -5)
+    outbox.hide("handle", int(timedelta(days=1).total_seconds()))
+
+    assert hidden == [("handle", 60), ("handle", 0), ("handle", 43_000)]
