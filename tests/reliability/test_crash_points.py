@@ -12,6 +12,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
 from jobs_api import slots
+from tests.reliability import figures
 from tests.reliability.audit import Audit
 from tests.reliability.killing import Killer
 from tests.reliability.still import Answer, Ask, Request
@@ -203,14 +204,12 @@ def a_whole_tick(world: World) -> Act:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_function_may_die_after_any_of_its_writes(
-    name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_function_may_die_after_any_of_its_writes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for writes in range(1, FAR):
         with monkeypatch.context() as patches:
             if not _survives(SCENARIOS[name], writes, patches):
                 assert writes > 1, "nothing was written, so nothing was tried"
-                record_property("crash_points", writes - 1)
+                figures.proved["crash points walked"] += writes - 1
                 return
     pytest.fail(f"still writing after {FAR} writes")
 

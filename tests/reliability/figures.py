@@ -1,0 +1,5 @@
+"""What was proved how often; pytest prints it at the end."""
+
+from collections import Counter
+
+proved: Counter[str] = Counter()
