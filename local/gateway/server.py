@@ -36,7 +36,7 @@ class Gateway:
         application = GatewayApplication(api, functions, self._threads, timeout_seconds)
         config = uvicorn.Config(
             application,
-            http=_SpellingKept,
+            http=type("_Protocol", (_SpellingKept,), {"application": application}),
             loop="asyncio",
             ws="none",
             lifespan="off",
@@ -74,6 +74,8 @@ class _SpellingKept(HttpToolsProtocol):
     What it cannot read is answered by the gateway too, not by uvicorn.
     """
 
+    application: GatewayApplication
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._names: list[bytes] = []
@@ -86,8 +88,7 @@ class _SpellingKept(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         del msg  # always the same, and not in the API's shape
-        application: Any = self.app
-        status, headers, body = application.unreadable()
+        status, headers, body = self.application.unreadable()
         head = b"".join(b"%s: %s\r\n" % header for header in [*headers, (b"Connection", b"close")])
         self.transport.write(b"HTTP/1.1 %d Bad Request\r\n%s\r\n%s" % (status, head, body))
         self.transport.close()
