@@ -59,6 +59,17 @@ def create_organization(
     _show(_operations().create_organization(organization_id, name, cluster))
 
 
+@organization.command("slack-token")
+def set_slack_token(
+    organization_id: Organization,
+    token: Annotated[str, typer.Option(prompt=True, hide_input=True, help="xoxb-...; asked for where it is not given")],
+) -> None:
+    """Store the bot token for its Slack alerts; it needs the scope chat:write. Used within five minutes."""
+    _store().get_organization(organization_id)
+    _operations().set_slack_token(organization_id, token)
+    _show({"organization": organization_id, "slack_token": "stored"})
+
+
 @organization.command("list")
 def list_organizations() -> None:
     """List all organizations."""

@@ -1,10 +1,12 @@
 """What an operator does, one function each; `make run` seeds itself with the same ones."""
 
+import os
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 from pydantic import ValidationError
 
 from jobs_api import events, names, store, tokens
@@ -83,6 +85,16 @@ def create_token(organization_id: str, role: Role, *, days: int | None, descript
 def revoke_token(organization_id: str, token_id: str) -> None:
     """End a token; the gateway may honour it for up to a minute more. Raises NotFound."""
     store.revoke_token(organization_id, token_id, datetime.now(UTC))
+
+
+def set_slack_token(organization_id: str, token: str) -> None:
+    """Store the bot token that an organization's Slack alerts are posted with, in place of the one before."""
+    name = os.environ["SLACK_SECRETS"] + organization_id
+    client: Any = boto3.client("secretsmanager")
+    try:
+        client.create_secret(Name=name, SecretString=token)
+    except client.exceptions.ResourceExistsException:
+        client.put_secret_value(SecretId=name, SecretString=token)
 
 
 def _settings(document: Mapping[str, Any]) -> ProjectSettings:

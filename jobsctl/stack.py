@@ -34,5 +34,6 @@ def use(stack: str | None) -> None:
                 # A bus is a physical id by name, as tables and buckets are.
                 os.environ[name] = resource["PhysicalResourceId"]
     missing = [name for name in NEEDED if name not in os.environ]
+    os.environ.setdefault("SLACK_SECRETS", f"{stack}/slack/")
     if missing:
         raise LookupError(f"stack {stack} is not a Jobs API: it has nothing for {', '.join(missing)}")

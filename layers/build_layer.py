@@ -25,7 +25,7 @@ BELOW = {"kubernetes": "dependencies"}
 EPOCH = 315532800
 
 # What the service asks botocore for; of the other 400 no function may know.
-SERVICES = frozenset({"dynamodb", "eks", "events", "s3", "secretsmanager", "sqs", "sts"})
+SERVICES = frozenset({"dynamodb", "eks", "events", "kms", "s3", "secretsmanager", "sqs", "sts"})
 UNUSED = (
     "bin",
     "*/tests",

@@ -67,6 +67,6 @@ def queue() -> Queue:
 
 
 def store_token(organization_id: str, token: str) -> None:
-    """Store a bot token, as `jobsctl slack-token` does."""
+    """Store a bot token, as `jobsctl organization slack-token` does."""
     client: Any = botocore.session.get_session().create_client("secretsmanager")
     client.create_secret(Name=f"{os.environ['SLACK_SECRETS']}{organization_id}", SecretString=token)

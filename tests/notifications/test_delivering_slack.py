@@ -187,7 +187,7 @@ def test_an_organization_without_a_token_is_told_what_is_missing(
     queue.go(until=DAY)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
-    assert "jobsctl slack-token" in str(stored(delivery).error)
+    assert "jobsctl organization slack-token" in str(stored(delivery).error)
 
 
 def test_a_token_is_read_once_in_five_minutes(

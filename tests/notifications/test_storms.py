@@ -13,6 +13,7 @@ from jobs_api.alerts import Event
 from jobs_api.deliveries import Member
 from jobs_api.notifications.storms import (
     MOST_CHANGES,
+    SETTLE,
     WINDOW,
     Action,
     Decision,
@@ -24,7 +25,6 @@ from jobs_api.notifications.storms import (
 )
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
-SETTLE = timedelta(seconds=5)
 
 
 @dataclass
@@ -55,7 +55,6 @@ class Channel:
             cause=cause,
             succeeded_since=any(one == job and what is S and at > ended_at for one, at, what in self.ends),
             tells_successes=self.successes,
-            settle=SETTLE,
         )
         self.storms, decision = decide(self.storms, fact)
         # As it is written to the table and read back.

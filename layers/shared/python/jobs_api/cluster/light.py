@@ -21,7 +21,7 @@ _one_at_a_time = threading.Lock()
 @contextmanager
 def _empty_packages() -> Iterator[None]:
     """Leave the packages' own code out while inside, and no trace after, for whoever wants all of it."""
-    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "kubernetes"}
+    before = {name: module for name, module in list(sys.modules.items()) if name.split(".")[0] == "kubernetes"}
     for name in before:
         del sys.modules[name]
     try:

@@ -97,7 +97,7 @@ def _token(organization_id: str, period: int) -> str:  # noqa: ARG001 - a new pe
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
         raise SlackFailed(
-            "There is no Slack token for this organization; an operator stores one with jobsctl slack-token",
+            "This organization has no Slack token; an operator stores one with jobsctl organization slack-token",
             permanent=True,
         ) from error
     return answer["SecretString"].strip()

@@ -1,7 +1,6 @@
 """Sends a delivery to Slack, where it is worth a message of its own; otherwise folds it into another, or waits."""
 
 import hashlib
-import os
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -136,7 +135,6 @@ def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
         succeeded_since=delivery.event is Event.FAILURE and store.has_succeeded_since(run),
         tells_failures=bool(target and target.failures),
         tells_successes=bool(target and target.successes),
-        settle=timedelta(seconds=float(os.environ.get("ALERT_SETTLE_SECONDS") or 5)),
     )
 
 

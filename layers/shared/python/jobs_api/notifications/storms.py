@@ -22,6 +22,8 @@ LONGEST_REMINDER: Final = timedelta(hours=24)
 # A job that goes to and fro is told of this often within FLAPPING; after that the channel hears how it stands then.
 MOST_CHANGES: Final = 3
 FLAPPING: Final = timedelta(hours=1)
+# How long the first of several jobs waits for the others: what one ingest finds is queued within a second or two.
+SETTLE: Final = timedelta(seconds=5)
 # What fails for the cause of a message that was sent this recently is told of in one more, at the end of the window.
 WINDOW: Final = timedelta(minutes=5)
 MOST_LISTED: Final = 100
@@ -104,7 +106,6 @@ class Fact:
     succeeded_since: bool = False
     tells_failures: bool = True
     tells_successes: bool = False
-    settle: timedelta = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: Kind
         gathering = Gathering(leader=fact.delivery_id, due_at=window.ends_at, members=[fact.member])
     else:
         window = Window(ends_at=fact.now + WINDOW)
-        gathering = Gathering(leader=fact.delivery_id, due_at=fact.now + fact.settle, members=[fact.member])
+        gathering = Gathering(leader=fact.delivery_id, due_at=fact.now + SETTLE, members=[fact.member])
     storms = _with_window(storms, cause, window.model_copy(update={"gathering": gathering}))
     storms = _with_job(storms, fact, job.model_copy(update={"waits_in": gathering.leader}))
     if leads:

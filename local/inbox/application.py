@@ -1,0 +1,94 @@
+"""The inbox over HTTP: hooks to send webhooks to, Slack's chat.postMessage, a page, and the same as JSON.
+
+`/_inbox/hooks/anything` takes every webhook; `?status=500`, `?delay=20` (seconds) and `?retry_after=60` let it
+misbehave. Slack has every channel but those that begin with `#no-`.
+"""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from local.inbox.messages import Messages
+
+PREFIX = "/_inbox"
+_PAGE = Path(__file__).parent / "page.html"
+
+
+def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) -> Starlette:
+    """Make it; Slack takes these tokens, and `hooks` is where webhooks may be sent."""
+
+    async def hook(request: Request) -> Response:
+        body = await request.body()
+        document = _document(body)
+        # Looking up the secret takes a moment, and others may be sending meanwhile.
+        from local.inbox.signatures import verdict  # noqa: PLC0415 - the store wants its tables' names
+
+        checked = await run_in_threadpool(verdict, body, document, request.headers)
+        messages.add("webhook", request.url.path, checked, request.headers, document)
+        await asyncio.sleep(float(request.query_params.get("delay", 0)))
+        wait = request.query_params.get("retry_after")
+        headers = {"Retry-After": wait} if wait else {}
+        return JSONResponse({"ok": True}, int(request.query_params.get("status", 200)), headers)
+
+    async def post_message(request: Request) -> Response:
+        said = await _said(request)
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        error = _slack_error(token, said, slack_tokens)
+        messages.add("slack", said.get("channel", ""), error or "taken", request.headers, said)
+        if error:
+            return JSONResponse({"ok": False, "error": error})
+        return JSONResponse({"ok": True, "channel": said["channel"], "ts": "1", "message": {"text": said.get("text")}})
+
+    async def shown(request: Request) -> Response:
+        after = int(request.query_params.get("after", 0))
+        return JSONResponse({"messages": messages.documents(after), "hooks": hooks})
+
+    async def clear(_: Request) -> Response:
+        messages.clear()
+        return Response(status_code=204)
+
+    async def page(_: Request) -> Response:
+        return HTMLResponse(_PAGE.read_text())
+
+    return Starlette(
+        routes=[
+            Route(PREFIX, page),
+            Route(f"{PREFIX}/messages", shown),
+            Route(f"{PREFIX}/messages", clear, methods=["DELETE"]),
+            Route(f"{PREFIX}/hooks/{{name:path}}", hook, methods=["POST"]),
+            Route(f"{PREFIX}/slack/api/chat.postMessage", post_message, methods=["POST"]),
+        ]
+    )
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+
+
+async def _said(request: Request) -> dict[str, Any]:
+    """Read a message as slack_sdk sends it: JSON, or a form whose blocks are JSON."""
+    body = await request.body()
+    if request.headers.get("content-type", "").startswith("application/json"):
+        said: dict[str, Any] = json.loads(body)
+        return said
+    form: dict[str, Any] = dict(parse_qsl(body.decode()))
+    return {**form, "blocks": json.loads(form.get("blocks", "[]"))}
+
+
+def _slack_error(token: str, said: dict[str, Any], tokens: frozenset[str]) -> str | None:
+    if not token:
+        return "not_authed"
+    if token not in tokens:
+        return "invalid_auth"
+    return "channel_not_found" if str(said.get("channel", "")).startswith("#no-") else None

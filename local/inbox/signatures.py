@@ -1,0 +1,42 @@
+"""Verifies webhooks as their receivers would; the secrets, which those were given, are looked up here."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from jobs_api import store, webhook_secrets
+from jobs_api.errors import NotFound
+from jobs_api.jobs import Job
+
+
+def verdict(body: bytes, document: Any, headers: Mapping[str, str]) -> str:
+    """Say whether a webhook is signed with a secret of the job that it names."""
+    if "webhook-signature" not in headers:
+        return "not signed"
+    job = _job(document)
+    if job is None:
+        return "the job it names is not known here, so its signature cannot be checked"
+    reason = "the job has no secret"
+    for key in webhook_secrets.open_keys(job.webhook, job.organization_id, job.id, datetime.now(UTC)):
+        try:
+            Webhook(key).verify(body, dict(headers))
+        except WebhookVerificationError as error:
+            reason = str(error)
+        else:
+            return "signature verified"
+    return f"signature refused: {reason}"
+
+
+def _job(document: Any) -> Job | None:
+    try:
+        project_id, job_id = document["data"]["project"]["id"], document["data"]["job"]["id"]
+    except (KeyError, TypeError):
+        return None
+    for organization in store.list_organizations():
+        try:
+            return store.get_job(organization.id, project_id, job_id)[1]
+        except NotFound:
+            continue
+    return None

@@ -1,0 +1,113 @@
+"""The inbox of the laptop stack: what arrives in it, and what it says about that."""
+
+import base64
+import json
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web import WebClient
+
+from jobs_api.commands import ProjectType
+from jobs_api.notifications import posting, webhooks
+from local.inbox import Inbox
+from tests.functions.cast import new_organization, new_project
+from tests.notifications.stage import new_job
+
+KEY = f"whsec_{base64.b64encode(bytes(32)).decode()}"
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    with Inbox(tmp_path, frozenset({"xoxb-laptop"})) as running:
+        yield running
+
+
+@pytest.fixture
+def allowed(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> Inbox:
+    """The inbox, with functions that find it by their own parameters."""
+    for name, value in inbox.environment("http://127.0.0.1:1").items():
+        monkeypatch.setenv(name, value)
+    return inbox
+
+
+def newest(inbox: Inbox) -> dict[str, Any]:
+    return inbox.messages.documents()[0]
+
+
+def test_a_webhook_that_is_signed_with_the_jobs_secret_is_verified(allowed: Inbox) -> None:
+    project = new_project(new_organization("inbox").id, "jaffle", ProjectType.DBT)
+    job, key = new_job(project, webhook_enabled=True, webhook_url=f"{allowed.hooks}/any")
+    now = datetime.now(UTC)
+    body = webhooks.test_body(webhooks.Named(id=project.id, name="x"), webhooks.Named(id=job.id, name="y"), now)
+    assert key
+
+    assert posting.post(f"{allowed.hooks}/any", body, webhooks.headers("test_1", body, [key], now)).accepted
+    assert newest(allowed)["verdict"] == "signature verified"
+    assert newest(allowed)["body"]["type"] == "test"
+    posting.post(f"{allowed.hooks}/any", body, webhooks.headers("test_1", body, [KEY], now))
+    assert newest(allowed)["verdict"].startswith("signature refused")
+    posting.post(f"{allowed.hooks}/any", body, {})
+    assert newest(allowed)["verdict"] == "not signed"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"not JSON", b'{"data": {"project": {"id": "p"}, "job": {"id": "j"}}}'])
+def test_whatever_arrives_is_shown(allowed: Inbox, body: bytes) -> None:
+    now = datetime.now(UTC)
+    answer = posting.post(f"{allowed.hooks}/any", body, webhooks.headers("m", body, [KEY], now))
+
+    assert answer.accepted
+    assert "not known here" in newest(allowed)["verdict"]
+
+
+def test_it_misbehaves_on_request(allowed: Inbox) -> None:
+    answer = posting.post(f"{allowed.hooks}/any?status=503&retry_after=7", b"{}", {})
+
+    assert answer.status == 503
+    assert answer.retry_after
+    assert answer.retry_after.seconds == 7
+
+
+def test_slacks_own_client_posts_to_it(inbox: Inbox) -> None:
+    address = urlsplit(inbox.hooks)
+    trusted = ssl.create_default_context(cafile=inbox.environment("")["WEBHOOK_CA_FILE"])
+    base = f"https://{address.netloc}/_inbox/slack/api/"
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "hi"}}]
+    client = WebClient("xoxb-laptop", base_url=base, ssl=trusted)
+
+    assert client.chat_postMessage(channel="#data", text="hi", blocks=blocks)["ok"]
+    assert newest(inbox)["kind"] == "slack"
+    assert newest(inbox)["body"]["blocks"] == blocks
+    assert "authorization" not in newest(inbox)["headers"]
+    with pytest.raises(SlackApiError, match="channel_not_found"):
+        client.chat_postMessage(channel="#no-such", text="hi")
+    with pytest.raises(SlackApiError, match="invalid_auth"):
+        WebClient("xoxb-wrong", base_url=base, ssl=trusted).chat_postMessage(channel="#data", text="hi")
+
+
+def ask(inbox: Inbox, path: str, method: str = "GET") -> str:
+    trusted = ssl.create_default_context(cafile=inbox.environment("")["WEBHOOK_CA_FILE"])
+    connection = HTTPSConnection("localhost", inbox.port, context=trusted, timeout=5)
+    try:
+        connection.request(method, path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def test_the_page_and_the_same_as_json(inbox: Inbox) -> None:
+    inbox.messages.add("slack", "#data", "taken", {"authorization": "Bearer x"}, {"text": "hi"})
+
+    assert "<title>Inbox</title>" in ask(inbox, "/_inbox")
+    shown = json.loads(ask(inbox, "/_inbox/messages"))
+    assert [message["number"] for message in shown["messages"]] == [1]
+    assert shown["hooks"] == inbox.hooks
+    assert json.loads(ask(inbox, "/_inbox/messages?after=1"))["messages"] == []
+    assert ask(inbox, "/_inbox/messages", "DELETE") == ""
+    assert json.loads(ask(inbox, "/_inbox/messages"))["messages"] == []
