@@ -134,7 +134,7 @@ def test_sigterm_ends_it_and_its_pods_and_removes_the_session(service: Running) 
     assert children
 
     service.process.send_signal(signal.SIGTERM)
-    output, _ = service.process.communicate(timeout=30)
+    output, _ = service.process.communicate(timeout=90)
 
     assert service.process.returncode == 0
     assert not (service.home / "session.json").exists()
