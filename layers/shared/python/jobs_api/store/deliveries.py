@@ -18,9 +18,9 @@ from jobs_api.deliveries import KEPT, Delivery, DeliveryStatus, Notice
 from jobs_api.errors import ChangedMeanwhile, DeliveryNotFound
 from jobs_api.ids import new_id
 from jobs_api.notifications.storms import Storms
+from jobs_api.store.conditions import was_refused
 from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow, StormsRow
 from jobs_api.store.projects import ID
-from jobs_api.store.runs import CONDITION_FAILED
 from jobs_api.store.tables import moment
 from jobs_api.store.transactions import ConditionFailed, write_all
 
@@ -68,7 +68,7 @@ def create(delivery: Delivery) -> bool:
     try:
         _row(delivery).save(condition=DeliveryRow.key.does_not_exist())
     except PutError as error:
-        if error.cause_response_code != CONDITION_FAILED:
+        if not was_refused(error):
             raise
         return False
     return True
@@ -188,7 +188,7 @@ def _update(delivery: Delivery, condition: Condition) -> bool:
     try:
         row.update(actions=actions, condition=condition)
     except UpdateError as error:
-        if error.cause_response_code != CONDITION_FAILED:
+        if not was_refused(error):
             raise
         return False
     return True

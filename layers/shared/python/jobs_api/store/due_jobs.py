@@ -10,13 +10,13 @@ from pynamodb.expressions.condition import Condition
 
 from jobs_api.jobs import Job
 from jobs_api.projects import Project
+from jobs_api.store.conditions import was_refused
 from jobs_api.store.jobs import job_of, slots_of
 from jobs_api.store.projects import project_of
 from jobs_api.store.tables import JOB, META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
 
 # Of the 100 keys that a BatchGetItem takes, each job may need two: its own and its project's.
 JOBS_PER_READ = 50
-CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def settle_job(due: DueJob, after: Job) -> bool:
         else:
             row.update(actions=slots_of(after), condition=unchanged)
     except (UpdateError, DeleteError) as error:
-        if error.cause_response_code != CONDITION_FAILED:
+        if not was_refused(error):
             raise
         return False
     return True

@@ -12,6 +12,7 @@ from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNot
 from jobs_api.jobs import MASK, Job, JobSettings, SyncedVersion
 from jobs_api.projects import Project
 from jobs_api.slots import Account
+from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import ID, partition_of, project_of
 from jobs_api.store.tables import (
     CRONJOB_LOCK,
@@ -121,7 +122,7 @@ def update_job(before: Job, after: Job) -> None:
             raise _name_taken(after, error.at, first=at_taken) from error
         raise _changed(after) from error
     except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if not was_refused(error):
             raise
         raise _changed(after) from error
 
@@ -146,24 +147,31 @@ def delete_job(job: Job, remains: Job | None = None) -> None:
 
 
 def record_sync(job: Job, synced: SyncedVersion) -> bool:
-    """Note what a sync did about a job; False where the job changed or went meanwhile, and the note was dropped."""
+    """Note what a sync did about a job, and when its slots are due.
+
+    False where the job changed or went meanwhile, and the note was dropped.
+    """
     row = _row(job)
     try:
         row.update(
-            actions=[JobRow.synced.set(synced.model_dump(mode="json"))],
+            actions=[JobRow.synced.set(synced.model_dump(mode="json")), *due_of(job)],
             condition=JobRow.version == job.version,
         )
     except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if not was_refused(error):
             raise
         return False
     return True
 
 
 def slots_of(job: Job) -> list[Action]:
-    """Return the updates of a job's account of its slots, and of when that is due."""
+    """Return the updates of a job's account of its slots, and of when that is to be looked at."""
+    return [JobRow.slots.set(job.slots.model_dump(mode="json")), *due_of(job)]
+
+
+def due_of(job: Job) -> list[Action]:
+    """Return the updates of when a job's account is due."""
     return [
-        JobRow.slots.set(job.slots.model_dump(mode="json")),
         JobRow.due_in.set(job.organization_id) if job.due_at else JobRow.due_in.remove(),
         JobRow.due_at.set(job.due_at) if job.due_at else JobRow.due_at.remove(),
     ]

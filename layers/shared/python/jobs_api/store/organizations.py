@@ -10,6 +10,7 @@ from pynamodb.transactions import TransactWrite
 from jobs_api.errors import Conflict, NotFound
 from jobs_api.organizations import Organization, Role, Token
 from jobs_api.slots import Period
+from jobs_api.store.conditions import was_refused
 from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
 from jobs_api.store.transactions import ConditionFailed, write_all
 
@@ -29,7 +30,7 @@ def create_organization(organization: Organization) -> None:
     try:
         row.save(condition=OrganizationRow.partition.does_not_exist())
     except PutError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if not was_refused(error):
             raise
         raise Conflict(f"There is an organization {organization.id!r} already") from error
 

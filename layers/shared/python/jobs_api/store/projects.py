@@ -9,6 +9,7 @@ from jobs_api import names
 from jobs_api.errors import ChangedMeanwhile, Conflict, NameTaken, ProjectNotFound
 from jobs_api.projects import Project, ProjectSettings
 from jobs_api.slots import Period
+from jobs_api.store.conditions import was_refused
 from jobs_api.store.tables import CRONJOB_LOCK, META, NAME_LOCK, JobRow, LockRow, PointerRow, ProjectRow, ProjectsRow
 from jobs_api.store.transactions import ConditionFailed, write_all
 
@@ -83,7 +84,7 @@ def update_project(project: Project, expected_version: int) -> None:
             condition=ProjectRow.version == expected_version,
         )
     except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if not was_refused(error):
             raise
         raise ChangedMeanwhile(f"Project {project.id!r} was changed meanwhile; try again") from error
 

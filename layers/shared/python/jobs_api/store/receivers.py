@@ -9,8 +9,8 @@ from typing import Final
 from pynamodb.exceptions import PutError
 from pynamodb.expressions.condition import Condition
 
+from jobs_api.store.conditions import was_refused
 from jobs_api.store.delivery_tables import ReceiverRow
-from jobs_api.store.runs import CONDITION_FAILED
 
 FIRST_QUIET: Final = timedelta(seconds=10)
 LONGEST_QUIET: Final = timedelta(minutes=10)
@@ -74,7 +74,7 @@ def _save(receiver: str, free_at: datetime, failures: int, now: datetime, condit
     try:
         ReceiverRow(_key(receiver), failures=failures, free_at=free_at, expires_at=expires_at).save(condition)
     except PutError as error:
-        if error.cause_response_code != CONDITION_FAILED:
+        if not was_refused(error):
             raise
         return False
     return True

@@ -14,12 +14,12 @@ from jobs_api.alerts import Event, RunAlerts
 from jobs_api.errors import RunNotFound
 from jobs_api.notifications import due
 from jobs_api.runs import ENDED, Run, RunStatus, StoredLog, Streak, TriggeredBy
+from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import ID
 from jobs_api.store.tables import RunRow, moment
 
 OPEN = [status.value for status in RunStatus if status not in ENDED]
 _ENDED = [status.value for status in ENDED]
-CONDITION_FAILED = "ConditionalCheckFailedException"
 # Of a job that fails every minute it is enough to know that it has failed this often.
 LONGEST_STREAK = 500
 PAGE = 100
@@ -46,7 +46,7 @@ def create_run(run: Run) -> bool:
     try:
         _row(due.marked(None, run)).save(condition=RunRow.run_id.does_not_exist())
     except PutError as error:
-        if error.cause_response_code != CONDITION_FAILED:
+        if not was_refused(error):
             raise
         return False
     return True
@@ -206,7 +206,7 @@ def _update(run_id: str, actions: list[Action], condition: Condition) -> bool:
     try:
         RunRow(run_id).update(actions=actions, condition=condition)
     except UpdateError as error:
-        if error.cause_response_code != CONDITION_FAILED:
+        if not was_refused(error):
             raise
         return False
     return True

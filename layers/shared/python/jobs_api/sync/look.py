@@ -189,7 +189,8 @@ class Look:
             in_force_at=_in_force_at(wanted, state, self._now),
             resumed_at=self._now if resumed else known and known.resumed_at,
         )
-        if not store.record_sync(job, synced):
+        # A project that was resumed has slots to come again, of which its jobs do not know.
+        if not store.record_sync(job.replanned(project, self._now), synced):
             # The job changed or went, perhaps after its CronJob was made just now.
             self.outdated = True
 
