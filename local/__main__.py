@@ -84,6 +84,9 @@ What the last one that succeeded said:
 
   curl -s {api}/runs/$({runs} | grep -o 'run_[0-9a-z]*' | head -n 1)/logs {authorization} -H 'Accept: text/plain'
 
+Alerts    {session["inbox"]["url"]}
+          There Slack messages arrive, for any slack_channel, and webhooks to {session["inbox"]["webhook_url"]}/anything
+
 The cluster: kubectl --kubeconfig {session["kubeconfig"]} get cronjobs,jobs,pods -n {session["organization_id"]}
 The functions' log: {log}
 Ctrl-C ends all of it.

@@ -27,9 +27,10 @@ class Seeds:
     other_token: str
 
 
-def seed_service(home: Path) -> Seeds:
+def seed_service(home: Path, slack_token: str) -> Seeds:
     """Fill the tables with what is not there yet, and issue new tokens."""
     for organization in (ORGANIZATION, OTHER_ORGANIZATION):
+        operations.set_slack_token(organization, slack_token)
         try:
             operations.create_organization(organization)
         except Conflict:

@@ -15,10 +15,13 @@ from local.aws import LocalAws
 from local.functions import Functions
 from local.gateway import Gateway
 from local.gateway.definition import definition_of
+from local.inbox import PREFIX, Inbox
 from local.scheduler import Scheduler
 from local.template import read
 
 ROOT = Path(__file__).resolve().parent.parent
+# What the inbox takes for the bot token of the seeded organizations.
+SLACK_TOKEN = "xoxb-laptop"  # noqa: S105 - it opens nothing but the inbox
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,14 @@ def running(settings: Settings, listener: socket.socket) -> Iterator[dict[str, A
         aws = stack.enter_context(LocalAws(template))
         kubeconfig = settings.kubeconfig or _embedded_cluster(stack, settings.home)
         os.environ["KUBECONFIG"] = str(kubeconfig)
-        gateway = Gateway(definition_of(template), functions, listener)
+        inbox = stack.enter_context(Inbox(settings.home, frozenset({SLACK_TOKEN})))
+        gateway = Gateway(definition_of(template), functions, listener, beside={PREFIX: inbox.application})
+        os.environ.update(inbox.environment(gateway.url))
         session = _seed(settings.home, gateway.url, kubeconfig)
         stack.enter_context(gateway)
-        _write_private(settings.home / "env", _exports({**aws.environment(), "KUBECONFIG": str(kubeconfig)}))
+        environment = {**aws.environment(), **inbox.environment(gateway.url), "KUBECONFIG": str(kubeconfig)}
+        _write_private(settings.home / "env", _exports(environment))
+        session["inbox"] = {"url": gateway.url + PREFIX, "webhook_url": inbox.hooks}
         _write_private(session_file, json.dumps(session, indent=2) + "\n")
         stack.callback(session_file.unlink, missing_ok=True)
         stack.enter_context(Scheduler(template, functions, settings.minute_seconds))
@@ -74,7 +81,7 @@ def _seed(home: Path, url: str, kubeconfig: Path) -> dict[str, Any]:
     from local.kubernetes_api import KubernetesApi  # noqa: PLC0415
     from local.seed import ORGANIZATION, OTHER_ORGANIZATION, seed_cluster, seed_service  # noqa: PLC0415
 
-    seeds = seed_service(home)
+    seeds = seed_service(home, SLACK_TOKEN)
     seed_cluster(KubernetesApi(kubeconfig), home)
     return {
         "url": url,

@@ -3,11 +3,13 @@
 import asyncio
 import socket
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from local.functions import Functions
@@ -28,14 +30,18 @@ class Gateway:
         functions: Functions,
         listener: socket.socket,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        beside: Mapping[str, ASGIApp] | None = None,
     ) -> None:
-        """Serve on `listener`, which is closed with the gateway; give up on a handler after `timeout_seconds`."""
+        """Serve on `listener`, which is closed with the gateway; give up on a handler after `timeout_seconds`.
+
+        `beside` has what is served beside the API, by the first part of its paths, such as `/_inbox`.
+        """
         self._socket = listener
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="handler")
         application = GatewayApplication(api, functions, self._threads, timeout_seconds)
         config = uvicorn.Config(
-            application,
+            _beside(application, beside or {}),
             http=type("_Protocol", (_SpellingKept,), {"application": application}),
             loop="asyncio",
             ws="none",
@@ -66,6 +72,16 @@ class Gateway:
 
     def _serve(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
+
+
+def _beside(api: ASGIApp, others: Mapping[str, ASGIApp]) -> ASGIApp:
+    """Send each request to the application whose path it is, and every other one to the API."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        first = "/" + scope.get("path", "").split("/", 2)[1] if scope["type"] == "http" else ""
+        await others.get(first, api)(scope, receive, send)
+
+    return application
 
 
 class _SpellingKept(HttpToolsProtocol):
