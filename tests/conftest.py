@@ -13,15 +13,37 @@ import pytest
 from local.aws import LocalAws
 from local.cluster import EmbeddedCluster
 from local.template import read
+from tests.permissions.recording import Recorder
 
 ROOT = Path(__file__).parent.parent
 
 # Needs what `make build` makes, and an AWS of its own: `make rehearse`.
 collect_ignore = ["rehearsal"]
 
-_aws = LocalAws(read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache"))
+_template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
+_aws = LocalAws(_template)
 _aws.__enter__()
 atexit.register(_aws.__exit__, None, None, None)
+_recorder = Recorder(_template)
+_recorder.start()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask last whether a function is allowed what no test saw it do."""
+    items.sort(key=lambda item: item.path.name == "test_permissions.py")
+
+
+@pytest.fixture(scope="session")
+def recorder() -> Recorder:
+    """What the functions asked for so far."""
+    return _recorder
+
+
+@pytest.fixture(autouse=True)
+def within_its_policy() -> Iterator[None]:
+    """Fail a test in which a function asks AWS for what the template does not let it."""
+    yield
+    assert not _recorder.take_refused()
 
 
 @pytest.fixture(scope="session")

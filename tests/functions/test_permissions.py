@@ -1,0 +1,172 @@
+"""Every function may do what it does, and nothing else. This comes last: it asks what all other tests saw.
+
+That a function does nothing it may not is held by each test, through `within_its_policy`.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.dispatch_ticks import app as dispatch_ticks
+from functions.ingest_runs import app as ingest_runs
+from functions.sync_cronjobs import app as sync_cronjobs
+from jobs_api import cluster
+from jobs_api.commands import ProjectType
+from local.template import Template, read
+from tests.functions.cast import ROOT, Context, Person, new_organization, new_project
+from tests.permissions import allowing
+from tests.permissions.recording import Recorder
+
+MANIFEST = ROOT / "deploy/kubernetes/jobs-api.yaml"
+# Functions of the Kubernetes layer and how they are asked, by their folders.
+CONTEXT = cast("LambdaContext", Context())
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    return read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
+
+
+@pytest.fixture
+def whole_suite(request: pytest.FixtureRequest) -> None:
+    """Skip what makes no sense after a part of the tests."""
+    config = request.config
+    part = config.args_source is pytest.Config.ArgsSource.ARGS and config.args != ["tests"]
+    if part or config.option.keyword or config.option.markexpr or config.option.lf:
+        pytest.skip("only the whole suite sees everything that functions do")
+
+
+def asked(method: str, path: str) -> Callable[[Person], Any]:
+    return lambda person: person.call(method, path)
+
+
+def told(handler: Callable[[dict[str, Any], LambdaContext], Any]) -> Callable[[Person], Any]:
+    return lambda person: handler({"detail": {"organization_id": person.organization_id}}, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(asked("GET", "/api/v1/jobs"), id="list_live_jobs"),
+        pytest.param(asked("GET", "/api/v1/jobs/x"), id="get_live_job"),
+        pytest.param(asked("GET", "/api/v1/jobs/x/logs"), id="get_live_logs"),
+        pytest.param(told(sync_cronjobs.lambda_handler), id="sync_cronjobs"),
+        pytest.param(told(ingest_runs.lambda_handler), id="ingest_runs"),
+    ],
+)
+def test_a_cluster_function_may_ask_eks_where_its_cluster_is(
+    alice: Person, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Person], Any]
+) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    try:
+        answer = ask(alice)
+    except cluster.ClusterUnavailable:
+        return
+    assert answer.status == 503
+
+
+def test_a_trigger_may_ask_eks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    alice = Person(new_organization("eks").id)
+    project = new_project(alice.organization_id, "jaffle", ProjectType.DBT)
+    path = f"/api/v1/projects/{project.id}/jobs"
+    job = alice.call("POST", path, {"name": "x", "command": "dbt run", "schedule": "@daily"}).json
+
+    assert alice.call("POST", f"{path}/{job['id']}/trigger").status == 202
+
+
+def test_ticks_reach_the_bus() -> None:
+    new_organization("ticked")
+
+    dispatch_ticks.lambda_handler(json.loads((ROOT / "events/dispatch_ticks.json").read_text()), CONTEXT)
+
+
+@pytest.mark.usefixtures("whole_suite")
+def test_no_function_is_allowed_what_it_never_does(template: Template, recorder: Recorder) -> None:
+    polled = allowing.polled(template)
+    unused = [
+        f"{function} never needs {grant}"
+        for function, granted in allowing.grants(template).items()
+        for grant in granted
+        if not any(grant.covers(call) for call in recorder.asked[function] | polled.get(function, set()))
+    ]
+
+    assert not unused, "\n".join(unused)
+
+
+@pytest.mark.usefixtures("whole_suite")
+def test_the_boundary_is_no_wider_than_all_policies_together(template: Template) -> None:
+    granted = {(grant.action, grant.resource) for policies in allowing.grants(template).values() for grant in policies}
+    services = {action.partition(":")[0] for action, _ in granted}
+    bounds = {grant.action for grant in allowing.boundary(template) if grant.action.partition(":")[0] in services}
+
+    assert bounds == {action for action, _ in granted}
+
+
+def test_no_policy_has_an_action_or_a_resource_for_all(template: Template) -> None:
+    for function, granted in allowing.grants(template).items():
+        for grant in granted:
+            assert "*" not in grant.action, f"{function}: {grant}"
+            assert grant.resource != "*", f"{function}: {grant}"
+
+
+def test_the_cluster_role_allows_what_functions_do_there(recorder: Recorder) -> None:
+    forbidden = {call: who for call, who in recorder.cluster_calls.items() if call not in _cluster_role()}
+
+    assert not forbidden
+
+
+@pytest.mark.usefixtures("whole_suite")
+def test_the_cluster_role_allows_nothing_else(recorder: Recorder) -> None:
+    assert _cluster_role() == set(recorder.cluster_calls)
+
+
+def test_the_role_holds_only_in_organizations_namespaces() -> None:
+    kinds = [document["kind"] for document in _manifest()]
+
+    assert "ClusterRoleBinding" not in kinds
+    (binding,) = (document for document in _manifest() if document["kind"] == "RoleBinding")
+    assert binding["metadata"]["namespace"] == "org-acme"
+    assert [subject["name"] for subject in binding["subjects"]] == ["jobs-api"]
+
+
+def test_every_cluster_function_is_let_into_the_cluster_as_that_group(template: Template) -> None:
+    entries = list(template.resources("AWS::EKS::AccessEntry"))
+    roles = {f"{name}Role" for name in _functions_with_cluster()}
+
+    assert {entry.properties["PrincipalArn"].rpartition("-")[2] for entry in entries} == roles
+    assert {group for entry in entries for group in entry.properties["KubernetesGroups"]} == {"jobs-api"}
+
+
+def test_a_job_asks_for_the_namespaces_default_account_and_no_token() -> None:
+    (account,) = (document for document in _manifest() if document["kind"] == "ServiceAccount")
+
+    assert (account["metadata"]["name"], account["automountServiceAccountToken"]) == ("default", False)
+
+
+def _functions_with_cluster() -> set[str]:
+    resources = (ROOT / "template.yaml").read_text().split("\n  ")
+    names = [text.partition(":")[0] for text in (ROOT / "template.yaml").read_text().split("\n\n  ")]
+    assert resources
+    texts = (ROOT / "template.yaml").read_text().split("\n\n  ")
+    return {name for name, text in zip(names, texts, strict=True) if "Layers: [!Ref KubernetesLayer]" in text}
+
+
+def _cluster_role() -> set[tuple[str, str, str]]:
+    (role,) = (document for document in _manifest() if document["kind"] == "ClusterRole")
+    return {
+        (verb, group, resource)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def _manifest() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(Path(MANIFEST).read_text()))

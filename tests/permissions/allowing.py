@@ -1,0 +1,91 @@
+"""What the template lets each function do: its role's own policies, within the boundary of all."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from local.template import Template
+from tests.permissions.asking import Asked
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One action on one resource, either with wildcards."""
+
+    action: str
+    resource: str
+    leading_keys: tuple[str, ...] = ()
+
+    def covers(self, call: Asked) -> bool:
+        """Tell whether this lets a call through."""
+        keys_fit = not self.leading_keys or call.leading_key in self.leading_keys
+        return keys_fit and _matches(self.action, call.action) and _matches(self.resource, call.resource)
+
+    def __str__(self) -> str:
+        return f"{self.action} on {self.resource}"
+
+
+def grants(template: Template) -> dict[str, list[Grant]]:
+    """Give each function's grants, by its folder; the managed policies for logs and traces are not among them."""
+    key = _key_arns(template)
+    roles = {role.logical_id: role for role in template.resources("AWS::IAM::Role")}
+    return {
+        function.code.name: [
+            grant
+            for policy in roles[f"{function.logical_id}Role"].properties.get("Policies", [])
+            # What Lambda itself does with the role, where a function fails at an event.
+            if "EventInvokeConfig" not in policy["PolicyName"]
+            for grant in _granted(policy["PolicyDocument"], key)
+        ]
+        for function in template.functions()
+    }
+
+
+def boundary(template: Template) -> list[Grant]:
+    """Give the most that any function may do."""
+    (policy,) = template.resources("AWS::IAM::ManagedPolicy")
+    return list(_granted(policy.properties["PolicyDocument"], _key_arns(template)))
+
+
+def polled(template: Template) -> dict[str, set[Asked]]:
+    """Give what Lambda does with a function's role to feed it from a queue, by the function's folder."""
+    folders = {function.name: function.code.name for function in template.functions()}
+    return {
+        folders[mapping.properties["FunctionName"].partition(":live")[0].rpartition(":")[2]]: {
+            Asked(f"sqs:{action}", mapping.properties["EventSourceArn"])
+            for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        }
+        for mapping in template.resources("AWS::Lambda::EventSourceMapping")
+    }
+
+
+def _granted(document: dict[str, Any], keys: set[str]) -> Iterator[Grant]:
+    for statement in _listed(document["Statement"]):
+        assert statement["Effect"] == "Allow", statement
+        for action in _listed(statement["Action"]):
+            for resource in _listed(statement["Resource"]):
+                named = "the key" if resource in keys else resource
+                yield Grant(action, named, _leading_keys(statement.get("Condition", {})))
+
+
+def _leading_keys(condition: dict[str, Any]) -> tuple[str, ...]:
+    if not condition:
+        return ()
+    ((operator, tests),) = condition.items()
+    ((name, values),) = tests.items()
+    if (operator, name) != ("ForAllValues:StringEquals", "dynamodb:LeadingKeys"):
+        raise NotImplementedError(f"what does {condition} mean for a call?")
+    return tuple(_listed(values))
+
+
+def _key_arns(template: Template) -> set[str]:
+    return {key.arn for key in template.resources("AWS::KMS::Key")}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text) is not None

@@ -1,0 +1,76 @@
+"""Turns a call of botocore into the IAM actions it needs, and on which resources.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from local.intrinsics import ACCOUNT, REGION
+
+# A transaction and a batch need what their parts need by themselves.
+TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+
+
+class Asked(NamedTuple):
+    """An action on a resource; `leading_key` is the partition that a call on a table is about, where it is one."""
+
+    action: str
+    resource: str
+    leading_key: str | None = None
+
+
+def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
+    """Yield what a call asks for; raises NotImplementedError for one that no function has made so far."""
+    match service:
+        case "dynamodb":
+            yield from _of_table(operation, arguments)
+        case "s3":
+            yield Asked(f"s3:{operation}", f"arn:aws:s3:::{arguments['Bucket']}/{arguments['Key']}")
+        case "events":
+            for name in {entry["EventBusName"] for entry in arguments["Entries"]}:
+                yield Asked(f"events:{operation}", _arn("events", f"event-bus/{name}"))
+        case "sqs":
+            name = arguments["QueueUrl"].rpartition("/")[2]
+            yield Asked(f"sqs:{operation.removesuffix('Batch')}", _arn("sqs", name))
+        case "eks":
+            yield Asked(f"eks:{operation}", _arn("eks", f"cluster/{arguments['name']}"))
+        case "kms":
+            # There is one key, and a ciphertext does not say in words which.
+            yield Asked(f"kms:{operation}", "the key")
+        case "secretsmanager":
+            # Secrets Manager ends each ARN in six characters of its own.
+            yield Asked(f"secretsmanager:{operation}", _arn("secretsmanager", f"secret:{arguments['SecretId']}-AbCdEf"))
+        case _:
+            raise NotImplementedError(f"which action does {service} {operation} need?")
+
+
+def _of_table(operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
+    if operation == "TransactWriteItems":
+        for part in arguments["TransactItems"]:
+            ((kind, write),) = part.items()
+            yield Asked(f"dynamodb:{TRANSACTED[kind]}", _table(write["TableName"]), _key(write))
+    elif operation == "BatchGetItem":
+        for name in arguments["RequestItems"]:
+            yield Asked("dynamodb:BatchGetItem", _table(name))
+    elif "IndexName" in arguments:
+        yield Asked(f"dynamodb:{operation}", f"{_table(arguments['TableName'])}/index/{arguments['IndexName']}")
+    elif "TableName" in arguments:
+        yield Asked(f"dynamodb:{operation}", _table(arguments["TableName"]), _key(arguments))
+    else:
+        raise NotImplementedError(f"on which table is dynamodb {operation}?")
+
+
+def _key(call: Mapping[str, Any]) -> str | None:
+    item = call.get("Key") or call.get("Item") or {}
+    value = item.get("pk") or item.get("run_id") or item.get("id")
+    return value.get("S") if isinstance(value, Mapping) else value
+
+
+def _table(name: str) -> str:
+    return _arn("dynamodb", f"table/{re.sub(r'^arn:.*:table/', '', name)}")
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"

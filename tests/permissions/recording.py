@@ -1,0 +1,93 @@
+"""Records what functions ask for while tests run, and refuses what the template does not let them."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.client
+from botocore.exceptions import ClientError
+
+from jobs_api.cluster.connection import Connection
+from local.template import Template
+from tests.permissions import allowing, running
+from tests.permissions.asking import Asked, asked
+
+VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
+
+type ClusterCall = tuple[str, str, str]
+
+
+class Recorder:
+    """What was asked, by function, from `start` on."""
+
+    def __init__(self, template: Template) -> None:
+        """Know what is allowed."""
+        self.asked: dict[str, set[Asked]] = defaultdict(set)
+        self.cluster_calls: dict[ClusterCall, set[str]] = defaultdict(set)
+        self._refused: list[str] = []
+        self._grants = allowing.grants(template)
+        self._boundary = allowing.boundary(template)
+
+    def start(self) -> None:
+        """Listen from here on, before any client is made."""
+        running.follow_threads()
+        self._listen_to_aws()
+        self._listen_to_cluster()
+
+    def take_refused(self) -> list[str]:
+        """Return what was refused since this was asked last."""
+        refused, self._refused = self._refused, []
+        return refused
+
+    def _listen_to_aws(self) -> None:
+        client_class: Any = botocore.client.BaseClient
+        ask = client_class._make_api_call
+
+        def listening(client: Any, operation: str, arguments: Mapping[str, Any]) -> Any:
+            function = running.function()
+            if function:
+                self._check(function, client.meta.service_model.service_name, operation, arguments)
+            return ask(client, operation, arguments)
+
+        client_class._make_api_call = listening
+
+    def _check(self, function: str, service: str, operation: str, arguments: Mapping[str, Any]) -> None:
+        for call in asked(service, operation, arguments):
+            allowed = any(grant.covers(call) for grant in self._grants.get(function, []))
+            if allowed and any(grant.covers(call) for grant in self._boundary):
+                self.asked[function].add(call)
+                continue
+            whose = "the boundary of all functions" if allowed else "its policy"
+            self._refused.append(f"{function} asks for {call.action} on {call.resource}, which {whose} does not allow")
+            error = {"Error": {"Code": "AccessDeniedException", "Message": self._refused[-1]}}
+            raise ClientError(error, operation)  # type: ignore[arg-type]  # its stubs want more than AWS says
+
+    def _listen_to_cluster(self) -> None:
+        connection: Any = Connection
+        request = connection._request
+
+        def listening(self_: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+            function = running.function()
+            if function:
+                self.cluster_calls[cluster_call(method, url)].add(function)
+            return request(self_, method, url, *args, **kwargs)
+
+        connection._request = listening
+
+
+def cluster_call(method: str, url: str) -> ClusterCall:
+    """Return what Kubernetes' authorizer makes of a request: verb, API group and resource.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb
+    """
+    before, _, within = urlsplit(url).path.partition("/namespaces/")
+    resource, *rest = within.split("/")[1:]
+    group = before.split("/")[2] if before.startswith("/apis/") else ""
+    if method in {"GET", "HEAD"}:
+        verb = "get" if rest else "list"
+    elif method == "DELETE":
+        verb = "delete" if rest else "deletecollection"
+    else:
+        verb = VERBS[method]
+    return verb, group, "/".join([resource, *rest[1:]])

@@ -1,0 +1,54 @@
+"""Tells on whose behalf code runs: the function that is on the stack, also in threads that it hands work to."""
+
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = f"{ROOT}/functions/"
+TESTS = f"{ROOT}/tests/"
+
+_handed_down = threading.local()
+
+
+def function() -> str | None:
+    """Return the folder of the function that runs in this thread; None where a test itself does.
+
+    A test may stand around the very call, watching it; one that stands further up is called by a function, as a fake,
+    and does something of its own.
+    """
+    frame, at_the_call = sys._getframe(1), True
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(FUNCTIONS):
+            return name.removeprefix(FUNCTIONS).partition("/")[0]
+        if not name.startswith(TESTS):
+            at_the_call = False
+        elif not at_the_call:
+            return None
+        frame = frame.f_back  # type: ignore[assignment]  # the last one has none
+    return getattr(_handed_down, "function", None)
+
+
+def follow_threads() -> None:
+    """Have work in a pool run on behalf of who handed it in."""
+    submit = ThreadPoolExecutor.submit
+
+    def following[**P, T](
+        pool: ThreadPoolExecutor, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        behalf = function()
+
+        def run(*args: Any, **kwargs: Any) -> T:
+            before, _handed_down.function = getattr(_handed_down, "function", None), behalf
+            try:
+                return work(*args, **kwargs)
+            finally:
+                _handed_down.function = before
+
+        return submit(pool, run, *args, **kwargs)
+
+    ThreadPoolExecutor.submit = following  # type: ignore[method-assign,assignment]
