@@ -120,7 +120,8 @@ class World:
 
     def notify(self) -> None:
         """Deliver what waits in the queue; what is not done yet stays there."""
-        self._take()
+        with suppress(*self.also):
+            self._take()
         for notice in list(self._waiting):
             # Where this is cut off, the message is not acknowledged, and comes again.
             with suppress(*self.also):

@@ -1,0 +1,181 @@
+"""What can go wrong between a function and everything else, from a seed: the same seed goes wrong the same way.
+
+Faults of the cluster look as its client sees them once its own second try is over; those of AWS as botocore raises them
+once its retries are used up. What a fault does to a write is decided by the fault: `refused` prevents it, `timed out`
+lets it happen and loses the answer.
+"""
+
+import io
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import botocore.client
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError, ProtocolError
+from urllib3.exceptions import ReadTimeoutError as ClusterTimeout
+
+from tests.reliability.still import Answer, Ask, Request, StillCluster
+
+THROTTLED: Final = {
+    "dynamodb": "ProvisionedThroughputExceededException",
+    "s3": "SlowDown",
+    "sqs": "ThrottlingException",
+    "events": "ThrottlingException",
+    "kms": "ThrottlingException",
+}
+NOWHERE: Final = HTTPConnection("still")
+
+
+@dataclass
+class Faults:
+    """Everything that goes wrong in a world; `happened` counts it by kind.
+
+    Threads ask in no certain order, so of what a thread pool does only the faults are repeated, not whom they meet.
+    """
+
+    seed: int
+    cluster: StillCluster
+    monkeypatch: pytest.MonkeyPatch
+    share: float = 0.15
+    happened: Counter[str] = field(default_factory=Counter)
+    _on: bool = False
+
+    def __post_init__(self) -> None:
+        """Stand before AWS and before the cluster."""
+        self._random = Random(self.seed)  # noqa: S311 - to be repeated, not to be secret
+        self._lock = threading.Lock()
+        self.cluster.wrap = self._cluster_call
+        ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def call(client: Any, operation: str, arguments: Any) -> Any:
+            return self._aws_call(client, operation, lambda: ask_aws(client, operation, arguments))
+
+        self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Let things go wrong inside."""
+        self._on = True
+        try:
+            yield
+        finally:
+            self._on = False
+
+    def _drawn(self, kinds: list[str]) -> str | None:
+        """Draw a fault, mostly none."""
+        with self._lock:
+            if not self._on or self._random.random() > self.share:
+                return None
+            kind = self._random.choice(kinds)
+            self.happened[kind] += 1
+            return kind
+
+    # -- the cluster's
+
+    def _cluster_call(self, request: Request, ask: Ask) -> Answer:
+        kinds = list(_CLUSTER)
+        if request.method in {"PUT", "DELETE"}:
+            kinds += ["cluster: 409"] * 2
+        if "continue=" in request.query:
+            kinds += ["cluster: 410 in the middle of a list"] * 3
+        if request.path.endswith("/log"):
+            kinds += ["cluster: log cut off", "cluster: log that stops coming"] * 3
+        kind = self._drawn(kinds)
+        return ask(request) if kind is None else (_CLUSTER | _CLUSTER_RARE)[kind](request, ask, self.cluster)
+
+    # -- AWS's
+
+    def _aws_call(self, client: Any, operation: str, ask: Callable[[], Any]) -> Any:
+        service = client.meta.service_model.service_name
+        if service not in THROTTLED:
+            return ask()
+        kind = self._drawn(["throttled", "failed", "no connection", "timed out after the write"])
+        if kind is None:
+            return ask()
+        self.happened[f"{service}: {kind}"] += 1
+        del self.happened[kind]
+        url = client.meta.endpoint_url
+        match kind:
+            case "throttled":
+                raise ClientError({"Error": {"Code": THROTTLED[service], "Message": "Slow down"}}, operation)
+            case "failed":
+                raise ClientError({"Error": {"Code": "InternalServerError", "Message": "We failed"}}, operation)
+            case "no connection":
+                raise EndpointConnectionError(endpoint_url=url)
+            case _:
+                ask()
+                raise ReadTimeoutError(endpoint_url=url, error=f"{operation} took too long")
+
+
+class Cut(io.BytesIO):
+    """A body that breaks off half way."""
+
+    def __init__(self, content: bytes, error: Exception) -> None:
+        """Give half of the content, then raise."""
+        super().__init__(content[: len(content) // 2])
+        self._error = error
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read, or break off."""
+        found = super().read(size)
+        if not found:
+            raise self._error
+        return found
+
+
+def _status(code: int, reason: str, **headers: str) -> Answer:
+    body = {"kind": "Status", "status": "Failure", "reason": reason, "message": "on purpose", "code": code}
+    return Answer(code, {"content-type": "application/json", **headers}, io.BytesIO(json.dumps(body).encode()))
+
+
+def _refused(_: Request, __: Ask, ___: StillCluster) -> Answer:
+    raise NewConnectionError(NOWHERE, "Connection refused")
+
+
+def _timed_out(request: Request, ask: Ask, _: StillCluster) -> Answer:
+    ask(request)
+    raise ClusterTimeout(NOWHERE, request.path, "Read timed out")  # type: ignore[arg-type]  # wants a pool; any will do
+
+
+def _expired_token(request: Request, ask: Ask, cluster: StillCluster) -> Answer:
+    answer = ask(Request(request.method, request.path, request.query, request.body, {"authorization": "Bearer old"}))
+    cluster.credentials.token = "old"
+    return answer
+
+
+def _cut(error: Exception) -> "Fault":
+    def fault(request: Request, ask: Ask, _: StillCluster) -> Answer:
+        answer = ask(request)
+        return Answer(answer.status, answer.headers, Cut(answer.body.read() or b"", error))
+
+    return fault
+
+
+def _answers(code: int, reason: str, **headers: str) -> "Fault":
+    return lambda *_: _status(code, reason, **headers)
+
+
+type Fault = Callable[[Request, Ask, StillCluster], Answer]
+
+_CLUSTER: Final[dict[str, Fault]] = {
+    "cluster: connection refused": _refused,
+    "cluster: timed out after the write": _timed_out,
+    "cluster: 429 with Retry-After": _answers(429, "TooManyRequests", **{"retry-after": "1"}),
+    "cluster: 500": _answers(500, "InternalError"),
+    "cluster: 503": _answers(503, "ServiceUnavailable"),
+    "cluster: token expired": _expired_token,
+}
+_CLUSTER_RARE: Final[dict[str, Fault]] = {
+    "cluster: 409": _answers(409, "Conflict"),
+    "cluster: 410 in the middle of a list": _answers(410, "Expired"),
+    "cluster: log cut off": _cut(ProtocolError("Connection broken")),
+    "cluster: log that stops coming": _cut(ClusterTimeout(NOWHERE, "/log", "Read timed out")),  # type: ignore[arg-type]
+}

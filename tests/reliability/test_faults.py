@@ -1,0 +1,170 @@
+"""Stories in which everything goes wrong now and then: calls, clocks, pods and events; from a seed each.
+
+FAULT_SEEDS=0-199 tells more of them than CI does, and FAULT_SEEDS=17 one of them again.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from random import Random
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
+
+from jobs_api.cluster import client
+from tests.reliability import figures
+from tests.reliability.audit import Audit
+from tests.reliability.faults import Faults
+from tests.reliability.world import HOOK, World
+
+STEPS = 25
+COMMANDS = ("dbt build", "dbt run --select fail", "dbt run --select slow", "dbt run --select noimage")
+AWS_FAILED = (BotoCoreError, ClientError, PynamoDBException)
+
+
+def _seeds() -> range:
+    first, _, last = os.environ.get("FAULT_SEEDS", "0-5").partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+class Story:
+    """What happens in a world, at random."""
+
+    def __init__(self, world: World, random: Random) -> None:
+        """Begin with two jobs, one of which tells of its runs."""
+        self._world = world
+        self._random = random
+        self._jobs = [world.create("one", **HOOK), world.create("two", "dbt run --select slow")]
+        self._made = 2
+        world.tick()
+
+    def step(self) -> None:
+        """Let something happen."""
+        happens: Callable[[], object] = self._random.choice(
+            [
+                *(self._create, self._change, self._rename, self._delete, self._trigger, self._trigger, self._pause),
+                *(self._lose_a_pod, self._lose_a_job, self._suspend_by_hand, self._jump, self._start_anew),
+                *(self._late_event, self._late_event, *[self._minute] * 6),
+            ]
+        )
+        happens()
+
+    def _request(self, method: str, path: str, body: object = None) -> str | None:
+        """Send a request as a client does that tries again once; it may fail for good."""
+        for _ in range(2):
+            answer = self._world.call(method, path, body)
+            assert answer.status in {200, 201, 202, 404, 409, 500, 503}, answer.text
+            if answer.status < 300:
+                return str(answer.json.get("id"))
+        return None
+
+    def _job(self) -> str:
+        return self._random.choice(self._jobs)
+
+    def _create(self) -> None:
+        self._made += 1
+        command, schedule = self._random.choice(COMMANDS), self._random.choice(["* * * * *", "*/2 * * * *"])
+        document = {"name": f"job {self._made}", "command": command, "schedule": schedule}
+        if len(self._jobs) < 4 and (made := self._request("POST", "", document)):
+            self._jobs.append(made)
+
+    def _change(self) -> None:
+        changes = {
+            "schedule": self._random.choice(["* * * * *", "*/3 * * * *"]),
+            "enabled": self._random.random() < 0.7,
+        }
+        self._request("PUT", f"/{self._job()}", changes)
+
+    def _rename(self) -> None:
+        self._made += 1
+        self._request("PUT", f"/{self._job()}", {"name": f"job {self._made}"})
+
+    def _delete(self) -> None:
+        if len(self._jobs) > 2:
+            self._request("DELETE", f"/{self._jobs.pop()}")
+
+    def _trigger(self) -> None:
+        self._request("POST", f"/{self._job()}/trigger", {})
+
+    def _pause(self) -> None:
+        with suppress(*AWS_FAILED):
+            self._world.operate(suspended=not self._world.project.settings.suspended)
+
+    def _lose_a_pod(self) -> None:
+        self._lose("pods")
+
+    def _lose_a_job(self) -> None:
+        self._lose("jobs")
+
+    def _lose(self, resource: str) -> None:
+        storage = self._world.cluster.storage
+        if there := sorted(storage.view(resource), key=lambda stored: stored.name):
+            stored = self._random.choice(there)
+            storage.delete(resource, stored.namespace, stored.name, "Background")
+            self._world.cluster.settle()
+            figures.proved[f"fault injected: {resource} deleted"] += 1
+
+    def _suspend_by_hand(self) -> None:
+        storage = self._world.cluster.storage
+        for stored in list(storage.view("cronjobs")):
+            storage.replace("cronjobs", {**stored.object, "spec": {**stored.object["spec"], "suspend": True}})
+            figures.proved["fault injected: CronJob suspended by hand"] += 1
+
+    def _jump(self) -> None:
+        """Have everybody's clock corrected by minutes, so that nothing happened in them."""
+        self._world.clock.set(self._world.now() + timedelta(seconds=self._random.randint(1, 400)))
+        figures.proved["fault injected: clock jumped"] += 1
+
+    def _start_anew(self) -> None:
+        self._world.forget()
+
+    def _late_event(self) -> None:
+        """Have an event come again, late or for something that is gone."""
+        job = self._random.choice([*self._jobs, "job_gone"])
+        happens: Callable[[], object] = self._random.choice(
+            [
+                lambda: self._world.sync(project_id=self._world.project.id, job_id=job),
+                lambda: self._world.sync(project_id=self._world.project.id),
+                self._world.ingest,
+                self._world.tick,
+            ]
+        )
+        happens()
+        figures.proved["fault injected: event twice, late or out of order"] += 1
+
+    def _minute(self) -> None:
+        self._world.advance(seconds=self._random.randint(1, 90))
+        self._world.tick()
+
+
+@pytest.mark.parametrize("seed", _seeds())
+def test_whatever_goes_wrong_all_agree_in_the_end(
+    seed: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    # Lists of a few objects have pages too.
+    monkeypatch.setattr(client, "PAGE", 2)
+    world = World(monkeypatch, also=AWS_FAILED)
+    request.addfinalizer(world.cluster.close)
+    story = Story(world, Random(seed))  # noqa: S311 - to be repeated, not to be secret
+    faults = Faults(seed, world.cluster, monkeypatch)
+    with faults.on():
+        for _ in range(STEPS):
+            story.step()
+
+    world.operate(suspended=False)
+    world.forget()
+    for _ in range(6):
+        world.minute()
+    audit = Audit(world.organization.id, world.cluster.cluster, world.now())
+    assert audit.findings() == []
+    # What was to be told is tried again for hours where a receiver, or the way to it, was down.
+    for _ in range(4):
+        world.clock.set(world.now() + timedelta(hours=1))
+        world.notify()
+    told = Audit(world.organization.id, world.cluster.cluster, world.now(), world.inbox)
+    assert list(told._alerts()) == []
+    figures.proved["slots audited"] += audit.slots
+    for kind, count in faults.happened.items():
+        figures.proved[f"fault injected: {kind}"] += count
