@@ -37,7 +37,7 @@ def whole_suite(request: pytest.FixtureRequest) -> None:
     """Skip what makes no sense after a part of the tests."""
     config = request.config
     part = config.args_source is pytest.Config.ArgsSource.ARGS and config.args != ["tests"]
-    if part or config.option.keyword or config.option.markexpr or config.option.lf:
+    if part or config.option.keyword or config.option.markexpr or config.getoption("lf", default=False):
         pytest.skip("only the whole suite sees everything that functions do")
 
 

@@ -196,6 +196,28 @@ def test_the_same_key_starts_one_run(acme: Acme) -> None:
     assert len(kubernetes_jobs(acme)) == 1
 
 
+def test_a_refusal_is_not_kept_for_the_next_try_with_its_key(acme: Acme) -> None:
+    key = {"Idempotency-Key": "twice"}
+    assert trigger(acme, {"command_override": ""}, headers=key).status == 422
+
+    assert trigger(acme, headers=key).status == 202
+
+
+def test_a_try_that_died_after_its_write_is_finished_by_the_next_with_its_key(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"Idempotency-Key": "cut-off"}
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(store, "run_launched", lambda *_: 1 / 0)
+        assert trigger(acme, headers=key).status == 500
+
+    answer = trigger(acme, headers=key)
+
+    assert answer.status == 202
+    assert [job["metadata"]["name"] for job in kubernetes_jobs(acme)] == [answer.json["job_name"]]
+    assert acme.only_run().id == answer.json["job_run_id"]
+
+
 def test_a_reader_may_not(acme: Acme) -> None:
     rita = Person(acme.organization.id, Role.READER)
 

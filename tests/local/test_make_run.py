@@ -86,6 +86,7 @@ def test_the_session_says_where_it_is_and_who_may(service: Running) -> None:
         "other",
         "kubeconfig",
         "pid",
+        "inbox",
     }
     assert session["organization_id"] == "org-acme"
     kinds = {project["name"]: project["project_type"] for project in session["projects"]}

@@ -31,6 +31,7 @@ class Recorder:
 
     def start(self) -> None:
         """Listen from here on, before any client is made."""
+        running.follow_resolvers()
         running.follow_threads()
         self._listen_to_aws()
         self._listen_to_cluster()

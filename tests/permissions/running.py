@@ -7,10 +7,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from jobs_api.api import Api
+
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = f"{ROOT}/functions/"
 TESTS = f"{ROOT}/tests/"
 
+_RESOLVE = Api.resolve.__code__
+# Tests of deliveries call what that function does with a message, without the queue before it.
+_DELIVERING = "jobs_api/notifications/delivering.py"
+_HANDED = "follow_threads.<locals>.following.<locals>.run"
+
+_made_in: dict[int, str] = {}
 _handed_down = threading.local()
 
 
@@ -23,14 +31,32 @@ def function() -> str | None:
     frame, at_the_call = sys._getframe(1), True
     while frame is not None:
         name = frame.f_code.co_filename
+        if frame.f_code is _RESOLVE:
+            # Before and after the handler, as for an Idempotency-Key, only its resolver is on the stack.
+            name = _made_in.get(id(frame.f_locals["self"]), name)
+        if frame.f_code.co_qualname == "deliver" and name.endswith(_DELIVERING):
+            return "send_notifications"
         if name.startswith(FUNCTIONS):
             return name.removeprefix(FUNCTIONS).partition("/")[0]
+        if frame.f_code.co_qualname == _HANDED:
+            break
         if not name.startswith(TESTS):
             at_the_call = False
         elif not at_the_call:
             return None
         frame = frame.f_back  # type: ignore[assignment]  # the last one has none
     return getattr(_handed_down, "function", None)
+
+
+def follow_resolvers() -> None:
+    """Remember in which file each function's resolver is made."""
+    init = Api.__init__
+
+    def noting(self: Api, *args: Any, **kwargs: Any) -> None:
+        _made_in[id(self)] = sys._getframe(1).f_code.co_filename
+        init(self, *args, **kwargs)
+
+    Api.__init__ = noting  # type: ignore[method-assign]
 
 
 def follow_threads() -> None:
