@@ -1,0 +1,56 @@
+"""The two queues as SQS keeps them: where a message sleeps until it is due, and where it ends when nobody took it."""
+
+import json
+import os
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.send_notifications import app
+from jobs_api.alerts import Channel, Event
+from jobs_api.deliveries import DeliveryStatus
+from jobs_api.notifications import outbox
+from jobs_api.notifications.outbox import Notice
+from jobs_api.projects import Project
+from jobs_api.runs import Run, RunStatus
+from tests.functions.cast import ROOT
+from tests.notifications.receivers import Receiver, answers
+from tests.notifications.stage import Queue, new_job, new_run, stored
+
+
+@pytest.fixture
+def failed(jaffle: Project, hook: Receiver) -> Run:
+    hook.always = answers(500)
+    job, _ = new_job(jaffle, webhook_enabled=True, webhook_url=hook.url)
+    return new_run(job, jaffle, RunStatus.FAILED)
+
+
+def messages_of(run: Run, queue: str, **options: int) -> list[dict[str, Any]]:
+    """Receive what there is of a run on a queue that all tests share."""
+    client: Any = outbox._client()
+    found: list[dict[str, Any]] = []
+    while some := client.receive_message(QueueUrl=os.environ[queue], MaxNumberOfMessages=10, **options).get("Messages"):
+        found += [message for message in some if json.loads(message["Body"])["run_id"] == run.id]
+    return found
+
+
+def test_a_message_whose_receiver_failed_sleeps_on_the_queue_until_its_next_try(failed: Run) -> None:
+    outbox.queue(Notice(failed.organization_id, failed.id, Event.FAILURE, Channel.WEBHOOK))
+    [message] = messages_of(failed, "NOTIFICATIONS_QUEUE", VisibilityTimeout=3600)
+    sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
+    record = sample | {"receiptHandle": message["ReceiptHandle"], "body": message["Body"]}
+
+    answer = app.lambda_handler({"Records": [record]}, None)  # type: ignore[arg-type]
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+    assert messages_of(failed, "NOTIFICATIONS_QUEUE") == []
+
+
+def test_what_nobody_took_in_a_day_waits_with_the_dead_letters(queue: Queue, failed: Run) -> None:
+    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+
+    queue.go(until=timedelta(days=2))
+
+    assert stored(delivery).status is DeliveryStatus.FAILED
+    assert len(messages_of(failed, "NOTIFICATIONS_DEAD_LETTERS")) == 1
