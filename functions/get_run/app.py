@@ -10,7 +10,7 @@ app = Api()
 @app.get("/api/v1/runs/<run_id>")
 def get_run(run_id: str) -> JobRun:
     """Return a run's record."""
-    return store.get_run(app.caller.organization_id, run_id).document()
+    return store.get_run(app.caller.organization_id, run_id, kept_at=app.now).document()
 
 
 lambda_handler = app.resolve

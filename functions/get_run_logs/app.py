@@ -15,7 +15,7 @@ app = Api()
 @app.get("/api/v1/runs/<run_id>/logs", responses=json_or_text(RunLogs))
 def get_run_logs(run_id: str) -> Response[Any]:
     """Return a run's stored log, the last MiB of a long one; with `Accept: text/plain`, only that."""
-    run = store.get_run(app.caller.organization_id, run_id)
+    run = store.get_run(app.caller.organization_id, run_id, kept_at=app.now)
     if not run.status.ended:
         raise RunNotCompleted(
             f"The run is still {run.status}; GET /api/v1/jobs/{run.job_name}/logs shows its log so far"

@@ -36,7 +36,7 @@ def list_runs(
     runs, position = store.list_runs(
         project.organization_id,
         project_id,
-        store.RunFilter(job_id, status, job_type, triggered_by, updated_after),
+        store.RunFilter(job_id, status, job_type, triggered_by, updated_after, kept_at=app.now),
         limit=limit,
         before=cursors.read(cursor, query, project.cursor_key) if cursor else None,
     )

@@ -13,7 +13,7 @@ from jobs_api.causes import cause_of
 from jobs_api.ids import derived_id
 from jobs_api.outcomes import Outcome, duration_seconds, finished, is_ready, outcome
 from jobs_api.pods import Object
-from jobs_api.runs import Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.runs import LONGEST_OPEN, Run, RunStatus, StoredLog, TriggeredBy
 
 # How long an image may be missing or a secret be unknown, from when a node took the pod: the kubelet tries at 0, 10, 30
 # and 70 seconds, so a registry that hiccups costs nothing, and nobody waits a day for an image that does not exist.
@@ -81,6 +81,18 @@ def accounts_for(job: Object, run: Run) -> bool:
     """Tell whether a Job is this run's own, and not one that somebody made from its manifest later."""
     uid = job["metadata"]["uid"]
     return bool(run.job_uid == uid or (run.job_uid is None and run_id_of(job) == run.id))
+
+
+def is_forgotten(job: Object, kept: timedelta, now: datetime) -> bool:
+    """Tell whether a Job's run was removed by its age, and is not to be made anew: somebody took the Job's TTL away.
+
+    Args:
+        job: as the cluster shows it.
+        kept: how long runs are kept after their end.
+        now: aware.
+    """
+    made_at = pods.moment(job["metadata"]["creationTimestamp"])
+    return made_at is not None and made_at + LONGEST_OPEN + kept <= now
 
 
 def wants_pod(job: Object, run: Run | None, now: datetime) -> bool:

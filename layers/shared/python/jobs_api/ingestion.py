@@ -95,7 +95,7 @@ class Pass:
         self.jobs += len(jobs)
         runs = store.find_runs(self.organization.id, {ingest.run_id_of(job) for job in jobs}) if jobs else {}
         known = [(job, runs.get(ingest.run_id_of(job))) for job in jobs]
-        own = [(job, run) for job, run in known if run is None or ingest.accounts_for(job, run)]
+        own = [(job, run) for job, run in known if self._is_own(job, run)]
         self._accounted.update(ingest.run_id_of(job) for job, _ in own)
         for job, _ in own:
             if slot := ingest.slot_of(job):
@@ -104,6 +104,11 @@ class Pass:
             self.organization.namespace, [job for job, run in own if ingest.wants_pod(job, run, self.clock())]
         )
         self._each(pool, [Work(self._job, job, pods.get(job["metadata"]["uid"]), run) for job, run in own])
+
+    def _is_own(self, job: Object, run: Run | None) -> bool:
+        if run is None:
+            return not ingest.is_forgotten(job, store.kept_for(), self.clock())
+        return ingest.accounts_for(job, run)
 
     def _unaccounted(self, pool: ThreadPoolExecutor) -> None:
         """Launch what still waits for its Job, and end what no longer has one."""

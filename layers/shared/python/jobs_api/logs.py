@@ -113,7 +113,7 @@ def read_end(log: StoredLog) -> str:
     try:
         stored = _client().get_object(Bucket=bucket, Key=key)["Body"].read()
     except _client().exceptions.NoSuchKey as error:
-        raise NotFound("The logs of this run are no longer kept") from error
+        raise NotFound("The log of this run is no longer kept, only the run itself") from error
     return decoded(gzip.decompress(stored), cut=log.size_bytes > INLINE_BYTES)
 
 

@@ -1,7 +1,8 @@
 """A run: one Kubernetes Job of ours, however often it is seen, and what became of it."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -23,6 +24,10 @@ class RunStatus(StrEnum):
         """Whether nothing more will come."""
         return self in ENDED
 
+
+# Nothing stays open for longer. An hour to be launched, a quarter to be scheduled, 30 days until its deadline and an
+# hour for a cluster that cannot be asked: then `ingest` ends it.
+LONGEST_OPEN: Final = timedelta(days=35)
 
 ENDED = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR})
 
@@ -80,6 +85,13 @@ class Run(JobRun):
     job_uid: Absent[str] = None
     alerts: Absent[RunAlerts] = None
     notify: list[Event] = Field(default_factory=list)
+
+    def expires_at(self, kept: timedelta) -> datetime:
+        """Return when it is gone: as long after its end was seen as its log is kept, which was stored just before that.
+
+        One that is open counts as if it ended as late as it can; it is moved when it ends.
+        """
+        return (self.updated_at if self.status.ended else self.created_at + LONGEST_OPEN) + kept
 
     def document(self) -> JobRun:
         """Return what the API shows of it."""

@@ -62,10 +62,23 @@ def deliver(notice: Notice, clock: Clock) -> datetime | None:
         run = store.get_run(notice.organization_id, notice.run_id)
     except RunNotFound:
         logger.warning("the run of a notice is gone", run_id=notice.run_id)
-        return None
+        return _untold(known, clock()) if known else None
     if known is None and run.alerts is None:
         return None
     return _attempt(notice, known, run, clock)
+
+
+def _untold(known: Delivery, now: datetime) -> datetime | None:
+    """Give up a delivery whose run is no longer kept, so that nobody waits for it; return when to look again."""
+    update = {
+        "status": DeliveryStatus.FAILED,
+        "error": "the run is no longer kept, so there is nothing to tell of it",
+        "next_attempt_at": None,
+        "claim": None,
+        "claimed_until": None,
+        "updated_at": now,
+    }
+    return None if deliveries.change(known, known.model_copy(update=update)) else now
 
 
 def _attempt(notice: Notice, known: Delivery | None, run: Run, clock: Clock) -> datetime | None:

@@ -1,8 +1,9 @@
 """Runs in the table: made once, moved forward only, listed newest first."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -29,13 +30,14 @@ _OTHERWISE = frozenset({"id", "log", "alerts", "notify"})
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs of a project are wanted; None is any."""
+    """Which runs of a project are wanted; None is any. `kept_at` leaves out those that are past their time by then."""
 
     job_id: str | None = None
     status: RunStatus | None = None
     job_type: str | None = None
     triggered_by: TriggeredBy | None = None
     updated_after: datetime | None = None
+    kept_at: datetime | None = None
 
 
 def create_run(run: Run) -> bool:
@@ -52,15 +54,25 @@ def create_run(run: Run) -> bool:
     return True
 
 
-def get_run(organization_id: str, run_id: str) -> Run:
-    """Return a run; raises RunNotFound. One GetItem."""
+def kept_for() -> timedelta:
+    """Return how long runs are kept, as the logs bucket keeps their logs."""
+    return timedelta(days=int(os.environ["RUN_RETENTION_DAYS"]))
+
+
+def get_run(organization_id: str, run_id: str, *, kept_at: datetime | None = None) -> Run:
+    """Return a run; raises RunNotFound. One GetItem.
+
+    With `kept_at`, a run that is past its time by then is not found: DynamoDB may take two days to remove it, and its
+    log may be gone sooner.
+    """
     if not ID.fullmatch(run_id):
         raise RunNotFound(run_id)
     try:
         row = RunRow.get(run_id, consistent_read=True)
     except RunRow.DoesNotExist as error:
         raise RunNotFound(run_id) from error
-    if row.organization_id != organization_id:
+    expired = kept_at and row.expires_at is not None and row.expires_at <= kept_at.timestamp()
+    if row.organization_id != organization_id or expired:
         raise RunNotFound(run_id)
     return _run_of(row)
 
@@ -86,7 +98,7 @@ def advance_run(before: Run, after: Run) -> bool:
     after = due.marked(before, after)
     return _update(
         before.id,
-        [*_progress(after), *([] if not after.status.ended else [RunRow.open_in.remove()])],
+        [*_progress(after), *(_end(after) if after.status.ended else [])],
         (RunRow.status == before.status.value) & RunRow.status.is_in(*OPEN),
     )
 
@@ -199,6 +211,8 @@ def _matching(organization_id: str, project_id: str, wanted: RunFilter) -> Condi
         condition &= RunRow.triggered_by == wanted.triggered_by.value
     if wanted.updated_after:
         condition &= RunRow.updated_at > wanted.updated_after
+    if wanted.kept_at:
+        condition &= RunRow.expires_at.does_not_exist() | (RunRow.expires_at > int(wanted.kept_at.timestamp()))
     return condition
 
 
@@ -231,6 +245,15 @@ def _progress(run: Run) -> list[Action]:
     return [attribute.set(value) for attribute, value in values if value is not None]
 
 
+def _end(run: Run) -> list[Action]:
+    """Return the updates of what only an end changes."""
+    return [RunRow.open_in.remove(), RunRow.expires_at.set(_expiry(run))]
+
+
+def _expiry(run: Run) -> int:
+    return int(run.expires_at(kept_for()).timestamp())
+
+
 def _row(run: Run) -> RunRow:
     values = {name: getattr(run, name) for name in Run.model_fields if name not in _OTHERWISE}
     return RunRow(
@@ -239,6 +262,7 @@ def _row(run: Run) -> RunRow:
         open_in=None if run.status.ended else run.organization_id,
         notify_in=run.organization_id if run.notify else None,
         notify=run.notify or None,
+        expires_at=_expiry(run),
         log=run.log.model_dump(mode="json") if run.log else None,
         alerts=run.alerts.model_dump(mode="json") if run.alerts else None,
         **values,

@@ -175,7 +175,8 @@ class ToNotify(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 class RunRow(Model):
     """A run. `position` orders runs by age.
 
-    `open_in` is there only while the run has not ended, `notify_in` while something is still to be told of it.
+    `open_in` is there only while the run has not ended, `notify_in` while something is still to be told of it. DynamoDB
+    removes it some time after `expires_at`, in seconds since 1970: mostly within two days.
     """
 
     class Meta:
@@ -210,6 +211,7 @@ class RunRow(Model):
     job_uid = UnicodeAttribute(null=True)
     alerts = JSONAttribute(null=True)
     notify = JSONAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
 
     by_project = ByProject()
     by_job = ByJob()
