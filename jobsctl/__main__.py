@@ -5,7 +5,9 @@ Answers are JSON on standard output, so that a script can go on with them; error
 
 import json
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +22,8 @@ from jobsctl import stack
 if TYPE_CHECKING:
     from types import ModuleType
 
+WAIT_SECONDS = 10
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Operate a Jobs API.")
 organization = typer.Typer(no_args_is_help=True, help="Organizations: an id that is also a Kubernetes namespace.")
 project = typer.Typer(no_args_is_help=True, help="Projects: one dbt or SQLMesh code base each.")
@@ -30,6 +34,11 @@ app.add_typer(token, name="token")
 
 Organization = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Its id, such as org-acme")]
 ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="Its id, such as proj_xyz")]
+TokenId = Annotated[str, typer.Argument(metavar="TOKEN_ID", help="What `token list` shows as its id")]
+AbandonCluster = Annotated[
+    bool, typer.Option("--abandon-cluster", help="Its cluster is gone for good: wait for nothing there")
+]
+Wait = Annotated[bool, typer.Option(help="Wait until it is done, or else stop at the first thing to wait for")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting; the value is JSON or else a text; repeatable"),
@@ -68,6 +77,42 @@ def set_slack_token(
     _store().get_organization(organization_id)
     _operations().set_slack_token(organization_id, token)
     _show({"organization": organization_id, "slack_token": "stored"})
+
+
+@organization.command("move")
+def move_organization(
+    organization_id: Organization,
+    cluster: Annotated[str | None, typer.Option(help="The EKS cluster to go to; the default without")] = None,
+    abandon_cluster: AbandonCluster = False,  # noqa: FBT002
+    wait: Wait = True,  # noqa: FBT002
+) -> None:
+    """Give an organization whose projects are undeployed another cluster, once it has left the old one.
+
+    Takes seven minutes, and longer while its runs go on. Cut off, it goes on when it is run again.
+    """
+    leaving = _leaving()
+    _go_on(lambda now: leaving.move(organization_id, cluster, now, abandon=abandon_cluster), wait=wait)
+    _show(_store().get_organization(organization_id))
+
+
+@organization.command("delete")
+def delete_organization(
+    organization_id: Organization,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,  # noqa: FBT002
+    abandon_cluster: AbandonCluster = False,  # noqa: FBT002
+    wait: Wait = True,  # noqa: FBT002
+) -> None:
+    """Remove an organization with its tokens, projects, CronJobs, runs, logs and Slack token.
+
+    Takes 25 minutes, and longer while its runs go on: they are left to finish. Cut off, it goes on when it is run
+    again. Its namespace stays, for kubectl to remove afterwards.
+    """
+    _store().get_organization(organization_id)
+    if not yes:
+        typer.confirm(f"Remove {organization_id} and everything it has?", abort=True, err=True)
+    leaving = _leaving()
+    _go_on(lambda now: leaving.delete(organization_id, now, abandon=abandon_cluster), wait=wait)
+    _show({"deleted": organization_id})
 
 
 @organization.command("list")
@@ -155,8 +200,21 @@ def list_tokens(organization_id: Organization) -> None:
     _show_all(_store().list_tokens(organization_id), leave_out={"secret_sha256"})
 
 
+@token.command("rotate")
+def rotate_token(
+    organization_id: Organization,
+    token_id: TokenId,
+    days: Annotated[int | None, typer.Option(min=1, help="Until the new one expires; for ever without")] = None,
+    overlap_hours: Annotated[int, typer.Option(min=0, help="How long the old one is still good")] = 24,
+) -> None:
+    """Make a token like another one, which ends a while later. The new one's text is shown this once."""
+    overlap = timedelta(hours=overlap_hours)
+    text, new_id = _operations().rotate_token(organization_id, token_id, days=days, overlap=overlap)
+    _show({"token": text, "id": new_id})
+
+
 @token.command("revoke")
-def revoke_token(organization_id: Organization, token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID")]) -> None:
+def revoke_token(organization_id: Organization, token_id: TokenId) -> None:
     """End a token; the gateway may honour it for up to a minute more."""
     _operations().revoke_token(organization_id, token_id)
     _show({"revoked": token_id})
@@ -165,6 +223,22 @@ def revoke_token(organization_id: Organization, token_id: Annotated[str, typer.A
 def _operations() -> "ModuleType":
     # The tables' names must stand in the environment before the store is imported, and `use` puts them there.
     return import_module("jobsctl.operations")
+
+
+def _leaving() -> "ModuleType":
+    return import_module("jobsctl.leaving")
+
+
+def _go_on(step: Callable[[datetime], str | None], *, wait: bool) -> None:
+    """Take steps until nothing is waited for any more, saying on standard error what is."""
+    told = None
+    while waits_for := step(datetime.now(UTC)):
+        if not wait:
+            sys.exit(f"jobsctl: not done yet, run it again later; it waits for {waits_for}")
+        if waits_for != told:
+            typer.echo(f"waiting for {waits_for}", err=True)
+        told = waits_for
+        time.sleep(WAIT_SECONDS)
 
 
 def _store() -> "ModuleType":

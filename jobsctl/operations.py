@@ -10,13 +10,15 @@ import boto3
 from pydantic import ValidationError
 
 from jobs_api import events, names, store, tokens
-from jobs_api.documents import faults_of
-from jobs_api.errors import ChangedMeanwhile, Fault, InvalidRequest
+from jobs_api.documents import faults_of, rfc3339
+from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
 from jobs_api.organizations import Organization, Role
 from jobs_api.projects import Project, ProjectSettings
 
 ATTEMPTS = 3
+# Functions remember an organization's cluster for a minute.
+FORGOTTEN = timedelta(minutes=2)
 
 
 def create_organization(organization_id: str, name: str | None = None, cluster: str | None = None) -> Organization:
@@ -32,7 +34,7 @@ def create_organization(organization_id: str, name: str | None = None, cluster: 
 
 def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project:
     """Make a project. Raises NotFound for the organization, InvalidRequest, NameTaken."""
-    store.get_organization(organization_id)
+    check_open(organization_id)
     now = datetime.now(UTC)
     project = Project(
         id=new_id("proj_"),
@@ -48,7 +50,7 @@ def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project
 
 
 def change_project(organization_id: str, project_id: str, changes: Mapping[str, Any]) -> Project:
-    """Change some settings; CronJobs follow. Raises ProjectNotFound, InvalidRequest, ChangedMeanwhile."""
+    """Change some settings; CronJobs follow. Raises ProjectNotFound, InvalidRequest, Conflict, ChangedMeanwhile."""
     if {"name", "project_type"} & changes.keys():
         raise InvalidRequest([Fault("name", "a project keeps its name and type: jobs and CronJobs depend on them")])
     for attempt in range(1, ATTEMPTS + 1):
@@ -56,6 +58,8 @@ def change_project(organization_id: str, project_id: str, changes: Mapping[str, 
         settings = _settings({**before.settings.model_dump(), **changes})
         if settings == before.settings:
             return before
+        if settings.deployed and not before.settings.deployed:
+            _check_settled(organization_id)
         after = before.changed(settings, datetime.now(UTC))
         try:
             store.update_project(after, before.version)
@@ -75,11 +79,22 @@ def delete_project(organization_id: str, project_id: str) -> None:
 
 def create_token(organization_id: str, role: Role, *, days: int | None, description: str = "") -> tuple[str, str]:
     """Make a token, good for `days` or for ever; return its text, which is shown this once, and its id."""
+    check_open(organization_id)
     now = datetime.now(UTC)
     expires_at = now + timedelta(days=days) if days is not None else None
     text, token = tokens.issue(organization_id, role, now, expires_at=expires_at, description=description)
     store.create_token(token)
     return text, token.id
+
+
+def rotate_token(organization_id: str, token_id: str, *, days: int | None, overlap: timedelta) -> tuple[str, str]:
+    """Make a token like another one, which ends after `overlap`; return the new one's text and id. Raises NotFound."""
+    before = store.get_token(organization_id, token_id)
+    text, new = create_token(organization_id, before.role, days=days, description=before.description)
+    ends_at = datetime.now(UTC) + overlap
+    if before.expires_at is None or before.expires_at > ends_at:
+        store.expire_token(before, ends_at)
+    return text, new
 
 
 def revoke_token(organization_id: str, token_id: str) -> None:
@@ -95,6 +110,29 @@ def set_slack_token(organization_id: str, token: str) -> None:
         client.create_secret(Name=name, SecretString=token)
     except client.exceptions.ResourceExistsException:
         client.put_secret_value(SecretId=name, SecretString=token)
+
+
+def forget_slack_token(organization_id: str) -> None:
+    """Remove the bot token, at once and whether or not there is one."""
+    client: Any = boto3.client("secretsmanager")
+    client.delete_secret(SecretId=os.environ["SLACK_SECRETS"] + organization_id, ForceDeleteWithoutRecovery=True)
+
+
+def check_open(organization_id: str) -> None:
+    """Raise NotFound where there is no such organization, Conflict where it is being deleted."""
+    if store.get_organization(organization_id).closed:
+        raise Conflict(f"Organization {organization_id!r} is being deleted")
+
+
+def _check_settled(organization_id: str) -> None:
+    """Refuse to deploy where CronJobs could still be made in a cluster that the organization leaves or has left."""
+    organization = store.get_organization(organization_id)
+    if organization.leaving_at:
+        raise Conflict(f"Organization {organization_id!r} is leaving its cluster; deploy once it has moved")
+    moved_at = organization.cluster_since
+    if moved_at and datetime.now(UTC) < moved_at + FORGOTTEN:
+        until = rfc3339(moved_at + FORGOTTEN)
+        raise Conflict(f"Functions may remember the old cluster until {until}; deploy after that")
 
 
 def _settings(document: Mapping[str, Any]) -> ProjectSettings:

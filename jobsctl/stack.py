@@ -5,11 +5,19 @@ from typing import Final
 
 import boto3
 
-NEEDED: Final = ("ORGANIZATIONS_TABLE", "PROJECTS_TABLE", "RUNS_TABLE", "EVENT_BUS")
+NEEDED: Final = (
+    "ORGANIZATIONS_TABLE",
+    "PROJECTS_TABLE",
+    "RUNS_TABLE",
+    "DELIVERIES_TABLE",
+    "LOGS_BUCKET",
+    "EVENT_BUS",
+)
 LOGICAL_IDS: Final = {
     "OrganizationsTable": "ORGANIZATIONS_TABLE",
     "ProjectsTable": "PROJECTS_TABLE",
     "RunsTable": "RUNS_TABLE",
+    "DeliveriesTable": "DELIVERIES_TABLE",
     "IdempotencyTable": "IDEMPOTENCY_TABLE",
     "LogsBucket": "LOGS_BUCKET",
     "EventBus": "EVENT_BUS",

@@ -23,7 +23,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # no
     begun = time.monotonic()
     for tick in range(ticks):
         time.sleep(max(0.0, begun + tick * 60 / ticks - time.monotonic()))
-        organizations = [organization.id for organization in store.list_organizations()]
+        organizations = [one.id for one in store.list_organizations() if one.retired_at is None]
         events.organization_ticks(organizations)
         publish({Metric.TICKS: 1, Metric.TICKS_SENT: len(organizations)})
         logger.info("ticked", organizations=len(organizations))

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobs_api import store
 from jobs_api.cluster import connect
 from jobs_api.errors import ClusterError
-from jobs_api.ingestion import Pass, end_overdue, note_reached
+from jobs_api.ingestion import Pass, end_overdue, note_cleared, note_reached
 from jobs_api.metrics import Metric, publish
 from jobs_api.notifications import outbox
 
@@ -23,6 +23,8 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> None:
         ingest = Pass(organization, connect(organization), lambda: datetime.now(UTC))
         try:
             ingest.run()
+            if organization.leaving_at:
+                note_cleared(organization, ingest.cluster, datetime.now(UTC))
             publish({Metric.INGEST_PASSES: 1})
         finally:
             publish(ingest.figures)

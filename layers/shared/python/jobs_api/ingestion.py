@@ -243,6 +243,13 @@ def note_reached(organization: Organization, now: datetime, *, reached: bool) ->
     return organization.model_copy(update={"outages": outages})
 
 
+def note_cleared(organization: Organization, cluster: Cluster, now: datetime) -> None:
+    """Note of an organization that is to leave its cluster that no CronJob of it is left there, where that is so."""
+    selector = labels.selector({labels.ORGANIZATION: organization.id})
+    if not any(cluster.list_cronjobs(organization.namespace, selector)):
+        store.record_cleared(organization.id, now)
+
+
 def end_overdue(organization: Organization, now: datetime) -> int:
     """End what has waited too long for a cluster that cannot be asked; return how many runs that were."""
     deadlines = {

@@ -15,7 +15,7 @@ import botocore.session
 from botocore.config import Config
 
 from jobs_api.documents import Absent, Document
-from jobs_api.errors import NotFound
+from jobs_api.errors import JobsApiError, NotFound
 from jobs_api.runs import Run, StoredLog
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 TEXT: Final = "text/plain; charset=utf-8"
 
 _making = threading.Lock()
+
+
+class PurgeRefused(JobsApiError):
+    """S3 removed not all that it was asked to."""
 
 
 class RunLogs(Document):
@@ -130,6 +134,24 @@ def link(log: StoredLog, file_name: str) -> str:
         },
         ExpiresIn=LINK_SECONDS,
     )
+
+
+def purge(organization_id: str) -> int:
+    """Remove every log of an organization; return how many objects that were. Operators do this, no function may."""
+    purged = 0
+    bucket = os.environ["LOGS_BUCKET"]
+    pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{organization_id}/")
+    for page in pages:
+        keys = [found["Key"] for found in page.get("Contents", [])]
+        if not keys:
+            continue
+        answer = _client().delete_objects(
+            Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
+        if answer.get("Errors"):
+            raise PurgeRefused(f"S3 left {len(answer['Errors'])} of {len(keys)} logs: {answer['Errors'][0]}")
+        purged += len(keys)
+    return purged
 
 
 def of_run(run: Run) -> RunLogs:

@@ -13,8 +13,12 @@ from jobs_api.slots import Period
 class Organization(Document):
     """An organization; its id is also its Kubernetes namespace.
 
-    `cluster` is the EKS cluster's name, absent where the deployment's default serves. `outages` is when it could not be
-    reached lately.
+    `cluster` is the EKS cluster's name, absent where the deployment's default serves; it is that since `cluster_since`.
+    `outages` is when it could not be reached lately.
+
+    Where an operator wants it out of its cluster, to move or to delete it, that is so since `leaving_at`, and at
+    `cleared_at` nothing of it was left there that could start. With `closed` it is to be deleted; since `retired_at`
+    nobody looks at it.
     """
 
     id: str
@@ -22,6 +26,11 @@ class Organization(Document):
     cluster: Absent[str] = None
     created_at: Timestamp
     outages: list[Period] = Field(default_factory=list)
+    cluster_since: Absent[Timestamp] = None
+    leaving_at: Absent[Timestamp] = None
+    cleared_at: Absent[Timestamp] = None
+    closed: bool = False
+    retired_at: Absent[Timestamp] = None
 
     @property
     def is_cut_off(self) -> bool:

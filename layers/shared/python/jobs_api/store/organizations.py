@@ -4,7 +4,9 @@ import time
 from datetime import datetime
 from functools import lru_cache
 
-from pynamodb.exceptions import PutError
+from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import Conflict, NotFound
@@ -68,6 +70,40 @@ def record_outages(organization: Organization, outages: list[Period]) -> None:
     )
 
 
+def leave_cluster(organization_id: str, now: datetime, *, closed: bool) -> None:
+    """Note that the organization is to leave its cluster, and with `closed` that it is to be deleted."""
+    actions = [OrganizationRow.leaving_at.set(now), OrganizationRow.cleared_at.remove()]
+    _change(organization_id, [*actions, *([OrganizationRow.closed.set(True)] if closed else [])])
+
+
+def record_cleared(organization_id: str, now: datetime) -> bool:
+    """Note that nothing of the organization is left in its cluster that could start; False where it leaves none."""
+    return _change(
+        organization_id, [OrganizationRow.cleared_at.set(now)], condition=OrganizationRow.leaving_at.exists()
+    )
+
+
+def retire_organization(organization_id: str, now: datetime) -> None:
+    """Note that nobody is to look at the organization any more."""
+    _change(organization_id, [OrganizationRow.retired_at.set(now)])
+
+
+def move_organization(organization_id: str, cluster: str | None, now: datetime) -> None:
+    """Give the organization another cluster, None for the deployment's default; it no longer leaves the old one."""
+    named = OrganizationRow.cluster.set(cluster) if cluster else OrganizationRow.cluster.remove()
+    left = [OrganizationRow.leaving_at.remove(), OrganizationRow.cleared_at.remove()]
+    _change(organization_id, [named, OrganizationRow.cluster_since.set(now), *left])
+
+
+def forget_organization(organization_id: str) -> None:
+    """Remove an organization and its tokens, itself last, so that what was cut off is found again."""
+    own = OrganizationsRow.sort.startswith(TOKEN)
+    for pointer in OrganizationsRow.query(organization_id, own, consistent_read=True):
+        OrganizationsRow(pointer.sort, META).delete()
+        pointer.delete()
+    OrganizationsRow(ALL, organization_id).delete()
+
+
 def create_token(token: Token) -> None:
     """Write a new token, and the pointer that lists it, in one transaction."""
     row = TokenRow(
@@ -106,6 +142,14 @@ def find_token(token_id: str) -> Token | None:
     return _token_of(row)
 
 
+def get_token(organization_id: str, token_id: str) -> Token:
+    """Return a token of an organization; raises NotFound."""
+    token = find_token(token_id)
+    if token is None or token.organization_id != organization_id:
+        raise NotFound(f"Organization {organization_id!r} has no token {token_id!r}")
+    return token
+
+
 def list_tokens(organization_id: str) -> list[Token]:
     """Return an organization's tokens, oldest first."""
     pointers = OrganizationsRow.query(organization_id, OrganizationsRow.sort.startswith(TOKEN))
@@ -116,11 +160,27 @@ def list_tokens(organization_id: str) -> list[Token]:
 
 def revoke_token(organization_id: str, token_id: str, now: datetime) -> None:
     """End a token; the gateway may take up to a minute to notice. Raises NotFound."""
-    token = find_token(token_id)
-    if token is None or token.organization_id != organization_id:
-        raise NotFound(f"Organization {organization_id!r} has no token {token_id!r}")
+    get_token(organization_id, token_id)
     row = TokenRow(TOKEN + token_id, META)
     row.update(actions=[TokenRow.revoked_at.set(now)], condition=TokenRow.partition.exists())
+
+
+def expire_token(token: Token, at: datetime) -> None:
+    """Let a token end at a time."""
+    row = TokenRow(TOKEN + token.id, META)
+    row.update(actions=[TokenRow.expires_at.set(at)], condition=TokenRow.partition.exists())
+
+
+def _change(organization_id: str, actions: list[Action], condition: Condition | None = None) -> bool:
+    """Change an organization that is there; False where it is not, or where the condition does not hold."""
+    there = OrganizationRow.partition.exists()
+    try:
+        OrganizationRow(ALL, organization_id).update(actions, there if condition is None else there & condition)
+    except UpdateError as error:
+        if not was_refused(error):
+            raise
+        return False
+    return True
 
 
 def _organization_of(row: OrganizationsRow) -> Organization:
@@ -132,6 +192,11 @@ def _organization_of(row: OrganizationsRow) -> Organization:
         cluster=row.cluster,
         created_at=row.created_at,
         outages=[Period.model_validate(outage) for outage in row.outages or ()],
+        cluster_since=row.cluster_since,
+        leaving_at=row.leaving_at,
+        cleared_at=row.cleared_at,
+        closed=bool(row.closed),
+        retired_at=row.retired_at,
     )
 
 

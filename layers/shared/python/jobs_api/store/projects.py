@@ -15,6 +15,8 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 
 ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 POINTER = "project#"
+# That there was one, which its runs may outlive.
+PAST_POINTER = "past_project#"
 
 
 def partition_of(organization_id: str, project_id: str) -> str:
@@ -95,6 +97,7 @@ def delete_project(project: Project) -> None:
     A lock goes before the job it is for and the pointer last, so that what is half deleted is still found.
     """
     partition = partition_of(project.organization_id, project.id)
+    PointerRow(project.organization_id, PAST_POINTER + project.id).save()
     for row in ProjectsRow.query(partition, ProjectsRow.sort < META, consistent_read=True):
         if isinstance(row, JobRow):
             ProjectsRow(project.organization_id, CRONJOB_LOCK + row.cronjob_name).delete()
@@ -103,6 +106,17 @@ def delete_project(project: Project) -> None:
         row.delete()
     ProjectsRow(project.organization_id, NAME_LOCK + names.slug(project.settings.name)).delete()
     ProjectsRow(project.organization_id, POINTER + project.id).delete()
+
+
+def past_projects(organization_id: str) -> list[str]:
+    """Return the ids of an organization's projects that were deleted; their runs may still be kept."""
+    pointers = ProjectsRow.query(organization_id, ProjectsRow.sort.startswith(PAST_POINTER), consistent_read=True)
+    return [row.sort.removeprefix(PAST_POINTER) for row in pointers]
+
+
+def forget_past_project(organization_id: str, project_id: str) -> None:
+    """Remove what is left of a deleted project, once its runs are gone."""
+    ProjectsRow(organization_id, PAST_POINTER + project_id).delete()
 
 
 def project_of(row: ProjectsRow, organization_id: str) -> Project:

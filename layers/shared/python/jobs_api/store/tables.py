@@ -11,6 +11,7 @@ from typing import Any
 
 from pynamodb.attributes import (
     Attribute,
+    BooleanAttribute,
     DiscriminatorAttribute,
     JSONAttribute,
     NumberAttribute,
@@ -242,6 +243,11 @@ class OrganizationRow(OrganizationsRow, discriminator="organization"):
     cluster = UnicodeAttribute(null=True)
     created_at = MomentAttribute()
     outages = JSONAttribute(null=True)
+    cluster_since = MomentAttribute(null=True)
+    leaving_at = MomentAttribute(null=True)
+    cleared_at = MomentAttribute(null=True)
+    closed = BooleanAttribute(null=True)
+    retired_at = MomentAttribute(null=True)
 
 
 class TokenRow(OrganizationsRow, discriminator="token"):

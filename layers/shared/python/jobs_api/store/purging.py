@@ -1,0 +1,42 @@
+"""Removes what is kept of a project that is deleted: its runs, and what was told of them.
+
+Only operators do this, so that no function loads it. A purge that is cut off goes on where it was when it is run again.
+"""
+
+from itertools import batched
+
+from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow
+from jobs_api.store.tables import RunRow
+
+PAGE = 500
+
+
+def purge_project(organization_id: str, project_id: str) -> int:
+    """Remove a project's deliveries and runs, a page at a time; return how many runs that were.
+
+    A page's deliveries go before its runs, which name the jobs by which deliveries are found.
+    """
+    rows = RunRow.by_project.query(
+        project_id,
+        filter_condition=RunRow.organization_id == organization_id,
+        attributes_to_get=["run_id", "job_id"],
+        page_size=PAGE,
+    )
+    purged, done = 0, set[str]()
+    for page in batched(rows, PAGE, strict=False):
+        jobs = {row.job_id for row in page} - done
+        for job_id in sorted(jobs):
+            _purge_deliveries(organization_id, job_id)
+        done |= jobs
+        with RunRow.batch_write() as batch:
+            for row in page:
+                batch.delete(row)
+        purged += len(page)
+    return purged
+
+
+def _purge_deliveries(organization_id: str, job_id: str) -> None:
+    rows = DeliveriesRow.by_job.query(job_id, filter_condition=DeliveryRow.organization_id == organization_id)
+    with DeliveriesRow.batch_write() as batch:
+        for row in rows:
+            batch.delete(row)

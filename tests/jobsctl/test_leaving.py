@@ -1,0 +1,329 @@
+"""An organization leaves its cluster, to be moved or deleted: nothing of it is left behind to fire for ever."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import botocore.client
+import botocore.session
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from typer.testing import CliRunner
+
+from functions.authorize_request import app as authorize_request
+from functions.dispatch_ticks import app as dispatch_ticks
+from functions.ingest_runs import app as ingest_runs
+from functions.sync_cronjobs import app as sync_cronjobs
+from jobs_api import events, labels, logs, store, tokens
+from jobs_api.alerts import Channel, Event
+from jobs_api.commands import ProjectType
+from jobs_api.deliveries import new_delivery
+from jobs_api.errors import Conflict, NotFound
+from jobs_api.ids import new_id
+from jobs_api.organizations import Organization, Role
+from jobs_api.runs import RunStatus
+from jobs_api.store import deliveries
+from jobsctl import leaving, operations
+from jobsctl.__main__ import app
+from jobsctl.leaving import LAST_EVENT, UNDER_WAY
+from tests.functions.acme import Acme
+from tests.functions.cast import Context, new_project
+from tests.functions.test_runs import a_run
+from tests.notifications.stage import new_job, new_run
+
+CONTEXT = cast("LambdaContext", Context())
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class Leaver:
+    """Somebody who takes an organization out of its cluster, and began so long ago that only facts hold them up."""
+
+    acme: Acme
+    now: datetime = field(default_factory=lambda: datetime.now(UTC) - UNDER_WAY - SECOND)
+
+    @property
+    def organization(self) -> Organization:
+        return store.get_organization(self.acme.organization.id)
+
+    def delete(self, **how: bool) -> str | None:
+        return leaving.delete(self.acme.organization.id, self.now, **how)
+
+    def move(self, cluster: str | None, **how: bool) -> str | None:
+        return leaving.move(self.acme.organization.id, cluster, self.now, **how)
+
+    def deploy(self, *, deployed: bool) -> None:
+        operations.change_project(self.acme.organization.id, self.acme.project.id, {"deployed": deployed})
+
+    def pass_time(self) -> None:
+        """Let what was under way end."""
+        self.now = datetime.now(UTC)
+
+    def tick(self) -> None:
+        """Let the service look at the organization."""
+        event = {"detail": {"organization_id": self.acme.organization.id}}
+        sync_cronjobs.lambda_handler(event, CONTEXT)
+        ingest_runs.lambda_handler(event, CONTEXT)
+
+    def cronjobs(self) -> list[str]:
+        selector = labels.selector({labels.ORGANIZATION: self.acme.organization.id})
+        pages = self.acme.cluster.list_cronjobs(self.acme.organization.namespace, selector)
+        return [cronjob["metadata"]["name"] for page in pages for cronjob in page]
+
+
+@pytest.fixture
+def leaver(acme: Acme) -> Leaver:
+    leaver = Leaver(acme)
+    leaver.tick()
+    assert leaver.cronjobs() == ["jaffle-nightly"]
+    return leaver
+
+
+def test_an_organization_goes_with_all_it_had(leaver: Leaver) -> None:
+    acme = leaver.acme
+    text, _ = operations.create_token(acme.organization.id, Role.DEVELOPER, days=None)
+    operations.set_slack_token(acme.organization.id, "xoxb-acme")
+    acme.finish("echo hello")
+    leaver.tick()
+    run = acme.only_run()
+    delivery = new_delivery(_told(acme), Event.FAILURE, Channel.SLACK, leaver.now, timedelta(days=1))
+    assert deliveries.create(delivery)
+
+    assert "what was under way before" in str(leaver.delete())
+    assert not _is_good(text)
+    assert acme.alice.call("GET", f"/api/v1/projects/{acme.project.id}/jobs").status == 404
+
+    leaver.pass_time()
+    assert "its CronJobs to go" in str(leaver.delete())
+    leaver.tick()
+    assert leaver.cronjobs() == []
+    assert "the last events" in str(leaver.delete())
+
+    leaver.now += LAST_EVENT
+    assert leaver.delete() is None
+    with pytest.raises(NotFound):
+        leaver.delete()
+    assert acme.runs() == []
+    assert _logs(acme.organization.id) == []
+    assert deliveries.find(delivery.id) is None
+    assert acme.alice.call("GET", f"/api/v1/runs/{run.id}").status == 404
+    assert store.list_tokens(acme.organization.id) == []
+    assert store.past_projects(acme.organization.id) == []
+    assert _slack_tokens(acme.organization.id) == []
+
+
+def test_it_waits_for_what_runs(leaver: Leaver) -> None:
+    job = leaver.acme.start("sleep 60")
+    leaver.acme.wait_for_pod(job)
+    leaver.delete()
+    leaver.pass_time()
+    leaver.tick()
+
+    assert leaver.delete() == "1 runs to end"
+
+    leaver.acme.delete(job)
+    leaver.acme.skipped = timedelta(minutes=3)
+    leaver.acme.ingest()
+    assert "the last events" in str(leaver.delete())
+
+
+def test_a_cronjob_that_came_late_holds_it_up(leaver: Leaver) -> None:
+    leaver.delete()
+    leaver.pass_time()
+
+    ingest_runs.lambda_handler({"detail": {"organization_id": leaver.acme.organization.id}}, CONTEXT)
+
+    assert leaver.cronjobs() == ["jaffle-nightly"]
+    assert "its CronJobs to go" in str(leaver.delete())
+
+
+def test_nobody_looks_at_an_organization_that_is_about_to_go(leaver: Leaver, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticked: list[str] = []
+    monkeypatch.setattr(events, "organization_ticks", ticked.extend)
+    leaver.delete()
+    dispatch_ticks.lambda_handler({}, CONTEXT)
+    assert leaver.acme.organization.id in ticked
+    ticked.clear()
+    leaver.pass_time()
+    leaver.tick()
+    leaver.delete()
+
+    dispatch_ticks.lambda_handler({}, CONTEXT)
+
+    assert leaver.acme.organization.id not in ticked
+
+
+def test_nothing_is_made_in_an_organization_that_is_about_to_go(leaver: Leaver) -> None:
+    leaver.delete()
+
+    with pytest.raises(Conflict, match="being deleted"):
+        operations.create_token(leaver.acme.organization.id, Role.DEVELOPER, days=None)
+    with pytest.raises(Conflict, match="being deleted"):
+        operations.create_project(leaver.acme.organization.id, {})
+    with pytest.raises(Conflict, match="being deleted"):
+        leaver.move("blue")
+
+
+def test_a_cluster_that_is_gone_for_good_holds_up_nobody(leaver: Leaver) -> None:
+    leaver.acme.triggered()
+
+    assert "the last events" in str(leaver.delete(abandon=True))
+
+
+def test_a_neighbour_keeps_what_is_theirs(leaver: Leaver) -> None:
+    neighbour = Organization(id=f"{leaver.acme.organization.id}-2", name="next door", created_at=leaver.now)
+    store.create_organization(neighbour)
+    project = new_project(neighbour.id, "jaffle", ProjectType.DBT)
+    run = a_run(project, leaver.now, status=RunStatus.SUCCESS, end_time=leaver.now)
+    logs.put(run, [b"theirs"])
+    leaver.delete(abandon=True)
+    leaver.now += LAST_EVENT
+
+    assert leaver.delete() is None
+
+    assert store.get_run(neighbour.id, run.id) == run
+    assert len(_logs(neighbour.id)) == 1
+    assert [found.id for found in store.list_projects(neighbour.id)] == [project.id]
+
+
+# As many writes as it takes here; one more, and nothing is cut off.
+@pytest.mark.parametrize("after", range(18))
+def test_a_deletion_that_is_cut_off_anywhere_goes_on(
+    leaver: Leaver, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = leaver.acme
+    operations.create_token(acme.organization.id, Role.DEVELOPER, days=None)
+    operations.set_slack_token(acme.organization.id, "xoxb-acme")
+    run = a_run(acme.project, leaver.now, status=RunStatus.SUCCESS, end_time=leaver.now)
+    logs.put(run, [b"hello"])
+
+    def all_of_it() -> None:
+        leaver.delete(abandon=True)
+        leaver.now += LAST_EVENT
+        leaver.delete()
+
+    with monkeypatch.context() as patch:
+        _cut_off(patch, after)
+        with pytest.raises(_CutOff):
+            all_of_it()
+
+    with pytest.raises(NotFound):
+        for _ in range(3):
+            all_of_it()
+    assert acme.runs() == []
+    assert _logs(acme.organization.id) == []
+    assert store.list_tokens(acme.organization.id) == []
+    assert store.past_projects(acme.organization.id) == []
+    assert store.list_projects(acme.organization.id) == []
+
+
+def test_an_organization_moves_once_nothing_of_it_is_left(leaver: Leaver) -> None:
+    with pytest.raises(Conflict, match="undeploy its projects first"):
+        leaver.move("blue")
+    leaver.deploy(deployed=False)
+    assert "what was under way before" in str(leaver.move("blue"))
+    with pytest.raises(Conflict, match="leaving its cluster"):
+        leaver.deploy(deployed=True)
+    leaver.pass_time()
+    assert "its CronJobs to go" in str(leaver.move("blue"))
+    assert leaver.organization.cluster is None
+
+    leaver.tick()
+
+    assert leaver.move("blue") is None
+    assert (leaver.organization.cluster, leaver.organization.leaving_at) == ("blue", None)
+    assert leaver.move("blue") is None
+
+
+def test_what_remembers_the_old_cluster_deploys_nothing_there(leaver: Leaver) -> None:
+    leaver.deploy(deployed=False)
+    leaver.now = datetime.now(UTC)
+    leaver.move("blue", abandon=True)
+
+    with pytest.raises(Conflict, match="may remember the old cluster until"):
+        leaver.deploy(deployed=True)
+
+    store.move_organization(leaver.acme.organization.id, "blue", leaver.now - operations.FORGOTTEN)
+    leaver.deploy(deployed=True)
+
+
+def test_a_move_back_ends_the_leaving(leaver: Leaver) -> None:
+    leaver.deploy(deployed=False)
+    leaver.move("blue")
+
+    assert leaver.move(None) is None
+
+    assert (leaver.organization.cluster, leaver.organization.leaving_at) == (None, None)
+
+
+def test_an_organization_leaves_a_cluster_that_is_lost_at_once(leaver: Leaver) -> None:
+    assert leaver.move("blue", abandon=True) is None
+
+    assert leaver.organization.cluster == "blue"
+
+
+def test_a_deletion_asks_first_and_says_what_it_waits_for(leaver: Leaver) -> None:
+    words = ["organization", "delete", leaver.acme.organization.id]
+
+    refused = CliRunner().invoke(app, words, input="n\n")
+    assert refused.exit_code == 1
+    assert not leaver.organization.closed
+
+    begun = CliRunner().invoke(app, [*words, "--yes", "--no-wait"])
+    assert "run it again later; it waits for what was under way before" in str(begun.exception)
+    assert leaver.organization.closed
+
+
+def test_a_deletion_waits_until_it_is_done(leaver: Leaver, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str | None] = ["two runs to end", "two runs to end", None]
+    slept: list[float] = []
+    monkeypatch.setattr(leaving, "delete", lambda *_, **__: steps.pop(0))
+    monkeypatch.setattr("time.sleep", slept.append)
+
+    done = CliRunner().invoke(app, ["organization", "delete", leaver.acme.organization.id, "--yes"])
+
+    assert done.exit_code == 0
+    assert done.stderr == "waiting for two runs to end\n"
+    assert len(slept) == 2
+
+
+class _CutOff(BaseException):
+    """The command's process is gone."""
+
+
+def _cut_off(patch: pytest.MonkeyPatch, after: int) -> None:
+    """Let so many writes to AWS pass, and none after that."""
+    left = [after]
+    ask: Callable[..., Any] = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def call(client: Any, operation: str, arguments: Any) -> Any:
+        if not operation.startswith(("Get", "BatchGet", "Query", "List", "Describe")):
+            if left[0] == 0:
+                raise _CutOff
+            left[0] -= 1
+        return ask(client, operation, arguments)
+
+    patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+
+def _told(acme: Acme) -> Any:
+    job, _ = new_job(acme.project, name=new_id("j-"), slack_channel="#data", slack_alerts_enabled=True)
+    return new_run(job, acme.project, RunStatus.FAILED, datetime.now(UTC))
+
+
+def _is_good(token: str) -> bool:
+    return tokens.authenticate(f"Bearer {token}", authorize_request.store.find_token, datetime.now(UTC)) is not None
+
+
+def _logs(organization_id: str) -> list[str]:
+    s3: Any = botocore.session.get_session().create_client("s3")
+    found = s3.list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=f"logs/{organization_id}/")
+    return [stored["Key"] for stored in found.get("Contents", [])]
+
+
+def _slack_tokens(organization_id: str) -> list[str]:
+    client: Any = botocore.session.get_session().create_client("secretsmanager")
+    found = client.list_secrets(Filters=[{"Key": "name", "Values": [os.environ["SLACK_SECRETS"] + organization_id]}])
+    return [secret["Name"] for secret in found["SecretList"]]
