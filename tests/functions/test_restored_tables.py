@@ -1,0 +1,136 @@
+"""Tables restored to an earlier time: what that means for the cluster and for runs, as docs/operations.md says it.
+
+A table is restored here by writing its rows as they were; DynamoDB would make a table of them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.sync_cronjobs import app as sync_cronjobs
+from jobs_api import labels, store
+from jobs_api.cluster import Object
+from jobs_api.launch import launch
+from jobs_api.notifications import outbox
+from jobs_api.runs import Run, RunStatus
+from jobs_api.store.tables import ProjectsRow, RunRow
+from tests.functions.acme import Acme
+from tests.functions.cast import Context
+
+
+@contextmanager
+def restored(acme: Acme) -> Iterator[None]:
+    """Take the organization's tables back, at the end, to what they hold at the beginning."""
+    projects, runs = _project_rows(acme), _run_rows(acme)
+    yield
+    for row in (*_project_rows(acme), *_run_rows(acme)):
+        row.delete()
+    for row in (*projects, *runs):
+        row.save()
+
+
+def _project_rows(acme: Acme) -> list[ProjectsRow]:
+    organization = acme.organization.id
+    partitions = (organization, f"{organization}/{acme.project.id}")
+    return [row for partition in partitions for row in ProjectsRow.query(partition, consistent_read=True)]
+
+
+def _run_rows(acme: Acme) -> list[RunRow]:
+    return list(RunRow.by_project.query(acme.project.id))
+
+
+def sync(acme: Acme) -> dict[str, Object]:
+    """Sync; return the CronJobs then by their names."""
+    event = {"detail": {"organization_id": acme.organization.id}}
+    sync_cronjobs.lambda_handler(event, cast("LambdaContext", Context()))
+    selector = labels.selector({labels.ORGANIZATION: acme.organization.id})
+    pages = acme.cluster.list_cronjobs(acme.organization.namespace, selector)
+    return {cronjob["metadata"]["name"]: cronjob for page in pages for cronjob in page}
+
+
+def jobs_path(acme: Acme, job_id: str = "") -> str:
+    return f"/api/v1/projects/{acme.project.id}/jobs/{job_id}".rstrip("/")
+
+
+def test_a_change_that_was_made_since_is_taken_back_in_the_cluster_too(acme: Acme) -> None:
+    sync(acme)
+    with restored(acme):
+        for schedule in ("1 1 * * *", "2 2 * * *"):
+            acme.alice.call("PUT", jobs_path(acme, acme.job.id), {"schedule": schedule}, at=acme.now())
+        assert sync(acme)["jaffle-nightly"]["spec"]["schedule"] == "2 2 * * *"
+
+    assert sync(acme)["jaffle-nightly"]["spec"]["schedule"] == "0 2 * * *"
+
+
+def test_a_job_that_was_made_since_goes_and_one_that_was_deleted_since_comes_back(acme: Acme) -> None:
+    sync(acme)
+    with restored(acme):
+        said: dict[str, Any] = {"name": "new", "command": "dbt run", "schedule": "@daily"}
+        assert acme.alice.call("POST", jobs_path(acme), said, at=acme.now()).status == 201
+        assert acme.alice.call("DELETE", jobs_path(acme, acme.job.id), at=acme.now()).status == 200
+        assert list(sync(acme)) == ["jaffle-new"]
+
+    assert list(sync(acme)) == ["jaffle-nightly"]
+
+
+def test_runs_whose_jobs_are_still_in_the_cluster_come_back_as_they_were(acme: Acme) -> None:
+    with restored(acme):
+        acme.finish("echo hello")
+        acme.ingest()
+        before = acme.only_run()
+
+    acme.ingest()
+
+    again = acme.only_run()
+    assert (again.id, again.status, again.start_time) == (before.id, RunStatus.SUCCESS, before.start_time)
+    assert acme.log_of(again) == "hello\n"
+
+
+def test_a_run_that_was_launched_since_is_not_launched_again(acme: Acme) -> None:
+    run = acme.triggered()
+    with restored(acme):
+        launch(acme.cluster, run)
+        store.run_launched(run, run.job_name, acme.now())
+        acme.wait_for_end(acme.cluster.get_job(run.namespace, run.job_name))
+        acme.ingest()
+
+    acme.ingest()
+
+    assert [(found.id, found.status) for found in acme.runs()] == [(run.id, RunStatus.SUCCESS)]
+    pages = acme.cluster.list_jobs(acme.organization.namespace, labels.selector({labels.RUN_ID: run.id}))
+    assert sum(len(page) for page in pages) == 1
+
+
+def test_a_run_that_was_open_and_has_left_the_cluster_since_ends_as_lost(acme: Acme) -> None:
+    job = acme.start("sleep 60")
+    acme.wait_for_pod(job)
+    acme.ingest()
+    with restored(acme):
+        acme.delete(job)
+        acme.skipped = timedelta(minutes=5)
+        acme.ingest()
+
+    acme.ingest()
+
+    assert acme.only_run().status is RunStatus.ERROR
+
+
+def test_what_was_told_is_on_the_queue_again_where_its_delivery_is_known(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Run] = []
+    monkeypatch.setattr(outbox, "try_to_publish", told.extend)
+    changes = {"slack_channel": "#data", "slack_alerts_enabled": True}
+    acme.alice.call("PUT", jobs_path(acme, acme.job.id), changes, at=acme.now())
+    with restored(acme):
+        acme.finish("exit 1")
+        acme.ingest()
+
+    acme.ingest()
+
+    first, again = (run for run in told if run.notify)
+    assert (first.id, first.notify) == (again.id, again.notify), "the same delivery, which is made once"
