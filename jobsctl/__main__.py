@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
+from pynamodb.exceptions import PynamoDBException
 
 from jobs_api.errors import JobsApiError
 from jobs_api.organizations import Role
@@ -272,7 +273,7 @@ def main() -> None:
     """Run a command; what an operator can mend is one line, not a traceback."""
     try:
         app()
-    except (JobsApiError, BotoCoreError, ClientError) as error:
+    except (JobsApiError, PynamoDBException, BotoCoreError, ClientError) as error:
         sys.exit(f"jobsctl: {error}")
 
 

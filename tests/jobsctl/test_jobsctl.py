@@ -1,6 +1,7 @@
 """jobsctl as an operator types it: JSON out, one line where something is wrong."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from jobs_api import store
 from jobs_api.errors import ProjectNotFound
 from jobs_api.ids import new_id
 from jobs_api.jobs import Job, JobSettings
+from jobs_api.store.tables import OrganizationsRow
 from jobsctl.__main__ import app, main
 from tests.functions.cast import NOON
 
@@ -120,6 +122,40 @@ def test_a_project_keeps_its_name_and_type(
     project = run("project", "create", organization, "jaffle", *DBT)
 
     assert "keeps its name" in refused(capsys, monkeypatch, "project", "set", organization, project["id"], "name=x")
+
+
+def test_a_table_that_is_not_there_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OrganizationsRow.Meta, "table_name", "none-of-this-name")
+    monkeypatch.setattr(OrganizationsRow, "_connection", None)
+
+    text = refused(capsys, monkeypatch, "organization", "list")
+
+    assert "ResourceNotFoundException" in text
+    assert len(text.strip().splitlines()) == 1
+
+
+def test_a_token_is_rotated_while_the_old_one_is_still_good(organization: str) -> None:
+    old = run("token", "create", organization, "--role", "reader", "--description", "CI")
+
+    new = run("token", "rotate", organization, old["id"], "--days", "90", "--overlap-hours", "2")
+
+    ended, listed = sorted(run("token", "list", organization), key=lambda token: token["id"] == new["id"])
+    assert new["token"].startswith(f"jat_{new['id']}_")
+    assert (listed["role"], listed["description"]) == ("reader", "CI")
+    left = datetime.fromisoformat(ended["expires_at"]) - datetime.now(UTC)
+    assert timedelta(minutes=119) < left <= timedelta(hours=2)
+    assert datetime.fromisoformat(listed["expires_at"]) - datetime.now(UTC) > timedelta(days=89)
+
+
+def test_rotating_a_token_lengthens_no_life(organization: str) -> None:
+    old = run("token", "create", organization, "--days", "1")
+    before = run("token", "list", organization)[0]["expires_at"]
+
+    run("token", "rotate", organization, old["id"], "--overlap-hours", "48")
+
+    assert run("token", "list", organization)[0]["expires_at"] == before
 
 
 def test_without_a_deployment_it_says_what_to_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,11 +158,13 @@ class Api(APIGatewayRestResolver):
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer one request; whatever happens, in this API's shape and with the request's id."""
         request_id = event["requestContext"]["requestId"]
-        logger.append_keys(request_id=request_id, organization_id=_organization(event), route=event.get("resource"))
+        keys = {"request_id": request_id, "organization_id": _organization(event), "route": event.get("resource")}
+        keys |= _named(event)
+        logger.append_keys(**keys)
         try:
             answer = self._answer(event, context)
         finally:
-            logger.remove_keys(["request_id", "organization_id", "route"])
+            logger.remove_keys(keys)
         answer.setdefault("multiValueHeaders", {})["X-Request-ID"] = [request_id]
         return answer
 
@@ -256,6 +258,14 @@ def _header(event: Mapping[str, Any], name: str) -> str | None:
 
 def _organization(event: Mapping[str, Any]) -> str:
     return str(event["requestContext"]["authorizer"]["organization_id"])
+
+
+def _named(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the ids in the path, for the log; they are whatever the caller sent, so cut where they are too long."""
+    named: Mapping[str, str] = event.get("pathParameters") or {}
+    within_project = (event.get("resource") or "").startswith("/api/v1/projects/")
+    id_is = "project_id" if within_project else "job_name"
+    return {id_is if name == "id" else name: errors.shortened(value) for name, value in named.items()}
 
 
 def _scope(event: Mapping[str, Any]) -> str:

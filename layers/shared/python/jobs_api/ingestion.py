@@ -129,6 +129,14 @@ class Pass:
         """Count the runs that ended, and how late that was seen."""
         for run in written:
             if run.status.ended:
+                logger.info(
+                    "run ended",
+                    organization_id=run.organization_id,
+                    project_id=run.project_id,
+                    job_id=run.job_id,
+                    run_id=run.id,
+                    status=run.status,
+                )
                 metric = ENDED[run.status]
                 self.figures[metric] = self.figures.get(metric, 0) + 1
                 lag = (self.clock() - run.end_time).total_seconds() if run.end_time else 0
@@ -148,7 +156,12 @@ class Pass:
         try:
             return work.do()
         except Exception:
-            logger.exception("a run was not ingested", organization_id=self.organization.id, subject=work.subject)
+            logger.exception(
+                "a run was not ingested",
+                organization_id=self.organization.id,
+                job_id=work.job_id,
+                subject=work.subject,
+            )
             self._unsure.add(work.job_id)
             return None
 

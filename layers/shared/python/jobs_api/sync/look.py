@@ -96,7 +96,10 @@ class Look:
             if isinstance(change, Replace) and isinstance(error, ObjectNotFound):
                 self.outdated = True
                 return
-            logger.warning("The cluster rejects CronJob %s: %s", change.name, error)
+            job_id, project_id = wanted[1].id, wanted[0].id
+            logger.warning(
+                "The cluster rejects CronJob %s: %s", change.name, error, job_id=job_id, project_id=project_id
+            )
             self._note(wanted, SyncState.ERROR, _in_words(error))
         else:
             self._done["created" if isinstance(change, Create) else "replaced"] += 1
@@ -148,7 +151,9 @@ class Look:
         except Stale:
             self.outdated = True
         except ClusterRejected as error:
-            logger.warning("The cluster does not let CronJob %s be deleted: %s", orphan.name, error)
+            logger.warning(
+                "The cluster does not let CronJob %s be deleted: %s", orphan.name, error, job_id=orphan.job_id
+            )
             self._failure = error
         else:
             self._done["deleted"] += 1
