@@ -85,7 +85,7 @@ class Person:
             "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
             "queryStringParameters": dict(query) if query else None,
             "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
-            "pathParameters": None,
+            "pathParameters": _parameters(resource, path),
             "requestContext": {
                 "requestId": new_id(),
                 "requestTimeEpoch": int(at.timestamp() * 1000),
@@ -130,6 +130,11 @@ def _route(method: str, path: str) -> tuple[str, str]:
         if same_length and all(p == w or p.startswith("{") for p, w in zip(parts, wanted, strict=True)):
             return resource, function
     raise LookupError(f"template.yaml has no route {method} {path}")
+
+
+def _parameters(resource: str, path: str) -> dict[str, str] | None:
+    parts = zip(resource.split("/"), path.split("/"), strict=True)
+    return {part[1:-1]: value for part, value in parts if part.startswith("{")} or None
 
 
 def new_organization(name: str = "acme") -> Organization:

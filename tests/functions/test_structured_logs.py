@@ -1,0 +1,109 @@
+"""What the service writes to its own log: lines of JSON that name what they are about, and no secret."""
+
+import json
+import logging
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from jobs_api import store
+from jobs_api.projects import Project
+from tests.functions.acme import Acme
+from tests.functions.cast import Person
+from tests.functions.refusals import Refuse
+
+type Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
+    """The lines that were written since it was asked for last."""
+    log = StringIO()
+    for handler in logging.getLogger("jobs-api").handlers:
+        monkeypatch.setattr(handler, "stream", log)
+
+    def written() -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in log.getvalue().splitlines()]
+        log.truncate(0)
+        log.seek(0)
+        return found
+
+    return written
+
+
+def test_a_request_that_fails_is_found_by_its_id_and_by_what_it_was_about(
+    alice: Person, jaffle: Project, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(store, "get_job", fail)
+
+    answer = alice.call(
+        "GET", f"/api/v1/projects/{jaffle.id}/jobs/job_1", headers={"Authorization": "Bearer jat_a_secret"}
+    )
+
+    assert answer.status == 500
+    (line,) = (line for line in lines() if line["level"] == "ERROR")
+    assert (line["request_id"], line["organization_id"]) == (answer.json["request_id"], alice.organization_id)
+    assert (line["project_id"], line["job_id"]) == (jaffle.id, "job_1")
+    assert line["route"] == "/api/v1/projects/{id}/jobs/{job_id}"
+    assert "the disk is full" in line["exception"]
+    assert "jat_a_secret" not in json.dumps(line)
+
+
+def test_ids_of_one_request_are_not_in_the_lines_of_the_next(
+    alice: Person, jaffle: Project, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(store, "get_job", fail)
+    monkeypatch.setattr(store, "get_run", fail)
+    alice.call("GET", f"/api/v1/projects/{jaffle.id}/jobs/job_1")
+    lines()
+
+    alice.call("GET", "/api/v1/runs/run_1")
+
+    (line,) = (line for line in lines() if line["level"] == "ERROR")
+    assert line["run_id"] == "run_1"
+    assert "job_id" not in line
+
+
+def test_an_id_that_is_no_id_is_cut(alice: Person, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(store, "get_run", fail)
+
+    alice.call("GET", f"/api/v1/runs/{'x' * 60_000}")
+
+    (line,) = (line for line in lines() if line["level"] == "ERROR")
+    assert len(line["run_id"]) < 200
+
+
+def test_each_end_of_a_run_is_a_line_with_its_ids(acme: Acme, lines: Lines) -> None:
+    acme.finish("exit 3")
+
+    acme.ingest()
+
+    run = acme.only_run()
+    (line,) = (line for line in lines() if line["message"] == "run ended")
+    assert {name: line[name] for name in ("organization_id", "project_id", "job_id", "run_id", "status")} == {
+        "organization_id": acme.organization.id,
+        "project_id": acme.project.id,
+        "job_id": acme.job.id,
+        "run_id": run.id,
+        "status": "failed",
+    }
+
+
+def test_a_run_that_is_not_launched_yet_names_itself(acme: Acme, refuse: Refuse, lines: Lines) -> None:
+    refuse("batch")
+
+    answer = acme.alice.call("POST", f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}/trigger")
+
+    (line,) = (line for line in lines() if line.get("message") == "not launched yet")
+    assert (line["run_id"], line["job_id"]) == (answer.json["job_run_id"], acme.job.id)
