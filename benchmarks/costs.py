@@ -1,0 +1,208 @@
+"""What the service costs, from how often it asks for what, item sizes and list prices.
+
+python -m benchmarks.costs
+
+docs/scale.md holds what this prints; a test compares the two. Calls are those that tests hold to be exact, by
+docs/data-model.md; sizes are of typical items, and what could not be measured here is named so.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+MILLION: Final = 1_000_000
+# A month is 730 hours.
+MINUTES: Final = 730 * 60
+GB: Final = 1_000_000_000
+
+# List prices of us-east-1 in dollars, as they were known in November 2025. Check them before you rely on a figure.
+PRICES: Final = {
+    "gateway request": 3.50 / MILLION,
+    "Lambda request": 0.20 / MILLION,
+    "GB-second": 0.0000133334,  # arm64; 0.0000166667 on x86_64
+    "read unit": 0.125 / MILLION,
+    "write unit": 0.625 / MILLION,
+    "event": 1.00 / MILLION,
+    "queue request": 0.40 / MILLION,
+    "S3 PUT": 5.00 / MILLION,
+    "S3 GET": 0.40 / MILLION,
+    "S3 GB-month": 0.023,
+    "DynamoDB GB-month": 0.25 + 0.20,  # with point-in-time recovery
+    "log byte": 0.50 / GB,
+    "trace": 5.00 / MILLION,
+    "metric-month": 0.30,
+    "alarm-month": 0.10,
+    "dashboard-month": 3.00,
+    "key-month": 1.00,
+    "secret-month": 0.40,
+    "SnapStart GB-second kept": 0.0000015046,
+    "SnapStart GB restored": 0.0001397998,
+}
+
+# Bytes: a run with Slack alerts, a job with its sync, a run that waits for its launch with the Job inside.
+RUN, JOB, WAITING_RUN, LOG = 950, 800, 2_900, 20_000
+# What a run stands in beside the table: by_project and by_job, and open_runs until it ends.
+RUN_INDEXES: Final = 3
+# Not measured, since only AWS can tell: the time of a warm request, of a pass over 1,000 CronJobs or Jobs, log lines.
+REQUEST_SECONDS, PASS_SECONDS, PASS_SECONDS_PER_1000, LINE = 0.05, 0.2, 0.5, 1_000
+# The memory of all functions together.
+FUNCTIONS_GB: Final = 10.75
+# X-Ray's default: the first request of a second, and of the others one in twenty.
+TRACED: Final = 0.05
+
+type Use = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """A load: so many jobs of one organization that run so often, with so many ended Jobs of each in the cluster."""
+
+    jobs: int = 1000
+    runs_per_month: int = 730
+    kept: int = 10
+    ticks_per_minute: int = 1
+
+    @property
+    def runs(self) -> int:
+        """Runs in a month."""
+        return self.jobs * self.runs_per_month
+
+    @property
+    def ticks(self) -> int:
+        """Ticks in a month."""
+        return MINUTES * self.ticks_per_minute
+
+
+def dollars(use: Use) -> float:
+    """Return what a use costs."""
+    return sum(PRICES[name] * count for name, count in use.items())
+
+
+def reads(size: int, items: int = 1) -> float:
+    """Return the units of consistent reads of items one by one."""
+    return ceil(size / 4096) * items
+
+
+def writes(size: int, tables: int = 1) -> float:
+    """Return the units of a write to a table and its indexes."""
+    return ceil(size / 1024) * tables
+
+
+def request(**use: float) -> dict[str, float]:
+    """Return the use of one request: what all of them have, and its own."""
+    every = {
+        "gateway request": 1,
+        "Lambda request": 1,
+        "GB-second": REQUEST_SECONDS * 0.5,
+        "log byte": LINE,
+        "trace": TRACED,
+    }
+    return every | {name.replace("_", " "): count for name, count in use.items()}
+
+
+def changed(**use: float) -> dict[str, float]:
+    """Return the use of a request that changes a job, with the sync that follows: a look, and a note."""
+    own = request(**use)
+    follows = {"Lambda request": 1, "GB-second": PASS_SECONDS * 0.5, "read unit": 2, "write unit": 3, "log byte": LINE}
+    return {name: own.get(name, 0) + follows.get(name, 0) for name in {*own, *follows}} | {"event": 1}
+
+
+REQUESTS: Final[dict[str, Use]] = {
+    "read a run": request(read_unit=1),
+    "read a run's log": request(read_unit=1, S3_GET=1),
+    "read a job": request(read_unit=2),
+    "list 50 jobs": request(read_unit=ceil(50 * JOB / 4096)),
+    "list 50 runs": request(read_unit=1 + ceil(51 * RUN / 4096) / 2),
+    # Five writes in a transaction, at two units each, and the index of slots.
+    "create a job": changed(read_unit=1, write_unit=11),
+    "change a job": changed(read_unit=2, write_unit=3),
+    "trigger": request(read_unit=2, write_unit=2 * writes(WAITING_RUN, 1 + RUN_INDEXES)),
+}
+
+
+def runs(load: Jobs) -> dict[str, Use]:
+    """Return the use that grows with runs, a month: three writes of a run, its log, its slot, its lines."""
+    return {
+        "runs: made, started, ended": {"write unit": load.runs * 3 * writes(RUN, 1 + RUN_INDEXES)},
+        "runs: their slots settled": {"write unit": load.runs * 3},
+        "runs: their logs stored": {"S3 PUT": load.runs, "log byte": load.runs * 300},
+        "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
+        "runs: their records kept, each month": {"DynamoDB GB-month": load.runs * RUN * RUN_INDEXES / GB},
+    }
+
+
+def ticks(load: Jobs) -> dict[str, Use]:
+    """Return the use that grows with ticks, a month: of jobs their versions are read, of Jobs their runs."""
+    jobs, kept = load.jobs / 1000, load.jobs * load.kept / 1000
+    return {
+        "ticks: sync": {
+            "Lambda request": load.ticks,
+            "GB-second": load.ticks * 0.5 * (PASS_SECONDS + jobs * PASS_SECONDS_PER_1000),
+            "read unit": load.ticks * (2 + ceil(load.jobs * JOB / 4096)),
+        },
+        "ticks: ingest": {
+            "Lambda request": load.ticks,
+            "GB-second": load.ticks * 1.0 * (PASS_SECONDS + kept * PASS_SECONDS_PER_1000),
+            "read unit": load.ticks * (1 + reads(RUN, load.jobs * load.kept)),
+        },
+        "ticks: events, lines": {"event": load.ticks, "log byte": load.ticks * 3 * LINE},
+    }
+
+
+# Twelve metrics of ours, eleven alarms of which two count double, the tick itself.
+FIXED: Final[dict[str, Use]] = {
+    "metrics, alarms, dashboard": {"metric-month": 13, "alarm-month": 13, "dashboard-month": 1},
+    "the key of webhooks' secrets": {"key-month": 1},
+    "the tick": {"Lambda request": MINUTES, "GB-second": MINUTES * 0.25 * 0.1, "log byte": MINUTES * LINE},
+}
+SNAPSTART: Final[dict[str, Use]] = {
+    "each version of all functions that is kept, a month": {
+        "SnapStart GB-second kept": FUNCTIONS_GB * MINUTES * 60,
+    },
+    "a million cold starts": {"SnapStart GB restored": 0.5 * MILLION},
+}
+LOADS: Final = {
+    "hourly, 10 ended Jobs kept": Jobs(),
+    "hourly, 1 ended Job kept": Jobs(kept=1),
+    "daily, 1 a day kept by the TTL": Jobs(runs_per_month=30, kept=1),
+    "hourly, 1 kept, two ticks a minute": Jobs(kept=1, ticks_per_minute=2),
+}
+
+
+def table(head: str, rows: Iterable[tuple[str, Iterable[float]]]) -> list[str]:
+    """Return a table in Markdown."""
+    columns = head.count("|") + 1
+    lines = [f"| {head} |", "|---|" + "---:|" * (columns - 1)]
+    return [*lines, *(f"| {name} | {' | '.join(f'{cost:,.2f}' for cost in costs)} |" for name, costs in rows)]
+
+
+def tables() -> list[str]:
+    """Return every line that docs/scale.md shows."""
+    load = Jobs()
+    parts = runs(load) | ticks(load)
+    total = sum(dollars(use) for use in parts.values())
+    per_load = [
+        (name, (sum(map(dollars, runs(it).values())), sum(map(dollars, ticks(it).values()))))
+        for name, it in LOADS.items()
+    ]
+    empty = sum(dollars(use) for use in ticks(Jobs(jobs=0)).values())
+    return [
+        *table("a million times | $", ((name, [dollars(use) * MILLION]) for name, use in REQUESTS.items())),
+        "",
+        *table(
+            "1,000 hourly jobs, 10 ended Jobs of each kept | $ a month", ((n, [dollars(u)]) for n, u in parts.items())
+        ),
+        f"| together | {total:,.2f} |",
+        "",
+        *table("1,000 jobs | runs, $ a month | ticks, $ a month | together", ((n, [*c, sum(c)]) for n, c in per_load)),
+        "",
+        *table("whatever runs | $ a month", ((name, [dollars(use)]) for name, use in FIXED.items())),
+        f"| each organization's ticks, without a job | {empty:,.2f} |",
+        "",
+        *table("SnapStart | $", ((name, [dollars(use)]) for name, use in SNAPSTART.items())),
+    ]
+
+
+if __name__ == "__main__":
+    print("\n".join(tables()))
