@@ -12,7 +12,6 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from typer.testing import CliRunner
 
-from functions.authorize_request import app as authorize_request
 from functions.dispatch_ticks import app as dispatch_ticks
 from functions.ingest_runs import app as ingest_runs
 from functions.sync_cronjobs import app as sync_cronjobs
@@ -232,7 +231,8 @@ def test_an_organization_moves_once_nothing_of_it_is_left(leaver: Leaver) -> Non
     leaver.tick()
 
     assert leaver.move("blue") is None
-    assert (leaver.organization.cluster, leaver.organization.leaving_at) == ("blue", None)
+    moved = leaver.organization
+    assert (moved.cluster, moved.leaving_at) == ("blue", None)
     assert leaver.move("blue") is None
 
 
@@ -318,7 +318,7 @@ def _told(acme: Acme) -> Any:
 
 
 def _is_good(token: str) -> bool:
-    return tokens.authenticate(f"Bearer {token}", authorize_request.store.find_token, datetime.now(UTC)) is not None
+    return tokens.authenticate(f"Bearer {token}", store.find_token, datetime.now(UTC)) is not None
 
 
 def _logs(organization_id: str) -> list[str]:
