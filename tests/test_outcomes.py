@@ -142,6 +142,7 @@ ENDS = [
         ("could not be started in dbt:1.10", "not found in $PATH"),
     ),
     Case("lost", failed(), ended_pod(137, "ContainerStatusUnknown"), ERROR, "ContainerStatusUnknown", (), 137, True),
+    Case("node went down", failed(), ended_pod(255, "Unknown"), ERROR, "Unknown", ("node went down",), 255, True),
     Case("deleted by hand", failed(), being_deleted(ended_pod(1)), ERROR, "PodDeleted", ("deleted the pod",), 1, True),
     Case("failed, and its pod is gone", failed(), None, ERROR, "PodGone", ("gone before anybody saw",)),
     Case("failed for no reason known", failed(), pod(phase="Failed"), ERROR, "BackoffLimitExceeded", ("the limit",)),

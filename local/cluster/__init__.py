@@ -14,6 +14,7 @@ from local.cluster.api.faults import Faults
 from local.cluster.api.pages import Pages
 from local.cluster.clock import Clock
 from local.cluster.controllers import Controllers
+from local.cluster.journal import Journal
 from local.cluster.kubelet import Kubelet
 from local.cluster.namespaces import furnish
 from local.cluster.rules.admission import Rules
@@ -26,10 +27,14 @@ class EmbeddedCluster:
     """The cluster, in a thread of its own while it is started, which can be once.
 
     `home` holds what it writes (kubeconfig, certificates, the pods' folders and logs), `images` the folders that pods
-    can run. Port 0 lets the system choose; `url` and `kubeconfig` are valid once started.
+    can run. Port 0 lets the system choose; `url` and `kubeconfig` are valid once started. With `keep` all that was
+    there is there again when a cluster is started in the same home, however the one before ended; what was running is
+    not, as on a node that went down.
     """
 
-    def __init__(self, home: Path, images: Path, clock: Clock | None = None, port: int = 0) -> None:
+    def __init__(
+        self, home: Path, images: Path, clock: Clock | None = None, port: int = 0, *, keep: bool = False
+    ) -> None:
         self.kubeconfig = home / "kubeconfig"
         self.url = ""
         self.clock = clock or Clock()
@@ -38,6 +43,7 @@ class EmbeddedCluster:
         self._home = home
         self._images = images
         self._port = port
+        self._keep = keep
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -90,7 +96,9 @@ class EmbeddedCluster:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        credentials, listening = serving.issue(self._home), serving.listen(self._port)
+        credentials, listening = serving.issue(self._home, keep=self._keep), serving.listen(self._port)
+        if self._keep:
+            Journal(self._home / "journal").keep(self.storage)
         kubelet = Kubelet(self.storage, self.clock, self._images, self._home)
         application, self.faults = app.build(self.storage, kubelet, credentials.token)
         self._pages = application.state.pages

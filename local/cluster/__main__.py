@@ -16,12 +16,14 @@ def main(
     ),
     images: Annotated[Path, typer.Option(help="The folders that pods can run as images.")] = Path("local/images"),
     port: Annotated[int, typer.Option(help="0 lets the system choose.")] = 0,
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Go on where the cluster in this home ended.")] = False,
 ) -> None:
     """Run a Kubernetes cluster in this process."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with EmbeddedCluster(home, images, port=port) as cluster:
+    with EmbeddedCluster(home, images, port=port, keep=keep) as cluster:
         typer.echo(f"kubectl --kubeconfig {cluster.kubeconfig} get all    # {cluster.url}")
         stopped.wait()
 

@@ -19,7 +19,8 @@ def furnish(storage: Storage, authority: str) -> None:
 
     storage.listen(changed)
     for name in INITIAL:
-        storage.create("namespaces", {"metadata": {"name": name}})
+        if not storage.find("namespaces", None, name):
+            storage.create("namespaces", {"metadata": {"name": name}})
 
 
 def _furnish_one(storage: Storage, namespace: str, authority: str) -> None:

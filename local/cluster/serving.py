@@ -26,18 +26,23 @@ class Credentials:
     token: str
 
 
-def issue(home: Path) -> Credentials:
-    """Make a new authority, certificate and token under `home`; those of an earlier run are of no use any more."""
+def issue(home: Path, *, keep: bool = False) -> Credentials:
+    """Make a new authority, certificate and token under `home`; with `keep` those of an earlier run stay in use."""
     folder = home / "pki"
     folder.mkdir(parents=True, exist_ok=True)
+    files, known = (folder / "ca.crt", folder / "server.crt", folder / "server.key"), folder / "token"
+    if keep and known.exists():
+        return Credentials(*files, known.read_text())
     authority = trustme.CA(organization_name="embedded cluster")
     issued = authority.issue_cert(HOST, "localhost", organization_name="embedded cluster")
-    credentials = Credentials(
-        folder / "ca.crt", folder / "server.crt", folder / "server.key", secrets.token_urlsafe(32)
-    )
+    credentials = Credentials(*files, secrets.token_urlsafe(32))
     authority.cert_pem.write_to_path(credentials.authority)
     _write_private(credentials.key, issued.private_key_pem.bytes())
     credentials.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    # Last, since a set without it is one that was cut short.
+    known.unlink(missing_ok=True)
+    if keep:
+        _write_private(known, credentials.token.encode())
     return credentials
 
 

@@ -199,6 +199,24 @@ class Storage:
         self._tell(Change("DELETED", resource, Stored(gone, self.version), stored))
         return gone
 
+    # -- what outlives the process
+
+    def everything(self) -> Iterator[tuple[str, Object]]:
+        """Iterate over (resource, object) of all there is, to be read only, in the order of their versions."""
+        held = [(resource, stored) for resource in KINDS for stored in self.view(resource)]
+        yield from ((resource, stored.object) for resource, stored in sorted(held, key=lambda one: one[1].version))
+
+    def restore(self, resource: str, obj: Object, *, gone: bool) -> None:
+        """Put back an object under the version that it had, or take out one that went then; nobody is told."""
+        stored = Stored(obj, int(obj["metadata"]["resourceVersion"]))
+        self.version = max(self.version, stored.version)
+        space = self._objects[resource].setdefault(stored.namespace, {})
+        if previous := space.pop(stored.name, None):
+            self._unindex(resource, previous)
+        if not gone:
+            space[stored.name] = stored
+            self._index(resource, stored)
+
     # -- naming and checks
 
     def _require(self, resource: str, namespace: str | None, name: str) -> Stored:

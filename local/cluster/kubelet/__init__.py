@@ -10,9 +10,10 @@ from pathlib import Path
 from local.cluster.clock import Clock
 from local.cluster.controllers.recorder import Recorder
 from local.cluster.kubelet.images import Images
-from local.cluster.kubelet.logs import Reading, read
+from local.cluster.kubelet.logs import Reading, found, read
 from local.cluster.kubelet.node import NODE_NAME, Node
 from local.cluster.kubelet.processes import Launcher
+from local.cluster.kubelet.status import status_after_crash
 from local.cluster.kubelet.worker import PodWorker
 from local.cluster.storage import Change, Storage, Stored
 
@@ -25,7 +26,7 @@ class Kubelet:
     """Runs pods.
 
     `images` holds a folder for each image; under `home` are their environments (`images`) and what pods write
-    (`pods`), which the next start clears.
+    (`pods`), of which the next start clears what is no pod's any more.
     """
 
     def __init__(self, storage: Storage, clock: Clock, images: Path, home: Path) -> None:
@@ -42,12 +43,14 @@ class Kubelet:
 
     async def run(self) -> None:
         """Run every pod there is and every one that comes, until cancelled or stopped."""
-        await asyncio.to_thread(shutil.rmtree, self._pods, ignore_errors=True)
+        await asyncio.to_thread(
+            self._clear, {stored.object["metadata"]["uid"] for stored in self._storage.view("pods")}
+        )
         self._launcher.open()
         unlisten = self._storage.listen(self._changed)
         try:
             for stored in self._storage.view("pods"):
-                self._consider(stored)
+                self._resume(stored)
             await asyncio.Event().wait()
         finally:
             unlisten()
@@ -82,8 +85,33 @@ class Kubelet:
         """
         stored = self._storage.find("pods", namespace, pod)
         worker = self._workers.get(stored.object["metadata"]["uid"]) if stored else None
-        log = worker.log(container, previous=previous) if worker else None
+        if worker:
+            log = worker.log(container, previous=previous)
+        else:
+            log = found(self._folder(stored), container, self._clock) if stored else None
         return read(log, Reading(tail_lines, follow, timestamps, since, limit_bytes))
+
+    def _clear(self, uids: set[str]) -> None:
+        """Delete what pods wrote that are no more."""
+        for folder in self._pods.iterdir() if self._pods.exists() else ():
+            if folder.name not in uids:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _folder(self, stored: Stored) -> Path:
+        return self._pods / str(stored.object["metadata"]["uid"])
+
+    def _resume(self, stored: Stored) -> None:
+        """Go on with a pod that an earlier kubelet may have begun: what that one started has not outlived it."""
+        pod, leaves = stored.object, "deletionTimestamp" in stored.object["metadata"]
+        # A log is opened before its process is started, so that there is one even where the status knows nothing yet.
+        begun = found(self._folder(stored), pod["spec"]["containers"][0]["name"], self._clock) is not None
+        if not begun and not leaves:
+            self._consider(stored)
+        elif pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}:
+            status = status_after_crash(pod, self._clock.now(), begun=begun)
+            self._storage.replace_status("pods", {**pod, "status": status})
+        if leaves:
+            self._storage.delete("pods", stored.namespace, stored.name, grace_seconds=0)
 
     def _changed(self, change: Change) -> None:
         if change.resource != "pods":

@@ -75,6 +75,16 @@ class Log(asyncio.Protocol):
             follower.set()
 
 
+def found(folder: Path, container: str, clock: Clock) -> Log | None:
+    """Return the log that an earlier kubelet left of a container's last run in a pod's folder, None without one."""
+    paths = sorted(folder.glob(f"logs/{container}-*.log"), key=lambda path: int(path.stem.rpartition("-")[2]))
+    if not paths:
+        return None
+    log = Log(paths[-1], clock)
+    log.connection_lost(None)
+    return log
+
+
 @dataclass(frozen=True)
 class Reading:
     """How to read a log: the last `tail` lines, those not before `since`, and whether to wait for more."""

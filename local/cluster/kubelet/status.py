@@ -108,6 +108,29 @@ def pod_status(
     }
 
 
+def status_after_crash(pod: Object, now: datetime, *, begun: bool) -> Object:
+    """Build the status of a pod whose node went down: what had begun there has ended, and nobody knows how.
+
+    https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
+    """
+    containers = [Container(one, init=True) for one in pod["spec"].get("initContainers", [])]
+    containers += [Container(one) for one in pod["spec"]["containers"]]
+    known = {
+        one["name"]: one
+        for kind in ("initContainerStatuses", "containerStatuses")
+        for one in pod.get("status", {}).get(kind, [])
+    }
+    for container in containers:
+        before = known.get(container.name, {})
+        container.state = before.get("state", container.state)
+        container.restarts, container.container_id = before.get("restartCount", 0), before.get("containerID", "")
+        if begun and "terminated" not in container.state:
+            since = container.state.get("running", {})
+            ended = {"exitCode": 255, "reason": "Unknown", **since, "finishedAt": timestamp(now)}
+            container.state = {"terminated": ended}
+    return pod_status(pod, containers, now, stopping=True)
+
+
 def _conditions(known: list[Object], containers: Sequence[Container], reached: str, now: datetime) -> list[Object]:
     initialized = all(one.exit_code == 0 for one in containers if one.init)
     ready = reached == "Running" and all("running" in one.state for one in containers if not one.init)

@@ -11,6 +11,9 @@ from jobs_api.runs import RunStatus
 
 MAX_DETAIL = 500
 DEADLINE = "DeadlineExceeded"
+# The kubelet's word, and containerd's for what ran on a node that went down, with an exit code of 255.
+# https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
+LOST_REASONS = frozenset({"ContainerStatusUnknown", "Unknown"})
 # Sent by somebody else; a process that crashes gets one of the other signals from its own doing.
 FROM_OUTSIDE = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL, signal.SIGTERM})
 
@@ -122,11 +125,10 @@ def _never_started(reason: str, message: str, job: Object) -> Cause:
 
 
 def _lost(_: Object, pod: Object) -> Cause | None:
-    if (pods.terminated(pod) or {}).get("reason") != "ContainerStatusUnknown":
+    reason = (pods.terminated(pod) or {}).get("reason")
+    if reason not in LOST_REASONS:
         return None
-    return Cause(
-        "ContainerStatusUnknown", "The node lost track of the command, so how it ended is unknown; run it again"
-    )
+    return Cause(reason, "The node went down or lost track of the command, so how it ended is unknown; run it again")
 
 
 def _deleted(job: Object, pod: Object) -> Cause | None:
