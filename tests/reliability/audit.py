@@ -44,10 +44,12 @@ class Audit:
     runs: list[Run] = field(default_factory=list)
     live: dict[str, Object] = field(default_factory=dict)
     slots: int = 0
+    projects: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Read everything."""
         for project in store.list_projects(self.organization_id):
+            self.projects.append(project.id)
             self.jobs += [(project, job) for job in store.list_jobs(self.organization_id, project.id)[1]]
             found, _ = store.list_runs(
                 self.organization_id, project.id, store.RunFilter(), limit=EVERYTHING, before=None

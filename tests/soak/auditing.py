@@ -1,0 +1,185 @@
+"""The audit of a soak: all that the audit of every proof looks at, and what clients, operators and receivers know.
+
+What it counts is printed; what it finds ends the soak with status 1.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from jobs_api import store
+from jobs_api.alerts import Channel, Event
+from jobs_api.deliveries import Delivery, DeliveryStatus, delivery_id
+from jobs_api.notifications import due
+from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.store import deliveries
+from tests.reliability.audit import Audit
+from tests.soak.ledger import Ledger, certain_slots
+
+LINE = re.compile(r"^line (\d+) of (\d+)$", re.MULTILINE)
+# What a job is called, what it does and when: the fields that clients change.
+SHOWN = ("name", "command", "schedule", "enabled", "description")
+
+
+@dataclass
+class SoakAudit(Audit):
+    """An organization at the end of a soak.
+
+    `webhooks` counts what arrived by its id, `slack` all messages of the organization's projects.
+    """
+
+    ledger: Ledger = field(default_factory=Ledger)
+    webhooks: Counter[str] = field(default_factory=Counter)
+    slack: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def findings(self) -> list[str]:
+        """Return a sentence for everything that is not as it should be."""
+        self.counts.clear()
+        found = [*super().findings(), *self._known_jobs(), *self._accepted(), *self._certain_slots()]
+        self.counts["slots in the tables"] = self.slots
+        return found
+
+    # -- what clients know
+
+    def _known_jobs(self) -> Iterator[str]:
+        """The jobs are those that somebody made and nobody deleted, as they were last changed."""
+        stored = {job.id: job for _, job in self.jobs}
+        mine = [job for job in self.ledger.jobs.values() if job.organization_id == self.organization_id]
+        for known in mine:
+            job = stored.get(known.id)
+            if known.uncertain:
+                continue
+            if known.deleted is (job is not None):
+                yield f"{known.id} is {'still there' if job else 'gone'}, which its owner knows otherwise"
+            if known.deleted or job is None:
+                continue
+            self.counts["jobs held against what their owners know"] += 1
+            for name in SHOWN:
+                if name in known.document and getattr(job.settings, name) != known.document[name]:
+                    yield f"{known.id}: {name} is {getattr(job.settings, name)!r}, not {known.document[name]!r}"
+        nobodys = Counter(job.project_id for job in stored.values() if job.id not in self.ledger.jobs)
+        for project_id, count in (nobodys - self.ledger.unanswered_creates).items():
+            if project_id in self.ledger.projects:
+                yield f"{count} jobs of {project_id} that nobody made"
+
+    def _accepted(self) -> Iterator[str]:
+        """Each accepted trigger is one run that has ended; there are no others but those nobody heard of."""
+        mine = [one for one in self.ledger.accepted if one.organization_id == self.organization_id]
+        runs = {run.id: run for run in self.runs}
+        for one in mine:
+            run = runs.get(one.run_id) or self._unlisted(one.run_id)
+            self.counts["accepted triggers"] += 1
+            if run is None:
+                yield f"the accepted run {one.run_id} is lost"
+            elif not run.status.ended or run.triggered_by is not TriggeredBy.MANUAL:
+                yield f"the accepted run {one.run_id} is {run.status}, {run.triggered_by}"
+        accepted = Counter(one.job_id for one in {one.run_id: one for one in mine}.values())
+        made = Counter(run.job_id for run in self.runs if run.triggered_by is TriggeredBy.MANUAL)
+        for job_id, count in (made - accepted - self.ledger.unanswered_triggers).items():
+            if job_id in self.ledger.jobs:
+                yield f"{count} runs of {job_id} that nobody triggered"
+
+    def _unlisted(self, run_id: str) -> Run | None:
+        """Find a run whose project is gone."""
+        return store.find_runs(self.organization_id, {run_id}).get(run_id)
+
+    def _certain_slots(self) -> Iterator[str]:
+        """Each slot of which its owner can be certain is a run or a miss; deleted jobs' slots too."""
+        of_job: dict[str, Counter[Any]] = defaultdict(Counter)
+        for run in self.runs:
+            if run.triggered_by is TriggeredBy.SCHEDULED:
+                of_job[run.job_id][run.scheduled_for] += 1
+        until = self.now - timedelta(seconds=150)
+        for known in self.ledger.jobs.values():
+            if known.organization_id != self.organization_id or known.uncertain:
+                continue
+            for at in certain_slots(known, self.ledger.projects.get(known.project_id, []), until):
+                self.counts["slots that owners expected"] += 1
+                if of_job[known.id][at] != 1:
+                    yield f"{known.id} has {of_job[known.id][at]} runs at {at}, when it should have run"
+
+    # -- logs
+
+    def _log(self, run: Run, text: str) -> Iterator[str]:
+        """The log of a command that ended by itself is whole, unless its pod went by hand."""
+        yield from super()._log(run, text)
+        self.counts["logs read"] += 1
+        if run.log and run.log.key.endswith(".lost.gz"):
+            self.counts["logs that went with their pods"] += 1
+            if run.job_name not in self.ledger.by_hand and run.status is not RunStatus.ERROR:
+                yield f"the log of {run.id} ({run.job_name}) is said to be lost, and nobody deleted its pod"
+        elif "this is " in text and run.status in {RunStatus.SUCCESS, RunStatus.FAILED}:
+            self.counts["logs found whole, line by line"] += 1
+            numbers = [(int(at), int(of)) for at, of in LINE.findall(text)]
+            of = numbers[0][1] if numbers else 0
+            if numbers != [(at, of) for at in range(1, of + 1)] or not text.endswith(f"end of {of} lines\n"):
+                yield f"the log of {run.id} is not whole: {len(numbers)} of {of} lines, {text[-80:]!r}"
+
+    # -- alerts
+
+    def _alerts(self) -> Iterator[str]:
+        """What a run has to tell has been told: by webhook once an attempt at most, in Slack alone or with others."""
+        yield from (f"the run {run.id} has not told of {run.notify}" for run in self.runs if run.notify)
+        attempts = sent = 0
+        told = set()
+        for run, event, channel in self._to_tell():
+            one = delivery_id(run.id, event, channel)
+            known = deliveries.find(one)
+            self.counts[f"alerts expected: {channel}"] += 1
+            self.counts[f"alerts {known.status if known else 'lost'}: {channel}"] += 1
+            if known is None or known.status not in {DeliveryStatus.DELIVERED, DeliveryStatus.FOLDED}:
+                yield f"the {channel} delivery {one} of {run.id} is {_standing(known)}"
+            elif channel is Channel.WEBHOOK:
+                told.add(one)
+                yield from self._arrivals(known)
+            else:
+                sent += known.status is DeliveryStatus.DELIVERED
+                attempts += known.attempts
+        yield from (f"the webhook {one} tells of nothing" for one in self.webhooks.keys() - told)
+        self.counts["webhooks arrived"] = self.webhooks.total()
+        self.counts["webhooks that came again under their id"] = self.webhooks.total() - len(self.webhooks)
+        self.counts["Slack messages arrived"] = self.slack
+        if not sent <= self.slack <= attempts:
+            yield f"{self.slack} Slack messages for {sent} deliveries with {attempts} attempts"
+
+    def _to_tell(self) -> Iterator[tuple[Run, Event, Channel]]:
+        for run in self.runs:
+            if run.status.ended:
+                event = Event.SUCCESS if run.status is RunStatus.SUCCESS else Event.FAILURE
+                yield from ((run, event, channel) for channel in due.channels(run.alerts, event))
+
+    def _arrivals(self, known: Delivery) -> Iterator[str]:
+        came = self.webhooks[known.id]
+        if not came:
+            yield f"the webhook {known.id} of {known.run_id} is said to be delivered, and never arrived"
+        elif came > known.attempts:
+            yield f"the webhook {known.id} came {came} times in {known.attempts} attempts"
+
+
+def summary(audits: list[SoakAudit]) -> dict[str, Counter[str]]:
+    """Count what there was, over all organizations."""
+    runs = [run for audit in audits for run in audit.runs]
+    missed = [run for run in runs if (run.error_message or "").startswith("Missed: ")]
+    errors = [run for run in runs if run.status is RunStatus.ERROR and run not in missed]
+    return {
+        "Runs by status": Counter(f"{run.triggered_by} {run.status}" for run in runs if run not in missed),
+        "Misses by reason": Counter(_reason((run.error_message or "").removeprefix("Missed: ")) for run in missed),
+        "Runs in error by reason": Counter(_reason(run.error_message or "") for run in errors),
+        "Audited": sum((audit.counts for audit in audits), Counter()),
+    }
+
+
+def _reason(message: str) -> str:
+    """Return what a message says without names and times."""
+    plain = re.sub(r"\S*\d{4}-\d\d-\d\dT\S*|run_\w+,? ?|\bsoak-\S+", "...", message)
+    return re.split(r"[;(]", plain)[0].strip()[:90]
+
+
+def _standing(known: Delivery | None) -> str:
+    if known is None:
+        return "not there"
+    return f"{known.status} after {known.attempts} attempts, next at {known.next_attempt_at}: {known.error}"

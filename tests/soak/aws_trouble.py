@@ -1,0 +1,74 @@
+"""What goes wrong between functions and AWS, as it looks on the wire: botocore's own retries come before anybody's.
+
+Only what functions ask is touched. The stack's own plumbing, which stands for Lambda, SQS and EventBridge themselves,
+is not, nor are an operator's commands.
+"""
+
+import json
+import re
+import threading
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from moto.core.botocore_stubber import MockRawResponse
+
+from local.moto_wire import InProcessTransport
+from local.powertools import LAMBDA_CONTEXT
+from tests.soak.trouble import Trouble
+
+THROTTLED = {
+    "dynamodb": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+    "s3": "SlowDown",
+    "sqs": "com.amazonaws.sqs#ThrottlingException",
+    "events": "ThrottlingException",
+    "kms": "ThrottlingException",
+}
+KINDS = {"throttled": 3, "failed": 3, "no connection": 2, "timed out after the write": 2}
+# Threads that functions start for themselves, which know nothing of the invocation.
+THEIR_THREADS = ("ingest", "outbox", "deliver")
+_SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+
+
+def install(trouble: Trouble) -> None:
+    """Stand before every client of this process from now on."""
+    ask = InProcessTransport.__call__
+
+    def call(transport: InProcessTransport, request: AWSPreparedRequest, **more: object) -> AWSResponse | None:
+        service = _service(request)
+        if service not in THROTTLED or not _in_a_function():
+            return ask(transport, request, **more)
+        kind = trouble.drawn(KINDS, service)
+        match kind:
+            case None:
+                return ask(transport, request, **more)
+            case "throttled":
+                return _refused(request, service, 503 if service == "s3" else 400, THROTTLED[service])
+            case "failed":
+                return _refused(request, service, 500, "InternalError" if service == "s3" else "InternalServerError")
+            case "no connection":
+                raise EndpointConnectionError(endpoint_url=request.url)
+            case _:
+                ask(transport, request, **more)
+                raise ReadTimeoutError(endpoint_url=request.url)
+
+    InProcessTransport.__call__ = call  # type: ignore[method-assign]
+
+
+def _service(request: AWSPreparedRequest) -> str:
+    stated: Any = request.headers.get("Authorization", "")
+    found = _SERVICE.search(stated.decode() if isinstance(stated, bytes) else stated)
+    return found[1] if found else ""
+
+
+def _in_a_function() -> bool:
+    return LAMBDA_CONTEXT.get(None) is not None or threading.current_thread().name.startswith(THEIR_THREADS)
+
+
+def _refused(request: AWSPreparedRequest, service: str, status: int, code: str) -> AWSResponse:
+    if service == "s3":
+        kind, body = "application/xml", f"<Error><Code>{code}</Code><Message>on purpose</Message></Error>"
+    else:
+        kind, body = "application/x-amz-json-1.0", json.dumps({"__type": code, "message": "on purpose"})
+    headers: Any = {"content-type": kind}
+    return AWSResponse(request.url, status, headers, MockRawResponse(body.encode()))  # type: ignore[arg-type]

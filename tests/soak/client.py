@@ -1,0 +1,73 @@
+"""A client of the API that tries again as a careful one does: with the same key, for a while, and not for ever."""
+
+import http.client
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.soak.ledger import Ledger
+
+PATIENCE_SECONDS = 90
+TIMEOUT_SECONDS = 40
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """Its document."""
+        return json.loads(self.text)
+
+    @property
+    def worth_another_try(self) -> bool:
+        """Whether the same request may fare better in a while."""
+        return self.status >= 500 or self.status == 429 or (self.status == 409 and "retry-after" in self.headers)
+
+
+@dataclass
+class Client:
+    """One connection, for one thread."""
+
+    url: str
+    token: str
+    ledger: Ledger
+    _connection: http.client.HTTPConnection = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Connect on the first request."""
+        self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT_SECONDS)
+
+    def call(self, what: str, method: str, path: str, body: Any = None, key: str | None = None) -> Answer | None:
+        """Send a request until it is answered for good; None where that never came. `what` is its name in the count."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        wait = 0.5
+        while True:
+            answer = self.once(what, method, path, body, key)
+            if answer and not answer.worth_another_try:
+                return answer
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(wait)
+            wait = min(8, wait * 2)
+
+    def once(self, what: str, method: str, path: str, body: Any = None, key: str | None = None) -> Answer | None:
+        """Send a request once; None where no answer came."""
+        headers = {"Authorization": f"Bearer {self.token}", **({"Idempotency-Key": key} if key else {})}
+        try:
+            self._connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body), headers)
+            response = self._connection.getresponse()
+            text = response.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            self.ledger.count(what, type(error).__name__)
+            return None
+        self.ledger.count(what, response.status)
+        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, text)

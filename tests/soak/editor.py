@@ -1,0 +1,223 @@
+"""Somebody who makes, changes, renames, pauses, triggers and deletes jobs, and notes what was acknowledged."""
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from tests.soak.client import Answer, Client
+from tests.soak.ledger import Accepted, KnownJob, Ledger
+
+COMMANDS = {
+    "dbt build": 8,
+    "dbt test --select long": 2,
+    "dbt run --select fail": 2,
+    "dbt run --select slow": 1,
+    "dbt run --select chatty": 1,
+    "dbt run --select crash": 1,
+}
+SCHEDULES = {"* * * * *": 6, "*/2 * * * *": 2, "1-59/2 * * * *": 1}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an editor works: an organization, the projects in it, and where its alerts go."""
+
+    url: str
+    organization_id: str
+    token: str
+    projects: list[str]
+    hooks: str
+
+
+class Editor:
+    """One of them; what it does follows from its seed and number."""
+
+    def __init__(self, number: int, seed: int, place: Place, ledger: Ledger, jobs: int) -> None:
+        """Know nobody's jobs but those to come; keep about this many."""
+        self.client = Client(place.url, place.token, ledger)
+        self._other = Client(place.url, place.token, ledger)
+        self._number = number
+        self._random = Random(f"{seed}/editor/{number}")  # noqa: S311 - to be repeated, not to be secret
+        self._place = place
+        self._ledger = ledger
+        self._most = jobs
+        self._names = itertools.count(1)
+        self._mine: list[KnownJob] = []
+        self._actions: dict[Callable[[], object], int] = {
+            self._create: 2,
+            self._change: 3,
+            self._rename: 1,
+            self._pause: 2,
+            self._delete: 1,
+            self._trigger: 4,
+            self._trigger_twice: 2,
+            self._clash: 1,
+            self._look: 3,
+        }
+
+    def begin(self) -> None:
+        """Make the jobs to begin with; half of them are never changed."""
+        for _ in range(self._most):
+            self._create(steady=len(self._mine) % 2 == 0)
+
+    def act(self) -> float:
+        """Do something; return how many seconds to pause."""
+        (action,) = self._random.choices(list(self._actions), list(self._actions.values()))
+        action()
+        return self._random.uniform(1, 2.5)
+
+    # -- what there is to do
+
+    def _create(self, *, steady: bool = False) -> None:
+        if len(self._mine) >= self._most:
+            return
+        project_id = self._random.choice(self._place.projects)
+        document = self._document(steady=steady)
+        answer = self.client.call("create", "POST", f"/projects/{project_id}/jobs", document, self._key())
+        if answer is None:
+            self._ledger.unanswered_creates[project_id] += 1
+        elif self._was(answer, 201):
+            job = KnownJob(answer.json["id"], self._place.organization_id, project_id, document, steady)
+            job.fires()
+            self._mine.append(job)
+            self._ledger.jobs[job.id] = job
+
+    def _document(self, *, steady: bool) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "name": f"w{self._number} {next(self._names)}",
+            "command": self._drawn(COMMANDS),
+            "schedule": "* * * * *" if steady else self._drawn(SCHEDULES),
+            "enabled": True,
+        }
+        if self._random.random() < 0.6:
+            document |= {"webhook_enabled": True, "webhook_url": f"{self._place.hooks}/w{self._number}"}
+        if self._random.random() < 0.3:
+            document |= {"slack_alerts_enabled": True, "slack_channel": f"#soak-{self._number}"}
+        return document
+
+    def _change(self) -> None:
+        what = self._random.choice(["command", "schedule", "description"])
+        drawn = {"command": COMMANDS, "schedule": SCHEDULES}.get(what)
+        self._put({what: self._drawn(drawn) if drawn else f"the {next(self._names)}th"})
+
+    def _rename(self) -> None:
+        self._put({"name": f"w{self._number} {next(self._names)}"})
+
+    def _pause(self) -> None:
+        if job := self._any(loose=True):
+            self._put({"enabled": not job.document["enabled"]}, job)
+
+    def _put(self, changes: dict[str, Any], job: KnownJob | None = None) -> None:
+        job = job or self._any(loose=True)
+        if job is None:
+            return
+        fires_on = not {"schedule", "enabled", "name"} & changes.keys()
+        if not fires_on:
+            job.may_change()
+        answer = self.client.call("update", "PUT", self._path(job), changes)
+        if answer is None or answer.status == 409:
+            # Of a writer that was overtaken nothing was written.
+            job.uncertain |= answer is None
+        elif self._was(answer, 200):
+            job.document |= changes
+        if not fires_on and not job.uncertain:
+            job.fires()
+
+    def _delete(self) -> None:
+        job = self._any(loose=True)
+        if job is None or len(self._mine) < self._most * 2 / 3:
+            return
+        job.may_change()
+        self._mine.remove(job)
+        answer = self.client.call("delete", "DELETE", self._path(job))
+        # A first try that was done and not answered leaves nothing for the second.
+        if answer is None:
+            job.uncertain = True
+        elif answer.status == 404 or self._was(answer, 200):
+            job.deleted = True
+
+    def _trigger(self) -> None:
+        if job := self._any():
+            self._triggered(job, self._send_trigger(self.client, job, self._key()))
+
+    def _trigger_twice(self) -> None:
+        """Send the same request from two places at once, and once more: all three are one run."""
+        job, key = self._any(), self._key()
+        if job is None:
+            return
+        with ThreadPoolExecutor(2) as both:
+            answers = list(both.map(lambda client: self._send_trigger(client, job, key), (self.client, self._other)))
+        answers.append(self._send_trigger(self.client, job, key))
+        runs = {answer.json["job_run_id"] for answer in answers if answer and answer.status == 202}
+        if len(runs) > 1:
+            self._ledger.find(f"one Idempotency-Key made {len(runs)} runs: {runs}")
+        self._triggered(job, next((one for one in answers if one and one.status == 202), answers[-1]))
+
+    def _send_trigger(self, client: Client, job: KnownJob, key: str) -> Answer | None:
+        # The key says what is sent with it: the same key with another body is another request.
+        body = {"command_override": "dbt run --select fail"} if key.endswith(("0", "1")) else {}
+        return client.call("trigger", "POST", f"{self._path(job)}/trigger", body, key)
+
+    def _triggered(self, job: KnownJob, answer: Answer | None) -> None:
+        if answer is None:
+            self._ledger.unanswered_triggers[job.id] += 1
+        elif answer.status == 409 and answer.json["code"] == "project_not_deployed":
+            return
+        elif self._was(answer, 202):
+            self._ledger.accepted.append(Accepted(answer.json["job_run_id"], job.organization_id, job.id))
+
+    def _clash(self) -> None:
+        """Change two fields of a job from two places at once: neither is lost."""
+        job = self._any(loose=True)
+        if job is None:
+            return
+        changes = [{"description": f"the {next(self._names)}th"}, {"command": self._drawn(COMMANDS)}]
+        with ThreadPoolExecutor(2) as both:
+            answers = list(
+                both.map(
+                    lambda client, change: client.call("update", "PUT", self._path(job), change),
+                    (self.client, self._other),
+                    changes,
+                )
+            )
+        for change, answer in zip(changes, answers, strict=True):
+            if answer is None:
+                job.uncertain = True
+            elif answer.status != 409 and self._was(answer, 200):
+                job.document |= change
+
+    def _look(self) -> None:
+        """Read as a page of a user interface does."""
+        project_id = self._random.choice(self._place.projects)
+        for what, path in (
+            ("list jobs", f"/projects/{project_id}/jobs"),
+            ("list runs", f"/projects/{project_id}/runs?limit=20"),
+            ("list live jobs", "/jobs?limit=20"),
+        ):
+            answer = self.client.once(what, "GET", path)
+            if answer and answer.status < 500:
+                self._was(answer, 200)
+
+    # -- what it takes
+
+    def _any(self, *, loose: bool = False) -> KnownJob | None:
+        """Choose one of its jobs; a `loose` one may be changed."""
+        jobs = [job for job in self._mine if not (loose and job.steady)]
+        return self._random.choice(jobs) if jobs else None
+
+    def _was(self, answer: Answer, status: int) -> bool:
+        if answer.status != status:
+            self._ledger.find(f"{status} was expected, and it was {answer.status}: {answer.text[:300]}")
+        return answer.status == status
+
+    def _path(self, job: KnownJob) -> str:
+        return f"/projects/{job.project_id}/jobs/{job.id}"
+
+    def _key(self) -> str:
+        return f"soak-{self._number}-{next(self._names)}"
+
+    def _drawn(self, weights: dict[str, int]) -> str:
+        return self._random.choices(list(weights), list(weights.values()))[0]

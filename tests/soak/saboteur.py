@@ -1,0 +1,147 @@
+"""Somebody who wants it to go wrong: the node goes down, calls fail in storms, hands reach into the cluster."""
+
+import time
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from jobs_api import events, labels
+from jobs_api.cluster import Cluster
+from tests.soak.door import Door
+from tests.soak.ledger import Ledger
+from tests.soak.node import Node
+from tests.soak.trouble import Trouble
+
+BATCH = "/apis/batch/v1"
+
+
+class Saboteur:
+    """One who plays all cards of a shuffled pack before any comes again."""
+
+    def __init__(
+        self, seed: int, ledger: Ledger, node: Node, door: Door, aws: Trouble, cluster: Cluster, places: list[str]
+    ) -> None:
+        """Hold the way in past the door, and know the organizations."""
+        self._random = Random(f"{seed}/saboteur")  # noqa: S311 - to be repeated, not to be secret
+        self._ledger = ledger
+        self._node = node
+        self._door = door
+        self._aws = aws
+        self._cluster = cluster
+        self._places = places
+        self._pack: list[Callable[[], None]] = []
+
+    def act(self) -> float:
+        """Play the next card; return how many seconds to pause."""
+        if not self._pack:
+            self._pack = [
+                *(self._kill, self._power_cycle, self._refuse, self._freeze, self._api_storm, self._aws_storm),
+                *(self._storm, self._lose_a_pod, self._lose_a_job, self._suspend, self._rewrite, self._remove),
+                *(self._repeat, self._repeat, self._lose_a_pod),
+            ]
+            self._random.shuffle(self._pack)
+        self._pack.pop()()
+        return self._random.uniform(3, 9)
+
+    def end(self) -> None:
+        """Let everything work again."""
+        self._aws.end()
+        self._door.trouble.end()
+
+    # -- the node
+
+    def _kill(self) -> None:
+        self._door.close()
+        self._node.kill()
+        time.sleep(self._random.uniform(0, 20))
+        self._node.start()
+        self._door.open()
+        self._ledger.happened["cluster killed and started again"] += 1
+
+    def _power_cycle(self) -> None:
+        """Stop it properly; meanwhile the door takes requests and has no answer."""
+        self._node.stop()
+        time.sleep(self._random.uniform(0, 5))
+        self._node.start()
+        self._ledger.happened["cluster stopped and started again"] += 1
+
+    def _refuse(self) -> None:
+        self._door.close()
+        time.sleep(self._random.uniform(3, 25))
+        self._door.open()
+        self._ledger.happened["cluster: connections refused for a while"] += 1
+
+    def _freeze(self) -> None:
+        self._node.freeze()
+        time.sleep(self._random.uniform(2, 14))
+        self._node.thaw()
+        self._ledger.happened["cluster: frozen for a while"] += 1
+
+    # -- calls
+
+    def _api_storm(self) -> None:
+        self._during(self._door.trouble)
+
+    def _aws_storm(self) -> None:
+        self._during(self._aws)
+
+    def _storm(self) -> None:
+        self._during(self._aws, self._door.trouble)
+
+    def _during(self, *troubles: Trouble) -> None:
+        for one in troubles:
+            one.storm()
+        time.sleep(self._random.uniform(5, 12))
+        for one in troubles:
+            one.calm()
+
+    def _repeat(self) -> None:
+        """Have the same events come again, several at once."""
+        events.organization_ticks(self._places * self._random.randint(1, 3))
+        self._ledger.happened["events twice or out of turn"] += 1
+
+    # -- hands in the cluster
+
+    def _lose_a_pod(self) -> None:
+        self._delete("/api/v1", "pods")
+
+    def _lose_a_job(self) -> None:
+        self._delete(BATCH, "jobs")
+
+    def _remove(self) -> None:
+        self._delete(BATCH, "cronjobs")
+
+    def _suspend(self) -> None:
+        self._edit("CronJob suspended by hand", {"suspend": True})
+
+    def _rewrite(self) -> None:
+        self._edit("CronJob edited by hand", {"schedule": "0 0 1 1 *", "concurrencyPolicy": "Allow"})
+
+    def _delete(self, api: str, resource: str) -> None:
+        place = self._random.choice(self._places)
+        one = self._one(place, api, resource)
+        if one is None:
+            return
+        name = one["metadata"]["name"]
+        if resource == "pods":
+            name = one["metadata"]["labels"]["batch.kubernetes.io/job-name"]
+        self._ledger.by_hand.add(name)
+        path = f"{api}/namespaces/{place}/{resource}/{one['metadata']['name']}"
+        self._cluster._connection.write("DELETE", path, {"propagationPolicy": "Background"})
+        self._ledger.happened[f"{resource.removesuffix('s')} deleted by hand"] += 1
+
+    def _edit(self, what: str, spec: dict[str, Any]) -> None:
+        place = self._random.choice(self._places)
+        one = self._one(place, BATCH, "cronjobs")
+        if one is None:
+            return
+        one = {**one, "apiVersion": "batch/v1", "kind": "CronJob", "spec": {**one["spec"], **spec}}
+        self._cluster.replace_cronjob(one)
+        self._ledger.happened[what] += 1
+
+    def _one(self, place: str, api: str, resource: str) -> Any:
+        """Choose an object of ours, the younger ones first."""
+        query = {"labelSelector": labels.selector()}
+        found = self._cluster._connection.get(f"{api}/namespaces/{place}/{resource}", query)["items"]
+        young = sorted(found, key=lambda one: one["metadata"]["creationTimestamp"])[-20:]
+        return self._random.choice(young) if young else None

@@ -1,0 +1,51 @@
+"""The stage of a soak: the cluster as a process, the door before it, and the laptop stack of `make run` before that."""
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.listening import listen
+from local.stack import Settings as StackSettings
+from local.stack import running
+from tests.soak import aws_trouble
+from tests.soak.door import Door
+from tests.soak.node import Node
+from tests.soak.settings import Settings
+from tests.soak.trouble import Trouble
+
+if TYPE_CHECKING:
+    from tests.soak.soak import Soak
+
+
+@contextmanager
+def staged(settings: Settings, say: Callable[[str], None]) -> Iterator["Soak"]:
+    """Start everything; on the way out all of it ends, pods included."""
+    happened: Counter[str] = Counter()
+    of_cluster = Trouble(f"{settings.seed}/cluster", settings.trouble, happened)
+    of_aws = Trouble(f"{settings.seed}/aws", settings.trouble, happened)
+    with ExitStack() as stack:
+        node = Node(settings.home / "cluster")
+        stack.callback(node.stop)
+        node.start()
+        door = Door(node, settings.home / "door", of_cluster)
+        stack.callback(door.close)
+        door.open()
+        aws_trouble.install(of_aws)
+        session = stack.enter_context(
+            running(StackSettings(settings.home, door.kubeconfig, settings.minute_seconds), listen())
+        )
+        # The store reads its tables' names from the environment when it is imported.
+        from tests.soak.soak import Soak  # noqa: PLC0415
+
+        yield Soak(settings, session, node, door, of_aws, happened, say)
+
+
+def left_behind(home: Path) -> list[str]:
+    """Say which processes of a soak in this home still live."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True)  # noqa: S607
+    lines = [line.strip() for line in listed.stdout.splitlines() if f"{home}{os.sep}" in line]
+    return [f"a process is left: {line}" for line in lines if not line.startswith(f"{os.getpid()} ")]
