@@ -53,6 +53,10 @@ rehearse: build .tools/rehearsal/ready ## deploy to an AWS on this machine and u
 pytest: .venv/ready
 	$(BIN)/python -m pytest
 
+.PHONY: soak
+soak: .venv/ready $(UV) ## the laptop stack under work and faults, then an audit; SOAK_MINUTES=10
+	@exec $(BIN)/python -m tests.soak
+
 .PHONY: format
 format: .venv/ready ## rewrite to the house format
 	$(BIN)/ruff format .

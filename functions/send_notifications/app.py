@@ -18,6 +18,8 @@ from jobs_api.notifications import outbox
 from jobs_api.notifications.delivering import deliver
 from jobs_api.notifications.outbox import Notice
 
+# When a message comes again that could not be handled.
+AGAIN_SECONDS = 30
 # As many as a batch has messages, so that a receiver that takes its time holds up none of the others.
 side_by_side = ThreadPoolExecutor(10, thread_name_prefix="deliver")
 
@@ -32,7 +34,12 @@ async def send(record: SQSRecord) -> None:
 
 
 def _send(record: SQSRecord) -> None:
-    look_again_at = deliver(Notice.of_json(record.body), lambda: datetime.now(UTC))
+    try:
+        look_again_at = deliver(Notice.of_json(record.body), lambda: datetime.now(UTC))
+    except Exception:
+        # A table that throttles is over in seconds; the queue by itself would bring it again only after minutes.
+        outbox.try_to_hide(record.receipt_handle, AGAIN_SECONDS)
+        raise
     if look_again_at is None:
         return
     # The message sleeps in the queue; its visibility is all that remembers when to wake it.

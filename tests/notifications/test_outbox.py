@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.send_notifications import app
 from jobs_api import store
@@ -194,8 +195,36 @@ def test_the_function_sends_a_batch_side_by_side_and_returns_what_is_to_come_aga
     failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
     assert failed == {"bad", "unreadable"}
     assert len(hook.received) == 1
-    assert hidden.keys() == {"handle of bad"}
+    assert hidden.keys() == {"handle of bad", "handle of unreadable"}
     assert 0 < hidden["handle of bad"] <= 30
+
+
+def test_a_message_that_met_with_a_failure_of_ours_comes_again_soon(
+    job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden: dict[str, int] = {}
+    monkeypatch.setattr(outbox, "hide", hidden.__setitem__)
+    run = new_run(job, jaffle, RunStatus.FAILED)
+    sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
+    body = Notice(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK).json
+
+    def throttled(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "GetItem")
+
+    monkeypatch.setattr(app, "deliver", throttled)
+    answer = app.lambda_handler({"Records": [sample | {"messageId": "one", "body": body}]}, None)  # type: ignore[arg-type]
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "one"}]}
+    assert hidden == {sample["receiptHandle"]: 30}
+
+
+def test_a_queue_that_is_down_too_hides_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "ChangeMessageVisibility")
+
+    monkeypatch.setattr(outbox, "hide", down)
+
+    outbox.try_to_hide("handle", 30)
 
 
 def test_a_message_that_is_not_due_is_put_to_sleep_for_as_long(

@@ -19,7 +19,7 @@ from jobs_api.store import deliveries
 from tests.reliability.audit import Audit
 from tests.soak.ledger import Ledger, certain_slots
 
-LINE = re.compile(r"^line (\d+) of (\d+)$", re.MULTILINE)
+TO_COME = re.compile(r"^this is \S+, with (\d+) lines to come$", re.MULTILINE)
 # What a job is called, what it does and when: the fields that clients change.
 SHOWN = ("name", "command", "schedule", "enabled", "description")
 
@@ -112,12 +112,14 @@ class SoakAudit(Audit):
             self.counts["logs that went with their pods"] += 1
             if run.job_name not in self.ledger.by_hand and run.status is not RunStatus.ERROR:
                 yield f"the log of {run.id} ({run.job_name}) is said to be lost, and nobody deleted its pod"
-        elif "this is " in text and run.status in {RunStatus.SUCCESS, RunStatus.FAILED}:
+        elif run.status in {RunStatus.SUCCESS, RunStatus.FAILED} and (told := TO_COME.match(text)):
+            count = int(told[1])
+            wanted = [*(f"line {at} of {count}" for at in range(1, count + 1)), f"end of {count} lines"]
             self.counts["logs found whole, line by line"] += 1
-            numbers = [(int(at), int(of)) for at, of in LINE.findall(text)]
-            of = numbers[0][1] if numbers else 0
-            if numbers != [(at, of) for at in range(1, of + 1)] or not text.endswith(f"end of {of} lines\n"):
-                yield f"the log of {run.id} is not whole: {len(numbers)} of {of} lines, {text[-80:]!r}"
+            if text.splitlines()[1:] != wanted:
+                yield f"the log of {run.id} is not whole: {len(text.splitlines())} lines of {count + 2}, {text[-80:]!r}"
+        elif run.project_id in self.ledger.projects and run.status is not RunStatus.ERROR and text.startswith("line"):
+            yield f"the log of {run.id} has lost its beginning: {text[:80]!r}"
 
     # -- alerts
 

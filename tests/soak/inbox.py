@@ -6,6 +6,8 @@ from collections import Counter
 from typing import Any
 from urllib.request import urlopen
 
+TAKEN = frozenset({"taken", "posted"})
+
 
 class Collected:
     """What arrived so far: webhooks by organization and id, Slack messages by channel."""
@@ -30,9 +32,9 @@ class Collected:
 
     def _take(self, message: dict[str, Any]) -> None:
         if message["kind"] == "slack":
-            self.slack[message["to"]] += message["verdict"] == "taken"
+            self.slack[message["to"]] += message["verdict"] in TAKEN
         else:
             organization_id = message["to"].split("/")[3]
             self.webhooks.setdefault(organization_id, Counter())[message["headers"]["webhook-id"]] += 1
-        if message["verdict"] not in {"taken", "signature verified"}:
+        if message["verdict"] not in {*TAKEN, "signature verified"}:
             self.refused[message["verdict"]] += 1

@@ -32,7 +32,7 @@ def _empty_packages() -> Iterator[None]:
             sys.modules[name] = module_from_spec(spec)
         yield
     finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == "kubernetes"]:
+        for name in [name for name in list(sys.modules) if name.split(".")[0] == "kubernetes"]:
             del sys.modules[name]
         sys.modules.update(before)
 

@@ -110,6 +110,14 @@ def hide(receipt_handle: str, seconds: int) -> None:
     )
 
 
+def try_to_hide(receipt_handle: str, seconds: int) -> None:
+    """Do the same, where a queue that is down only means that the message comes again later."""
+    try:
+        hide(receipt_handle, seconds)
+    except (BotoCoreError, ClientError):
+        logger.warning("A message could not be hidden; it comes again once its visibility is over", exc_info=True)
+
+
 def _notices(run: Run) -> Iterator[Notice]:
     for event in run.notify:
         for channel in channels(run.alerts, event):

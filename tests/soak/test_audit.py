@@ -1,0 +1,154 @@
+"""The audit of a soak finds what is planted: runs, logs, alerts, slots and jobs that are lost, doubled or nobody's."""
+
+import gzip
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from jobs_api import logs
+from jobs_api.runs import Run
+from jobs_api.store.tables import RunRow
+from tests.reliability.world import HOOK, World
+from tests.soak.auditing import SoakAudit, summary
+from tests.soak.ledger import Accepted, KnownJob, Lasting, Ledger
+
+
+class Soaked:
+    """A quarter of an hour of a job that tells of its runs, and what its owner knows of it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ledger = Ledger()
+        self.began_at = world.now()
+        document = {"name": "often", "command": "dbt build", "schedule": "* * * * *", "enabled": True}
+        self.job = KnownJob(world.create("often", **HOOK), world.organization.id, world.project.id, document)
+        self.job.fired.append(Lasting(self.began_at, schedule="* * * * *"))
+        self.ledger.jobs[self.job.id] = self.job
+        self.ledger.projects[world.project.id] = [Lasting(self.began_at)]
+        world.tick()
+        for _ in range(6):
+            world.minute()
+        self.accepted = Accepted(world.trigger(self.job.id), world.organization.id, self.job.id)
+        self.ledger.accepted.append(self.accepted)
+        world.until_settled()
+        self.webhooks = Counter(world.inbox)
+
+    def audit(self) -> SoakAudit:
+        return SoakAudit(
+            self.world.organization.id,
+            self.world.cluster.cluster,
+            self.world.now(),
+            ledger=self.ledger,
+            webhooks=self.webhooks,
+        )
+
+    def found(self) -> str:
+        return "\n".join(self.audit().findings())
+
+    def scheduled(self) -> Run:
+        return next(run for run in self.world.runs(self.job.id) if run.triggered_by == "scheduled" and run.log)
+
+
+@pytest.fixture
+def soaked(world: World) -> Soaked:
+    return Soaked(world)
+
+
+def test_where_nothing_went_wrong_there_is_nothing_to_find(soaked: Soaked) -> None:
+    audit = soaked.audit()
+
+    assert audit.findings() == []
+    assert audit.counts["accepted triggers"] == 1
+    assert audit.counts["slots that owners expected"] == 6
+    assert audit.counts["logs read"] == len(audit.runs) == 11
+    assert audit.counts["alerts expected: webhook"] == audit.counts["webhooks arrived"] == 11
+    assert summary([audit])["Runs by status"] == {"scheduled success": 10, "manual success": 1}
+
+
+def lose_an_accepted_run(soaked: Soaked) -> None:
+    RunRow(soaked.accepted.run_id).delete()
+
+
+def lose_a_scheduled_run(soaked: Soaked) -> None:
+    old = min(soaked.world.runs(soaked.job.id), key=lambda run: run.created_at)
+    assert old.scheduled_for
+    RunRow(old.id).delete()
+    soaked.job.fired[0] = replace(soaked.job.fired[0], since=old.scheduled_for - timedelta(minutes=3))
+    soaked.ledger.projects[soaked.world.project.id] = [Lasting(old.scheduled_for - timedelta(minutes=3))]
+
+
+def make_a_run_nobody_asked_for(soaked: Soaked) -> None:
+    soaked.ledger.accepted.clear()
+
+
+def lose_a_log(soaked: Soaked) -> None:
+    log = soaked.scheduled().log
+    assert log
+    logs._client().delete_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
+
+
+def cut_a_log(soaked: Soaked) -> None:
+    run = soaked.scheduled()
+    assert run.log
+    text = f"this is {run.job_name}-abcde, with 3 lines to come\nline 1 of 3\n"
+    body = gzip.compress(text.encode())
+    logs._client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key, Body=body)
+
+
+def leave_a_log_of_nobody(soaked: Soaked) -> None:
+    key = f"logs/{soaked.world.organization.id}/{soaked.world.project.id}/run_nobody.log.gz"
+    logs._client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"")
+
+
+def double_an_alert(soaked: Soaked) -> None:
+    soaked.webhooks[next(iter(soaked.webhooks))] += 1
+
+
+def lose_an_alert(soaked: Soaked) -> None:
+    del soaked.webhooks[next(iter(soaked.webhooks))]
+
+
+def tell_of_nothing(soaked: Soaked) -> None:
+    soaked.webhooks["dlv_nothing"] = 1
+
+
+def bring_back_a_deleted_job(soaked: Soaked) -> None:
+    soaked.job.deleted = True
+
+
+def lose_a_change(soaked: Soaked) -> None:
+    soaked.job.document["command"] = "dbt test"
+
+
+PLANTED: dict[Callable[[Soaked], None], str] = {
+    lose_an_accepted_run: r"the accepted run run_\w+ is lost",
+    lose_a_scheduled_run: r"job_\w+ has 0 runs at .*, when it should have run",
+    make_a_run_nobody_asked_for: r"1 runs of job_\w+ that nobody triggered",
+    lose_a_log: r"the log of run_\w+ is lost",
+    cut_a_log: r"the log of run_\w+ is not whole: 2 lines of 5",
+    leave_a_log_of_nobody: r"a log of nobody: .*run_nobody",
+    double_an_alert: r"the webhook dlv_\w+ came 2 times in 1 attempts",
+    lose_an_alert: r"the webhook dlv_\w+ of run_\w+ is said to be delivered, and never arrived",
+    tell_of_nothing: r"the webhook dlv_nothing tells of nothing",
+    bring_back_a_deleted_job: r"job_\w+ is still there, which its owner knows otherwise",
+    lose_a_change: r"job_\w+: command is 'dbt build', not 'dbt test'",
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_what_is_planted_is_found(soaked: Soaked, plant: Callable[[Soaked], None]) -> None:
+    plant(soaked)
+
+    assert re.search(PLANTED[plant], soaked.found())
+
+
+def test_a_job_of_which_a_request_was_never_answered_accuses_nobody(soaked: Soaked) -> None:
+    soaked.job.uncertain = True
+    soaked.job.document["command"] = "dbt test"
+
+    assert soaked.found() == ""
