@@ -32,7 +32,7 @@ class Node:
         kubeconfig = self.home / "kubeconfig"
         kubeconfig.unlink(missing_ok=True)
         path = os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)])
-        command = [sys.executable, "-m", "local.cluster", "--home", self.home, "--port", str(self.port), "--keep"]
+        command = [sys.executable, "-m", "local.cluster", "--home", str(self.home), "--port", str(self.port), "--keep"]
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
         try:
             self.eventually(lambda: kubeconfig.exists() and _listens(self.port))

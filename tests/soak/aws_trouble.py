@@ -52,7 +52,7 @@ def install(trouble: Trouble) -> None:
                 ask(transport, request, **more)
                 raise ReadTimeoutError(endpoint_url=request.url)
 
-    InProcessTransport.__call__ = call  # type: ignore[method-assign]
+    InProcessTransport.__call__ = call  # type: ignore[method-assign,assignment]
 
 
 def _service(request: AWSPreparedRequest) -> str:
@@ -71,4 +71,4 @@ def _refused(request: AWSPreparedRequest, service: str, status: int, code: str) 
     else:
         kind, body = "application/x-amz-json-1.0", json.dumps({"__type": code, "message": "on purpose"})
     headers: Any = {"content-type": kind}
-    return AWSResponse(request.url, status, headers, MockRawResponse(body.encode()))  # type: ignore[arg-type]
+    return AWSResponse(request.url, status, headers, MockRawResponse(body.encode()))

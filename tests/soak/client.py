@@ -53,9 +53,8 @@ class Client:
             answer = self.once(what, method, path, body, key)
             if answer and not answer.worth_another_try:
                 return answer
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self.ledger.halted.wait(wait):
                 return None
-            time.sleep(wait)
             wait = min(8, wait * 2)
 
     def once(self, what: str, method: str, path: str, body: Any = None, key: str | None = None) -> Answer | None:

@@ -77,6 +77,8 @@ class Ledger:
     happened: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    # Set where somebody has had enough: then nobody waits for anything any more.
+    halted: threading.Event = field(default_factory=threading.Event)
 
     def alive(self) -> list[KnownJob]:
         """Return the jobs that are not deleted."""

@@ -37,7 +37,8 @@ class Node:
 
     def start(self) -> None:
         """Return once its API answers; raises where it does not come."""
-        command = [sys.executable, "-m", "local.cluster", "--home", self._home, "--images", ROOT / "local" / "images"]
+        images = str(ROOT / "local" / "images")
+        command = [sys.executable, "-m", "local.cluster", "--home", str(self._home), "--images", images]
         self._home.mkdir(parents=True, exist_ok=True)
         with (self._home / "cluster.log").open("ab") as log:
             self._process = subprocess.Popen(

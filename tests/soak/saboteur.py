@@ -1,6 +1,5 @@
 """Somebody who wants it to go wrong: the node goes down, calls fail in storms, hands reach into the cluster."""
 
-import time
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -53,7 +52,7 @@ class Saboteur:
     def _kill(self) -> None:
         self._door.close()
         self._node.kill()
-        time.sleep(self._random.uniform(0, 20))
+        self._ledger.halted.wait(self._random.uniform(0, 20))
         self._node.start()
         self._door.open()
         self._ledger.happened["cluster killed and started again"] += 1
@@ -61,19 +60,19 @@ class Saboteur:
     def _power_cycle(self) -> None:
         """Stop it properly; meanwhile the door takes requests and has no answer."""
         self._node.stop()
-        time.sleep(self._random.uniform(0, 5))
+        self._ledger.halted.wait(self._random.uniform(0, 5))
         self._node.start()
         self._ledger.happened["cluster stopped and started again"] += 1
 
     def _refuse(self) -> None:
         self._door.close()
-        time.sleep(self._random.uniform(3, 25))
+        self._ledger.halted.wait(self._random.uniform(3, 25))
         self._door.open()
         self._ledger.happened["cluster: connections refused for a while"] += 1
 
     def _freeze(self) -> None:
         self._node.freeze()
-        time.sleep(self._random.uniform(2, 14))
+        self._ledger.halted.wait(self._random.uniform(2, 14))
         self._node.thaw()
         self._ledger.happened["cluster: frozen for a while"] += 1
 
@@ -91,7 +90,7 @@ class Saboteur:
     def _during(self, *troubles: Trouble) -> None:
         for one in troubles:
             one.storm()
-        time.sleep(self._random.uniform(5, 12))
+        self._ledger.halted.wait(self._random.uniform(5, 12))
         for one in troubles:
             one.calm()
 

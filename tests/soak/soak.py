@@ -80,7 +80,7 @@ class Soak:
 
     def run(self, stopped: threading.Event) -> list[str]:
         """Do all of it; return what was found. It ends early where `stopped` is set."""
-        settings = self._settings
+        settings, self._ledger.halted = self._settings, stopped
         self._say(
             f"Soaking for {settings.seconds:.0f} s with about {settings.jobs} jobs and {settings.clients} clients, "
             f"seed {settings.seed}. {settings.home}/functions.log has what the functions say."

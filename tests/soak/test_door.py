@@ -1,0 +1,94 @@
+"""What stands before the cluster passes on what it is asked, and goes wrong in the ways it names."""
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs_api.cluster import access
+from jobs_api.cluster.client import Cluster
+from jobs_api.errors import ClusterUnavailable
+from tests.soak.door import Door
+from tests.soak.node import Node
+from tests.soak.trouble import Trouble
+
+NAMESPACE = "default"
+
+
+class Scripted(Trouble):
+    """Goes wrong when told to."""
+
+    def __init__(self) -> None:
+        super().__init__("script", 1.0, Counter())
+        self.next: str | None = None
+
+    def drawn(self, kinds: object, name: str) -> str | None:
+        del name
+        kind, self.next = self.next, None
+        assert kind is None or kind in kinds  # type: ignore[operator]
+        return kind
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    made = Node(tmp_path_factory.mktemp("node"))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def door(node: Node, tmp_path: Path) -> Iterator[Door]:
+    made = Door(node, tmp_path, Scripted())
+    made.open()
+    yield made
+    made.close()
+
+
+def cluster_of(door: Door) -> Cluster:
+    return access._from_kubeconfig(str(door.kubeconfig))
+
+
+def go_wrong(door: Door, kind: str) -> None:
+    assert isinstance(door.trouble, Scripted)
+    door.trouble.next = kind
+
+
+def test_what_is_asked_through_the_door_is_answered_by_the_cluster(door: Door) -> None:
+    assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
+
+
+@pytest.mark.parametrize("kind", ["429 with Retry-After", "500", "503"])
+def test_a_refusal_is_one_that_the_service_knows(door: Door, kind: str) -> None:
+    go_wrong(door, kind)
+    with pytest.raises(ClusterUnavailable):
+        list(cluster_of(door).list_jobs(NAMESPACE, "a=b"))
+
+
+@pytest.mark.parametrize("kind", ["closed before the request", "closed after the request was done", "token expired"])
+def test_what_a_second_try_gets_over_is_not_noticed(door: Door, kind: str) -> None:
+    go_wrong(door, kind)
+    assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
+
+
+def test_a_door_that_is_closed_refuses_connections_and_opens_at_the_same_address(door: Door) -> None:
+    port = door._port
+    door.close()
+    with socket.socket() as asking:
+        assert asking.connect_ex(("127.0.0.1", port)) != 0
+    door.open()
+    assert door._port == port
+    assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
+
+
+def test_a_node_that_was_killed_answers_through_the_same_door(door: Door, node: Node) -> None:
+    node.kill()
+    begun = time.monotonic()
+    with pytest.raises(ClusterUnavailable):
+        list(cluster_of(door).list_jobs(NAMESPACE, "a=b"))
+    assert time.monotonic() - begun < 10
+    node.start()
+    assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
