@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 
 from tests.soak.home import ForeignFolder, prepare
 from tests.soak.settings import Settings
@@ -37,6 +37,7 @@ def main(environment: Mapping[str, str]) -> int:
         with ExitStack() as stack:
             log = stack.enter_context((settings.home / "functions.log").open("w", buffering=1))
             stack.enter_context(redirect_stdout(log))
+            stack.enter_context(redirect_stderr(log))
             findings = stack.enter_context(staged(settings, say)).run(stopped)
     except Exception:  # noqa: BLE001 - whatever it is, it is told, and the processes are looked for
         findings = [traceback.format_exc()]
