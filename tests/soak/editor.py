@@ -95,7 +95,9 @@ class Editor:
         if self._random.random() < 0.6:
             document |= {"webhook_enabled": True, "webhook_url": f"{self._place.hooks}/w{self._number}"}
         if self._random.random() < 0.3:
-            document |= {"slack_alerts_enabled": True, "slack_channel": f"#soak-{self._number}"}
+            both = self._random.random() < 0.5
+            document |= {"slack_alerts_enabled": True, "slack_alert_on_success": both}
+            document["slack_channel"] = f"#soak-{self._number}"
         return document
 
     def _change(self) -> None:

@@ -6,7 +6,18 @@ from pathlib import Path
 MARK = ".made-by-soak"
 # All that the stack, the cluster and the door write. Nothing else is ever removed, and images stay, since installing
 # them takes longest.
-LEFT = ("analytics", "cluster.log", "door", "env", "functions.log", "inbox", "jaffle", "kubeconfig", "session.json")
+LEFT = (
+    "analytics",
+    "cluster.log",
+    "door",
+    "env",
+    "functions.log",
+    "inbox",
+    "inbox.json",
+    "jaffle",
+    "kubeconfig",
+    "session.json",
+)
 LEFT_BY_CLUSTER = ("cluster.log", "journal", "journal.new", "kubeconfig", "pki", "pods")
 
 

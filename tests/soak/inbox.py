@@ -20,12 +20,14 @@ class Collected:
         self.webhooks: dict[str, Counter[str]] = {}
         self.slack: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self.all: list[dict[str, Any]] = []
 
     def collect(self) -> None:
         """Take what has come since the last time."""
         with self._lock:
             with urlopen(f"{self._url}/messages?after={self._after}", timeout=30) as answer:  # noqa: S310 - it is http
                 messages = json.load(answer)["messages"]
+            self.all += messages
             for message in messages:
                 self._take(message)
             self._after = max([self._after, *(message["number"] for message in messages)])

@@ -1,5 +1,6 @@
 """A soak: work and trouble for a while, then quiet until all agree, then what there was in figures."""
 
+import json
 import threading
 import time
 import traceback
@@ -189,6 +190,7 @@ class Soak:
             stopped.wait(10)
         findings += list(read_all(self._places, self._ledger, audits))
         self._report(audits, waited)
+        (self._settings.home / "inbox.json").write_text(json.dumps(self._inbox.all, indent=1))
         return findings
 
     def _audit(self, place: Place) -> SoakAudit:
