@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,23 +12,9 @@ from jobs_api.cluster.client import Cluster
 from jobs_api.errors import ClusterUnavailable
 from tests.soak.door import Door
 from tests.soak.node import Node
-from tests.soak.trouble import Trouble
+from tests.soak.scripted import Scripted
 
 NAMESPACE = "default"
-
-
-class Scripted(Trouble):
-    """Goes wrong when told to."""
-
-    def __init__(self) -> None:
-        super().__init__("script", 1.0, Counter())
-        self.next: str | None = None
-
-    def drawn(self, kinds: object, name: str) -> str | None:
-        del name
-        kind, self.next = self.next, None
-        assert kind is None or kind in kinds  # type: ignore[operator]
-        return kind
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,109 @@
+"""What goes wrong between functions and AWS, and for whom nothing does."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+
+from local.moto_wire import InProcessTransport
+from local.powertools import LAMBDA_CONTEXT
+from tests.soak import aws_trouble
+from tests.soak.scripted import Scripted
+from tests.soak.trouble import Trouble
+
+
+@pytest.fixture
+def trouble(monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    # So that it is put back at the end.
+    monkeypatch.setattr(InProcessTransport, "__call__", InProcessTransport.__call__)
+    made = Scripted()
+    aws_trouble.install(made)
+    return made
+
+
+@pytest.fixture
+def in_a_function() -> Iterator[None]:
+    token = LAMBDA_CONTEXT.set(object())
+    yield
+    LAMBDA_CONTEXT.reset(token)
+
+
+def client(service: str, attempts: int = 1) -> Any:
+    config = Config(retries={"total_max_attempts": attempts})
+    return botocore.session.get_session().create_client(service, config=config)
+
+
+def put(s3: Any, key: str) -> None:
+    s3.put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"")
+
+
+def is_there(key: str) -> bool:
+    listed = client("s3").list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=key)
+    return bool(listed["KeyCount"])
+
+
+@pytest.mark.usefixtures("in_a_function")
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("throttled", ClientError), ("failed", ClientError), ("no connection", BotoCoreError)],
+)
+def test_what_is_refused_has_not_happened(trouble: Scripted, kind: str, error: type[Exception]) -> None:
+    trouble.next = kind
+    with pytest.raises(error):
+        put(client("s3"), f"soak/{kind}")
+    assert not is_there(f"soak/{kind}")
+
+
+@pytest.mark.usefixtures("in_a_function")
+def test_what_times_out_has_happened(trouble: Scripted) -> None:
+    trouble.next = "timed out after the write"
+    with pytest.raises(ReadTimeoutError):
+        put(client("s3"), "soak/timed-out")
+    assert is_there("soak/timed-out")
+
+
+@pytest.mark.usefixtures("in_a_function")
+@pytest.mark.parametrize("service", ["dynamodb", "s3", "sqs"])
+@pytest.mark.parametrize("kind", list(aws_trouble.KINDS))
+def test_botocore_tries_again_by_itself(trouble: Scripted, service: str, kind: str) -> None:
+    ask = {
+        "dynamodb": lambda aws: aws.list_tables(),
+        "s3": lambda aws: aws.list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], MaxKeys=1),
+        "sqs": lambda aws: aws.list_queues(),
+    }
+    trouble.next = kind
+    ask[service](client(service, attempts=2))
+    assert trouble.next is None
+
+
+def test_the_stack_itself_and_its_operators_are_spared(trouble: Scripted) -> None:
+    trouble.next = "failed"
+    put(client("s3"), "soak/spared")
+    assert trouble.next == "failed"
+
+
+def test_the_same_seed_goes_wrong_in_the_same_order() -> None:
+    def drawn(seed: str) -> list[str | None]:
+        trouble = Trouble(seed, 0.5, Counter())
+        trouble.storm()
+        return [trouble.drawn({"one": 1, "two": 3}, "test") for _ in range(50)]
+
+    assert drawn("7") == drawn("7") != drawn("8")
+    assert {None, "one", "two"} == set(drawn("7"))
+
+
+def test_nothing_goes_wrong_before_and_after() -> None:
+    happened: Counter[str] = Counter()
+    trouble = Trouble("7", 1.0, happened)
+    kinds = {"one": 1}
+    assert trouble.drawn(kinds, "test") is None
+    trouble.storm()
+    assert trouble.drawn(kinds, "test") == "one"
+    trouble.end()
+    assert trouble.drawn(kinds, "test") is None
+    assert happened == {"test: one": 1}
