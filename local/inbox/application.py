@@ -1,11 +1,12 @@
 """The inbox over HTTP: hooks to send webhooks to, Slack's chat.postMessage, a page, and the same as JSON.
 
 `/_inbox/hooks/anything` takes every webhook; `?status=500`, `?delay=20` (seconds) and `?retry_after=60` let it
-misbehave. Slack has every channel but those that begin with `#no-`.
+misbehave. Slack has every channel but those that begin with `#no-`; `#archived-` and `#busy-` are what they are called.
 """
 
 import asyncio
 import json
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,6 +21,8 @@ from local.inbox.messages import Messages
 
 PREFIX = "/_inbox"
 _PAGE = Path(__file__).parent / "page.html"
+_REFUSALS = {"#no-": "channel_not_found", "#archived-": "is_archived", "#busy-": "ratelimited"}
+_BUSY_SECONDS = 30
 
 
 def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) -> Starlette:
@@ -31,25 +34,30 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
         # Looking up the secret takes a moment, and others may be sending meanwhile.
         from local.inbox.signatures import verdict  # noqa: PLC0415 - the store wants its tables' names
 
-        checked = await run_in_threadpool(verdict, body, document, request.headers)
-        messages.add("webhook", request.url.path, checked, request.headers, document)
+        verified, checked = await run_in_threadpool(verdict, body, document, request.headers)
+        status = int(request.query_params.get("status", HTTPStatus.OK))
+        taken = status < HTTPStatus.MULTIPLE_CHOICES
+        said = checked if taken else f"{checked}; answered {status}"
+        messages.add("webhook", _target(request), said, request.headers, document, good=verified and taken)
         await asyncio.sleep(float(request.query_params.get("delay", 0)))
         wait = request.query_params.get("retry_after")
-        headers = {"Retry-After": wait} if wait else {}
-        return JSONResponse({"ok": True}, int(request.query_params.get("status", 200)), headers)
+        return JSONResponse({"ok": taken}, status, {"Retry-After": wait} if wait else {})
 
     async def post_message(request: Request) -> Response:
         said = await _said(request)
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         error = _slack_error(token, said, slack_tokens)
-        messages.add("slack", said.get("channel", ""), error or "taken", request.headers, said)
+        messages.add("slack", said.get("channel", ""), error or "posted", request.headers, said, good=error is None)
+        if error == "ratelimited":
+            headers = {"Retry-After": str(_BUSY_SECONDS)}
+            return JSONResponse({"ok": False, "error": error}, HTTPStatus.TOO_MANY_REQUESTS, headers)
         if error:
             return JSONResponse({"ok": False, "error": error})
         return JSONResponse({"ok": True, "channel": said["channel"], "ts": "1", "message": {"text": said.get("text")}})
 
     async def shown(request: Request) -> Response:
         after = int(request.query_params.get("after", 0))
-        return JSONResponse({"messages": messages.documents(after), "hooks": hooks})
+        return JSONResponse({"since": messages.since, "hooks": hooks, "messages": messages.documents(after)})
 
     async def clear(_: Request) -> Response:
         messages.clear()
@@ -67,6 +75,10 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
             Route(f"{PREFIX}/slack/api/chat.postMessage", post_message, methods=["POST"]),
         ]
     )
+
+
+def _target(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _document(body: bytes) -> Any:
@@ -91,4 +103,5 @@ def _slack_error(token: str, said: dict[str, Any], tokens: frozenset[str]) -> st
         return "not_authed"
     if token not in tokens:
         return "invalid_auth"
-    return "channel_not_found" if str(said.get("channel", "")).startswith("#no-") else None
+    channel = str(said.get("channel", ""))
+    return next((error for beginning, error in _REFUSALS.items() if channel.startswith(beginning)), None)

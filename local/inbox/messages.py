@@ -11,33 +11,38 @@ from typing import Any
 _MOST = 2000
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 @dataclass(frozen=True)
 class Message:
-    """A webhook or a Slack message; `verdict` is what became of its signature, or of the token it was posted with."""
+    """A webhook or a Slack message; `verdict` is what became of its signature, or what Slack says to it."""
 
     number: int
     kind: str
     received_at: str
     to: str
     verdict: str
+    good: bool
     headers: dict[str, str]
     body: Any
 
 
 @dataclass
 class Messages:
-    """All that arrived."""
+    """All that arrived since a time, which is another one after each `clear`."""
 
+    since: str = field(default_factory=_now)
     _kept: deque[Message] = field(default_factory=lambda: deque(maxlen=_MOST))
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, kind: str, to: str, verdict: str, headers: Mapping[str, str], body: Any) -> Message:
-        """Keep a message."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def add(self, kind: str, to: str, verdict: str, headers: Mapping[str, str], body: Any, *, good: bool) -> Message:
+        """Keep a message; it is `good` where its receiver would take it."""
         shown = {name: value for name, value in headers.items() if name != "authorization"}
         with self._lock:
-            message = Message(next(self._numbers), kind, now, to, verdict, shown, body)
+            message = Message(next(self._numbers), kind, _now(), to, verdict, good, shown, body)
             self._kept.append(message)
         return message
 
@@ -50,3 +55,4 @@ class Messages:
         """Forget all."""
         with self._lock:
             self._kept.clear()
+            self.since = _now()

@@ -11,13 +11,13 @@ from jobs_api.errors import NotFound
 from jobs_api.jobs import Job
 
 
-def verdict(body: bytes, document: Any, headers: Mapping[str, str]) -> str:
-    """Say whether a webhook is signed with a secret of the job that it names."""
+def verdict(body: bytes, document: Any, headers: Mapping[str, str]) -> tuple[bool, str]:
+    """Say whether a webhook is signed with a secret of the job that it names, and what is to be said about that."""
     if "webhook-signature" not in headers:
-        return "not signed"
+        return False, "not signed"
     job = _job(document)
     if job is None:
-        return "the job it names is not known here, so its signature cannot be checked"
+        return False, "the job it names is not known here, so its signature cannot be checked"
     reason = "the job has no secret"
     for key in webhook_secrets.open_keys(job.webhook, job.organization_id, job.id, datetime.now(UTC)):
         try:
@@ -25,8 +25,8 @@ def verdict(body: bytes, document: Any, headers: Mapping[str, str]) -> str:
         except WebhookVerificationError as error:
             reason = str(error)
         else:
-            return "signature verified"
-    return f"signature refused: {reason}"
+            return True, "signature verified"
+    return False, f"signature refused: {reason}"
 
 
 def _job(document: Any) -> Job | None:

@@ -49,12 +49,13 @@ def test_a_webhook_that_is_signed_with_the_jobs_secret_is_verified(allowed: Inbo
     assert key
 
     assert posting.post(f"{allowed.hooks}/any", body, webhooks.headers("test_1", body, [key], now)).accepted
-    assert newest(allowed)["verdict"] == "signature verified"
+    assert (newest(allowed)["good"], newest(allowed)["verdict"]) == (True, "signature verified")
     assert newest(allowed)["body"]["type"] == "test"
     posting.post(f"{allowed.hooks}/any", body, webhooks.headers("test_1", body, [KEY], now))
+    assert not newest(allowed)["good"]
     assert newest(allowed)["verdict"].startswith("signature refused")
     posting.post(f"{allowed.hooks}/any", body, {})
-    assert newest(allowed)["verdict"] == "not signed"
+    assert (newest(allowed)["good"], newest(allowed)["verdict"]) == (False, "not signed")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"not JSON", b'{"data": {"project": {"id": "p"}, "job": {"id": "j"}}}'])
@@ -72,6 +73,8 @@ def test_it_misbehaves_on_request(allowed: Inbox) -> None:
     assert answer.status == 503
     assert answer.retry_after
     assert answer.retry_after.seconds == 7
+    assert newest(allowed)["verdict"].endswith("answered 503")
+    assert newest(allowed)["to"] == "/_inbox/hooks/any?status=503&retry_after=7"
 
 
 def test_slacks_own_client_posts_to_it(inbox: Inbox) -> None:
@@ -85,8 +88,10 @@ def test_slacks_own_client_posts_to_it(inbox: Inbox) -> None:
     assert newest(inbox)["kind"] == "slack"
     assert newest(inbox)["body"]["blocks"] == blocks
     assert "authorization" not in newest(inbox)["headers"]
-    with pytest.raises(SlackApiError, match="channel_not_found"):
-        client.chat_postMessage(channel="#no-such", text="hi")
+    for channel, error in (("#no-such", "channel_not_found"), ("#archived-2019", "is_archived"), ("#busy-one", "rate")):
+        with pytest.raises(SlackApiError, match=error):
+            client.chat_postMessage(channel=channel, text="hi")
+        assert not newest(inbox)["good"]
     with pytest.raises(SlackApiError, match="invalid_auth"):
         WebClient("xoxb-wrong", base_url=base, ssl=trusted).chat_postMessage(channel="#data", text="hi")
 
@@ -102,12 +107,21 @@ def ask(inbox: Inbox, path: str, method: str = "GET") -> str:
 
 
 def test_the_page_and_the_same_as_json(inbox: Inbox) -> None:
-    inbox.messages.add("slack", "#data", "taken", {"authorization": "Bearer x"}, {"text": "hi"})
+    inbox.messages.add("slack", "#data", "posted", {"authorization": "Bearer x"}, {"text": "hi"}, good=True)
 
     assert "<title>Inbox</title>" in ask(inbox, "/_inbox")
     shown = json.loads(ask(inbox, "/_inbox/messages"))
     assert [message["number"] for message in shown["messages"]] == [1]
     assert shown["hooks"] == inbox.hooks
     assert json.loads(ask(inbox, "/_inbox/messages?after=1"))["messages"] == []
+
+
+def test_a_page_that_is_open_learns_that_the_inbox_was_cleared(inbox: Inbox) -> None:
+    inbox.messages.add("slack", "#data", "posted", {}, {"text": "hi"}, good=True)
+    before = json.loads(ask(inbox, "/_inbox/messages"))
+
     assert ask(inbox, "/_inbox/messages", "DELETE") == ""
-    assert json.loads(ask(inbox, "/_inbox/messages"))["messages"] == []
+
+    after = json.loads(ask(inbox, "/_inbox/messages"))
+    assert after["messages"] == []
+    assert after["since"] > before["since"]

@@ -20,6 +20,8 @@ from tests.local.conftest import eventually
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
+# The first pod waits until its image is installed.
+ARRIVAL_SECONDS = 240
 
 
 def start(home: Path, port: str = "0") -> subprocess.Popen[str]:
@@ -45,14 +47,24 @@ class Running:
     session: dict[str, Any]
 
     def get(self, path: str, token: str | None = None) -> tuple[int, Any]:
+        return self.call("GET", path, token=token)
+
+    def call(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
         authorization = {"Authorization": f"Bearer {token or self.session['token']}"}
-        request = Request(f"{self.session['url']}/api/v1{path}", headers=authorization)  # noqa: S310  # it is http
+        content = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.session['url']}/api/v1{path}", content, authorization, method=method)  # noqa: S310  # it is http
         try:
             with urlopen(request, timeout=10) as answer:  # noqa: S310
                 return answer.status, json.load(answer)
         except HTTPError as error:
             with error:
                 return error.code, json.load(error)
+
+    def inbox(self) -> list[dict[str, Any]]:
+        """What has arrived, oldest first."""
+        with urlopen(f"{self.session['inbox']['url']}/messages", timeout=10) as answer:  # noqa: S310
+            messages: list[dict[str, Any]] = json.load(answer)["messages"]
+        return messages[::-1]
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +116,50 @@ def test_the_api_answers_with_the_sessions_tokens(service: Running) -> None:
         for token in (service.session["token"], service.session["reader_token"]):
             assert service.get(f"/projects/{project['id']}/jobs", token) == (200, {"jobs": [], "total": 0})
         assert service.get(f"/projects/{project['id']}/jobs", service.session["other"]["token"])[0] == 404
+
+
+def test_an_alert_and_signed_webhooks_of_a_process_that_fails_arrive_in_the_inbox(
+    service: Running, tmp_path: Path
+) -> None:
+    jaffle = next(project["id"] for project in service.session["projects"] if project["name"] == "jaffle")
+    log = ROOT / "tests/notifications/logs/dbt_model_error.log"
+    dbt = tmp_path / "dbt"
+    dbt.write_text(f"#!/bin/sh\n/bin/cat '{log}'\nexit 3\n")
+    dbt.chmod(0o755)
+    wanted = {
+        "name": "alerting",
+        "command": "dbt run",
+        "schedule": "0 0 1 1 *",
+        "environment": {"PATH": str(tmp_path)},
+        "slack_alerts_enabled": True,
+        "slack_channel": "#data",
+        "webhook_enabled": True,
+        "webhook_url": f"{service.session['inbox']['webhook_url']}/test",
+        "webhook_events": ["started", "failure"],
+    }
+    status, job = service.call("POST", f"/projects/{jaffle}/jobs", wanted)
+    assert (status, job["webhook_secret"][:6]) == (201, "whsec_")
+
+    status, run = service.call("POST", f"/projects/{jaffle}/jobs/{job['id']}/trigger")
+    assert status == 202
+    eventually(lambda: len(service.inbox()) == 3, ARRIVAL_SECONDS)
+
+    assert all(message["good"] for message in service.inbox())
+    webhooks = {message["body"]["type"]: message for message in service.inbox() if message["kind"] == "webhook"}
+    [alert] = [message for message in service.inbox() if message["kind"] == "slack"]
+    assert webhooks.keys() == {"run.started", "run.failure"}
+    assert {webhook["verdict"] for webhook in webhooks.values()} == {"signature verified"}
+    failed = webhooks["run.failure"]["body"]["data"]["run"]
+    assert (failed["id"], failed["status"], failed["exit_code"]) == (run["job_run_id"], "failed", 3)
+    assert (alert["to"], alert["body"]["text"]) == ("#data", "jaffle / alerting failed")
+    assert "no_such_column" in json.dumps(alert["body"]["blocks"])
+
+    path = f"/projects/{jaffle}/jobs/{job['id']}/deliveries"
+    # What the receiver has seen is written down a moment later.
+    eventually(lambda: len(service.get(f"{path}?status=delivered")[1]["deliveries"]) == 3)
+    deliveries = service.get(path)[1]["deliveries"]
+    assert {each["attempts"] for each in deliveries} == {1}
+    assert {each["id"] for each in deliveries} > {hook["headers"]["webhook-id"] for hook in webhooks.values()}
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:

@@ -87,8 +87,13 @@ def test_sqlmesh_names_the_model_and_its_error() -> None:
     [failure] = excerpt(read("sqlmesh_plan_broken")).failures
 
     assert failure.what == "model marts.broken"
-    assert "Catalog Error: Scalar Function with name no_such_function does not exist!" in failure.message
-    assert "```" not in failure.message
+    assert failure.message == (
+        "CatalogException:\n"
+        "  Catalog Error: Scalar Function with name no_such_function does not exist!\n"
+        '  Did you mean "json_contains"?\n'
+        '  LINE 1: ..."."sqlmesh__marts"."marts__broken__450858726" AS SELECT NO_SUCH_FUNCTION("popular_pages"."page") AS '
+        '"page" FROM...'
+    )
 
 
 def test_sqlmesh_names_the_model_whose_audit_failed() -> None:

@@ -16,6 +16,7 @@ _DBT_STOPPED = "Encountered an error:"
 _SQLMESH_FAILED = re.compile(r"^\W*Failed models\W*$")
 _SQLMESH_NODE = re.compile(r"^\s*\* ?(?P<what>\S.*)$")
 _SQLMESH_FENCE = re.compile(r"^\s*```\s*$")
+_SQLMESH_POINTER = re.compile(r"^ *\^$")
 _SQLMESH_ERROR = re.compile(r"^Error: ")
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b.*")
@@ -82,12 +83,26 @@ def _sqlmesh_failures(lines: list[str]) -> Iterator[Failure]:
         node = _SQLMESH_NODE.match(line)
         if node or _SQLMESH_ERROR.match(line):
             if what:
-                yield Failure(what, _text(message))
+                yield Failure(what, _text(_rejoined(message)))
             what, message = (_model_name(node["what"]), []) if node else ("", [])
         elif what and not _SQLMESH_FENCE.match(line):
             message.append(line)
     if what:
-        yield Failure(what, _text(message))
+        yield Failure(what, _text(_rejoined(message)))
+
+
+def _rejoined(message: list[str]) -> list[str]:
+    """Make whole again the lines that SQLMesh wrapped: they go on without the indentation that all others have.
+
+    What pointed into a line by its place below it points nowhere after that, and is left out.
+    """
+    lines: list[str] = []
+    for line in message:
+        if lines and line and not line.startswith(" "):
+            lines[-1] += f" {line}"
+        elif not _SQLMESH_POINTER.match(line):
+            lines.append(line)
+    return lines
 
 
 def _model_name(quoted: str) -> str:

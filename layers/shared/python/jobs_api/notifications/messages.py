@@ -105,7 +105,8 @@ def _single(facts: Facts) -> list[Block]:
 
 
 def _list(facts: Facts) -> list[Block]:
-    lines = [_line(member) for member in facts.members[:MOST_JOBS_SHOWN]]
+    members = sorted(facts.members, key=lambda member: member.job_name)
+    lines = [_line(member) for member in members[:MOST_JOBS_SHOWN]]
     hidden = len(facts.members) + facts.more - len(lines)
     if hidden:
         lines.append(f"… and {hidden} more")
