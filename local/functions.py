@@ -21,8 +21,9 @@ type Handler = Callable[[Any, "LambdaContext"], Any]
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
-# More environments than this would only wait for each other: the interpreter runs one thread at a time.
-_DEFAULT_CONCURRENCY = 16
+# What the template allows the function that waits most, for other people's receivers. More environments would only
+# wait for each other: the interpreter runs one thread at a time.
+_DEFAULT_CONCURRENCY = 20
 
 _loading = threading.RLock()
 

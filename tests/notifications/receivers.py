@@ -119,6 +119,8 @@ class Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # Many may come at once; a connection that finds no place in line comes back a second later.
+    request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: clients that give up are what is tested."""
@@ -139,13 +141,13 @@ class Authority:
 
 
 @contextmanager
-def receiver(context: ssl.SSLContext | None, host: str = "localhost") -> Iterator[Receiver]:
+def receiver(context: ssl.SSLContext | None, host: str = "localhost", poll_seconds: float = 0.02) -> Iterator[Receiver]:
     server = _Server(("127.0.0.1", 0), Handler)
     server.tls = context  # type: ignore[attr-defined]
     scheme = "https" if context else "http"
     made = Receiver(server, f"{scheme}://{host}:{server.server_address[1]}/hook")
     server.receiver = made  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(poll_seconds,), daemon=True)
     thread.start()
     try:
         yield made

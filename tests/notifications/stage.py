@@ -1,5 +1,6 @@
 """A job with alerts, its runs, and the queue that carries what is told of them, at any time one likes."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,6 +72,7 @@ class Queue:
 
     clock: Clock = field(default_factory=Clock)
     messages: list[tuple[datetime, Notice]] = field(default_factory=list)
+    receives: Counter[Notice] = field(default_factory=Counter)
 
     def tell(self, run: Run, event: Event, channel: Channel) -> str:
         """Queue a message; return the delivery's id."""
@@ -85,6 +87,7 @@ class Queue:
             entry = min(due, key=lambda one: one[0])
             self.messages.remove(entry)
             self.clock.now = max(self.clock.now, entry[0])
+            self.receives[entry[1]] += 1
             again_at = deliver(entry[1], self.clock)
             if again_at:
                 self.messages.append((max(again_at, self.clock.now + SECOND), entry[1]))

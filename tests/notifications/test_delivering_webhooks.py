@@ -1,6 +1,5 @@
 """Webhooks arrive once, whatever the receiver does; what it did is on record."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from jobs_api.projects import Project
 from jobs_api.runs import Run, RunStatus
 from jobs_api.store import deliveries
 from tests.functions.cast import NOON
-from tests.notifications.receivers import Receiver, answers, closes_half_way, drips
+from tests.notifications.receivers import Receiver, answers, closes_half_way
 from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored
 
 DAY = timedelta(days=1)
@@ -251,31 +250,3 @@ def test_webhooks_are_never_folded(queue: Queue, job: Job, jaffle: Project, hook
     queue.go()
 
     assert len({request.id for request in hook.received}) == 60
-
-
-def test_a_slow_receiver_is_tried_by_one_at_a_time_and_holds_up_nobody_else(
-    queue: Queue,
-    job: Job,
-    jaffle: Project,
-    hook: Receiver,
-    new_receiver: Callable[[], Receiver],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(posting, "TIMEOUT_SECONDS", 1.0)
-    hook.always = drips(seconds=3)
-    other = new_receiver()
-    healthy, _ = new_job(jaffle, "healthy", webhook_enabled=True, webhook_url=other.url)
-    for _ in range(10):
-        queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
-    for _ in range(5):
-        queue.tell(new_run(healthy, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
-    queue.go()
-
-    assert len(hook.received) == 1, "the first finds out for all"
-    assert len(other.received) == 5
-    assert len(queue.messages) == 10
-
-    hook.always = answers(200)
-    queue.go(until=timedelta(hours=2))
-
-    assert len({request.id for request in hook.received}) == 10

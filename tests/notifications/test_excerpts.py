@@ -91,8 +91,8 @@ def test_sqlmesh_names_the_model_and_its_error() -> None:
         "CatalogException:\n"
         "  Catalog Error: Scalar Function with name no_such_function does not exist!\n"
         '  Did you mean "json_contains"?\n'
-        '  LINE 1: ..."."sqlmesh__marts"."marts__broken__450858726" AS SELECT NO_SUCH_FUNCTION("popular_pages"."page") AS '
-        '"page" FROM...'
+        '  LINE 1: ..."."sqlmesh__marts"."marts__broken__450858726" AS SELECT NO_SUCH_FUNCTION('
+        '"popular_pages"."page") AS "page" FROM...'
     )
 
 

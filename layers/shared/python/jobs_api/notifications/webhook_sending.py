@@ -1,7 +1,9 @@
 """Sends a delivery as a webhook: signed, to its receiver only while that answers, one at a time where it is slow."""
 
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -12,14 +14,19 @@ from jobs_api.alerts import WebhookTarget
 from jobs_api.deliveries import Delivery
 from jobs_api.errors import NotFound
 from jobs_api.notifications import posting, webhooks
+from jobs_api.notifications.retrying import GIVE_UP_AFTER
 from jobs_api.notifications.sent import Sent
 from jobs_api.runs import Run
 from jobs_api.store import deliveries, receivers
 
 # A receiver that takes longer gets one webhook at a time: the others would hold up everybody else's.
 SLOW: Final = timedelta(seconds=3)
-# Those that wait for the same receiver do not all come back at once.
-SPREAD_SECONDS: Final = 20
+# How long a receiver that gets one at a time is left to the one that has it, should that be cut off.
+LEASE: Final = timedelta(seconds=posting.TIMEOUT_SECONDS + 5)
+# Those that wait for the same receiver do not all come back at once, and the less often the longer they have waited: a
+# message that was received too often goes to the dead letters, whatever it still waits for.
+SHORTEST_SPREAD: Final = timedelta(seconds=5)
+LONGEST_SPREAD: Final = timedelta(minutes=30)
 
 
 def begin(delivery: Delivery, run: Run, now: datetime, lease: timedelta) -> Delivery | None:  # noqa: ARG001 - as for Slack
@@ -39,12 +46,16 @@ def send(delivery: Delivery, run: Run, clock: Callable[[], datetime]) -> Sent:
     if target is None:
         return Sent(error="The job has no webhook", permanent=True)
     receiver = receiver_of(target.url)
+    now = clock()
+    busy_until, known = receivers.enter(receiver, now, LEASE)
+    if busy_until:
+        look_again_at = busy_until + _spread(delivery, now)
+        return Sent(postponed_until=look_again_at, error="the receiver is slow or down; one attempt at a time")
+    body, headers = _signed(delivery, run, target, now)
+    # What was read until here took its time as well, but that is not the receiver's.
     begun_at = clock()
-    free_at, known = receivers.enter(receiver, begun_at, timedelta(seconds=posting.TIMEOUT_SECONDS + 5))
-    if free_at:
-        spread = timedelta(seconds=random.uniform(0, SPREAD_SECONDS))  # noqa: S311 - it spreads load
-        return Sent(postponed_until=free_at + spread, error="the receiver is slow or down; one attempt at a time")
-    sent = _sent(delivery, run, target, begun_at)
+    with _noticed(receiver, begun_at):
+        sent, _ = answered(target.url, body, headers)
     _remember(receiver, sent, begun_at, clock(), known=known)
     return sent
 
@@ -77,7 +88,8 @@ def receiver_of(url: str) -> str:
     return f"{parts.hostname}:{parts.port or 443}"
 
 
-def _sent(delivery: Delivery, run: Run, target: WebhookTarget, now: datetime) -> Sent:
+def _signed(delivery: Delivery, run: Run, target: WebhookTarget, now: datetime) -> tuple[bytes, dict[str, str]]:
+    """Return what is sent: the body, and the headers that sign it with those that the job's owner wants."""
     sealed = target.sealed
     try:
         # A key that was rotated since then signs as well, or alone once its day is over.
@@ -88,8 +100,27 @@ def _sent(delivery: Delivery, run: Run, target: WebhookTarget, now: datetime) ->
     keys = keys or webhook_secrets.open_keys(sealed, delivery.organization_id, delivery.job_id, now)
     body = webhooks.body_of(run, delivery.event, delivery.alerts)
     extra = webhook_secrets.open_headers(sealed, delivery.organization_id, delivery.job_id)
-    sent, _ = answered(target.url, body, {**extra, **webhooks.headers(delivery.id, body, keys, now)})
-    return sent
+    return body, {**extra, **webhooks.headers(delivery.id, body, keys, now)}
+
+
+def _spread(delivery: Delivery, now: datetime) -> timedelta:
+    """Draw how much later than it could a delivery that waits is looked at again."""
+    waited = GIVE_UP_AFTER - (delivery.give_up_at - now)
+    longest = min(max(SHORTEST_SPREAD, waited / 4), LONGEST_SPREAD)
+    return longest * random.uniform(0.2, 1)  # noqa: S311 - it spreads load
+
+
+@contextmanager
+def _noticed(receiver: str, begun_at: datetime) -> Iterator[None]:
+    """Tell the others that a receiver keeps one waiting while it does so, and not only once that is over."""
+    noticing = (receiver, begun_at + SLOW, begun_at + LEASE)
+    watch = threading.Timer(SLOW.total_seconds(), receivers.keeps_waiting, noticing)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def _remember(receiver: str, sent: Sent, begun_at: datetime, ended_at: datetime, *, known: bool) -> None:

@@ -6,7 +6,6 @@ What a Slack channel knows of a project's jobs is written in one transaction wit
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
 from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
@@ -26,6 +25,11 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 
 # Kept otherwise than as they stand in the model.
 _OTHERWISE = frozenset({"id", "alerts", "notice"})
+# What changes in the life of a delivery.
+_CHANGING = (
+    *("status", "attempts", "status_code", "error", "reason", "folded_into", "next_attempt_at", "delivered_at"),
+    *("alerts", "notice", "claim", "claimed_until", "give_up_at", "expires_at"),
+)
 
 
 def find(delivery_id: str) -> Delivery | None:
@@ -98,18 +102,19 @@ def claim(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | Non
     due = (DeliveryRow.status == DeliveryStatus.PENDING.value) & (DeliveryRow.next_attempt_at <= now)
     cut_off = (DeliveryRow.status == DeliveryStatus.SENDING.value) & (DeliveryRow.claimed_until <= now)
     same = DeliveryRow.updated_at == delivery.updated_at
-    return mine if _update(mine, same & (due | cut_off)) else None
+    return mine if _update(delivery, mine, same & (due | cut_off)) else None
 
 
 def settle(claimed: Delivery, after: Delivery) -> bool:
     """Write what became of a claimed delivery; False where the claim ran out and another has it. One UpdateItem."""
     ended = after.model_copy(update={"claim": None, "claimed_until": None})
-    return _update(ended, DeliveryRow.claim == claimed.claim)
+    return _update(claimed, ended, DeliveryRow.claim == claimed.claim)
 
 
 def change(before: Delivery, after: Delivery) -> bool:
     """Replace a delivery that nobody is sending; False where it was changed meanwhile. One UpdateItem."""
-    return _update(after, (DeliveryRow.updated_at == before.updated_at) & (DeliveryRow.status == before.status.value))
+    same = (DeliveryRow.updated_at == before.updated_at) & (DeliveryRow.status == before.status.value)
+    return _update(before, after, same)
 
 
 def storms_in(project_id: str, channel: str) -> tuple[Storms, int]:
@@ -165,28 +170,14 @@ def _expiry(now: datetime) -> int:
     return int((now + KEPT).timestamp())
 
 
-def _update(delivery: Delivery, condition: Condition) -> bool:
-    row = _row(delivery)
-    changing: list[tuple[Any, Any]] = [
-        (DeliveryRow.status, row.status),
-        (DeliveryRow.attempts, row.attempts),
-        (DeliveryRow.status_code, row.status_code),
-        (DeliveryRow.error, row.error),
-        (DeliveryRow.reason, row.reason),
-        (DeliveryRow.folded_into, row.folded_into),
-        (DeliveryRow.next_attempt_at, row.next_attempt_at),
-        (DeliveryRow.delivered_at, row.delivered_at),
-        (DeliveryRow.updated_at, row.updated_at),
-        (DeliveryRow.alerts, row.alerts),
-        (DeliveryRow.notice, row.notice),
-        (DeliveryRow.claim, row.claim),
-        (DeliveryRow.claimed_until, row.claimed_until),
-        (DeliveryRow.give_up_at, row.give_up_at),
-        (DeliveryRow.expires_at, row.expires_at),
-    ]
-    actions: list[Action] = [name.remove() if value is None else name.set(value) for name, value in changing]
+def _update(before: Delivery, after: Delivery, condition: Condition) -> bool:
+    """Write when it changed and what differs, on a condition that fails where `before` is no longer what is stored."""
+    old, new = _row(before), _row(after)
+    differing = ["updated_at", *(name for name in _CHANGING if getattr(old, name) != getattr(new, name))]
+    values = [(getattr(DeliveryRow, name), getattr(new, name)) for name in differing]
+    actions: list[Action] = [name.remove() if value is None else name.set(value) for name, value in values]
     try:
-        row.update(actions=actions, condition=condition)
+        new.update(actions=actions, condition=condition)
     except UpdateError as error:
         if not was_refused(error):
             raise

@@ -18,7 +18,9 @@ KEPT: Final = timedelta(days=2)
 
 
 def enter(receiver: str, now: datetime, lease: timedelta) -> tuple[datetime | None, bool]:
-    """Ask to send to a receiver: from when on that may be tried, None for now; and whether it is one to `leave`.
+    """Ask to send to a receiver: until when that may not be tried, None for now; and whether it is one to `leave`.
+
+    Where one that is only slow has somebody's webhook in hand, that is the present: it may be done at any moment.
 
     Args:
         receiver: host and port.
@@ -29,10 +31,12 @@ def enter(receiver: str, now: datetime, lease: timedelta) -> tuple[datetime | No
         row = ReceiverRow.get(_key(receiver), consistent_read=True)
     except ReceiverRow.DoesNotExist:
         return None, False
-    if row.free_at > now:
-        return row.free_at, True
-    taken = _save(receiver, now + lease, int(row.failures), now, ReceiverRow.free_at == row.free_at)
-    return None if taken else now + lease, True
+    taken = row.free_at <= now and _save(
+        receiver, now + lease, int(row.failures), now, ReceiverRow.free_at == row.free_at
+    )
+    if taken:
+        return None, True
+    return max(row.free_at, now) if row.failures else now, True
 
 
 def leave(receiver: str) -> None:
@@ -43,6 +47,11 @@ def leave(receiver: str) -> None:
 def slow(receiver: str, now: datetime) -> None:
     """Note that a receiver answers, but takes its time: from now on one at a time."""
     _save(receiver, now, 0, now)
+
+
+def keeps_waiting(receiver: str, now: datetime, free_at: datetime) -> None:
+    """Note that a receiver has not answered yet; nothing where it is known to be slow or down."""
+    _save(receiver, free_at, 0, now, ReceiverRow.key.does_not_exist())
 
 
 def down(receiver: str, now: datetime, *, known: bool) -> None:
@@ -57,7 +66,7 @@ def down(receiver: str, now: datetime, *, known: bool) -> None:
         row: ReceiverRow | None = ReceiverRow.get(_key(receiver), consistent_read=True)
     except ReceiverRow.DoesNotExist:
         row = None
-    if row and not known:
+    if row and row.failures and not known:
         return
     failures = int(row.failures) + 1 if row else 1
     quiet = min(FIRST_QUIET * (1 << min(failures - 1, 10)), LONGEST_QUIET)

@@ -1,0 +1,253 @@
+"""How soon people are told, and whether receivers that are dead hold up those that are not.
+
+    python -m benchmarks.notifications [rounds]
+
+First the stack of `make run` as it is: a job's process fails, and its alert arrives in the inbox. Then 1,000 webhooks
+to 50 receivers, over the queue and the function that empties it with the template's batches and concurrency: once with
+all receivers well, once with five that take a connection and never answer. The receivers are a process of their own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+from benchmarks.laptop import PATIENCE_SECONDS, Client, Laptop, laptop, until
+from benchmarks.measure import ROOT, Figure, report
+from local.aws import LocalAws
+from local.functions import Functions
+from local.queues import QueueSource
+from local.template import Template, read
+
+if TYPE_CHECKING:
+    from jobs_api.deliveries import Delivery
+    from jobs_api.jobs import Job
+
+ALERT_SECONDS = 10.0
+RECEIVERS = 50
+EACH = 20
+DEAD = 5
+# What one attempt at a receiver that does not answer takes, once, before all others know.
+TIMEOUT_SECONDS = 10.0
+# How long after the start it is looked what is left for the dead.
+LOOK_AFTER_SECONDS = 60.0
+
+
+def main(rounds: int = 5) -> None:
+    """Take both figures."""
+    with laptop() as stack:
+        stack.cluster.wait_until_deployed(PATIENCE_SECONDS)
+        report("A process fails on the stack of make run", [*alerts(stack, rounds)])
+    template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
+    with LocalAws(template):
+        os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
+        well = fan_out(template, RECEIVERS - DEAD, 0)
+        told = fan_out(template, RECEIVERS - DEAD, DEAD)
+    title = f"{RECEIVERS * EACH:,} webhooks to {RECEIVERS} receivers, of which {DEAD} never answer"
+    report(title, [*fan_out_figures(well, told)])
+
+
+def alerts(stack: Laptop, rounds: int) -> Iterator[Figure]:
+    """Measure from the end of a process that fails to its webhook and its Slack message in the inbox."""
+    client = Client(stack.session)
+    folder = stack.home / "failing"
+    folder.mkdir()
+    program = folder / "dbt"
+    program.write_text("#!/bin/sh\necho 'Database Error in model orders (models/orders.sql)'\nexit 1\n")
+    program.chmod(0o755)
+    taken = [_one_alert(stack, client, folder, number) for number in range(rounds)]
+    yield Figure("process ended to its webhook, median", median(webhook for webhook, _ in taken), "s", ALERT_SECONDS)
+    yield Figure("process ended to its Slack message, median", median(slack for _, slack in taken), "s", ALERT_SECONDS)
+    yield Figure("the slowest of them", max(slack for _, slack in taken), "s")
+
+
+def _one_alert(stack: Laptop, client: Client, folder: Path, number: int) -> tuple[float, float]:
+    """Let a job of its own fail, in a channel of its own: what fails again, or together, would be folded."""
+    job = stack.create_job(
+        client,
+        environment={"PATH": str(folder)},
+        slack_alerts_enabled=True,
+        slack_channel=f"#bench-{number}",
+        webhook_enabled=True,
+        webhook_url=f"{stack.session['inbox']['webhook_url']}/bench-{number}",
+        webhook_events=["failure"],
+    )
+    run = client.call("POST", f"{stack.jobs}/{job['id']}/trigger")
+    until(lambda: stack.cluster.has_ended(run["job_name"]), stack.process)
+    ended = time.monotonic()
+    arrived: dict[str, float] = {}
+
+    def both() -> bool:
+        with urlopen(f"{stack.session['inbox']['url']}/messages") as answer:  # noqa: S310 - it is http
+            for message in json.load(answer)["messages"]:
+                if message["to"].endswith(f"bench-{number}"):
+                    arrived.setdefault(message["kind"], time.monotonic() - ended)
+        return len(arrived) == 2
+
+    until(both, stack.process)
+    return arrived["webhook"], arrived["slack"]
+
+
+@dataclass
+class Outcome:
+    """When each webhook of a healthy receiver arrived, in seconds, and how the deliveries to the dead then stood."""
+
+    arrived: list[float]
+    tried: int
+    left: "list[Delivery]"
+    looked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def fan_out_figures(well: Outcome, told: Outcome) -> Iterator[Figure]:
+    """Say what the dead cost the others, and what is left for themselves."""
+    held_up = max(told.arrived) - max(well.arrived)
+    yield Figure("healthy receivers alone: all delivered", max(well.arrived), "s")
+    yield Figure("beside the dead: half delivered", median(told.arrived), "s")
+    yield Figure("beside the dead: all delivered", max(told.arrived), "s")
+    yield Figure("held up by the dead", max(0.0, held_up), "s", budget=TIMEOUT_SECONDS)
+    yield Figure("delivered twice", len(told.arrived) - (RECEIVERS - DEAD) * EACH, "", budget=0)
+    statuses = Counter(delivery.status.value for delivery in told.left)
+    waits = [(left.next_attempt_at - told.looked_at).total_seconds() for left in told.left if left.next_attempt_at]
+    yield Figure(f"left for the dead after {LOOK_AFTER_SECONDS:.0f} s: to be tried again", statuses["pending"], "")
+    yield Figure("  being tried at this moment", statuses["sending"], "", budget=DEAD)
+    yield Figure("  requests that the dead have had", told.tried, "")
+    yield Figure("  most attempts at one delivery", max((left.attempts for left in told.left), default=0), "")
+    yield Figure("  next try, median", median(waits), "s")
+
+
+def fan_out(template: Template, healthy: int, dead: int) -> Outcome:
+    """Queue everything, let the function empty the queue, and wait until the healthy have all."""
+    # The store reads the tables' names when it is imported.
+    from jobs_api.commands import ProjectType  # noqa: PLC0415
+    from jobs_api.notifications import outbox, posting  # noqa: PLC0415
+    from jobs_api.runs import RunStatus  # noqa: PLC0415
+    from tests.functions.cast import new_organization, new_project  # noqa: PLC0415
+    from tests.notifications.stage import new_job, new_run  # noqa: PLC0415
+
+    with receivers(healthy, dead) as there:
+        os.environ |= {"WEBHOOK_CA_FILE": there.authority, "WEBHOOK_ALLOWED_HOSTS": ",".join(there.hosts)}
+        posting._tls.cache_clear()  # noqa: SLF001 - each start of the receivers has an authority of its own
+        project = new_project(new_organization("bench").id, "jaffle", ProjectType.DBT)
+        jobs = [
+            new_job(project, f"job {n}", webhook_enabled=True, webhook_url=f"https://{host}/hook")[0]
+            for n, host in enumerate(there.hosts)
+        ]
+        now = datetime.now(UTC)
+        runs = [new_run(job, project, RunStatus.FAILED, now) for _ in range(EACH) for job in jobs]
+        outbox.publish(run.model_copy(update={"notify": ["failure"]}) for run in runs)
+        begun = time.monotonic()
+        with emptied(template):
+            arrived = there.wait_for(healthy * EACH)
+            if dead:
+                time.sleep(max(0.0, begun + LOOK_AFTER_SECONDS - time.monotonic()))
+            left = [delivery for job in jobs[healthy:] for delivery in _deliveries(job)]
+            return Outcome([at - begun for at in arrived], there.tried, left)
+
+
+def _deliveries(job: "Job") -> "list[Delivery]":
+    from jobs_api.store import deliveries  # noqa: PLC0415 - as above
+
+    return deliveries.page(job.organization_id, job.id, status=None, limit=500, before=None)[0]
+
+
+@contextmanager
+def emptied(template: Template) -> Iterator[None]:
+    """Have the function empty the queue, as its event source mapping says."""
+    functions = Functions(template.functions())
+    sources = [QueueSource(mapping, functions) for mapping in template.resources("AWS::Lambda::EventSourceMapping")]
+    for source in sources:
+        source.start()
+    try:
+        yield
+    finally:
+        for source in sources:
+            source.stop()
+
+
+@dataclass
+class Receivers:
+    """Receivers in a process of their own, which says of each request to whom it came, and when."""
+
+    authority: str
+    hosts: list[str]
+    healthy: int
+    arrived: list[float] = field(default_factory=list)
+    tried: int = 0
+
+    def listen(self, lines: Iterator[str]) -> None:
+        """Take down what the process says, until it ends."""
+        for line in lines:
+            receiver, at = line.split()
+            if int(receiver) < self.healthy:
+                self.arrived.append(float(at))
+            else:
+                self.tried += 1
+
+    def wait_for(self, count: int) -> list[float]:
+        """Return when webhooks arrived, once there are as many; raises TimeoutError."""
+        deadline = time.monotonic() + 4 * PATIENCE_SECONDS
+        while len(self.arrived) < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(self.arrived)} of {count} arrived")
+            time.sleep(0.01)
+        return self.arrived
+
+
+@contextmanager
+def receivers(healthy: int, dead: int) -> Iterator[Receivers]:
+    """Start receivers, the dead ones last."""
+    command = [sys.executable, "-m", "benchmarks.notifications", "receive", str(healthy), str(dead)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        there = Receivers(**json.loads(process.stdout.readline()), healthy=healthy)
+        listener = threading.Thread(target=there.listen, args=(process.stdout,), daemon=True)
+        listener.start()
+        try:
+            yield there
+        finally:
+            process.kill()
+
+
+def receive(healthy: int, dead: int) -> None:
+    """Be the receivers, until the process is killed."""
+    from tests.notifications.receivers import Authority, Behaviour, Handler, accepts, receiver  # noqa: PLC0415
+
+    writing = threading.Lock()
+
+    def noting(number: int, then: Behaviour) -> Behaviour:
+        def behave(handler: Handler) -> None:
+            with writing:
+                print(number, time.monotonic(), flush=True)
+            then(handler)
+
+        return behave
+
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        authority = Authority(Path(folder))
+        context = authority.context("localhost")
+        made: list[Any] = [stack.enter_context(receiver(context, poll_seconds=1)) for _ in range(healthy + dead)]
+        for number, each in enumerate(made):
+            each.always = noting(number, accepts if number < healthy else lambda _: time.sleep(3600))
+        hosts = [f"localhost:{each.port}" for each in made]
+        print(json.dumps({"authority": str(authority.file), "hosts": hosts}), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["receive"]:
+        receive(*map(int, sys.argv[2:]))
+    else:
+        main(*map(int, sys.argv[1:]))

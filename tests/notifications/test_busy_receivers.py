@@ -1,0 +1,109 @@
+"""One receiver that is slow or dead costs the others nothing, and its own deliveries wait for it."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from jobs_api.alerts import Channel, Event
+from jobs_api.deliveries import DeliveryStatus
+from jobs_api.jobs import Job
+from jobs_api.notifications import delivering, posting, webhook_sending
+from jobs_api.notifications.posting import Answer, Unreachable
+from jobs_api.projects import Project
+from jobs_api.runs import RunStatus
+from jobs_api.store import receivers
+from tests.functions.cast import ROOT
+from tests.notifications.receivers import Handler, Receiver, answers, drips
+from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def job(jaffle: Project, hook: Receiver) -> Job:
+    return new_job(jaffle, webhook_enabled=True, webhook_url=hook.url)[0]
+
+
+def test_a_slow_receiver_is_tried_by_one_at_a_time_and_holds_up_nobody_else(
+    queue: Queue,
+    job: Job,
+    jaffle: Project,
+    hook: Receiver,
+    new_receiver: Callable[[], Receiver],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(posting, "TIMEOUT_SECONDS", 1.0)
+    hook.always = drips(seconds=3)
+    other = new_receiver()
+    healthy, _ = new_job(jaffle, "healthy", webhook_enabled=True, webhook_url=other.url)
+    for _ in range(10):
+        queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+    for _ in range(5):
+        queue.tell(new_run(healthy, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    assert len(hook.received) == 1, "the first finds out for all"
+    assert len(other.received) == 5
+    assert len(queue.messages) == 10
+
+    hook.always = answers(200)
+    queue.go(until=timedelta(hours=2))
+
+    assert len({request.id for request in hook.received}) == 10
+
+
+def test_while_a_receiver_keeps_one_waiting_the_others_are_not_sent_to_it(
+    queue: Queue, job: Job, jaffle: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_sending, "SLOW", timedelta(milliseconds=50))
+    reached, noticed, released = (threading.Event() for _ in range(3))
+    keeps_waiting = receivers.keeps_waiting
+
+    def noticing(receiver: str, now: datetime, free_at: datetime) -> None:
+        keeps_waiting(receiver, now, free_at)
+        noticed.set()
+
+    def waits(handler: Handler) -> None:
+        reached.set()
+        released.wait(30)
+        handler.answer(200, b"")
+
+    monkeypatch.setattr(receivers, "keeps_waiting", noticing)
+    hook.plans = [waits]
+    first, second = (new_run(job, jaffle, RunStatus.FAILED) for _ in range(2))
+    delivery = queue.tell(first, Event.FAILURE, Channel.WEBHOOK)
+    with ThreadPoolExecutor(1) as other:
+        sending = other.submit(delivering.deliver, queue.messages.pop()[1], queue.clock)
+        assert reached.wait(30)
+        assert noticed.wait(30)
+        queue.tell(second, Event.FAILURE, Channel.WEBHOOK)
+        queue.go()
+        assert [request.id for request in hook.received] == [delivery]
+        released.set()
+        assert sending.result() is None
+    queue.go(until=timedelta(minutes=1))
+
+    assert len(hook.received) == 2
+    assert stored(delivery).attempts == 1
+
+
+def test_while_a_receiver_is_down_for_a_day_no_message_is_received_so_often_that_it_is_put_aside(
+    queue: Queue, job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object) -> Answer:
+        queue.clock.now += 10 * SECOND
+        raise Unreachable("no answer within 10 seconds")
+
+    monkeypatch.setattr(posting, "post", unreachable)
+    made = [queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK) for _ in range(6)]
+    queue.go(until=2 * DAY)
+
+    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    most = resources["NotificationsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+    assert max(queue.receives.values()) < most / 2
+    assert {stored(delivery).status for delivery in made} == {DeliveryStatus.FAILED}
+    assert all(stored(delivery).attempts > 3 for delivery in made)
