@@ -7,12 +7,19 @@ import botocore.client
 import pytest
 
 from jobs_api import store
+from jobs_api.alerts import Channel, Event
 from jobs_api.cluster.connection import Connection
+from jobs_api.deliveries import delivery_id
+from jobs_api.notifications import posting
+from jobs_api.notifications.delivering import deliver
+from jobs_api.notifications.outbox import Notice
+from jobs_api.notifications.posting import Answer
 from jobs_api.projects import Project
-from jobs_api.runs import Run
+from jobs_api.runs import Run, RunStatus
 from tests.functions.acme import Acme
 from tests.functions.cast import NOON, Person
 from tests.functions.test_runs import a_run
+from tests.notifications.stage import new_job, new_run
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 
@@ -114,3 +121,35 @@ def test_trigger_is_one_read_and_two_writes_around_one_call_to_the_cluster(
     acme.alice.call("POST", path, at=NOON + timedelta(seconds=1))
 
     assert made == ["BatchGetItem", "PutItem", "POST to the cluster", "UpdateItem"]
+
+
+def test_a_page_of_deliveries_is_one_read_and_one_query(alice: Person, job: dict[str, Any], made: list[str]) -> None:
+    alice.call("GET", f"/api/v1/projects/{job['project_id']}/jobs/{job['id']}/deliveries")
+
+    assert made == ["BatchGetItem", "Query"]
+
+
+def test_a_webhook_is_four_reads_and_a_write_before_and_after_it_is_sent(
+    alice: Person, jaffle: Project, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooked, _ = new_job(jaffle, webhook_enabled=True, webhook_url="https://hooks.example/")
+    run = new_run(hooked, jaffle, RunStatus.FAILED)
+    made.clear()
+
+    def post(*_: object) -> Answer:
+        made.append("sent")
+        return Answer(200, "")
+
+    monkeypatch.setattr(posting, "post", post)
+    deliver(Notice(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK), lambda: NOON)
+
+    assert made == ["GetItem", "GetItem", "PutItem", "GetItem", "BatchGetItem", "sent", "UpdateItem"]
+
+    made.clear()
+    path = f"/api/v1/projects/{jaffle.id}/jobs/{hooked.id}"
+    assert alice.call("POST", f"{path}/deliveries/{delivery_id(run.id, Event.FAILURE, Channel.WEBHOOK)}/redeliver")
+    assert made == ["BatchGetItem", "GetItem", "UpdateItem"]
+
+    made.clear()
+    assert alice.call("POST", f"{path}/notifications/rotate-secret")
+    assert made == ["BatchGetItem", "UpdateItem"]

@@ -1,0 +1,98 @@
+"""docs/notifications.md shows what is really sent, verifies it as it says, and names the numbers of the code."""
+
+import base64
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from jobs_api.alerts import Event
+from jobs_api.notifications import messages, posting, retrying, storms, webhook_sending, webhooks
+from jobs_api.notifications.webhooks import WebhookType
+from jobs_api.runs import JobRun, Run, RunStatus
+from jobs_api.store import receivers
+from tests.notifications.test_due import a_run, alerts
+
+PAGE = (Path(__file__).parents[1] / "docs" / "notifications.md").read_text()
+KEY = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def documented() -> Any:
+    [body] = blocks("json")
+    return json.loads(body)
+
+
+def sent(run: Run) -> Any:
+    told = alerts().model_copy(
+        update={
+            "project_name": documented()["data"]["project"]["name"],
+            "job_name": documented()["data"]["job"]["name"],
+        }
+    )
+    return json.loads(webhooks.body_of(run, Event.FAILURE, told))
+
+
+def test_the_body_in_the_page_is_what_is_sent_of_its_run() -> None:
+    shown = documented()["data"]["run"]
+    run = a_run(RunStatus.FAILED).model_copy(update=dict(JobRun.model_validate(shown)))
+
+    assert sent(run) == documented()
+
+
+def test_it_shows_every_field_that_a_run_can_have() -> None:
+    assert documented()["data"]["run"].keys() == JobRun.model_fields.keys()
+    assert documented()["version"] == webhooks.VERSION
+
+
+def test_it_names_every_type() -> None:
+    [row] = [line for line in PAGE.splitlines() if line.startswith("| `type` |")]
+
+    assert set(re.findall(r"`([a-z.]+)`", row)) - {"type"} == set(TypeAdapter(WebhookType).json_schema()["enum"])
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=["with the library", "by hand"])
+def test_a_receiver_that_copies_the_code_takes_what_is_signed_and_nothing_else(code: str) -> None:
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - it is what a reader would run
+    receive = next(value for name, value in names.items() if name.startswith("receive"))
+    body = json.dumps(documented()).encode()
+    now = datetime.now(UTC)
+    other = f"whsec_{base64.b64encode(bytes(32)).decode()}"
+
+    assert receive(KEY, webhooks.headers("dlv_1", body, [other, KEY], now), body) == documented()
+    for headers, changed in (
+        (webhooks.headers("dlv_1", body, [other], now), body),
+        (webhooks.headers("dlv_1", body, [KEY], now), body + b" "),
+        (webhooks.headers("dlv_1", body, [KEY], now) | {"webhook-id": "dlv_2"}, body),
+        (webhooks.headers("dlv_1", body, [KEY], datetime(2020, 1, 1, tzinfo=UTC)), body),
+    ):
+        with pytest.raises(Exception, match=r"signature|secret|old"):
+            receive(KEY, headers, changed)
+
+
+def test_its_numbers_are_the_codes() -> None:
+    told = " ".join(PAGE.split())
+    for fact in (
+        f"first {storms.FIRST_REMINDER.seconds // 3600} hour after",
+        f"up to once in {storms.LONGEST_REMINDER.total_seconds() / 3600:.0f} hours",
+        f"waits {storms.SETTLE.seconds} seconds for the others",
+        f"in the next {storms.WINDOW.seconds // 60} minutes",
+        f"at most {messages.MOST_JOBS_SHOWN} lines",
+        f"{storms.MOST_CHANGES} times within {storms.FLAPPING.seconds // 3600} hour",
+        f"tried again for {retrying.GIVE_UP_AFTER.total_seconds() / 3600:.0f} hours",
+        f"a random part of {retrying.FIRST.seconds} seconds, then of {2 * retrying.FIRST.seconds}",
+        f"up to {retrying.LONGEST.seconds // 3600} hours; some",
+        f"within {posting.TIMEOUT_SECONDS:.0f} seconds counts",
+        f"over {webhook_sending.SLOW.seconds} seconds, one webhook at a time",
+        f"left alone for {receivers.FIRST_QUIET.seconds} seconds",
+        f"up to {receivers.LONGEST_QUIET.seconds // 60} minutes",
+    ):
+        assert fact in told
