@@ -9,23 +9,21 @@ all receivers well, once with five that take a connection and never answer. The 
 
 import json
 import os
-import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from benchmarks.laptop import PATIENCE_SECONDS, Client, Laptop, laptop, until
 from benchmarks.measure import ROOT, Figure, report
+from benchmarks.webhook_receivers import receivers
 from local.aws import LocalAws
 from local.functions import Functions
 from local.queues import QueueSource
@@ -57,7 +55,7 @@ def main(rounds: int = 5) -> None:
         well = fan_out(template, dead=0)
         told = fan_out(template, dead=DEAD)
     title = f"{RECEIVERS * EACH:,} webhooks to {RECEIVERS} receivers, of which {DEAD} never answer"
-    note = "AWS and the functions share one interpreter here: how many a second they manage is its limit, not the service's."
+    note = "AWS and the functions share one interpreter here; how many a second there are is its limit."
     report(title, [*fan_out_figures(well, told)], note)
 
 
@@ -138,7 +136,7 @@ def fan_out(template: Template, *, dead: int) -> Outcome:
     from tests.functions.cast import new_organization, new_project  # noqa: PLC0415
     from tests.notifications.stage import new_job, new_run  # noqa: PLC0415
 
-    with receivers(dead) as there:
+    with receivers(RECEIVERS, dead, WATCHED) as there:
         os.environ |= {"WEBHOOK_CA_FILE": there.authority, "WEBHOOK_ALLOWED_HOSTS": ",".join(there.hosts)}
         posting._tls.cache_clear()  # noqa: SLF001 - each start of the receivers has an authority of its own
         project = new_project(new_organization("bench").id, "jaffle", ProjectType.DBT)
@@ -178,77 +176,5 @@ def emptied(template: Template) -> Iterator[None]:
             source.stop()
 
 
-@dataclass
-class Receivers:
-    """Receivers in a process of their own, which says of each request to whom it came, and when."""
-
-    authority: str
-    hosts: list[str]
-    arrived: list[float] = field(default_factory=list)
-    tried: int = 0
-
-    def listen(self, lines: Iterator[str]) -> None:
-        """Take down what the process says, until it ends."""
-        for line in lines:
-            receiver, at = line.split()
-            if int(receiver) < WATCHED:
-                self.arrived.append(float(at))
-            else:
-                self.tried += 1
-
-    def wait_for(self, count: int) -> list[float]:
-        """Return when webhooks arrived, once there are as many; raises TimeoutError."""
-        deadline = time.monotonic() + 4 * PATIENCE_SECONDS
-        while len(self.arrived) < count:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(self.arrived)} of {count} arrived")
-            time.sleep(0.01)
-        return self.arrived
-
-
-@contextmanager
-def receivers(dead: int) -> Iterator[Receivers]:
-    """Start receivers, the dead ones last."""
-    command = [sys.executable, "-m", "benchmarks.notifications", "receive", str(dead)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        there = Receivers(**json.loads(process.stdout.readline()))
-        listener = threading.Thread(target=there.listen, args=(process.stdout,), daemon=True)
-        listener.start()
-        try:
-            yield there
-        finally:
-            process.kill()
-
-
-def receive(dead: int) -> None:
-    """Be the receivers, until the process is killed."""
-    from tests.notifications.receivers import Authority, Behaviour, Handler, accepts, receiver  # noqa: PLC0415
-
-    writing = threading.Lock()
-
-    def noting(number: int, then: Behaviour) -> Behaviour:
-        def behave(handler: Handler) -> None:
-            with writing:
-                print(number, time.monotonic(), flush=True)
-            then(handler)
-
-        return behave
-
-    with TemporaryDirectory() as folder, ExitStack() as stack:
-        authority = Authority(Path(folder))
-        context = authority.context("localhost")
-        made: list[Any] = [stack.enter_context(receiver(context, poll_seconds=1)) for _ in range(RECEIVERS)]
-        for number, each in enumerate(made):
-            each.always = noting(number, accepts if number < RECEIVERS - dead else lambda _: time.sleep(3600))
-        hosts = [f"localhost:{each.port}" for each in made]
-        print(json.dumps({"authority": str(authority.file), "hosts": hosts}), flush=True)
-        sys.stdin.read()
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["receive"]:
-        receive(*map(int, sys.argv[2:]))
-    else:
-        main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:]))

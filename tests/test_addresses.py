@@ -68,6 +68,11 @@ def test_public_https_is_taken(url: str) -> None:
         "https://[2002:7f00:1::]/",
         "https://[64:ff9b::a00:1]/",
         "https://[2001:db8::1]/",
+        "https://[3fff::1]/",
+        "https://[5f00::1]/",
+        "https://[::127.0.0.1]/",
+        "https://[::ffff:0:10.0.0.1]/",
+        "https://[2001:0:1::1]/",
         "https://" + "a" * 2048 + ".example/",
     ],
 )

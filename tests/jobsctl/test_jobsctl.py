@@ -1,9 +1,11 @@
 """jobsctl as an operator types it: JSON out, one line where something is wrong."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import botocore.session
 import pytest
 from typer.testing import CliRunner
 
@@ -42,6 +44,17 @@ def test_an_organization_is_made_and_listed(organization: str) -> None:
     found = [entry for entry in run("organization", "list") if entry["id"] == organization]
 
     assert [entry["name"] for entry in found] == ["Acme"]
+
+
+def test_a_slack_token_is_asked_for_stored_and_replaced(organization: str) -> None:
+    for token in ("xoxb-first", "xoxb-second"):
+        result = CliRunner().invoke(app, ["organization", "slack-token", organization], input=f"{token}\n")
+        assert result.exit_code == 0, result.output
+        assert token not in result.output
+
+    client: Any = botocore.session.get_session().create_client("secretsmanager")
+    secret = client.get_secret_value(SecretId=f"{os.environ['SLACK_SECRETS']}{organization}")
+    assert secret["SecretString"] == "xoxb-second"
 
 
 def test_a_project_is_made_changed_and_listed(organization: str) -> None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 from standardwebhooks import Webhook
 
 from jobs_api import store, webhook_secrets
@@ -13,7 +14,7 @@ from jobs_api.notifications import delivering, outbox, posting
 from jobs_api.projects import Project
 from jobs_api.runs import Run, RunStatus
 from jobs_api.store import deliveries
-from tests.functions.cast import NOON
+from tests.functions.cast import NOON, ROOT
 from tests.notifications.receivers import Receiver, answers, closes_half_way
 from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored
 
@@ -113,6 +114,19 @@ def test_after_a_day_it_is_given_up_and_put_with_the_dead_letters(
     assert len(put_aside) == 1
     assert 10 <= len(hook.received) <= 80
     assert not queue.messages
+
+
+def test_there_is_an_alarm_for_dead_letters() -> None:
+    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    [alarm] = [
+        resource["Properties"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "NotificationsDeadLetters" in str(resource["Properties"])
+    ]
+
+    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    assert "NotificationsDeadLetters" in str(resources["NotificationsQueue"]["Properties"]["RedrivePolicy"])
 
 
 def test_a_receiver_that_is_gone_for_good_is_left_in_peace(

@@ -6,8 +6,11 @@ from urllib.parse import urlsplit
 
 # RFC 6052: the last 32 bits of an address in here are an IPv4 address that a translator will use.
 NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-# RFC 6890 and what Python's tables leave as "global": 192.88.99.0/24 is the dead 6to4 relay anycast.
-NEVER_PUBLIC = (ip_network("192.88.99.0/24"), ip_network("fec0::/10"))
+# Of IPv6, what was ever given out for use on the internet: https://www.iana.org/assignments/ipv6-address-space. What
+# embeds IPv4 addresses outside of it (::/96, ::ffff:0:0:0/96) is dead, and so is all else there.
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+# What Python's tables leave as "global": the dead 6to4 relay anycast, and RFC 9637's addresses for documentation.
+NEVER_PUBLIC = (ip_network("192.88.99.0/24"), ip_network("3fff::/20"))
 MAX_URL_LENGTH = 2048
 
 type Address = IPv4Address | IPv6Address
@@ -19,6 +22,8 @@ def is_public(address: Address) -> bool:
         embedded = _embedded_ipv4(address)
         if embedded is not None:
             return is_public(embedded)
+        if address not in GLOBAL_UNICAST:
+            return False
     if any(address.version == network.version and address in network for network in NEVER_PUBLIC):
         return False
     return address.is_global and not address.is_multicast

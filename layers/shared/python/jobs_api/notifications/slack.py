@@ -41,6 +41,7 @@ ADVICE: Final = {
 }
 
 _making = threading.Lock()
+_reading = threading.Lock()
 
 
 class SlackFailed(Exception):
@@ -57,7 +58,14 @@ class SlackFailed(Exception):
 
 def post(organization_id: str, channel: str, message: dict[str, Any]) -> int:
     """Post a message; return the status of Slack's answer. Raises SlackFailed."""
-    token = _token(organization_id, int(time.monotonic() // TOKEN_SECONDS))
+    with _reading:
+        # Of the threads of a batch one reads, and the others have it from the cache; so too where there is none.
+        token = _token(organization_id, int(time.monotonic() // TOKEN_SECONDS))
+    if token is None:
+        raise SlackFailed(
+            "This organization has no Slack token; an operator stores one with jobsctl organization slack-token",
+            permanent=True,
+        )
     # Retries are the queue's business.
     client = WebClient(token, base_url=os.environ["SLACK_API_URL"], timeout=TIMEOUT_SECONDS, retry_handlers=[])
     try:
@@ -89,17 +97,14 @@ def _failure(error: SlackApiError) -> SlackFailed:
 
 
 @lru_cache(maxsize=256)
-def _token(organization_id: str, period: int) -> str:  # noqa: ARG001 - a new period reads anew
-    """Return an organization's bot token, read at most once in five minutes; raises SlackFailed."""
+def _token(organization_id: str, period: int) -> str | None:  # noqa: ARG001 - a new period reads anew
+    """Return an organization's bot token, None where it has none; read at most once in five minutes."""
     try:
         answer = _secrets().get_secret_value(SecretId=os.environ["SLACK_SECRETS"] + organization_id)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-        raise SlackFailed(
-            "This organization has no Slack token; an operator stores one with jobsctl organization slack-token",
-            permanent=True,
-        ) from error
+        return None
     return answer["SecretString"].strip()
 
 

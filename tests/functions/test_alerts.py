@@ -1,0 +1,75 @@
+"""Whom a run tells: what its job said when the run was created, whoever started it, whatever is changed meanwhile."""
+
+from typing import Any
+
+import pytest
+
+from jobs_api import store
+from jobs_api.alerts import Channel, Event
+from jobs_api.runs import Run
+from tests.functions.acme import Acme
+from tests.notifications.test_outbox import received
+
+ALERTS: dict[str, Any] = {
+    "slack_alerts_enabled": True,
+    "slack_channel": "#data",
+    "webhook_enabled": True,
+    "webhook_url": "https://hooks.example/jobs",
+    "webhook_events": ["started", "failure"],
+}
+NONE: dict[str, Any] = {"slack_alerts_enabled": False, "webhook_enabled": False}
+ALL_OF_A_FAILURE = {
+    (Event.STARTED, Channel.WEBHOOK),
+    (Event.FAILURE, Channel.WEBHOOK),
+    (Event.FAILURE, Channel.SLACK),
+}
+
+
+def change(acme: Acme, settings: dict[str, Any]) -> None:
+    answer = acme.alice.call("PUT", f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}", settings)
+    assert answer.status == 200, answer.text
+    _, acme.job = store.get_job(acme.organization.id, acme.project.id, acme.job.id)
+
+
+def run_once(acme: Acme, started_by: str, meanwhile: dict[str, Any]) -> Run:
+    """Run a job whose process fails, and change its settings while it runs."""
+    if started_by == "somebody":
+        acme.triggered("exit 1")
+        change(acme, meanwhile)
+        acme.ingest()
+        [job] = [job for page in acme.cluster.list_jobs(acme.organization.namespace, "") for job in page]
+    else:
+        job = acme.start("exit 1")
+        acme.ingest()
+        change(acme, meanwhile)
+    acme.wait_for_end(job)
+    acme.ingest()
+    return acme.only_run()
+
+
+def told(run: Run) -> set[tuple[Event, Channel]]:
+    return {(notice.event, notice.channel) for notice in received() if notice.run_id == run.id}
+
+
+@pytest.mark.parametrize("started_by", ["somebody", "its schedule"])
+def test_alerts_that_are_switched_off_while_it_runs_are_sent(acme: Acme, started_by: str) -> None:
+    change(acme, ALERTS)
+
+    assert told(run_once(acme, started_by, NONE)) == ALL_OF_A_FAILURE
+
+
+@pytest.mark.parametrize("started_by", ["somebody", "its schedule"])
+def test_alerts_that_are_switched_on_while_it_runs_begin_with_the_next_run(acme: Acme, started_by: str) -> None:
+    assert told(run_once(acme, started_by, ALERTS)) == set()
+
+
+def test_a_run_that_is_triggered_tells_as_any_other(acme: Acme) -> None:
+    change(acme, ALERTS)
+    answer = acme.alice.call("POST", f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}/trigger")
+
+    run = store.get_run(acme.organization.id, answer.json["job_run_id"])
+
+    assert run.alerts == acme.job.alerts(acme.project)
+    assert run.alerts
+    assert run.alerts.webhook
+    assert run.alerts.webhook.events == [Event.STARTED, Event.FAILURE]
