@@ -87,6 +87,7 @@ def test_its_numbers_are_the_codes() -> None:
         f"in the next {storms.WINDOW.seconds // 60} minutes",
         f"at most {messages.MOST_JOBS_SHOWN} lines",
         f"{storms.MOST_CHANGES} times within {storms.FLAPPING.seconds // 3600} hour",
+        f"still fails {storms.TRY_AFTER.seconds // 60} minutes later",
         f"tried again for {retrying.GIVE_UP_AFTER.total_seconds() / 3600:.0f} hours",
         f"a random part of {retrying.FIRST.seconds} seconds, then of {2 * retrying.FIRST.seconds}",
         f"up to {retrying.LONGEST.seconds // 3600} hours; some",

@@ -15,7 +15,7 @@ class Slack:
     receiver: Receiver
 
     def __post_init__(self) -> None:
-        self.receiver.always = self._answer
+        self.receiver.always = self.takes
 
     @property
     def posted(self) -> list[dict[str, Any]]:
@@ -43,5 +43,5 @@ class Slack:
         body = json.dumps({"ok": False, "error": error}).encode()
         return lambda handler: handler.answer(status, body, Content_Type="application/json", **headers)
 
-    def _answer(self, handler: Handler) -> None:
+    def takes(self, handler: Handler) -> None:
         handler.answer(200, b'{"ok": true, "channel": "C1", "ts": "1.2"}', Content_Type="application/json")

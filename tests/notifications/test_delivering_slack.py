@@ -179,6 +179,26 @@ def test_what_only_a_person_can_mend_is_told_to_the_owner_and_not_tried_again(
     assert len(slack.receiver.received) == 1
 
 
+def test_once_the_token_is_mended_the_channel_hears_of_what_still_fails_and_not_only_when_a_reminder_is_due(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack
+) -> None:
+    slack.receiver.always = slack.says("token_revoked")
+    for _ in range(30):
+        fail(queue, job, jaffle)
+        queue.go(until=MINUTE)
+    assert 3 <= len(slack.receiver.received) <= 7, "not each failure tries anew what only a person can mend"
+
+    slack.receiver.received.clear()
+    slack.receiver.always = slack.takes
+    for _ in range(6):
+        fail(queue, job, jaffle)
+        queue.go(until=MINUTE)
+    succeed(queue, job, jaffle)
+    queue.go(until=MINUTE)
+
+    assert slack.texts == ["jaffle / nightly is still failing", "jaffle / nightly works again"]
+
+
 def test_an_organization_without_a_token_is_told_what_is_missing(
     queue: Queue, jaffle: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,16 +33,17 @@ type Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Way:
-    """How a channel's deliveries are taken, anew and again, and sent."""
+    """How a channel's deliveries are taken, anew and again, sent, and given up."""
 
     begin: Callable[[Delivery, Run, datetime, timedelta], Delivery | None]
     resume: Callable[[Delivery, datetime, timedelta], Delivery | None]
     send: Callable[[Delivery, Run, Clock], Sent]
+    gave_up: Callable[[Delivery, datetime], None]
 
 
 WAYS: Final = {
-    Channel.SLACK: Way(slack_sending.begin, slack_sending.resume, slack_sending.send),
-    Channel.WEBHOOK: Way(webhook_sending.begin, webhook_sending.resume, webhook_sending.send),
+    Channel.SLACK: Way(slack_sending.begin, slack_sending.resume, slack_sending.send, slack_sending.gave_up),
+    Channel.WEBHOOK: Way(webhook_sending.begin, webhook_sending.resume, webhook_sending.send, webhook_sending.gave_up),
 }
 
 
@@ -121,6 +122,8 @@ def _settled(notice: Notice, claimed: Delivery, sent: Sent, now: datetime) -> da
     if not deliveries.settle(claimed, after):
         logger.warning("a send took longer than its claim, and may have been made twice", delivery_id=claimed.id)
         return now
+    if after.status is DeliveryStatus.FAILED:
+        WAYS[notice.channel].gave_up(after, now)
     return after.next_attempt_at
 
 

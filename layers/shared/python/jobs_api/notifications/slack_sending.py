@@ -17,8 +17,6 @@ from jobs_api.notifications.storms import Action, Decision, Fact, Gathering, Kin
 from jobs_api.runs import Run, RunStatus, Streak
 from jobs_api.store import deliveries
 
-# Others that failed in the same storm write the same item.
-DECIDING_ATTEMPTS: Final = 20
 NOTHING: Final = Excerpt([], "")
 
 
@@ -56,7 +54,7 @@ def _decide(
 ) -> Delivery | None:
     """Decide on what the channel knows, and write both together; anew where it learned something meanwhile."""
     channel = delivery.alerts.slack.channel if delivery.alerts.slack else ""
-    for _ in range(DECIDING_ATTEMPTS):
+    for _ in range(deliveries.CHANGING_ATTEMPTS):
         known, version = deliveries.storms_in(delivery.project_id, channel)
         after, decision, gathering = decide(known)
         written = decided(delivery, decision, gathering, now, lease)
@@ -98,6 +96,17 @@ def send(delivery: Delivery, run: Run, _: Callable[[], datetime]) -> Sent:
         return Sent(error="The job has no Slack channel", permanent=True)
     message = messages.message(_facts(delivery, run))
     return posted(delivery.organization_id, target.channel, message)
+
+
+def gave_up(delivery: Delivery, now: datetime) -> None:
+    """Note that a channel was not told after all, so that it is not left alone until a reminder is due."""
+    target, notice = delivery.alerts.slack, delivery.notice
+    if target and notice and notice.kind in {Kind.FAILING, Kind.REMINDER}:
+
+        def take_back(known: Storms) -> Storms:
+            return storms.not_reached(known, notice, delivery.job_id, now)
+
+        deliveries.change_storms(delivery.project_id, target.channel, take_back, now)
 
 
 def posted(organization_id: str, channel: str, message: dict[str, object]) -> Sent:

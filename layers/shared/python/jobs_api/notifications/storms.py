@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import Field
 
 from jobs_api.alerts import Event
-from jobs_api.deliveries import Member
+from jobs_api.deliveries import Member, Notice
 from jobs_api.documents import Document, Timestamp
 
 FIRST_REMINDER: Final = timedelta(hours=1)
@@ -26,6 +26,8 @@ FLAPPING: Final = timedelta(hours=1)
 SETTLE: Final = timedelta(seconds=5)
 # What fails for the cause of a message that was sent this recently is told of in one more, at the end of the window.
 WINDOW: Final = timedelta(minutes=5)
+# When a channel that a message did not reach may be told by the next failure: not by each, for what it is worth.
+TRY_AFTER: Final = timedelta(minutes=5)
 MOST_LISTED: Final = 100
 FORGET_AFTER: Final = timedelta(days=2)
 RECOVERY: Final = "recovery"
@@ -152,6 +154,21 @@ def wake(storms: Storms, delivery_id: str, job_id: str, now: datetime) -> tuple[
     if job and job.failing_since and job.waits_in == delivery_id:
         return _told(storms, job_id, delivery_id, now), Decision(Action.SEND, Kind.FAILING), None
     return storms, _folded("it has recovered meanwhile, or another message tells how it stands"), None
+
+
+def not_reached(storms: Storms, notice: Notice, job_id: str, now: datetime) -> Storms:
+    """Take back that a channel was told, of one job or of those on a list, since the message was given up.
+
+    It is reminded by what fails a little later, as if that were due.
+    """
+    jobs = dict(storms.jobs)
+    for name in [member.job_id for member in notice.members] or [job_id]:
+        job = jobs.get(name)
+        if job and job.told:
+            reminders = max(0, job.reminders - (notice.kind == Kind.REMINDER))
+            told_at = now + TRY_AFTER - reminder_interval(reminders)
+            jobs[name] = job.model_copy(update={"told_at": told_at, "reminders": reminders})
+    return storms.model_copy(update={"jobs": jobs})
 
 
 def reminder_interval(reminders: int) -> timedelta:

@@ -60,6 +60,10 @@ def send(delivery: Delivery, run: Run, clock: Callable[[], datetime]) -> Sent:
     return sent
 
 
+def gave_up(delivery: Delivery, now: datetime) -> None:
+    """Leave it at that: each webhook stands for itself."""
+
+
 def answered(url: str, body: bytes, headers: dict[str, str]) -> tuple[Sent, str]:
     """Post signed headers and a body; say how it went, and how the answer's text begins."""
     try:

@@ -3,7 +3,7 @@
 What a Slack channel knows of a project's jobs is written in one transaction with the delivery it was decided for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -23,6 +23,8 @@ from jobs_api.store.projects import ID
 from jobs_api.store.tables import moment
 from jobs_api.store.transactions import ConditionFailed, write_all
 
+# Others that failed in the same storm write the same item.
+CHANGING_ATTEMPTS = 20
 # Kept otherwise than as they stand in the model.
 _OTHERWISE = frozenset({"id", "alerts", "notice"})
 # What changes in the life of a delivery.
@@ -126,6 +128,21 @@ def storms_in(project_id: str, channel: str) -> tuple[Storms, int]:
     return Storms.model_validate(row.storms), int(row.version)
 
 
+def change_storms(project_id: str, channel: str, change: Callable[[Storms], Storms], now: datetime) -> None:
+    """Change what a channel knows, however many others do at the same time. A GetItem and a PutItem, mostly once."""
+    for _ in range(CHANGING_ATTEMPTS):
+        known, version = storms_in(project_id, channel)
+        row, unchanged = _storms_row(project_id, channel, change(known), version, now)
+        try:
+            row.save(condition=unchanged)
+        except PutError as error:
+            if not was_refused(error):
+                raise
+        else:
+            return
+    raise ChangedMeanwhile(f"what {channel} knows kept changing")
+
+
 def record_decision(
     project_id: str, channel: str, storms: Storms, version: int, delivery: Delivery, before: Delivery | None
 ) -> bool:
@@ -142,13 +159,7 @@ def record_decision(
     Returns:
         False where one of the two was changed meanwhile, and the decision is to be made anew.
     """
-    storms_row = StormsRow(
-        _storms_key(project_id, channel),
-        storms=storms.model_dump(mode="json"),
-        version=version + 1,
-        expires_at=_expiry(delivery.updated_at),
-    )
-    unchanged = StormsRow.version == version if version else StormsRow.key.does_not_exist()
+    storms_row, unchanged = _storms_row(project_id, channel, storms, version, delivery.updated_at)
     same = DeliveryRow.updated_at == before.updated_at if before else DeliveryRow.key.does_not_exist()
 
     def fill(transaction: TransactWrite) -> None:
@@ -160,6 +171,19 @@ def record_decision(
     except (ConditionFailed, ChangedMeanwhile):
         return False
     return True
+
+
+def _storms_row(
+    project_id: str, channel: str, storms: Storms, version: int, now: datetime
+) -> tuple[StormsRow, Condition]:
+    """Return what a channel knows as it is stored, and the condition that this is still the version after `version`."""
+    row = StormsRow(
+        _storms_key(project_id, channel),
+        storms=storms.model_dump(mode="json"),
+        version=version + 1,
+        expires_at=_expiry(now),
+    )
+    return row, StormsRow.version == version if version else StormsRow.key.does_not_exist()
 
 
 def _storms_key(project_id: str, channel: str) -> str:
