@@ -13,6 +13,7 @@ from jobs_api.ids import derived_id
 from jobs_api.ingest import NOTHING, decide
 from jobs_api.pods import Object
 from jobs_api.runs import Run, RunStatus, StoredLog, TriggeredBy
+from tests.notifications.test_excerpts import DBT
 from tests.objects import TWO, UID, at, complete, ended, failed, job, pod, runs, waits
 
 PENDING, RUNNING, SUCCESS, FAILED, ERROR = RunStatus
@@ -216,35 +217,6 @@ def test_a_launch_that_the_cluster_refuses_for_good_ends_at_once() -> None:
 
     assert refused
     assert "could not be launched: spec.template: Invalid value" in (refused.error_message or "")
-
-
-DBT = """\x1b[0m02:00:01  Running with dbt=1.10.0
-02:00:05  Completed with 1 error, 0 partial successes, and 0 warnings:
-02:00:05
-02:00:05  Failure in model broken (models/broken.sql)
-02:00:05    Runtime Error in model broken (models/broken.sql)
-  Parser Error: syntax error at or near "selec"
-
-02:00:05    compiled code at target/compiled/jaffle/models/broken.sql
-02:00:05
-02:00:05  Done. PASS=5 WARN=0 ERROR=1 SKIP=2 NO-OP=0 TOTAL=8
-"""
-
-
-@pytest.mark.parametrize(
-    ("log", "line"),
-    [
-        (DBT, 'Parser Error: syntax error at or near "selec"'),
-        ("\x1b[31mError: Plan application failed.\x1b[0m\n", "Error: Plan application failed."),
-        ("Traceback (most recent call last):\n  File\nKeyError: 'x'\n\n", "KeyError: 'x'"),
-        ("one\ntwo\n", "two"),
-        ("\n \n", None),
-        ("", None),
-        ("x" * 1000, "x" * 299 + "…"),
-    ],
-)
-def test_the_line_that_tells_what_went_wrong(log: str, line: str | None) -> None:
-    assert ingest.telling_line(log) == line
 
 
 def test_a_failed_run_quotes_its_log_and_others_do_not() -> None:

@@ -137,6 +137,7 @@ def test_with_crashes_each_event_arrives_at_least_once(
 def test_of_many_consumers_of_one_message_one_sends(world: World, job: Job, project: Project) -> None:
     world.got.clear()
     world.said.clear()
+    world.troubles.clear()
     queue = Queue(Clock(NOON + 3 * DAY))
     run = new_run(job, project, RunStatus.FAILED, queue.clock.now)
     queue.tell(run, Event.FAILURE, Channel.WEBHOOK)

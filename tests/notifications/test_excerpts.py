@@ -4,8 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.notifications.excerpts import MOST_FAILURES, MOST_LINES, Failure, excerpt
+from jobs_api.notifications.excerpts import MOST_FAILURES, MOST_LINES, Failure, excerpt, telling_line
 from tests.notifications.conftest import LOGS
+
+DBT = """\x1b[0m02:00:01  Running with dbt=1.10.0
+02:00:05  Completed with 1 error, 0 partial successes, and 0 warnings:
+02:00:05
+02:00:05  Failure in model broken (models/broken.sql)
+02:00:05    Runtime Error in model broken (models/broken.sql)
+  Parser Error: syntax error at or near "selec"
+
+02:00:05    compiled code at target/compiled/jaffle/models/broken.sql
+02:00:05
+02:00:05  Done. PASS=5 WARN=0 ERROR=1 SKIP=2 NO-OP=0 TOTAL=8
+"""
 
 
 def read(name: str) -> str:
@@ -163,3 +175,38 @@ def test_any_text_has_an_excerpt(log: str) -> None:
 
     assert not (told.failures and told.lines)
     assert len(told.lines.splitlines()) <= MOST_LINES + 1 or len(told.lines) <= len(log)
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        (DBT, 'Parser Error: syntax error at or near "selec"'),
+        ("\x1b[31mError: Plan application failed.\x1b[0m\n", "Error: Plan application failed."),
+        ("Traceback (most recent call last):\n  File\nKeyError: 'x'\n\n", "KeyError: 'x'"),
+        ("one\ntwo\n", "two"),
+        ("\n \n", None),
+        ("", None),
+        ("x" * 1000, "x" * 299 + "…"),
+    ],
+)
+def test_the_line_that_tells_what_went_wrong(log: str, line: str | None) -> None:
+    assert telling_line(log) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (
+            "dbt_bad_target",
+            "Runtime Error: The profile 'jaffle' does not have a target named 'nowhere'. "
+             "The valid target names for this profile are:",
+        ),
+        ("dbt_jinja_error", "model jinja_error: unexpected '}', expected ')'"),
+        ("dbt_test_failure", "test no_negative: Got 2 results, configured to fail if != 0"),
+        ("sqlmesh_plan_broken", "Catalog Error: Scalar Function with name no_such_function does not exist!"),
+        ("sqlmesh_audit_failure", "model raw.visits: 'visits_know_their_page' audit error: 14723 rows failed"),
+        ("sqlmesh_run_nowhere", "Error: Environment 'nowhere' was not found."),
+    ],
+)
+def test_the_line_that_tells_most_is_that_of_what_failed(name: str, line: str) -> None:
+    assert telling_line(read(name)) == line

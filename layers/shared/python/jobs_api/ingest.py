@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from jobs_api import causes, commands, labels, manifests, pods
 from jobs_api.causes import cause_of
 from jobs_api.ids import derived_id
+from jobs_api.notifications.excerpts import telling_line
 from jobs_api.outcomes import Outcome, duration_seconds, finished, is_ready, outcome
 from jobs_api.pods import Object
 from jobs_api.runs import LONGEST_OPEN, Run, RunStatus, StoredLog, TriggeredBy
@@ -35,11 +36,6 @@ INSTANTIATED = "cronjob.kubernetes.io/instantiate"
 
 _PROGRESS = [RunStatus.PENDING, RunStatus.RUNNING]
 _MANUAL_TIME = re.compile(r"-\d{8}-\d{6}(-[a-z0-9]+)?$")
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_DBT_CLOCK = re.compile(r"^\d\d:\d\d:\d\d(\.\d+)?\s+")
-# "Database Error in model x", "Parser Error: syntax error", "ValueError: ...", "Error: ...".
-_TELLING = re.compile(r"\b(\w*(Error|Exception)|Failure)\b( in |: )")
-MAX_LINE = 300
 
 
 @dataclass(frozen=True)
@@ -201,7 +197,7 @@ def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
 
 
 def with_log(run: Run, log: StoredLog, end: str) -> Run:
-    """Return an ended run with where its log is; of a command that failed, its last telling line is quoted.
+    """Return an ended run with where its log is; of a command that failed, its most telling line is quoted.
 
     Args:
         run: ended.
@@ -211,14 +207,6 @@ def with_log(run: Run, log: StoredLog, end: str) -> Run:
     line = telling_line(end) if run.status is RunStatus.FAILED else None
     message = f"{run.error_message}: {line}" if line else run.error_message
     return run.model_copy(update={"log": log, "error_message": message})
-
-
-def telling_line(log: str) -> str | None:
-    """Return the last line of a log that names an error, else its last line; without colours and dbt's clock."""
-    plain = (_DBT_CLOCK.sub("", _ESCAPES.sub("", line)).strip() for line in log.splitlines())
-    lines = [line for line in plain if line]
-    telling = next((line for line in reversed(lines) if _TELLING.search(line)), lines[-1] if lines else None)
-    return telling and (telling if len(telling) <= MAX_LINE else telling[: MAX_LINE - 1] + "…")
 
 
 def _given_up(job: Object, pod: Object, run: Run, now: datetime) -> Decision:

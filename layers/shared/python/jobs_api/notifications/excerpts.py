@@ -22,9 +22,14 @@ _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b.*")
 _TELLING = re.compile(r"\b(\w*(Error|Exception)|Failure|FATAL|fatal|error)\b")
 
+# "Parser Error: syntax error", "ValueError: ...", "Error: ..."; and what dbt puts above the line that says more.
+_SAYS_WHAT = re.compile(r"\b(\w*(Error|Exception)|Failure)\b( in |: )")
+_HEADING = re.compile(r"^\w+ Error$")
+
 MOST_FAILURES = 20
 MOST_LINES = 12
 LAST_LINES = 6
+MAX_LINE = 300
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,24 @@ def excerpt(log: str) -> Excerpt:
     failures = list(_dbt_failures(lines)) or list(_sqlmesh_failures(lines))
     told = _dbt_stopped(lines) or _exception(lines) or _errors(lines) or [line for line in lines if line][-LAST_LINES:]
     return Excerpt(failures[:MOST_FAILURES], "" if failures else _text(told))
+
+
+def telling_line(log: str) -> str | None:
+    """Return the one line that says most of what went wrong; of a log that names no error its last, if it has any.
+
+    It names no model where the error speaks for itself, so that what fails for one cause says the same.
+    """
+    told = excerpt(log)
+    if told.failures:
+        first = told.failures[0]
+        lines = first.message.splitlines()
+        said = next((line for line in lines if _SAYS_WHAT.search(line)), ": ".join([first.what, *lines[:1]]))
+    else:
+        lines = [line.strip() for line in told.lines.splitlines()]
+        begins = ": ".join(lines[:2]) if lines and _HEADING.match(lines[0]) else None
+        said = begins or next((line for line in reversed(lines) if _SAYS_WHAT.search(line)), lines[-1] if lines else "")
+    said = said.strip()
+    return (said if len(said) <= MAX_LINE else said[: MAX_LINE - 1] + "…") or None
 
 
 def _dbt_failures(lines: list[str]) -> Iterator[Failure]:
