@@ -198,8 +198,10 @@ def test_the_line_that_tells_what_went_wrong(log: str, line: str | None) -> None
     [
         (
             "dbt_bad_target",
-            "Runtime Error: The profile 'jaffle' does not have a target named 'nowhere'. "
-             "The valid target names for this profile are:",
+            (
+                "Runtime Error: The profile 'jaffle' does not have a target named 'nowhere'. "
+                "The valid target names for this profile are:"
+            ),
         ),
         ("dbt_jinja_error", "model jinja_error: unexpected '}', expected ')'"),
         ("dbt_test_failure", "test no_negative: Got 2 results, configured to fail if != 0"),
