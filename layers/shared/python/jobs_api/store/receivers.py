@@ -14,13 +14,13 @@ from jobs_api.store.delivery_tables import ReceiverRow
 
 FIRST_QUIET: Final = timedelta(seconds=10)
 LONGEST_QUIET: Final = timedelta(minutes=10)
+# When to look again at one that is slow.
+ANSWER_OF_A_SLOW_ONE: Final = timedelta(seconds=5)
 KEPT: Final = timedelta(days=2)
 
 
 def enter(receiver: str, now: datetime, lease: timedelta) -> tuple[datetime | None, bool]:
     """Ask to send to a receiver: until when that may not be tried, None for now; and whether it is one to `leave`.
-
-    Where one that is only slow has somebody's webhook in hand, that is the present: it may be done at any moment.
 
     Args:
         receiver: host and port.
@@ -36,7 +36,8 @@ def enter(receiver: str, now: datetime, lease: timedelta) -> tuple[datetime | No
     )
     if taken:
         return None, True
-    return max(row.free_at, now) if row.failures else now, True
+    # How long it will be is known of one that is down. One that is slow may be done at any moment.
+    return max(row.free_at, now) if row.failures else now + ANSWER_OF_A_SLOW_ONE, True
 
 
 def leave(receiver: str) -> None:
