@@ -121,7 +121,7 @@ def fan_out_figures(well: Outcome, told: Outcome) -> Iterator[Figure]:
     statuses = Counter(delivery.status.value for delivery in told.left)
     waits = [(left.next_attempt_at - told.looked_at).total_seconds() for left in told.left if left.next_attempt_at]
     yield Figure(f"left for the dead after {LOOK_AFTER_SECONDS:.0f} s: to be tried again", statuses["pending"], "")
-    yield Figure("  being tried at this moment", statuses["sending"], "", budget=DEAD)
+    yield Figure("  in hand at that moment", statuses["sending"], "")
     yield Figure("  requests that the dead have had", told.tried, "")
     yield Figure("  most attempts at one delivery", max((left.attempts for left in told.left), default=0), "")
     yield Figure("  next try, median", median(waits), "s")
