@@ -66,9 +66,9 @@ format: .venv/ready ## rewrite to the house format
 openapi: .venv/ready ## write docs/openapi.json from the functions
 	$(BIN)/python -m local.openapi > docs/openapi.json
 
-BENCHMARKS := laptop cold_import handler_time calls_per_endpoint sync_5000 ingest_1000 log_200mb notifications
+BENCHMARKS := laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 log_200mb notifications permissions
 .PHONY: bench
-bench: .venv/ready $(UV) ## figures against their budgets; some minutes
+bench: build ## figures against their budgets; some minutes
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
 
 .PHONY: lock

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -22,6 +23,7 @@ CRUD_RATIO = 1.5
 CLUSTER_RATIO = 3.0
 LAYERS_MB = 60.0
 CLUSTER_LAYER = "KubernetesLayer"
+SHARED = ROOT / "layers" / "shared" / "python"
 
 
 def main(rounds: int = 7) -> None:
@@ -33,17 +35,17 @@ def main(rounds: int = 7) -> None:
         folders[name] = install("kubernetes")
     times: dict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
-        times[""].append(import_seconds(BASELINE, crud, template))
+        times[""].append(import_seconds(BASELINE, [crud], template))
         for name, layer in folders.items():
-            if (ROOT / "functions" / name / "app.py").exists():
-                times[name].append(import_seconds("import app", layer, template, ROOT / "functions" / name))
+            path = [ROOT / "functions" / name, layer, SHARED]
+            times[name].append(import_seconds("import app", path, template))
     baseline = median(times.pop(""))
     figures = [Figure("boto3.client('dynamodb')", baseline * 1000, "ms")]
     for name, taken in sorted(times.items()):
         ratio = CRUD_RATIO if folders[name] == crud else CLUSTER_RATIO
         figures.append(Figure(name, median(taken) * 1000, "ms", budget=ratio * baseline * 1000))
     report(f"Cold import, median of {rounds} fresh processes", figures)
-    folders_of_crud = (crud, ROOT / "layers" / "shared" / "python")
+    folders_of_crud = (crud, SHARED)
     sizes = [
         Figure("as they are zipped", sum(map(megabytes, folders_of_crud)), "MB", budget=LAYERS_MB),
         Figure("with bytecode", sum(megabytes(folder, bytecode=True) for folder in folders_of_crud), "MB"),
@@ -64,32 +66,33 @@ def cluster_functions() -> set[str]:
     }
 
 
-def install(layer: str) -> Path:
+def install(layer: str, *, bytecode: bool = True) -> Path:
     """Install a layer's requirements, once for each version of them, and return the folder."""
     requirements = ROOT / "layers" / layer / "requirements.txt"
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    folder = ROOT / ".local" / "benchmarks" / f"{layer}-{digest}"
+    folder = ROOT / ".local" / "benchmarks" / f"{layer}-{digest}{'' if bytecode else '-plain'}"
     if not folder.exists():
         ours = ROOT / ".tools" / "uv" / "bin" / "uv"
         uv = ours if ours.exists() else "uv"
         making = folder.with_suffix(".new")
-        options = ["--quiet", "--require-hashes", "--compile-bytecode", "--python", sys.executable]
+        options = ["--quiet", "--require-hashes", *(["--compile-bytecode"] if bytecode else [])]
+        options += ["--python", sys.executable]
         subprocess.run([uv, "pip", "install", *options, "--target", making, "-r", requirements], check=True)
         making.rename(folder)
     return folder
 
 
-def import_seconds(statement: str, layer: Path, template: Template, *more: Path) -> float:
-    """Return how long a statement takes in a new process that sees the layers and the standard library alone."""
+def import_seconds(statement: str, path: Sequence[Path], template: Template, **more: str) -> float:
+    """Return how long a statement takes in a new process that sees a path and the standard library alone."""
     program = f"import time; t = time.perf_counter()\n{statement}\nprint(time.perf_counter() - t)"
-    path = os.pathsep.join(map(str, (*more, layer, ROOT / "layers" / "shared" / "python")))
     environment = {
         **template.environment(),
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
-        "PYTHONPATH": path,
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
         "PATH": os.environ["PATH"],
+        **more,
     }
     # -S: no site-packages, so that nothing of this project's own environment is seen or searched.
     return float(subprocess.check_output([sys.executable, "-S", "-c", program], env=environment))

@@ -35,6 +35,11 @@ UNUSED = (
     # Resources, which nobody here makes, and their examples.
     "boto3/data",
     "boto3/examples",
+    # A page to try the API on, which none of the endpoints serves.
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    # Slack's other APIs, and the name that slack_sdk once had.
+    "slack",
+    *(f"slack_sdk/{part}" for part in ("audit_logs", "oauth", "rtm", "rtm_v2", "scim", "socket_mode")),
     # 900 models and the calls that take them; jobs_api.cluster.light loads neither.
     "kubernetes/client/api",
     "kubernetes/client/models",

@@ -5,7 +5,6 @@ That a function does nothing it may not is held by each test, through `within_it
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -23,7 +22,6 @@ from tests.permissions import allowing
 from tests.permissions.recording import Recorder
 
 MANIFEST = ROOT / "deploy/kubernetes/jobs-api.yaml"
-# Functions of the Kubernetes layer and how they are asked, by their folders.
 CONTEXT = cast("LambdaContext", Context())
 
 
@@ -137,9 +135,9 @@ def test_the_role_holds_only_in_organizations_namespaces() -> None:
 
 def test_every_cluster_function_is_let_into_the_cluster_as_that_group(template: Template) -> None:
     entries = list(template.resources("AWS::EKS::AccessEntry"))
-    roles = {f"{name}Role" for name in _functions_with_cluster()}
 
-    assert {entry.properties["PrincipalArn"].rpartition("-")[2] for entry in entries} == roles
+    let_in = {entry.properties["PrincipalArn"].rpartition("-")[2] for entry in entries}
+    assert let_in == _roles_of_cluster_functions(template)
     assert {group for entry in entries for group in entry.properties["KubernetesGroups"]} == {"jobs-api"}
 
 
@@ -149,12 +147,13 @@ def test_a_job_asks_for_the_namespaces_default_account_and_no_token() -> None:
     assert (account["metadata"]["name"], account["automountServiceAccountToken"]) == ("default", False)
 
 
-def _functions_with_cluster() -> set[str]:
-    resources = (ROOT / "template.yaml").read_text().split("\n  ")
-    names = [text.partition(":")[0] for text in (ROOT / "template.yaml").read_text().split("\n\n  ")]
-    assert resources
-    texts = (ROOT / "template.yaml").read_text().split("\n\n  ")
-    return {name for name, text in zip(names, texts, strict=True) if "Layers: [!Ref KubernetesLayer]" in text}
+def _roles_of_cluster_functions(template: Template) -> set[str]:
+    functions = template.resources("AWS::Lambda::Function")
+    return {
+        f"{function.logical_id}Role"
+        for function in functions
+        if any("KubernetesLayer" in layer for layer in function.properties["Layers"])
+    }
 
 
 def _cluster_role() -> set[tuple[str, str, str]]:
@@ -169,4 +168,4 @@ def _cluster_role() -> set[tuple[str, str, str]]:
 
 
 def _manifest() -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(Path(MANIFEST).read_text()))
+    return list(yaml.safe_load_all(MANIFEST.read_text()))
