@@ -65,8 +65,26 @@ def create_organization(
     name: Annotated[str | None, typer.Option(help="What people call it")] = None,
     cluster: Annotated[str | None, typer.Option(help="Its EKS cluster, if not the deployment's default")] = None,
 ) -> None:
-    """Make an organization."""
-    _show(_operations().create_organization(organization_id, name, cluster))
+    """Make an organization, with a limit of requests of its own."""
+    made = _operations().create_organization(organization_id, name, cluster)
+    try:
+        _show(_usage_keys().give(organization_id) if _usage_keys().are_used() else made)
+    except (BotoCoreError, ClientError) as error:
+        typer.echo(f"jobsctl: {organization_id} is made, but shares a limit with others: {error}", err=True)
+        _show(made)
+
+
+@organization.command("limit")
+def limit_organizations(
+    organization_id: Annotated[
+        str | None, typer.Argument(metavar="[ORGANIZATION]", help="All, where none is named")
+    ] = None,
+) -> None:
+    """Count an organization's requests apart from all others', where they were counted together so far."""
+    if not _usage_keys().are_used():
+        raise typer.BadParameter("the deployment's template is older than limits by organization; upgrade it first")
+    known = [_store().get_organization(organization_id)] if organization_id else _store().list_organizations()
+    _show_all([_usage_keys().give(organization.id) for organization in known])
 
 
 @organization.command("slack-token")
@@ -240,6 +258,10 @@ def _go_on(step: Callable[[datetime], str | None], *, wait: bool) -> None:
             typer.echo(f"waiting for {waits_for}", err=True)
         told = waits_for
         time.sleep(WAIT_SECONDS)
+
+
+def _usage_keys() -> "ModuleType":
+    return import_module("jobsctl.usage_keys")
 
 
 def _store() -> "ModuleType":

@@ -13,7 +13,7 @@ from jobs_api.documents import rfc3339
 from jobs_api.errors import Conflict
 from jobs_api.organizations import Organization
 from jobs_api.store import purging
-from jobsctl import operations
+from jobsctl import operations, usage_keys
 
 # How long what has read the tables before may still act on that: a sync takes up to five minutes, a request less, and
 # the gateway honours a token for one minute after it was revoked.
@@ -118,4 +118,5 @@ def _purge(organization_id: str) -> None:
         store.forget_past_project(organization_id, project_id)
     logs.purge(organization_id)
     operations.forget_slack_token(organization_id)
+    usage_keys.take(organization_id)
     store.forget_organization(organization_id)

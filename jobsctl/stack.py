@@ -1,7 +1,7 @@
 """Where a deployment keeps its things: what the functions get as environment, read from the deployed stack."""
 
 import os
-from typing import Final
+from typing import Any, Final
 
 import boto3
 
@@ -21,7 +21,9 @@ LOGICAL_IDS: Final = {
     "IdempotencyTable": "IDEMPOTENCY_TABLE",
     "LogsBucket": "LOGS_BUCKET",
     "EventBus": "EVENT_BUS",
+    "UsagePlan": "USAGE_PLAN",
 }
+SHARED_API_KEY: Final = "SharedApiKey"
 
 
 def use(stack: str | None) -> None:
@@ -34,14 +36,23 @@ def use(stack: str | None) -> None:
         return
     if stack is None:
         raise LookupError(f"name the deployed stack with --stack, or set {', '.join(NEEDED)}")
-    pages = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-    for page in pages:
+    client = boto3.client("cloudformation")
+    for page in client.get_paginator("list_stack_resources").paginate(StackName=stack):
         for resource in page["StackResourceSummaries"]:
             name = LOGICAL_IDS.get(resource["LogicalResourceId"])
             if name is not None:
                 # A bus is a physical id by name, as tables and buckets are.
                 os.environ[name] = resource["PhysicalResourceId"]
+            if resource["LogicalResourceId"] == SHARED_API_KEY:
+                os.environ["SHARED_USAGE_KEY"] = _value_of(resource["PhysicalResourceId"])
     missing = [name for name in NEEDED if name not in os.environ]
-    os.environ.setdefault("SLACK_SECRETS", f"{stack}/slack/")
+    (described,) = client.describe_stacks(StackName=stack)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+    os.environ.setdefault("SLACK_SECRETS", outputs.get("SlackSecrets", f"{stack}/slack/"))
     if missing:
         raise LookupError(f"stack {stack} is not a Jobs API: it has nothing for {', '.join(missing)}")
+
+
+def _value_of(api_key: str) -> str:
+    client: Any = boto3.client("apigateway")
+    return str(client.get_api_key(apiKey=api_key, includeValue=True)["value"])

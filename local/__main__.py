@@ -1,10 +1,12 @@
 """`python -m local`, which is `make run`: the whole service in one process, until Ctrl-C or SIGTERM.
 
 Environment: PORT (3000), JOBS_API_HOME (.local), KUBECONFIG (a real cluster instead of the embedded one),
-JOBS_API_MINUTE_SECONDS (2: how long a minute of the template's schedules takes).
+JOBS_API_MINUTE_SECONDS (2: how long a minute of the template's schedules takes), JOBS_API_PARAMETERS (parameters of
+template.yaml, as `sam deploy --parameter-overrides` takes them: "OrganizationRate=2 OrganizationBurst=5").
 """
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -37,6 +39,7 @@ def main(environment: Mapping[str, str]) -> int:
         home=Path(environment.get("JOBS_API_HOME") or ".local").absolute(),
         kubeconfig=Path(kubeconfig).absolute() if kubeconfig else None,
         minute_seconds=float(environment.get("JOBS_API_MINUTE_SECONDS") or 2),
+        parameters=dict(pair.split("=", 1) for pair in shlex.split(environment.get("JOBS_API_PARAMETERS") or "")),
     )
     settings.home.mkdir(parents=True, exist_ok=True)
     log = settings.home / "functions.log"

@@ -4,6 +4,7 @@ import json
 import os
 from types import TracebackType
 from typing import Any, Self
+from unittest import mock
 
 from local.intrinsics import REGION
 from local.moto_speed import speed_up
@@ -103,8 +104,8 @@ def create_resources(template: Template) -> None:
         session.client("sqs").create_queue(QueueName=queue.name, Attributes=_queue_attributes(queue.properties))
     for bus in template.resources("AWS::Events::EventBus"):
         session.client("events").create_event_bus(Name=bus.name)
-    for alias in template.resources("AWS::KMS::Alias"):
-        _create_key(session.client("kms"), alias.name)
+    for key in template.resources("AWS::KMS::Key"):
+        _create_key(session.client("kms"), key.name)
 
 
 def _create_table(dynamodb: Any, properties: dict[str, Any]) -> None:
@@ -114,9 +115,11 @@ def _create_table(dynamodb: Any, properties: dict[str, Any]) -> None:
         dynamodb.update_time_to_live(TableName=properties["TableName"], TimeToLiveSpecification=expiry)
 
 
-def _create_key(kms: Any, alias: str) -> None:
-    """Create a key under its alias, by which alone it is known here: the key's own id is moto's to choose."""
-    kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+def _create_key(kms: Any, identity: str) -> None:
+    """Create a key whose id is the template's choice and not moto's."""
+    kms.list_keys()  # so that moto's module is there to be changed
+    with mock.patch("moto.kms.models.generate_key_id", return_value=identity):
+        kms.create_key()
 
 
 def _queue_attributes(properties: dict[str, Any]) -> dict[str, str]:

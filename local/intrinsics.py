@@ -7,6 +7,7 @@ Reference: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrin
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -19,7 +20,7 @@ _NAMES = {
     "AWS::DynamoDB::Table": ("TableName", f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}"),
     "AWS::Events::EventBus": ("Name", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{{}}"),
     "AWS::Events::Rule": ("Name", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{{}}"),
-    "AWS::KMS::Alias": ("AliasName", f"arn:aws:kms:{REGION}:{ACCOUNT}:{{}}"),
+    "AWS::KMS::Key": ("KeyId", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{{}}"),
     "AWS::Lambda::Function": ("FunctionName", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}"),
     "AWS::S3::Bucket": ("BucketName", "arn:aws:s3:::{}"),
     "AWS::SQS::Queue": ("QueueName", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{}}"),
@@ -45,6 +46,8 @@ class Resolver:
             "AWS::AccountId": ACCOUNT,
             "AWS::Partition": "aws",
             "AWS::Region": REGION,
+            # Ends in an id of its own for each stack that ever was.
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack_name}/{UUID(int=0)}",
             "AWS::StackName": stack_name,
             "AWS::URLSuffix": "amazonaws.com",
             "AWS::NoValue": _NO_VALUE,
@@ -97,6 +100,8 @@ class Resolver:
         if given is not None and given is not _NO_VALUE:
             return str(given)
         name = f"{self._values['AWS::StackName']}-{logical_id}"
+        if resource["Type"] == "AWS::KMS::Key":
+            return str(uuid5(NAMESPACE_OID, name))
         return name.lower() if resource["Type"] == "AWS::S3::Bucket" else name
 
     def arn(self, logical_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from jobs_api import store
 from jobs_api.errors import Conflict
 from jobs_api.organizations import Role
 from jobs_api.projects import Project
-from jobsctl import operations
+from jobsctl import operations, usage_keys
 from local.example_projects import EXAMPLES, Example
 from local.kubernetes_api import KubernetesApi
 
@@ -36,6 +37,8 @@ def seed_service(home: Path, slack_token: str) -> Seeds:
         except Conflict:
             # It is there from an earlier call.
             continue
+        # The gateway beside this looks keys up where they were made, and so knows each at once.
+        usage_keys.give(organization, settling=timedelta())
     known = {project.settings.name: project for project in store.list_projects(ORGANIZATION)}
     return Seeds(
         projects=[known.get(example.name) or _create_project(example, home) for example in EXAMPLES],

@@ -5,12 +5,13 @@ import os
 import shlex
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local import usage_plans
 from local.aws import LocalAws
 from local.functions import Functions
 from local.gateway import Gateway
@@ -20,6 +21,8 @@ from local.scheduler import Scheduler
 from local.template import read
 
 ROOT = Path(__file__).resolve().parent.parent
+# On a laptop everybody is one person, whom the limits of the cloud would only surprise.
+LIMITS = {"OrganizationRate": "1000", "OrganizationBurst": "2000"}
 # What the inbox takes for the bot token of the seeded organizations.
 SLACK_TOKEN = "xoxb-laptop"  # noqa: S105 - it opens nothing but the inbox
 
@@ -32,11 +35,13 @@ class Settings:
         home: the folder for all that is written.
         kubeconfig: a cluster to use instead of the embedded one.
         minute_seconds: how long a minute of the template's schedules takes.
+        parameters: of the template, in place of their defaults.
     """
 
     home: Path
     kubeconfig: Path | None = None
     minute_seconds: float = 2.0
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -48,18 +53,23 @@ def running(settings: Settings, listener: socket.socket) -> Iterator[dict[str, A
     session_file = settings.home / "session.json"
     session_file.unlink(missing_ok=True)
     # Not in the home, which may be a new one each time.
-    template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
+    parameters = {**LIMITS, **settings.parameters}
+    template = read(ROOT / "template.yaml", parameters=parameters, cache=ROOT / ".local" / "cache")
     functions = Functions(template.functions())
     with ExitStack() as stack:
         aws = stack.enter_context(LocalAws(template))
+        plans = usage_plans.create(template)
+        os.environ.update(plans.environment())
         kubeconfig = settings.kubeconfig or _embedded_cluster(stack, settings.home)
         os.environ["KUBECONFIG"] = str(kubeconfig)
         inbox = stack.enter_context(Inbox(settings.home, frozenset({SLACK_TOKEN})))
-        gateway = Gateway(definition_of(template), functions, listener, beside={PREFIX: inbox.application})
+        beside = {PREFIX: inbox.application}
+        gateway = Gateway(definition_of(template), functions, listener, beside=beside, knows_key=plans.knows)
         os.environ.update(inbox.environment(gateway.url))
         session = _seed(settings.home, gateway.url, kubeconfig)
         stack.enter_context(gateway)
-        environment = {**aws.environment(), **inbox.environment(gateway.url), "KUBECONFIG": str(kubeconfig)}
+        environment = {**aws.environment(), **inbox.environment(gateway.url), **plans.environment()}
+        environment["KUBECONFIG"] = str(kubeconfig)
         _write_private(settings.home / "env", _exports(environment))
         session["inbox"] = {"url": gateway.url + PREFIX, "webhook_url": inbox.hooks}
         _write_private(session_file, json.dumps(session, indent=2) + "\n")

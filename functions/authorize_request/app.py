@@ -1,16 +1,19 @@
-"""The gateway's authorizer: a bearer token becomes an organization and a role, or 401."""
+"""The gateway's authorizer: a bearer token becomes an organization, a role and whom the request counts for, or 401."""
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jobs_api import store, tokens
+from jobs_api import store, throttling, tokens
+from jobs_api.errors import NotFound
 from jobs_api.organizations import Role
 
 logger = Logger()
 READS = ("GET", "HEAD", "OPTIONS")
+SHARED_USAGE_KEY = os.environ["SHARED_USAGE_KEY"]
 
 
 class Unauthorized(Exception):
@@ -22,9 +25,14 @@ class Unauthorized(Exception):
 
 def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     """Return the policy for a token, which the gateway keeps for all routes for a minute."""
-    token = tokens.authenticate(event.get("authorizationToken") or "", store.find_token, datetime.now(UTC))
+    now = datetime.now(UTC)
+    token = tokens.authenticate(event.get("authorizationToken") or "", store.find_token, now)
     if token is None:
         raise Unauthorized
+    try:
+        organization = store.recent_organization(token.organization_id)
+    except NotFound as error:
+        raise Unauthorized from error
     logger.debug("authorized", organization_id=token.organization_id, token_id=token.id)
     api_and_stage = "/".join(event["methodArn"].split("/")[:2])
     methods = READS if token.role is Role.READER else ("*",)
@@ -40,5 +48,7 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
                 }
             ],
         },
+        # Requests that count for one key share a bucket; without a key the gateway lets none of them pass.
+        "usageIdentifierKey": throttling.key_that_counts(organization, SHARED_USAGE_KEY, now),
         "context": {"organization_id": token.organization_id, "role": token.role.value, "token_id": token.id},
     }

@@ -30,7 +30,8 @@ class GatewayApplication:
         api: ApiDefinition,
         functions: Functions,
         threads: ThreadPoolExecutor,
-        timeout_seconds: float = TIMEOUT_SECONDS,
+        timeout_seconds: float,
+        authorization: Authorization,
     ) -> None:
         """Run handlers in `threads`, and give up on one after `timeout_seconds`."""
         self._api = api
@@ -38,7 +39,7 @@ class GatewayApplication:
         self._threads = threads
         self._timeout = timeout_seconds
         self._router = Router(api.routes)
-        self._authorization = Authorization(api, functions)
+        self._authorization = authorization
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -62,6 +63,9 @@ class GatewayApplication:
                 GatewayRefusal("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token"), request, request.path
             )
         route, parameters = found
+        if route.mock:
+            headers = [("Content-Type", "application/json"), *route.mock.headers.items()]
+            return Answer(route.mock.status, headers, route.mock.body.encode())
         if not complete:
             return self._refuse(GatewayRefusal("REQUEST_TOO_LARGE", "Request Too Long"), request, route.resource)
         try:

@@ -18,12 +18,18 @@ _UNAUTHORIZED = "Unauthorized"
 class Authorization:
     """The authorizers of one API and what they answered lately."""
 
-    def __init__(self, api: ApiDefinition, functions: Functions, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with nothing kept; `clock` gives seconds."""
+    def __init__(
+        self,
+        api: ApiDefinition,
+        functions: Functions,
+        knows_key: Callable[[str], bool] = lambda _: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start with nothing kept; `knows_key` tells whether the usage plan has an API key, `clock` gives seconds."""
         self._api = api
         self._functions = functions
         self._clock = clock
-        self._throttle = Throttle(api.usage_plan, clock)
+        self._throttle = Throttle(api.usage_plan, knows_key, clock)
         self._kept: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
         self._lock = threading.Lock()
 
@@ -41,7 +47,8 @@ class Authorization:
             raise GatewayRefusal("UNAUTHORIZED", _UNAUTHORIZED)
         answer = self._answer(authorizer, [str(value) for value in identity], request, event)
         context = self._judge(answer, method_arn(self._api, request))
-        self._throttle.take(answer.get("usageIdentifierKey"))
+        if route.needs_key:
+            self._throttle.take(answer.get("usageIdentifierKey"))
         return context
 
     def _answer(

@@ -4,6 +4,7 @@ Extensions: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gat
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,9 @@ from local.template import Template
 
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
 _HEADER_SOURCE = "method.request.header."
+_HEADER_TARGET = "method.response.header."
 _ANY_METHOD = "x-amazon-apigateway-any-method"
+_SCHEME_OF_AUTHORIZER = "x-amazon-apigateway-authorizer"
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,27 @@ class Authorizer:
 
 
 @dataclass(frozen=True)
+class Mock:
+    """What the gateway answers by itself, as to a browser that asks before it asks (OPTIONS)."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(frozen=True)
 class Route:
-    """A resource and a method on it; `function` is the URI that names its function."""
+    """A resource and a method on it; `function` is the URI that names its function.
+
+    Where it needs a key, its requests count for the API key that the authorizer names. A mock has no function.
+    """
 
     method: str
     resource: str
     function: str
     authorizer: str | None
+    needs_key: bool
+    mock: Mock | None = None
 
 
 @dataclass(frozen=True)
@@ -54,15 +71,16 @@ class GatewayResponse:
 
 @dataclass(frozen=True)
 class UsagePlan:
-    """What each API key may do: `rate` requests a second for ever, and `burst` of them at once."""
+    """What each API key of the plan may do: `rate` requests a second for ever, and `burst` of them at once."""
 
+    name: str
     rate: float
     burst: int
 
 
 @dataclass(frozen=True)
 class ApiDefinition:
-    """One REST API and its stage; `usage_plan` only where authorizers name the key that a request counts for."""
+    """One REST API and its stage."""
 
     api_id: str
     stage: str
@@ -85,48 +103,65 @@ def definition_of(template: Template) -> ApiDefinition:
         raise UnsupportedTemplate(f"the gateway serves one API with one stage; the template has {len(apis)}")
     body = apis[0].properties["Body"]
     schemes = body.get("securityDefinitions") or body.get("components", {}).get("securitySchemes", {})
+    authorizers = {
+        name: _authorizer(name, scheme) for name, scheme in schemes.items() if _SCHEME_OF_AUTHORIZER in scheme
+    }
+    keys = schemes.keys() - authorizers.keys()
+    if keys and apis[0].properties.get("ApiKeySourceType") != "AUTHORIZER":
+        raise UnsupportedTemplate("only authorizers name API keys here, so ApiKeySourceType must be AUTHORIZER")
     binary = [*body.get("x-amazon-apigateway-binary-media-types", []), *apis[0].properties.get("BinaryMediaTypes", [])]
     return ApiDefinition(
         api_id=apis[0].name,
         stage=stages[0],
         routes=[
-            _route(path, method, operation, body)
+            _route(path, method, operation, body, keys)
             for path, operations in body["paths"].items()
             for method, operation in operations.items()
             if method in _METHODS or method == _ANY_METHOD
         ],
-        authorizers={name: _authorizer(name, scheme) for name, scheme in schemes.items()},
+        authorizers=authorizers,
         responses={
             kind: _response(response)
             for kind, response in body.get("x-amazon-apigateway-gateway-responses", {}).items()
         },
         binary_media_types=frozenset(kind.replace("~1", "/") for kind in binary),
-        usage_plan=_usage_plan(template) if apis[0].properties.get("ApiKeySourceType") == "AUTHORIZER" else None,
+        usage_plan=_usage_plan(template),
     )
 
 
 def _usage_plan(template: Template) -> UsagePlan | None:
     for plan in template.resources("AWS::ApiGateway::UsagePlan"):
-        throttle = plan.properties.get("Throttle", {})
-        return UsagePlan(float(throttle["RateLimit"]), int(throttle["BurstLimit"])) if throttle else None
+        throttle = plan.properties["Throttle"]
+        return UsagePlan(plan.name, float(throttle["RateLimit"]), int(throttle["BurstLimit"]))
     return None
 
 
-def _route(path: str, method: str, operation: dict[str, Any], body: dict[str, Any]) -> Route:
+def _route(path: str, method: str, operation: dict[str, Any], body: dict[str, Any], keys: Collection[str]) -> Route:
     integration = operation["x-amazon-apigateway-integration"]
-    if integration["type"] != "aws_proxy":
-        raise UnsupportedTemplate(f"{method} {path}: only Lambda proxy integrations are served here")
-    security = [name for entry in operation.get("security", body.get("security", [])) for name in entry]
+    if integration["type"] not in {"aws_proxy", "mock"}:
+        raise UnsupportedTemplate(f"{method} {path}: only Lambda proxy and mock integrations are served here")
+    wanted = {name for entry in operation.get("security", body.get("security", [])) for name in entry}
+    authorizers = wanted - {"NONE", *keys}
     return Route(
         method="ANY" if method == _ANY_METHOD else method.upper(),
         resource=path,
-        function=integration["uri"],
-        authorizer=security[0] if security and security[0] != "NONE" else None,
+        function=integration.get("uri", ""),
+        authorizer=next(iter(authorizers), None),
+        needs_key=bool(wanted & set(keys)),
+        mock=_mock(integration["responses"]["default"]) if integration["type"] == "mock" else None,
     )
 
 
+def _mock(answer: dict[str, Any]) -> Mock:
+    headers = {
+        target.removeprefix(_HEADER_TARGET): str(value).strip("'")
+        for target, value in answer.get("responseParameters", {}).items()
+    }
+    return Mock(int(answer["statusCode"]), headers, answer.get("responseTemplates", {}).get("application/json", ""))
+
+
 def _authorizer(name: str, scheme: dict[str, Any]) -> Authorizer:
-    settings = scheme["x-amazon-apigateway-authorizer"]
+    settings = scheme[_SCHEME_OF_AUTHORIZER]
     sources = [source.strip() for source in settings.get("identitySource", "").split(",") if source.strip()]
     if any(not source.startswith(_HEADER_SOURCE) for source in sources):
         raise UnsupportedTemplate(f"authorizer {name}: only headers are identity sources here, not {sources}")

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from local.functions import Functions
 from local.gateway.application import TIMEOUT_SECONDS, GatewayApplication
+from local.gateway.authorizing import Authorization
 from local.gateway.definition import ApiDefinition
 
 _THREADS = 32
@@ -31,15 +32,18 @@ class Gateway:
         listener: socket.socket,
         timeout_seconds: float = TIMEOUT_SECONDS,
         beside: Mapping[str, ASGIApp] | None = None,
+        knows_key: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """Serve on `listener`, which is closed with the gateway; give up on a handler after `timeout_seconds`.
 
-        `beside` has what is served beside the API, by the first part of its paths, such as `/_inbox`.
+        `beside` has what is served beside the API, by the first part of its paths, such as `/_inbox`; `knows_key` tells
+        whether the API's usage plan has an API key.
         """
         self._socket = listener
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="handler")
-        application = GatewayApplication(api, functions, self._threads, timeout_seconds)
+        authorization = Authorization(api, functions, knows_key)
+        application = GatewayApplication(api, functions, self._threads, timeout_seconds, authorization)
         config = uvicorn.Config(
             _beside(application, beside or {}),
             http=type("_Protocol", (_SpellingKept,), {"application": application}),

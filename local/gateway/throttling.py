@@ -14,9 +14,12 @@ class Throttle:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html
     """
 
-    def __init__(self, plan: UsagePlan | None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Let everything pass where there is no plan; `clock` gives seconds."""
+    def __init__(
+        self, plan: UsagePlan | None, knows: Callable[[str], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take the plan and what tells whether it has a key; `clock` gives seconds."""
         self._plan = plan
+        self._knows = knows
         self._clock = clock
         self._lock = threading.Lock()
         # For each key what was left in its bucket, and when that was.
@@ -26,11 +29,9 @@ class Throttle:
         """Count one request.
 
         Raises:
-            GatewayRefusal: 429 where the key's bucket is empty, 403 without a key.
+            GatewayRefusal: 429 where the key's bucket is empty, 403 without a key or with one not in the plan.
         """
-        if self._plan is None:
-            return
-        if not key:
+        if self._plan is None or not key or not (key in self._buckets or self._knows(key)):
             raise GatewayRefusal("INVALID_API_KEY", "Forbidden")
         with self._lock:
             now = self._clock()

@@ -1,6 +1,7 @@
 """The authorizer: who gets in, and what the gateway is told of them."""
 
 import importlib
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -8,8 +9,9 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api import store, tokens
-from jobs_api.organizations import Role
-from tests.functions.cast import Context, Person
+from jobs_api.organizations import Role, UsageKey
+from jobs_api.throttling import own_key
+from tests.functions.cast import NOON, Context, Person
 
 METHOD_ARN = "arn:aws:execute-api:us-east-1:123456789012:abc123/dev/GET/api/v1/jobs"
 
@@ -96,3 +98,32 @@ def test_the_secret_is_stored_nowhere(alice: Person) -> None:
 
     assert stored is not None
     assert text.split("_", 2)[2] not in stored.model_dump_json()
+
+
+def test_requests_count_for_the_organizations_own_key_once_it_is_known_everywhere(alice: Person) -> None:
+    shared = os.environ["SHARED_USAGE_KEY"]
+    key = UsageKey(value=own_key(alice.organization_id, shared), known_from=datetime.now(UTC) - timedelta(seconds=1))
+    store.record_usage_key(alice.organization_id, key)
+    text, _ = issue(alice)
+
+    assert authorize(f"Bearer {text}")["usageIdentifierKey"] == key.value
+
+
+@pytest.mark.parametrize("key", [None, UsageKey(value="other", known_from=NOON)], ids=["none", "of another stack"])
+def test_requests_count_for_the_shared_key_otherwise(alice: Person, key: UsageKey | None) -> None:
+    if key:
+        store.record_usage_key(alice.organization_id, key)
+    text, _ = issue(alice)
+
+    assert authorize(f"Bearer {text}")["usageIdentifierKey"] == os.environ["SHARED_USAGE_KEY"]
+
+
+def test_a_key_that_was_just_made_does_not_count_yet(alice: Person) -> None:
+    shared = os.environ["SHARED_USAGE_KEY"]
+    known_from = datetime.now(UTC) + timedelta(minutes=1)
+    store.record_usage_key(
+        alice.organization_id, UsageKey(value=own_key(alice.organization_id, shared), known_from=known_from)
+    )
+    text, _ = issue(alice)
+
+    assert authorize(f"Bearer {text}")["usageIdentifierKey"] == shared

@@ -34,6 +34,7 @@ from local.gateway import Gateway
 from local.gateway.definition import definition_of
 from local.kubernetes_api import KubernetesApi
 from local.listening import listen
+from local.stack import LIMITS
 from local.template import read
 from tests.functions.cast import new_organization, new_project
 from tests.local.conftest import Answer, Client
@@ -80,7 +81,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(embedded_cluster: EmbeddedCluster) -> Iterator[Service]:
-    template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
+    template = read(ROOT / "template.yaml", parameters=LIMITS, cache=ROOT / ".local" / "cache")
     organization = new_organization("fuzz")
     KubernetesApi(embedded_cluster.kubeconfig).create("/api/v1/namespaces", {"metadata": {"name": organization.id}})
     # Not deployed: what is triggered here is refused, and no process starts.

@@ -141,3 +141,13 @@ def test_what_is_no_http_is_answered_by_the_gateway(gateway: Client, method: str
     assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (400, "BadRequestException")
     assert body == {"message": "Bad Request"}
     assert answer.headers["x-amzn-RequestId"]
+
+
+def test_a_browser_that_asks_what_it_may_ask_is_told_without_a_token(gateway: Client) -> None:
+    answer = gateway.call("OPTIONS", "/guarded/x", ("Origin", "https://example.com"))
+
+    assert answer.status == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET,OPTIONS,PUT"
+    assert answer.headers["Access-Control-Allow-Headers"] == "Authorization"
+    assert answer.headers["Access-Control-Max-Age"] == "600"

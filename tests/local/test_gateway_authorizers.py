@@ -63,9 +63,10 @@ class Door:
 
     def __init__(self, template: Template, functions: Functions, plan: UsagePlan | None = None) -> None:
         self.now = 1000.0
+        self.keys = {"alice", "bob"}
         api = definition_of(template)
         api = replace(api, usage_plan=plan) if plan else api
-        self._authorization = Authorization(api, functions, lambda: self.now)
+        self._authorization = Authorization(api, functions, lambda key: key in self.keys, lambda: self.now)
         self._router = Router(api.routes)
 
     def knock(self, word: str, path: str = "/guarded/x", header: str | None = None) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def test_what_cannot_be_a_token_is_not_shown_to_the_authorizer(door: Door, heade
 
 
 def test_each_key_has_a_bucket_of_its_own_that_fills_again(small_template: Template, functions: Functions) -> None:
-    door = Door(small_template, functions, UsagePlan(rate=2, burst=3))
+    door = Door(small_template, functions, UsagePlan("plan", rate=2, burst=3))
     for _ in range(3):
         door.knock("alice")
 
@@ -119,5 +120,13 @@ def test_each_key_has_a_bucket_of_its_own_that_fills_again(small_template: Templ
         door.knock("alice")
 
 
+def test_a_key_that_the_plan_does_not_have_lets_nobody_pass(door: Door) -> None:
+    door.keys = set()
+    with pytest.raises(GatewayRefusal, match="INVALID_API_KEY"):
+        door.knock("alice")
+    door.keys = {"alice"}
+    door.knock("alice")
+
+
 def test_the_usage_plan_is_the_templates(small_template: Template) -> None:
-    assert definition_of(small_template).usage_plan == UsagePlan(rate=1000, burst=2000)
+    assert definition_of(small_template).usage_plan == UsagePlan("laptop-UsagePlan", rate=1000, burst=2000)

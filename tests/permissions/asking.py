@@ -63,6 +63,9 @@ def _of_table(operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
 
 
 def _key(call: Mapping[str, Any]) -> str | None:
+    if "KeyConditionExpression" in call:
+        # As PynamoDB writes it: the partition first.
+        return str(call["ExpressionAttributeValues"][":0"]["S"])
     item = call.get("Key") or call.get("Item") or {}
     value = item.get("pk") or item.get("run_id") or item.get("id")
     return value.get("S") if isinstance(value, Mapping) else value

@@ -28,6 +28,12 @@ MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
 TEXT_TYPE: Final = "text/plain"
 
+# Pages of any origin may read what a token is good for: it comes in a header, and no browser sends it by itself.
+FOR_BROWSERS: Final = {
+    "Access-Control-Allow-Origin": ["*"],
+    "Access-Control-Expose-Headers": ["Location, Retry-After, X-Request-ID"],
+}
+
 # The most particular class wins, as with `except`.
 ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.InvalidBody: (400, "invalid_json"),
@@ -165,7 +171,7 @@ class Api(APIGatewayRestResolver):
             answer = self._answer(event, context)
         finally:
             logger.remove_keys(keys)
-        answer.setdefault("multiValueHeaders", {})["X-Request-ID"] = [request_id]
+        answer.setdefault("multiValueHeaders", {}).update({"X-Request-ID": [request_id], **FOR_BROWSERS})
         return answer
 
     def _answer(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

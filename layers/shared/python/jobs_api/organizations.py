@@ -10,6 +10,13 @@ from jobs_api.documents import Absent, Document, Timestamp
 from jobs_api.slots import Period
 
 
+class UsageKey(Document):
+    """The API key by which API Gateway counts an organization's requests, and from when all of the gateway knows it."""
+
+    value: str
+    known_from: Timestamp
+
+
 class Organization(Document):
     """An organization; its id is also its Kubernetes namespace.
 
@@ -19,12 +26,15 @@ class Organization(Document):
     Where an operator wants it out of its cluster, to move or to delete it, that is so since `leaving_at`, and at
     `cleared_at` nothing of it was left there that could start. With `closed` it is to be deleted; since `retired_at`
     nobody looks at it.
+
+    `usage_key` is absent where its requests count together with those of others.
     """
 
     id: str
     name: str
     cluster: Absent[str] = None
     created_at: Timestamp
+    usage_key: Absent[UsageKey] = None
     outages: list[Period] = Field(default_factory=list)
     cluster_since: Absent[Timestamp] = None
     leaving_at: Absent[Timestamp] = None

@@ -23,6 +23,7 @@ from jobs_api.store.organizations import (
     recent_organization,
     record_cleared,
     record_outages,
+    record_usage_key,
     retire_organization,
     revoke_token,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "record_cleared",
     "record_outages",
     "record_sync",
+    "record_usage_key",
     "retire_organization",
     "revoke_token",
     "run_launched",

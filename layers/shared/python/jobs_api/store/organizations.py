@@ -10,7 +10,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import Conflict, NotFound
-from jobs_api.organizations import Organization, Role, Token
+from jobs_api.organizations import Organization, Role, Token, UsageKey
 from jobs_api.slots import Period
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
@@ -104,6 +104,12 @@ def forget_organization(organization_id: str) -> None:
     OrganizationsRow(ALL, organization_id).delete()
 
 
+def record_usage_key(organization_id: str, usage_key: UsageKey) -> None:
+    """Note which API key counts an organization's requests; raises NotFound."""
+    if not _change(organization_id, [OrganizationRow.usage_key.set(usage_key.model_dump(mode="json"))]):
+        raise NotFound(f"There is no organization {organization_id!r}")
+
+
 def create_token(token: Token) -> None:
     """Write a new token, and the pointer that lists it, in one transaction."""
     row = TokenRow(
@@ -191,6 +197,7 @@ def _organization_of(row: OrganizationsRow) -> Organization:
         name=row.name,
         cluster=row.cluster,
         created_at=row.created_at,
+        usage_key=UsageKey.model_validate(row.usage_key) if row.usage_key else None,
         outages=[Period.model_validate(outage) for outage in row.outages or ()],
         cluster_since=row.cluster_since,
         leaving_at=row.leaving_at,

@@ -242,6 +242,7 @@ class OrganizationRow(OrganizationsRow, discriminator="organization"):
     name = UnicodeAttribute()
     cluster = UnicodeAttribute(null=True)
     created_at = MomentAttribute()
+    usage_key = JSONAttribute(null=True)
     outages = JSONAttribute(null=True)
     cluster_since = MomentAttribute(null=True)
     leaving_at = MomentAttribute(null=True)

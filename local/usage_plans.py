@@ -1,0 +1,70 @@
+"""The usage plan of template.yaml in moto, for jobsctl to add API keys to and for the gateway to look them up."""
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from local.intrinsics import REGION
+from local.template import Template
+
+# What moto checks API documents with: half a second to import, and no document comes here.
+_UNUSED = (
+    "openapi_spec_validator",
+    "openapi_spec_validator.validation",
+    "openapi_spec_validator.validation.exceptions",
+)
+
+
+@dataclass(frozen=True)
+class UsagePlans:
+    """The one usage plan; `plan_id` as API Gateway gave it out."""
+
+    plan_id: str
+
+    def environment(self) -> dict[str, str]:
+        """Give what jobsctl finds it by."""
+        return {"USAGE_PLAN": self.plan_id}
+
+    def knows(self, key: str) -> bool:
+        """Tell whether the plan has an API key with this value."""
+        client = _client()
+        pages = client.get_paginator("get_usage_plan_keys").paginate(usagePlanId=self.plan_id)
+        found = [member["id"] for page in pages for member in page["items"] if member["value"] == key]
+        # moto leaves in the plan what was deleted.
+        return any(
+            there["id"] in found for page in client.get_paginator("get_api_keys").paginate() for there in page["items"]
+        )
+
+
+def create(template: Template, shared_key: str | None = None) -> UsagePlans:
+    """Create the template's usage plan and the key of all who have none, in the AWS that is entered."""
+    client = _client()
+    (plan,) = template.resources("AWS::ApiGateway::UsagePlan")
+    made: str = client.create_usage_plan(name=plan.name)["id"]
+    (key,) = template.resources("AWS::ApiGateway::ApiKey")
+    value = shared_key or key.properties["Value"]
+    identity = client.create_api_key(name=key.name, value=value, enabled=True)["id"]
+    client.create_usage_plan_key(usagePlanId=made, keyId=identity, keyType="API_KEY")
+    return UsagePlans(made)
+
+
+def _client() -> Any:
+    from boto3.session import Session  # noqa: PLC0415 - sessions must be made after the transport is installed
+
+    _import_backend()
+    return Session(region_name=REGION).client("apigateway")
+
+
+def _import_backend() -> None:
+    """Import moto's API Gateway without what it checks API documents with."""
+    stub: Any = ModuleType(_UNUSED[0])
+    stub.validate, stub.OpenAPIValidationError = None, Exception
+    stubs = {name: stub for name in _UNUSED if name not in sys.modules}
+    sys.modules.update(stubs)
+    try:
+        import_module("moto.apigateway.models")
+    finally:
+        for name in stubs:
+            del sys.modules[name]
