@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.example_projects import EXAMPLES
 from local.kubernetes_api import KubernetesApi
+from tests.notifications.receivers import Authority, Receiver, receiver
+from tests.notifications.slack import Slack
 from tests.rehearsal import cloud
 from tests.rehearsal.deployment import Answer, Deployment, built, deploy
 
@@ -18,24 +19,46 @@ HOME = cloud.ROOT / ".local" / "rehearsal"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with a token."""
+    """Somebody with a token, whose organization has an API key."""
 
     deployment: Deployment
     token: str
+    key: str
 
-    def call(self, method: str, path: str, body: Any = None) -> Answer:
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Send a request with it."""
-        return self.deployment.call(self.token, method, path, body)
+        # API Gateway has the key from the authorizer; MiniStack looks for it here, and limits requests by it.
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.deployment.call(self.token, method, path, body, {"X-API-Key": self.key, **named})
 
 
 @pytest.fixture(scope="session")
-def deployment() -> Iterator[Deployment]:
+def hook() -> Iterator[Receiver]:
+    """Who receives webhooks, over TLS."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with receiver(Authority(HOME).context("localhost")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def slack() -> Iterator[Slack]:
+    """Slack, as far as it is needed."""
+    with receiver(None, "127.0.0.1") as made:
+        yield Slack(made)
+
+
+@pytest.fixture(scope="session")
+def deployment(hook: Receiver, slack: Slack) -> Iterator[Deployment]:
     """The service, deployed once."""
     assert built(), "there is nothing built of the present template: make build"
-    HOME.mkdir(parents=True, exist_ok=True)
     (HOME / "kubeconfig").unlink(missing_ok=True)
+    parameters = {
+        "SlackApiUrl": f"http://127.0.0.1:{slack.receiver.port}/api/",
+        "WebhookAllowedHosts": f"localhost:{hook.port}",
+        "WebhookCaFile": str(HOME / "authority.pem"),
+    }
     with cloud.running(HOME) as ours:
-        yield deploy(ours)
+        yield deploy(ours, parameters)
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +70,7 @@ def alice(deployment: Deployment) -> Person:
 @pytest.fixture(scope="session")
 def rita(deployment: Deployment, alice: Person) -> Person:
     """A reader in Alice's organization."""
-    assert alice
-    return Person(deployment, deployment.jobsctl("token", "create", "org-acme", "--role", "reader")["token"])
+    return Person(deployment, deployment.jobsctl("token", "create", "org-acme", "--role", "reader")["token"], alice.key)
 
 
 @pytest.fixture(scope="session")
@@ -58,20 +80,39 @@ def charlie(deployment: Deployment) -> Person:
 
 
 @pytest.fixture(scope="session")
+def dora(deployment: Deployment) -> Person:
+    """A developer of an organization that is told things: it has a Slack."""
+    person = _developer(deployment, "org-initech")
+    deployment.jobsctl("organization", "slack-token", "org-initech", "--token", "xoxb-initech")
+    return person
+
+
+@pytest.fixture(scope="session")
 def jaffle(deployment: Deployment, alice: Person) -> str:
     """The id of Alice's dbt project, deployed; the image and the folder are those of `make run`."""
     assert alice
+    return _dbt_project(deployment, "org-acme")
+
+
+@pytest.fixture(scope="session")
+def doras_project(deployment: Deployment, dora: Person) -> str:
+    """The same of Dora's."""
+    assert dora
+    return _dbt_project(deployment, "org-initech")
+
+
+def _dbt_project(deployment: Deployment, organization: str) -> str:
     example = next(example for example in EXAMPLES if example.name == "jaffle")
     KubernetesApi(deployment.cloud.kubeconfig).create(
-        "/api/v1/namespaces/org-acme/secrets",
+        f"/api/v1/namespaces/{organization}/secrets",
         {
             "metadata": {"name": example.environment_secret},
             "type": "Opaque",
-            "stringData": example.environment(Path(HOME)),
+            "stringData": example.environment(HOME / organization),
         },
     )
     made = deployment.jobsctl(
-        *("project", "create", "org-acme", example.name, "--type", "dbt", "--image", example.image, "--deploy"),
+        *("project", "create", organization, example.name, "--type", "dbt", "--image", example.image, "--deploy"),
         *("--set", f"working_directory={example.working_directory}"),
         *("--set", f"environment_secret={example.environment_secret}"),
     )
@@ -79,6 +120,7 @@ def jaffle(deployment: Deployment, alice: Person) -> str:
 
 
 def _developer(deployment: Deployment, organization: str) -> Person:
+    """Do what an operator does for a new organization."""
     KubernetesApi(deployment.cloud.kubeconfig).create("/api/v1/namespaces", {"metadata": {"name": organization}})
-    deployment.jobsctl("organization", "create", organization)
-    return Person(deployment, deployment.jobsctl("token", "create", organization)["token"])
+    key = deployment.jobsctl("organization", "create", organization)["usage_key"]["value"]
+    return Person(deployment, deployment.jobsctl("token", "create", organization)["token"], key)
