@@ -1,14 +1,14 @@
 """What the service writes to its own log: lines of JSON that name what they are about, and no secret."""
 
 import json
-import logging
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
 import pytest
 
-from jobs_api import store
+from functions.trigger_job import app as trigger_job
+from jobs_api import api, ingestion, store
 from jobs_api.projects import Project
 from tests.functions.acme import Acme
 from tests.functions.cast import Person
@@ -21,8 +21,9 @@ type Lines = Callable[[], list[dict[str, Any]]]
 def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     """The lines that were written since it was asked for last."""
     log = StringIO()
-    for handler in logging.getLogger("jobs-api").handlers:
-        monkeypatch.setattr(handler, "stream", log)
+    for logger in (api.logger, ingestion.logger, trigger_job.logger):
+        for handler in logger.handlers:
+            monkeypatch.setattr(handler, "stream", log)
 
     def written() -> list[dict[str, Any]]:
         found = [json.loads(line) for line in log.getvalue().splitlines()]
