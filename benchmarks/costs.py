@@ -46,6 +46,8 @@ RUN, JOB, WAITING_RUN, LOG = 950, 800, 2_900, 20_000
 RUN_INDEXES: Final = 3
 # Not measured, since only AWS can tell: the time of a warm request, of a pass over 1,000 CronJobs or Jobs, log lines.
 REQUEST_SECONDS, PASS_SECONDS, PASS_SECONDS_PER_1000, LINE = 0.05, 0.2, 0.5, 1_000
+# Warm environments among which the ticks of an organization take turns; each reads the runs of ended Jobs once an hour.
+ENVIRONMENTS: Final = 2
 # The memory of all functions together.
 FUNCTIONS_GB: Final = 10.75
 # X-Ray's default: the first request of a second, and of the others one in twenty.
@@ -133,8 +135,10 @@ def runs(load: Jobs) -> dict[str, Use]:
 
 
 def ticks(load: Jobs) -> dict[str, Use]:
-    """Return the use that grows with ticks, a month: of jobs their versions are read, of Jobs their runs."""
+    """Return the use that grows with ticks, a month: of jobs their versions are read, of some Jobs their runs."""
     jobs, kept = load.jobs / 1000, load.jobs * load.kept / 1000
+    read_again = 730 * ENVIRONMENTS * load.jobs * load.kept
+    read_first = 2 * ENVIRONMENTS * load.runs
     return {
         "ticks: sync": {
             "Lambda request": load.ticks,
@@ -144,7 +148,7 @@ def ticks(load: Jobs) -> dict[str, Use]:
         "ticks: ingest": {
             "Lambda request": load.ticks,
             "GB-second": load.ticks * 1.0 * (PASS_SECONDS + kept * PASS_SECONDS_PER_1000),
-            "read unit": load.ticks * (1 + reads(RUN, load.jobs * load.kept)),
+            "read unit": load.ticks + reads(RUN, read_again + read_first),
         },
         "ticks: events, lines": {"event": load.ticks, "log byte": load.ticks * 3 * LINE},
     }
@@ -166,7 +170,7 @@ LOADS: Final = {
     "hourly, 10 ended Jobs kept": Jobs(),
     "hourly, 1 ended Job kept": Jobs(kept=1),
     "daily, 1 a day kept by the TTL": Jobs(runs_per_month=30, kept=1),
-    "hourly, 1 kept, two ticks a minute": Jobs(kept=1, ticks_per_minute=2),
+    "hourly, 10 kept, two ticks a minute": Jobs(ticks_per_minute=2),
 }
 
 

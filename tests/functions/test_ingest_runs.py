@@ -18,6 +18,8 @@ from jobs_api.ids import derived_id
 from jobs_api.ingestion import Incomplete
 from jobs_api.launch import launch
 from jobs_api.runs import RunStatus, TriggeredBy
+from jobs_api.settled import FORGOTTEN_AFTER
+from jobs_api.store.tables import RunRow
 from tests.functions.acme import Acme
 from tests.functions.cast import Context
 from tests.functions.refusals import Refuse
@@ -179,6 +181,39 @@ def test_the_same_pass_again_writes_nothing(acme: Acme, writes: list[str]) -> No
 
     assert writes == []
     assert (again.jobs, again.written) == (4, 0)
+
+
+def test_a_run_that_has_ended_is_read_once_more_and_then_no_longer(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[str]] = []
+    find_runs = store.find_runs
+    monkeypatch.setattr(store, "find_runs", lambda org, ids: asked.append(set(ids)) or find_runs(org, ids))
+    acme.finish("true")
+    acme.ingest()
+    acme.ingest()
+    asked.clear()
+
+    acme.finish("false")
+    passes = [acme.ingest(), acme.ingest()]
+
+    assert [made.jobs for made in passes] == [2, 2]
+    newer, older = acme.runs()
+    assert asked == [{newer.id}, {newer.id}]
+    assert [newer.status, older.status] == [RunStatus.FAILED, RunStatus.SUCCESS]
+
+
+def test_what_a_pass_remembers_does_not_outlive_the_hour(acme: Acme) -> None:
+    acme.finish("true")
+    for _ in range(3):
+        acme.ingest()
+    run = acme.only_run()
+    RunRow(run.id).delete()
+    acme.ingest()
+    assert acme.runs() == []
+
+    acme.skipped = FORGOTTEN_AFTER
+    acme.ingest()
+
+    assert acme.only_run().id == run.id
 
 
 def test_a_pass_that_is_cut_off_after_the_log_is_made_good_by_the_next(

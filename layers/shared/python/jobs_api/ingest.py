@@ -79,6 +79,11 @@ def accounts_for(job: Object, run: Run) -> bool:
     return bool(run.job_uid == uid or (run.job_uid is None and run_id_of(job) == run.id))
 
 
+def is_settled(job: Object, run: Run) -> bool:
+    """Tell whether nothing more can come of a Job and its run."""
+    return run.status.ended and finished(job)
+
+
 def is_forgotten(job: Object, kept: timedelta, now: datetime) -> bool:
     """Tell whether a Job's run was removed by its age, and is not to be made anew: somebody took the Job's TTL away.
 

@@ -23,6 +23,7 @@ from jobs_api.notifications.asking import Asked
 from jobs_api.organizations import Organization
 from jobs_api.pods import Object
 from jobs_api.runs import Run, RunStatus
+from jobs_api.settled import Settled
 
 # Reading and storing a log is waiting for others, so that many at once cost little; the clients' pools are as large.
 WORKERS = 16
@@ -39,6 +40,7 @@ ENDED = {
 }
 
 logger = Logger()
+_settled = Settled()
 
 type Clock = Callable[[], datetime]
 
@@ -93,17 +95,31 @@ class Pass:
     def _page(self, pool: ThreadPoolExecutor, jobs: list[Object]) -> None:
         """Ingest a page of Jobs; nothing of it is kept but the ids."""
         self.jobs += len(jobs)
-        runs = store.find_runs(self.organization.id, {ingest.run_id_of(job) for job in jobs}) if jobs else {}
-        known = [(job, runs.get(ingest.run_id_of(job))) for job in jobs]
+        settled, others = self._parted(jobs)
+        runs = store.find_runs(self.organization.id, {ingest.run_id_of(job) for job in others}) if others else {}
+        known = [(job, runs.get(ingest.run_id_of(job))) for job in others]
         own = [(job, run) for job, run in known if self._is_own(job, run)]
-        self._accounted.update(ingest.run_id_of(job) for job, _ in own)
-        for job, _ in own:
+        for job in (*settled, *(job for job, _ in own)):
+            self._accounted.add(ingest.run_id_of(job))
             if slot := ingest.slot_of(job):
                 self._ran[ingest.job_id_of(job)].add(slot)
+        for job, run in own:
+            if run and ingest.is_settled(job, run):
+                _settled.keep(self.organization.id, job["metadata"]["uid"])
         pods = self.cluster.pods_of(
             self.organization.namespace, [job for job, run in own if ingest.wants_pod(job, run, self.clock())]
         )
         self._each(pool, [Work(self._job, job, pods.get(job["metadata"]["uid"]), run) for job, run in own])
+
+    def _parted(self, jobs: list[Object]) -> tuple[list[Object], list[Object]]:
+        """Return the Jobs of which an earlier pass found that nothing more can come, and the others."""
+        settled: list[Object] = []
+        others: list[Object] = []
+        now = self.clock()
+        for job in jobs:
+            known = _settled.holds(self.organization.id, job["metadata"]["uid"], now)
+            (settled if known else others).append(job)
+        return settled, others
 
     def _is_own(self, job: Object, run: Run | None) -> bool:
         if run is None:

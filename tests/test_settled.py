@@ -1,0 +1,42 @@
+"""What an ingest remembers of Jobs that are done, and for how long."""
+
+from datetime import UTC, datetime, timedelta
+
+from jobs_api.settled import FORGOTTEN_AFTER, LIMIT, Settled
+
+NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def remembering(uid: str = "uid") -> Settled:
+    settled = Settled()
+    assert not settled.holds("org-acme", uid, NOON)
+    settled.keep("org-acme", uid)
+    return settled
+
+
+def test_what_was_found_is_remembered_for_an_hour() -> None:
+    settled = remembering()
+
+    assert settled.holds("org-acme", "uid", NOON + FORGOTTEN_AFTER - SECOND)
+    assert not settled.holds("org-acme", "uid", NOON + FORGOTTEN_AFTER)
+
+
+def test_a_clock_that_goes_back_forgets() -> None:
+    assert not remembering().holds("org-acme", "uid", NOON - SECOND)
+
+
+def test_nothing_is_said_of_another_organization_or_job() -> None:
+    settled = remembering()
+
+    assert not settled.holds("org-other", "uid", NOON)
+    assert not settled.holds("org-acme", "another", NOON)
+
+
+def test_it_does_not_grow_for_ever() -> None:
+    settled = remembering()
+    for number in range(LIMIT):
+        settled.keep("org-acme", str(number))
+
+    assert not settled.holds("org-acme", "uid", NOON)
+    assert settled.holds("org-acme", str(LIMIT - 1), NOON)
