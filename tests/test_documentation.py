@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -118,6 +119,18 @@ def test_links_lead_somewhere(page: Path) -> None:
         found = (page.parent / file) if file else page
         assert found.exists(), target
         assert not anchor or anchor in headings(found.read_text()), target
+
+
+def _scripts() -> list[str]:
+    blocks = re.compile(r"^ *```sh\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+    return [script for page in PAGES for script in blocks.findall(page.read_text())]
+
+
+@pytest.mark.parametrize("script", _scripts())
+def test_what_is_to_be_copied_into_a_shell_is_one_that_it_reads(script: str) -> None:
+    checked = subprocess.run(["/bin/bash", "-n"], input=script, capture_output=True, text=True, check=False)
+
+    assert not checked.stderr
 
 
 def test_what_the_template_refers_to_is_there() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from functions.trigger_job import app as trigger_job
 from jobs_api import api, ingestion, store
 from jobs_api.projects import Project
 from tests.functions.acme import Acme
@@ -21,7 +20,7 @@ type Lines = Callable[[], list[dict[str, Any]]]
 def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     """The lines that were written since it was asked for last."""
     log = StringIO()
-    for logger in (api.logger, ingestion.logger, trigger_job.logger):
+    for logger in (api.logger, ingestion.logger):
         for handler in logger.handlers:
             monkeypatch.setattr(handler, "stream", log)
 
