@@ -19,7 +19,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 import functions.ingest_runs.app as ingest_runs
 import functions.sync_cronjobs.app as sync_cronjobs
 from jobs_api import cluster as clusters
-from jobs_api import store
+from jobs_api import ingestion, store
 from jobs_api import sync as syncing
 from jobs_api.commands import ProjectType
 from jobs_api.errors import ClusterError
@@ -30,6 +30,7 @@ from jobs_api.notifications.posting import Answer as Posted
 from jobs_api.organizations import Organization
 from jobs_api.projects import Project
 from jobs_api.runs import Run
+from jobs_api.settled import Settled
 from jobs_api.sync.memory import Memory
 from local.cluster.clock import TestClock
 from tests.functions.cast import Answer, Context, Person, new_organization, new_project
@@ -131,6 +132,7 @@ class World:
     def forget(self) -> None:
         """Forget what functions remember between invocations, as when they are started anew."""
         self.monkeypatch.setattr(syncing, "_memory", Memory())
+        self.monkeypatch.setattr(ingestion, "_settled", Settled())
 
     def _event(self, detail: dict[str, str]) -> dict[str, Any]:
         return {"detail": {"organization_id": self.organization.id, **detail}}
