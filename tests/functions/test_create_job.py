@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.idempotency.persistence import dynamodb
+from botocore.exceptions import ClientError
 
 from jobs_api import store
 from jobs_api.commands import ProjectType
@@ -352,6 +353,26 @@ class TestIdempotencyKey:
 
         assert answer.status == 201
         assert [answer.json] == written
+
+    @pytest.mark.parametrize("step", ["_put_record", "_update_record"])
+    def test_where_the_keys_cannot_be_kept_the_answer_has_our_shape_and_the_next_try_makes_one_job(
+        self, alice: Person, jaffle: Project, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        key = {"Idempotency-Key": "k-1"}
+
+        def throttled(*_: object) -> None:
+            raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "PutItem")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(dynamodb.DynamoDBPersistenceLayer, step, throttled)
+            answer = alice.call("POST", path(jaffle), BUILD, headers=key)
+        _end_the_wait_for_the_first_try(monkeypatch)
+
+        assert (answer.status, answer.json["code"]) == (500, "internal_error")
+        assert answer.json["request_id"] == answer.headers["X-Request-ID"]
+        assert "Throughput" not in answer.text
+        assert alice.call("POST", path(jaffle), BUILD, headers=key).status == 201
+        assert alice.call("GET", path(jaffle)).json["total"] == 1
 
 
 def _end_the_wait_for_the_first_try(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,6 +187,8 @@ class Api(APIGatewayRestResolver):
             )
         except JobsApiError as error:
             return _built(_problem(error, event["requestContext"]["requestId"]))
+        except Exception as error:  # noqa: BLE001 - such as a table of keys that throttles, around what the router sees
+            return _built(_unexpected(error, event["requestContext"]["requestId"]))
 
     def _tell(self, error: JobsApiError) -> Response[str]:
         if isinstance(error, errors.ClusterUnavailable):
@@ -201,13 +203,7 @@ class Api(APIGatewayRestResolver):
         return self._tell(errors.InvalidRequest([fault_of(detail, skip=1) for detail in details]))
 
     def _tell_nothing(self, error: Exception) -> Response[str]:
-        logger.error("unexpected", exc_info=error)
-        problem = Problem(
-            message="Something went wrong on our side; quote the request id",
-            code="internal_error",
-            request_id=self.request_id,
-        )
-        return _response(500, problem)
+        return _unexpected(error, self.request_id)
 
 
 def idempotency_key(event: Mapping[str, Any]) -> str | None:
@@ -284,6 +280,12 @@ def _problem(error: JobsApiError, request_id: str) -> Response[str]:
     fields = [FieldFault(field=fault.field, message=fault.message) for fault in faults] if faults else None
     problem = Problem(message=str(error), code=code, errors=fields, request_id=request_id)
     return _response(status, problem, retry_after=RETRY_AFTER.get(type(error)))
+
+
+def _unexpected(error: Exception, request_id: str) -> Response[str]:
+    logger.error("unexpected", exc_info=error)
+    message = "Something went wrong on our side; quote the request id"
+    return _response(500, Problem(message=message, code="internal_error", request_id=request_id))
 
 
 def _response(status: int, problem: Problem, retry_after: int | None = None) -> Response[str]:
