@@ -2,16 +2,30 @@
 
 from jobs_api import events, store
 from jobs_api.api import Api, Message
+from jobs_api.errors import ChangedMeanwhile, NotFound
 
 app = Api()
+ATTEMPTS = 3
 
 
 @app.delete("/api/v1/projects/<project_id>/jobs/<job_id>")
 def delete_job(project_id: str, job_id: str) -> Message:
     """Delete a job."""
-    project, job = store.get_job(app.caller.organization_id, project_id, job_id)
-    store.delete_job(job, remains=job.removed(project, app.now))
-    events.job_changed(job.organization_id, job.project_id, job.id)
+    organization_id = app.caller.organization_id
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            project, job = store.get_job(organization_id, project_id, job_id)
+            store.delete_job(job, remains=job.removed(project, app.now))
+            break
+        except ChangedMeanwhile:
+            if attempt == ATTEMPTS:
+                raise
+        except NotFound:
+            if attempt == 1:
+                raise
+            # It was there a moment ago: somebody else deleted it, or this very request did and never heard of it.
+            break
+    events.job_changed(organization_id, project_id, job_id)
     return Message(message="Job deleted successfully")
 
 

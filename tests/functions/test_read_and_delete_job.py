@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.jobs import SyncedVersion, SyncState, wanted_version
+from jobs_api.jobs import Job, SyncedVersion, SyncState, wanted_version
 from jobs_api.projects import Project
 from tests.functions.cast import NOON, Person
 
@@ -80,6 +80,39 @@ def test_a_deleted_job_is_gone_and_its_name_is_free(alice: Person, job: dict[str
     assert alice.call("GET", path(job)).status == 404
     assert alice.call("DELETE", path(job)).status == 404
     assert alice.call("POST", f"/api/v1/projects/{job['project_id']}/jobs", BUILD).status == 201
+
+
+def test_a_job_that_is_changed_while_it_is_deleted_is_deleted(
+    alice: Person, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = store.get_job
+
+    def changed_after_reading(*ids: str) -> tuple[Project, Job]:
+        monkeypatch.setattr(store, "get_job", read)
+        found = read(*ids)
+        assert alice.call("PUT", path(job), {"description": "new"}).status == 200
+        return found
+
+    monkeypatch.setattr(store, "get_job", changed_after_reading)
+
+    assert alice.call("DELETE", path(job)).status == 200
+    assert alice.call("GET", path(job)).status == 404
+
+
+def test_a_deletion_that_was_done_and_never_heard_of_is_no_conflict(
+    alice: Person, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete = store.delete_job
+
+    def done_and_refused(*arguments: Any, **remains: Any) -> None:
+        # As where the answer of the first try is lost on the way, and the client of the table tries again.
+        delete(*arguments, **remains)
+        delete(*arguments, **remains)
+
+    monkeypatch.setattr(store, "delete_job", done_and_refused)
+
+    assert alice.call("DELETE", path(job)).status == 200
+    assert alice.call("GET", path(job)).status == 404
 
 
 def test_a_reader_cannot_delete(rita: Person, job: dict[str, Any]) -> None:
