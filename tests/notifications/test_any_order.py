@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 
 from jobs_api.alerts import Channel, Event
 from jobs_api.commands import ProjectType
+from jobs_api.deliveries import DeliveryStatus
+from jobs_api.ids import new_id
 from jobs_api.jobs import Job
 from jobs_api.notifications import posting, slack
 from jobs_api.notifications.delivering import deliver
 from jobs_api.notifications.posting import Answer, Unreachable
 from jobs_api.projects import Project
 from jobs_api.runs import RunStatus
+from jobs_api.store import deliveries
 from tests.functions.cast import NOON, new_organization, new_project
 from tests.notifications.stage import Clock, Queue, new_job, new_run
 
@@ -131,6 +134,41 @@ def test_with_crashes_each_event_arrives_at_least_once(
     assert set(world.got) == expected
     extra = sum(trouble in {"killed after", "500 after taking it"} for trouble in troubles)
     assert world.got.total() <= len(expected) + extra
+    assert not queue.messages
+
+
+@slowly
+@given(
+    ends=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([RunStatus.FAILED, RunStatus.SUCCESS])), max_size=8),
+    repeated=st.lists(st.integers(0, 50), max_size=8),
+    chance=st.randoms(use_true_random=False),
+)
+def test_in_slack_each_end_is_told_once_or_is_part_of_what_was_told(
+    ends: list[tuple[int, RunStatus]], repeated: list[int], chance: Random, world: World, project: Project
+) -> None:
+    world.said.clear()
+    world.troubles.clear()
+    # Each example in a channel of its own, which knows nothing yet.
+    wanted = {"slack_alerts_enabled": True, "slack_channel": f"#order-{new_id()}"}
+    jobs = [new_job(project, f"order {new_id()}", **wanted)[0] for _ in range(2)]
+    queue = Queue(Clock(NOON + timedelta(minutes=len(ends))))
+    failures, successes = set[str](), set[str]()
+    for minute, (of, status) in enumerate(ends):
+        run = new_run(jobs[of], project, status, NOON + timedelta(minutes=minute))
+        if status is RunStatus.FAILED:
+            failures.add(queue.tell(run, Event.FAILURE, Channel.SLACK))
+        else:
+            successes.add(queue.tell(run, Event.SUCCESS, Channel.SLACK))
+    queue.messages += [queue.messages[at % len(queue.messages)] for at in repeated if queue.messages]
+    chance.shuffle(queue.messages)
+
+    queue.go(until=DAY)
+
+    made = {delivery: deliveries.find(delivery) for delivery in failures | successes}
+    known = {delivery: found.status for delivery, found in made.items() if found}
+    assert failures <= known.keys(), "of a success as ever there may be no record, of a failure there is"
+    assert set(known.values()) <= {DeliveryStatus.DELIVERED, DeliveryStatus.FOLDED}
+    assert len(world.said) == list(known.values()).count(DeliveryStatus.DELIVERED)
     assert not queue.messages
 
 
