@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -116,6 +117,8 @@ def fan_out_figures(well: Outcome, told: Outcome) -> Iterator[Figure]:
     yield Figure(f"{WATCHED} receivers, beside {DEAD} that are well: all told", max(well.arrived), "s")
     yield Figure(f"the same beside {DEAD} dead ones: half told", median(told.arrived), "s")
     yield Figure(f"the same beside {DEAD} dead ones: all told", max(told.arrived), "s")
+    pauses = [after - before for before, after in pairwise(sorted(told.arrived))]
+    yield Figure("  longest pause in which none of them was told", max(pauses), "s", budget=TIMEOUT_SECONDS / 2)
     yield Figure("held up by the dead", max(0.0, held_up), "s", budget=TIMEOUT_SECONDS)
     yield Figure("delivered twice", len(told.arrived) - WATCHED * EACH, "", budget=0)
     statuses = Counter(delivery.status.value for delivery in told.left)
