@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import botocore.client
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,15 +124,29 @@ def test_a_run_that_never_started_has_an_empty_log() -> None:
     assert (found.logs, found.size_bytes, found.truncated) == ("", 0, False)
 
 
-def test_a_lost_log_says_so_and_never_takes_the_place_of_one_that_was_read() -> None:
-    run = a_run()
+def test_a_log_that_nobody_stored_is_lost_and_says_so() -> None:
+    lost = logs.what_is_left(a_run())
 
-    log, _ = logs.put(run, [b"one\n"])
-    lost = logs.put_lost(run)
-
-    assert logs.read_end(log) == "one\n"
     assert "gone before its log could be read" in logs.read_end(lost)
     assert lost.size_bytes == len(logs.read_end(lost))
+
+
+@pytest.mark.parametrize("chunks", [[b"one\n", b"two\n"], [b"x" * MIB, b"end\n"]])
+def test_what_is_left_of_a_log_that_was_stored_is_all_of_it(chunks: list[bytes]) -> None:
+    run = a_run()
+
+    log, _ = logs.put(run, chunks)
+
+    assert logs.what_is_left(run) == log
+
+
+def test_a_lost_log_never_takes_the_place_of_one_that_another_pass_stores_just_then() -> None:
+    run = a_run()
+
+    logs.what_is_left(run)
+    log, _ = logs.put(run, [b"one\n"])
+
+    assert logs.read_end(log) == "one\n"
 
 
 def test_a_log_that_was_removed_is_not_found() -> None:
@@ -153,6 +169,17 @@ def test_nothing_is_stored_of_a_log_that_breaks_off() -> None:
         logs.put(run, breaks_off())
     with pytest.raises(s3().exceptions.ClientError):
         stored(f"logs/org-acme/proj_jaffle/{run.id}.log.gz")
+
+
+def test_a_bucket_that_cannot_be_asked_has_lost_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failed(client: Any, operation: str, arguments: Any) -> Any:
+        del client, arguments
+        raise ClientError({"Error": {"Code": "503", "Message": "Slow down"}}, operation)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", failed)
+
+    with pytest.raises(ClientError):
+        logs.what_is_left(a_run())
 
 
 @given(chunks=st.lists(st.binary(max_size=40), max_size=40), limit=st.integers(1, 50), count=st.integers(1, 60))

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.client import BaseClient
 
 from functions.ingest_runs.app import lambda_handler
-from jobs_api import labels, store
+from jobs_api import labels, logs, store
 from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ids import derived_id
@@ -25,6 +25,10 @@ from tests.functions.cast import Context
 from tests.functions.refusals import Refuse
 
 EVENTS = Path(__file__).parents[2] / "events"
+
+
+def out_of_reach(*_: object) -> bool:
+    raise ConnectionError("the table is out of reach")
 
 
 @pytest.fixture
@@ -226,17 +230,46 @@ def test_a_pass_that_is_cut_off_after_the_log_is_made_good_by_the_next(
 ) -> None:
     acme.finish("echo one")
 
-    def crash(_: object) -> bool:
-        raise ConnectionError("the table is out of reach")
-
     with monkeypatch.context() as patch:
-        patch.setattr(store, "create_run", crash)
+        patch.setattr(store, "advance_run", out_of_reach)
         with pytest.raises(Incomplete, match="1 runs of org-acme"):
             acme.ingest()
-    assert acme.runs() == []
+    assert acme.only_run().status is RunStatus.RUNNING
     acme.ingest()
 
-    assert acme.log_of(acme.only_run()) == "one\n"
+    run = acme.only_run()
+    assert (run.status, acme.log_of(run)) == (RunStatus.SUCCESS, "one\n")
+
+
+def test_a_job_that_goes_after_a_pass_was_cut_off_keeps_its_run_and_its_log(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = acme.finish("echo one")
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "advance_run", out_of_reach)
+        with pytest.raises(Incomplete):
+            acme.ingest()
+    acme.delete(job)
+
+    acme.skipped = timedelta(seconds=125)
+    acme.ingest()
+
+    run = acme.only_run()
+    assert run.status is RunStatus.ERROR
+    assert "disappeared" in (run.error_message or "")
+    assert acme.log_of(run) == "one\n"
+
+
+def test_no_log_is_stored_of_a_run_that_cannot_be_written(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.finish("echo one")
+    monkeypatch.setattr(store, "create_run", out_of_reach)
+    stored: list[object] = []
+    monkeypatch.setattr(logs, "put", lambda run, _: stored.append(run))
+
+    with pytest.raises(Incomplete):
+        acme.ingest()
+
+    assert stored == []
 
 
 def test_one_run_that_cannot_be_ingested_does_not_stop_the_others(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,16 +277,17 @@ def test_one_run_that_cannot_be_ingested_does_not_stop_the_others(acme: Acme, mo
     bad = acme.finish("echo bad")
     stream = Cluster.stream_log
 
-    def out_of_reach(self: Cluster, namespace: str, pod: str, **more: Any) -> Iterator[bytes]:
+    def of_a_lost_node(self: Cluster, namespace: str, pod: str, **more: Any) -> Iterator[bytes]:
         if pod.startswith(bad["metadata"]["name"]):
             raise ClusterUnavailable("The node does not answer")
         return stream(self, namespace, pod, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Cluster, "stream_log", out_of_reach)
+        patch.setattr(Cluster, "stream_log", of_a_lost_node)
         with pytest.raises(Incomplete):
             acme.ingest()
-        assert acme.log_of(acme.only_run()) == "good\n"
+        good = next(run for run in acme.runs() if run.status.ended)
+        assert acme.log_of(good) == "good\n"
         # A node that stays away does not keep the run open for ever.
         acme.skipped = timedelta(minutes=10, seconds=10)
         acme.ingest()

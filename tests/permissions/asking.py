@@ -12,6 +12,8 @@ from local.intrinsics import ACCOUNT, REGION
 # A transaction and a batch need what their parts need by themselves.
 TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 
+READ = {"GetObject": "GetObject", "HeadObject": "GetObject"}
+
 
 class Asked(NamedTuple):
     """An action on a resource; `leading_key` is the partition that a call on a table is about, where it is one."""
@@ -27,7 +29,7 @@ def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterato
         case "dynamodb":
             yield from _of_table(operation, arguments)
         case "s3":
-            yield Asked(f"s3:{operation}", f"arn:aws:s3:::{arguments['Bucket']}/{arguments['Key']}")
+            yield from _of_bucket(operation, f"arn:aws:s3:::{arguments['Bucket']}", arguments["Key"])
         case "events":
             for name in {entry["EventBusName"] for entry in arguments["Entries"]}:
                 yield Asked(f"events:{operation}", _arn("events", f"event-bus/{name}"))
@@ -44,6 +46,16 @@ def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterato
             yield Asked(f"secretsmanager:{operation}", _arn("secretsmanager", f"secret:{arguments['SecretId']}-AbCdEf"))
         case _:
             raise NotImplementedError(f"which action does {service} {operation} need?")
+
+
+def _of_bucket(operation: str, bucket: str, key: str) -> Iterator[Asked]:
+    """Who may not list a bucket is told of a key that is not there that it is forbidden.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, and API_HeadObject.html beside it
+    """
+    yield Asked(f"s3:{READ.get(operation, operation)}", f"{bucket}/{key}")
+    if operation in READ:
+        yield Asked("s3:ListBucket", bucket)
 
 
 def _of_table(operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:

@@ -120,6 +120,38 @@ def an_ingest_of_runs_that_ended(world: World) -> Act:
 
 
 @scenario
+def an_ingest_after_which_the_jobs_are_gone(world: World) -> Act:
+    _synced(world, "good", **HOOK)
+    _synced(world, "bad", "dbt run --select fail")
+    world.advance(minutes=1)
+
+    def act() -> None:
+        try:
+            world.ingest()
+        finally:
+            _lose_jobs(world)
+
+    return act
+
+
+@scenario
+def an_ingest_after_which_the_job_of_a_run_that_went_on_is_gone(world: World) -> Act:
+    _synced(world, command="dbt run --select slow")
+    world.minute()
+    world.operate(suspended=True)
+    world.sync()
+    world.advance(minutes=3)
+
+    def act() -> None:
+        try:
+            world.ingest()
+        finally:
+            _lose_jobs(world)
+
+    return act
+
+
+@scenario
 def an_ingest_of_a_run_that_goes_on(world: World) -> Act:
     _synced(world, command="dbt run --select slow")
     world.advance(minutes=1)
@@ -147,8 +179,7 @@ def an_ingest_that_launches(world: World) -> Act:
 def an_ingest_of_runs_whose_jobs_are_gone(world: World) -> Act:
     _synced(world, command="dbt run --select hang")
     world.minute()
-    for stored in list(world.cluster.storage.view("jobs")):
-        world.cluster.storage.delete("jobs", stored.namespace, stored.name, "Background")
+    _lose_jobs(world)
     world.operate(suspended=True)
     world.sync()
     world.advance(minutes=4)
@@ -238,6 +269,12 @@ def _synced(world: World, name: str = "often", command: str = "dbt build", **mor
     # Every slot from here on is one of this CronJob's.
     world.advance(seconds=slots.ARRIVES_WITHIN.seconds + 1)
     return job
+
+
+def _lose_jobs(world: World) -> None:
+    """Have somebody delete all Jobs by hand."""
+    for stored in list(world.cluster.storage.view("jobs")):
+        world.cluster.storage.delete("jobs", stored.namespace, stored.name, "Background")
 
 
 def _cut_off(world: World) -> None:

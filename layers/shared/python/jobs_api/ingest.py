@@ -40,7 +40,10 @@ _MANUAL_TIME = re.compile(r"-\d{8}-\d{6}(-[a-z0-9]+)?$")
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a run, in this order: replace its Job, store its pod's log, write the run."""
+    """What to do about a run, in this order: replace its Job, store its pod's log, write the run.
+
+    Before the log of a run that was never seen is stored, it is written that there is such a run.
+    """
 
     run: Run | None = None
     wants_log: bool = False
@@ -199,6 +202,12 @@ def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
         "again once the cluster is back",
         now,
     )
+
+
+def begun(run: Run) -> Run:
+    """Return a run whose command has ended as it was while that went on: what is known of it before its log is kept."""
+    ended = ("end_time", "duration_seconds", "exit_code", "error_message")
+    return run.model_copy(update={**dict.fromkeys(ended), "status": RunStatus.RUNNING})
 
 
 def with_log(run: Run, log: StoredLog, end: str) -> Run:

@@ -160,8 +160,6 @@ class Pass:
 
     def _write(self, before: Run | None, after: Run) -> bool:
         """Write a new run, or a run's move; what that makes worth telling is told once this page is done."""
-        if before is None:
-            after = after.model_copy(update={"alerts": self._asked.of(after)})
         written = store.advance_run(before, after) if before else store.create_run(after)
         if written:
             self._to_tell.append(due.marked(before, after))
@@ -192,8 +190,26 @@ class Pass:
             return launched
         if decision.run is None:
             return launched
-        after = self._with_log(decision.run, pod) if decision.wants_log else decision.run
+        after = decision.run if run else self._new(decision.run)
+        if decision.wants_log:
+            run = run or self._begun(after)
+            if run is None:
+                return False  # another pass has it
+            after = self._with_log(after, pod).model_copy(update={"updated_at": self.clock()})
         return self._write(run, after) or launched
+
+    def _new(self, run: Run) -> Run:
+        """Return a run that is seen for the first time with whom it tells."""
+        return run.model_copy(update={"alerts": self._asked.of(run)})
+
+    def _begun(self, run: Run) -> Run | None:
+        """Write that there is a run, before its log is stored; None where it is there already.
+
+        Its id is its Job's. Cut off in between, and with the Job gone by the next pass, nobody could tell any more
+        whose log that is, and which slot it was.
+        """
+        begun = due.marked(None, ingest.begun(run))
+        return begun if store.create_run(begun) else None
 
     def _replaced(self, job: Object) -> bool:
         """Replace a Job; False where it has moved on since it was listed, and the next pass decides anew."""
@@ -206,7 +222,7 @@ class Pass:
     def _with_log(self, run: Run, pod: Object | None) -> Run:
         """Store the log, before anything that tells others that the run has ended."""
         if pod is None:
-            return run.model_copy(update={"log": logs.put_lost(run)})
+            return run.model_copy(update={"log": logs.what_is_left(run)})
         try:
             log, end = logs.put(run, self._log_of(pod))
         except ClusterRejected:
@@ -246,7 +262,7 @@ class Pass:
             job = None
         if job and ingest.accounts_for(job, run):
             return self._job(job, self.cluster.pod_of(job), run)
-        return self._write(run, self._with_log(gone, None) if run.status is RunStatus.RUNNING else gone)
+        return self._write(run, _with_what_is_left(run, gone))
 
 
 class Work:
@@ -286,4 +302,11 @@ def end_overdue(organization: Organization, now: datetime) -> int:
         for project in store.list_projects(organization.id)
     }
     late = ((run, ingest.overdue(run, deadlines.get(run.project_id), now)) for run in store.open_runs(organization.id))
-    return sum(store.advance_run(run, ended) for run, ended in late if ended)
+    return sum(store.advance_run(run, _with_what_is_left(run, ended)) for run, ended in late if ended)
+
+
+def _with_what_is_left(before: Run, ended: Run) -> Run:
+    """Return a run that ended out of sight with its log, where its command was started."""
+    if before.status is not RunStatus.RUNNING:
+        return ended
+    return ended.model_copy(update={"log": logs.what_is_left(ended)})

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from jobs_api.documents import Absent, Document
 from jobs_api.errors import JobsApiError, NotFound
@@ -31,6 +32,8 @@ CONNECTIONS: Final = 16
 CONTINUATION: Final = bytes(range(0x80, 0xC0))
 LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 TEXT: Final = "text/plain; charset=utf-8"
+# What an object says of itself: the log's size before compression.
+SIZE: Final = "size-bytes"
 
 _making = threading.Lock()
 
@@ -90,24 +93,25 @@ def put(run: Run, chunks: Iterable[bytes]) -> tuple[StoredLog, LogEnd]:
     Storing it again replaces it. Raises what S3 raises, and what `chunks` does.
     """
     end = LogEnd()
-    key = f"{_prefix(run)}.log.gz"
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
         _compress(chunks, end, file)
-        _put_object(key, file)
-    if end.size <= INLINE_BYTES:
-        return StoredLog(key=key, size_bytes=end.size), end
-    tail_key = f"{_prefix(run)}.tail.gz"
-    _put_object(tail_key, gzip.compress(end.content, mtime=0))
-    return StoredLog(key=key, size_bytes=end.size, tail_key=tail_key), end
+        stored = _stored(run, end.size)
+        # The log itself comes last: where that is, its end is too.
+        if stored.tail_key:
+            _put_object(stored.tail_key, gzip.compress(end.content, mtime=0), len(end.content))
+        _put_object(stored.key, file, end.size)
+    return stored, end
 
 
-def put_lost(run: Run) -> StoredLog:
-    """Store a line that says that the log was lost.
+def what_is_left(run: Run) -> StoredLog:
+    """Return the log of a run whose pod is gone: what a pass stored before it was cut off, else a line that it is lost.
 
-    It has a key of its own: of two passes at once, one may have read the log just before it went.
+    The line has a key of its own: of two passes at once, one may have read the log just before it went.
     """
+    if found := _find(run):
+        return found
     key = f"{_prefix(run)}.lost.gz"
-    _put_object(key, gzip.compress(LOST, mtime=0))
+    _put_object(key, gzip.compress(LOST, mtime=0), len(LOST))
     return StoredLog(key=key, size_bytes=len(LOST))
 
 
@@ -179,6 +183,25 @@ def _prefix(run: Run) -> str:
     return f"logs/{run.organization_id}/{run.project_id}/{run.id}"
 
 
+def _stored(run: Run, size_bytes: int) -> StoredLog:
+    """Return where a run's log is, given its size; one that an answer cannot hold has its end beside it."""
+    tail_key = f"{_prefix(run)}.tail.gz" if size_bytes > INLINE_BYTES else None
+    return StoredLog(key=f"{_prefix(run)}.log.gz", size_bytes=size_bytes, tail_key=tail_key)
+
+
+def _find(run: Run) -> StoredLog | None:
+    """Return where a run's log is, by asking the bucket; None where it was never stored."""
+    try:
+        told = _client().head_object(Bucket=os.environ["LOGS_BUCKET"], Key=f"{_prefix(run)}.log.gz")
+    except ClientError as error:
+        # An answer to HEAD has no body to give the error its name.
+        if error.response["Error"]["Code"] != "404":
+            raise
+        return None
+    size = told["Metadata"].get(SIZE)
+    return _stored(run, int(size)) if size else None
+
+
 def _compress(chunks: Iterable[bytes], end: LogEnd, file: IO[bytes]) -> None:
     # Without a time in it, the same log is the same object.
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as zipped:
@@ -188,9 +211,14 @@ def _compress(chunks: Iterable[bytes], end: LogEnd, file: IO[bytes]) -> None:
     file.seek(0)
 
 
-def _put_object(key: str, content: Any) -> None:
+def _put_object(key: str, content: Any, size_bytes: int) -> None:
     _client().put_object(
-        Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=content, ContentType=TEXT, ContentEncoding="gzip"
+        Bucket=os.environ["LOGS_BUCKET"],
+        Key=key,
+        Body=content,
+        ContentType=TEXT,
+        ContentEncoding="gzip",
+        Metadata={SIZE: str(size_bytes)},
     )
 
 
