@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from jobs_api import ingest, labels, logs, manifests, names, pods, reconcile, slots, store
-from jobs_api.alerts import Event
+from jobs_api.alerts import Channel, Event
 from jobs_api.cluster import Cluster
-from jobs_api.deliveries import DeliveryStatus, delivery_id
+from jobs_api.deliveries import Delivery, DeliveryStatus, delivery_id
 from jobs_api.jobs import Job, SyncState, wanted_version
 from jobs_api.notifications import due
 from jobs_api.outcomes import finished
@@ -23,28 +23,32 @@ from jobs_api.runs import Run, RunStatus, TriggeredBy
 from jobs_api.store import deliveries
 from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 
-# The log of a run whose pod went before it could be read.
 EVERYTHING = 100_000
+TICK = timedelta(minutes=1)
 
 
 @dataclass
 class Audit:
     """An organization as it stands at a time.
 
-    `inbox` is what webhooks arrived, by delivery; None where nobody listened. A Job that is younger than `young` has
-    come since the last tick, and need not be known yet.
+    `inbox` is what webhooks arrived, by delivery, and `slack` what messages did, as they were posted; None where nobody
+    listened. A Job that is younger than `young` has come since the last tick, and need not be known yet. With `waits`,
+    what waits for a stated time may still do so: a vanished Job to be believed gone, a delivery for its next attempt.
     """
 
     organization_id: str
     cluster: Cluster
     now: datetime
     inbox: list[str] | None = None
+    slack: list[str] | None = None
+    waits: bool = False
     young: timedelta = timedelta(seconds=1)
     jobs: list[tuple[Project, Job]] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     live: dict[str, Object] = field(default_factory=dict)
     slots: int = 0
     projects: list[str] = field(default_factory=list)
+    _there: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Read everything."""
@@ -56,6 +60,7 @@ class Audit:
             )
             self.runs += found
         for page in self.cluster.list_jobs(self.organization_id, labels.selector()):
+            self._there |= {job["metadata"]["uid"] for job in page}
             self.live |= {job["metadata"]["uid"]: job for job in page if self._is_settled(job)}
 
     def _is_settled(self, job: Object) -> bool:
@@ -72,7 +77,7 @@ class Audit:
             *self._open_runs(),
             *self._logs(),
             *self._slots(),
-            *self._alerts(),
+            *self.alerts(),
         ]
 
     def _cronjobs(self) -> Iterator[str]:
@@ -138,12 +143,16 @@ class Audit:
         for run in self.runs:
             if not run.status.ended and run.launch:
                 yield f"the run {run.id} still waits to be launched"
-            elif not run.status.ended and run.job_uid not in self.live:
+            elif not run.status.ended and run.job_uid not in self._there and not self._is_awaited(run):
                 yield f"the run {run.id} is {run.status} and has no Job"
         opened = {run.id for run in store.open_runs(self.organization_id)}
         for run in self.runs:
             if run.status.ended is (run.id in opened):
                 yield f"the run {run.id} is {run.status} and {'on' if run.id in opened else 'not on'} the list of open"
+
+    def _is_awaited(self, run: Run) -> bool:
+        """Tell whether it is too early to say that a run's Job is gone."""
+        return self.waits and self.now - run.updated_at < ingest.GONE_AFTER + TICK
 
     def _logs(self) -> Iterator[str]:
         """A run whose command was started has its log; there is no other."""
@@ -180,36 +189,70 @@ class Audit:
         self.slots = len(of_slot)
         for project, job in self.jobs:
             deadline = timedelta(seconds=project.settings.starting_deadline_seconds)
-            until = self.now - deadline - slots.GRACE - timedelta(minutes=1)
+            until = self.now - deadline - slots.GRACE - TICK
             for slot in slots.owed(job.firings, project.periods, None, until):
                 if slot.expected and (job.id, slot.at) not in of_slot:
                     yield f"{job.id} has nothing to say of {slot.at}"
         for one in store.due_jobs(self.organization_id, self.now - timedelta(minutes=20)):
             yield f"{one.job.id} has waited since {one.job.due_at} for its slots to be settled"
 
-    def _alerts(self) -> Iterator[str]:
+    def alerts(self) -> Iterator[str]:
         """What a run has to tell has been told, once."""
         for run in self.runs:
             if run.notify:
                 yield f"the run {run.id} has not told of {run.notify}"
-        if self.inbox is None:
-            return
-        wanted = {delivery: run for run in self.runs for delivery in expected_deliveries(run)}
-        arrived = set(self.inbox)
-        yield from (f"nobody was told of {wanted[one].id}" for one in wanted.keys() - arrived)
-        yield from (f"{one} tells of nothing" for one in arrived - wanted.keys())
+        if self.inbox is not None:
+            yield from self._webhooks(set(self.inbox))
+        if self.slack is not None:
+            yield from self._messages(self.slack)
+
+    def _webhooks(self, arrived: set[str]) -> Iterator[str]:
+        """Each webhook that a run makes due has arrived, and no other."""
+        wanted = {delivery: run for run in self.runs for delivery in expected_deliveries(run, Channel.WEBHOOK)}
+        yield from (f"{one} tells of nothing" for one in arrived - wanted.keys() - self._begun())
         for one, run in wanted.items():
             known = deliveries.find(one)
+            if self._is_due_later(known):
+                continue
+            if one not in arrived:
+                yield f"nobody was told of {run.id}"
             if known is None or known.status is not DeliveryStatus.DELIVERED:
                 yield f"the delivery {one} of {run.id} is {known and known.status}"
 
+    def _begun(self) -> set[str]:
+        """Return what may be told of the start of runs: whether anybody saw one start is chance."""
+        return {delivery_id(run.id, Event.STARTED, Channel.WEBHOOK) for run in self.runs}
 
-def expected_deliveries(run: Run) -> Iterable[str]:
-    """Return the ids of what is to be told of a run that has ended."""
+    def _messages(self, arrived: list[str]) -> Iterator[str]:
+        """Each end of a run that Slack is asked about has a message, is part of another's, or needs none."""
+        for run in self.runs:
+            for one in expected_deliveries(run, Channel.SLACK):
+                known = deliveries.find(one)
+                if known is None:
+                    yield f"Slack was not asked about {run.id}"
+                elif known.status is DeliveryStatus.DELIVERED and not any(run.id in message for message in arrived):
+                    yield f"no message in Slack tells of {run.id}"
+                elif not known.status.settled and not self._is_due_later(known):
+                    yield f"the message {one} of {run.id} is {known.status}"
+                elif known.status is DeliveryStatus.FAILED:
+                    yield f"the message {one} of {run.id} was given up: {known.error}"
+        ids = {run.id for run in self.runs}
+        yield from (f"a message of nobody: {text}" for text in arrived if not any(one in text for one in ids))
+
+    def _is_due_later(self, delivery: Delivery | None) -> bool:
+        """Tell whether a delivery waits for its next attempt, or for who sends it to be given up."""
+        due_at = delivery and (delivery.next_attempt_at or delivery.claimed_until)
+        # It is looked at again with the tick after that.
+        return bool(self.waits and delivery and not delivery.status.settled and due_at and due_at > self.now - TICK)
+
+
+def expected_deliveries(run: Run, channel: Channel | None = None) -> Iterable[str]:
+    """Return the ids of what is to be told of a run that has ended, through a channel or through all."""
     if not run.status.ended:
         return []
     event = Event.SUCCESS if run.status is RunStatus.SUCCESS else Event.FAILURE
-    return [delivery_id(run.id, event, channel) for channel in due.channels(run.alerts, event)]
+    wanted = due.channels(run.alerts, event)
+    return [delivery_id(run.id, event, one) for one in wanted if channel in {None, one}]
 
 
 def run_of(job: Object) -> str:

@@ -31,6 +31,8 @@ THROTTLED: Final = {
     "events": "ThrottlingException",
     "kms": "ThrottlingException",
 }
+# What Lambda itself asks of a queue, and goes on asking.
+POLLING: Final = frozenset({"ReceiveMessage", "DeleteMessageBatch"})
 NOWHERE: Final = HTTPConnection("still")
 
 
@@ -95,7 +97,7 @@ class Faults:
 
     def _aws_call(self, client: Any, operation: str, ask: Callable[[], Any]) -> Any:
         service = client.meta.service_model.service_name
-        if service not in THROTTLED:
+        if service not in THROTTLED or operation in POLLING:
             return ask()
         kind = self._drawn(["throttled", "failed", "no connection", "timed out after the write"])
         if kind is None:

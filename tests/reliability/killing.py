@@ -1,6 +1,6 @@
-"""Kills a function after its nth write, wherever that goes: a table, the bucket, the queue, the bus or the cluster."""
+"""Kills a function after its nth write, wherever that goes: table, bucket, queue, bus, cluster or receiver."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import botocore.client
 import pytest
 
+from jobs_api.notifications import posting, slack
+from tests.reliability.faults import POLLING
 from tests.reliability.still import Answer, Ask, Request, StillCluster
 
-READS = ("BatchGet", "Describe", "Get", "List", "Query", "Receive", "Scan")
+READS = ("BatchGet", "Describe", "Get", "Head", "List", "Query", "Scan")
 
 
 class Killed(BaseException):
@@ -33,6 +35,8 @@ class Killer:
         ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def call(client: Any, operation: str, arguments: Any) -> Any:
+            if operation in POLLING:
+                return ask_aws(client, operation, arguments)
             self._check()
             answer = ask_aws(client, operation, arguments)
             if not operation.startswith(READS):
@@ -47,6 +51,8 @@ class Killer:
             return answer
 
         self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        for module in (posting, slack):
+            self.monkeypatch.setattr(module, "post", self._posting(module.post, module.__name__))
         self.cluster.wrap = wrap
 
     @contextmanager
@@ -60,6 +66,17 @@ class Killer:
             self.killed_it = True
         finally:
             self._after = None
+
+    def _posting(self, post: Callable[..., Any], who: str) -> Callable[..., Any]:
+        """Return what sends to a receiver, as a write."""
+
+        def posted(*message: Any) -> Any:
+            self._check()
+            answer = post(*message)
+            self._note(f"{who} post")
+            return answer
+
+        return posted
 
     def leave(self) -> None:
         """Stand in nobody's way any more."""

@@ -13,10 +13,9 @@ from urllib3.exceptions import NewConnectionError
 
 from jobs_api import slots
 from tests.reliability import figures
-from tests.reliability.audit import Audit
 from tests.reliability.killing import Killer
 from tests.reliability.still import Answer, Ask, Request
-from tests.reliability.world import HOOK, World
+from tests.reliability.world import HOOK, SLACK, World
 
 # More than any function writes in these worlds; a walk that gets here goes in circles.
 FAR = 60
@@ -227,6 +226,46 @@ def a_notification(world: World) -> Act:
 
 
 @scenario
+def a_notification_in_slack_of_a_success(world: World) -> Act:
+    _synced(world, **SLACK)
+    world.advance(minutes=1)
+    world.ingest()
+    return world.notify
+
+
+@scenario
+def notifications_in_slack_of_jobs_that_fail(world: World) -> Act:
+    for name in ("one", "two"):
+        _synced(world, name, "dbt run --select fail", **SLACK)
+    world.advance(minutes=1)
+    world.ingest()
+
+    def act() -> None:
+        world.notify()
+        # The first of them waits for others that fail for the same cause.
+        world.clock.set(world.now() + timedelta(seconds=6))
+        world.notify()
+
+    return act
+
+
+@scenario
+def a_notification_whose_receiver_is_down(world: World) -> Act:
+    _synced(world, **HOOK)
+    world.advance(minutes=1)
+    world.ingest()
+    world.down = True
+
+    def act() -> None:
+        try:
+            world.notify()
+        finally:
+            world.down = False
+
+    return act
+
+
+@scenario
 def a_whole_tick(world: World) -> Act:
     _synced(world, "old")
     world.trigger(world.create("new"))
@@ -257,7 +296,7 @@ def _survives(prepare: Scenario, writes: int, patches: pytest.MonkeyPatch) -> bo
     world.forget()
     for _ in range(2):
         world.minute()
-    findings = Audit(world.organization.id, world.cluster.cluster, world.now(), world.inbox).findings()
+    findings = world.audit().findings()
     assert findings == [], f"after write {writes} of {killer.made}: {findings}"
     world.cluster.close()
     return killed

@@ -1,11 +1,10 @@
 """The world by itself, and that the audit would find what is wrong with it."""
 
-from tests.reliability.audit import Audit
 from tests.reliability.world import HOOK, World
 
 
 def audit(world: World) -> list[str]:
-    return Audit(world.organization.id, world.cluster.cluster, world.now(), world.inbox).findings()
+    return world.audit().findings()
 
 
 def test_a_day_without_faults_leaves_nothing_to_find(world: World) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import functions.ingest_runs.app as ingest_runs
+import functions.send_notifications.app as send_notifications
 import functions.sync_cronjobs.app as sync_cronjobs
 from jobs_api import cluster as clusters
 from jobs_api import ingestion, store
@@ -24,8 +26,7 @@ from jobs_api import sync as syncing
 from jobs_api.commands import ProjectType
 from jobs_api.errors import ClusterError
 from jobs_api.ingestion import Incomplete
-from jobs_api.notifications import delivering, outbox, posting
-from jobs_api.notifications.outbox import Notice
+from jobs_api.notifications import outbox, posting, slack
 from jobs_api.notifications.posting import Answer as Posted
 from jobs_api.organizations import Organization
 from jobs_api.projects import Project
@@ -34,10 +35,14 @@ from jobs_api.settled import Settled
 from jobs_api.sync.memory import Memory
 from local.cluster.clock import TestClock
 from tests.functions.cast import Answer, Context, Person, new_organization, new_project
+from tests.reliability.audit import Audit
 from tests.reliability.still import StillCluster
 
 BEGIN = datetime(2026, 4, 28, 12, 0, 30, tzinfo=UTC)
 HOOK: dict[str, Any] = {"webhook_enabled": True, "webhook_url": "https://hooks.example.com/jobs"}
+SLACK: dict[str, Any] = {"slack_alerts_enabled": True, "slack_alert_on_success": True, "slack_channel": "#data"}
+# As the template has Lambda take them from the queue.
+MESSAGES_AT_ONCE = 10
 # What a function may end with while something is broken; the tick, or Lambda itself, tries again.
 EXPECTED = (ClusterError, Incomplete)
 
@@ -46,14 +51,17 @@ EXPECTED = (ClusterError, Incomplete)
 class World:
     """The organization and everything around it.
 
-    `inbox` has the ids of the webhooks that arrived, in order; `also` is what a function may end with beside what the
+    `inbox` has the ids of the webhooks that arrived, in order, and `slack` the messages; while `down` no webhook
+    does. `also` is what a function may end with beside what the
     service itself raises, while faults are on.
     """
 
     monkeypatch: pytest.MonkeyPatch
     also: tuple[type[Exception], ...] = ()
     clock: TestClock = field(default_factory=lambda: TestClock(BEGIN))
+    down: bool = False
     inbox: list[str] = field(default_factory=list)
+    slack: list[str] = field(default_factory=list)
     organization: Organization = field(default_factory=lambda: new_organization("world"))
     cluster: StillCluster = field(init=False)
     project: Project = field(init=False)
@@ -69,7 +77,11 @@ class World:
         self.monkeypatch.setattr(ingest_runs, "connect", lambda _: self.cluster.cluster)
         self.monkeypatch.setattr(ingest_runs, "datetime", now)
         self.monkeypatch.setattr(sync_cronjobs, "datetime", now)
+        self.monkeypatch.setattr(send_notifications, "datetime", now)
+        # A message that sleeps is looked at all the same; what is not due is left alone.
+        self.monkeypatch.setattr(outbox, "hide", lambda *_: None)
         self.monkeypatch.setattr(posting, "post", self._receive)
+        self.monkeypatch.setattr(slack, "post", self._read)
         self.forget()
 
     def _new_project(self, name: str) -> Project:
@@ -99,6 +111,12 @@ class World:
         for _ in range(4):
             self.minute()
 
+    def until_told(self) -> None:
+        """Let pass what a send that failed waits for its next try, with nothing else to happen."""
+        while self._waiting:
+            self.clock.set(self.now() + timedelta(minutes=5))
+            self.notify()
+
     # -- functions
 
     def tick(self) -> None:
@@ -120,14 +138,14 @@ class World:
             ingest_runs.lambda_handler(self._event({}), _context())
 
     def notify(self) -> None:
-        """Deliver what waits in the queue; what is not done yet stays there."""
-        with suppress(*self.also):
-            self._take()
-        for notice in list(self._waiting):
-            # Where this is cut off, the message is not acknowledged, and comes again.
-            with suppress(*self.also):
-                if delivering.deliver(Notice.of_json(notice), self.now) is None:
-                    self._waiting.remove(notice)
+        """Run send_notifications on what waits in the queue; what it does not confirm stays there."""
+        self._take()
+        for bodies in list(batched(self._waiting, MESSAGES_AT_ONCE, strict=False)):
+            answer = send_notifications.lambda_handler({"Records": list(map(_record, bodies))}, _context())
+            again = {failed["itemIdentifier"] for failed in answer["batchItemFailures"]}
+            for body in bodies:
+                if body not in again:
+                    self._waiting.remove(body)
 
     def forget(self) -> None:
         """Forget what functions remember between invocations, as when they are started anew."""
@@ -153,8 +171,20 @@ class World:
 
     def _receive(self, url: str, body: bytes, headers: dict[str, str]) -> Posted:
         del url, body
+        if self.down:
+            raise posting.Unreachable("nobody listens there")
         self.inbox.append(headers["webhook-id"])
         return Posted(200, "thanks")
+
+    def _read(self, organization_id: str, channel: str, message: dict[str, Any]) -> int:
+        del organization_id, channel
+        self.slack.append(json.dumps(message))
+        return 200
+
+    def audit(self, *, waits: bool = False) -> Audit:
+        """Return an audit of everything in this world."""
+        audited = self.organization.id, self.cluster.cluster, self.now()
+        return Audit(*audited, inbox=self.inbox, slack=self.slack, waits=waits)
 
     # -- people
 
@@ -196,6 +226,11 @@ class World:
 
 
 type Action = Callable[[World], object]
+
+
+def _record(body: str) -> dict[str, Any]:
+    """Return a message of the queue as Lambda hands it over; its body says which one it is."""
+    return {"messageId": body, "receiptHandle": body, "body": body, "eventSource": "aws:sqs"}
 
 
 def _context() -> LambdaContext:

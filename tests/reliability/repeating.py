@@ -1,0 +1,58 @@
+"""Makes a world go the same way twice: what is drawn by chance comes from a seed, and threads work one after the other."""
+
+import random
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import functions.send_notifications.app as send_notifications
+from jobs_api import ids, ingestion
+from jobs_api.notifications import outbox
+from local.cluster import storage
+
+
+class OneByOne(Executor):
+    """A pool of threads without threads: work is done when it is handed in."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take what a pool of threads takes."""
+
+    def submit[**P, T](self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Do it now; what goes wrong is told who asks for the result, as by a pool."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(work(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
+            future.set_exception(error)
+        return future
+
+    def map[T](self, work: Callable[..., T], *inputs: Iterable[Any], **_: Any) -> Any:
+        """Do all of it now, the rest too where one goes wrong."""
+        futures = [self.submit(work, *arguments) for arguments in zip(*inputs, strict=False)]
+        return (future.result() for future in futures)
+
+
+def repeat(seed: int, monkeypatch: pytest.MonkeyPatch) -> random.Random:
+    """Have ids, names, jitter and the order of threads follow from a seed; return what the test itself draws from.
+
+    One seed makes the same ids each time, so a process tells each story once.
+    """
+    # Apart from each other, so that one more id does not change what a story tells.
+    drawn, named = random.Random(f"story {seed}"), random.Random(f"ids {seed}")  # noqa: S311 - to be repeated
+    random.seed(seed)
+
+    class Bytes:
+        token_bytes = staticmethod(named.randbytes)
+
+    class Uuid:
+        uuid4 = staticmethod(lambda: UUID(bytes=named.randbytes(16), version=4))
+
+    monkeypatch.setattr(ids, "secrets", Bytes)
+    monkeypatch.setattr(storage, "uuid", Uuid)
+    for module in (ingestion, outbox):
+        monkeypatch.setattr(module, "ThreadPoolExecutor", OneByOne)
+    monkeypatch.setattr(send_notifications, "side_by_side", OneByOne())
+    return drawn
