@@ -138,11 +138,13 @@ def _status(code: int, reason: str, **headers: str) -> Answer:
     return Answer(code, {"content-type": "application/json", **headers}, io.BytesIO(json.dumps(body).encode()))
 
 
-def _refused(_: Request, __: Ask, ___: StillCluster) -> Answer:
+def refused(_: Request, __: Ask, ___: StillCluster | None = None) -> Answer:
+    """Keep it from happening."""
     raise NewConnectionError(NOWHERE, "Connection refused")
 
 
-def _timed_out(request: Request, ask: Ask, _: StillCluster) -> Answer:
+def timed_out(request: Request, ask: Ask, _: StillCluster | None = None) -> Answer:
+    """Let it happen, and lose the answer."""
     ask(request)
     raise ClusterTimeout(NOWHERE, request.path, "Read timed out")  # type: ignore[arg-type]  # wants a pool; any will do
 
@@ -168,8 +170,8 @@ def _answers(code: int, reason: str, **headers: str) -> "Fault":
 type Fault = Callable[[Request, Ask, StillCluster], Answer]
 
 _CLUSTER: Final[dict[str, Fault]] = {
-    "cluster: connection refused": _refused,
-    "cluster: timed out after the write": _timed_out,
+    "cluster: connection refused": refused,
+    "cluster: timed out after the write": timed_out,
     "cluster: 429 with Retry-After": _answers(429, "TooManyRequests", **{"retry-after": "1"}),
     "cluster: 500": _answers(500, "InternalError"),
     "cluster: 503": _answers(503, "ServiceUnavailable"),

@@ -52,7 +52,12 @@ def repeat(seed: int, monkeypatch: pytest.MonkeyPatch) -> random.Random:
 
     monkeypatch.setattr(ids, "secrets", Bytes)
     monkeypatch.setattr(storage, "uuid", Uuid)
+    one_by_one(monkeypatch)
+    return drawn
+
+
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have threads work one after the other."""
     for module in (ingestion, outbox):
         monkeypatch.setattr(module, "ThreadPoolExecutor", OneByOne)
     monkeypatch.setattr(send_notifications, "side_by_side", OneByOne())
-    return drawn

@@ -7,6 +7,8 @@ from pynamodb.exceptions import UpdateError
 
 from jobs_api import store
 from jobs_api.store.conditions import was_refused
+from tests.reliability.faults import refused, timed_out
+from tests.reliability.still import Answer, Ask, Request
 from tests.reliability.world import World
 
 
@@ -46,3 +48,26 @@ def test_a_job_that_was_made_in_a_pause_is_accounted_for_as_soon_as_the_pause_is
     _, stored = store.get_job(world.organization.id, world.project.id, job)
     assert stored.due_at
     assert (stored.due_at - resumed_at).total_seconds() <= 60
+
+
+@pytest.mark.parametrize("happens", [False, True], ids=["refused", "timed out after the write"])
+def test_a_renamed_job_has_never_two_cronjobs_that_both_fire(world: World, happens: bool) -> None:  # noqa: FBT001
+    job = world.create("old")
+    world.minute()
+    world.call("PUT", f"/{job}", {"name": "new"})
+
+    def keep_the_old_one(request: Request, ask: Ask) -> Answer:
+        if request.method == "DELETE":
+            return timed_out(request, ask) if happens else refused(request, ask)
+        return ask(request)
+
+    world.cluster.wrap = keep_the_old_one
+    world.minute()
+    world.minute()
+    assert len(list(world.cluster.storage.view("cronjobs"))) <= 1
+    world.cluster.wrap = lambda request, ask: ask(request)
+    world.until_settled()
+
+    (cronjob,) = world.cluster.storage.view("cronjobs")
+    assert cronjob.name == "jaffle-new"
+    assert world.audit().findings() == []

@@ -71,7 +71,7 @@ class World:
         """Make what the organization owns, and lead the functions to it."""
         self.cluster = StillCluster(self.clock)
         self.cluster.storage.create("namespaces", {"metadata": {"name": self.organization.namespace}})
-        self.project = self._new_project("jaffle")
+        self.project = self.new_project("jaffle")
         now = SimpleNamespace(now=lambda _: self.now())
         self.monkeypatch.setattr(clusters, "connect", lambda _: self.cluster.cluster)
         self.monkeypatch.setattr(ingest_runs, "connect", lambda _: self.cluster.cluster)
@@ -84,9 +84,9 @@ class World:
         self.monkeypatch.setattr(slack, "post", self._read)
         self.forget()
 
-    def _new_project(self, name: str) -> Project:
+    def new_project(self, name: str) -> Project:
+        """Make a project, deployed, that has lived in this world's time alone."""
         made = new_project(self.organization.id, name, ProjectType.DBT, starting_deadline_seconds=60)
-        # Its whole life is in this world's time.
         lived = made.model_copy(update={"fires_since": self.now(), "version": made.version + 1})
         store.update_project(lived, made.version)
         return lived
@@ -193,10 +193,12 @@ class World:
         """Somebody who may do everything here."""
         return Person(self.organization.id)
 
-    def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> Answer:
-        """Send a request about the project's jobs; `path` follows `/jobs`."""
+    def call(
+        self, method: str, path: str, body: Any = None, key: str | None = None, project_id: str | None = None
+    ) -> Answer:
+        """Send a request about the project's jobs, or another one's; `path` follows `/jobs`."""
         headers = {"Idempotency-Key": key} if key else None
-        whole = f"/api/v1/projects/{self.project.id}/jobs{path}"
+        whole = f"/api/v1/projects/{project_id or self.project.id}/jobs{path}"
         return self.alice.call(method, whole, body, at=self.now(), headers=headers)
 
     def create(self, name: str = "often", command: str = "dbt build", **more: Any) -> str:
@@ -212,16 +214,20 @@ class World:
         assert answer.status == 202, answer.text
         return str(answer.json["job_run_id"])
 
-    def operate(self, **settings: Any) -> None:
-        """Change the project, as an operator does."""
-        before = store.get_project(self.organization.id, self.project.id)
-        self.project = before.changed(before.settings.model_copy(update=settings), self.now())
-        store.update_project(self.project, before.version)
+    def operate(self, project_id: str | None = None, **settings: Any) -> None:
+        """Change the project, or another one, as an operator does."""
+        before = store.get_project(self.organization.id, project_id or self.project.id)
+        after = before.changed(before.settings.model_copy(update=settings), self.now())
+        store.update_project(after, before.version)
+        if after.id == self.project.id:
+            self.project = after
 
-    def runs(self, job_id: str | None = None) -> list[Run]:
-        """Return the project's runs, or a job's, newest first."""
+    def runs(self, job_id: str | None = None, project_id: str | None = None) -> list[Run]:
+        """Return the project's runs, or a job's, or another project's, newest first."""
         wanted = store.RunFilter(job_id=job_id)
-        found, _ = store.list_runs(self.organization.id, self.project.id, wanted, limit=1000, before=None)
+        found, _ = store.list_runs(
+            self.organization.id, project_id or self.project.id, wanted, limit=1000, before=None
+        )
         return found
 
 

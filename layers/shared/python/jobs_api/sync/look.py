@@ -44,6 +44,8 @@ class Look:
         self._memory = memory
         self._marks: dict[str, int] = {}
         self._projects: dict[str, Project | None] = {}
+        # Orphans that could not be removed, and whose they were.
+        self._kept: dict[str, str] = {}
 
     def run(self) -> None:
         """Plan, change and note; raise what failed only when everything was tried."""
@@ -67,6 +69,9 @@ class Look:
         try:
             if isinstance(change, Delete):
                 self._delete(change)
+            elif isinstance(change, Create) and jobs[change.name][1].id in self._kept.values():
+                # Renamed, and the CronJob of its old name is still there: with two of them each slot would run twice.
+                self.outdated = True
             else:
                 self._bring(change, jobs[change.name])
         except ClusterUnavailable as error:
@@ -141,13 +146,14 @@ class Look:
 
     def _delete(self, orphan: Delete) -> None:
         """Remove a CronJob that no job wants, if that is still so: a job may have come since the tables were read."""
+        self._kept[orphan.name] = orphan.job_id
         if self._is_wanted(orphan):
             self.outdated = True
             return
         try:
             self._cluster.delete_cronjob(self._namespace, orphan.name, orphan.uid, orphan.resource_version)
         except ObjectNotFound:
-            return
+            self._kept.pop(orphan.name)
         except Stale:
             self.outdated = True
         except ClusterRejected as error:
@@ -156,6 +162,7 @@ class Look:
             )
             self._failure = error
         else:
+            self._kept.pop(orphan.name)
             self._done["deleted"] += 1
 
     def _is_wanted(self, orphan: Delete) -> bool:

@@ -1,0 +1,235 @@
+"""Any sequence of requests, operators' commands and ticks: API, tables and cluster stay what a simple model says.
+
+CI goes the same way each time. STATE_MACHINE_EXAMPLES=500 goes others, for as long as it takes.
+"""
+
+import os
+import sys
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from jobs_api import labels, slots
+from tests.functions.cast import Answer
+from tests.reliability import figures
+from tests.reliability.model import ENDS, EVERY, NAMES, PROJECTS, Job, Model
+from tests.reliability.repeating import one_by_one
+from tests.reliability.world import World
+
+EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "0"))
+# What must have passed before all is said of a slot, with a tick for it: the projects' starting deadline is a minute.
+SETTLED_AFTER = timedelta(seconds=60) + slots.GRACE + timedelta(minutes=1)
+
+
+class Machine(RuleBasedStateMachine):
+    """A world beside its model."""
+
+    ids = Bundle("jobs")
+    gone = Bundle("deleted jobs")
+
+    def __init__(self) -> None:
+        """Begin with two projects and nothing in them."""
+        super().__init__()
+        self.patches = pytest.MonkeyPatch()
+        one_by_one(self.patches)
+        self.world = World(self.patches)
+        self.model = Model()
+        self.projects = {"jaffle": self.world.project, "jaffle-a": self.world.new_project("jaffle-a")}
+
+    def teardown(self) -> None:
+        """Let everything come to rest, and compare it all."""
+        try:
+            # What was cut short is not compared: the model has not heard of it.
+            if sys.exception() is None:
+                self.rest()
+        finally:
+            self.world.cluster.close()
+            self.patches.undo()
+
+    # -- requests
+
+    @rule(
+        target=ids,
+        project=st.sampled_from(PROJECTS),
+        name=st.sampled_from(sorted(NAMES)),
+        command=st.sampled_from(sorted(ENDS)),
+        schedule=st.sampled_from(sorted(EVERY)),
+        enabled=st.booleans(),
+    )
+    def create(self, project: str, name: str, command: str, schedule: str, enabled: bool) -> Any:  # noqa: FBT001 - drawn
+        document = {"name": name, "command": command, "schedule": schedule, "enabled": enabled}
+        taken = self.model.is_taken(project, name)
+        answer = self._call("POST", project, "", document)
+        assert answer.status == (409 if taken else 201), answer.text
+        if taken:
+            return multiple()
+        job_id = str(answer.json["id"])
+        self.model.jobs[job_id] = Job(project, name, command, schedule, enabled)
+        self.model.refresh(self.world.now())
+        return job_id
+
+    @rule(job_id=ids, name=st.sampled_from(sorted(NAMES)))
+    def rename(self, job_id: str, name: str) -> None:
+        job = self.model.jobs[job_id]
+        taken = self.model.is_taken(job.project, name, but_by=job_id)
+        answer = self._call("PUT", job.project, f"/{job_id}", {"name": name})
+        assert answer.status == (409 if taken else 200), answer.text
+        if not taken:
+            self.model.rename(job_id, name, self.world.now())
+
+    @rule(job_id=ids, schedule=st.sampled_from(sorted(EVERY)), command=st.sampled_from(sorted(ENDS)))
+    def update(self, job_id: str, schedule: str, command: str) -> None:
+        job = self.model.jobs[job_id]
+        self._ok("PUT", job.project, f"/{job_id}", {"schedule": schedule, "command": command})
+        job.schedule, job.command = schedule, command
+        self.model.refresh(self.world.now())
+
+    @rule(job_id=ids, enabled=st.booleans())
+    def enable(self, job_id: str, enabled: bool) -> None:  # noqa: FBT001 - drawn
+        job = self.model.jobs[job_id]
+        self._ok("PUT", job.project, f"/{job_id}", {"enabled": enabled})
+        job.enabled = enabled
+        self.model.refresh(self.world.now())
+
+    @rule(target=gone, job_id=consumes(ids))
+    def delete(self, job_id: str) -> str:
+        self._ok("DELETE", self.model.jobs[job_id].project, f"/{job_id}")
+        self.model.remove(job_id, self.world.now())
+        return job_id
+
+    @rule(job_id=ids, key=st.sampled_from([None, "once"]))
+    def trigger(self, job_id: str, key: str | None) -> None:
+        job = self.model.jobs[job_id]
+        answer = self._call("POST", job.project, f"/{job_id}/trigger", {}, key=key)
+        if answer.status != 202:
+            assert (answer.status, self.model.projects[job.project].deployed) == (409, False), answer.text
+            return
+        # One key is one run, whatever became of job and project since.
+        assert key or self.model.projects[job.project].deployed
+        self.model.manual.setdefault(answer.json["job_run_id"], job.command)
+
+    @rule(job_id=gone, method=st.sampled_from(["GET", "PUT", "DELETE", "POST"]))
+    def ask_for_what_is_gone(self, job_id: str, method: str) -> None:
+        path = f"/{job_id}/trigger" if method == "POST" else f"/{job_id}"
+        answer = self._call(method, self.model.ended[job_id].project, path, None if method in {"GET", "DELETE"} else {})
+        assert answer.status == 404, answer.text
+
+    # -- operators
+
+    @rule(project=st.sampled_from(PROJECTS), deployed=st.booleans())
+    def deploy(self, project: str, deployed: bool) -> None:  # noqa: FBT001 - drawn
+        self.world.operate(self.projects[project].id, deployed=deployed)
+        self.model.projects[project].deployed = deployed
+        self.model.refresh(self.world.now())
+
+    @rule(project=st.sampled_from(PROJECTS), suspended=st.booleans())
+    def suspend(self, project: str, suspended: bool) -> None:  # noqa: FBT001 - drawn
+        self.world.operate(self.projects[project].id, suspended=suspended)
+        self.model.projects[project].suspended = suspended
+        self.model.refresh(self.world.now())
+
+    # -- time
+
+    @rule(seconds=st.integers(1, 150))
+    def pass_time(self, seconds: int) -> None:
+        """Nobody looks for a while."""
+        self.world.advance(seconds=seconds)
+
+    @rule(pass_=st.sampled_from(["sync", "ingest", "tick", "forget"]))
+    def look(self, pass_: str) -> None:
+        """One of the functions runs, or starts anew."""
+        getattr(self.world, pass_)()
+
+    @rule()
+    def minute(self) -> None:
+        """A minute passes as it should."""
+        self.world.minute()
+
+    @rule()
+    def ticks(self) -> None:
+        """Two ticks later, everything agrees."""
+        for _ in range(2):
+            self.world.minute()
+        assert self.world.audit(waits=True).findings() == []
+        self._compare_cronjobs()
+        self._compare_runs()
+
+    @rule()
+    def rest(self) -> None:
+        """Nobody changes anything for a while, so that every slot until now is spoken about."""
+        for _ in range(4):
+            self.world.minute()
+        self.ticks()
+        figures.proved["slots of the model"] += sum(map(len, self._due().values()))
+
+    # -- what is compared
+
+    @invariant()
+    def the_api_tells_of_the_jobs_that_there_are(self) -> None:
+        for project in PROJECTS:
+            wanted = {job_id: job for job_id, job in self.model.jobs.items() if job.project == project}
+            listed = self._ok("GET", project, "")
+            assert listed["total"] == len(wanted)
+            told = {one["id"]: (one["name"], one["command"], one["schedule"], one["enabled"]) for one in listed["jobs"]}
+            assert told == {
+                job_id: (job.name, job.command, job.schedule, job.enabled) for job_id, job in wanted.items()
+            }
+        figures.proved["steps of the state machine"] += 1
+
+    def _compare_cronjobs(self) -> None:
+        pages = self.world.cluster.cluster.list_cronjobs(self.world.organization.id, labels.selector())
+        live = {one["metadata"]["name"]: one["spec"] for page in pages for one in page}
+        wanted = {
+            job.cronjob: (job.schedule, not (job.enabled and self.model.projects[job.project].fires))
+            for job in self.model.jobs.values()
+            if self.model.projects[job.project].deployed
+        }
+        assert {name: (spec["schedule"], spec.get("suspend", False)) for name, spec in live.items()} == wanted
+
+    def _compare_runs(self) -> None:
+        runs = {run.id: run for project in self.projects.values() for run in self.world.runs(project_id=project.id)}
+        assert {run_id for run_id, run in runs.items() if run.triggered_by == "manual"} == self.model.manual.keys()
+        for run_id, command in self.model.manual.items():
+            assert not runs[run_id].status.ended or runs[run_id].status == ENDS[command], runs[run_id]
+        for job_id, job in (self.model.jobs | self.model.ended).items():
+            ours = [run for run in runs.values() if run.job_id == job_id and run.scheduled_for]
+            counted = Counter(run.scheduled_for for run in ours)
+            assert max(counted.values(), default=1) == 1, counted
+            for run in ours:
+                missed = run.job_uid is None and run.scheduled_for
+                assert not missed or any(period.may_miss(missed) for period in job.periods), run
+            lost = self._due()[job_id] - counted.keys()
+            assert not lost, f"{job_id} has no run at {sorted(lost)}"
+
+    def _due(self) -> dict[str, set[datetime]]:
+        """Return the slots of each job that have passed for certain, and long enough ago."""
+        until = self.world.now() - SETTLED_AFTER
+        jobs = (self.model.jobs | self.model.ended).items()
+        return {job_id: {slot for one in job.periods for slot in one.must_account(until)} for job_id, job in jobs}
+
+    # -- how it is asked
+
+    def _call(self, method: str, project: str, path: str, body: Any = None, key: str | None = None) -> Answer:
+        return self.world.call(method, path, body, key, project_id=self.projects[project].id)
+
+    def _ok(self, method: str, project: str, path: str, body: Any = None) -> Any:
+        answer = self._call(method, project, path, body)
+        assert answer.status == 200, answer.text
+        return answer.json
+
+
+Machine.TestCase.settings = settings(
+    max_examples=EXAMPLES or 12,
+    stateful_step_count=40 if EXAMPLES else 25,
+    derandomize=not EXAMPLES,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+Machine.TestCase.pytestmark = [pytest.mark.timeout(3600 if EXAMPLES else 300)]
+test_whatever_is_asked_api_tables_and_cluster_are_what_the_model_says = Machine.TestCase

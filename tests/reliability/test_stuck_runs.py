@@ -1,0 +1,194 @@
+"""A run that is stuck or lost ends, with the reason and within the time that docs/reliability.md states for it."""
+
+from datetime import timedelta
+
+import pytest
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
+
+from jobs_api import ingest, manifests
+from jobs_api.runs import Run, RunStatus
+from tests.reliability.faults import timed_out
+from tests.reliability.still import Answer, Ask, Request
+from tests.reliability.world import HOOK, World
+
+HANG = "dbt run --select hang"
+DEADLINE = timedelta(minutes=20)
+# The pod's own deadline, and what a pod without a node has beyond it.
+JOBS_DEADLINE = DEADLINE + timedelta(seconds=manifests.UNSCHEDULED_SECONDS)
+
+
+@pytest.fixture
+def job(world: World) -> str:
+    """A job that nobody's schedule starts, whose command never ends by itself."""
+    world.operate(active_deadline_seconds=int(DEADLINE.total_seconds()))
+    return world.create("stuck", HANG, enabled=False, **HOOK)
+
+
+@pytest.fixture
+def run(world: World, job: str) -> str:
+    """Its run, which is going."""
+    run_id = world.trigger(job)
+    world.tick()
+    assert state(world) is RunStatus.RUNNING
+    return run_id
+
+
+def only_run(world: World) -> Run:
+    (found,) = world.runs()
+    return found
+
+
+def state(world: World) -> RunStatus:
+    return only_run(world).status
+
+
+def lose(world: World, resource: str) -> None:
+    for stored in list(world.cluster.storage.view(resource)):
+        world.cluster.storage.delete(resource, stored.namespace, stored.name, "Background")
+    world.cluster.settle()
+
+
+def cut_off(world: World) -> None:
+    def refuse(_: Request, __: Ask) -> Answer:
+        raise NewConnectionError(HTTPConnection("still"), "Connection refused")
+
+    world.cluster.wrap = refuse
+
+
+def reconnect(world: World) -> None:
+    world.cluster.wrap = lambda request, ask: ask(request)
+
+
+def ended_for(world: World, reason: str) -> Run:
+    """Return the run, which is an error for this reason that its owner has been told of."""
+    ended = only_run(world)
+    assert ended.status is RunStatus.ERROR
+    assert reason in (ended.error_message or ""), ended.error_message
+    assert len(set(world.inbox)) == 1
+    return ended
+
+
+@pytest.mark.usefixtures("run")
+def test_a_run_whose_job_vanished_ends_two_minutes_later(world: World) -> None:
+    lose(world, "jobs")
+
+    world.minute()
+    assert state(world) is RunStatus.RUNNING
+    world.minute()
+
+    ended_for(world, "disappeared before anybody saw how it ended")
+    assert ingest.GONE_AFTER == timedelta(minutes=2)
+
+
+@pytest.mark.usefixtures("run")
+def test_a_run_whose_pod_vanished_ends_with_the_next_tick(world: World) -> None:
+    lose(world, "pods")
+
+    world.minute()
+
+    ended_for(world, "The pod was gone before anybody saw how dbt ended")
+
+
+def test_a_run_whose_image_never_comes_ends_a_minute_after_a_node_took_it(world: World) -> None:
+    job = world.create("stuck", "dbt run --select noimage", enabled=False, **HOOK)
+    world.trigger(job)
+    world.tick()
+    assert state(world) is RunStatus.PENDING
+
+    world.minute()
+
+    ended_for(world, "could not be had (ErrImagePull: not found)")
+    # Nor does it start later, where the image comes after all.
+    world.minute()
+    (stored,) = world.cluster.storage.view("jobs")
+    assert [one["type"] for one in stored.object["status"]["conditions"]][-1] == "Failed"
+    assert ingest.STUCK_AFTER == timedelta(minutes=1)
+
+
+@pytest.mark.usefixtures("run")
+def test_a_run_at_its_jobs_deadline_ends_with_the_next_tick(world: World) -> None:
+    world.advance(seconds=JOBS_DEADLINE.total_seconds())
+
+    world.tick()
+
+    ended_for(world, "stopped at its project's deadline")
+
+
+@pytest.mark.usefixtures("run")
+def test_a_run_that_its_deadline_does_not_end_ends_ten_minutes_after_it(world: World) -> None:
+    # Its node is lost, and nobody confirms that the pod is gone; only the clock moves.
+    world.clock.set(world.now() + JOBS_DEADLINE + ingest.OVERDUE_AFTER - timedelta(minutes=2))
+    world.ingest()
+    assert state(world) is RunStatus.RUNNING
+
+    world.clock.set(world.now() + timedelta(minutes=2))
+    world.ingest()
+    world.notify()
+
+    ended_for(world, "its node may be lost, or the Job suspended")
+    assert ingest.OVERDUE_AFTER == timedelta(minutes=10)
+
+
+def test_a_run_whose_job_somebody_suspended_ends_ten_minutes_after_its_deadline(world: World, job: str) -> None:
+    world.operate(active_deadline_seconds=int(DEADLINE.total_seconds()))
+    world.trigger(job)
+    (stored,) = world.cluster.storage.view("jobs")
+    suspended = {**stored.object, "spec": {**stored.object["spec"], "suspend": True}}
+    world.cluster.storage.replace("jobs", suspended)
+    world.tick()
+    assert state(world) is RunStatus.PENDING
+
+    world.advance(seconds=(JOBS_DEADLINE + ingest.OVERDUE_AFTER).total_seconds())
+    world.tick()
+
+    ended_for(world, "the Job suspended")
+
+
+def test_a_trigger_that_no_cluster_takes_ends_after_an_hour_and_is_not_launched_later(world: World, job: str) -> None:
+    cut_off(world)
+    world.trigger(job)
+    world.clock.set(world.now() + timedelta(minutes=59))
+    world.tick()
+    assert state(world) is RunStatus.PENDING
+
+    world.minute()
+    ended_for(world, "did not take the run for an hour")
+
+    reconnect(world)
+    for _ in range(3):
+        world.minute()
+    assert not list(world.cluster.storage.view("jobs"))
+    assert ingest.LAUNCH_FOR == timedelta(hours=1)
+
+
+def test_a_trigger_that_was_ended_is_stopped_where_the_cluster_took_it_unheard(world: World, job: str) -> None:
+    world.cluster.wrap = timed_out
+    world.trigger(job)
+    cut_off(world)
+    world.clock.set(world.now() + timedelta(hours=1))
+    world.tick()
+    ended_for(world, "did not take the run for an hour")
+
+    reconnect(world)
+    world.minute()
+    world.minute()
+
+    (stored,) = world.cluster.storage.view("jobs")
+    assert [one["type"] for one in stored.object["status"]["conditions"]][-1] == "Failed"
+    ended_for(world, "did not take the run for an hour")
+
+
+@pytest.mark.usefixtures("run")
+def test_a_run_whose_cluster_stays_away_ends_an_hour_and_ten_minutes_after_its_jobs_deadline(world: World) -> None:
+    cut_off(world)
+    late = JOBS_DEADLINE + ingest.OVERDUE_AFTER + ingest.LAUNCH_FOR
+    world.clock.set(world.now() + late - timedelta(minutes=2))
+    world.tick()
+    assert state(world) is RunStatus.RUNNING
+
+    world.clock.set(world.now() + timedelta(minutes=2))
+    world.tick()
+
+    ended = ended_for(world, "The cluster could not be reached until long after the run's deadline")
+    assert ended.log is not None
