@@ -9,9 +9,10 @@ import io
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError, ProtocolError
 from urllib3.exceptions import ReadTimeoutError as ClusterTimeout
 
+from jobs_api.notifications import posting, slack
 from tests.reliability.still import Answer, Ask, Request, StillCluster
 
 THROTTLED: Final = {
@@ -58,9 +60,11 @@ class Faults:
         ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def call(client: Any, operation: str, arguments: Any) -> Any:
-            return self._aws_call(client, operation, lambda: ask_aws(client, operation, arguments))
+            return self._aws_call(client, operation, arguments, lambda: ask_aws(client, operation, arguments))
 
         self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        self.monkeypatch.setattr(posting, "post", self._receiving(posting.post, _RECEIVER))
+        self.monkeypatch.setattr(slack, "post", self._receiving(slack.post, _SLACK))
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -95,11 +99,14 @@ class Faults:
 
     # -- AWS's
 
-    def _aws_call(self, client: Any, operation: str, ask: Callable[[], Any]) -> Any:
+    def _aws_call(self, client: Any, operation: str, arguments: Any, ask: Callable[[], Any]) -> Any:
         service = client.meta.service_model.service_name
         if service not in THROTTLED or operation in POLLING:
             return ask()
-        kind = self._drawn(["throttled", "failed", "no connection", "timed out after the write"])
+        kinds = ["throttled", "failed", "no connection", "timed out after the write"]
+        if operation == "SendMessageBatch" and len(arguments["Entries"]) > 1:
+            kinds += ["took a part"] * 4
+        kind = self._drawn(kinds)
         if kind is None:
             return ask()
         self.happened[f"{service}: {kind}"] += 1
@@ -112,9 +119,21 @@ class Faults:
                 raise ClientError({"Error": {"Code": "InternalServerError", "Message": "We failed"}}, operation)
             case "no connection":
                 raise EndpointConnectionError(endpoint_url=url)
+            case "took a part":
+                left = arguments["Entries"].pop()
+                return ask() | {"Failed": [{"Id": left["Id"], "SenderFault": False, "Code": "InternalError"}]}
             case _:
                 ask()
                 raise ReadTimeoutError(endpoint_url=url, error=f"{operation} took too long")
+
+    # -- receivers
+
+    def _receiving(self, post: Callable[..., Any], kinds: "Mapping[str, Receive]") -> Callable[..., Any]:
+        def receive(*message: Any) -> Any:
+            kind = self._drawn(list(kinds))
+            return post(*message) if kind is None else kinds[kind](lambda: post(*message))
+
+        return receive
 
 
 class Cut(io.BytesIO):
@@ -167,6 +186,22 @@ def _answers(code: int, reason: str, **headers: str) -> "Fault":
     return lambda *_: _status(code, reason, **headers)
 
 
+def _lost_answer(error: Exception) -> "Receive":
+    def receive(post: Callable[[], Any]) -> Any:
+        post()
+        raise error
+
+    return receive
+
+
+def _raises(error: Exception) -> "Receive":
+    def receive(_: Callable[[], Any]) -> Any:
+        raise error
+
+    return receive
+
+
+type Receive = Callable[[Callable[[], Any]], Any]
 type Fault = Callable[[Request, Ask, StillCluster], Answer]
 
 _CLUSTER: Final[dict[str, Fault]] = {
@@ -176,6 +211,18 @@ _CLUSTER: Final[dict[str, Fault]] = {
     "cluster: 500": _answers(500, "InternalError"),
     "cluster: 503": _answers(503, "ServiceUnavailable"),
     "cluster: token expired": _expired_token,
+}
+_RECEIVER: Final[dict[str, Receive]] = {
+    "receiver: unreachable": _raises(posting.Unreachable("nobody listens there")),
+    "receiver: 500": lambda _: posting.Answer(500, "sorry"),
+    "receiver: 429 with Retry-After": lambda _: posting.Answer(429, "later", timedelta(seconds=90)),
+    "receiver: took it, and its answer was lost": _lost_answer(posting.Unreachable("no answer in time")),
+}
+_SLACK: Final[dict[str, Receive]] = {
+    "Slack: 429 with Retry-After": _raises(
+        slack.SlackFailed("Slack says ratelimited", permanent=False, status=429, retry_after=timedelta(seconds=90))
+    ),
+    "Slack: took it, and its answer was lost": _lost_answer(slack.SlackFailed("no answer", permanent=False)),
 }
 _CLUSTER_RARE: Final[dict[str, Fault]] = {
     "cluster: 409": _answers(409, "Conflict"),

@@ -1,4 +1,4 @@
-"""Makes a world go the same way twice: what is drawn by chance comes from a seed, and threads work one after the other."""
+"""Makes a world go the same way twice: chance comes from a seed, and threads work one after the other."""
 
 import random
 from collections.abc import Callable, Iterable

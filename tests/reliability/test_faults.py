@@ -8,13 +8,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from jobs_api.cluster import client
+from jobs_api.runs import TriggeredBy
 from tests.reliability import figures
+from tests.reliability.audit import Audit
 from tests.reliability.faults import Faults
 from tests.reliability.repeating import repeat
 from tests.reliability.world import HOOK, SLACK, World
@@ -38,6 +41,11 @@ class Story:
         self._random = random
         self._jobs = [world.create("one", **HOOK), world.create("two", "dbt run --select slow", **SLACK)]
         self._made = 2
+        self._triggered = 0
+        self.accepted: set[str] = set()
+        self.created = set(self._jobs)
+        self.to_delete: set[str] = set()
+        self.deleted: set[str] = set()
         world.tick()
 
     def step(self) -> None:
@@ -45,19 +53,19 @@ class Story:
         happens: Callable[[], object] = self._random.choice(
             [
                 *(self._create, self._change, self._rename, self._delete, self._trigger, self._trigger, self._pause),
-                *(self._lose_a_pod, self._lose_a_job, self._suspend_by_hand, self._jump, self._start_anew),
+                *(self._lose_a_pod, self._lose_a_job, self._suspend_by_hand, self._jump, self._drift, self._start_anew),
                 *(self._late_event, self._late_event, *[self._minute] * 6),
             ]
         )
         happens()
 
-    def _request(self, method: str, path: str, body: object = None) -> str | None:
-        """Send a request as a client does that tries again once; it may fail for good."""
+    def _request(self, method: str, path: str, body: object = None, key: str | None = None) -> Any:
+        """Send a request as a client does that tries again once; it may fail for good, which is None."""
         for _ in range(2):
-            answer = self._world.call(method, path, body)
+            answer = self._world.call(method, path, body, key)
             assert answer.status in {200, 201, 202, 404, 409, 500, 503}, answer.text
             if answer.status < 300:
-                return str(answer.json.get("id"))
+                return answer.json
         return None
 
     def _job(self) -> str:
@@ -69,7 +77,8 @@ class Story:
         tells = self._random.choice([{}, HOOK, SLACK])
         document = {"name": f"job {self._made}", "command": command, "schedule": schedule, **tells}
         if len(self._jobs) < 4 and (made := self._request("POST", "", document)):
-            self._jobs.append(made)
+            self._jobs.append(made["id"])
+            self.created.add(made["id"])
 
     def _change(self) -> None:
         changes = {
@@ -84,10 +93,26 @@ class Story:
 
     def _delete(self) -> None:
         if len(self._jobs) > 2:
-            self._request("DELETE", f"/{self._jobs.pop()}")
+            job = self._jobs.pop()
+            self.to_delete.add(job)
+            if self._request("DELETE", f"/{job}"):
+                self.deleted.add(job)
 
     def _trigger(self) -> None:
-        self._request("POST", f"/{self._job()}/trigger", {})
+        self._triggered += 1
+        if answer := self._request("POST", f"/{self._job()}/trigger", {}, key=f"trigger-{self._triggered}"):
+            self.accepted.add(answer["job_run_id"])
+
+    def broken_promises(self, audit: Audit) -> list[str]:
+        """Return what clients were told that is not so."""
+        jobs = {job.id for _, job in audit.jobs}
+        manual = {run.id for run in audit.runs if run.triggered_by is TriggeredBy.MANUAL}
+        return [
+            *(f"the run {run_id} was accepted and is not there" for run_id in self.accepted - manual),
+            *(["more runs than triggers"] if len(manual) > self._triggered else []),
+            *(f"{job} was created and is not there" for job in self.created - self.to_delete - jobs),
+            *(f"{job} was deleted and is there" for job in self.deleted & jobs),
+        ]
 
     def _pause(self) -> None:
         with suppress(*AWS_FAILED):
@@ -117,6 +142,11 @@ class Story:
         """Have everybody's clock corrected by minutes, so that nothing happened in them."""
         self._world.clock.set(self._world.now() + timedelta(seconds=self._random.randint(1, 400)))
         figures.proved["fault injected: clock jumped"] += 1
+
+    def _drift(self) -> None:
+        """Have the functions' clock leave the cluster's, to either side."""
+        self._world.skew = timedelta(seconds=self._random.randint(-30, 30))
+        figures.proved["fault injected: clocks apart"] += 1
 
     def _start_anew(self) -> None:
         self._world.forget()
@@ -155,6 +185,7 @@ def test_whatever_goes_wrong_all_agree_in_the_end(
         for _ in range(STEPS):
             story.step()
 
+    world.skew = timedelta()
     world.operate(suspended=False)
     world.forget()
     for _ in range(2):
@@ -165,6 +196,7 @@ def test_whatever_goes_wrong_all_agree_in_the_end(
     world.until_settled()
     audit = world.audit(waits=True)
     assert audit.findings() == []
+    assert story.broken_promises(audit) == []
     world.until_told()
     assert list(world.audit().alerts()) == []
     figures.proved["slots audited"] += audit.slots

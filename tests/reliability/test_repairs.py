@@ -1,5 +1,7 @@
 """What the walks and the stories found, each by itself."""
 
+from collections.abc import Callable
+
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -20,16 +22,26 @@ def test_a_table_that_times_out_is_told_from_a_condition_that_does_not_hold() ->
     assert not was_refused(UpdateError("x"))
 
 
-def test_a_table_that_times_out_is_a_500_in_our_shape(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have an operation of DynamoDB time out from here on, on the table whose name holds a word."""
+
+    def failing(failed: str, *, table: str) -> None:
+        ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def call(client: object, operation: str, arguments: dict[str, str]) -> object:
+            if operation == failed and table in arguments["TableName"]:
+                raise ReadTimeoutError(endpoint_url="http://x")
+            return ask(client, operation, arguments)
+
+        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+    return failing
+
+
+def test_a_table_that_times_out_is_a_500_in_our_shape(world: World, fail: Callable[..., None]) -> None:
     job = world.create()
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def time_out(client: object, operation: str, arguments: object) -> object:
-        if operation == "UpdateItem":
-            raise ReadTimeoutError(endpoint_url="http://x")
-        return ask(client, operation, arguments)
-
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", time_out)
+    fail("UpdateItem", table="Projects")
 
     answer = world.call("PUT", f"/{job}", {"description": "new"})
 
@@ -71,3 +83,32 @@ def test_a_renamed_job_has_never_two_cronjobs_that_both_fire(world: World, happe
     (cronjob,) = world.cluster.storage.view("cronjobs")
     assert cronjob.name == "jaffle-new"
     assert world.audit().findings() == []
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "DeleteItem"])
+@pytest.mark.parametrize("deployed", [True, False])
+def test_an_answer_whose_record_fails_is_given_all_the_same(
+    world: World,
+    fail: Callable[..., None],
+    operation: str,
+    deployed: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    job = world.create(enabled=False)
+    world.operate(deployed=deployed)
+    fail(operation, table="Idempotency")
+
+    answer = world.call("POST", f"/{job}/trigger", {}, key="once")
+
+    assert answer.status == (202 if deployed else 409), answer.text
+
+
+def test_a_key_whose_record_cannot_be_made_is_a_500_in_our_shape_and_starts_nothing(
+    world: World, fail: Callable[..., None]
+) -> None:
+    job = world.create(enabled=False)
+    fail("PutItem", table="Idempotency")
+
+    answer = world.call("POST", f"/{job}/trigger", {}, key="once")
+
+    assert (answer.status, answer.json["code"]) == (500, "internal_error")
+    assert world.runs() == []

@@ -51,15 +51,16 @@ EXPECTED = (ClusterError, Incomplete)
 class World:
     """The organization and everything around it.
 
-    `inbox` has the ids of the webhooks that arrived, in order, and `slack` the messages; while `down` no webhook
-    does. `also` is what a function may end with beside what the
-    service itself raises, while faults are on.
+    `inbox` has the ids of the webhooks that arrived, in order, and `slack` the messages; while `down` no webhook does.
+    `skew` is how far the functions' clock is ahead of the cluster's. `also` is what a function may end with beside what
+    the service itself raises, while faults are on.
     """
 
     monkeypatch: pytest.MonkeyPatch
     also: tuple[type[Exception], ...] = ()
     clock: TestClock = field(default_factory=lambda: TestClock(BEGIN))
     down: bool = False
+    skew: timedelta = timedelta()
     inbox: list[str] = field(default_factory=list)
     slack: list[str] = field(default_factory=list)
     organization: Organization = field(default_factory=lambda: new_organization("world"))
@@ -72,7 +73,7 @@ class World:
         self.cluster = StillCluster(self.clock)
         self.cluster.storage.create("namespaces", {"metadata": {"name": self.organization.namespace}})
         self.project = self.new_project("jaffle")
-        now = SimpleNamespace(now=lambda _: self.now())
+        now = SimpleNamespace(now=lambda _: self.now() + self.skew)
         self.monkeypatch.setattr(clusters, "connect", lambda _: self.cluster.cluster)
         self.monkeypatch.setattr(ingest_runs, "connect", lambda _: self.cluster.cluster)
         self.monkeypatch.setattr(ingest_runs, "datetime", now)
@@ -199,7 +200,7 @@ class World:
         """Send a request about the project's jobs, or another one's; `path` follows `/jobs`."""
         headers = {"Idempotency-Key": key} if key else None
         whole = f"/api/v1/projects/{project_id or self.project.id}/jobs{path}"
-        return self.alice.call(method, whole, body, at=self.now(), headers=headers)
+        return self.alice.call(method, whole, body, at=self.now() + self.skew, headers=headers)
 
     def create(self, name: str = "often", command: str = "dbt build", **more: Any) -> str:
         """Create a job that runs each minute and tells nobody; return its id."""
@@ -225,9 +226,7 @@ class World:
     def runs(self, job_id: str | None = None, project_id: str | None = None) -> list[Run]:
         """Return the project's runs, or a job's, or another project's, newest first."""
         wanted = store.RunFilter(job_id=job_id)
-        found, _ = store.list_runs(
-            self.organization.id, project_id or self.project.id, wanted, limit=1000, before=None
-        )
+        found, _ = store.list_runs(self.organization.id, project_id or self.project.id, wanted, limit=1000, before=None)
         return found
 
 

@@ -187,7 +187,7 @@ class Api(APIGatewayRestResolver):
             )
         except JobsApiError as error:
             return _built(_problem(error, event["requestContext"]["requestId"]))
-        except Exception as error:  # noqa: BLE001 - such as a table of keys that throttles, around what the router sees
+        except Exception as error:  # noqa: BLE001 - it is logged; what goes wrong around a handler has this shape too
             return _built(_unexpected(error, event["requestContext"]["requestId"]))
 
     def _tell(self, error: JobsApiError) -> Response[str]:

@@ -20,6 +20,7 @@ from aws_lambda_powertools.utilities.idempotency import (
 )
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
+    IdempotencyPersistenceLayerError,
     IdempotencyValidationError,
 )
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -66,8 +67,10 @@ def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context:
         hash_function="sha256",
     )
     config.register_lambda_context(context)
+    made: Answer | None = None
 
     def kept(request: dict[str, str]) -> Answer:  # noqa: ARG001 - what Powertools takes the key from
+        nonlocal made
         made = answer()
         if not 200 <= made["statusCode"] < 300:
             raise _NotKept(made)
@@ -82,6 +85,11 @@ def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context:
         return unkept.answer
     except IdempotencyValidationError as error:
         raise KeyReused("This Idempotency-Key was used with another body; use a new key for a new request") from error
+    except IdempotencyPersistenceLayerError:
+        # Only its record failed; the same request again finds what this one made, by its derived id.
+        if made is None:
+            raise
+        return made
     except IdempotencyAlreadyInProgressError as error:
         raise StillInProgress("The first request with this Idempotency-Key is still in progress") from error
     return _shown(kept_answer, scope)
