@@ -213,9 +213,10 @@ def a_run(scheduled: float, ended: float | None, **changes: Any) -> Run:
     return Run(**values | changes)
 
 
-def a_cronjob(minutes: float = -60, *, suspend: bool = False) -> dict[str, Any]:
-    made_at = at(minutes).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"metadata": {"creationTimestamp": made_at}, "spec": {"suspend": suspend}}
+def a_cronjob(minutes: float = -60, *, suspend: bool = False, last: float | None = None) -> dict[str, Any]:
+    made_at, fired_at = (at(one).strftime("%Y-%m-%dT%H:%M:%SZ") for one in (minutes, last or minutes))
+    status = {} if last is None else {"lastScheduleTime": fired_at}
+    return {"metadata": {"creationTimestamp": made_at}, "spec": {"suspend": suspend}, "status": status}
 
 
 def synced(**values: Any) -> SyncedVersion:
@@ -249,6 +250,12 @@ OUTAGE = Period(since=at(4), until=at(30))
         ),
         pytest.param(SINCE, {"cronjob": None}, "not in the cluster any more", id="removed"),
         pytest.param(SINCE, {"cronjob": a_cronjob(6)}, "removed by hand, and made anew at", id="removed and made anew"),
+        pytest.param(SINCE, {"cronjob": a_cronjob(last=5)}, "its Job was gone before anybody saw it", id="vanished"),
+        pytest.param(
+            SINCE, {"cronjob": a_cronjob(last=5), "outages": [OUTAGE]}, "its Job was gone", id="vanished in an outage"
+        ),
+        pytest.param(LATE, {"cronjob": a_cronjob(last=5)}, "its Job was gone", id="vanished before its sync was noted"),
+        pytest.param(SINCE, {"cronjob": a_cronjob(last=4)}, "starting deadline", id="only the one before was started"),
         pytest.param(SINCE, {"deleted": True, "cronjob": None}, "nothing there says why", id="the job is gone"),
         pytest.param(LATE, {"outages": [OUTAGE]}, "could not be reached", id="an outage kept the change away"),
         pytest.param(

@@ -82,6 +82,17 @@ def why(slot: Slot, facts: Facts) -> str:
     return next(text for rule in rules if (text := rule(slot, facts)))
 
 
+def _vanished(slot: Slot, facts: Facts) -> str | None:
+    """Find that the CronJob did start it: its controller notes for which slot it last made a Job."""
+    last = pods.moment((facts.cronjob or {}).get("status", {}).get("lastScheduleTime"))
+    if last != slot.at:
+        return None
+    return (
+        "the cluster started it, and its Job was gone before anybody saw it; nobody should delete Jobs by hand, and the "
+        "project's history limits must keep them for longer than a minute"
+    )
+
+
 def _previous_run(slot: Slot, facts: Facts) -> str | None:
     """Under Forbid, find the run that was still going when the slot came."""
     if facts.project.settings.concurrency_policy is not ConcurrencyPolicy.FORBID:
@@ -162,8 +173,8 @@ def _is_current(slot: Slot, facts: Facts) -> bool:
 
 type Rule = Callable[[Slot, Facts], str | None]
 
-_NOT_IN_FORCE: list[Rule] = [_outage, _rejected, _never_synced]
-_ALWAYS: list[Rule] = [_previous_run, _outage, _suspended, _removed, _deadline, _unknown]
+_NOT_IN_FORCE: list[Rule] = [_vanished, _outage, _rejected, _never_synced]
+_ALWAYS: list[Rule] = [_vanished, _previous_run, _outage, _suspended, _removed, _deadline, _unknown]
 
 
 def cronjob_of(found: Object | None, job: Job) -> Object | None:
