@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ import functions.send_notifications.app as send_notifications
 from jobs_api import ids, ingestion
 from jobs_api.notifications import outbox
 from local.cluster import storage
+
+_count = count(1)
 
 
 class OneByOne(Executor):
@@ -54,6 +57,15 @@ def repeat(seed: int, monkeypatch: pytest.MonkeyPatch) -> random.Random:
     monkeypatch.setattr(storage, "uuid", Uuid)
     one_by_one(monkeypatch)
     return drawn
+
+
+def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each id come after those that were made before, in this process: what is sorted by them stays so."""
+
+    class Bytes:
+        token_bytes = staticmethod(lambda size: next(_count).to_bytes(size))
+
+    monkeypatch.setattr(ids, "secrets", Bytes)
 
 
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
