@@ -31,7 +31,7 @@ TICK = timedelta(minutes=1)
 class Audit:
     """An organization as it stands at a time.
 
-    `inbox` is what webhooks arrived, by delivery, and `slack` what messages did, as they were posted; None where nobody
+    `inbox` is what webhooks arrived, by delivery, and `posted` what messages in Slack did; None where nobody
     listened. A Job that is younger than `young` has come since the last tick, and need not be known yet. With `waits`,
     what waits for a stated time may still do so: a vanished Job to be believed gone, a delivery for its next attempt.
     """
@@ -40,7 +40,7 @@ class Audit:
     cluster: Cluster
     now: datetime
     inbox: list[str] | None = None
-    slack: list[str] | None = None
+    posted: list[str] | None = None
     waits: bool = False
     young: timedelta = timedelta(seconds=1)
     jobs: list[tuple[Project, Job]] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Audit:
             *self._open_runs(),
             *self._logs(),
             *self._slots(),
-            *self.alerts(),
+            *self._alerts(),
         ]
 
     def _cronjobs(self) -> Iterator[str]:
@@ -196,15 +196,15 @@ class Audit:
         for one in store.due_jobs(self.organization_id, self.now - timedelta(minutes=20)):
             yield f"{one.job.id} has waited since {one.job.due_at} for its slots to be settled"
 
-    def alerts(self) -> Iterator[str]:
+    def _alerts(self) -> Iterator[str]:
         """What a run has to tell has been told, once."""
         for run in self.runs:
             if run.notify:
                 yield f"the run {run.id} has not told of {run.notify}"
         if self.inbox is not None:
             yield from self._webhooks(set(self.inbox))
-        if self.slack is not None:
-            yield from self._messages(self.slack)
+        if self.posted is not None:
+            yield from self._messages(self.posted)
 
     def _webhooks(self, arrived: set[str]) -> Iterator[str]:
         """Each webhook that a run makes due has arrived, and no other."""
@@ -228,6 +228,8 @@ class Audit:
         for run in self.runs:
             for one in expected_deliveries(run, Channel.SLACK):
                 known = deliveries.find(one)
+                if known is None and run.status is RunStatus.SUCCESS and not _hears_of_successes(run):
+                    continue  # no news
                 if known is None:
                     yield f"Slack was not asked about {run.id}"
                 elif known.status is DeliveryStatus.DELIVERED and not any(run.id in message for message in arrived):
@@ -253,6 +255,10 @@ def expected_deliveries(run: Run, channel: Channel | None = None) -> Iterable[st
     event = Event.SUCCESS if run.status is RunStatus.SUCCESS else Event.FAILURE
     wanted = due.channels(run.alerts, event)
     return [delivery_id(run.id, event, one) for one in wanted if channel in {None, one}]
+
+
+def _hears_of_successes(run: Run) -> bool:
+    return bool(run.alerts and run.alerts.slack and run.alerts.slack.successes)
 
 
 def run_of(job: Object) -> str:

@@ -198,7 +198,7 @@ def test_whatever_goes_wrong_all_agree_in_the_end(
     assert audit.findings() == []
     assert story.broken_promises(audit) == []
     world.until_told()
-    assert list(world.audit().alerts()) == []
+    assert list(world.audit()._alerts()) == []
     figures.proved["slots audited"] += audit.slots
     figures.proved["runs audited"] += len(audit.runs)
     figures.proved["logs audited"] += sum(run.log is not None for run in audit.runs)

@@ -185,7 +185,7 @@ class World:
     def audit(self, *, waits: bool = False) -> Audit:
         """Return an audit of everything in this world."""
         audited = self.organization.id, self.cluster.cluster, self.now()
-        return Audit(*audited, inbox=self.inbox, slack=self.slack, waits=waits)
+        return Audit(*audited, inbox=self.inbox, posted=self.slack, waits=waits)
 
     # -- people
 

@@ -88,8 +88,8 @@ def _vanished(slot: Slot, facts: Facts) -> str | None:
     if last != slot.at:
         return None
     return (
-        "the cluster started it, and its Job was gone before anybody saw it; nobody should delete Jobs by hand, and the "
-        "project's history limits must keep them for longer than a minute"
+        "the cluster started it, and its Job was gone before anybody saw it; do not delete Jobs by hand, and set the "
+        "project's history limits so that they keep Jobs for longer than a minute"
     )
 
 
