@@ -1,10 +1,9 @@
 """Makes a world go the same way twice: chance comes from a seed, and threads work one after the other."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from itertools import count
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -31,11 +30,6 @@ class OneByOne(Executor):
         except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
             future.set_exception(error)
         return future
-
-    def map[T](self, work: Callable[..., T], *inputs: Iterable[Any], **_: Any) -> Any:
-        """Do all of it now, the rest too where one goes wrong."""
-        futures = [self.submit(work, *arguments) for arguments in zip(*inputs, strict=False)]
-        return (future.result() for future in futures)
 
 
 def repeat(seed: int, monkeypatch: pytest.MonkeyPatch) -> random.Random:
