@@ -13,7 +13,6 @@ from jobs_api.organizations import Role
 
 logger = Logger()
 READS = ("GET", "HEAD", "OPTIONS")
-SHARED_USAGE_KEY = os.environ["SHARED_USAGE_KEY"]
 
 
 class Unauthorized(Exception):
@@ -49,6 +48,6 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
             ],
         },
         # Requests that count for one key share a bucket; without a key the gateway lets none of them pass.
-        "usageIdentifierKey": throttling.key_that_counts(organization, SHARED_USAGE_KEY, now),
+        "usageIdentifierKey": throttling.key_that_counts(organization, os.environ["SHARED_USAGE_KEY"], now),
         "context": {"organization_id": token.organization_id, "role": token.role.value, "token_id": token.id},
     }

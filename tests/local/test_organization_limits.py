@@ -57,7 +57,6 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     template = read(ROOT / "template.yaml", parameters=PARAMETERS, cache=ROOT / ".local" / "cache")
     # Each test has a deployment of its own in one account.
     monkeypatch.setenv("SHARED_USAGE_KEY", new_id() * 2)
-    monkeypatch.setattr("functions.authorize_request.app.SHARED_USAGE_KEY", os.environ["SHARED_USAGE_KEY"])
     plans = usage_plans.create(template, os.environ["SHARED_USAGE_KEY"])
     monkeypatch.setenv("USAGE_PLAN", plans.plan_id)
     with Gateway(definition_of(template), Functions(template.functions()), listen(), knows_key=plans.knows) as running:
@@ -163,7 +162,7 @@ def test_a_table_restored_into_another_deployment_locks_nobody_out(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = new_id() * 2
-    monkeypatch.setattr("functions.authorize_request.app.SHARED_USAGE_KEY", elsewhere)
+    monkeypatch.setenv("SHARED_USAGE_KEY", elsewhere)
     plan: Any = boto3.client("apigateway")
     shared = plan.create_api_key(name="elsewhere", value=elsewhere, enabled=True)["id"]
     plan.create_usage_plan_key(usagePlanId=os.environ["USAGE_PLAN"], keyId=shared, keyType="API_KEY")
