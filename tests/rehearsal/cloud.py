@@ -27,8 +27,10 @@ TOOLS = ROOT / ".tools"
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 START_SECONDS = 120
-# It waits for functions that are at work, and one of them repeats within its minute; what it knows nobody needs.
-STOP_SECONDS = 3
+# The cluster ends its pods.
+STOP_SECONDS = 20
+# MiniStack waits for functions at work, of which one repeats within its minute; what it knows nobody needs.
+STOP_AWS_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,14 @@ def _ministack(
         "TMPDIR": str(folder),
     }
     command: list[str | Path] = [TOOLS / "rehearsal/bin/python", ROOT / "tests/rehearsal/aws.py"]
-    with _process(command, home / "aws.log", {**environment, **settings}):
+    with _process(command, home / "aws.log", {**environment, **settings}, STOP_AWS_SECONDS):
         yield
 
 
 @contextmanager
-def _process(command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> Iterator[None]:
+def _process(
+    command: Sequence[str | Path], log: Path, environment: Mapping[str, str], stop_seconds: float = STOP_SECONDS
+) -> Iterator[None]:
     with log.open("w") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -135,7 +139,7 @@ def _process(command: Sequence[str | Path], log: Path, environment: Mapping[str,
         finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
+                process.wait(stop_seconds)
             # With the functions it started.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
