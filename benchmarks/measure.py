@@ -64,10 +64,11 @@ def seconds(action: Callable[[], Any]) -> float:
 
 @dataclass(frozen=True)
 class Call:
-    """One call to AWS or to the cluster."""
+    """One call to AWS or to the cluster, and what of its time the processor worked in this process."""
 
     name: str
     seconds: float
+    processor_seconds: float
 
 
 @contextmanager
@@ -80,11 +81,12 @@ def recorded_calls() -> Iterator[list[Call]]:
 
     def recording(original: Callable[..., Any], name_of: Callable[..., str]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            begun = time.perf_counter()
+            begun, worked = time.perf_counter(), time.process_time()
             try:
                 return original(*args, **kwargs)
             finally:
-                calls.append(Call(name_of(*args, **kwargs), time.perf_counter() - begun))
+                taken = time.perf_counter() - begun, time.process_time() - worked
+                calls.append(Call(name_of(*args, **kwargs), *taken))
 
         return call
 

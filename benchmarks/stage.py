@@ -1,4 +1,4 @@
-"""Every function, warm and in this process, over moto and an embedded cluster in a process of its own."""
+"""Every function, warm and in this process, over AWS and a cluster that are outside of it."""
 
 import contextlib
 import importlib
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,20 +25,21 @@ if TYPE_CHECKING:
 
 JOBS = 25
 RUNS = 25
+DELIVERIES = 25
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One event that a handler answered, and the calls it made."""
+    """One event that a handler answered, how long the processor worked for it, and the calls it made."""
 
     function: str
-    seconds: float
+    processor_seconds: float
     calls: list[Call]
 
     @property
     def own_seconds(self) -> float:
-        """What the handler took without its calls to AWS and the cluster."""
-        return self.seconds - sum(call.seconds for call in self.calls)
+        """What the processor worked without the handler's calls to AWS and the cluster."""
+        return self.processor_seconds - sum(call.processor_seconds for call in self.calls)
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Stage:
     authorization: str
     invocations: list[Invocation]
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    ended: str | None = None
 
     def requests(self) -> dict[str, Callable[[], object]]:
         """Return one request for each function, by the function's name; what it needs first is done inside it."""
@@ -65,6 +67,7 @@ class Stage:
             "list_runs": lambda: self._call("GET", f"/api/v1/projects/{self.project_id}/runs", query={"limit": "25"}),
             "get_job": lambda: self._call("GET", job),
             "get_run": lambda: self._call("GET", run),
+            "get_run_logs": lambda: self._call("GET", f"/api/v1/runs/{self._ended()}/logs"),
             "get_live_job": lambda: self._call("GET", live),
             "get_live_logs": lambda: self._call("GET", f"{live}/logs"),
             "update_job": lambda: self._call("PUT", job, {"description": f"edit {next(self.numbers)}"}),
@@ -72,6 +75,7 @@ class Stage:
             "delete_job": lambda: self._call("DELETE", f"{jobs}/{self._create()}"),
             # Another job each time, since a second run of one within a second has to look for a free name.
             "trigger_job": lambda: self._call("POST", f"{jobs}/{self._create()}/trigger"),
+            **self._about_notifications(),
         }
 
     def fill(self) -> None:
@@ -80,8 +84,57 @@ class Stage:
         for number in range(RUNS):
             self._call("POST", f"/api/v1/projects/{self.project_id}/jobs/{jobs[number % JOBS]}/trigger")
 
-    def _create(self) -> str:
-        body = {"name": f"job {next(self.numbers)}", "command": "dbt build", "schedule": "0 2 * * *"}
+    def _about_notifications(self) -> dict[str, Callable[[], object]]:
+        # Of a channel without a token, so that a test is answered without Slack.
+        settings = {"slack_channel": "#data", "slack_alerts_enabled": True, "webhook_url": "https://example.com/hook"}
+        job_id = self._create(**settings)
+        job = f"/api/v1/projects/{self.project_id}/jobs/{job_id}"
+        delivery_id = self._deliver(job_id)
+        silent = f"/api/v1/projects/{self.project_id}/jobs/{self._create(slack_channel='#data')}"
+        return {
+            "list_deliveries": lambda: self._call("GET", f"{job}/deliveries", query={"limit": str(DELIVERIES)}),
+            "redeliver": lambda: self._call("POST", f"{job}/deliveries/{delivery_id}/redeliver"),
+            "rotate_webhook_secret": lambda: self._call("POST", f"{job}/notifications/rotate-secret"),
+            "test_notifications": lambda: self._call("POST", f"{silent}/notifications/test"),
+        }
+
+    def _deliver(self, job_id: str) -> str:
+        """Write deliveries as if they had been made, and return one's id."""
+        from jobs_api import store  # noqa: PLC0415 - the store reads the names of the tables when it is imported
+        from jobs_api.alerts import Channel, Event  # noqa: PLC0415
+        from jobs_api.deliveries import new_delivery  # noqa: PLC0415
+        from jobs_api.runs import RunStatus  # noqa: PLC0415
+        from jobs_api.store import deliveries  # noqa: PLC0415
+        from tests.notifications.stage import new_run  # noqa: PLC0415
+
+        project, job = store.get_job(self.developer.organization_id, self.project_id, job_id)
+        now = datetime.now(UTC)
+        for _ in range(DELIVERIES):
+            run = new_run(job, project, RunStatus.FAILED, now)
+            made = new_delivery(run, Event.FAILURE, Channel.SLACK, now, timedelta(days=1))
+            assert deliveries.create(made)
+        return made.id
+
+    def _ended(self) -> str:
+        """Return the id of a run that has ended and whose log is stored."""
+        if self.ended is None:
+            from jobs_api import logs, store  # noqa: PLC0415 - as above
+            from jobs_api.runs import RunStatus  # noqa: PLC0415
+            from tests.notifications.stage import new_run  # noqa: PLC0415
+
+            project, job = store.get_job(self.developer.organization_id, self.project_id, self._create())
+            run = new_run(job, project, RunStatus.RUNNING, datetime.now(UTC))
+            log, _ = logs.put(run, [b"02:00:01  1 of 1 OK created sql table model main.orders [OK in 0.01s]\n" * 100])
+            now = datetime.now(UTC)
+            after = run.model_copy(update={"status": RunStatus.SUCCESS, "end_time": now, "log": log})
+            assert store.advance_run(run, after)
+            self.ended = run.id
+        return self.ended
+
+    def _create(self, **settings: object) -> str:
+        number = next(self.numbers)
+        schedule = f"{number % 60} {number % 24} * * *"
+        body = {"name": f"job {number}", "command": "dbt build", "schedule": schedule, **settings}
         return str(self._call("POST", f"/api/v1/projects/{self.project_id}/jobs", body)["id"])
 
     def _call(self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None) -> Any:
@@ -96,17 +149,19 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """Set up everything, record every invocation, and take it all down again."""
+def outside() -> Iterator[dict[str, str]]:
+    """Run AWS and a cluster; give what a process needs in its environment to use them, as this one does from now on."""
     template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
-    with (
-        TemporaryDirectory() as home,
-        LocalAws(template),
-        cluster(Path(home)) as kubeconfig,
-        recorded_calls() as calls,
-    ):
+    with TemporaryDirectory() as home, LocalAws(template) as aws, cluster(Path(home)) as kubeconfig:
         os.environ["KUBECONFIG"] = str(kubeconfig)
-        yield _set_up(calls, KubernetesApi(kubeconfig))
+        yield {**os.environ, **aws.environment(), "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Set up an organization in what `outside` runs, and record every invocation from then on."""
+    with recorded_calls() as calls:
+        yield _set_up(calls, KubernetesApi(Path(os.environ["KUBECONFIG"])))
 
 
 def _set_up(calls: list[Call], api: KubernetesApi) -> Stage:
@@ -133,9 +188,9 @@ def _recorded_invocations(calls: list[Call]) -> list[Invocation]:
     def recording(function: str, handler: Callable[..., Any]) -> Callable[..., Any]:
         def lambda_handler(event: Any, context: Any) -> Any:
             calls.clear()
-            begun = time.perf_counter()
+            begun = time.process_time()
             answer = handler(event, context)
-            invocations.append(Invocation(function, time.perf_counter() - begun, list(calls)))
+            invocations.append(Invocation(function, time.process_time() - begun, list(calls)))
             return answer
 
         return lambda_handler

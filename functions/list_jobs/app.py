@@ -1,22 +1,23 @@
 """GET /api/v1/projects/{id}/jobs: all jobs of a project, oldest first."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from jobs_api import cursors, job_pages, store
-from jobs_api.api import Api
+from jobs_api.api import Api, json_of
 from jobs_api.jobs import JobDocument, JobList
 
 app = Api()
 
 
-@app.get("/api/v1/projects/<project_id>/jobs")
+@app.get("/api/v1/projects/<project_id>/jobs", responses=json_of(JobList))
 def list_jobs(
     project_id: str,
     limit: Annotated[int | None, Query(ge=1, le=10_000)] = None,
     cursor: Annotated[str | None, Query(max_length=1024)] = None,
-) -> JobList:
+) -> Response[Any]:
     """List the jobs configured for a project.
 
     All of them come at once, or as many as `limit` says and one answer holds, about 8,000; `next_cursor` is there while
@@ -25,15 +26,11 @@ def list_jobs(
     project, jobs = store.list_jobs(app.caller.organization_id, project_id)
     query = {"jobs_of": project_id}
     rest = job_pages.following(jobs, cursors.read(cursor, query, project.cursor_key)) if cursor else jobs
-    page = job_pages.that_fit(JobDocument.of_job(job, project, app.now) for job in rest[:limit])
-    more = len(page) < len(rest)
-    return JobList(
-        jobs=page,
-        total=len(jobs),
-        next_cursor=cursors.sign(job_pages.position_of(rest[len(page) - 1]), query, project.cursor_key)
-        if more
-        else None,
-    )
+    now = app.now
+    page = job_pages.that_fit(JobDocument.of_job(job, project, now) for job in rest[:limit])
+    position = job_pages.position_of(rest[len(page) - 1]) if len(page) < len(rest) else None
+    next_cursor = cursors.sign(position, query, project.cursor_key) if position else None
+    return app.written(job_pages.answer(page, len(jobs), next_cursor))
 
 
 lambda_handler = app.resolve

@@ -105,6 +105,11 @@ def json_or_text(model: type[Document]) -> dict[int, OpenAPIResponse]:
     return {HTTPStatus.OK: {"description": "OK", "content": {JSON_TYPE: {"model": model}, TEXT_TYPE: text}}}
 
 
+def json_of(model: type[Document]) -> dict[int, OpenAPIResponse]:
+    """Document the answer of `Api.written`; such a handler returns `Response[Any]`."""
+    return {HTTPStatus.OK: {"description": "Successful Response", "content": {JSON_TYPE: {"model": model}}}}
+
+
 class Api(APIGatewayRestResolver):
     """One endpoint's resolver: Powertools' own, with this API's bodies, errors and ids.
 
@@ -144,6 +149,10 @@ class Api(APIGatewayRestResolver):
     def created(self, location: str, document: T) -> Response[T]:
         """Answer 201 with what was made and where it can be read."""
         return Response(HTTPStatus.CREATED, content_type=JSON_TYPE, headers={"Location": location}, body=document)
+
+    def written(self, text: str) -> Response[Any]:
+        """Answer with a document that is JSON already."""
+        return Response(HTTPStatus.OK, content_type=JSON_TYPE, body=text)
 
     def document_or_text(self, document: Document, text: str) -> Response[Any]:
         """Answer with a document, or with the bare text in it where the client asked for that."""

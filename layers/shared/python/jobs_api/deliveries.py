@@ -110,7 +110,7 @@ class Delivery(DeliveryDocument):
         shown = {name: getattr(self, name) for name in DeliveryDocument.model_fields}
         if self.status is not DeliveryStatus.PENDING:
             shown["next_attempt_at"] = None
-        return DeliveryDocument.model_construct(**shown)
+        return DeliveryDocument.known(**shown)
 
 
 class DeliveryList(Document):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from jobs_api.jobs import Job, JobDocument
+from jobs_api.jobs import Job, JobDocument, JobList
 
 # Lambda passes 6 MB on, the envelope included, in which each quotation mark of the body takes two bytes.
 ANSWER_BYTES: Final = 4_500_000
@@ -20,13 +20,20 @@ def following(jobs: Iterable[Job], position: str) -> list[Job]:
     return [job for job in jobs if position_of(job) > position]
 
 
-def that_fit(documents: Iterable[JobDocument]) -> list[JobDocument]:
-    """Return as many documents as fit into one answer, at least one."""
-    page: list[JobDocument] = []
+def that_fit(documents: Iterable[JobDocument]) -> list[str]:
+    """Return as many documents as fit into one answer, at least one, each as its JSON."""
+    page: list[str] = []
     left = ANSWER_BYTES
     for document in documents:
-        left -= len(json.dumps(document.model_dump_json()))
+        text = document.model_dump_json()
+        left -= len(json.dumps(text))
         if left < 0 and page:
             break
-        page.append(document)
+        page.append(text)
     return page
+
+
+def answer(page: Iterable[str], total: int, next_cursor: str | None) -> str:
+    """Return the JSON of a JobList out of that of its jobs, which is half of the work where it is done twice."""
+    empty = JobList(jobs=[], total=total, next_cursor=next_cursor).model_dump_json()
+    return empty.replace("[]", f"[{','.join(page)}]", 1)

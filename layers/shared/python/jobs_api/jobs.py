@@ -23,7 +23,7 @@ from jobs_api import names, schedule, slots
 from jobs_api.addresses import check_webhook_url
 from jobs_api.alerts import Event, RunAlerts, SealedWebhook, SlackTarget, WebhookTarget
 from jobs_api.commands import ProjectType, parse_command
-from jobs_api.documents import Absent, Document, Timestamp, faults_of
+from jobs_api.documents import Absent, Document, Record, Timestamp, faults_of
 from jobs_api.errors import InvalidRequest
 from jobs_api.projects import Project
 from jobs_api.quantities import Resources
@@ -131,7 +131,7 @@ class JobSettings(Document):
 
         The values of `webhook_headers` are masks in there; the values themselves are sealed, in the job's `webhook`.
         """
-        return cls.model_construct(**{**document, "resources": Resources.model_construct(**document["resources"])})
+        return cls.known(**{**document, "resources": Resources.known(**document["resources"])})
 
     def changed(
         self, changes: Mapping[str, Any], project: Project, stored_headers: Callable[[], Mapping[str, str]]
@@ -233,7 +233,7 @@ class SyncedVersion(Document):
     resumed_at: Timestamp | None = None
 
 
-class Job(Document):
+class Job(Record):
     """A job as it is stored; `version` counts its owner's changes, from 1; `webhook` is what is secret, sealed.
 
     `due_at` is when its slots are to be looked at next, None where it has none to come.
@@ -255,7 +255,7 @@ class Job(Document):
     @classmethod
     def new(cls, job_id: str, settings: JobSettings, project: Project, now: datetime) -> "Job":
         """Make a project's new job."""
-        job = cls.model_construct(
+        job = cls.known(
             id=job_id,
             organization_id=project.organization_id,
             project_id=project.id,
@@ -409,8 +409,8 @@ class JobDocument(JobSettings):
         """Show a job as it stands at `now`; with its webhook's signing secret where that was made just now."""
         settings = job.settings
         fires = settings.enabled and project.fires
-        return cls.model_construct(
-            **dict(settings),
+        return cls.known(
+            **vars(settings),
             id=job.id,
             project_id=job.project_id,
             created_at=job.created_at,

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from jobs_api import slots
-from jobs_api.documents import Absent, Document, Timestamp
+from jobs_api.documents import Absent, Document, Record, Timestamp
 from jobs_api.slots import Period
 
 
@@ -17,7 +17,7 @@ class UsageKey(Document):
     known_from: Timestamp
 
 
-class Organization(Document):
+class Organization(Record):
     """An organization; its id is also its Kubernetes namespace.
 
     `cluster` is the EKS cluster's name, absent where the deployment's default serves; it is that since `cluster_since`.
@@ -70,7 +70,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-class Token(Document):
+class Token(Record):
     """A bearer token as it is stored: never the secret, only its SHA-256 in hex."""
 
     id: str

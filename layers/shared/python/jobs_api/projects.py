@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from jobs_api import names, slots
 from jobs_api.commands import ProjectType
-from jobs_api.documents import Document, Timestamp
+from jobs_api.documents import Document, Record, Timestamp
 from jobs_api.quantities import Resources
 from jobs_api.slots import Period
 
@@ -49,7 +49,7 @@ class ProjectSettings(Document):
     suspended: bool = False
 
 
-class Project(Document):
+class Project(Record):
     """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs.
 
     `fires_since` is when it was last deployed or resumed, None where it was made so; `fired` are earlier times.

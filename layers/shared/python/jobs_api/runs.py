@@ -95,7 +95,7 @@ class Run(JobRun):
 
     def document(self) -> JobRun:
         """Return what the API shows of it."""
-        return JobRun.model_construct(**{name: getattr(self, name) for name in JobRun.model_fields})
+        return JobRun.known(**{name: getattr(self, name) for name in JobRun.model_fields})
 
 
 class RunList(Document):

@@ -4,11 +4,14 @@ import calendar
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import tzdata
 
 # The longest IANA name has 32 characters; there is nothing to suggest for a longer one.
 _LONGEST_NAME = 32
+_DATA = Path(tzdata.__file__).parent
 
 
 class InvalidTimezone(ValueError):
@@ -54,7 +57,7 @@ def load(name: str) -> ZoneInfo:
     Raises:
         InvalidTimezone: as `check_timezone`.
     """
-    source = files("tzdata").joinpath("zoneinfo", *check_timezone(name).split("/"))
+    source = _DATA.joinpath("zoneinfo", *check_timezone(name).split("/"))
     with source.open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
 
@@ -82,7 +85,7 @@ def _offset(zone: ZoneInfo, instant: int) -> int:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split())
+    return frozenset((_DATA / "zones").read_text("utf-8").split())
 
 
 def _unknown(name: str) -> str:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web import WebClient
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from slack_sdk.errors import SlackApiError
 
 TIMEOUT_SECONDS: Final = 10
 TOKEN_SECONDS: Final = 300
@@ -58,6 +57,10 @@ class SlackFailed(Exception):
 
 def post(organization_id: str, channel: str, message: dict[str, Any]) -> int:
     """Post a message; return the status of Slack's answer. Raises SlackFailed."""
+    # A twentieth of a cold start, and many have webhooks only.
+    from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415
+    from slack_sdk.web import WebClient  # noqa: PLC0415
+
     with _reading:
         # Of the threads of a batch one reads, and the others have it from the cache; so too where there is none.
         token = _token(organization_id, int(time.monotonic() // TOKEN_SECONDS))
@@ -77,7 +80,7 @@ def post(organization_id: str, channel: str, message: dict[str, Any]) -> int:
     return int(answer.status_code)
 
 
-def _failure(error: SlackApiError) -> SlackFailed:
+def _failure(error: "SlackApiError") -> SlackFailed:
     response: Any = error.response
     status = int(response.status_code)
     # A gateway's error page is no JSON, and its body is what slack_sdk then gives.

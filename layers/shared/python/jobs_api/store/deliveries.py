@@ -228,4 +228,4 @@ def _delivery_of(row: DeliveryRow) -> Delivery:
     values["status_code"] = None if row.status_code is None else int(row.status_code)
     values["alerts"] = RunAlerts.model_validate(row.alerts)
     values["notice"] = Notice.model_validate(row.notice) if row.notice else None
-    return Delivery.model_construct(id=row.key, **values)
+    return Delivery.known(id=row.key, **values)

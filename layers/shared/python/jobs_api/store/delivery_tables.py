@@ -3,11 +3,10 @@
 import os
 from typing import Any
 
-from pynamodb.attributes import DiscriminatorAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import DiscriminatorAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
-from pynamodb.models import Model
 
-from jobs_api.store.tables import REGION, MomentAttribute, share_connection
+from jobs_api.store.tables import REGION, DocumentAttribute, MomentAttribute, Row, share_connection
 
 
 class ByJob(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -21,7 +20,7 @@ class ByJob(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     position = UnicodeAttribute(range_key=True)
 
 
-class DeliveriesRow(Model):
+class DeliveriesRow(Row):
     """Anything in the deliveries table; DynamoDB removes it some time after `expires_at`, in seconds since 1970."""
 
     class Meta:
@@ -54,8 +53,8 @@ class DeliveryRow(DeliveriesRow, discriminator="delivery"):
     delivered_at = MomentAttribute(null=True)
     created_at = MomentAttribute()
     updated_at = MomentAttribute()
-    alerts = JSONAttribute()
-    notice = JSONAttribute(null=True)
+    alerts = DocumentAttribute()
+    notice = DocumentAttribute(null=True)
     claim = UnicodeAttribute(null=True)
     claimed_until = MomentAttribute(null=True)
     give_up_at = MomentAttribute()
@@ -64,7 +63,7 @@ class DeliveryRow(DeliveriesRow, discriminator="delivery"):
 class StormsRow(DeliveriesRow, discriminator="storms"):
     """What one Slack channel knows of the jobs of a project; `version` counts the changes, from 1."""
 
-    storms = JSONAttribute()
+    storms = DocumentAttribute()
     version = NumberAttribute()
 
 

@@ -28,6 +28,8 @@ from jobs_api.store.tables import (
 )
 from jobs_api.store.transactions import ConditionFailed, write_all
 
+NO_WEBHOOK = SealedWebhook()
+
 
 def list_jobs(organization_id: str, project_id: str) -> tuple[Project, list[Job]]:
     """Return a project and its jobs, oldest first; raises ProjectNotFound. One Query."""
@@ -201,12 +203,12 @@ def job_of(row: ProjectsRow, project: Project) -> Job:
     """Read a job, or what is left of one, out of its row."""
     if not isinstance(row, JobRow):
         raise TypeError(f"{row.partition} {row.sort} is not a job")
-    return Job.model_construct(
+    return Job.known(
         id=row.sort.partition("#")[2],
         organization_id=project.organization_id,
         project_id=project.id,
         settings=JobSettings.stored(row.settings),
-        webhook=SealedWebhook.model_validate(row.webhook) if row.webhook else SealedWebhook(),
+        webhook=SealedWebhook.model_validate(row.webhook) if row.webhook else NO_WEBHOOK,
         cronjob_name=row.cronjob_name,
         version=int(row.version),
         created_at=row.created_at,
@@ -230,7 +232,7 @@ def _row(job: Job, kind: type[JobRow] = JobRow, prefix: str = JOB) -> JobRow:
         partition_of(job.organization_id, job.project_id),
         prefix + job.id,
         settings=settings,
-        webhook=job.webhook.model_dump(mode="json") if job.webhook != SealedWebhook() else None,
+        webhook=job.webhook.model_dump(mode="json") if job.webhook != NO_WEBHOOK else None,
         cronjob_name=job.cronjob_name,
         version=job.version,
         created_at=job.created_at,

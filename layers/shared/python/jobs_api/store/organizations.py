@@ -192,7 +192,7 @@ def _change(organization_id: str, actions: list[Action], condition: Condition | 
 def _organization_of(row: OrganizationsRow) -> Organization:
     if not isinstance(row, OrganizationRow):
         raise TypeError(f"{row.partition} {row.sort} is not an organization")
-    return Organization(
+    return Organization.known(
         id=row.sort,
         name=row.name,
         cluster=row.cluster,
@@ -210,7 +210,7 @@ def _organization_of(row: OrganizationsRow) -> Organization:
 def _token_of(row: OrganizationsRow) -> Token:
     if not isinstance(row, TokenRow):
         raise TypeError(f"{row.partition} {row.sort} is not a token")
-    return Token(
+    return Token.known(
         id=row.partition.removeprefix(TOKEN),
         organization_id=row.organization_id,
         role=Role(row.role),

@@ -123,7 +123,7 @@ def project_of(row: ProjectsRow, organization_id: str) -> Project:
     """Read a project out of its row."""
     if not isinstance(row, ProjectRow):
         raise TypeError(f"{row.partition} {row.sort} is not a project")
-    return Project.model_construct(
+    return Project.known(
         id=row.partition.removeprefix(f"{organization_id}/"),
         organization_id=organization_id,
         settings=ProjectSettings.model_validate(row.settings),

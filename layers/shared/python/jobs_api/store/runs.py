@@ -276,7 +276,7 @@ def _run_of(row: RunRow) -> Run:
     values["log"] = StoredLog.model_validate(row.log) if row.log else None
     values["alerts"] = RunAlerts.model_validate(row.alerts) if row.alerts else None
     values["notify"] = [Event(event) for event in row.notify or ()]
-    return Run.model_construct(id=row.run_id, **values)
+    return Run.known(id=row.run_id, **values)
 
 
 def _position(run: Run) -> str:
