@@ -66,7 +66,7 @@ format: .venv/ready ## rewrite to the house format
 openapi: .venv/ready ## write docs/openapi.json from the functions
 	$(BIN)/python -m local.openapi > docs/openapi.json
 
-BENCHMARKS := laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 log_200mb notifications permissions
+BENCHMARKS := laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 log_200mb notifications permissions load
 .PHONY: bench
 bench: build ## figures against their budgets; some minutes
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done

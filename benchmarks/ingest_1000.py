@@ -34,11 +34,8 @@ MANAGED = [{"manager": "m", "operation": "Update", "fieldsV1": {f"f:{n}": {"f:na
 
 
 def main(count: int = 1000) -> None:
-    """Start AWS, and ingest in another process."""
-    with LocalAws(read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")) as aws:
-        environment = {**os.environ, **aws.environment(), "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
-        command = [sys.executable, "-m", "benchmarks.ingest_1000", "measure", str(count)]
-        found = json.loads(subprocess.check_output(command, env=environment))
+    """Print the figures of one size."""
+    found = measured(count)
     figures = [
         Figure("first pass", found["first"], "s", budget=SECONDS * count / 1000),
         Figure("runs with their logs, per second", count / found["first"], ""),
@@ -47,6 +44,15 @@ def main(count: int = 1000) -> None:
         Figure("peak memory", found["peak_mib"], "MiB", budget=MEMORY_MIB),
     ]
     report(f"Ingest of {count:,} finished Jobs with logs of 100 lines", figures)
+
+
+def measured(count: int) -> dict[str, Any]:
+    """Start AWS, and ingest in another process."""
+    with LocalAws(read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")) as aws:
+        environment = {**os.environ, **aws.environment(), "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
+        command = [sys.executable, "-m", "benchmarks.ingest_1000", "measure", str(count)]
+        found: dict[str, Any] = json.loads(subprocess.check_output(command, env=environment))
+        return found
 
 
 class StandIn:
@@ -117,7 +123,9 @@ def measure(count: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["measure"]:
+    if sys.argv[1:2] == ["json"]:
+        print(json.dumps(measured(int(sys.argv[2]))))
+    elif sys.argv[1:2] == ["measure"]:
         measure(int(sys.argv[2]))
     else:
         main(*map(int, sys.argv[1:]))

@@ -1,9 +1,12 @@
 """One look at what should be and at what is, and everything that follows from the two."""
 
 import re
+import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import groupby, islice
 from typing import Final, assert_never
 
 from aws_lambda_powertools import Logger
@@ -19,6 +22,8 @@ from jobs_api.sync.memory import Memory, mark
 
 # One object that the cluster cannot deal with must not keep the others waiting; three in a row, and it is the cluster.
 FAILURES_IN_A_ROW: Final = 3
+# A change is mostly waiting, for the cluster and for the table; the clients' pools are as large.
+WORKERS: Final = 16
 MESSAGE_LENGTH: Final = 1000
 WHO: Final = re.compile(r'User "[^"]*"')
 FOREIGN: Final = (
@@ -39,21 +44,29 @@ class Look:
         self._cluster = cluster
         self._now = now
         self._done = done
+        self._counting = threading.Lock()
         self._failures_in_a_row = 0
+        # Kubernetes' own controllers begin like this: a cluster that cannot at the moment is not asked often in vain.
+        self._at_once = 1
         self._failure: Exception | None = None
         self._memory = memory
         self._marks: dict[str, int] = {}
         self._projects: dict[str, Project | None] = {}
-        # Orphans that could not be removed, and whose they were.
+        # Orphans that could not be removed, and whose they were. Others write it while one reads: read a copy.
         self._kept: dict[str, str] = {}
 
     def run(self) -> None:
         """Plan, change and note; raise what failed only when everything was tried."""
         jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
         as_wanted = dict(jobs)
-        for change in reconcile.plan(Manifests(jobs), self._live()):
-            as_wanted.pop(change.name, None)
-            self._try(change, jobs)
+        plan = reconcile.plan(Manifests(jobs), self._live())
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
+            # No two changes of a kind are of one name; what is deleted frees its name for what is created after it.
+            for _, alike in groupby(plan, type):
+                while changes := list(islice(alike, self._at_once)):
+                    for change in changes:
+                        as_wanted.pop(change.name, None)
+                    self._judge(list(pool.map(lambda change: self._try(change, jobs), changes)))
         for name, wanted in as_wanted.items():
             self._settled(wanted, self._marks[name])
         if self._failure:
@@ -65,21 +78,32 @@ class Look:
                 self._marks[cronjob["metadata"]["name"]] = mark(cronjob)
                 yield cronjob
 
-    def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> None:
+    def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> ClusterUnavailable | None:
+        """Make a change; return why it failed where the cluster could not at the moment."""
         try:
             if isinstance(change, Delete):
                 self._delete(change)
-            elif isinstance(change, Create) and jobs[change.name][1].id in self._kept.values():
+            elif isinstance(change, Create) and jobs[change.name][1].id in list(self._kept.values()):
                 # Renamed, and the CronJob of its old name is still there: with two of them each slot would run twice.
                 self.outdated = True
             else:
                 self._bring(change, jobs[change.name])
         except ClusterUnavailable as error:
-            self._failure, self._failures_in_a_row = error, self._failures_in_a_row + 1
-            if self._failures_in_a_row == FAILURES_IN_A_ROW:
-                raise
-        else:
-            self._failures_in_a_row = 0
+            return error
+        return None
+
+    def _judge(self, failures: Sequence[ClusterUnavailable | None]) -> None:
+        """Go on after failures here and there, one by one at first, and give up after several in a row."""
+        self._at_once = 1 if any(failures) else min(2 * self._at_once, WORKERS)
+        for failure in failures:
+            self._failures_in_a_row = self._failures_in_a_row + 1 if failure else 0
+            self._failure = failure or self._failure
+            if failure and self._failures_in_a_row == FAILURES_IN_A_ROW:
+                raise failure
+
+    def _count(self, what: str, count: int = 1) -> None:
+        with self._counting:
+            self._done[what] += count
 
     def _bring(self, change: Create | Replace | Leave, wanted: Wanted) -> None:
         """Make a job's CronJob what it should be, and note how that went."""
@@ -107,8 +131,8 @@ class Look:
             )
             self._note(wanted, SyncState.ERROR, _in_words(error))
         else:
-            self._done["created" if isinstance(change, Create) else "replaced"] += 1
-            self._done["repaired"] += _was_synced(wanted)
+            self._count("created" if isinstance(change, Create) else "replaced")
+            self._count("repaired", _was_synced(wanted))
             resumed = isinstance(change, Replace) and change.resumes
             self._settled(wanted, mark(live), resumed=resumed)
 
@@ -163,7 +187,7 @@ class Look:
             self._failure = error
         else:
             self._kept.pop(orphan.name)
-            self._done["deleted"] += 1
+            self._count("deleted")
 
     def _is_wanted(self, orphan: Delete) -> bool:
         if orphan.project_id not in self._projects:
@@ -192,7 +216,7 @@ class Look:
         no_news = known and (known.version, known.state, known.message) == (version, state, message)
         if no_news and not resumed:
             return
-        self._done["noted"] += 1
+        self._count("noted")
         synced = SyncedVersion(
             version=version,
             state=state,
