@@ -82,6 +82,21 @@ def test_names_are_whole_up_to_the_limit_and_cut_with_a_hash_beyond(length: int)
     assert len(job_name("p", job, AT)) == min(len(whole) + 16, 63)
 
 
+def test_names_of_every_length_are_labels_within_52_and_63_and_no_two_are_the_same() -> None:
+    lengths = [*range(1, 65), 99, 100]
+    pairs = [("p" * project, "j" * job) for project in lengths for job in lengths]
+    cronjobs = [cronjob_name(*pair) for pair in pairs]
+    manual = [job_name(*pair, AT) for pair in pairs]
+
+    assert all(is_dns_label(name) for name in [*cronjobs, *manual])
+    assert max(map(len, cronjobs)) == 52
+    assert max(map(len, manual)) == 63
+    # The controller adds a dash and ten digits to a CronJob's name, and a pod's name adds a dash and five letters.
+    assert all(is_dns_label(f"{name}-{2**32}") for name in cronjobs)
+    for names in (cronjobs, manual):
+        assert len(set(names)) == len(pairs)
+
+
 @pytest.mark.parametrize("dashed", range(30, 60))
 def test_a_name_is_never_cut_so_that_it_ends_in_a_dash_or_has_two(dashed: int) -> None:
     job = "a" * dashed + "-" + "b" * 60

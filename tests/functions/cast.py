@@ -3,6 +3,7 @@
 Alice's organization has a dbt and a SQLMesh project, both deployed; Charlie is a stranger with one of his own.
 """
 
+import base64
 import importlib
 import json
 from collections.abc import Mapping
@@ -74,9 +75,14 @@ class Person:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request, as API Gateway would hand it to the function that template.yaml names for the route."""
+        """Send a request, as API Gateway would hand it to the function that template.yaml names for the route.
+
+        A body of bytes is handed over in base64, as what API Gateway takes for binary is.
+        """
         resource, function = _route(method, path)
-        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        binary = isinstance(body, bytes)
+        text = base64.b64encode(body).decode() if binary else body
+        text = text if isinstance(text, str) or text is None else json.dumps(text)
         event = {
             "resource": resource,
             "path": path,
@@ -100,7 +106,7 @@ class Person:
                 },
             },
             "body": text,
-            "isBase64Encoded": False,
+            "isBase64Encoded": binary,
         }
         handler = importlib.import_module(f"{function.replace('/', '.')}.app").lambda_handler
         result = handler(event, cast("LambdaContext", Context()))

@@ -19,6 +19,9 @@ from jobs_api.names import is_dns_subdomain
 
 __all__ = ["InvalidQuantity", "ResourceFault", "Resources", "canonical", "parse_quantity", "resource_faults"]
 
+# A pod has a handful of resources; anything beyond this is a mistake that would crowd an item of the table.
+MAX_BYTES = 16 * 1024
+
 _MIN_INT64, _MAX_INT64 = Decimal(-(1 << 63)), Decimal((1 << 63) - 1)
 _COMPUTE = ("cpu", "memory")
 _STANDARD = (*_COMPUTE, "ephemeral-storage")
@@ -88,7 +91,11 @@ class Resources(Document):
             raise ValueError('must be an object with "requests" and "limits", such as {"limits": {"memory": "1Gi"}}')  # noqa: TRY004
         faults = [ResourceFault((str(key),), _STRANGE) for key in document if key not in cls.model_fields]
         asked = {part: _texts(document.get(part), part, faults) for part in ("requests", "limits")}
-        faults += resource_faults(asked["requests"], asked["limits"])
+        size = sum(len(name) + len(text) for quantities in asked.values() for name, text in quantities.items())
+        if size > MAX_BYTES:
+            faults.append(ResourceFault((), f"is {size} characters in all; at most {MAX_BYTES}"))
+        else:
+            faults += resource_faults(asked["requests"], asked["limits"])
         if faults:
             raise ValidationError.from_exception_data(cls.__name__, [_detail(fault, document) for fault in faults])
         return asked

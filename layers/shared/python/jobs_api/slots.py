@@ -26,6 +26,8 @@ ARRIVES_WITHIN: Final = timedelta(seconds=5)
 KEPT_FOR: Final = timedelta(days=8)
 # How many ended firings or periods are kept at most; somebody has then edited hundreds of times within a deadline.
 KEPT: Final = 200
+# And how much of them as JSON: schedules may be long, and an item of the table has an end.
+KEPT_BYTES: Final = 64 * 1024
 
 
 # How soon a job notices that its project fires again; its slots since then are looked at then.
@@ -70,7 +72,7 @@ class Account(Document):
     def changed(self, fired: Firing | None, periods: Sequence[Period], now: datetime) -> Self:
         """Return the account of a job that fires otherwise from now on, where it fired before as `fired` says."""
         unsettled = [*self.unsettled, *ended(fired, periods, self.settled_until, now)]
-        return self.model_copy(update={"since": now, "unsettled": unsettled[-KEPT:]})
+        return self.model_copy(update={"since": now, "unsettled": newest(unsettled)})
 
     def settled(self, until: datetime) -> Self:
         """Return the account with everything up to then accounted for, and forget what that was about."""
@@ -169,6 +171,18 @@ def ended(firing: Firing | None, periods: Sequence[Period], after: datetime | No
     if firing is None or next(owed([firing], periods, after, now), None) is None:
         return []
     return [firing.model_copy(update={"until": now})]
+
+
+def newest(firings: Sequence[Firing]) -> list[Firing]:
+    """Return the last of some firings: as many as are kept, and as fit into what is kept of them."""
+    kept: list[Firing] = []
+    left = KEPT_BYTES
+    for firing in reversed(firings[-KEPT:]):
+        left -= len(firing.model_dump_json().encode())
+        if left < 0:
+            break
+        kept.append(firing)
+    return kept[::-1]
 
 
 def remembered(periods: Iterable[Period], now: datetime) -> list[Period]:

@@ -1,0 +1,242 @@
+"""Every limit that docs/limits.md states, at the last value that is taken and the first that is not."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs_api import store
+from jobs_api.commands import ProjectType
+from jobs_api.projects import Project, ProjectSettings
+from jobs_api.quantities import Resources
+from jobs_api.slots import KEPT_BYTES, Period
+from jobs_api.store import jobs
+from jobs_api.store.tables import ProjectsRow, RunRow
+from tests.functions.cast import NOON, Person, new_project
+
+BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+ITEM_BYTES = 400 * 1024
+BODY_BYTES = 256 * 1024
+LETTERS = ["x", "é", "€", "\N{GRINNING FACE}"]
+
+
+def path(project: Project, job_id: str = "", what: str = "") -> str:
+    return f"/api/v1/projects/{project.id}/jobs{job_id and f'/{job_id}'}{what}"
+
+
+def padded(document: dict[str, Any], size: int) -> str:
+    """Write a document in so many bytes."""
+    text = json.dumps(document, ensure_ascii=False)
+    return text + " " * (size - len(text.encode()))
+
+
+# Bodies.
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_a_body_may_have_256_kib_and_no_byte_more(alice: Person, jaffle: Project, letter: str) -> None:
+    document = BUILD | {"description": letter * 1_000}
+
+    assert alice.call("POST", path(jaffle), padded(document, BODY_BYTES)).status == 201
+    over = alice.call("POST", path(jaffle), padded(document, BODY_BYTES + 1))
+
+    assert (over.status, over.json["code"]) == (413, "payload_too_large")
+
+
+def test_a_body_in_base64_is_measured_as_what_it_stands_for(alice: Person, jaffle: Project) -> None:
+    assert alice.call("POST", path(jaffle), padded(BUILD, BODY_BYTES).encode()).status == 201
+    assert alice.call("POST", path(jaffle), padded(BUILD, BODY_BYTES + 1).encode()).status == 413
+
+
+# Fields.
+
+
+def headers(bytes_in_all: int, count: int = 20) -> dict[str, str]:
+    """Return headers that take so many bytes."""
+    each, more = divmod(bytes_in_all, count)
+    return {f"x-{n:02}": "v" * (each - 4 + (more if n == 0 else 0)) for n in range(count)}
+
+
+def resources(size: int) -> dict[str, Any]:
+    """Return limits of so many characters."""
+    names = [f"example.com/{n:050}" for n in range(260)]
+    limits = dict.fromkeys(names, "1")
+    while (left := size - sum(map(len, limits)) - len(limits)) < 0:
+        limits.popitem()
+    limits[f"example.com/{'y' * (left - 13)}" if left > 13 else names[0]] = "1" if left > 13 else "1" * (left + 1)
+    return {"limits": limits}
+
+
+FIELDS: dict[str, tuple[str, Any, Any]] = {
+    "name": ("name", "n" * 100, "n" * 101),
+    "description": ("description", "é" * 1_000, "é" * 1_001),
+    "command": ("command", "dbt build -s ".ljust(4_096, "m"), "dbt build -s ".ljust(4_097, "m")),
+    "schedule": ("schedule", f"00{',0' * 2_043} * * * *", f"0{',0' * 2_044} * * * *"),
+    "variables": (
+        "environment",
+        {f"V{n}": "" for n in range(100)},
+        {f"V{n}": "" for n in range(101)},
+    ),
+    **{
+        f"environment in {len(letter.encode())} bytes a letter": (
+            "environment",
+            {"AB" if (32_768 - 1) % len(letter.encode()) else "A": letter * (32_767 // len(letter.encode()))},
+            {"ABCD": letter * (32_768 // len(letter.encode()))},
+        )
+        for letter in LETTERS
+    },
+    "resources": ("resources", resources(16_384), resources(16_385)),
+    "headers": ("webhook_headers", headers(400), headers(400, 21)),
+    "bytes of headers": ("webhook_headers", headers(16_384), headers(16_385)),
+    "url": (
+        "webhook_url",
+        "https://example.com/".ljust(2_048, "u"),
+        "https://example.com/".ljust(2_049, "u"),
+    ),
+    "channel": ("slack_channel", "#" + "c" * 80, "#" + "c" * 81),
+}
+
+
+@pytest.mark.parametrize(("field", "most", "over"), FIELDS.values(), ids=FIELDS)
+def test_a_field_takes_its_most_and_nothing_over_it(
+    alice: Person, jaffle: Project, field: str, most: Any, over: Any
+) -> None:
+    taken = alice.call("POST", path(jaffle), BUILD | {field: most})
+    refused = alice.call("POST", path(jaffle), BUILD | {"name": "another", field: over})
+
+    assert taken.status == 201, taken.text
+    masked = dict.fromkeys(most, "***") if field == "webhook_headers" else most
+    assert taken.json[field] == masked
+    assert alice.call("GET", path(jaffle, taken.json["id"])).json[field] == masked
+    assert refused.status == 422
+    assert refused.faulty_fields == [field]
+
+
+@pytest.mark.parametrize(
+    ("where", "parameter", "most"),
+    [
+        ("projects/{id}/jobs", "limit", 10_000),
+        ("projects/{id}/runs", "limit", 500),
+        ("jobs", "limit", 500),
+        ("jobs/none/logs", "tail", 10_000),
+    ],
+)
+def test_a_list_is_asked_for_in_pages_of_a_certain_size(
+    alice: Person, jaffle: Project, where: str, parameter: str, most: int
+) -> None:
+    asked = f"/api/v1/{where.format(id=jaffle.id)}"
+
+    for value in (0, most + 1):
+        answer = alice.call("GET", asked, query={parameter: str(value)})
+        assert (answer.status, answer.faulty_fields) == (422, [parameter])
+
+
+def test_a_key_of_an_idempotent_request_has_up_to_255_characters(alice: Person, jaffle: Project) -> None:
+    def create(key: str) -> int:
+        return alice.call("POST", path(jaffle), BUILD, headers={"Idempotency-Key": key}).status
+
+    assert [create("k" * 255), create("k" * 256)] == [201, 422]
+
+
+# Items of the tables.
+
+
+def size_of(item: dict[str, dict[str, Any]]) -> int:
+    """Return what DynamoDB takes an item's size to be: its names and its values, in UTF-8."""
+    return sum(len(name.encode()) + len(str(next(iter(value.values()))).encode()) for name, value in item.items())
+
+
+def largest(model: Any) -> int:
+    items = model._get_connection().scan()["Items"]
+    return max(size_of(item) for item in items)
+
+
+# A control character takes six bytes where it is written as JSON, and is the most that one byte can become.
+LARGEST: dict[str, Any] = {
+    "name": "\N{GRINNING FACE}" * 99 + "n",
+    "description": "\x01" * 1_000,
+    "command": "dbt run --select ".ljust(4_096, "é"),
+    "schedule": f"00{',0' * 2_043} * * * *",
+    "timezone": "America/Argentina/ComodRivadavia",
+    "environment": {f"V{n:02}": "\x01" * 324 for n in range(100)},
+    "resources": resources(16_384),
+    "slack_channel": "#" + "é" * 80,
+    "slack_alerts_enabled": True,
+    "webhook_enabled": True,
+    "webhook_url": "https://example.com/".ljust(2_048, "u"),
+    "webhook_headers": headers(16_384),
+    "webhook_events": ["started", "success", "failure"],
+}
+
+
+def make_largest(alice: Person, project: Project) -> str:
+    """Make a job of nothing but the most, as JSON of 256 KiB can say it, and return its id."""
+    made = alice.call("POST", path(project), json.dumps(LARGEST, ensure_ascii=False))
+    assert made.status == 201, made.text
+    return str(made.json["id"])
+
+
+def test_the_largest_job_fits_into_its_item_however_often_it_was_changed(alice: Person, jaffle: Project) -> None:
+    _, job = store.get_job(alice.organization_id, jaffle.id, make_largest(alice, jaffle))
+
+    for hour in range(40):
+        # With a slot in between, which stays open for ten minutes: so each of them is remembered.
+        schedule = f"{10 + hour}{f',{10 + hour}' * 1_300} * * * *"
+        job = job.changed({"schedule": schedule}, jaffle, NOON + timedelta(hours=hour + 2), lambda _: {})
+
+    assert len(job.slots.unsettled) > 10
+    assert sum(len(firing.model_dump_json()) for firing in job.slots.unsettled) <= KEPT_BYTES
+    # Not written: moto adds what is replaced to what replaces it.
+    assert 300 * 1024 < size_of(jobs._row(job).to_dynamodb_dict()) < ITEM_BYTES * 0.9
+
+
+def test_the_largest_run_holds_its_job_until_that_is_launched(alice: Person, jaffle: Project) -> None:
+    project = Project.model_validate(
+        jaffle.model_copy(update={"settings": largest_settings(jaffle.settings.name)}).model_dump()
+        | {"cursor_key": jaffle.cursor_key}
+    )
+    store.update_project(project.model_copy(update={"version": jaffle.version + 1}), jaffle.version)
+    job_id = make_largest(alice, jaffle)
+
+    answer = alice.call("POST", path(jaffle, job_id, "/trigger"), {"command_override": LARGEST["command"]})
+
+    assert answer.status == 202, answer.text
+    run = store.get_run(alice.organization_id, answer.json["job_run_id"])
+    assert run.launch, "there is no cluster that could have taken it"
+    assert 200 * 1024 < largest(RunRow) < ITEM_BYTES * 0.9
+
+
+def largest_settings(name: str) -> ProjectSettings:
+    return ProjectSettings(
+        name=name,
+        project_type=ProjectType.DBT,
+        image="i" * 512,
+        working_directory="/" + "\x01" * 1_023,
+        resources=Resources.model_validate(resources(16_384)),
+        environment_secret="s" * 63,
+        deployed=True,
+    )
+
+
+def test_the_largest_project_is_a_small_item(alice: Person) -> None:
+    project = new_project(alice.organization_id, "p" * 100, ProjectType.DBT)
+    settings = largest_settings(project.settings.name)
+    fired = [Period(since=NOON, until=NOON)] * 200
+
+    store.update_project(
+        project.model_copy(update={"settings": settings, "fired": fired, "version": 2}), project.version
+    )
+
+    item = ProjectsRow._get_connection().get_item(f"{alice.organization_id}/{project.id}", "meta")["Item"]
+    assert 16 * 1024 < size_of(item) < 64 * 1024
+    assert store.get_project(alice.organization_id, project.id).fired == fired
+
+
+def test_the_largest_job_is_read_as_it_was_written(alice: Person, jaffle: Project) -> None:
+    _, job = store.get_job(alice.organization_id, jaffle.id, make_largest(alice, jaffle))
+
+    assert job.settings.environment == LARGEST["environment"]
+    assert job.settings.command == LARGEST["command"]
+    assert alice.call("GET", path(jaffle)).json["jobs"][0]["resources"] == LARGEST["resources"]
