@@ -14,6 +14,7 @@ from local.aws import LocalAws
 from local.cluster import EmbeddedCluster
 from local.template import read
 from tests.permissions.recording import Recorder
+from tests.reliability import figures
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,6 +32,12 @@ _recorder.start()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Ask last whether a function is allowed what no test saw it do."""
     items.sort(key=lambda item: item.path.name == "test_permissions.py")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was proved how often."""
+    for what, count in sorted(figures.proved.items()):
+        terminalreporter.write_line(f"{what}: {count:,}")
 
 
 @pytest.fixture(scope="session")

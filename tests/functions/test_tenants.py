@@ -2,20 +2,33 @@
 
 import hashlib
 import json
+import re
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from jobs_api import names, store
+from jobs_api import labels, live_jobs, manifests, names, store
+from jobs_api.alerts import Channel, Event, RunAlerts, SlackTarget
 from jobs_api.commands import ProjectType
+from jobs_api.deliveries import new_delivery
 from jobs_api.errors import RunNotFound
 from jobs_api.ids import new_id
+from jobs_api.ingestion import Incomplete, Pass
 from jobs_api.organizations import Role
-from jobs_api.runs import RunStatus
-from tests.functions.acme import Acme
+from jobs_api.outcomes import finished
+from jobs_api.runs import Run, RunStatus
+from jobs_api.store import deliveries
+from tests.functions.acme import Acme, eventually
 from tests.functions.cast import ROUTES, Answer, Person, new_organization, new_project
+from tests.test_slots import a_job, a_project
 
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 WITH_IDS = sorted((method, path) for method, path in ROUTES if "{" in path)
 CHANGES = sorted((method, path) for method, path in ROUTES if method != "GET")
 # A body that each changing route would take.
@@ -32,10 +45,12 @@ class Owned:
     job: str
     run: str
     live: str
+    delivery: str
 
     def path(self, route: str) -> str:
         """Fill the ids into a route."""
-        return _filled(route, {"projects": self.project, "project-jobs": self.job, "runs": self.run, "jobs": self.live})
+        mine = {"projects": self.project, "project-jobs": self.job, "runs": self.run, "jobs": self.live}
+        return _filled(route, mine | {"deliveries": self.delivery})
 
     def made_up(self, route: str) -> str:
         """Fill in ids that nobody has."""
@@ -49,6 +64,7 @@ class Owned:
         content = [project.model_dump_json(), *(job.model_dump_json() for job in jobs)]
         content += [run.model_dump_json() for run in self.acme.runs()]
         content += [job["metadata"]["name"] for page in self._live() for job in page]
+        content.append(deliveries.get(organization, self.job, self.delivery).model_dump_json())
         return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
     def _live(self) -> Any:
@@ -79,12 +95,21 @@ def _without_ids(answer: Answer, path: str) -> dict[str, Any]:
 
 @pytest.fixture
 def owned(acme: Acme) -> Owned:
-    """Alice's project, job, a Job in the cluster and a run with its log."""
+    """Alice's project, job, a Job in the cluster, a run with its log and a delivery."""
     job = acme.finish("echo secret")
     acme.ingest()
     run = acme.only_run()
     assert run.status is RunStatus.SUCCESS
-    return Owned(acme, acme.project.id, acme.job.id, run.id, job["metadata"]["name"])
+    delivery = new_delivery(run_that_tells(run), Event.FAILURE, Channel.SLACK, acme.now(), timedelta(days=1))
+    assert deliveries.create(delivery)
+    return Owned(acme, acme.project.id, acme.job.id, run.id, job["metadata"]["name"], delivery.id)
+
+
+def run_that_tells(run: Run) -> Run:
+    """Return a run as if its job had a Slack channel."""
+    slack = SlackTarget(channel="#data", failures=True, successes=False)
+    alerts = RunAlerts(project_name="jaffle", project_type="dbt", job_name="nightly", slack=slack)
+    return run.model_copy(update={"alerts": alerts})
 
 
 @pytest.fixture
@@ -233,3 +258,77 @@ def test_a_job_that_somebody_else_labelled_as_another_organizations_stays_hidden
     assert owned.acme.alice.call("GET", path).status == 404
     assert mallory.call("GET", path).status == 404
     assert mallory.call("GET", "/api/v1/jobs").json["total"] == 0
+
+
+ANY_NAME = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=99).map(lambda name: f"{name}a")
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY_NAME, ANY_NAME)
+@example("x,jobs-api.dev/organization=org-b", "jobs-api.dev/project=y")
+@example("a/b=c", "--- \N{GRINNING FACE} 1")
+def test_whatever_project_and_job_are_called_their_labels_are_of_the_same_kinds_and_their_own(
+    project_name: str, job_name: str
+) -> None:
+    project = a_project(name=project_name)
+    job = a_job(project, name=job_name)
+    plain_project = a_project()
+    plain = manifests.cronjob(plain_project, a_job(plain_project))
+
+    made = manifests.cronjob(project, job)
+
+    found, usual = made["metadata"]["labels"], plain["metadata"]["labels"]
+    assert found.keys() == usual.keys()
+    assert {key for key in found if found[key] != usual[key]} <= {labels.PROJECT}
+    assert all(LABEL_VALUE.fullmatch(value) for value in found.values())
+    assert names.is_dns_label(made["metadata"]["name"])
+    # `?project=` is one more term of the selector and never two, and a name cannot end its own.
+    terms = dict(term.split("=") for term in live_jobs.selector("org-acme", project_name).split(","))
+    assert terms == {key: found[key] for key in terms} | {labels.ORGANIZATION: "org-acme"}
+
+
+def test_a_cursor_of_another_organization_is_none(owned: Owned, mallory: Person) -> None:
+    alice, theirs = owned.acme.alice, f"/api/v1/projects/{owned.project}/runs"
+    owned.acme.triggered()
+    cursor = alice.call("GET", theirs, query={"limit": "1"}).json["next_cursor"]
+    project = new_project(mallory.organization_id, "mine", ProjectType.DBT)
+    second = new_project(alice.organization_id, "second", ProjectType.DBT)
+
+    for person, asked in ((mallory, project), (alice, second)):
+        for what in ("runs", "jobs"):
+            answer = person.call("GET", f"/api/v1/projects/{asked.id}/{what}", query={"cursor": cursor})
+            assert (answer.status, answer.faulty_fields) == (422, ["cursor"])
+    assert mallory.call("GET", theirs, query={"cursor": cursor}).status == 404
+    assert alice.call("GET", theirs, query={"cursor": cursor}).status == 200
+
+
+def test_a_key_that_another_organization_used_means_nothing_here(owned: Owned, mallory: Person) -> None:
+    project = new_project(mallory.organization_id, "mine", ProjectType.DBT, deployed=False)
+    key = {"Idempotency-Key": "the-same"}
+
+    made = owned.acme.alice.call("POST", f"/api/v1/projects/{owned.project}/jobs", BODY, headers=key)
+    mine = mallory.call("POST", f"/api/v1/projects/{project.id}/jobs", BODY, headers=key)
+    not_mine = mallory.call("POST", f"/api/v1/projects/{owned.project}/jobs", BODY, headers=key)
+
+    assert (made.status, mine.status, not_mine.status) == (201, 201, 404)
+    assert made.json["id"] != mine.json["id"]
+    assert "Idempotent-Replayed" not in mine.headers
+
+
+def test_a_job_that_claims_to_be_another_organizations_run_changes_nothing_of_it(owned: Owned, mallory: Person) -> None:
+    before, log = owned.digest(), owned.acme.log_of(store.get_run(owned.acme.organization.id, owned.run))
+    organization = store.get_organization(mallory.organization_id)
+    claimed = owned.acme.manifest("echo mine now", owned.run)
+    claimed["metadata"] |= {"namespace": organization.namespace, "name": f"claimed-{new_id()}"}
+    claimed["metadata"]["labels"]["jobs-api.dev/organization"] = organization.id
+    job = owned.acme.cluster.create_job(claimed)
+    name = job["metadata"]["name"]
+    eventually(lambda: finished(owned.acme.cluster.get_job(organization.namespace, name)))
+
+    with suppress(Incomplete):
+        Pass(organization, owned.acme.cluster, owned.acme.now).run()
+
+    assert owned.digest() == before
+    assert owned.acme.log_of(store.get_run(owned.acme.organization.id, owned.run)) == log
+    with pytest.raises(RunNotFound):
+        store.get_run(mallory.organization_id, owned.run)

@@ -4,15 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.reliability import figures
 from tests.reliability.killing import Killer
 from tests.reliability.world import World
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures."""
-    for what, count in sorted(figures.proved.items()):
-        terminalreporter.write_line(f"{what}: {count:,}")
 
 
 @pytest.fixture
