@@ -86,7 +86,7 @@ def install(layer: str, *, bytecode: bool = True) -> Path:
 
 
 def import_seconds(statement: str, path: Sequence[Path], template: Template, **more: str) -> float:
-    """Return how long the processor works for a statement in a new process that sees a path and the standard library."""
+    """Return how long the processor works for a statement, in a new process that sees a path and the library alone."""
     program = f"import time; t = time.process_time()\n{statement}\nprint(time.process_time() - t)"
     environment = {
         **template.environment(),
