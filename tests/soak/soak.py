@@ -184,7 +184,8 @@ class Soak:
             audits = [self._audit(place) for place in self._places]
             findings = [finding for audit in audits for finding in audit.findings()]
             waited = time.monotonic() - quiet_since
-            self._say(f"{waited:5.0f} s of quiet: {len(findings)} findings, such as {findings[:3]}")
+            told = f", such as {findings[:3]}" if findings else ""
+            self._say(f"{waited:5.0f} s of quiet: {len(findings)} findings{told}")
             if stopped.is_set() or not findings or waited > PATIENCE_SECONDS:
                 break
             stopped.wait(10)
