@@ -40,7 +40,7 @@ NOWHERE: Final = HTTPConnection("still")
 
 @dataclass
 class Faults:
-    """Everything that goes wrong in a world; `happened` counts it by kind.
+    """Everything that goes wrong in a world, or `only` one kind of it; `happened` counts it by kind.
 
     Threads ask in no certain order, so of what a thread pool does only the faults are repeated, not whom they meet.
     """
@@ -49,6 +49,7 @@ class Faults:
     cluster: StillCluster
     monkeypatch: pytest.MonkeyPatch
     share: float = 0.15
+    only: str | None = None
     happened: Counter[str] = field(default_factory=Counter)
     _on: bool = False
 
@@ -80,6 +81,9 @@ class Faults:
         with self._lock:
             if not self._on or self._random.random() > self.share:
                 return None
+            kinds = [kind for kind in kinds if self.only in {None, kind, kind.partition(": ")[2]}]
+            if not kinds:
+                return None
             kind = self._random.choice(kinds)
             self.happened[kind] += 1
             return kind
@@ -103,14 +107,13 @@ class Faults:
         service = client.meta.service_model.service_name
         if service not in THROTTLED or operation in POLLING:
             return ask()
-        kinds = ["throttled", "failed", "no connection", "timed out after the write"]
+        kinds = list(AWS[:-1])
         if operation == "SendMessageBatch" and len(arguments["Entries"]) > 1:
-            kinds += ["took a part"] * 4
-        kind = self._drawn(kinds)
-        if kind is None:
+            kinds += AWS[-1:] * 4
+        drawn = self._drawn([f"{service}: {kind}" for kind in kinds])
+        if drawn is None:
             return ask()
-        self.happened[f"{service}: {kind}"] += 1
-        del self.happened[kind]
+        kind = drawn.removeprefix(f"{service}: ")
         url = client.meta.endpoint_url
         match kind:
             case "throttled":
@@ -230,3 +233,6 @@ _CLUSTER_RARE: Final[dict[str, Fault]] = {
     "cluster: log cut off": _cut(ProtocolError("Connection broken")),
     "cluster: log that stops coming": _cut(ClusterTimeout(NOWHERE, "/log", "Read timed out")),  # type: ignore[arg-type]
 }
+AWS: Final = ("throttled", "failed", "no connection", "timed out after the write", "took a part")
+# AWS's for all of its services together.
+KINDS: Final = (*_CLUSTER, *_CLUSTER_RARE, *_RECEIVER, *_SLACK, *AWS)

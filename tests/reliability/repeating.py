@@ -1,6 +1,7 @@
 """Makes a world go the same way twice: chance comes from a seed, and threads work one after the other."""
 
 import random
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from itertools import count
@@ -9,8 +10,7 @@ from uuid import UUID
 import pytest
 
 import functions.send_notifications.app as send_notifications
-from jobs_api import ids, ingestion
-from jobs_api.notifications import outbox
+from jobs_api import ids
 from local.cluster import storage
 
 _count = count(1)
@@ -64,6 +64,7 @@ def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have threads work one after the other."""
-    for module in (ingestion, outbox):
-        monkeypatch.setattr(module, "ThreadPoolExecutor", OneByOne)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("jobs_api.") and hasattr(module, "ThreadPoolExecutor"):
+            monkeypatch.setattr(module, "ThreadPoolExecutor", OneByOne)
     monkeypatch.setattr(send_notifications, "side_by_side", OneByOne())

@@ -231,7 +231,7 @@ class Machine(RuleBasedStateMachine):
 
 
 Machine.TestCase.settings = settings(
-    max_examples=EXAMPLES or 15,
+    max_examples=EXAMPLES or 12,
     stateful_step_count=40 if EXAMPLES else 20,
     derandomize=not EXAMPLES,
     # To make a failure shorter takes hundreds of worlds.
