@@ -107,7 +107,8 @@ class Delivery(DeliveryDocument):
 
     def document(self) -> DeliveryDocument:
         """Return what the API shows of it."""
-        shown = {name: getattr(self, name) for name in DeliveryDocument.model_fields}
+        stored = vars(self)
+        shown = {name: stored[name] for name in DeliveryDocument.model_fields}
         if self.status is not DeliveryStatus.PENDING:
             shown["next_attempt_at"] = None
         return DeliveryDocument.known(**shown)

@@ -95,7 +95,8 @@ class Run(JobRun):
 
     def document(self) -> JobRun:
         """Return what the API shows of it."""
-        return JobRun.known(**{name: getattr(self, name) for name in JobRun.model_fields})
+        stored = vars(self)
+        return JobRun.known(**{name: stored[name] for name in JobRun.model_fields})
 
 
 class RunList(Document):

@@ -27,6 +27,7 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 CHANGING_ATTEMPTS = 20
 # Kept otherwise than as they stand in the model.
 _OTHERWISE = frozenset({"id", "alerts", "notice"})
+_AS_THEY_ARE = tuple(name for name in Delivery.model_fields if name not in _OTHERWISE)
 # What changes in the life of a delivery.
 _CHANGING = (
     *("status", "attempts", "status_code", "error", "reason", "folded_into", "next_attempt_at", "delivered_at"),
@@ -210,7 +211,7 @@ def _update(before: Delivery, after: Delivery, condition: Condition) -> bool:
 
 
 def _row(delivery: Delivery) -> DeliveryRow:
-    values = {name: getattr(delivery, name) for name in Delivery.model_fields if name not in _OTHERWISE}
+    values = {name: getattr(delivery, name) for name in _AS_THEY_ARE}
     return DeliveryRow(
         delivery.id,
         position=f"{moment(delivery.created_at)}#{delivery.id}",
@@ -222,10 +223,10 @@ def _row(delivery: Delivery) -> DeliveryRow:
 
 
 def _delivery_of(row: DeliveryRow) -> Delivery:
-    values = {name: getattr(row, name) for name in Delivery.model_fields if name not in _OTHERWISE}
-    values["channel"], values["event"] = Channel(row.channel), Event(row.event)
-    values["status"], values["attempts"] = DeliveryStatus(row.status), int(row.attempts)
-    values["status_code"] = None if row.status_code is None else int(row.status_code)
+    values = row.values(_AS_THEY_ARE)
+    values["channel"], values["event"] = Channel(values["channel"]), Event(values["event"])
+    values["status"], values["attempts"] = DeliveryStatus(values["status"]), int(values["attempts"])
+    values["status_code"] = None if values["status_code"] is None else int(values["status_code"])
     values["alerts"] = RunAlerts.model_validate(row.alerts)
     values["notice"] = Notice.model_validate(row.notice) if row.notice else None
     return Delivery.known(id=row.key, **values)

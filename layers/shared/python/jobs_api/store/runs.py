@@ -26,6 +26,7 @@ LONGEST_STREAK = 500
 PAGE = 100
 # Kept otherwise than as it stands in the model.
 _OTHERWISE = frozenset({"id", "log", "alerts", "notify"})
+_AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ def _expiry(run: Run) -> int:
 
 
 def _row(run: Run) -> RunRow:
-    values = {name: getattr(run, name) for name in Run.model_fields if name not in _OTHERWISE}
+    values = {name: getattr(run, name) for name in _AS_THEY_ARE}
     return RunRow(
         run.id,
         position=_position(run),
@@ -270,9 +271,9 @@ def _row(run: Run) -> RunRow:
 
 
 def _run_of(row: RunRow) -> Run:
-    values = {name: getattr(row, name) for name in Run.model_fields if name not in _OTHERWISE}
-    values["status"], values["triggered_by"] = RunStatus(row.status), TriggeredBy(row.triggered_by)
-    values["exit_code"] = None if row.exit_code is None else int(row.exit_code)
+    values = row.values(_AS_THEY_ARE)
+    values["status"], values["triggered_by"] = RunStatus(values["status"]), TriggeredBy(values["triggered_by"])
+    values["exit_code"] = None if values["exit_code"] is None else int(values["exit_code"])
     values["log"] = StoredLog.model_validate(row.log) if row.log else None
     values["alerts"] = RunAlerts.model_validate(row.alerts) if row.alerts else None
     values["notify"] = [Event(event) for event in row.notify or ()]

@@ -7,7 +7,7 @@ The projects table has two kinds of partition. `{organization}/{project}` holds 
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Self
@@ -93,6 +93,11 @@ class Row(Model):
             if key in data and NULL not in data[key]
         }
         return row
+
+    def values(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return attributes by their names here, None where there is no value."""
+        found = self.attribute_values
+        return {name: found.get(name) for name in names}
 
 
 @cache
