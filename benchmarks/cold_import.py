@@ -3,8 +3,9 @@
     python -m benchmarks.cold_import [rounds]
 
 The layers are installed as a build would do it, bytecode included, into .local/benchmarks. What is compared is the
-processor's time for the import alone, without the start of the interpreter: the median of all rounds, in which the
-functions take turns, with the client between every few of them, so that a machine that is busy for a while slows both.
+processor's time for the import alone, without the start of the interpreter. The functions take turns, with a client
+before every second of them, and each is held against the one just before it: a machine that is busy for a while slows
+both. A function's figure is the median of these ratios, in the time of the median client.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ BASELINE = "import boto3; boto3.client('dynamodb')"
 CRUD_RATIO = 1.5
 CLUSTER_RATIO = 3.0
 LAYERS_MB = 60.0
-BETWEEN = 4
+BETWEEN = 2
 CLUSTER_LAYER = "KubernetesLayer"
 SHARED = ROOT / "layers" / "shared" / "python"
 
@@ -35,18 +36,19 @@ def main(rounds: int = 7) -> None:
     folders = {function.code.name: crud for function in template.functions()}
     for name in cluster_functions():
         folders[name] = install("kubernetes")
-    times: dict[str, list[float]] = defaultdict(list)
+    clients: list[float] = []
+    ratios: dict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
         for place, (name, layer) in enumerate(folders.items()):
             if place % BETWEEN == 0:
-                times[""].append(import_seconds(BASELINE, [crud], template))
+                clients.append(import_seconds(BASELINE, [crud], template))
             path = [ROOT / "functions" / name, layer, SHARED]
-            times[name].append(import_seconds("import app", path, template))
-    baseline = median(times.pop(""))
-    figures = [Figure("boto3.client('dynamodb')", baseline * 1000, "ms")]
-    for name, taken in sorted(times.items()):
-        ratio = CRUD_RATIO if folders[name] == crud else CLUSTER_RATIO
-        figures.append(Figure(name, median(taken) * 1000, "ms", budget=ratio * baseline * 1000))
+            ratios[name].append(import_seconds("import app", path, template) / clients[-1])
+    client = median(clients) * 1000
+    figures = [Figure("boto3.client('dynamodb')", client, "ms")]
+    for name, found in sorted(ratios.items()):
+        most = CRUD_RATIO if folders[name] == crud else CLUSTER_RATIO
+        figures.append(Figure(name, median(found) * client, "ms", budget=most * client))
     report(f"Cold import, median of {rounds} fresh processes", figures)
     folders_of_crud = (crud, SHARED)
     sizes = [
