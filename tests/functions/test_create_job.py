@@ -354,25 +354,35 @@ class TestIdempotencyKey:
         assert answer.status == 201
         assert [answer.json] == written
 
-    @pytest.mark.parametrize("step", ["_put_record", "_update_record"])
-    def test_where_the_keys_cannot_be_kept_the_answer_has_our_shape_and_the_next_try_makes_one_job(
-        self, alice: Person, jaffle: Project, monkeypatch: pytest.MonkeyPatch, step: str
+    def test_where_the_keys_cannot_be_kept_nothing_is_made_and_the_answer_has_our_shape(
+        self, alice: Person, jaffle: Project, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        key = {"Idempotency-Key": "k-1"}
-
-        def throttled(*_: object) -> None:
-            raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "PutItem")
-
         with monkeypatch.context() as patch:
-            patch.setattr(dynamodb.DynamoDBPersistenceLayer, step, throttled)
-            answer = alice.call("POST", path(jaffle), BUILD, headers=key)
-        _end_the_wait_for_the_first_try(monkeypatch)
+            patch.setattr(dynamodb.DynamoDBPersistenceLayer, "_put_record", _throttled)
+            answer = alice.call("POST", path(jaffle), BUILD, headers={"Idempotency-Key": "k-1"})
 
         assert (answer.status, answer.json["code"]) == (500, "internal_error")
         assert answer.json["request_id"] == answer.headers["X-Request-ID"]
         assert "Throughput" not in answer.text
-        assert alice.call("POST", path(jaffle), BUILD, headers=key).status == 201
-        assert alice.call("GET", path(jaffle)).json["total"] == 1
+        assert alice.call("GET", path(jaffle)).json["total"] == 0
+
+    def test_where_only_the_answer_cannot_be_kept_it_is_given_and_the_next_try_makes_no_second_job(
+        self, alice: Person, jaffle: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key = {"Idempotency-Key": "k-1"}
+        with monkeypatch.context() as patch:
+            patch.setattr(dynamodb.DynamoDBPersistenceLayer, "_update_record", _throttled)
+            first = alice.call("POST", path(jaffle), BUILD, headers=key)
+        _end_the_wait_for_the_first_try(monkeypatch)
+
+        second = alice.call("POST", path(jaffle), BUILD, headers=key)
+
+        assert [first.status, second.status] == [201, 201]
+        assert alice.call("GET", path(jaffle)).json["jobs"] == [first.json]
+
+
+def _throttled(*_: object) -> None:
+    raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "PutItem")
 
 
 def _end_the_wait_for_the_first_try(monkeypatch: pytest.MonkeyPatch) -> None:
