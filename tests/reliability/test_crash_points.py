@@ -123,14 +123,7 @@ def an_ingest_after_which_the_jobs_are_gone(world: World) -> Act:
     _synced(world, "good", **HOOK)
     _synced(world, "bad", "dbt run --select fail")
     world.advance(minutes=1)
-
-    def act() -> None:
-        try:
-            world.ingest()
-        finally:
-            _lose_jobs(world)
-
-    return act
+    return _ingest_after_which_jobs_are_gone(world)
 
 
 @scenario
@@ -140,14 +133,7 @@ def an_ingest_after_which_the_job_of_a_run_that_went_on_is_gone(world: World) ->
     world.operate(suspended=True)
     world.sync()
     world.advance(minutes=3)
-
-    def act() -> None:
-        try:
-            world.ingest()
-        finally:
-            _lose_jobs(world)
-
-    return act
+    return _ingest_after_which_jobs_are_gone(world)
 
 
 @scenario
@@ -308,6 +294,16 @@ def _synced(world: World, name: str = "often", command: str = "dbt build", **mor
     # Every slot from here on is one of this CronJob's.
     world.advance(seconds=slots.ARRIVES_WITHIN.seconds + 1)
     return job
+
+
+def _ingest_after_which_jobs_are_gone(world: World) -> Act:
+    def act() -> None:
+        try:
+            world.ingest()
+        finally:
+            _lose_jobs(world)
+
+    return act
 
 
 def _lose_jobs(world: World) -> None:
