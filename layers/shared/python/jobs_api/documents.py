@@ -34,7 +34,8 @@ def _is_none(value: object) -> bool:
 
 def rfc3339(moment: datetime) -> str:
     """Format an aware time as RFC 3339 in UTC with `Z` and whole seconds, the fraction dropped."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Cut and not formatted by strftime, which takes twice as long: a list has hundreds of these.
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 Timestamp = Annotated[
