@@ -12,7 +12,7 @@ from jobs_api.jobs import Job
 from jobs_api.projects import Project
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.jobs import job_of, slots_of
-from jobs_api.store.projects import project_of
+from jobs_api.store.projects import partition_of, project_of
 from jobs_api.store.tables import JOB, META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
 
 # Of the 100 keys that a BatchGetItem takes, each job may need two: its own and its project's.
@@ -46,8 +46,8 @@ def settle_job(due: DueJob, after: Job) -> bool:
 
     False where its owner changed it meanwhile, or somebody else settled it, and nothing is written. One write.
     """
-    prefix = PAST_JOB if due.deleted else JOB
-    row = JobRow(f"{due.job.organization_id}/{due.job.project_id}", prefix + due.job.id)
+    kind, prefix = (PastJobRow, PAST_JOB) if due.deleted else (JobRow, JOB)
+    row = kind(partition_of(due.job.organization_id, due.job.project_id), prefix + due.job.id)
     unchanged = (JobRow.version == due.job.version) & _as_read(due.job)
     try:
         if due.deleted and after.due_at is None:

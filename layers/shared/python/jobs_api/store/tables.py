@@ -22,6 +22,8 @@ from pynamodb.attributes import (
 )
 from pynamodb.connection import Connection
 from pynamodb.constants import NULL, STRING
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
@@ -93,6 +95,15 @@ class Row(Model):
             if key in data and NULL not in data[key]
         }
         return row
+
+    def update(self, actions: list[Action], condition: Condition | None = None, **_: Any) -> None:
+        """Update the item, without reading it back: no caller looks at the row afterwards.
+
+        PynamoDB's own `update` reads the whole item back, and where that is of another class than this row it raises a
+        ValueError although the update is done.
+        """
+        key, sort = self._get_hash_range_key_serialized_values()
+        self._get_connection().update_item(key, range_key=sort, condition=condition, actions=actions)
 
     def values(self, names: Iterable[str]) -> dict[str, Any]:
         """Return attributes by their names here, None where there is no value."""

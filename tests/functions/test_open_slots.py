@@ -1,0 +1,84 @@
+"""Slots that are still open when their job is deleted: each is settled once, and no pass fails over them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs_api import store
+from jobs_api.commands import ProjectType
+from jobs_api.ids import new_id
+from jobs_api.ingestion import Pass
+from jobs_api.jobs import Job, JobSettings
+from jobs_api.projects import Project
+from jobs_api.runs import Run, RunStatus
+from jobs_api.store.tables import META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow, Row
+from tests.functions.acme import Acme
+from tests.functions.cast import new_project
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def slow(acme: Acme) -> Job:
+    """A job that runs each minute, in a project that may start it ten minutes late."""
+    project = new_project(
+        acme.organization.id, "slow", ProjectType.DBT, starting_deadline_seconds=600, concurrency_policy="Forbid"
+    )
+    settings = JobSettings.of({"name": "minutely", "command": "dbt run", "schedule": "* * * * *"}, project)
+    job = Job.new(new_id("job_"), settings, project, acme.now())
+    store.create_job(job)
+    acme.job = job
+    return job
+
+
+def runs_of(acme: Acme, project: Project | Job) -> list[Run]:
+    project_id = project.project_id if isinstance(project, Job) else project.id
+    return store.list_runs(acme.organization.id, project_id, store.RunFilter(), limit=100, before=None)[0]
+
+
+def one_pass_a_minute(acme: Acme, minutes: int) -> list[Pass]:
+    passes = []
+    for _ in range(minutes):
+        acme.skipped += MINUTE
+        passes.append(acme.ingest())
+    return passes
+
+
+def test_a_job_that_is_deleted_with_several_open_slots_fails_no_pass_until_they_are_settled(
+    acme: Acme, slow: Job
+) -> None:
+    one_pass_a_minute(acme, 6)
+    path = f"/api/v1/projects/{slow.project_id}/jobs/{slow.id}"
+
+    deleted_at = acme.now()
+    assert acme.alice.call("DELETE", path, at=deleted_at).status == 200
+    passes = one_pass_a_minute(acme, 13)
+
+    assert [one.failed for one in passes] == [0] * 13
+    missed = runs_of(acme, slow)
+    assert {run.status for run in missed} == {RunStatus.ERROR}
+    slots = sorted(run.scheduled_for for run in missed if run.scheduled_for)
+    assert slots == every_minute(slots[0], deleted_at)
+    assert not list(store.due_jobs(acme.organization.id, acme.now()))
+
+
+def every_minute(first: datetime, last: datetime) -> list[datetime]:
+    return [first + count * MINUTE for count in range(int((last - first) / MINUTE) + 1)]
+
+
+@pytest.mark.parametrize("kind", [JobRow, ProjectsRow, ProjectRow])
+def test_an_update_that_was_done_does_not_fail_over_the_class_of_its_row(
+    acme: Acme, slow: Job, kind: type[Row]
+) -> None:
+    """The kind of the fault: a row is written through a class that is not the stored one."""
+    partition, sort = f"{slow.organization_id}/{slow.project_id}", PAST_JOB + slow.id
+    values: dict[str, Any] = {"settings": {}, "cronjob_name": "c", "version": 1}
+    PastJobRow(partition, sort, created_at=acme.now(), updated_at=acme.now(), **values).save()
+    assert sort > META
+
+    kind(partition, sort).update(actions=[JobRow.version.set(2)], condition=JobRow.version == 1)
+
+    stored = ProjectsRow.get(partition, sort)
+    assert isinstance(stored, PastJobRow)
+    assert stored.version == 2
