@@ -1,9 +1,11 @@
-# `make run` and `make test` create what they need: uv, Python 3.13 and the environments below.
+# `make run` and `make test` create what they need: uv, Python 3.13 and the environments below. A machine needs make, and
+# a python3 with pip.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+# Always the one that requirements/uv.txt pins, whatever the machine has.
+UV := .tools/uv/bin/uv
 BIN := .venv/bin
 SAM := .tools/sam/bin/sam
 export PYTHONPATH := layers/shared/python:.
@@ -78,6 +80,7 @@ lock: $(UV) ## compile pyproject.toml into the requirements files
 	uv_compile pyproject.toml --group dev --extra kubernetes --output-file requirements/dev.txt; \
 	uv_compile pyproject.toml --constraint requirements/dev.txt --output-file layers/dependencies/requirements.txt; \
 	uv_compile pyproject.toml --constraint requirements/dev.txt --extra kubernetes --output-file layers/kubernetes/requirements.txt; \
+	uv_compile --group uv --output-file requirements/uv.txt; \
 	uv_compile --group sam --output-file requirements/sam.txt; \
 	uv_compile --group rehearsal --output-file requirements/rehearsal.txt; \
 	uv_compile --group security --output-file requirements/security.txt; \
@@ -88,16 +91,18 @@ lock: $(UV) ## compile pyproject.toml into the requirements files
 clean: ## remove everything made here
 	rm -rf .venv .tools .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.tools/uv/bin/uv:
-	python3 -m pip install --quiet --disable-pip-version-check --target .tools/uv uv
+.tools/uv/bin/uv: requirements/uv.txt
+	rm -rf .tools/uv
+	python3 -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --target .tools/uv -r $<
+	@touch $@
 
-.venv/ready: requirements/dev.txt .python-version $(UV)
+.venv/ready: requirements/dev.txt .python-version | $(UV)
 	$(UV) venv --quiet --clear .venv
 	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python $<
 	@touch $@
 
 # Tools whose pins clash with ours and with each other's, each in an environment of its own.
-.tools/%/ready: requirements/%.txt .python-version $(UV)
+.tools/%/ready: requirements/%.txt .python-version | $(UV)
 	$(UV) venv --quiet --clear $(@D)
 	$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
 	@touch $@

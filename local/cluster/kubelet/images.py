@@ -94,7 +94,8 @@ class Images:
         requirements = self._requirements(image)
         # What is there was cut short.
         await asyncio.to_thread(shutil.rmtree, environment, ignore_errors=True)
-        uv = shutil.which("uv") or shutil.which(_PROJECT / ".tools" / "uv" / "bin" / "uv")
+        # The pinned one first.
+        uv = shutil.which(_PROJECT / ".tools" / "uv" / "bin" / "uv") or shutil.which("uv")
         for command in _with_uv(uv, environment, requirements) if uv else _with_pip(environment, requirements):
             await self._run(command)
         (environment / _READY).touch()
