@@ -23,6 +23,11 @@ from jobs_api.projects import Project, ProjectSettings
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 ROOT = Path(__file__).parent.parent.parent
+# What precedes a route's path in `path` and in `requestContext.path`: the stage is in the second alone, a base path of
+# a custom domain in both. https://github.com/localstack/localstack/pull/12296 tells how AWS answered each.
+ON_ITS_OWN_ADDRESS = ("", "/dev")
+ON_A_DOMAIN = ("", "")
+UNDER_A_BASE_PATH = ("/data", "/data")
 
 
 @dataclass
@@ -74,10 +79,12 @@ class Person:
         at: datetime = NOON,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        before: tuple[str, str] = ON_ITS_OWN_ADDRESS,
     ) -> Answer:
         """Send a request, as API Gateway would hand it to the function that template.yaml names for the route.
 
-        A body of bytes is handed over in base64, as what API Gateway takes for binary is.
+        `before` is what precedes the route's own path in the event's two, as the API's address has it. A body of bytes
+        is handed over in base64, as what API Gateway takes for binary is.
         """
         resource, function = _route(method, path)
         binary = isinstance(body, bytes)
@@ -85,7 +92,7 @@ class Person:
         text = text if isinstance(text, str) or text is None else json.dumps(text)
         event = {
             "resource": resource,
-            "path": path,
+            "path": before[0] + path,
             "httpMethod": method,
             "headers": dict(headers or {}),
             "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
@@ -97,6 +104,7 @@ class Person:
                 "requestTimeEpoch": int(at.timestamp() * 1000),
                 "httpMethod": method,
                 "resourcePath": resource,
+                "path": before[1] + path,
                 "stage": "dev",
                 "authorizer": {
                     "organization_id": self.organization_id,

@@ -37,7 +37,7 @@ def test_it_works(alice: Person, analytics: Project) -> None:
 
     assert answer.status == 201
     job = answer.json
-    assert answer.headers["Location"] == f"{path(analytics)}/{job['id']}"
+    assert answer.headers["Location"] == f"/dev{path(analytics)}/{job['id']}"
     assert answer.headers["X-Request-ID"]
     assert job["id"].startswith("job_")
     assert job | NIGHTLY == job

@@ -13,6 +13,8 @@ def test_a_handler_sees_the_request_as_api_gateway_tells_it(gateway: Client) -> 
 
     assert event["resource"] == "/open/{name}"
     assert event["path"] == "/open/some%20name"
+    # The laptop's address has no stage, as a custom domain's has none, so what the client sent is the route's own path.
+    assert event["requestContext"]["path"] == "/open/some%20name"
     assert event["httpMethod"] == "GET"
     assert event["pathParameters"] == {"name": "some name"}
     assert event["queryStringParameters"] == {"a": "1"}

@@ -23,6 +23,7 @@ from jobs_api.errors import Fault, JobsApiError
 from jobs_api.ids import derived_id, new_id
 from jobs_api.metrics import Metric, publish
 from jobs_api.organizations import Role
+from jobs_api.request_paths import path_prefix, route_path
 
 MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
@@ -147,7 +148,7 @@ class Api(APIGatewayRestResolver):
         return str(self.current_event.request_context.request_id)
 
     def created(self, location: str, document: T) -> Response[T]:
-        """Answer 201 with what was made and where it can be read."""
+        """Answer 201 with what was made and its path in the API, `/api/v1/projects/proj_xyz/jobs/job_abc`."""
         return Response(HTTPStatus.CREATED, content_type=JSON_TYPE, headers={"Location": location}, body=document)
 
     def written(self, text: str) -> Response[Any]:
@@ -180,8 +181,11 @@ class Api(APIGatewayRestResolver):
             answer = self._answer(event, context)
         finally:
             logger.remove_keys(keys)
-        answer.setdefault("multiValueHeaders", {}).update({"X-Request-ID": [request_id], **FOR_BROWSERS})
-        return answer
+        headers = answer.get("multiValueHeaders", {})
+        # After an idempotent answer was read back: it may have been made for a request to another address.
+        location = {"Location": [path_prefix(event) + path for path in headers.get("Location", [])]}
+        own = {"X-Request-ID": [request_id], **FOR_BROWSERS, **(location if "Location" in headers else {})}
+        return {**answer, "multiValueHeaders": {**headers, **own}}
 
     def _answer(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
@@ -241,7 +245,13 @@ def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
         raise errors.InvalidBody("The body must be UTF-8") from error
     # Bodies are JSON whatever the client calls them: `curl -d` says they are a form.
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    return {**event, "body": text, "isBase64Encoded": False, "headers": {**headers, "content-type": JSON_TYPE}}
+    return {
+        **event,
+        "path": route_path(event),
+        "body": text,
+        "isBase64Encoded": False,
+        "headers": {**headers, "content-type": JSON_TYPE},
+    }
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
