@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.commands import DBT_SUBCOMMANDS, InvalidCommand, ProjectType, job_type, parse_command
+from jobs_api.words import split
 
 ACCEPTED_DBT = [
     ("dbt build", ["dbt", "build"]),
@@ -37,7 +38,8 @@ ACCEPTED_DBT = [
     ("dbt 'run'", ["dbt", "run"]),
     ("dbt run --select ''", ["dbt", "run", "--select", ""]),
     ("dbt run --select 'it''s'", ["dbt", "run", "--select", "its"]),
-    ("dbt run # not a comment", ["dbt", "run", "#", "not", "a", "comment"]),
+    ("dbt run # every night", ["dbt", "run"]),
+    ("dbt run --select a#b", ["dbt", "run", "--select", "a#b"]),
     ("dbt run --select modèle", None),
     *((f"dbt {subcommand}", ["dbt", *subcommand.split()]) for subcommand in DBT_SUBCOMMANDS),
 ]
@@ -85,6 +87,7 @@ REJECTED_DBT = [
     ("dbt run --vars 'a\nb'", "may not hold a line break"),
     ("dbt run\0", "control character"),
     ("dbt run \x1b[31m", "control character"),
+    ("dbt run --profiles-dir ~/.dbt", "'~', which a shell would expand"),
     ("dbt run --vars '{a: 1}", "opens a quote that it never closes"),
     ('dbt run --vars "', "opens a quote that it never closes"),
 ]
@@ -100,7 +103,13 @@ ACCEPTED_SQLMESH = [
     ("sqlmesh fetchdf 'select 1\n  > 0'", ["sqlmesh", "fetchdf", "select 1\n  > 0"]),
     ("sqlmesh run --select-model a\\&b", ["sqlmesh", "run", "--select-model", "a&b"]),
     ("sqlmesh run '&&'", ["sqlmesh", "run", "&&"]),
-    ("sqlmesh run --var $HOME", ["sqlmesh", "run", "--var", "$HOME"]),
+    ("sqlmesh plan \\\n --auto-apply", ["sqlmesh", "plan", "--auto-apply"]),
+    ("sqlmesh \\\n run", ["sqlmesh", "run"]),
+    ("sqlmesh plan \\\n --auto-apply\n", ["sqlmesh", "plan", "--auto-apply"]),
+    ("sqlmesh fetchdf \"select '\\$5'\"", ["sqlmesh", "fetchdf", "select '$5'"]),
+    ("sqlmesh run --var '$HOME'", ["sqlmesh", "run", "--var", "$HOME"]),
+    ("sqlmesh run --select-model *.a?", ["sqlmesh", "run", "--select-model", "*.a?"]),
+    ("sqlmesh run # every night", ["sqlmesh", "run"]),
 ]
 
 REJECTED_SQLMESH = [
@@ -120,6 +129,10 @@ REJECTED_SQLMESH = [
     ("sqlmesh run\nsqlmesh audit", "has a line break outside quotes"),
     ("sqlmesh run 'a", "opens a quote that it never closes"),
     ("sqlmesh run \\", "ends in a backslash"),
+    ('sqlmesh run --select-model "`date`"', "'`', which a shell would expand"),
+    ('sqlmesh run "$(date)"', "'$(', which a shell would expand"),
+    ("sqlmesh run $ENV", "'$ENV', which a shell would expand, and no shell runs it"),
+    ("sqlmesh -p ~/models run", "'~', which a shell would expand"),
     ("sqlmesh run\0", "control character"),
 ]
 
@@ -170,11 +183,13 @@ def test_a_subcommand_that_is_not_allowed_is_told_all_that_are() -> None:
         ("sqlmesh --gateway prod audit", "audit"),
         ("sqlmesh --debug", "run"),
         ("sqlmesh --paths shop", "run"),
+        ("sqlmesh \\\n run", "run"),
+        ("sqlmesh plan \\\n --auto-apply", "plan"),
     ],
 )
 def test_the_job_type_is_the_subcommand_and_run_where_there_is_none(command: str, kind: str) -> None:
     assert job_type(command) == kind
-    assert job_type(shlex.split(command)) == kind
+    assert job_type(split(command)) == kind
 
 
 @given(st.sampled_from(ProjectType), st.text(alphabet="dbtsqlmehrun -'\"\\;|\n\t$*{}é", max_size=30))

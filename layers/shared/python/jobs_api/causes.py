@@ -1,6 +1,5 @@
 """Why a Job failed: its own command, or what kept that from running or ended it; in words a person can act on."""
 
-import shlex
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from jobs_api import labels, pods
 from jobs_api.pods import IMAGE_REASONS, SETUP_REASONS, START_REASONS, Object
 from jobs_api.runs import RunStatus
+from jobs_api.words import Unbalanced, split
 
 MAX_DETAIL = 500
 DEADLINE = "DeadlineExceeded"
@@ -184,8 +184,8 @@ def _signal(code: int) -> signal.Signals | None:
 
 def _words(command: str) -> Iterator[str]:
     try:
-        yield from shlex.split(command)
-    except ValueError:
+        yield from split(command)
+    except Unbalanced:
         yield from command.split()
 
 

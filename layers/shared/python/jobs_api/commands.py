@@ -1,15 +1,16 @@
 """The rules for a job's command: which dbt and SQLMesh invocations may run, and how one becomes words.
 
-Nothing here is run by a shell. Words are split as a POSIX shell would, and what only a shell could act on is
-rejected, so that nobody believes that it happened. dbt's words are those of its own command line:
+Nothing here is run by a shell. `jobs_api.words` splits as a POSIX shell does, and what only a shell could act on or
+expand is rejected, so that nobody believes that it happened. dbt's words are those of its own command line:
 https://docs.getdbt.com/reference/dbt-commands, https://docs.getdbt.com/reference/global-configs/about-global-configs
 """
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
+
+from jobs_api.words import Line, Unbalanced, read, split
 
 
 class ProjectType(StrEnum):
@@ -77,8 +78,6 @@ _VALUE_FLAGS = {ProjectType.DBT: _DBT_VALUE_FLAGS, ProjectType.SQLMESH: _SQLMESH
 
 _FORBIDDEN_IN_DBT = re.compile(r"[;&|<>`$()\\\n\r\v\f\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.", re.DOTALL)
-_SHELL_OPERATOR = re.compile(r"&&|\|\||;;|>>|<<|[;&|<>()\n\r]")
 
 
 def parse_command(command: str, project_type: ProjectType) -> list[str]:
@@ -86,11 +85,14 @@ def parse_command(command: str, project_type: ProjectType) -> list[str]:
 
     Raises:
         InvalidCommand: it has unbalanced quotes or control characters, starts with another program, is nothing but
-            the program's name, wants a shell, or is for dbt and has no subcommand that is allowed here.
+            the program's name, wants a shell to act on it or to expand something, or is for dbt and has no subcommand
+            that is allowed here.
     """
     project_type = ProjectType(project_type)
     _check_characters(command, project_type)
-    words = _split(command)
+    line = _read(command)
+    _check_for_a_shell_s_work(line)
+    words = line.words
     if not words:
         raise InvalidCommand(f"the command is empty; it starts with {project_type}, such as {_EXAMPLES[project_type]}")
     if words[0] != project_type:
@@ -110,7 +112,7 @@ def job_type(command: str | Sequence[str]) -> str:
     dbt's two-word subcommands keep their space, `ls` stays `ls`; a command without a subcommand is a `run`. Takes what
     `parse_command` accepted, as text or as words.
     """
-    words = shlex.split(command) if isinstance(command, str) else list(command)
+    words = split(command) if isinstance(command, str) else list(command)
     return " ".join(_subcommand(words)) or "run"
 
 
@@ -130,21 +132,27 @@ def _check_characters(command: str, project_type: ProjectType) -> None:
                 f"a dbt command may not hold {_named(forbidden.group())}, not even in quotes: it runs without a shell. "
                 "One command a job, with the values themselves rather than variables"
             )
-        return
-    operator = _SHELL_OPERATOR.search(_QUOTED.sub("", command))
-    if operator:
+
+
+def _read(command: str) -> Line:
+    try:
+        return read(command)
+    except Unbalanced as error:
+        reason = "ends in a backslash" if str(error) == "\\" else "opens a quote that it never closes"
+        raise InvalidCommand(f"the command {reason}; write quotes in pairs") from error
+
+
+def _check_for_a_shell_s_work(line: Line) -> None:
+    if line.operator:
         raise InvalidCommand(
-            f"the command has {_named(operator.group())} outside quotes, which only a shell understands, and none runs "
+            f"the command has {_named(line.operator)} outside quotes, which only a shell understands, and none runs "
             "it. One command a job; put quotes around the word if it belongs to it"
         )
-
-
-def _split(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        reason = "ends in a backslash" if "escaped" in str(error) else "opens a quote that it never closes"
-        raise InvalidCommand(f"the command {reason}; write quotes in pairs") from error
+    if line.expansion:
+        raise InvalidCommand(
+            f"the command has {_shown(line.expansion)}, which a shell would expand, and no shell runs it. Write the "
+            "value itself, or put the word in single quotes if it is meant as it stands"
+        )
 
 
 def _check_dbt_subcommand(words: list[str]) -> None:

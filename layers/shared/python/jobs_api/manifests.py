@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import re
-import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +10,7 @@ from jobs_api.jobs import Job
 from jobs_api.projects import Project
 from jobs_api.quantities import InvalidQuantity, Resources, canonical
 from jobs_api.runs import TriggeredBy
+from jobs_api.words import split
 
 type Manifest = dict[str, Any]
 
@@ -30,9 +29,6 @@ DISRUPTIONS: Final[Manifest] = {
 # The `restricted` Pod Security Standard: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 POD_SECURITY: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 CONTAINER_SECURITY: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-
-# ASCII without the two quotes and the backslash.
-NOTHING_QUOTED: Final = re.compile(r"[ !#-&(-\[\]-~]*")
 
 
 def cronjob(project: Project, job: Job) -> Manifest:
@@ -73,7 +69,8 @@ def _job(project: Project, job: Job, command: str, triggered_by: TriggeredBy, ru
     ours = {**_labels(project, job), labels.TRIGGERED_BY: triggered_by.value}
     if run_id:
         ours[labels.RUN_ID] = run_id
-    policy, words = project.settings, _words(command)
+    # Not judged again: it was valid when it was stored, and the rules may have grown since.
+    policy, words = project.settings, split(command)
     annotations = {
         labels.JOB_VERSION: str(job.version),
         labels.COMMAND: command,
@@ -112,12 +109,6 @@ def _pod(project: Project, job: Job, words: list[str], run_id: str | None) -> Ma
         "securityContext": POD_SECURITY,
         "containers": [container],
     }
-
-
-def _words(command: str) -> list[str]:
-    """Split a command, without judging it: it was valid when it was stored, and the rules may have grown since."""
-    # shlex reads character by character; most commands have nothing that needs it.
-    return command.split() if NOTHING_QUOTED.fullmatch(command) else shlex.split(command)
 
 
 def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[str, str]]:
