@@ -98,7 +98,7 @@ def main(requests: int = 200) -> None:
 def laptop() -> Iterator[Laptop]:
     """Run `make run`'s process until the block ends."""
     with TemporaryDirectory() as home:
-        environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBS_API_")}
         environment |= {"JOBS_API_HOME": home, "PORT": "0"}
         begun = time.monotonic()
         process = subprocess.Popen(

@@ -98,7 +98,7 @@ def minute(organizations: int) -> None:
     from tests.functions.cast import Context  # noqa: PLC0415 - the store reads the tables' names when it is imported
 
     ticks = os.environ["TICKS_PER_MINUTE"]
-    api = KubernetesApi(Path(os.environ["KUBECONFIG"]))
+    api = KubernetesApi(Path(os.environ["JOBS_API_KUBECONFIG"]))
     found: dict[str, Any] = {"ticks_per_minute": int(ticks)}
     with contextlib.redirect_stdout(sys.stderr):
         names = [make_organization(api) for _ in range(organizations)]

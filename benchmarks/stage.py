@@ -153,7 +153,7 @@ def outside() -> Iterator[dict[str, str]]:
     """Run AWS and a cluster; give what a process needs in its environment to use them, as this one does from now on."""
     template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
     with TemporaryDirectory() as home, LocalAws(template) as aws, cluster(Path(home)) as kubeconfig:
-        os.environ["KUBECONFIG"] = str(kubeconfig)
+        os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
         yield {**os.environ, **aws.environment(), "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
 
 
@@ -161,7 +161,7 @@ def outside() -> Iterator[dict[str, str]]:
 def stage() -> Iterator[Stage]:
     """Set up an organization in what `outside` runs, and record every invocation from then on."""
     with recorded_calls() as calls:
-        yield _set_up(calls, KubernetesApi(Path(os.environ["KUBECONFIG"])))
+        yield _set_up(calls, KubernetesApi(Path(os.environ["JOBS_API_KUBECONFIG"])))
 
 
 def _set_up(calls: list[Call], api: KubernetesApi) -> Stage:

@@ -53,7 +53,7 @@ def measured(count: int) -> dict[str, Any]:
     """Make the jobs, have one process create their CronJobs and another find them as they should be."""
     template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
     with TemporaryDirectory() as home, LocalAws(template) as aws, cluster(Path(home)) as kubeconfig:
-        os.environ["KUBECONFIG"] = str(kubeconfig)
+        os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
         organization = make_jobs(count, KubernetesApi(kubeconfig))
         environment = {**os.environ, **aws.environment(), "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
 

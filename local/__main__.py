@@ -1,8 +1,9 @@
 """`python -m local`, which is `make run`: the whole service in one process, until Ctrl-C or SIGTERM.
 
-Environment: PORT (3000), JOBS_API_HOME (.local), KUBECONFIG (a real cluster instead of the embedded one),
-JOBS_API_MINUTE_SECONDS (2: how long a minute of the template's schedules takes), JOBS_API_PARAMETERS (parameters of
-template.yaml, as `sam deploy --parameter-overrides` takes them: "OrganizationRate=2 OrganizationBurst=5").
+Environment: PORT (3000), JOBS_API_HOME (.local), JOBS_API_KUBECONFIG (a real cluster instead of the embedded one, named
+before anything is made in it; KUBECONFIG means nothing here), JOBS_API_MINUTE_SECONDS (2: how long a minute of the
+template's schedules takes), JOBS_API_PARAMETERS (parameters of template.yaml, as `sam deploy --parameter-overrides`
+takes them: "OrganizationRate=2 OrganizationBurst=5").
 """
 
 import os
@@ -32,9 +33,10 @@ def main(environment: Mapping[str, str]) -> int:
         return _fail(error)
     # Only now, because it takes seconds.
     from local.intrinsics import UnsupportedTemplate  # noqa: PLC0415
+    from local.kubernetes_api import UnusableCluster  # noqa: PLC0415
     from local.stack import Settings, running  # noqa: PLC0415
 
-    kubeconfig = environment.get("KUBECONFIG")
+    kubeconfig = environment.get("JOBS_API_KUBECONFIG")
     settings = Settings(
         home=Path(environment.get("JOBS_API_HOME") or ".local").absolute(),
         kubeconfig=Path(kubeconfig).absolute() if kubeconfig else None,
@@ -46,10 +48,14 @@ def main(environment: Mapping[str, str]) -> int:
     terminal = sys.stdout
     try:
         # What functions print is their log, as in Lambda; the terminal is for whoever started this.
-        with log.open("w", buffering=1) as lines, redirect_stdout(lines), running(settings, listener) as session:
+        with (
+            log.open("w", buffering=1) as lines,
+            redirect_stdout(lines),
+            running(settings, listener, lambda line: print(line, file=terminal, flush=True)) as session,
+        ):
             print(_welcome(session, log), file=terminal, flush=True)
             stopped.wait()
-    except UnsupportedTemplate as error:
+    except (UnsupportedTemplate, UnusableCluster) as error:
         return _fail(error)
     return 0
 

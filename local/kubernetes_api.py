@@ -16,37 +16,76 @@ from urllib.parse import urlsplit
 import yaml
 
 
+class UnusableCluster(OSError):
+    """A kubeconfig is missing or names no cluster, or its cluster cannot be reached."""
+
+
+class Refused(OSError):
+    """The cluster understood and refuses; `status` is the HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Keep the status."""
+        super().__init__(message)
+        self.status = status
+
+
 class KubernetesApi:
     """The API server of a kubeconfig's current context."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        """Read the kubeconfig; nothing is sent yet."""
+        """Read the kubeconfig; nothing is sent yet.
+
+        Raises:
+            UnusableCluster: saying what is wrong with it.
+        """
         self._kubeconfig = kubeconfig
-        config = yaml.safe_load(kubeconfig.read_text())
-        context = _named(config["contexts"], config["current-context"])["context"]
-        self._cluster = _named(config["clusters"], context["cluster"])["cluster"]
-        self._user = _named(config["users"], context["user"])["user"]
+        try:
+            config = yaml.safe_load(kubeconfig.read_text())
+            self.context = str(config["current-context"])
+            context = _named(config["contexts"], self.context)["context"]
+            self._cluster = _named(config["clusters"], context["cluster"])["cluster"]
+            self._user = _named(config["users"], context["user"])["user"]
+            self.server = str(self._cluster["server"])
+        except OSError as error:
+            raise UnusableCluster(f"The kubeconfig {kubeconfig} cannot be read: {error.strerror}") from error
+        except (yaml.YAMLError, LookupError, TypeError, ValueError) as error:
+            raise UnusableCluster(
+                f"The kubeconfig {kubeconfig} does not say which cluster: its current context needs a cluster with a "
+                "server, and a user"
+            ) from error
+
+    def __str__(self) -> str:
+        """Say where it is, without anything secret."""
+        return f"{self.server} (context {self.context} of {self._kubeconfig})"
 
     def create(self, path: str, document: dict[str, Any]) -> None:
         """Create an object; one that is already there stays as it is.
 
         Raises:
-            OSError: the cluster cannot be reached or refuses, with its reason.
+            Refused: with the cluster's reason.
+            UnusableCluster: it cannot be reached.
         """
-        status, answer = self._post(path, document)
+        status, answer = self._send("POST", path, document)
         if status >= HTTPStatus.BAD_REQUEST and status != HTTPStatus.CONFLICT:
-            raise OSError(f"{self._cluster['server']} refused {path}: {status} {answer}")
+            raise Refused(f"{self.server} refused {path}: {status} {_message(answer)}", status)
 
-    def _post(self, path: str, document: dict[str, Any]) -> tuple[int, str]:
+    def may_list(self, path: str) -> bool:
+        """Tell whether a collection can be listed."""
+        return self._send("GET", f"{path}?limit=1", None)[0] == HTTPStatus.OK
+
+    def _send(self, method: str, path: str, document: dict[str, Any] | None) -> tuple[int, str]:
         if "token" not in self._user:
-            return self._post_with_client(path, document)
-        server = urlsplit(self._cluster["server"])
+            return self._send_with_client(method, path, document)
+        server = urlsplit(self.server)
         connection = http.client.HTTPSConnection(server.hostname or "", server.port, context=self._tls(), timeout=10)
         headers = {"Authorization": f"Bearer {self._user['token']}", "Content-Type": "application/json"}
         try:
-            connection.request("POST", server.path.rstrip("/") + path, json.dumps(document), headers)
+            body = None if document is None else json.dumps(document)
+            connection.request(method, server.path.rstrip("/") + path, body, headers)
             response = connection.getresponse()
             return response.status, response.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            raise UnusableCluster(f"The cluster {self} cannot be reached: {error}") from error
         finally:
             connection.close()
 
@@ -57,16 +96,25 @@ class KubernetesApi:
             cadata=base64.b64decode(authority).decode() if authority else None,
         )
 
-    def _post_with_client(self, path: str, document: dict[str, Any]) -> tuple[int, str]:
+    def _send_with_client(self, method: str, path: str, document: dict[str, Any] | None) -> tuple[int, str]:
         from kubernetes import client, config  # noqa: PLC0415  # see the module's sentence
 
         with config.new_client_from_config(str(self._kubeconfig)) as api:
             try:
-                api.call_api(path, "POST", body=document, auth_settings=["BearerToken"], response_type="object")
+                api.call_api(path, method, body=document, auth_settings=["BearerToken"], response_type="object")
             except client.ApiException as error:
                 return int(error.status or 0), str(error.body)
-        return HTTPStatus.CREATED, ""
+        return HTTPStatus.OK, ""
+
+
+def _message(answer: str) -> str:
+    """Return what a Status says; a proxy in between may have answered with anything."""
+    try:
+        return str(json.loads(answer)["message"])
+    except (ValueError, LookupError, TypeError):
+        return answer[:200]
 
 
 def _named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    return next(entry for entry in entries if entry["name"] == name)
+    named = {entry["name"]: entry for entry in entries}
+    return named[name]

@@ -12,10 +12,8 @@ from jobs_api.organizations import Role
 from jobs_api.projects import Project
 from jobsctl import operations, usage_keys
 from local.example_projects import EXAMPLES, Example
-from local.kubernetes_api import KubernetesApi
-
-ORGANIZATION = "org-acme"
-OTHER_ORGANIZATION = "org-globex"
+from local.kubernetes_api import KubernetesApi, Refused
+from local.organizations import ORGANIZATION, ORGANIZATIONS, OTHER_ORGANIZATION
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Seeds:
 
 def seed_service(home: Path, slack_token: str) -> Seeds:
     """Fill the tables with what is not there yet, and issue new tokens."""
-    for organization in (ORGANIZATION, OTHER_ORGANIZATION):
+    for organization in ORGANIZATIONS:
         operations.set_slack_token(organization, slack_token)
         try:
             operations.create_organization(organization)
@@ -48,13 +46,30 @@ def seed_service(home: Path, slack_token: str) -> Seeds:
     )
 
 
-def seed_cluster(api: KubernetesApi, home: Path) -> None:
-    """Create the namespaces, the projects' secrets, and a Job that deploys each project as its CI would."""
-    for organization in (ORGANIZATION, OTHER_ORGANIZATION):
-        api.create("/api/v1/namespaces", {"metadata": {"name": organization}})
+def seed_cluster(api: KubernetesApi, home: Path) -> list[str]:
+    """Create the namespaces, the projects' secrets, and a Job that deploys each project as its CI would.
+
+    Returns what the cluster refused, and what is to be done about that, a line each: a real cluster may allow no more
+    than deploy/kubernetes/jobs-api.yaml does, by whose rights namespaces and secrets are made by somebody else.
+    """
+    refused = [line for organization in ORGANIZATIONS for line in _seed_namespace(api, organization)]
     for example in EXAMPLES:
         for path, document in _cluster_objects(example, home):
-            api.create(path, document)
+            try:
+                api.create(path, document)
+            except Refused as error:
+                name = document["metadata"]["name"]
+                refused.append(f"{name} of {ORGANIZATION} was not made, which example jobs may need: {error}")
+    return refused
+
+
+def _seed_namespace(api: KubernetesApi, name: str) -> Iterator[str]:
+    try:
+        api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    except Refused as error:
+        # Whoever may work in a namespace without being allowed to make one finds out by a list.
+        if not api.may_list(f"/apis/batch/v1/namespaces/{name}/cronjobs"):
+            yield f"{name} has no CronJobs until deploy/kubernetes/jobs-api.yaml is applied for it: {error}"
 
 
 def _create_project(example: Example, home: Path) -> Project:

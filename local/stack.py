@@ -5,7 +5,7 @@ import os
 import shlex
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,8 @@ from local.functions import Functions
 from local.gateway import Gateway
 from local.gateway.definition import definition_of
 from local.inbox import PREFIX, Inbox
+from local.kubernetes_api import KubernetesApi
+from local.organizations import ORGANIZATION, ORGANIZATIONS, OTHER_ORGANIZATION
 from local.scheduler import Scheduler
 from local.template import read
 
@@ -45,11 +47,20 @@ class Settings:
 
 
 @contextmanager
-def running(settings: Settings, listener: socket.socket) -> Iterator[dict[str, Any]]:
+def running(
+    settings: Settings, listener: socket.socket, say: Callable[[str], None] = print
+) -> Iterator[dict[str, Any]]:
     """Run the stack behind a listening socket; gives what session.json holds.
 
-    The API answers by then, and the file is there. On the way out everything ends, pods included.
+    The API answers by then, and the file is there. On the way out everything ends, pods included. `say` is for whoever
+    started it: which real cluster it is about to use, and what it may not do there.
+
+    Raises:
+        UnusableCluster: `settings.kubeconfig` names none.
     """
+    real = KubernetesApi(settings.kubeconfig) if settings.kubeconfig else None
+    if real:
+        say(f"A real cluster, by JOBS_API_KUBECONFIG: {real}; namespaces {' and '.join(ORGANIZATIONS)}")
     session_file = settings.home / "session.json"
     session_file.unlink(missing_ok=True)
     # Not in the home, which may be a new one each time.
@@ -61,15 +72,20 @@ def running(settings: Settings, listener: socket.socket) -> Iterator[dict[str, A
         plans = usage_plans.create(template)
         os.environ.update(plans.environment())
         kubeconfig = settings.kubeconfig or _embedded_cluster(stack, settings.home)
-        os.environ["KUBECONFIG"] = str(kubeconfig)
+        os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
         inbox = stack.enter_context(Inbox(settings.home, frozenset({SLACK_TOKEN})))
         beside = {PREFIX: inbox.application}
         gateway = Gateway(definition_of(template), functions, listener, beside=beside, knows_key=plans.knows)
         os.environ.update(inbox.environment(gateway.url))
-        session = _seed(settings.home, gateway.url, kubeconfig)
+        session = _seed(settings.home, gateway.url)
+        session["kubeconfig"] = str(kubeconfig)
+        refused = _seed_cluster(real or KubernetesApi(kubeconfig), settings.home)
+        if refused and not real:
+            raise OSError("; ".join(refused))
+        for line in refused:
+            say(line)
         stack.enter_context(gateway)
         environment = {**aws.environment(), **inbox.environment(gateway.url), **plans.environment()}
-        environment["KUBECONFIG"] = str(kubeconfig)
         _write_private(settings.home / "env", _exports(environment))
         session["inbox"] = {"url": gateway.url + PREFIX, "webhook_url": inbox.hooks}
         _write_private(session_file, json.dumps(session, indent=2) + "\n")
@@ -86,13 +102,17 @@ def _embedded_cluster(stack: ExitStack, home: Path) -> Path:
     return stack.enter_context(EmbeddedCluster(home, ROOT / "local" / "images")).kubeconfig
 
 
-def _seed(home: Path, url: str, kubeconfig: Path) -> dict[str, Any]:
+def _seed_cluster(api: KubernetesApi, home: Path) -> list[str]:
+    from local.seed import seed_cluster  # noqa: PLC0415
+
+    return seed_cluster(api, home)
+
+
+def _seed(home: Path, url: str) -> dict[str, Any]:
     # The store reads its tables' names from the environment when it is imported.
-    from local.kubernetes_api import KubernetesApi  # noqa: PLC0415
-    from local.seed import ORGANIZATION, OTHER_ORGANIZATION, seed_cluster, seed_service  # noqa: PLC0415
+    from local.seed import seed_service  # noqa: PLC0415
 
     seeds = seed_service(home, SLACK_TOKEN)
-    seed_cluster(KubernetesApi(kubeconfig), home)
     return {
         "url": url,
         "organization_id": ORGANIZATION,
@@ -103,7 +123,6 @@ def _seed(home: Path, url: str, kubeconfig: Path) -> dict[str, Any]:
             for project in seeds.projects
         ],
         "other": {"organization_id": OTHER_ORGANIZATION, "token": seeds.other_token},
-        "kubeconfig": str(kubeconfig),
         "pid": os.getpid(),
     }
 

@@ -60,5 +60,5 @@ def embedded_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embed
         EmbeddedCluster(tmp_path_factory.mktemp("kubernetes"), ROOT / "local/images") as cluster,
         pytest.MonkeyPatch.context() as environment,
     ):
-        environment.setenv("KUBECONFIG", str(cluster.kubeconfig))
+        environment.setenv("JOBS_API_KUBECONFIG", str(cluster.kubeconfig))
         yield cluster

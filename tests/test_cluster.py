@@ -279,7 +279,7 @@ def _other_kubeconfig(embedded: EmbeddedCluster, tmp_path: Path, old: str, new: 
 
 
 def _connect(path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setenv("JOBS_API_KUBECONFIG", str(path))
     return clusters.connect(Organization(id="org-acme", name="acme", created_at=datetime(2026, 4, 28, tzinfo=UTC)))
 
 

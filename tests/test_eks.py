@@ -148,7 +148,7 @@ def described(embedded_cluster: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
         return eks.Endpoint(embedded_cluster.url, authority)
 
     monkeypatch.setattr(eks, "describe", describe)
-    monkeypatch.delenv("KUBECONFIG")
+    monkeypatch.delenv("JOBS_API_KUBECONFIG")
     return names
 
 

@@ -60,7 +60,7 @@ def told(handler: Callable[[dict[str, Any], LambdaContext], Any]) -> Callable[[P
 def test_a_cluster_function_may_ask_eks_where_its_cluster_is(
     alice: Person, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Person], Any]
 ) -> None:
-    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.delenv("JOBS_API_KUBECONFIG", raising=False)
     try:
         answer = ask(alice)
     except cluster.ClusterUnavailable:
@@ -69,7 +69,7 @@ def test_a_cluster_function_may_ask_eks_where_its_cluster_is(
 
 
 def test_a_trigger_may_ask_eks_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.delenv("JOBS_API_KUBECONFIG", raising=False)
     alice = Person(new_organization("eks").id)
     project = new_project(alice.organization_id, "jaffle", ProjectType.DBT)
     path = f"/api/v1/projects/{project.id}/jobs"

@@ -24,12 +24,14 @@ START_SECONDS = 60
 ARRIVAL_SECONDS = 240
 
 
-def start(home: Path, port: str = "0") -> subprocess.Popen[str]:
+def start(home: Path, port: str = "0", **more: str) -> subprocess.Popen[str]:
     # Not what the tests' own AWS has exported.
-    foreign = ("AWS_", "KUBECONFIG", "JOBS_API")
+    foreign = ("AWS_", "JOBS_API")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     path = os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)])
-    environment = {**inherited, "PYTHONPATH": path, "JOBS_API_HOME": str(home), "PORT": port}
+    # Most shells that know kubectl have a KUBECONFIG, and mean nothing by it here.
+    ours = {"PYTHONPATH": path, "JOBS_API_HOME": str(home), "PORT": port, "KUBECONFIG": "/nowhere/production"}
+    environment = {**inherited, **ours, **more}
     return subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=ROOT,
@@ -105,6 +107,11 @@ def test_the_session_says_where_it_is_and_who_may(service: Running) -> None:
     assert kinds == {"analytics": "sqlmesh", "jaffle": "dbt"}
     assert session["other"].keys() == {"organization_id", "token"}
     assert Path(session["kubeconfig"]).is_file()
+
+
+def test_the_kubeconfig_of_the_shell_is_not_touched(service: Running) -> None:
+    assert Path(service.session["kubeconfig"]) == service.home / "kubeconfig"
+    assert "KUBECONFIG" not in (service.home / "env").read_text()
 
 
 def test_only_its_owner_may_read_the_session(service: Running) -> None:

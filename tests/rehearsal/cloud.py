@@ -1,7 +1,7 @@
 """An AWS that runs on this machine, and a Kubernetes cluster beside it: what the rehearsal deploys to.
 
 MiniStack runs the functions in an interpreter of their own, with the layers as they were built, and holds every call
-they make against their roles' policies. It has no clusters, so the functions find theirs through KUBECONFIG.
+they make against their roles' policies. It has no clusters, so the functions find theirs through JOBS_API_KUBECONFIG.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ class Cloud:
 @contextmanager
 def running(home: Path) -> Iterator[Cloud]:
     """Start both, each a process of its own, and end them; `home` keeps their logs, and the images that pods run."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBECONFIG"))}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "JOBS_API_"))}
     inherited.pop("PYTHONPATH", None)
     # Not for MiniStack: its functions are to find nothing but their layers.
     ours = {"PYTHONPATH": os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)])}
@@ -68,7 +68,7 @@ def running(home: Path) -> Iterator[Cloud]:
         trusted = {"AWS_CA_BUNDLE": str(credentials.authority)}
         trust = ssl.create_default_context(cafile=credentials.authority)
         stack.enter_context(
-            _ministack(home, port, credentials, {**inherited, **trusted, "KUBECONFIG": str(kubeconfig)})
+            _ministack(home, port, credentials, {**inherited, **trusted, "JOBS_API_KUBECONFIG": str(kubeconfig)})
         )
         _wait_for(f"{url}/_ministack/health", trust)
         environment = {

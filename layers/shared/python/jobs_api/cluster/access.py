@@ -1,4 +1,4 @@
-"""Finds the way into an organization's cluster: KUBECONFIG where it is set, EKS everywhere else."""
+"""Finds the way into an organization's cluster: JOBS_API_KUBECONFIG where it is set, EKS everywhere else."""
 
 import os
 import tempfile
@@ -19,7 +19,8 @@ def connect(organization: Organization) -> Cluster:
     Raises:
         ClusterUnavailable: EKS knows no such cluster, or cannot be asked.
     """
-    kubeconfig = os.environ.get("KUBECONFIG")
+    # Never KUBECONFIG: every shell that knows kubectl has one, and means nothing by it here.
+    kubeconfig = os.environ.get("JOBS_API_KUBECONFIG")
     if kubeconfig:
         return _from_kubeconfig(kubeconfig)
     return _from_eks(organization.cluster or os.environ["DEFAULT_CLUSTER"])

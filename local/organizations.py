@@ -1,0 +1,5 @@
+"""The organizations that `make run` begins with, whose ids are their namespaces."""
+
+ORGANIZATION = "org-acme"
+OTHER_ORGANIZATION = "org-globex"
+ORGANIZATIONS = (ORGANIZATION, OTHER_ORGANIZATION)

@@ -1,0 +1,105 @@
+"""`make run` on a real cluster: asked for by name, told at start, and with no more than the manifest's rights."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+from local.cluster import EmbeddedCluster
+from local.cluster.api import rights
+from local.kubernetes_api import KubernetesApi, UnusableCluster
+from tests.local.conftest import eventually
+from tests.local.test_make_run import ROOT, START_SECONDS, start
+
+MANIFEST = ROOT / "deploy/kubernetes/jobs-api.yaml"
+NAMESPACE = "org-acme"
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[EmbeddedCluster]:
+    """Give a cluster as an operator has set it up for one organization."""
+    with EmbeddedCluster(tmp_path / "real", ROOT / "local/images") as cluster:
+        KubernetesApi(cluster.kubeconfig).create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        yield cluster
+
+
+@pytest.fixture
+def batch(real: EmbeddedCluster) -> Iterator[client.BatchV1Api]:
+    with config.new_client_from_config(str(real.kubeconfig)) as api:
+        yield client.BatchV1Api(api)
+
+
+def role() -> list[dict[str, Any]]:
+    documents = list(yaml.safe_load_all(MANIFEST.read_text()))
+    rules: list[dict[str, Any]] = next(one["rules"] for one in documents if one["kind"] == "ClusterRole")
+    return rules
+
+
+def with_the_manifests_rights(cluster: EmbeddedCluster) -> None:
+    assert cluster.faults
+    cluster.faults.fault = rights.only(role(), {NAMESPACE})
+
+
+def test_a_role_allows_what_it_says_and_where_it_is_bound(real: EmbeddedCluster, batch: client.BatchV1Api) -> None:
+    with_the_manifests_rights(real)
+
+    assert batch.list_namespaced_cron_job(NAMESPACE).items == []
+    with pytest.raises(client.ApiException) as refused:
+        batch.delete_namespaced_job("any", NAMESPACE)
+    assert refused.value.status == 403
+    assert json.loads(refused.value.body)["message"] == (
+        'jobs.batch "any" is forbidden: User "system:embedded" cannot delete resource "jobs" in API group "batch" '
+        f'in the namespace "{NAMESPACE}"'
+    )
+    with pytest.raises(client.ApiException):
+        batch.list_namespaced_cron_job("kube-system")
+    with pytest.raises(client.ApiException):
+        batch.list_cron_job_for_all_namespaces()
+
+
+def test_make_run_goes_on_with_the_manifests_rights_and_says_where_it_is(real: EmbeddedCluster, tmp_path: Path) -> None:
+    with_the_manifests_rights(real)
+    home = tmp_path / "home"
+    process = start(home, JOBS_API_KUBECONFIG=str(real.kubeconfig))
+    try:
+        eventually(lambda: process.poll() is not None or (home / "session.json").exists(), START_SECONDS)
+        assert process.poll() is None, process.communicate()
+        assert json.loads((home / "session.json").read_text())["kubeconfig"] == str(real.kubeconfig)
+    finally:
+        process.terminate()
+        said, _ = process.communicate()
+    first = said.splitlines()[0]
+    assert real.url in first
+    assert "context embedded of " in first
+    assert "org-acme and org-globex" in first
+    assert "org-globex has no CronJobs until deploy/kubernetes/jobs-api.yaml is applied" in said
+    assert "org-acme has no CronJobs" not in said
+    assert "jaffle-env of org-acme was not made" in said
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", "{", "current-context: x\ncontexts: []\nclusters: []\nusers: []\n"]
+)
+def test_a_kubeconfig_that_names_no_cluster_is_one_line_that_says_so(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "kubeconfig"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(UnusableCluster, match=str(path)):
+        KubernetesApi(path)
+
+
+def test_a_cluster_that_cannot_be_reached_is_one_line_that_says_so(real: EmbeddedCluster, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    nowhere.write_text(real.kubeconfig.read_text().replace(real.url, "https://127.0.0.1:9"))
+    process = start(tmp_path / "home", JOBS_API_KUBECONFIG=str(nowhere))
+
+    _, errors = process.communicate(timeout=START_SECONDS)
+
+    assert process.returncode == 1
+    assert errors.startswith("make run: The cluster https://127.0.0.1:9 (context embedded of ")
+    assert len(errors.splitlines()) == 1
