@@ -1,0 +1,80 @@
+"""What an account may ask of a stack: bounds and a path for every role, a firewall, one way in."""
+
+import json
+from typing import Any
+
+from local.gateway.definition import definition_of
+from local.template import Template, read
+from tests.functions.cast import ROOT
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/everybody"
+ACL = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/jobs/00000000-0000-0000-0000-000000000000"
+
+
+def with_parameters(**parameters: str) -> Template:
+    return read(ROOT / "template.yaml", parameters=parameters, cache=ROOT / ".local" / "cache")
+
+
+def roles(template: Template) -> dict[str, dict[str, Any]]:
+    return {role.logical_id: role.properties for role in template.resources("AWS::IAM::Role")}
+
+
+def test_every_role_is_within_the_given_boundary_those_that_sam_makes_too() -> None:
+    found = roles(with_parameters(PermissionsBoundary=BOUNDARY))
+
+    assert len(found) == 22
+    assert {role["PermissionsBoundary"] for role in found.values()} == {BOUNDARY}
+
+
+def test_a_given_boundary_leaves_no_policy_of_ours_to_make() -> None:
+    assert not list(with_parameters(PermissionsBoundary=BOUNDARY).resources("AWS::IAM::ManagedPolicy"))
+
+
+def test_without_one_the_functions_have_ours(template: Template) -> None:
+    ours = {name for name, role in roles(template).items() if "PermissionsBoundary" in role}
+
+    assert roles(template).keys() - ours == {"ApiGatewayLogsRole"}
+
+
+def test_every_role_and_policy_has_the_given_path() -> None:
+    template = with_parameters(RolePath="/jobs-api/")
+    policies = {policy.logical_id: policy.properties for policy in template.resources("AWS::IAM::ManagedPolicy")}
+
+    assert {made["Path"] for made in (roles(template) | policies).values()} == {"/jobs-api/"}
+
+
+def test_the_path_is_the_root_by_default(template: Template) -> None:
+    assert {role["Path"] for role in roles(template).values()} == {"/"}
+
+
+def test_a_web_acl_stands_before_the_stage() -> None:
+    template = with_parameters(WebAclArn=ACL)
+    api = definition_of(template)
+
+    (association,) = template.resources("AWS::WAFv2::WebACLAssociation")
+    (stage,) = template.resources("AWS::ApiGateway::Stage")
+    assert association.properties == {
+        "ResourceArn": f"arn:aws:apigateway:us-east-1::/restapis/{api.api_id}/stages/{stage.name}",
+        "WebACLArn": ACL,
+    }
+
+
+def test_without_one_there_is_none(template: Template) -> None:
+    assert not list(template.resources("AWS::WAFv2::WebACLAssociation"))
+
+
+def test_the_gateways_own_address_can_be_closed() -> None:
+    def closed(template: Template) -> bool:
+        (api,) = template.resources("AWS::ApiGateway::RestApi")
+        (server,) = api.properties["Body"]["servers"]
+        return bool(server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"])
+
+    assert not closed(with_parameters())
+    assert closed(with_parameters(DisableExecuteApiEndpoint="true", DomainName="jobs.example.com"))
+
+
+def test_what_a_firewall_refuses_has_the_shape_of_any_other_error(template: Template) -> None:
+    refused = definition_of(template).responses["WAF_FILTERED"]
+
+    assert refused.status == 403
+    assert json.loads(refused.template or "").keys() == {"message", "code", "request_id"}
