@@ -62,6 +62,10 @@ class Template:
             properties = self._resolver.resolve(resource.get("Properties", {}))
             yield Resource(logical_id, self._resolver.name(logical_id), self._resolver.arn(logical_id), properties)
 
+    def output(self, name: str) -> Any:
+        """Give the value of an output."""
+        return self._resolver.resolve(self._document["Outputs"][name]["Value"])
+
     def functions(self) -> list[FunctionSpec]:
         """Give the Lambda functions, with Lambda's own defaults where the template says nothing."""
         return [self._function(resource) for resource in self.resources("AWS::Lambda::Function")]

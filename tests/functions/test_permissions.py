@@ -19,10 +19,12 @@ from jobs_api.commands import ProjectType
 from local.template import Template, read
 from tests.functions.cast import ROOT, Context, Person, new_organization, new_project
 from tests.permissions import allowing
-from tests.permissions.recording import Recorder
+from tests.permissions.recording import ClusterCall, Recorder
 
 MANIFEST = ROOT / "deploy/kubernetes/jobs-api.yaml"
 CONTEXT = cast("LambdaContext", Context())
+# Who is let into the cluster, and the ClusterRole of each by the same name.
+GROUPS = ("jobs-api", "jobs-api-reader")
 
 
 @pytest.fixture(scope="module")
@@ -113,32 +115,48 @@ def test_no_policy_has_an_action_or_a_resource_for_all(template: Template) -> No
             assert grant.resource != "*", f"{function}: {grant}"
 
 
-def test_the_cluster_role_allows_what_functions_do_there(recorder: Recorder) -> None:
-    forbidden = {call: who for call, who in recorder.cluster_calls.items() if call not in _cluster_role()}
-
-    assert not forbidden
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_cluster_role_allows_what_functions_do_there(template: Template, recorder: Recorder, group: str) -> None:
+    assert _made(recorder, _members(template)[group]) <= _cluster_roles()[group]
 
 
 @pytest.mark.usefixtures("whole_suite")
-def test_the_cluster_role_allows_nothing_else(recorder: Recorder) -> None:
-    assert _cluster_role() == set(recorder.cluster_calls)
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_cluster_role_allows_nothing_else(template: Template, recorder: Recorder, group: str) -> None:
+    assert _cluster_roles()[group] == _made(recorder, _members(template)[group])
 
 
-def test_the_role_holds_only_in_organizations_namespaces() -> None:
+def test_who_only_shows_what_is_there_can_change_nothing() -> None:
+    assert {verb for verb, _, _ in _cluster_roles()["jobs-api-reader"]} <= {"get", "list", "watch"}
+
+
+def test_the_roles_hold_only_in_organizations_namespaces() -> None:
     kinds = [document["kind"] for document in _manifest()]
+    bindings = [document for document in _manifest() if document["kind"] == "RoleBinding"]
 
     assert "ClusterRoleBinding" not in kinds
-    (binding,) = (document for document in _manifest() if document["kind"] == "RoleBinding")
-    assert binding["metadata"]["namespace"] == "org-acme"
-    assert [subject["name"] for subject in binding["subjects"]] == ["jobs-api"]
+    assert {binding["metadata"]["namespace"] for binding in bindings} == {"org-acme"}
+    assert {binding["roleRef"]["name"]: [who["name"] for who in binding["subjects"]] for binding in bindings} == {
+        group: [group] for group in GROUPS
+    }
 
 
-def test_every_cluster_function_is_let_into_the_cluster_as_that_group(template: Template) -> None:
-    entries = list(template.resources("AWS::EKS::AccessEntry"))
+def test_every_cluster_function_is_let_into_the_cluster_as_its_group(template: Template) -> None:
+    assert _members(template) == {
+        "jobs-api": {"trigger_job", "sync_cronjobs", "ingest_runs"},
+        "jobs-api-reader": {"list_live_jobs", "get_live_job", "get_live_logs"},
+    }
+    assert set().union(*_members(template).values()) == set(_cluster_functions(template).values())
 
-    let_in = {entry.properties["PrincipalArn"].rpartition("-")[2] for entry in entries}
-    assert let_in == _roles_of_cluster_functions(template)
-    assert {group for entry in entries for group in entry.properties["KubernetesGroups"]} == {"jobs-api"}
+
+def test_the_outputs_name_the_same_roles_for_further_clusters(template: Template) -> None:
+    folders = _cluster_functions(template)
+    named = {
+        group: {folders[arn.rpartition("-")[2]] for arn in template.output(output).split(",")}
+        for group, output in (("jobs-api", "ClusterRoles"), ("jobs-api-reader", "ClusterReaderRoles"))
+    }
+
+    assert named == _members(template)
 
 
 def test_a_job_asks_for_the_namespaces_default_account_and_no_token() -> None:
@@ -147,23 +165,41 @@ def test_a_job_asks_for_the_namespaces_default_account_and_no_token() -> None:
     assert (account["metadata"]["name"], account["automountServiceAccountToken"]) == ("default", False)
 
 
-def _roles_of_cluster_functions(template: Template) -> set[str]:
-    functions = template.resources("AWS::Lambda::Function")
+def _cluster_functions(template: Template) -> dict[str, str]:
+    """Return the folder of each function that speaks to a cluster, by its role."""
+    folders = {function.logical_id: function.code.name for function in template.functions()}
     return {
-        f"{function.logical_id}Role"
-        for function in functions
+        f"{function.logical_id}Role": folders[function.logical_id]
+        for function in template.resources("AWS::Lambda::Function")
         if any("KubernetesLayer" in layer for layer in function.properties["Layers"])
     }
 
 
-def _cluster_role() -> set[tuple[str, str, str]]:
-    (role,) = (document for document in _manifest() if document["kind"] == "ClusterRole")
+def _members(template: Template) -> dict[str, set[str]]:
+    """Return the functions of each group, as the access entries have them."""
+    folders = _cluster_functions(template)
+    members: dict[str, set[str]] = {}
+    for entry in template.resources("AWS::EKS::AccessEntry"):
+        (group,) = entry.properties["KubernetesGroups"]
+        members.setdefault(group, set()).add(folders[entry.properties["PrincipalArn"].rpartition("-")[2]])
+    return members
+
+
+def _made(recorder: Recorder, functions: set[str]) -> set[ClusterCall]:
+    return {call for call, who in recorder.cluster_calls.items() if who & functions}
+
+
+def _cluster_roles() -> dict[str, set[ClusterCall]]:
     return {
-        (verb, group, resource)
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
+        role["metadata"]["name"]: {
+            (verb, group, resource)
+            for rule in role["rules"]
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+            for verb in rule["verbs"]
+        }
+        for role in _manifest()
+        if role["kind"] == "ClusterRole"
     }
 
 
