@@ -20,6 +20,7 @@ from jobs_api.commands import ProjectType
 from jobs_api.ids import new_id
 from jobs_api.organizations import Organization, Role
 from jobs_api.projects import Project, ProjectSettings
+from local.functions import PAYLOAD_LIMIT_BYTES
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 ROOT = Path(__file__).parent.parent.parent
@@ -118,6 +119,7 @@ class Person:
         }
         handler = importlib.import_module(f"{function.replace('/', '.')}.app").lambda_handler
         result = handler(event, cast("LambdaContext", Context()))
+        assert len(json.dumps(result)) <= PAYLOAD_LIMIT_BYTES, "Lambda passes no such answer on"
         joined = {name: ", ".join(values) for name, values in result["multiValueHeaders"].items()}
         return Answer(result["statusCode"], joined, result["body"])
 

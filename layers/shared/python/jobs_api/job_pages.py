@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Iterable
-from typing import Final
 
+from jobs_api.answer_size import ANSWER_BYTES
 from jobs_api.jobs import Job, JobDocument, JobList
-
-# Lambda passes 6 MB on, the envelope included, in which each quotation mark of the body takes two bytes.
-ANSWER_BYTES: Final = 4_500_000
 
 
 def position_of(job: Job) -> str:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from aws_lambda_powertools import Logger
 
 from jobs_api import ingest, live_jobs, logs, names, pods, store
+from jobs_api.answer_size import end_that_fits
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.errors import ClusterUnavailable, LiveJobNotFound, NotFound
 from jobs_api.live_jobs import LiveJob, LiveJobDetail, LiveJobList, LiveLogs
@@ -49,7 +50,7 @@ def get_job(cluster: Cluster, organization: Organization, name: str) -> LiveJobD
 
 
 def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int) -> LiveLogs:
-    """Return the last lines of a Job's log, up to 1 MiB; what its run has kept where the pod is gone.
+    """Return the last lines of a Job's log, up to 1 MiB and to what an answer holds; where the pod is gone, its run's.
 
     Raises LiveJobNotFound.
     """
@@ -91,7 +92,7 @@ def _read(cluster: Cluster, pod: Object, tail: int) -> str:
         pod["metadata"]["namespace"], pod["metadata"]["name"], container=container, tail=tail
     ):
         end.add(chunk)
-    return end.last(logs.INLINE_BYTES)
+    return end_that_fits(end.last(logs.INLINE_BYTES))
 
 
 def _stored(job: Object, organization: Organization, tail: int) -> LiveLogs | None:
@@ -103,7 +104,7 @@ def _stored(job: Object, organization: Organization, tail: int) -> LiveLogs | No
         end = logs.read_end(run.log)
     except NotFound:
         return None
-    return live_jobs.stored_logs(run, logs.last_lines(end, tail), tail)
+    return live_jobs.stored_logs(run, end_that_fits(logs.last_lines(end, tail)), tail)
 
 
 @contextmanager

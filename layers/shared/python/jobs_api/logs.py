@@ -15,6 +15,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from jobs_api.answer_size import end_that_fits
 from jobs_api.documents import Absent, Document
 from jobs_api.errors import JobsApiError, NotFound
 from jobs_api.runs import Run, StoredLog
@@ -22,7 +23,7 @@ from jobs_api.runs import Run, StoredLog
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What an answer holds of a log: Lambda takes 6 MB, and escaped as JSON some logs grow to several times their size.
+# What an answer holds of a log, or less of one that grows too much as JSON: see `answer_size`.
 INLINE_BYTES: Final = 1024 * 1024
 # Compressed bytes that stay in memory before they go to a file.
 SPOOLED_BYTES: Final = 1024 * 1024
@@ -43,7 +44,10 @@ class PurgeRefused(JobsApiError):
 
 
 class RunLogs(Document):
-    """The stored log of a run that has ended. Of one over 1 MiB `logs` is the end, and `download_url` gives it all."""
+    """The stored log of a run that has ended. Of a `truncated` one `logs` is the end, and `download_url` gives it all.
+
+    That is one over 1 MiB, and a shorter one of mostly control bytes, each of which takes seven bytes of an answer.
+    """
 
     run_id: str
     job_name: str
@@ -162,11 +166,13 @@ def of_run(run: Run) -> RunLogs:
     """Return the logs of a run that has ended; one that never started has none."""
     if run.log is None:
         return RunLogs(run_id=run.id, job_name=run.job_name, logs="", size_bytes=0, truncated=False)
-    truncated = run.log.size_bytes > INLINE_BYTES
+    end = read_end(run.log)
+    inline = end_that_fits(end)
+    truncated = run.log.size_bytes > INLINE_BYTES or len(inline) < len(end)
     return RunLogs(
         run_id=run.id,
         job_name=run.job_name,
-        logs=read_end(run.log),
+        logs=inline,
         size_bytes=run.log.size_bytes,
         truncated=truncated,
         download_url=link(run.log, f"{run.job_name}.log") if truncated else None,

@@ -1,0 +1,35 @@
+r"""How much one answer may hold.
+
+Lambda passes 6 MB on. That is counted once the body, JSON itself, stands as a string in the JSON of the proxy
+integration: a NUL of a log is `\u0000` in the one and `\\u0000` in the other.
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+
+import json
+from typing import Final
+
+# Well under 6 MB: the envelope, the headers and a presigned link need a few thousand more.
+ANSWER_BYTES: Final = 4_500_000
+# A character beyond the basic plane is a pair of escapes.
+MOST_BYTES: Final = 14
+STEP: Final = 1024
+QUOTES: Final = len(json.dumps(json.dumps("")))
+
+
+def encoded_size(text: str) -> int:
+    """Return how many bytes a text takes of an answer, within a string of its JSON."""
+    return len(json.dumps(json.dumps(text))) - QUOTES
+
+
+def end_that_fits(text: str, limit: int = ANSWER_BYTES) -> str:
+    """Return a text's end, as much as `limit` bytes of an answer hold: mostly all of it. Linear in its length."""
+    if len(text) * MOST_BYTES <= limit:
+        return text
+    kept_from = len(text)
+    while kept_from:
+        start = max(0, kept_from - STEP)
+        limit -= encoded_size(text[start:kept_from])
+        if limit < 0:
+            break
+        kept_from = start
+    return text[kept_from:]
