@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +30,7 @@ from jobs_api.request_paths import path_prefix, route_path
 MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
 TEXT_TYPE: Final = "text/plain"
+NOT_UTF_8: Final = "The body must be a JSON object in UTF-8; write the character U+FFFD as \\ufffd if it is meant"
 
 # Pages of any origin may read what a token is good for: it comes in a header, and no browser sends it by itself.
 FOR_BROWSERS: Final = {
@@ -238,11 +241,7 @@ def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
     body = _body(event)
     if len(body) > MAX_BODY_BYTES:
         raise errors.PayloadTooLarge(f"The body is {len(body)} bytes; at most {MAX_BODY_BYTES}")
-    try:
-        # No body is told from an empty object by `null`, which a handler's default replaces.
-        text = body.decode().strip() or "null"
-    except UnicodeDecodeError as error:
-        raise errors.InvalidBody("The body must be UTF-8") from error
+    text = _text(body)
     # Bodies are JSON whatever the client calls them: `curl -d` says they are a form.
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     return {
@@ -264,12 +263,38 @@ def _body(event: Mapping[str, Any]) -> bytes:
         raise errors.InvalidBody("The body must be a JSON object") from error
 
 
-def _read_json(text: str) -> Any:
+def _text(body: bytes) -> str:
     try:
-        # Unlike json.loads it takes no NaN, no half surrogate pairs and no nesting that exhausts the stack.
-        return pydantic_core.from_json(text, allow_inf_nan=False)
+        text = body.decode().strip()
+    except UnicodeDecodeError as error:
+        raise errors.InvalidBody(NOT_UTF_8) from error
+    # API Gateway hands a body over as text, with this character for each byte that is not UTF-8.
+    if "\ufffd" in text:
+        raise errors.InvalidBody(NOT_UTF_8)
+    return text
+
+
+def _read_json(text: str) -> dict[str, Any]:
+    """Read a body that is there; an absent one is `None` to handlers, and never gets here. Raises InvalidBody."""
+    try:
+        # Unlike json.loads it takes no NaN, no half surrogate pairs and no nesting that exhausts the stack, but of a
+        # name that comes twice it keeps the last.
+        pydantic_core.from_json(text, allow_inf_nan=False)
+        document = json.loads(text, object_pairs_hook=_unique)
     except ValueError as error:
         raise errors.InvalidBody(f"The body must be a JSON object: {error}") from error
+    if not isinstance(document, dict):
+        raise errors.InvalidBody("The body must be a JSON object, such as {}; a list, a text or a number is none")
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in names.items() if count > 1)
+        raise ValueError(f"{errors.shortened(twice)!r} stands in one object twice")
+    return document
 
 
 def _header(event: Mapping[str, Any], name: str) -> str | None:
