@@ -15,6 +15,7 @@ from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
 from jobs_api.organizations import Organization, Role
 from jobs_api.projects import Project, ProjectSettings
+from jobs_api.resource_bounds import bound_faults
 
 ATTEMPTS = 3
 # Functions remember an organization's cluster for a minute.
@@ -137,6 +138,10 @@ def _check_settled(organization_id: str) -> None:
 
 def _settings(document: Mapping[str, Any]) -> ProjectSettings:
     try:
-        return ProjectSettings.model_validate(dict(document))
+        settings = ProjectSettings.model_validate(dict(document))
     except ValidationError as error:
         raise InvalidRequest(faults_of(error, ProjectSettings)) from error
+    asked = settings.resources
+    if faults := bound_faults(asked.requests, asked.limits):
+        raise InvalidRequest([Fault(".".join(("resources", *fault.path)), fault.message) for fault in faults])
+    return settings

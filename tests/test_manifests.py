@@ -191,6 +191,20 @@ def test_the_environment_is_the_jobs_the_secrets_and_who_it_is() -> None:
     assert container_of(made)["envFrom"] == [{"secretRef": {"name": "warehouse"}}]
 
 
+def test_who_it_is_is_never_what_an_older_job_says_it_is() -> None:
+    made = project()
+    older = job(made)
+    environment = {"JOBS_API_RUN_ID": "forged", "JOBS_API_JOB_ID": "forged", "PATH": "/kept"}
+    older = older.model_copy(update={"settings": older.settings.model_copy(update={"environment": environment})})
+    given = variables(manifests.cronjob(made, older))
+    assert (given["JOBS_API_JOB_ID"], given["PATH"]) == ("job_nightly", "/kept")
+    assert "JOBS_API_RUN_ID" not in given
+
+
+def test_no_service_of_the_namespace_is_told_to_a_pod_by_its_environment() -> None:
+    assert pod_of(cronjob())["enableServiceLinks"] is False
+
+
 def test_a_project_without_secret_or_folder_leaves_them_out() -> None:
     assert not {"envFrom", "workingDir", "resources"} & container_of(cronjob()).keys()
 

@@ -65,7 +65,10 @@ def test_a_project_is_made_changed_and_listed(organization: str) -> None:
     changed = run(
         "project", "set", organization, made["id"], "image=dbt:2", 'resources={"limits": {"memory": "2Gi"}}',
         "concurrency_policy=Allow", "environment_secret=jaffle-env", "successful_history_limit=3",
+        'allowed_environment=["PATH"]', 'allowed_resources=["nvidia.com/gpu"]',
     )  # fmt: skip
+    assert changed["settings"]["allowed_environment"] == ["PATH"]
+    assert changed["settings"]["allowed_resources"] == ["nvidia.com/gpu"]
     assert changed["settings"]["image"] == "dbt:2"
     assert changed["settings"]["resources"]["limits"] == {"memory": "2Gi"}
     assert changed["version"] == 2
@@ -81,6 +84,27 @@ def test_a_project_goes_through_its_life(organization: str, verb: str, setting: 
 
     assert run("project", verb, organization, project["id"])["settings"][setting] is value
     assert run("project", "resume", organization, project["id"])["settings"]["suspended"] is False
+
+
+@pytest.mark.parametrize(
+    ("setting", "advice"),
+    [
+        ('resources={"limits": {"memory": "512m"}}', "resources.limits.memory: 512m is a fraction of a byte"),
+        ('allowed_environment=["JOBS_API_RUN_ID"]', "always set by the service"),
+        ('allowed_resources=["gpu"]', "allowed_resources.0"),
+    ],
+)
+def test_what_a_project_cannot_mean_is_refused(
+    organization: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    advice: str,
+) -> None:
+    project = run("project", "create", organization, "jaffle", *DBT)
+
+    assert advice in refused(capsys, monkeypatch, "project", "set", organization, project["id"], setting)
+    assert run("project", "list", organization) == [project]
 
 
 def test_a_deleted_project_leaves_its_names_free(organization: str) -> None:

@@ -19,6 +19,7 @@ import pytest
 from tests.local.conftest import eventually
 
 ROOT = Path(__file__).parents[2]
+IMPORTS = os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)])
 START_SECONDS = 60
 # The first pod waits until its image is installed.
 ARRIVAL_SECONDS = 240
@@ -28,9 +29,8 @@ def start(home: Path, port: str = "0", **more: str) -> subprocess.Popen[str]:
     # Not what the tests' own AWS has exported.
     foreign = ("AWS_", "JOBS_API")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    path = os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)])
     # Most shells that know kubectl have a KUBECONFIG, and mean nothing by it here.
-    ours = {"PYTHONPATH": path, "JOBS_API_HOME": str(home), "PORT": port, "KUBECONFIG": "/nowhere/production"}
+    ours = {"PYTHONPATH": IMPORTS, "JOBS_API_HOME": str(home), "PORT": port, "KUBECONFIG": "/nowhere/production"}
     environment = {**inherited, **ours, **more}
     return subprocess.Popen(
         [sys.executable, "-m", "local"],
@@ -61,6 +61,13 @@ class Running:
         except HTTPError as error:
             with error:
                 return error.code, json.load(error)
+
+    def jobsctl(self, *arguments: str) -> None:
+        """Do what an operator does."""
+        script = '. "$0" && exec "$@"'
+        command = ["sh", "-c", script, str(self.home / "env"), sys.executable, "-m", "jobsctl", *arguments]
+        environment = {**os.environ, "PYTHONPATH": IMPORTS}
+        subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
     def inbox(self) -> list[dict[str, Any]]:
         """What has arrived, oldest first."""
@@ -133,6 +140,8 @@ def test_an_alert_and_signed_webhooks_of_a_process_that_fails_arrive_in_the_inbo
     dbt = tmp_path / "dbt"
     dbt.write_text(f"#!/bin/sh\n/bin/cat '{log}'\nexit 3\n")
     dbt.chmod(0o755)
+    # Where programs are found is the project's to say.
+    service.jobsctl("project", "set", "org-acme", jaffle, 'allowed_environment=["PATH"]')
     wanted = {
         "name": "alerting",
         "command": "dbt run",

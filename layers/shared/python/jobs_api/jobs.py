@@ -18,21 +18,20 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails
 
-from jobs_api import names, schedule, slots
+from jobs_api import names, schedule, slots, variables
 from jobs_api.addresses import check_webhook_url
 from jobs_api.alerts import Event, RunAlerts, SealedWebhook, SlackTarget, WebhookTarget
 from jobs_api.commands import ProjectType, parse_command
 from jobs_api.documents import Absent, Document, Record, Timestamp, faults_of
 from jobs_api.errors import InvalidRequest
-from jobs_api.projects import Project
+from jobs_api.projects import Project, ProjectSettings
 from jobs_api.quantities import Resources
 from jobs_api.slots import Account, Firing
 
 MASK = "***"
-MAX_ENVIRONMENT_BYTES = 32 * 1024
 MAX_HEADERS_BYTES = 16 * 1024
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # "#name" as people type it, or an id as Slack's own links carry it.
 SLACK_CHANNEL = re.compile(r"#[\w.-]{1,80}|[CDG][A-Z0-9]{6,20}")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -46,20 +45,6 @@ DEFAULT_EVENTS: list[WebhookEvent] = ["success", "failure"]
 def _check_schedule(expression: str) -> str:
     schedule.parse(expression)
     return expression
-
-
-def _check_environment(environment: dict[str, str]) -> dict[str, str]:
-    for name, value in environment.items():
-        if not VARIABLE.fullmatch(name):
-            raise ValueError(f"{name!r} is not a variable name: letters, digits and _, not starting with a digit")
-        if "\0" in value:
-            raise ValueError(f"the value of {name} holds a NUL character, which no process can be given")
-    if len(environment) > 100:
-        raise ValueError(f"holds {len(environment)} variables; at most 100")
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
-    if size > MAX_ENVIRONMENT_BYTES:
-        raise ValueError(f"is {size} bytes in all; at most {MAX_ENVIRONMENT_BYTES}")
-    return environment
 
 
 def _check_headers(headers: dict[str, str]) -> dict[str, str]:
@@ -91,8 +76,8 @@ def _check_slack_channel(channel: str) -> str:
 class JobSettings(Document):
     """What the owner of a job decides; fields and defaults are the API's own.
 
-    Validate through `of`, which knows the project's type. Flags stand before what they make necessary: a rule over
-    several fields is checked with the last of them, so that all faults of a request come in one answer.
+    Validate through `of`, which knows the project and what it allows. Flags stand before what they make necessary: a
+    rule over several fields is checked with the last of them, so that all faults of a request come in one answer.
     """
 
     model_config = ConfigDict(strict=True, validate_default=True)
@@ -104,7 +89,7 @@ class JobSettings(Document):
     timezone: Annotated[str, AfterValidator(schedule.check_timezone)] = "UTC"
     enabled: bool = True
     resources: Resources = Resources()
-    environment: Annotated[dict[str, str], AfterValidator(_check_environment)] = Field(default={})
+    environment: dict[str, str] = Field(default={})
     slack_alerts_enabled: bool = False
     slack_alert_on_success: bool = False
     slack_channel: Absent[Annotated[str, AfterValidator(_check_slack_channel)]] = None
@@ -121,7 +106,7 @@ class JobSettings(Document):
             InvalidRequest: with every field that breaks a rule.
         """
         try:
-            return cls.model_validate(dict(document), context=project.settings.project_type)
+            return cls.model_validate(dict(document), context=project.settings)
         except ValidationError as error:
             raise InvalidRequest(faults_of(error, cls)) from error
 
@@ -159,8 +144,16 @@ class JobSettings(Document):
     @field_validator("command")
     @classmethod
     def _fits_the_project(cls, command: str, info: ValidationInfo) -> str:
-        parse_command(command, cast("ProjectType", info.context))
+        parse_command(command, cast("ProjectSettings", info.context).project_type)
         return command
+
+    @field_validator("environment")
+    @classmethod
+    def _is_the_job_s_to_set(cls, environment: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        allowed = cast("ProjectSettings", info.context).allowed_environment
+        if faults := list(variables.faults_of(environment, allowed)):
+            raise ValidationError.from_exception_data(cls.__name__, [_detail(fault) for fault in faults])
+        return environment
 
     @field_validator("slack_channel")
     @classmethod
@@ -172,7 +165,7 @@ class JobSettings(Document):
     @field_validator("webhook_enabled", "webhook_url", "webhook_headers", "webhook_events")
     @classmethod
     def _dbt_only(cls, value: Any, info: ValidationInfo) -> Any:
-        if value and info.context is not ProjectType.DBT:
+        if value and cast("ProjectSettings", info.context).project_type is not ProjectType.DBT:
             raise ValueError("is for dbt projects only; this project runs SQLMesh")
         return value
 
@@ -189,6 +182,11 @@ class JobSettings(Document):
         if events is None and info.data.get("webhook_enabled"):
             return list(DEFAULT_EVENTS)
         return events and list(dict.fromkeys(events))
+
+
+def _detail(fault: variables.VariableFault) -> InitErrorDetails:
+    loc = (fault.name,) if fault.name else ()
+    return InitErrorDetails(type="value_error", loc=loc, input=None, ctx={"error": ValueError(fault.message)})
 
 
 def _required(model: type[BaseModel], name: str) -> bool:

@@ -10,6 +10,7 @@ from jobs_api.jobs import Job
 from jobs_api.projects import Project
 from jobs_api.quantities import InvalidQuantity, Resources, canonical
 from jobs_api.runs import TriggeredBy
+from jobs_api.variables import OURS
 from jobs_api.words import split
 
 type Manifest = dict[str, Any]
@@ -106,6 +107,8 @@ def _pod(project: Project, job: Job, words: list[str], run_id: str | None) -> Ma
         "restartPolicy": "Never",
         "activeDeadlineSeconds": policy.active_deadline_seconds,
         "automountServiceAccountToken": False,
+        # Or each Service of the namespace would add variables that nobody asked for.
+        "enableServiceLinks": False,
         "securityContext": POD_SECURITY,
         "containers": [container],
     }
@@ -113,8 +116,10 @@ def _pod(project: Project, job: Job, words: list[str], run_id: str | None) -> Ma
 
 def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[str, str]]:
     """Return the job's variables and who it is, by name, so that the order in which they were sent changes nothing."""
+    own = job.settings.environment
     variables = {
-        **job.settings.environment,
+        # Older jobs may have some of ours, such as the run's id, which a scheduled pod is not given.
+        **{name: value for name, value in own.items() if not name.startswith(OURS)},
         "JOBS_API_ORGANIZATION_ID": project.organization_id,
         "JOBS_API_PROJECT_ID": project.id,
         "JOBS_API_JOB_ID": job.id,

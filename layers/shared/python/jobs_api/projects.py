@@ -6,13 +6,15 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
-from jobs_api import names, slots
+from jobs_api import names, slots, variables
 from jobs_api.commands import ProjectType
 from jobs_api.documents import Document, Record, Timestamp
-from jobs_api.quantities import Resources
+from jobs_api.quantities import Resources, check_resource_name
 from jobs_api.slots import Period
 
 DAY = 86_400
+MOST_NAMES = 100
+LONGEST_NAME = 255
 
 
 class ConcurrencyPolicy(StrEnum):
@@ -27,6 +29,18 @@ def _check_dns_label(value: str) -> str:
     if not names.is_dns_label(value):
         raise ValueError("must be a Kubernetes name: at most 63 lower-case letters, digits and dashes")
     return value
+
+
+def _check_variable_name(name: str) -> str:
+    if not variables.VARIABLE.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise ValueError(f"must be a variable's name: letters, digits and _, at most {LONGEST_NAME}")
+    if name.startswith(variables.OURS):
+        raise ValueError(f"{variables.OURS}* is always set by the service and cannot be allowed")
+    return name
+
+
+VariableName = Annotated[str, AfterValidator(_check_variable_name)]
+ResourceName = Annotated[str, AfterValidator(check_resource_name)]
 
 
 class ProjectSettings(Document):
@@ -45,6 +59,10 @@ class ProjectSettings(Document):
     active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY)] = DAY
     ttl_seconds: Annotated[int, Field(ge=600, le=30 * DAY)] = DAY
     environment_secret: Annotated[str, AfterValidator(_check_dns_label)] | None = None
+    # Names that its jobs may set although they are the project's, such as PATH: jobs_api.variables has the list.
+    allowed_environment: Annotated[list[VariableName], Field(max_length=MOST_NAMES)] = Field(default=[])
+    # What its jobs may ask for beyond cpu, memory and ephemeral-storage, such as nvidia.com/gpu.
+    allowed_resources: Annotated[list[ResourceName], Field(max_length=MOST_NAMES)] = Field(default=[])
     deployed: bool = False
     suspended: bool = False
 

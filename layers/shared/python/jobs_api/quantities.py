@@ -6,35 +6,33 @@ is `jobs_api.amounts`. https://kubernetes.io/docs/concepts/configuration/manage-
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails
 
 from jobs_api.amounts import InvalidQuantity, Quantity, parse
 from jobs_api.documents import Document
 from jobs_api.names import is_dns_subdomain
+from jobs_api.resource_bounds import HUGEPAGES, STANDARD, ResourceFault, bound_faults, name_faults
 
-__all__ = ["InvalidQuantity", "ResourceFault", "Resources", "canonical", "parse_quantity", "resource_faults"]
+__all__ = [
+    "InvalidQuantity",
+    "ResourceFault",
+    "Resources",
+    "canonical",
+    "check_resource_name",
+    "parse_quantity",
+    "resource_faults",
+]
 
 # A pod has a handful of resources; anything beyond this is a mistake that would crowd an item of the table.
 MAX_BYTES = 16 * 1024
 
 _MIN_INT64, _MAX_INT64 = Decimal(-(1 << 63)), Decimal((1 << 63) - 1)
 _COMPUTE = ("cpu", "memory")
-_STANDARD = (*_COMPUTE, "ephemeral-storage")
-_HUGEPAGES = "hugepages-"
 _NAME_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceFault:
-    """One thing wrong with a container's resources: `path` such as `("limits", "cpu")`, and what would be right."""
-
-    path: tuple[str, ...]
-    message: str
 
 
 def parse_quantity(text: str) -> Decimal:
@@ -67,7 +65,7 @@ def resource_faults(requests: Mapping[str, str], limits: Mapping[str, str]) -> l
     for name, request in asked["requests"].items():
         faults += _faults_between(name, request, asked["limits"].get(name), limits)
     named = asked["limits"].keys() | asked["requests"].keys()
-    if any(name.startswith(_HUGEPAGES) for name in named) and not named & set(_COMPUTE):
+    if any(name.startswith(HUGEPAGES) for name in named) and not named & set(_COMPUTE):
         faults.append(ResourceFault((), "huge pages need cpu or memory beside them, in requests or limits"))
     return faults
 
@@ -75,7 +73,8 @@ def resource_faults(requests: Mapping[str, str], limits: Mapping[str, str]) -> l
 class Resources(Document):
     """What a job asks for and what it may take: names and quantities in Kubernetes' words, as they were sent.
 
-    A number is taken for the text of its digits; empty means that nothing is asked.
+    A number is taken for the text of its digits; empty means that nothing is asked. Validated with the settings of a
+    project as context they are those of a job of it, which may ask for less than Kubernetes takes.
     """
 
     requests: dict[str, str] = Field(default={}, exclude_if=lambda asked: not asked)
@@ -83,7 +82,7 @@ class Resources(Document):
 
     @model_validator(mode="before")
     @classmethod
-    def _obeys_kubernetes(cls, document: Any) -> Any:
+    def _obeys_kubernetes(cls, document: Any, info: ValidationInfo) -> Any:
         """Collect every fault, each at its own path."""
         if isinstance(document, Resources):
             return document
@@ -95,7 +94,9 @@ class Resources(Document):
         if size > MAX_BYTES:
             faults.append(ResourceFault((), f"is {size} characters in all; at most {MAX_BYTES}"))
         else:
-            faults += resource_faults(asked["requests"], asked["limits"])
+            faults += resource_faults(**asked)
+            if info.context is not None:
+                faults += bound_faults(**asked) + name_faults(**asked, allowed=info.context.allowed_resources)
         if faults:
             raise ValidationError.from_exception_data(cls.__name__, [_detail(fault, document) for fault in faults])
         return asked
@@ -139,15 +140,15 @@ def _faults_of(name: str, quantity: Quantity) -> Iterator[str]:
         yield f"must not be negative, but is {quantity}"
     if _is_extended(name) and not quantity.is_whole:
         yield f"{name} comes in whole numbers, but this is {quantity}"
-    if name.startswith(_HUGEPAGES) and not _is_multiple(quantity, name.removeprefix(_HUGEPAGES)):
-        yield f"must be a whole number of pages of {name.removeprefix(_HUGEPAGES)}, but is {quantity}"
+    if name.startswith(HUGEPAGES) and not _is_multiple(quantity, name.removeprefix(HUGEPAGES)):
+        yield f"must be a whole number of pages of {name.removeprefix(HUGEPAGES)}, but is {quantity}"
 
 
 def _faults_between(
     name: str, request: Quantity, limit: Quantity | None, limits: Mapping[str, str]
 ) -> Iterator[ResourceFault]:
     """Compare a request with its limit. What cannot be overcommitted has both, and the same in both."""
-    overcommitted = _is_native(name) and not name.startswith(_HUGEPAGES)
+    overcommitted = _is_native(name) and not name.startswith(HUGEPAGES)
     if limit is None:
         if not overcommitted and name not in limits:
             yield ResourceFault(("limits", name), f"is needed too, and the same as the request of {request}")
@@ -159,10 +160,10 @@ def _faults_between(
 
 def _name_faults(name: str) -> Iterator[str]:
     if "/" not in name:
-        if name not in _STANDARD and not (name.startswith(_HUGEPAGES) and _is_qualified(name)):
-            close = next((known for known in _STANDARD if known.startswith(name.lower()[:3]) and name), None)
+        if name not in STANDARD and not (name.startswith(HUGEPAGES) and _is_qualified(name)):
+            close = next((known for known in STANDARD if known.startswith(name.lower()[:3]) and name), None)
             hint = f"; did you mean {close}?" if close else ""
-            yield f"must be {', '.join(_STANDARD)}, {_HUGEPAGES}<size> or a device such as nvidia.com/gpu{hint}"
+            yield f"must be {', '.join(STANDARD)}, {HUGEPAGES}<size> or a device such as nvidia.com/gpu{hint}"
     elif not _is_qualified(name) or not (_is_native(name) or _is_extended(name)):
         yield "must be a device's name such as nvidia.com/gpu: a domain in lower case, a slash and a name"
 
@@ -191,6 +192,13 @@ def _is_multiple(quantity: Quantity, page_size: str) -> bool:
         return False
     # What an int64 cannot hold counts as no pages at all.
     return asked is None or asked % size == 0
+
+
+def check_resource_name(name: str) -> str:
+    """Return the name of a resource that Kubernetes knows or that may be a device's; raise ValueError for any other."""
+    if fault := next(_name_faults(name), None):
+        raise ValueError(fault)
+    return name
 
 
 def _detail(fault: ResourceFault, document: Any) -> InitErrorDetails:

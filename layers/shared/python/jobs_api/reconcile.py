@@ -19,7 +19,6 @@ DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
     "completionMode": ("NonIndexed",),
     "completions": (1,),
     "dnsPolicy": ("ClusterFirst",),
-    "enableServiceLinks": (True,),
     "imagePullPolicy": ("Always", "IfNotPresent"),
     "parallelism": (1,),
     "podReplacementPolicy": ("Failed",),
