@@ -44,6 +44,8 @@ PRICES: Final = {
 RUN, JOB, WAITING_RUN, LOG = 950, 800, 2_900, 20_000
 # What a run stands in beside the table: by_project and by_job, and open_runs until it ends.
 RUN_INDEXES: Final = 3
+# Where an ended run is kept: the table, by_project, by_job and ended_runs.
+RUN_COPIES: Final = 4
 # Not measured, since only AWS can tell: the time of a warm request, of a pass over 1,000 CronJobs or Jobs, log lines.
 REQUEST_SECONDS, PASS_SECONDS, PASS_SECONDS_PER_1000, LINE = 0.05, 0.2, 0.5, 1_000
 # Warm environments among which the ticks of an organization take turns; each reads the runs of ended Jobs once an hour.
@@ -126,11 +128,11 @@ REQUESTS: Final[dict[str, Use]] = {
 def runs(load: Jobs) -> dict[str, Use]:
     """Return the use that grows with runs, a month: three writes of a run, its log, its slot, its lines."""
     return {
-        "runs: made, started, ended": {"write unit": load.runs * 3 * writes(RUN, 1 + RUN_INDEXES)},
+        "runs: made, started, ended": {"write unit": load.runs * (3 * writes(RUN, 1 + RUN_INDEXES) + writes(RUN))},
         "runs: their slots settled": {"write unit": load.runs * 3},
         "runs: their logs stored": {"S3 PUT": load.runs, "log byte": load.runs * 300},
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
-        "runs: their records kept, each month": {"DynamoDB GB-month": load.runs * RUN * RUN_INDEXES / GB},
+        "runs: their records kept, each month": {"DynamoDB GB-month": load.runs * RUN * RUN_COPIES / GB},
     }
 
 

@@ -194,6 +194,23 @@ def resume(organization_id: Organization, project_id: ProjectId) -> None:
     _show(_operations().change_project(organization_id, project_id, {"suspended": False}))
 
 
+@project.command("index-runs")
+def index_runs(
+    organization_id: Organization,
+    project_id: Annotated[str | None, typer.Argument(metavar="[PROJECT]", help="All, where none is named")] = None,
+) -> None:
+    """Put runs that ended before an upgrade into the index that lists runs by status; may be run at any time.
+
+    Until then such lists are right, but take more reading and more pages.
+    """
+    if project_id:
+        projects = [_store().get_project(organization_id, project_id)]
+    else:
+        projects = _store().list_projects(organization_id)
+    indexed = {one.id: _indexing().index_runs(organization_id, one.id) for one in projects}
+    _show({"indexed": indexed})
+
+
 @project.command("delete")
 def delete_project(organization_id: Organization, project_id: ProjectId) -> None:
     """Remove it, its jobs and its CronJobs; what runs is left to finish, and runs stay readable."""
@@ -242,6 +259,10 @@ def revoke_token(organization_id: Organization, token_id: TokenId) -> None:
 def _operations() -> "ModuleType":
     # The tables' names must stand in the environment before the store is imported, and `use` puts them there.
     return import_module("jobsctl.operations")
+
+
+def _indexing() -> "ModuleType":
+    return import_module("jobs_api.store.indexing")
 
 
 def _leaving() -> "ModuleType":

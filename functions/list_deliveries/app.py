@@ -20,7 +20,11 @@ def list_deliveries(
     cursor: Annotated[str | None, Query(max_length=1024)] = None,
     status: DeliveryStatus | None = None,
 ) -> DeliveryList:
-    """List a job's deliveries of the last 30 days: Slack messages and webhooks, with what became of each."""
+    """List a job's deliveries of the last 30 days: Slack messages and webhooks, with what became of each.
+
+    `next_cursor` is there while more may match. With a status a page may hold fewer deliveries than `limit`, or none:
+    one request reads at most 5,000.
+    """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     query = {"deliveries_of": job.id, "status": status}
     found, position = deliveries.page(

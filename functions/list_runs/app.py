@@ -23,7 +23,11 @@ def list_runs(
     triggered_by: TriggeredBy | None = None,
     updated_after: Moment | None = None,
 ) -> RunList:
-    """List a project's runs. `next_cursor` is there while more match; send it back with the same filters."""
+    """List a project's runs.
+
+    `next_cursor` is there while more may match; send it back with the same filters. With filters a page may hold fewer
+    runs than `limit`, or none: one request reads at most 5,000.
+    """
     project = store.get_project(app.caller.organization_id, project_id)
     query = {
         "project_id": project_id,
@@ -39,6 +43,7 @@ def list_runs(
         store.RunFilter(job_id, status, job_type, triggered_by, updated_after, kept_at=app.now),
         limit=limit,
         before=cursors.read(cursor, query, project.cursor_key) if cursor else None,
+        indexed=project.runs_indexed,
     )
     return RunList(
         runs=[run.document() for run in runs],

@@ -1,7 +1,9 @@
 """The cast as fixtures: Alice and her projects, Rita who may only read them, and Charlie, who is a stranger."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import botocore.client
 import pytest
 
 from jobs_api.commands import ProjectType
@@ -61,3 +63,18 @@ def refuse(embedded_cluster: EmbeddedCluster) -> Iterator[Refuse]:
 
     yield set_what
     faults.fault = None
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every DynamoDB operation from here on, in order."""
+    made: list[str] = []
+    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def counted(client: Any, operation: str, arguments: Any) -> Any:
+        if client.meta.service_model.service_name == "dynamodb":
+            made.append(operation)
+        return ask(client, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
+    return made

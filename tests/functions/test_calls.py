@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import botocore.client
 import pytest
 
 from jobs_api import store
@@ -22,21 +21,6 @@ from tests.functions.test_runs import a_run
 from tests.notifications.stage import new_job, new_run
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
-
-
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every DynamoDB operation from here on, in order."""
-    made: list[str] = []
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def counted(client: Any, operation: str, arguments: Any) -> Any:
-        if client.meta.service_model.service_name == "dynamodb":
-            made.append(operation)
-        return ask(client, operation, arguments)
-
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
-    return made
 
 
 @pytest.fixture

@@ -13,9 +13,12 @@ from jobs_api import store
 from jobs_api.errors import ProjectNotFound
 from jobs_api.ids import new_id
 from jobs_api.jobs import Job, JobSettings
-from jobs_api.store.tables import OrganizationsRow
+from jobs_api.projects import Project
+from jobs_api.runs import Run, RunStatus
+from jobs_api.store.tables import OrganizationsRow, ProjectRow, RunRow
 from jobsctl.__main__ import app, main
-from tests.functions.cast import NOON
+from tests.functions.cast import NOON, Person
+from tests.functions.test_runs import a_run
 
 DBT = ["--type", "dbt", "--image", "dbt:1"]
 
@@ -119,6 +122,35 @@ def test_a_deleted_project_leaves_its_names_free(organization: str) -> None:
         store.list_jobs(organization, project["id"])
     again = store.get_project(organization, run("project", "create", organization, "jaffle", *DBT)["id"])
     store.create_job(Job.new(new_id("job_"), settings, again, NOON))
+
+
+def test_runs_from_before_the_index_are_found_before_and_after_they_are_put_into_it(organization: str) -> None:
+    project = store.get_project(organization, run("project", "create", organization, "jaffle", *DBT)["id"])
+    ways = [RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR, RunStatus.RUNNING]
+    runs = [a_run(project, NOON + timedelta(minutes=n), status=ways[n % 4]) for n in range(12)]
+    as_before_the_upgrade(project, runs[:8])
+    person = Person(organization)
+
+    def listed(status: RunStatus) -> list[str]:
+        answer = person.call("GET", f"/api/v1/projects/{project.id}/runs", query={"status": status})
+        return [one["id"] for one in answer.json["runs"]]
+
+    expected = {status: [one.id for one in reversed(runs) if one.status is status] for status in ways}
+    assert {status: listed(status) for status in ways} == expected
+    assert run("project", "list", organization)[0]["runs_indexed"] is False
+
+    assert run("project", "index-runs", organization) == {"indexed": {project.id: 6}}
+    assert run("project", "index-runs", organization, project.id) == {"indexed": {project.id: 0}}
+
+    assert {status: listed(status) for status in ways} == expected
+    assert run("project", "list", organization)[0]["runs_indexed"] is True
+
+
+def as_before_the_upgrade(project: Project, runs: list[Run]) -> None:
+    partition = f"{project.organization_id}/{project.id}"
+    ProjectRow(partition, "meta").update(actions=[ProjectRow.runs_indexed.remove()])
+    for one in runs:
+        RunRow(one.id).update(actions=[RunRow.ended_in.remove()])
 
 
 def test_a_token_is_shown_once_and_can_be_revoked(organization: str) -> None:

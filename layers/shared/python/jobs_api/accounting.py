@@ -89,7 +89,9 @@ class Accounting:
 
     def _record(self, due: DueJob, missing: list[Slot]) -> None:
         """Write a miss for each slot that has no run: its Job may have come and gone since."""
-        runs = store.runs_of_job(self.organization.id, due.job.id, missing[0].at)
+        deadline = timedelta(seconds=due.project.settings.starting_deadline_seconds)
+        until = missing[-1].at + deadline + slots.GRACE
+        runs = store.runs_of_job(self.organization.id, due.job.id, missing[0].at, until)
         known = {run.scheduled_for for run in runs}
         cronjob = _Once(lambda name: self._cronjob(due, name))
         for slot in missing:

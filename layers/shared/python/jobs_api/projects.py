@@ -71,6 +71,8 @@ class Project(Record):
     """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs.
 
     `fires_since` is when it was last deployed or resumed, None where it was made so; `fired` are earlier times.
+    `runs_indexed` says that each of its ended runs is in the index `ended_runs`; projects older than that index have
+    it once `jobsctl project index-runs` was there.
     """
 
     id: str
@@ -82,6 +84,7 @@ class Project(Record):
     updated_at: Timestamp
     fires_since: Timestamp | None = None
     fired: list[Period] = Field(default_factory=list)
+    runs_indexed: bool = True
 
     def changed(self, settings: ProjectSettings, now: datetime) -> Self:
         """Return the project's next version, with other settings."""

@@ -36,21 +36,23 @@ from jobs_api.store.projects import (
     past_projects,
     update_project,
 )
-from jobs_api.store.runs import (
+from jobs_api.store.run_lists import (
     RunFilter,
+    has_succeeded_since,
+    list_runs,
+    open_runs,
+    runs_of_job,
+    runs_to_notify,
+    streak_before,
+)
+from jobs_api.store.runs import (
     advance_run,
     create_run,
     find_runs,
     get_run,
-    has_succeeded_since,
     kept_for,
-    list_runs,
-    open_runs,
     run_launched,
     run_notified,
-    runs_of_job,
-    runs_to_notify,
-    streak_before,
 )
 
 __all__ = [

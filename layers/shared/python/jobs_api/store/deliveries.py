@@ -3,9 +3,8 @@
 What a Slack channel knows of a project's jobs is written in one transaction with the delivery it was decided for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import islice
 
 from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
@@ -19,6 +18,7 @@ from jobs_api.ids import new_id
 from jobs_api.notifications.storms import Storms
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow, StormsRow
+from jobs_api.store.pages import Listing
 from jobs_api.store.projects import ID
 from jobs_api.store.tables import moment
 from jobs_api.store.transactions import ConditionFailed, write_all
@@ -55,19 +55,17 @@ def get(organization_id: str, job_id: str, delivery_id: str) -> Delivery:
 def page(
     organization_id: str, job_id: str, *, status: DeliveryStatus | None, limit: int, before: str | None
 ) -> tuple[list[Delivery], str | None]:
-    """Return up to `limit` of a job's deliveries, newest first, older than `before`; and where to go on."""
+    """Return up to `limit` of a job's deliveries, newest first, older than `before`; and where to go on.
+
+    At most `pages.QUERIES` Queries, so that a page may be short of `limit`, or empty, and yet not the last.
+    """
     condition: Condition = DeliveryRow.organization_id == organization_id
     if status:
         condition &= DeliveryRow.status == status.value
-    rows: Iterator[DeliveryRow] = DeliveriesRow.by_job.query(
-        job_id,
-        range_key_condition=DeliveryRow.position < before if before else None,
-        filter_condition=condition,
-        scan_index_forward=False,
-        limit=limit + 1,
-    )
-    found = list(islice(rows, limit + 1))
-    return [_delivery_of(row) for row in found[:limit]], found[limit - 1].position if len(found) > limit else None
+    within = DeliveryRow.position < before if before else None
+    listing = Listing(DeliveriesRow.by_job, DeliveryRow, job_id, within, condition, selective=bool(status))
+    rows, position = listing.page(limit)
+    return [_delivery_of(row) for row in rows], position
 
 
 def create(delivery: Delivery) -> bool:

@@ -133,6 +133,7 @@ def project_of(row: ProjectsRow, organization_id: str) -> Project:
         updated_at=row.updated_at,
         fires_since=row.fires_since,
         fired=[Period.model_validate(period) for period in row.fired or ()],
+        runs_indexed=bool(row.runs_indexed),
     )
 
 
@@ -147,4 +148,5 @@ def _row(project: Project) -> ProjectRow:
         updated_at=project.updated_at,
         fires_since=project.fires_since,
         fired=[period.model_dump(mode="json") for period in project.fired],
+        runs_indexed=project.runs_indexed or None,
     )

@@ -152,6 +152,7 @@ class ProjectRow(ProjectsRow, discriminator="project"):
     updated_at = MomentAttribute()
     fires_since = MomentAttribute(null=True)
     fired = DocumentAttribute(null=True)
+    runs_indexed = BooleanAttribute(null=True)
 
 
 class JobRow(ProjectsRow, discriminator="job"):
@@ -216,6 +217,17 @@ class OpenRuns(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     position = UnicodeAttribute(range_key=True)
 
 
+class EndedRuns(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Runs of a project that ended in one and the same way, by age."""
+
+    class Meta:
+        index_name = "ended_runs"
+        projection = AllProjection()
+
+    ended_in = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
 class ToNotify(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Runs of an organization of which something is still to be told."""
 
@@ -230,8 +242,9 @@ class ToNotify(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 class RunRow(Row):
     """A run. `position` orders runs by age.
 
-    `open_in` is there only while the run has not ended, `notify_in` while something is still to be told of it. DynamoDB
-    removes it some time after `expires_at`, in seconds since 1970: mostly within two days.
+    `open_in` is there only while the run has not ended and `ended_in` only from then on, `notify_in` while something is
+    still to be told of it. DynamoDB removes it some time after `expires_at`, in seconds since 1970: mostly within two
+    days.
     """
 
     class Meta:
@@ -244,6 +257,7 @@ class RunRow(Row):
     job_id = UnicodeAttribute()
     position = UnicodeAttribute()
     open_in = UnicodeAttribute(null=True)
+    ended_in = UnicodeAttribute(null=True)
     notify_in = UnicodeAttribute(null=True)
     job_name = UnicodeAttribute()
     cronjob_name = UnicodeAttribute()
@@ -271,6 +285,7 @@ class RunRow(Row):
     by_project = ByProject()
     by_job = ByJob()
     open_runs = OpenRuns()
+    ended_runs = EndedRuns()
     to_notify = ToNotify()
 
 

@@ -1,0 +1,54 @@
+"""Puts runs that ended before there was an index `ended_runs` into it.
+
+Only operators do this, so that no function loads it. Cut off or done twice, it goes on where it was.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from pynamodb.exceptions import UpdateError
+
+from jobs_api.runs import ENDED, RunStatus
+from jobs_api.store.conditions import was_refused
+from jobs_api.store.projects import partition_of
+from jobs_api.store.runs import ended_in
+from jobs_api.store.tables import META, ProjectRow, RunRow
+
+# As many as the client's connections.
+WORKERS = 16
+_ENDED = [status.value for status in ENDED]
+
+
+def index_runs(organization_id: str, project_id: str) -> int:
+    """Give a project's ended runs the index's key where they lack it, and note that all have it.
+
+    Returns how many lacked it. To be run when every function writes the key itself.
+    """
+    lacking = RunRow.by_project.query(
+        project_id,
+        filter_condition=(RunRow.organization_id == organization_id)
+        & RunRow.ended_in.does_not_exist()
+        & RunRow.status.is_in(*_ENDED),
+        attributes_to_get=["run_id", "status"],
+    )
+    with ThreadPoolExecutor(WORKERS) as pool:
+        indexed = sum(pool.map(_indexer(project_id), lacking))
+    ProjectRow(partition_of(organization_id, project_id), META).update(
+        actions=[ProjectRow.runs_indexed.set(True)], condition=ProjectRow.partition.exists()
+    )
+    return indexed
+
+
+def _indexer(project_id: str) -> Callable[[RunRow], bool]:
+    def index(row: RunRow) -> bool:
+        key = ended_in(project_id, RunStatus(row.status))
+        try:
+            RunRow(row.run_id).update(actions=[RunRow.ended_in.set(key)], condition=RunRow.status == row.status)
+        except UpdateError as error:
+            # Its time was up, and DynamoDB has removed it.
+            if not was_refused(error):
+                raise
+            return False
+        return True
+
+    return index

@@ -1,0 +1,84 @@
+"""A page of a list, out of an index that is read with a filter: a bounded number of Queries, then where to go on.
+
+DynamoDB applies a filter after it has read, so that a Query may read 1 MB and return nothing. Its `Limit` counts what
+is read, not what is returned.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, Final
+
+from pynamodb.expressions.condition import Condition
+
+from jobs_api.store.tables import Row
+
+# What one request reads at most: so many Queries, each of so many rows, or of 1 MB where that is less.
+QUERIES: Final = 5
+ROWS_A_QUERY: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Part[R: Row]:
+    """What one Query returned; `read_up_to` is the position of the last row it read, None where no row follows."""
+
+    rows: list[R]
+    read_up_to: str | None
+
+
+@dataclass(frozen=True)
+class Listing[R: Row]:
+    """A part of an index, newest first.
+
+    Args:
+        index: the index, whose range key is `position`.
+        row: the class of its rows.
+        key: the partition of it.
+        within: a condition on `position`, None for all.
+        filter: what is to be left out.
+        selective: whether the filter may leave out many rows in a row. Pages are then read at full size from the start.
+    """
+
+    index: Any
+    row: type[R]
+    key: str
+    within: Condition | None
+    filter: Condition
+    selective: bool
+
+    def parts(self, first: int) -> Iterator[Part[R]]:
+        """Yield what one Query after the other has read; after `QUERIES` of them it ends, whatever is left.
+
+        Args:
+            first: how many rows the first Query reads where the filter is not selective.
+        """
+        begin: Any = None
+        for size in (ROWS_A_QUERY if self.selective else min(first, ROWS_A_QUERY), *repeat(ROWS_A_QUERY, QUERIES - 1)):
+            asked = self.index.query(
+                self.key,
+                range_key_condition=self.within,
+                filter_condition=self.filter,
+                scan_index_forward=False,
+                page_size=size,
+                last_evaluated_key=begin,
+            )
+            read = next(asked.page_iter)
+            begin = read.get("LastEvaluatedKey")
+            yield Part([self.row.from_raw_data(item) for item in read["Items"]], begin and begin["position"]["S"])
+            if begin is None:
+                return
+
+    def page(self, limit: int) -> tuple[list[R], str | None]:
+        """Return up to `limit` rows, and the position to go on before; None where no more match.
+
+        It may be fewer, or none, though more match: then what one request reads was used up.
+        """
+        found: list[R] = []
+        read_up_to = None
+        for part in self.parts(limit + 1):
+            found += part.rows
+            read_up_to = part.read_up_to
+            if len(found) > limit:
+                last: Any = found[limit - 1]
+                return found[:limit], str(last.position)
+        return found, read_up_to

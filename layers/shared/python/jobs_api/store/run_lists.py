@@ -1,0 +1,172 @@
+"""Lists of runs, newest first unless told otherwise. All come from indexes, which may lag by a moment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pynamodb.exceptions import QueryError
+from pynamodb.expressions.condition import Condition
+
+from jobs_api.runs import ENDED, Run, RunStatus, Streak, TriggeredBy
+from jobs_api.store.conditions import code_of
+from jobs_api.store.pages import ROWS_A_QUERY, Listing
+from jobs_api.store.runs import ended_in, position_of, run_of
+from jobs_api.store.tables import RunRow, moment
+
+_ENDED: Final = [status.value for status in ENDED]
+# Of a job that fails every minute it is enough to know that it has failed this often.
+LONGEST_STREAK: Final = 500
+# Most streaks are short.
+FIRST_OF_A_STREAK: Final = 50
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs of a project are wanted; None is any. `kept_at` leaves out those that are past their time by then."""
+
+    job_id: str | None = None
+    status: RunStatus | None = None
+    job_type: str | None = None
+    triggered_by: TriggeredBy | None = None
+    updated_after: datetime | None = None
+    kept_at: datetime | None = None
+
+
+def list_runs(
+    organization_id: str,
+    project_id: str,
+    wanted: RunFilter,
+    *,
+    limit: int,
+    before: str | None,
+    indexed: bool = False,
+) -> tuple[list[Run], str | None]:
+    """Return up to `limit` runs, older than the position `before`; and where to go on, None where no more match.
+
+    The caller has checked that the project is the organization's. At most `pages.QUERIES` Queries: where these do not
+    find as many, the page is shorter, or empty, and there is a position all the same.
+
+    Args:
+        organization_id: the organization.
+        project_id: the project.
+        wanted: the filters.
+        limit: at least 1.
+        before: a position that an earlier page ended with; the same for whatever index it came from.
+        indexed: whether all ended runs of the project are in the index `ended_runs`.
+    """
+    within = RunRow.position < before if before else None
+    try:
+        rows, position = _listing(organization_id, project_id, wanted, within, indexed=indexed).page(limit)
+    except QueryError as error:
+        if not indexed or code_of(error) != "ValidationException":
+            raise
+        # CloudFormation says that an index is made before DynamoDB has filled it.
+        rows, position = _listing(organization_id, project_id, wanted, within, indexed=False).page(limit)
+    return [run_of(row) for row in rows], position
+
+
+def open_runs(organization_id: str) -> Iterator[Run]:
+    """Yield the organization's runs that have not ended, oldest first."""
+    for row in RunRow.open_runs.query(organization_id):
+        yield run_of(row)
+
+
+def runs_to_notify(organization_id: str) -> Iterator[Run]:
+    """Yield the organization's runs of which something is still to be told."""
+    for row in RunRow.to_notify.query(organization_id):
+        yield run_of(row)
+
+
+def runs_of_job(organization_id: str, job_id: str, since: datetime, until: datetime, *, before: int = 20) -> list[Run]:
+    """Return a job's runs that were made between two times, and as many as `before` that were made earlier.
+
+    How much is read depends on how many runs were made in that time, and on nothing else.
+    """
+    rows = RunRow.by_job.query(
+        job_id,
+        range_key_condition=RunRow.position <= f"{moment(until)}~",
+        filter_condition=RunRow.organization_id == organization_id,
+        scan_index_forward=False,
+        page_size=ROWS_A_QUERY,
+    )
+    found: list[Run] = []
+    earlier = 0
+    for row in rows:
+        earlier += row.created_at < since
+        if earlier > before:
+            break
+        found.append(run_of(row))
+    return found
+
+
+def streak_before(run: Run) -> Streak:
+    """Tell how the job's runs before this one went, as far back as the last success. Mostly one Query."""
+    failures, since = 0, None
+    ended = (RunRow.organization_id == run.organization_id) & RunRow.status.is_in(*_ENDED)
+    earlier = Listing(RunRow.by_job, RunRow, run.job_id, RunRow.position < position_of(run), ended, selective=False)
+    read_up_to = None
+    for part in earlier.parts(FIRST_OF_A_STREAK):
+        read_up_to = part.read_up_to
+        for row in part.rows:
+            if row.status == RunStatus.SUCCESS:
+                return Streak(failures=failures, since=since, succeeded_at=row.end_time)
+            failures, since = failures + 1, row.end_time
+            if failures == LONGEST_STREAK:
+                return Streak(failures=failures, since=since, more=True)
+    return Streak(failures=failures, since=since, more=read_up_to is not None)
+
+
+def has_succeeded_since(run: Run) -> bool:
+    """Tell whether a newer run of the job has succeeded, and ended after this one. Mostly one Query.
+
+    The newest are read first. Where thousands of newer ones have failed since, there is no telling, and it has not.
+    """
+    succeeded = (
+        (RunRow.organization_id == run.organization_id)
+        & (RunRow.status == RunStatus.SUCCESS.value)
+        & (RunRow.end_time > (run.end_time or run.updated_at))
+    )
+    newer = Listing(RunRow.by_job, RunRow, run.job_id, RunRow.position > position_of(run), succeeded, selective=True)
+    return any(part.rows for part in newer.parts(1))
+
+
+def _listing(
+    organization_id: str, project_id: str, wanted: RunFilter, within: Condition | None, *, indexed: bool
+) -> Listing[RunRow]:
+    """Choose the index that holds the fewest runs beside those that are wanted."""
+    index, key, answered = _index_for(organization_id, project_id, wanted, indexed=indexed)
+    condition = RunRow.organization_id == organization_id
+    left = {name: asked for name, asked in _conditions(project_id, wanted).items() if name not in answered}
+    for asked in left.values():
+        condition &= asked
+    if wanted.kept_at:
+        condition &= RunRow.expires_at.does_not_exist() | (RunRow.expires_at > int(wanted.kept_at.timestamp()))
+    return Listing(index, RunRow, key, within, condition, selective=bool(left))
+
+
+def _index_for(
+    organization_id: str, project_id: str, wanted: RunFilter, *, indexed: bool
+) -> tuple[Any, str, frozenset[str]]:
+    """Return an index, its partition, and which of the filters that answers. A filter may not name an index's key."""
+    status = wanted.status
+    if status and not status.ended:
+        return RunRow.open_runs, organization_id, frozenset()
+    # Nearly all runs are successes, so that the job's own index has the fewer of others.
+    if status and indexed and not (wanted.job_id and status is RunStatus.SUCCESS):
+        return RunRow.ended_runs, ended_in(project_id, status), frozenset({"project_id", "status"})
+    if wanted.job_id:
+        return RunRow.by_job, wanted.job_id, frozenset({"job_id"})
+    return RunRow.by_project, project_id, frozenset({"project_id"})
+
+
+def _conditions(project_id: str, wanted: RunFilter) -> dict[str, Condition]:
+    conditions: dict[str, Condition | None] = {
+        "project_id": RunRow.project_id == project_id,
+        "job_id": RunRow.job_id == wanted.job_id if wanted.job_id else None,
+        "status": RunRow.status == wanted.status.value if wanted.status else None,
+        "job_type": RunRow.job_type == wanted.job_type if wanted.job_type else None,
+        "triggered_by": RunRow.triggered_by == wanted.triggered_by.value if wanted.triggered_by else None,
+        "updated_after": RunRow.updated_at > wanted.updated_after if wanted.updated_after else None,
+    }
+    return {name: asked for name, asked in conditions.items() if asked is not None}
