@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import (
     AsyncBatchProcessor,
     EventType,
@@ -14,9 +15,12 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from jobs_api.metrics import Metric, publish
 from jobs_api.notifications import outbox
 from jobs_api.notifications.delivering import deliver
 from jobs_api.notifications.outbox import Notice
+
+logger = Logger()
 
 # When a message comes again that could not be handled.
 AGAIN_SECONDS = 30
@@ -37,6 +41,9 @@ def _send(record: SQSRecord) -> None:
     try:
         look_again_at = deliver(Notice.of_json(record.body), lambda: datetime.now(UTC))
     except Exception:
+        # Powertools counts it as a failure of the batch and says nothing of it.
+        logger.exception("a notification could not be handled", message_id=record.message_id)
+        publish({Metric.NOTIFICATION_ERRORS: 1})
         # A table that throttles is over in seconds; the queue by itself would bring it again only after minutes.
         outbox.try_to_hide(record.receipt_handle, AGAIN_SECONDS)
         raise

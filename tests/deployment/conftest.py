@@ -1,4 +1,4 @@
-"""The template as it is deployed with its defaults."""
+"""The template as it is deployed: with its defaults, or with parameters of a test's own."""
 
 import pytest
 
@@ -6,7 +6,12 @@ from local.template import Template, read
 from tests.functions.cast import ROOT
 
 
+def with_parameters(**parameters: str) -> Template:
+    """Return the transformed template with these parameters."""
+    return read(ROOT / "template.yaml", parameters=parameters, cache=ROOT / ".local" / "cache")
+
+
 @pytest.fixture(scope="session")
 def template() -> Template:
     """The transformed template."""
-    return read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
+    return with_parameters()

@@ -4,15 +4,11 @@ import json
 from typing import Any
 
 from local.gateway.definition import definition_of
-from local.template import Template, read
-from tests.functions.cast import ROOT
+from local.template import Template
+from tests.deployment.conftest import with_parameters
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/everybody"
 ACL = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/jobs/00000000-0000-0000-0000-000000000000"
-
-
-def with_parameters(**parameters: str) -> Template:
-    return read(ROOT / "template.yaml", parameters=parameters, cache=ROOT / ".local" / "cache")
 
 
 def roles(template: Template) -> dict[str, dict[str, Any]]:

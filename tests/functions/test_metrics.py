@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,9 +10,11 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.ingest_runs import app as ingest_runs
+from functions.send_notifications import app as send_notifications
 from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api.cluster import ClusterUnavailable, Object
 from jobs_api.metrics import Metric
+from jobs_api.notifications import outbox
 from local.template import read
 from tests.functions.acme import Acme
 from tests.functions.cast import ROOT, Context
@@ -115,3 +118,28 @@ def test_the_dashboard_shows_every_figure_and_no_other() -> None:
     shown: list[Any] = [metric for widget in widgets for metric in widget["properties"]["metrics"]]
 
     assert {name for namespace, name, *_ in shown if namespace == "jobs-api"} == set(Metric)
+
+
+def test_a_notification_that_nothing_can_read_is_counted_and_comes_again(
+    figures: Figures, caplog: pytest.LogCaptureFixture
+) -> None:
+    (record,) = json.loads((ROOT / "events/send_notifications.json").read_text())["Records"]
+
+    answer = send_notifications.lambda_handler(
+        {"Records": [{**record, "body": "{}"}]}, cast("LambdaContext", Context())
+    )
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+    assert figures() == {"NotificationErrors": 1}
+    assert "a notification could not be handled" in caplog.text
+
+
+def test_one_that_is_put_to_sleep_is_no_error(figures: Figures, monkeypatch: pytest.MonkeyPatch) -> None:
+    (record,) = json.loads((ROOT / "events/send_notifications.json").read_text())["Records"]
+    monkeypatch.setattr(send_notifications, "deliver", lambda _notice, clock: clock() + timedelta(minutes=1))
+    monkeypatch.setattr(outbox, "hide", lambda _handle, _seconds: None)
+
+    answer = send_notifications.lambda_handler({"Records": [record]}, cast("LambdaContext", Context()))
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+    assert figures() == {}

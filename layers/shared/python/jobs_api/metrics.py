@@ -24,6 +24,7 @@ class Metric(StrEnum):
     RUNS_ERRORED = "RunsErrored"
     CLUSTER_ERRORS = "ClusterErrors"
     NOTIFICATION_FAILURES = "NotificationFailures"
+    NOTIFICATION_ERRORS = "NotificationErrors"
 
 
 def publish(values: Mapping[Metric, float]) -> None:

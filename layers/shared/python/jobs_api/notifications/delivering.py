@@ -98,6 +98,7 @@ def _attempt(notice: Notice, known: Delivery | None, run: Run, clock: Clock) -> 
         sent = way.send(claimed, run, clock)
     except Exception:
         logger.exception("a delivery could not be tried", delivery_id=claimed.id, run_id=run.id)
+        publish({Metric.NOTIFICATION_ERRORS: 1})
         sent = Sent(error="something went wrong on our side; it is tried again")
     return _settled(notice, claimed, sent, clock())
 
