@@ -1,6 +1,7 @@
 """Names: what people may use, and what Kubernetes gets."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -21,6 +22,7 @@ from jobs_api.names import (
 
 AT = datetime(2026, 4, 28, 12, tzinfo=UTC)
 NAMES = st.text(min_size=1, max_size=100)
+FEW_LETTERS = st.text(alphabet="aAéłŁ日月ßv2٢ -\u0301\u0947", max_size=6)
 SLUGS = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,80}[a-z0-9])?", fullmatch=True)
 
 
@@ -35,7 +37,11 @@ SLUGS = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,80}[a-z0-9])?", fullmatch=True)
         ("Café №5", "cafe-no5"),
         ("Ünïcode ﬁle", "unicode-file"),
         ("İstanbul", "istanbul"),
-        ("a日b", "a-b"),
+        ("a日b", "a-b-312b1792"),
+        ("日次 v2", "v2-0ac9f841"),
+        ("Łódź", "odz-61b87354"),
+        ("Проект 1", "1-a686875f"),
+        ("🚀 deploy!", "deploy"),
         ("\uff11\uff12", "12"),
         ("2026", "2026"),
         ("x-1", "x-1"),
@@ -54,6 +60,30 @@ def test_ways_of_typing_the_same_name_are_one_name() -> None:
     assert slug("ДАННЫЕ") == slug("данные")
     assert slug("が") == slug("か\u3099")
     assert slug("é") == slug("e\u0301")
+
+
+def letters(name: str) -> list[str]:
+    """Return a name's letters and digits in small letters, accents dropped."""
+    apart = (c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return [c for c in unicodedata.normalize("NFKC", "".join(apart)).casefold() if c.isalnum()]
+
+
+@given(NAMES, NAMES)
+@example("日次 v2", "月次 v2")
+@example("v٢", "v2")
+@example("कि", "की")
+def test_names_that_share_a_slug_have_the_same_letters(one: str, other: str) -> None:
+    if slug(one) == slug(other):
+        assert letters(one) == letters(other)
+
+
+@given(
+    st.text(alphabet="aAéłŁ日月ßv2٢ -\u0301\u0947", max_size=6),
+    st.text(alphabet="aAéłŁ日月ßv2٢ -\u0301\u0947", max_size=6),
+)
+def test_names_of_few_letters_share_a_slug_only_where_they_have_the_same(one: str, other: str) -> None:
+    if slug(one) == slug(other):
+        assert letters(one) == letters(other)
 
 
 @given(NAMES)

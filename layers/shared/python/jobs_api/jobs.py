@@ -234,6 +234,7 @@ class SyncedVersion(Document):
 class Job(Record):
     """A job as it is stored; `version` counts its owner's changes, from 1; `webhook` is what is secret, sealed.
 
+    `kept_slug` is the slug of one from before names that lose letters had slugs of their own, None for today's.
     `due_at` is when its slots are to be looked at next, None where it has none to come.
     """
 
@@ -242,6 +243,7 @@ class Job(Record):
     project_id: str
     settings: JobSettings
     webhook: SealedWebhook = Field(default_factory=SealedWebhook)
+    kept_slug: str | None = None
     cronjob_name: str
     version: int = 1
     created_at: Timestamp
@@ -259,7 +261,7 @@ class Job(Record):
             project_id=project.id,
             settings=settings,
             webhook=SealedWebhook(),
-            cronjob_name=names.cronjob_name(project.settings.name, settings.name),
+            cronjob_name=names.cronjob_name(project.slug, settings.name),
             version=1,
             created_at=now,
             updated_at=now,
@@ -286,8 +288,9 @@ class Job(Record):
         settings = self.settings.changed(changes, project, lambda: stored_headers(self))
         if settings == self.settings:
             return self
-        cronjob_name = names.cronjob_name(project.settings.name, settings.name)
-        update = {"settings": settings, "cronjob_name": cronjob_name, "version": self.version + 1, "updated_at": now}
+        update = {"settings": settings, "version": self.version + 1, "updated_at": now}
+        if names.slug(settings.name) != names.slug(self.settings.name):
+            update |= {"kept_slug": None, "cronjob_name": names.cronjob_name(project.slug, settings.name)}
         after = self.model_copy(update=update)
         if after.fires_like(self):
             return after
@@ -320,6 +323,11 @@ class Job(Record):
             theirs.enabled,
             other.cronjob_name,
         )
+
+    @property
+    def slug(self) -> str:
+        """Its name as part of other names, unique in the project."""
+        return self.kept_slug or names.slug(self.settings.name)
 
     @property
     def firing(self) -> Firing | None:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 # A CronJob's controller appends a dash and the minute (up to 10 digits), and the pod's label must hold the result:
@@ -45,12 +46,38 @@ def check_name(name: str) -> str:
 def slug(name: str) -> str:
     """Write a name in `a-z`, `0-9` and single dashes between them, as long as it needs to be.
 
-    Letters are taken apart first, so `Café №5` is `cafe-no5`. A name of which nothing is left (`日本`) gets `x-` and
-    8 hex digits of a hash that is the same for all its ways of being typed. The slug of a slug is itself.
+    Letters are taken apart first, so `Café №5` is `cafe-no5`. Letters that cannot be written so are told by 8 hex
+    digits of a hash that is the same for all ways of typing the name: `日本` is `x-` and those, `日次 v2` is `v2-` and
+    those. So names that differ in letters differ in their slugs. The slug of a slug is itself.
     """
-    letters = (c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    plain = _NOT_IN_SLUG.sub("-", "".join(letters).lower()).strip("-")
-    return plain or f"x-{_hash(unicodedata.normalize('NFKC', name).casefold())}"
+    left, loses = _left_of(name), any(map(_is_lost, _taken_apart(name)))
+    if not left:
+        return f"x-{_name_hash(name)}"
+    return f"{left}-{_name_hash(name)}" if loses else left
+
+
+def older_slug(name: str) -> str:
+    """Return a name's slug as it was made before letters that are lost among others counted; older jobs keep theirs."""
+    return _left_of(name) or f"x-{_name_hash(name)}"
+
+
+def _left_of(name: str) -> str:
+    return _NOT_IN_SLUG.sub("-", "".join(_taken_apart(name)).lower()).strip("-")
+
+
+def _taken_apart(name: str) -> Iterator[str]:
+    return (c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+
+
+def _is_lost(character: str) -> bool:
+    """Tell whether a slug has no place for this letter, digit or vowel sign."""
+    return _NOT_IN_SLUG.search(character.lower()) is not None and (
+        character.isalnum() or unicodedata.category(character).startswith("M")
+    )
+
+
+def _name_hash(name: str) -> str:
+    return _hash(unicodedata.normalize("NFKC", name).casefold())
 
 
 def cronjob_name(project: str, job: str) -> str:

@@ -70,6 +70,7 @@ class ProjectSettings(Document):
 class Project(Record):
     """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs.
 
+    `kept_slug` is the slug of one from before names that lose letters had slugs of their own, None for today's.
     `fires_since` is when it was last deployed or resumed, None where it was made so; `fired` are earlier times.
     `runs_indexed` says that each of its ended runs is in the index `ended_runs`; projects older than that index have
     it once `jobsctl project index-runs` was there.
@@ -82,6 +83,7 @@ class Project(Record):
     version: int = 1
     created_at: Timestamp
     updated_at: Timestamp
+    kept_slug: str | None = None
     fires_since: Timestamp | None = None
     fired: list[Period] = Field(default_factory=list)
     runs_indexed: bool = True
@@ -98,6 +100,11 @@ class Project(Record):
     def periods(self) -> list[Period]:
         """When its enabled jobs fired, as far as that still matters, oldest first; the last may go on."""
         return [*self.fired, *([Period(since=self.fires_since or self.created_at)] if self.fires else [])]
+
+    @property
+    def slug(self) -> str:
+        """Its name as part of other names, unique in the organization."""
+        return self.kept_slug or names.slug(self.settings.name)
 
     @property
     def namespace(self) -> str:

@@ -50,7 +50,7 @@ class TriggerAnswer(Document):
 
 def manual_run(run_id: str, command: str, job: Job, project: Project, now: datetime) -> Run:
     """Return the run to write: pending, and with the Job that is still to be created for it."""
-    job_name = names.job_name(project.settings.name, job.settings.name, now)
+    job_name = names.job_name(project.slug, job.slug, now)
     return Run(
         id=run_id,
         organization_id=project.organization_id,

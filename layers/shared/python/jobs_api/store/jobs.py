@@ -6,13 +6,13 @@ from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from jobs_api import names
 from jobs_api.alerts import SealedWebhook
 from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNotFound
 from jobs_api.jobs import MASK, Job, JobSettings, SyncedVersion
 from jobs_api.projects import Project
 from jobs_api.slots import Account
 from jobs_api.store.conditions import was_refused
+from jobs_api.store.older_names import held_by_older, kept_slug
 from jobs_api.store.projects import ID, partition_of, project_of
 from jobs_api.store.tables import (
     CRONJOB_LOCK,
@@ -66,6 +66,7 @@ def create_job(job: Job) -> Job:
         ProjectNotFound: the project is gone.
     """
     partition = partition_of(job.organization_id, job.project_id)
+    _check_older_names(job)
 
     def fill(transaction: TransactWrite) -> None:
         transaction.condition_check(ProjectRow, partition, META, condition=ProjectRow.partition.exists())
@@ -92,8 +93,11 @@ def update_job(before: Job, after: Job) -> None:
         NameTaken: as in `create_job`.
     """
     row = _row(after)
+    if after.slug != before.slug:
+        _check_older_names(after)
     actions: list[Action] = [
         JobRow.settings.set(row.settings),
+        JobRow.slug.set(row.slug),
         JobRow.webhook.set(row.webhook) if row.webhook else JobRow.webhook.remove(),
         JobRow.cronjob_name.set(row.cronjob_name),
         JobRow.version.set(row.version),
@@ -183,15 +187,21 @@ def _locks(job: Job) -> list[LockRow]:
     """Return the name's lock within the project, then the CronJob's within the namespace."""
     partition = partition_of(job.organization_id, job.project_id)
     return [
-        LockRow(partition, NAME_LOCK + names.slug(job.settings.name), holder=job.id),
+        LockRow(partition, NAME_LOCK + job.slug, holder=job.id),
         LockRow(job.organization_id, CRONJOB_LOCK + job.cronjob_name, holder=job.id),
     ]
 
 
+def _check_older_names(job: Job) -> None:
+    """Raise NameTaken where a job has this name under a slug of before; reads nothing for nearly all names."""
+    partition = partition_of(job.organization_id, job.project_id)
+    if held_by_older(partition, job.settings.name, job.id, lambda job_id: (partition, JOB + job_id)):
+        raise NameTaken("This project has a job of this name already; choose another name")
+
+
 def _name_taken(job: Job, at: frozenset[int], *, first: int) -> NameTaken:
-    slug = names.slug(job.settings.name)
     if first in at:
-        return NameTaken(f"This project has a job with the slug {slug!r} already; choose another name")
+        return NameTaken(f"This project has a job with the slug {job.slug!r} already; choose another name")
     return NameTaken(f"Another project's job is the CronJob {job.cronjob_name!r} already; choose another name")
 
 
@@ -209,6 +219,7 @@ def job_of(row: ProjectsRow, project: Project) -> Job:
         project_id=project.id,
         settings=JobSettings.stored(row.settings),
         webhook=SealedWebhook.model_validate(row.webhook) if row.webhook else NO_WEBHOOK,
+        kept_slug=kept_slug(row.slug, row.settings["name"]),
         cronjob_name=row.cronjob_name,
         version=int(row.version),
         created_at=row.created_at,
@@ -232,6 +243,7 @@ def _row(job: Job, kind: type[JobRow] = JobRow, prefix: str = JOB) -> JobRow:
         partition_of(job.organization_id, job.project_id),
         prefix + job.id,
         settings=settings,
+        slug=job.slug,
         webhook=job.webhook.model_dump(mode="json") if job.webhook != NO_WEBHOOK else None,
         cronjob_name=job.cronjob_name,
         version=job.version,

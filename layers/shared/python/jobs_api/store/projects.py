@@ -5,11 +5,11 @@ import re
 from pynamodb.exceptions import UpdateError
 from pynamodb.transactions import TransactWrite
 
-from jobs_api import names
 from jobs_api.errors import ChangedMeanwhile, Conflict, NameTaken, ProjectNotFound
 from jobs_api.projects import Project, ProjectSettings
 from jobs_api.slots import Period
 from jobs_api.store.conditions import was_refused
+from jobs_api.store.older_names import held_by_older, kept_slug
 from jobs_api.store.tables import CRONJOB_LOCK, META, NAME_LOCK, JobRow, LockRow, PointerRow, ProjectRow, ProjectsRow
 from jobs_api.store.transactions import ConditionFailed, write_all
 
@@ -33,7 +33,10 @@ def create_project(project: Project) -> None:
         NameTaken: the organization has a project with the same slug.
         Conflict: it has one with the same id.
     """
-    slug = names.slug(project.settings.name)
+    slug = project.slug
+    organization_id, name = project.organization_id, project.settings.name
+    if held_by_older(organization_id, name, project.id, lambda id_: (f"{organization_id}/{id_}", META)):
+        raise NameTaken("There is a project of this name already")
     lock = LockRow(project.organization_id, NAME_LOCK + slug, holder=project.id)
     pointer = PointerRow(project.organization_id, POINTER + project.id)
 
@@ -104,7 +107,7 @@ def delete_project(project: Project) -> None:
         row.delete()
     for row in ProjectsRow.query(partition, consistent_read=True):
         row.delete()
-    ProjectsRow(project.organization_id, NAME_LOCK + names.slug(project.settings.name)).delete()
+    ProjectsRow(project.organization_id, NAME_LOCK + project.slug).delete()
     ProjectsRow(project.organization_id, POINTER + project.id).delete()
 
 
@@ -127,6 +130,7 @@ def project_of(row: ProjectsRow, organization_id: str) -> Project:
         id=row.partition.removeprefix(f"{organization_id}/"),
         organization_id=organization_id,
         settings=ProjectSettings.model_validate(row.settings),
+        kept_slug=kept_slug(row.slug, row.settings["name"]),
         cursor_key=row.cursor_key,
         version=int(row.version),
         created_at=row.created_at,
@@ -142,6 +146,7 @@ def _row(project: Project) -> ProjectRow:
         partition_of(project.organization_id, project.id),
         META,
         settings=project.settings.model_dump(mode="json"),
+        slug=project.slug,
         version=project.version,
         cursor_key=project.cursor_key,
         created_at=project.created_at,

@@ -143,9 +143,10 @@ class ProjectsRow(Row):
 
 
 class ProjectRow(ProjectsRow, discriminator="project"):
-    """A project."""
+    """A project; one without a `slug` is from before names that lose letters had slugs of their own."""
 
     settings = DocumentAttribute()
+    slug = UnicodeAttribute(null=True)
     version = NumberAttribute()
     cursor_key = UnicodeAttribute()
     created_at = MomentAttribute()
@@ -156,9 +157,13 @@ class ProjectRow(ProjectsRow, discriminator="project"):
 
 
 class JobRow(ProjectsRow, discriminator="job"):
-    """A job; `synced` is written by sync alone and never with what the owner says. `webhook` is encrypted."""
+    """A job; `synced` is written by sync alone and never with what the owner says. `webhook` is encrypted.
+
+    One without a `slug` is from before names that lose letters had slugs of their own.
+    """
 
     settings = DocumentAttribute()
+    slug = UnicodeAttribute(null=True)
     cronjob_name = UnicodeAttribute()
     webhook = DocumentAttribute(null=True)
     version = NumberAttribute()

@@ -1,0 +1,141 @@
+"""Names that differ in letters stand beside each other; what was named before that keeps its slug and its CronJob."""
+
+from typing import Any
+
+import pytest
+
+from jobs_api import names, store
+from jobs_api.commands import ProjectType
+from jobs_api.errors import NameTaken
+from jobs_api.ids import new_id
+from jobs_api.jobs import Job, JobSettings
+from jobs_api.projects import Project
+from jobs_api.store.tables import ProjectsRow
+from tests.functions.cast import NOON, Person, new_project
+
+BUILD: dict[str, Any] = {"command": "dbt build", "schedule": "@daily"}
+
+
+def create(person: Person, project: Project, name: str) -> Any:
+    return person.call("POST", f"/api/v1/projects/{project.id}/jobs", BUILD | {"name": name})
+
+
+def update(person: Person, project: Project, job_id: str, **changes: Any) -> Any:
+    return person.call("PUT", f"/api/v1/projects/{project.id}/jobs/{job_id}", changes)
+
+
+def forget_slug(partition: str, sort: str) -> None:
+    """Leave a row as it was written before rows had slugs."""
+    row = ProjectsRow.get(partition, sort)
+    row.update(actions=[type(row).slug.remove()])  # type: ignore[attr-defined]
+
+
+def older_job(project: Project, name: str) -> Job:
+    """Write a job as it was written before."""
+    slug = names.older_slug(name)
+    job = Job.new(new_id("job_"), JobSettings.of(BUILD | {"name": name}, project), project, NOON)
+    job = job.model_copy(update={"kept_slug": slug, "cronjob_name": f"{project.settings.name}-{slug}"})
+    store.create_job(job)
+    forget_slug(f"{project.organization_id}/{project.id}", f"job#{job.id}")
+    return job
+
+
+def locks(project: Project) -> set[str]:
+    rows = ProjectsRow.query(f"{project.organization_id}/{project.id}", ProjectsRow.sort.startswith("name#"))
+    return {row.sort for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("日次 v2", "月次 v2"), ("Проект 1", "Задача 1"), ("Łódź", "odz"), ("odz", "Łódź")]
+)
+def test_names_that_differ_in_letters_stand_beside_each_other(
+    alice: Person, jaffle: Project, first: str, second: str
+) -> None:
+    made = [create(alice, jaffle, name) for name in (first, second)]
+
+    assert [answer.status for answer in made] == [201, 201]
+    assert len({answer.json["cronjob_name"] for answer in made}) == 2
+    assert create(alice, jaffle, first.upper()).status == 409
+
+
+class TestAJobFromBefore:
+    def test_keeps_its_slug_and_its_cronjob(self, alice: Person, jaffle: Project) -> None:
+        job = older_job(jaffle, "日次 v2")
+
+        changed = update(alice, jaffle, job.id, name="日次 v2", description="every day")
+
+        assert changed.json["cronjob_name"] == "jaffle-v2"
+        assert locks(jaffle) == {"name#v2"}
+        again = update(alice, jaffle, job.id, schedule="@hourly")
+        assert again.json["cronjob_name"] == "jaffle-v2"
+        assert store.get_job(alice.organization_id, jaffle.id, job.id)[1].slug == "v2"
+
+    def test_keeps_it_through_another_spelling_of_the_same_letters(self, alice: Person, jaffle: Project) -> None:
+        job = older_job(jaffle, "Проект 1")
+
+        assert update(alice, jaffle, job.id, name="ПРОЕКТ 1").json["cronjob_name"] == "jaffle-1"
+
+    def test_holds_its_name_against_a_second_one(self, alice: Person, jaffle: Project) -> None:
+        older_job(jaffle, "日次 v2")
+        other = create(alice, jaffle, "other").json
+
+        assert create(alice, jaffle, "日次 v2").json["message"] == (
+            "This project has a job of this name already; choose another name"
+        )
+        assert update(alice, jaffle, other["id"], name="日次 V2").status == 409
+        assert create(alice, jaffle, "月次 v2").status == 201
+
+    def test_holds_its_slug_as_long_as_it_has_it(self, alice: Person, jaffle: Project) -> None:
+        job = older_job(jaffle, "日次 v2")
+
+        assert create(alice, jaffle, "v2").status == 409
+        renamed = update(alice, jaffle, job.id, name="毎日 v2")
+
+        assert renamed.json["cronjob_name"] == f"jaffle-{names.slug('毎日 v2')}"
+        assert locks(jaffle) == {f"name#{names.slug('毎日 v2')}"}
+        assert create(alice, jaffle, "v2").status == 201
+        assert create(alice, jaffle, "日次 v2").status == 201
+
+    def test_frees_it_when_it_is_deleted(self, alice: Person, jaffle: Project) -> None:
+        job = older_job(jaffle, "日次 v2")
+
+        alice.call("DELETE", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}")
+
+        assert locks(jaffle) == set()
+
+    def test_does_not_keep_a_job_of_other_letters_from_its_new_name(self, alice: Person, jaffle: Project) -> None:
+        assert create(alice, jaffle, "v2").status == 201
+        assert create(alice, jaffle, "日次 v2").status == 201
+
+    def test_has_a_run_of_its_own_name(self, alice: Person, jaffle: Project) -> None:
+        job = older_job(jaffle, "日次 v2")
+
+        run = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}/trigger").json
+
+        assert run["job_name"] == "jaffle-v2-20260428-120000"
+
+
+class TestAProjectFromBefore:
+    def test_keeps_its_slug_for_all_its_jobs(self, alice: Person) -> None:
+        project = new_project(alice.organization_id, "販売 v2", ProjectType.DBT)
+        older = project.model_copy(update={"kept_slug": "v2"})
+        store.delete_project(project)
+        store.create_project(older)
+        forget_slug(f"{alice.organization_id}/{older.id}", "meta")
+
+        assert create(alice, older, "build").json["cronjob_name"] == "v2-build"
+        with pytest.raises(NameTaken, match="of this name already"):
+            new_project(alice.organization_id, "販売 V2", ProjectType.DBT)
+        assert new_project(alice.organization_id, "販買 v2", ProjectType.DBT).slug != "v2"
+        found = store.get_project(alice.organization_id, older.id)
+        store.delete_project(found)
+        assert new_project(alice.organization_id, "v2", ProjectType.DBT).slug == "v2"
+
+
+def test_two_of_one_name_at_once_are_one(alice: Person, jaffle: Project) -> None:
+    settings = JobSettings.of(BUILD | {"name": "日次 v2"}, jaffle)
+    store.create_job(Job.new(new_id("job_"), settings, jaffle, NOON))
+
+    with pytest.raises(NameTaken):
+        store.create_job(Job.new(new_id("job_"), settings, jaffle, NOON))
+    assert alice.call("GET", f"/api/v1/projects/{jaffle.id}/jobs").json["total"] == 1
