@@ -32,18 +32,24 @@ PRICES: Final = {
     "S3 GB-month": 0.023,
     "DynamoDB GB-month": 0.25 + 0.20,  # with point-in-time recovery
     "log byte": 0.50 / GB,
-    "trace": 5.00 / MILLION,
+    "trace": 5.00 / MILLION,  # recorded; nobody here reads them by the API, which is 0.50 more
     "metric-month": 0.30,
     "alarm-month": 0.10,
     "dashboard-month": 3.00,
     "key-month": 1.00,
+    "KMS request": 0.03 / 10_000,
     "secret-month": 0.40,
+    "secret request": 0.05 / 10_000,
+    "endpoint-hour": 0.01,  # in one zone
+    "endpoint GB": 0.01,
+    "NAT-hour": 0.045,
+    "NAT GB": 0.045,
     "SnapStart GB-second kept": 0.0000015046,
     "SnapStart GB restored": 0.0001397998,
 }
 
 # Bytes: a run with Slack alerts, a job with its sync, a run that waits for its launch with the Job inside.
-RUN, JOB, WAITING_RUN, LOG = 950, 800, 2_900, 20_000
+RUN, JOB, WAITING_RUN, DELIVERY, LOG = 950, 800, 2_900, 700, 20_000
 # What a run stands in beside the table: by_project and by_job, and open_runs until it ends.
 RUN_INDEXES: Final = 3
 # Where an ended run is kept: the table, by_project, by_job and ended_runs.
@@ -54,8 +60,12 @@ REQUEST_SECONDS, PASS_SECONDS, PASS_SECONDS_PER_1000, LINE = 0.05, 0.2, 0.5, 1_0
 ENVIRONMENTS: Final = 2
 # The memory of all functions together.
 FUNCTIONS_GB: Final = 10.75
-# X-Ray's default: the first request of a second, and of the others one in twenty.
-TRACED: Final = 0.05
+# X-Ray's default, which functions cannot change: the first request of a second, and of the others one in twenty.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
+FIRST, BEYOND = 1.0, 0.05
+# docs/deploy.md lists those that functions in private subnets need, besides the two that cost nothing.
+ENDPOINTS, ZONES = 5, 2
+HOURS: Final = 730
 
 type Use = Mapping[str, float]
 
@@ -80,9 +90,9 @@ class Jobs:
         return MINUTES * self.ticks_per_minute
 
 
-def dollars(use: Use) -> float:
-    """Return what a use costs."""
-    return sum(PRICES[name] * count for name, count in use.items())
+def dollars(use: Use, traced: float = FIRST) -> float:
+    """Return what a use costs; `traced` is the part of its traces that are recorded."""
+    return sum(PRICES[name] * count * (traced if name == "trace" else 1) for name, count in use.items())
 
 
 def reads(size: int, items: int = 1) -> float:
@@ -96,21 +106,31 @@ def writes(size: int, tables: int = 1) -> float:
 
 
 def request(**use: float) -> dict[str, float]:
-    """Return the use of one request: what all of them have, and its own."""
+    """Return the use of one request that is traced: what all of them have, and its own."""
     every = {
         "gateway request": 1,
         "Lambda request": 1,
         "GB-second": REQUEST_SECONDS * 0.5,
         "log byte": LINE,
-        "trace": TRACED,
+        "trace": 1,
     }
     return every | {name.replace("_", " "): count for name, count in use.items()}
 
 
 def changed(**use: float) -> dict[str, float]:
-    """Return the use of a request that changes a job, with the sync that follows: a look, and a note."""
+    """Return the use of a request that changes a job, with the sync that follows: a look, and a note.
+
+    Each is a trace of its own, though EventBridge may hand on that of the request to the sync.
+    """
     own = request(**use)
-    follows = {"Lambda request": 1, "GB-second": PASS_SECONDS * 0.5, "read unit": 2, "write unit": 3, "log byte": LINE}
+    follows = {
+        "Lambda request": 1,
+        "GB-second": PASS_SECONDS * 0.5,
+        "read unit": 2,
+        "write unit": 3,
+        "log byte": LINE,
+        "trace": 1,
+    }
     return {name: own.get(name, 0) + follows.get(name, 0) for name in {*own, *follows}} | {"event": 1}
 
 
@@ -139,7 +159,10 @@ def runs(load: Jobs) -> dict[str, Use]:
 
 
 def ticks(load: Jobs) -> dict[str, Use]:
-    """Return the use that grows with ticks, a month: of jobs their versions are read, of some Jobs their runs."""
+    """Return the use that grows with ticks, a month: of jobs their versions are read, of some Jobs their runs.
+
+    Each pass is a trace: of those of many organizations in the same second only some would be.
+    """
     jobs, kept = load.jobs / 1000, load.jobs * load.kept / 1000
     read_again = 730 * ENVIRONMENTS * load.jobs * load.kept
     read_first = 2 * ENVIRONMENTS * load.runs
@@ -148,11 +171,13 @@ def ticks(load: Jobs) -> dict[str, Use]:
             "Lambda request": load.ticks,
             "GB-second": load.ticks * 0.5 * (PASS_SECONDS + jobs * PASS_SECONDS_PER_1000),
             "read unit": load.ticks * (2 + ceil(load.jobs * JOB / 4096)),
+            "trace": load.ticks,
         },
         "ticks: ingest": {
             "Lambda request": load.ticks,
             "GB-second": load.ticks * 1.0 * (PASS_SECONDS + kept * PASS_SECONDS_PER_1000),
             "read unit": load.ticks + reads(RUN, read_again + read_first),
+            "trace": load.ticks,
         },
         "ticks: events, lines": {"event": load.ticks, "log byte": load.ticks * 3 * LINE},
     }
@@ -164,7 +189,35 @@ ALARM_METRICS: Final = 44
 FIXED: Final[dict[str, Use]] = {
     "metrics, alarms, dashboard": {"metric-month": METRICS, "alarm-month": ALARM_METRICS, "dashboard-month": 1},
     "the key of webhooks' secrets": {"key-month": 1},
-    "the tick": {"Lambda request": MINUTES, "GB-second": MINUTES * 0.25 * 0.1, "log byte": MINUTES * LINE},
+    "the tick": {
+        "Lambda request": MINUTES,
+        "GB-second": MINUTES * 0.25 * 0.1,
+        "log byte": MINUTES * LINE,
+        "trace": MINUTES,
+    },
+}
+# A Slack token is read every five minutes while there is something to tell, a webhook's secrets once an environment.
+ELSE: Final[dict[str, Use]] = {
+    "an organization's Slack token, read every five minutes": {
+        "secret-month": 1,
+        "secret request": ENVIRONMENTS * MINUTES / 5,
+    },
+    # One message a batch, which stands in the deliveries table and its index, and waits for its receiver for 0.3 s.
+    "a million webhooks that are taken": {
+        "queue request": 3 * MILLION,
+        "Lambda request": MILLION,
+        "GB-second": MILLION * 0.3 * 0.5,
+        "read unit": MILLION * 5,
+        "write unit": MILLION * 2 * writes(DELIVERY, 2),
+        "log byte": MILLION * 2 * LINE,
+        "trace": MILLION,
+    },
+    "a million secrets of webhooks that KMS seals or opens": {"KMS request": MILLION},
+    "the key of webhooks' secrets, once it was rotated twice": {"key-month": 3},
+    "five interface endpoints in two zones": {"endpoint-hour": ENDPOINTS * ZONES * HOURS},
+    "100 GB through them": {"endpoint GB": 100},
+    "or a NAT gateway in each of two zones": {"NAT-hour": ZONES * HOURS},
+    "100 GB through it": {"NAT GB": 100},
 }
 SNAPSTART: Final[dict[str, Use]] = {
     "each version of all functions that is kept, a month": {
@@ -198,7 +251,10 @@ def tables() -> list[str]:
     ]
     empty = sum(dollars(use) for use in ticks(Jobs(jobs=0)).values())
     return [
-        *table("a million times | $", ((name, [dollars(use) * MILLION]) for name, use in REQUESTS.items())),
+        *table(
+            "a million times | first of its second, $ | beyond, $",
+            ((name, [dollars(use, traced) * MILLION for traced in (FIRST, BEYOND)]) for name, use in REQUESTS.items()),
+        ),
         "",
         *table(
             "1,000 hourly jobs, 10 ended Jobs of each kept | $ a month", ((n, [dollars(u)]) for n, u in parts.items())
@@ -209,6 +265,8 @@ def tables() -> list[str]:
         "",
         *table("whatever runs | $ a month", ((name, [dollars(use)]) for name, use in FIXED.items())),
         f"| each organization's ticks, without a job | {empty:,.2f} |",
+        "",
+        *table("where there is one | $ a month", ((name, [dollars(use)]) for name, use in ELSE.items())),
         "",
         *table("SnapStart | $", ((name, [dollars(use)]) for name, use in SNAPSTART.items())),
     ]
