@@ -1,7 +1,7 @@
 """Log files, under whatever a process writes in whatever pieces."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -113,3 +113,62 @@ def test_the_end_of_a_log_as_text(tmp_path: Path, clock: TestClock) -> None:
     log = written(tmp_path / "log", clock, [b"one\ntwo\nthree\n"])
     assert log.tail(2, 2048) == "two\nthree\n"
     assert log.tail(2, 4) == "ree\n"
+
+
+BURST = b"".join(b"%06d %s\n" % (number, b"x" * 92) for number in range(70_000))  # 7 MB
+
+
+def test_a_log_beyond_10_mib_is_begun_anew_and_only_what_is_written_since_is_read(
+    tmp_path: Path, clock: TestClock
+) -> None:
+    log = Log(tmp_path / "log", clock)
+    for _ in range(4):
+        log.data_received(BURST)
+        clock.advance(15)
+        log.rotate_if_large()
+    log.connection_lost(None)
+
+    assert text(log, Reading()) == b""
+    assert text(log, Reading(tail=5)) == b""
+    assert len(list(tmp_path.glob("log.*"))) == 2
+
+
+def test_what_came_since_the_last_time_is_read(tmp_path: Path, clock: TestClock) -> None:
+    log = Log(tmp_path / "log", clock)
+    for piece in (BURST, BURST, b"the end\n"):
+        log.rotate_if_large()
+        log.data_received(piece)
+        clock.advance(15)
+    log.connection_lost(None)
+    log.rotate_if_large()
+
+    assert text(log, Reading()) == b"the end\n"
+
+
+def test_only_the_newest_files_are_kept(tmp_path: Path, clock: TestClock) -> None:
+    log = Log(tmp_path / "log", clock)
+    for _ in range(16):
+        log.data_received(BURST)
+        clock.advance(15)
+        log.rotate_if_large()
+    log.connection_lost(None)
+
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_who_follows_a_log_goes_on_in_the_next_file(tmp_path: Path, clock: TestClock) -> None:
+    async def follow() -> bytes:
+        log = Log(tmp_path / "log", clock)
+        reading = asyncio.create_task(_all_of(read(log, Reading(follow=True))))
+        for piece in (BURST, BURST, b"the end\n"):
+            await asyncio.sleep(0.05)
+            log.rotate_if_large()
+            log.data_received(piece)
+        log.connection_lost(None)
+        return await reading
+
+    assert asyncio.run(follow()) == BURST + BURST + b"the end\n"
+
+
+async def _all_of(chunks: AsyncIterator[bytes]) -> bytes:
+    return b"".join([chunk async for chunk in chunks])

@@ -23,6 +23,50 @@ def container(state: int | str, *, init: bool = False, restarted: bool = False) 
     return made
 
 
+def sidecar(state: int | str, *, restarted: bool = False) -> Container:
+    """Give an init container that stays."""
+    made = container(state, init=True, restarted=restarted)
+    made.spec = {**made.spec, "restartPolicy": "Always"}
+    return made
+
+
+# getPhase: one that runs keeps its pod running, one that has ended says nothing, one that never started is waited for.
+@pytest.mark.parametrize(
+    ("beside", "main", "expected"),
+    [
+        (sidecar(WAITING), WAITING, "Pending"),
+        (sidecar(RUNNING), WAITING, "Pending"),
+        (sidecar(RUNNING), RUNNING, "Running"),
+        (sidecar(RUNNING), 0, "Running"),
+        (sidecar(RUNNING), 1, "Running"),
+        (sidecar(WAITING, restarted=True), RUNNING, "Running"),
+        (sidecar(9), RUNNING, "Running"),
+        (sidecar(9), 0, "Succeeded"),
+        (sidecar(0), 1, "Failed"),
+        (sidecar(WAITING, restarted=True), 0, "Succeeded"),
+    ],
+)
+def test_a_sidecar_counts_only_as_far_as_it_runs(beside: Container, main: int | str, expected: str) -> None:
+    assert phase([beside, container(main)], "Never") == expected
+
+
+@pytest.mark.parametrize(
+    ("beside", "main", "initialized", "ready"),
+    [
+        (sidecar(WAITING), WAITING, "False", "False"),
+        (sidecar(RUNNING), WAITING, "True", "False"),
+        (sidecar(RUNNING), RUNNING, "True", "True"),
+        (sidecar(WAITING, restarted=True), RUNNING, "True", "False"),
+        (sidecar(RUNNING), 0, "True", "False"),
+    ],
+)
+def test_a_pod_is_ready_with_its_sidecars(beside: Container, main: int | str, initialized: str, ready: str) -> None:
+    pod: Object = {"spec": {"restartPolicy": "Never"}}
+    held = {one["type"]: one["status"] for one in pod_status(pod, [beside, container(main)], NOW)["conditions"]}
+
+    assert (held["Initialized"], held["Ready"], held["ContainersReady"]) == (initialized, ready, ready)
+
+
 @pytest.mark.parametrize(
     ("states", "policy", "expected"),
     [

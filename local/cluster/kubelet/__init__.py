@@ -40,6 +40,8 @@ class Kubelet:
         self._workers: dict[str, PodWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopped = False
+        # containerLogMonitorInterval: of the machine's time, as it is real processes that write.
+        self.looks_at_logs_every_seconds = 10.0
 
     async def run(self) -> None:
         """Run every pod there is and every one that comes, until cancelled or stopped."""
@@ -47,6 +49,7 @@ class Kubelet:
             self._clear, {stored.object["metadata"]["uid"] for stored in self._storage.view("pods")}
         )
         self._launcher.open()
+        rotating = asyncio.create_task(self._rotate_logs())
         unlisten = self._storage.listen(self._changed)
         try:
             for stored in self._storage.view("pods"):
@@ -54,6 +57,7 @@ class Kubelet:
             await asyncio.Event().wait()
         finally:
             unlisten()
+            rotating.cancel()
             await self.stop(0)
 
     async def stop(self, grace_seconds: float = _STOP_GRACE_SECONDS) -> None:
@@ -91,6 +95,12 @@ class Kubelet:
             log = found(self._folder(stored), container, self._clock) if stored else None
         return read(log, Reading(tail_lines, follow, timestamps, since, limit_bytes))
 
+    async def _rotate_logs(self) -> None:
+        while True:
+            await asyncio.sleep(self.looks_at_logs_every_seconds)
+            for uid in list(self._running):
+                self._workers[uid].look_at_logs()
+
     def _clear(self, uids: set[str]) -> None:
         """Delete what pods wrote that are no more."""
         for folder in self._pods.iterdir() if self._pods.exists() else ():
@@ -104,7 +114,7 @@ class Kubelet:
         """Go on with a pod that an earlier kubelet may have begun: what that one started has not outlived it."""
         pod, leaves = stored.object, "deletionTimestamp" in stored.object["metadata"]
         # A log is opened before its process is started, so that there is one even where the status knows nothing yet.
-        begun = found(self._folder(stored), pod["spec"]["containers"][0]["name"], self._clock) is not None
+        begun = any(self._folder(stored).glob("logs/*.log"))
         if not begun and not leaves:
             self._consider(stored)
         elif pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}:

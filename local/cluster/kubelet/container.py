@@ -39,6 +39,9 @@ class ContainerRunner:
         lookup: Lookup,
     ) -> None:
         self.container = container
+        self.started = asyncio.Event()
+        # Whether it is not to be restarted: its pod ends.
+        self.last = False
         self.log: Log | None = None
         self.previous_log: Log | None = None
         self._node = node
@@ -71,6 +74,16 @@ class ContainerRunner:
         elif self._task and not self._launching:
             self._task.cancel()
 
+    @property
+    def runs(self) -> bool:
+        """Tell whether its process goes on."""
+        return self._process is not None
+
+    def look_at_log(self) -> None:
+        """Begin another log file where this one has grown too large, as long as somebody writes."""
+        if self._process and self.log:
+            self.log.rotate_if_large()
+
     def kill(self) -> None:
         """End the process and its descendants now."""
         if self._process:
@@ -80,15 +93,19 @@ class ContainerRunner:
         backoff, first = Backoff(self._node.clock), True
         while True:
             await self._run_once()
-            if self._stopping or not self._restarts():
+            if self._stopping or self.last or not self._restarts():
                 return
             if not first:
                 await self._crash_loop(backoff)
+                if self.last:
+                    return
             first = False
             self.container.last_state, self.container.restarts = self.container.state, self.container.restarts + 1
             self._wait_for("ContainerCreating", "")
 
     def _restarts(self) -> bool:
+        if self.container.sidecar:
+            return True
         policy = self._pod["spec"].get("restartPolicy", "Always")
         failed = self.container.exit_code != 0
         return policy != "Never" and (failed or (policy == "Always" and not self.container.init))
@@ -162,6 +179,7 @@ class ContainerRunner:
         self.container.state = {"running": {"startedAt": timestamp(self._node.clock.now())}}
         self._note(Note("Normal", "Created", f"Created container: {self.container.name}"))
         self._note(Note("Normal", "Started", f"Started container {self.container.name}"))
+        self.started.set()
         self._publish()
 
     def _start_failed(self, message: str) -> None:

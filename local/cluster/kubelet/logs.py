@@ -3,10 +3,12 @@
     2026-04-28T02:00:01.123456000Z stdout F the line
 
 F is a full line, P one that goes on in the next. Both streams share a pipe, which keeps their order; what is lost is
-which of the two a line came from.
+which of the two a line came from. A file that has grown beyond 10 MiB is put aside and another begun, as a kubelet
+does; only the one that is written is ever read.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +19,9 @@ from local.cluster.clock import Clock
 
 _LONGEST_LINE = 16 * 1024
 _BLOCK = 256 * 1024
+# containerLogMaxSize and containerLogMaxFiles, the one that is written included.
+_MAX_BYTES = 10 * 1024 * 1024
+_MAX_FILES = 5
 
 
 class Log(asyncio.Protocol):
@@ -49,6 +54,20 @@ class Log(asyncio.Protocol):
         self.ended.set()
         self._wake()
 
+    def rotate_if_large(self) -> None:
+        """Put a file that has grown too large aside, under the time, and begin another; only the newest are kept.
+
+        https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/logs/container_log_manager.go
+        """
+        if self._file.closed or self._file.tell() <= _MAX_BYTES:
+            return
+        self.path.rename(self.path.with_name(f"{self.path.name}.{self._clock.now():%Y%m%d-%H%M%S.%f}"))
+        self._file.close()
+        self._file = self.path.open("ab", buffering=0)
+        for old in sorted(self.path.parent.glob(f"{self.path.name}.*"))[: 1 - _MAX_FILES]:
+            old.unlink()
+        self._wake()
+
     async def grown(self, follower: asyncio.Event) -> None:
         """Return once there is more to read, or never will be."""
         self._followers.add(follower)
@@ -77,7 +96,9 @@ class Log(asyncio.Protocol):
 
 def found(folder: Path, container: str, clock: Clock) -> Log | None:
     """Return the log that an earlier kubelet left of a container's last run in a pod's folder, None without one."""
-    paths = sorted(folder.glob(f"logs/{container}-*.log"), key=lambda path: int(path.stem.rpartition("-")[2]))
+    attempts = ((path, path.stem.rpartition("-")) for path in folder.glob("logs/*.log"))
+    mine = ((int(attempt), path) for path, (name, _, attempt) in attempts if name == container)
+    paths = [path for _, path in sorted(mine)]
     if not paths:
         return None
     log = Log(paths[-1], clock)
@@ -113,17 +134,28 @@ async def read(log: Log | None, how: Reading) -> AsyncIterator[bytes]:
 
 async def _texts(log: Log, how: Reading) -> AsyncIterator[bytes]:
     rendering = _Rendering(how)
-    with log.path.open("rb") as file:
-        file.seek(_start_of_tail(file, how.tail))
-        follower, unfinished = asyncio.Event(), b""
-        while True:
-            ended = log.ended.is_set()  # asked before reading, or its last lines could be missed
-            while block := file.read(_BLOCK):
-                *lines, unfinished = (unfinished + block).split(b"\n")
-                yield b"".join(rendering.of(lines))
-            if ended or not how.follow:
-                return
-            await log.grown(follower)
+    follower, tail = asyncio.Event(), how.tail
+    while True:
+        with log.path.open("rb") as file:
+            file.seek(_start_of_tail(file, tail))
+            unfinished = b""
+            while True:
+                # Both are asked before reading, or the last lines could be missed.
+                ended, put_aside = log.ended.is_set(), not _is_at(file, log.path)
+                while block := file.read(_BLOCK):
+                    *lines, unfinished = (unfinished + block).split(b"\n")
+                    yield b"".join(rendering.of(lines))
+                if put_aside and how.follow:
+                    break
+                if ended or not how.follow:
+                    return
+                await log.grown(follower)
+        tail = None  # who follows goes on with all of the next file
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Tell whether an open file still has this name."""
+    return os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 class _Rendering:

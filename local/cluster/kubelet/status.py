@@ -31,6 +31,16 @@ class Container:
         return str(self.spec["name"])
 
     @property
+    def sidecar(self) -> bool:
+        """Tell whether it is an init container that stays: started before those after it, and restarted always."""
+        return self.init and self.spec.get("restartPolicy") == "Always"
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether it was ever started."""
+        return "waiting" not in self.state or bool(self.last_state)
+
+    @property
     def exit_code(self) -> int | None:
         """Return how it ended; None while it has not."""
         ended = self.state.get("terminated")
@@ -46,7 +56,7 @@ class Container:
             "state": self.state,
             "lastState": self.last_state,
             "restartCount": self.restarts,
-            "ready": self.exit_code == 0 if self.init else running,
+            "ready": self.exit_code == 0 if self.init and not self.sidecar else running,
             "started": running,
             **({"containerID": self.container_id} if self.container_id else {}),
         }
@@ -61,17 +71,21 @@ class Verdict:
 
 
 def phase(containers: Sequence[Container], restart_policy: str, *, stopping: bool = False) -> str:
-    """Sum up the containers (getPhase of the kubelet). A pod that is being stopped ends in a terminal phase."""
-    init = [one for one in containers if one.init and one.exit_code != 0]
+    """Sum up the containers (getPhase of the kubelet). A pod that is being stopped ends in a terminal phase.
+
+    How a sidecar ended says nothing; that one runs keeps a pod running.
+    """
+    init = [one for one in containers if one.init and not one.sidecar and one.exit_code != 0]
     main = [one for one in containers if not one.init]
-    if stopping and not any("running" in one.state for one in containers):
+    running = any("running" in one.state for one in containers)
+    if stopping and not running:
         return "Succeeded" if not init and all(one.exit_code == 0 for one in main) else "Failed"
     if init:
         failed = restart_policy == "Never" and any(one.exit_code for one in init)
         return "Failed" if failed else "Pending"
-    if any("waiting" in one.state and not one.last_state for one in main):
+    if any(not one.begun for one in containers):
         return "Pending"
-    if any(one.exit_code is None for one in main) or restart_policy == "Always":
+    if running or any(one.exit_code is None for one in main) or restart_policy == "Always":
         return "Running"
     if all(one.exit_code == 0 for one in main):
         return "Succeeded"
@@ -132,10 +146,14 @@ def status_after_crash(pod: Object, now: datetime, *, begun: bool) -> Object:
 
 
 def _conditions(known: list[Object], containers: Sequence[Container], reached: str, now: datetime) -> list[Object]:
-    initialized = all(one.exit_code == 0 for one in containers if one.init)
-    ready = reached == "Running" and all("running" in one.state for one in containers if not one.init)
+    first, stay = [one for one in containers if one.init], [one for one in containers if one.sidecar or not one.init]
+    # What has run once was initialized, though a sidecar be down just now (GenerateContainersInitializedCondition).
+    initialized = any(one.begun for one in containers if not one.init) or all(
+        "running" in one.state if one.sidecar else one.exit_code == 0 for one in first
+    )
+    ready = reached == "Running" and all("running" in one.state for one in stay)
     ended = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(reached)
-    names = [one.name for one in containers if not one.init and "running" not in one.state]
+    names = [one.name for one in stay if "running" not in one.state]
     unready = {"reason": ended or "ContainersNotReady"}
     if not ended:
         unready["message"] = f"containers with unready status: [{' '.join(names)}]"

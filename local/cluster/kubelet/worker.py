@@ -11,6 +11,9 @@ from local.cluster.kubelet.node import NODE_NAME, Node
 from local.cluster.kubelet.status import Container, Object, Verdict, pod_status
 from local.cluster.storage import Storage
 
+# What a sidecar is left at the least, however long the others took to end.
+_LEAST_GRACE_SECONDS = 2.0
+
 
 class PodWorker:
     """Runs the containers of one pod and keeps its status; `folder` is the pod's own place on disk."""
@@ -25,6 +28,9 @@ class PodWorker:
         self._name: str = pod["metadata"]["name"]
         self._folder = folder
         self._stopping = False
+        self._at_once = False
+        self._kill_at: float | None = None
+        self._sidecars: dict[ContainerRunner, asyncio.Task[None]] = {}
         self._verdict: Verdict | None = None
         self._timers: list[asyncio.TimerHandle] = []
         spec = pod["spec"]
@@ -48,29 +54,69 @@ class PodWorker:
             (self._folder / part).mkdir(parents=True, exist_ok=True)
         deadline = asyncio.create_task(self._enforce_deadline())
         try:
-            for runner in self._of_kind(init=True):
-                await self._unless_stopped(runner)
-                if runner.container.exit_code != 0:
-                    break
-            else:
+            if await self._initialized():
                 await asyncio.gather(*(self._unless_stopped(runner) for runner in self._of_kind(init=False)))
         finally:
             deadline.cancel()
+        try:
+            await self._end_sidecars()
+        finally:
             for timer in self._timers:
                 timer.cancel()
         self._publish()
         self._confirm_deletion()
 
+    async def _initialized(self) -> bool:
+        """Run the init containers in their order; a sidecar need only have started for the next one's turn to come."""
+        for runner in self._of_kind(init=True):
+            if runner.container.sidecar and not self._stopping:
+                self._sidecars[runner] = asyncio.create_task(runner.run())
+                started = asyncio.create_task(runner.started.wait())
+                await asyncio.wait({self._sidecars[runner], started}, return_when=asyncio.FIRST_COMPLETED)
+                started.cancel()
+                if not runner.started.is_set():
+                    return False
+                continue
+            await self._unless_stopped(runner)
+            if runner.container.exit_code != 0:
+                return False
+        return True
+
     def stop(self, grace_seconds: float) -> None:
         """Ask every process to end and kill what is left after `grace_seconds`; a second call only brings that nearer.
 
-        The grace is the machine's time, not the cluster's clock: it is a real process that ends.
+        Sidecars outlast the others: it is their turn once those have ended. The grace is the machine's time, not the
+        cluster's clock: it is a real process that ends.
         """
+        loop = asyncio.get_running_loop()
         already, self._stopping = self._stopping, True
+        self._kill_at = min(self._kill_at or loop.time() + grace_seconds, loop.time() + grace_seconds)
+        self._at_once = self._at_once or grace_seconds == 0
         if not already:
             for runner in self._runners:
-                runner.stop()
-        self._timers.append(asyncio.get_running_loop().call_later(grace_seconds, self._kill))
+                runner.last = True
+                # A sidecar that has not started need not.
+                if not runner.container.sidecar or not runner.runs:
+                    runner.stop()
+        self._timers.append(loop.call_later(grace_seconds, self._kill))
+
+    async def _end_sidecars(self) -> None:
+        """End the sidecars one by one, the last of them first, each with what is left of the pod's grace.
+
+        https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/kuberuntime/kuberuntime_container.go
+        (killContainersWithSyncResult, killContainer)
+        """
+        loop = asyncio.get_running_loop()
+        until = self._kill_at or loop.time() + self._pod["spec"].get("terminationGracePeriodSeconds", 30)
+        for runner in self._sidecars:
+            runner.last = True
+        for runner, task in reversed(self._sidecars.items()):
+            runner.stop()
+            grace = 0 if self._at_once else max(_LEAST_GRACE_SECONDS, until - loop.time())
+            ended, _ = await asyncio.wait({task}, timeout=grace)
+            if not ended:
+                runner.kill()
+            await task
 
     def log(self, container: str, *, previous: bool = False) -> Log | None:
         """Return a container's log, or that of its run before the last restart; None where there is none."""
@@ -85,9 +131,15 @@ class PodWorker:
         """Delete what the pod has written."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def look_at_logs(self) -> None:
+        """Begin another file for each log that has grown too large."""
+        for runner in self._runners:
+            runner.look_at_log()
+
     def _kill(self) -> None:
         for runner in self._runners:
-            runner.kill()
+            if self._at_once or not runner.container.sidecar:
+                runner.kill()
 
     def _of_kind(self, *, init: bool) -> list[ContainerRunner]:
         return [runner for runner in self._runners if runner.container.init == init]
