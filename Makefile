@@ -8,6 +8,7 @@ SHELL := bash
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 SAM := .tools/sam/bin/sam
+SAM_PYTHON := .tools/sam/bin/python
 export PYTHONPATH := layers/shared/python:.
 # sam and boto3 want a region; nothing here talks to one.
 export AWS_DEFAULT_REGION ?= us-east-1
@@ -46,6 +47,10 @@ template: .venv/ready .tools/sam/ready .tools/security/ready ## sam validate, cf
 .PHONY: build
 build: .venv/ready .tools/sam/ready $(UV) ## layers and functions as they are deployed, in .aws-sam
 	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(abspath $(UV))" $(SAM) build
+
+.PHONY: deploy
+deploy: build ## sam deploy with OPTIONS, such as OPTIONS='--config-env prod'; a plain sam deploy is refused
+	$(SAM_PYTHON) -m deploy $(OPTIONS)
 
 .PHONY: rehearse
 rehearse: build .tools/rehearsal/ready ## deploy to an AWS on this machine and use it; some minutes

@@ -11,7 +11,7 @@ from local.kubernetes_api import KubernetesApi
 from tests.notifications.receivers import Authority, Receiver, receiver
 from tests.notifications.slack import Slack
 from tests.rehearsal import cloud
-from tests.rehearsal.deployment import Answer, Deployment, built, deploy
+from tests.rehearsal.deployment import PARAMETERS, Answer, Deployment, built, deploy
 
 # Under the project, so that an image that was installed once stays.
 HOME = cloud.ROOT / ".local" / "rehearsal"
@@ -30,6 +30,10 @@ class Person:
         # API Gateway has the key from the authorizer; MiniStack looks for it here, and limits requests by it.
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.deployment.call(self.token, method, path, body, {"X-API-Key": self.key, **named})
+
+    def follow(self, method: str, location: str) -> Answer:
+        """Send a request to where a Location leads."""
+        return self.deployment.follow(self.token, method, location, more={"X-API-Key": self.key})
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +57,7 @@ def deployment(hook: Receiver, slack: Slack) -> Iterator[Deployment]:
     assert built(), "there is nothing built of the present template: make build"
     (HOME / "kubeconfig").unlink(missing_ok=True)
     parameters = {
+        **PARAMETERS,
         "SlackApiUrl": f"http://127.0.0.1:{slack.receiver.port}/api/",
         "WebhookAllowedHosts": f"localhost:{hook.port}",
         "WebhookCaFile": str(HOME / "authority.pem"),

@@ -16,6 +16,8 @@ def job(alice: Person, jaffle: str) -> dict[str, Any]:
     document = {"name": "nightly-refresh", "command": "dbt build", "schedule": "* * * * *"}
     answer = alice.call("POST", f"/projects/{jaffle}/jobs", document)
     assert answer.status == 201, answer
+    followed = alice.follow("GET", answer.header("Location") or "")
+    assert (followed.status, followed.json["id"]) == (200, answer.json["id"]), answer.headers
     created: dict[str, Any] = answer.json
     return created
 

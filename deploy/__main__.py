@@ -1,0 +1,41 @@
+"""`make deploy`: `sam deploy` with all of its options, and with the digest of the parameters in the template.
+
+The interpreter of SAM's own environment runs this. The digest is written at the last moment, into the template and the
+parameters that SAM is about to send, so that it holds whether they come from samconfig.toml, from
+--parameter-overrides, from the questions of --guided or from the stack as it is.
+"""
+
+import sys
+from typing import Any
+
+from samcli.cli.main import cli
+from samcli.commands.deploy import deploy_context
+from samcli.lib.deploy.deployer import Deployer
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
+from deploy.configuration import configured, values_of
+
+
+class ConfiguringDeployer(Deployer):  # type: ignore[misc]
+    """SAM's own, which makes the change set."""
+
+    def create_changeset(
+        self, stack_name: str, cfn_template: str, parameter_values: list[dict[str, Any]], *more: Any, **named: Any
+    ) -> Any:
+        """Make it of the template with its digest."""
+        template = yaml_parse(cfn_template)
+        values = values_of(template, parameter_values, self._deployed(stack_name))
+        ready = yaml_dump(configured(template, values))
+        return super().create_changeset(stack_name, ready, parameter_values, *more, **named)
+
+    def _deployed(self, stack_name: str) -> dict[str, str]:
+        if not self.has_stack(stack_name):
+            return {}
+        (stack,) = self._client.describe_stacks(StackName=stack_name)["Stacks"]
+        return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+
+
+if __name__ == "__main__":
+    # A template that did not come by here is refused by its own rule, so this cannot miss its aim in silence.
+    deploy_context.Deployer = ConfiguringDeployer
+    cli(prog_name="sam", args=["deploy", *sys.argv[1:]])

@@ -1,0 +1,76 @@
+"""Writes a digest of the parameters' values into the template that goes to AWS.
+
+Everything invokes the alias `live`, which moves when SAM publishes a version. SAM names a version by a hash of its
+function's properties as they are written, where a parameter is `{"Ref": "RunRetentionDays"}` whatever its value; and
+Lambda publishes nothing where a function is the same as before. So a new value would reach `$LATEST` and no request. A
+digest in each function's environment makes both see a change wherever there is one. The API's document has it too,
+since SAM deploys a stage again only where that document is another one as it is written.
+https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+# Stands in template.yaml wherever the digest goes.
+PLACEHOLDER: Final = "SetByMakeDeploy"
+# The rule of template.yaml that refuses a template without a digest. With one, it refuses all other values.
+RULE: Final = "DigestIsOfTheseParameters"
+DIGEST_LENGTH: Final = 16
+# What is deployed; descriptions, outputs and rules change nothing that runs.
+_PARTS: Final = ("Transform", "Globals", "Mappings", "Conditions", "Resources")
+
+type Document = Mapping[str, Any]
+
+
+def values_of(template: Document, asked: Iterable[Mapping[str, Any]], deployed: Mapping[str, str]) -> dict[str, str]:
+    """Return the value that CloudFormation will give each parameter.
+
+    Args:
+        template: the template that is to be deployed.
+        asked: `Parameters` of a change set: of each a ParameterKey, and a ParameterValue or UsePreviousValue.
+        deployed: the values of the stack as it is; nothing for one that is not there yet.
+    """
+    given = {each["ParameterKey"]: str(each["ParameterValue"]) for each in asked if "ParameterValue" in each}
+    return {
+        name: given.get(name, deployed.get(name, str(parameter.get("Default", ""))))
+        for name, parameter in template.get("Parameters", {}).items()
+    }
+
+
+def digest_of(template: Document, values: Mapping[str, str]) -> str:
+    """Return the digest of all that is deployed: code by its place in S3, which names its content, and values."""
+    parts = {part: template.get(part) for part in _PARTS}
+    # What SAM notes about a build in a resource's metadata is not deployed.
+    parts["Resources"] = {
+        name: {key: value for key, value in resource.items() if key != "Metadata"}
+        for name, resource in template["Resources"].items()
+    }
+    content = json.dumps([parts, dict(values)], sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def configured(template: Document, values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the template with the digest, and with a rule that refuses any other values than those it was made of.
+
+    The rule is for whoever takes the template as it is and changes a value, in the console or by `update-stack`.
+    """
+    ready: dict[str, Any] = _replaced(template, digest_of(template, values))
+    assertions = [_assertion(name, value) for name, value in sorted(values.items())]
+    return {**ready, "Rules": {**ready.get("Rules", {}), RULE: {"Assertions": assertions}}}
+
+
+def _assertion(name: str, value: str) -> dict[str, Any]:
+    return {
+        "Assert": {"Fn::Equals": [{"Ref": name}, value]},
+        "AssertDescription": f"This template was made for {name}={value!r}; another value is deployed by make deploy",
+    }
+
+
+def _replaced(node: Any, digest: str) -> Any:
+    if isinstance(node, Mapping):
+        return {key: _replaced(value, digest) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_replaced(value, digest) for value in node]
+    return digest if node == PLACEHOLDER else node
