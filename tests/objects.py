@@ -95,3 +95,21 @@ def ended(exit_code: int, reason: str | None = None, message: str = "", seconds:
 def being_deleted(found: Object) -> Object:
     """Mark a Pod as being deleted."""
     return {**found, "metadata": {**found["metadata"], "deletionTimestamp": at(40)}}
+
+
+def beside(found: Object, name: str, state: Object, *, init: bool = False, sidecar: bool = False) -> Object:
+    """Add a container to a Pod, before its own: `sidecar` makes an init container one that stays."""
+    kinds = ("initContainers", "initContainerStatuses") if init or sidecar else ("containers", "containerStatuses")
+    spec: Object = {"name": name, "image": f"{name}:1", **({"restartPolicy": "Always"} if sidecar else {})}
+    status = {"name": name, "image": f"{name}:1", "state": state}
+    return {
+        **found,
+        "spec": {**found["spec"], kinds[0]: [spec, *found["spec"].get(kinds[0], [])]},
+        "status": {**found["status"], kinds[1]: [status, *found["status"].get(kinds[1], [])]},
+    }
+
+
+def event(reason: str, message: str, seconds: float = 100, kind: str = "Warning") -> Object:
+    """Give an Event, said that many seconds after two o'clock."""
+    times = {"firstTimestamp": at(seconds), "lastTimestamp": at(seconds)}
+    return {"metadata": {"name": "x.1"}, "type": kind, "reason": reason, "message": message, **times}

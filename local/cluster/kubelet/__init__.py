@@ -29,6 +29,9 @@ class Kubelet:
     (`pods`), of which the next start clears what is no pod's any more.
     """
 
+    # containerLogMonitorInterval: of the machine's time, as it is real processes that write.
+    LOOKS_AT_LOGS_EVERY_SECONDS = 10.0
+
     def __init__(self, storage: Storage, clock: Clock, images: Path, home: Path) -> None:
         self._storage = storage
         self._clock = clock
@@ -40,8 +43,6 @@ class Kubelet:
         self._workers: dict[str, PodWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopped = False
-        # containerLogMonitorInterval: of the machine's time, as it is real processes that write.
-        self.looks_at_logs_every_seconds = 10.0
 
     async def run(self) -> None:
         """Run every pod there is and every one that comes, until cancelled or stopped."""
@@ -96,8 +97,13 @@ class Kubelet:
         return read(log, Reading(tail_lines, follow, timestamps, since, limit_bytes))
 
     async def _rotate_logs(self) -> None:
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time()
         while True:
-            await asyncio.sleep(self.looks_at_logs_every_seconds)
+            await asyncio.sleep(0.5)
+            if loop.time() - looked_at < self.LOOKS_AT_LOGS_EVERY_SECONDS:
+                continue
+            looked_at = loop.time()
             for uid in list(self._running):
                 self._workers[uid].look_at_logs()
 

@@ -1,21 +1,19 @@
 """Why a Job failed: its own command, or what kept that from running or ended it; in words a person can act on."""
 
-import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from jobs_api import labels, pods
-from jobs_api.pods import IMAGE_REASONS, SETUP_REASONS, START_REASONS, Object
+from jobs_api.manifests import CONTAINER
+from jobs_api.pods import DEADLINE, IMAGE_REASONS, SETUP_REASONS, START_REASONS, Object, Waiting
 from jobs_api.runs import RunStatus
 from jobs_api.words import Unbalanced, split
 
 MAX_DETAIL = 500
-DEADLINE = "DeadlineExceeded"
+POD_GONE = "PodGone"
 # The kubelet's word, and containerd's for what ran on a node that went down, with an exit code of 255.
 # https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
 LOST_REASONS = frozenset({"ContainerStatusUnknown", "Unknown"})
-# Sent by somebody else; a process that crashes gets one of the other signals from its own doing.
-FROM_OUTSIDE = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL, signal.SIGTERM})
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,51 @@ class Cause:
 
 def cause_of(job: Object, pod: Object | None) -> Cause:
     """Say why a Job failed. `pod` is its newest, None where it is gone."""
-    rules: list[Rule] = [_stopped, _deadline] if pod is None else [_stopped, _deadline, *_POD_RULES]
-    found = (cause for rule in rules if (cause := rule(job, pod or {})))
-    return next(found, _pod_gone(job) if pod is None else _whatever_kubernetes_says(job))
+    if pod is None:
+        return _first([_stopped, _deadline], job, {}) or _pod_gone(job)
+    return _first([_stopped, _deadline, *_POD_RULES], job, pod) or _whatever_kubernetes_says(job)
+
+
+def cause_of_own_end(job: Object, pod: Object) -> Cause:
+    """Say how the command itself ended that exited with another code than 0, whatever became of its Pod since."""
+    return _first(_OWN_RULES, job, pod) or _whatever_kubernetes_says(job)
+
+
+def cause_of_wait(job: Object, waits: Waiting) -> Cause:
+    """Say why a run is given up that waits for what will not come."""
+    return _never_started(waits, job)
+
+
+def cause_of_no_pod(waits: Waiting) -> Cause:
+    """Say why a run is given up whose Job gets no pod."""
+    return Cause(
+        waits.reason,
+        f"The cluster made no pod for the run ({_detail(waits.reason, waits.message)}); ask for less in resources, or "
+        "raise the limits or the quota of the namespace, and run it again",
+    )
+
+
+def cause_of_no_sandbox(job: Object, waits: Waiting) -> Cause:
+    """Say why a run is given up whose Pod its node cannot set up."""
+    return Cause(
+        waits.reason,
+        f"The node could not set up the pod ({_detail(waits.reason, waits.message)}), so {command_name(job)} never "
+        "started; see to the node's network and volumes, and run it again",
+    )
+
+
+def cause_of_nothing(job: Object, waits: Waiting | None) -> Cause:
+    """Say why a run ended at a deadline where nothing had ever started; `waits` is the last reason seen, if any."""
+    told = f" ({_detail(waits.reason, waits.message)})" if waits else ""
+    return Cause(
+        waits.reason if waits else DEADLINE,
+        f"{command_name(job)} never started before its time was over{told}; see to what kept its pod from starting, "
+        "and run it again",
+    )
+
+
+def _first(rules: "list[Rule]", job: Object, pod: Object) -> Cause | None:
+    return next((cause for rule in rules if (cause := rule(job, pod))), None)
 
 
 def command_name(job: Object) -> str:
@@ -52,9 +92,7 @@ def _stopped(job: Object, _: Object) -> Cause | None:
     if not told:
         return None
     reason, _, message = told.partition(": ")
-    if reason == DEADLINE:
-        return Cause(reason, message)
-    return _never_started(reason, message or reason, job)
+    return Cause(reason, message or reason)
 
 
 def _deadline(job: Object, pod: Object) -> Cause | None:
@@ -75,7 +113,7 @@ def _deadline(job: Object, pod: Object) -> Cause | None:
 def _out_of_memory(job: Object, pod: Object) -> Cause | None:
     if (pods.terminated(pod) or {}).get("reason") != "OOMKilled":
         return None
-    limit = pod["spec"]["containers"][0].get("resources", {}).get("limits", {}).get("memory")
+    limit = pods.container_of(pod).get("resources", {}).get("limits", {}).get("memory")
     than = f"more memory than its limit of {limit}" if limit else "more memory than the node had"
     return Cause(
         "OOMKilled",
@@ -105,23 +143,44 @@ def _disrupted(_: Object, pod: Object) -> Cause | None:
 def _could_not_start(job: Object, pod: Object) -> Cause | None:
     waits, ended = pods.waiting(pod), pods.terminated(pod) or {}
     if ended.get("reason") in START_REASONS:
-        return _never_started(ended["reason"], ended.get("message", ""), job)
-    return _never_started(waits.reason, waits.message, job) if waits and waits.hopeless else None
+        return _never_started(Waiting(ended["reason"], ended.get("message") or ""), job)
+    return _never_started(waits, job) if waits and waits.hopeless else None
 
 
-def _never_started(reason: str, message: str, job: Object) -> Cause:
-    image = job["spec"]["template"]["spec"]["containers"][0]["image"]
-    detail = _detail(reason, message)
-    if reason in IMAGE_REASONS:
-        text = f"The image {image} could not be had ({detail}); correct the project's image, or let the cluster pull it"
-    elif reason in SETUP_REASONS:
+def _init_failed(job: Object, pod: Object) -> Cause | None:
+    """An init container failed, ours or one that was injected: the command's own container never got its turn."""
+    status = pods.failed_init(pod)
+    if status is None:
+        return None
+    ended = next(found for part in ("state", "lastState") if (found := (status.get(part) or {}).get("terminated")))
+    name, reason = status["name"], ended.get("reason") or "Error"
+    if reason in START_REASONS:
+        how = f"could not be started ({_detail(reason, ended.get('message'))})"
+    else:
+        how = f"exited with code {ended['exitCode']}" + ("" if reason == "Error" else f" ({reason})")
+    return Cause(
+        "InitContainerFailed", f"The init container {name} {how}, so {command_name(job)} never started; correct it"
+    )
+
+
+def _never_started(waits: Waiting, job: Object) -> Cause:
+    """Say that a container is not to be had; of one that is not ours, name and image are its own."""
+    ours = waits.container == CONTAINER
+    image = waits.image or job["spec"]["template"]["spec"]["containers"][0]["image"] if ours else waits.image
+    detail, whose = _detail(waits.reason, waits.message), "" if ours else f" of the container {waits.container}"
+    if waits.reason in IMAGE_REASONS:
+        who = "the project's image" if ours else "it"
+        text = f"The image {image}{whose} could not be had ({detail}); correct {who}, or let the cluster pull it"
+    elif waits.reason in SETUP_REASONS and ours:
         text = f"The container could not be set up ({detail}); check the project's environment secret and settings"
+    elif waits.reason in SETUP_REASONS:
+        text = f"The container {waits.container} could not be set up ({detail}); check what it refers to"
     else:
         text = (
             f"{command_name(job)} could not be started in {image} ({detail}); the image must hold it, and the "
             "project's working directory"
         )
-    return Cause(reason, text)
+    return Cause(waits.reason, text)
 
 
 def _lost(_: Object, pod: Object) -> Cause | None:
@@ -142,10 +201,10 @@ def _exited(job: Object, pod: Object) -> Cause | None:
     name = command_name(job)
     if code == 0:
         return None
-    killer = _signal(code)
+    killer = pods.signal_of(code)
     if killer is None:
         return Cause("Error", f"{name} exited with code {code}", RunStatus.FAILED)
-    if killer not in FROM_OUTSIDE:
+    if killer not in pods.FROM_OUTSIDE:
         return Cause("Error", f"{name} crashed with {killer.name} (exit code {code})", RunStatus.FAILED)
     return Cause(
         "Killed",
@@ -157,7 +216,7 @@ def _exited(job: Object, pod: Object) -> Cause | None:
 def _pod_gone(job: Object) -> Cause:
     reason, message = job_failure(job)
     return Cause(
-        "PodGone",
+        POD_GONE,
         f"The pod was gone before anybody saw how {command_name(job)} ended ({_detail(reason or 'Failed', message)}); "
         "somebody deleted it or its node was lost; run it again",
     )
@@ -171,15 +230,8 @@ def _whatever_kubernetes_says(job: Object) -> Cause:
 type Rule = Callable[[Object, Object], Cause | None]
 
 # The most certain first: an evicted pod's command exits non-zero as well, and that is not what went wrong.
-_POD_RULES: list[Rule] = [_out_of_memory, _disrupted, _could_not_start, _lost, _deleted, _exited]
-
-
-def _signal(code: int) -> signal.Signals | None:
-    """Return the signal that an exit code stands for: 128 and its number, as shells and container runtimes have it."""
-    try:
-        return signal.Signals(code - 128) if code > 128 else None
-    except ValueError:
-        return None
+_POD_RULES: list[Rule] = [_out_of_memory, _disrupted, _init_failed, _could_not_start, _lost, _deleted, _exited]
+_OWN_RULES: list[Rule] = [_out_of_memory, _could_not_start, _lost, _exited]
 
 
 def _words(command: str) -> Iterator[str]:

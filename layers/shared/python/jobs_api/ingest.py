@@ -5,20 +5,28 @@ forward, and an end is final.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from jobs_api import causes, commands, labels, manifests, pods
-from jobs_api.causes import cause_of
+from jobs_api import causes, commands, labels, manifests, pods, warnings
+from jobs_api.causes import Cause, cause_of
+from jobs_api.documents import rfc3339
 from jobs_api.ids import derived_id
 from jobs_api.notifications.excerpts import telling_line
-from jobs_api.outcomes import Outcome, duration_seconds, finished, is_ready, outcome
+from jobs_api.outcomes import Outcome, duration_seconds, end_of, finished, is_ready, outcome
 from jobs_api.pods import Object
 from jobs_api.runs import LONGEST_OPEN, Run, RunStatus, StoredLog, TriggeredBy
 
 # How long an image may be missing or a secret be unknown, from when a node took the pod: the kubelet tries at 0, 10, 30
 # and 70 seconds, so a registry that hiccups costs nothing, and nobody waits a day for an image that does not exist.
 STUCK_AFTER = timedelta(seconds=60)
+# How long a node may try to set up a pod, and the cluster refuse to make one, each with a reason that Events tell.
+NOTHING_AFTER = timedelta(minutes=5)
+# How long a Job may have no pod where nobody says why, as while its controller is down.
+SILENT_AFTER = timedelta(minutes=15)
+# How long before its Job's deadline a run is given up that has not started: two ticks.
+LAST_LOOK = timedelta(minutes=2)
 # How long a run that could not be launched is tried again.
 LAUNCH_FOR = timedelta(hours=1)
 # How long a run's Job may be missing before it is believed gone.
@@ -30,24 +38,33 @@ LOG_WITHIN = timedelta(minutes=10)
 OVERDUE_AFTER = timedelta(minutes=10)
 UNSCHEDULED = timedelta(seconds=manifests.UNSCHEDULED_SECONDS)
 
+# Of the log of an init container that failed: as much as its end may fill of a message.
+QUOTED_LINES = 3
+QUOTED_CHARACTERS = 200
+
 SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 # On a Job made by `kubectl create job --from=cronjob/...`, whose labels are the CronJob's.
 INSTANTIATED = "cronjob.kubernetes.io/instantiate"
 
 _PROGRESS = [RunStatus.PENDING, RunStatus.RUNNING]
+# The slot in minutes since 1970, from 1989 until 2160.
+_SLOT_MINUTE = re.compile(r"-\d{8}$")
 _MANUAL_TIME = re.compile(r"-\d{8}-\d{6}(-[a-z0-9]+)?$")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a run, in this order: replace its Job, store its pod's log, write the run.
+    """What to do about a run, in this order: replace its Job, store its pod's log, write the run, end its Job.
 
-    Before the log of a run that was never seen is stored, it is written that there is such a run.
+    Before the log of a run that was never seen is stored, it is written that there is such a run. A Job that is to end
+    with its run takes its pod along, so it ends last; `quotes` names another container whose log says why nothing ran.
     """
 
     run: Run | None = None
     wants_log: bool = False
     job: Object | None = None
+    quotes: str | None = None
+    ends_job: bool = False
 
 
 NOTHING = Decision()
@@ -106,7 +123,14 @@ def wants_pod(job: Object, run: Run | None, now: datetime) -> bool:
     return not run.status.ended and (not is_ready(job) or has_outlived(job, now))
 
 
-def decide(job: Object, pod: Object | None, run: Run | None, organization_id: str, now: datetime) -> Decision:
+def decide(
+    job: Object,
+    pod: Object | None,
+    run: Run | None,
+    organization_id: str,
+    now: datetime,
+    events: Sequence[Object] = (),
+) -> Decision:
     """Decide over the run of a Job.
 
     Args:
@@ -115,25 +139,99 @@ def decide(job: Object, pod: Object | None, run: Run | None, organization_id: st
         run: as it is stored, None where it is not.
         organization_id: whose namespace the Job was found in.
         now: aware.
+        events: those of the object that `wants_events_of` names, as far as they are known.
     """
     known = run or _new_run(job, organization_id, now)
     if not accounts_for(job, known):
         return NOTHING
     if known.status.ended:
         return _ended_before_its_job(job, known)
-    seen = outcome(job, pod)
-    if pod and not finished(job) and is_stuck(pod, now):
-        return _given_up(job, pod, known, now)
-    if has_outlived(job, now):
+    seen = outcome(job, pod, now=now)
+    if not finished(job) and not seen.status.ended and (cause := _hopeless(job, pod, events, known, now)):
+        return _given_up(cause, job, pod, known, now)
+    if has_outlived(job, now) and not seen.status.ended:
         return _outlived(job, known, seen, now)
-    return _progressed(job, seen, run, known, now)
+    if _never_ran(seen, known):
+        cause = causes.cause_of_nothing(job, warnings.latest(events) or (pods.waiting(pod) if pod else None))
+        seen = replace(seen, reason=cause.reason, message=cause.message)
+    return _progressed(job, pod, seen, run, known, now)
 
 
-def _progressed(job: Object, seen: Outcome, run: Run | None, known: Run, now: datetime) -> Decision:
+def wants_events_of(job: Object, pod: Object | None, run: Run | None, now: datetime) -> str | None:
+    """Return the UID of the object whose Events say why nothing runs, once that has gone on for too long; else None.
+
+    They are asked for when a run is about to be given up, and mostly once.
+    """
+    if run and run.status.ended:
+        return None
+    if is_without_sandbox(pod, now):
+        return str(pod["metadata"]["uid"]) if pod else None
+    ran = run is not None and run.status is not RunStatus.PENDING
+    if pod or ran or not (_is_without_pod(job, run, NOTHING_AFTER, now) or outcome(job, None).reason == pods.DEADLINE):
+        return None
+    return str(job["metadata"]["uid"])
+
+
+def is_without_sandbox(pod: Object | None, now: datetime) -> bool:
+    """Tell whether a node has tried for too long to set up a pod."""
+    taken_at = pods.moment(pod.get("status", {}).get("startTime")) if pod else None
+    return bool(pod and taken_at and pods.has_no_sandbox(pod) and now - taken_at >= NOTHING_AFTER)
+
+
+def _hopeless(job: Object, pod: Object | None, events: Sequence[Object], run: Run, now: datetime) -> Cause | None:
+    """Say why a run will not start, where it has waited long enough for what will not come."""
+    if pod and is_stuck(pod, now):
+        return cause_of(job, pod)
+    if is_without_sandbox(pod, now):
+        unsaid = pods.Waiting("PodNotReadyToStartContainers", "its sandbox, network or volumes are not there")
+        return causes.cause_of_no_sandbox(job, warnings.latest(events) or unsaid)
+    if pod and (waits := pods.waiting(pod)) and not pods.is_terminal(pod) and _is_nearly_over(job, now):
+        return causes.cause_of_nothing(job, waits)
+    if pod is None and _is_without_pod(job, run, SILENT_AFTER, now):
+        unsaid = pods.Waiting("NoPod", "the Job controller has made none, and does not say why")
+        return causes.cause_of_no_pod(warnings.latest(events, since=run.start_time) or unsaid)
+    refused = warnings.latest(events, reason="FailedCreate", since=run.start_time)
+    if pod is None and refused and _is_without_pod(job, run, NOTHING_AFTER, now):
+        return causes.cause_of_no_pod(refused)
+    return None
+
+
+def _is_nearly_over(job: Object, now: datetime) -> bool:
+    """Tell whether a Job's deadline is about to end it, and to take along the pod that says why it has not started."""
+    deadline, since = job["spec"].get("activeDeadlineSeconds"), pods.moment(job.get("status", {}).get("startTime"))
+    return bool(deadline and since and now >= since + timedelta(seconds=deadline) - LAST_LOOK)
+
+
+def _is_without_pod(job: Object, run: Run | None, after: timedelta, now: datetime) -> bool:
+    """Tell whether a Job has had no pod for so long, as far as it says itself.
+
+    One whose pod ran, was taken away and cannot be replaced has been without one since nobody knows when: it is left to
+    its deadline.
+    """
+    status = job.get("status", {})
+    since = pods.moment(status.get("startTime")) or pods.moment(job["metadata"]["creationTimestamp"])
+    waits = not finished(job) and not status.get("active") and not job["spec"].get("suspend")
+    never = run is None or (run.status is RunStatus.PENDING and run.pod_name is None)
+    return bool(waits and never and since and now - since >= after)
+
+
+def _never_ran(seen: Outcome, run: Run) -> bool:
+    """Tell whether a deadline ended what had never started."""
+    pending = run.status is RunStatus.PENDING and not seen.has_run
+    return pending and seen.status is RunStatus.ERROR and seen.reason == pods.DEADLINE
+
+
+def _progressed(job: Object, pod: Object | None, seen: Outcome, run: Run | None, known: Run, now: datetime) -> Decision:
     """Move a run on to what is seen of it, where that is further."""
     if seen.status.ended:
         ran = seen.has_run or RunStatus.SUCCESS is seen.status or RunStatus.RUNNING is known.status
-        return Decision(_ended(known, seen, job, now), wants_log=ran)
+        failed_init = pods.failed_init(pod) if pod else None
+        return Decision(
+            _ended(known, seen, job, now),
+            wants_log=ran,
+            quotes=failed_init["name"] if failed_init else None,
+            ends_job=not finished(job),
+        )
     if run is None or _PROGRESS.index(seen.status) > _PROGRESS.index(known.status):
         return Decision(_moved(known, seen, job, now))
     return NOTHING
@@ -161,10 +259,32 @@ def gone(run: Run, now: datetime) -> Run | None:
         return None
     return _failed(
         run,
-        f"The Kubernetes Job {run.job_name} disappeared before anybody saw how it ended: deleted by hand, replaced by "
-        "the next run where the concurrency policy is Replace, or lost with its namespace. Run it again",
+        f"The Kubernetes Job {run.job_name} disappeared before anybody saw how it ended: deleted by hand, or lost with "
+        "its namespace. Run it again",
         now,
     )
+
+
+def replaced(run: Run, newer: Mapping[datetime, datetime]) -> Run | None:
+    """Return how a run ends whose Job is gone because the next slot's took its place; None where there is none such.
+
+    Under the policy Replace the CronJob controller deletes the Job that goes on, and then makes the next.
+
+    Args:
+        run: as it is stored, its Job gone from the cluster.
+        newer: for each slot of the job that has a Job, when that was made.
+    """
+    if run.status.ended or run.scheduled_for is None:
+        return None
+    later = sorted((slot, made_at) for slot, made_at in newer.items() if slot > run.scheduled_for)
+    if not later:
+        return None
+    slot, made_at = later[0]
+    message = (
+        f"The run of {rfc3339(slot)} took its place while it was still going, as far as anybody saw: the project's "
+        "concurrency policy is Replace; make the command faster or the schedule wider"
+    )
+    return _failed(run, message, made_at).model_copy(update={"updated_at": max(run.updated_at, made_at)})
 
 
 def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run | None:
@@ -223,20 +343,26 @@ def with_log(run: Run, log: StoredLog, end: str) -> Run:
     return run.model_copy(update={"log": log, "error_message": message})
 
 
-def _given_up(job: Object, pod: Object, run: Run, now: datetime) -> Decision:
+def quoting(run: Run, log: str) -> Run:
+    """Return a run that never started with the end of the log of what kept it from that."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()][-QUOTED_LINES:]
+    told = " | ".join(line[:QUOTED_CHARACTERS] for line in lines)
+    return run.model_copy(update={"error_message": f"{run.error_message}: {told}"}) if told else run
+
+
+def _given_up(cause: Cause, job: Object, pod: Object | None, run: Run, now: datetime) -> Decision:
     """End a run that cannot start, and its Job with it, so that it does not start later behind everybody's back.
 
     A deadline may be changed while a Job goes on; one that has passed ends it and leaves it there to be seen.
     """
-    cause = cause_of(job, pod)
     seen = Outcome(
         cause.status,
-        start_time=pods.moment(job["status"].get("startTime")),
+        start_time=pods.moment(job.get("status", {}).get("startTime")),
         end_time=now,
         message=cause.message,
-        pod_name=pod["metadata"]["name"],
+        pod_name=pod["metadata"]["name"] if pod else None,
     )
-    return Decision(_ended(run, seen, job, now), job=_stopped(job, str(pods.waiting(pod))))
+    return Decision(_ended(run, seen, job, now), job=_stopped(job, f"{cause.reason}: {cause.message}"))
 
 
 def _outlived(job: Object, run: Run, seen: Outcome, now: datetime) -> Decision:
@@ -246,24 +372,30 @@ def _outlived(job: Object, run: Run, seen: Outcome, now: datetime) -> Decision:
     )
     after = replace(seen, status=RunStatus.ERROR, end_time=now, message=f"{message}; see to it, and run it again")
     ran = seen.has_run or run.status is RunStatus.RUNNING
-    return Decision(
-        _ended(run, after, job, now), wants_log=ran, job=_stopped(job, f"{causes.DEADLINE}: {after.message}")
-    )
+    return Decision(_ended(run, after, job, now), wants_log=ran, job=_stopped(job, f"{pods.DEADLINE}: {after.message}"))
+
+
+def stopped_with(run: Run, job: Object) -> Object:
+    """Return the Job of a run that has ended as it ends too, at a deadline that has passed; its pod goes with it.
+
+    Its command had ended, and a sidecar stayed; or nobody could launch it or reach the cluster, and it runs though.
+    """
+    return _stopped(job, f"{pods.DEADLINE}: {run.error_message or 'the command had ended'}", end_of(run))
 
 
 def _ended_before_its_job(job: Object, run: Run) -> Decision:
-    """Stop the Job of a run that was ended because nobody could launch it: one that tried was cut off, but heard."""
-    going = run.launch and not finished(job) and labels.STOPPED not in (job["metadata"].get("annotations") or {})
-    return Decision(job=_stopped(job, f"{causes.DEADLINE}: {run.error_message}")) if going else NOTHING
+    """End the Job of a run that has ended, where whoever wrote that was cut off before."""
+    going = not finished(job) and labels.STOPPED not in (job["metadata"].get("annotations") or {})
+    return Decision(job=stopped_with(run, job)) if going else NOTHING
 
 
-def _stopped(job: Object, why: str) -> Object:
-    annotations = {**(job["metadata"].get("annotations") or {}), labels.STOPPED: why}
+def _stopped(job: Object, why: str, end: str | None = None) -> Object:
+    told = {labels.STOPPED: why} | ({labels.ENDED: end} if end else {})
     return {
         **job,
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {**job["metadata"], "annotations": annotations},
+        "metadata": {**job["metadata"], "annotations": {**(job["metadata"].get("annotations") or {}), **told}},
         "spec": {**job["spec"], "activeDeadlineSeconds": 1},
     }
 
@@ -293,10 +425,19 @@ def _new_run(job: Object, organization_id: str, now: datetime) -> Run:
 
 
 def cronjob_name_of(job: Object) -> str:
-    """Return the name of the CronJob that a Job belongs to; a manual run's own name begins with it, as a rule."""
-    owners = job["metadata"].get("ownerReferences") or []
-    owner = next((str(one["name"]) for one in owners if one["kind"] == "CronJob"), None)
-    return owner or _MANUAL_TIME.sub("", job["metadata"]["name"])
+    """Return the name of the CronJob that a Job belongs to.
+
+    Its annotation says so, also once the CronJob is gone and the garbage collector has taken the owner off. Jobs from
+    before there was one have their owner, and else names that begin with it, as a rule.
+    """
+    metadata = job["metadata"]
+    if told := (metadata.get("annotations") or {}).get(labels.CRONJOB):
+        return str(told)
+    owners = metadata.get("ownerReferences") or []
+    if owner := next((str(one["name"]) for one in owners if one["kind"] == "CronJob"), None):
+        return owner
+    ending = _MANUAL_TIME if slot_of(job) is None else _SLOT_MINUTE
+    return ending.sub("", metadata["name"])
 
 
 def triggered_by_of(job: Object) -> TriggeredBy:

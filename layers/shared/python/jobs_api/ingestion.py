@@ -4,7 +4,7 @@ Everything here may be done twice or by two passes at once: logs replace themsel
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,16 +12,17 @@ from itertools import batched
 
 from aws_lambda_powertools import Logger
 
-from jobs_api import ingest, labels, logs, store
+from jobs_api import ingest, labels, logs, pod_logs, store
 from jobs_api.accounting import Accounting
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
-from jobs_api.errors import ClusterUnavailable
+from jobs_api.errors import ClusterError, ClusterUnavailable, NotFound
 from jobs_api.launch import launch
 from jobs_api.metrics import Metric
 from jobs_api.notifications import due, outbox
 from jobs_api.notifications.asking import Asked
 from jobs_api.organizations import Organization
-from jobs_api.pods import Object
+from jobs_api.pods import Object, moment
+from jobs_api.projects import ConcurrencyPolicy
 from jobs_api.runs import Run, RunStatus
 from jobs_api.settled import Settled
 
@@ -43,6 +44,10 @@ logger = Logger()
 _settled = Settled()
 
 type Clock = Callable[[], datetime]
+
+
+class NoLog(Exception):
+    """The kubelet has no log of a container that ran."""
 
 
 class Incomplete(Exception):
@@ -67,6 +72,9 @@ class Pass:
     # For each job the slots of which there are Jobs, and the jobs of which one could not be ingested.
     _ran: defaultdict[str, set[datetime]] = field(default_factory=lambda: defaultdict(set))
     _unsure: set[str] = field(default_factory=set)
+    # For each job when the Jobs of its slots were made, and for each project that was asked about its policy.
+    _made_at: defaultdict[str, dict[datetime, datetime]] = field(default_factory=lambda: defaultdict(dict))
+    _policies: dict[str, ConcurrencyPolicy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Know nothing yet."""
@@ -103,6 +111,8 @@ class Pass:
             self._accounted.add(ingest.run_id_of(job))
             if slot := ingest.slot_of(job):
                 self._ran[ingest.job_id_of(job)].add(slot)
+                made_at = moment(job["metadata"]["creationTimestamp"])
+                self._made_at[ingest.job_id_of(job)][slot] = made_at or self.clock()
         for job, run in own:
             if run and ingest.is_settled(job, run):
                 _settled.keep(self.organization.id, job["metadata"]["uid"])
@@ -185,18 +195,64 @@ class Pass:
         if run and run.launch and not run.status.ended:
             # Who created the Job was cut off before this; left as it is, it would be created again once it is gone.
             launched = store.run_launched(run, job["metadata"]["name"], self.clock())
-        decision = ingest.decide(job, pod, run, self.organization.id, self.clock())
+        now = self.clock()
+        silent = ingest.wants_events_of(job, pod, run, now)
+        events = self._warnings_of(silent) if silent else ()
+        decision = ingest.decide(job, pod, run, self.organization.id, now, events)
         if decision.job and not self._replaced(decision.job):
             return launched
         if decision.run is None:
+            self._look_at_log(run)
             return launched
         after = decision.run if run else self._new(decision.run)
+        if decision.quotes and pod:
+            after = ingest.quoting(after, self._end_of_log(pod, decision.quotes))
         if decision.wants_log:
             run = run or self._begun(after)
             if run is None:
                 return False  # another pass has it
             after = self._with_log(after, pod).model_copy(update={"updated_at": self.clock()})
-        return self._write(run, after) or launched
+        elif after.status is RunStatus.RUNNING:
+            after = after.model_copy(update={"log_begins": self._log_begins(after)})
+        written = self._write(run, after)
+        if written and decision.ends_job:
+            # The next pass does it where this one is cut off, or the Job has moved on.
+            self._replaced(ingest.stopped_with(after, job))
+        return written or launched
+
+    def _warnings_of(self, uid: str) -> list[Object]:
+        try:
+            return self.cluster.warnings_of(self.organization.namespace, uid)
+        except ClusterRejected as error:
+            # Where the rights are those of an earlier release, what it said is not known; all else goes on.
+            logger.warning("Events could not be read", status=error.status, error=str(error))
+            return []
+
+    def _look_at_log(self, run: Run | None) -> None:
+        """Note how the log of a run that goes on begins, once there is a first line: a later one is another file."""
+        if run and run.status is RunStatus.RUNNING and not run.log_begins:
+            begins = self._log_begins(run)
+            if begins is not None and begins != run.log_begins:
+                store.note_log_begins(run, begins)
+
+    def _log_begins(self, run: Run) -> str | None:
+        """Return the stamp of a log's first line, "" without one, None where it cannot be had just now."""
+        if run.pod_name is None:
+            return None
+        try:
+            return self.cluster.log_begins(self.organization.namespace, run.pod_name)
+        except ClusterError:
+            return None
+
+    def _end_of_log(self, pod: Object, container: str) -> str:
+        """Return the last lines of another container's log, nothing where they cannot be had."""
+        name = pod["metadata"]["name"]
+        try:
+            return self.cluster.read_log(
+                self.organization.namespace, name, container=container, tail=ingest.QUOTED_LINES
+            )
+        except ClusterError:
+            return ""
 
     def _new(self, run: Run) -> Run:
         """Return a run that is seen for the first time with whom it tells."""
@@ -224,7 +280,11 @@ class Pass:
         if pod is None:
             return run.model_copy(update={"log": logs.what_is_left(run)})
         try:
+            begins = self._log_begins_at_its_end(pod)
             log, end = logs.put(run, self._log_of(pod))
+        except NoLog:
+            found = logs.find(run)
+            return run.model_copy(update={"log": found, "log_note": None if found else pod_logs.why_none(pod)})
         except ClusterRejected:
             return self._with_log(run, None)
         except ClusterUnavailable:
@@ -232,11 +292,22 @@ class Pass:
             if run.end_time and self.clock() - run.end_time < ingest.LOG_WITHIN:
                 raise
             return self._with_log(run, None)
-        return ingest.with_log(run, log, end.last(TOLD_IN_BYTES))
+        note = pod_logs.why_less(run.log_begins, begins, log.size_bytes, pod)
+        return ingest.with_log(run, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
 
-    def _log_of(self, pod: Object) -> Iterable[bytes]:
-        name, container = pod["metadata"]["name"], pod["spec"]["containers"][0]["name"]
-        return self.cluster.stream_log(self.organization.namespace, name, container=container)
+    def _log_begins_at_its_end(self, pod: Object) -> str:
+        return self.cluster.log_begins(self.organization.namespace, pod["metadata"]["name"])
+
+    def _log_of(self, pod: Object) -> Iterator[bytes]:
+        """Yield a log; raises NoLog where the kubelet says in its place that it has none."""
+        chunks = self.cluster.stream_log(self.organization.namespace, pod["metadata"]["name"])
+        first = next(chunks, b"")
+        if len(first) <= pod_logs.EXCUSE_BYTES:
+            first += next(chunks, b"")
+        if pod_logs.is_excuse(first[: pod_logs.EXCUSE_BYTES + 1].decode("utf-8", "replace"), pod):
+            raise NoLog
+        yield first
+        yield from chunks
 
     def _launch(self, run: Run) -> bool:
         """Create the Job of a run that still waits for it."""
@@ -253,7 +324,7 @@ class Pass:
 
     def _look_for(self, run: Run) -> bool:
         """End a run whose Job was not listed, once the cluster confirms that it is gone."""
-        gone = ingest.gone(run, self.clock())
+        gone = ingest.gone(run, self.clock()) or self._replaced_by_another(run)
         if gone is None:
             return False
         try:
@@ -262,7 +333,32 @@ class Pass:
             job = None
         if job and ingest.accounts_for(job, run):
             return self._job(job, self.cluster.pod_of(job), run)
-        return self._write(run, _with_what_is_left(run, gone))
+        return self._write(run, self._with_last_words(run, gone))
+
+    def _replaced_by_another(self, run: Run) -> Run | None:
+        """Return how a run ends whose Job gave way to the next slot's, under the policy Replace."""
+        ended = ingest.replaced(run, self._made_at[run.job_id])
+        return ended if ended and self._replaces(run.project_id) else None
+
+    def _replaces(self, project_id: str) -> bool:
+        """Tell whether a project's runs replace each other; asked once in a pass."""
+        if project_id not in self._policies:
+            try:
+                project = store.get_project(self.organization.id, project_id)
+            except NotFound:
+                return False
+            self._policies[project_id] = project.settings.concurrency_policy
+        return self._policies[project_id] is ConcurrencyPolicy.REPLACE
+
+    def _with_last_words(self, before: Run, ended: Run) -> Run:
+        """Return a run whose Job is gone with its log, which can be read for as long as its pod takes to end."""
+        if before.status is not RunStatus.RUNNING or before.pod_name is None:
+            return _with_what_is_left(before, ended)
+        try:
+            log, _ = logs.put(ended, self.cluster.stream_log(before.namespace, before.pod_name))
+        except ClusterError:
+            return _with_what_is_left(before, ended)
+        return ended.model_copy(update={"log": log, "log_note": "The log ends where the run was replaced or deleted"})
 
 
 class Work:

@@ -19,8 +19,12 @@ PROJECT_VERSION = "jobs-api.dev/project-version"
 SPEC_HASH = "jobs-api.dev/spec-hash"
 COMMAND = "jobs-api.dev/command"
 JOB_TYPE = "jobs-api.dev/job-type"
-# On a Job that ingest gave up on: why its container could not start.
+# The CronJob's own name, on what is made from it: the owner of a Job goes with the CronJob.
+CRONJOB = "jobs-api.dev/cronjob"
+# On a Job that ingest ended by its deadline: why. It was given up, or its command had ended and something else stayed.
 STOPPED = "jobs-api.dev/stopped"
+# On such a Job, how its command had ended, as JSON; its Pod goes at the deadline.
+ENDED = "jobs-api.dev/ended"
 
 
 def selector(labels: Mapping[str, str] | None = None) -> str:

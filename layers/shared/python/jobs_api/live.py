@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from aws_lambda_powertools import Logger
 
-from jobs_api import ingest, live_jobs, logs, names, pods, store
+from jobs_api import ingest, live_jobs, logs, names, pods, store, warnings
 from jobs_api.answer_size import end_that_fits
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.errors import ClusterUnavailable, LiveJobNotFound, NotFound
 from jobs_api.live_jobs import LiveJob, LiveJobDetail, LiveJobList, LiveLogs
 from jobs_api.organizations import Organization
+from jobs_api.outcomes import Outcome
 from jobs_api.pods import Object
-from jobs_api.runs import RunStatus
+from jobs_api.runs import Run, RunStatus
 
 logger = Logger()
 
@@ -23,30 +25,66 @@ def list_jobs(
     """Return the organization's Jobs of a status and of the project with this name, None being any.
 
     1. The cluster gives the Jobs, page by page; only as many as are shown are kept.
-    2. A Job alone does not always tell its status. Where one is asked for, the pods of those that may have it do.
-    3. The pods of those that are shown tell when they started.
+    2. A Job alone does not always tell its status. Where one is asked for, the runs of those that may have it do, and
+       the pods of those whose runs have not ended.
+    3. The same tells when those that are shown started.
     """
     shown: list[Object] = []
-    known: dict[str, Object] = {}
+    known: dict[str, Outcome] = {}
     total = 0
     with _reading():
         for page in cluster.list_jobs(organization.namespace, live_jobs.selector(organization.id, project)):
             jobs = [job for job in page if live_jobs.is_ours(job, organization.id) and live_jobs.may_be(job, status)]
-            if status and status is not RunStatus.SUCCESS:
-                known |= cluster.pods_of(organization.namespace, jobs)
-                jobs = [job for job in jobs if LiveJob.of(job, known.get(_uid(job))).status is status]
+            if status:
+                unsure = [job for job in jobs if not pods.is_true(job.get("status", {}), "Complete")]
+                known |= _standings(cluster, organization, unsure)
+                jobs = [job for job in jobs if _uid(job) not in known or known[_uid(job)].status is status]
             total += len(jobs)
             shown = live_jobs.newest([*shown, *jobs], limit)
             known = {_uid(job): known[_uid(job)] for job in shown if _uid(job) in known}
-        known |= cluster.pods_of(organization.namespace, [job for job in shown if _uid(job) not in known])
-    return LiveJobList(jobs=[LiveJob.of(job, known.get(_uid(job))) for job in shown], total=total)
+        known |= _standings(cluster, organization, [job for job in shown if _uid(job) not in known])
+    return LiveJobList(jobs=[LiveJob.of(job, known[_uid(job)]) for job in shown], total=total)
+
+
+def _standings(cluster: Cluster, organization: Organization, jobs: list[Object]) -> dict[str, Outcome]:
+    """Tell by their UIDs how Jobs stand: by their runs where those have ended, else by their pods."""
+    runs = _runs_of(organization, [job for job in jobs if live_jobs.may_have_ended(job)])
+    going = [job for job in jobs if not live_jobs.has_record(job, runs.get(_uid(job)))]
+    found = cluster.pods_of(organization.namespace, going)
+    now = datetime.now(UTC)
+    return {uid: live_jobs.standing(job, found.get(uid), runs.get(uid), now) for job in jobs for uid in [_uid(job)]}
+
+
+def _runs_of(organization: Organization, jobs: list[Object]) -> dict[str, Run]:
+    """Return the runs of Jobs that have one, by the Job's UID."""
+    runs = store.find_runs(organization.id, {ingest.run_id_of(job) for job in jobs}) if jobs else {}
+    found = ((_uid(job), runs.get(ingest.run_id_of(job))) for job in jobs)
+    return {uid: run for uid, run in found if run}
 
 
 def get_job(cluster: Cluster, organization: Organization, name: str) -> LiveJobDetail:
     """Return one of the organization's Jobs in detail; raises LiveJobNotFound."""
     with _reading():
         job = _find(cluster, organization, name)
-        return LiveJobDetail.of(job, cluster.pod_of(job))
+        pod = cluster.pod_of(job)
+        run = _runs_of(organization, [job]).get(_uid(job))
+        return LiveJobDetail.of(job, _standing(cluster, job, pod, run))
+
+
+def _standing(cluster: Cluster, job: Object, pod: Object | None, run: Run | None) -> Outcome:
+    """Tell how one Job stands; of one that has no pod, or one that is not set up, Events alone say why."""
+    now = datetime.now(UTC)
+    seen = live_jobs.standing(job, pod, run, now)
+    if seen.status is not RunStatus.PENDING or (pod and not pods.has_no_sandbox(pod)):
+        return seen
+    about = pod or job
+    try:
+        said = warnings.latest(cluster.warnings_of(job["metadata"]["namespace"], _uid(about)))
+    except ClusterRejected as error:
+        # Where the rights are those of an earlier release, the rest is shown all the same.
+        logger.warning("Events could not be read", status=error.status, error=str(error))
+        return seen
+    return live_jobs.standing(job, pod, run, now, said)
 
 
 def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int) -> LiveLogs:
@@ -57,6 +95,7 @@ def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int)
     with _reading():
         job = _find(cluster, organization, name)
         pod = cluster.pod_of(job)
+        run = _runs_of(organization, [job]).get(_uid(job))
         if pod and pods.has_run(pod):
             try:
                 text = _read(cluster, pod, tail)
@@ -64,12 +103,10 @@ def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int)
                 # Removed since, or its node was: all that is left is what its run has kept.
                 pod = None
             else:
-                seen = LiveJob.of(job, pod)
-                return LiveLogs(
-                    job_name=name, pod_name=pod["metadata"]["name"], logs=text, tail=tail, status=seen.status
-                )
-    stored = None if pod else _stored(job, organization, tail)
-    return stored or live_jobs.without_logs(job, pod, tail)
+                seen = live_jobs.standing(job, pod, run, datetime.now(UTC))
+                return live_jobs.read_logs(job, pod, seen, text, tail)
+        stored = None if pod else _stored(job, run, tail)
+        return stored or live_jobs.without_logs(job, _standing(cluster, job, pod, run), tail)
 
 
 def _find(cluster: Cluster, organization: Organization, name: str) -> Object:
@@ -87,17 +124,12 @@ def _find(cluster: Cluster, organization: Organization, name: str) -> Object:
 def _read(cluster: Cluster, pod: Object, tail: int) -> str:
     """Return the end of a pod's log; 10,000 lines may be more than a function can hold."""
     end = logs.LogEnd()
-    container = pod["spec"]["containers"][0]["name"]
-    for chunk in cluster.stream_log(
-        pod["metadata"]["namespace"], pod["metadata"]["name"], container=container, tail=tail
-    ):
+    for chunk in cluster.stream_log(pod["metadata"]["namespace"], pod["metadata"]["name"], tail=tail):
         end.add(chunk)
     return end_that_fits(end.last(logs.INLINE_BYTES))
 
 
-def _stored(job: Object, organization: Organization, tail: int) -> LiveLogs | None:
-    run_id = ingest.run_id_of(job)
-    run = store.find_runs(organization.id, [run_id]).get(run_id)
+def _stored(job: Object, run: Run | None, tail: int) -> LiveLogs | None:
     if run is None or run.log is None or not ingest.accounts_for(job, run):
         return None
     try:

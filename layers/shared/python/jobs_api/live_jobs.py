@@ -1,15 +1,16 @@
 """What is in the cluster now, as `GET /jobs` and its kin show it: documents made from raw Jobs and Pods."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from heapq import nlargest
 from typing import Annotated, Self
 
 from pydantic import Field
 
-from jobs_api import ingest, labels, names, pods
+from jobs_api import causes, ingest, labels, names, pod_logs, pods
 from jobs_api.documents import Absent, Document, Timestamp
 from jobs_api.outcomes import Outcome, finished, outcome
-from jobs_api.pods import Object
+from jobs_api.pods import Object, Waiting
 from jobs_api.runs import Run, RunStatus, TriggeredBy
 
 
@@ -28,9 +29,9 @@ class LiveJob(Document):
     triggered_by: Absent[TriggeredBy] = None
 
     @classmethod
-    def of(cls, job: Object, pod: Object | None) -> Self:
-        """Show a Job; `pod` is its newest, None where it has none."""
-        return cls(**_told(job, outcome(job, pod)))
+    def of(cls, job: Object, seen: Outcome) -> Self:
+        """Show a Job, and how its run stands."""
+        return cls(**_told(job, seen))
 
 
 class LiveJobDetail(LiveJob):
@@ -44,9 +45,9 @@ class LiveJobDetail(LiveJob):
     message: Absent[str] = None
 
     @classmethod
-    def of(cls, job: Object, pod: Object | None) -> Self:
+    def of(cls, job: Object, seen: Outcome) -> Self:
         """Show a Job in detail."""
-        seen, metadata = outcome(job, pod), job["metadata"]
+        metadata = job["metadata"]
         return cls(
             **_told(job, seen),
             namespace=metadata["namespace"],
@@ -89,15 +90,54 @@ def is_ours(job: Object, organization_id: str) -> bool:
     return made_here and found.get(labels.ORGANIZATION) == organization_id and ingest.is_run(job)
 
 
+def standing(job: Object, pod: Object | None, run: Run | None, now: datetime, said: Waiting | None = None) -> Outcome:
+    """Tell how a Job's run stands: as its record says, once that is an end, and till then as the cluster shows it.
+
+    The record was made when there was more to be seen: a drained node takes the pod along that tells how it ended.
+
+    Args:
+        job: as the cluster shows it.
+        pod: its newest, None where it has none or the record is enough.
+        run: its run, None where there is none yet.
+        now: aware.
+        said: what Events say of a run that has not started.
+    """
+    seen = outcome(job, pod, said, now=now)
+    if run is None or not has_record(job, run):
+        return seen
+    agrees = seen.status is run.status and not (pod is None and seen.reason == causes.POD_GONE)
+    return Outcome(
+        run.status,
+        has_run=run.start_time is not None and run.exit_code is not None,
+        start_time=run.start_time,
+        end_time=run.end_time,
+        exit_code=run.exit_code,
+        reason=seen.reason if agrees else None,
+        message=run.error_message,
+        pod_name=run.pod_name or seen.pod_name,
+    )
+
+
+def has_record(job: Object, run: Run | None) -> bool:
+    """Tell whether it is recorded how a Job's run ended."""
+    return run is not None and run.status.ended and ingest.accounts_for(job, run)
+
+
+def may_have_ended(job: Object) -> bool:
+    """Tell whether a Job's run may be recorded as ended: Kubernetes is done with it, or ingest has stopped it."""
+    return finished(job) or labels.STOPPED in (job["metadata"].get("annotations") or {})
+
+
 def may_be(job: Object, status: RunStatus | None) -> bool:
-    """Tell whether a Job can have this status, as far as it says without its pod; None is any."""
+    """Tell whether a Job can have this status, as far as it says without its pod and its run; None is any.
+
+    One that is complete is a success. One that failed may be one too, where a sidecar did, and so may one that goes on.
+    """
+    if status is None:
+        return True
     if pods.is_true(job.get("status", {}), "Complete"):
-        possible = {RunStatus.SUCCESS}
-    elif finished(job):
-        possible = {RunStatus.FAILED, RunStatus.ERROR}
-    else:
-        possible = {RunStatus.PENDING, RunStatus.RUNNING}
-    return status is None or status in possible
+        return status is RunStatus.SUCCESS
+    return status.ended or not finished(job)
 
 
 def newest(jobs: Iterable[Object], limit: int) -> list[Object]:
@@ -105,9 +145,8 @@ def newest(jobs: Iterable[Object], limit: int) -> list[Object]:
     return nlargest(limit, jobs, key=lambda job: (job["metadata"]["creationTimestamp"], job["metadata"]["name"]))
 
 
-def without_logs(job: Object, pod: Object | None, tail: int) -> LiveLogs:
+def without_logs(job: Object, seen: Outcome, tail: int) -> LiveLogs:
     """Answer for a Job that has written nothing, saying why."""
-    seen = outcome(job, pod)
     why = f"{seen.reason}: {seen.message}" if seen.reason and seen.message else seen.message or seen.reason
     return LiveLogs(
         job_name=job["metadata"]["name"],
@@ -119,9 +158,24 @@ def without_logs(job: Object, pod: Object | None, tail: int) -> LiveLogs:
     )
 
 
+def read_logs(job: Object, pod: Object, seen: Outcome, logs: str, tail: int) -> LiveLogs:
+    """Answer with what a Job's pod has written."""
+    none = pod_logs.is_excuse(logs, pod)
+    return LiveLogs(
+        job_name=job["metadata"]["name"],
+        pod_name=pod["metadata"]["name"],
+        logs="" if none else logs,
+        tail=tail,
+        status=seen.status,
+        message=pod_logs.why_none(pod) if none else None,
+    )
+
+
 def stored_logs(run: Run, logs: str, tail: int) -> LiveLogs:
     """Answer for a Job whose pod is gone with what its run has kept."""
-    return LiveLogs(job_name=run.job_name, pod_name=run.pod_name, logs=logs, tail=tail, status=run.status)
+    return LiveLogs(
+        job_name=run.job_name, pod_name=run.pod_name, logs=logs, tail=tail, status=run.status, message=run.log_note
+    )
 
 
 def _told(job: Object, seen: Outcome) -> dict[str, object]:

@@ -46,7 +46,8 @@ class PurgeRefused(JobsApiError):
 class RunLogs(Document):
     """The stored log of a run that has ended. Of a `truncated` one `logs` is the end, and `download_url` gives it all.
 
-    That is one over 1 MiB, and a shorter one of mostly control bytes, each of which takes seven bytes of an answer.
+    That is one over 1 MiB, and a shorter one of mostly control bytes, each of which takes seven bytes of an answer. One
+    of which a part was never to be had is `truncated` too: `message` says why, or why there is none at all.
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class RunLogs(Document):
     size_bytes: int
     truncated: bool
     download_url: Absent[str] = None
+    message: Absent[str] = None
 
 
 class LogEnd:
@@ -112,7 +114,7 @@ def what_is_left(run: Run) -> StoredLog:
 
     The line has a key of its own: of two passes at once, one may have read the log just before it went.
     """
-    if found := _find(run):
+    if found := find(run):
         return found
     key = f"{_prefix(run)}.lost.gz"
     _put_object(key, gzip.compress(LOST, mtime=0), len(LOST))
@@ -165,17 +167,20 @@ def purge(organization_id: str) -> int:
 def of_run(run: Run) -> RunLogs:
     """Return the logs of a run that has ended; one that never started has none."""
     if run.log is None:
-        return RunLogs(run_id=run.id, job_name=run.job_name, logs="", size_bytes=0, truncated=False)
+        return RunLogs(
+            run_id=run.id, job_name=run.job_name, logs="", size_bytes=0, truncated=False, message=run.log_note
+        )
     end = read_end(run.log)
     inline = end_that_fits(end)
-    truncated = run.log.size_bytes > INLINE_BYTES or len(inline) < len(end)
+    longer = run.log.size_bytes > INLINE_BYTES or len(inline) < len(end)
     return RunLogs(
         run_id=run.id,
         job_name=run.job_name,
         logs=inline,
         size_bytes=run.log.size_bytes,
-        truncated=truncated,
-        download_url=link(run.log, f"{run.job_name}.log") if truncated else None,
+        truncated=longer or run.log_note is not None,
+        download_url=link(run.log, f"{run.job_name}.log") if longer else None,
+        message=run.log_note,
     )
 
 
@@ -195,7 +200,7 @@ def _stored(run: Run, size_bytes: int) -> StoredLog:
     return StoredLog(key=f"{_prefix(run)}.log.gz", size_bytes=size_bytes, tail_key=tail_key)
 
 
-def _find(run: Run) -> StoredLog | None:
+def find(run: Run) -> StoredLog | None:
     """Return where a run's log is, by asking the bucket; None where it was never stored."""
     try:
         told = _client().head_object(Bucket=os.environ["LOGS_BUCKET"], Key=f"{_prefix(run)}.log.gz")

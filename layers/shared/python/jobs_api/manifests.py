@@ -74,6 +74,7 @@ def _job(project: Project, job: Job, command: str, triggered_by: TriggeredBy, ru
     policy, words = project.settings, split(command)
     annotations = {
         labels.JOB_VERSION: str(job.version),
+        labels.CRONJOB: job.cronjob_name,
         labels.COMMAND: command,
         labels.JOB_TYPE: commands.job_type(words),
     }

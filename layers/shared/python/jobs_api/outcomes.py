@@ -1,11 +1,13 @@
 """How a run stands, as its Kubernetes Job and Pod tell it: what ingest records, and what the live calls show."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs_api import causes, pods
-from jobs_api.pods import Object
-from jobs_api.runs import RunStatus
+from jobs_api import causes, labels, pods
+from jobs_api.documents import rfc3339
+from jobs_api.pods import Object, Waiting
+from jobs_api.runs import Run, RunStatus
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,28 @@ def duration_seconds(start_time: datetime, end_time: datetime) -> float:
     return max(0.0, round((end_time - start_time).total_seconds(), 1))
 
 
-def outcome(job: Object, pod: Object | None) -> Outcome:
-    """Tell how a run stands by its Job and the newest of its Pods, None where there is none (any more)."""
+def outcome(job: Object, pod: Object | None, seen: Waiting | None = None, *, now: datetime | None = None) -> Outcome:
+    """Tell how a run stands.
+
+    Its end is that of its command, however long a sidecar stays, and however one ends. Where nothing but the command
+    was in the Pod, the Job knows of its end as soon as it looks, and is waited for.
+
+    Args:
+        job: as the cluster shows it.
+        pod: the newest of its Pods, None where there is none (any more).
+        seen: what Events say of a run that has not started.
+        now: aware; without it a killed command is not taken for ended while something else in its Pod goes on.
+    """
     if pods.is_true(job.get("status", {}), "Complete"):
         return _ended(job, pod, RunStatus.SUCCESS)
+    pod = _remembered(job, pod) or pod
+    own = pods.own_end(pod, now) if pod else None
+    if pod and own and (finished(job) or labels.ENDED in _annotations(job) or not pods.is_terminal(pod)):
+        return _ended_by_itself(job, pod, int(own["exitCode"]))
     if pods.is_true(job.get("status", {}), "Failed"):
         cause = causes.cause_of(job, pod)
         return _ended(job, pod, cause.status, cause.reason, cause.message)
-    return _going(job, pod)
+    return _going(job, pod, seen)
 
 
 def finished(job: Object) -> bool:
@@ -59,14 +75,51 @@ def is_ready(job: Object) -> bool:
     return bool(job.get("status", {}).get("ready"))
 
 
-def _going(job: Object, pod: Object | None) -> Outcome:
+def end_of(run: Run) -> str | None:
+    """Return what a Job is told of its run's end, for when its Pod is gone; None where its command never ran."""
+    if run.exit_code is None or run.end_time is None:
+        return None
+    times = {"startedAt": rfc3339(run.start_time) if run.start_time else None, "finishedAt": rfc3339(run.end_time)}
+    return json.dumps({"exitCode": run.exit_code, **times})
+
+
+def _remembered(job: Object, pod: Object | None) -> Object | None:
+    """Return a Pod that shows how the command ended, as its Job was told when that was seen."""
+    told = _annotations(job).get(labels.ENDED)
+    if not told:
+        return None
+    try:
+        state = {"terminated": {key: json.loads(told).get(key) for key in ("exitCode", "startedAt", "finishedAt")}}
+    except (ValueError, AttributeError):
+        return None  # somebody wrote over it
+    if not isinstance(state["terminated"]["exitCode"], int):
+        return None
+    spec = job["spec"]["template"]["spec"]
+    name = pods.container_of({"spec": spec})["name"]
+    return {
+        "metadata": {"name": pod["metadata"]["name"] if pod else None},
+        "spec": {"containers": spec["containers"]},
+        "status": {"phase": "Failed", "containerStatuses": [{"name": name, "state": state}]},
+    }
+
+
+def _ended_by_itself(job: Object, pod: Object, exit_code: int) -> Outcome:
+    if exit_code == 0:
+        return _ended(job, pod, RunStatus.SUCCESS)
+    cause = causes.cause_of_own_end(job, pod)
+    return _ended(job, pod, cause.status, cause.reason, cause.message)
+
+
+def _going(job: Object, pod: Object | None, seen: Waiting | None) -> Outcome:
     if pod is None:
         suspended = pods.is_true(job.get("status", {}), "Suspended")
         waits = pods.Waiting("Suspended" if suspended else "Pending", "the Job has no pod yet")
+        waits = waits if seen is None or suspended else seen
         status = RunStatus.RUNNING if is_ready(job) else RunStatus.PENDING
         told = waits if status is RunStatus.PENDING else None
     else:
         told = pods.waiting(pod)
+        told = seen if told and seen else told
         status = RunStatus.PENDING if told else RunStatus.RUNNING
     return Outcome(
         status,
@@ -94,6 +147,11 @@ def _ended(
         message=message,
         pod_name=pod["metadata"]["name"] if pod else None,
     )
+
+
+def _annotations(job: Object) -> dict[str, str]:
+    found: dict[str, str] = job["metadata"].get("annotations") or {}
+    return found
 
 
 def _ended_at(job: Object) -> datetime | None:

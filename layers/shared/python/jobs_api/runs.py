@@ -77,11 +77,15 @@ class Run(JobRun):
     `launch` is the Job manifest that is still to be created in the cluster; it is written with the run and cleared
     once the Job exists, so that a process that dies in between loses nothing. In the same way `notify` holds what is
     still to be told of it; whom, stands in `alerts`, as the job's owner had it when the run was created.
+    `log_begins` is the stamp of its log's first line as it was seen while the command ran, "" where there was none yet.
+    `log_note` says why `log` is not all that was written, or why there is none.
     """
 
     organization_id: str
     launch: Absent[dict[str, object]] = None
     log: Absent[StoredLog] = None
+    log_begins: Absent[str] = None
+    log_note: Absent[str] = None
     job_uid: Absent[str] = None
     alerts: Absent[RunAlerts] = None
     notify: list[Event] = Field(default_factory=list)

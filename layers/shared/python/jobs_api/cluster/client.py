@@ -1,6 +1,7 @@
 """What this service asks of a cluster: CronJobs, Jobs, Pods and their logs, as the API server's own JSON."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import batched
 from typing import Any, Final
@@ -14,7 +15,12 @@ from jobs_api.manifests import CONTAINER
 type Object = dict[str, Any]
 
 PAGE: Final = 500
+# Events of one object: each that repeats is one, so that more than these say nothing new.
+EVENTS: Final = 50
 CHUNK_BYTES: Final = 64 * 1024
+TAIL_BYTES: Final = 16 * 1024
+# More than a time with nanoseconds and an offset.
+STAMP_BYTES: Final = 48
 # How often one list may start again; each time the cluster kept its history for less long than the list took.
 RESTARTS: Final = 3
 # UIDs in one selector: 50 make a URL of 2 KB, where a proxy may stop at 8.
@@ -130,23 +136,48 @@ class Cluster:
         )
         return replaced
 
-    def read_log(self, namespace: str, pod: str, tail: int) -> str:
-        """Return the last `tail` lines that a Pod's container wrote.
+    def warnings_of(self, namespace: str, uid: str) -> list[Object]:
+        """Return the Events of an object that warn, by its UID: some of them, where there are dozens. One call."""
+        selector = f"involvedObject.uid={uid},type=Warning"
+        page = self._connection.get(_path(CORE, namespace, "events"), {"fieldSelector": selector, "limit": EVENTS})
+        found: list[Object] = page["items"] or []
+        return found
+
+    def try_pod(self, pod: Object) -> None:
+        """Have the cluster say whether it would take a Pod now, limits and quotas included; nothing is made.
+
+        Raises:
+            ClusterRejected: it would not, with its own words; or it does not let this service ask.
+        """
+        path = _path(CORE, pod["metadata"]["namespace"], "pods")
+        self._connection.send("POST", path, {"dryRun": "All"}, json.dumps(pod).encode())
+
+    def read_log(self, namespace: str, pod: str, *, container: str = CONTAINER, tail: int) -> str:
+        """Return the last `tail` lines that a container wrote, and no more than some 16 KiB of them.
 
         Raises:
             ObjectNotFound: the Pod is gone.
             ClusterRejected: with status 400 while its container has not started.
         """
-        query = {"container": CONTAINER, "tailLines": tail}
-        response = self._connection.send("GET", _path(CORE, namespace, "pods", pod) + "/log", query)
-        return response.data.decode("utf-8", "replace")
+        query = {"container": container, "tailLines": tail, "limitBytes": TAIL_BYTES}
+        return self._log(namespace, pod, query).decode("utf-8", "replace")
+
+    def log_begins(self, namespace: str, pod: str) -> str:
+        """Return the stamp of the first line that can be read of a Pod's command, as it was written; "" without one.
+
+        A kubelet serves its current file alone, and begins another whenever one has grown to 10 MiB: a stamp that
+        changes is a beginning that was lost. Raises as `read_log`.
+        """
+        query = {"container": CONTAINER, "timestamps": "true", "limitBytes": STAMP_BYTES}
+        stamp, space, _ = self._log(namespace, pod, query).partition(b" ")
+        return stamp.decode("ascii", "replace") if space and stamp[:4].isdigit() else ""
 
     def stream_log(
-        self, namespace: str, pod: str, *, container: str | None = None, tail: int | None = None
+        self, namespace: str, pod: str, *, container: str = CONTAINER, tail: int | None = None
     ) -> Iterator[bytes]:
-        """Yield all that a Pod's container has written so far, or its last `tail` lines, in chunks.
+        """Yield all that can be read of what a Pod's container wrote, or its last `tail` lines, in chunks.
 
-        `container` is needed where something was injected beside it. Raises as `read_log`, at the first chunk.
+        Raises as `read_log`, at the first chunk.
         """
         wanted = {"container": container, "tailLines": tail}
         query = {name: value for name, value in wanted.items() if value is not None}
@@ -156,6 +187,9 @@ class Cluster:
             chunks = response.stream(CHUNK_BYTES)
             while chunk := reading(lambda: next(chunks, b"")):
                 yield chunk
+
+    def _log(self, namespace: str, pod: str, query: Mapping[str, Any]) -> bytes:
+        return self._connection.send("GET", _path(CORE, namespace, "pods", pod) + "/log", query).data
 
     def _get(self, path: str) -> Object:
         found: Object = self._connection.get(path)

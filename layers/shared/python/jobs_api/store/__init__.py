@@ -51,6 +51,7 @@ from jobs_api.store.runs import (
     find_runs,
     get_run,
     kept_for,
+    note_log_begins,
     run_launched,
     run_notified,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "list_runs",
     "list_tokens",
     "move_organization",
+    "note_log_begins",
     "open_runs",
     "past_projects",
     "recent_organization",

@@ -80,6 +80,11 @@ def advance_run(before: Run, after: Run) -> bool:
     )
 
 
+def note_log_begins(run: Run, stamp: str) -> None:
+    """Note how the log of a run that goes on begins; of one that has ended meanwhile nothing is. One UpdateItem."""
+    _update(run.id, [RunRow.log_begins.set(stamp)], RunRow.status.is_in(*OPEN))
+
+
 def run_launched(run: Run, job_name: str, now: datetime) -> bool:
     """Clear the mark that a run's Job is to be created, noting the name it got. One UpdateItem."""
     return _update(
@@ -120,6 +125,8 @@ def _progress(run: Run) -> list[Action]:
         (RunRow.exit_code, run.exit_code),
         (RunRow.error_message, run.error_message),
         (RunRow.pod_name, run.pod_name),
+        (RunRow.log_begins, run.log_begins),
+        (RunRow.log_note, run.log_note),
         (RunRow.log, run.log.model_dump(mode="json") if run.log else None),
         (RunRow.notify, run.notify or None),
         (RunRow.notify_in, run.organization_id if run.notify else None),

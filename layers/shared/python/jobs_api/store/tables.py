@@ -282,6 +282,8 @@ class RunRow(Row):
     updated_at = MomentAttribute()
     launch = DocumentAttribute(null=True)
     log = DocumentAttribute(null=True)
+    log_begins = UnicodeAttribute(null=True)
+    log_note = UnicodeAttribute(null=True)
     job_uid = UnicodeAttribute(null=True)
     alerts = DocumentAttribute(null=True)
     notify = DocumentAttribute(null=True)

@@ -1,0 +1,102 @@
+"""What a kubelet gives for a log that is none, or not all of it."""
+
+import pytest
+
+from jobs_api import pod_logs
+from jobs_api.pods import Object
+from tests.objects import at, ended, pod
+
+ID = "containerd://" + "0f" * 32
+
+
+def evicted(seconds: float = 50) -> Object:
+    found = pod(ended(137, seconds=seconds), phase="Failed", reason="Evicted", message="The node was low on disk.")
+    found["status"]["containerStatuses"][0]["state"]["terminated"]["containerID"] = ID
+    return found
+
+
+PATH = "/var/log/pods/org-acme_jaffle-nightly-29622840-x7k2p_pod/job/0.log"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"unable to retrieve container logs for {ID}",
+        f"unable to retrieve container logs for {ID}\n",
+        f'failed to try resolving symlinks in path "{PATH}": lstat {PATH}: no such file or directory',
+        f'failed to open log file "{PATH}": open {PATH}: no such file or directory',
+    ],
+)
+def test_a_kubelets_word_that_it_has_no_log_is_none(text: str) -> None:
+    assert pod_logs.is_excuse(text, evicted())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "unable to retrieve container logs for containerd://another",
+        "unable to retrieve container logs for ",
+        f"dbt: unable to retrieve container logs for {ID}",
+        f"unable to retrieve container logs for {ID}\nand more",
+        f"unable to retrieve container logs for {ID}" + " " * 2000,
+        'failed to try resolving symlinks in path "/another/pod/0.log": lstat',
+    ],
+)
+def test_what_a_command_writes_is_a_log(text: str) -> None:
+    assert not pod_logs.is_excuse(text, evicted())
+    assert not pod_logs.is_excuse(f"unable to retrieve container logs for {ID}", pod())
+
+
+def test_why_there_is_no_log_is_said_with_the_reason_of_the_eviction() -> None:
+    why = "There is no log: the node removed it with the pod (Evicted: The node was low on disk.)"
+
+    assert pod_logs.why_none(evicted()) == why
+    assert pod_logs.why_none(pod(ended(1))) == "There is no log: the node removed it with the pod"
+
+
+@pytest.mark.parametrize(
+    ("seen", "begins", "ran", "lost"),
+    [
+        # Somebody looked while it ran: the first line is the same, or it is lost.
+        (at(4), at(4), 3600, False),
+        (at(4), at(1800), 3600, True),
+        (at(4), "", 3600, True),
+        # It had written nothing yet.
+        ("", at(1800), 3600, False),
+        ("", "", 3600, False),
+        # Nobody looked: a run shorter than a tick, or ingest was down.
+        (None, at(4), 3600, False),
+        (None, at(32), 3600, False),
+        (None, at(33), 3600, True),
+        (None, at(1800), 3600, True),
+        (None, "", 9, False),
+        (None, "", 10, True),
+        (None, "no time", 3600, False),
+    ],
+)
+def test_a_log_that_lost_its_beginning_is_told_from_a_whole_one(
+    seen: str | None, begins: str, ran: float, *, lost: bool
+) -> None:
+    why = pod_logs.why_less(seen, begins, 4_000, pod(ended(0, seconds=3 + ran)))
+
+    assert bool(why) == lost
+    assert why is None or "10 MiB" in why
+
+
+@pytest.mark.parametrize(
+    ("begins", "size_bytes", "lost"),
+    [(5, 3_000_000, True), (5, 9_000_000, True), (5, 1_000_000, False), (4, 2_000_000, False), (3, 9_000_000, False)],
+)
+def test_what_writes_fast_has_probably_written_before_its_first_words(
+    begins: float, size_bytes: int, *, lost: bool
+) -> None:
+    # Over after five seconds: started at 3, so that no node can have put away much before 4.
+    assert bool(pod_logs.why_less(None, at(begins), size_bytes, pod(ended(0, seconds=8)))) == lost
+
+
+def test_of_a_container_whose_times_nobody_knows_nothing_is_said() -> None:
+    unknown = pod({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}})
+
+    assert pod_logs.why_less(None, "", 0, unknown) is None
