@@ -1,0 +1,75 @@
+"""Names that announce a secret (`password`, `api_key`, `DB_TOKEN`), and where one stands in a text."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+# What `password`, `passwd` and `passphrase` are called elsewhere.
+_ABROAD: Final = "kennwort|senha|contrase|mot de passe|motdepasse|wachtwoord|парол|密码|密碼|パスワード|비밀번호"
+# In small letters, so that the search need not compare cases. A word such as `pw` counts only where it stands alone
+# in a name: `db_pw`, but not `pwned`. The lookbehind comes last, since a pattern is found faster by how it begins.
+_ANCHOR: Final = re.compile(
+    r"passw|passphrase|passcode|passkey|pass(?![a-z])|pwd|pw(?<![a-z0-9]pw)(?![a-z])|secret|token(?!iz)|credential"
+    r"|creds?(?<![a-z]cred)(?<![a-z]creds)(?![a-z])|auth(?<![a-z]auth)(?![a-z_.-])|jwt(?![a-z])|sessionid|sessid"
+    rf"|connection[_ -]?string|identified (?:with [a-z0-9_]{1, 40} )?by(?![a-z])|key(?![a-z])|keypair|{_ABROAD}"
+)
+# What `pass` and `key` need before them to be a secret's: `dbpass`, but not `bypass`; `api_key`, but not `unique_key`.
+_PASSES: Final = tuple("db user ssh key store root my admin smtp ftp ldap".split())  # noqa: SIM905 - words are read better so
+_KEYS: Final = tuple(
+    "api access private secret account encryption encrypt signing signature ssh master sas storage shared license "  # noqa: SIM905
+    "subscription auth client service function functions host admin application consumer deploy hmac aes cipher crypto "
+    "gpg pgp rsa dsa tls ssl webhook session security server ingest ingestion integration symmetric root token "
+    "password vault stripe openai anthropic azure".split()
+)
+_WINDOW: Final = 16
+# A `-` or `.` that ends it is not its own: `token->`, `password.`
+_REST: Final = re.compile(r"(?:\w|[.-]++(?=\w))*+")
+_NAME_CHARACTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+# A name is looked at no further to its left; to its right it ends where it ends.
+_LONGEST_LEFT: Final = 64
+
+
+class Name(NamedTuple):
+    """Where a name stands: the `start` of its word, the `anchor` that makes it a secret's, and its `end`."""
+
+    start: int
+    anchor: int
+    end: int
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a variable, header or field of this name holds a secret, as far as its name says."""
+    return next(_anchors(name, small(name), 0), None) is not None
+
+
+def small(text: str) -> str:
+    """Return a text in small letters that is exactly as long."""
+    # The one character that is two in small letters.
+    return text.replace("\u0130", "I").lower()
+
+
+def next_name(text: str, low: str, at: int) -> Name | None:
+    """Return the first such name from a place on; `low` is the text in small letters."""
+    found = next(_anchors(text, low, at), None)
+    if found is None:
+        return None
+    rest = _REST.match(text, found.end())
+    floor = max(at, found.start() - _LONGEST_LEFT)
+    start = floor + len(text[floor : found.start()].rstrip(_NAME_CHARACTERS))
+    return Name(start, found.start(), rest.end() if rest else found.end())
+
+
+def _anchors(text: str, low: str, at: int) -> Iterator[re.Match[str]]:
+    for found in _ANCHOR.finditer(low, at):
+        begin = found.start()
+        before = low[max(0, begin - _WINDOW) : begin]
+        if found[0] == "key":
+            is_secret = before.rstrip("_- .").endswith(_KEYS)
+        elif found[0] == "pass":
+            # `dbPass` is two words, `bypass` one.
+            two_words = text[begin] == "P" and text[begin - 1 : begin].islower()
+            is_secret = not before[-1:].isalpha() or two_words or before.endswith(_PASSES)
+        else:
+            is_secret = True
+        if is_secret:
+            yield found

@@ -1,0 +1,53 @@
+"""How the time of a function grows with its input: measured so that a busy machine does not change the answer."""
+
+import time
+from collections.abc import Callable
+
+# Four times the text takes four times as long where the work is linear, and sixteen times where it is quadratic.
+TIMES = 4
+MOST_GROWTH = 9.0
+# What takes less than this in all is too short to be measured, and fast enough whatever it does.
+TOO_SHORT_SECONDS = 0.02
+LENGTH = 25_000
+
+# What a process may print over and over: names of secrets, what surrounds their values, marks that open and never end.
+UNITS = (
+    "a", "0f", "1", "\xe9", "\u0130", " ", "\n", "\t", "\xa0", "\\", "'", '"', "`", "{{", "[", "<", "-", "=", ":",
+    "@", ".", "token", "token ", "token\n", "token 'x' ", "--token ", "tokens: 1, ", "password", "password=",
+    "password='", 'password="""\n', 'password="', "password=,", "password={", "password=[", "password={{",
+    "password=a;b", 'password=\\"', "password:\n", "password: |\n", "password: a b\n", "password%3D", "password\xa0",
+    "password\x1b[0m=", "<password>", "<password ", "<password><![CDATA[\n", "&lt;password&gt;", "password is ",
+    "password for ", "password for x ", "name: DB_PASSWORD\n", "identified by ", "api_key ", "x-api-key ", "pass ",
+    "PASS=3 ", "key", "\u5bc6\u7801", "KEY.", "authorization: ", '"authorization: ', "cookie", "bearer ", "basic ",
+    "mysql ", "mysql -p", "curl -u ", "docker login ", "://", "a://b:", "a://b:c@", "a://@", "x@", "a:b@", "user/x@",
+    "%3a%2f%2f", "?sig=", "hooks.slack.com/services/", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n",
+    "-----END PRIVATE KEY-----\n", "A" * 64 + "\n", "Private-Lines: 1\n", "eyJ", "eyJaaaaaaaa.", "SG.aaaaaaaaa.",
+    "ghp_", "sk-", "jat_a_", "8Q~", "\x1b[", "* a\n", "w\n", "Traceback (most recent call last):\n",
+    '  File "x", line 1\n', "ValueError: x\n", "Failure in model a (b)\n", "Database Error in model a (b)\n  x\n",
+    "Error: x\n", "12:00:00  ", "```\n", "Failed models\n", "x Error ", '"authorization:x"', "mysql -p\u201c",
+    "password=\u201c", "password=\u201c\n", "password=%22", 'password="""', "SG.aaaaaaaaa-", "1//0",
+    'postgres://u:p" ', "Bearer x",
+)  # fmt: skip
+
+
+def growth(function: Callable[[str], object], make: Callable[[int], str], length: int = LENGTH) -> float:
+    """Return how much longer `function` takes with a text four times as long, at best of three where that matters."""
+    short, long = make(length), make(TIMES * length)
+    best_short, best_long = _seconds(function, short), _seconds(function, long)
+    for _ in range(2):
+        if best_long < TOO_SHORT_SECONDS or best_long / best_short < MOST_GROWTH:
+            break
+        best_short, best_long = min(best_short, _seconds(function, short)), min(best_long, _seconds(function, long))
+    return 1.0 if best_long < TOO_SHORT_SECONDS else best_long / best_short
+
+
+def repeated(unit: str) -> Callable[[int], str]:
+    """Return what makes texts of a length out of one piece."""
+    return lambda length: (unit * (length // len(unit) + 1))[:length]
+
+
+def _seconds(function: Callable[[str], object], text: str) -> float:
+    # Of this thread alone: others on the same machine do not count.
+    began = time.thread_time()
+    function(text)
+    return time.thread_time() - began

@@ -1,0 +1,34 @@
+"""What reads other people's texts takes as long as they are, and no longer, whatever stands in them."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs_api.notifications.masking import is_secret_name, masked, secret_values
+from tests.notifications.growth import MOST_GROWTH, UNITS, growth, repeated
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_masking_grows_no_faster_than_the_text(unit: str) -> None:
+    assert growth(masked, repeated(unit)) < MOST_GROWTH
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(UNITS), min_size=1, max_size=5).map("".join))
+def test_masking_grows_no_faster_than_any_mixture(unit: str) -> None:
+    assert growth(masked, repeated(unit), 8_000) < MOST_GROWTH
+
+
+@pytest.mark.parametrize("unit", ["a", "A", "_", "token", "key", "pass", "api_", "dbPass"])
+def test_a_name_is_judged_in_time_that_grows_no_faster_than_the_name(unit: str) -> None:
+    assert growth(is_secret_name, repeated(unit)) < MOST_GROWTH
+
+
+def test_masking_grows_no_faster_with_known_secrets() -> None:
+    secrets = ["a" * length for length in range(6, 40)]
+
+    assert growth(lambda text: masked(text, secrets), repeated("a")) < MOST_GROWTH
+
+
+def test_the_longest_environment_is_read_at_once() -> None:
+    assert secret_values({"A" * 32_000: "x" * 10, "a" * 31_000 + "TOKEN": "hunter22"}) == ["hunter22"]
