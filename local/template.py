@@ -62,6 +62,14 @@ class Template:
             properties = self._resolver.resolve(resource.get("Properties", {}))
             yield Resource(logical_id, self._resolver.name(logical_id), self._resolver.arn(logical_id), properties)
 
+    def kinds(self) -> dict[str, str]:
+        """Give the type of each resource whose condition holds, by its logical id."""
+        return {
+            logical_id: resource["Type"]
+            for logical_id, resource in self._document["Resources"].items()
+            if "Condition" not in resource or self._resolver.condition(resource["Condition"])
+        }
+
     def output(self, name: str) -> Any:
         """Give the value of an output."""
         return self._resolver.resolve(self._document["Outputs"][name]["Value"])

@@ -18,7 +18,7 @@ from jobs_api import cluster
 from jobs_api.commands import ProjectType
 from local.template import Template, read
 from tests.functions.cast import ROOT, Context, Person, new_organization, new_project
-from tests.permissions import allowing
+from tests.permissions import allowing, policies
 from tests.permissions.recording import ClusterCall, Recorder
 
 MANIFEST = ROOT / "deploy/kubernetes/jobs-api.yaml"
@@ -163,6 +163,22 @@ def test_a_job_asks_for_the_namespaces_default_account_and_no_token() -> None:
     (account,) = (document for document in _manifest() if document["kind"] == "ServiceAccount")
 
     assert (account["metadata"]["name"], account["automountServiceAccountToken"]) == ("default", False)
+
+
+def test_an_operators_policy_allows_what_jobsctl_does(recorder: Recorder) -> None:
+    # One test of jobsctl asks a table that is in no stack.
+    calls = {call for call in recorder.operated if not call.resource.endswith("/none-of-this-name")}
+
+    assert not {str(call) for call in calls if not any(grant.covers(call) for grant in policies.granted("operate"))}
+
+
+@pytest.mark.usefixtures("whole_suite")
+def test_an_operators_policy_allows_nothing_else(recorder: Recorder) -> None:
+    unused = [
+        str(grant) for grant in policies.granted("operate") if not any(grant.covers(call) for call in recorder.operated)
+    ]
+
+    assert not unused
 
 
 def _cluster_functions(template: Template) -> dict[str, str]:

@@ -15,6 +15,17 @@ TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", 
 READ = {"GetObject": "GetObject", "HeadObject": "GetObject"}
 
 
+# Actions are methods, and resources are paths.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagement.html
+GATEWAY = {
+    "GetApiKey": ("GET", "/apikeys/{apiKey}"),
+    "GetApiKeys": ("GET", "/apikeys"),
+    "CreateApiKey": ("POST", "/apikeys"),
+    "DeleteApiKey": ("DELETE", "/apikeys/{apiKey}"),
+    "CreateUsagePlanKey": ("POST", "/usageplans/{usagePlanId}/keys"),
+}
+
+
 class Asked(NamedTuple):
     """An action on a resource; `leading_key` is the partition that a call on a table is about, where it is one."""
 
@@ -29,7 +40,7 @@ def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterato
         case "dynamodb":
             yield from _of_table(operation, arguments)
         case "s3":
-            yield from _of_bucket(operation, f"arn:aws:s3:::{arguments['Bucket']}", arguments["Key"])
+            yield from _of_bucket(operation, f"arn:aws:s3:::{arguments['Bucket']}", arguments)
         case "events":
             for name in {entry["EventBusName"] for entry in arguments["Entries"]}:
                 yield Asked(f"events:{operation}", _arn("events", f"event-bus/{name}"))
@@ -43,17 +54,33 @@ def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterato
             yield Asked(f"kms:{operation}", "the key")
         case "secretsmanager":
             # Secrets Manager ends each ARN in six characters of its own.
-            yield Asked(f"secretsmanager:{operation}", _arn("secretsmanager", f"secret:{arguments['SecretId']}-AbCdEf"))
+            name = arguments.get("SecretId") or arguments["Name"]
+            yield Asked(f"secretsmanager:{operation}", _arn("secretsmanager", f"secret:{name}-AbCdEf"))
         case _:
-            raise NotImplementedError(f"which action does {service} {operation} need?")
+            yield _of_an_operator(service, operation, arguments)
 
 
-def _of_bucket(operation: str, bucket: str, key: str) -> Iterator[Asked]:
+def _of_an_operator(service: str, operation: str, arguments: Mapping[str, Any]) -> Asked:
+    if service == "apigateway":
+        method, path = GATEWAY[operation]
+        return Asked(f"apigateway:{method}", f"arn:aws:apigateway:{REGION}::{path.format_map(arguments)}")
+    if service == "cloudformation":
+        return Asked(f"cloudformation:{operation}", _arn("cloudformation", f"stack/{arguments['StackName']}/an-id"))
+    raise NotImplementedError(f"which action does {service} {operation} need?")
+
+
+def _of_bucket(operation: str, bucket: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
     """Who may not list a bucket is told of a key that is not there that it is forbidden.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, and API_HeadObject.html beside it
     """
-    yield Asked(f"s3:{READ.get(operation, operation)}", f"{bucket}/{key}")
+    if operation == "ListObjectsV2":
+        yield Asked("s3:ListBucket", bucket)
+    elif operation == "DeleteObjects":
+        for each in arguments["Delete"]["Objects"]:
+            yield Asked("s3:DeleteObject", f"{bucket}/{each['Key']}")
+    else:
+        yield Asked(f"s3:{READ.get(operation, operation)}", f"{bucket}/{arguments['Key']}")
     if operation in READ:
         yield Asked("s3:ListBucket", bucket)
 
@@ -63,9 +90,9 @@ def _of_table(operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
         for part in arguments["TransactItems"]:
             ((kind, write),) = part.items()
             yield Asked(f"dynamodb:{TRANSACTED[kind]}", _table(write["TableName"]), _key(write))
-    elif operation == "BatchGetItem":
+    elif operation in {"BatchGetItem", "BatchWriteItem"}:
         for name in arguments["RequestItems"]:
-            yield Asked("dynamodb:BatchGetItem", _table(name))
+            yield Asked(f"dynamodb:{operation}", _table(name))
     elif "IndexName" in arguments:
         yield Asked(f"dynamodb:{operation}", f"{_table(arguments['TableName'])}/index/{arguments['IndexName']}")
     elif "TableName" in arguments:

@@ -24,6 +24,7 @@ class Recorder:
     def __init__(self, template: Template) -> None:
         """Know what is allowed."""
         self.asked: dict[str, set[Asked]] = defaultdict(set)
+        self.operated: set[Asked] = set()
         self.cluster_calls: dict[ClusterCall, set[str]] = defaultdict(set)
         self._refused: list[str] = []
         self._grants = allowing.grants(template)
@@ -46,9 +47,11 @@ class Recorder:
         ask = client_class._make_api_call
 
         def listening(client: Any, operation: str, arguments: Mapping[str, Any]) -> Any:
-            function = running.function()
-            if function:
-                self._check(function, client.meta.service_model.service_name, operation, arguments)
+            service = client.meta.service_model.service_name
+            if function := running.function():
+                self._check(function, service, operation, arguments)
+            elif running.operator():
+                self.operated |= set(asked(service, operation, arguments))
             return ask(client, operation, arguments)
 
         client_class._make_api_call = listening

@@ -11,6 +11,7 @@ from jobs_api.api import Api
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = f"{ROOT}/functions/"
+JOBSCTL = f"{ROOT}/jobsctl/"
 TESTS = f"{ROOT}/tests/"
 
 _RESOLVE = Api.resolve.__code__
@@ -48,6 +49,16 @@ def function() -> str | None:
     return getattr(_handed_down, "function", None)
 
 
+def operator() -> bool:
+    """Tell whether a command of jobsctl runs in this thread, and no function that a test calls in between."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(JOBSCTL):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]  # the last one has none
+    return getattr(_handed_down, "operator", False)
+
+
 def follow_resolvers() -> None:
     """Remember in which file each function's resolver is made."""
     init = Api.__init__
@@ -66,14 +77,15 @@ def follow_threads() -> None:
     def following[**P, T](
         pool: ThreadPoolExecutor, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
-        behalf = function()
+        behalf = function(), operator()
 
         def run(*args: Any, **kwargs: Any) -> T:
-            before, _handed_down.function = getattr(_handed_down, "function", None), behalf
+            before = getattr(_handed_down, "function", None), getattr(_handed_down, "operator", False)
+            _handed_down.function, _handed_down.operator = behalf
             try:
                 return work(*args, **kwargs)
             finally:
-                _handed_down.function = before
+                _handed_down.function, _handed_down.operator = before
 
         return submit(pool, run, *args, **kwargs)
 

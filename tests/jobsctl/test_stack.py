@@ -1,0 +1,95 @@
+"""jobsctl finds what a deployed stack consists of by asking CloudFormation."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import botocore.client
+import pytest
+
+from jobs_api.ids import new_id
+from jobsctl import stack
+from tests.permissions.policies import STACK
+
+KEY = {"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"}
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "Properties": {**KEY, "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]},
+}
+
+
+RESOURCES: dict[str, Any] = {
+    **{logical_id: TABLE for logical_id in stack.LOGICAL_IDS if logical_id.endswith("Table")},
+    "LogsBucket": {"Type": "AWS::S3::Bucket"},
+    "EventBus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "bus"}},
+}
+
+
+@pytest.fixture
+def unknown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An environment that names nothing."""
+    before = dict(os.environ)
+    for name in (*stack.NEEDED, "IDEMPOTENCY_TABLE", "SLACK_SECRETS", "SHARED_USAGE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def deployed() -> Iterator[Callable[..., None]]:
+    """A function that deploys a stack of the name that deploy/policies is filled in with; it is gone after the test."""
+    client: Any = boto3.client("cloudformation")
+
+    def create(made: dict[str, Any], outputs: dict[str, Any] | None = None) -> None:
+        client.create_stack(StackName=STACK, TemplateBody=json.dumps({"Resources": made, "Outputs": outputs or {}}))
+
+    yield create
+    client.delete_stack(StackName=STACK)
+
+
+@pytest.fixture
+def shared_key(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The value of an API key that stands among a stack's resources, where moto's CloudFormation can make none."""
+    value = new_id() * 2
+    made = boto3.client("apigateway").create_api_key(name="shared", value=value, enabled=True)
+    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # its stubs leave it out
+
+    def with_the_key(client: Any, operation: str, arguments: Any) -> Any:
+        answer = ask(client, operation, arguments)
+        if operation == "ListStackResources":
+            entry = {"LogicalResourceId": "SharedApiKey", "PhysicalResourceId": made["id"]}
+            answer["StackResourceSummaries"].append(entry)
+        return answer
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", with_the_key)
+    return value
+
+
+@pytest.mark.usefixtures("unknown")
+def test_a_stack_says_where_its_things_are_and_how_requests_are_counted(
+    deployed: Callable[..., None], shared_key: str
+) -> None:
+    deployed(RESOURCES, {"SlackSecrets": {"Value": "ours/slack/"}})
+
+    stack.use(STACK)
+
+    assert os.environ["RUNS_TABLE"].startswith(f"{STACK}-RunsTable")
+    assert os.environ["LOGS_BUCKET"].startswith(f"{STACK}-logsbucket")
+    assert (os.environ["SHARED_USAGE_KEY"], os.environ["SLACK_SECRETS"]) == (shared_key, "ours/slack/")
+
+
+@pytest.mark.usefixtures("unknown")
+def test_another_stack_is_told_from_a_jobs_api(deployed: Callable[..., None]) -> None:
+    deployed({"LogsBucket": {"Type": "AWS::S3::Bucket"}})
+
+    with pytest.raises(LookupError, match="is not a Jobs API: it has nothing for ORGANIZATIONS_TABLE"):
+        stack.use(STACK)
+
+
+@pytest.mark.usefixtures("unknown")
+def test_without_a_stack_the_environment_has_to_say_it() -> None:
+    with pytest.raises(LookupError, match="name the deployed stack with --stack"):
+        stack.use(None)
