@@ -64,7 +64,7 @@ def test_a_value_without_a_digest_publishes_nothing_which_is_what_the_digest_is_
 
 def test_the_function_itself_differs_wherever_its_version_does() -> None:
     """Lambda refuses to publish a function that is as it was: of a version's name alone CloudFormation would fail."""
-    functions = [_functions({}), _functions({"ReserveConcurrency": "false"})]
+    functions = [_functions({}), _functions({"ReserveConcurrency": "true"})]
 
     for name in FUNCTIONS:
         one, other = (each[name]["Properties"]["Environment"]["Variables"] for each in functions)

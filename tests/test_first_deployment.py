@@ -1,0 +1,112 @@
+"""A first deployment in a new account: in which order things are made, and what is left where one of them fails."""
+
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks import versions
+from deploy.configuration import values_of
+
+SOURCE = versions.source()
+VALUES = values_of(SOURCE, [], {})
+RESOURCES: dict[str, dict[str, Any]] = versions.transformed(json.dumps(SOURCE), json.dumps(VALUES))["Resources"]
+ACCESS_ENTRIES = sorted(name for name, each in RESOURCES.items() if each["Type"] == "AWS::EKS::AccessEntry")
+# A setting of the whole region, and the role that it names.
+OF_THE_REGION = {"ApiGatewayAccount", "ApiGatewayLogsRole"}
+KEPT = {"OrganizationsTable", "ProjectsTable", "RunsTable", "LogsBucket", "SecretsKey"}
+
+
+def of_policy(*policies: str) -> set[str]:
+    return {
+        name
+        for name, resource in RESOURCES.items()
+        if resource.get("DeletionPolicy") in policies and resource["Type"] != "AWS::Lambda::Version"
+    }
+
+
+def test_a_deployment_that_fails_leaves_nothing_but_what_the_region_uses() -> None:
+    """Versions go with their functions."""
+    assert of_policy("Retain") == OF_THE_REGION
+
+
+def test_a_stack_that_is_deleted_leaves_what_cannot_be_made_again() -> None:
+    kept = of_policy("Retain", "RetainExceptOnCreate")
+
+    layers = {name for name in kept if RESOURCES[name]["Type"] == "AWS::Lambda::LayerVersion"}
+    assert kept - layers - OF_THE_REGION == KEPT
+    assert len(layers) == 3
+    # RetainExceptOnCreate is none of the words that this one takes.
+    assert {RESOURCES[name]["UpdateReplacePolicy"] for name in kept - layers} == {"Retain"}
+
+
+def test_nothing_is_reserved_unless_it_is_asked_for() -> None:
+    """An account that is new has 10 concurrent executions, and Lambda refuses to reserve any of them."""
+    assert VALUES["ReserveConcurrency"] == "false"
+    assert SOURCE["Conditions"]["ReservesConcurrency"] == {"Fn::Equals": [{"Ref": "ReserveConcurrency"}, "true"]}
+    reserving = [each["Properties"].get("ReservedConcurrentExecutions", {"Fn::If": [None]}) for each in functions()]
+    assert {reserved["Fn::If"][0] for reserved in reserving} == {"ReservesConcurrency", None}
+
+
+@pytest.mark.parametrize("name", ACCESS_ENTRIES)
+def test_an_access_entry_waits_until_its_role_is_known(name: str) -> None:
+    """EKS says of a role that was made a moment ago that it is invalid."""
+    entry = RESOURCES[name]
+    (alias,) = depends_on(name)
+
+    assert RESOURCES[alias]["Type"] == "AWS::Lambda::Alias"
+    function = RESOURCES[alias]["Properties"]["FunctionName"]["Ref"]
+    assert RESOURCES[function]["Properties"]["Role"] == entry["Properties"]["PrincipalArn"]
+
+
+def test_there_is_an_access_entry_for_each_function_with_the_kubernetes_client() -> None:
+    assert len(ACCESS_ENTRIES) == sum("KubernetesLayer" in str(each["Properties"]["Layers"]) for each in functions())
+
+
+def test_api_gateway_has_made_something_before_its_account_is_changed() -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html"""
+    made = [RESOURCES[name]["Type"] for name in before("ApiGatewayAccount")]
+
+    assert any(kind.startswith("AWS::ApiGateway::") for kind in made)
+
+
+def test_a_stage_is_made_when_api_gateway_may_write_its_log() -> None:
+    stages = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::ApiGateway::Stage"]
+
+    assert stages
+    assert all("ApiGatewayAccount" in before(stage) for stage in stages)
+
+
+def functions() -> list[dict[str, Any]]:
+    return [each for each in RESOURCES.values() if each["Type"] == "AWS::Lambda::Function"]
+
+
+def depends_on(name: str) -> list[str]:
+    named = RESOURCES[name].get("DependsOn", [])
+    return [named] if isinstance(named, str) else named
+
+
+def before(name: str) -> set[str]:
+    """Return all that CloudFormation makes before a resource."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        resource = waiting.pop()
+        direct = {*depends_on(resource), *referred(RESOURCES[resource].get("Properties", {}))} & RESOURCES.keys()
+        waiting += direct - found
+        found |= direct
+    assert name not in found, f"{name} waits for itself"
+    return found
+
+
+def referred(node: Any) -> set[str]:
+    """Return what is referred to by Ref, GetAtt or Sub."""
+    if isinstance(node, list):
+        return set().union(*map(referred, node))
+    if not isinstance(node, dict):
+        return set()
+    if set(node) == {"Ref"}:
+        return {node["Ref"]}
+    if set(node) == {"Fn::GetAtt"}:
+        return {node["Fn::GetAtt"][0]}
+    return set().union(*map(referred, node.values()))
