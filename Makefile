@@ -45,7 +45,7 @@ template: .venv/ready .tools/sam/ready .tools/security/ready ## sam validate, cf
 	.tools/security/bin/checkov --config-file .checkov.yaml
 
 .PHONY: build
-build: .venv/ready .tools/sam/ready $(UV) ## layers and functions as they are deployed, in .aws-sam
+build: .venv/ready .tools/sam/ready $(UV) samconfig.toml ## layers and functions as they are deployed, in .aws-sam
 	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(abspath $(UV))" $(SAM) build
 
 .PHONY: deploy
@@ -95,6 +95,10 @@ lock: $(UV) ## compile pyproject.toml into the requirements files
 .PHONY: clean
 clean: ## remove everything made here
 	rm -rf .venv .tools .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Where SAM reads how to build and deploy, and writes what --guided was told; never part of a commit.
+samconfig.toml:
+	cp samconfig.example.toml $@
 
 .tools/uv/bin/uv: requirements/uv.txt
 	rm -rf .tools/uv

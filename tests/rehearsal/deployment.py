@@ -95,6 +95,8 @@ def plain_sam_deploy(cloud: Cloud, parameters: Mapping[str, str]) -> None:
 def _options(parameters: Mapping[str, str], template: Path | None) -> list[str | Path]:
     values = [f"{name}={value}" for name, value in parameters.items()]
     return [
+        # Not what somebody may have answered for an account of theirs.
+        *("--config-file", ROOT / "samconfig.example.toml"),
         *("--stack-name", STACK, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"),
         *("--no-confirm-changeset", "--no-progressbar", "--no-fail-on-empty-changeset"),
         *(("--template-file", template) if template else ()),
