@@ -98,6 +98,17 @@ def set_slack_token(
     _show({"organization": organization_id, "slack_token": "stored"})
 
 
+@organization.command("confirm-removals")
+def confirm_removals(
+    organization_id: Organization,
+    at_most: Annotated[int, typer.Option(min=1, help="No more than this: what `organization list` shows as held")],
+    project_id: Annotated[str | None, typer.Option("--project", help="Only what says it is of this project")] = None,
+    hours: Annotated[float, typer.Option(help="Until it no longer counts, up to a day")] = 1,
+) -> None:
+    """Let syncs remove CronJobs of which the tables know nothing, after having looked at why that is so."""
+    _show(_operations().confirm_removals(organization_id, at_most=at_most, hours=hours, project_id=project_id))
+
+
 @organization.command("move")
 def move_organization(
     organization_id: Organization,

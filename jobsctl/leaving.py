@@ -107,6 +107,9 @@ def _in_cluster(organization: Organization, since: datetime, now: datetime) -> s
     if now < since + UNDER_WAY:
         return f"what was under way before, until {rfc3339(since + UNDER_WAY)}"
     if organization.cleared_at is None or organization.cleared_at < since + UNDER_WAY:
+        held = organization.held_removals
+        if held and not organization.closed:
+            return f"`confirm-removals` or its right tables: they know nothing of {held.count} of its CronJobs"
         return "its CronJobs to go, which an ingest that reaches the cluster notes within a minute"
     going = sum(1 for _ in store.open_runs(organization.id))
     return f"{going} runs to end" if going else None

@@ -13,21 +13,23 @@ from jobs_api import events, names, store, tokens
 from jobs_api.documents import faults_of, rfc3339
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
-from jobs_api.organizations import Organization, Role
+from jobs_api.organizations import Organization, RemovalConfirmation, Role
 from jobs_api.projects import Project, ProjectSettings
 from jobs_api.resource_bounds import bound_faults
 
 ATTEMPTS = 3
 # Functions remember an organization's cluster for a minute.
 FORGOTTEN = timedelta(minutes=2)
+LONGEST_CONFIRMATION_HOURS = 24
 
 
 def create_organization(organization_id: str, name: str | None = None, cluster: str | None = None) -> Organization:
     """Make an organization; its id is its Kubernetes namespace. Raises InvalidRequest, Conflict."""
     if not names.is_dns_label(organization_id):
         raise InvalidRequest([Fault("id", "must be a Kubernetes namespace: lower-case letters, digits and dashes")])
+    now = datetime.now(UTC)
     organization = Organization(
-        id=organization_id, name=name or organization_id, cluster=cluster, created_at=datetime.now(UTC)
+        id=organization_id, name=name or organization_id, cluster=cluster, created_at=now, marked_at=now
     )
     store.create_organization(organization)
     return organization
@@ -101,6 +103,40 @@ def rotate_token(organization_id: str, token_id: str, *, days: int | None, overl
 def revoke_token(organization_id: str, token_id: str) -> None:
     """End a token; the gateway may honour it for up to a minute more. Raises NotFound."""
     store.revoke_token(organization_id, token_id, datetime.now(UTC))
+
+
+def confirm_removals(
+    organization_id: str, *, at_most: int, hours: float = 1, project_id: str | None = None
+) -> Organization:
+    """Let the next syncs remove CronJobs of which the tables know nothing, `at_most` so many, for some hours.
+
+    Args:
+        organization_id: whose CronJobs.
+        at_most: no more than this are removed, in all or of the project.
+        hours: after which it no longer counts, up to a day.
+        project_id: only what says it is of this project, which need not exist any more.
+
+    Raises:
+        NotFound: there is no such organization.
+        Conflict: nothing of it is held.
+        InvalidRequest: a number is out of its range.
+    """
+    held = store.get_organization(organization_id).held_removals
+    if held is None:
+        raise Conflict(f"No CronJob of {organization_id!r} waits for a confirmation")
+    faults = []
+    if not (1 if project_id else held.count) <= at_most <= held.count:
+        faults.append(Fault("at_most", f"{held.count} CronJobs wait: state that number, or fewer of one project"))
+    if not 0 < hours <= LONGEST_CONFIRMATION_HOURS:
+        faults.append(Fault("hours", f"must be more than 0 and at most {LONGEST_CONFIRMATION_HOURS}"))
+    if faults:
+        raise InvalidRequest(faults)
+    now = datetime.now(UTC)
+    confirmation = RemovalConfirmation(
+        at_most=at_most, project_id=project_id, confirmed_at=now, until=now + timedelta(hours=hours)
+    )
+    store.record_removal_confirmation(organization_id, confirmation)
+    return store.get_organization(organization_id)
 
 
 def set_slack_token(organization_id: str, token: str) -> None:

@@ -1,5 +1,6 @@
 """Everything that `make run` starts, in the order in which each part needs the ones before."""
 
+import hashlib
 import json
 import os
 import shlex
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobs_api import labels
 from local import usage_plans
 from local.aws import LocalAws
 from local.functions import Functions
@@ -25,6 +27,8 @@ from local.template import read
 ROOT = Path(__file__).resolve().parent.parent
 # On a laptop everybody is one person, whom the limits of the cloud would only surprise.
 LIMITS = {"OrganizationRate": "1000", "OrganizationBurst": "2000"}
+# What it marks in a cluster of its own. In a real one, laptops have a mark each.
+MARK = "laptop"
 # What the inbox takes for the bot token of the seeded organizations.
 SLACK_TOKEN = "xoxb-laptop"  # noqa: S105 - it opens nothing but the inbox
 
@@ -59,12 +63,16 @@ def running(
         UnusableCluster: `settings.kubeconfig` names none.
     """
     real = KubernetesApi(settings.kubeconfig) if settings.kubeconfig else None
-    if real:
-        say(f"A real cluster, by JOBS_API_KUBECONFIG: {real}; namespaces {' and '.join(ORGANIZATIONS)}")
     session_file = settings.home / "session.json"
     session_file.unlink(missing_ok=True)
     # Not in the home, which may be a new one each time.
-    parameters = {**LIMITS, **settings.parameters}
+    mark = deployment_of(settings.home) if real else MARK
+    parameters = {**LIMITS, "DeploymentName": mark, **settings.parameters}
+    if real:
+        say(
+            f"A real cluster, by JOBS_API_KUBECONFIG: {real}; namespaces {' and '.join(ORGANIZATIONS)}\n"
+            f"What it makes there stays when this ends, marked {labels.DEPLOYMENT}={parameters['DeploymentName']}"
+        )
     template = read(ROOT / "template.yaml", parameters=parameters, cache=ROOT / ".local" / "cache")
     functions = Functions(template.functions())
     with ExitStack() as stack:
@@ -94,6 +102,12 @@ def running(
         # Cold starts are over before anyone notices them; a handler asked for meanwhile only waits for its own.
         threading.Thread(target=functions.preload, name="preload", daemon=True).start()
         yield session
+
+
+def deployment_of(home: Path) -> str:
+    """Return the mark of a laptop in a real cluster: the same after a restart, another for another home or machine."""
+    made_of = f"{socket.gethostname()} {os.getuid()} {home.resolve()}"
+    return f"{MARK}-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"
 
 
 def _embedded_cluster(stack: ExitStack, home: Path) -> Path:

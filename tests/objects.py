@@ -11,6 +11,7 @@ TWO = datetime.fromisoformat("2026-04-28T02:00:00Z")
 UID = "5f0a7f4e-8d3f-4c43-9a3c-7d1f0c6b2a11"
 OWNERS = {
     labels.MANAGED_BY: labels.MANAGED_BY_US,
+    labels.DEPLOYMENT: labels.deployment(),
     labels.ORGANIZATION: "org-acme",
     labels.PROJECT: "jaffle",
     labels.PROJECT_ID: "proj_jaffle",

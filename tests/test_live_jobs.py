@@ -60,6 +60,7 @@ def test_what_is_unknown_is_left_out() -> None:
     ("label", "value"),
     [
         ("app.kubernetes.io/managed-by", "helm"),
+        ("jobs-api.dev/deployment", "another"),
         ("jobs-api.dev/organization", "org-globex"),
         ("jobs-api.dev/project-id", ""),
         ("jobs-api.dev/job-id", ""),

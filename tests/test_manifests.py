@@ -85,6 +85,7 @@ def test_cronjob_job_and_pod_can_all_be_found_by_label() -> None:
     template = made["spec"]["jobTemplate"]
     expected = {
         "app.kubernetes.io/managed-by": "jobs-api",
+        "jobs-api.dev/deployment": "jobs-api",
         "jobs-api.dev/organization": "org-acme",
         "jobs-api.dev/project": "jaffle-shop",
         "jobs-api.dev/project-id": "proj_jaffle",

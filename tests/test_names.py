@@ -1,6 +1,7 @@
 """Names: what people may use, and what Kubernetes gets."""
 
 import re
+import string
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -214,9 +215,27 @@ def test_is_no_dns_subdomain(name: str) -> None:
     assert not is_dns_subdomain(name)
 
 
+@pytest.mark.parametrize("name", ["jobs-api", "a", "Prod.2_x", "x" * 63])
+def test_a_deployments_mark_is_its_name(name: str) -> None:
+    assert labels.mark(name) == name
+
+
+@given(st.text(string.ascii_letters + string.digits + "-", min_size=1, max_size=128), st.just("x") | st.just("-"))
+def test_a_name_that_is_no_labels_value_gets_a_mark_that_is(name: str, more: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", labels.mark(name))
+    assert labels.mark(name) != labels.mark(name + more)
+
+
+def test_objects_without_a_mark_are_selected_by_that() -> None:
+    assert labels.unmarked_selector({labels.ORGANIZATION: "org-acme"}) == (
+        "app.kubernetes.io/managed-by=jobs-api,jobs-api.dev/organization=org-acme,!jobs-api.dev/deployment"
+    )
+
+
 def test_a_selector_only_ever_selects_what_is_ours() -> None:
-    assert labels.selector() == "app.kubernetes.io/managed-by=jobs-api"
+    ours = "app.kubernetes.io/managed-by=jobs-api,jobs-api.dev/deployment=jobs-api"
+    assert labels.selector() == ours
     assert (
         labels.selector({labels.JOB_ID: "job_abc123", labels.TRIGGERED_BY: "manual"})
-        == "app.kubernetes.io/managed-by=jobs-api,jobs-api.dev/job-id=job_abc123,jobs-api.dev/triggered-by=manual"
+        == f"{ours},jobs-api.dev/job-id=job_abc123,jobs-api.dev/triggered-by=manual"
     )

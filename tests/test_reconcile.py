@@ -118,7 +118,7 @@ def test_a_change_that_is_not_in_the_pod_still_moves_the_version_in_the_cluster(
 
 
 def test_a_cronjob_that_no_job_wants_is_deleted_at_the_version_that_was_listed() -> None:
-    assert planned([], [stored(wanted())]) == [Delete("jaffle-nightly", "uid-1", "10", "proj_jaffle", "job_a")]
+    assert planned([], [stored(wanted())]) == [Delete("jaffle-nightly", "uid-1", "10", "proj_jaffle", "job_a", 3, 2)]
 
 
 def test_a_new_job_of_an_old_name_gets_a_cronjob_of_its_own() -> None:

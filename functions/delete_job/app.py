@@ -15,7 +15,7 @@ def delete_job(project_id: str, job_id: str) -> Message:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             project, job = store.get_job(organization_id, project_id, job_id)
-            store.delete_job(job, remains=job.removed(project, app.now))
+            store.delete_job(job, app.now, remains=job.removed(project, app.now))
             break
         except ChangedMeanwhile:
             if attempt == ATTEMPTS:

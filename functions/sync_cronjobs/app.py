@@ -27,4 +27,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # no
         raise
     changes = done["created"] + done["replaced"] + done["deleted"]
     publish({Metric.SYNC_PASSES: 1, Metric.SYNC_CHANGES: changes, Metric.DRIFT_REPAIRED: done["repaired"]})
+    if done["held"]:
+        publish({Metric.REMOVALS_HELD: done["held"]})
     logger.info("synced", changes=dict(done))

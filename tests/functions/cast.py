@@ -155,7 +155,7 @@ def _parameters(resource: str, path: str) -> dict[str, str] | None:
 
 def new_organization(name: str = "acme") -> Organization:
     """Write an organization that no other test knows."""
-    organization = Organization(id=f"org-{name}-{new_id()}", name=name, created_at=NOON)
+    organization = Organization(id=f"org-{name}-{new_id()}", name=name, created_at=NOON, marked_at=NOON)
     store.create_organization(organization)
     return organization
 

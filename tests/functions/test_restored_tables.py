@@ -18,6 +18,7 @@ from jobs_api.launch import launch
 from jobs_api.notifications import outbox
 from jobs_api.runs import Run, RunStatus
 from jobs_api.store.tables import ProjectsRow, RunRow
+from jobsctl import operations
 from tests.functions.acme import Acme
 from tests.functions.cast import Context
 
@@ -66,7 +67,9 @@ def test_a_change_that_was_made_since_is_taken_back_in_the_cluster_too(acme: Acm
     assert sync(acme)["jaffle-nightly"]["spec"]["schedule"] == "0 2 * * *"
 
 
-def test_a_job_that_was_made_since_goes_and_one_that_was_deleted_since_comes_back(acme: Acme) -> None:
+def test_a_job_that_was_deleted_since_comes_back_and_one_that_was_made_since_goes_once_that_is_confirmed(
+    acme: Acme,
+) -> None:
     sync(acme)
     with restored(acme):
         said: dict[str, Any] = {"name": "new", "command": "dbt run", "schedule": "@daily"}
@@ -74,6 +77,8 @@ def test_a_job_that_was_made_since_goes_and_one_that_was_deleted_since_comes_bac
         assert acme.alice.call("DELETE", jobs_path(acme, acme.job.id), at=acme.now()).status == 200
         assert list(sync(acme)) == ["jaffle-new"]
 
+    assert list(sync(acme)) == ["jaffle-new", "jaffle-nightly"]
+    operations.confirm_removals(acme.organization.id, at_most=1)
     assert list(sync(acme)) == ["jaffle-nightly"]
 
 

@@ -9,9 +9,11 @@ import pytest
 import yaml
 from kubernetes import client, config
 
+from jobs_api import labels
 from local.cluster import EmbeddedCluster
 from local.cluster.api import rights
 from local.kubernetes_api import KubernetesApi, UnusableCluster
+from local.stack import deployment_of
 from tests.local.conftest import eventually
 from tests.local.test_make_run import ROOT, START_SECONDS, start
 
@@ -76,9 +78,16 @@ def test_make_run_goes_on_with_the_manifests_rights_and_says_where_it_is(real: E
     assert real.url in first
     assert "context embedded of " in first
     assert "org-acme and org-globex" in first
+    assert f"marked {labels.DEPLOYMENT}={deployment_of(home)}" in said
     assert "org-globex has no CronJobs until deploy/kubernetes/jobs-api.yaml is applied" in said
     assert "org-acme has no CronJobs" not in said
     assert "jaffle-env of org-acme was not made" in said
+
+
+def test_a_laptops_mark_stays_and_is_its_own(tmp_path: Path) -> None:
+    assert deployment_of(tmp_path / "a") == deployment_of(tmp_path / "b" / ".." / "a")
+    assert deployment_of(tmp_path / "a") != deployment_of(tmp_path / "b")
+    assert labels.mark(deployment_of(tmp_path)) == deployment_of(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def test_what_was_asked_for_when_the_run_was_created_decides(
 
 
 def test_a_job_that_is_gone_is_still_told_of(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
-    store.delete_job(job)
+    store.delete_job(job, NOON)
     queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
     queue.go()
 

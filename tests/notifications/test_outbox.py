@@ -166,7 +166,7 @@ def test_a_scheduled_run_asks_what_its_job_says_when_it_is_first_seen(
 
 
 def test_a_run_whose_job_is_gone_tells_nobody(job: Job, jaffle: Project, alice: Person) -> None:
-    store.delete_job(job)
+    store.delete_job(job, job.updated_at)
     run = new_run(job, jaffle, RunStatus.PENDING, alerts=None)
 
     assert Asked(alice.organization_id).of(run) is None

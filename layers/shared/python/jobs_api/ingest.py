@@ -72,18 +72,29 @@ NOTHING = Decision()
 
 def is_run(job: Object) -> bool:
     """Tell whether a Job has what every one of ours has; somebody with kubectl may copy half of the labels."""
-    ours = _labels(job)
+    ours = labels_of(job)
     return bool(ours.get(labels.PROJECT_ID) and ours.get(labels.JOB_ID))
 
 
 def run_id_of(job: Object) -> str:
     """Return the id of a Job's run: the one it was made for, or one that follows from its UID."""
-    return _labels(job).get(labels.RUN_ID) or derived_id("run_", job["metadata"]["uid"])
+    return labels_of(job).get(labels.RUN_ID) or derived_id("run_", job["metadata"]["uid"])
 
 
 def job_id_of(job: Object) -> str:
     """Return the id of the job that a run's Job belongs to."""
-    return _labels(job)[labels.JOB_ID]
+    return labels_of(job)[labels.JOB_ID]
+
+
+def owner_of(job: Object) -> tuple[str, str]:
+    """Return the ids of the project and the job that a run's Job belongs to."""
+    return labels_of(job)[labels.PROJECT_ID], labels_of(job)[labels.JOB_ID]
+
+
+def adopted(job: Object) -> Object:
+    """Return a Job that was made before there were marks with this deployment's."""
+    marked = {**labels_of(job), labels.DEPLOYMENT: labels.deployment()}
+    return {**job, "apiVersion": "batch/v1", "kind": "Job", "metadata": {**job["metadata"], "labels": marked}}
 
 
 def slot_of(job: Object) -> datetime | None:
@@ -402,7 +413,7 @@ def _stopped(job: Object, why: str, end: str | None = None) -> Object:
 
 def _new_run(job: Object, organization_id: str, now: datetime) -> Run:
     """Return the run that a Job is, before anything is known of how it goes."""
-    metadata, ours = job["metadata"], _labels(job)
+    metadata, ours = job["metadata"], labels_of(job)
     annotations = metadata.get("annotations") or {}
     command = annotations.get(labels.COMMAND)
     return Run(
@@ -443,7 +454,7 @@ def cronjob_name_of(job: Object) -> str:
 def triggered_by_of(job: Object) -> TriggeredBy:
     """Tell who started a Job's run."""
     annotations = job["metadata"].get("annotations") or {}
-    manual = annotations.get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in _labels(job)
+    manual = annotations.get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in labels_of(job)
     return TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED
 
 
@@ -485,6 +496,7 @@ def _failed(run: Run, message: str, now: datetime) -> Run:
     )
 
 
-def _labels(job: Object) -> dict[str, str]:
+def labels_of(job: Object) -> dict[str, str]:
+    """Return a Job's labels."""
     found: dict[str, str] = job["metadata"].get("labels") or {}
     return found

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import batched
+from itertools import batched, chain
 
 from aws_lambda_powertools import Logger
 
@@ -25,6 +25,7 @@ from jobs_api.pods import Object, moment
 from jobs_api.projects import ConcurrencyPolicy
 from jobs_api.runs import Run, RunStatus
 from jobs_api.settled import Settled
+from jobs_api.store import project_records
 
 # Reading and storing a log is waiting for others, so that many at once cost little; the clients' pools are as large.
 WORKERS = 16
@@ -88,10 +89,9 @@ class Pass:
             Incomplete: single runs failed; the others are done.
         """
         began_at = self.clock()
-        selector = labels.selector({labels.ORGANIZATION: self.organization.id})
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
-            for page in self.cluster.list_jobs(self.organization.namespace, selector):
-                self._page(pool, [job for job in page if ingest.is_run(job)])
+            for page in chain(self._marked(), self._unmarked()):
+                self._page(pool, page)
             self._unaccounted(pool)
             self.organization = note_reached(self.organization, began_at, reached=True)
             accounting = Accounting(self.organization, self.cluster, began_at, self._ran, self._unsure)
@@ -99,6 +99,30 @@ class Pass:
         self.missed, self.failed = accounting.missed, self.failed + accounting.failed
         if self.failed:
             raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
+
+    def _marked(self) -> Iterator[list[Object]]:
+        """Yield the Jobs of this deployment."""
+        selector = labels.selector({labels.ORGANIZATION: self.organization.id})
+        for page in self.cluster.list_jobs(self.organization.namespace, selector):
+            yield [job for job in page if ingest.is_run(job)]
+
+    def _unmarked(self) -> Iterator[list[Object]]:
+        """Yield the Jobs that a version before marks made for jobs of these tables, with a mark from now on."""
+        if not self.organization.may_have_unmarked(self.clock()):
+            return
+        selector = labels.unmarked_selector({labels.ORGANIZATION: self.organization.id})
+        for page in self.cluster.list_jobs(self.organization.namespace, selector):
+            jobs = [job for job in page if ingest.is_run(job)]
+            known = project_records.known_jobs(self.organization.id, map(ingest.owner_of, jobs))
+            yield [self._adopted(job) for job in jobs if ingest.owner_of(job) in known]
+
+    def _adopted(self, job: Object) -> Object:
+        """Mark a Job, so that the next list has it; one that moves on meanwhile is marked by the next pass."""
+        try:
+            return self.cluster.replace_job(ingest.adopted(job))
+        except ClusterRejected as error:
+            logger.warning("a Job was not marked", subject=job["metadata"]["name"], error=str(error))
+            return job
 
     def _page(self, pool: ThreadPoolExecutor, jobs: list[Object]) -> None:
         """Ingest a page of Jobs; nothing of it is kept but the ids."""
@@ -199,6 +223,9 @@ class Pass:
         silent = ingest.wants_events_of(job, pod, run, now)
         events = self._warnings_of(silent) if silent else ()
         decision = ingest.decide(job, pod, run, self.organization.id, now, events)
+        if decision.job and not self._is_known(job):
+            # Tables that know nothing of a job, empty or restored ones perhaps, have no say over what it runs.
+            return launched
         if decision.job and not self._replaced(decision.job):
             return launched
         if decision.run is None:
@@ -215,7 +242,7 @@ class Pass:
         elif after.status is RunStatus.RUNNING:
             after = after.model_copy(update={"log_begins": self._log_begins(after)})
         written = self._write(run, after)
-        if written and decision.ends_job:
+        if written and decision.ends_job and self._is_known(job):
             # The next pass does it where this one is cut off, or the Job has moved on.
             self._replaced(ingest.stopped_with(after, job))
         return written or launched
@@ -253,6 +280,10 @@ class Pass:
             )
         except ClusterError:
             return ""
+
+    def _is_known(self, job: Object) -> bool:
+        owner = ingest.owner_of(job)
+        return owner in project_records.known_jobs(self.organization.id, [owner])
 
     def _new(self, run: Run) -> Run:
         """Return a run that is seen for the first time with whom it tells."""
@@ -331,7 +362,7 @@ class Pass:
             job = self.cluster.get_job(run.namespace, run.job_name)
         except ObjectNotFound:
             job = None
-        if job and ingest.accounts_for(job, run):
+        if job and ingest.accounts_for(job, run) and not labels.is_of_another(ingest.labels_of(job)):
             return self._job(job, self.cluster.pod_of(job), run)
         return self._write(run, self._with_last_words(run, gone))
 
@@ -386,6 +417,8 @@ def note_reached(organization: Organization, now: datetime, *, reached: bool) ->
 
 def note_cleared(organization: Organization, cluster: Cluster, now: datetime) -> None:
     """Note of an organization that is to leave its cluster that no CronJob of it is left there, where that is so."""
+    if organization.marked_at is None:
+        return  # some of them may have no mark yet; the next sync sees to that
     selector = labels.selector({labels.ORGANIZATION: organization.id})
     if not any(cluster.list_cronjobs(organization.namespace, selector)):
         store.record_cleared(organization.id, now)

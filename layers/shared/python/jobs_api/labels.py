@@ -1,10 +1,18 @@
 """The labels and annotations on everything this service makes in a cluster, and selectors for them."""
 
+import hashlib
+import os
+import re
 from collections.abc import Mapping
+from functools import cache
+from typing import Final
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGED_BY_US = "jobs-api"
+
+# Which deployment made an object: two may share a cluster, and each leaves the other's alone.
+DEPLOYMENT = "jobs-api.dev/deployment"
 
 ORGANIZATION = "jobs-api.dev/organization"
 PROJECT = "jobs-api.dev/project"
@@ -27,11 +35,57 @@ STOPPED = "jobs-api.dev/stopped"
 ENDED = "jobs-api.dev/ended"
 
 
-def selector(labels: Mapping[str, str] | None = None) -> str:
-    """Build the `labelSelector` of a list call for our own objects that carry all of these labels too.
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+_VALUE: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_NOT_IN_VALUE: Final = re.compile(r"[^A-Za-z0-9]+")
 
-    `selector({JOB_ID: "job_abc123"})` is `app.kubernetes.io/managed-by=jobs-api,jobs-api.dev/job-id=job_abc123`.
+
+def deployment() -> str:
+    """Return this deployment's mark, the value of the label DEPLOYMENT on everything that it makes."""
+    return mark(os.environ["DEPLOYMENT"])
+
+
+@cache
+def mark(name: str) -> str:
+    """Write a deployment's name as a label's value: itself where it is one, else cut, with 8 hex digits of its hash.
+
+    A stack's name may have 128 characters and end in a dash; a label's value has 63 and does not.
+    """
+    if _VALUE.fullmatch(name):
+        return name
+    kept = _NOT_IN_VALUE.sub("-", name)[:54].strip("-")
+    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
+
+
+def is_ours(found: Mapping[str, str]) -> bool:
+    """Tell by its labels whether this deployment made an object."""
+    return found.get(MANAGED_BY) == MANAGED_BY_US and found.get(DEPLOYMENT) == deployment()
+
+
+def is_unmarked(found: Mapping[str, str]) -> bool:
+    """Tell by its labels whether a deployment made an object before there were marks: which one, the tables know."""
+    return found.get(MANAGED_BY) == MANAGED_BY_US and DEPLOYMENT not in found
+
+
+def is_of_another(found: Mapping[str, str]) -> bool:
+    """Tell by its labels whether another deployment made an object."""
+    return DEPLOYMENT in found and found[DEPLOYMENT] != deployment()
+
+
+def selector(labels: Mapping[str, str] | None = None) -> str:
+    """Build the `labelSelector` of a list call for this deployment's objects that carry all of these labels too.
+
+    For a deployment `jobs-api`, `selector({JOB_ID: "job_abc123"})` is
+    `app.kubernetes.io/managed-by=jobs-api,jobs-api.dev/deployment=jobs-api,jobs-api.dev/job-id=job_abc123`.
     Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#equality-based-requirement
     """
-    wanted = {MANAGED_BY: MANAGED_BY_US, **(labels or {})}
+    return _equal({MANAGED_BY: MANAGED_BY_US, DEPLOYMENT: deployment(), **(labels or {})})
+
+
+def unmarked_selector(labels: Mapping[str, str]) -> str:
+    """Build the same for objects that were made before there were marks, by this deployment or another."""
+    return f"{_equal({MANAGED_BY: MANAGED_BY_US, **labels})},!{DEPLOYMENT}"
+
+
+def _equal(wanted: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in wanted.items())

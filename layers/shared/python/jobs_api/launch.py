@@ -14,7 +14,7 @@ def launch(cluster: Cluster, run: Run) -> str:
     """Create the Job that waits in `run.launch`; return its name.
 
     That it exists is success: an earlier try was cut off before it could say so. Another run of the same second has
-    the name already; then this one's ends in letters of its id.
+    the name already, or another deployment; then this one's ends in letters of its id.
 
     Raises:
         ClusterUnavailable: the cluster cannot be asked; it may have created the Job all the same.
@@ -44,7 +44,9 @@ def _is_of_run(cluster: Cluster, manifest: Object, run_id: str) -> bool:
         job = cluster.get_job(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
     except ObjectNotFound:
         return False
-    return bool((job["metadata"].get("labels") or {}).get(labels.RUN_ID) == run_id)
+    found = job["metadata"].get("labels") or {}
+    # Two deployments have a run of one id where the tables of one were copied from the other's.
+    return bool(found.get(labels.RUN_ID) == run_id and not labels.is_of_another(found))
 
 
 def _other_name(name: str, run_id: str) -> str:

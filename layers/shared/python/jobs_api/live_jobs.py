@@ -84,10 +84,9 @@ def selector(organization_id: str, project: str | None = None) -> str:
 
 
 def is_ours(job: Object, organization_id: str) -> bool:
-    """Tell whether a Job was made by this service for this organization."""
+    """Tell whether a Job was made by this deployment for this organization."""
     found = job["metadata"].get("labels") or {}
-    made_here = found.get(labels.MANAGED_BY) == labels.MANAGED_BY_US
-    return made_here and found.get(labels.ORGANIZATION) == organization_id and ingest.is_run(job)
+    return labels.is_ours(found) and found.get(labels.ORGANIZATION) == organization_id and ingest.is_run(job)
 
 
 def standing(job: Object, pod: Object | None, run: Run | None, now: datetime, said: Waiting | None = None) -> Outcome:

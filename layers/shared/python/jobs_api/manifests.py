@@ -161,6 +161,7 @@ def _literal(text: str) -> str:
 def _labels(project: Project, job: Job) -> dict[str, str]:
     return {
         labels.MANAGED_BY: labels.MANAGED_BY_US,
+        labels.DEPLOYMENT: labels.deployment(),
         labels.ORGANIZATION: project.organization_id,
         labels.PROJECT: names.label(project.settings.name),
         labels.PROJECT_ID: project.id,

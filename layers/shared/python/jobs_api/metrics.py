@@ -17,6 +17,7 @@ class Metric(StrEnum):
     SYNC_PASSES = "SyncPasses"
     SYNC_CHANGES = "SyncChanges"
     DRIFT_REPAIRED = "DriftRepaired"
+    REMOVALS_HELD = "RemovalsHeld"
     INGEST_PASSES = "IngestPasses"
     INGEST_LAG = "IngestLagSeconds"
     RUNS_SUCCEEDED = "RunsSucceeded"

@@ -178,6 +178,6 @@ _ALWAYS: list[Rule] = [_vanished, _previous_run, _outage, _suspended, _removed, 
 
 
 def cronjob_of(found: Object | None, job: Job) -> Object | None:
-    """Return the CronJob if it is this job's."""
-    ours = (found or {}).get("metadata", {}).get("labels") or {}
-    return found if ours.get(labels.JOB_ID) == job.id else None
+    """Return the CronJob if it is this job's, made by this deployment."""
+    there = (found or {}).get("metadata", {}).get("labels") or {}
+    return found if there.get(labels.JOB_ID) == job.id and not labels.is_of_another(there) else None

@@ -1,6 +1,6 @@
 """An organization: who owns projects, in which Kubernetes namespace, on which cluster."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field
@@ -9,12 +9,46 @@ from jobs_api import slots
 from jobs_api.documents import Absent, Document, Record, Timestamp
 from jobs_api.slots import Period
 
+# Longer than functions of a version before marks may still be at work, and than an ingest takes to mark what it finds.
+UNMARKED_FOR = timedelta(hours=1)
+
 
 class UsageKey(Document):
     """The API key by which API Gateway counts an organization's requests, and from when all of the gateway knows it."""
 
     value: str
     known_from: Timestamp
+
+
+class HeldRemovals(Document):
+    """CronJobs that a sync does not remove, though no job wants them: the tables do not know why, and they are many.
+
+    `count` of the `there` CronJobs that the organization has in its cluster, since `since`; some of them by name.
+    """
+
+    count: int
+    there: int
+    projects: list[str]
+    cronjobs: list[str]
+    since: Timestamp
+
+    def is_like(self, other: "HeldRemovals | None") -> bool:
+        """Tell whether another says the same, whenever it began."""
+        return other is not None and self.model_copy(update={"since": other.since}) == other
+
+
+class RemovalConfirmation(Document):
+    """That an operator wants them removed: `at_most` so many, of one project where it is named, until `until`."""
+
+    at_most: int
+    project_id: Absent[str] = None
+    confirmed_at: Timestamp
+    until: Timestamp
+    used_at: Absent[Timestamp] = None
+
+    def covers(self, project_id: str, now: datetime) -> bool:
+        """Tell whether a CronJob of a project may be removed by it."""
+        return self.used_at is None and now < self.until and self.project_id in {None, project_id}
 
 
 class Organization(Record):
@@ -27,7 +61,10 @@ class Organization(Record):
     `cleared_at` nothing of it was left there that could start. With `closed` it is to be deleted; since `retired_at`
     nobody looks at it.
 
-    `usage_key` is absent where its requests count together with those of others.
+    `usage_key` is absent where its requests count together with those of others. Since `marked_at` everything of it in
+    its cluster carries the mark of this deployment; absent while there may be objects of a version before marks.
+
+    `held_removals` is what a sync does not dare to remove, `removal_confirmation` what an operator last said to that.
     """
 
     id: str
@@ -41,6 +78,15 @@ class Organization(Record):
     cleared_at: Absent[Timestamp] = None
     closed: bool = False
     retired_at: Absent[Timestamp] = None
+    marked_at: Absent[Timestamp] = None
+    held_removals: Absent[HeldRemovals] = None
+    removal_confirmation: Absent[RemovalConfirmation] = None
+
+    def may_have_unmarked(self, now: datetime) -> bool:
+        """Tell whether Jobs without a mark may be in its cluster: until a while after its CronJobs all have theirs."""
+        if self.marked_at is None:
+            return True
+        return self.created_at < self.marked_at <= now < self.marked_at + UNMARKED_FOR
 
     @property
     def is_cut_off(self) -> bool:

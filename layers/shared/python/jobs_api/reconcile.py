@@ -36,12 +36,13 @@ class Reason(StrEnum):
     """Why a CronJob that should be different is left as it is.
 
     NEWER was made from newer versions than ours. GOING is being deleted; its name is free once it is gone. FOREIGN has
-    no label of ours, so it is none of ours.
+    no label of ours, so it is none of ours. ANOTHERS is marked as another deployment's of this service.
     """
 
     NEWER = "newer"
     GOING = "going"
     FOREIGN = "foreign"
+    ANOTHERS = "anothers"
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,20 @@ class Replace:
 
 @dataclass(frozen=True)
 class Delete:
-    """Remove a CronJob that no job wants, if it is still this one at this version; its Jobs are left to finish."""
+    """Remove a CronJob that no job wants, if it is still this one at this version; its Jobs are left to finish.
+
+    `job_version` and `project_version` are those that it was made from. One that is not `marked` was made before there
+    were marks, perhaps by another deployment: it is this one's only where the tables know its job.
+    """
 
     name: str
     uid: str
     resource_version: str
     project_id: str
     job_id: str
+    job_version: int = 0
+    project_version: int = 0
+    marked: bool = True
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,8 @@ def plan(desired: Mapping[str, Manifest], live: Iterable[Manifest]) -> Iterator[
 def compare(wanted: Manifest, live: Manifest, *, latest: bool = False) -> Replace | Delete | Leave | None:
     """Tell what to do about a live CronJob of the wanted one's name; None where it is as it should be.
 
-    It is to be deleted where it belongs to an earlier job of the same name.
+    It is to be deleted where it belongs to an earlier job of the same name. One without a mark that is this very job's
+    is adopted: what replaces it has the mark.
 
     Args:
         wanted: what should be.
@@ -136,8 +145,8 @@ def compare(wanted: Manifest, live: Manifest, *, latest: bool = False) -> Replac
         latest: `wanted` was read after `live` was listed. Newer versions in the cluster are then not to be believed:
             somebody edited them, or the tables were restored from a backup.
     """
-    if not _is_ours(live):
-        return Leave(live, Reason.FOREIGN)
+    if not _may_be_ours(live):
+        return Leave(live, Reason.ANOTHERS if _is_anothers(live) else Reason.FOREIGN)
     if live["metadata"].get("deletionTimestamp"):
         return Leave(live, Reason.GOING)
     if _label(live, labels.JOB_ID) not in {"", _label(wanted, labels.JOB_ID)}:
@@ -152,7 +161,7 @@ def compare(wanted: Manifest, live: Manifest, *, latest: bool = False) -> Replac
 
 
 def _unwanted(live: Manifest) -> Delete | None:
-    return _delete(live) if _is_ours(live) and not live["metadata"].get("deletionTimestamp") else None
+    return _delete(live) if _may_be_ours(live) and not live["metadata"].get("deletionTimestamp") else None
 
 
 def _delete(live: Manifest) -> Delete:
@@ -163,6 +172,9 @@ def _delete(live: Manifest) -> Delete:
         resource_version=metadata["resourceVersion"],
         project_id=_label(live, labels.PROJECT_ID),
         job_id=_label(live, labels.JOB_ID),
+        job_version=_version(live, labels.JOB_VERSION),
+        project_version=_version(live, labels.PROJECT_VERSION),
+        marked=labels.is_ours(labels_of(live)),
     )
 
 
@@ -217,9 +229,22 @@ def _version(cronjob: Manifest, annotation: str) -> int:
         return 0  # somebody took it away or wrote over it
 
 
-def _is_ours(cronjob: Manifest) -> bool:
-    return _label(cronjob, labels.MANAGED_BY) == labels.MANAGED_BY_US
+def labels_of(live: Manifest) -> Mapping[str, str]:
+    """Return a live object's labels."""
+    found: Mapping[str, str] = live["metadata"].get("labels") or {}
+    return found
+
+
+def _may_be_ours(cronjob: Manifest) -> bool:
+    """Tell whether a CronJob has our mark, or none but the id of the job that it was made for."""
+    found = labels_of(cronjob)
+    return labels.is_ours(found) or (labels.is_unmarked(found) and bool(found.get(labels.JOB_ID)))
+
+
+def _is_anothers(cronjob: Manifest) -> bool:
+    found = labels_of(cronjob)
+    return found.get(labels.MANAGED_BY) == labels.MANAGED_BY_US and labels.is_of_another(found)
 
 
 def _label(cronjob: Manifest, key: str) -> str:
-    return str((cronjob["metadata"].get("labels") or {}).get(key, ""))
+    return str(labels_of(cronjob).get(key, ""))

@@ -22,10 +22,15 @@ from jobs_api.store.organizations import (
     move_organization,
     recent_organization,
     record_cleared,
+    record_held_removals,
+    record_marked,
+    record_marked_again,
     record_outages,
+    record_removal_confirmation,
     record_usage_key,
     retire_organization,
     revoke_token,
+    use_removal_confirmation,
 )
 from jobs_api.store.projects import (
     create_project,
@@ -93,7 +98,11 @@ __all__ = [
     "past_projects",
     "recent_organization",
     "record_cleared",
+    "record_held_removals",
+    "record_marked",
+    "record_marked_again",
     "record_outages",
+    "record_removal_confirmation",
     "record_sync",
     "record_usage_key",
     "retire_organization",
@@ -106,4 +115,5 @@ __all__ = [
     "streak_before",
     "update_job",
     "update_project",
+    "use_removal_confirmation",
 ]

@@ -1,5 +1,6 @@
 """Jobs in the table. A job's slug and its CronJob's name are locks beside it, written in the same transaction."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from pynamodb.exceptions import UpdateError
@@ -16,10 +17,12 @@ from jobs_api.store.older_names import held_by_older, kept_slug
 from jobs_api.store.projects import ID, partition_of, project_of
 from jobs_api.store.tables import (
     CRONJOB_LOCK,
+    DELETED_JOB,
     JOB,
     META,
     NAME_LOCK,
     PAST_JOB,
+    DeletedJobRow,
     JobRow,
     LockRow,
     PastJobRow,
@@ -29,6 +32,8 @@ from jobs_api.store.tables import (
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 NO_WEBHOOK = SealedWebhook()
+# How long it is known that a job was deleted: longer than any cluster is away before its CronJob can be removed.
+DELETED_FOR = timedelta(days=90)
 
 
 def list_jobs(organization_id: str, project_id: str) -> tuple[Project, list[Job]]:
@@ -133,14 +138,18 @@ def update_job(before: Job, after: Job) -> None:
         raise _changed(after) from error
 
 
-def delete_job(job: Job, remains: Job | None = None) -> None:
-    """Remove a job and free its names, keeping what remains to be settled of it.
+def delete_job(job: Job, now: datetime, remains: Job | None = None) -> None:
+    """Remove a job and free its names, keeping that there was one, and what remains to be settled of it.
 
     One transaction; raises ChangedMeanwhile where it changed or went.
     """
+    partition = partition_of(job.organization_id, job.project_id)
+    expires_at = int((now + DELETED_FOR).timestamp())
+    record = DeletedJobRow(partition, DELETED_JOB + job.id, deleted_at=now, expires_at=expires_at)
 
     def fill(transaction: TransactWrite) -> None:
         transaction.delete(_row(job), condition=JobRow.version == job.version)
+        transaction.save(record)
         if remains:
             transaction.save(_row(remains, PastJobRow, PAST_JOB))
         for lock in _locks(job):

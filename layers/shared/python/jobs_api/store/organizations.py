@@ -9,8 +9,9 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from jobs_api.documents import rfc3339
 from jobs_api.errors import Conflict, NotFound
-from jobs_api.organizations import Organization, Role, Token, UsageKey
+from jobs_api.organizations import HeldRemovals, Organization, RemovalConfirmation, Role, Token, UsageKey
 from jobs_api.slots import Period
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
@@ -28,6 +29,7 @@ def create_organization(organization: Organization) -> None:
         name=organization.name,
         cluster=organization.cluster,
         created_at=organization.created_at,
+        marked_at=organization.marked_at,
     )
     try:
         row.save(condition=OrganizationRow.partition.does_not_exist())
@@ -80,6 +82,43 @@ def record_cleared(organization_id: str, now: datetime) -> bool:
     """Note that nothing of the organization is left in its cluster that could start; False where it leaves none."""
     return _change(
         organization_id, [OrganizationRow.cleared_at.set(now)], condition=OrganizationRow.leaving_at.exists()
+    )
+
+
+def record_marked(organization_id: str, now: datetime) -> None:
+    """Note that everything of the organization in its cluster carries this deployment's mark, as of now."""
+    _change(organization_id, [OrganizationRow.marked_at.set(now)])
+
+
+def record_marked_again(organization_id: str, now: datetime) -> None:
+    """Note that something lost its mark and has it back: an older version was at work meanwhile."""
+    _change(organization_id, [OrganizationRow.marked_at.set(now)], condition=OrganizationRow.marked_at.exists())
+
+
+def record_held_removals(organization_id: str, held: HeldRemovals | None) -> None:
+    """Note what a sync does not remove of the organization's CronJobs, None for nothing."""
+    action = (
+        OrganizationRow.held_removals.set(held.model_dump(mode="json"))
+        if held
+        else OrganizationRow.held_removals.remove()
+    )
+    _change(organization_id, [action])
+
+
+def record_removal_confirmation(organization_id: str, confirmation: RemovalConfirmation) -> None:
+    """Note what an operator lets a sync remove; raises NotFound."""
+    document = confirmation.model_dump(mode="json")
+    if not _change(organization_id, [OrganizationRow.removal_confirmation.set(document)]):
+        raise NotFound(f"There is no organization {organization_id!r}")
+
+
+def use_removal_confirmation(organization_id: str, confirmation: RemovalConfirmation, now: datetime) -> None:
+    """Note that everything it was given for is removed, unless there is a newer one by now."""
+    as_read = confirmation.model_dump(mode="json")
+    _change(
+        organization_id,
+        [OrganizationRow.removal_confirmation.set({**as_read, "used_at": rfc3339(now)})],
+        condition=OrganizationRow.removal_confirmation == as_read,
     )
 
 
@@ -204,6 +243,11 @@ def _organization_of(row: OrganizationsRow) -> Organization:
         cleared_at=row.cleared_at,
         closed=bool(row.closed),
         retired_at=row.retired_at,
+        marked_at=row.marked_at,
+        held_removals=HeldRemovals.model_validate(row.held_removals) if row.held_removals else None,
+        removal_confirmation=(
+            RemovalConfirmation.model_validate(row.removal_confirmation) if row.removal_confirmation else None
+        ),
     )
 
 

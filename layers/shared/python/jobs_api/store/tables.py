@@ -1,7 +1,8 @@
 """The tables' rows as PynamoDB sees them; template.yaml owns their names, keys and indexes.
 
 The projects table has two kinds of partition. `{organization}/{project}` holds the project (`meta`), its jobs
-(`job#<id>`) and the locks on their names (`name#<slug>`): one Query up to `meta` lists the jobs and proves the tenant.
+(`job#<id>`), the locks on their names (`name#<slug>`) and which were deleted lately (`removed#<id>`): one Query up to
+`meta` lists the jobs and proves the tenant.
 `{organization}` holds a pointer to each project and the locks on what must be unique in the whole namespace.
 """
 
@@ -31,8 +32,9 @@ REGION = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
 META = "meta"
 JOB = "job#"
-# After `meta`, so that it is on no list of jobs.
+# After `meta`, so that they are on no list of jobs.
 PAST_JOB = "past#"
+DELETED_JOB = "removed#"
 NAME_LOCK = "name#"
 CRONJOB_LOCK = "cronjob#"
 MOMENT_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -177,6 +179,13 @@ class JobRow(ProjectsRow, discriminator="job"):
 
 class PastJobRow(JobRow, discriminator="past_job"):
     """What is left of a job that was deleted while some of its slots were open; it goes when they are settled."""
+
+
+class DeletedJobRow(ProjectsRow, discriminator="deleted_job"):
+    """That a job was deleted, so that a sync knows why its CronJob is to go; `expires_at` in seconds since 1970."""
+
+    deleted_at = MomentAttribute()
+    expires_at = NumberAttribute()
 
 
 class LockRow(ProjectsRow, discriminator="lock"):
@@ -325,6 +334,9 @@ class OrganizationRow(OrganizationsRow, discriminator="organization"):
     cleared_at = MomentAttribute(null=True)
     closed = BooleanAttribute(null=True)
     retired_at = MomentAttribute(null=True)
+    marked_at = MomentAttribute(null=True)
+    held_removals = DocumentAttribute(null=True)
+    removal_confirmation = DocumentAttribute(null=True)
 
 
 class TokenRow(OrganizationsRow, discriminator="token"):

@@ -7,6 +7,7 @@ that a lost event, a crash half way or two syncs at once cost at most the minute
 from collections import Counter
 from datetime import datetime
 
+from jobs_api import store
 from jobs_api.cluster import Cluster
 from jobs_api.sync.desired import Scope
 from jobs_api.sync.glance import unsettled
@@ -22,23 +23,28 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
     """Bring the CronJobs in scope up to date; return how many were created, replaced, deleted and so on.
 
     What changes while it looks is looked at once more, and then left to the next tick. A change that fails keeps no
-    other from being made.
+    other from being made. CronJobs of which the tables know nothing stay where they are many, and are counted as held.
 
     Raises:
         ClusterUnavailable: the cluster did not answer, to all of it or to a part; nothing untrue was noted.
         ClusterRejected: the cluster allows no listing, or no deleting.
     """
     done: Counter[str] = Counter()
-    for part in unsettled(scope, cluster, _memory):
-        _look(part, cluster, now, done)
+    parts = [_look(part, cluster, now, done) for part in unsettled(scope, cluster, _memory)]
+    if any(parts):
+        _look(Scope(organization_id=scope.organization_id), cluster, now, done)
+    if done["adopted"]:
+        store.record_marked_again(scope.organization_id, now)
     if scope.project_id is None:
         _memory.know(scope.organization_id)
     return done
 
 
-def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> None:
+def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> bool:
+    """Look, and once more where something changed meanwhile; tells whether all of the organization needs a look."""
     for _ in range(2):
         look = Look(scope, cluster, now, done, _memory)
         look.run()
         if not look.outdated:
             break
+    return look.needs_whole

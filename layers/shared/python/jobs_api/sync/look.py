@@ -6,19 +6,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import Final, assert_never
 
 from aws_lambda_powertools import Logger
 
-from jobs_api import manifests, reconcile, store
+from jobs_api import labels, manifests, reconcile, store
 from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, Object, ObjectNotFound, Stale
 from jobs_api.errors import ClusterUnavailable, NotFound
 from jobs_api.jobs import SyncedVersion, SyncState, wanted_version
 from jobs_api.projects import Project
 from jobs_api.reconcile import Change, Create, Delete, Leave, Reason, Replace
+from jobs_api.removals import Standing, Verdict
 from jobs_api.sync.desired import Manifests, Scope, Wanted, read
 from jobs_api.sync.memory import Memory, mark
+from jobs_api.sync.removing import Removals
 
 # One object that the cluster cannot deal with must not keep the others waiting; three in a row, and it is the cluster.
 FAILURES_IN_A_ROW: Final = 3
@@ -30,6 +32,14 @@ FOREIGN: Final = (
     "The cluster has a CronJob {} that this service did not make, and leaves alone; rename this job, or have the "
     "other one removed"
 )
+ANOTHERS: Final = (
+    "The cluster has a CronJob {} of another deployment of this service ({}), and leaves it alone; rename this job, or "
+    "give one of the two organizations another namespace"
+)
+HELD: Final = (
+    "The cluster has the CronJob {} in place of this one. The service does not know why that is there, and removes it "
+    "only when its operator confirms that"
+)
 
 logger = Logger()
 
@@ -39,6 +49,8 @@ class Look:
 
     def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str], memory: Memory) -> None:
         self.outdated = False
+        # A CronJob was seen of which the tables know nothing: only a look at the whole organization may judge that.
+        self.needs_whole = False
         self._scope = scope
         self._namespace = scope.organization_id
         self._cluster = cluster
@@ -54,6 +66,11 @@ class Look:
         self._projects: dict[str, Project | None] = {}
         # Orphans that could not be removed, and whose they were. Others write it while one reads: read a copy.
         self._kept: dict[str, str] = {}
+        self._removals = Removals(scope, now)
+        self._verdict = Verdict()
+        # How many CronJobs of ours were seen, and which of them have no mark yet.
+        self._there = 0
+        self._unmarked: set[str] = set()
 
     def run(self) -> None:
         """Plan, change and note; raise what failed only when everything was tried."""
@@ -62,7 +79,7 @@ class Look:
         plan = reconcile.plan(Manifests(jobs), self._live())
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
             # No two changes of a kind are of one name; what is deleted frees its name for what is created after it.
-            for _, alike in groupby(plan, type):
+            for alike in self._by_kind(plan, jobs, as_wanted):
                 while changes := list(islice(alike, self._at_once)):
                     for change in changes:
                         as_wanted.pop(change.name, None)
@@ -71,12 +88,60 @@ class Look:
             self._settled(wanted, self._marks[name])
         if self._failure:
             raise self._failure
+        if self._removals.is_whole:
+            self._finish()
+
+    def _by_kind(
+        self, plan: Iterator[Change], jobs: Mapping[str, Wanted], as_wanted: dict[str, Wanted]
+    ) -> Iterator[Iterator[Change]]:
+        for kind, alike in groupby(plan, type):
+            changes: Iterator[Change] = alike
+            yield self._removable(changes, jobs, as_wanted) if kind is Delete else changes
 
     def _live(self) -> Iterator[Object]:
-        for page in self._cluster.list_cronjobs(self._namespace, self._scope.selector):
+        for page in chain(self._pages(self._scope.selector), self._unmarked_pages()):
             for cronjob in page:
-                self._marks[cronjob["metadata"]["name"]] = mark(cronjob)
+                metadata = cronjob["metadata"]
+                self._marks[metadata["name"]] = mark(cronjob)
+                if labels.is_ours(reconcile.labels_of(cronjob)):
+                    self._there += 1
+                elif "deletionTimestamp" not in metadata:
+                    self._unmarked.add(metadata["name"])
                 yield cronjob
+
+    def _pages(self, selector: str) -> Iterator[list[Object]]:
+        return self._cluster.list_cronjobs(self._namespace, selector)
+
+    def _unmarked_pages(self) -> Iterator[list[Object]]:
+        """Yield what was made before there were marks, as long as there may be some."""
+        organization = self._removals.organization
+        if not self._removals.is_whole or (organization and organization.marked_at):
+            return iter(())
+        return self._pages(labels.unmarked_selector({labels.ORGANIZATION: self._namespace}))
+
+    def _removable(
+        self, orphans: Iterator[Change], jobs: Mapping[str, Wanted], as_wanted: dict[str, Wanted]
+    ) -> Iterator[Change]:
+        """Return which orphans are to be removed; of the others it is known afterwards why not."""
+        found = [orphan for orphan in orphans if isinstance(orphan, Delete)]
+        # Those without a mark that jobs want are adopted, so that they count as well.
+        adopted = (self._unmarked & jobs.keys()) - {orphan.name for orphan in found}
+        self._verdict = verdict = self._removals.judge(found, self._there + len(adopted))
+        self._unmarked -= {orphan.name for orphan in verdict.strangers}
+        self.needs_whole = bool(verdict.held) and not self._removals.is_whole
+        for orphan in (*verdict.held, *verdict.strangers):
+            as_wanted.pop(orphan.name, None)
+        return iter(verdict.removed)
+
+    def _finish(self) -> None:
+        """Note what only a look at the whole organization can tell, once nothing changed while it looked."""
+        self._count("held", len(self._verdict.held))
+        if self.outdated:
+            return
+        self._removals.note(self._verdict)
+        organization = self._removals.organization
+        if organization and organization.marked_at is None and not self._unmarked:
+            store.record_marked(organization.id, self._now)
 
     def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> ClusterUnavailable | None:
         """Make a change; return why it failed where the cluster could not at the moment."""
@@ -86,10 +151,23 @@ class Look:
             elif isinstance(change, Create) and jobs[change.name][1].id in list(self._kept.values()):
                 # Renamed, and the CronJob of its old name is still there: with two of them each slot would run twice.
                 self.outdated = True
+            elif isinstance(change, Create) and (why := self._stands_in_the_way_of(change, jobs[change.name][1].id)):
+                # Where a look at the whole organization follows, that says it.
+                if not self.needs_whole:
+                    self._note(jobs[change.name], SyncState.ERROR, why)
             else:
                 self._bring(change, jobs[change.name])
         except ClusterUnavailable as error:
             return error
+        return None
+
+    def _stands_in_the_way_of(self, change: Create, job_id: str) -> str | None:
+        """Say which orphan that stays has a new CronJob's name, or is the same job's under another name."""
+        for orphan in self._verdict.held:
+            if orphan.name == change.name or orphan.job_id == job_id:
+                return HELD.format(orphan.name)
+        if any(orphan.name == change.name for orphan in self._verdict.strangers):
+            return FOREIGN.format(change.name)
         return None
 
     def _judge(self, failures: Sequence[ClusterUnavailable | None]) -> None:
@@ -133,6 +211,9 @@ class Look:
         else:
             self._count("created" if isinstance(change, Create) else "replaced")
             self._count("repaired", _was_synced(wanted))
+            if change.name in self._unmarked:
+                self._unmarked.discard(change.name)
+                self._count("adopted")
             resumed = isinstance(change, Replace) and change.resumes
             self._settled(wanted, mark(live), resumed=resumed)
 
@@ -140,6 +221,9 @@ class Look:
         match change.reason:
             case Reason.FOREIGN:
                 self._note(wanted, SyncState.ERROR, FOREIGN.format(change.name))
+            case Reason.ANOTHERS:
+                whose = reconcile.labels_of(change.live)[labels.DEPLOYMENT]
+                self._note(wanted, SyncState.ERROR, ANOTHERS.format(change.name, whose))
             case Reason.GOING:
                 self.outdated = True
             case Reason.NEWER:
@@ -159,14 +243,30 @@ class Look:
         if not project.settings.deployed or job.cronjob_name != live["metadata"]["name"]:
             self.outdated = True
             return
+        if labels.is_unmarked(reconcile.labels_of(live)):
+            self._unmarked.add(job.cronjob_name)
         change = reconcile.compare(manifests.cronjob(project, job), live, latest=True)
         if isinstance(change, Delete):
-            self._delete(change)
-            self.outdated = True
+            self._make_way(change, (project, job))
         elif change:
             self._bring(change, (project, job))
         else:
             self._settled((project, job), mark(live))
+
+    def _make_way(self, orphan: Delete, wanted: Wanted) -> None:
+        """Remove what has a job's name and was not listed, unless somebody else has to decide that."""
+        match self._removals.standing(orphan):
+            case Standing.KNOWN:
+                self._delete(orphan)
+                self.outdated = True
+            case Standing.STRANGER:
+                self._unmarked.discard(orphan.name)
+                self._note(wanted, SyncState.ERROR, FOREIGN.format(orphan.name))
+            case Standing.UNKNOWN if self._removals.is_whole:
+                # It came since the list, and the next one has it.
+                self.outdated = True
+            case Standing.UNKNOWN:
+                self.needs_whole = True
 
     def _delete(self, orphan: Delete) -> None:
         """Remove a CronJob that no job wants, if that is still so: a job may have come since the tables were read."""
@@ -187,6 +287,7 @@ class Look:
             self._failure = error
         else:
             self._kept.pop(orphan.name)
+            self._unmarked.discard(orphan.name)
             self._count("deleted")
 
     def _is_wanted(self, orphan: Delete) -> bool:

@@ -1,0 +1,80 @@
+"""Finds out which CronJobs that no job wants a look may remove, and notes which it may not."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import removals, store
+from jobs_api.errors import NotFound
+from jobs_api.organizations import Organization
+from jobs_api.reconcile import Delete
+from jobs_api.removals import ProjectRecord, Standing, Verdict
+from jobs_api.store import project_records
+from jobs_api.sync.desired import Scope
+
+logger = Logger()
+
+
+class Removals:
+    """The removals of one look; only one at a whole organization can tell how large a part of it is unknown."""
+
+    def __init__(self, scope: Scope, now: datetime) -> None:
+        self.is_whole = scope.project_id is None
+        self.organization = find_organization(scope.organization_id) if self.is_whole else None
+        self._scope = scope
+        self._now = now
+        self._records: dict[str, ProjectRecord] = {}
+
+    def standing(self, orphan: Delete) -> Standing:
+        """Tell what the tables know of one."""
+        if orphan.project_id not in self._records:
+            record = project_records.project_record(self._scope.organization_id, orphan.project_id)
+            self._records[orphan.project_id] = record
+        closed = self.organization is not None and self.organization.closed
+        return removals.standing(orphan, self._records[orphan.project_id], closed=closed)
+
+    def judge(self, orphans: Sequence[Delete], there: int) -> Verdict:
+        """Sort orphans out; `there` is how many CronJobs are this deployment's beside orphans without a mark."""
+        confirmation = self.organization.removal_confirmation if self.organization else None
+        stands = [(orphan, self.standing(orphan)) for orphan in orphans]
+        verdict = removals.judge(stands, there, confirmation, self._now, whole=self.is_whole)
+        if self.is_whole and verdict.unknown > len(verdict.held):
+            logger.warning(
+                "CronJobs of which the tables know nothing are removed",
+                organization_id=self._scope.organization_id,
+                removed=verdict.unknown - len(verdict.held),
+                there=verdict.there,
+                confirmation=confirmation and confirmation.model_dump(mode="json"),
+            )
+        return verdict
+
+    def note(self, verdict: Verdict) -> None:
+        """Write down what is held, where that is news, and that a confirmation is used up once nothing is unknown."""
+        organization = self.organization
+        if organization is None:
+            return
+        found = removals.described(verdict.held, verdict.there, self._now) if verdict.held else None
+        if found:
+            logger.error(
+                "CronJobs of which the tables know nothing are not removed until an operator confirms",
+                organization_id=organization.id,
+                held=found.count,
+                there=found.there,
+                cronjobs=found.cronjobs,
+            )
+        known = organization.held_removals
+        if known is not None if found is None else not found.is_like(known):
+            store.record_held_removals(organization.id, found)
+        confirmation = organization.removal_confirmation
+        done = not verdict.held and (verdict.unknown > 0 or known is not None)
+        if done and confirmation and confirmation.used_at is None:
+            store.use_removal_confirmation(organization.id, confirmation, self._now)
+
+
+def find_organization(organization_id: str) -> Organization | None:
+    """Return an organization as it is now, None where there is none."""
+    try:
+        return store.get_organization(organization_id)
+    except NotFound:
+        return None

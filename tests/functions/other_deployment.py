@@ -1,0 +1,93 @@
+"""Another deployment of this service, with tables of its own, in a process that does what it is told line by line.
+
+`python -m tests.functions.other_deployment DEPLOYMENT` finds its cluster by JOBS_API_KUBECONFIG. Each line that it
+reads is a JSON list, a command, an organization's id and more arguments; each that it writes is what came of that.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from local.aws import LocalAws
+from local.template import read
+
+ROOT = Path(__file__).parents[2]
+
+
+class OtherDeployment:
+    """The process, as a test with one organization sees it."""
+
+    def __init__(self, process: "subprocess.Popen[str]", organization: str) -> None:
+        self._process = process
+        self._organization = organization
+        self.do("organization")
+
+    def do(self, command: str, *arguments: Any) -> Any:
+        """Have it do something; return what came of it."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps([command, self._organization, *arguments]) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
+@contextmanager
+def started(deployment: str, kubeconfig: Path) -> "Iterator[subprocess.Popen[str]]":
+    """Run one until the block ends."""
+    environment = {**os.environ, "JOBS_API_KUBECONFIG": str(kubeconfig)}
+    command = [sys.executable, "-m", "tests.functions.other_deployment", deployment]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        yield process
+        assert process.stdin
+        process.stdin.close()
+
+
+def _serve(answers: TextIO) -> None:
+    # The store reads its tables' names from the environment when it is imported.
+    from functions.ingest_runs import app as ingest_runs  # noqa: PLC0415
+    from functions.sync_cronjobs import app as sync_cronjobs  # noqa: PLC0415
+    from jobs_api import store  # noqa: PLC0415
+    from jobs_api.commands import ProjectType  # noqa: PLC0415
+    from jobs_api.organizations import Organization  # noqa: PLC0415
+    from tests.functions.cast import NOON, Context, Person, new_project  # noqa: PLC0415
+
+    context: Any = Context()
+
+    def organization(name: str) -> None:
+        store.create_organization(Organization(id=name, name="theirs", created_at=NOON, marked_at=NOON))
+
+    def project(owner: str, name: str) -> str:
+        return new_project(owner, name, ProjectType.DBT).id
+
+    def call(owner: str, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        answer = Person(owner).call(method, f"/api/v1{path}", body)
+        return {"status": answer.status, "json": answer.json}
+
+    def tell(handler: Callable[[Any, Any], None]) -> Callable[[str], None]:
+        return lambda owner: handler({"detail": {"organization_id": owner}}, context)
+
+    commands: dict[str, Callable[..., Any]] = {
+        "organization": organization,
+        "project": project,
+        "call": call,
+        "sync": tell(sync_cronjobs.lambda_handler),
+        "ingest": tell(ingest_runs.lambda_handler),
+    }
+    for line in sys.stdin:
+        command, *arguments = json.loads(line)
+        answers.write(json.dumps(commands[command](*arguments)) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    template = read(ROOT / "template.yaml", parameters={"DeploymentName": sys.argv[1]}, cache=ROOT / ".local" / "cache")
+    # Functions print their log to what is standard output here.
+    with os.fdopen(os.dup(1), "w") as standard_output, LocalAws(template):
+        os.dup2(2, 1)
+        _serve(standard_output)
