@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs_api.notifications import masking
 from jobs_api.notifications.masking import masked, secret_values
 
 ORDINARY = (Path(__file__).parent / "ordinary.txt").read_text()
@@ -166,6 +167,25 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
 def test_what_is_masked_once_stays_as_it_is(text: str) -> None:
     assert masked(masked(text)) == masked(text)
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from([*PIECES, "a", "b ", "1"]), max_size=10).map("".join))
+def test_a_text_that_is_not_even_searched_holds_nothing(text: str) -> None:
+    assert not masking._is_harmless(text) or masking._masked_once(text, []) == text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_is_left_unsearched(form: str) -> None:
+    assert not masking._is_harmless(told(form, "hunter2"))
+
+
+def test_what_a_cut_left_of_a_secret_is_masked_too() -> None:
+    assert masked("could not log in: postgres://etl:Hunter2pa…") == "could not log in: postgres://etl:***…"
+    assert masked("the key ghp_abcd…") == "the key ***…"
+    assert masked("as bob/s3sa…", ["s3same!ugh"]) == "as bob/***…"
+    assert masked("see http://localhost:8080/a…") == "see http://localhost:8080/a…"
+    assert masked("the model was not built because…") == "the model was not built because…"
 
 
 @given(st.text())

@@ -9,6 +9,7 @@ from pydantic import Field
 from jobs_api.alerts import Channel, Event, RunAlerts
 from jobs_api.documents import Absent, Document, Timestamp
 from jobs_api.ids import derived_id
+from jobs_api.notifications.masking import shown
 from jobs_api.runs import Run
 
 # How long a delivery can be looked at, and sent again, after it was last touched.
@@ -108,10 +109,12 @@ class Delivery(DeliveryDocument):
     def document(self) -> DeliveryDocument:
         """Return what the API shows of it."""
         stored = vars(self)
-        shown = {name: stored[name] for name in DeliveryDocument.model_fields}
+        told = {name: stored[name] for name in DeliveryDocument.model_fields}
         if self.status is not DeliveryStatus.PENDING:
-            shown["next_attempt_at"] = None
-        return DeliveryDocument.known(**shown)
+            told["next_attempt_at"] = None
+        if self.error:
+            told["error"] = shown(self.error)
+        return DeliveryDocument.known(**told)
 
 
 class DeliveryList(Document):

@@ -12,7 +12,7 @@ from itertools import batched, chain
 
 from aws_lambda_powertools import Logger
 
-from jobs_api import ingest, labels, logs, pod_logs, store
+from jobs_api import ingest, labels, logs, pod_logs, pods, store
 from jobs_api.accounting import Accounting
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import ClusterError, ClusterUnavailable, NotFound
@@ -241,7 +241,7 @@ class Pass:
             after = self._with_log(after, pod).model_copy(update={"updated_at": self.clock()})
         elif after.status is RunStatus.RUNNING:
             after = after.model_copy(update={"log_begins": self._log_begins(after)})
-        written = self._write(run, after)
+        written = self._write(run, after.without_secrets(pods.secrets_of(job["spec"]["template"])))
         if written and decision.ends_job and self._is_known(job):
             # The next pass does it where this one is cut off, or the Job has moved on.
             self._replaced(ingest.stopped_with(after, job))

@@ -26,6 +26,7 @@ from jobs_api.alerts import Event, RunAlerts, SealedWebhook, SlackTarget, Webhoo
 from jobs_api.commands import ProjectType, parse_command
 from jobs_api.documents import Absent, Document, Record, Timestamp, faults_of
 from jobs_api.errors import InvalidRequest
+from jobs_api.notifications.masking import shown
 from jobs_api.projects import Project, ProjectSettings
 from jobs_api.quantities import Resources
 from jobs_api.slots import Account, Firing
@@ -355,7 +356,8 @@ class Job(Record):
             return JobSync(state=SyncState.PENDING)
         if self.synced.version != wanted_version(project, self):
             return JobSync(state=SyncState.PENDING, synced_at=self.synced.synced_at)
-        return JobSync(state=self.synced.state, message=self.synced.message, synced_at=self.synced.synced_at)
+        said = self.synced.message
+        return JobSync(state=self.synced.state, message=shown(said) if said else None, synced_at=self.synced.synced_at)
 
     def alerts(self, project: Project) -> RunAlerts | None:
         """Return whom its runs tell of what, as its owner wants it now; None where nobody is told."""

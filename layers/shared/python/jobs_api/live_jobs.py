@@ -9,6 +9,7 @@ from pydantic import Field
 
 from jobs_api import causes, ingest, labels, names, pod_logs, pods
 from jobs_api.documents import Absent, Document, Timestamp
+from jobs_api.notifications.masking import shown
 from jobs_api.outcomes import Outcome, finished, outcome
 from jobs_api.pods import Object, Waiting
 from jobs_api.runs import Run, RunStatus, TriggeredBy
@@ -51,11 +52,11 @@ class LiveJobDetail(LiveJob):
         return cls(
             **_told(job, seen),
             namespace=metadata["namespace"],
-            command=(metadata.get("annotations") or {}).get(labels.COMMAND),
+            command=_shown((metadata.get("annotations") or {}).get(labels.COMMAND)),
             pod_name=seen.pod_name,
             exit_code=seen.exit_code,
             reason=seen.reason,
-            message=seen.message,
+            message=_shown(seen.message),
         )
 
 
@@ -153,7 +154,7 @@ def without_logs(job: Object, seen: Outcome, tail: int) -> LiveLogs:
         logs="",
         tail=tail,
         status=seen.status,
-        message=why or "The pod is gone, and its log was not stored",
+        message=_shown(why) or "The pod is gone, and its log was not stored",
     )
 
 
@@ -175,6 +176,10 @@ def stored_logs(run: Run, logs: str, tail: int) -> LiveLogs:
     return LiveLogs(
         job_name=run.job_name, pod_name=run.pod_name, logs=logs, tail=tail, status=run.status, message=run.log_note
     )
+
+
+def _shown(text: str | None) -> str | None:
+    return shown(text) if text else text
 
 
 def _told(job: Object, seen: Outcome) -> dict[str, object]:

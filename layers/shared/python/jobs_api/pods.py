@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs_api.manifests import CONTAINER
+from jobs_api.notifications.masking import secret_values
 
 type Object = dict[str, Any]
 
@@ -252,3 +253,9 @@ def _waits(status: Object, pod: Object) -> Waiting | None:
 
 def _said(by: Object) -> dict[str, str]:
     return {"reason": by.get("reason") or "Pending", "message": by.get("message") or ""}
+
+
+def secrets_of(pod: Object) -> list[str]:
+    """Return the secrets that a pod, or a template of one, holds in its environments: its own log may quote them."""
+    variables = [one for container in pod["spec"]["containers"] for one in container.get("env") or []]
+    return secret_values({one["name"]: one["value"] for one in variables if one.get("value")})

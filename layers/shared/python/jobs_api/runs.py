@@ -1,5 +1,6 @@
 """A run: one Kubernetes Job of ours, however often it is seen, and what became of it."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
@@ -8,6 +9,7 @@ from pydantic import Field
 
 from jobs_api.alerts import Event, RunAlerts
 from jobs_api.documents import Absent, Document, Timestamp
+from jobs_api.notifications.masking import LONGEST_SHOWN, masked, shown
 
 
 class RunStatus(StrEnum):
@@ -98,9 +100,22 @@ class Run(JobRun):
         return (self.updated_at if self.status.ended else self.created_at + LONGEST_OPEN) + kept
 
     def document(self) -> JobRun:
-        """Return what the API shows of it."""
+        """Return what the API shows of it. Rows of earlier releases hold texts that nobody masked."""
         stored = vars(self)
-        return JobRun.known(**{name: stored[name] for name in JobRun.model_fields})
+        told = {name: stored[name] for name in JobRun.model_fields}
+        return JobRun.known(**told | {name: shown(told[name]) for name in _SHOWN if told.get(name)})
+
+    def without_secrets(self, secrets: Iterable[str] = ()) -> "Run":
+        """Return it as it may be stored: what a log or a cluster said without secrets, these known ones included."""
+        known = list(secrets)
+        texts = {name: text for name in _TOLD if (text := getattr(self, name, None))}
+        clean = {name: masked(text[:LONGEST_SHOWN], known) for name, text in texts.items()}
+        return self.model_copy(update=clean) if clean != texts else self
+
+
+# What is made of a log's or a cluster's words; and what of that is shown, with the command that somebody gave.
+_TOLD: Final = ("error_message", "message", "cause")
+_SHOWN: Final = (*_TOLD[:-1], "command")
 
 
 class RunList(Document):

@@ -3,6 +3,7 @@
 import json
 
 from jobs_api.errors import ClusterError, ClusterUnavailable
+from jobs_api.notifications.masking import shown
 
 BUSY = 429
 UNAUTHORIZED = 401
@@ -61,6 +62,7 @@ def _read(body: bytes) -> tuple[str, str]:
     """Return reason and message of a Kubernetes Status; a proxy in between may have answered with anything else."""
     try:
         status = json.loads(body)
-        return str(status.get("reason", "")), str(status.get("message", ""))
+        # It may quote what it refuses, an environment for one.
+        return str(status.get("reason", "")), shown(str(status.get("message", "")))
     except (ValueError, AttributeError):
-        return "", body[:200].decode("utf-8", "replace").strip()
+        return "", shown(body[:200].decode("utf-8", "replace").strip())

@@ -6,7 +6,7 @@ written down, the claim runs out and it is sent once more, under the same id.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ from jobs_api.deliveries import Delivery, DeliveryStatus, delivery_id, new_deliv
 from jobs_api.errors import RunNotFound
 from jobs_api.metrics import Metric, publish
 from jobs_api.notifications import outbox, retrying, slack_sending, webhook_sending
+from jobs_api.notifications.masking import shown
 from jobs_api.notifications.outbox import Notice
 from jobs_api.notifications.sent import Sent
 from jobs_api.runs import Run
@@ -100,6 +101,8 @@ def _attempt(notice: Notice, known: Delivery | None, run: Run, clock: Clock) -> 
         logger.exception("a delivery could not be tried", delivery_id=claimed.id, run_id=run.id)
         publish({Metric.NOTIFICATION_ERRORS: 1})
         sent = Sent(error="something went wrong on our side; it is tried again")
+    if sent.error:
+        sent = replace(sent, error=shown(sent.error))
     return _settled(notice, claimed, sent, clock())
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jobs_api.deliveries import Member
 from jobs_api.notifications.excerpts import Excerpt
-from jobs_api.notifications.masking import masked
+from jobs_api.notifications.masking import LONGEST_SHOWN, masked
 from jobs_api.notifications.storms import Kind
 from jobs_api.runs import Run, RunStatus, Streak
 
@@ -146,7 +146,7 @@ def _what_failed(facts: Facts) -> list[Block]:
         return []
     failures = facts.excerpt.failures
     blocks = [
-        _section(f"`{_code(failure.what, 400)}`\n{_quoted(failure.message, facts)}")
+        _section(f"`{_code(masked(cut(failure.what, 1000), facts.secrets), 400)}`\n{_quoted(failure.message, facts)}")
         for failure in failures[:MOST_FAILURES_SHOWN]
     ]
     if len(failures) > MOST_FAILURES_SHOWN:
@@ -159,7 +159,7 @@ def _what_failed(facts: Facts) -> list[Block]:
 
 def _context(facts: Facts) -> Block:
     run = facts.run
-    command = f" · `{_code(masked(run.command, facts.secrets), 600)}`" if run.command else ""
+    command = f" · `{_code(masked(cut(run.command, LONGEST_SHOWN), facts.secrets), 600)}`" if run.command else ""
     text = f"Run `{run.id}` · log: `GET /api/v1/runs/{run.id}/logs`{command}"
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
 
@@ -184,7 +184,7 @@ def _sections(lines: list[str]) -> list[Block]:
 
 def _quoted(text: str, facts: Facts) -> str:
     """Show text as it is, in a code block; masked before it is cut, so that no half of a secret is left."""
-    return f"```{_code(masked(text, facts.secrets), EXCERPT_LIMIT)}```" if text.strip() else ""
+    return f"```{_code(masked(cut(text, LONGEST_SHOWN), facts.secrets), EXCERPT_LIMIT)}```" if text.strip() else ""
 
 
 def _code(text: str, limit: int) -> str:

@@ -10,6 +10,7 @@ from jobs_api.documents import Absent, Document
 from jobs_api.ids import new_id
 from jobs_api.jobs import Job
 from jobs_api.notifications import messages, slack_sending, webhook_sending, webhooks
+from jobs_api.notifications.masking import SHORTEST_VALUE, masked, shown
 from jobs_api.notifications.sent import Sent
 from jobs_api.projects import Project
 
@@ -49,9 +50,13 @@ def test_webhook(project: Project, job: Job, url: str, now: datetime) -> TestRes
     )
     keys = webhook_secrets.open_keys(job.webhook, job.organization_id, job.id, now)
     signed = webhooks.headers(new_id("test_"), body, keys, now)
-    sent, answer = webhook_sending.answered(url, body, {**webhook_secrets.headers_of(job), **signed})
-    return _result(sent, answer)
+    extra = webhook_secrets.headers_of(job)
+    sent, answer = webhook_sending.answered(url, body, {**extra, **signed})
+    # A receiver may send back what it was sent.
+    own = [value for value in (*extra.values(), *keys) if len(value) >= SHORTEST_VALUE]
+    return _result(sent, masked(answer, own))
 
 
 def _result(sent: Sent, answer: str = "") -> TestResult:
-    return TestResult(delivered=sent.delivered, status_code=sent.status_code, error=sent.error, answer=answer or None)
+    error = shown(sent.error) if sent.error else None
+    return TestResult(delivered=sent.delivered, status_code=sent.status_code, error=error, answer=answer or None)

@@ -29,7 +29,7 @@ def create_run(run: Run) -> bool:
     One PutItem.
     """
     try:
-        _row(due.marked(None, run)).save(condition=RunRow.run_id.does_not_exist())
+        _row(due.marked(None, run.without_secrets())).save(condition=RunRow.run_id.does_not_exist())
     except PutError as error:
         if not was_refused(error):
             raise
@@ -72,7 +72,7 @@ def advance_run(before: Run, after: Run) -> bool:
     Only a run that has not ended moves, and only from the status it was read in, so that two ingests at once, or one
     that comes late, cannot take it back. What is to be told of the move is written with it.
     """
-    after = due.marked(before, after)
+    after = due.marked(before, after.without_secrets())
     return _update(
         before.id,
         [*_progress(after), *(_end(after) if after.status.ended else [])],

@@ -1,0 +1,105 @@
+"""Whatever way a text from a log, a cluster, a command or a receiver leaves, its secrets do not leave with it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from jobs_api import store
+from jobs_api.alerts import Channel, Event
+from jobs_api.cluster.refusals import refusal
+from jobs_api.deliveries import new_delivery
+from jobs_api.jobs import Job, SyncedVersion, SyncState, wanted_version
+from jobs_api.notifications import webhooks
+from jobs_api.notifications.retrying import GIVE_UP_AFTER
+from jobs_api.projects import Project
+from jobs_api.runs import RunStatus
+from jobs_api.store import deliveries
+from jobs_api.store.tables import RunRow
+from tests.functions.cast import NOON, Person
+from tests.notifications.receivers import Receiver, answers
+from tests.notifications.stage import new_job, new_run
+
+SAID = "postgresql://etl:hunter22@db/dw password=hunter22"
+SHOWN = "postgresql://etl:***@db/dw password=***"
+
+
+@pytest.fixture
+def job(jaffle: Project, hook: Receiver) -> Job:
+    return new_job(jaffle, webhook_enabled=True, webhook_url=hook.url, webhook_headers={"X-Key": "hook-key-77"})[0]
+
+
+def as_stored_by_an_earlier_release(run_id: str) -> None:
+    RunRow(run_id).update(actions=[RunRow.error_message.set(SAID), RunRow.command.set(f"dbt build --vars '{SAID}'")])
+
+
+def test_a_run_of_an_earlier_release_is_read_without_the_secrets_that_its_row_holds(
+    alice: Person, jaffle: Project, job: Job
+) -> None:
+    run = new_run(job, jaffle, RunStatus.FAILED)
+    as_stored_by_an_earlier_release(run.id)
+
+    one = alice.call("GET", f"/api/v1/runs/{run.id}").json
+    [listed] = alice.call("GET", f"/api/v1/projects/{jaffle.id}/runs").json["runs"]
+
+    assert one["error_message"] == listed["error_message"] == SHOWN
+    assert one["command"] == listed["command"] == f"dbt build --vars '{SHOWN}'"
+
+
+def test_a_webhook_tells_no_secrets(jaffle: Project, job: Job) -> None:
+    run = new_run(job, jaffle, RunStatus.FAILED)
+    as_stored_by_an_earlier_release(run.id)
+    stored = store.get_run(run.organization_id, run.id)
+    assert stored.alerts
+
+    said = json.loads(webhooks.body_of(stored, Event.FAILURE, stored.alerts))["data"]["run"]
+
+    assert (said["error_message"], said["command"]) == (SHOWN, f"dbt build --vars '{SHOWN}'")
+
+
+def test_no_secret_is_written_with_a_run(jaffle: Project, job: Job) -> None:
+    run = new_run(job, jaffle, RunStatus.FAILED, error_message=SAID)
+    assert RunRow.get(run.id).error_message == SHOWN
+
+    going = new_run(job, jaffle, RunStatus.RUNNING)
+    assert store.advance_run(going, going.model_copy(update={"status": RunStatus.FAILED, "error_message": SAID}))
+    assert RunRow.get(going.id).error_message == SHOWN
+
+
+def test_what_a_cluster_says_against_a_job_is_told_without_secrets() -> None:
+    body = {"kind": "Status", "reason": "Invalid", "message": f'Invalid value: "{SAID}"'}
+
+    assert str(refusal(422, json.dumps(body).encode())) == f'Invalid value: "{SHOWN}"'
+
+
+def test_what_the_last_sync_said_is_shown_without_secrets(alice: Person, jaffle: Project, job: Job) -> None:
+    synced = SyncedVersion(
+        version=wanted_version(jaffle, job), state=SyncState.ERROR, message=f"rejects: {SAID}", synced_at=NOON
+    )
+    assert store.record_sync(job, synced)
+
+    shown = alice.call("GET", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}").json
+
+    assert shown["sync"]["message"] == f"rejects: {SHOWN}"
+
+
+def test_a_delivery_shows_no_secret_of_what_went_wrong(alice: Person, jaffle: Project, job: Job) -> None:
+    run = new_run(job, jaffle, RunStatus.FAILED)
+    delivery = new_delivery(run, Event.FAILURE, Channel.WEBHOOK, NOON, GIVE_UP_AFTER)
+    assert deliveries.create(delivery.model_copy(update={"error": SAID}))
+
+    listed = alice.call("GET", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}/deliveries").json
+
+    assert listed["deliveries"][0]["error"] == SHOWN
+
+
+def test_a_receiver_that_sends_back_what_it_got_shows_nobody_the_headers(
+    alice: Person, jaffle: Project, job: Job, hook: Receiver
+) -> None:
+    hook.plans = [answers(400, f"bad key hook-key-77, {SAID}".encode())]
+
+    said: dict[str, Any] = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}/notifications/test").json[
+        "webhook"
+    ]
+
+    assert said["answer"] == f"bad key ***, {SHOWN}"
