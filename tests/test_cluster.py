@@ -135,6 +135,23 @@ def test_a_cronjob_is_made_found_replaced_and_deleted(cluster: Cluster, namespac
     assert names_of(cluster.list_cronjobs(namespace, SELECTOR)) == []
 
 
+def test_a_status_is_replaced_and_nothing_else_with_it(cluster: Cluster, namespace: str) -> None:
+    wanted = cronjob(namespace)
+    made = cluster.create_cronjob({**wanted, "spec": {**wanted["spec"], "suspend": True}})
+    status = {"lastScheduleTime": "2026-04-28T12:04:10Z"}
+    dated = cluster.replace_cronjob_status({**made, "spec": {**made["spec"], "suspend": False}, "status": status})
+
+    found = cluster.get_cronjob(namespace, "nightly")
+    assert (found["status"], found["spec"]) == (status, made["spec"])
+    same = ("uid", "labels", "annotations", "generation")
+    assert [found["metadata"].get(key) for key in same] == [made["metadata"].get(key) for key in same]
+    with pytest.raises(Stale):
+        cluster.replace_cronjob_status({**made, "status": status})
+    # What it returns is what may be replaced next, and its status stays then.
+    cluster.replace_cronjob({**made, "metadata": dated["metadata"], "spec": {**made["spec"], "schedule": "@daily"}})
+    assert cluster.get_cronjob(namespace, "nightly")["status"] == status
+
+
 def test_a_name_that_is_taken_is_told_from_an_object_that_changed(cluster: Cluster, namespace: str) -> None:
     made = cluster.create_cronjob(cronjob(namespace))
     with pytest.raises(AlreadyExists, match="already exists"):

@@ -3,7 +3,7 @@
 import copy
 import functools
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,14 +17,20 @@ from jobs_api.manifests import Manifest
 from jobs_api.projects import Project, ProjectSettings
 from jobs_api.quantities import Resources
 from jobs_api.reconcile import Create, Delete, Leave, Reason, Replace, compare, plan
+from jobs_api.slots import Account
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 
 
 def wanted(
-    job_id: str = "job_a", name: str = "nightly", version: int = 3, project_version: int = 2, **settings: Any
+    job_id: str = "job_a",
+    name: str = "nightly",
+    version: int = 3,
+    project_version: int = 2,
+    since: datetime = NOON,
+    **settings: Any,
 ) -> Manifest:
-    """Return the CronJob of a job of the project `jaffle`."""
+    """Return the CronJob of a job of the project `jaffle`, which fires as it does `since` then."""
     project = Project(
         id="proj_jaffle",
         organization_id="org-acme",
@@ -37,7 +43,7 @@ def wanted(
         ),
         cursor_key="k",
         version=project_version,
-        created_at=NOON,
+        created_at=NOON - timedelta(days=7),
         updated_at=NOON,
     )
     document = {"name": name, "command": "dbt build", "schedule": "0 2 * * *", **settings}
@@ -50,6 +56,7 @@ def wanted(
         version=version,
         created_at=NOON,
         updated_at=NOON,
+        slots=Account(since=since),
     )
     return manifests.cronjob(project, job)
 
@@ -89,6 +96,46 @@ def planned(desired: Iterable[Manifest], live: Iterable[Manifest]) -> list[Any]:
 def container_of(live: Manifest) -> dict[str, Any]:
     container: dict[str, Any] = live["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
     return container
+
+
+def replaced(schedule_since: datetime, last: str | None, **settings: Any) -> Replace:
+    """Return what is done about a CronJob, made at noon, whose job got another schedule at a time."""
+    live = stored(wanted())
+    live["status"] = {"active": [{"name": "nightly-1"}], **({"lastScheduleTime": last} if last else {})}
+    (change,) = planned([wanted(version=4, schedule="4 2 * * *", since=schedule_since, **settings)], [live])
+    assert isinstance(change, Replace)
+    return change
+
+
+@pytest.mark.parametrize("last", [None, "2026-04-28T12:04:00Z"])
+def test_a_cronjob_that_has_not_fired_since_its_schedule_changed_is_dated_first(last: str | None) -> None:
+    change = replaced(NOON + timedelta(minutes=4, seconds=10), last)
+
+    assert change.dated
+    assert change.dated["status"] == {
+        "active": [{"name": "nightly-1"}],
+        "lastScheduleTime": "2026-04-28T12:04:10Z",
+    }
+    # An API server takes labels and annotations over from this too.
+    live = stored(wanted())
+    assert {key: change.dated[key] for key in ("metadata", "spec")} == {
+        "metadata": live["metadata"],
+        "spec": live["spec"],
+    }
+    assert (change.dated["kind"], change.dated["apiVersion"]) == ("CronJob", "batch/v1")
+
+
+@pytest.mark.parametrize(
+    ("since", "last", "settings"),
+    [
+        pytest.param(NOON, None, {}, id="made when its schedule was"),
+        pytest.param(NOON - timedelta(days=1), None, {}, id="made later than its schedule"),
+        pytest.param(NOON + timedelta(minutes=1), "2026-04-28T12:04:00Z", {}, id="has fired by this schedule"),
+        pytest.param(NOON + timedelta(minutes=4), None, {"enabled": False}, id="does not fire"),
+    ],
+)
+def test_the_status_of_any_other_is_left_alone(since: datetime, last: str | None, settings: dict[str, Any]) -> None:
+    assert replaced(since, last, **settings).dated is None
 
 
 def test_a_job_without_a_cronjob_gets_one() -> None:

@@ -16,7 +16,7 @@ from jobs_api.jobs import Job, JobSettings, SyncedVersion, SyncState
 from jobs_api.misses import Facts
 from jobs_api.projects import ConcurrencyPolicy, Project, ProjectSettings
 from jobs_api.runs import Run, RunStatus, TriggeredBy
-from jobs_api.slots import Firing, Period, Slot, Verdict
+from jobs_api.slots import Account, Firing, Period, Slot, Verdict
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 DEADLINE = timedelta(minutes=10)
@@ -277,6 +277,16 @@ def test_why_a_slot_was_missed(firing: Firing, facts: dict[str, Any], told: str)
     assert told in (run.error_message or "")
     assert (run.status, run.triggered_by, run.scheduled_for) == (RunStatus.ERROR, TriggeredBy.SCHEDULED, at(5))
     assert (run.job_name, run.created_at) == ("jaffle-often-29622965", at(20))
+
+
+def test_a_time_that_an_edit_wrote_is_no_sign_that_a_slot_was_started() -> None:
+    """A sync writes when the schedule was changed to where the controller writes when it last started a Job."""
+    project = a_project()
+    job = a_job(project).model_copy(update={"slots": Account(since=at(5))})
+    before = SINCE.model_copy(update={"until": at(5)})
+    facts = Facts(project, job, deleted=False, cronjob=a_cronjob(last=5), runs=[], outages=[])
+
+    assert "its Job was gone" not in misses.why(Slot(at(5), before, before.since), facts)
 
 
 def test_no_run_holds_up_the_next_where_both_are_allowed() -> None:

@@ -13,7 +13,7 @@ import pytest
 from kubernetes import client, config
 
 from local.cluster import EmbeddedCluster
-from local.cluster.clock import TestClock
+from local.cluster.clock import TestClock, timestamp
 from tests.cluster.conftest import ROOT, Cluster
 from tests.cluster.workloads import SLEEPS, Eventually, Object, conditions, cronjob, pods_of, shell
 
@@ -85,6 +85,10 @@ class Nightly:
 
     def patch(self, **spec: Any) -> None:
         self._batch.patch_namespaced_cron_job("nightly", self._namespace, {"spec": spec})
+
+    def note_last_fired(self, moment: datetime) -> None:
+        body = {"status": {"lastScheduleTime": timestamp(moment)}}
+        self._batch.patch_namespaced_cron_job_status("nightly", self._namespace, body)
 
     def status(self) -> Any:
         return self._batch.read_namespaced_cron_job_status("nightly", self._namespace).status
@@ -229,6 +233,25 @@ def test_resumed_after_the_deadline_it_waits_for_the_next_slot(
     assert nightly.jobs() == []
     slot = nightly.next_minute()
     assert nightly.slots() == [slot]
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_slot_from_before_it_last_fired_is_not_made_up_for(
+    nightly: Nightly, image: str, eventually: Eventually, *, dated: bool
+) -> None:
+    """What an edit of a schedule relies on: with any further edit the controller looks for slots since that time."""
+    nightly.create(cronjob("nightly", image, ("true",), "0 0 1 1 *", startingDeadlineSeconds=100))
+    minute = nightly.next_minute()
+    if dated:
+        nightly.note_last_fired(minute + timedelta(seconds=1))
+    nightly.patch(schedule=f"{minute.minute} {minute.hour} * * *")
+    nightly.settle()
+    assert nightly.jobs() == []
+
+    nightly.patch(successfulJobsHistoryLimit=7)
+    nightly.settle()
+
+    eventually(lambda: nightly.slots() == ([] if dated else [minute]))
 
 
 def test_a_new_schedule_counts_from_now_on(nightly: Nightly, days: Days | RealTime, image: str) -> None:

@@ -59,15 +59,19 @@ def test_a_key_comes_when_its_time_has_come(clock: TestClock) -> None:
     assert queued(clock, work) == A
 
 
-@pytest.mark.parametrize("instead", [None, START + 90 * SECOND])
-def test_a_new_time_replaces_the_old(clock: TestClock, instead: datetime | None) -> None:
-    async def work(queue: WorkQueue) -> bool:
-        queue.add_at(A, START + 60 * SECOND)
-        queue.add_at(A, instead)
+@pytest.mark.parametrize("other", [None, START + 90 * SECOND])
+@pytest.mark.parametrize("other_first", [True, False])
+def test_of_two_times_the_earlier_counts(clock: TestClock, other: datetime | None, *, other_first: bool) -> None:
+    async def work(queue: WorkQueue) -> tuple[Key, bool]:
+        times = [START + 60 * SECOND, other]
+        for at in reversed(times) if other_first else times:
+            queue.add_at(A, at)
         clock.advance(60)
-        return await is_idle(queue)
+        first = await queue.get()
+        clock.advance(60)
+        return first, await is_idle(queue)
 
-    assert queued(clock, work)
+    assert queued(clock, work) == (A, True)
 
 
 def test_an_earlier_time_wakes_who_sleeps_until_a_later(clock: TestClock) -> None:

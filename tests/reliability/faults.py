@@ -79,10 +79,9 @@ class Faults:
     def _drawn(self, kinds: list[str]) -> str | None:
         """Draw a fault, mostly none."""
         with self._lock:
-            if not self._on or self._random.random() > self.share:
-                return None
             kinds = [kind for kind in kinds if self.only in {None, kind, kind.partition(": ")[2]}]
-            if not kinds:
+            # Calls that no kind is for draw nothing: how many there are would decide over all others.
+            if not self._on or not kinds or self._random.random() > self.share:
                 return None
             kind = self._random.choice(kinds)
             self.happened[kind] += 1

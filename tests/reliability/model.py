@@ -37,6 +37,10 @@ class Period:
         within = self.since - ABOUT <= slot and (self.until is None or slot <= self.until + ABOUT)
         return within and slot.minute % self.every == 0
 
+    def may_start(self, slot: datetime) -> bool:
+        """Tell whether a Job for a slot can have been started by it, however late its end reached the cluster."""
+        return self.since.replace(microsecond=0) < slot and slot.minute % self.every == 0
+
     def must_account(self, until: datetime) -> set[datetime]:
         """Return the slots up to a time that were due in it for certain."""
         first = (self.since + ARRIVES_WITHIN).replace(second=0, microsecond=0) + MINUTE

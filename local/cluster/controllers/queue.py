@@ -33,10 +33,13 @@ class WorkQueue:
         self._changed.set()
 
     def add_at(self, key: Key, at: datetime | None) -> None:
-        """Have `key` looked at `at` a time, instead of any time set before; None for no time at all."""
-        if at is None:
-            self._due_at.pop(key, None)
-        elif self._due_at.get(key) != at:
+        """Have `key` looked at `at` a time, or sooner where that was asked for before; None asks for nothing.
+
+        As in Kubernetes, whose queue keeps the earlier of two times, and takes none back:
+        https://github.com/kubernetes/client-go/blob/master/util/workqueue/delaying_queue.go
+        """
+        known = self._due_at.get(key)
+        if at is not None and (known is None or at < known):
             self._due_at[key] = at
             heapq.heappush(self._times, (at, key))
             self._changed.set()

@@ -343,6 +343,11 @@ class Job(Record):
             in_force_at=self.synced.in_force_at if self.synced else None,
         )
 
+    def fires_since(self, project: Project) -> datetime:
+        """Return when it began to fire as it does: with the last edit of its schedule, or with its project."""
+        # What is written down is cut to whole seconds.
+        return max([self.slots.since, *(period.since for period in project.periods[-1:])]).replace(microsecond=0)
+
     @property
     def firings(self) -> list[Firing]:
         """How it fired as far as that is not settled, oldest first, and how it fires now."""

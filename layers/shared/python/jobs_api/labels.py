@@ -25,6 +25,8 @@ TRIGGERED_BY = "jobs-api.dev/triggered-by"
 JOB_VERSION = "jobs-api.dev/job-version"
 PROJECT_VERSION = "jobs-api.dev/project-version"
 SPEC_HASH = "jobs-api.dev/spec-hash"
+# Since when a CronJob fires as it does: slots until then are not its own.
+FIRES_SINCE = "jobs-api.dev/fires-since"
 COMMAND = "jobs-api.dev/command"
 JOB_TYPE = "jobs-api.dev/job-type"
 # The CronJob's own name, on what is made from it: the owner of a Job goes with the CronJob.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jobs_api import commands, labels, names
+from jobs_api.documents import rfc3339
 from jobs_api.jobs import Job
 from jobs_api.projects import Project
 from jobs_api.quantities import InvalidQuantity, Resources, canonical
@@ -49,6 +50,7 @@ def cronjob(project: Project, job: Job) -> Manifest:
     annotations = {
         **template["metadata"]["annotations"],
         labels.PROJECT_VERSION: str(project.version),
+        labels.FIRES_SINCE: rfc3339(job.fires_since(project)),
         labels.SPEC_HASH: _hash({"labels": ours, "spec": spec}),
     }
     metadata = {"name": job.cronjob_name, "namespace": project.namespace, "labels": ours, "annotations": annotations}

@@ -85,7 +85,8 @@ def why(slot: Slot, facts: Facts) -> str:
 def _vanished(slot: Slot, facts: Facts) -> str | None:
     """Find that the CronJob did start it: its controller notes for which slot it last made a Job."""
     last = pods.moment((facts.cronjob or {}).get("status", {}).get("lastScheduleTime"))
-    if last != slot.at:
+    # A sync writes there too: when the last change was, so that no slot from before it is started.
+    if last != slot.at or last == facts.job.fires_since(facts.project):
         return None
     return (
         "the cluster started it, and its Job was gone before anybody saw it; do not delete Jobs by hand, and set the "

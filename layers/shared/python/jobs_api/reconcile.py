@@ -61,11 +61,13 @@ class Create:
 class Replace:
     """Put a CronJob right; the manifest's metadata states the uid and resourceVersion that it replaces.
 
-    `resumes` tells whether it is one that fired by these very versions until somebody suspended it.
+    `resumes` tells whether it is one that fired by these very versions until somebody suspended it. `dated` is the live
+    CronJob with the status that is to be written before it is replaced, None where its status may stay.
     """
 
     manifest: Manifest
     resumes: bool = False
+    dated: Manifest | None = None
 
     @property
     def name(self) -> str:
@@ -157,7 +159,24 @@ def compare(wanted: Manifest, live: Manifest, *, latest: bool = False) -> Replac
         return None
     there = live["metadata"]
     replaces = {"uid": there["uid"], "resourceVersion": there["resourceVersion"]}
-    return Replace({**wanted, "metadata": {**wanted["metadata"], **replaces}}, resumes=_resumes(wanted, live))
+    manifest = {**wanted, "metadata": {**wanted["metadata"], **replaces}}
+    return Replace(manifest, resumes=_resumes(wanted, live), dated=_dated(wanted, live))
+
+
+def _dated(wanted: Manifest, live: Manifest) -> Manifest | None:
+    """Return the live CronJob as if it had last fired when the wanted one began to; None where it has fired since.
+
+    The CronJob controller looks for slots after `lastScheduleTime`, or else `creationTimestamp`, within the starting
+    deadline, by whatever schedule it finds; and it looks at any change and whenever a Job ends. So a schedule that is
+    moved onto a minute which has just passed would be started for that minute by the next edit.
+    https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/cronjob/utils.go, `mostRecentScheduleTime`
+    """
+    since = wanted["metadata"]["annotations"][labels.FIRES_SINCE]
+    status = live.get("status") or {}
+    # RFC 3339 in UTC and whole seconds, all of them: the order of the texts is the order in time.
+    if wanted["spec"]["suspend"] or (status.get("lastScheduleTime") or live["metadata"]["creationTimestamp"]) >= since:
+        return None
+    return {**live, "apiVersion": "batch/v1", "kind": "CronJob", "status": {**status, "lastScheduleTime": since}}
 
 
 def _unwanted(live: Manifest) -> Delete | None:

@@ -81,6 +81,16 @@ class Cluster:
         replaced: Object = self._connection.write("PUT", path, cronjob)
         return replaced
 
+    def replace_cronjob_status(self, cronjob: Object) -> Object:
+        """Replace a CronJob's status, and nothing else of it, as `replace_cronjob` does the rest; return it.
+
+        Labels and annotations are to be those that are there: the API server takes them over.
+        """
+        metadata = cronjob["metadata"]
+        path = _path(BATCH, metadata["namespace"], "cronjobs", metadata["name"])
+        replaced: Object = self._connection.write("PUT", f"{path}/status", cronjob)
+        return replaced
+
     def delete_cronjob(self, namespace: str, name: str, uid: str, resource_version: str) -> None:
         """Delete a CronJob, if it is still this one at this version; its Jobs are left to finish.
 

@@ -26,6 +26,7 @@ from jobs_api.sync.removing import Removals
 FAILURES_IN_A_ROW: Final = 3
 # A change is mostly waiting, for the cluster and for the table; the clients' pools are as large.
 WORKERS: Final = 16
+FORBIDDEN: Final = 403
 MESSAGE_LENGTH: Final = 1000
 WHO: Final = re.compile(r'User "[^"]*"')
 FOREIGN: Final = (
@@ -190,7 +191,7 @@ class Look:
                 case Create():
                     live = self._cluster.create_cronjob(change.manifest)
                 case Replace():
-                    live = self._cluster.replace_cronjob(change.manifest)
+                    live = self._cluster.replace_cronjob(self._dated(change))
                 case Leave():
                     self._left(change, wanted)
                     return
@@ -216,6 +217,24 @@ class Look:
                 self._count("adopted")
             resumed = isinstance(change, Replace) and change.resumes
             self._settled(wanted, mark(live), resumed=resumed)
+
+    def _dated(self, change: Replace) -> Object:
+        """Have the cluster leave out the slots from before the change; return the manifest to write after that.
+
+        The status goes first: a CronJob that fires by a new schedule and an old status may start a slot of the past.
+        """
+        if change.dated is None:
+            return change.manifest
+        try:
+            live = self._cluster.replace_cronjob_status(change.dated)
+        except ClusterRejected as error:
+            if error.status != FORBIDDEN:
+                raise
+            # A manifest from before an upgrade does not allow it; the job's other changes must not wait for that.
+            logger.warning("CronJob %s may start a slot from before its change: %s", change.name, error)
+            return change.manifest
+        version = {"resourceVersion": live["metadata"]["resourceVersion"]}
+        return {**change.manifest, "metadata": {**change.manifest["metadata"], **version}}
 
     def _left(self, change: Leave, wanted: Wanted) -> None:
         match change.reason:
@@ -338,8 +357,7 @@ def _in_force_at(wanted: Wanted, state: SyncState, now: datetime) -> datetime | 
     A rejected change of anything else leaves a CronJob in place that fires as it should.
     """
     project, job = wanted
-    # What is written down is cut to whole seconds.
-    begins = max([job.slots.since, *(period.since for period in project.periods[-1:])]).replace(microsecond=0)
+    begins = job.fires_since(project)
     known = job.synced.in_force_at if job.synced else None
     if known and known >= begins:
         return known
