@@ -17,6 +17,7 @@ from jobs_api.misses import Facts
 from jobs_api.projects import ConcurrencyPolicy, Project, ProjectSettings
 from jobs_api.runs import Run, RunStatus, TriggeredBy
 from jobs_api.slots import Account, Firing, Period, Slot, Verdict
+from tests.objects import event
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 DEADLINE = timedelta(minutes=10)
@@ -223,6 +224,12 @@ def synced(**values: Any) -> SyncedVersion:
     return SyncedVersion(version="1.1", synced_at=NOON, **{"state": SyncState.SYNCED, **values})
 
 
+def quota(minute: float) -> dict[str, Any]:
+    """Give the Event of a CronJob that may make no Job."""
+    said = 'Error creating job: jobs.batch "x" is forbidden: exceeded quota: jobs'
+    return event("FailedCreate", said) | {"lastTimestamp": at(minute).isoformat()}
+
+
 LATE = SINCE.model_copy(update={"in_force_at": None})
 HEALTHY = a_cronjob()
 OUTAGE = Period(since=at(4), until=at(30))
@@ -264,6 +271,9 @@ OUTAGE = Period(since=at(4), until=at(30))
             "does not take the job as it is: no such quantity",
             id="rejected",
         ),
+        pytest.param(SINCE, {"events": [quota(6)]}, "did not let the CronJob make its Job (Error", id="a quota"),
+        pytest.param(SINCE, {"events": [quota(4)]}, "starting deadline", id="a quota that the slot before met"),
+        pytest.param(LATE, {"events": [quota(6)]}, "exceeded quota", id="a quota, before its sync was noted"),
         pytest.param(LATE, {}, "did not follow the change of 2026-04-28T12:00:00Z", id="never synced"),
     ],
 )

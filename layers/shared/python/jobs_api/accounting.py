@@ -4,7 +4,7 @@ Part of an ingest's pass, which knows what is in the cluster. Doing it twice cha
 follows from job and slot, and the account of a job moves on only from where it was read.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from itertools import batched, islice
 from aws_lambda_powertools import Logger
 
 from jobs_api import misses, slots, store
-from jobs_api.cluster import Cluster, ObjectNotFound
+from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.misses import Facts
 from jobs_api.organizations import Organization
 from jobs_api.pods import Object
@@ -93,32 +93,30 @@ class Accounting:
         until = missing[-1].at + deadline + slots.GRACE
         runs = store.runs_of_job(self.organization.id, due.job.id, missing[0].at, until)
         known = {run.scheduled_for for run in runs}
-        cronjob = _Once(lambda name: self._cronjob(due, name))
+        cronjobs: dict[str, tuple[Object | None, Sequence[Object]]] = {}
         for slot in missing:
             if slot.at not in known:
-                self._miss(slot, due, cronjob(slot.firing.cronjob_name), runs)
+                name = slot.firing.cronjob_name
+                if name not in cronjobs:
+                    cronjobs[name] = self._cronjob(due, name)
+                self._miss(slot, due, *cronjobs[name], runs)
 
-    def _miss(self, slot: Slot, due: DueJob, cronjob: Object | None, runs: list[Run]) -> None:
-        facts = Facts(due.project, due.job, due.deleted, cronjob, runs, self.organization.outages)
+    def _miss(self, slot: Slot, due: DueJob, cronjob: Object | None, events: Sequence[Object], runs: list[Run]) -> None:
+        facts = Facts(due.project, due.job, due.deleted, cronjob, runs, self.organization.outages, events)
         if store.create_run(misses.missed_run(slot, facts, self.now)):
             self.missed += 1
 
-    def _cronjob(self, due: DueJob, name: str) -> Object | None:
+    def _cronjob(self, due: DueJob, name: str) -> tuple[Object | None, Sequence[Object]]:
+        """Return a job's CronJob as it is now, with what Events say is wrong with it."""
         try:
-            found = self.cluster.get_cronjob(self.organization.namespace, name)
+            found = misses.cronjob_of(self.cluster.get_cronjob(self.organization.namespace, name), due.job)
         except ObjectNotFound:
-            return None
-        return misses.cronjob_of(found, due.job)
-
-
-class _Once:
-    """Asks for each name once."""
-
-    def __init__(self, ask: Callable[[str], Object | None]) -> None:
-        self._ask = ask
-        self._known: dict[str, Object | None] = {}
-
-    def __call__(self, name: str) -> Object | None:
-        if name not in self._known:
-            self._known[name] = self._ask(name)
-        return self._known[name]
+            return None, ()
+        if found is None:
+            return None, ()
+        try:
+            return found, self.cluster.warnings_of(self.organization.namespace, found["metadata"]["uid"])
+        except ClusterRejected as error:
+            # Where the rights are those of an earlier release, what it said is not known; the miss is one all the same.
+            logger.warning("Events could not be read", status=error.status, error=str(error))
+            return found, ()

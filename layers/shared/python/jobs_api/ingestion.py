@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from jobs_api import ingest, labels, logs, pod_logs, pods, store
 from jobs_api.accounting import Accounting
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
-from jobs_api.errors import ClusterError, ClusterUnavailable, NotFound
+from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.launch import launch
 from jobs_api.metrics import Metric
 from jobs_api.notifications import due, outbox
@@ -73,9 +73,9 @@ class Pass:
     # For each job the slots of which there are Jobs, and the jobs of which one could not be ingested.
     _ran: defaultdict[str, set[datetime]] = field(default_factory=lambda: defaultdict(set))
     _unsure: set[str] = field(default_factory=set)
-    # For each job when the Jobs of its slots were made, and for each project that was asked about its policy.
+    # For each job when the Jobs of its slots were made, and the policy of each project.
     _made_at: defaultdict[str, dict[datetime, datetime]] = field(default_factory=lambda: defaultdict(dict))
-    _policies: dict[str, ConcurrencyPolicy] = field(default_factory=dict)
+    _policies: dict[str, ConcurrencyPolicy] | None = None
 
     def __post_init__(self) -> None:
         """Know nothing yet."""
@@ -372,14 +372,11 @@ class Pass:
         return ended if ended and self._replaces(run.project_id) else None
 
     def _replaces(self, project_id: str) -> bool:
-        """Tell whether a project's runs replace each other; asked once in a pass."""
-        if project_id not in self._policies:
-            try:
-                project = store.get_project(self.organization.id, project_id)
-            except NotFound:
-                return False
-            self._policies[project_id] = project.settings.concurrency_policy
-        return self._policies[project_id] is ConcurrencyPolicy.REPLACE
+        """Tell whether a project's runs replace each other; all are asked about once in a pass, where it matters."""
+        if self._policies is None:
+            projects = store.list_projects(self.organization.id)
+            self._policies = {project.id: project.settings.concurrency_policy for project in projects}
+        return self._policies.get(project_id) is ConcurrencyPolicy.REPLACE
 
     def _with_last_words(self, before: Run, ended: Run) -> Run:
         """Return a run whose Job is gone with its log, which can be read for as long as its pod takes to end."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from jobs_api import labels, pods
+from jobs_api import labels, pods, warnings
 from jobs_api.commands import job_type
 from jobs_api.documents import rfc3339
 from jobs_api.ids import derived_id
@@ -17,6 +17,7 @@ from jobs_api.slots import GRACE, IN_FORCE_WITHIN, Period, Slot
 
 # A CronJob that was suspended by hand is put back by the next sync that reaches the cluster.
 SUSPENDED_FOR: Final = timedelta(hours=1)
+MAX_SAID: Final = 500
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Facts:
         cronjob: the CronJob of the slot's name as it is in the cluster now, None where it is not there.
         runs: the job's runs around the slot.
         outages: when the cluster could not be reached.
+        events: those of the CronJob that warn.
     """
 
     project: Project
@@ -38,6 +40,7 @@ class Facts:
     cronjob: Object | None
     runs: Sequence[Run]
     outages: Sequence[Period]
+    events: Sequence[Object] = ()
 
     @property
     def deadline(self) -> timedelta:
@@ -91,6 +94,17 @@ def _vanished(slot: Slot, facts: Facts) -> str | None:
     return (
         "the cluster started it, and its Job was gone before anybody saw it; do not delete Jobs by hand, and set the "
         "project's history limits so that they keep Jobs for longer than a minute"
+    )
+
+
+def _refused(slot: Slot, facts: Facts) -> str | None:
+    """Find that the cluster let the CronJob make no Job; its controller tries again until the deadline is over."""
+    said = warnings.latest(facts.events, reason="FailedCreate", since=slot.at)
+    if said is None:
+        return None
+    return (
+        f"the cluster did not let the CronJob make its Job ({said.message[:MAX_SAID]}); raise the quota of the "
+        "namespace, or have what else forbids it changed"
     )
 
 
@@ -174,8 +188,8 @@ def _is_current(slot: Slot, facts: Facts) -> bool:
 
 type Rule = Callable[[Slot, Facts], str | None]
 
-_NOT_IN_FORCE: list[Rule] = [_vanished, _outage, _rejected, _never_synced]
-_ALWAYS: list[Rule] = [_vanished, _previous_run, _outage, _suspended, _removed, _deadline, _unknown]
+_NOT_IN_FORCE: list[Rule] = [_vanished, _refused, _outage, _rejected, _never_synced]
+_ALWAYS: list[Rule] = [_vanished, _refused, _previous_run, _outage, _suspended, _removed, _deadline, _unknown]
 
 
 def cronjob_of(found: Object | None, job: Job) -> Object | None:

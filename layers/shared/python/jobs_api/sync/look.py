@@ -15,12 +15,14 @@ from jobs_api import labels, manifests, reconcile, store
 from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, Object, ObjectNotFound, Stale
 from jobs_api.errors import ClusterUnavailable, NotFound
 from jobs_api.jobs import SyncedVersion, SyncState, wanted_version
+from jobs_api.manifests import Manifest
 from jobs_api.projects import Project
 from jobs_api.reconcile import Change, Create, Delete, Leave, Reason, Replace
 from jobs_api.removals import Standing, Verdict
 from jobs_api.sync.desired import Manifests, Scope, Wanted, read
 from jobs_api.sync.memory import Memory, mark
 from jobs_api.sync.removing import Removals
+from jobs_api.sync.trial import Trial
 
 # One object that the cluster cannot deal with must not keep the others waiting; three in a row, and it is the cluster.
 FAILURES_IN_A_ROW: Final = 3
@@ -63,6 +65,7 @@ class Look:
         self._at_once = 1
         self._failure: Exception | None = None
         self._memory = memory
+        self._trial = Trial(cluster)
         self._marks: dict[str, int] = {}
         self._projects: dict[str, Project | None] = {}
         # Orphans that could not be removed, and whose they were. Others write it while one reads: read a copy.
@@ -85,8 +88,10 @@ class Look:
                     for change in changes:
                         as_wanted.pop(change.name, None)
                     self._judge(list(pool.map(lambda change: self._try(change, jobs), changes)))
-        for name, wanted in as_wanted.items():
-            self._settled(wanted, self._marks[name])
+            refused = {name: wanted for name, wanted in as_wanted.items() if _was_refused(wanted)}
+            list(pool.map(lambda one: self._try_again(one, jobs[one]), refused))
+        for name in as_wanted.keys() - refused.keys():
+            self._settled(as_wanted[name], self._marks[name])
         if self._failure:
             raise self._failure
         if self._removals.is_whole:
@@ -216,7 +221,11 @@ class Look:
                 self._unmarked.discard(change.name)
                 self._count("adopted")
             resumed = isinstance(change, Replace) and change.resumes
-            self._settled(wanted, mark(live), resumed=resumed)
+            self._settled(wanted, mark(live), resumed=resumed, tried=change.manifest)
+
+    def _try_again(self, name: str, wanted: Wanted) -> None:
+        """Try the pod of a job once more whose CronJob is as it should be, and whose pods were refused before."""
+        self._settled(wanted, self._marks[name], tried=manifests.cronjob(*wanted))
 
     def _dated(self, change: Replace) -> Object:
         """Have the cluster leave out the slots from before the change; return the manifest to write after that.
@@ -270,7 +279,8 @@ class Look:
         elif change:
             self._bring(change, (project, job))
         else:
-            self._settled((project, job), mark(live))
+            again = manifests.cronjob(project, job) if _was_refused((project, job)) else None
+            self._settled((project, job), mark(live), tried=again)
 
     def _make_way(self, orphan: Delete, wanted: Wanted) -> None:
         """Remove what has a job's name and was not listed, unless somebody else has to decide that."""
@@ -324,13 +334,26 @@ class Look:
             return False
         return project.settings.deployed and job.cronjob_name == orphan.name
 
-    def _settled(self, wanted: Wanted, live: int, *, resumed: bool = False) -> None:
+    def _settled(self, wanted: Wanted, live: int, *, resumed: bool = False, tried: Manifest | None = None) -> None:
+        """Note that a job's CronJob is in place; one that was made just now, that its pods are refused, if so."""
         project, job = wanted
+        refusal = self._trial.refusal(tried) if tried else None
+        if refusal:
+            self._note(wanted, SyncState.ERROR, _of_pods(refusal), resumed=resumed, in_place=True)
+            return
         self._memory.keep(live, job.id, wanted_version(project, job))
-        self._note(wanted, SyncState.SYNCED, resumed=resumed)
+        self._note(wanted, SyncState.SYNCED, resumed=resumed, in_place=True)
 
-    def _note(self, wanted: Wanted, state: SyncState, message: str | None = None, *, resumed: bool = False) -> None:
-        """Write down how a job's CronJob stands, where that is news."""
+    def _note(
+        self,
+        wanted: Wanted,
+        state: SyncState,
+        message: str | None = None,
+        *,
+        resumed: bool = False,
+        in_place: bool = False,
+    ) -> None:
+        """Write down how a job's CronJob stands, where that is news; `in_place` is whether it fires as it should."""
         project, job = wanted
         version, known = wanted_version(project, job), job.synced
         no_news = known and (known.version, known.state, known.message) == (version, state, message)
@@ -342,7 +365,7 @@ class Look:
             state=state,
             message=message,
             synced_at=known.synced_at if known and no_news else self._now,
-            in_force_at=_in_force_at(wanted, state, self._now),
+            in_force_at=_in_force_at(wanted, self._now, in_place=in_place),
             resumed_at=self._now if resumed else known and known.resumed_at,
         )
         # A project that was resumed has slots to come again, of which its jobs do not know.
@@ -351,7 +374,7 @@ class Look:
             self.outdated = True
 
 
-def _in_force_at(wanted: Wanted, state: SyncState, now: datetime) -> datetime | None:
+def _in_force_at(wanted: Wanted, now: datetime, *, in_place: bool) -> datetime | None:
     """Return since when the CronJob fires as the job does, None where it does not yet.
 
     A rejected change of anything else leaves a CronJob in place that fires as it should.
@@ -361,7 +384,14 @@ def _in_force_at(wanted: Wanted, state: SyncState, now: datetime) -> datetime | 
     known = job.synced.in_force_at if job.synced else None
     if known and known >= begins:
         return known
-    return now if state is SyncState.SYNCED else None
+    return now if in_place else None
+
+
+def _was_refused(wanted: Wanted) -> bool:
+    """Tell whether a job was not as it should be at the last look, for whatever reason."""
+    project, job = wanted
+    synced = job.synced
+    return bool(synced and synced.state is SyncState.ERROR and synced.version == wanted_version(project, job))
 
 
 def _was_synced(wanted: Wanted) -> bool:
@@ -369,6 +399,12 @@ def _was_synced(wanted: Wanted) -> bool:
     project, job = wanted
     synced = job.synced
     return bool(synced and synced.state is SyncState.SYNCED and synced.version == wanted_version(project, job))
+
+
+def _of_pods(error: ClusterRejected) -> str:
+    """Say how the cluster refuses pods, without the name it knows us by."""
+    said = WHO.sub("this service", str(error))
+    return f"The CronJob is in place, but the cluster refuses its pods as things are: {said}"[:MESSAGE_LENGTH]
 
 
 def _in_words(error: ClusterRejected) -> str:
