@@ -9,6 +9,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from jobs_api.alerts import Channel, Event
+from jobs_api.commands import ProjectType
 from jobs_api.deliveries import DeliveryStatus
 from jobs_api.jobs import Job
 from jobs_api.notifications import delivering, posting, webhook_sending
@@ -16,7 +17,7 @@ from jobs_api.notifications.posting import Answer, Unreachable
 from jobs_api.projects import Project
 from jobs_api.runs import RunStatus
 from jobs_api.store import receivers
-from tests.functions.cast import ROOT
+from tests.functions.cast import ROOT, new_organization, new_project
 from tests.notifications.receivers import Handler, Receiver, answers, drips
 from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored
 
@@ -54,6 +55,30 @@ def test_a_slow_receiver_is_tried_by_one_at_a_time_and_holds_up_nobody_else(
     queue.go(until=timedelta(hours=2))
 
     assert len({request.id for request in hook.received}) == 10
+
+
+def test_what_is_slow_for_one_organization_holds_up_none_of_anothers_webhooks_to_the_same_host(
+    queue: Queue, job: Job, jaffle: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "TIMEOUT_SECONDS", 1.0)
+
+    def by_path(handler: Handler) -> None:
+        (drips(seconds=3) if handler.path.endswith("/slow") else answers(200))(handler)
+
+    hook.always = by_path
+    slow, _ = new_job(jaffle, "slow", webhook_enabled=True, webhook_url=f"{hook.url}/slow")
+    other = new_project(new_organization("other").id, "other", ProjectType.DBT)
+    theirs, _ = new_job(other, webhook_enabled=True, webhook_url=job.settings.webhook_url)
+    for _ in range(5):
+        queue.tell(new_run(slow, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+    for _ in range(5):
+        queue.tell(new_run(theirs, other, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+    queue.go()
+
+    paths = [request.path for request in hook.received]
+    assert (sum(path.endswith("/slow") for path in paths), len(paths)) == (1, 6)
+    assert len(queue.messages) == 5
 
 
 def test_while_a_receiver_keeps_one_waiting_the_others_are_not_sent_to_it(

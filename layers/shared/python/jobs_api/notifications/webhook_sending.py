@@ -45,7 +45,7 @@ def send(delivery: Delivery, run: Run, clock: Callable[[], datetime]) -> Sent:
     target = delivery.alerts.webhook
     if target is None:
         return Sent(error="The job has no webhook", permanent=True)
-    receiver = receiver_of(target.url)
+    receiver = receiver_of(delivery.organization_id, target.url)
     now = clock()
     busy_until, known = receivers.enter(receiver, now, LEASE)
     if busy_until:
@@ -86,10 +86,13 @@ def answered(url: str, body: bytes, headers: dict[str, str]) -> tuple[Sent, str]
     )
 
 
-def receiver_of(url: str) -> str:
-    """Return host and port: what is slow or down is a machine, not a path on it."""
+def receiver_of(organization_id: str, url: str) -> str:
+    """Return host and port, for one organization: what is slow or down is a machine, not a path on it.
+
+    For the others it may answer as quickly as ever, at another path. None of them waits for what this one sends there.
+    """
     parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or 443}"
+    return f"{organization_id}#{parts.hostname}:{parts.port or 443}"
 
 
 def _signed(delivery: Delivery, run: Run, target: WebhookTarget, now: datetime) -> tuple[bytes, dict[str, str]]:

@@ -23,7 +23,7 @@ def enter(receiver: str, now: datetime, lease: timedelta) -> tuple[datetime | No
     """Ask to send to a receiver: until when that may not be tried, None for now; and whether it is one to `leave`.
 
     Args:
-        receiver: host and port.
+        receiver: organization, host and port.
         now: aware.
         lease: how long a send may take; if its sender is cut off, the next may try after that.
     """
@@ -59,7 +59,7 @@ def down(receiver: str, now: datetime, *, known: bool) -> None:
     """Note that a receiver does not answer; the longer that lasts, the longer it is left alone.
 
     Args:
-        receiver: host and port.
+        receiver: organization, host and port.
         now: aware.
         known: whether it was one to `leave`. Of many that find out at once, one counts.
     """
