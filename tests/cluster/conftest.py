@@ -1,7 +1,8 @@
 """A cluster for the tests in this folder: the embedded one, or with TEST_KUBECONFIG=path any real one.
 
 TEST_IMAGE names an image with `python` and `sh` on its path; the default exists on the embedded cluster, and a real one
-can pull it.
+can pull it. A real one pulls images, ends pods with their grace and deletes namespaces bit by bit: there a test may
+take TEST_SECONDS (900), and wait for TEST_WAIT_SECONDS (300) for one thing.
 """
 
 import os
@@ -20,7 +21,17 @@ from kubernetes import client, config
 from local.cluster import EmbeddedCluster
 
 ROOT = Path(__file__).parents[2]
-_TIMEOUT_SECONDS = 60
+REAL = os.environ.get("TEST_KUBECONFIG")
+TEST_SECONDS = int(os.environ.get("TEST_SECONDS", "900"))
+WAIT_SECONDS = int(os.environ.get("TEST_WAIT_SECONDS", "300" if REAL else "60"))
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test here the time that a real cluster takes, whatever its own mark says."""
+    for item in items:
+        if REAL and HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS), append=False)
 
 
 @dataclass(frozen=True)
@@ -35,8 +46,8 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     image = os.environ.get("TEST_IMAGE", "python")
-    if real := os.environ.get("TEST_KUBECONFIG"):
-        yield Cluster(Path(real), image, None)
+    if REAL:
+        yield Cluster(Path(REAL), image, None)
         return
     with EmbeddedCluster(tmp_path_factory.mktemp("cluster"), ROOT / "local/images") as embedded:
         yield Cluster(embedded.kubeconfig, image, embedded)
@@ -82,13 +93,13 @@ def namespace(api: client.ApiClient) -> Iterator[str]:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], Any]], Any]:
-    """Give a function that asks until the answer is true, and returns it; it fails after a minute."""
+    """Give a function that asks until the answer is true, and returns it; it fails after WAIT_SECONDS."""
 
     def wait(ask: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        deadline = time.monotonic() + WAIT_SECONDS
         while not (answer := ask()):
-            assert time.monotonic() < deadline, "it has not come true within a minute"
-            time.sleep(0.02)
+            assert time.monotonic() < deadline, f"it has not come true within {WAIT_SECONDS} seconds"
+            time.sleep(0.5 if REAL else 0.02)
         return answer
 
     return wait
@@ -103,7 +114,7 @@ def kubectl(cluster: Cluster, namespace: str) -> Callable[..., str]:
 
     def run(*arguments: str, stdin: str = "") -> str:
         command = [program, "--kubeconfig", str(cluster.kubeconfig), "--namespace", namespace, *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=WAIT_SECONDS)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -18,6 +18,7 @@ from tests.cluster.conftest import ROOT, Cluster
 from tests.cluster.workloads import SLEEPS, Eventually, Object, conditions, cronjob, pods_of, shell
 
 START = datetime(2026, 4, 28, 1, 59, 30, tzinfo=UTC)
+PROBE = "probe-"
 SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 
 
@@ -95,6 +96,7 @@ class Nightly:
 
     def jobs(self) -> list[Any]:
         found = self._batch.list_namespaced_job(self._namespace).items
+        found = [one for one in found if not one.metadata.name.startswith(PROBE)]
         return sorted(found, key=lambda one: one.metadata.name)
 
     def slots(self) -> list[datetime]:
@@ -111,12 +113,13 @@ class Nightly:
 
     def settle(self) -> None:
         """Return when the controllers have looked at all that was due: they take turns, and a new Job's is last."""
-        name = f"probe-{time.monotonic_ns()}"
+        name = f"{PROBE}{time.monotonic_ns()}"
         probe = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
         template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "none"}]}}
         self._batch.create_namespaced_job(self._namespace, {**probe, "spec": {"suspend": True, "template": template}})
         self._wait(lambda: conditions(self._batch.read_namespaced_job(name, self._namespace)))
-        self._batch.delete_namespaced_job(name, self._namespace)
+        # Where nothing is said of its pods, a Job stays until the garbage collector has taken itself off them.
+        self._batch.delete_namespaced_job(name, self._namespace, propagation_policy="Background")
 
     def all_ended(self) -> bool:
         return all({"Complete", "Failed"} & conditions(one).keys() for one in self.jobs())

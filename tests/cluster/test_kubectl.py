@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+from tests.cluster.conftest import WAIT_SECONDS
 from tests.cluster.manifests import cron_job
 
 type Kubectl = Callable[..., str]
@@ -28,7 +29,7 @@ def test_apply_merges_what_changed(kubectl: Kubectl) -> None:
 def test_create_from_the_command_line(kubectl: Kubectl, image: str) -> None:
     kubectl("create", "cronjob", "nightly", f"--image={image}", "--schedule=0 0 1 1 *", "--", "echo", "made by hand")
     kubectl("create", "job", "now", "--from=cronjob/nightly")
-    kubectl("wait", "--for=condition=complete", "job/now", "--timeout=50s")
+    kubectl("wait", "--for=condition=complete", "job/now", f"--timeout={WAIT_SECONDS - 10}s")
     assert kubectl("logs", "job/now") == "made by hand\n"
     assert "cronjob.kubernetes.io/instantiate" in kubectl("get", "job", "now", "-o", "yaml")
     kubectl("create", "secret", "generic", "key", "--from-literal=token=s3cret")

@@ -31,7 +31,10 @@ def wrote(core: client.CoreV1Api, namespace: str, eventually: Eventually, image:
 
 
 def test_it_works(wrote: Callable[[str], Read]) -> None:
-    assert wrote("import sys; print('out'); print('err', file=sys.stderr); print('ünï')")() == "out\nerr\nünï\n"
+    # A container runtime has a pipe for each of the two, and which it reads first is its own affair.
+    said = wrote("import sys; print('out'); print('err', file=sys.stderr); print('ünï')")()
+    assert sorted(said.splitlines()) == ["err", "out", "ünï"]
+    assert said.index("out") < said.index("ünï")
 
 
 def test_a_pod_that_wrote_nothing_has_an_empty_log(wrote: Callable[[str], Read]) -> None:

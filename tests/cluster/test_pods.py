@@ -99,7 +99,7 @@ def test_a_pod_that_failed_says_how(run: Run, script: str, code: int) -> None:
 
 
 def test_the_end_of_the_log_can_be_the_termination_message(run: Run) -> None:
-    done = run(shell("echo first; echo last >&2; exit 1"), terminationMessagePolicy="FallbackToLogsOnError")
+    done = run(shell("echo first; echo last; exit 1"), terminationMessagePolicy="FallbackToLogsOnError")
     assert terminated(done).message == "first\nlast\n"
 
 

@@ -14,6 +14,8 @@ import pytest
 import urllib3
 from kubernetes import client
 
+from tests.cluster.wording import as_in_1_32
+
 DATA = Path(__file__).parents[1] / "data"
 PATHS = {
     "CronJob": "/apis/batch/v1/namespaces/{}/cronjobs",
@@ -107,6 +109,7 @@ def title(case: dict[str, Any]) -> str:
 
 def parts(message: str) -> set[str]:
     """Take a message apart: Go goes through maps in any order, so the order of its faults is any."""
+    message = as_in_1_32(message)
     head, _, listed = message.partition(" is invalid: ")
     if not listed.startswith("["):
         return {message}
@@ -143,7 +146,7 @@ def test_a_time_zone_is_accepted_or_refused_as_on_a_real_server(server: Server, 
     code, answer, _ = server.post("CronJob", "truth-sample", cronjob)
     assert code == case["code"], answer
     if case["message"] is not None and "malformed" not in case["message"]:
-        assert answer["message"] == case["message"]
+        assert as_in_1_32(answer["message"]) == as_in_1_32(case["message"])
 
 
 @pytest.mark.parametrize("case", SCHEDULES["cases"], ids=lambda case: repr(case["expr"]))
@@ -155,4 +158,4 @@ def test_a_schedule_is_accepted_or_refused_as_on_a_real_server(server: Server, c
     code, answer, _ = server.post("CronJob", "truth-sample", cronjob)
     assert code == case["code"], answer
     if case["message"] is not None:
-        assert answer["message"] == case["message"]
+        assert as_in_1_32(answer["message"]) == as_in_1_32(case["message"])

@@ -1,0 +1,21 @@
+"""Refusals of newer servers, read as the samples' own server words them."""
+
+import pytest
+
+from tests.cluster.wording import as_in_1_32
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        (
+            'metadata.labels: Invalid value: "x": must be no more than 63 bytes',
+            'metadata.labels: Invalid value: "x": must be no more than 63 characters',
+        ),
+        ('spec.labels["a/b"]: Required value', "spec.labels[a/b]: Required value"),
+        ('couldn\'t find key "token" in Secret x', "couldn't find key token in Secret x"),
+    ],
+)
+def test_newer_words_are_read_as_the_older(newer: str, older: str) -> None:
+    assert as_in_1_32(newer) == older
+    assert as_in_1_32(older) == older
