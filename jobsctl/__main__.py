@@ -87,6 +87,13 @@ def limit_organizations(
     _show_all([_usage_keys().give(organization.id) for organization in known])
 
 
+@organization.command("seal")
+def seal_environments(organization_id: Organization) -> None:
+    """Encrypt the secret values in environments of jobs that nobody has changed since releases that left them clear."""
+    _store().get_organization(organization_id)
+    _show({"organization": organization_id, "sealed": _operations().seal_environments(organization_id)})
+
+
 @organization.command("slack-token")
 def set_slack_token(
     organization_id: Organization,

@@ -22,6 +22,7 @@ LOGICAL_IDS: Final = {
     "LogsBucket": "LOGS_BUCKET",
     "EventBus": "EVENT_BUS",
     "UsagePlan": "USAGE_PLAN",
+    "SecretsKey": "SECRETS_KEY",
 }
 SHARED_API_KEY: Final = "SharedApiKey"
 

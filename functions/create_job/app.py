@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from jobs_api import events, store, webhook_secrets
+from jobs_api import events, job_secrets, store, webhook_secrets
 from jobs_api.api import Api, schema_of
 from jobs_api.jobs import Job, JobDocument, JobSettings
 
@@ -20,12 +20,12 @@ def create_job(
     """Create a job.
 
     1. The project says which rules the command and the webhooks obey.
-    2. The job and its names are written at once, or nothing is. What is secret about its webhook is sealed before that.
+    2. The job and its names are written at once, or nothing is. What is secret about it is sealed before that.
     3. The bus is told, so that the CronJob is there within seconds.
     """
     project = store.get_project(app.caller.organization_id, project_id)
     job = Job.new(app.new_id("job_"), JobSettings.of(document, project), project, app.now)
-    job, key = webhook_secrets.with_sealed(None, job)
+    job, key = job_secrets.with_sealed(None, job)
     written = store.create_job(job)
     if key and written is not job:
         # An earlier try of this very request wrote it, with a key of its own.

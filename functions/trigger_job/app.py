@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from jobs_api import cluster, store
+from jobs_api import cluster, environment_secrets, store
 from jobs_api.api import Api, logger, schema_of
 from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
 from jobs_api.launch import launch
 from jobs_api.metrics import Metric, publish
 from jobs_api.runs import Run
+from jobs_api.sealing import CannotOpen
 from jobs_api.triggers import TriggerAnswer, TriggerRequest, manual_run
 
 app = Api(idempotent=True)
@@ -30,6 +31,7 @@ def trigger_job(
     request = TriggerRequest.of(document or {}, project)
     if not project.settings.deployed:
         raise ProjectNotDeployed("The project is not deployed, so nothing can run; deploy it first")
+    job = environment_secrets.with_sealed(job)
     run = manual_run(app.new_id("run_"), request.command_override or job.settings.command, job, project, app.now)
     if not store.create_run(run):
         # An earlier try of this very request, by its Idempotency-Key, wrote it and was cut off.
@@ -43,8 +45,9 @@ def _launched(run: Run) -> str:
         return run.job_name
     try:
         name = launch(cluster.connect(store.recent_organization(run.organization_id)), run)
-    except (ClusterUnavailable, cluster.ClusterRejected) as error:
-        publish({Metric.CLUSTER_ERRORS: 1})
+    except (ClusterUnavailable, cluster.ClusterRejected, CannotOpen) as error:
+        if not isinstance(error, CannotOpen):
+            publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("not launched yet", run_id=run.id, error=str(error))
         return run.job_name
     store.run_launched(run, name, app.now)

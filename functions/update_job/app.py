@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from jobs_api import events, store, webhook_secrets
+from jobs_api import environment_secrets, events, job_secrets, store, webhook_secrets
 from jobs_api.api import Api, schema_of
 from jobs_api.errors import ChangedMeanwhile
 from jobs_api.jobs import JobDocument, JobSettings
@@ -23,10 +23,10 @@ def update_job(
     """
     for attempt in range(1, ATTEMPTS + 1):
         project, before = store.get_job(app.caller.organization_id, project_id, job_id)
-        after = before.changed(changes, project, app.now, webhook_secrets.headers_of)
+        after = before.changed(changes, project, app.now, webhook_secrets.headers_of, environment_secrets.values_of)
         if after is before:
             return JobDocument.of_job(before, project, app.now)
-        after, key = webhook_secrets.with_sealed(before, after)
+        after, key = job_secrets.with_sealed(before, after)
         try:
             store.update_job(before, after)
         except ChangedMeanwhile:

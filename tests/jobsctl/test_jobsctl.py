@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from typer.testing import CliRunner
 
-from jobs_api import store
+from jobs_api import environment_secrets, store
 from jobs_api.errors import ProjectNotFound
 from jobs_api.ids import new_id
 from jobs_api.jobs import Job, JobSettings
@@ -234,3 +234,33 @@ def test_without_a_deployment_it_says_what_to_name(monkeypatch: pytest.MonkeyPat
 
     assert result.exit_code == 2
     assert "--stack" in result.output
+
+
+def test_secret_values_from_before_are_sealed_once(organization: str) -> None:
+    project = store.get_project(organization, run("project", "create", organization, "jaffle", *DBT)["id"])
+    for name, environment in (("older", {"DB_PASSWORD": "in the clear", "A": "1"}), ("plain", {"A": "1"})):
+        said = {"name": name, "command": "dbt build", "schedule": "@daily", "environment": environment}
+        store.create_job(Job.new(new_id("job_"), JobSettings.of(said, project), project, NOON))
+
+    assert run("organization", "seal", organization) == {"organization": organization, "sealed": 1}
+
+    _, jobs = store.list_jobs(organization, project.id)
+    sealed = next(job for job in jobs if job.settings.name == "older")
+    assert (sealed.settings.environment, sealed.version) == ({"DB_PASSWORD": "***", "A": "1"}, 1)
+    assert environment_secrets.values_of(sealed) == {"DB_PASSWORD": "in the clear", "A": "1"}
+    assert run("organization", "seal", organization)["sealed"] == 0
+
+
+def test_a_job_that_changes_meanwhile_is_left_to_that_change(
+    organization: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = store.get_project(organization, run("project", "create", organization, "jaffle", *DBT)["id"])
+    said = {"name": "older", "command": "dbt build", "schedule": "@daily", "environment": {"TOKEN": "in the clear"}}
+    job = Job.new(new_id("job_"), JobSettings.of(said, project), project, NOON)
+    store.create_job(job)
+    listed = store.list_jobs(organization, project.id)
+    store.update_job(job, job.changed({"description": "mine"}, project, NOON, lambda _: {}))
+    monkeypatch.setattr(store, "list_jobs", lambda *_: listed)
+
+    assert run("organization", "seal", organization)["sealed"] == 0
+    assert store.get_job(organization, project.id, job.id)[1].settings.description == "mine"

@@ -1,6 +1,7 @@
 """Which network addresses are public, so that a webhook can never be turned against the inside."""
 
 import os
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -45,6 +46,15 @@ def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
     if any(address in network for network in NAT64):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL that `check_webhook_url` accepts, the same for all spellings of them."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    with suppress(ValueError):
+        host = str(ip_address(host))
+    return f"{parts.scheme}://{host}:{parts.port or 443}"
 
 
 def check_webhook_url(url: str) -> str:

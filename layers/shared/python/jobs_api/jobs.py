@@ -21,11 +21,11 @@ from pydantic import (
 from pydantic_core import InitErrorDetails
 
 from jobs_api import names, schedule, slots, variables
-from jobs_api.addresses import check_webhook_url
+from jobs_api.addresses import check_webhook_url, origin_of
 from jobs_api.alerts import Event, RunAlerts, SealedWebhook, SlackTarget, WebhookTarget
 from jobs_api.commands import ProjectType, parse_command
 from jobs_api.documents import Absent, Document, Record, Timestamp, faults_of
-from jobs_api.errors import InvalidRequest
+from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.notifications.masking import shown
 from jobs_api.projects import Project, ProjectSettings
 from jobs_api.quantities import Resources
@@ -115,25 +115,57 @@ class JobSettings(Document):
     def stored(cls, document: Mapping[str, Any]) -> "JobSettings":
         """Read settings back from the table: they were valid when they were written, and rules may have grown since.
 
-        The values of `webhook_headers` are masks in there; the values themselves are sealed, in the job's `webhook`.
+        What is secret of `webhook_headers` and `environment` are masks in there; the values themselves are sealed, in
+        the job's `webhook` and `sealed_environment`.
         """
         return cls.known(**{**document, "resources": Resources.known(**document["resources"])})
 
-    def changed(
-        self, changes: Mapping[str, Any], project: Project, stored_headers: Callable[[], Mapping[str, str]]
-    ) -> "JobSettings":
+    def changed(self, changes: Mapping[str, Any], project: Project, stored: "StoredSecrets") -> "JobSettings":
         """Return these settings with the fields that were sent replaced, each as a whole; `of`'s rules and errors.
 
-        `stored_headers` opens the sealed headers; it is asked only where some of them stay and others do not.
+        A mask that was sent stands for the stored value. Values are opened only where some stay and others do not.
         """
-        document = self.model_dump(mode="json", exclude={"webhook_headers"}) | dict(changes)
+        document = self.model_dump(mode="json", exclude={"webhook_headers", "environment"}) | dict(changes)
+        faults: list[Fault] = []
+        kept: dict[str, Any] = {}
         headers = document.pop("webhook_headers", None)
-        stay = "webhook_headers" not in changes or headers == self.webhook_headers
-        if not stay:
+        if "webhook_headers" not in changes or headers == self.webhook_headers:
+            kept["webhook_headers"] = self.webhook_headers
+        else:
             masked = isinstance(headers, dict) and MASK in headers.values()
-            document["webhook_headers"] = _unmask(headers, stored_headers()) if masked else headers
-        settings = JobSettings.of(document, project)
-        return settings.model_copy(update={"webhook_headers": self.webhook_headers}) if stay else settings
+            document["webhook_headers"] = _unmask(headers, stored.headers()) if masked else headers
+        if self._keeps_headers(changes) and not stored.headers_may_go_to(document.get("webhook_url")):
+            faults.append(Fault("webhook_headers", "send the values again, the address is another one"))
+        environment = self._environment_of(changes, stored)
+        if environment == self.environment:
+            kept["environment"] = self.environment
+            # Its names are judged again; its values were when they were sent.
+            environment = {name: "" if value == MASK else value for name, value in self.environment.items()}
+        document["environment"] = environment
+        try:
+            settings = JobSettings.of(document, project)
+        except InvalidRequest as invalid:
+            raise InvalidRequest([*invalid.faults, *faults]) from invalid
+        if faults:
+            raise InvalidRequest(faults)
+        return settings.model_copy(update=kept)
+
+    def _keeps_headers(self, changes: Mapping[str, Any]) -> bool:
+        """Tell whether stored values of headers stay."""
+        headers = changes.get("webhook_headers", self.webhook_headers)
+        return bool(self.webhook_headers) and isinstance(headers, dict) and MASK in headers.values()
+
+    def _environment_of(self, changes: Mapping[str, Any], stored: "StoredSecrets") -> Any:
+        """Return the environment that was sent, with stored values for masks; what is stored if it is the same."""
+        sent = changes.get("environment", self.environment)
+        if not isinstance(sent, dict) or sent == displayed(self.environment) or sent == self.environment:
+            return sent if not isinstance(sent, dict) else self.environment
+        if MASK not in sent.values() and not any(map(variables.is_secret, sent)):
+            return sent
+        values = stored.environment()
+        hidden = {name for name, value in displayed(self.environment).items() if value == MASK}
+        clear = {name: values[name] if value == MASK and name in hidden else value for name, value in sent.items()}
+        return self.environment if clear == values else clear
 
     @model_validator(mode="before")
     @classmethod
@@ -194,6 +226,27 @@ def _required(model: type[BaseModel], name: str) -> bool:
     return model.model_fields[name].is_required()
 
 
+def displayed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return variables as they are shown: a mask for what is secret."""
+    return {name: MASK if variables.is_secret(name) else value for name, value in environment.items()}
+
+
+@dataclass(frozen=True)
+class StoredSecrets:
+    """What is secret of a stored job, opened when it is asked for, and the origin that its headers were given for."""
+
+    headers: Callable[[], Mapping[str, str]]
+    environment: Callable[[], Mapping[str, str]]
+    headers_for: str | None
+
+    def headers_may_go_to(self, url: Any) -> bool:
+        """Tell whether a URL is of the origin that the headers were given for; what is no URL is told elsewhere."""
+        try:
+            return not isinstance(url, str) or origin_of(check_webhook_url(url)) == self.headers_for
+        except ValueError:
+            return True
+
+
 def _unmask(headers: dict[str, Any], stored: Mapping[str, str]) -> dict[str, Any]:
     """Put stored values where the mask came back; header names match in any case."""
     by_name = {name.lower(): value for name, value in stored.items()}
@@ -233,8 +286,10 @@ class SyncedVersion(Document):
 
 
 class Job(Record):
-    """A job as it is stored; `version` counts its owner's changes, from 1; `webhook` is what is secret, sealed.
+    """A job as it is stored; `version` counts its owner's changes, from 1.
 
+    `webhook` and `sealed_environment` are what is secret, sealed; `headers_for` is the origin that the headers in there
+    were given for, None where they were given without an address or before this was noted.
     `kept_slug` is the slug of one from before names that lose letters had slugs of their own, None for today's.
     `due_at` is when its slots are to be looked at next, None where it has none to come.
     """
@@ -244,6 +299,8 @@ class Job(Record):
     project_id: str
     settings: JobSettings
     webhook: SealedWebhook = Field(default_factory=SealedWebhook)
+    headers_for: str | None = None
+    sealed_environment: str | None = None
     kept_slug: str | None = None
     cronjob_name: str
     version: int = 1
@@ -278,15 +335,22 @@ class Job(Record):
         project: Project,
         now: datetime,
         stored_headers: Callable[["Job"], Mapping[str, str]],
+        stored_environment: Callable[["Job"], Mapping[str, str]] | None = None,
     ) -> "Job":
         """Return the job's next version with the fields that were sent replaced; itself where nothing is different.
 
-        New header values are in the clear: `webhook_secrets` seals them before they are written.
+        New secret values are in the clear: `job_secrets` seals them before they are written. What opens the stored
+        ones is asked only where some stay and others do not.
 
         Raises:
             InvalidRequest: the merged job breaks a rule.
         """
-        settings = self.settings.changed(changes, project, lambda: stored_headers(self))
+        secrets = StoredSecrets(
+            headers=lambda: stored_headers(self),
+            environment=lambda: stored_environment(self) if stored_environment else self.settings.environment,
+            headers_for=self.headers_go_to,
+        )
+        settings = self.settings.changed(changes, project, secrets)
         if settings == self.settings:
             return self
         update = {"settings": settings, "version": self.version + 1, "updated_at": now}
@@ -303,8 +367,10 @@ class Job(Record):
         account = self.slots.changed(self.firing, project.periods, now)
         if not account.unsettled:
             return None
-        disabled = self.settings.model_copy(update={"enabled": False})
-        return self.model_copy(update={"settings": disabled, "slots": account}).replanned(project, now)
+        # Nothing will start a pod any more, so that no value need outlive the job.
+        disabled = self.settings.model_copy(update={"enabled": False, "environment": {}})
+        update = {"settings": disabled, "sealed_environment": None, "slots": account}
+        return self.model_copy(update=update).replanned(project, now)
 
     def settled(self, until: datetime, project: Project, now: datetime) -> "Job":
         """Return the job with all slots up to then accounted for."""
@@ -324,6 +390,11 @@ class Job(Record):
             theirs.enabled,
             other.cronjob_name,
         )
+
+    @property
+    def headers_go_to(self) -> str | None:
+        """The origin that its headers were given for; None where that is not known, and they go nowhere."""
+        return self.headers_for or (origin_of(self.settings.webhook_url) if self.settings.webhook_url else None)
 
     @property
     def slug(self) -> str:
@@ -433,6 +504,10 @@ class JobDocument(JobSettings):
             sync=job.sync(project),
             webhook_secret=webhook_secret,
         )
+
+    @field_serializer("environment")
+    def _mask_secrets(self, environment: dict[str, str]) -> dict[str, str]:
+        return displayed(environment)
 
     @field_serializer("webhook_headers")
     def _mask(self, headers: dict[str, str] | None) -> dict[str, str] | None:

@@ -2,7 +2,7 @@
 
 import re
 
-from jobs_api import labels
+from jobs_api import environment_secrets, labels, manifests
 from jobs_api.cluster import AlreadyExists, Cluster, Object, ObjectNotFound
 from jobs_api.runs import Run
 
@@ -19,8 +19,9 @@ def launch(cluster: Cluster, run: Run) -> str:
     Raises:
         ClusterUnavailable: the cluster cannot be asked; it may have created the Job all the same.
         ClusterRejected: it refuses; with status 422 it will refuse again.
+        CannotOpen: KMS does not open what is secret of its environment.
     """
-    manifest: Object = run.launch or {}
+    manifest: Object = manifests.with_values(run.launch or {}, environment_secrets.opened_of(run))
     name: str = manifest["metadata"]["name"]
     try:
         return _create(cluster, manifest, run.id)

@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from jobs_api import commands, labels, names
 from jobs_api.documents import rfc3339
-from jobs_api.jobs import Job
+from jobs_api.jobs import MASK, Job
 from jobs_api.projects import Project
 from jobs_api.quantities import InvalidQuantity, Resources, canonical
 from jobs_api.runs import TriggeredBy
@@ -17,6 +18,7 @@ from jobs_api.words import split
 type Manifest = dict[str, Any]
 
 CONTAINER: Final = "job"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 # A Job at its deadline deletes its pod, and the log goes with it. A pod at its own deadline stays, so the kubelet ends
 # a run that takes too long; the Job's deadline comes later, for pods that never get as far as a node.
 # https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup
@@ -33,10 +35,11 @@ POD_SECURITY: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type"
 CONTAINER_SECURITY: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def cronjob(project: Project, job: Job) -> Manifest:
-    """Return the CronJob that a job of a deployed project should have."""
+def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NOTHING) -> Manifest:
+    """Return the CronJob that a job of a deployed project should have; `opened` are the values that it has sealed."""
     settings, policy = job.settings, project.settings
-    ours, template = _labels(project, job), _job(project, job, settings.command, TriggeredBy.SCHEDULED)
+    ours = _labels(project, job)
+    template = with_values(_job(project, job, settings.command, TriggeredBy.SCHEDULED), opened)
     spec = {
         "schedule": settings.schedule,
         "timeZone": settings.timezone,
@@ -65,6 +68,26 @@ def job(project: Project, job: Job, run_id: str, job_name: str, command: str) ->
     made = _job(project, job, command, TriggeredBy.MANUAL, run_id)
     metadata = {**made["metadata"], "name": job_name, "namespace": project.namespace}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": made["spec"]}
+
+
+def with_values(manifest: Manifest, opened: Mapping[str, str]) -> Manifest:
+    """Return a Job, or what a CronJob makes them of, with values in place of the masks that stand for them."""
+    if not opened:
+        return manifest
+    pod = manifest["spec"]["template"]
+    containers = [_with_values(container, opened) for container in pod["spec"]["containers"]]
+    template = {**pod, "spec": {**pod["spec"], "containers": containers}}
+    return {**manifest, "spec": {**manifest["spec"], "template": template}}
+
+
+def _with_values(container: Manifest, opened: Mapping[str, str]) -> Manifest:
+    if container["name"] != CONTAINER:
+        return container
+    env = [
+        _variable(one["name"], opened[one["name"]]) if one.get("value") == MASK and one["name"] in opened else one
+        for one in container["env"]
+    ]
+    return {**container, "env": env}
 
 
 def _job(project: Project, job: Job, command: str, triggered_by: TriggeredBy, run_id: str | None = None) -> Manifest:
@@ -128,11 +151,12 @@ def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[st
         "JOBS_API_JOB_ID": job.id,
         **({"JOBS_API_RUN_ID": run_id} if run_id else {}),
     }
+    return [_variable(name, value) for name, value in sorted(variables.items())]
+
+
+def _variable(name: str, value: str) -> dict[str, str]:
     # The API server stores no empty value, and one that is missing is empty.
-    return [
-        {"name": name, "value": _literal(value)} if value else {"name": name}
-        for name, value in sorted(variables.items())
-    ]
+    return {"name": name, "value": _literal(value)} if value else {"name": name}
 
 
 def _resources(asked: Resources) -> dict[str, dict[str, str]]:

@@ -59,10 +59,15 @@ class ProjectSettings(Document):
     active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY)] = DAY
     ttl_seconds: Annotated[int, Field(ge=600, le=30 * DAY)] = DAY
     environment_secret: Annotated[str, AfterValidator(_check_dns_label)] | None = None
+    # Left out where they are empty, so that the release before this can read such a project.
     # Names that its jobs may set although they are the project's, such as PATH: jobs_api.variables has the list.
-    allowed_environment: Annotated[list[VariableName], Field(max_length=MOST_NAMES)] = Field(default=[])
+    allowed_environment: Annotated[list[VariableName], Field(max_length=MOST_NAMES)] = Field(
+        default=[], exclude_if=lambda names: not names
+    )
     # What its jobs may ask for beyond cpu, memory and ephemeral-storage, such as nvidia.com/gpu.
-    allowed_resources: Annotated[list[ResourceName], Field(max_length=MOST_NAMES)] = Field(default=[])
+    allowed_resources: Annotated[list[ResourceName], Field(max_length=MOST_NAMES)] = Field(
+        default=[], exclude_if=lambda names: not names
+    )
     deployed: bool = False
     suspended: bool = False
 

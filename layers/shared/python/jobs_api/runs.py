@@ -77,7 +77,8 @@ class Run(JobRun):
     """A run as it is stored: what the API gives, and what only this service needs.
 
     `launch` is the Job manifest that is still to be created in the cluster; it is written with the run and cleared
-    once the Job exists, so that a process that dies in between loses nothing. In the same way `notify` holds what is
+    once the Job exists, so that a process that dies in between loses nothing. What is secret of its environment are
+    masks in there, and the values are in `sealed_environment`. In the same way `notify` holds what is
     still to be told of it; whom, stands in `alerts`, as the job's owner had it when the run was created.
     `log_begins` is the stamp of its log's first line as it was seen while the command ran, "" where there was none yet.
     `log_note` says why `log` is not all that was written, or why there is none.
@@ -85,6 +86,7 @@ class Run(JobRun):
 
     organization_id: str
     launch: Absent[dict[str, object]] = None
+    sealed_environment: Absent[str] = None
     log: Absent[StoredLog] = None
     log_begins: Absent[str] = None
     log_note: Absent[str] = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 4096
 
 _making = threading.Lock()
+
+
+class CannotOpen(Exception):
+    """KMS does not open what was sealed: not now, not for this function, or not for what it belongs to."""
 
 
 def seal(secret: str, **context: str) -> str:
@@ -38,7 +43,7 @@ def seal(secret: str, **context: str) -> str:
 
 
 def unseal(sealed: str, **context: str) -> str:
-    """Decrypt what `seal` made for this context; mostly from memory the second time. Raises ClientError."""
+    """Decrypt what `seal` made for this context; mostly from memory the second time. Raises CannotOpen."""
     parts = sealed.split(".")
     contexts = [tuple(sorted(_context(context, at, len(parts)).items())) for at in range(len(parts))]
     return b"".join(_unsealed(part, said) for part, said in zip(parts, contexts, strict=True)).decode()
@@ -54,11 +59,14 @@ def _sealed(part: bytes, context: dict[str, str]) -> str:
     return b64encode(answer["CiphertextBlob"]).decode()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _unsealed(part: str, context: tuple[tuple[str, str], ...]) -> bytes:
-    answer = _client().decrypt(
-        KeyId=os.environ["SECRETS_KEY"], CiphertextBlob=b64decode(part), EncryptionContext=dict(context)
-    )
+    try:
+        answer = _client().decrypt(
+            KeyId=os.environ["SECRETS_KEY"], CiphertextBlob=b64decode(part), EncryptionContext=dict(context)
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise CannotOpen(str(error)) from error
     return answer["Plaintext"]
 
 

@@ -49,7 +49,10 @@ class TriggerAnswer(Document):
 
 
 def manual_run(run_id: str, command: str, job: Job, project: Project, now: datetime) -> Run:
-    """Return the run to write: pending, and with the Job that is still to be created for it."""
+    """Return the run to write: pending, and with the Job that is still to be created for it.
+
+    The job is one whose environment is sealed.
+    """
     job_name = names.job_name(project.slug, job.slug, now)
     return Run(
         id=run_id,
@@ -67,4 +70,5 @@ def manual_run(run_id: str, command: str, job: Job, project: Project, now: datet
         updated_at=now,
         alerts=job.alerts(project),
         launch=manifests.job(project, job, run_id=run_id, job_name=job_name, command=command),
+        sealed_environment=job.sealed_environment,
     )

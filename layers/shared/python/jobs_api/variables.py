@@ -7,12 +7,15 @@ credentials is the project's: docs/jobs.md has the same list in words, and a tes
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from jobs_api.errors import shortened
+from jobs_api.notifications.masking import MASK, is_secret_name
 
 MOST_VARIABLES: Final = 100
 MOST_BYTES: Final = 32 * 1024
+LONGEST_CACHED: Final = 255
 VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Always set by the service, whatever a project allows.
 OURS: Final = "JOBS_API_"
@@ -124,6 +127,8 @@ def faults_of(environment: Mapping[str, str], allowed: Collection[str]) -> Itera
             yield VariableFault(None, f"{shortened(name)!r} {rule}")
         elif "\0" in value:
             yield VariableFault(None, f"the value of {shortened(name)} holds a NUL character, which no process can get")
+        elif value == MASK and is_secret(name):
+            yield VariableFault(name, f"has no stored value that {MASK} could stand for; send the value itself")
         elif name.startswith(OURS):
             yield VariableFault(name, f"{shortened(name)} is the service's own: {OURS}* says which run this is")
         elif name not in allowed and (decides := reserved(name)):
@@ -132,6 +137,17 @@ def faults_of(environment: Mapping[str, str], allowed: Collection[str]) -> Itera
                 f"{shortened(name)} decides {decides}, which is the project's and not the job's to say; an operator "
                 "can set it for the project, or add it to the project's allowed_environment",
             )
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a variable's value is secret, as its name says: it is sealed, and shown as a mask."""
+    # A list asks for the same few names thousands of times.
+    return _is_secret(name) if len(name) <= LONGEST_CACHED else is_secret_name(name)
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(name: str) -> bool:
+    return is_secret_name(name)
 
 
 def reserved(name: str) -> str | None:

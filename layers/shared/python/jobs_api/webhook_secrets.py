@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_api import sealing
+from jobs_api.addresses import origin_of
 from jobs_api.alerts import SealedKey, SealedWebhook
 from jobs_api.jobs import MASK, Job
 
@@ -51,6 +52,7 @@ def with_sealed(before: Job | None, after: Job) -> tuple[Job, str | None]:
     if before is None or headers != before.settings.webhook_headers:
         sealed = _seal(json.dumps(headers), after) if headers else None
         webhook = webhook.model_copy(update={"headers": sealed})
+    goes_to = origin_of(url) if url else before and before.headers_go_to
     key = None
     if url is None:
         webhook = webhook.model_copy(update={"keys": []})
@@ -59,7 +61,8 @@ def with_sealed(before: Job | None, after: Job) -> tuple[Job, str | None]:
         webhook = webhook.model_copy(update={"keys": [SealedKey(sealed=_seal(key, after))]})
     masked = headers and dict.fromkeys(headers, MASK)
     settings = after.settings.model_copy(update={"webhook_headers": masked})
-    return after.model_copy(update={"settings": settings, "webhook": webhook}), key
+    update = {"settings": settings, "webhook": webhook, "headers_for": goes_to if headers else None}
+    return after.model_copy(update=update), key
 
 
 def rotated(job: Job, now: datetime) -> tuple[Job, str, datetime]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from jobs_api import logs, store
+from jobs_api import environment_secrets, logs, store
 from jobs_api.alerts import Event
 from jobs_api.deliveries import Delivery, DeliveryStatus, Member, Notice
 from jobs_api.errors import NotFound
@@ -185,4 +185,4 @@ def _secrets(delivery: Delivery) -> list[str]:
         _, job = store.get_job(delivery.organization_id, delivery.project_id, delivery.job_id)
     except NotFound:
         return []
-    return masking.secret_values(job.settings.environment)
+    return masking.secret_values(environment_secrets.values_of(job))

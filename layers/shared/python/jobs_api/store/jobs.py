@@ -103,7 +103,9 @@ def update_job(before: Job, after: Job) -> None:
     actions: list[Action] = [
         JobRow.settings.set(row.settings),
         JobRow.slug.set(row.slug),
-        JobRow.webhook.set(row.webhook) if row.webhook else JobRow.webhook.remove(),
+        _set_or_removed(JobRow.webhook, row.webhook),
+        _set_or_removed(JobRow.headers_for, row.headers_for),
+        _set_or_removed(JobRow.sealed_environment, row.sealed_environment),
         JobRow.cronjob_name.set(row.cronjob_name),
         JobRow.version.set(row.version),
         JobRow.updated_at.set(row.updated_at),
@@ -192,6 +194,11 @@ def due_of(job: Job) -> list[Action]:
     ]
 
 
+def _set_or_removed(attribute: Any, value: Any) -> Action:
+    action: Action = attribute.set(value) if value else attribute.remove()
+    return action
+
+
 def _locks(job: Job) -> list[LockRow]:
     """Return the name's lock within the project, then the CronJob's within the namespace."""
     partition = partition_of(job.organization_id, job.project_id)
@@ -228,6 +235,8 @@ def job_of(row: ProjectsRow, project: Project) -> Job:
         project_id=project.id,
         settings=JobSettings.stored(row.settings),
         webhook=SealedWebhook.model_validate(row.webhook) if row.webhook else NO_WEBHOOK,
+        headers_for=row.headers_for,
+        sealed_environment=row.sealed_environment,
         kept_slug=kept_slug(row.slug, row.settings["name"]),
         cronjob_name=row.cronjob_name,
         version=int(row.version),
@@ -254,6 +263,8 @@ def _row(job: Job, kind: type[JobRow] = JobRow, prefix: str = JOB) -> JobRow:
         settings=settings,
         slug=job.slug,
         webhook=job.webhook.model_dump(mode="json") if job.webhook != NO_WEBHOOK else None,
+        headers_for=job.headers_for,
+        sealed_environment=job.sealed_environment,
         cronjob_name=job.cronjob_name,
         version=job.version,
         created_at=job.created_at,

@@ -89,7 +89,12 @@ def run_launched(run: Run, job_name: str, now: datetime) -> bool:
     """Clear the mark that a run's Job is to be created, noting the name it got. One UpdateItem."""
     return _update(
         run.id,
-        [RunRow.launch.remove(), RunRow.job_name.set(job_name), RunRow.updated_at.set(now)],
+        [
+            RunRow.launch.remove(),
+            RunRow.sealed_environment.remove(),
+            RunRow.job_name.set(job_name),
+            RunRow.updated_at.set(now),
+        ],
         RunRow.launch.exists(),
     )
 

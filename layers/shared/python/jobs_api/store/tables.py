@@ -159,15 +159,18 @@ class ProjectRow(ProjectsRow, discriminator="project"):
 
 
 class JobRow(ProjectsRow, discriminator="job"):
-    """A job; `synced` is written by sync alone and never with what the owner says. `webhook` is encrypted.
+    """A job; `synced` is written by sync alone and never with what the owner says.
 
-    One without a `slug` is from before names that lose letters had slugs of their own.
+    `webhook` and `sealed_environment` are encrypted. One without a `slug` is from before names that lose letters had
+    slugs of their own.
     """
 
     settings = DocumentAttribute()
     slug = UnicodeAttribute(null=True)
     cronjob_name = UnicodeAttribute()
     webhook = DocumentAttribute(null=True)
+    headers_for = UnicodeAttribute(null=True)
+    sealed_environment = UnicodeAttribute(null=True)
     version = NumberAttribute()
     created_at = MomentAttribute()
     updated_at = MomentAttribute()
@@ -290,6 +293,7 @@ class RunRow(Row):
     created_at = MomentAttribute()
     updated_at = MomentAttribute()
     launch = DocumentAttribute(null=True)
+    sealed_environment = UnicodeAttribute(null=True)
     log = DocumentAttribute(null=True)
     log_begins = UnicodeAttribute(null=True)
     log_note = UnicodeAttribute(null=True)

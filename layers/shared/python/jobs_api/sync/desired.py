@@ -1,16 +1,25 @@
 """What should be in a cluster: which jobs an event is about, and the CronJobs they should have."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
+from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict
 
-from jobs_api import labels, manifests, store
+from jobs_api import environment_secrets, labels, manifests, store
 from jobs_api.errors import NotFound
 from jobs_api.jobs import Job
 from jobs_api.manifests import Manifest
 from jobs_api.projects import Project
+from jobs_api.sealing import CannotOpen
+
+# Of KMS as of the cluster and the tables, nearly all of the time is waiting.
+WORKERS: Final = 16
 
 type Wanted = tuple[Project, Job]
+
+logger = Logger()
 
 
 class Scope(BaseModel):
@@ -49,13 +58,31 @@ def read(scope: Scope) -> Iterator[Wanted]:
 
 
 class Manifests(Mapping[str, Manifest]):
-    """The CronJobs of jobs, made when they are asked for: thousands of them are never in memory at once."""
+    """The CronJobs of jobs, made when they are asked for: thousands of them are never in memory at once.
+
+    What is sealed of their environments is opened before that, side by side. Manifests of jobs in `unopened` have masks
+    in place of values and must go nowhere.
+    """
 
     def __init__(self, jobs: Mapping[str, Wanted]) -> None:
         self._jobs = jobs
+        self._opened: dict[str, Mapping[str, str]] = {}
+        self.unopened: set[str] = set()
+        sealed = [name for name, (_, job) in jobs.items() if job.sealed_environment]
+        if sealed:
+            with ThreadPoolExecutor(WORKERS, thread_name_prefix="open") as pool:
+                list(pool.map(self._open, sealed))
+
+    def _open(self, name: str) -> None:
+        try:
+            self._opened[name] = environment_secrets.opened_of(self._jobs[name][1])
+        except CannotOpen as error:
+            job_id = self._jobs[name][1].id
+            logger.warning("what is sealed of an environment does not open", job_id=job_id, error=str(error))
+            self.unopened.add(name)
 
     def __getitem__(self, name: str) -> Manifest:
-        return manifests.cronjob(*self._jobs[name])
+        return manifests.cronjob(*self._jobs[name], self._opened.get(name, {}))
 
     def __contains__(self, name: object) -> bool:
         return name in self._jobs

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from aws_lambda_powertools import Logger
 
-from jobs_api import labels, manifests, reconcile, store
+from jobs_api import labels, reconcile, store
 from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, Object, ObjectNotFound, Stale
 from jobs_api.errors import ClusterUnavailable, NotFound
 from jobs_api.jobs import SyncedVersion, SyncState, wanted_version
@@ -43,6 +43,9 @@ HELD: Final = (
     "The cluster has the CronJob {} in place of this one. The service does not know why that is there, and removes it "
     "only when its operator confirms that"
 )
+UNOPENED: Final = (
+    "The secret values of this job's environment cannot be decrypted at the moment; where it stays so, send them again"
+)
 
 logger = Logger()
 
@@ -64,6 +67,7 @@ class Look:
         # Kubernetes' own controllers begin like this: a cluster that cannot at the moment is not asked often in vain.
         self._at_once = 1
         self._failure: Exception | None = None
+        self._unopened: set[str] = set()
         self._memory = memory
         self._trial = Trial(cluster)
         self._marks: dict[str, int] = {}
@@ -80,7 +84,9 @@ class Look:
         """Plan, change and note; raise what failed only when everything was tried."""
         jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
         as_wanted = dict(jobs)
-        plan = reconcile.plan(Manifests(jobs), self._live())
+        desired = Manifests(jobs)
+        self._unopened = desired.unopened
+        plan = reconcile.plan(desired, self._live())
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
             # No two changes of a kind are of one name; what is deleted frees its name for what is created after it.
             for alike in self._by_kind(plan, jobs, as_wanted):
@@ -154,6 +160,8 @@ class Look:
         try:
             if isinstance(change, Delete):
                 self._delete(change)
+            elif change.name in self._unopened:
+                self._note(jobs[change.name], SyncState.ERROR, UNOPENED)
             elif isinstance(change, Create) and jobs[change.name][1].id in list(self._kept.values()):
                 # Renamed, and the CronJob of its old name is still there: with two of them each slot would run twice.
                 self.outdated = True
@@ -273,7 +281,11 @@ class Look:
             return
         if labels.is_unmarked(reconcile.labels_of(live)):
             self._unmarked.add(job.cronjob_name)
-        change = reconcile.compare(manifests.cronjob(project, job), live, latest=True)
+        desired = Manifests({job.cronjob_name: (project, job)})
+        if desired.unopened:
+            self._note((project, job), SyncState.ERROR, UNOPENED)
+            return
+        change = reconcile.compare(desired[job.cronjob_name], live, latest=True)
         if isinstance(change, Delete):
             self._make_way(change, (project, job))
         elif change:

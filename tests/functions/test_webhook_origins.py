@@ -1,0 +1,169 @@
+"""Stored header values go to the origin that they were given for, and to no other."""
+
+from typing import Any
+
+import pytest
+
+from jobs_api import store, webhook_secrets
+from jobs_api.addresses import origin_of
+from jobs_api.jobs import Job
+from jobs_api.projects import Project
+from jobs_api.store.tables import JobRow, ProjectsRow
+from tests.functions.cast import Person
+
+HOOK: dict[str, Any] = {
+    "name": "build",
+    "command": "dbt build",
+    "schedule": "@daily",
+    "webhook_enabled": True,
+    "webhook_url": "https://example.com/hook",
+    "webhook_headers": {"X-Token": "s3cret-value", "X-Team": "data"},
+}
+ELSEWHERE = "https://elsewhere.example/x"
+SAME = [
+    "https://example.com/other?path=1",
+    "https://EXAMPLE.com/hook",
+    "https://example.com:443/hook",
+    "https://example.com./hook",
+    "HTTPS://Example.Com.:443",
+]
+OTHERS = [
+    ELSEWHERE,
+    "https://example.com:8443/hook",
+    "https://www.example.com/hook",
+    "https://example.com.elsewhere.example/hook",
+    "https://xn--exmple-cua.com/hook",
+    "https://8.8.8.8/hook",
+]
+
+
+@pytest.fixture
+def job(alice: Person, jaffle: Project) -> dict[str, Any]:
+    created: dict[str, Any] = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", HOOK).json
+    return created
+
+
+def path(job: dict[str, Any]) -> str:
+    return f"/api/v1/projects/{job['project_id']}/jobs/{job['id']}"
+
+
+def stored(alice: Person, job: dict[str, Any]) -> Job:
+    return store.get_job(alice.organization_id, job["project_id"], job["id"])[1]
+
+
+def headers(alice: Person, job: dict[str, Any]) -> dict[str, str]:
+    return webhook_secrets.headers_of(stored(alice, job))
+
+
+@pytest.mark.parametrize("url", OTHERS)
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"webhook_headers": {"X-Token": "***", "X-Team": "***"}},
+        {"webhook_headers": {"x-token": "***"}},
+        {"webhook_headers": {"X-Token": "new", "X-Team": "***"}},
+        {"webhook_enabled": False},
+    ],
+    ids=["nothing else", "all masked", "one masked in another case", "one masked", "disabled"],
+)
+def test_another_origin_wants_the_values_again(
+    alice: Person, job: dict[str, Any], url: str, more: dict[str, Any]
+) -> None:
+    before = stored(alice, job)
+
+    answer = alice.call("PUT", path(job), {"webhook_url": url, **more})
+
+    assert (answer.status, answer.json["errors"]) == (
+        422,
+        [{"field": "webhook_headers", "message": "send the values again, the address is another one"}],
+    )
+    assert stored(alice, job) == before
+
+
+@pytest.mark.parametrize("url", SAME)
+@pytest.mark.parametrize("more", [{}, {"webhook_headers": {"X-Token": "***", "X-Team": "***"}}])
+def test_the_same_origin_keeps_them(alice: Person, job: dict[str, Any], url: str, more: dict[str, Any]) -> None:
+    assert alice.call("PUT", path(job), {"webhook_url": url, **more}).status == 200
+    assert headers(alice, job) == HOOK["webhook_headers"]
+
+
+@pytest.mark.parametrize("sent", [{"X-Token": "new"}, {}, None])
+def test_headers_that_are_sent_anew_or_dropped_go_along(alice: Person, job: dict[str, Any], sent: Any) -> None:
+    answer = alice.call("PUT", path(job), {"webhook_url": ELSEWHERE, "webhook_headers": sent})
+
+    assert answer.status == 200
+    assert headers(alice, job) == (sent or {})
+    assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE + "/y"}).status == 200
+
+
+def test_what_get_gave_with_another_address_is_refused(alice: Person, job: dict[str, Any]) -> None:
+    document = alice.call("GET", path(job)).json
+
+    answer = alice.call("PUT", path(job), document | {"webhook_url": ELSEWHERE})
+
+    assert answer.faulty_fields == ["webhook_headers"]
+
+
+def test_it_is_told_together_with_every_other_fault(alice: Person, job: dict[str, Any]) -> None:
+    answer = alice.call("PUT", path(job), {"webhook_url": ELSEWHERE, "schedule": "never", "name": ""})
+
+    assert sorted(answer.faulty_fields) == ["name", "schedule", "webhook_headers"]
+
+
+@pytest.mark.parametrize("url", ["http://example.com", "https://10.0.0.1/", 7, "nonsense"])
+def test_what_is_no_address_is_its_own_fault(alice: Person, job: dict[str, Any], url: Any) -> None:
+    assert alice.call("PUT", path(job), {"webhook_url": url}).faulty_fields == ["webhook_url"]
+
+
+class TestWithoutAnAddress:
+    def test_values_stay_bound_to_where_they_went(self, alice: Person, job: dict[str, Any]) -> None:
+        assert alice.call("PUT", path(job), {"webhook_enabled": False, "webhook_url": None}).status == 200
+
+        assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE}).faulty_fields == ["webhook_headers"]
+        again = alice.call("PUT", path(job), {"webhook_url": "https://example.com/again"})
+
+        assert again.json["webhook_secret"].startswith("whsec_")
+        assert headers(alice, job) == HOOK["webhook_headers"]
+
+    def test_a_new_value_among_them_frees_none_of_them(self, alice: Person, job: dict[str, Any]) -> None:
+        changes = {"webhook_enabled": False, "webhook_url": None, "webhook_headers": {"X-Token": "***", "X-New": "1"}}
+        assert alice.call("PUT", path(job), changes).status == 200
+
+        assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE}).status == 422
+        assert alice.call("PUT", path(job), {"webhook_url": HOOK["webhook_url"]}).status == 200
+
+    def test_values_that_were_given_for_none_are_sent_with_the_first(self, alice: Person, jaffle: Project) -> None:
+        without = {name: value for name, value in HOOK.items() if name not in {"webhook_url", "webhook_enabled"}}
+        job = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", without).json
+
+        assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE}).status == 422
+        sent = {"webhook_url": ELSEWHERE, "webhook_headers": {"X-Token": "new"}}
+        assert alice.call("PUT", path(job), sent).status == 200
+
+
+class TestAJobFromBefore:
+    @pytest.fixture
+    def job(self, alice: Person, job: dict[str, Any]) -> dict[str, Any]:
+        """A job whose row says nothing of where its headers go."""
+        row = ProjectsRow.get(f"{alice.organization_id}/{job['project_id']}", f"job#{job['id']}")
+        assert isinstance(row, JobRow)
+        row.update(actions=[JobRow.headers_for.remove()])
+        return job
+
+    def test_has_given_them_for_the_address_it_has(self, alice: Person, job: dict[str, Any]) -> None:
+        assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE}).status == 422
+        assert alice.call("PUT", path(job), {"webhook_url": "https://example.com/new"}).status == 200
+
+    def test_remembers_it_when_the_address_goes(self, alice: Person, job: dict[str, Any]) -> None:
+        assert alice.call("PUT", path(job), {"webhook_enabled": False, "webhook_url": None}).status == 200
+
+        assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE}).status == 422
+        assert alice.call("PUT", path(job), {"webhook_url": "https://example.com/new"}).status == 200
+
+
+def test_an_origin_is_scheme_host_and_port() -> None:
+    assert {origin_of(url) for url in SAME} == {"https://example.com:443"}
+    assert (
+        origin_of("https://[2001:DB8:0::1]/x") == origin_of("https://[2001:db8::1]:443/") == "https://2001:db8::1:443"
+    )
