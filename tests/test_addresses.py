@@ -1,7 +1,7 @@
 """Which webhook URLs are taken: https to a public host, and nothing that a resolver turns into something else."""
 
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -67,6 +67,14 @@ def test_public_https_is_taken(url: str) -> None:
         "https://[::ffff:169.254.169.254]/",
         "https://[2002:7f00:1::]/",
         "https://[64:ff9b::a00:1]/",
+        "https://[64:ff9b:1::808:808]/",
+        "https://[64:ff9b:1:a00:0:100::]/",
+        "https://[2606:4700::5efe:a00:1]/",
+        "https://[2606:4700::200:5efe:a00:1]/",
+        "https://[fd00::5efe:808:808]/",
+        "https://192.0.0.9/",
+        "https://192.0.0.192/",
+        "https://192.88.99.2/",
         "https://[2001:db8::1]/",
         "https://[3fff::1]/",
         "https://[5f00::1]/",
@@ -100,6 +108,32 @@ def test_no_spelling_of_a_private_address_is_public(network: IPv4Network, offset
 def test_whatever_is_given_is_taken_or_refused(url: str) -> None:
     with suppress(ValueError):
         assert check_webhook_url(url) == url
+
+
+# https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry, as of 2026, and multicast.
+# Mapped and NAT64's well-known prefix are judged by what they hold.
+REGISTERED = """
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24
+    192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24
+    203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 255.255.255.255/32
+    ::1/128 ::/128 ::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001::/32 2001:1::1/128 2001:1::2/128
+    2001:1::3/128 2001:2::/48 2001:3::/32 2001:4:112::/48 2001:10::/28 2001:20::/28 2001:30::/28 2001:db8::/32
+    2620:4f:8000::/48 3fff::/20 5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8
+"""
+
+
+@given(st.sampled_from(REGISTERED.split()), st.integers(min_value=0))
+def test_no_address_with_a_special_purpose_is_public(text: str, offset: int) -> None:
+    network = ip_network(text)
+    address = network[offset % network.num_addresses]
+
+    assert not is_public(address)
+    assert not is_public(network[0])
+    assert not is_public(network[-1])
+    if isinstance(address, IPv4Address):
+        for held in (0xFFFF << 32, 0x64FF9B << 96, 0x26064700 << 96 | 0x5EFE << 32, 0x2606 << 112 | 0x2005EFE << 32):
+            assert not is_public(IPv6Address(held | int(address)))
+        assert not is_public(IPv6Address(0x2002 << 112 | int(address) << 80))
 
 
 def test_public_addresses_are_public() -> None:

@@ -1,5 +1,6 @@
 """A page in a browser, of whatever origin, may use a token that it is given."""
 
+from jobs_api.projects import Project
 from tests.functions.cast import Person
 
 EXPOSED = "Location, Retry-After, X-Request-ID"
@@ -10,3 +11,15 @@ def test_a_page_of_another_origin_may_read_answers_and_errors(alice: Person) -> 
         assert answer.status == 404
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Access-Control-Expose-Headers"] == EXPOSED
+
+
+def test_no_answer_is_kept_by_whoever_passes_it_on(alice: Person, jaffle: Project) -> None:
+    jobs = f"/api/v1/projects/{jaffle.id}/jobs"
+    hook = {"name": "build", "command": "dbt build", "schedule": "@daily", "webhook_url": "https://example.com/hook"}
+    made, again = (alice.call("POST", jobs, hook, headers={"Idempotency-Key": "once"}) for _ in range(2))
+    rotated = alice.call("POST", f"{jobs}/{made.json['id']}/notifications/rotate-secret")
+
+    assert "webhook_secret" in made.json
+    assert "webhook_secret" in rotated.json
+    for answer in (made, again, rotated, alice.call("GET", jobs), alice.call("GET", "/api/v1/runs/none")):
+        assert answer.headers["Cache-Control"] == "no-store"

@@ -198,3 +198,16 @@ def test_durations_are_written_as_people_do(seconds: float, text: str) -> None:
 
 def test_a_test_says_that_it_is_one() -> None:
     assert "This is a test" in a_test_message("jaffle", "nightly")["text"]
+
+
+@pytest.mark.parametrize(
+    "name", ["*bold* _it_ ~no~ `code`", "<!channel> <@U123> <https://x.example|here>", ":tada: a&b"]
+)
+def test_a_name_in_a_test_message_is_shown_and_never_obeyed(name: str) -> None:
+    written = a_test_message(name, name)
+
+    assert [block["text"]["type"] for block in written["blocks"]] == ["plain_text"]
+    assert written["blocks"][0]["text"]["text"].count(name) == 2
+    assert written["blocks"][0]["text"]["emoji"] is False
+    assert "<" not in written["text"]
+    assert written["mrkdwn"] is False

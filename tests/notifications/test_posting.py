@@ -11,7 +11,7 @@ import pytest
 
 from jobs_api.addresses import Address
 from jobs_api.notifications import posting
-from jobs_api.notifications.posting import Answer, Refused, Unreachable, post
+from jobs_api.notifications.posting import Answer, LeadsInside, Refused, Unreachable, post
 from tests.notifications.receivers import Authority, Receiver, answers, closes_half_way, drips, receiver
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -60,6 +60,19 @@ def test_it_works(hook: Receiver) -> None:
 def test_a_name_that_leads_inside_is_refused(address: str) -> None:
     with pytest.raises(Refused, match="private, local or reserved"):
         post("https://innocent.example/hook", b"{}", {}, resolve=leads_to(address))
+
+
+def test_a_name_that_leads_inside_is_told_like_one_that_does_not_resolve() -> None:
+    def unknown(_host: str, _port: int) -> list[Address]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    told = set()
+    for resolve in (leads_to("10.0.0.1"), leads_to("fd00::1", "8.8.8.8"), leads_to(), unknown):
+        with pytest.raises((LeadsInside, Unreachable)) as caught:
+            post("https://innocent.example/hook", b"{}", {}, resolve=resolve)
+        told.add(str(caught.value))
+
+    assert told == {"the host name could not be resolved, or leads to a private, local or reserved address"}
 
 
 def test_one_bad_address_among_good_ones_condemns_the_name() -> None:

@@ -1,17 +1,31 @@
 """Which network addresses are public, so that a webhook can never be turned against the inside."""
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 # RFC 6052: the last 32 bits of an address in here are an IPv4 address that a translator will use.
-NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+NAT64 = IPv6Network("64:ff9b::/96")
 # Of IPv6, what was ever given out for use on the internet: https://www.iana.org/assignments/ipv6-address-space. What
 # embeds IPv4 addresses outside of it (::/96, ::ffff:0:0:0/96) is dead, and so is all else there.
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-# What Python's tables leave as "global": the dead 6to4 relay anycast, and RFC 9637's addresses for documentation.
-NEVER_PUBLIC = (ip_network("192.88.99.0/24"), ip_network("3fff::/20"))
+# What IANA gave a special purpose: https://www.iana.org/assignments/iana-ipv4-special-registry and
+# https://www.iana.org/assignments/iana-ipv6-special-registry. Python's tables have most of them; these are "global"
+# there, or have parts that are: anycast that reaches the nearest machine of a kind, such as this network's own NAT,
+# protocols of the network itself, documentation. Nobody receives webhooks in any of them.
+SPECIAL = tuple(
+    map(
+        ip_network,
+        (
+            *("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24"),
+            *("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20"),
+        ),
+    )
+)
+# ISATAP (RFC 5214): an interface's id that holds an IPv4 address in its last 32 bits.
+ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 MAX_URL_LENGTH = 2048
 
 type Address = IPv4Address | IPv6Address
@@ -20,12 +34,11 @@ type Address = IPv4Address | IPv6Address
 def is_public(address: Address) -> bool:
     """Whether packets to this address leave for the public internet, embedded IPv4 addresses included."""
     if isinstance(address, IPv6Address):
-        embedded = _embedded_ipv4(address)
-        if embedded is not None:
-            return is_public(embedded)
-        if address not in GLOBAL_UNICAST:
+        if address.ipv4_mapped or address in NAT64:
+            return is_public(_last_32_bits(address))
+        if address not in GLOBAL_UNICAST or not all(map(is_public, _tunnelled_to(address))):
             return False
-    if any(address.version == network.version and address in network for network in NEVER_PUBLIC):
+    if any(address.version == network.version and address in network for network in SPECIAL):
         return False
     return address.is_global and not address.is_multicast
 
@@ -39,13 +52,16 @@ def is_allowed(host: str, port: int | None) -> bool:
     return bool(named & {host.lower(), f"{host.lower()}:{port or 443}"})
 
 
-def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that a mapped, 6to4, Teredo or NAT64 address would reach."""
-    if address.teredo is not None:
-        return address.teredo[1]
-    if any(address in network for network in NAT64):
-        return IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour
+def _last_32_bits(address: IPv6Address) -> IPv4Address:
+    return IPv4Address(int(address) & 0xFFFF_FFFF)
+
+
+def _tunnelled_to(address: IPv6Address) -> Iterator[IPv4Address]:
+    """Yield the IPv4 addresses that a 6to4 or ISATAP address would reach; Teredo is special as a whole."""
+    if address.sixtofour:
+        yield address.sixtofour
+    if (int(address) >> 32) & 0xFFFF_FFFF in ISATAP:
+        yield _last_32_bits(address)
 
 
 def origin_of(url: str) -> str:

@@ -32,6 +32,9 @@ JSON_TYPE: Final = "application/json"
 TEXT_TYPE: Final = "text/plain"
 NOT_UTF_8: Final = "The body must be a JSON object in UTF-8; write the character U+FFFD as \\ufffd if it is meant"
 
+# Answers are one caller's alone and true at one time, and some show a secret this once.
+NOT_KEPT: Final = {"Cache-Control": ["no-store"]}
+
 # Pages of any origin may read what a token is good for: it comes in a header, and no browser sends it by itself.
 FOR_BROWSERS: Final = {
     "Access-Control-Allow-Origin": ["*"],
@@ -187,7 +190,7 @@ class Api(APIGatewayRestResolver):
         headers = answer.get("multiValueHeaders", {})
         # After an idempotent answer was read back: it may have been made for a request to another address.
         location = {"Location": [path_prefix(event) + path for path in headers.get("Location", [])]}
-        own = {"X-Request-ID": [request_id], **FOR_BROWSERS, **(location if "Location" in headers else {})}
+        own = {"X-Request-ID": [request_id], **NOT_KEPT, **FOR_BROWSERS, **(location if "Location" in headers else {})}
         return {**answer, "multiValueHeaders": {**headers, **own}}
 
     def _answer(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

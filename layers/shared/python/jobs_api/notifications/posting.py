@@ -32,12 +32,23 @@ TIMEOUT_SECONDS: Final = 10.0
 ANSWER_BYTES: Final = 1024
 # A name with many dead addresses may not use up the time of the one that works.
 MOST_ADDRESSES: Final = 3
+NO_PUBLIC_ADDRESS: Final = "the host name could not be resolved, or leads to a private, local or reserved address"
 
 type Resolve = Callable[[str, int], list[Address]]
 
 
 class Refused(Exception):
     """The URL leads to where no webhook may go; trying again cannot help."""
+
+
+class LeadsInside(Refused):
+    """The host's name has an address that is not public. Told and tried again like a name that has none.
+
+    Whoever may write a job would otherwise learn which names there are on the inside, and where they lead.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(NO_PUBLIC_ADDRESS)
 
 
 class Unreachable(Exception):
@@ -76,7 +87,8 @@ def post(
     """Send a webhook and return the answer, whatever its status; in ten seconds unless told otherwise.
 
     Raises:
-        Refused: the host has an address that is not public, and the operator has not named it.
+        Refused: the URL is none that is sent to.
+        LeadsInside: the host has an address that is not public, and the operator has not named it.
         Unreachable: no answer came.
     """
     parts = urlsplit(url)
@@ -144,10 +156,10 @@ def _deadline(seconds: float) -> Iterator[_Deadline]:
 def _addresses(host: str, port: int, resolve: Resolve, deadline: _Deadline) -> list[Address]:
     """Resolve a host within the deadline and judge what comes; one bad address condemns the name."""
     addresses = _in_time(lambda: resolve(host, port), deadline)
-    if not is_allowed(host, port):
-        inside = next((address for address in addresses if not is_public(address)), None)
-        if inside is not None:
-            raise Refused(f"{host} leads to {inside}, which is a private, local or reserved address")
+    if not is_allowed(host, port) and not all(map(is_public, addresses)):
+        raise LeadsInside
+    if not addresses:
+        raise socket.gaierror(socket.EAI_NONAME, "no address")
     return addresses[:MOST_ADDRESSES]
 
 
@@ -268,7 +280,7 @@ def _said(error: Exception, timeout_seconds: float) -> str:
     if isinstance(error, TimeoutError) or isinstance(reason, TimeoutError):
         return f"no answer within {timeout_seconds:g} seconds"
     if isinstance(reason, socket.gaierror):
-        return "the host name could not be resolved"
+        return NO_PUBLIC_ADDRESS
     if isinstance(reason, ssl.SSLCertVerificationError):
         return f"the certificate is not valid: {reason.verify_message}"
     if isinstance(reason, ssl.SSLError):

@@ -68,6 +68,8 @@ def answered(url: str, body: bytes, headers: dict[str, str]) -> tuple[Sent, str]
     """Post signed headers and a body; say how it went, and how the answer's text begins."""
     try:
         answer = posting.post(url, body, headers)
+    except posting.LeadsInside as inside:
+        return Sent(error=str(inside)), ""
     except posting.Refused as refused:
         return Sent(error=str(refused), permanent=True), ""
     except posting.Unreachable as unreachable:

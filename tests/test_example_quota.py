@@ -1,0 +1,28 @@
+"""The quota of the example manifest: it bounds what a job can take, and leaves room for one that says nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from jobs_api.quantities import parse_quantity
+from jobs_api.resource_bounds import STANDARD
+
+MANIFEST = Path(__file__).parent.parent / "deploy/kubernetes/jobs-api.yaml"
+OBJECTS: dict[str, Any] = {made["kind"]: made for made in yaml.safe_load_all(MANIFEST.read_text())}
+HARD: dict[str, str] = OBJECTS["ResourceQuota"]["spec"]["hard"]
+(LIMITS,) = OBJECTS["LimitRange"]["spec"]["limits"]
+
+
+def test_all_that_a_job_may_ask_for_is_bounded() -> None:
+    assert {f"requests.{name}" for name in STANDARD} <= HARD.keys()
+    assert {"pods", "count/jobs.batch", "count/cronjobs.batch", "requests.nvidia.com/gpu"} <= HARD.keys()
+
+
+@pytest.mark.parametrize("bound", [name for name in HARD if name.split(".", 1)[-1] in STANDARD])
+def test_what_is_bounded_has_a_default_or_pods_that_say_nothing_would_be_refused(bound: str) -> None:
+    part, name = bound.split(".", 1)
+    default = LIMITS["defaultRequest" if part == "requests" else "default"][name]
+
+    assert 0 < parse_quantity(default) <= parse_quantity(LIMITS["max"][name]) <= parse_quantity(HARD[bound])
