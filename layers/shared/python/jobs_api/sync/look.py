@@ -67,7 +67,7 @@ class Look:
         # Kubernetes' own controllers begin like this: a cluster that cannot at the moment is not asked often in vain.
         self._at_once = 1
         self._failure: Exception | None = None
-        self._unopened: set[str] = set()
+        self._desired = Manifests({})
         self._memory = memory
         self._trial = Trial(cluster)
         self._marks: dict[str, int] = {}
@@ -84,9 +84,8 @@ class Look:
         """Plan, change and note; raise what failed only when everything was tried."""
         jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
         as_wanted = dict(jobs)
-        desired = Manifests(jobs)
-        self._unopened = desired.unopened
-        plan = reconcile.plan(desired, self._live())
+        self._desired = Manifests(jobs)
+        plan = reconcile.plan(self._desired, self._live())
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
             # No two changes of a kind are of one name; what is deleted frees its name for what is created after it.
             for alike in self._by_kind(plan, jobs, as_wanted):
@@ -160,7 +159,7 @@ class Look:
         try:
             if isinstance(change, Delete):
                 self._delete(change)
-            elif change.name in self._unopened:
+            elif change.name in self._desired.unopened:
                 self._note(jobs[change.name], SyncState.ERROR, UNOPENED)
             elif isinstance(change, Create) and jobs[change.name][1].id in list(self._kept.values()):
                 # Renamed, and the CronJob of its old name is still there: with two of them each slot would run twice.
@@ -233,7 +232,7 @@ class Look:
 
     def _try_again(self, name: str, wanted: Wanted) -> None:
         """Try the pod of a job once more whose CronJob is as it should be, and whose pods were refused before."""
-        self._settled(wanted, self._marks[name], tried=manifests.cronjob(*wanted))
+        self._settled(wanted, self._marks[name], tried=self._desired[name])
 
     def _dated(self, change: Replace) -> Object:
         """Have the cluster leave out the slots from before the change; return the manifest to write after that.
@@ -291,7 +290,7 @@ class Look:
         elif change:
             self._bring(change, (project, job))
         else:
-            again = manifests.cronjob(project, job) if _was_refused((project, job)) else None
+            again = desired[job.cronjob_name] if _was_refused((project, job)) else None
             self._settled((project, job), mark(live), tried=again)
 
     def _make_way(self, orphan: Delete, wanted: Wanted) -> None:
