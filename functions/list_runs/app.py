@@ -17,9 +17,9 @@ def list_runs(
     project_id: str,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=1024)] = None,
-    job_id: str | None = None,
+    job_id: Annotated[str | None, Query(max_length=64)] = None,
     status: RunStatus | None = None,
-    job_type: str | None = None,
+    job_type: Annotated[str | None, Query(max_length=64)] = None,
     triggered_by: TriggeredBy | None = None,
     updated_after: Moment | None = None,
 ) -> RunList:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -29,24 +30,27 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
     """Make it; Slack takes these tokens, and `hooks` is where webhooks may be sent."""
 
     async def hook(request: Request) -> Response:
+        status = _whole(request, "status", HTTPStatus.OK, least=200, most=599)
+        delay = _whole(request, "delay", 0, most=600)
+        wait = request.query_params.get("retry_after", "")
+        if not (wait.isascii() and (not wait or wait.isprintable())):
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "retry_after is a header, and can hold no such characters")
         body = await request.body()
         document = _document(body)
         # Looking up the secret takes a moment, and others may be sending meanwhile.
         from local.inbox.signatures import verdict  # noqa: PLC0415 - the store wants its tables' names
 
         verified, checked = await run_in_threadpool(verdict, body, document, request.headers)
-        status = int(request.query_params.get("status", HTTPStatus.OK))
         taken = status < HTTPStatus.MULTIPLE_CHOICES
         said = checked if taken else f"{checked}; answered {status}"
         messages.add("webhook", _target(request), said, request.headers, document, good=verified and taken)
-        await asyncio.sleep(float(request.query_params.get("delay", 0)))
-        wait = request.query_params.get("retry_after")
+        await asyncio.sleep(delay)
         return JSONResponse({"ok": taken}, status, {"Retry-After": wait} if wait else {})
 
     async def post_message(request: Request) -> Response:
         said = await _said(request)
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        error = _slack_error(token, said, slack_tokens)
+        error = _slack_error(token, said, slack_tokens) or (None if said.get("channel") else "channel_not_found")
         messages.add("slack", said.get("channel", ""), error or "posted", request.headers, said, good=error is None)
         if error == "ratelimited":
             headers = {"Retry-After": str(_BUSY_SECONDS)}
@@ -56,7 +60,7 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
         return JSONResponse({"ok": True, "channel": said["channel"], "ts": "1", "message": {"text": said.get("text")}})
 
     async def shown(request: Request) -> Response:
-        after = int(request.query_params.get("after", 0))
+        after = _whole(request, "after", 0)
         return JSONResponse({"since": messages.since, "hooks": hooks, "messages": messages.documents(after)})
 
     async def clear(_: Request) -> Response:
@@ -77,25 +81,47 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
     )
 
 
+def _whole(request: Request, name: str, default: int, *, least: int = 0, most: int = 999_999_999) -> int:
+    """Read a whole number from the query; raises HTTPException with 400 for what is none."""
+    text = request.query_params.get(name, str(int(default)))
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"{name} must be a whole number from {least} to {most}")
+    return int(text)
+
+
 def _target(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _document(body: bytes) -> Any:
+    """Read a body as JSON that can be shown as JSON again; as text where it is none."""
     try:
-        return json.loads(body)
-    except ValueError:
+        return _json(body)
+    except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
+
+
+def _json(text: bytes | str) -> Any:
+    """Read JSON; raises ValueError or RecursionError, also for half a surrogate pair, which no answer can hold."""
+    document = json.loads(text, parse_constant=str)
+    json.dumps(document, ensure_ascii=False).encode()
+    return document
 
 
 async def _said(request: Request) -> dict[str, Any]:
     """Read a message as slack_sdk sends it: JSON, or a form whose blocks are JSON."""
     body = await request.body()
-    if request.headers.get("content-type", "").startswith("application/json"):
-        said: dict[str, Any] = json.loads(body)
-        return said
-    form: dict[str, Any] = dict(parse_qsl(body.decode()))
-    return {**form, "blocks": json.loads(form.get("blocks", "[]"))}
+    try:
+        if request.headers.get("content-type", "").startswith("application/json"):
+            said = _json(body)
+        else:
+            said = dict(parse_qsl(body.decode()))
+            said["blocks"] = _json(said.get("blocks", "[]"))
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "the body must be JSON, or a form whose blocks are") from error
+    if not isinstance(said, dict):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "the body must be an object")
+    return said
 
 
 def _slack_error(token: str, said: dict[str, Any], tokens: frozenset[str]) -> str | None:

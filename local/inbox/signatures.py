@@ -22,7 +22,8 @@ def verdict(body: bytes, document: Any, headers: Mapping[str, str]) -> tuple[boo
     for key in webhook_secrets.open_keys(job.webhook, job.organization_id, job.id, datetime.now(UTC)):
         try:
             Webhook(key).verify(body, dict(headers))
-        except WebhookVerificationError as error:
+        # A body that is no text is an error of its own to it.
+        except (WebhookVerificationError, ValueError) as error:
             reason = str(error)
         else:
             return True, "signature verified"
@@ -33,6 +34,8 @@ def _job(document: Any) -> Job | None:
     try:
         project_id, job_id = document["data"]["project"]["id"], document["data"]["job"]["id"]
     except (KeyError, TypeError):
+        return None
+    if not isinstance(project_id, str) or not isinstance(job_id, str):
         return None
     for organization in store.list_organizations():
         try:

@@ -125,3 +125,28 @@ def test_a_page_that_is_open_learns_that_the_inbox_was_cleared(inbox: Inbox) -> 
     after = json.loads(ask(inbox, "/_inbox/messages"))
     assert after["messages"] == []
     assert after["since"] > before["since"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("status=abc", "status=99", "status=600", "status=", "status=9999999999999999999", "status=%D9%A3"),
+        *("delay=nan", "delay=-1", "delay=1e9", "retry_after=a%0Ab", "retry_after=%C3%A9"),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_a_bad_request(allowed: Inbox, query: str) -> None:
+    assert posting.post(f"{allowed.hooks}/any?{query}", b"{}", {}).status == 400
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "1e3", "9" * 500])
+def test_an_after_that_is_no_number_is_a_bad_request(inbox: Inbox, after: str) -> None:
+    assert "after must be a whole number" in ask(inbox, f"/_inbox/messages?after={after}")
+
+
+@pytest.mark.parametrize(
+    "body", [b"NaN", b'{"a": Infinity}', b'"\\ud800"', b"\xff", b"[" * 100_000, b'{"data": {"project": {"id": 1}}}']
+)
+def test_whatever_arrives_can_be_shown(allowed: Inbox, body: bytes) -> None:
+    posting.post(f"{allowed.hooks}/any", body, {"webhook-signature": "v1,x"})
+
+    assert len(json.loads(ask(allowed, "/_inbox/messages"))["messages"]) == 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.notifications.retrying import GIVE_UP_AFTER, LONGEST, SHORTEST, next_attempt
+from jobs_api.notifications.retrying import GIVE_UP_AFTER, LONGEST, SHORTEST, asked_for, next_attempt
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 MIDNIGHT = NOON + timedelta(hours=12)
@@ -54,3 +54,36 @@ def test_in_a_usual_day_there_are_some_twenty_attempts() -> None:
         now, attempts = after, attempts + 1
 
     assert 15 <= attempts <= 25
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-3", None),
+        ("1.5", None),
+        ("٣", None),
+        ("120", timedelta(minutes=2)),
+        (" 7 ", timedelta(seconds=7)),
+        ("999999999", GIVE_UP_AFTER),
+        ("9" * 5000, GIVE_UP_AFTER),
+        ("Tue, 28 Apr 2026 12:05:00 GMT", timedelta(minutes=5)),
+        ("Tue, 28 Apr 2026 11:05:00 GMT", timedelta(0)),
+        ("Tue, 28 Apr 2026 12:05:00", timedelta(minutes=5)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", GIVE_UP_AFTER),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", GIVE_UP_AFTER),
+        ("Tue, 28 Apr 2026 12:05:00 +99999999999999999999", GIVE_UP_AFTER),
+        ("x" * 65_000, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(said: str | None, wait: timedelta | None) -> None:
+    assert asked_for(said, NOON) == wait
+
+
+@given(st.text() | st.from_regex(r"\w{3}, \d{1,3} \w{3} \d{1,5} \d{1,3}:\d\d:\d\d [+-]?\w{1,6}"))
+def test_no_retry_after_is_too_much(said: str) -> None:
+    wait = asked_for(said, NOON)
+
+    assert wait is None or timedelta(0) <= wait <= GIVE_UP_AFTER

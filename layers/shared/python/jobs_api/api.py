@@ -325,7 +325,12 @@ def _problem(error: JobsApiError, request_id: str) -> Response[str]:
     status, code = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
     faults = error.faults if isinstance(error, errors.InvalidRequest) else None
     fields = [FieldFault(field=fault.field, message=fault.message) for fault in faults] if faults else None
-    problem = Problem(message=str(error), code=code, errors=fields, request_id=request_id)
+    problem = Problem(
+        message=errors.shortened(str(error), errors.MOST_OF_A_SUMMARY + 100),
+        code=code,
+        errors=fields,
+        request_id=request_id,
+    )
     return _response(status, problem, retry_after=RETRY_AFTER.get(type(error)))
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from jobs_api.errors import Fault
+from jobs_api.errors import MOST_CHARACTERS, MOST_FAULTS, Fault
 
 T = TypeVar("T")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -108,7 +108,8 @@ class Record(Document):
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Say each of pydantic's errors in our words; a strange field gets the name it was probably meant to be."""
-    return [fault_of(detail, known=model.model_fields) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    return [fault_of(detail, known=model.model_fields if at < MOST_FAULTS else ()) for at, detail in enumerate(details)]
 
 
 def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) -> Fault:
@@ -118,7 +119,8 @@ def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) 
         case "value_error", {"error": reason}:
             message = str(reason)
         case "extra_forbidden", _:
-            meant = get_close_matches(path, list(known), n=1)
+            # It compares character by character, and nobody meant one of ours by a name of thousands.
+            meant = get_close_matches(path, list(known), n=1) if len(path) <= MOST_CHARACTERS else []
             message = "is not a field of this object" + (f"; did you mean {meant[0]}?" if meant else "")
         case "missing", _:
             message = "is required"

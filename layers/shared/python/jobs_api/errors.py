@@ -1,16 +1,21 @@
 """What can go wrong, named for the situation; `jobs_api.api` owns the table that turns each into an answer."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 # A body of 256 KiB can break more rules than an answer of 6 MB, which is what Lambda gives, can name.
 MOST_FAULTS: Final = 200
 MOST_CHARACTERS: Final = 100
+# A rule may quote what breaks it. Of all messages together no more is told than a person would read.
+MOST_OF_A_MESSAGE: Final = 500
+MOST_OF_ALL_MESSAGES: Final = 16_000
+MOST_OF_A_SUMMARY: Final = 4_000
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
     """Return what a caller sent as it is told back to them, cut where it is longer than anything we made."""
-    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 @dataclass(frozen=True)
@@ -102,12 +107,23 @@ class InvalidRequest(JobsApiError):
     """Fields break rules: all of them, not the first, up to what a person would read."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        self.faults = [Fault(shortened(fault.field), fault.message) for fault in faults[:MOST_FAULTS]]
+        self.faults = list(_told(faults))
         noun = "field breaks" if len(faults) == 1 else "fields break"
         told = [f"{fault.field}: {fault.message}" for fault in self.faults]
-        if len(faults) > MOST_FAULTS:
-            told.append(f"and {len(faults) - MOST_FAULTS} more")
-        super().__init__(f"{len(faults)} {noun} a rule: " + "; ".join(told))
+        if len(faults) > len(self.faults):
+            told.append(f"and {len(faults) - len(self.faults)} more")
+        super().__init__(f"{len(faults)} {noun} a rule: " + shortened("; ".join(told), MOST_OF_A_SUMMARY))
+
+
+def _told(faults: list[Fault]) -> Iterator[Fault]:
+    """Yield faults, each cut and at least one, until they are as many or as long as an answer may be."""
+    left = MOST_OF_ALL_MESSAGES
+    for at, fault in enumerate(faults[:MOST_FAULTS]):
+        told = Fault(shortened(fault.field), shortened(fault.message, MOST_OF_A_MESSAGE))
+        left -= len(told.field) + len(told.message)
+        if left < 0 and at:
+            return
+        yield told
 
 
 class InvalidBody(JobsApiError):

@@ -6,7 +6,6 @@ is followed, no proxy asked. A receiver has ten seconds in all, however slowly i
 """
 
 import os
-import re
 import socket
 import ssl
 import threading
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http.client import HTTPException
 from ipaddress import ip_address
@@ -26,6 +24,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from jobs_api.addresses import Address, is_allowed, is_public
+from jobs_api.notifications import retrying
 
 TIMEOUT_SECONDS: Final = 10.0
 # Of an answer this much is read, to show to whoever tests their receiver.
@@ -238,7 +237,7 @@ def _exchange(
         if deadline.passed.is_set():
             # Cut off among its headers, which http.client takes for their end.
             raise TimeoutError
-        retry_after = _retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+        retry_after = retrying.asked_for(response.headers.get("Retry-After"), datetime.now(UTC))
         return Answer(response.status, _beginning(response), retry_after)
     finally:
         response.close()
@@ -250,19 +249,6 @@ def _beginning(response: BaseHTTPResponse) -> str:
         return response.read(ANSWER_BYTES, decode_content=False).decode("utf-8", "replace")
     except (HTTPError, HTTPException, OSError):
         return ""
-
-
-def _retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Read a Retry-After: seconds, or a date; https://www.rfc-editor.org/rfc/rfc9110#field.retry-after."""
-    if value is None:
-        return None
-    if re.fullmatch(r"\d{1,9}", value.strip()):
-        return timedelta(seconds=int(value))
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(timedelta(0), (until if until.tzinfo else until.replace(tzinfo=UTC)) - now)
 
 
 @lru_cache(maxsize=4)

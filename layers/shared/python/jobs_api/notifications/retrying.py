@@ -4,7 +4,8 @@ https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 """
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 FIRST: Final = timedelta(seconds=20)
@@ -12,6 +13,9 @@ LONGEST: Final = timedelta(hours=6)
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 # Below this a second try finds what the first one found.
 SHORTEST: Final = timedelta(seconds=1)
+# What is longer is no number of seconds, and no date.
+MOST_DIGITS: Final = 9
+LONGEST_DATE: Final = 100
 
 
 def next_attempt(
@@ -36,3 +40,23 @@ def next_attempt(
     drawn = random.random() if chance is None else chance  # noqa: S311 - it spreads load, it guards nothing
     wait = max(SHORTEST, most * drawn, retry_after or SHORTEST)
     return min(now + wait, give_up_at)
+
+
+def asked_for(retry_after: str | None, now: datetime) -> timedelta | None:
+    """Read a Retry-After: seconds, or a date; https://www.rfc-editor.org/rfc/rfc9110#field.retry-after.
+
+    Returns:
+        How long to wait, at most until the last try; None where nothing is asked for that makes sense.
+    """
+    said = (retry_after or "").strip()
+    if said.isascii() and said.isdecimal():
+        return GIVE_UP_AFTER if len(said) > MOST_DIGITS else min(timedelta(seconds=int(said)), GIVE_UP_AFTER)
+    try:
+        until = parsedate_to_datetime(said[:LONGEST_DATE])
+        wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
+    except OverflowError:
+        # A date beyond all that can be counted with, by its zone; one that is long past reads as one far away.
+        return GIVE_UP_AFTER
+    except (AttributeError, IndexError, TypeError, ValueError):
+        return None
+    return min(max(timedelta(0), wait), GIVE_UP_AFTER)
