@@ -5,6 +5,8 @@ import hmac
 import os
 import re
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +19,7 @@ import trustme
 
 from jobs_api import cluster as clusters
 from jobs_api import eks
-from jobs_api.cluster import ClusterUnavailable, ObjectNotFound
+from jobs_api.cluster import ClusterUnavailable, ObjectNotFound, access
 from jobs_api.ids import new_id
 from jobs_api.organizations import Organization
 from local.cluster import EmbeddedCluster
@@ -119,6 +121,15 @@ def test_a_token_is_kept_for_under_14_minutes(signed: list[str]) -> None:
     assert len(signed) == 2
 
 
+def test_a_token_is_signed_anew_after_the_clock_was_set_back(signed: list[str]) -> None:
+    clock = Clock()
+    tokens = eks.Tokens("jobs", clock)
+    tokens.current()
+    clock.seconds -= 3600
+    assert tokens.current() == "jobs-1"
+    assert len(signed) == 2
+
+
 def test_a_forgotten_token_is_signed_anew(signed: list[str]) -> None:
     tokens = eks.Tokens("jobs")
     tokens.current()
@@ -189,6 +200,71 @@ def test_another_authority_than_eks_named_is_not_believed(
     with pytest.raises(ClusterUnavailable):
         clusters.connect(organization(f"jobs-{new_id()}")).get_job("default", "nightly")
     assert described == []
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let this many seconds pass by the wall clock alone, as while Lambda freezes a process."""
+
+    def pass_by(seconds: float) -> None:
+        wall = time.time
+        monkeypatch.setattr(time, "time", lambda: wall() + seconds)
+
+    return pass_by
+
+
+@pytest.mark.parametrize("fault", ["address", "authority", "token"])
+def test_a_cluster_that_was_made_anew_under_its_name_is_found(
+    embedded_cluster: EmbeddedCluster,
+    described: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    later: Callable[[float], None],
+    fault: str,
+) -> None:
+    name, found = f"jobs-{new_id()}", eks.describe("")
+    old = {
+        "address": eks.Endpoint("https://127.0.0.1:9", found.certificate_authority),
+        "authority": eks.Endpoint(found.url, trustme.CA().cert_pem.bytes()),
+        "token": found,
+    }[fault]
+    kubeconfig = embedded_cluster.kubeconfig.read_text()
+    right = next(line.split(": ")[1] for line in kubeconfig.splitlines() if "token: " in line)
+    described.clear()
+    answers = [old]
+
+    def describe(name: str) -> eks.Endpoint:
+        described.append(name)
+        return answers[-1]
+
+    monkeypatch.setattr(eks, "describe", describe)
+    monkeypatch.setattr(eks, "sign_token", lambda _: "of-the-old-one" if fault == "token" else right)
+    for _ in range(3):
+        # Over and over, EKS is not asked more often.
+        with pytest.raises(ClusterUnavailable):
+            clusters.connect(organization(name)).get_job("default", "nightly")
+    assert described == [name]
+
+    later(30)
+    with pytest.raises(ClusterUnavailable):
+        clusters.connect(organization(name)).get_job("default", "nightly")
+    answers.append(found)
+    monkeypatch.setattr(eks, "sign_token", lambda _: right)
+
+    with pytest.raises(ObjectNotFound):
+        clusters.connect(organization(name)).get_job("default", "nightly")
+    assert described == [name, name]
+
+
+def test_eks_is_asked_again_after_ten_minutes_and_what_stayed_the_same_is_kept(
+    described: list[str], later: Callable[[float], None]
+) -> None:
+    name = f"jobs-{new_id()}"
+    first = clusters.connect(organization(name))
+
+    later(access.ENDPOINT_SECONDS + 1)
+
+    assert clusters.connect(organization(name)) is first
+    assert described == [name, name]
 
 
 def test_the_authority_is_in_a_file_only_its_owner_reads(described: list[str]) -> None:

@@ -310,7 +310,7 @@ class TestInTheCluster:
         waiting = store.get_run(acme.organization.id, run["job_run_id"])
         assert waiting.launch
 
-        sealing._unsealed.cache_clear()
+        sealing._opened.clear()
         event = {"detail": {"organization_id": acme.organization.id}}
         ingest_runs.lambda_handler(event, cast("LambdaContext", Context()))
 

@@ -35,7 +35,7 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             return getattr(real, name)
 
     monkeypatch.setattr(sealing, "_client", Counting)
-    sealing._unsealed.cache_clear()
+    sealing._opened.clear()
     return made
 
 

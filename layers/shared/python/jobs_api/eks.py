@@ -99,7 +99,8 @@ class Tokens:
     def current(self) -> str:
         """Return a token that is good for at least another minute."""
         with self._lock:
-            if self._token is None or self._clock() - self._signed_at > TOKEN_KEPT_SECONDS:
+            # A clock that was set back says nothing of its age.
+            if self._token is None or not 0 <= self._clock() - self._signed_at <= TOKEN_KEPT_SECONDS:
                 self._token, self._signed_at = sign_token(self._cluster), self._clock()
             return self._token
 

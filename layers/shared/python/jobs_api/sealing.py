@@ -9,18 +9,23 @@ import os
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from jobs_api.recent import Recent
+
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 # https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html
 MOST_BYTES: Final = 4096
+
+# After a key was disabled, nobody goes on with what it had opened for longer.
+KEPT_SECONDS: Final = 3600
 
 _making = threading.Lock()
 
@@ -59,8 +64,12 @@ def _sealed(part: bytes, context: dict[str, str]) -> str:
     return b64encode(answer["CiphertextBlob"]).decode()
 
 
-@lru_cache(maxsize=4096)
 def _unsealed(part: str, context: tuple[tuple[str, str], ...]) -> bytes:
+    return _opened.get((part, context))
+
+
+def _decrypted(sealed: tuple[str, tuple[tuple[str, str], ...]]) -> bytes:
+    part, context = sealed
     try:
         answer = _client().decrypt(
             KeyId=os.environ["SECRETS_KEY"], CiphertextBlob=b64decode(part), EncryptionContext=dict(context)
@@ -68,6 +77,9 @@ def _unsealed(part: str, context: tuple[tuple[str, str], ...]) -> bytes:
     except (BotoCoreError, ClientError) as error:
         raise CannotOpen(str(error)) from error
     return answer["Plaintext"]
+
+
+_opened: Final = Recent(_decrypted, KEPT_SECONDS, most=4096)
 
 
 def _client() -> "KMSClient":

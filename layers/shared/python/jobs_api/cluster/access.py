@@ -4,13 +4,19 @@ import os
 import tempfile
 import threading
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from jobs_api import eks
 from jobs_api.cluster import light
 from jobs_api.cluster.client import Cluster
 from jobs_api.cluster.connection import Connection
 from jobs_api.organizations import Organization
+from jobs_api.recent import Recent
+
+# A cluster that was made anew under its name has another address and another authority. It is noticed as soon as the
+# old one does not answer, or does not know us; EKS is not asked more often than this while it is only down.
+ENDPOINT_SECONDS: Final = 600
+ASKED_AGAIN_SECONDS: Final = 20
 
 
 def connect(organization: Organization) -> Cluster:
@@ -23,7 +29,7 @@ def connect(organization: Organization) -> Cluster:
     kubeconfig = os.environ.get("JOBS_API_KUBECONFIG")
     if kubeconfig:
         return _from_kubeconfig(kubeconfig)
-    return _from_eks(organization.cluster or os.environ["DEFAULT_CLUSTER"])
+    return _clusters.get(organization.cluster or os.environ["DEFAULT_CLUSTER"])
 
 
 @cache
@@ -32,12 +38,25 @@ def _from_kubeconfig(path: str) -> Cluster:
     return Cluster(Connection(configuration, KubeconfigCredentials(path, configuration)))
 
 
-@cache
 def _from_eks(name: str) -> Cluster:
+    """Ask EKS where a cluster is; its connections are kept while it is where it was."""
     endpoint = eks.describe(name)
+    known = _made.get(name)
+    if known and known[0] == endpoint:
+        return known[1]
     configuration = light.Configuration(host=endpoint.url)
     configuration.ssl_ca_cert = _file(endpoint.certificate_authority)
-    return Cluster(Connection(configuration, EksCredentials(eks.Tokens(name))))
+
+    def lost() -> None:
+        _clusters.forget(name, older_than=ASKED_AGAIN_SECONDS)
+
+    cluster = Cluster(Connection(configuration, EksCredentials(eks.Tokens(name)), lost))
+    _made[name] = (endpoint, cluster)
+    return cluster
+
+
+_made: dict[str, tuple[eks.Endpoint, Cluster]] = {}
+_clusters: Final = Recent(_from_eks, ENDPOINT_SECONDS)
 
 
 class KubeconfigCredentials:

@@ -34,8 +34,11 @@ class Credentials(Protocol):
 class Connection:
     """Requests to one cluster; threads may share it."""
 
-    def __init__(self, configuration: Any, credentials: Credentials) -> None:
-        """Take the client's Configuration for address, certificates and proxy."""
+    def __init__(self, configuration: Any, credentials: Credentials, lost: Callable[[], None] = lambda: None) -> None:
+        """Take the client's Configuration for address, certificates and proxy.
+
+        `lost` is called where nobody answers there, or not as the cluster that was meant.
+        """
         # Configuration reads the proxy from the environment, but not for whom there is none.
         configuration.no_proxy = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
         configuration.connection_pool_maxsize = CONNECTIONS
@@ -43,6 +46,7 @@ class Connection:
         self._host = configuration.host.rstrip("/")
         self._pool: urllib3.PoolManager = rest.RESTClientObject(configuration).pool_manager
         self._credentials = credentials
+        self._lost = lost
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """GET a document."""
@@ -73,6 +77,8 @@ class Connection:
             response.drain_conn()
             self._credentials.renew()
             response = self._request(method, url, body, whole=whole)
+            if response.status == UNAUTHORIZED:
+                self._lost()
         if response.status >= 300:
             raise refusal(response.status, reading(lambda: response.data))
         return response
@@ -81,11 +87,15 @@ class Connection:
         headers = {"Accept": "application/json, */*", "Content-Type": "application/json", "User-Agent": "jobs-api"}
         if authorization := self._credentials.authorization():
             headers["Authorization"] = authorization
-        return reading(
-            lambda: self._pool.request(
-                method, url, body=body, headers=headers, preload_content=whole, timeout=TIMEOUT, redirect=False
+        try:
+            return reading(
+                lambda: self._pool.request(
+                    method, url, body=body, headers=headers, preload_content=whole, timeout=TIMEOUT, redirect=False
+                )
             )
-        )
+        except ClusterUnavailable:
+            self._lost()
+            raise
 
 
 def reading[T](step: Callable[[], T]) -> T:

@@ -2,15 +2,18 @@
 
 import os
 import threading
-import time
-from datetime import timedelta
-from functools import cache, lru_cache
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from jobs_api.errors import shortened
+from jobs_api.notifications import retrying
+from jobs_api.recent import Recent
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -62,8 +65,8 @@ def post(organization_id: str, channel: str, message: dict[str, Any]) -> int:
     from slack_sdk.web import WebClient  # noqa: PLC0415
 
     with _reading:
-        # Of the threads of a batch one reads, and the others have it from the cache; so too where there is none.
-        token = _token(organization_id, int(time.monotonic() // TOKEN_SECONDS))
+        # Of the threads of a batch one reads, and the others have it from memory.
+        token = _tokens.get(organization_id)
     if token is None:
         raise SlackFailed(
             "This organization has no Slack token; an operator stores one with jobsctl organization slack-token",
@@ -75,7 +78,8 @@ def post(organization_id: str, channel: str, message: dict[str, Any]) -> int:
         answer = client.chat_postMessage(channel=channel, unfurl_links=False, unfurl_media=False, **message)
     except SlackApiError as error:
         raise _failure(error) from error
-    except (SlackClientError, HTTPException, OSError) as error:
+    except (SlackClientError, HTTPException, OSError, LookupError, ValueError, RecursionError) as error:
+        # The last three: an answer in a charset that nobody knows, or that is no text, or nested without end.
         raise SlackFailed(f"Slack did not answer ({type(error).__name__})", permanent=False) from error
     return int(answer.status_code)
 
@@ -84,24 +88,22 @@ def _failure(error: "SlackApiError") -> SlackFailed:
     response: Any = error.response
     status = int(response.status_code)
     # A gateway's error page is no JSON, and its body is what slack_sdk then gives.
-    code = str(response.get("error") or "") if isinstance(response.data, dict) else ""
+    code = shortened(str(response.get("error") or "")) if isinstance(response.data, dict) else ""
     transient = code in TRANSIENT or status == 429 or status >= 500 or not code
-    needed = response.get("needed") if code == "missing_scope" else None
+    needed = shortened(str(response.get("needed") or "")) if code == "missing_scope" else None
     advice = ADVICE.get(code, "see the errors of chat.postMessage in Slack's documentation")
     said = f"Slack says {code or status}: {advice}" + (f" (it says: {needed})" if needed else "")
     headers = {name.lower(): value for name, value in response.headers.items()}
-    seconds = headers.get("retry-after", "")
     return SlackFailed(
         f"Slack says {code or status}" if transient else said,
         permanent=not transient,
         status=status,
-        retry_after=timedelta(seconds=int(seconds)) if str(seconds).isdecimal() else None,
+        retry_after=retrying.asked_for(str(headers.get("retry-after", "")), datetime.now(UTC)),
     )
 
 
-@lru_cache(maxsize=256)
-def _token(organization_id: str, period: int) -> str | None:  # noqa: ARG001 - a new period reads anew
-    """Return an organization's bot token, None where it has none; read at most once in five minutes."""
+def _token(organization_id: str) -> str | None:
+    """Return an organization's bot token, None where it has none."""
     try:
         answer = _secrets().get_secret_value(SecretId=os.environ["SLACK_SECRETS"] + organization_id)
     except ClientError as error:
@@ -109,6 +111,10 @@ def _token(organization_id: str, period: int) -> str | None:  # noqa: ARG001 - a
             raise
         return None
     return answer["SecretString"].strip()
+
+
+# That there is none is not remembered: who stores one wants to see it work.
+_tokens: Final = Recent(_token, TOKEN_SECONDS, keeps=bool)
 
 
 def _secrets() -> "SecretsManagerClient":

@@ -1,8 +1,6 @@
 """Organizations and their tokens in the table."""
 
-import time
 from datetime import datetime
-from functools import lru_cache
 
 from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
@@ -12,6 +10,7 @@ from pynamodb.transactions import TransactWrite
 from jobs_api.documents import rfc3339
 from jobs_api.errors import Conflict, NotFound
 from jobs_api.organizations import HeldRemovals, Organization, RemovalConfirmation, Role, Token, UsageKey
+from jobs_api.recent import Recent
 from jobs_api.slots import Period
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
@@ -50,12 +49,10 @@ def get_organization(organization_id: str) -> Organization:
 
 def recent_organization(organization_id: str) -> Organization:
     """Return an organization as it was at most a minute ago, mostly without a call; raises NotFound."""
-    return _organization_in(organization_id, int(time.monotonic() // 60))
+    return _recent.get(organization_id)
 
 
-@lru_cache(maxsize=1024)
-def _organization_in(organization_id: str, minute: int) -> Organization:  # noqa: ARG001 - ends the cache's minute
-    return get_organization(organization_id)
+_recent = Recent(get_organization, seconds=60)
 
 
 def list_organizations() -> list[Organization]:
