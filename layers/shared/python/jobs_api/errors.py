@@ -79,6 +79,10 @@ class NameTaken(Conflict):
     """Another thing of the same kind already has this name, or one with the same slug."""
 
 
+class TooManyJobs(Conflict):
+    """The project has as many jobs as it may have."""
+
+
 class ChangedMeanwhile(Conflict):
     """Somebody else wrote the same thing first."""
 

@@ -12,6 +12,7 @@ from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNot
 from jobs_api.jobs import MASK, Job, JobSettings, SyncedVersion
 from jobs_api.projects import Project
 from jobs_api.slots import Account
+from jobs_api.store import job_counts
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.older_names import held_by_older, kept_slug
 from jobs_api.store.projects import ID, partition_of, project_of
@@ -26,7 +27,6 @@ from jobs_api.store.tables import (
     JobRow,
     LockRow,
     PastJobRow,
-    ProjectRow,
     ProjectsRow,
 )
 from jobs_api.store.transactions import ConditionFailed, write_all
@@ -69,24 +69,21 @@ def create_job(job: Job) -> Job:
     Raises:
         NameTaken: the project has a job with the same slug, or the namespace a CronJob of the same name.
         ProjectNotFound: the project is gone.
+        TooManyJobs: it has as many as it may have.
     """
-    partition = partition_of(job.organization_id, job.project_id)
     _check_older_names(job)
 
     def fill(transaction: TransactWrite) -> None:
-        transaction.condition_check(ProjectRow, partition, META, condition=ProjectRow.partition.exists())
         transaction.save(_row(job), condition=JobRow.partition.does_not_exist())
         for lock in _locks(job):
             transaction.save(lock, condition=LockRow.partition.does_not_exist())
 
     try:
-        write_all(fill)
+        job_counts.write_with_one_more(job.organization_id, job.project_id, fill)
     except ConditionFailed as error:
         if 0 in error.at:
-            raise ProjectNotFound(job.project_id) from error
-        if 1 in error.at:
             return get_job(job.organization_id, job.project_id, job.id)[1]
-        raise _name_taken(job, error.at, first=2) from error
+        raise _name_taken(job, error.at, first=1) from error
     return job
 
 
@@ -158,8 +155,8 @@ def delete_job(job: Job, now: datetime, remains: Job | None = None) -> None:
             transaction.delete(lock)
 
     try:
-        write_all(fill)
-    except ConditionFailed as error:
+        job_counts.write_with_one_less(job.organization_id, job.project_id, fill)
+    except (ConditionFailed, ProjectNotFound) as error:
         raise _changed(job) from error
 
 

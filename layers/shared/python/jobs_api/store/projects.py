@@ -8,7 +8,7 @@ from pynamodb.transactions import TransactWrite
 from jobs_api.errors import ChangedMeanwhile, Conflict, NameTaken, ProjectNotFound
 from jobs_api.projects import Project, ProjectSettings
 from jobs_api.slots import Period
-from jobs_api.store.conditions import was_refused
+from jobs_api.store.conditions import code_of, was_refused
 from jobs_api.store.older_names import held_by_older, kept_slug
 from jobs_api.store.tables import CRONJOB_LOCK, META, NAME_LOCK, JobRow, LockRow, PointerRow, ProjectRow, ProjectsRow
 from jobs_api.store.transactions import ConditionFailed, write_all
@@ -39,11 +39,13 @@ def create_project(project: Project) -> None:
         raise NameTaken("There is a project of this name already")
     lock = LockRow(project.organization_id, NAME_LOCK + slug, holder=project.id)
     pointer = PointerRow(project.organization_id, POINTER + project.id)
+    row = _row(project)
+    row.job_count = 0
 
     def fill(transaction: TransactWrite) -> None:
         transaction.save(lock, condition=LockRow.partition.does_not_exist())
         transaction.save(pointer, condition=PointerRow.partition.does_not_exist())
-        transaction.save(_row(project), condition=ProjectRow.partition.does_not_exist())
+        transaction.save(row, condition=ProjectRow.partition.does_not_exist())
 
     try:
         write_all(fill)
@@ -89,7 +91,8 @@ def update_project(project: Project, expected_version: int) -> None:
             condition=ProjectRow.version == expected_version,
         )
     except UpdateError as error:
-        if not was_refused(error):
+        # Its item is in the transaction of each job that is made or deleted, too.
+        if not was_refused(error) and code_of(error) != "TransactionConflictException":
             raise
         raise ChangedMeanwhile(f"Project {project.id!r} was changed meanwhile; try again") from error
 

@@ -156,6 +156,7 @@ class ProjectRow(ProjectsRow, discriminator="project"):
     fires_since = MomentAttribute(null=True)
     fired = DocumentAttribute(null=True)
     runs_indexed = BooleanAttribute(null=True)
+    job_count = NumberAttribute(null=True)
 
 
 class JobRow(ProjectsRow, discriminator="job"):
