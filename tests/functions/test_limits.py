@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs_api import store
+from jobs_api import environment_secrets, store
 from jobs_api.commands import ProjectType
 from jobs_api.projects import Project, ProjectSettings
 from jobs_api.quantities import Resources
@@ -200,6 +200,17 @@ def test_the_largest_job_fits_into_its_item_however_often_it_was_changed(alice: 
     assert sum(len(firing.model_dump_json()) for firing in job.slots.unsettled) <= KEPT_BYTES
     # Not written: moto adds what is replaced to what replaces it.
     assert 300 * 1024 < size_of(jobs._row(job).to_dynamodb_dict()) < ITEM_BYTES * 0.9
+
+
+def test_the_largest_secrets_take_less_than_what_is_in_the_clear(alice: Person, jaffle: Project) -> None:
+    secrets = {f"TOKEN{n:02}": "\x01" * 320 for n in range(100)}
+    made = alice.call("POST", path(jaffle), json.dumps(LARGEST | {"environment": secrets}, ensure_ascii=False))
+
+    _, job = store.get_job(alice.organization_id, jaffle.id, made.json["id"])
+
+    assert environment_secrets.values_of(job) == secrets
+    assert job.sealed_environment
+    assert len(job.sealed_environment) < 1.5 * 32 * 1024
 
 
 def test_the_largest_run_holds_its_job_until_that_is_launched(alice: Person, jaffle: Project) -> None:

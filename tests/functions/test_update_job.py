@@ -8,6 +8,7 @@ import pytest
 from jobs_api import store, webhook_secrets
 from jobs_api.jobs import Job
 from jobs_api.projects import Project
+from jobs_api.quantities import Resources
 from tests.functions.cast import NOON, Person
 
 LATER = NOON.replace(hour=13)
@@ -181,3 +182,19 @@ def test_a_stranger_cannot_change_a_job(charlie: Person, alice: Person, job: dic
 @pytest.mark.parametrize("body", [None, "[]", "{"])
 def test_a_body_is_needed(alice: Person, job: dict[str, Any], body: str | None) -> None:
     assert alice.call("PUT", path(job), body).status == 400
+
+
+def test_a_job_from_before_a_rule_is_told_of_it_by_its_next_change(
+    alice: Person, job: dict[str, Any], jaffle: Project
+) -> None:
+    _, stored = store.get_job(alice.organization_id, jaffle.id, job["id"])
+    older = {"environment": {"PATH": "/opt", "A": "1"}, "resources": Resources.known(limits={"memory": "512m"})}
+    settings = stored.settings.model_copy(update=older)
+    store.update_job(stored, stored.model_copy(update={"settings": settings, "version": stored.version + 1}))
+
+    assert alice.call("GET", path(job)).json["environment"] == older["environment"]
+    refused = alice.call("PUT", path(job), {"description": "x"})
+    assert sorted(refused.faulty_fields) == ["environment.PATH", "resources.limits.memory"]
+    assert "allowed_environment" in refused.text
+    mended = {"environment": {"A": "1"}, "resources": {"limits": {"memory": "512Mi"}}, "description": "x"}
+    assert alice.call("PUT", path(job), mended).status == 200

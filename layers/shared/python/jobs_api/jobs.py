@@ -90,7 +90,10 @@ class JobSettings(Document):
     timezone: Annotated[str, AfterValidator(schedule.check_timezone)] = "UTC"
     enabled: bool = True
     resources: Resources = Resources()
-    environment: dict[str, str] = Field(default={})
+    environment: Annotated[
+        dict[str, str],
+        Field(description="A value whose name says that it is secret comes back as ***, which sent back keeps it"),
+    ] = Field(default={})
     slack_alerts_enabled: bool = False
     slack_alert_on_success: bool = False
     slack_channel: Absent[Annotated[str, AfterValidator(_check_slack_channel)]] = None
