@@ -48,6 +48,10 @@ template: .venv/ready .tools/sam/ready .tools/security/ready ## sam validate, cf
 build: .venv/ready .tools/sam/ready $(UV) samconfig.toml ## layers and functions as they are deployed, in .aws-sam
 	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(abspath $(UV))" $(SAM) build
 
+.PHONY: preflight
+preflight: .tools/sam/ready ## what of a deployment with OPTIONS would fail, and what would be right
+	$(SAM_PYTHON) -m deploy.preflight $(OPTIONS)
+
 .PHONY: deploy
 deploy: build ## sam deploy with OPTIONS, such as OPTIONS='--config-env prod'; a plain sam deploy is refused
 	$(SAM_PYTHON) -m deploy $(OPTIONS)

@@ -1,0 +1,84 @@
+"""Is the cluster there, does it take access entries, and can the functions reach it?"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from deploy.preflight.findings import Aws, Finding, Findings, Missing, Plan, Verdict
+
+OLDEST: Final = (1, 29)
+EVERYWHERE: Final = "0.0.0.0/0"
+MIXED: Final = "authenticationMode=API_AND_CONFIG_MAP"
+
+
+def check(plan: Plan, aws: Aws) -> Findings:
+    """Look at DefaultCluster."""
+    name = plan["DefaultCluster"]
+    try:
+        cluster = aws.ask("eks", "describe_cluster", name=name)["cluster"]
+    except Missing:
+        yield absent(plan, name)
+        return
+    yield from state(cluster)
+    yield from authentication(plan, cluster)
+    yield from endpoint(plan, cluster)
+
+
+def absent(plan: Plan, name: str) -> Finding:
+    """Say what a cluster that is not there does to the deployment."""
+    manages = plan["ManageAccessEntries"] == "true"
+    what = f"there is no EKS cluster {name!r} in {plan.region} of this account"
+    right = "the cluster's name in DefaultCluster, and its region in AWS_REGION"
+    if manages:
+        return Finding(Verdict.FAILS, "DefaultCluster", f"{what}, so no access entry can be made", right)
+    return Finding(Verdict.BROKEN, "DefaultCluster", f"{what}; organizations that name no other cannot run", right)
+
+
+def state(cluster: Mapping[str, Any]) -> Findings:
+    """Look at its status and version."""
+    if cluster["status"] != "ACTIVE":
+        what = f"the cluster is {cluster['status']}; EKS may refuse access entries"
+        yield Finding(Verdict.FAILS, "DefaultCluster", what, "wait until it is ACTIVE")
+    version = tuple(int(part) for part in cluster["version"].split("."))
+    if version < OLDEST:
+        what = f"it runs Kubernetes {cluster['version']}"
+        yield Finding(Verdict.BROKEN, "DefaultCluster", what, f"{'.'.join(map(str, OLDEST))} or newer")
+
+
+def authentication(plan: Plan, cluster: Mapping[str, Any]) -> Findings:
+    """Look whether the stack can let its functions in, and whether somebody does."""
+    mode = cluster.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP")
+    manages = plan["ManageAccessEntries"] == "true"
+    if mode == "CONFIG_MAP" and manages:
+        change = f"aws eks update-cluster-config --name {cluster['name']} --access-config {MIXED}"
+        right = f"{change}, which cannot be taken back; or ManageAccessEntries=false, and the roles in aws-auth"
+        what = "its authentication mode is CONFIG_MAP, which takes no access entries"
+        yield Finding(Verdict.FAILS, "ManageAccessEntries", what, right)
+    if not manages:
+        where = "aws-auth" if mode == "CONFIG_MAP" else "access entries of your own, or ManageAccessEntries=true"
+        what = "nobody lets the functions into the cluster but you"
+        yield Finding(Verdict.RISK, "ManageAccessEntries", what, f"the roles of the stack's outputs in {where}")
+
+
+def endpoint(plan: Plan, cluster: Mapping[str, Any]) -> Findings:
+    """Look whether the API server answers where the functions are."""
+    network = cluster["resourcesVpcConfig"]
+    ranges = network.get("publicAccessCidrs") or [EVERYWHERE]
+    private, public = network.get("endpointPrivateAccess", False), network.get("endpointPublicAccess", True)
+    if not plan["SubnetIds"]:
+        if not public:
+            what = "the cluster's API server has no public endpoint, and functions outside its network do not reach it"
+            yield Finding(Verdict.BROKEN, "SubnetIds", what, _subnets(network))
+        elif EVERYWHERE not in ranges:
+            what = f"the API server answers {', '.join(ranges)} alone, and functions have no fixed address"
+            yield Finding(Verdict.BROKEN, "SubnetIds", what, _subnets(network))
+    elif not private and EVERYWHERE not in ranges:
+        what = "the private endpoint is off, so functions go to the public one, by their NAT gateway's address"
+        right = f"the private endpoint on, or that address among {', '.join(ranges)}"
+        yield Finding(Verdict.RISK, "SubnetIds", what, right)
+
+
+def _subnets(network: Mapping[str, Any]) -> str:
+    known = ",".join(network.get("subnetIds", []))
+    return (
+        f"private subnets of {network.get('vpcId', 'its network')} in SubnetIds, such as {known}, and SecurityGroupIds"
+    )

@@ -1,0 +1,37 @@
+"""Runs all checks; what these credentials may not look at is said, and stops nothing."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy.preflight import account, cluster, gateway, network, parameters
+from deploy.preflight.findings import Aws, Finding, Findings, Plan, Verdict
+
+CHECKS: Final[dict[str, Callable[[Plan, Aws], Findings]]] = {
+    "parameters": parameters.check,
+    "the stack as it is": account.state,
+    "names": account.names,
+    "IAM's quota of roles": account.roles,
+    "Lambda's concurrent executions": account.concurrency,
+    "PermissionsBoundary": account.boundary,
+    "the cluster": cluster.check,
+    "the functions' network": network.check,
+    "API Gateway's role for logs": gateway.logs_role,
+    "the domain": gateway.domain,
+    "its certificate": gateway.certificate,
+    "its zone": gateway.zone,
+    "the private API's endpoint": gateway.endpoint,
+    "the web ACL": gateway.firewall,
+    "the alarms' topic": gateway.topic,
+}
+STOPPING: Final = {Verdict.FAILS, Verdict.BROKEN}
+
+
+def look(plan: Plan, aws: Aws) -> Iterator[Finding]:
+    """Give what each check finds."""
+    for subject, check in CHECKS.items():
+        try:
+            yield from check(plan, aws)
+        except (ClientError, BotoCoreError) as error:
+            yield Finding(Verdict.UNKNOWN, subject, str(error), "the rights of deploy/policies/preflight.json")

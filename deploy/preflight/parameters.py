@@ -1,0 +1,105 @@
+"""Are the parameters such as the template takes? CloudFormation would say so too, one after the other and later."""
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+from deploy.configuration import RULE
+from deploy.preflight.findings import Aws, Finding, Findings, Plan, Verdict
+
+# What rules are made of, on arguments that are evaluated.
+FUNCTIONS: Final[dict[str, Callable[[Any], bool]]] = {
+    "Fn::Equals": lambda given: given[0] == given[1],
+    "Fn::Not": lambda given: not given[0],
+    "Fn::And": all,
+    "Fn::Or": any,
+    "Fn::Contains": lambda given: given[1] in given[0],
+}
+
+
+def check(plan: Plan, aws: Aws) -> Findings:
+    """Look at names, at each value, and at values beside each other."""
+    del aws
+    yield from names(plan)
+    for name, parameter in plan.template["Parameters"].items():
+        if fault := fault_of(plan[name], parameter):
+            yield Finding(Verdict.FAILS, name, f"{plan[name]!r} is refused", fault)
+    yield from rules(plan)
+    yield from without_effect(plan)
+
+
+def names(plan: Plan) -> Findings:
+    """Look for misspelt names: SAM leaves out what the template does not know, and says nothing."""
+    known = plan.template["Parameters"]
+    for name in plan.given.keys() - known.keys():
+        close = get_close_matches(name, known, 1)
+        right = f"{close[0]}?" if close else f"one of {', '.join(known)}"
+        yield Finding(Verdict.BROKEN, name, "there is no such parameter, and its value would go nowhere", right)
+
+
+def fault_of(value: str, parameter: Mapping[str, Any]) -> str | None:
+    """Return what a value should be, None for one that its parameter takes."""
+    allowed = [str(each) for each in parameter.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        return f"one of {', '.join(allowed)}"
+    pattern = parameter.get("AllowedPattern")
+    if pattern and not re.fullmatch(pattern, value):
+        return str(parameter.get("ConstraintDescription", f"what matches {pattern}"))
+    return fault_of_number(value, parameter) if parameter["Type"] == "Number" else None
+
+
+def fault_of_number(value: str, parameter: Mapping[str, Any]) -> str | None:
+    """Return what a number should be, None for one that its parameter takes."""
+    try:
+        number = float(value)
+    except ValueError:
+        return "a number"
+    least, most = float(parameter.get("MinValue", "-inf")), float(parameter.get("MaxValue", "inf"))
+    if not least <= number <= most:
+        return f"a number from {parameter.get('MinValue', 'any')} to {parameter.get('MaxValue', 'any')}"
+    return None
+
+
+def rules(plan: Plan) -> Findings:
+    """Look whether the template's rules hold, but the one that is for `make deploy`."""
+    for name, rule in plan.template.get("Rules", {}).items():
+        if name == RULE or not holds(rule.get("RuleCondition", True), plan.values):
+            continue
+        for assertion in rule["Assertions"]:
+            if not holds(assertion["Assert"], plan.values):
+                named = sorted(_referred([assertion["Assert"], rule.get("RuleCondition")]))
+                right = f"other values of {' or '.join(named)}"
+                yield Finding(Verdict.FAILS, ", ".join(named), assertion["AssertDescription"], right)
+
+
+def holds(node: Any, values: Mapping[str, str]) -> Any:
+    """Evaluate what a rule says.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html
+    """
+    if not isinstance(node, Mapping):
+        return [holds(each, values) for each in node] if isinstance(node, list) else node
+    ((function, argument),) = node.items()
+    if function == "Ref":
+        return values[argument]
+    given = holds(argument, values)
+    if function not in FUNCTIONS:
+        raise NotImplementedError(f"a rule uses {function}, which the preflight cannot evaluate")
+    return FUNCTIONS[function](given)
+
+
+def _referred(node: Any) -> set[str]:
+    if isinstance(node, Mapping):
+        return {str(node["Ref"])} if "Ref" in node else _referred(list(node.values()))
+    return set().union(*map(_referred, node)) if isinstance(node, list) else set()
+
+
+def without_effect(plan: Plan) -> Findings:
+    """Look for values that nothing reads, because another one is missing."""
+    for name in ("CertificateArn", "HostedZoneId"):
+        if plan[name] and not plan["DomainName"]:
+            yield Finding(Verdict.BROKEN, name, "it is for a domain, and there is none", "name DomainName as well")
+    if float(plan["OrganizationRate"]) > float(plan["ThrottleRate"]):
+        what = f"one organization may use up all that the API takes, {plan['ThrottleRate']} requests a second"
+        yield Finding(Verdict.RISK, "OrganizationRate", what, "less than ThrottleRate, so that others get through")

@@ -1,0 +1,168 @@
+"""What `make preflight` says of an account and of parameters, before anything is deployed."""
+
+import pytest
+
+from deploy.preflight.findings import Verdict
+from deploy.preflight.looking import CHECKS
+from tests.deployment import accounts
+from tests.deployment.accounts import (
+    A_ROLE,
+    ACL,
+    BOUNDARY,
+    DOMAIN,
+    ENDPOINT,
+    OUR_ROLE,
+    PRIVATE,
+    TOPIC,
+    Account,
+    denied,
+    findings,
+    said,
+    stack,
+)
+from tests.permissions import policies
+
+EVERYTHING = [{}, PRIVATE, DOMAIN, ACL, TOPIC, BOUNDARY, ENDPOINT, {"ReserveConcurrency": "true"}]
+NEW = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}}
+
+
+@pytest.mark.parametrize("parameters", EVERYTHING, ids=lambda parameters: next(iter(parameters), "defaults"))
+def test_where_all_is_right_nothing_is_found(parameters: dict[str, str]) -> None:
+    assert said(**parameters) == []
+
+
+class TestParameters:
+    @pytest.mark.parametrize(
+        ("parameters", "subject"),
+        [
+            ({"Stage": "production"}, "Stage"),
+            ({"RunRetentionDays": "7"}, "RunRetentionDays"),
+            ({"RunRetentionDays": "a year"}, "RunRetentionDays"),
+            ({"RolePath": "/jobs-api"}, "RolePath"),
+            ({"DomainName": "jobs.example.com"}, "CertificateArn, DomainName"),
+            ({"DisableExecuteApiEndpoint": "true"}, "DisableExecuteApiEndpoint, DomainName"),
+            ({**DOMAIN, **ENDPOINT}, "DomainName, VpcEndpointId"),
+            ({"SubnetIds": "subnet-0a"}, "SecurityGroupIds, SubnetIds"),
+            ({"SecurityGroupIds": "sg-0f"}, "SecurityGroupIds, SubnetIds"),
+        ],
+    )
+    def test_values_that_cloudformation_would_refuse(self, parameters: dict[str, str], subject: str) -> None:
+        assert said(**parameters) == [("fails", subject)]
+
+    def test_ids_with_a_space_between_them(self) -> None:
+        (refused, *_) = findings(**{**PRIVATE, "SubnetIds": "subnet-0a, subnet-0b"})
+
+        assert (refused.verdict, refused.subject) == (Verdict.FAILS, "SubnetIds")
+        assert "no spaces" in refused.right
+
+    def test_a_misspelt_name_which_sam_would_leave_out_in_silence(self) -> None:
+        (finding,) = findings(RunRetentionDay="90")
+
+        assert (finding.verdict, finding.right) == (Verdict.BROKEN, "RunRetentionDays?")
+
+    def test_a_certificate_and_a_zone_without_a_domain(self) -> None:
+        assert said(CertificateArn="arn:x", HostedZoneId="Z1") == [
+            ("does not work", "CertificateArn"),
+            ("does not work", "HostedZoneId"),
+        ]
+
+    def test_one_organization_may_use_up_everything(self) -> None:
+        assert said(ThrottleRate="40") == [("look at", "OrganizationRate")]
+
+    def test_the_rule_for_make_deploy_is_none_of_the_parameters(self) -> None:
+        assert "DigestIsOfTheseParameters" in accounts.plan().template["Rules"]
+        assert said() == []
+
+
+class TestAccount:
+    def test_a_new_account_may_be_deployed_to_and_is_too_small_to_depend_on(self) -> None:
+        (finding,) = findings(Account(lambda__get_account_settings=NEW))
+
+        assert (finding.verdict, finding.subject) == (Verdict.RISK, "concurrent executions")
+        assert "10 functions at once" in finding.what
+
+    @pytest.mark.parametrize(("unreserved", "found"), [(10, True), (140, True), (141, False)])
+    def test_reserving_needs_141_executions(self, unreserved: int, found: bool) -> None:  # noqa: FBT001
+        limit = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}}
+
+        fails = said(Account(lambda__get_account_settings=limit), ReserveConcurrency="true")
+
+        assert fails == ([("fails", "ReserveConcurrency")] if found else [])
+
+    def test_what_the_stack_has_reserved_already_it_needs_no_more(self) -> None:
+        limit = {"AccountLimit": {"ConcurrentExecutions": 141, "UnreservedConcurrentExecutions": 100}}
+        deployed = stack("UPDATE_COMPLETE", ReserveConcurrency="true")
+
+        assert said(Account(lambda__get_account_settings=limit), deployed, ReserveConcurrency="true") == []
+
+    def test_too_few_roles_are_left(self) -> None:
+        full = {"SummaryMap": {"Roles": 990, "RolesQuota": 1000}}
+
+        assert said(Account(iam__get_account_summary=full)) == [("fails", "IAM roles")]
+        assert said(Account(iam__get_account_summary=full), stack("CREATE_COMPLETE")) == []
+
+    def test_a_bus_and_an_alias_of_the_stacks_name_are_there(self) -> None:
+        taken = Account(
+            events__describe_event_bus={"Name": "jobs-api"},
+            kms__list_aliases={"Aliases": [{"AliasName": "alias/jobs-api-secrets"}]},
+        )
+
+        assert said(taken) == [("fails", "event bus jobs-api"), ("fails", "KMS alias alias/jobs-api-secrets")]
+        assert said(taken, stack("CREATE_COMPLETE")) == []
+
+    @pytest.mark.parametrize(
+        ("status", "right"),
+        [
+            ("ROLLBACK_COMPLETE", "delete-stack"),
+            ("ROLLBACK_FAILED", "delete-stack"),
+            ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+            ("UPDATE_IN_PROGRESS", "wait"),
+        ],
+    )
+    def test_a_stack_that_takes_no_deployment(self, status: str, right: str) -> None:
+        (finding,) = findings(None, stack(status))
+
+        assert finding.verdict == Verdict.FAILS
+        assert right in finding.right
+
+    @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+    def test_a_stack_that_takes_one(self, status: str) -> None:
+        assert said(None, stack(status)) == []
+
+    def test_a_boundary_that_is_not_there(self) -> None:
+        assert said(Account(iam__get_policy=None), **BOUNDARY) == [("fails", "PermissionsBoundary")]
+
+
+class TestRights:
+    def test_what_may_not_be_looked_at_is_said_and_the_rest_is_looked_at(self) -> None:
+        account = Account(eks__describe_cluster=denied("eks", "describe_cluster"), lambda__get_account_settings=NEW)
+
+        found = findings(account)
+
+        assert [finding.verdict for finding in found] == [Verdict.RISK, Verdict.UNKNOWN]
+        assert "eks:DescribeCluster" in found[1].what
+
+    def test_the_policy_allows_each_question_and_nothing_else(self) -> None:
+        asked = set().union(*(_asked(parameters) for parameters in EVERYTHING))
+
+        actions = {_action(*question.split(".")) for question in asked} | {"cloudformation:DescribeStacks"}
+
+        assert actions == {grant.action for grant in policies.granted("preflight")}
+
+    def test_every_check_is_tried_here(self) -> None:
+        """Each has a finding somewhere above; this one holds that none asks of what these accounts know nothing."""
+        assert len(CHECKS) == 15
+        assert set().union(*(_asked(parameters) for parameters in EVERYTHING)) == set(accounts.RIGHT)
+
+
+def _asked(parameters: dict[str, str]) -> set[str]:
+    role = {"apigateway__get_account": OUR_ROLE, "iam__get_role": A_ROLE}
+    account = Account(**role)
+    assert findings(account, **parameters) == []
+    return account.asked
+
+
+def _action(service: str, operation: str) -> str:
+    # API Gateway's actions are the methods of its HTTP API.
+    name = "GET" if service == "apigateway" else accounts.model_of(service, operation).name
+    return f"{service}:{name}"

@@ -1,0 +1,112 @@
+"""What `make preflight` says of API Gateway, and of what stands before the API and beside it."""
+
+from typing import Any
+
+import pytest
+
+from tests.deployment.accounts import (
+    A_ROLE,
+    ACL,
+    DOMAIN,
+    ENDPOINT,
+    OTHERS_ROLE,
+    OUR_ROLE,
+    TOPIC,
+    Account,
+    answer,
+    findings,
+    said,
+    stack,
+)
+
+
+def test_a_role_of_others_would_be_replaced() -> None:
+    account = Account(apigateway__get_account=OTHERS_ROLE, iam__get_role=A_ROLE)
+
+    assert said(account) == [("look at", "ManageApiGatewayAccount")]
+    assert said(account, ManageApiGatewayAccount="false") == []
+
+
+def test_its_own_role_stays() -> None:
+    assert said(Account(apigateway__get_account=OUR_ROLE, iam__get_role=A_ROLE)) == []
+
+
+@pytest.mark.parametrize("account", [{}, OTHERS_ROLE], ids=["no role", "a role that is gone"])
+def test_nobody_may_write_the_access_log(account: dict[str, str]) -> None:
+    there = Account(apigateway__get_account=account)
+
+    assert said(there, ManageApiGatewayAccount="false") == [("fails", "ManageApiGatewayAccount")]
+    assert said(there) == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "subject"),
+    [
+        ({"apigateway__get_domain_name": {"domainName": "jobs.example.com"}}, "DomainName"),
+        ({"acm__describe_certificate": None}, "CertificateArn"),
+        (
+            {"acm__describe_certificate": answer("acm__describe_certificate", Status="PENDING_VALIDATION")},
+            "CertificateArn",
+        ),
+        (
+            {
+                "acm__describe_certificate": answer(
+                    "acm__describe_certificate", DomainName="example.com", SubjectAlternativeNames=["example.com"]
+                )
+            },
+            "CertificateArn",
+        ),
+        ({"route53__get_hosted_zone": None}, "HostedZoneId"),
+        ({"route53__get_hosted_zone": answer("route53__get_hosted_zone", Name="ample.com.")}, "HostedZoneId"),
+    ],
+)
+def test_a_domain_that_cannot_be_made(answers: dict[str, Any], subject: str) -> None:
+    assert said(Account(**answers), **DOMAIN) == [("fails", subject)]
+
+
+def test_a_domain_that_is_deployed_is_its_own() -> None:
+    there = Account(apigateway__get_domain_name={"domainName": "jobs.example.com"})
+
+    assert said(there, stack("UPDATE_COMPLETE"), **DOMAIN) == []
+
+
+def test_a_certificate_of_another_region() -> None:
+    far = {**DOMAIN, "CertificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/1"}
+
+    (finding,) = findings(**far)
+
+    assert (finding.subject, finding.what) == ("CertificateArn", "it is of eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [
+        (None, "fails"),
+        (answer("ec2__describe_vpc_endpoints", ServiceName="com.amazonaws.us-east-1.s3"), "fails"),
+        (answer("ec2__describe_vpc_endpoints", PrivateDnsEnabled=False), "does not work"),
+    ],
+)
+def test_a_private_apis_endpoint(answers: Any, verdict: str) -> None:
+    assert said(Account(ec2__describe_vpc_endpoints=answers), **ENDPOINT) == [(verdict, "VpcEndpointId")]
+
+
+def test_a_web_acl_that_cannot_stand_there() -> None:
+    assert said(Account(wafv2__get_web_acl=None), **ACL) == [("fails", "WebAclArn")]
+    of_cloudfront = ACL["WebAclArn"].replace("regional", "global")
+    assert said(WebAclArn=of_cloudfront) == [("fails", "WebAclArn")]
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [
+        (None, "does not work"),
+        ({"Attributes": {"SubscriptionsConfirmed": "1", "KmsMasterKeyId": "alias/aws/sns"}}, "does not work"),
+        ({"Attributes": {"SubscriptionsConfirmed": "0"}}, "look at"),
+    ],
+)
+def test_a_topic_that_nobody_hears(answers: Any, verdict: str) -> None:
+    assert said(Account(sns__get_topic_attributes=answers), **TOPIC) == [(verdict, "AlarmTopicArn")]
+
+
+def test_a_topic_of_another_region() -> None:
+    assert said(AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:alarms") == [("does not work", "AlarmTopicArn")]
