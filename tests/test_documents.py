@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from jobs_api.documents import Document
 from jobs_api.organizations import Organization
 from jobs_api.runs import RunStatus
 from jobs_api.slots import Period
@@ -43,3 +45,13 @@ def test_a_record_is_copied_and_compared_like_any_other() -> None:
 
     assert cut_off != acme
     assert cut_off.model_copy(update={"outages": []}) == acme
+
+
+def test_an_error_that_is_logged_names_no_value() -> None:
+    class Sealed(Document):
+        password: int
+
+    with pytest.raises(ValidationError) as failed:
+        Sealed.model_validate({"password": "hunter22"})
+
+    assert "hunter22" not in str(failed.value)

@@ -38,8 +38,11 @@ async def send(record: SQSRecord) -> None:
 
 
 def _send(record: SQSRecord) -> None:
+    notice = _read(record)
+    if notice is None:
+        return
     try:
-        look_again_at = deliver(Notice.of_json(record.body), lambda: datetime.now(UTC))
+        look_again_at = deliver(notice, lambda: datetime.now(UTC))
     except Exception:
         # Powertools counts it as a failure of the batch and says nothing of it.
         logger.exception("a notification could not be handled", message_id=record.message_id)
@@ -52,6 +55,16 @@ def _send(record: SQSRecord) -> None:
     # The message sleeps in the queue; its visibility is all that remembers when to wake it.
     outbox.hide(record.receipt_handle, ceil((look_again_at - datetime.now(UTC)).total_seconds()))
     raise NotDone(f"again at {look_again_at:%H:%M:%S}")
+
+
+def _read(record: SQSRecord) -> Notice | None:
+    """Read a message; what is none of ours is put aside at once, since it will be none later either."""
+    try:
+        return Notice.of_json(record.body)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        logger.exception("a message makes no sense", message_id=record.message_id)
+        outbox.put_text_aside(record.body)
+        return None
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Slack hears what is worth hearing, once, and who owns a job can see what Slack said."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -10,7 +11,7 @@ from jobs_api import logs, store
 from jobs_api.alerts import Channel, Event
 from jobs_api.deliveries import DeliveryStatus
 from jobs_api.jobs import Job
-from jobs_api.notifications import delivering, outbox
+from jobs_api.notifications import delivering, outbox, slack_sending
 from jobs_api.notifications import slack as slack_module
 from jobs_api.projects import Project
 from jobs_api.runs import Run, RunStatus
@@ -273,15 +274,96 @@ def test_an_answer_of_slacks_that_makes_no_sense_is_tried_again_within_a_day(
     assert (failed.value.retry_after or timedelta(0)) <= DAY
 
 
+class Killed(BaseException):
+    """The function ran out of time or memory: nothing after that is done."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+def with_log(run: Run) -> Run:
+    log, _ = logs.put(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
+    store.runs.RunRow(run.id).update(actions=[store.runs.RunRow.log.set(log.model_dump(mode="json"))])  # type: ignore[attr-defined]
+    return run
+
+
+def test_a_log_that_kills_its_reader_is_not_quoted_the_second_time(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = with_log(new_run(job, jaffle, RunStatus.FAILED))
+    delivery = queue.tell(run, Event.FAILURE, Channel.SLACK)
+    message = queue.messages[0]
+    monkeypatch.setattr(slack_sending, "_excerpt_in_time", killed)
+    with pytest.raises(Killed):
+        queue.go(until=MINUTE)
+    queue.messages = [message]
+    queue.go(until=10 * MINUTE)
+
+    assert stored(delivery).status is DeliveryStatus.DELIVERED
+    assert (stored(delivery).attempts, stored(delivery).cut_off) == (2, 0)
+    assert len(slack.posted) == 1
+
+
+def test_a_message_that_kills_each_of_its_senders_is_with_the_dead_letters_after_a_few(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = fail(queue, job, jaffle)
+    message, aside = queue.messages[0], list[outbox.Notice]()
+    monkeypatch.setattr(slack_module, "post", killed)
+    monkeypatch.setattr(outbox, "put_aside", aside.append)
+    for _ in range(delivering.MOST_CUT_OFF):
+        queue.messages = [message]
+        with pytest.raises(Killed):
+            queue.go(until=10 * MINUTE)
+        queue.clock.now += 6 * MINUTE
+    queue.messages = [message]
+    queue.go(until=MINUTE)
+
+    assert stored(delivery).status is DeliveryStatus.FAILED
+    assert "was killed over it" in (stored(delivery).error or "")
+    assert aside == [message[1]]
+    assert queue.messages == []
+    assert slack.posted == []
+
+
+def test_a_receiver_that_fails_often_and_a_sender_that_is_killed_now_and_then_are_not_given_up(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = fail(queue, job, jaffle)
+    message = queue.messages[0]
+    slack.receiver.plans = [answers(503)] * 8
+    for _ in range(delivering.MOST_CUT_OFF):
+        queue.messages = [message]
+        with monkeypatch.context() as during:
+            during.setattr(slack_module, "post", killed)
+            with pytest.raises(Killed):
+                queue.go(until=HOUR)
+        queue.messages = [message]
+        queue.clock.now += 6 * MINUTE
+        queue.go()
+    queue.messages = [message]
+    queue.go(until=12 * HOUR)
+
+    assert stored(delivery).status is DeliveryStatus.DELIVERED
+
+
+def test_a_log_that_takes_too_long_to_be_read_is_not_waited_for(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = threading.Event()
+    monkeypatch.setattr(slack_sending, "EXCERPT_SECONDS", 0.05)
+    monkeypatch.setattr(slack_sending, "_excerpt", lambda _: done.wait(20))
+    fail(queue, job, jaffle)
+    queue.go(until=MINUTE)
+    done.set()
+
+    assert len(slack.posted) == 1
+
+
 def test_a_sender_that_is_killed_after_it_posted_posts_again_only_after_its_claim(
     queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def killed(*_: object) -> bool:
-        raise Killed
-
     delivery = fail(queue, job, jaffle)
     message = queue.messages[0]
     with monkeypatch.context() as during:

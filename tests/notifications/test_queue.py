@@ -54,3 +54,21 @@ def test_what_nobody_took_in_a_day_waits_with_the_dead_letters(queue: Queue, fai
 
     assert stored(delivery).status is DeliveryStatus.FAILED
     assert len(messages_of(failed, "NOTIFICATIONS_DEAD_LETTERS")) == 1
+
+
+@pytest.mark.parametrize("body", ["x", "[]", "{}", "1", '{"organization_id": 1, "run_id": 2}', "[" * 100_000])
+def test_what_is_no_message_of_ours_is_put_with_the_dead_letters_at_once(body: str) -> None:
+    sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
+    client: Any = outbox._client()
+    before = _waiting(client)
+
+    answer = app.lambda_handler({"Records": [sample | {"body": body}]}, None)  # type: ignore[arg-type]
+
+    assert answer == {"batchItemFailures": []}
+    assert _waiting(client) == before + 1
+
+
+def _waiting(client: Any) -> int:
+    url = os.environ["NOTIFICATIONS_DEAD_LETTERS"]
+    told = client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    return int(told["Attributes"]["ApproximateNumberOfMessages"])

@@ -73,7 +73,8 @@ class Delivery(DeliveryDocument):
     """A delivery as it is stored.
 
     `alerts` is where it goes. While it is being sent, `claim` names who sends it, and nobody else may until
-    `claimed_until`. After `give_up_at` it is no longer tried.
+    `claimed_until`; `cut_off` counts the senders in a row that were killed over it. After `give_up_at` it is no longer
+    tried.
     """
 
     organization_id: str
@@ -81,6 +82,7 @@ class Delivery(DeliveryDocument):
     notice: Notice | None = None
     claim: str | None = None
     claimed_until: Timestamp | None = None
+    cut_off: int = 0
     give_up_at: Timestamp
 
     def is_being_sent(self, now: datetime) -> bool:
@@ -102,6 +104,7 @@ class Delivery(DeliveryDocument):
                 "folded_into": None,
                 "claim": None,
                 "claimed_until": None,
+                "cut_off": 0,
                 "updated_at": now,
             }
         )

@@ -74,7 +74,8 @@ Absent = Annotated[T | None, Field(exclude_if=_is_none)]
 class Document(BaseModel):
     """A JSON object that the API gives or takes; immutable, and strange fields are an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Errors name no input: they are logged, and it may be a secret.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @classmethod
     def known(cls, **values: Any) -> Self:

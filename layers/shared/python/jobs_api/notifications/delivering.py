@@ -27,6 +27,13 @@ from jobs_api.store import deliveries
 # Longer than a send may take, with all that is read and written around it.
 LEASE: Final = timedelta(seconds=60)
 
+# How many senders in a row may be killed over one delivery, which also kill what they had in hand beside it. From the
+# second on a message is sent without its excerpt: a log is the most that is read for one.
+MOST_CUT_OFF: Final = 4
+KILLED: Final = Sent(
+    error="each of its senders was killed over it; an operator finds out why, and redeliver tries again"
+)
+
 logger = Logger()
 
 type Clock = Callable[[], datetime]
@@ -95,6 +102,8 @@ def _attempt(notice: Notice, known: Delivery | None, run: Run, clock: Clock) -> 
         return _of_somebody_else(known, now)
     if claimed.status is not DeliveryStatus.SENDING:
         return claimed.next_attempt_at
+    if claimed.cut_off >= MOST_CUT_OFF:
+        return _settled(notice, claimed.model_copy(update={"give_up_at": now}), KILLED, now)
     try:
         sent = way.send(claimed, run, clock)
     except Exception:

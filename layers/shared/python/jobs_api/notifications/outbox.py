@@ -48,8 +48,10 @@ class Notice:
 
     @classmethod
     def of_json(cls, text: str) -> "Notice":
-        """Read one back; raises ValueError, KeyError, TypeError for what is none."""
+        """Read one back; raises ValueError, KeyError, TypeError or RecursionError for what is none."""
         said = json.loads(text)
+        if not isinstance(said["organization_id"], str) or not isinstance(said["run_id"], str):
+            raise TypeError("ids are texts")
         return cls(said["organization_id"], said["run_id"], Event(said["event"]), Channel(said["channel"]))
 
     @property
@@ -99,6 +101,11 @@ def queue(notice: Notice) -> None:
 def put_aside(notice: Notice) -> None:
     """Queue a message with the dead letters, where an alarm waits for it."""
     _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=notice.json)
+
+
+def put_text_aside(body: str) -> None:
+    """Queue what is no message of ours with the dead letters."""
+    _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=body)
 
 
 def hide(receipt_handle: str, seconds: int) -> None:

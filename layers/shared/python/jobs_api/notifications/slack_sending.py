@@ -3,8 +3,11 @@
 import hashlib
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
+
+from aws_lambda_powertools import Logger
 
 from jobs_api import environment_secrets, logs, store
 from jobs_api.alerts import Event
@@ -18,6 +21,11 @@ from jobs_api.runs import Run, RunStatus, Streak
 from jobs_api.store import deliveries
 
 NOTHING: Final = Excerpt([], "")
+EXCERPT_SECONDS: Final = 8.0
+# As many as are sent side by side; what takes too long goes on alone, and keeps no other waiting for longer than that.
+_reading: Final = ThreadPoolExecutor(10, thread_name_prefix="excerpt")
+
+logger = Logger()
 
 
 def begin(delivery: Delivery, run: Run, now: datetime, lease: timedelta) -> Delivery | None:
@@ -158,7 +166,7 @@ def _facts(delivery: Delivery, run: Run) -> messages.Facts:
         run=run,
         streak=store.streak_before(run) if kind is not Kind.SUCCESS else Streak(),
         succeeded_since=tells_why and store.has_succeeded_since(run),
-        excerpt=_excerpt(run) if tells_why else NOTHING,
+        excerpt=_excerpt_in_time(run) if tells_why and not delivery.cut_off else NOTHING,
         members=notice.members,
         more=notice.more,
         secrets=_secrets(delivery) if tells_why else [],
@@ -167,6 +175,17 @@ def _facts(delivery: Delivery, run: Run) -> messages.Facts:
 
 def _plain_kind(event: Event) -> Kind:
     return Kind.FAILING if event is Event.FAILURE else Kind.SUCCESS
+
+
+def _excerpt_in_time(run: Run) -> Excerpt:
+    """Read what the log says, or nothing where that takes too long: an alert is sent without it rather than late."""
+    reading = _reading.submit(_excerpt, run)
+    try:
+        return reading.result(EXCERPT_SECONDS)
+    except TimeoutError:
+        reading.cancel()
+        logger.warning("a log took too long to be read, and is not quoted", run_id=run.id)
+        return NOTHING
 
 
 def _excerpt(run: Run) -> Excerpt:

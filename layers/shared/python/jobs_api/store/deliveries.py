@@ -31,7 +31,7 @@ _AS_THEY_ARE = tuple(name for name in Delivery.model_fields if name not in _OTHE
 # What changes in the life of a delivery.
 _CHANGING = (
     *("status", "attempts", "status_code", "error", "reason", "folded_into", "next_attempt_at", "delivered_at"),
-    *("alerts", "notice", "claim", "claimed_until", "give_up_at", "expires_at"),
+    *("alerts", "notice", "claim", "claimed_until", "cut_off", "give_up_at", "expires_at"),
 )
 
 
@@ -87,6 +87,7 @@ def claimed(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery:
             "attempts": delivery.attempts + 1,
             "claim": new_id(),
             "claimed_until": now + lease,
+            "cut_off": delivery.cut_off + 1 if delivery.status is DeliveryStatus.SENDING else 0,
             "next_attempt_at": None,
             "reason": None,
             "updated_at": now,
@@ -108,7 +109,7 @@ def claim(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | Non
 
 def settle(claimed: Delivery, after: Delivery) -> bool:
     """Write what became of a claimed delivery; False where the claim ran out and another has it. One UpdateItem."""
-    ended = after.model_copy(update={"claim": None, "claimed_until": None})
+    ended = after.model_copy(update={"claim": None, "claimed_until": None, "cut_off": 0})
     return _update(claimed, ended, DeliveryRow.claim == claimed.claim)
 
 
@@ -224,6 +225,7 @@ def _delivery_of(row: DeliveryRow) -> Delivery:
     values = row.values(_AS_THEY_ARE)
     values["channel"], values["event"] = Channel(values["channel"]), Event(values["event"])
     values["status"], values["attempts"] = DeliveryStatus(values["status"]), int(values["attempts"])
+    values["cut_off"] = int(values["cut_off"] or 0)
     values["status_code"] = None if values["status_code"] is None else int(values["status_code"])
     values["alerts"] = RunAlerts.model_validate(row.alerts)
     values["notice"] = Notice.model_validate(row.notice) if row.notice else None

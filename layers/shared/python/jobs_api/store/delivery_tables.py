@@ -57,6 +57,7 @@ class DeliveryRow(DeliveriesRow, discriminator="delivery"):
     notice = DocumentAttribute(null=True)
     claim = UnicodeAttribute(null=True)
     claimed_until = MomentAttribute(null=True)
+    cut_off = NumberAttribute(null=True)
     give_up_at = MomentAttribute()
 
 
