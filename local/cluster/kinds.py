@@ -46,6 +46,8 @@ KINDS = {
     for kind in (
         Kind("ConfigMap", "configmaps", "configmap", short_names=("cm",)),
         Kind("Event", "events", "event", short_names=("ev",)),
+        Kind("LimitRange", "limitranges", "limitrange", short_names=("limits",)),
+        Kind("ResourceQuota", "resourcequotas", "resourcequota", short_names=("quota",), has_status=True),
         Kind(
             "Namespace",
             "namespaces",

@@ -35,12 +35,24 @@ class Admission(Protocol):
     def create(self, kind: Kind, obj: Object) -> None:
         """Look at an object that is about to be stored for the first time."""
 
+    def give_defaults(self, kind: Kind, obj: Object, storage: "Storage") -> None:
+        """Fill in, before that, what the object's namespace gives."""
+
+    def limit(self, kind: Kind, obj: Object, storage: "Storage") -> None:
+        """Refuse, after that, what is beyond what the object's namespace allows."""
+
     def update(self, kind: Kind, obj: Object, old: Object) -> None:
         """Look at an object that is about to take the place of `old`."""
 
 
 class _AdmitEverything:
     def create(self, kind: Kind, obj: Object) -> None:
+        pass
+
+    def give_defaults(self, kind: Kind, obj: Object, storage: "Storage") -> None:
+        pass
+
+    def limit(self, kind: Kind, obj: Object, storage: "Storage") -> None:
         pass
 
     def update(self, kind: Kind, obj: Object, old: Object) -> None:
@@ -123,9 +135,11 @@ class Storage:
             metadata.pop(field, None)
         if kind.counts_generations:
             metadata["generation"] = 1
+        self.admission.give_defaults(kind, obj, self)
         self.admission.create(kind, obj)
         if self.find(resource, metadata.get("namespace"), metadata["name"]):
             raise AlreadyExists.named(kind, metadata["name"])
+        self.admission.limit(kind, obj, self)
         if dry_run:
             return obj
         stored = self.put(resource, obj)

@@ -149,3 +149,33 @@ def test_the_pod_that_is_tried_is_the_one_that_a_job_would_make(
     assert pod["metadata"]["labels"] == live["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
     assert list(cluster.list_pods(alice.organization_id, "")) == [[]]
     assert "dbt" not in kind_of(pod).replace("dbt:", "").replace('"image": "dbt"', "")
+
+
+def test_the_limits_of_the_namespace_are_told_until_they_are_raised(
+    alice: Person, jaffle: Project, cluster: Cluster
+) -> None:
+    namespace = alice.organization_id
+    path = f"/api/v1/namespaces/{namespace}/limitranges"
+    limits = {"metadata": {"name": "jobs"}, "spec": {"limits": [{"type": "Container", "max": {"cpu": "8"}}]}}
+    cluster._connection.write("POST", path, limits)
+    job = create(alice, jaffle, resources={"limits": {"cpu": "16"}})
+
+    job_changed(jaffle, job)
+
+    told = sync_of(alice, job)
+    assert told["state"] == "error"
+    assert told["message"].endswith("is forbidden: maximum cpu usage per Container is 8, but limit is 16")
+
+    cluster._connection.write("DELETE", f"{path}/jobs", {})
+    tick(alice)
+    assert sync_of(alice, job)["state"] == "synced"
+
+
+def test_a_quota_that_is_used_up_is_told_while_it_is(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+    path = f"/api/v1/namespaces/{alice.organization_id}/resourcequotas"
+    cluster._connection.write("POST", path, {"metadata": {"name": "jobs"}, "spec": {"hard": {"pods": "0"}}})
+    job = create(alice, jaffle)
+
+    tick(alice)
+
+    assert "exceeded quota: jobs, requested: pods=1, used: pods=0, limited: pods=0" in sync_of(alice, job)["message"]

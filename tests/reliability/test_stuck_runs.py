@@ -104,6 +104,56 @@ def test_a_run_whose_image_never_comes_ends_a_minute_after_a_node_took_it(world:
     assert [one["type"] for one in stored.object["status"]["conditions"]][-1] == "Failed"
 
 
+def quota(world: World, **hard: str) -> None:
+    spec = {"hard": {name.replace("__", "/").replace("_", "."): amount for name, amount in hard.items()}}
+    metadata = {"name": "jobs", "namespace": world.organization.namespace}
+    world.cluster.storage.create("resourcequotas", {"metadata": metadata, "spec": spec})
+
+
+def test_a_run_whose_pod_a_quota_refuses_ends_five_minutes_later_in_the_clusters_words(world: World, job: str) -> None:
+    quota(world, pods="0")
+    world.trigger(job)
+    world.tick()
+    for _ in range(4):
+        world.minute()
+    assert state(world) is RunStatus.PENDING
+
+    world.minute()
+
+    run = ended_for(world, "exceeded quota: jobs, requested: pods=1, used: pods=0, limited: pods=0")
+    assert "deadline" not in (run.error_message or "")
+    assert run.log is None
+
+
+def test_a_run_that_waited_for_a_quota_runs_once_there_is_room(world: World, job: str) -> None:
+    quota(world, pods="0")
+    world.trigger(job)
+    world.tick()
+    world.minute()
+    world.cluster.storage.delete("resourcequotas", world.organization.namespace, "jobs")
+
+    for _ in range(3):
+        world.minute()
+
+    assert state(world) is RunStatus.RUNNING
+
+
+def test_a_slot_whose_job_a_quota_refuses_is_missed_in_the_clusters_words(world: World) -> None:
+    world.operate(starting_deadline_seconds=60)
+    quota(world, count__jobs_batch="0")
+    world.create("often", "dbt build", schedule="*/30 * * * *", **HOOK)
+    world.tick()
+
+    for _ in range(40):
+        world.minute()
+
+    missed = world.runs()[-1]
+    assert "the cluster did not let the CronJob make its Job (Error creating job: jobs.batch" in (
+        missed.error_message or ""
+    )
+    assert "exceeded quota: jobs, requested: count/jobs.batch=1" in (missed.error_message or "")
+
+
 @pytest.mark.usefixtures("run")
 def test_a_run_at_its_jobs_deadline_ends_with_the_next_tick(world: World) -> None:
     world.advance(seconds=JOBS_DEADLINE.total_seconds())

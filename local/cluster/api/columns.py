@@ -223,6 +223,8 @@ TABLES: dict[str, tuple[list[Column], Cells]] = {
         [_NAME, Column("Type"), Column("Data", "integer"), _AGE],
         _simple(lambda obj: obj.get("type", "Opaque"), _count("data")),
     ),
+    "limitranges": ([_NAME, _AGE], _simple()),
+    "resourcequotas": ([_NAME, _AGE], _simple()),
     "configmaps": ([_NAME, Column("Data", "integer"), _AGE], _simple(_count("data", "binaryData"))),
     "serviceaccounts": ([_NAME, Column("Secrets", "integer"), _AGE], _simple(_count("secrets"))),
 }

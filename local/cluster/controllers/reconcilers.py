@@ -5,6 +5,7 @@ come between them. Each returns the time at which to look again, and raises ApiE
 refused; then it is to be called again, and goes on from what there is.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -81,9 +82,8 @@ class JobReconciler:
         decision = jobs.decide(job, pods, self._storage.clock.now())
         for pod in decision.delete:
             self._delete(job, pod)
-        for wanted in decision.create:
-            self._create(job, wanted)
-        _write_status(self._storage, "jobs", job, decision.status)
+        refusal, missing = self._create_all(job, decision.create)
+        _write_status(self._storage, "jobs", job, _without(decision.status, missing))
         for note in decision.notes:
             self._recorder.record(job, note)
         # Only now that the status tells of them may the Pods that were counted disappear.
@@ -91,7 +91,19 @@ class JobReconciler:
             release(self._storage, namespace, pod)
         if decision.remove:
             self._storage.delete("jobs", namespace, name, "Foreground")
+        if refusal:
+            # Only now that the Job has begun, so that its deadline counts (syncJob returns manageJob's error last).
+            raise refusal
         return decision.wake_at
+
+    def _create_all(self, job: Object, pods: Sequence[Object]) -> tuple[ApiError | None, int]:
+        """Create Pods up to the first that is refused; return the refusal, and how many there are not."""
+        for index, wanted in enumerate(pods):
+            try:
+                self._create(job, wanted)
+            except ApiError as error:
+                return error, len(pods) - index
+        return None, 0
 
     def _create(self, job: Object, pod: Object) -> None:
         try:
@@ -105,6 +117,13 @@ class JobReconciler:
         with suppress(NotFound):
             self._storage.delete("pods", job["metadata"]["namespace"], name)
             self._recorder.record(job, Note("Normal", "SuccessfulDelete", f"Deleted pod: {name}"))
+
+
+def _without(status: Object, missing: int) -> Object:
+    """Take Pods that were not made after all out of a Job's count; a zero is left out."""
+    active = status.get("active", 0) - missing
+    rest = {key: value for key, value in status.items() if key != "active"}
+    return {**rest, **({"active": active} if active > 0 else {})}
 
 
 def release_if_abandoned(storage: Storage, namespace: str, name: str) -> None:

@@ -6,11 +6,12 @@ from local.cluster.rules.cronjobs import LONGEST_NAME, check_cronjob_spec
 from local.cluster.rules.defaults import fill_in, select_own_pods
 from local.cluster.rules.faults import Faults
 from local.cluster.rules.jobs import check_job_spec, check_job_update
+from local.cluster.rules.limits import check, give_defaults
 from local.cluster.rules.metadata import check_metadata
 from local.cluster.rules.pods import check_pod_spec
 from local.cluster.rules.quality import quality_of_service
 from local.cluster.rules.volumes import check_keys
-from local.cluster.storage import Object
+from local.cluster.storage import Object, Storage
 
 # What of a running pod's spec may still change.
 _MUTABLE = {"activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "nodeName"}
@@ -36,6 +37,15 @@ class Rules:
         if kind.resource == "cronjobs" and len(name) > LONGEST_NAME:
             faults.invalid("metadata.name", name, f"must be no more than {LONGEST_NAME} characters")
         _refuse(kind, obj, faults)
+
+    def give_defaults(self, kind: Kind, obj: Object, storage: Storage) -> None:
+        """Give a pod what LimitRanges say."""
+        if kind.resource == "pods":
+            give_defaults(obj, storage)
+
+    def limit(self, kind: Kind, obj: Object, storage: Storage) -> None:
+        """Refuse what LimitRanges and quotas do not allow."""
+        check(kind, obj, storage)
 
     def update(self, kind: Kind, obj: Object, old: Object) -> None:
         """Do the same for a new version, which may not change everything either."""

@@ -38,6 +38,11 @@ _QUANTITIES = {
     ("VolumeResourceRequirements", "limits"),
     ("VolumeResourceRequirements", "requests"),
     ("PodSpec", "overhead"),
+    ("LimitRangeItem", "default"),
+    ("LimitRangeItem", "defaultRequest"),
+    ("LimitRangeItem", "max"),
+    ("LimitRangeItem", "min"),
+    ("ResourceQuotaSpec", "hard"),
     ("EmptyDirVolumeSource", "sizeLimit"),
     ("ResourceFieldSelector", "divisor"),
 }
