@@ -2,6 +2,8 @@
 
 import json
 import os
+import secrets
+import string
 from types import TracebackType
 from typing import Any, Self
 from unittest import mock
@@ -23,6 +25,7 @@ _TABLE_PROPERTIES = (
     "StreamSpecification",
     "TableName",
 )
+_LETTERS = string.ascii_uppercase + string.digits
 # What would make boto3 look for real credentials, or for another endpoint.
 _FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
 
@@ -30,13 +33,14 @@ _FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AW
 class LocalAws:
     """moto with the template's resources; while it is entered, every new botocore client of this process uses it.
 
-    Entering exports the template's function environment, an endpoint and credentials that open nothing.
+    Entering exports the template's function environment, an endpoint, and credentials that open nothing else.
     """
 
     def __init__(self, template: Template) -> None:
         """Prepare to hold the resources of `template`."""
         self._template = template
-        self._server = MotoServer()
+        self._access_key = new_access_key()
+        self._server = MotoServer(self._access_key)
         self._transport: InProcessTransport | None = None
         self._before: dict[str, str | None] = {}
 
@@ -72,8 +76,7 @@ class LocalAws:
         return {
             **self._template.environment(),
             "AWS_ENDPOINT_URL": self.url,
-            # Twenty characters, or moto takes it for no access key at all.
-            "AWS_ACCESS_KEY_ID": "LOCALLOCALLOCALLOCAL",
+            "AWS_ACCESS_KEY_ID": self._access_key,
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
@@ -87,6 +90,11 @@ class LocalAws:
         for name in _FOREIGN:
             os.environ.pop(name, None)
         os.environ.update(environment)
+
+
+def new_access_key() -> str:
+    """Make an access key that no web page knows: twenty characters, or moto takes it for no access key at all."""
+    return "LOCAL" + "".join(secrets.choice(_LETTERS) for _ in range(15))
 
 
 def create_resources(template: Template) -> None:

@@ -4,19 +4,26 @@ Measured on two busy cores with items of 25 attributes: a GetItem takes 7 ms ove
 and 3, a Query of 25 items 20 and 14.
 """
 
+import hmac
 import re
 import select
 import socket
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from urllib.parse import parse_qsl
 
 import botocore.handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
+from local.loopback import is_loopback
+
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+# Of signature version 4, and before that 2 and 3.
+_CREDENTIAL = re.compile(r"(?:Credential=|^AWS |AWSAccessKeyId=)([^/:,\s]+)")
+_REFUSED = b"Sign with the access key of .local/env: source it, and no web page has it.\n"
 # moto's DynamoDB checks a condition and writes in two steps, so without this two threads could both pass.
 _DYNAMODB = threading.RLock()
 
@@ -26,11 +33,16 @@ def _held(*, dynamodb: bool) -> AbstractContextManager[Any]:
 
 
 class MotoServer:
-    """moto's server on a free port of 127.0.0.1; `url` once it is started."""
+    """moto's server on a free port of 127.0.0.1; `url` once it is started.
+
+    It answers only to whoever signs with `access_key`. Otherwise every web page could use it: moto checks no signature,
+    takes requests of any `Host`, and lets pages of any origin read the answers.
+    """
 
     url: str
 
-    def __init__(self) -> None:
+    def __init__(self, access_key: str) -> None:
+        self._access_key = access_key
         self._listener = socket.socket()
         self._thread = threading.Thread(target=self._serve, name="moto", daemon=True)
         self._server: Any = None
@@ -56,12 +68,12 @@ class MotoServer:
         while not select.select([self._listener], [], [], 0.2)[0]:
             if self._stopped:
                 return
-        self._server = _http_server(self._listener)
+        self._server = _http_server(self._listener, self._access_key)
         self._server.serve_forever(poll_interval=0.1)
         self._server.server_close()
 
 
-def _http_server(listener: socket.socket) -> Any:
+def _http_server(listener: socket.socket, access_key: str) -> Any:
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -79,11 +91,35 @@ def _http_server(listener: socket.socket) -> Any:
     application = DomainDispatcherApplication(create_backend_app)
 
     def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        if not may_pass(environ, access_key):
+            start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Content-Length", str(len(_REFUSED)))])
+            return [_REFUSED]
+
+        def without_cors(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            kept = [(name, value) for name, value in headers if not name.lower().startswith("access-control-")]
+            return start_response(status, kept, *error)
+
         with _held(dynamodb=environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_")):
-            return application(environ, start_response)
+            return application(environ, without_cors)
 
     host, port = listener.getsockname()
     return make_server(host, port, serve, threaded=True, request_handler=Handler, fd=listener.fileno())
+
+
+def may_pass(environ: dict[str, Any], access_key: str) -> bool:
+    """Tell whether a request is signed with the access key, and no page's."""
+    if "HTTP_ORIGIN" in environ or not is_loopback(environ.get("HTTP_HOST", "")):
+        return False
+    return hmac.compare_digest(_stated_key(environ).encode(), access_key.encode())
+
+
+def _stated_key(environ: dict[str, Any]) -> str:
+    """Return the access key that a request says it is signed with: in its header, or in a presigned link."""
+    if signed := _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", "")):
+        return str(signed[1])
+    query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+    stated: str = query.get("X-Amz-Credential", "").partition("/")[0] or query.get("AWSAccessKeyId", "")
+    return stated
 
 
 class InProcessTransport:

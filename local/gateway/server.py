@@ -16,6 +16,7 @@ from local.functions import Functions
 from local.gateway.application import TIMEOUT_SECONDS, GatewayApplication
 from local.gateway.authorizing import Authorization
 from local.gateway.definition import ApiDefinition
+from local.loopback import Loopback
 
 _THREADS = 32
 # How long a stop waits for answers under way.
@@ -45,7 +46,8 @@ class Gateway:
         authorization = Authorization(api, functions, knows_key)
         application = GatewayApplication(api, functions, self._threads, timeout_seconds, authorization)
         config = uvicorn.Config(
-            _beside(application, beside or {}),
+            # Pages of any origin may call the API, as the template says; what is beside it guards itself.
+            Loopback(_beside(application, beside or {}), any_origin=True),
             http=type("_Protocol", (_SpellingKept,), {"application": application}),
             loop="asyncio",
             ws="none",

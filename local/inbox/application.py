@@ -2,6 +2,7 @@
 
 `/_inbox/hooks/anything` takes every webhook; `?status=500`, `?delay=20` (seconds) and `?retry_after=60` let it
 misbehave. Slack has every channel but those that begin with `#no-`; `#archived-` and `#busy-` are what they are called.
+No web page but its own gets an answer.
 """
 
 import asyncio
@@ -14,11 +15,13 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from local.inbox.messages import Messages
+from local.loopback import Loopback
 
 PREFIX = "/_inbox"
 _PAGE = Path(__file__).parent / "page.html"
@@ -68,7 +71,7 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
         return Response(status_code=204)
 
     async def page(_: Request) -> Response:
-        return HTMLResponse(_PAGE.read_text())
+        return HTMLResponse(_PAGE.read_text(), headers={"Content-Security-Policy": "frame-ancestors 'none'"})
 
     return Starlette(
         routes=[
@@ -77,7 +80,8 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
             Route(f"{PREFIX}/messages", clear, methods=["DELETE"]),
             Route(f"{PREFIX}/hooks/{{name:path}}", hook, methods=["POST"]),
             Route(f"{PREFIX}/slack/api/chat.postMessage", post_message, methods=["POST"]),
-        ]
+        ],
+        middleware=[Middleware(Loopback)],
     )
 
 

@@ -1,0 +1,59 @@
+"""Keeps web pages out of what listens on a laptop.
+
+Any page that is open in a browser there may send requests to 127.0.0.1, and one whose name was made to lead there (DNS
+rebinding) may read the answers as its own. A browser says in `Host` by what name it came, and in `Origin` which page
+sent it; a page can change neither.
+"""
+
+import json
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+REFUSAL = "This answers on 127.0.0.1 and localhost alone, and to no page from elsewhere"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a `Host` names this machine itself, with any port: another may be forwarded to this one."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name in NAMES and "@" not in host
+
+
+def is_own_page(origin: str, host: str) -> bool:
+    """Tell whether an `Origin` is what was asked itself; a page of another port of this machine is not."""
+    return origin in {f"http://{host}", f"https://{host}"}
+
+
+class Loopback:
+    """An ASGI middleware that answers 403 to a foreign `Host`, and, but for an API that any page may call, `Origin`."""
+
+    def __init__(self, app: ASGIApp, *, any_origin: bool = False) -> None:
+        """Guard an application."""
+        self._app = app
+        self._any_origin = any_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it. What has no `Host` at all comes from no browser."""
+        if scope["type"] == "http" and not self._may_pass(scope):
+            await _refuse(send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _may_pass(self, scope: Scope) -> bool:
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+        if not all(map(is_loopback, hosts)):
+            return False
+        return self._any_origin or all(any(is_own_page(origin, host) for host in hosts) for origin in origins)
+
+
+async def _refuse(send: Send) -> None:
+    body = json.dumps({"message": REFUSAL, "code": "forbidden"}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": HTTPStatus.FORBIDDEN, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
