@@ -16,6 +16,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from local import private_files
 from local.listening import PortTaken, listen
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,6 +24,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main(environment: Mapping[str, str]) -> int:
     """Run until a signal comes; gives the exit status."""
+    # Not only what is known to be secret: projects write what they like, and all of it is this one person's.
+    os.umask(0o077)
     stopped = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: stopped.set())
@@ -43,13 +46,13 @@ def main(environment: Mapping[str, str]) -> int:
         minute_seconds=float(environment.get("JOBS_API_MINUTE_SECONDS") or 2),
         parameters=dict(pair.split("=", 1) for pair in shlex.split(environment.get("JOBS_API_PARAMETERS") or "")),
     )
-    settings.home.mkdir(parents=True, exist_ok=True)
+    private_files.folder(settings.home)
     log = settings.home / "functions.log"
     terminal = sys.stdout
     try:
         # What functions print is their log, as in Lambda; the terminal is for whoever started this.
         with (
-            log.open("w", buffering=1) as lines,
+            open(log, "w", buffering=1, opener=private_files.opener) as lines,
             redirect_stdout(lines),
             running(settings, listener, lambda line: print(line, file=terminal, flush=True)) as session,
         ):

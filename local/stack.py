@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs_api import labels
-from local import usage_plans
+from local import private_files, usage_plans
 from local.aws import LocalAws
 from local.functions import Functions
 from local.gateway import Gateway
@@ -94,9 +94,9 @@ def running(
             say(line)
         stack.enter_context(gateway)
         environment = {**aws.environment(), **inbox.environment(gateway.url), **plans.environment()}
-        _write_private(settings.home / "env", _exports(environment))
+        private_files.write(settings.home / "env", _exports(environment).encode())
         session["inbox"] = {"url": gateway.url + PREFIX, "webhook_url": inbox.hooks}
-        _write_private(session_file, json.dumps(session, indent=2) + "\n")
+        private_files.write(session_file, json.dumps(session, indent=2).encode() + b"\n")
         stack.callback(session_file.unlink, missing_ok=True)
         stack.enter_context(Scheduler(template, functions, settings.minute_seconds))
         # Cold starts are over before anyone notices them; a handler asked for meanwhile only waits for its own.
@@ -144,12 +144,3 @@ def _seed(home: Path, url: str) -> dict[str, Any]:
 def _exports(environment: dict[str, str]) -> str:
     """Make a file for a shell to source, so that jobsctl and the aws command line find this AWS."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from local import private_files
 from local.cluster import serving
 from local.cluster.api import app
 from local.cluster.api.faults import Faults
@@ -96,6 +97,7 @@ class EmbeddedCluster:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        private_files.folder(self._home)
         credentials, listening = serving.issue(self._home, keep=self._keep), serving.listen(self._port)
         if self._keep:
             Journal(self._home / "journal").keep(self.storage)

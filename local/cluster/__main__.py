@@ -1,5 +1,6 @@
 """`python -m local.cluster`: the embedded cluster by itself, until Ctrl-C or SIGTERM."""
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -20,6 +21,7 @@ def main(
     keep: Annotated[bool, typer.Option("--keep", help="Go on where the cluster in this home ended.")] = False,
 ) -> None:
     """Run a Kubernetes cluster in this process."""
+    os.umask(0o077)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import os
 import secrets
 import socket
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ import trustme
 import uvicorn
 import yaml
 from starlette.types import ASGIApp
+
+from local import private_files
 
 HOST = "127.0.0.1"
 
@@ -28,8 +29,7 @@ class Credentials:
 
 def issue(home: Path, *, keep: bool = False) -> Credentials:
     """Make a new authority, certificate and token under `home`; with `keep` those of an earlier run stay in use."""
-    folder = home / "pki"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = private_files.folder(home / "pki")
     files, known = (folder / "ca.crt", folder / "server.crt", folder / "server.key"), folder / "token"
     if keep and known.exists():
         return Credentials(*files, known.read_text())
@@ -37,12 +37,12 @@ def issue(home: Path, *, keep: bool = False) -> Credentials:
     issued = authority.issue_cert(HOST, "localhost", organization_name="embedded cluster")
     credentials = Credentials(*files, secrets.token_urlsafe(32))
     authority.cert_pem.write_to_path(credentials.authority)
-    _write_private(credentials.key, issued.private_key_pem.bytes())
+    private_files.write(credentials.key, issued.private_key_pem.bytes())
     credentials.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     # Last, since a set without it is one that was cut short.
     known.unlink(missing_ok=True)
     if keep:
-        _write_private(known, credentials.token.encode())
+        private_files.write(known, credentials.token.encode())
     return credentials
 
 
@@ -60,7 +60,7 @@ def write_kubeconfig(path: Path, url: str, credentials: Credentials) -> None:
         "current-context": name,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_private(path, yaml.safe_dump(config, sort_keys=False).encode())
+    private_files.write(path, yaml.safe_dump(config, sort_keys=False).encode())
 
 
 def listen(port: int) -> socket.socket:
@@ -100,9 +100,3 @@ async def end(server: uvicorn.Server) -> None:
 
 def _base64(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)

@@ -39,6 +39,8 @@ def start(home: Path, port: str = "0", **more: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # As careless as a shell can be.
+        umask=0,
     )
 
 
@@ -80,6 +82,8 @@ class Running:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("home")
     (home / "session.json").write_text('{"url": "from an earlier run"}')
+    (home / "functions.log").write_text("from an earlier run")
+    home.chmod(0o755)
     process = start(home)
     try:
         eventually(lambda: process.poll() is not None or _session(home).get("pid") == process.pid, START_SECONDS)
@@ -121,8 +125,10 @@ def test_the_kubeconfig_of_the_shell_is_not_touched(service: Running) -> None:
     assert "KUBECONFIG" not in (service.home / "env").read_text()
 
 
-def test_only_its_owner_may_read_the_session(service: Running) -> None:
-    assert stat.S_IMODE((service.home / "session.json").stat().st_mode) == 0o600
+def test_only_its_owner_may_read_what_is_written(service: Running) -> None:
+    assert stat.S_IMODE(service.home.stat().st_mode) == 0o700
+    for name in ("session.json", "env", "kubeconfig", "functions.log", "pki/server.key", "inbox/pki/server.key"):
+        assert stat.S_IMODE((service.home / name).stat().st_mode) == 0o600, name
 
 
 def test_the_api_answers_with_the_sessions_tokens(service: Running) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from local.cluster.clock import Clock
+from local.private_files import opener
 
 _LONGEST_LINE = 16 * 1024
 _BLOCK = 256 * 1024
@@ -31,7 +32,7 @@ class Log(asyncio.Protocol):
         self.path = path
         self.ended = asyncio.Event()
         self._clock = clock
-        self._file = path.open("ab", buffering=0)
+        self._file = open(path, "ab", buffering=0, opener=opener)  # noqa: SIM115 - Path.open has no opener
         self._unfinished = b""
         self._followers: set[asyncio.Event] = set()
 
@@ -63,7 +64,7 @@ class Log(asyncio.Protocol):
             return
         self.path.rename(self.path.with_name(f"{self.path.name}.{self._clock.now():%Y%m%d-%H%M%S.%f}"))
         self._file.close()
-        self._file = self.path.open("ab", buffering=0)
+        self._file = open(self.path, "ab", buffering=0, opener=opener)  # noqa: SIM115 - Path.open has no opener
         for old in sorted(self.path.parent.glob(f"{self.path.name}.*"))[: 1 - _MAX_FILES]:
             old.unlink()
         self._wake()
