@@ -66,6 +66,13 @@ def test_no_secret_is_written_with_a_run(jaffle: Project, job: Job) -> None:
     assert RunRow.get(going.id).error_message == SHOWN
 
 
+def test_whatever_a_cluster_says_of_a_run_is_stored_in_bounds_and_without_secrets(jaffle: Project, job: Job) -> None:
+    run = new_run(job, jaffle, RunStatus.FAILED, error_message=f"{SAID} {'x' * 300_000}")
+
+    stored = RunRow.get(run.id).error_message
+    assert (stored[: len(SHOWN)], len(stored)) == (SHOWN, 2000)
+
+
 def test_what_a_cluster_says_against_a_job_is_told_without_secrets() -> None:
     body = {"kind": "Status", "reason": "Invalid", "message": f'Invalid value: "{SAID}"'}
 

@@ -15,6 +15,9 @@ POD_GONE = "PodGone"
 # https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
 LOST_REASONS = frozenset({"ContainerStatusUnknown", "Unknown"})
 
+# Ours are no longer; the annotation that holds it may have been written by anybody.
+LONGEST_COMMAND = 4096
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -77,7 +80,7 @@ def _first(rules: "list[Rule]", job: Object, pod: Object) -> Cause | None:
 def command_name(job: Object) -> str:
     """Return the program that a Job runs, `dbt` for one."""
     command = (job["metadata"].get("annotations") or {}).get(labels.COMMAND, "")
-    return next(iter(_words(command)), "The command")
+    return next(iter(_words(command[:LONGEST_COMMAND])), "The command")
 
 
 def job_failure(job: Object) -> tuple[str, str]:

@@ -111,11 +111,16 @@ class Run(JobRun):
         """Return it as it may be stored: what a log or a cluster said without secrets, these known ones included."""
         known = list(secrets)
         texts = {name: text for name in _TOLD if (text := getattr(self, name, None))}
-        clean = {name: masked(text[:LONGEST_SHOWN], known) for name, text in texts.items()}
+        clean = {name: _cut(masked(text[:LONGEST_SHOWN], known)) for name, text in texts.items()}
         return self.model_copy(update=clean) if clean != texts else self
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD - 1]}…"
+
+
 # What is made of a log's or a cluster's words; and what of that is shown, with the command that somebody gave.
+LONGEST_TOLD: Final = 2000
 _TOLD: Final = ("error_message", "message", "cause")
 _SHOWN: Final = (*_TOLD[:-1], "command")
 

@@ -1,0 +1,95 @@
+"""What reads a name, a header, a schedule, a command or a token takes as long as that is, and no longer."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from jobs_api import (
+    addresses,
+    amounts,
+    causes,
+    commands,
+    crontab,
+    cursors,
+    golang,
+    labels,
+    names,
+    timezones,
+    tokens,
+    words,
+)
+from jobs_api.commands import ProjectType
+from jobs_api.documents import RFC3339
+from jobs_api.errors import InvalidRequest
+from jobs_api.notifications import retrying
+from jobs_api.sync import look
+from tests.notifications.growth import MOST_GROWTH, growth, repeated
+
+NOW = datetime(2026, 4, 28, tzinfo=UTC)
+
+
+def whatever_it_says(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Return a reader whose refusals count as well."""
+
+    def said(text: str) -> object:
+        try:
+            return read(text)
+        except (ValueError, InvalidRequest) as refusal:
+            return refusal
+
+    return said
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "a token": lambda text: tokens.authenticate(f"Bearer {text}", lambda _: None, NOW),
+    "a header of two words": lambda text: tokens.BEARER.fullmatch(f"bearer {text}"),
+    "a cursor": lambda text: cursors.read(text, {}, "key"),
+    "Retry-After": lambda text: retrying.asked_for(text, NOW),
+    "a name": names.slug,
+    "a subdomain": names._DNS_SUBDOMAIN.fullmatch,
+    "a time": RFC3339.fullmatch,
+    "a cluster's refusal": lambda text: look.WHO.sub("this service", text),
+    "an annotation": lambda text: causes.command_name({"metadata": {"annotations": {labels.COMMAND: text}}}),
+    "a command's words": words.split,
+    "a command of dbt": lambda text: commands.parse_command(f"dbt run {text}", ProjectType.DBT),
+    "a command of SQLMesh": lambda text: commands.parse_command(f"sqlmesh run {text}", ProjectType.SQLMESH),
+    "a schedule": crontab.read,
+    "a duration": golang.parse_duration,
+    "a quotation": golang.quote,
+    "a quantity": amounts.parse,
+    "a time zone": timezones.check_timezone,
+    "an address": addresses.check_webhook_url,
+}
+UNITS = [
+    "a",
+    "A",
+    "1",
+    " ",
+    "-",
+    ".",
+    "a.",
+    "a-",
+    '"',
+    "'",
+    "\\",
+    "\\'",
+    "'\"",
+    "$(",
+    "$",
+    "é",
+    "\n",
+    "/",
+    "*",
+    ",",
+    "#",
+    'User "',
+    "=",
+    "_",
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("reader", READERS)
+def test_reading_grows_no_faster_than_what_is_read(reader: str, unit: str) -> None:
+    assert growth(whatever_it_says(READERS[reader]), repeated(unit)) < MOST_GROWTH
