@@ -96,6 +96,16 @@ def test_what_writes_fast_has_probably_written_before_its_first_words(
     assert bool(pod_logs.why_less(None, at(begins), size_bytes, pod(ended(0, seconds=8)))) == lost
 
 
+def test_what_was_noted_of_a_pod_that_was_replaced_says_nothing_about_the_next() -> None:
+    note = pod_logs.noted("jaffle-nightly-29622840-x7k2p", at(4))
+
+    assert pod_logs.seen_of(note, pod()) == at(4)
+    assert pod_logs.seen_of(pod_logs.noted("another", at(4)), pod()) is None
+    assert pod_logs.seen_of(None, pod()) is None
+    assert pod_logs.seen_of(pod_logs.noted("jaffle-nightly-29622840-x7k2p", ""), pod()) == ""
+    assert [pod_logs.has_begun(one) for one in (None, "a ", note)] == [False, False, True]
+
+
 def test_of_a_container_whose_times_nobody_knows_nothing_is_said() -> None:
     unknown = pod({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}})
 

@@ -32,6 +32,7 @@ WORKERS = 16
 PAGE = 500
 # What the API server answers to a manifest that it will never take.
 NEVER = frozenset({400, 422})
+CUT_OFF = "The log ends where the run was replaced, or its Job deleted"
 # How much of a log's end is searched for the line that says what went wrong.
 TOLD_IN_BYTES = 16 * 1024
 
@@ -257,17 +258,17 @@ class Pass:
 
     def _look_at_log(self, run: Run | None) -> None:
         """Note how the log of a run that goes on begins, once there is a first line: a later one is another file."""
-        if run and run.status is RunStatus.RUNNING and not run.log_begins:
-            begins = self._log_begins(run)
-            if begins is not None and begins != run.log_begins:
-                store.note_log_begins(run, begins)
+        if run and run.status is RunStatus.RUNNING and not pod_logs.has_begun(run.log_begins):
+            note = self._log_begins(run)
+            if note is not None and note != run.log_begins:
+                store.note_log_begins(run, note)
 
     def _log_begins(self, run: Run) -> str | None:
-        """Return the stamp of a log's first line, "" without one, None where it cannot be had just now."""
+        """Return what to note of how a log begins, None where it cannot be had just now."""
         if run.pod_name is None:
             return None
         try:
-            return self.cluster.log_begins(self.organization.namespace, run.pod_name)
+            return pod_logs.noted(run.pod_name, self.cluster.log_begins(self.organization.namespace, run.pod_name))
         except ClusterError:
             return None
 
@@ -323,7 +324,7 @@ class Pass:
             if run.end_time and self.clock() - run.end_time < ingest.LOG_WITHIN:
                 raise
             return self._with_log(run, None)
-        note = pod_logs.why_less(run.log_begins, begins, log.size_bytes, pod)
+        note = pod_logs.why_less(pod_logs.seen_of(run.log_begins, pod), begins, log.size_bytes, pod)
         return ingest.with_log(run, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
 
     def _log_begins_at_its_end(self, pod: Object) -> str:
@@ -380,13 +381,16 @@ class Pass:
 
     def _with_last_words(self, before: Run, ended: Run) -> Run:
         """Return a run whose Job is gone with its log, which can be read for as long as its pod takes to end."""
-        if before.status is not RunStatus.RUNNING or before.pod_name is None:
+        if before.status is not RunStatus.RUNNING or before.job_uid is None:
             return _with_what_is_left(before, ended)
         try:
-            log, _ = logs.put(ended, self.cluster.stream_log(before.namespace, before.pod_name))
-        except ClusterError:
+            pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
+            if pod is None:
+                return _with_what_is_left(before, ended)
+            log, _ = logs.put(ended, self._log_of(pod))
+        except (ClusterError, NoLog):
             return _with_what_is_left(before, ended)
-        return ended.model_copy(update={"log": log, "log_note": "The log ends where the run was replaced or deleted"})
+        return ended.model_copy(update={"log": log, "log_note": CUT_OFF})
 
 
 class Work:

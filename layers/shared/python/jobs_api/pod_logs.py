@@ -48,6 +48,22 @@ def why_none(pod: Object) -> str:
     return f"There is no log: the node removed it with the pod{told}"
 
 
+def noted(pod_name: str, begins: str) -> str:
+    """Return what to note of how a pod's log begins; `begins` is "" where there is no line yet."""
+    return f"{pod_name} {begins}"
+
+
+def has_begun(note: str | None) -> bool:
+    """Tell whether it is noted how a log begins."""
+    return bool(note and note.partition(" ")[2])
+
+
+def seen_of(note: str | None, pod: Object) -> str | None:
+    """Return what was noted of this pod, None where nothing was: a run whose pod was replaced begins anew."""
+    name, blank, begins = (note or "").partition(" ")
+    return begins if blank and name == pod["metadata"]["name"] else None
+
+
 def why_less(seen: str | None, begins: str, size_bytes: int, pod: Object) -> str | None:
     """Say why what can be read of an ended command's log is not all of it; None where it is, as far as that shows.
 

@@ -80,7 +80,8 @@ class Run(JobRun):
     once the Job exists, so that a process that dies in between loses nothing. What is secret of its environment are
     masks in there, and the values are in `sealed_environment`. In the same way `notify` holds what is
     still to be told of it; whom, stands in `alerts`, as the job's owner had it when the run was created.
-    `log_begins` is the stamp of its log's first line as it was seen while the command ran, "" where there was none yet.
+    `log_begins` is its pod's name and, behind a blank, the stamp of its log's first line as it was seen while the
+    command ran, nothing behind it where there was none yet.
     `log_note` says why `log` is not all that was written, or why there is none.
     """
 
