@@ -6,7 +6,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
 import json
+from collections.abc import Iterable
 from typing import Final
+
+from pydantic import BaseModel
 
 # Well under 6 MB: the envelope, the headers and a presigned link need a few thousand more.
 ANSWER_BYTES: Final = 4_500_000
@@ -19,6 +22,17 @@ QUOTES: Final = len(json.dumps(json.dumps("")))
 def encoded_size(text: str) -> int:
     """Return how many bytes a text takes of an answer, within a string of its JSON."""
     return len(json.dumps(json.dumps(text))) - QUOTES
+
+
+def that_fit(documents: Iterable[BaseModel]) -> int:
+    """Return how many documents of a list, from the first on, one answer holds; never less than the first alone."""
+    left, count = ANSWER_BYTES, 0
+    for document in documents:
+        left -= len(json.dumps(json.dumps(document.model_dump(mode="json"))))
+        if left < 0 and count:
+            break
+        count += 1
+    return count
 
 
 def end_that_fits(text: str, limit: int = ANSWER_BYTES) -> str:

@@ -57,6 +57,7 @@ from jobs_api.store.runs import (
     get_run,
     kept_for,
     note_log_begins,
+    position_of,
     run_launched,
     run_notified,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "note_log_begins",
     "open_runs",
     "past_projects",
+    "position_of",
     "recent_organization",
     "record_cleared",
     "record_held_removals",
