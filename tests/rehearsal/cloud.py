@@ -42,9 +42,13 @@ class Cloud:
     kubeconfig: Path
     environment: Mapping[str, str]
 
-    def run(self, *command: str | Path) -> str:
-        """Run a command against this AWS and return what it prints; raises with all it said where it fails."""
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
+    def run(self, *command: str | Path, keys: Mapping[str, str] | None = None) -> str:
+        """Run a command against this AWS and return what it prints; raises with all it said where it fails.
+
+        `keys` are somebody's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without, it is the account's root.
+        """
+        environment = {**self.environment, **(keys or {})}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise AssertionError(f"{' '.join(map(str, command))} failed:\n{done.stdout}\n{done.stderr}")
         return done.stdout

@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from tests.rehearsal.cloud import ROOT, TOOLS, Cloud
+from tests.rehearsal.cloud import ACCOUNT, REGION, ROOT, TOOLS, Cloud
 
 STACK = "rehearsal"
 STAGE = "dev"
@@ -48,10 +48,13 @@ class Deployment:
     cloud: Cloud
     host: str
     parameters: Mapping[str, str]
+    # The keys of somebody who may do what deploy/policies/operate.json says and nothing else.
+    operator: Mapping[str, str]
 
     def jobsctl(self, *arguments: str) -> Any:
         """Run an operator's command on the stack; return its answer."""
-        return json.loads(self.cloud.run(sys.executable, "-m", "jobsctl", "--stack", STACK, *arguments))
+        command = (sys.executable, "-m", "jobsctl", "--stack", STACK, *arguments)
+        return json.loads(self.cloud.run(*command, keys=self.operator))
 
     def call(
         self, token: str | None, method: str, path: str, body: Any = None, more: Mapping[str, str] | None = None
@@ -78,7 +81,28 @@ class Deployment:
 def deploy(cloud: Cloud, parameters: Mapping[str, str], template: Path | None = None) -> Deployment:
     """Deploy what `sam build` made, or another built template, as `make deploy` does."""
     cloud.run(TOOLS / "sam/bin/python", "-m", "deploy", *_options(parameters, template))
-    return Deployment(cloud, address(cloud), parameters)
+    return Deployment(cloud, address(cloud), parameters, _operator(cloud))
+
+
+def _operator(cloud: Cloud) -> dict[str, str]:
+    """Make a user with the policy to operate with, filled in as docs/rights.md says; return its keys."""
+    policy = (ROOT / "deploy/policies/operate.json").read_text()
+    for word, value in (("ACCOUNT", ACCOUNT), ("REGION", REGION), ("STACK", STACK)):
+        policy = policy.replace(word, value)
+    keys: dict[str, str] = json.loads(cloud.run(sys.executable, "-c", _MAKE_OPERATOR, policy))
+    return keys
+
+
+_MAKE_OPERATOR = """
+import boto3, json, sys
+from uuid import uuid4
+iam, name = boto3.client("iam"), f"operator-{uuid4()}"
+iam.create_user(UserName=name)
+policy = iam.create_policy(PolicyName=name, PolicyDocument=sys.argv[1])["Policy"]["Arn"]
+iam.attach_user_policy(UserName=name, PolicyArn=policy)
+key = iam.create_access_key(UserName=name)["AccessKey"]
+print(json.dumps({"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}))
+"""
 
 
 def address(cloud: Cloud) -> str:

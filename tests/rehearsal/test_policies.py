@@ -54,3 +54,41 @@ if more:
     tried("write", table.put_item, Item={"pk": {"S": "token#x"}, "sk": {"S": "meta"}})
 print(json.dumps(told))
 """
+
+
+def test_an_operator_can_do_no_more_than_jobsctl_does(deployment: Deployment, alice: Person) -> None:
+    """All of the rehearsal operates with these keys; MiniStack holds each call against the policy."""
+    assert alice
+
+    told = deployment.cloud.run(sys.executable, "-c", _OPERATE, STACK, keys=deployment.operator)
+
+    assert json.loads(told) == {
+        "organizations": "done",
+        "logs": "AccessDenied",
+        "functions": "AccessDeniedException",
+        "the secrets' key": "AccessDeniedException",
+    }
+
+
+_OPERATE = """
+import boto3, json, sys
+from botocore.exceptions import ClientError
+resources = {
+    each["LogicalResourceId"]: each["PhysicalResourceId"]
+    for page in boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=sys.argv[1])
+    for each in page["StackResourceSummaries"]
+}
+told = {}
+def tried(what, call, **arguments):
+    try:
+        call(**arguments)
+        told[what] = "done"
+    except ClientError as error:
+        told[what] = error.response["Error"]["Code"]
+table = {"TableName": resources["OrganizationsTable"]}
+tried("organizations", boto3.client("dynamodb").get_item, Key={"pk": {"S": "x"}, "sk": {"S": "y"}}, **table)
+tried("logs", boto3.client("s3").get_object, Bucket=resources["LogsBucket"], Key="logs/x")
+tried("functions", boto3.client("lambda").get_function, FunctionName=resources["CreateJobFunction"])
+tried("the secrets' key", boto3.client("kms").encrypt, KeyId=resources["SecretsKey"], Plaintext=b"x")
+print(json.dumps(told))
+"""

@@ -66,7 +66,7 @@ def test_aliases_that_are_put_back_answer_with_the_code_and_values_before(
     deployment: Deployment, alice: Person
 ) -> None:
     """What docs/operations.md does with the AWS CLI, and forward again."""
-    here = replace(alice, deployment=Deployment(deployment.cloud, address(deployment.cloud), deployment.parameters))
+    here = replace(alice, deployment=replace(deployment, host=address(deployment.cloud)))
     after = live(deployment)
 
     before = live(deployment, "newest but one")
