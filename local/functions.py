@@ -69,8 +69,8 @@ class Function:
         """Load nothing yet, as the first event does; from here on Powertools keeps invocations apart."""
         isolate_invocations()
         self.spec = spec
-        self._limit = spec.reserved_concurrency or _DEFAULT_CONCURRENCY
-        self._free = threading.Semaphore(self._limit)
+        self.concurrency = spec.reserved_concurrency or _DEFAULT_CONCURRENCY
+        self._free = threading.Semaphore(self.concurrency)
         self._warm: list[Handler] = []
 
     def preload(self) -> None:

@@ -4,6 +4,7 @@ from jobs_api import live, store
 from jobs_api.api import Api
 from jobs_api.cluster import connect
 from jobs_api.live_jobs import LiveJobDetail
+from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()
 
@@ -12,7 +13,8 @@ app = Api()
 def get_live_job(job_name: str) -> LiveJobDetail:
     """Return a Job that is in the cluster now."""
     organization = store.recent_organization(app.caller.organization_id)
-    return live.get_job(connect(organization), organization, job_name)
+    with waits(organization.id, Waits.LIVE, app.now):
+        return live.get_job(connect(organization), organization, job_name)
 
 
 lambda_handler = app.resolve

@@ -9,6 +9,7 @@ from jobs_api import live, store
 from jobs_api.api import Api, json_or_text
 from jobs_api.cluster import connect
 from jobs_api.live_jobs import LiveLogs
+from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()
 
@@ -17,7 +18,8 @@ app = Api()
 def get_live_logs(job_name: str, tail: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Response[Any]:
     """Return the last lines of a Job's log; with `Accept: text/plain`, only them."""
     organization = store.recent_organization(app.caller.organization_id)
-    found = live.get_logs(connect(organization), organization, job_name, tail)
+    with waits(organization.id, Waits.LIVE, app.now):
+        found = live.get_logs(connect(organization), organization, job_name, tail)
     return app.document_or_text(found, found.logs)
 
 

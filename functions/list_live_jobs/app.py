@@ -9,6 +9,7 @@ from jobs_api.api import Api
 from jobs_api.cluster import connect
 from jobs_api.live_jobs import LiveJobList
 from jobs_api.runs import RunStatus
+from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()
 
@@ -21,7 +22,8 @@ def list_live_jobs(
 ) -> LiveJobList:
     """List the Jobs that are in the cluster now, of one status and one project where asked."""
     organization = store.recent_organization(app.caller.organization_id)
-    return live.list_jobs(connect(organization), organization, status, project, limit)
+    with waits(organization.id, Waits.LIVE, app.now):
+        return live.list_jobs(connect(organization), organization, status, project, limit)
 
 
 lambda_handler = app.resolve

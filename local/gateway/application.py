@@ -3,7 +3,6 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local.functions import Functions, HandlerFailed
@@ -12,6 +11,7 @@ from local.gateway.authorizing import Authorization
 from local.gateway.definition import ApiDefinition, Route
 from local.gateway.requests import Request, proxy_event, request_context
 from local.gateway.routing import Router
+from local.gateway.threads import Threads
 
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -29,7 +29,7 @@ class GatewayApplication:
         self,
         api: ApiDefinition,
         functions: Functions,
-        threads: ThreadPoolExecutor,
+        threads: Threads,
         timeout_seconds: float,
         authorization: Authorization,
     ) -> None:
@@ -77,22 +77,31 @@ class GatewayApplication:
         return own_answer(self._api, refusal, request, request_context(self._api, request, resource))
 
     async def _in_time(self, request: Request, route: Route, parameters: dict[str, str]) -> Answer:
-        work = asyncio.get_running_loop().run_in_executor(self._threads, self._invoke, request, route, parameters)
+        work = asyncio.ensure_future(self._through(request, route, parameters))
         function_timeout = self._functions[route.function].spec.timeout_seconds
         try:
             return await asyncio.wait_for(asyncio.shield(work), min(self._timeout, function_timeout))
         except TimeoutError:
             # A thread cannot be stopped: the handler runs on, and what it answers is not heard.
-            work.add_done_callback(lambda done: done.exception())
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
             if function_timeout < self._timeout:
                 raise GatewayRefusal("DEFAULT_5XX", _INTERNAL) from None
             raise GatewayRefusal("INTEGRATION_TIMEOUT", "Endpoint request timed out") from None
 
-    def _invoke(self, request: Request, route: Route, parameters: dict[str, str]) -> Answer:
+    async def _through(self, request: Request, route: Route, parameters: dict[str, str]) -> Answer:
+        """Have a request authorized, and then answered, by threads that nobody else's requests hold up."""
+        loop = asyncio.get_running_loop()
+        event = await loop.run_in_executor(self._threads.authorizing, self._authorized, request, route, parameters)
+        return await loop.run_in_executor(self._threads.of(route.function), self._invoke, request, route, event)
+
+    def _authorized(self, request: Request, route: Route, parameters: dict[str, str]) -> dict[str, Any]:
         event = proxy_event(self._api, request, route, parameters)
         authorizer = self._authorization.authorize(route, request, event)
         if authorizer is not None:
             event["requestContext"]["authorizer"] = authorizer
+        return event
+
+    def _invoke(self, request: Request, route: Route, event: dict[str, Any]) -> Answer:
         try:
             return handler_answer(self._api, request, self._functions[route.function].invoke(event))
         except HandlerFailed as error:

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,9 +15,9 @@ from local.functions import Functions
 from local.gateway.application import TIMEOUT_SECONDS, GatewayApplication
 from local.gateway.authorizing import Authorization
 from local.gateway.definition import ApiDefinition
+from local.gateway.threads import Threads
 from local.loopback import Loopback
 
-_THREADS = 32
 # How long a stop waits for answers under way.
 _GRACE_SECONDS = 2
 
@@ -42,7 +41,7 @@ class Gateway:
         """
         self._socket = listener
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="handler")
+        self._threads = Threads(functions)
         authorization = Authorization(api, functions, knows_key)
         application = GatewayApplication(api, functions, self._threads, timeout_seconds, authorization)
         config = uvicorn.Config(
@@ -73,8 +72,7 @@ class Gateway:
         """Stop listening and let answers under way go out."""
         self._server.should_exit = True
         self._thread.join()
-        # Not waiting: a handler that hangs must not keep the process.
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown()
 
     def _serve(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))

@@ -11,7 +11,7 @@ from tests.permissions.asking import Asked
 
 @dataclass(frozen=True)
 class Grant:
-    """One action on one resource, either with wildcards."""
+    """One action on one resource, either with wildcards, and the partitions with wildcards too."""
 
     action: str
     resource: str
@@ -19,7 +19,8 @@ class Grant:
 
     def covers(self, call: Asked) -> bool:
         """Tell whether this lets a call through."""
-        keys_fit = not self.leading_keys or call.leading_key in self.leading_keys
+        key = call.leading_key
+        keys_fit = not self.leading_keys or (key is not None and any(_matches(one, key) for one in self.leading_keys))
         return keys_fit and _matches(self.action, call.action) and _matches(self.resource, call.resource)
 
     def __str__(self) -> str:
@@ -74,8 +75,10 @@ def _leading_keys(condition: dict[str, Any]) -> tuple[str, ...]:
         return ()
     ((operator, tests),) = condition.items()
     ((name, values),) = tests.items()
-    if (operator, name) != ("ForAllValues:StringEquals", "dynamodb:LeadingKeys"):
+    operators = {"ForAllValues:StringEquals", "ForAllValues:StringLike"}
+    if operator not in operators or name != "dynamodb:LeadingKeys":
         raise NotImplementedError(f"what does {condition} mean for a call?")
+    # No value of the first operator has a wildcard.
     return tuple(_listed(values))
 
 

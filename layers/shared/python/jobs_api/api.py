@@ -51,10 +51,15 @@ ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.RunNotCompleted: (409, "run_not_completed"),
     errors.PayloadTooLarge: (413, "payload_too_large"),
     errors.InvalidRequest: (422, "invalid_request"),
+    errors.TooManyCalls: (429, "too_many_requests"),
     errors.ClusterUnavailable: (503, "cluster_unavailable"),
 }
 # In seconds: when it is worth asking again.
-RETRY_AFTER: Final[dict[type[JobsApiError], int]] = {errors.StillInProgress: 1, errors.ClusterUnavailable: 10}
+RETRY_AFTER: Final[dict[type[JobsApiError], int]] = {
+    errors.StillInProgress: 1,
+    errors.TooManyCalls: 5,
+    errors.ClusterUnavailable: 10,
+}
 
 T = TypeVar("T", bound=Document)
 

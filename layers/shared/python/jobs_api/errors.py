@@ -142,6 +142,10 @@ class Forbidden(JobsApiError):
     """The token is good, but not for this."""
 
 
+class TooManyCalls(JobsApiError):
+    """The organization has as many calls waiting for others as it may."""
+
+
 class ClusterError(JobsApiError):
     """The organization's cluster did not do what it was asked."""
 

@@ -1,0 +1,108 @@
+"""How many calls of an organization wait for others at the same time, for its cluster or for receivers of webhooks.
+
+Such a call holds a function for as long as somebody else takes. So each organization has so many at once, in an item
+beside the idempotency records: a set with an entry for each, which says when it ends at the latest, should nobody be
+left to take it out.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.exceptions import PynamoDBException, UpdateError
+from pynamodb.expressions.condition import size
+
+from jobs_api.errors import TooManyCalls
+from jobs_api.ids import new_id
+from jobs_api.store.conditions import was_refused
+from jobs_api.store.tables import REGION, Row, moment, share_connection
+
+# Longer than the 25 seconds after which Lambda ends a function.
+LEASE: Final = timedelta(seconds=30)
+KEPT: Final = timedelta(hours=1)
+
+logger = Logger()
+
+
+class Waits(StrEnum):
+    """What calls wait for; each has its own number."""
+
+    TESTS = "test notifications"
+    LIVE = "live calls"
+
+
+AT_ONCE: Final = {Waits.TESTS: 5, Waits.LIVE: 15}
+
+
+class WaitingCallsRow(Row):
+    """The calls of an organization that wait for one thing; without any it has no set."""
+
+    class Meta:
+        table_name = os.environ["IDEMPOTENCY_TABLE"]
+        region = REGION
+
+    key = UnicodeAttribute(hash_key=True, attr_name="id")
+    waiting = UnicodeSetAttribute(null=True)
+    expiration = NumberAttribute()
+
+
+share_connection(WaitingCallsRow)
+
+
+@contextmanager
+def waits(organization_id: str, what: Waits, now: datetime) -> Iterator[None]:
+    """Count a call while it is inside. One UpdateItem before and one after.
+
+    Raises:
+        TooManyCalls: the organization has as many as may be; nothing inside is done.
+    """
+    row = WaitingCallsRow(f"calls#{organization_id}#{what.name.lower()}")
+    entry = f"{moment(now + LEASE)}#{new_id()}"
+    if not _enter(row, entry, what, now):
+        _remove_expired(row, now)
+        if not _enter(row, entry, what, now):
+            raise TooManyCalls(
+                f"{AT_ONCE[what]} {what} of this organization are waiting for an answer, as many as may be at once; "
+                "try again once some have got it"
+            )
+    try:
+        yield
+    finally:
+        _leave(row, entry)
+
+
+def _enter(row: WaitingCallsRow, entry: str, what: Waits, now: datetime) -> bool:
+    """Add an entry where there is room for one. One UpdateItem."""
+    count: Any = size(WaitingCallsRow.waiting)  # type: ignore[no-untyped-call]
+    room = WaitingCallsRow.waiting.does_not_exist() | (count < AT_ONCE[what])
+    gone_at = int((now + KEPT).timestamp())
+    try:
+        row.update([WaitingCallsRow.waiting.add({entry}), WaitingCallsRow.expiration.set(gone_at)], room)
+    except UpdateError as error:
+        if not was_refused(error):
+            raise
+        return False
+    return True
+
+
+def _leave(row: WaitingCallsRow, entry: str) -> None:
+    try:
+        row.update([WaitingCallsRow.waiting.delete({entry})])
+    except PynamoDBException:
+        # The answer is there, and the entry ends by itself.
+        logger.warning("%s: a call that has ended counts for a while longer", row.key, exc_info=True)
+
+
+def _remove_expired(row: WaitingCallsRow, now: datetime) -> None:
+    """Take out the entries of calls whose function was cut off."""
+    try:
+        known = WaitingCallsRow.get(row.key, consistent_read=True).waiting or set()
+    except WaitingCallsRow.DoesNotExist:
+        return
+    if expired := {entry for entry in known if entry < moment(now)}:
+        row.update([WaitingCallsRow.waiting.delete(expired)])

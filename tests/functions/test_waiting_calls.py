@@ -1,0 +1,153 @@
+"""Calls that wait for others: an organization has so many at once, whatever becomes of them, and takes no other's."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Any
+
+import pytest
+from pynamodb.exceptions import UpdateError
+
+from jobs_api.errors import TooManyCalls
+from jobs_api.ids import new_id
+from jobs_api.notifications import posting
+from jobs_api.notifications.posting import Answer
+from jobs_api.projects import Project
+from jobs_api.store import waiting_calls
+from jobs_api.store.waiting_calls import AT_ONCE, LEASE, WaitingCallsRow, Waits, waits
+from tests.functions.acme import Acme
+from tests.functions.cast import NOON, Person
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def organization() -> str:
+    return f"org-{new_id()}"
+
+
+@contextmanager
+def as_many_as_may_be(organization_id: str, what: Waits, now: datetime = NOON) -> Iterator[None]:
+    with ExitStack() as inside:
+        for _ in range(AT_ONCE[what]):
+            inside.enter_context(waits(organization_id, what, now))
+        yield
+
+
+def waiting(organization_id: str, what: Waits) -> set[str]:
+    key = f"calls#{organization_id}#{what.name.lower()}"
+    return WaitingCallsRow.get(key, consistent_read=True).waiting or set()
+
+
+@pytest.mark.parametrize("what", Waits)
+def test_as_many_as_may_be_wait_and_one_more_does_not(organization: str, what: Waits) -> None:
+    with as_many_as_may_be(organization, what):
+        with pytest.raises(TooManyCalls, match=f"{AT_ONCE[what]} {what} of this organization"):
+            waits(organization, what, NOON).__enter__()
+        assert len(waiting(organization, what)) == AT_ONCE[what]
+
+    assert waiting(organization, what) == set()
+    with waits(organization, what, NOON):
+        pass
+
+
+def test_neither_another_organization_nor_calls_of_another_kind_are_counted_with_it(organization: str) -> None:
+    with as_many_as_may_be(organization, Waits.TESTS):
+        with waits(organization, Waits.LIVE, NOON):
+            pass
+        with waits(f"{organization}-b", Waits.TESTS, NOON):
+            pass
+
+
+def test_a_call_that_fails_counts_no_longer(organization: str) -> None:
+    with pytest.raises(ValueError, match="no"), waits(organization, Waits.LIVE, NOON):
+        raise ValueError("no")
+
+    assert waiting(organization, Waits.LIVE) == set()
+
+
+def test_calls_whose_function_was_cut_off_count_until_they_must_have_ended(organization: str) -> None:
+    cut_off = [waits(organization, Waits.TESTS, NOON) for _ in range(AT_ONCE[Waits.TESTS])]
+    for call in cut_off:
+        call.__enter__()
+
+    with pytest.raises(TooManyCalls):
+        waits(organization, Waits.TESTS, NOON + LEASE - SECOND).__enter__()
+    with waits(organization, Waits.TESTS, NOON + LEASE + SECOND):
+        assert len(waiting(organization, Waits.TESTS)) == 1
+
+
+def test_of_many_at_once_no_more_get_in_than_may(organization: str) -> None:
+    leave = Event()
+
+    def one(_: int) -> bool:
+        try:
+            with waits(organization, Waits.TESTS, NOON):
+                return leave.wait(30)
+        except TooManyCalls:
+            return False
+
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(one, number) for number in range(20)]
+        while sum(one.done() for one in asked) < 20 - AT_ONCE[Waits.TESTS]:
+            pass
+        leave.set()
+
+    assert sum(one.result() for one in asked) == AT_ONCE[Waits.TESTS]
+
+
+def test_a_call_that_cannot_say_that_it_has_ended_has_its_answer_all_the_same(
+    organization: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with waits(organization, Waits.LIVE, NOON):
+        monkeypatch.setattr(WaitingCallsRow, "update", failing)
+    monkeypatch.undo()
+
+    assert len(waiting(organization, Waits.LIVE)) == 1
+
+
+def failing(*_: object) -> None:
+    raise UpdateError("the table is out of reach")
+
+
+def test_live_calls_beyond_the_limit_are_told_when_to_come_again(acme: Acme) -> None:
+    job = acme.start("sleep 30")["metadata"]["name"]
+    paths = ["/api/v1/jobs", f"/api/v1/jobs/{job}", f"/api/v1/jobs/{job}/logs"]
+    with as_many_as_may_be(acme.organization.id, Waits.LIVE):
+        refused = [acme.alice.call("GET", path) for path in paths]
+
+    assert [(answer.status, answer.json["code"]) for answer in refused] == [(429, "too_many_requests")] * 3
+    assert {answer.headers["Retry-After"] for answer in refused} == {"5"}
+    assert [acme.alice.call("GET", path).status for path in paths] == [200] * 3
+
+
+def test_of_sixty_tests_at_once_of_a_receiver_that_never_answers_most_are_refused_at_once(
+    alice: Person, jaffle: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"name": "x", "command": "dbt run", "schedule": "@daily", "webhook_url": "https://hooks.example/"}
+    job = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", body).json
+    path = f"/api/v1/projects/{jaffle.id}/jobs/{job['id']}/notifications/test"
+    answered = Event()
+
+    def never(*_: Any) -> Answer:
+        answered.wait(30)
+        raise posting.Unreachable("it does not answer")
+
+    monkeypatch.setattr(posting, "post", never)
+    with ThreadPoolExecutor(60) as pool:
+        asked = [pool.submit(alice.call, "POST", path) for _ in range(60)]
+        while sum(one.done() for one in asked) < 60 - AT_ONCE[Waits.TESTS]:
+            pass
+        answered.set()
+    statuses = sorted(one.result().status for one in asked)
+
+    assert statuses == [200] * AT_ONCE[Waits.TESTS] + [429] * (60 - AT_ONCE[Waits.TESTS])
+
+
+def test_the_table_forgets_an_organization_that_no_longer_asks(organization: str) -> None:
+    with waits(organization, Waits.LIVE, NOON):
+        row = WaitingCallsRow.get(f"calls#{organization}#live")
+
+    assert row.expiration == int((NOON + waiting_calls.KEPT).timestamp())
