@@ -169,7 +169,7 @@ def _init_failed(job: Object, pod: Object) -> Cause | None:
 def _never_started(waits: Waiting, job: Object) -> Cause:
     """Say that a container is not to be had; of one that is not ours, name and image are its own."""
     ours = waits.container == CONTAINER
-    image = waits.image or job["spec"]["template"]["spec"]["containers"][0]["image"] if ours else waits.image
+    image = waits.image or (pods.container_of(job["spec"]["template"])["image"] if ours else "")
     detail, whose = _detail(waits.reason, waits.message), "" if ours else f" of the container {waits.container}"
     if waits.reason in IMAGE_REASONS:
         who = "the project's image" if ours else "it"
