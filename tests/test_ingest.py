@@ -226,9 +226,22 @@ def test_a_failed_run_quotes_its_log_and_others_do_not() -> None:
 
     quoted = ingest.with_log(failure, log, DBT)
 
-    assert quoted.error_message == 'dbt exited with code 1: Parser Error: syntax error at or near "selec"'
+    assert quoted.error_message == 'dbt exited with code 1: model broken: Parser Error: syntax error at or near "selec"'
     assert ingest.with_log(killed, log, DBT).error_message == "killed"
     assert ingest.with_log(killed, log, DBT).log == log
+
+
+def test_a_success_says_what_is_remarkable_about_it_and_a_killed_run_what_it_was_doing() -> None:
+    log = StoredLog(key="k", size_bytes=1)
+    start = "02:00:01  1 of 2 START sql table model main.orders ............... [RUN]\n"
+
+    warned = ingest.with_log(a_run(SUCCESS), log, "02:00:01  Done. PASS=1 WARN=2 ERROR=0 SKIP=1 TOTAL=4\n")
+    plain = ingest.with_log(a_run(SUCCESS), log, "02:00:01  Done. PASS=4 WARN=0 ERROR=0 SKIP=0 TOTAL=4\n")
+    killed = ingest.with_log(a_run(ERROR, error_message="killed"), log, start)
+
+    assert (warned.message, warned.error_message) == ("2 warnings; 1 skipped", None)
+    assert plain.message is None
+    assert (killed.message, killed.error_message) == ("It was running model orders", "killed")
 
 
 # What a pass may see of one Job, in the order in which it happens; each may be missed, seen late or seen again.

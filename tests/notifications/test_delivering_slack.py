@@ -122,6 +122,18 @@ def test_a_project_that_fails_at_once_is_one_message(queue: Queue, jaffle: Proje
     assert {stored(delivery).folded_into for delivery in made[1:]} == {made[0]}
 
 
+def test_of_jobs_that_share_a_message_each_other_error_is_told(queue: Queue, jaffle: Project, slack: Slack) -> None:
+    for n in range(3):
+        job, _ = new_job(jaffle, f"load {n}", slack_channel="#data", slack_alerts_enabled=True)
+        fail(queue, job, jaffle, cause="one", error_message=f"dbt exited with code 1: model {'aab'[n]}: no table")
+    queue.go(until=MINUTE)
+
+    assert slack.texts == ["3 jobs of jaffle fail, for the same cause"]
+    listed = str(slack.posted[0]["blocks"][1])
+    assert listed.count("no table") == 1
+    assert "dbt exited with code 1: model b: no table" in listed
+
+
 def test_messages_that_come_many_times_and_late_are_posted_once(
     queue: Queue, job: Job, jaffle: Project, slack: Slack
 ) -> None:

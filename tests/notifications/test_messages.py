@@ -119,6 +119,52 @@ def test_jobs_that_fail_together_are_a_list() -> None:
     assert "… and 15 more" in shown(written)
 
 
+def test_of_many_failures_a_few_are_shown_and_all_are_counted() -> None:
+    told = Excerpt([Failure(f"test t{n}", "Got 1 result") for n in range(20)], "", count=25)
+
+    written = message(facts(excerpt=told))
+
+    assert "`test t4`" in shown(written)
+    assert "… and 20 more" in shown(written)
+
+
+def test_jobs_on_a_list_say_their_own_error_where_it_is_another() -> None:
+    said = [
+        "dbt exited with code 1: model a: no table orders_2024",
+        "dbt exited with code 1: model a: no table orders_2024",
+        "dbt exited with code 1: model a: no table orders_2025 for password=hunter2hunter2",
+    ]
+    members = [Member(job_id=f"job_{n}", job_name=f"load {n}", run_id=f"run_{n}", said=said[n]) for n in range(3)]
+
+    written = shown(message(facts(members=members, run=a_run(id="run_0", error_message=said[0]))))
+
+    assert written.count("orders_2024") == 1
+    assert "orders_2025" in written
+    assert "hunter2" not in written
+
+
+def test_a_run_that_was_ended_from_outside_says_what_was_running_and_how_its_log_ends() -> None:
+    run = a_run(status=RunStatus.ERROR, exit_code=137, error_message="The container used more memory than its limit")
+    told = excerpt(
+        "02:00:01  1 of 3 START sql table model main.orders ............... [RUN]\n"
+        "02:00:01  2 of 3 START sql table model main.customers ............ [RUN]\n"
+        "02:00:09  1 of 3 OK created sql table model main.orders .......... [OK in 8.00s]\n"
+    )
+
+    written = shown(message(facts(run=run, excerpt=told)))
+
+    assert "more memory than its limit" in written
+    assert "Running when it was ended: model customers" in written
+    assert "OK created sql table model main.orders" in written
+
+
+@pytest.mark.parametrize("kind", [Kind.SUCCESS, Kind.RECOVERED])
+def test_a_success_with_warnings_says_so(kind: Kind) -> None:
+    run = a_run(status=RunStatus.SUCCESS, message="1 warning: test not_null_orders_id; 2 skipped")
+
+    assert "1 warning: test not_null_orders_id; 2 skipped" in shown(message(facts(kind, run=run)))
+
+
 def test_names_and_logs_cannot_mention_anybody_or_link_anywhere() -> None:
     evil = "<!channel> <https://evil.example|click> & `code`"
     told = Excerpt([Failure(evil, f"```\n{evil}")], "")

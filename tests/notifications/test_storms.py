@@ -13,6 +13,8 @@ from jobs_api.alerts import Event
 from jobs_api.deliveries import Member
 from jobs_api.notifications.storms import (
     MOST_CHANGES,
+    MOST_LISTED,
+    MOST_SAID,
     SETTLE,
     WINDOW,
     Action,
@@ -210,6 +212,19 @@ def test_a_delivery_that_is_woken_twice_says_nothing_new() -> None:
     _, second, _ = wake(storms, "dlv_0", "a", NOON + SETTLE)
 
     assert (first.action, second.action) == (Action.SEND, Action.FOLD)
+
+
+def test_of_a_long_list_a_part_keeps_its_own_error() -> None:
+    storms = Storms()
+    for n in range(MOST_LISTED):
+        member = Member(job_id=f"job_{n}", job_name="load", run_id="run_1", said=f"its own error {n}")
+        fact = Fact(f"dlv_{n}", member, Event.FAILURE, ended_at=NOON, now=NOON, cause="one")
+        storms, _ = decide(storms, fact)
+
+    gathering = storms.windows["one"].gathering
+    assert gathering
+    assert len(gathering.members) == MOST_LISTED
+    assert len({member.said for member in gathering.members if member.said}) == MOST_SAID
 
 
 def test_a_list_has_an_end() -> None:

@@ -53,12 +53,16 @@ class DeliveryDocument(Document):
 
 
 class Member(Document):
-    """A job on the list of a message; `recovered` where it worked again before the message was sent."""
+    """A job on the list of a message; `recovered` where it worked again before the message was sent.
+
+    `said` is the beginning of its own error, where the list has room for that.
+    """
 
     job_id: str
     job_name: str
     run_id: str
     recovered: bool = False
+    said: str = ""
 
 
 class Notice(Document):

@@ -13,7 +13,7 @@ from jobs_api import causes, commands, labels, manifests, pods, warnings
 from jobs_api.causes import Cause, cause_of
 from jobs_api.documents import rfc3339
 from jobs_api.ids import derived_id
-from jobs_api.notifications.excerpts import telling_line
+from jobs_api.notifications.excerpts import excerpt, remarks
 from jobs_api.outcomes import Outcome, duration_seconds, end_of, finished, is_ready, outcome
 from jobs_api.pods import Object
 from jobs_api.runs import LONGEST_OPEN, Run, RunStatus, StoredLog, TriggeredBy
@@ -337,21 +337,26 @@ def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
 
 def begun(run: Run) -> Run:
     """Return a run whose command has ended as it was while that went on: what is known of it before its log is kept."""
-    ended = ("end_time", "duration_seconds", "exit_code", "error_message")
+    ended = ("end_time", "duration_seconds", "exit_code", "error_message", "message")
     return run.model_copy(update={**dict.fromkeys(ended), "status": RunStatus.RUNNING})
 
 
 def with_log(run: Run, log: StoredLog, end: str) -> Run:
-    """Return an ended run with where its log is; of a command that failed, its most telling line is quoted.
+    """Return an ended run with where its log is and what that says of its end: why it failed, what was running.
 
     Args:
         run: ended.
         log: where it is stored.
         end: the end of its text.
     """
-    line = telling_line(end) if run.status is RunStatus.FAILED else None
-    message = f"{run.error_message}: {line}" if line else run.error_message
-    return run.model_copy(update={"log": log, "error_message": message})
+    if run.status is RunStatus.SUCCESS:
+        return run.model_copy(update={"log": log, "message": remarks(end) or None})
+    told = excerpt(end, own=(run.job_name, run.cronjob_name, run.pod_name or "", run.id))
+    if run.status is not RunStatus.FAILED:
+        running = f"It was running {', '.join(told.running)}" if told.running else None
+        return run.model_copy(update={"log": log, "message": running})
+    message = f"{run.error_message}: {told.said}" if told.said else run.error_message
+    return run.model_copy(update={"log": log, "error_message": message, "cause": told.cause or None})
 
 
 def quoting(run: Run, log: str) -> Run:

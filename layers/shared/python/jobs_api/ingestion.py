@@ -33,8 +33,8 @@ PAGE = 500
 # What the API server answers to a manifest that it will never take.
 NEVER = frozenset({400, 422})
 CUT_OFF = "The log ends where the run was replaced, or its Job deleted"
-# How much of a log's end is searched for the line that says what went wrong.
-TOLD_IN_BYTES = 16 * 1024
+# How much of a log's end is searched for what went wrong: some hundred nodes, of which JSON needs a kilobyte each.
+TOLD_IN_BYTES = 512 * 1024
 
 ENDED = {
     RunStatus.SUCCESS: Metric.RUNS_SUCCEEDED,

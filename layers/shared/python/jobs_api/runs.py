@@ -60,6 +60,10 @@ class JobRun(Document):
     scheduled_for: Absent[Timestamp] = None
     exit_code: Absent[int] = None
     error_message: Absent[str] = None
+    message: Annotated[
+        Absent[str],
+        Field(description="Of a success: warnings, skipped nodes, nothing to do; of a killed run: what was running"),
+    ] = None
     pod_name: Absent[str] = None
     created_at: Timestamp
     updated_at: Timestamp
@@ -80,6 +84,7 @@ class Run(JobRun):
     once the Job exists, so that a process that dies in between loses nothing. What is secret of its environment are
     masks in there, and the values are in `sealed_environment`. In the same way `notify` holds what is
     still to be told of it; whom, stands in `alerts`, as the job's owner had it when the run was created.
+    `cause` is the same text for runs that failed for one cause, where the log says why.
     `log_begins` is its pod's name and, behind a blank, the stamp of its log's first line as it was seen while the
     command ran, nothing behind it where there was none yet.
     `log_note` says why `log` is not all that was written, or why there is none.
@@ -93,6 +98,7 @@ class Run(JobRun):
     log_note: Absent[str] = None
     job_uid: Absent[str] = None
     alerts: Absent[RunAlerts] = None
+    cause: Absent[str] = None
     notify: list[Event] = Field(default_factory=list)
 
     def expires_at(self, kept: timedelta) -> datetime:

@@ -35,7 +35,7 @@ def as_of(run: Run, event: Event) -> Run:
     """Return a run as it was when the event happened: of `started` nobody learns how it ended."""
     if event is not Event.STARTED or run.status is RunStatus.RUNNING:
         return run
-    ended = ("end_time", "duration_seconds", "exit_code", "error_message", "log")
+    ended = ("end_time", "duration_seconds", "exit_code", "error_message", "message", "log")
     started = {"status": RunStatus.RUNNING, "updated_at": run.start_time or run.updated_at}
     return run.model_copy(update={**dict.fromkeys(ended), **started})
 

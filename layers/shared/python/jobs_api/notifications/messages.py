@@ -107,16 +107,20 @@ def _single(facts: Facts) -> list[Block]:
 
 def _list(facts: Facts) -> list[Block]:
     members = sorted(facts.members, key=lambda member: member.job_name)
-    lines = [_line(member) for member in members[:MOST_JOBS_SHOWN]]
+    lines = [_line(member, facts) for member in members[:MOST_JOBS_SHOWN]]
     hidden = len(facts.members) + facts.more - len(lines)
     if hidden:
         lines.append(f"… and {hidden} more")
     return [*_sections(lines), *_what_failed(facts), _context(facts)]
 
 
-def _line(member: Member) -> str:
+def _line(member: Member, facts: Facts) -> str:
+    """Name a job and its run, with its own error where that is not what the message quotes below."""
     since = " (has succeeded since)" if member.recovered else ""
-    return f"• `{_code(member.job_name, 200)}`{since}, run `{member.run_id}`"
+    own = member.said if facts.kind is not Kind.RECOVERED and member.run_id != facts.run.id else ""
+    differs = own and own != cut(facts.run.error_message or "", len(own))
+    said = f": `{_code(masked(own, facts.secrets), 240)}`" if differs else ""
+    return f"• `{_code(member.job_name, 200)}`{since}, run `{member.run_id}`{said}"
 
 
 def _facts(facts: Facts) -> list[tuple[str, str]]:
@@ -142,20 +146,29 @@ def _facts(facts: Facts) -> list[tuple[str, str]]:
 
 
 def _what_failed(facts: Facts) -> list[Block]:
-    """Quote the failing models and tests, or else the telling lines of the log, or else the run's error."""
+    """Quote the failing models and tests, or else the telling lines of the log, or else the run's error.
+
+    Of a run that was ended from outside: why, what was running, and how its log ends. Of a success what is remarkable.
+    """
+    run, told = facts.run, facts.excerpt
     if facts.kind in {Kind.RECOVERED, Kind.SUCCESS}:
-        return []
-    failures = facts.excerpt.failures
+        return _quotes([run.message or ""], facts)
+    if run.status is not RunStatus.FAILED:
+        running = f"Running when it was ended: {', '.join(told.running)}" if told.running else ""
+        return _quotes([run.error_message or "", running, told.last], facts)
     blocks = [
         _section(f"`{_code(masked(cut(failure.what, 1000), facts.secrets), 400)}`\n{_quoted(failure.message, facts)}")
-        for failure in failures[:MOST_FAILURES_SHOWN]
+        for failure in told.failures[:MOST_FAILURES_SHOWN]
     ]
-    if len(failures) > MOST_FAILURES_SHOWN:
-        blocks.append(_section(f"… and {len(failures) - MOST_FAILURES_SHOWN} more"))
-    if blocks:
-        return blocks
-    told = facts.excerpt.lines if facts.run.status is RunStatus.FAILED else facts.run.error_message
-    return [_section(_quoted(told or facts.run.error_message or "", facts))] if told or facts.run.error_message else []
+    hidden = max(told.count, len(told.failures)) - len(blocks)
+    if hidden:
+        blocks.append(_section(f"… and {hidden} more"))
+    running = f"Running at the end: {', '.join(told.running)}" if told.running else ""
+    return [*(blocks or _quotes([told.lines or run.error_message or ""], facts)), *_quotes([running], facts)]
+
+
+def _quotes(texts: list[str], facts: Facts) -> list[Block]:
+    return [_section(_quoted(text, facts)) for text in texts if text.strip()]
 
 
 def _context(facts: Facts) -> Block:

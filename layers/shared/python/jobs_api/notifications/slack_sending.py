@@ -17,10 +17,12 @@ from jobs_api.notifications import masking, messages, slack, storms
 from jobs_api.notifications.excerpts import Excerpt, excerpt
 from jobs_api.notifications.sent import Sent
 from jobs_api.notifications.storms import Action, Decision, Fact, Gathering, Kind, Storms
-from jobs_api.runs import Run, RunStatus, Streak
+from jobs_api.runs import Run, Streak
 from jobs_api.store import deliveries
 
 NOTHING: Final = Excerpt([], "")
+# How much of its own error each job on a list keeps: the list is a part of what is stored of a channel.
+SAID_LIMIT: Final = 240
 EXCERPT_SECONDS: Final = 8.0
 # As many as are sent side by side; what takes too long goes on alone, and keeps no other waiting for longer than that.
 _reading: Final = ThreadPoolExecutor(10, thread_name_prefix="excerpt")
@@ -132,7 +134,12 @@ def posted(organization_id: str, channel: str, message: dict[str, object]) -> Se
 
 
 def cause_of(run: Run) -> str:
-    """Return a text that is the same for runs that failed for one cause: their error without names and numbers."""
+    """Return a text that is the same for runs that failed for one cause.
+
+    Their log says it where there is one; else it is their error without names and numbers.
+    """
+    if run.cause:
+        return run.cause
     said = (run.error_message or run.status.value).lower()
     for name in (run.job_name, run.cronjob_name, run.pod_name or "", run.id):
         said = said.replace(name.lower(), "") if name else said
@@ -144,7 +151,14 @@ def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
     target = delivery.alerts.slack
     return Fact(
         delivery_id=delivery.id,
-        member=Member(job_id=run.job_id, job_name=delivery.alerts.job_name, run_id=run.id),
+        member=Member(
+            job_id=run.job_id,
+            job_name=delivery.alerts.job_name,
+            run_id=run.id,
+            said=messages.cut(masking.masked(run.error_message or ""), SAID_LIMIT)
+            if delivery.event is Event.FAILURE
+            else "",
+        ),
         event=delivery.event,
         ended_at=run.end_time or run.updated_at,
         now=now,
@@ -189,8 +203,8 @@ def _excerpt_in_time(run: Run) -> Excerpt:
 
 
 def _excerpt(run: Run) -> Excerpt:
-    """Read what the log says went wrong; a run that could not start has none, and old logs go."""
-    if run.log is None or run.status is not RunStatus.FAILED:
+    """Read what the log says went wrong, or how it ends; a run that could not start has none, and old logs go."""
+    if run.log is None or not run.status.ended:
         return NOTHING
     try:
         return excerpt(logs.read_end(run.log))

@@ -29,6 +29,8 @@ WINDOW: Final = timedelta(minutes=5)
 # When a channel that a message did not reach may be told by the next failure: not by each, for what it is worth.
 TRY_AFTER: Final = timedelta(minutes=5)
 MOST_LISTED: Final = 100
+# Of so many on a list the own error is kept: those that a message shows.
+MOST_SAID: Final = 20
 FORGET_AFTER: Final = timedelta(days=2)
 RECOVERY: Final = "recovery"
 
@@ -230,6 +232,8 @@ def _joined(gathering: Gathering, member: Member) -> Gathering:
     others = [other for other in gathering.members if other.job_id != member.job_id]
     if len(others) >= MOST_LISTED:
         return gathering.model_copy(update={"more": gathering.more + 1})
+    if len({other.said for other in others} - {member.said, ""}) >= MOST_SAID:
+        member = member.model_copy(update={"said": ""})
     return gathering.model_copy(update={"members": [*others, member]})
 
 

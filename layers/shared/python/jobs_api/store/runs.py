@@ -129,6 +129,8 @@ def _progress(run: Run) -> list[Action]:
         (RunRow.duration_seconds, run.duration_seconds),
         (RunRow.exit_code, run.exit_code),
         (RunRow.error_message, run.error_message),
+        (RunRow.message, run.message),
+        (RunRow.cause, run.cause),
         (RunRow.pod_name, run.pod_name),
         (RunRow.log_begins, run.log_begins),
         (RunRow.log_note, run.log_note),

@@ -290,6 +290,8 @@ class RunRow(Row):
     scheduled_for = MomentAttribute(null=True)
     exit_code = NumberAttribute(null=True)
     error_message = UnicodeAttribute(null=True)
+    message = UnicodeAttribute(null=True)
+    cause = UnicodeAttribute(null=True)
     pod_name = UnicodeAttribute(null=True)
     created_at = MomentAttribute()
     updated_at = MomentAttribute()

@@ -1,0 +1,52 @@
+"""Finds the exception that a Python traceback ends with."""
+
+from itertools import islice
+from typing import Final
+
+TRACEBACK: Final = "Traceback (most recent call last):"
+# What stands before each line of an exception group.
+_INDENT: Final = " \t|+-"
+# An exception's own message may have several lines.
+MOST_OF_A_MESSAGE: Final = 12
+
+
+CAUSED: Final = "The above exception was the direct cause of the following exception:"
+
+
+def exception(lines: list[str], before: int | None = None) -> tuple[int, int] | None:
+    """Return where the last traceback begins and where its exception stands; None where it has none.
+
+    Args:
+        lines: of a log.
+        before: where the traceback ends at the latest.
+    """
+    until = len(lines) if before is None else before
+    at = next((at for at in range(until - 1, -1, -1) if lines[at].endswith(TRACEBACK)), None)
+    if at is None:
+        return None
+    depth = _depth(lines[at])
+    for end in range(at + 1, until):
+        if lines[end].strip() and _depth(lines[end]) <= depth:
+            return at, end
+    return None
+
+
+def message(lines: list[str], end: int) -> list[str]:
+    """Return an exception with the lines of its message that follow it."""
+    depth = _depth(lines[end])
+    found = [lines[end][depth:]]
+    found += [line[depth:] for line in islice(lines, end + 1, end + MOST_OF_A_MESSAGE)]
+    return found
+
+
+def cause(lines: list[str], begin: int) -> int | None:
+    """Return where the exception stands that the traceback at `begin` was raised from; None where it names none."""
+    above = next((at for at in range(begin - 1, max(-1, begin - 4), -1) if lines[at].strip(_INDENT)), None)
+    if above is None or not lines[above].endswith(CAUSED):
+        return None
+    found = exception(lines, above)
+    return found[1] if found else None
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(_INDENT))

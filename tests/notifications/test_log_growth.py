@@ -1,0 +1,85 @@
+"""Reading a log takes time in proportion to its length, whatever somebody's process prints."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from jobs_api.notifications.excerpts import excerpt, remarks
+from jobs_api.notifications.excerpts.told import MAX_LOG
+
+HEAD = "12:00:00  Failure in model a (models/a.sql)\n"
+UNITS = {
+    "one word": "a",
+    "hexadecimal digits": "0f",
+    "escapes": "\x1b",
+    "open links": "\x1b]8;;",
+    "open parameters": "\x1b[1;",
+    "backspaces": "a\b",
+    "carriage returns": "a\r",
+    "indentation": " ",
+    "colons": ": ",
+    "dots": ".",
+    "brackets": "[ERROR ",
+    "words that look like errors": "Error",
+    "clocks": "12:00:00  \n",
+    "clocks and words": "12:00:00  x\n",
+    "headings of one model": HEAD,
+    "tracebacks": "Traceback (most recent call last):\n",
+    "tracebacks with frames": 'Traceback (most recent call last):\n  File "a", line 1\nKeyError: 1\n',
+    "chains": "KeyError: 1\n\nThe above exception was the direct cause of the following exception:\n\n"
+    "Traceback (most recent call last):\n  a\n",
+    "progress": "12:00:00  1 of 9 START sql view model main.a ............ [RUN]\n",
+    "stale sources": "12:00:00  1 of 9 ERROR STALE freshness of a.b ............ [ERROR STALE in 0.1s]\n",
+    "batches": "12:00:00  Batch 1 of 9 ERROR creating batch 2024-01 of main.a ..... [ERROR in 0.1s]\n",
+    "JSON": '{"info": {"level": "error", "msg": "Failure in model a (a.sql)"}}\n',
+    "open JSON": '{"a":',
+    "errors of the Rust engine": "error: dbt1308: no\n   Failed [  1s] model a.b (table)\n",
+    "levels": "2026-01-01 ERROR no\n",
+    "audits": "a on model b\n",
+    "tests": f"{'-' * 70}\nFAIL: a (b)\n",
+    "wrapped lines": "w\n",
+    "bullets": '* `"a"."b"`\n',
+    "fences": "  ```\n",
+    "questions": "Apply [y/n]:\n",
+    "tables": "@@,a,b\n→,1→2,3\n",
+}
+# What follows these is read as a part of them.
+OPEN = HEAD + "actual differs from expected:\n**Failed models**\n* `a`\n\n  ```\nactual differs from expected:\n"
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Return the time of this thread, of the better of two."""
+    times = []
+    for _ in range(2):
+        begin = time.thread_time()
+        call()
+        times.append(time.thread_time() - begin)
+    return min(times)
+
+
+@pytest.mark.parametrize("begins", ["", OPEN], ids=["alone", "below headings"])
+@pytest.mark.parametrize("unit", UNITS)
+def test_twice_as_long_a_log_takes_twice_as_long(unit: str, begins: str) -> None:
+    def took(length: int) -> float:
+        log = begins + UNITS[unit] * (length // len(UNITS[unit]))
+        return seconds(lambda: (excerpt(log), remarks(log)))
+
+    short, long = took(15_000), took(60_000)
+
+    # Four times the length; quadratic were 16.
+    assert long < max(0.02, 9 * short), (short, long)
+    assert long < 1
+
+
+@pytest.mark.parametrize("unit", ["one word", "wrapped lines", "headings of one model"])
+def test_a_mebibyte_is_read_within_seconds_and_more_is_not_read(unit: str) -> None:
+    log = UNITS[unit] * (3 * MAX_LOG // len(UNITS[unit]))
+
+    assert seconds(lambda: excerpt(log)) < 5
+
+
+def test_of_a_long_log_the_end_is_read() -> None:
+    log = "Error: at the beginning\n" + "x\n" * MAX_LOG + "Error: at the end\n"
+
+    assert excerpt(log).said == "Error: at the end"
