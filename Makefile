@@ -49,7 +49,7 @@ build: .venv/ready .tools/sam/ready $(UV) samconfig.toml ## layers and functions
 	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(abspath $(UV))" $(SAM) build
 
 .PHONY: preflight
-preflight: .tools/sam/ready ## what of a deployment with OPTIONS would fail, and what would be right
+preflight: .tools/sam/ready samconfig.toml ## what of a deployment with OPTIONS would fail, and what would be right
 	$(SAM_PYTHON) -m deploy.preflight $(OPTIONS)
 
 .PHONY: deploy
@@ -77,7 +77,7 @@ format: .venv/ready ## rewrite to the house format
 openapi: .venv/ready ## write docs/openapi.json from the functions
 	$(BIN)/python -m local.openapi > docs/openapi.json
 
-BENCHMARKS := laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 log_200mb notifications permissions load
+BENCHMARKS := versions laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 log_200mb notifications permissions load
 .PHONY: bench
 bench: build ## figures against their budgets; some minutes
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done

@@ -6,14 +6,16 @@ parameters that SAM is about to send, so that it holds whether they come from sa
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from samcli.cli.main import cli
 from samcli.commands.deploy import deploy_context
+from samcli.commands.deploy.command import cli as deploy
 from samcli.lib.deploy.deployer import Deployer
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
-from deploy.configuration import configured, values_of
+from deploy.configuration import configured, misspelt, values_of
 
 
 class ConfiguringDeployer(Deployer):  # type: ignore[misc]
@@ -35,7 +37,16 @@ class ConfiguringDeployer(Deployer):  # type: ignore[misc]
         return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
 
 
+def refuse_misspelt(arguments: list[str]) -> None:
+    """End with a message where a parameter is named that the built template does not have."""
+    options = deploy.make_context("deploy", [*arguments]).params
+    template = yaml_parse(Path(options["template_file"]).read_text())
+    for name, right in misspelt(template, options["parameter_overrides"] or {}).items():
+        sys.exit(f"make deploy: there is no parameter {name}; right would be {right}")
+
+
 if __name__ == "__main__":
+    refuse_misspelt(sys.argv[1:])
     # A template that did not come by here is refused by its own rule, so this cannot miss its aim in silence.
     deploy_context.Deployer = ConfiguringDeployer
     cli(prog_name="sam", args=["deploy", *sys.argv[1:]])

@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/a
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 # Stands in template.yaml wherever the digest goes.
@@ -18,6 +19,8 @@ PLACEHOLDER: Final = "SetByMakeDeploy"
 # The rule of template.yaml that refuses a template without a digest. With one, it refuses all other values.
 RULE: Final = "DigestIsOfTheseParameters"
 DIGEST_LENGTH: Final = 16
+# Of a value, in what CloudFormation says when it refuses another: a parameter may have 4 KB.
+SHOWN: Final = 100
 # What is deployed; descriptions, outputs and rules change nothing that runs.
 _PARTS: Final = ("Transform", "Globals", "Mappings", "Conditions", "Resources")
 
@@ -37,6 +40,16 @@ def values_of(template: Document, asked: Iterable[Mapping[str, Any]], deployed: 
         name: given.get(name, deployed.get(name, str(parameter.get("Default", ""))))
         for name, parameter in template.get("Parameters", {}).items()
     }
+
+
+def misspelt(template: Document, given: Iterable[str]) -> dict[str, str]:
+    """Return each name that is no parameter of the template, with what would be right.
+
+    SAM leaves out what the template does not know, and says nothing.
+    """
+    known = template.get("Parameters", {})
+    close = {name: get_close_matches(name, known, 1) for name in given if name not in known}
+    return {name: f"{found[0]}?" if found else f"one of {', '.join(known)}" for name, found in close.items()}
 
 
 def digest_of(template: Document, values: Mapping[str, str]) -> str:
@@ -64,8 +77,12 @@ def configured(template: Document, values: Mapping[str, str]) -> dict[str, Any]:
 def _assertion(name: str, value: str) -> dict[str, Any]:
     return {
         "Assert": {"Fn::Equals": [{"Ref": name}, value]},
-        "AssertDescription": f"This template was made for {name}={value!r}; another value is deployed by make deploy",
+        "AssertDescription": f"This template was made for {name}={_shown(value)}; deploy another value by make deploy",
     }
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= SHOWN else f"{value[:SHOWN]}...")
 
 
 def _replaced(node: Any, digest: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from benchmarks import versions
-from deploy.configuration import PLACEHOLDER, RULE, configured, digest_of, values_of
+from deploy.configuration import PLACEHOLDER, RULE, configured, digest_of, misspelt, values_of
 
 TEMPLATE = versions.source()
 PARAMETERS = sorted(TEMPLATE["Parameters"])
@@ -100,6 +100,14 @@ class TestTheRule:
         assert f"{name}=" in refusal
         assert "make deploy" in refusal
 
+    def test_a_long_value_is_not_told_in_full(self) -> None:
+        (finding,) = [
+            each["AssertDescription"]
+            for each in configured(TEMPLATE, {"WebhookAllowedHosts": "h," * 2000})["Rules"][RULE]["Assertions"]
+        ]
+
+        assert len(finding) < 250
+
     def test_other_rules_stay(self) -> None:
         assert configured(TEMPLATE, values_of(TEMPLATE, [], {}))["Rules"].keys() == TEMPLATE["Rules"].keys()
 
@@ -134,6 +142,14 @@ class TestValues:
         asked = [{"ParameterKey": "Cluster", "ParameterValue": ""}]
 
         assert values_of(self.TEMPLATE, asked, {"Cluster": "second"})["Cluster"] == ""
+
+
+class TestNames:
+    def test_a_misspelt_one_is_told_with_the_one_that_was_meant(self) -> None:
+        assert misspelt(TEMPLATE, ["RunRetentionDay", "Stage"]) == {"RunRetentionDay": "RunRetentionDays?"}
+
+    def test_one_that_resembles_none_is_told_all_there_are(self) -> None:
+        assert misspelt(TEMPLATE, ["x"])["x"] == f"one of {', '.join(TEMPLATE['Parameters'])}"
 
 
 class TestDigest:

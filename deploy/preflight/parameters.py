@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
-from deploy.configuration import RULE
+from deploy.configuration import RULE, misspelt
 from deploy.preflight.findings import Aws, Finding, Findings, Plan, Verdict
 
 # What rules are made of, on arguments that are evaluated.
@@ -30,11 +29,8 @@ def check(plan: Plan, aws: Aws) -> Findings:
 
 
 def names(plan: Plan) -> Findings:
-    """Look for misspelt names: SAM leaves out what the template does not know, and says nothing."""
-    known = plan.template["Parameters"]
-    for name in plan.given.keys() - known.keys():
-        close = get_close_matches(name, known, 1)
-        right = f"{close[0]}?" if close else f"one of {', '.join(known)}"
+    """Look for misspelt names."""
+    for name, right in misspelt(plan.template, plan.given).items():
         yield Finding(Verdict.BROKEN, name, "there is no such parameter, and its value would go nowhere", right)
 
 

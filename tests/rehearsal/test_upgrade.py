@@ -78,6 +78,11 @@ def test_aliases_that_are_put_back_answer_with_the_code_and_values_before(
     assert here.call("GET", "/jobs").header("X-Changed") is None
 
 
+def test_a_parameter_that_there_is_not_is_refused_and_not_left_out(deployment: Deployment) -> None:
+    with pytest.raises(AssertionError, match=r"no parameter RunRetentionDay; right would be RunRetentionDays\?"):
+        deploy(deployment.cloud, {"RunRetentionDay": "60"})
+
+
 def test_sam_deploy_alone_is_refused_with_what_would_be_right(deployment: Deployment) -> None:
     before = live(deployment)
 
