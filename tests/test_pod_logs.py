@@ -49,6 +49,17 @@ def test_what_a_command_writes_is_a_log(text: str) -> None:
     assert not pod_logs.is_excuse(f"unable to retrieve container logs for {ID}", pod())
 
 
+def test_of_a_container_that_the_kubelet_has_lost_an_excuse_is_one_where_its_pod_was_taken_away() -> None:
+    text = f"unable to retrieve container logs for {ID}"
+    lost = pod(ended(137, "ContainerStatusUnknown"), phase="Failed", reason="Evicted")
+    kept = pod(ended(1), phase="Failed")
+    kept["status"]["containerStatuses"][0]["containerID"] = ID
+
+    assert pod_logs.is_excuse(text, lost)
+    assert pod_logs.is_excuse(text, kept)
+    assert not pod_logs.is_excuse(text, pod(ended(1), phase="Failed"))
+
+
 def test_why_there_is_no_log_is_said_with_the_reason_of_the_eviction() -> None:
     why = "There is no log: the node removed it with the pod (Evicted: The node was low on disk.)"
 

@@ -223,3 +223,32 @@ def test_a_sidecar_that_crashes_again_and_again_is_what_a_run_waits_for() -> Non
     seen = outcome(job(active=1), found)
 
     assert (seen.status, seen.reason, seen.message) == (PENDING, "CrashLoopBackOff", "back-off 40s")
+
+
+def test_an_init_container_that_goes_on_is_what_a_run_waits_for_also_at_its_deadline() -> None:
+    going = beside(pod(waits("PodInitializing")), "fetch-keys", runs(), init=True)
+    assert outcome(job(active=1), going).message == "the init container fetch-keys is going on"
+    assert outcome(job(active=1), beside(pod(waits("PodInitializing")), "proxy", runs(), sidecar=True)).message is None
+
+    over = beside(
+        pod(waits("PodInitializing"), phase="Failed", reason="DeadlineExceeded"), "fetch-keys", ended(137), init=True
+    )
+    decision = decided(failed(), over)
+
+    assert decision.run
+    message = decision.run.error_message or ""
+    assert "dbt never started before its time was over" in message
+    assert "the init container fetch-keys had not ended" in message
+    assert "raise the deadline" not in message
+
+
+def test_what_is_quoted_of_a_log_has_no_colours_and_no_bells() -> None:
+    run = decided(
+        failed(), beside(pod(waits("PodInitializing"), phase="Failed"), "fetch-keys", ended(3), init=True)
+    ).run
+    assert run
+
+    quoted = ingest.quoting(run, "\x1b[31mno\x1b[0m such\x07 key\r\n" + "x" * 5000).error_message or ""
+
+    assert quoted.endswith("correct it: no such key | " + "x" * 200)
+    assert ingest.quoting(run, "\n \n") == run

@@ -49,6 +49,8 @@ INSTANTIATED = "cronjob.kubernetes.io/instantiate"
 _PROGRESS = [RunStatus.PENDING, RunStatus.RUNNING]
 # The slot in minutes since 1970, from 1989 until 2160.
 _SLOT_MINUTE = re.compile(r"-\d{8}$")
+# What a terminal takes for colours and the like; of others the escape alone goes.
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _MANUAL_TIME = re.compile(r"-\d{8}-\d{6}(-[a-z0-9]+)?$")
 
 
@@ -163,7 +165,7 @@ def decide(
     if has_outlived(job, now) and not seen.status.ended:
         return _outlived(job, known, seen, now)
     if _never_ran(seen, known):
-        cause = causes.cause_of_nothing(job, warnings.latest(events) or (pods.waiting(pod) if pod else None))
+        cause = causes.cause_of_nothing(job, warnings.latest(events) or (pods.waited_for(pod) if pod else None))
         seen = replace(seen, reason=cause.reason, message=cause.message)
     return _progressed(job, pod, seen, run, known, now)
 
@@ -361,7 +363,8 @@ def with_log(run: Run, log: StoredLog, end: str) -> Run:
 
 def quoting(run: Run, log: str) -> Run:
     """Return a run that never started with the end of the log of what kept it from that."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()][-QUOTED_LINES:]
+    plain = "".join(letter for letter in _ESCAPES.sub("", log) if letter.isprintable() or letter == "\n")
+    lines = [line.strip() for line in plain.split("\n") if line.strip()][-QUOTED_LINES:]
     told = " | ".join(line[:QUOTED_CHARACTERS] for line in lines)
     return run.model_copy(update={"error_message": f"{run.error_message}: {told}"}) if told else run
 

@@ -30,14 +30,16 @@ ROTATED: Final = "the node keeps no more than the last 10 MiB of a log within re
 def is_excuse(text: str, pod: Object) -> bool:
     """Tell whether all that a kubelet gave is its word that it has no log of a Pod's command.
 
-    It names the container, or a path with the Pod's UID, so that no command says it by chance.
+    It names the container, or a path with the Pod's UID, so that no command says it by chance. Of a container that the
+    kubelet has lost no name is known; then it is enough that the Pod was taken away.
     """
     line = text.removesuffix("\n")
     if len(text) > EXCUSE_BYTES or "\n" in line:
         return False
     named = next((found["id"] for pattern in EXCUSES if (found := pattern.fullmatch(line))), "")
-    container = (pods.terminated(pod) or {}).get("containerID") or ""
-    return bool(named) and (named == container or f"_{pod['metadata']['uid']}/" in named)
+    known = pods.container_ids(pod)
+    taken = not known and bool(pod.get("status", {}).get("reason"))
+    return bool(named) and (named in known or f"_{pod['metadata']['uid']}/" in named or taken)
 
 
 def why_none(pod: Object) -> str:

@@ -110,6 +110,13 @@ def finished_at(pod: Object) -> datetime | None:
     return moment((terminated(pod) or {}).get("finishedAt"))
 
 
+def container_ids(pod: Object) -> set[str]:
+    """Return by which names the runtime knows the command's container, as far as the kubelet has told."""
+    status = _status_of(pod)
+    ended = [(status.get(part) or {}).get("terminated") or {} for part in ("state", "lastState")]
+    return {str(one["containerID"]) for one in (status, *ended) if one.get("containerID")}
+
+
 def own_end(pod: Object, now: datetime | None = None) -> Object | None:
     """Return how the command ended, where it ended by itself: before anything that ends whole pods came along.
 
@@ -183,7 +190,14 @@ def waiting(pod: Object) -> Waiting | None:
         told.append(Waiting(**_said(scheduled)))
     blamed = next((one for one in told if one.hopeless), None)
     blamed = blamed or next((one for one in told if one.reason not in ORDINARY), None)
-    return blamed or (told[-1] if told else Waiting("Pending"))
+    return blamed or _goes_on(pod) or (told[-1] if told else Waiting("Pending"))
+
+
+def waited_for(pod: Object) -> Waiting | None:
+    """Tell what the command of a Pod was waiting for that has been ended: an init container ends with it."""
+    if first := failed_init(pod):
+        return Waiting("PodInitializing", f"the init container {first['name']} had not ended", first["name"])
+    return waiting(pod)
 
 
 def condition(status: Object, kind: str) -> Object | None:
@@ -202,6 +216,16 @@ def _status_of(pod: Object) -> Object:
     name = container_of(pod)["name"]
     statuses: list[Object] = pod.get("status", {}).get("containerStatuses") or []
     return next((status for status in statuses if status["name"] == name), {})
+
+
+def _goes_on(pod: Object) -> Waiting | None:
+    """Tell that an init container runs, and has to end before the command may start."""
+    once = {one["name"] for one in pod["spec"].get("initContainers") or [] if one.get("restartPolicy") != "Always"}
+    statuses: list[Object] = pod.get("status", {}).get("initContainerStatuses") or []
+    first = next(
+        (one["name"] for one in statuses if one["name"] in once and "running" in (one.get("state") or {})), None
+    )
+    return Waiting("PodInitializing", f"the init container {first} is going on", first) if first else None
 
 
 def _statuses(pod: Object) -> list[Object]:
