@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api import labels, removals
-from jobs_api.jobs import JobVersion
 from jobs_api.manifests import Manifest
 from jobs_api.organizations import RemovalConfirmation
 from jobs_api.reconcile import Delete, plan
@@ -26,7 +25,7 @@ def orphan(number: int = 1, **values: Any) -> Delete:
 
 
 def record(job_version: int | None = 3, **values: Any) -> ProjectRecord:
-    jobs = {} if job_version is None else {"job_1": JobVersion("job_1", "jaffle-other", job_version, None)}
+    jobs = {} if job_version is None else {"job_1": job_version}
     return ProjectRecord(**{"version": 3, "deployed": True, "jobs": jobs, **values})
 
 
@@ -177,7 +176,7 @@ def tables(draw: st.DrawFn) -> Mapping[str, ProjectRecord]:
             version=draw(st.none() | st.integers(1, 3)),
             deployed=draw(st.booleans()),
             deleted=draw(st.booleans()) and draw(st.booleans()),
-            jobs={one: JobVersion(one, "other", draw(st.integers(1, 3)), None) for one in draw(jobs)},
+            jobs={one: draw(st.integers(1, 3)) for one in draw(jobs)},
             deleted_jobs=draw(jobs),
         )
         for project in ("proj_a", "proj_b")

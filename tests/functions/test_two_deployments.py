@@ -1,6 +1,7 @@
 """Two deployments on one cluster, with one organization's id in both: neither sees, touches or shows the other's."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from subprocess import Popen
 from typing import Any
 
@@ -261,3 +262,16 @@ def test_what_a_rolled_back_version_makes_is_adopted_again(acme: Acme) -> None:
 
     assert cronjobs(acme)["jaffle-nightly"]["metadata"]["labels"][labels.DEPLOYMENT] == "jobs-api"
     assert acme.log_of(acme.only_run()) == "between\n"
+
+
+def test_tables_that_know_nothing_of_a_job_end_nothing_that_it_runs(acme: Acme) -> None:
+    made = acme.manifest("echo hello", image="nonesuch")
+    for found in (made["metadata"], made["spec"]["template"]["metadata"]):
+        found["labels"] = {**found["labels"], labels.JOB_ID: "job_of_other_tables"}
+    job = acme.cluster.create_job(made)
+    acme.wait_for_pod(job, reason="ImagePullBackOff")
+    for _ in range(2):
+        acme.skipped += timedelta(minutes=5)
+        acme.ingest()
+
+    assert acme.reread(job)["spec"]["activeDeadlineSeconds"] == made["spec"]["activeDeadlineSeconds"]

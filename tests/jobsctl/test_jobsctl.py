@@ -13,6 +13,7 @@ from jobs_api import environment_secrets, store
 from jobs_api.errors import ProjectNotFound
 from jobs_api.ids import new_id
 from jobs_api.jobs import Job, JobSettings
+from jobs_api.organizations import HeldRemovals
 from jobs_api.projects import Project
 from jobs_api.runs import Run, RunStatus
 from jobs_api.store.tables import OrganizationsRow, ProjectRow, RunRow
@@ -47,6 +48,25 @@ def test_an_organization_is_made_and_listed(organization: str) -> None:
     found = [entry for entry in run("organization", "list") if entry["id"] == organization]
 
     assert [entry["name"] for entry in found] == ["Acme"]
+
+
+def test_what_a_sync_does_not_dare_to_remove_is_confirmed_by_what_was_shown(
+    organization: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("organization", "confirm-removals", organization, "--at-most")
+    assert "No CronJob" in refused(capsys, monkeypatch, *words, "1")
+    held = HeldRemovals(count=66, there=66, projects=["proj_a"], cronjobs=["a-nightly"], since=NOON)
+    store.record_held_removals(organization, held)
+    assert [one["held_removals"]["count"] for one in run("organization", "list") if one["id"] == organization] == [66]
+
+    assert "66 CronJobs wait" in refused(capsys, monkeypatch, *words, "65")
+    assert "at most 24" in refused(capsys, monkeypatch, *words, "66", "--hours", "25")
+    confirmed = run(*words, "12", "--project", "proj_a", "--hours", "0.5")["removal_confirmation"]
+
+    assert (confirmed["at_most"], confirmed["project_id"]) == (12, "proj_a")
+    ends, begins = (datetime.fromisoformat(confirmed[name]) for name in ("until", "confirmed_at"))
+    assert ends - begins == timedelta(minutes=30)
+    assert run(*words, "66")["removal_confirmation"]["at_most"] == 66
 
 
 def test_a_slack_token_is_asked_for_stored_and_replaced(organization: str) -> None:

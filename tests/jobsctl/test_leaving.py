@@ -24,6 +24,7 @@ from jobs_api.ids import new_id
 from jobs_api.organizations import Organization, Role
 from jobs_api.runs import RunStatus
 from jobs_api.store import deliveries
+from jobs_api.store.tables import OrganizationRow
 from jobsctl import leaving, operations
 from jobsctl.__main__ import app
 from jobsctl.leaving import LAST_EVENT, UNDER_WAY
@@ -78,6 +79,36 @@ def leaver(acme: Acme) -> Leaver:
     leaver.tick()
     assert leaver.cronjobs() == ["jaffle-nightly"]
     return leaver
+
+
+def test_a_move_waits_for_what_its_tables_do_not_know_and_says_so(leaver: Leaver) -> None:
+    acme = leaver.acme
+    leaver.deploy(deployed=False)
+    (cronjob,) = (one for page in acme.cluster.list_cronjobs(acme.organization.id, labels.selector()) for one in page)
+    cronjob["metadata"]["labels"][labels.JOB_ID] = cronjob["metadata"]["labels"][labels.PROJECT_ID] = "unknown"
+    acme.cluster.replace_cronjob({**cronjob, "apiVersion": "batch/v1", "kind": "CronJob"})
+    leaver.move("other")
+    leaver.pass_time()
+
+    leaver.tick()
+    assert "they know nothing of 1 of its CronJobs" in str(leaver.move("other"))
+
+    operations.confirm_removals(acme.organization.id, at_most=1)
+    leaver.tick()
+    assert leaver.move("other") is None
+    assert leaver.cronjobs() == []
+
+
+def test_nothing_is_cleared_while_there_may_be_cronjobs_without_a_mark(leaver: Leaver) -> None:
+    row = OrganizationRow("organizations", leaver.acme.organization.id)
+    row.update(actions=[OrganizationRow.marked_at.remove()])
+    leaver.deploy(deployed=False)
+    leaver.move("other")
+    leaver.pass_time()
+    event = {"detail": {"organization_id": leaver.acme.organization.id}}
+    ingest_runs.lambda_handler(event, CONTEXT)
+
+    assert leaver.organization.cleared_at is None
 
 
 def test_an_organization_goes_with_all_it_had(leaver: Leaver) -> None:

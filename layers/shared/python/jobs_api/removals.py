@@ -11,7 +11,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from jobs_api.jobs import JobVersion
 from jobs_api.organizations import HeldRemovals, RemovalConfirmation
 from jobs_api.reconcile import Delete
 
@@ -28,14 +27,16 @@ class ProjectRecord:
         version: the project's, None where there is no such project.
         deployed: whether its jobs should have CronJobs.
         deleted: whether there was one, which was deleted.
-        jobs: its jobs by their ids.
+        jobs: the versions of its jobs by their ids.
         deleted_jobs: ids of jobs that were deleted.
+
+    Jobs that nobody asked for may be left out.
     """
 
     version: int | None = None
     deployed: bool = False
     deleted: bool = False
-    jobs: Mapping[str, JobVersion] = field(default_factory=dict)
+    jobs: Mapping[str, int] = field(default_factory=dict)
     deleted_jobs: AbstractSet[str] = frozenset()
 
     def knows_job(self, job_id: str) -> bool:
@@ -122,7 +123,7 @@ def is_known(orphan: Delete, record: ProjectRecord) -> bool:
         return True
     if record.version < orphan.project_version:
         return False
-    return not record.deployed or (job is not None and job.version >= orphan.job_version)
+    return not record.deployed or (job is not None and job >= orphan.job_version)
 
 
 def held(

@@ -1,6 +1,7 @@
 """Finds out which CronJobs that no job wants a look may remove, and notes which it may not."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from aws_lambda_powertools import Logger
@@ -9,7 +10,7 @@ from jobs_api import removals, store
 from jobs_api.errors import NotFound
 from jobs_api.organizations import Organization
 from jobs_api.reconcile import Delete
-from jobs_api.removals import ProjectRecord, Standing, Verdict
+from jobs_api.removals import Standing, Verdict
 from jobs_api.store import project_records
 from jobs_api.sync.desired import Scope
 
@@ -24,21 +25,27 @@ class Removals:
         self.organization = find_organization(scope.organization_id) if self.is_whole else None
         self._scope = scope
         self._now = now
-        self._records: dict[str, ProjectRecord] = {}
 
     def standing(self, orphan: Delete) -> Standing:
         """Tell what the tables know of one."""
-        if orphan.project_id not in self._records:
-            record = project_records.project_record(self._scope.organization_id, orphan.project_id)
-            self._records[orphan.project_id] = record
+        ((_, standing),) = self._standings([orphan])
+        return standing
+
+    def _standings(self, orphans: Iterable[Delete]) -> Iterator[tuple[Delete, Standing]]:
+        # Whoever deletes an organization says that nothing of it is to stay.
         closed = self.organization is not None and self.organization.closed
-        return removals.standing(orphan, self._records[orphan.project_id], closed=closed)
+        of_projects = defaultdict[str, list[Delete]](list)
+        for orphan in orphans:
+            of_projects[orphan.project_id].append(orphan)
+        for project_id, found in of_projects.items():
+            job_ids = {orphan.job_id for orphan in found}
+            record = project_records.project_record(self._scope.organization_id, project_id, job_ids)
+            yield from ((orphan, removals.standing(orphan, record, closed=closed)) for orphan in found)
 
     def judge(self, orphans: Sequence[Delete], there: int) -> Verdict:
         """Sort orphans out; `there` is how many CronJobs are this deployment's beside orphans without a mark."""
         confirmation = self.organization.removal_confirmation if self.organization else None
-        stands = [(orphan, self.standing(orphan)) for orphan in orphans]
-        verdict = removals.judge(stands, there, confirmation, self._now, whole=self.is_whole)
+        verdict = removals.judge(self._standings(orphans), there, confirmation, self._now, whole=self.is_whole)
         if self.is_whole and verdict.unknown > len(verdict.held):
             logger.warning(
                 "CronJobs of which the tables know nothing are removed",
