@@ -216,7 +216,9 @@ def test_what_is_sealed_for_one_job_opens_for_no_other(alice: Person, jaffle: Pr
             other.model_copy(update={"sealed_environment": sealed, "settings": stored(alice, job).settings})
         )
     with pytest.raises(sealing.CannotOpen):
-        sealing.unseal(str(sealed), organization_id=alice.organization_id, job_id=job["id"])
+        sealing.unseal(str(sealed).partition(":")[2], organization_id=alice.organization_id, job_id=job["id"])
+    with pytest.raises(sealing.CannotOpen):
+        sealing.unseal("cut off", organization_id=alice.organization_id, job_id=job["id"])
 
 
 class TestAJobFromBefore:

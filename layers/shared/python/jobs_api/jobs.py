@@ -166,7 +166,7 @@ class JobSettings(Document):
         if MASK not in sent.values() and not any(map(variables.is_secret, sent)):
             return sent
         values = stored.environment()
-        hidden = {name for name, value in displayed(self.environment).items() if value == MASK}
+        hidden = stored.sealed_names | set(filter(variables.is_secret, self.environment))
         clear = {name: values[name] if value == MASK and name in hidden else value for name, value in sent.items()}
         return self.environment if clear == values else clear
 
@@ -234,12 +234,21 @@ def displayed(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: MASK if variables.is_secret(name) else value for name, value in environment.items()}
 
 
+def sealed_names(sealed_environment: str | None) -> set[str]:
+    """Return which variables are sealed: their names stand before what is."""
+    return set(sealed_environment.partition(":")[0].split(",")) if sealed_environment else set()
+
+
 @dataclass(frozen=True)
 class StoredSecrets:
-    """What is secret of a stored job, opened when it is asked for, and the origin that its headers were given for."""
+    """What is secret of a stored job, opened when it is asked for.
+
+    `sealed_names` are its variables that are sealed, `headers_for` is the origin that its headers were given for.
+    """
 
     headers: Callable[[], Mapping[str, str]]
     environment: Callable[[], Mapping[str, str]]
+    sealed_names: set[str]
     headers_for: str | None
 
     def headers_may_go_to(self, url: Any) -> bool:
@@ -351,6 +360,7 @@ class Job(Record):
         secrets = StoredSecrets(
             headers=lambda: stored_headers(self),
             environment=lambda: stored_environment(self) if stored_environment else self.settings.environment,
+            sealed_names=sealed_names(self.sealed_environment),
             headers_for=self.headers_go_to,
         )
         settings = self.settings.changed(changes, project, secrets)

@@ -5,6 +5,7 @@ each decryption is in CloudTrail. Secrets Manager would be a second store, writt
 at a price per secret and month.
 """
 
+import binascii
 import os
 import threading
 from base64 import b64decode, b64encode
@@ -74,7 +75,7 @@ def _decrypted(sealed: tuple[str, tuple[tuple[str, str], ...]]) -> bytes:
         answer = _client().decrypt(
             KeyId=os.environ["SECRETS_KEY"], CiphertextBlob=b64decode(part), EncryptionContext=dict(context)
         )
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, binascii.Error) as error:
         raise CannotOpen(str(error)) from error
     return answer["Plaintext"]
 
