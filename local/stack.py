@@ -26,7 +26,12 @@ from local.template import read
 
 ROOT = Path(__file__).resolve().parent.parent
 # On a laptop everybody is one person, whom the limits of the cloud would only surprise.
-LIMITS = {"OrganizationRate": "1000", "OrganizationBurst": "2000"}
+LIMITS = {
+    "OrganizationRate": "1000",
+    "OrganizationBurst": "2000",
+    "OrganizationListRate": "1000",
+    "OrganizationTriggerRate": "1000",
+}
 # What it marks in a cluster of its own. In a real one, laptops have a mark each.
 MARK = "laptop"
 # What the inbox takes for the bot token of the seeded organizations.

@@ -48,7 +48,7 @@ class Authorization:
         answer = self._answer(authorizer, [str(value) for value in identity], request, event)
         context = self._judge(answer, method_arn(self._api, request))
         if route.needs_key:
-            self._throttle.take(answer.get("usageIdentifierKey"))
+            self._throttle.take(answer.get("usageIdentifierKey"), f"{route.resource}/{route.method}")
         return context
 
     def _answer(

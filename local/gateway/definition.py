@@ -4,7 +4,7 @@ Extensions: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gat
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,12 +70,26 @@ class GatewayResponse:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """How many requests may come: `rate` a second for ever, and `burst` of them at once."""
+
+    rate: float
+    burst: int
+
+
+@dataclass(frozen=True)
 class UsagePlan:
-    """What each API key of the plan may do: `rate` requests a second for ever, and `burst` of them at once."""
+    """What each API key of the plan may do, in all and by methods, which are named as `/pets/{id}/GET`."""
 
     name: str
     rate: float
     burst: int
+    by_method: Mapping[str, Limit] = field(default_factory=dict)
+
+    def limits(self, method: str) -> dict[str, Limit]:
+        """Return the limits that a request to a method counts for: that of all under no name, and its own."""
+        every = {"": Limit(self.rate, self.burst)}
+        return every | ({method: self.by_method[method]} if method in self.by_method else {})
 
 
 @dataclass(frozen=True)
@@ -131,9 +145,18 @@ def definition_of(template: Template) -> ApiDefinition:
 
 def _usage_plan(template: Template) -> UsagePlan | None:
     for plan in template.resources("AWS::ApiGateway::UsagePlan"):
-        throttle = plan.properties["Throttle"]
-        return UsagePlan(plan.name, float(throttle["RateLimit"]), int(throttle["BurstLimit"]))
+        by_method = {
+            name: _limit(throttle)
+            for stage in plan.properties.get("ApiStages", [])
+            for name, throttle in stage.get("Throttle", {}).items()
+        }
+        every = _limit(plan.properties["Throttle"])
+        return UsagePlan(plan.name, every.rate, every.burst, by_method)
     return None
+
+
+def _limit(throttle: Mapping[str, Any]) -> Limit:
+    return Limit(float(throttle["RateLimit"]), int(throttle["BurstLimit"]))
 
 
 def _route(path: str, method: str, operation: dict[str, Any], body: dict[str, Any], keys: Collection[str]) -> Route:

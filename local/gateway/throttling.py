@@ -5,13 +5,16 @@ import time
 from collections.abc import Callable
 
 from local.gateway.answers import GatewayRefusal
-from local.gateway.definition import UsagePlan
+from local.gateway.definition import Limit, UsagePlan
 
 
 class Throttle:
     """Counts the requests of each key, of keys that an authorizer names (`usageIdentifierKey`).
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html
+
+    A method with a limit of its own has a bucket of its own for each key, beside the key's. AWS does not say whether
+    such a request counts for both.
     """
 
     def __init__(
@@ -22,21 +25,27 @@ class Throttle:
         self._knows = knows
         self._clock = clock
         self._lock = threading.Lock()
-        # For each key what was left in its bucket, and when that was.
-        self._buckets: dict[str, tuple[float, float]] = {}
+        # For each key, and each key and method, what was left in its bucket, and when that was.
+        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
 
-    def take(self, key: str | None) -> None:
-        """Count one request.
+    def take(self, key: str | None, method: str = "") -> None:
+        """Count one request to a method, named as in the plan.
 
         Raises:
-            GatewayRefusal: 429 where the key's bucket is empty, 403 without a key or with one not in the plan.
+            GatewayRefusal: 429 where one of its buckets is empty, 403 without a key or with one not in the plan.
         """
-        if self._plan is None or not key or not (key in self._buckets or self._knows(key)):
+        if self._plan is None or not key or not ((key, "") in self._buckets or self._knows(key)):
             raise GatewayRefusal("INVALID_API_KEY", "Forbidden")
+        limits = self._plan.limits(method)
         with self._lock:
             now = self._clock()
-            left, then = self._buckets.get(key, (float(self._plan.burst), now))
-            left = min(self._plan.burst, left + (now - then) * self._plan.rate)
-            self._buckets[key] = (left - 1 if left >= 1 else left, now)
-        if left < 1:
+            left = {name: self._left((key, name), limit, now) for name, limit in limits.items()}
+            enough = min(left.values()) >= 1
+            for name, count in left.items():
+                self._buckets[key, name] = (count - 1 if enough else count, now)
+        if not enough:
             raise GatewayRefusal("THROTTLED", "Too Many Requests")
+
+    def _left(self, bucket: tuple[str, str], limit: Limit, now: float) -> float:
+        left, then = self._buckets.get(bucket, (float(limit.burst), now))
+        return min(limit.burst, left + (now - then) * limit.rate)

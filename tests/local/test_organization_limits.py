@@ -53,8 +53,13 @@ class Organization:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    template = read(ROOT / "template.yaml", parameters=PARAMETERS, cache=ROOT / ".local" / "cache")
+def parameters() -> dict[str, str]:
+    return PARAMETERS
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str]) -> Iterator[Client]:
+    template = read(ROOT / "template.yaml", parameters=parameters, cache=ROOT / ".local" / "cache")
     # Each test has a deployment of its own in one account.
     monkeypatch.setenv("SHARED_USAGE_KEY", new_id() * 2)
     plans = usage_plans.create(template, os.environ["SHARED_USAGE_KEY"])
@@ -92,6 +97,48 @@ def test_too_much_is_a_429_in_our_shape_with_a_time_to_wait(acme: Organization) 
     assert int(refused.headers["Retry-After"]) > 0
     assert refused.headers["X-Request-ID"] == refused.json["request_id"]
     assert refused.headers["Content-Type"] == "application/json"
+
+
+BY_METHOD = {
+    "OrganizationRate": "100",
+    "OrganizationBurst": "100",
+    "OrganizationListRate": "1",
+    "OrganizationTriggerRate": "1",
+}
+
+
+@pytest.mark.parametrize("parameters", [BY_METHOD])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/projects/p/jobs"),
+        ("GET", "/projects/p/runs"),
+        ("GET", "/projects/p/jobs/j/deliveries"),
+        ("POST", "/projects/p/jobs/j/trigger"),
+    ],
+)
+def test_lists_and_triggers_have_smaller_limits_that_leave_the_rest_alone(
+    acme: Organization, globex: Organization, method: str, path: str
+) -> None:
+    def asked(who: Organization, times: int) -> list[int]:
+        token, _ = operations.create_token(who.id, Role.DEVELOPER, days=None)
+        authorization = ("Authorization", f"Bearer {token}")
+        return [who.client.call(method, f"/api/v1{path}", authorization).status for _ in range(times)]
+
+    statuses = asked(acme, 20)
+
+    # One a second comes through, however long they take.
+    assert statuses[0] == 404
+    assert 429 in statuses
+    assert acme.statuses(5) == [404] * 5
+    assert asked(globex, 1) == [404]
+
+
+def test_every_method_with_a_limit_of_its_own_is_one_of_the_api() -> None:
+    api = definition_of(read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache"))
+
+    assert api.usage_plan
+    assert api.usage_plan.by_method.keys() <= {f"{route.resource}/{route.method}" for route in api.routes}
 
 
 def test_other_organizations_do_not_notice(acme: Organization, globex: Organization) -> None:
