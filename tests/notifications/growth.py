@@ -27,6 +27,10 @@ UNITS = (
     "Error: x\n", "12:00:00  ", "```\n", "Failed models\n", "x Error ", '"authorization:x"', "mysql -p\u201c",
     "password=\u201c", "password=\u201c\n", "password=%22", 'password="""', "SG.aaaaaaaaa-", "1//0",
     'postgres://u:p" ', "Bearer x",
+    "password....", "<td>password</td><td>", 'name="password"\n\n', "password <", "| password ", "password: &a ",
+    "password</b>", "password: !x ", "password:<b>", "password ===", "--cookie ", "curl -b ", "%25",
+    "password%253D%2520",
+    "pass phrase ", "otp ",
 )  # fmt: skip
 
 

@@ -24,37 +24,9 @@ LONGEST_SHOWN: Final = 65_536
 # What every name, address, header and option begins with that a secret is found by; and how long a word must be that is
 # one by its form.
 _SIGNS: Final = (
-    *(
-        "pass",
-        "pw",
-        "secret",
-        "token",
-        "cred",
-        "auth",
-        "key",
-        "jwt",
-        "sess",
-        "connection",
-        "identified",
-        "bearer",
-        "basic",
-    ),
-    *(
-        "cookie",
-        "private",
-        "kennwort",
-        "senha",
-        "contrase",
-        "wachtwoord",
-        "парол",
-        "密",
-        "パスワード",
-        "비밀",
-        "@",
-        "://",
-        "?",
-    ),
-    *("&", ";", "%3", " -p", " -u", " -a", " -w", "pass:", "\u2026", "..."),
+    *"pass pw secret token cred auth key jwt sess otp pin connection identified bearer basic cookie private".split(),  # noqa: SIM905
+    *"kennwort senha contrase wachtwoord парол 密 パスワード 비밀 @ :// ? & ; %3 %2 \u2026 ...".split(),  # noqa: SIM905
+    *(" -p", " -u", " -a", " -w", " -b", "mot de", "motdepasse"),
 )
 _SHORTEST_FORM: Final = 12
 

@@ -9,11 +9,19 @@ from jobs_api.notifications.secret_values import GAP, Span
 
 # What may stand between a name and its `=`: the mark or bracket that its quotation or index ends with.
 CLOSE: Final = r"(?:\\*+[\"'`]|%2[27]|&(?:quot|apos|\#0{0,4}3[49]);|\\+u002[27]|[\])}\u201d\u2019\xbb*])"
+# Tags that only say how a text looks, and cells of a table.
+_LOOK: Final = r"(?:</?(?:b|i|br|em|strong|span|code|p|div|td|dd|th|dt)(?:\s[^<>]{0,100}+)?\s?/?>)"
 _SEPARATOR: Final = re.compile(
-    rf"{CLOSE}{{0,4}}+{GAP}*+(?:\r?\n{GAP}*+)?"
-    r"(?P<sign>=>|:=|!=|<>|={1,3}|->|:(?![:/]/?)|[\uff1a\uff1d\u2192]|(?P<encoded>%3[ADad])|&\#0{0,4}61;|\\u003[ADad]|\\x3[ADad])"
-    rf"{GAP}*+"
+    rf"(?:{CLOSE}|{_LOOK}){{0,4}}+(?:{GAP}|\.)*+(?:\r?\n{GAP}*+)?"
+    r"(?P<sign>={1,4}>|-{1,4}>|:=|!=|<>|={1,3}|:(?![:/]/?)|[\uff1a\uff1d\u2192]|&\#0{0,4}61;|\\u003[ADad]|\\x3[ADad]"
+    rf"|%(?:25){{0,3}}3[ADad])(?:[*_]{{1,2}}(?=\s))?{_LOOK}{{0,4}}+{GAP}*+{_LOOK}{{0,4}}+"
+    # An anchor or a tag of YAML.
+    rf"(?:[&!][\w!:/.-]{{0,64}}+{GAP}++(?=\S)){{0,2}}+"
 )
+_CELL: Final = re.compile(r"\s{0,8}</(?:td|th|dt)>\s{0,64}<(?:td|dd|th)(?:\s[^<>]{0,100}+)?>")
+# A field of a form: its headers, an empty line, its value.
+_FIELD: Final = re.compile(r"\"(?:;[^\r\n]{0,200}+)?\r?\n(?:[\w-]{1,40}: [^\r\n]{0,200}+\r?\n){0,3}+\r?\n(?=[^\r\n])")
+_ENCODED_BLANKS: Final = re.compile(r"(?:%(?:25){0,3}20)*+")
 _CALL: Final = re.compile(rf"\({GAP}*+(?=[\"'])")
 NEXT_LINE: Final = re.compile(rf"\r?\n(?P<indent>{GAP}*+)(?:-{GAP}++)?(?![\r\n])")
 # The other half of a pair: {"name": "DB_PASSWORD", "value": "..."}, over several lines too.
@@ -59,9 +67,12 @@ def assigned(text: str, name: Name) -> Span | None:
     at = sign.end()
     if text[name.start : name.end].lower() == "pass" and _PASSED.match(text, at):
         return None
-    said = sign[0].strip("\"'`\\ ")
-    if said.startswith("%3"):
-        return values.word(text, at, encoded=True)
+    said = (sign.groupdict().get("sign") or "(").strip()
+    if said.startswith("%"):
+        blanks = _ENCODED_BLANKS.match(text, at)
+        at = blanks.end() if blanks else at
+        quoted = values.quoted(text, at)
+        return quoted[0] if quoted else values.word(text, at, encoded=True)
     if text[at : at + 1] in {"\r", "\n"}:
         return _on_next_line(text, at)
     return _value(text, at, name, said)
@@ -128,6 +139,8 @@ def paired(text: str, name: Name) -> Span | None:
         at = second.end()
         quoted = values.quoted(text, at)
         return quoted[0] if quoted else values.word(text, at)
+    if text[name.start - 6 : name.start] == 'name="' and (field := _FIELD.match(text, name.end)):
+        return field.end(), values.line_end(text, field.end())
     # ("password", "..."): two in brackets.
     if second := _SECOND.match(text, name.end):
         quoted = values.quoted(text, second.end())
@@ -139,19 +152,23 @@ def paired(text: str, name: Name) -> Span | None:
 
 def tagged(text: str, name: Name) -> Span | None:
     """`<password>...</password>`, escaped or not."""
+    if cell := _CELL.match(text, name.end):
+        return _content(text, cell.end(), "<")
     tag = _TAG.match(text, name.end)
     if not tag or not _OPEN_TAG.search(text[max(0, name.start - 110) : name.start]):
         return None
     begin = tag.end()
     if text.startswith("<![CDATA[", begin):
-        begin += len("<![CDATA[")
-        end = text.find("]]>", begin, begin + _LONGEST_PART)
-    else:
-        end = text.find("&lt;" if tag[0] == "&gt;" else "<", begin, begin + _LONGEST_PART)
+        return _content(text, begin + len("<![CDATA["), "]]>")
+    return _content(text, begin, "&lt;" if tag[0] == "&gt;" else "<")
+
+
+def _content(text: str, begin: int, mark: str) -> Span:
+    """Return what stands before a mark, or on the line, without the blanks around it."""
+    end = text.find(mark, begin, begin + _LONGEST_PART)
     content = text[begin : end if end >= 0 else values.line_end(text, begin)]
-    inner = content.strip()
     begin += len(content) - len(content.lstrip())
-    return begin, begin + len(inner)
+    return begin, begin + len(content.strip())
 
 
 def is_parsed(text: str, name: Name) -> bool:

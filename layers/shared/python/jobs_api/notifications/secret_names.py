@@ -9,9 +9,10 @@ _ABROAD: Final = "kennwort|senha|contrase|mot de passe|motdepasse|wachtwoord|Ð¿Ð
 # In small letters, so that the search need not compare cases. A word such as `pw` counts only where it stands alone
 # in a name: `db_pw`, but not `pwned`. The lookbehind comes last, since a pattern is found faster by how it begins.
 _ANCHOR: Final = re.compile(
-    r"passw|passphrase|passcode|passkey|pass(?![a-z])|pwd|pw(?<![a-z0-9]pw)(?![a-z])|secret|token(?!iz)|credential"
-    r"|creds?(?<![a-z]cred)(?<![a-z]creds)(?![a-z])|auth(?<![a-z]auth)(?![a-z_.-])|jwt(?![a-z])|sessionid|sessid"
-    rf"|connection[_ -]?string|identified (?:with [a-z0-9_]{1, 40} )?by(?![a-z])|key(?![a-z])|keypair|{_ABROAD}"
+    r"passw|pass[ _-]?phrase|pass[ _-]?code|passkey|pass(?![a-z])|pwd|pw(?<![a-z0-9]pw)(?![a-z])|secret|token(?!iz)"
+    r"|credential|creds?(?<![a-z]cred)(?<![a-z]creds)(?![a-z])|auth(?<![a-z]auth)(?![a-z_.-])|jwt(?![a-z])|sessionid"
+    r"|sessid|otp(?<![a-z]otp)(?![a-z])|pin(?<![a-z]pin)(?![a-z_.-])|connection[_ -]?string|key(?![a-z])|keypair"
+    r"|identified (?:with [a-z0-9_]{1,40} )?by(?: password| values)?(?![a-z])|" + _ABROAD
 )
 # What `pass` and `key` need before them to be a secret's: `dbpass`, but not `bypass`; `api_key`, but not `unique_key`.
 _PASSES: Final = tuple("db user ssh key store root my admin smtp ftp ldap".split())  # noqa: SIM905 - words are read better so

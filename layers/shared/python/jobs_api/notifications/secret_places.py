@@ -56,6 +56,7 @@ _OPTIONS: Final = {
     "user": re.compile(
         r"(?<=[\s\"'])(?:-u|-U|-a|--user|--proxy-user|--auth)[\s=\"',]{0,8}+[^\s:%,\"']{0,256}+[:%,](?!//)"
     ),
+    "cookie": re.compile(r"(?<=[\s\"'])(?:-b|--cookie)[\s=\"',]{1,8}+"),
     "openssl": re.compile(r"(?<=[\s\"'=])pass:"),
 }
 
@@ -151,12 +152,18 @@ def _in_commands(text: str) -> Iterator[Span]:
         limit = programs[number + 1].start() if number + 1 < len(programs) else len(text)
         newline = text.find("\n", program.end(), limit)
         end = newline if newline >= 0 else limit
-        option, at = _OPTIONS[program.lastgroup or ""], program.start()
-        while found := option.search(text, at, end):
-            begin = found.end()
-            mark = text[begin : begin + 1]
-            is_quoted = mark in {'"', "'"}
-            span = (begin + 1, closing(text, begin + 1, mark)) if is_quoted else word(text, begin)
-            if span and span[0] < span[1] <= end and text[span[0]] != "-":
-                yield span
-            at = max(found.end(), span[1] if span else 0)
+        kinds = [program.lastgroup or "", *(["cookie"] if program["user"] else [])]
+        for kind in kinds:
+            yield from _behind(_OPTIONS[kind], text, program.start(), end)
+
+
+def _behind(option: re.Pattern[str], text: str, at: int, end: int) -> Iterator[Span]:
+    """Yield what stands behind an option: in quotation marks, or as a word."""
+    while found := option.search(text, at, end):
+        begin = found.end()
+        mark = text[begin : begin + 1]
+        is_quoted = mark in {'"', "'"}
+        span = (begin + 1, closing(text, begin + 1, mark)) if is_quoted else word(text, begin)
+        if span and span[0] < span[1] <= end and text[span[0]] != "-":
+            yield span
+        at = max(found.end(), span[1] if span else 0)

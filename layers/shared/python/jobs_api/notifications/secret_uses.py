@@ -17,7 +17,7 @@ _IS: Final = re.compile(
     re.IGNORECASE,
 )
 _FOR_WHOM: Final = re.compile(rf"{CLOSE}?{_FOR}{GAP}*+[:=]{GAP}*+", re.IGNORECASE)
-_BLANK: Final = re.compile(rf"{GAP}++")
+_BLANK: Final = re.compile(rf"{GAP}*+(?P<cell>[|\u2502]){GAP}*+|{GAP}++")
 _OF_LETTERS: Final = re.compile(r"\w\w")
 # `secret "dbt-env" not found`: so Kubernetes names the object, not what it holds.
 _NAMED: Final = re.compile(
@@ -62,32 +62,38 @@ def _said(text: str, name: Name) -> Span | None:
 def _adjacent(text: str, name: Name) -> Span | None:
     """A blank alone: `--token abc`, `x-api-key abc`, `PASSWORD 'abc'`, `password x7Gh2k`."""
     blank = _BLANK.match(text, name.end)
-    at, word = blank.end() if blank else 0, text[name.start : name.end]
+    word = text[name.start : name.end]
     is_quoted = text[name.start - 1 : name.start] in {'"', "'", "`"}
-    if not at or is_quoted or word.lower() in {"pass", "auth"} or is_parsed(text, name):
+    if not blank or is_quoted or word.lower() in {"pass", "auth", "pin", "otp"} or is_parsed(text, name):
         return None
+    at = blank.end()
     is_flag = (word.startswith("-") and len(word) > 2) or word.lower().startswith("identified ")
-    if quoted := values.quoted(text, at):
-        names_it = _OBJECTS.fullmatch(word) and _NAMED.match(text, quoted[0][1])
-        is_mark = word.lower() == "token" and not _OF_LETTERS.search(text, *quoted[0])
-        return None if (names_it or is_mark) and not is_flag else quoted[0]
+    if enclosed := values.quoted(text, at) or values.bracketed(text, at, braces=False):
+        return enclosed[0] if is_flag or _is_enclosed_secret(text, at, word, enclosed[0]) else None
     if text.startswith("(", at) and text[name.anchor : name.anchor + 5].lower() == "passw":
         at += 1
     span = values.word(text, at)
-    if span is None:
+    said = text[span[0] : min(span[1], span[0] + 4096)] if span else ""
+    if span is None or (is_flag and (said.startswith("-") or is_plain(said))):
         return None
-    said = text[span[0] : min(span[1], span[0] + 4096)]
-    if is_flag:
-        return None if said.startswith("-") or is_plain(said) else span
-    is_header = _takes_any_word(word) and said[0] not in "(|.=<-[{*"
-    if looks_secret(said) or (is_header and not is_plain(said)):
-        return _without_full_stop(text, span)
+    is_header = _takes_any_word(word) and not blank["cell"] and said[0] not in "(|.=<-[{*"
+    if is_flag or looks_secret(said) or (is_header and not is_plain(said)):
+        return span if is_flag else _without_full_stop(text, span)
     return None
+
+
+def _is_enclosed_secret(text: str, at: int, word: str, span: Span) -> bool:
+    """Tell whether what is in quotation marks or angles beside a name is a secret, and no name of one or a mark."""
+    if text[at] in "<[":
+        return text[at] == "<" and not is_plain(text[slice(*span)])
+    names_it = _OBJECTS.fullmatch(word) and _NAMED.match(text, span[1])
+    is_mark = word.lower() == "token" and not _OF_LETTERS.search(text, *span)
+    return not (names_it or is_mark)
 
 
 def _takes_any_word(word: str) -> bool:
     """Tell whether a blank is enough behind this name: `--token`, `x-api-key`, `IDENTIFIED BY`."""
-    return "-" in word or word.lower().startswith(("identified ", "apikey"))
+    return "-" in word or word.lower().startswith("identified ")
 
 
 def _below(text: str, name: Name) -> Span | None:

@@ -21,9 +21,10 @@ _STOP: Final = re.compile(
     r"\s|[,;&](?=\Z|[\s,;&\"'`)}\]]|\\[\"']|[\w.%-]{1,64}[\"']?(?:=|:(?!/)))"
     r"|[)}\]>\"'`](?=\Z|[\s,;:.!?)}\]>\"'`<])|\\+[\"'`]|<(?=/?[a-zA-Z][\w:-]{0,32}\s?/?>)"
 )
-_ENCODED: Final = re.compile(r"(?:[^\s%&\"'<>]|%(?!2[267CcBb]|3[Bb]|7[Dd]|0[AaDd]))++")
+_ENCODED: Final = re.compile(r"(?:[^\s%&\"'<>]|%(?!(?:25)*(?:2[267CcBb]|3[Bb]|7[Dd]|0[AaDd])))++")
 _TO_SEMICOLON: Final = re.compile(r"[^;=\r\n\"'<>]{0,200}+(?=;)")
 _LIST: Final = re.compile(r"\[[^\]\r\n]*+")
+_ANGLES: Final = re.compile(r"<[^<>\s/!][^<>\r\n]{0,256}+(?=>)")
 _BRACES: Final = re.compile(r"\{(?:[^}\r\n]|\}\})++")
 _BLOCK: Final = re.compile(rf"[|>][-+0-9]{{0,2}}{GAP}*+(?:#[^\r\n]*+)?\r?\n")
 # Of a text over several lines no more than this is looked at for its end.
@@ -56,7 +57,7 @@ def closing(text: str, at: int, mark: str) -> int:
 
 def bracketed(text: str, at: int, *, braces: bool) -> tuple[Span, int] | None:
     """Return what stands in a list's brackets, or with `braces` in ODBC's; None where none open."""
-    found = _BRACES.match(text, at) if braces and text[at : at + 1] == "{" else _LIST.match(text, at)
+    found = (_BRACES.match(text, at) if braces else None) or _LIST.match(text, at) or _ANGLES.match(text, at)
     return ((at + 1, found.end()), found.end() + 1) if found else None
 
 
