@@ -20,7 +20,10 @@ def list_live_jobs(
     project: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> LiveJobList:
-    """List the Jobs that are in the cluster now, of one status and one project where asked."""
+    """List the Jobs that are in the cluster now, of one status and one project where asked.
+
+    `total` counts all that match. Where the namespace holds more than 20,000, `truncated` says that not all were read.
+    """
     organization = store.recent_organization(app.caller.organization_id)
     with waits(organization.id, Waits.LIVE, app.now):
         return live.list_jobs(connect(organization), organization, status, project, limit)

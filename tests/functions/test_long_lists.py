@@ -15,6 +15,7 @@ from jobs_api.ids import new_id
 from jobs_api.projects import Project
 from jobs_api.runs import Run, RunStatus, TriggeredBy
 from jobs_api.store import deliveries
+from jobs_api.store.delivery_tables import DeliveryRow
 from jobs_api.store.pages import QUERIES, ROWS_A_QUERY
 from jobs_api.store.runs import _row as row_of_run
 from jobs_api.store.tables import RunRow
@@ -91,13 +92,16 @@ def waiting() -> Iterator[Crowd]:
 def delivered() -> Iterator[Crowd]:
     """10,000 deliveries that were all delivered."""
     crowd = a_crowd()
+    with crowded(rows_of_deliveries(crowd)):
+        yield crowd
+
+
+def rows_of_deliveries(crowd: Crowd) -> Iterator[DeliveryRow]:
     project, job = store.get_job(crowd.project.organization_id, crowd.project.id, crowd.job_id)
     one = a_delivery(job, project, status=DeliveryStatus.DELIVERED)
-    many = (
-        one.model_copy(update={"id": new_id("dlv_"), "created_at": NOON - number * MINUTE}) for number in range(1, ROWS)
-    )
-    with crowded(map(deliveries._row, many)):
-        yield crowd
+    for number in range(1, ROWS):
+        made_at = NOON - number * MINUTE
+        yield deliveries._row(one.model_copy(update={"id": new_id("dlv_"), "created_at": made_at}))
 
 
 type Reads = Callable[[Crowd, str, dict[str, str]], tuple[list[int], list[int]]]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from jobs_api import labels
+from jobs_api import labels, live
+from jobs_api.cluster import client
 from tests.functions.acme import Acme
 from tests.functions.cast import Person
 from tests.functions.refusals import Refuse
@@ -56,6 +57,21 @@ def test_a_tail_that_is_no_count_of_lines_is_refused(alice: Person, tail: str) -
     answer = alice.call("GET", "/api/v1/jobs/any/logs", query={"tail": tail})
 
     assert (answer.status, answer.faulty_fields) == (422, ["tail"])
+
+
+def test_of_more_jobs_than_one_call_reads_a_part_is_shown_and_said_to_be_one(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PAGE", 2)
+    monkeypatch.setattr(live, "MOST_PAGES", 2)
+    for _ in range(4):
+        acme.start("true", suspend=True)
+    whole = listed(acme.alice)
+    acme.start("true", suspend=True)
+    part = listed(acme.alice)
+
+    assert (whole["total"], "truncated" in whole) == (4, False)
+    assert (part["total"], len(part["jobs"]), part["truncated"]) == (4, 4, True)
 
 
 def test_of_a_log_with_long_lines_the_last_mebibyte_comes_back(acme: Acme) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
+from typing import Final
 
 from aws_lambda_powertools import Logger
 
@@ -17,6 +19,8 @@ from jobs_api.pods import Object
 from jobs_api.runs import Run, RunStatus
 
 logger = Logger()
+# Of 500 Jobs each. A namespace should hold no more; to read as many takes some seconds, and an answer has 25.
+MOST_PAGES: Final = 40
 
 
 def list_jobs(
@@ -33,7 +37,8 @@ def list_jobs(
     known: dict[str, Outcome] = {}
     total = 0
     with _reading():
-        for page in cluster.list_jobs(organization.namespace, live_jobs.selector(organization.id, project)):
+        pages = cluster.list_jobs(organization.namespace, live_jobs.selector(organization.id, project))
+        for page in islice(pages, MOST_PAGES):
             jobs = [job for job in page if live_jobs.is_ours(job, organization.id) and live_jobs.may_be(job, status)]
             if status:
                 unsure = [job for job in jobs if not pods.is_true(job.get("status", {}), "Complete")]
@@ -42,8 +47,10 @@ def list_jobs(
             total += len(jobs)
             shown = live_jobs.newest([*shown, *jobs], limit)
             known = {_uid(job): known[_uid(job)] for job in shown if _uid(job) in known}
+        truncated = next(pages, None) is not None
         known |= _standings(cluster, organization, [job for job in shown if _uid(job) not in known])
-    return LiveJobList(jobs=[LiveJob.of(job, known[_uid(job)]) for job in shown], total=total)
+    found = [LiveJob.of(job, known[_uid(job)]) for job in shown]
+    return LiveJobList(jobs=found, total=total, truncated=truncated or None)
 
 
 def _standings(cluster: Cluster, organization: Organization, jobs: list[Object]) -> dict[str, Outcome]:

@@ -61,10 +61,15 @@ class LiveJobDetail(LiveJob):
 
 
 class LiveJobList(Document):
-    """Live Jobs, newest first; `total` counts all that match, beyond the limit too."""
+    """Live Jobs, newest first; `total` counts all that match, beyond the limit too.
+
+    Of a namespace that holds more than one call reads, `truncated` is true, and what is shown and counted is of the
+    part that was read.
+    """
 
     jobs: list[LiveJob]
     total: int
+    truncated: Absent[bool] = None
 
 
 class LiveLogs(Document):
