@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.notifications.excerpts import MOST_FAILURES, MOST_LINES, Failure, excerpt, telling_line
+from jobs_api.notifications.excerpts import MOST_FAILURES, MOST_LINES, Failure, excerpt, remarks, telling_line
 from tests.notifications.conftest import LOGS
 
 DBT = """\x1b[0m02:00:01  Running with dbt=1.10.0
@@ -217,3 +217,89 @@ def test_the_line_that_tells_what_went_wrong(log: str, line: str | None) -> None
 )
 def test_the_line_that_tells_most_is_that_of_what_failed(name: str, line: str) -> None:
     assert telling_line(read(name)) == line
+
+
+def test_what_was_running_when_a_process_was_killed_is_known_in_every_format() -> None:
+    said = [
+        *(f"{n} of 3 START sql table model main.m{n} ............... [RUN]" for n in (1, 2, 3)),
+        "1 of 3 OK created sql table model main.m1 ............ [OK in 0.10s]",
+    ]
+    text = "".join(f"02:00:0{n}  {line}\n" for n, line in enumerate(said))
+    debug = "".join(f"02:00:0{n}.123456 [info ] [Thread-1 (]: {line}\n" for n, line in enumerate(said))
+    events = "".join(f'{{"info": {{"level": "info", "msg": "{line}"}}}}\n' for line in said)
+
+    for log in (text, debug, events):
+        told = excerpt(f"{log}Killed\n")
+
+        assert told.running == ["model m2", "model m3"]
+        assert told.last.splitlines()[-1] == "Killed"
+        assert told.failures == []
+
+
+def test_a_run_that_was_interrupted_says_so() -> None:
+    log = (
+        "02:00:01  1 of 2 START sql table model main.orders ............... [RUN]\n"
+        "02:00:09  CANCEL query model.shop.orders .......................... [CANCEL]\n"
+        "02:00:09  1 of 2 ERROR creating sql table model main.orders ....... [ERROR in 8.0s]\n"
+        "02:00:09  \n02:00:09  Exited because of keyboard interrupt\n"
+    )
+
+    assert excerpt(log).said == "model orders: Exited because of keyboard interrupt"
+
+
+def test_lines_that_others_print_between_dbt_s_events_belong_to_nobody() -> None:
+    log = (
+        'installing\n{"info": {"level": "error", "msg": "  Database Error in model a (models/a.sql)\\n  no table"}}\n'
+        'a print\n{"info": {"level": "info", "msg": "Done. PASS=0 WARN=0 ERROR=1 SKIP=0 TOTAL=1"}}\n'
+    )
+
+    [failure] = excerpt(log).failures
+
+    assert (failure.what, failure.message) == ("model a", "no table")
+
+
+def test_errors_in_capitals_are_errors() -> None:
+    assert excerpt("02:00:09    DATABASE ERROR in model a (models/a.sql)\n  NO TABLE\n").said == "model a: NO TABLE"
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("02:00:01  Done. PASS=4 WARN=0 ERROR=0 SKIP=0 TOTAL=4\n", ""),
+        (
+            (
+                "02:00:01  Warning in test not_null_id (models/a.yml)\n02:00:01  Got 1 result, configured to warn\n"
+                "02:00:01  Done. PASS=4 WARN=1 ERROR=0 SKIP=2 TOTAL=7\n"
+            ),
+            "1 warning: test not_null_id; 2 skipped",
+        ),
+        (
+            "02:00:01  [WARNING]: in test one (a.yml)\n02:00:01  Done. PASS=4 WARN=3 ERROR=0 SKIP=0 TOTAL=7\n",
+            "3 warnings: test one and 2 more",
+        ),
+        (
+            "02:00:01  1 of 1 WARN freshness of erp.orders ............ [WARN in 0.06s]\n02:00:01  Done.\n",
+            "1 warning: source erp.orders",
+        ),
+        (
+            "02:00:01  [WARNING]: Nothing to do. Try checking your model configs and model specification args\n",
+            "Nothing to do. Try checking your model configs and model specification args",
+        ),
+        (
+            "No models are ready to run. Please wait until a model `cron` interval has \nelapsed.\n\nNext\n",
+            "No models are ready to run. Please wait until a model `cron` interval has elapsed.",
+        ),
+        (
+            "**No changes to plan: project files match the `prod` environment**\n",
+            "No changes to plan: project files match the `prod` environment",
+        ),
+        (
+            "\n[WARNING] shop.a: 'x' audit error: 1 row failed.\n\nDone\n",
+            "1 warning: shop.a: 'x' audit error: 1 row failed.",
+        ),
+        ("x on model shop.a FAIL [1].\ny on model shop.a PASS.\n", "1 failed audit: audit x on model shop.a"),
+        ("", ""),
+    ],
+)
+def test_what_is_remarkable_about_a_success_is_said(log: str, said: str) -> None:
+    assert remarks(log) == said

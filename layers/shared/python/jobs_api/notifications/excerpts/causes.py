@@ -22,7 +22,7 @@ _WHERE: Final = re.compile(
 # position 7", "google.api_core.exceptions.NotFound: 404".
 _OPENS: Final = re.compile(
     r"(?:^|[\s:])(?:[A-Z]\w{1,40} Error(?: in .{1,600}\))?|[\w.]{0,200}(?:Error|Exception)|SQL compilation error"
-    r"|SQL execution error|error line \d+ at position \d+|on Line: \d+|\d{3})$|:$|^Error: Failed to .{1,900}[^.:]$"
+    r"|SQL execution error|error line \d+ at position \d+|on Line: \d+|\d{3})$|:$|^Error: Failed to (?:(?!: ).){1,900}$"
 )
 # What SQLMesh says above the statement that it could not read, below which the reason stands.
 _ABOVE: Final = re.compile(r"(?:.{0,500}: )?(?:Failed|Could not|Cannot) .{1,200} for$")
@@ -35,12 +35,14 @@ _SAYS_MORE: Final = re.compile(r"[A-Z]\w{1,40}(?: \w{1,40}){0,3} (?:Error|Except
 _EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]{0,200}(?:Error|Exception|Interrupt|Exit|Iteration)(?::|$)")
 # These say that something failed and leave open why: whose they are belongs to the cause.
 _WITHOUT_REASON: Final = re.compile(
-    r"got \d+ results?|data mismatch|actual differs from expected|its data is older|$"
+    r"got \d+ results?|(?:assertionerror: )?data mismatch|actual differs from expected|its data is older|$"
     r"|.{0,200}(?:audit error|contract that failed)",
     re.IGNORECASE,
 )
 _CONTRACT: Final = "This model has an enforced contract that failed."
 _MISMATCH: Final = "Data mismatch"
+# Before SQLMesh 0.200: a table as pandas prints it.
+_EXP_ACT: Final = "Data mismatch (exp: expected, act: actual)"
 _DIFFERS: Final = "actual differs from expected:"
 
 
@@ -74,7 +76,9 @@ def _first(lines: list[str]) -> str:
     said = told[0] if told else ""
     goes_on = False
     for following in told[1:6]:
-        if HEADING.match(following) and not HEADING.match(said):
+        if HEADING.match(following) and HEADING.match(said):
+            said = following
+        elif HEADING.match(following):
             goes_on = True
         elif _CLASS.match(said) and _SAYS_MORE.match(following):
             said = following
@@ -107,6 +111,8 @@ def _of_table(lines: list[str]) -> str:
             return f"{_CONTRACT[:-1]}: {', '.join(columns)}" if columns else line
         if line.strip() == _MISMATCH and (cells := _mismatched(lines[at + 1 :])):
             return f"{_MISMATCH}: {'; '.join(cells[:5])}"
+        if line.strip().endswith(_EXP_ACT):
+            return f"{line.strip()}: {'; '.join(squeezed(row) for row in lines[at + 1 : at + 5])}"
         if line.strip() == _DIFFERS:
             return f"{_DIFFERS} {'; '.join(_changed(lines[at + 1 :])[:5])}".rstrip()
     return ""

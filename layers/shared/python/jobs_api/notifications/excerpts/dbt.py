@@ -15,7 +15,9 @@ from jobs_api.notifications.excerpts.told import Failure, counted, listed, short
 _OWNER: Final = r"in (?P<what>[a-z_]{2,30} \S{1,500}) \((?P<path>.{0,1000})\)$"
 # "Failure in model orders (models/orders.sql)", then "Database Error in model ..." (before 1.10 that alone); from 1.12
 # on "[ERROR]: in model ...".
-_NODE: Final = re.compile(rf"(?:(?P<mark>\[?ERROR\]?: (?:Failure )?|Failure )|[A-Z]\w{{1,40}} Error ){_OWNER}")
+_NODE: Final = re.compile(
+    rf"(?:(?P<mark>\[?ERROR\]?: (?:Failure )?|Failure )|[A-Z]\w{{1,40}} (?:Error|ERROR) ){_OWNER}"
+)
 _WARNED: Final = re.compile(rf"(?:\[?WARNING\]?: (?:Warning )?|Warning ){_OWNER}")
 # Hooks, before 1.10.
 _HOOK: Final = re.compile(r"(?P<what>(?:\S{1,300}\.)?on-run-(?:start|end)(?:\.\d{1,6})?) failed, error:$")
@@ -36,6 +38,7 @@ _COUNT: Final = re.compile(r"\b([A-Z-]{2,10})=(\d{1,9})\b")
 _NOTHING: Final = re.compile(r"Nothing to do\b|The selection criterion .{1,500} does not match any")
 _STALE: Final = "Its data is older than its freshness check allows"
 _BAD: Final = {"ERROR", "FAIL", "ERROR STALE", "PARTIALLY"}
+_INTERRUPTED: Final = re.compile(r"Exited because of keyboard interrupt")
 _UNHANDLED: Final = re.compile(r"(?:\[?ERROR\]?: )?Unhandled error while executing")
 _BATCH: Final = re.compile(r"Batch \d{1,7} of \d{1,7} ERROR creating batch (?P<batch>\S{1,100}) of (?P<of>\S{1,500}) ")
 
@@ -58,7 +61,10 @@ def failures(records: list[Record]) -> list[Failure]:
     steps = [step for step in map(_step, records) if step and step.state in _BAD]
     found = _with_unit_tests(_with_sources(list(_told(records)), steps), steps)
     found = _with_batches(found, [step.what for step in steps if step.state == "PARTIALLY"], records)
-    return found or [Failure(step, "") for step in dict.fromkeys(step.what for step in steps)]
+    if found:
+        return found
+    why = next((record.head for record in records if _INTERRUPTED.match(record.head)), "")
+    return [Failure(what, why, why) for what in dict.fromkeys(step.what for step in steps)]
 
 
 def stopped(records: list[Record]) -> tuple[Failure | None, list[str]]:

@@ -29,7 +29,9 @@ _RULE: Final = re.compile(r"[-=]{20,}$|```$")
 _ABORTED: Final = re.compile(r"Aborted[!.]$")
 _QUESTION: Final = re.compile(r".{0,300}(?:\[[yYnN]/[yYnN]\]|\?|:) ?$")
 _WARNED: Final = re.compile(r"\[WARNING\]")
-_NOTHING: Final = re.compile(r"No models are ready to run|No changes to plan|.{0,40}SKIP: No model batches to execute")
+_NOTHING: Final = re.compile(
+    r"No models are ready to run|\W{0,4}No changes to plan|.{0,40}SKIP: No model batches to execute"
+)
 UNANSWERED: Final = "It asked a question, and nobody is there to answer: run it with `--auto-apply --no-prompts`"
 
 
@@ -54,6 +56,9 @@ def ended(lines: list[str]) -> str:
     skipped = [_model_name(what) for what, _ in _sections(lines, _SKIPPED)]
     said = [f"{counted(len(warnings), 'warning')}: {listed(warnings, len(warnings), 1)}"] if warnings else []
     said += [f"{len(skipped)} skipped: {listed(skipped, len(skipped))}"] if skipped else []
+    # Before 0.200 `sqlmesh audit` exits with 0 whatever it finds.
+    audits = [failure.what for failure in _audits(lines)]
+    said += [f"{counted(len(audits), 'failed audit')}: {listed(audits, len(audits))}"] if audits else []
     nothing = [] if said else [_paragraph(lines, at) for at in _where(lines, _NOTHING)[:1]]
     return "; ".join([*said, *nothing])
 
