@@ -1,9 +1,12 @@
 """What reads other people's texts takes as long as they are, and no longer, whatever stands in them."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs_api.notifications.excerpts import excerpt, remarks, telling_line
 from jobs_api.notifications.masking import is_secret_name, masked, secret_values
 from tests.notifications.growth import MOST_GROWTH, UNITS, growth, repeated
 
@@ -11,6 +14,12 @@ from tests.notifications.growth import MOST_GROWTH, UNITS, growth, repeated
 @pytest.mark.parametrize("unit", UNITS)
 def test_masking_grows_no_faster_than_the_text(unit: str) -> None:
     assert growth(masked, repeated(unit)) < MOST_GROWTH
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("read", [excerpt, telling_line, remarks])
+def test_reading_a_log_grows_no_faster_than_the_log(read: Callable[[str], object], unit: str) -> None:
+    assert growth(read, repeated(unit)) < MOST_GROWTH
 
 
 @settings(max_examples=60, deadline=None)
