@@ -39,7 +39,7 @@ SELECTOR = "team=data"
 
 @pytest.fixture
 def cluster(embedded_cluster: EmbeddedCluster) -> Cluster:
-    """Connect as the functions do; KUBECONFIG leads to the embedded cluster."""
+    """Connect as the functions do; JOBS_API_KUBECONFIG leads to the embedded cluster."""
     assert embedded_cluster.url
     return clusters.connect(Organization(id="org-acme", name="acme", created_at=datetime(2026, 4, 28, tzinfo=UTC)))
 
