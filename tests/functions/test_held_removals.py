@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.cluster import Cluster
+from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.errors import Conflict, InvalidRequest
 from jobs_api.labels import DEPLOYMENT, JOB_ID, PROJECT_ID, PROJECT_VERSION
 from jobs_api.metrics import Metric
@@ -377,3 +377,49 @@ def test_labels_that_were_edited_to_nonsense_are_held_and_break_nothing(
     assert held
     assert held.cronjobs == ["copied"]
     assert DEPLOYMENT in listed(cluster, alice)["copied"]["metadata"]["labels"]
+
+
+def test_what_is_held_is_noted_though_something_else_fails(
+    alice: Person, jaffle: Project, analytics: Project, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several(alice, jaffle, 2)
+    gone = create(alice, analytics, command="sqlmesh run")
+    tick(alice)
+    empty(alice, jaffle)
+    delete(alice, gone)
+
+    def refuse(*_: Any) -> None:
+        raise ClusterRejected(403, "an admission policy")
+
+    monkeypatch.setattr(Cluster, "delete_cronjob", refuse)
+    with pytest.raises(ClusterRejected):
+        tick(alice)
+
+    held = store.get_organization(alice.organization_id).held_removals
+    assert held
+    assert (held.count, len(listed(cluster, alice))) == (2, 3)
+
+
+def test_a_confirmed_removal_that_fails_leaves_the_confirmation(
+    alice: Person, jaffle: Project, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several(alice, jaffle, 2)
+    empty(alice, jaffle)
+    tick(alice)
+    operations.confirm_removals(alice.organization_id, at_most=2)
+
+    def refuse(*_: Any) -> None:
+        raise ClusterRejected(403, "an admission policy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Cluster, "delete_cronjob", refuse)
+        with pytest.raises(ClusterRejected):
+            tick(alice)
+    assert store.get_organization(alice.organization_id).held_removals
+    tick(alice)
+
+    assert listed(cluster, alice) == {}
+    organization = store.get_organization(alice.organization_id)
+    assert organization.held_removals is None
+    assert organization.removal_confirmation
+    assert organization.removal_confirmation.used_at

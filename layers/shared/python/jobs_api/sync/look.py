@@ -97,10 +97,10 @@ class Look:
             list(pool.map(lambda one: self._try_again(one, jobs[one]), refused))
         for name in as_wanted.keys() - refused.keys():
             self._settled(as_wanted[name], self._marks[name])
-        if self._failure:
-            raise self._failure
         if self._removals.is_whole:
             self._finish()
+        if self._failure:
+            raise self._failure
 
     def _by_kind(
         self, plan: Iterator[Change], jobs: Mapping[str, Wanted], as_wanted: dict[str, Wanted]
@@ -145,13 +145,13 @@ class Look:
         return iter(verdict.removed)
 
     def _finish(self) -> None:
-        """Note what only a look at the whole organization can tell, once nothing changed while it looked."""
-        self._count("held", len(self._verdict.held))
-        if self.outdated:
-            return
-        self._removals.note(self._verdict)
+        """Note what only a look at the whole organization can tell."""
+        # The last look's, where there are two.
+        self._done["held"] = len(self._verdict.held)
+        complete = not self.outdated and self._failure is None
+        self._removals.note(self._verdict, complete=complete)
         organization = self._removals.organization
-        if organization and organization.marked_at is None and not self._unmarked:
+        if complete and organization and organization.marked_at is None and not self._unmarked:
             store.record_marked(organization.id, self._now)
 
     def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> ClusterUnavailable | None:

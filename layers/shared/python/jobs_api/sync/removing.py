@@ -56,8 +56,11 @@ class Removals:
             )
         return verdict
 
-    def note(self, verdict: Verdict) -> None:
-        """Write down what is held, where that is news, and that a confirmation is used up once nothing is unknown."""
+    def note(self, verdict: Verdict, *, complete: bool) -> None:
+        """Write down what is held, where that is news, and that a confirmation is used up once nothing is unknown.
+
+        A look that is not `complete`, since something failed or changed meanwhile, cannot say that nothing is.
+        """
         organization = self.organization
         if organization is None:
             return
@@ -71,10 +74,11 @@ class Removals:
                 cronjobs=found.cronjobs,
             )
         known = organization.held_removals
-        if known is not None if found is None else not found.is_like(known):
+        news = not found.is_like(known) if found else complete and known is not None
+        if news:
             store.record_held_removals(organization.id, found)
         confirmation = organization.removal_confirmation
-        done = not verdict.held and (verdict.unknown > 0 or known is not None)
+        done = complete and not verdict.held and (verdict.unknown > 0 or known is not None)
         if done and confirmation and confirmation.used_at is None:
             store.use_removal_confirmation(organization.id, confirmation, self._now)
 
