@@ -143,12 +143,13 @@ def confirm_removals(
 def seal_environments(organization_id: str) -> int:
     """Seal what is secret in jobs that were written before that was done; return how many were. Run again, it goes on.
 
-    A job that somebody changes at the same time is sealed by that change.
+    A job that somebody changes at the same time is sealed by that change, and so is one that has sealed values already:
+    an operator may not open those.
     """
     sealed = 0
     for project in store.list_projects(organization_id):
         for job in store.list_jobs(organization_id, project.id)[1]:
-            after = environment_secrets.with_sealed(job)
+            after = job if job.sealed_environment else environment_secrets.with_sealed(job)
             if after is job:
                 continue
             with suppress(ChangedMeanwhile):
