@@ -78,7 +78,11 @@ def _invalid(field: str, value: int, message: str) -> Cause:
 
 def _since(request: Request, seconds: int | None, since_time: str | None) -> datetime | None:
     if seconds is not None:
-        return storage_of(request).clock.now() - timedelta(seconds=seconds)
+        try:
+            return storage_of(request).clock.now() - timedelta(seconds=seconds)
+        except OverflowError:
+            # Longer ago than there are times: all of it.
+            return None
     if not since_time:
         return None
     try:

@@ -1,5 +1,6 @@
 """The query parameters of a request, read as Kubernetes reads them."""
 
+import re
 from typing import Any
 
 from starlette.requests import Request
@@ -7,6 +8,10 @@ from starlette.requests import Request
 from local.cluster.api.selectors import Matcher, field_matcher, label_matcher
 from local.cluster.errors import ApiError, BadRequest, Cause, Invalid
 from local.cluster.kinds import KINDS, Kind
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_INT64 = 2**63
+_MOST_SHOWN = 100
 
 
 def flag(request: Request, name: str) -> bool:
@@ -20,10 +25,12 @@ def whole(request: Request, name: str) -> int | None:
     value = request.query_params.get(name)
     if value is None or value == "":
         return None
-    try:
-        return int(value)
-    except ValueError:
-        raise BadRequest(f'strconv.ParseInt: parsing "{value}": invalid syntax') from None
+    if not _WHOLE.fullmatch(value):
+        raise BadRequest(f'strconv.ParseInt: parsing "{value[:_MOST_SHOWN]}": invalid syntax')
+    number = int(value[:_MOST_SHOWN])
+    if not -_INT64 <= number < _INT64 or len(value) > _MOST_SHOWN:
+        raise BadRequest(f'strconv.ParseInt: parsing "{value[:_MOST_SHOWN]}": value out of range')
+    return number
 
 
 def dry_run(request: Request, body: dict[str, Any] | None = None) -> bool:

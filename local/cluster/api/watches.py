@@ -56,8 +56,9 @@ class Watches:
 def watch(request: Request, kind: Kind, matches: Matcher | None, watches: Watches) -> Response:
     """Answer with a stream of watch events; raises BadRequest."""
     version = request.query_params.get("resourceVersion") or "0"
-    if not version.isdigit():
-        raise BadRequest(f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax')
+    if not (version.isascii() and version.isdigit() and len(version) <= 20):
+        shown = version[:100]
+        raise BadRequest(f'Invalid value: "{shown}": strconv.ParseUint: parsing "{shown}": invalid syntax')
     seconds = query.whole(request, "timeoutSeconds") or random.randint(_LONGEST_SECONDS, 2 * _LONGEST_SECONDS)  # noqa: S311
     events = _Events(request, kind, matches, watches.storage)
     return StreamingResponse(events.stream(watches, int(version), seconds), media_type="application/json")
