@@ -70,6 +70,7 @@ def meant(now: dict[str, str], sent: Mapping[str, str] | None) -> dict[str, str]
     return after
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(SECRETS)), st.sampled_from(["x-value", ""])), st.booleans(), EDITS)
 def test_an_environment_is_what_was_said_last(begun: dict[str, str], in_clear: bool, edits: list[Any]) -> None:  # noqa: FBT001
     now, job = dict(begun), new_job(begun, in_clear=in_clear)
@@ -96,7 +97,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(MOVES)
 @example([A, B])
 @example([A, {"webhook_url": None}, B])
@@ -123,6 +124,7 @@ def test_a_header_goes_only_where_it_was_given_for(edits: list[Any]) -> None:
         assert not url or all(origin_of(url) in given_for[value] for value in values)
 
 
+@settings(deadline=None)
 @given(EDITS)
 def test_the_same_request_again_changes_nothing(edits: list[Any]) -> None:
     job = new_job({"DB_PASSWORD": "x-value"}, in_clear=False)

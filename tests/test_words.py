@@ -5,7 +5,7 @@ from contextlib import suppress
 from time import process_time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobs_api.words import Unbalanced, read, split
@@ -26,6 +26,7 @@ def shell(command: str) -> list[str]:
     return done.stdout.decode().split("\0")[:-1]
 
 
+@settings(deadline=None)
 @given(COMMANDS)
 @example("plan \\\n --auto-apply")
 @example("\\\n run")
