@@ -72,6 +72,29 @@ def test_a_run_that_fails_has_the_exit_code_and_the_line_that_tells_why(acme: Ac
     assert acme.log_of(run).endswith("bye\n")
 
 
+def test_a_terminals_sequences_leave_the_message_and_stay_in_the_log(acme: Acme) -> None:
+    acme.finish(r"printf '\033]8;;https://x.test\aError: full\033]8;;\a \033[1mdisk\033[0m\n'; exit 1")
+
+    acme.ingest()
+
+    run = acme.only_run()
+    assert run.error_message == "dbt exited with code 1: Error: full disk"
+    written = "\x1b]8;;https://x.test\aError: full\x1b]8;;\a \x1b[1mdisk\x1b[0m\n"
+    path = f"/api/v1/runs/{run.id}/logs"
+    assert acme.alice.call("GET", path).json["logs"] == written
+    assert acme.alice.call("GET", path, headers={"Accept": "text/plain"}).text == written
+
+
+def test_a_success_with_warnings_says_so(acme: Acme) -> None:
+    acme.finish("echo '02:00:01  Done. PASS=1 WARN=2 ERROR=0 SKIP=0 TOTAL=3'")
+
+    acme.ingest()
+
+    shown = acme.alice.call("GET", f"/api/v1/runs/{acme.only_run().id}").json
+    assert (shown["status"], shown["message"]) == ("success", "2 warnings")
+    assert "error_message" not in shown
+
+
 def test_a_run_out_of_memory_is_an_error_that_names_the_limit(acme: Acme) -> None:
     script = "echo starting; exec python -c 'x = bytearray(1 << 30); print(len(x))'"
     acme.finish(script, resources={"limits": {"memory": "96Mi"}})
