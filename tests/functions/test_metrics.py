@@ -120,14 +120,16 @@ def test_the_dashboard_shows_every_figure_and_no_other() -> None:
     assert {name for namespace, name, *_ in shown if namespace == "jobs-api"} == set(Metric)
 
 
-def test_a_notification_that_nothing_can_read_is_counted_and_comes_again(
-    figures: Figures, caplog: pytest.LogCaptureFixture
+def test_a_notification_that_cannot_be_handled_is_counted_and_comes_again(
+    figures: Figures, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (record,) = json.loads((ROOT / "events/send_notifications.json").read_text())["Records"]
+    def out_of_reach(_notice: object, _clock: object) -> None:
+        raise ConnectionError("no table answers")
 
-    answer = send_notifications.lambda_handler(
-        {"Records": [{**record, "body": "{}"}]}, cast("LambdaContext", Context())
-    )
+    (record,) = json.loads((ROOT / "events/send_notifications.json").read_text())["Records"]
+    monkeypatch.setattr(send_notifications, "deliver", out_of_reach)
+
+    answer = send_notifications.lambda_handler({"Records": [record]}, cast("LambdaContext", Context()))
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
     assert figures() == {"NotificationErrors": 1}
