@@ -63,7 +63,34 @@ def test_a_role_allows_what_it_says_and_where_it_is_bound(real: EmbeddedCluster,
         batch.list_cron_job_for_all_namespaces()
 
 
-def test_make_run_goes_on_with_the_manifests_rights_and_says_where_it_is(real: EmbeddedCluster, tmp_path: Path) -> None:
+def cronjobs(batch: client.BatchV1Api) -> dict[str, str]:
+    """Return the version of each CronJob, by its name."""
+    found = batch.list_namespaced_cron_job(NAMESPACE).items
+    return {one.metadata.name: one.metadata.resource_version for one in found}
+
+
+def of_another_deployment(batch: client.BatchV1Api) -> None:
+    """Fill the namespace as another deployment would: of a version with marks, and of one before."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": "job", "image": "python", "command": ["true"]}]}
+    spec = {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": {"spec": pod}}}}
+    for number in range(12):
+        ours = {
+            labels.MANAGED_BY: labels.MANAGED_BY_US,
+            labels.ORGANIZATION: NAMESPACE,
+            labels.PROJECT: "jaffle",
+            labels.PROJECT_ID: "proj_theirs",
+            labels.JOB_ID: f"job_{number}",
+        }
+        mark = {labels.DEPLOYMENT: "jobs-api"} if number % 2 else {}
+        metadata = {"name": f"jaffle-{number}", "labels": {**ours, **mark}}
+        batch.create_namespaced_cron_job(NAMESPACE, {"metadata": metadata, "spec": spec})
+
+
+def test_make_run_goes_on_with_the_manifests_rights_says_where_it_is_and_touches_nothing_of_others(
+    real: EmbeddedCluster, batch: client.BatchV1Api, tmp_path: Path
+) -> None:
+    of_another_deployment(batch)
+    before = cronjobs(batch)
     with_the_manifests_rights(real)
     home = tmp_path / "home"
     process = start(home, JOBS_API_KUBECONFIG=str(real.kubeconfig))
@@ -71,6 +98,9 @@ def test_make_run_goes_on_with_the_manifests_rights_and_says_where_it_is(real: E
         eventually(lambda: process.poll() is not None or (home / "session.json").exists(), START_SECONDS)
         assert process.poll() is None, process.communicate()
         assert json.loads((home / "session.json").read_text())["kubeconfig"] == str(real.kubeconfig)
+        log = home / "functions.log"
+        eventually(lambda: log.read_text().count('"message":"synced"') >= 3, START_SECONDS)
+        assert cronjobs(batch) == before
     finally:
         process.terminate()
         said, _ = process.communicate()
