@@ -233,6 +233,8 @@ def test_what_was_running_when_a_process_was_killed_is_known_in_every_format() -
 
         assert told.running == ["model m2", "model m3"]
         assert told.last.splitlines()[-1] == "Killed"
+        assert told.said == "Killed (it was running model m2, model m3)"
+        assert excerpt(log).said == "It was running model m2, model m3"
         assert told.failures == []
 
 
@@ -303,3 +305,14 @@ def test_errors_in_capitals_are_errors() -> None:
 )
 def test_what_is_remarkable_about_a_success_is_said(log: str, said: str) -> None:
     assert remarks(log) == said
+
+
+def test_hooks_are_counted_by_themselves() -> None:
+    log = (
+        "02:00:01  1 of 2 START hook: shop.on-run-start.0 .................... [RUN]\n"
+        "02:00:01  1 of 2 OK hook: shop.on-run-start.0 ....................... [OK in 0.1s]\n"
+        "02:00:02  1 of 2 START sql table model main.orders ............... [RUN]\n"
+        "02:00:02  1 of 2 START hook: shop.on-run-end.0 ...................... [RUN]\n"
+    )
+
+    assert excerpt(log).running == ["model orders", "hook shop.on-run-end.0"]

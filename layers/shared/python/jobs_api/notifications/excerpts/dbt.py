@@ -46,7 +46,7 @@ _BATCH: Final = re.compile(r"Batch \d{1,7} of \d{1,7} ERROR creating batch (?P<b
 class Step(NamedTuple):
     """A line of progress: `16 of 28 ERROR creating sql table model main.orders`."""
 
-    number: tuple[str, str]
+    number: tuple[str, str, bool]
     state: str
     what: str
 
@@ -107,7 +107,7 @@ def failed_in_all(records: list[Record]) -> int:
 
 def running(records: list[Record]) -> list[str]:
     """Return what had begun and not ended; nothing where dbt came to its end."""
-    open_steps = dict[tuple[str, str], str]()
+    open_steps = dict[tuple[str, str, bool], str]()
     for record in records:
         step = _step(record)
         if record.head.startswith("Finished running"):
@@ -117,6 +117,11 @@ def running(records: list[Record]) -> list[str]:
         elif step:
             open_steps.pop(step.number, None)
     return list(open_steps.values())
+
+
+def is_progress(line: str) -> bool:
+    """Whether a line only says how far dbt is."""
+    return _STEP.match(line) is not None
 
 
 def ended(records: list[Record]) -> str:
@@ -251,7 +256,11 @@ def _step(record: Record) -> Step | None:
     words = _STATUS.sub("", match["rest"]).strip(" :").split()
     if words and words[0].isdigit():
         del words[0]
-    return Step((match["at"], match["of"]), match["state"], _named(words)) if words else None
+    if not words:
+        return None
+    what = _named(words)
+    # Hooks are counted by themselves.
+    return Step((match["at"], match["of"], what.startswith("hook ")), match["state"], what)
 
 
 def _named(words: list[str]) -> str:

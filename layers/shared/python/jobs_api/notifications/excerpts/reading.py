@@ -36,6 +36,9 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
         cause = causes.key(map(causes.named, found), own)
         return Excerpt(found[:MOST_FAILURES], "", count, _said(found, count), cause, running, shortened(last))
     said = cut(told.said, MAX_SAID)
+    if running:
+        was = f"it was running {listed(begun, len(begun))}"
+        said = was[0].upper() + was[1:] if dbt.is_progress(said) else f"{said} ({was})"
     return Excerpt([], shortened(told.lines), 0, said, causes.key([said], own), running, shortened(last))
 
 
