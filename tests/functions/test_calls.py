@@ -137,3 +137,38 @@ def test_a_webhook_is_four_reads_and_a_write_before_and_after_it_is_sent(
     made.clear()
     assert alice.call("POST", f"{path}/notifications/rotate-secret")
     assert made == ["BatchGetItem", "UpdateItem"]
+
+
+def test_a_live_call_is_counted_before_and_after_it_waits_for_the_cluster(
+    acme: Acme, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.alice.call("GET", "/api/v1/jobs")  # from here on the organization's cluster is known
+    made.clear()
+    send = Connection.send
+
+    def noted(connection: Connection, method: str, *rest: Any, **options: Any) -> Any:
+        made.append(f"{method} from the cluster")
+        return send(connection, method, *rest, **options)
+
+    monkeypatch.setattr(Connection, "send", noted)
+
+    acme.alice.call("GET", "/api/v1/jobs")
+
+    assert made == ["UpdateItem", "GET from the cluster", "UpdateItem"]
+
+
+def test_a_test_of_notifications_is_one_read_and_is_counted_before_and_after_it_is_sent(
+    alice: Person, jaffle: Project, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooked, _ = new_job(jaffle, webhook_url="https://hooks.example/")
+
+    def post(*_: object) -> Answer:
+        made.append("sent")
+        return Answer(200, "")
+
+    monkeypatch.setattr(posting, "post", post)
+    made.clear()
+
+    alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs/{hooked.id}/notifications/test")
+
+    assert made == ["BatchGetItem", "UpdateItem", "sent", "UpdateItem"]
