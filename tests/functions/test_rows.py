@@ -39,3 +39,16 @@ def test_an_item_without_a_value_has_none(jaffle: Project) -> None:
 
     assert isinstance(row, ProjectRow)
     assert row.fires_since is None
+
+
+@pytest.mark.parametrize(("status", "key"), [("failed", "#failed"), ("success", "#success"), ("running", None)])
+def test_a_run_that_ended_carries_the_key_of_its_index_whoever_writes_it(
+    jaffle: Project, status: str, key: str | None
+) -> None:
+    run = new_run(new_job(jaffle, "another")[0], jaffle, RunStatus.PENDING, NOON)
+    row = RunRow.get(run.id)
+    row.status = status
+
+    row.save()
+
+    assert RunRow.get(run.id).ended_in == (key and jaffle.id + key)

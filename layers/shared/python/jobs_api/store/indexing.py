@@ -11,8 +11,7 @@ from pynamodb.exceptions import UpdateError
 from jobs_api.runs import ENDED, RunStatus
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import partition_of
-from jobs_api.store.runs import ended_in
-from jobs_api.store.tables import META, ProjectRow, RunRow
+from jobs_api.store.tables import META, ProjectRow, RunRow, ended_in
 
 # As many as the client's connections.
 WORKERS = 16

@@ -11,8 +11,8 @@ from pynamodb.expressions.condition import Condition
 from jobs_api.runs import ENDED, Run, RunStatus, Streak, TriggeredBy
 from jobs_api.store.conditions import code_of
 from jobs_api.store.pages import ROWS_A_QUERY, Listing
-from jobs_api.store.runs import ended_in, position_of, run_of
-from jobs_api.store.tables import RunRow, moment
+from jobs_api.store.runs import position_of, run_of
+from jobs_api.store.tables import RunRow, ended_in, moment
 
 _ENDED: Final = [status.value for status in ENDED]
 # Of a job that fails every minute it is enough to know that it has failed this often.

@@ -15,7 +15,7 @@ from jobs_api.notifications import due
 from jobs_api.runs import ENDED, Run, RunStatus, StoredLog, TriggeredBy
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import ID
-from jobs_api.store.tables import RunRow, moment
+from jobs_api.store.tables import RunRow, ended_in, moment
 
 OPEN = [status.value for status in RunStatus if status not in ENDED]
 # Kept otherwise than as it stands in the model.
@@ -157,7 +157,6 @@ def _row(run: Run) -> RunRow:
         run.id,
         position=position_of(run),
         open_in=None if run.status.ended else run.organization_id,
-        ended_in=ended_in(run.project_id, run.status) if run.status.ended else None,
         notify_in=run.organization_id if run.notify else None,
         notify=run.notify or None,
         expires_at=_expiry(run),
@@ -176,11 +175,6 @@ def run_of(row: RunRow) -> Run:
     values["alerts"] = RunAlerts.model_validate(row.alerts) if row.alerts else None
     values["notify"] = [Event(event) for event in row.notify or ()]
     return Run.known(id=row.run_id, **values)
-
-
-def ended_in(project_id: str, status: RunStatus) -> str:
-    """Return the partition of the index `ended_runs` in which a project's runs of a final status are."""
-    return f"{project_id}#{status.value}"
 
 
 def position_of(run: Run) -> str:

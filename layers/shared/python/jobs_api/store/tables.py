@@ -28,6 +28,8 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
+from jobs_api.runs import ENDED
+
 REGION = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
 META = "meta"
@@ -305,11 +307,23 @@ class RunRow(Row):
     notify = DocumentAttribute(null=True)
     expires_at = NumberAttribute(null=True)
 
+    def serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:  # noqa: FBT001, FBT002 - PynamoDB's
+        """Write it as an item; whoever makes the row of a run that has ended cannot forget `ended_in`."""
+        if self.status in ENDED:
+            self.ended_in = ended_in(self.project_id, self.status)
+        written: dict[str, dict[str, Any]] = super().serialize(null_check=null_check)
+        return written
+
     by_project = ByProject()
     by_job = ByJob()
     open_runs = OpenRuns()
     ended_runs = EndedRuns()
     to_notify = ToNotify()
+
+
+def ended_in(project_id: str, status: str) -> str:
+    """Return the partition of the index `ended_runs` in which a project's runs of a final status are."""
+    return f"{project_id}#{status}"
 
 
 class OrganizationsRow(Row):
