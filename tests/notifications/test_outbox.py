@@ -176,7 +176,9 @@ def test_the_function_sends_a_batch_side_by_side_and_returns_what_is_to_come_aga
     jaffle: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden: dict[str, int] = {}
+    aside: list[str] = []
     monkeypatch.setattr(outbox, "hide", hidden.__setitem__)
+    monkeypatch.setattr(outbox, "put_text_aside", aside.append)
     good, _ = new_job(jaffle, "good", webhook_enabled=True, webhook_url=hook.url)
     bad, _ = new_job(jaffle, "bad", webhook_enabled=True, webhook_url="https://127.0.0.1.nip.invalid/")
     runs = {name: new_run(job, jaffle, RunStatus.FAILED) for name, job in (("good", good), ("bad", bad))}
@@ -193,9 +195,10 @@ def test_the_function_sends_a_batch_side_by_side_and_returns_what_is_to_come_aga
     answer = app.lambda_handler({"Records": records}, None)  # type: ignore[arg-type]
 
     failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
-    assert failed == {"bad", "unreadable"}
+    assert failed == {"bad"}
+    assert aside == [bodies["unreadable"]]
     assert len(hook.received) == 1
-    assert hidden.keys() == {"handle of bad", "handle of unreadable"}
+    assert hidden.keys() == {"handle of bad"}
     assert 0 < hidden["handle of bad"] <= 30
 
 

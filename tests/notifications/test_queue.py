@@ -31,7 +31,7 @@ def messages_of(run: Run, queue: str, **options: int) -> list[dict[str, Any]]:
     client: Any = outbox._client()
     found: list[dict[str, Any]] = []
     while some := client.receive_message(QueueUrl=os.environ[queue], MaxNumberOfMessages=10, **options).get("Messages"):
-        found += [message for message in some if json.loads(message["Body"])["run_id"] == run.id]
+        found += [message for message in some if run.id in message["Body"]]
     return found
 
 
