@@ -28,6 +28,7 @@ _AFTER: Final = re.compile(
 _STOPPED: Final = re.compile(
     r"(?:\[?ERROR\]?: )?Encountered an error(?: while .{1,200}?)?:(?P<rest> .*)?$", re.IGNORECASE
 )
+_COMPLETED: Final = re.compile(r"Completed with \d")
 _CHECKS: Final = re.compile(r"\d{1,3} checks? failed:$")
 _STEP: Final = re.compile(
     r"(?P<at>\d{1,7}) of (?P<of>\d{1,7}) (?P<state>[A-Z]+(?:-[A-Z]+)?(?: STALE| SUCCESS| SKIP)?)(?P<rest>[: ].*)$"
@@ -59,7 +60,7 @@ def speaks(records: list[Record]) -> bool:
 def failures(records: list[Record]) -> list[Failure]:
     """Return all that failed, each once, in the order in which it is told first."""
     steps = [step for step in map(_step, records) if step and step.state in _BAD]
-    found = _with_unit_tests(_with_sources(list(_told(records)), steps), steps)
+    found = _with_unit_tests(_with_sources(list(_told(_summary(records))), steps), steps)
     found = _with_batches(found, [step.what for step in steps if step.state == "PARTIALLY"], records)
     if found:
         return found
@@ -138,6 +139,12 @@ def ended(records: list[Record]) -> str:
     if not steps and (nothing := _nothing(records)):
         said.append(nothing)
     return "; ".join(said)
+
+
+def _summary(records: list[Record]) -> list[Record]:
+    """Return the summary at the end, where there is one: with --debug, errors of nodes also stand where they happen."""
+    begin = next((at for at in range(len(records) - 1, -1, -1) if _COMPLETED.match(records[at].head)), None)
+    return records if begin is None else records[begin:]
 
 
 def _told(records: list[Record]) -> Iterable[Failure]:
