@@ -6,9 +6,10 @@ The formats of its log hold the same messages; `records` has taken them apart.
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobs_api.notifications.excerpts.causes import HEADING, cause_in
+from jobs_api.notifications.excerpts.progress import Step, is_progress, step_of
 from jobs_api.notifications.excerpts.records import Record
 from jobs_api.notifications.excerpts.told import Failure, counted, listed, shortened, squeezed
 
@@ -30,10 +31,6 @@ _STOPPED: Final = re.compile(
 )
 _COMPLETED: Final = re.compile(r"Completed with \d")
 _CHECKS: Final = re.compile(r"\d{1,3} checks? failed:$")
-_STEP: Final = re.compile(
-    r"(?P<at>\d{1,7}) of (?P<of>\d{1,7}) (?P<state>[A-Z]+(?:-[A-Z]+)?(?: STALE| SUCCESS| SKIP)?)(?P<rest>[: ].*)$"
-)
-_STATUS: Final = re.compile(r" ?\.*+ +\[[^\[\]]*\]$")
 _STATS: Final = re.compile(r"Done\. PASS=")
 _COUNT: Final = re.compile(r"\b([A-Z-]{2,10})=(\d{1,9})\b")
 _NOTHING: Final = re.compile(r"Nothing to do\b|The selection criterion .{1,500} does not match any")
@@ -44,14 +41,6 @@ _UNHANDLED: Final = re.compile(r"(?:\[?ERROR\]?: )?Unhandled error while executi
 _BATCH: Final = re.compile(r"Batch \d{1,7} of \d{1,7} ERROR creating batch (?P<batch>\S{1,100}) of (?P<of>\S{1,500}) ")
 
 
-class Step(NamedTuple):
-    """A line of progress: `16 of 28 ERROR creating sql table model main.orders`."""
-
-    number: tuple[str, str, bool]
-    state: str
-    what: str
-
-
 def speaks(records: list[Record]) -> bool:
     """Whether dbt wrote this."""
     return any(record.clocked for record in records)
@@ -59,7 +48,7 @@ def speaks(records: list[Record]) -> bool:
 
 def failures(records: list[Record]) -> list[Failure]:
     """Return all that failed, each once, in the order in which it is told first."""
-    steps = [step for step in map(_step, records) if step and step.state in _BAD]
+    steps = [step for step in map(step_of, records) if step and step.state in _BAD]
     found = _with_unit_tests(_with_sources(list(_told(_summary(records))), steps), steps)
     found = _with_batches(found, [step.what for step in steps if step.state == "PARTIALLY"], records)
     if found:
@@ -97,7 +86,7 @@ def _of_checks(records: list[Record]) -> list[str]:
 
 def errors(records: list[Record]) -> list[str]:
     """Return the lines of what was logged as an error, where it is neither a node's nor what stopped dbt."""
-    found = [record for record in records if record.level == "error" and not _step(record) and not record.blank]
+    found = [record for record in records if record.level == "error" and not step_of(record) and not record.blank]
     return [line for record in found for line in record.lines]
 
 
@@ -106,28 +95,9 @@ def failed_in_all(records: list[Record]) -> int:
     return _stats(records)["ERROR"]
 
 
-def running(records: list[Record]) -> list[str]:
-    """Return what had begun and not ended; nothing where dbt came to its end."""
-    open_steps = dict[tuple[str, str, bool], str]()
-    for record in records:
-        step = _step(record)
-        if record.head.startswith("Finished running"):
-            open_steps.clear()
-        elif step and step.state == "START":
-            open_steps[step.number] = step.what
-        elif step:
-            open_steps.pop(step.number, None)
-    return list(open_steps.values())
-
-
-def is_progress(line: str) -> bool:
-    """Whether a line only says how far dbt is."""
-    return _STEP.match(line) is not None
-
-
 def ended(records: list[Record]) -> str:
     """Say what is remarkable about a run that went well; "" where nothing is."""
-    stats, steps = _stats(records), [step for step in map(_step, records) if step]
+    stats, steps = _stats(records), [step for step in map(step_of, records) if step]
     warned = [found["what"] for record in records if (found := _WARNED.match(record.head))]
     warned += [step.what for step in steps if step.state == "WARN" and step.what.startswith("source ")]
     warnings, skipped = max(stats["WARN"], len(warned)), stats["SKIP"]
@@ -188,7 +158,7 @@ def _with_version(what: str, path: str) -> str:
 
 def _ends(record: Record, message: list[str]) -> bool:
     """Whether a message was over before this record."""
-    if not record.clocked or _AFTER.match(record.head) or _STOPPED.match(record.head) or _STEP.match(record.head):
+    if not record.clocked or _AFTER.match(record.head) or _STOPPED.match(record.head) or is_progress(record.head):
         return True
     return record.blank and bool(message)
 
@@ -254,38 +224,6 @@ def _with_batches(told: list[Failure], partly: list[str], records: list[Record])
         said = f"{counted(len(failed), 'batch', 'batches')} failed: {listed(failed, len(failed))}"
         found.append(Failure(failure.what, shortened([said, *why]), f"{said}: {cause_in(why)}" if why else said))
     return found
-
-
-def _step(record: Record) -> Step | None:
-    match = _STEP.match(record.head)
-    if match is None:
-        return None
-    words = _STATUS.sub("", match["rest"]).strip(" :").split()
-    if words and words[0].isdigit():
-        del words[0]
-    if not words:
-        return None
-    what = _named(words)
-    # Hooks are counted by themselves.
-    return Step((match["at"], match["of"], what.startswith("hook ")), match["state"], what)
-
-
-def _named(words: list[str]) -> str:
-    """Return kind and name of what a line of progress is about: `START sql view model main.stg_orders`."""
-    name = words[-1]
-    if "freshness" in words:
-        return f"source {name}"
-    for word, kind in (("model", "model"), ("seed", "seed"), ("snapshot", "snapshot"), ("snapshotting", "snapshot")):
-        if word in words[:-1]:
-            # Behind the schema stands the relation's name, which is the node's where it has no alias.
-            return f"{kind} {name.rpartition('.')[2]}"
-    if "hook" in words[0]:
-        return f"hook {name}"
-    if "::" in name:
-        return f"unit_test {name.rpartition('::')[2]}"
-    if "relation" in words[:-1] or "batch" in words[:-1] or "function" in words[:-1]:
-        return " ".join(words[-2:])
-    return f"test {name}"
 
 
 def _stats(records: list[Record]) -> Counter[str]:

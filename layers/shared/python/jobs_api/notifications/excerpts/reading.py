@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from jobs_api.notifications.excerpts import causes, dbt, errors, fusion, sqlmesh
+from jobs_api.notifications.excerpts import causes, dbt, errors, fusion, progress, sqlmesh
 from jobs_api.notifications.excerpts.records import Log, parsed
 from jobs_api.notifications.excerpts.terminal import plain
 from jobs_api.notifications.excerpts.told import (
@@ -29,7 +29,7 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
     read = parsed(plain(_end(log)))
     found, told = _failures(read)
     last = [line for line in read.lines if line.strip()][-LAST_LINES:]
-    begun = dbt.running(read.records)
+    begun = progress.running(read.records)
     running = [*begun[:MOST_RUNNING], *([f"{len(begun) - MOST_RUNNING} more"] if len(begun) > MOST_RUNNING else [])]
     if found:
         count = max(len(found), dbt.failed_in_all(read.records) if dbt.speaks(read.records) else 0)
@@ -38,7 +38,7 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
     said = cut(told.said, MAX_SAID)
     if running:
         was = f"it was running {listed(begun, len(begun))}"
-        said = was[0].upper() + was[1:] if dbt.is_progress(said) else f"{said} ({was})"
+        said = was[0].upper() + was[1:] if progress.is_progress(said) else f"{said} ({was})"
     return Excerpt([], shortened(told.lines), 0, said, causes.key([said], own), running, shortened(last))
 
 
