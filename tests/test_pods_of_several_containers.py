@@ -60,6 +60,25 @@ def test_the_end_of_the_command_is_the_runs_end_while_a_proxy_stays(
         assert decision.ends_job
 
 
+@pytest.mark.parametrize("code", [0, 1])
+@pytest.mark.parametrize("others", [(), ("proxy",)])
+def test_a_pod_of_which_nothing_goes_on_is_about_to_be_over_and_so_is_its_job(
+    code: int, others: tuple[str, ...]
+) -> None:
+    found = running_pod(ended(code))
+    for name in others:
+        found = beside(found, name, ended(0))
+
+    going = decided(job(active=1), found, seconds=52)
+    late = decided(job(active=1), found, seconds=80)
+
+    assert going.run
+    assert (going.run.status, going.ends_job) == (RUNNING, False)
+    # Its node went down just then: the Job would replace a pod that is lost, and the command would run again.
+    assert late.run
+    assert (late.run.status, late.run.exit_code, late.ends_job) == (FAILED if code else SUCCESS, code, True)
+
+
 def test_a_command_that_was_killed_is_believed_dead_once_no_kubelet_can_be_ending_its_pod() -> None:
     found = beside(running_pod(ended(137)), "proxy", runs())
 

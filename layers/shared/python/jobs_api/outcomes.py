@@ -50,13 +50,14 @@ def outcome(job: Object, pod: Object | None, seen: Waiting | None = None, *, now
         job: as the cluster shows it.
         pod: the newest of its Pods, None where there is none (any more).
         seen: what Events say of a run that has not started.
-        now: aware; without it a killed command is not taken for ended while something else in its Pod goes on.
+        now: aware; without it a killed command is not taken for ended while something else in its Pod goes on, and no
+            command whose node does not tell that the Pod has ended.
     """
     if pods.is_true(job.get("status", {}), "Complete"):
         return _ended(job, pod, RunStatus.SUCCESS)
     pod = _remembered(job, pod) or pod
     own = pods.own_end(pod, now) if pod else None
-    if pod and own and (finished(job) or labels.ENDED in _annotations(job) or not pods.is_terminal(pod)):
+    if pod and own and (finished(job) or labels.ENDED in _annotations(job) or pods.stays(pod, now)):
         return _ended_by_itself(job, pod, int(own["exitCode"]))
     if pods.is_true(job.get("status", {}), "Failed"):
         cause = causes.cause_of(job, pod)

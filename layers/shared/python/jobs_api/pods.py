@@ -147,6 +147,22 @@ def is_terminal(pod: Object) -> bool:
     return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
 
 
+def stays(pod: Object, now: datetime | None = None) -> bool:
+    """Tell whether a Pod whose command has ended goes on: something else in it does, or its node tells of no end.
+
+    A kubelet tells the end of the last container first, and that of the Pod once its sandbox is taken down. That is
+    waited for until `now` is late: a Job that is ended in between would have failed, whatever its command did.
+    https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/status/status_manager.go (mergePodStatus)
+    """
+    if is_terminal(pod):
+        return False
+    over = {one["name"] for one in _statuses(pod) if "terminated" in (one.get("state") or {})}
+    if any(one["name"] not in over for one in (*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"])):
+        return True
+    at = finished_at(pod)
+    return bool(now and at and now >= at + TOLD_WITHIN)
+
+
 def failed_init(pod: Object) -> Object | None:
     """Return the status of the init container that failed, so that the command cannot start; None without one.
 
