@@ -3,17 +3,20 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from subprocess import Popen
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import labels, manifests, store
 from jobs_api.cluster import Object
 from jobs_api.launch import launch
 from jobs_api.misses import cronjob_of
 from local.cluster import EmbeddedCluster
 from tests.functions.acme import Acme
+from tests.functions.cast import Context
 from tests.functions.other_deployment import OtherDeployment, started
 from tests.functions.test_restored_tables import jobs_path, sync
 
@@ -46,6 +49,12 @@ def writes(embedded_cluster: EmbeddedCluster) -> Iterator[list[tuple[str, str]]]
     embedded_cluster.faults.fault = note
     yield seen
     embedded_cluster.faults.fault = None
+
+
+def event(acme: Acme, **ids: str) -> None:
+    """Sync what a change is about, as its event has it done."""
+    detail = {"organization_id": acme.organization.id, "project_id": acme.project.id, **ids}
+    sync_cronjobs.lambda_handler({"detail": detail}, cast("LambdaContext", Context()))
 
 
 def cronjobs(acme: Acme) -> dict[str, Object]:
@@ -182,6 +191,7 @@ def forget() -> None:
 
     _memory._organizations.clear()
     _memory._as_wanted.clear()
+    store.organizations._recent.clear()
 
 
 def test_an_upgrade_adopts_what_its_tables_know_and_nothing_else(
@@ -213,6 +223,28 @@ def test_an_upgrade_removes_what_was_deleted_before_and_is_known(acme: Acme, upg
     upgraded()
 
     sync(acme)
+
+    assert cronjobs(acme) == {}
+
+
+def test_a_rename_right_after_an_upgrade_leaves_one_cronjob_that_fires(
+    acme: Acme, upgraded: Callable[[], None]
+) -> None:
+    sync(acme)
+    upgraded()
+    acme.alice.call("PUT", jobs_path(acme, acme.job.id), {"name": "hourly"}, at=acme.now())
+
+    event(acme, job_id=acme.job.id)
+
+    assert list(cronjobs(acme)) == ["jaffle-hourly"]
+
+
+def test_what_is_deleted_right_after_an_upgrade_goes_at_once(acme: Acme, upgraded: Callable[[], None]) -> None:
+    sync(acme)
+    upgraded()
+    acme.alice.call("DELETE", jobs_path(acme, acme.job.id), at=acme.now())
+
+    event(acme, job_id=acme.job.id)
 
     assert cronjobs(acme) == {}
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from jobs_api import store
 from jobs_api.cluster import Cluster
+from jobs_api.errors import NotFound
 from jobs_api.sync.desired import Scope
 from jobs_api.sync.glance import unsettled
 from jobs_api.sync.look import Look
@@ -30,6 +31,7 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
         ClusterRejected: the cluster allows no listing, or no deleting.
     """
     done: Counter[str] = Counter()
+    scope = _with_all_that_is_unmarked(scope)
     parts = [_look(part, cluster, now, done) for part in unsettled(scope, cluster, _memory)]
     if any(parts):
         _look(Scope(organization_id=scope.organization_id), cluster, now, done)
@@ -38,6 +40,20 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
     if scope.project_id is None:
         _memory.know(scope.organization_id)
     return done
+
+
+def _with_all_that_is_unmarked(scope: Scope) -> Scope:
+    """Return all of the organization while something of it may have no mark: no part of it can be listed until then.
+
+    A job that is renamed right after an upgrade has its old CronJob, which would go on firing beside the new one.
+    """
+    if scope.project_id is None:
+        return scope
+    try:
+        organization = store.recent_organization(scope.organization_id)
+    except NotFound:
+        return scope
+    return scope if organization.marked_at else Scope(organization_id=scope.organization_id)
 
 
 def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> bool:
