@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from jobs_api.notifications.excerpts import excerpt, telling_line
-from jobs_api.notifications.masking import is_secret_name, masked
+from jobs_api.logs.excerpt import excerpt, telling_line
+from jobs_api.redaction.masking import is_secret_name, masked
 from tests.notifications.growth import UNITS, repeated
 
 SIZES = (10_000, 100_000, 1_000_000)

@@ -121,9 +121,9 @@ def tick_seconds(function: str, organization: str) -> float:
 def make_organization(api: KubernetesApi) -> str:
     """Write an organization with a project of some jobs, and its namespace."""
     from jobs_api import store  # noqa: PLC0415 - as above
-    from jobs_api.commands import ProjectType  # noqa: PLC0415
     from jobs_api.ids import new_id  # noqa: PLC0415
-    from jobs_api.jobs import Job, JobSettings  # noqa: PLC0415
+    from jobs_api.model.commands import ProjectType  # noqa: PLC0415
+    from jobs_api.model.job import Job, JobSettings  # noqa: PLC0415
     from tests.functions.cast import new_organization, new_project  # noqa: PLC0415
 
     organization = new_organization("bench").id

@@ -46,12 +46,12 @@ def chunks(megabytes: int) -> Iterator[bytes]:
 
 def measure(megabytes: int) -> None:
     """Store it; print what was found."""
-    from jobs_api import logs  # noqa: PLC0415 - its settings come from the environment
+    from jobs_api.logs import archive  # noqa: PLC0415 - its settings come from the environment
     from tests.test_logs import a_run  # noqa: PLC0415
 
     stored = []
-    put = seconds(lambda: stored.append(logs.put(a_run(), chunks(megabytes))[0]))
-    end = seconds(lambda: logs.read_end(stored[0]))
+    put = seconds(lambda: stored.append(archive.put(a_run(), chunks(megabytes))[0]))
+    end = seconds(lambda: archive.read_end(stored[0]))
     assert stored[0].size_bytes == megabytes * 16 * 62_500
     print(json.dumps({"put": put, "end": end, "peak_mib": peak_mib()}))
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jobs_api.notifications.excerpts import MOST_FAILURES, excerpt
+from jobs_api.logs.excerpt import MOST_FAILURES, excerpt
 
 LOGS = Path(__file__).parent.parent / "tests" / "notifications" / "run_logs"
 

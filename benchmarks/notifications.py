@@ -31,8 +31,8 @@ from local.queues import QueueSource
 from local.template import Template, read
 
 if TYPE_CHECKING:
-    from jobs_api.deliveries import Delivery
-    from jobs_api.jobs import Job
+    from jobs_api.model.delivery import Delivery
+    from jobs_api.model.job import Job
 
 ALERT_SECONDS = 10.0
 RECEIVERS = 50
@@ -138,15 +138,16 @@ def fan_out_figures(well: Outcome, told: Outcome) -> Iterator[Figure]:
 def fan_out(template: Template, *, dead: int) -> Outcome:
     """Queue everything, let the function empty the queue, and wait until the receivers that are watched have all."""
     # The store reads the tables' names when it is imported.
-    from jobs_api.commands import ProjectType  # noqa: PLC0415
-    from jobs_api.notifications import outbox, posting  # noqa: PLC0415
-    from jobs_api.runs import RunStatus  # noqa: PLC0415
+    from jobs_api.model.commands import ProjectType  # noqa: PLC0415
+    from jobs_api.model.run import RunStatus  # noqa: PLC0415
+    from jobs_api.notifications import queue  # noqa: PLC0415
+    from jobs_api.notifications.webhook import http  # noqa: PLC0415
     from tests.functions.cast import new_organization, new_project  # noqa: PLC0415
     from tests.notifications.stage import new_job, new_run  # noqa: PLC0415
 
     with receivers(RECEIVERS, dead, WATCHED) as there:
         os.environ |= {"WEBHOOK_CA_FILE": there.authority, "WEBHOOK_ALLOWED_HOSTS": ",".join(there.hosts)}
-        posting._tls.cache_clear()  # noqa: SLF001 - each start of the receivers has an authority of its own
+        http._tls.cache_clear()  # noqa: SLF001 - each start of the receivers has an authority of its own
         project = new_project(new_organization("bench").id, "jaffle", ProjectType.DBT)
         jobs = [
             new_job(project, f"job {n}", webhook_enabled=True, webhook_url=f"https://{host}/hook")[0]
@@ -154,7 +155,7 @@ def fan_out(template: Template, *, dead: int) -> Outcome:
         ]
         now = datetime.now(UTC)
         runs = [new_run(job, project, RunStatus.FAILED, now) for _ in range(EACH) for job in jobs]
-        outbox.publish(run.model_copy(update={"notify": ["failure"]}) for run in runs)
+        queue.publish(run.model_copy(update={"notify": ["failure"]}) for run in runs)
         begun, processor = time.monotonic(), time.process_time()
         with emptied(template):
             arrived = there.wait_for(WATCHED * EACH)

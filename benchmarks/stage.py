@@ -101,9 +101,9 @@ class Stage:
     def _deliver(self, job_id: str) -> str:
         """Write deliveries as if they had been made, and return one's id."""
         from jobs_api import store  # noqa: PLC0415 - the store reads the names of the tables when it is imported
-        from jobs_api.alerts import Channel, Event  # noqa: PLC0415
-        from jobs_api.deliveries import new_delivery  # noqa: PLC0415
-        from jobs_api.runs import RunStatus  # noqa: PLC0415
+        from jobs_api.model.alert_targets import Channel, Event  # noqa: PLC0415
+        from jobs_api.model.delivery import new_delivery  # noqa: PLC0415
+        from jobs_api.model.run import RunStatus  # noqa: PLC0415
         from jobs_api.store import deliveries  # noqa: PLC0415
         from tests.notifications.stage import new_run  # noqa: PLC0415
 
@@ -118,13 +118,16 @@ class Stage:
     def _ended(self) -> str:
         """Return the id of a run that has ended and whose log is stored."""
         if self.ended is None:
-            from jobs_api import logs, store  # noqa: PLC0415 - as above
-            from jobs_api.runs import RunStatus  # noqa: PLC0415
+            from jobs_api import store  # noqa: PLC0415 - as above
+            from jobs_api.logs import archive  # noqa: PLC0415 - as above
+            from jobs_api.model.run import RunStatus  # noqa: PLC0415
             from tests.notifications.stage import new_run  # noqa: PLC0415
 
             project, job = store.get_job(self.developer.organization_id, self.project_id, self._create())
             run = new_run(job, project, RunStatus.RUNNING, datetime.now(UTC))
-            log, _ = logs.put(run, [b"02:00:01  1 of 1 OK created sql table model main.orders [OK in 0.01s]\n" * 100])
+            log, _ = archive.put(
+                run, [b"02:00:01  1 of 1 OK created sql table model main.orders [OK in 0.01s]\n" * 100]
+            )
             now = datetime.now(UTC)
             after = run.model_copy(update={"status": RunStatus.SUCCESS, "end_time": now, "log": log})
             assert store.advance_run(run, after)
@@ -166,9 +169,10 @@ def stage() -> Iterator[Stage]:
 
 def _set_up(calls: list[Call], api: KubernetesApi) -> Stage:
     # The store reads the names of the tables when it is imported.
-    from jobs_api import store, tokens  # noqa: PLC0415
-    from jobs_api.commands import ProjectType  # noqa: PLC0415
-    from jobs_api.organizations import Role  # noqa: PLC0415
+    from jobs_api import store  # noqa: PLC0415
+    from jobs_api.auth import tokens  # noqa: PLC0415
+    from jobs_api.model.commands import ProjectType  # noqa: PLC0415
+    from jobs_api.model.organization import Role  # noqa: PLC0415
     from tests.functions.cast import Person, new_organization, new_project  # noqa: PLC0415
 
     organization = new_organization("bench").id

@@ -67,9 +67,9 @@ def measured(count: int) -> dict[str, Any]:
 def make_jobs(count: int, api: KubernetesApi) -> str:
     """Write the jobs of one project straight into the table, and return the organization."""
     # The store reads the names of the tables when it is imported.
-    from jobs_api.commands import ProjectType  # noqa: PLC0415
     from jobs_api.ids import new_id  # noqa: PLC0415
-    from jobs_api.jobs import Job, JobSettings  # noqa: PLC0415
+    from jobs_api.model.commands import ProjectType  # noqa: PLC0415
+    from jobs_api.model.job import Job, JobSettings  # noqa: PLC0415
     from jobs_api.store import jobs  # noqa: PLC0415
     from jobs_api.store.tables import JobRow  # noqa: PLC0415
     from tests.functions.cast import new_organization, new_project  # noqa: PLC0415
@@ -104,7 +104,8 @@ def first(organization: str) -> None:
 def measure(organization: str) -> None:
     """Sync and list in turn, in this process; print what was found."""
     from jobs_api import cluster as clusters  # noqa: PLC0415
-    from jobs_api import labels, store  # noqa: PLC0415
+    from jobs_api import store  # noqa: PLC0415
+    from jobs_api.k8s import labels  # noqa: PLC0415
 
     def listing() -> None:
         connected = clusters.connect(store.recent_organization(organization))

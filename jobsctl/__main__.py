@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pynamodb.exceptions import PynamoDBException
 
 from jobs_api.errors import JobsApiError
-from jobs_api.organizations import Role
+from jobs_api.model.organization import Role
 from jobsctl import stack
 
 if TYPE_CHECKING:

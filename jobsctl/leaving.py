@@ -8,10 +8,11 @@ more, which fire for ever.
 from datetime import datetime, timedelta
 from typing import Final
 
-from jobs_api import logs, store
-from jobs_api.documents import rfc3339
+from jobs_api import store
 from jobs_api.errors import Conflict
-from jobs_api.organizations import Organization
+from jobs_api.logs import archive
+from jobs_api.model.document import rfc3339
+from jobs_api.model.organization import Organization
 from jobs_api.store import purging
 from jobsctl import operations, usage_keys
 
@@ -119,7 +120,7 @@ def _purge(organization_id: str) -> None:
     for project_id in store.past_projects(organization_id):
         purging.purge_project(organization_id, project_id)
         store.forget_past_project(organization_id, project_id)
-    logs.purge(organization_id)
+    archive.purge(organization_id)
     operations.forget_slack_token(organization_id)
     usage_keys.take(organization_id)
     store.forget_organization(organization_id)

@@ -10,13 +10,17 @@ from typing import Any
 import boto3
 from pydantic import ValidationError
 
-from jobs_api import environment_secrets, events, names, store, tokens
-from jobs_api.documents import faults_of, rfc3339
+from jobs_api import store
+from jobs_api.auth import tokens
+from jobs_api.aws import event_bus
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
-from jobs_api.organizations import Organization, RemovalConfirmation, Role
-from jobs_api.projects import Project, ProjectSettings
-from jobs_api.resource_bounds import bound_faults
+from jobs_api.model import names
+from jobs_api.model.document import faults_of, rfc3339
+from jobs_api.model.organization import Organization, RemovalConfirmation, Role
+from jobs_api.model.project import Project, ProjectSettings
+from jobs_api.model.resource_bounds import bound_faults
+from jobs_api.sealing import environment
 
 ATTEMPTS = 3
 # Functions remember an organization's cluster for a minute.
@@ -49,7 +53,7 @@ def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project
         updated_at=now,
     )
     store.create_project(project)
-    events.project_changed(organization_id, project.id)
+    event_bus.project_changed(organization_id, project.id)
     return project
 
 
@@ -71,14 +75,14 @@ def change_project(organization_id: str, project_id: str, changes: Mapping[str, 
         except ChangedMeanwhile:
             if attempt == ATTEMPTS:
                 raise
-    events.project_changed(organization_id, project_id)
+    event_bus.project_changed(organization_id, project_id)
     return after
 
 
 def delete_project(organization_id: str, project_id: str) -> None:
     """Remove a project and its jobs; CronJobs follow, pods finish, runs and logs stay. Raises ProjectNotFound."""
     store.delete_project(store.get_project(organization_id, project_id))
-    events.project_changed(organization_id, project_id)
+    event_bus.project_changed(organization_id, project_id)
 
 
 def create_token(organization_id: str, role: Role, *, days: int | None, description: str = "") -> tuple[str, str]:
@@ -149,7 +153,7 @@ def seal_environments(organization_id: str) -> int:
     sealed = 0
     for project in store.list_projects(organization_id):
         for job in store.list_jobs(organization_id, project.id)[1]:
-            after = job if job.sealed_environment else environment_secrets.with_sealed(job)
+            after = job if job.sealed_environment else environment.with_sealed(job)
             if after is job:
                 continue
             with suppress(ChangedMeanwhile):

@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 
 from jobs_api import store
-from jobs_api.organizations import Organization, UsageKey
-from jobs_api.throttling import own_key
+from jobs_api.auth.usage_key import own_key
+from jobs_api.model.organization import Organization, UsageKey
 
 # Until then the gateway may know nothing of a key, and would answer 403 to whoever is counted by it.
 SETTLING = timedelta(minutes=5)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs_api.commands import ProjectType
+from jobs_api.model.commands import ProjectType
 
 EXAMPLES_FOLDER = Path(__file__).resolve().parent / "examples"
 

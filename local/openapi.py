@@ -31,7 +31,7 @@ IDEMPOTENCY_KEY = {
 
 def document(functions: list[str]) -> dict[str, Any]:
     """Return the API that these functions serve as OpenAPI 3.1."""
-    from jobs_api.api import Problem  # noqa: PLC0415 - its module may need the environment
+    from jobs_api.api.resolver import Problem  # noqa: PLC0415 - its module may need the environment
 
     merge = OpenAPIMerge(
         title="Jobs API",

@@ -8,8 +8,8 @@ from typing import Any
 
 from jobs_api import store
 from jobs_api.errors import Conflict
-from jobs_api.organizations import Role
-from jobs_api.projects import Project
+from jobs_api.model.organization import Role
+from jobs_api.model.project import Project
 from jobsctl import operations, usage_keys
 from local.example_projects import EXAMPLES, Example
 from local.kubernetes_api import KubernetesApi, Refused

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobs_api import labels
+from jobs_api.k8s import labels
 from local import private_files, usage_plans
 from local.aws import LocalAws
 from local.functions import Functions

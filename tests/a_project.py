@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs_api.projects import Project, ProjectSettings
+from jobs_api.model.project import Project, ProjectSettings
 
 MADE_AT = datetime(2026, 4, 28, 12, tzinfo=UTC)
 

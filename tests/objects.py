@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs_api import labels
+from jobs_api.k8s import labels
 
 type Object = dict[str, Any]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.addresses import check_webhook_url, is_public
+from jobs_api.model.webhook_url import check_webhook_url, is_public
 
 
 @pytest.mark.parametrize(

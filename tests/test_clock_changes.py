@@ -15,8 +15,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jobs_api import slots, timezones
-from jobs_api.schedule import fire_times
+from jobs_api.model import slots
+from jobs_api.schedule import fire_times, timezones
 from tests.reliability.figures import proved
 from tests.test_firing import HOUR, ZONES, Oracle, expressions, skips_midnight
 from tests.test_slots import a_job, a_project, owed

@@ -31,7 +31,7 @@ from jobs_api.cluster import (
     connection,
 )
 from jobs_api.ids import new_id
-from jobs_api.organizations import Organization
+from jobs_api.model.organization import Organization
 from local.cluster import EmbeddedCluster
 
 SELECTOR = "team=data"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.commands import DBT_SUBCOMMANDS, InvalidCommand, ProjectType, job_type, parse_command
-from jobs_api.words import split
+from jobs_api.model.commands import DBT_SUBCOMMANDS, InvalidCommand, ProjectType, job_type, parse_command
+from jobs_api.model.words import split
 
 ACCEPTED_DBT = [
     ("dbt build", ["dbt", "build"]),

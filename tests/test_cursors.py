@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api import cursors
+from jobs_api.api import cursors
 from jobs_api.errors import InvalidRequest
 
 QUERY = {"project_id": "proj_a", "status": "failed", "job_id": None}

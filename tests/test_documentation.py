@@ -13,7 +13,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from benchmarks import costs
 from jobs_api.metrics import Metric
-from jobs_api.projects import ProjectSettings
+from jobs_api.model.project import ProjectSettings
 from jobsctl.__main__ import app
 from tests.rehearsal.deployment import PARAMETERS
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from jobs_api.alerts import Event
-from jobs_api.notifications import messages, posting, retrying, storms, webhook_sending, webhooks
-from jobs_api.notifications.webhooks import WebhookType
-from jobs_api.runs import JobRun, Run, RunStatus
+from jobs_api.model.alert_targets import Event
+from jobs_api.model.run import JobRun, Run, RunStatus
+from jobs_api.notifications import backoff
+from jobs_api.notifications.slack import grouping, message
+from jobs_api.notifications.webhook import http, payload, sending
+from jobs_api.notifications.webhook.payload import WebhookType
 from jobs_api.store import receivers
 from tests.notifications.test_due import a_run, alerts
 
@@ -37,7 +39,7 @@ def sent(run: Run) -> Any:
             "job_name": documented()["data"]["job"]["name"],
         }
     )
-    return json.loads(webhooks.body_of(run, Event.FAILURE, told))
+    return json.loads(payload.body_of(run, Event.FAILURE, told))
 
 
 def test_the_body_in_the_page_is_what_is_sent_of_its_run() -> None:
@@ -50,7 +52,7 @@ def test_the_body_in_the_page_is_what_is_sent_of_its_run() -> None:
 def test_it_shows_every_field_that_a_run_can_have() -> None:
     # A run that failed has an error_message; `message` is what a success, or one that was killed, has to say.
     assert documented()["data"]["run"].keys() == JobRun.model_fields.keys() - {"message"}
-    assert documented()["version"] == webhooks.VERSION
+    assert documented()["version"] == payload.VERSION
 
 
 def test_it_names_every_type() -> None:
@@ -68,12 +70,12 @@ def test_a_receiver_that_copies_the_code_takes_what_is_signed_and_nothing_else(c
     now = datetime.now(UTC)
     other = f"whsec_{base64.b64encode(bytes(32)).decode()}"
 
-    assert receive(KEY, webhooks.headers("dlv_1", body, [other, KEY], now), body) == documented()
+    assert receive(KEY, payload.headers("dlv_1", body, [other, KEY], now), body) == documented()
     for headers, changed in (
-        (webhooks.headers("dlv_1", body, [other], now), body),
-        (webhooks.headers("dlv_1", body, [KEY], now), body + b" "),
-        (webhooks.headers("dlv_1", body, [KEY], now) | {"webhook-id": "dlv_2"}, body),
-        (webhooks.headers("dlv_1", body, [KEY], datetime(2020, 1, 1, tzinfo=UTC)), body),
+        (payload.headers("dlv_1", body, [other], now), body),
+        (payload.headers("dlv_1", body, [KEY], now), body + b" "),
+        (payload.headers("dlv_1", body, [KEY], now) | {"webhook-id": "dlv_2"}, body),
+        (payload.headers("dlv_1", body, [KEY], datetime(2020, 1, 1, tzinfo=UTC)), body),
     ):
         with pytest.raises(Exception, match=r"signature|secret|old"):
             receive(KEY, headers, changed)
@@ -82,18 +84,18 @@ def test_a_receiver_that_copies_the_code_takes_what_is_signed_and_nothing_else(c
 def test_its_numbers_are_the_codes() -> None:
     told = " ".join(PAGE.split())
     for fact in (
-        f"first {storms.FIRST_REMINDER.seconds // 3600} hour after",
-        f"up to once in {storms.LONGEST_REMINDER.total_seconds() / 3600:.0f} hours",
-        f"waits {storms.SETTLE.seconds} seconds for the others",
-        f"in the next {storms.WINDOW.seconds // 60} minutes",
-        f"at most {messages.MOST_JOBS_SHOWN} lines",
-        f"{storms.MOST_CHANGES} times within {storms.FLAPPING.seconds // 3600} hour",
-        f"still fails {storms.TRY_AFTER.seconds // 60} minutes later",
-        f"tried again for {retrying.GIVE_UP_AFTER.total_seconds() / 3600:.0f} hours",
-        f"a random part of {retrying.FIRST.seconds} seconds, then of {2 * retrying.FIRST.seconds}",
-        f"up to {retrying.LONGEST.seconds // 3600} hours; some",
-        f"within {posting.TIMEOUT_SECONDS:.0f} seconds counts",
-        f"over {webhook_sending.SLOW.seconds} seconds, one webhook at a time",
+        f"first {grouping.FIRST_REMINDER.seconds // 3600} hour after",
+        f"up to once in {grouping.LONGEST_REMINDER.total_seconds() / 3600:.0f} hours",
+        f"waits {grouping.SETTLE.seconds} seconds for the others",
+        f"in the next {grouping.WINDOW.seconds // 60} minutes",
+        f"at most {message.MOST_JOBS_SHOWN} lines",
+        f"{grouping.MOST_CHANGES} times within {grouping.FLAPPING.seconds // 3600} hour",
+        f"still fails {grouping.TRY_AFTER.seconds // 60} minutes later",
+        f"tried again for {backoff.GIVE_UP_AFTER.total_seconds() / 3600:.0f} hours",
+        f"a random part of {backoff.FIRST.seconds} seconds, then of {2 * backoff.FIRST.seconds}",
+        f"up to {backoff.LONGEST.seconds // 3600} hours; some",
+        f"within {http.TIMEOUT_SECONDS:.0f} seconds counts",
+        f"over {sending.SLOW.seconds} seconds, one webhook at a time",
         f"left alone for {receivers.FIRST_QUIET.seconds} seconds",
         f"up to {receivers.LONGEST_QUIET.seconds // 60} minutes",
     ):

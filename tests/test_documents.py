@@ -6,11 +6,11 @@ import pytest
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from jobs_api.documents import Document
-from jobs_api.organizations import Organization
-from jobs_api.runs import RunStatus
-from jobs_api.slots import Period
-from jobs_api.triggers import TriggerAnswer
+from jobs_api.model.document import Document
+from jobs_api.model.organization import Organization
+from jobs_api.model.run import RunStatus
+from jobs_api.model.slots import Period
+from jobs_api.trigger.request import TriggerAnswer
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 

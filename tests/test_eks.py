@@ -18,10 +18,9 @@ import pytest
 import trustme
 
 from jobs_api import cluster as clusters
-from jobs_api import eks
-from jobs_api.cluster import ClusterUnavailable, ObjectNotFound, access
+from jobs_api.cluster import ClusterUnavailable, ObjectNotFound, access, eks
 from jobs_api.ids import new_id
-from jobs_api.organizations import Organization
+from jobs_api.model.organization import Organization
 from local.cluster import EmbeddedCluster
 
 JULY = datetime(2026, 7, 1, tzinfo=UTC)

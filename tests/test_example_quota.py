@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from jobs_api.quantities import parse_quantity
-from jobs_api.resource_bounds import STANDARD
+from jobs_api.model.resource_bounds import STANDARD
+from jobs_api.model.resources import parse_quantity
 
 MANIFEST = Path(__file__).parent.parent / "deploy/kubernetes/jobs-api.yaml"
 OBJECTS: dict[str, Any] = {made["kind"]: made for made in yaml.safe_load_all(MANIFEST.read_text())}

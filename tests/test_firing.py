@@ -13,8 +13,8 @@ from croniter import croniter  # type: ignore[import-untyped]  # one test is not
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from jobs_api import firing, schedule, timezones
-from jobs_api.schedule import InvalidSchedule, fire_times, next_fire
+from jobs_api import schedule
+from jobs_api.schedule import InvalidSchedule, fire_times, firing, next_fire, timezones
 
 DATA = Path(__file__).parent / "data"
 TRUTH: list[dict[str, Any]] = json.loads((DATA / "cron_truth_sample.json").read_text())["cases"]

@@ -5,25 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs_api import (
-    addresses,
-    amounts,
-    causes,
-    commands,
-    crontab,
-    cursors,
-    golang,
-    labels,
-    names,
-    timezones,
-    tokens,
-    words,
-)
-from jobs_api.commands import ProjectType
-from jobs_api.documents import RFC3339
+from jobs_api.api import cursors
+from jobs_api.auth import tokens
 from jobs_api.errors import InvalidRequest
-from jobs_api.notifications import retrying
-from jobs_api.sync import look
+from jobs_api.k8s import failure_reason, labels
+from jobs_api.model import commands, names, quantity, webhook_url, words
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.document import RFC3339
+from jobs_api.notifications import backoff
+from jobs_api.schedule import go_text, grammar, timezones
+from jobs_api.sync import reconciler
 from tests.notifications.growth import MOST_GROWTH, growth, repeated
 
 NOW = datetime(2026, 4, 28, tzinfo=UTC)
@@ -45,21 +36,21 @@ READERS: dict[str, Callable[[str], object]] = {
     "a token": lambda text: tokens.authenticate(f"Bearer {text}", lambda _: None, NOW),
     "a header of two words": lambda text: tokens.BEARER.fullmatch(f"bearer {text}"),
     "a cursor": lambda text: cursors.read(text, {}, "key"),
-    "Retry-After": lambda text: retrying.asked_for(text, NOW),
+    "Retry-After": lambda text: backoff.asked_for(text, NOW),
     "a name": names.slug,
     "a subdomain": names._DNS_SUBDOMAIN.fullmatch,
     "a time": RFC3339.fullmatch,
-    "a cluster's refusal": lambda text: look.WHO.sub("this service", text),
-    "an annotation": lambda text: causes.command_name({"metadata": {"annotations": {labels.COMMAND: text}}}),
+    "a cluster's refusal": lambda text: reconciler.WHO.sub("this service", text),
+    "an annotation": lambda text: failure_reason.command_name({"metadata": {"annotations": {labels.COMMAND: text}}}),
     "a command's words": words.split,
     "a command of dbt": lambda text: commands.parse_command(f"dbt run {text}", ProjectType.DBT),
     "a command of SQLMesh": lambda text: commands.parse_command(f"sqlmesh run {text}", ProjectType.SQLMESH),
-    "a schedule": crontab.read,
-    "a duration": golang.parse_duration,
-    "a quotation": golang.quote,
-    "a quantity": amounts.parse,
+    "a schedule": grammar.read,
+    "a duration": go_text.parse_duration,
+    "a quotation": go_text.quote,
+    "a quantity": quantity.parse,
     "a time zone": timezones.check_timezone,
-    "an address": addresses.check_webhook_url,
+    "an address": webhook_url.check_webhook_url,
 }
 UNITS = [
     "a",

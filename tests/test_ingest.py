@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api import ingest, labels
 from jobs_api.ids import derived_id
-from jobs_api.ingest import NOTHING, decide
-from jobs_api.pods import Object
-from jobs_api.runs import Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.ingest import decision as ingest
+from jobs_api.ingest.decision import NOTHING, decide
+from jobs_api.k8s import labels
+from jobs_api.k8s.pod_status import Object
+from jobs_api.model.run import Run, RunStatus, StoredLog, TriggeredBy
 from tests.notifications.test_excerpts import DBT
 from tests.objects import TWO, UID, at, complete, ended, failed, job, pod, runs, waits
 

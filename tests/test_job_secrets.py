@@ -9,10 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobs_api import environment_secrets, job_secrets, sealing, webhook_secrets
-from jobs_api.addresses import origin_of
+from jobs_api.aws import encryption
 from jobs_api.errors import InvalidRequest
-from jobs_api.jobs import Job, JobSettings
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.webhook_url import origin_of
+from jobs_api.sealing import environment as environment_secrets
+from jobs_api.sealing import job as job_secrets
+from jobs_api.sealing import webhook
 from tests.a_project import MADE_AT, project
 
 PROJECT = project()
@@ -35,8 +38,8 @@ EDITS = st.lists(
 def keys() -> Any:
     """Seal by writing the context beside the text."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sealing, "seal", lambda text, **context: json.dumps([text[::-1], context]))
-        patched.setattr(sealing, "unseal", _unsealed)
+        patched.setattr(encryption, "seal", lambda text, **context: json.dumps([text[::-1], context]))
+        patched.setattr(encryption, "unseal", _unsealed)
         yield
 
 
@@ -53,7 +56,7 @@ def new_job(environment: Mapping[str, str], *, in_clear: bool) -> Job:
 
 
 def edited(job: Job, changes: Mapping[str, Any]) -> Job:
-    after = job.changed(changes, PROJECT, MADE_AT, webhook_secrets.headers_of, environment_secrets.values_of)
+    after = job.changed(changes, PROJECT, MADE_AT, webhook.headers_of, environment_secrets.values_of)
     return after if after is job else job_secrets.with_sealed(job, after)[0]
 
 
@@ -120,7 +123,7 @@ def test_a_header_goes_only_where_it_was_given_for(edits: list[Any]) -> None:
         for value in (changes.get("webhook_headers") or {}).values():
             if value != "***":
                 given_for.setdefault(value, set()).add(origin_of(url) if url else before.headers_go_to)
-        values = webhook_secrets.headers_of(job).values()
+        values = webhook.headers_of(job).values()
         assert not url or all(origin_of(url) in given_for[value] for value in values)
 
 

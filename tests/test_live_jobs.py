@@ -2,11 +2,12 @@
 
 import pytest
 
-from jobs_api import ingest, live_jobs
-from jobs_api.live_jobs import LiveJob, LiveJobDetail
-from jobs_api.outcomes import outcome
-from jobs_api.pods import Object
-from jobs_api.runs import RunStatus
+from jobs_api.ingest import decision
+from jobs_api.k8s.job_status import outcome
+from jobs_api.k8s.pod_status import Object
+from jobs_api.live import documents
+from jobs_api.live.documents import LiveJob, LiveJobDetail
+from jobs_api.model.run import RunStatus
 from tests.objects import TWO, at, complete, ended, failed, job, pod, runs, waits
 
 
@@ -68,11 +69,11 @@ def test_what_is_unknown_is_left_out() -> None:
 )
 def test_only_jobs_with_all_our_labels_are_ours(label: str, value: str) -> None:
     found = job()
-    assert live_jobs.is_ours(found, "org-acme")
+    assert documents.is_ours(found, "org-acme")
 
     found["metadata"]["labels"][label] = value
 
-    assert not live_jobs.is_ours(found, "org-acme")
+    assert not documents.is_ours(found, "org-acme")
 
 
 @pytest.mark.parametrize("status", RunStatus)
@@ -92,15 +93,15 @@ def test_a_job_alone_never_excludes_the_status_that_its_pod_gives_it(
 ) -> None:
     actual = LiveJob.of(found, outcome(found, its_pod)).status
 
-    assert live_jobs.may_be(found, actual)
-    assert live_jobs.may_be(found, None)
+    assert documents.may_be(found, actual)
+    assert documents.may_be(found, None)
     if found == complete():
-        assert live_jobs.may_be(found, status) == (status is RunStatus.SUCCESS)
+        assert documents.may_be(found, status) == (status is RunStatus.SUCCESS)
 
 
 def test_a_project_is_selected_by_its_name_however_it_is_written() -> None:
-    assert live_jobs.selector("org-acme", "Jaffle Shop") == live_jobs.selector("org-acme", "jaffle-shop")
-    assert "jobs-api.dev/project=jaffle-shop" in live_jobs.selector("org-acme", "Jaffle Shop")
+    assert documents.selector("org-acme", "Jaffle Shop") == documents.selector("org-acme", "jaffle-shop")
+    assert "jobs-api.dev/project=jaffle-shop" in documents.selector("org-acme", "Jaffle Shop")
 
 
 def test_the_newest_come_first() -> None:
@@ -108,13 +109,13 @@ def test_the_newest_come_first() -> None:
         job() | {"metadata": {**job()["metadata"], "creationTimestamp": at(n), "name": str(n)}} for n in (2, 9, 4, 1)
     ]
 
-    assert [one["metadata"]["name"] for one in live_jobs.newest(made, 3)] == ["9", "4", "2"]
+    assert [one["metadata"]["name"] for one in documents.newest(made, 3)] == ["9", "4", "2"]
 
 
 def test_why_there_is_no_log_yet_is_said_in_kubernetes_words() -> None:
-    waiting = live_jobs.without_logs(job(), outcome(job(), pod(waits("ImagePullBackOff", "Back-off pulling"))), 100)
-    starting = live_jobs.without_logs(job(), outcome(job(), pod(waits("ContainerCreating"))), 100)
-    gone = live_jobs.without_logs(complete(), outcome(complete(), None), 100)
+    waiting = documents.without_logs(job(), outcome(job(), pod(waits("ImagePullBackOff", "Back-off pulling"))), 100)
+    starting = documents.without_logs(job(), outcome(job(), pod(waits("ContainerCreating"))), 100)
+    gone = documents.without_logs(complete(), outcome(complete(), None), 100)
 
     assert waiting.message == "ImagePullBackOff: Back-off pulling"
     assert starting.message == "ContainerCreating"
@@ -123,10 +124,10 @@ def test_why_there_is_no_log_yet_is_said_in_kubernetes_words() -> None:
 
 
 def test_what_is_recorded_wins_once_the_run_has_ended() -> None:
-    run = ingest.decide(failed(), pod(ended(1), phase="Failed"), None, "org-acme", TWO).run
+    run = decision.decide(failed(), pod(ended(1), phase="Failed"), None, "org-acme", TWO).run
     assert run
 
-    drained = live_jobs.standing(failed(), None, run, TWO)
+    drained = documents.standing(failed(), None, run, TWO)
 
     assert (drained.status, drained.exit_code, drained.duration_seconds) == (RunStatus.FAILED, 1, 47.0)
     assert (drained.reason, drained.message) == (None, "dbt exited with code 1")
@@ -135,16 +136,16 @@ def test_what_is_recorded_wins_once_the_run_has_ended() -> None:
 
 def test_the_reason_stays_where_record_and_cluster_agree() -> None:
     killed = pod(ended(137, "OOMKilled"), phase="Failed")
-    run = ingest.decide(failed(), killed, None, "org-acme", TWO).run
+    run = decision.decide(failed(), killed, None, "org-acme", TWO).run
 
-    assert live_jobs.standing(failed(), killed, run, TWO).reason == "OOMKilled"
-    assert live_jobs.standing(failed(), None, run, TWO).reason is None
+    assert documents.standing(failed(), killed, run, TWO).reason == "OOMKilled"
+    assert documents.standing(failed(), None, run, TWO).reason is None
 
 
 def test_an_open_run_and_another_jobs_run_win_over_nothing() -> None:
-    open_run = ingest.decide(job(ready=1), pod(runs()), None, "org-acme", TWO).run
+    open_run = decision.decide(job(ready=1), pod(runs()), None, "org-acme", TWO).run
     assert open_run
     other = open_run.model_copy(update={"status": RunStatus.ERROR, "job_uid": "another"})
 
     for run in (None, open_run, other):
-        assert live_jobs.standing(complete(), None, run, TWO).status is RunStatus.SUCCESS
+        assert documents.standing(complete(), None, run, TWO).status is RunStatus.SUCCESS

@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs_api import pod_logs
-from jobs_api.pods import Object
+from jobs_api.k8s import pod_logs
+from jobs_api.k8s.pod_status import Object
 from tests.objects import at, ended, pod
 
 ID = "containerd://" + "0f" * 32

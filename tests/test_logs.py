@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api import logs
 from jobs_api.errors import NotFound
 from jobs_api.ids import new_id
-from jobs_api.logs import INLINE_BYTES, LogEnd, decoded, last_lines
-from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.logs import archive
+from jobs_api.logs.archive import INLINE_BYTES, LogEnd, decoded, last_lines
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
 
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)
 MIB = 1024 * 1024
@@ -55,8 +55,8 @@ def stored(key: str) -> Any:
 def test_a_log_comes_back_as_it_was_written() -> None:
     run = a_run()
 
-    log, _ = logs.put(run, [b"Running with dbt\n", "caf\u00e9\n".encode()])
-    found = logs.of_run(run.model_copy(update={"log": log}))
+    log, _ = archive.put(run, [b"Running with dbt\n", "caf\u00e9\n".encode()])
+    found = archive.of_run(run.model_copy(update={"log": log}))
 
     assert found.logs == "Running with dbt\ncafé\n"
     assert (found.size_bytes, found.truncated, found.download_url) == (23, False, None)
@@ -65,7 +65,7 @@ def test_a_log_comes_back_as_it_was_written() -> None:
 def test_the_object_is_compressed_under_the_runs_own_key_and_says_what_it_is() -> None:
     run = a_run()
 
-    log, _ = logs.put(run, [b"one\n", b"two\n"])
+    log, _ = archive.put(run, [b"one\n", b"two\n"])
 
     assert log.key == f"logs/org-acme/proj_jaffle/{run.id}.log.gz"
     held = stored(log.key)
@@ -76,7 +76,7 @@ def test_the_object_is_compressed_under_the_runs_own_key_and_says_what_it_is() -
 def test_storing_a_log_again_leaves_the_same_object() -> None:
     run = a_run()
 
-    first, second = (stored(logs.put(run, [b"one\n"])[0].key)["ETag"] for _ in range(2))
+    first, second = (stored(archive.put(run, [b"one\n"])[0].key)["ETag"] for _ in range(2))
 
     assert first == second
 
@@ -86,8 +86,8 @@ def test_of_a_long_log_the_end_comes_back_and_a_link_to_all_of_it() -> None:
     lines = [f"line {number:07}\n".encode() for number in range(3 * MIB // 13)]
     whole = b"".join(lines)
 
-    log, end = logs.put(run, (whole[at : at + 65_536] for at in range(0, len(whole), 65_536)))
-    found = logs.of_run(run.model_copy(update={"log": log}))
+    log, end = archive.put(run, (whole[at : at + 65_536] for at in range(0, len(whole), 65_536)))
+    found = archive.of_run(run.model_copy(update={"log": log}))
 
     assert found.logs == whole[-MIB:].decode()
     assert (found.size_bytes, found.truncated) == (len(whole), True)
@@ -103,8 +103,8 @@ def test_of_a_long_log_the_end_comes_back_and_a_link_to_all_of_it() -> None:
 def test_a_log_of_exactly_the_limit_is_not_truncated() -> None:
     run = a_run()
 
-    log, _ = logs.put(run, [b"x" * INLINE_BYTES])
-    found = logs.of_run(run.model_copy(update={"log": log}))
+    log, _ = archive.put(run, [b"x" * INLINE_BYTES])
+    found = archive.of_run(run.model_copy(update={"log": log}))
 
     assert (len(found.logs), found.truncated, log.tail_key) == (INLINE_BYTES, False, None)
 
@@ -112,50 +112,50 @@ def test_a_log_of_exactly_the_limit_is_not_truncated() -> None:
 def test_what_is_not_utf_8_is_kept_and_shown_with_a_replacement() -> None:
     run = a_run()
 
-    log, _ = logs.put(run, [b"caf\xe9\n"])
+    log, _ = archive.put(run, [b"caf\xe9\n"])
 
-    assert logs.read_end(log) == "caf\ufffd\n"
+    assert archive.read_end(log) == "caf\ufffd\n"
     assert gzip.decompress(stored(log.key)["Body"].read()) == b"caf\xe9\n"
 
 
 def test_a_run_that_never_started_has_an_empty_log() -> None:
-    found = logs.of_run(a_run(status=RunStatus.ERROR))
+    found = archive.of_run(a_run(status=RunStatus.ERROR))
 
     assert (found.logs, found.size_bytes, found.truncated) == ("", 0, False)
 
 
 def test_a_log_that_nobody_stored_is_lost_and_says_so() -> None:
-    lost = logs.what_is_left(a_run())
+    lost = archive.what_is_left(a_run())
 
-    assert "gone before its log could be read" in logs.read_end(lost)
-    assert lost.size_bytes == len(logs.read_end(lost))
+    assert "gone before its log could be read" in archive.read_end(lost)
+    assert lost.size_bytes == len(archive.read_end(lost))
 
 
 @pytest.mark.parametrize("chunks", [[b"one\n", b"two\n"], [b"x" * MIB, b"end\n"]])
 def test_what_is_left_of_a_log_that_was_stored_is_all_of_it(chunks: list[bytes]) -> None:
     run = a_run()
 
-    log, _ = logs.put(run, chunks)
+    log, _ = archive.put(run, chunks)
 
-    assert logs.what_is_left(run) == log
+    assert archive.what_is_left(run) == log
 
 
 def test_a_lost_log_never_takes_the_place_of_one_that_another_pass_stores_just_then() -> None:
     run = a_run()
 
-    logs.what_is_left(run)
-    log, _ = logs.put(run, [b"one\n"])
+    archive.what_is_left(run)
+    log, _ = archive.put(run, [b"one\n"])
 
-    assert logs.read_end(log) == "one\n"
+    assert archive.read_end(log) == "one\n"
 
 
 def test_a_log_that_was_removed_is_not_found() -> None:
     run = a_run()
-    log, _ = logs.put(run, [b"one\n"])
+    log, _ = archive.put(run, [b"one\n"])
     s3().delete_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
 
     with pytest.raises(NotFound, match="no longer kept"):
-        logs.read_end(log)
+        archive.read_end(log)
 
 
 def test_nothing_is_stored_of_a_log_that_breaks_off() -> None:
@@ -166,7 +166,7 @@ def test_nothing_is_stored_of_a_log_that_breaks_off() -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        logs.put(run, breaks_off())
+        archive.put(run, breaks_off())
     with pytest.raises(s3().exceptions.ClientError):
         stored(f"logs/org-acme/proj_jaffle/{run.id}.log.gz")
 
@@ -179,7 +179,7 @@ def test_a_bucket_that_cannot_be_asked_has_lost_no_log(monkeypatch: pytest.Monke
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", failed)
 
     with pytest.raises(ClientError):
-        logs.what_is_left(a_run())
+        archive.what_is_left(a_run())
 
 
 @given(chunks=st.lists(st.binary(max_size=40), max_size=40), limit=st.integers(1, 50), count=st.integers(1, 60))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api import labels, manifests
-from jobs_api.commands import ProjectType
-from jobs_api.jobs import Job, JobSettings
-from jobs_api.manifests import Manifest
-from jobs_api.projects import Project, ProjectSettings
+from jobs_api.k8s import labels, manifests
+from jobs_api.k8s.manifests import Manifest
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.project import Project, ProjectSettings
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs_api import labels
-from jobs_api.names import (
+from jobs_api.k8s import labels
+from jobs_api.model.names import (
     InvalidName,
     check_name,
     cronjob_name,

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from jobs_api.outcomes import outcome
-from jobs_api.pods import Object
-from jobs_api.runs import RunStatus
+from jobs_api.k8s.job_status import outcome
+from jobs_api.k8s.pod_status import Object
+from jobs_api.model.run import RunStatus
 from tests.objects import TWO, being_deleted, complete, ended, failed, job, pod, runs, waits
 
 PENDING, RUNNING, SUCCESS, FAILED, ERROR = RunStatus

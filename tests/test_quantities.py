@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from jobs_api import amounts
-from jobs_api.documents import faults_of
-from jobs_api.quantities import InvalidQuantity, Resources, canonical, parse_quantity, resource_faults
+from jobs_api.model import quantity as amounts
+from jobs_api.model.document import faults_of
+from jobs_api.model.resources import InvalidQuantity, Resources, canonical, parse_quantity, resource_faults
 
 TRUTH: list[dict[str, Any]] = [
     case

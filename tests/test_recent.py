@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import store
-from jobs_api.organizations import Organization
+from jobs_api.model.organization import Organization
 from jobs_api.recent import Recent
 from tests.functions.cast import Context, new_organization
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.errors import InvalidRequest
-from jobs_api.jobs import JobSettings
-from jobs_api.projects import Project
-from jobs_api.quantities import parse_quantity
+from jobs_api.model.job import JobSettings
+from jobs_api.model.project import Project
+from jobs_api.model.resources import parse_quantity
 from tests.a_project import project
 
 BYTES = ["memory", "ephemeral-storage"]

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from jobs_api import ingest, labels
-from jobs_api.ingest import NOTHING, decide
-from jobs_api.pods import Object
-from jobs_api.runs import Run, RunStatus
+from jobs_api.ingest import decision as ingest
+from jobs_api.ingest.decision import NOTHING, decide
+from jobs_api.k8s import labels
+from jobs_api.k8s.pod_status import Object
+from jobs_api.model.run import Run, RunStatus
 from tests.objects import TWO, at, complete, event, failed, job, pod, runs, waits
 
 ERROR = RunStatus.ERROR

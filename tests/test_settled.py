@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from jobs_api.settled import FORGOTTEN_AFTER, LIMIT, Settled
+from jobs_api.ingest.finished_cache import FORGOTTEN_AFTER, LIMIT, Settled
 
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs_api import misses, schedule, slots
-from jobs_api.commands import ProjectType
-from jobs_api.jobs import Job, JobSettings, SyncedVersion, SyncState
-from jobs_api.misses import Facts
-from jobs_api.projects import ConcurrencyPolicy, Project, ProjectSettings
-from jobs_api.runs import Run, RunStatus, TriggeredBy
-from jobs_api.slots import Account, Firing, Period, Slot, Verdict
+from jobs_api import schedule
+from jobs_api.ingest import missed_slot
+from jobs_api.ingest.missed_slot import Facts
+from jobs_api.model import slots
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.job import Job, JobSettings, SyncedVersion, SyncState
+from jobs_api.model.project import ConcurrencyPolicy, Project, ProjectSettings
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.model.slots import Account, Firing, Period, Slot, Verdict
 from tests.objects import event
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
@@ -282,7 +284,7 @@ def test_why_a_slot_was_missed(firing: Firing, facts: dict[str, Any], told: str)
     job = a_job(project).model_copy(update={"synced": facts.pop("synced", None)})
     known: dict[str, Any] = {"deleted": False, "cronjob": HEALTHY, "runs": [], "outages": []}
 
-    run = misses.missed_run(Slot(at(5), firing, firing.since), Facts(project, job, **known | facts), at(20))
+    run = missed_slot.missed_run(Slot(at(5), firing, firing.since), Facts(project, job, **known | facts), at(20))
 
     assert told in (run.error_message or "")
     assert (run.status, run.triggered_by, run.scheduled_for) == (RunStatus.ERROR, TriggeredBy.SCHEDULED, at(5))
@@ -296,20 +298,20 @@ def test_a_time_that_an_edit_wrote_is_no_sign_that_a_slot_was_started() -> None:
     before = SINCE.model_copy(update={"until": at(5)})
     facts = Facts(project, job, deleted=False, cronjob=a_cronjob(last=5), runs=[], outages=[])
 
-    assert "its Job was gone" not in misses.why(Slot(at(5), before, before.since), facts)
+    assert "its Job was gone" not in missed_slot.why(Slot(at(5), before, before.since), facts)
 
 
 def test_no_run_holds_up_the_next_where_both_are_allowed() -> None:
     project = a_project(concurrency_policy=ConcurrencyPolicy.ALLOW)
     facts = Facts(project, a_job(project), deleted=False, cronjob=HEALTHY, runs=[a_run(0, None)], outages=[])
 
-    assert "starting deadline" in misses.why(Slot(at(5), SINCE, SINCE.since), facts)
+    assert "starting deadline" in missed_slot.why(Slot(at(5), SINCE, SINCE.since), facts)
 
 
 def test_a_miss_is_always_the_same_run() -> None:
-    assert misses.miss_id("job_a", at(5)) == misses.miss_id("job_a", at(5).astimezone())
-    assert misses.miss_id("job_a", at(5)) != misses.miss_id("job_a", at(10))
-    assert misses.miss_id("job_a", at(5)) != misses.miss_id("job_b", at(5))
+    assert missed_slot.miss_id("job_a", at(5)) == missed_slot.miss_id("job_a", at(5).astimezone())
+    assert missed_slot.miss_id("job_a", at(5)) != missed_slot.miss_id("job_a", at(10))
+    assert missed_slot.miss_id("job_a", at(5)) != missed_slot.miss_id("job_b", at(5))
 
 
 @settings(deadline=None)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api import tokens
-from jobs_api.organizations import Role, Token
+from jobs_api.auth import tokens
+from jobs_api.model.organization import Role, Token
 
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)
 TEXT, TOKEN = tokens.issue("org-acme", Role.DEVELOPER, NOON, expires_at=NOON + timedelta(days=1))

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.errors import InvalidRequest
-from jobs_api.jobs import JobSettings
-from jobs_api.projects import Project
-from jobs_api.variables import HARMLESS, RESERVED, reserved
+from jobs_api.model.job import JobSettings
+from jobs_api.model.project import Project
+from jobs_api.model.variables import HARMLESS, RESERVED, reserved
 from tests.a_project import project
 
 PAGE = (Path(__file__).parent.parent / "docs/jobs.md").read_text()

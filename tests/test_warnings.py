@@ -1,7 +1,7 @@
 """The last word of Kubernetes' Events about an object that does not get on."""
 
-from jobs_api import warnings
-from jobs_api.pods import Waiting
+from jobs_api.k8s import warnings
+from jobs_api.k8s.pod_status import Waiting
 from tests.objects import TWO, at, event
 
 

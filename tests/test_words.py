@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobs_api.words import Unbalanced, read, split
+from jobs_api.model.words import Unbalanced, read, split
 
 PIECES = st.sampled_from(
     [

@@ -7,9 +7,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jobs_api import store, throttling, tokens
+from jobs_api import store
+from jobs_api.auth import tokens, usage_key
 from jobs_api.errors import NotFound
-from jobs_api.organizations import Role
+from jobs_api.model.organization import Role
 
 logger = Logger()
 READS = ("GET", "HEAD", "OPTIONS")
@@ -48,6 +49,6 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
             ],
         },
         # Requests that count for one key share a bucket; without a key the gateway lets none of them pass.
-        "usageIdentifierKey": throttling.key_that_counts(organization, os.environ["SHARED_USAGE_KEY"], now),
+        "usageIdentifierKey": usage_key.key_that_counts(organization, os.environ["SHARED_USAGE_KEY"], now),
         "context": {"organization_id": token.organization_id, "role": token.role.value, "token_id": token.id},
     }

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from jobs_api import events, job_secrets, store, webhook_secrets
-from jobs_api.api import Api, schema_of
-from jobs_api.jobs import Job, JobDocument, JobSettings
+from jobs_api import store
+from jobs_api.api.resolver import Api, schema_of
+from jobs_api.aws import event_bus
+from jobs_api.model.job import Job, JobDocument, JobSettings
+from jobs_api.sealing import job as job_secrets
+from jobs_api.sealing import webhook
 
 app = Api(idempotent=True)
 
@@ -29,8 +32,8 @@ def create_job(
     written = store.create_job(job)
     if key and written is not job:
         # An earlier try of this very request wrote it, with a key of its own.
-        key = webhook_secrets.key_of(written, app.now)
-    events.job_changed(written.organization_id, written.project_id, written.id)
+        key = webhook.key_of(written, app.now)
+    event_bus.job_changed(written.organization_id, written.project_id, written.id)
     document_of_job = JobDocument.of_job(written, project, app.now, webhook_secret=key)
     return app.created(f"{app.current_event.path}/{written.id}", document_of_job)
 

@@ -1,7 +1,8 @@
 """DELETE /api/v1/projects/{id}/jobs/{job_id}: the job goes, its CronJob follows; pods finish and runs stay."""
 
-from jobs_api import events, store
-from jobs_api.api import Api, Message
+from jobs_api import store
+from jobs_api.api.resolver import Api, Message
+from jobs_api.aws import event_bus
 from jobs_api.errors import ChangedMeanwhile, NotFound
 
 app = Api()
@@ -25,7 +26,7 @@ def delete_job(project_id: str, job_id: str) -> Message:
                 raise
             # It was there a moment ago: somebody else deleted it, or this very request did and never heard of it.
             break
-    events.job_changed(organization_id, project_id, job_id)
+    event_bus.job_changed(organization_id, project_id, job_id)
     return Message(message="Job deleted successfully")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jobs_api import events, store
+from jobs_api import store
+from jobs_api.aws import event_bus
 from jobs_api.metrics import Metric, publish
 
 logger = Logger()
@@ -25,6 +26,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # no
     for tick in range(ticks):
         time.sleep(max(0.0, begun + tick * 60 / ticks - time.monotonic()))  # noqa: TID251
         organizations = [one.id for one in store.list_organizations() if one.retired_at is None]
-        events.organization_ticks(organizations)
+        event_bus.organization_ticks(organizations)
         publish({Metric.TICKS: 1, Metric.TICKS_SENT: len(organizations)})
         logger.info("ticked", organizations=len(organizations))

@@ -1,8 +1,8 @@
 """GET /api/v1/projects/{id}/jobs/{job_id}: one job."""
 
 from jobs_api import store
-from jobs_api.api import Api
-from jobs_api.jobs import JobDocument
+from jobs_api.api.resolver import Api
+from jobs_api.model.job import JobDocument
 
 app = Api()
 

@@ -1,9 +1,10 @@
 """GET /api/v1/jobs/{id}: one Kubernetes Job, by its name."""
 
-from jobs_api import live, store
-from jobs_api.api import Api
+from jobs_api import store
+from jobs_api.api.resolver import Api
 from jobs_api.cluster import connect
-from jobs_api.live_jobs import LiveJobDetail
+from jobs_api.live import queries
+from jobs_api.live.documents import LiveJobDetail
 from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()
@@ -14,7 +15,7 @@ def get_live_job(job_name: str) -> LiveJobDetail:
     """Return a Job that is in the cluster now."""
     organization = store.recent_organization(app.caller.organization_id)
     with waits(organization.id, Waits.LIVE, app.now):
-        return live.get_job(connect(organization), organization, job_name)
+        return queries.get_job(connect(organization), organization, job_name)
 
 
 lambda_handler = app.resolve

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from jobs_api import live, store
-from jobs_api.api import Api, json_or_text
+from jobs_api import store
+from jobs_api.api.resolver import Api, json_or_text
 from jobs_api.cluster import connect
-from jobs_api.live_jobs import LiveLogs
+from jobs_api.live import queries
+from jobs_api.live.documents import LiveLogs
 from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()
@@ -19,7 +20,7 @@ def get_live_logs(job_name: str, tail: Annotated[int, Query(ge=1, le=10_000)] = 
     """Return the last lines of a Job's log; with `Accept: text/plain`, only them."""
     organization = store.recent_organization(app.caller.organization_id)
     with waits(organization.id, Waits.LIVE, app.now):
-        found = live.get_logs(connect(organization), organization, job_name, tail)
+        found = queries.get_logs(connect(organization), organization, job_name, tail)
     return app.document_or_text(found, found.logs)
 
 

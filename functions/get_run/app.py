@@ -1,8 +1,8 @@
 """GET /api/v1/runs/{run_id}: one run."""
 
 from jobs_api import store
-from jobs_api.api import Api
-from jobs_api.runs import JobRun
+from jobs_api.api.resolver import Api
+from jobs_api.model.run import JobRun
 
 app = Api()
 

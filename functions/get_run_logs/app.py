@@ -4,10 +4,11 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from jobs_api import logs, store
-from jobs_api.api import Api, json_or_text
+from jobs_api import store
+from jobs_api.api.resolver import Api, json_or_text
 from jobs_api.errors import RunNotCompleted
-from jobs_api.logs import RunLogs
+from jobs_api.logs import archive
+from jobs_api.logs.archive import RunLogs
 
 app = Api()
 
@@ -20,7 +21,7 @@ def get_run_logs(run_id: str) -> Response[Any]:
         raise RunNotCompleted(
             f"The run is still {run.status}; GET /api/v1/jobs/{run.job_name}/logs shows its log so far"
         )
-    found = logs.of_run(run)
+    found = archive.of_run(run)
     return app.document_or_text(found, found.logs)
 
 

@@ -9,9 +9,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobs_api import store
 from jobs_api.cluster import connect
 from jobs_api.errors import ClusterError
-from jobs_api.ingestion import Pass, end_overdue, note_cleared, note_reached
+from jobs_api.ingest.ingester import Pass, end_overdue, note_cleared, note_reached
 from jobs_api.metrics import Metric, publish
-from jobs_api.notifications import outbox
+from jobs_api.notifications import queue
 
 logger = Logger()
 
@@ -45,4 +45,4 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> None:
         raise
     finally:
         # What was written just now, what an earlier pass was cut off before, and what other functions left.
-        outbox.try_to_publish(store.runs_to_notify(organization.id))
+        queue.try_to_publish(store.runs_to_notify(organization.id))

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from jobs_api import cursors, store
-from jobs_api.api import Api
-from jobs_api.deliveries import DeliveryList, DeliveryStatus
+from jobs_api import store
+from jobs_api.api import cursors
+from jobs_api.api.resolver import Api
+from jobs_api.model.delivery import DeliveryList, DeliveryStatus
 from jobs_api.store import deliveries
 
 app = Api()

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from jobs_api import cursors, job_pages, store
-from jobs_api.api import Api, json_of
-from jobs_api.jobs import JobDocument, JobList
+from jobs_api import store
+from jobs_api.api import cursors, job_pages
+from jobs_api.api.resolver import Api, json_of
+from jobs_api.model.job import JobDocument, JobList
 
 app = Api()
 

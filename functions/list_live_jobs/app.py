@@ -4,11 +4,12 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from jobs_api import live, store
-from jobs_api.api import Api
+from jobs_api import store
+from jobs_api.api.resolver import Api
 from jobs_api.cluster import connect
-from jobs_api.live_jobs import LiveJobList
-from jobs_api.runs import RunStatus
+from jobs_api.live import queries
+from jobs_api.live.documents import LiveJobList
+from jobs_api.model.run import RunStatus
 from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()
@@ -26,7 +27,7 @@ def list_live_jobs(
     """
     organization = store.recent_organization(app.caller.organization_id)
     with waits(organization.id, Waits.LIVE, app.now):
-        return live.list_jobs(connect(organization), organization, status, project, limit)
+        return queries.list_jobs(connect(organization), organization, status, project, limit)
 
 
 lambda_handler = app.resolve

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from jobs_api import cursors, store
-from jobs_api.answer_size import that_fit
-from jobs_api.api import Api
-from jobs_api.documents import Moment, rfc3339
-from jobs_api.runs import RunList, RunStatus, TriggeredBy
+from jobs_api import store
+from jobs_api.api import cursors
+from jobs_api.api.resolver import Api
+from jobs_api.model.answer_size import that_fit
+from jobs_api.model.document import Moment, rfc3339
+from jobs_api.model.run import RunList, RunStatus, TriggeredBy
 
 app = Api()
 

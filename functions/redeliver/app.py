@@ -3,10 +3,10 @@
 from http import HTTPStatus
 
 from jobs_api import store
-from jobs_api.api import Api
-from jobs_api.deliveries import DeliveryDocument
+from jobs_api.api.resolver import Api
 from jobs_api.errors import ChangedMeanwhile
-from jobs_api.notifications import outbox, retrying
+from jobs_api.model.delivery import DeliveryDocument
+from jobs_api.notifications import backoff, queue
 from jobs_api.store import deliveries
 
 app = Api()
@@ -23,10 +23,10 @@ def redeliver(project_id: str, job_id: str, delivery_id: str) -> DeliveryDocumen
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     before = deliveries.get(project.organization_id, job.id, delivery_id)
-    after = before.again(job.alerts(project), app.now, retrying.GIVE_UP_AFTER)
+    after = before.again(job.alerts(project), app.now, backoff.GIVE_UP_AFTER)
     if before.is_being_sent(app.now) or not deliveries.change(before, after):
         raise ChangedMeanwhile("This delivery was tried at this very moment; look at it again")
-    outbox.queue(outbox.Notice(after.organization_id, after.run_id, after.event, after.channel))
+    queue.queue(queue.Notice(after.organization_id, after.run_id, after.event, after.channel))
     return after.document()
 
 

@@ -1,9 +1,11 @@
 """POST .../notifications/rotate-secret: a new secret that signs a job's webhooks; the old one signs too for a day."""
 
-from jobs_api import events, store, webhook_secrets
-from jobs_api.api import Api
-from jobs_api.documents import Document, Timestamp
+from jobs_api import store
+from jobs_api.api.resolver import Api
+from jobs_api.aws import event_bus
 from jobs_api.errors import NothingConfigured
+from jobs_api.model.document import Document, Timestamp
+from jobs_api.sealing import webhook
 
 app = Api()
 
@@ -21,9 +23,9 @@ def rotate_webhook_secret(project_id: str, job_id: str) -> RotatedSecret:
     _, before = store.get_job(app.caller.organization_id, project_id, job_id)
     if not before.settings.webhook_url:
         raise NothingConfigured("The job has no webhook_url, so there is nothing to sign; set one first")
-    after, key, until = webhook_secrets.rotated(before, app.now)
+    after, key, until = webhook.rotated(before, app.now)
     store.update_job(before, after)
-    events.job_changed(after.organization_id, after.project_id, after.id)
+    event_bus.job_changed(after.organization_id, after.project_id, after.id)
     return RotatedSecret(webhook_secret=key, previous_accepted_until=until)
 
 

@@ -16,9 +16,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api.metrics import Metric, publish
-from jobs_api.notifications import outbox
-from jobs_api.notifications.delivering import deliver
-from jobs_api.notifications.outbox import Notice
+from jobs_api.notifications import queue
+from jobs_api.notifications.deliver import deliver
+from jobs_api.notifications.queue import Notice
 
 logger = Logger()
 
@@ -48,12 +48,12 @@ def _send(record: SQSRecord) -> None:
         logger.exception("a notification could not be handled", message_id=record.message_id)
         publish({Metric.NOTIFICATION_ERRORS: 1})
         # A table that throttles is over in seconds; the queue by itself would bring it again only after minutes.
-        outbox.try_to_hide(record.receipt_handle, AGAIN_SECONDS)
+        queue.try_to_hide(record.receipt_handle, AGAIN_SECONDS)
         raise
     if look_again_at is None:
         return
     # The message sleeps in the queue; its visibility is all that remembers when to wake it.
-    outbox.hide(record.receipt_handle, ceil((look_again_at - datetime.now(UTC)).total_seconds()))
+    queue.hide(record.receipt_handle, ceil((look_again_at - datetime.now(UTC)).total_seconds()))
     raise NotDone(f"again at {look_again_at:%H:%M:%S}")
 
 
@@ -63,7 +63,7 @@ def _read(record: SQSRecord) -> Notice | None:
         return Notice.of_json(record.body)
     except (ValueError, KeyError, TypeError, RecursionError):
         logger.exception("a message makes no sense", message_id=record.message_id)
-        outbox.put_text_aside(record.body)
+        queue.put_text_aside(record.body)
         return None
 
 

@@ -3,9 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from jobs_api import store
-from jobs_api.api import Api
+from jobs_api.api.resolver import Api
 from jobs_api.errors import NothingConfigured
-from jobs_api.notifications.testing import TestOutcome, test_slack, test_webhook
+from jobs_api.notifications.probe import TestOutcome, test_slack, test_webhook
 from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()

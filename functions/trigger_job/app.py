@@ -5,14 +5,15 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from jobs_api import cluster, environment_secrets, store
-from jobs_api.api import Api, logger, schema_of
+from jobs_api import cluster, store
+from jobs_api.api.resolver import Api, logger, schema_of
+from jobs_api.aws.encryption import CannotOpen
 from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
-from jobs_api.launch import launch
 from jobs_api.metrics import Metric, publish
-from jobs_api.runs import Run
-from jobs_api.sealing import CannotOpen
-from jobs_api.triggers import TriggerAnswer, TriggerRequest, manual_run
+from jobs_api.model.run import Run
+from jobs_api.sealing import environment
+from jobs_api.trigger.launch import launch
+from jobs_api.trigger.request import TriggerAnswer, TriggerRequest, manual_run
 
 app = Api(idempotent=True)
 
@@ -31,7 +32,7 @@ def trigger_job(
     request = TriggerRequest.of(document or {}, project)
     if not project.settings.deployed:
         raise ProjectNotDeployed("The project is not deployed, so nothing can run; deploy it first")
-    job = environment_secrets.with_sealed(job)
+    job = environment.with_sealed(job)
     run = manual_run(app.new_id("run_"), request.command_override or job.settings.command, job, project, app.now)
     if not store.create_run(run):
         # An earlier try of this very request, by its Idempotency-Key, wrote it and was cut off.

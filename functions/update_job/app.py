@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from jobs_api import environment_secrets, events, job_secrets, store, webhook_secrets
-from jobs_api.api import Api, schema_of
+from jobs_api import store
+from jobs_api.api.resolver import Api, schema_of
+from jobs_api.aws import event_bus
 from jobs_api.errors import ChangedMeanwhile
-from jobs_api.jobs import JobDocument, JobSettings
+from jobs_api.model.job import JobDocument, JobSettings
+from jobs_api.sealing import environment, job, webhook
 
 app = Api()
 ATTEMPTS = 3
@@ -23,10 +25,10 @@ def update_job(
     """
     for attempt in range(1, ATTEMPTS + 1):
         project, before = store.get_job(app.caller.organization_id, project_id, job_id)
-        after = before.changed(changes, project, app.now, webhook_secrets.headers_of, environment_secrets.values_of)
+        after = before.changed(changes, project, app.now, webhook.headers_of, environment.values_of)
         if after is before:
             return JobDocument.of_job(before, project, app.now)
-        after, key = job_secrets.with_sealed(before, after)
+        after, key = job.with_sealed(before, after)
         try:
             store.update_job(before, after)
         except ChangedMeanwhile:
@@ -34,7 +36,7 @@ def update_job(
                 raise
         else:
             break
-    events.job_changed(after.organization_id, after.project_id, after.id)
+    event_bus.job_changed(after.organization_id, after.project_id, after.id)
     return JobDocument.of_job(after, project, app.now, webhook_secret=key)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from jobs_api import store, webhook_secrets
+from jobs_api import store
 from jobs_api.errors import NotFound
-from jobs_api.jobs import Job
+from jobs_api.model.job import Job
+from jobs_api.sealing import webhook
 
 
 def verdict(body: bytes, document: Any, headers: Mapping[str, str]) -> tuple[bool, str]:
@@ -19,7 +20,7 @@ def verdict(body: bytes, document: Any, headers: Mapping[str, str]) -> tuple[boo
     if job is None:
         return False, "the job it names is not known here, so its signature cannot be checked"
     reason = "the job has no secret"
-    for key in webhook_secrets.open_keys(job.webhook, job.organization_id, job.id, datetime.now(UTC)):
+    for key in webhook.open_keys(job.webhook, job.organization_id, job.id, datetime.now(UTC)):
         try:
             Webhook(key).verify(body, dict(headers))
         # A body that is no text is an error of its own to it.

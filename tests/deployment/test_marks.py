@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api import labels
+from jobs_api.k8s import labels
 from local.template import read
 from tests.deployment.conftest import with_parameters
 from tests.functions.cast import ROOT

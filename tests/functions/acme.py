@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jobs_api import labels, manifests, names, store
+from jobs_api import store
 from jobs_api.cluster import Cluster, Object, connect
-from jobs_api.commands import ProjectType
 from jobs_api.ids import new_id
-from jobs_api.ingestion import Pass
-from jobs_api.jobs import Job, JobSettings
-from jobs_api.organizations import Organization
-from jobs_api.outcomes import finished
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus
-from jobs_api.triggers import manual_run
+from jobs_api.ingest.ingester import Pass
+from jobs_api.k8s import labels, manifests
+from jobs_api.k8s.job_status import finished
+from jobs_api.model import names
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.organization import Organization
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.trigger.request import manual_run
 from tests.functions.cast import Person, new_organization, new_project
 
 

@@ -16,10 +16,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from samtranslator.yaml_helper import yaml_parse
 
 from jobs_api import store
-from jobs_api.commands import ProjectType
 from jobs_api.ids import new_id
-from jobs_api.organizations import Organization, Role
-from jobs_api.projects import Project, ProjectSettings
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.organization import Organization, Role
+from jobs_api.model.project import Project, ProjectSettings
 from local.functions import PAYLOAD_LIMIT_BYTES
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)

@@ -6,9 +6,9 @@ from typing import Any
 import botocore.client
 import pytest
 
-from jobs_api.commands import ProjectType
-from jobs_api.organizations import Role
-from jobs_api.projects import Project
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.organization import Role
+from jobs_api.model.project import Project
 from local.cluster import EmbeddedCluster
 from tests.functions.acme import Acme
 from tests.functions.cast import Person, new_organization, new_project

@@ -53,8 +53,8 @@ def _serve(answers: TextIO) -> None:
     from functions.ingest_runs import app as ingest_runs  # noqa: PLC0415
     from functions.sync_cronjobs import app as sync_cronjobs  # noqa: PLC0415
     from jobs_api import store  # noqa: PLC0415
-    from jobs_api.commands import ProjectType  # noqa: PLC0415
-    from jobs_api.organizations import Organization  # noqa: PLC0415
+    from jobs_api.model.commands import ProjectType  # noqa: PLC0415
+    from jobs_api.model.organization import Organization  # noqa: PLC0415
     from tests.functions.cast import NOON, Context, Person, new_project  # noqa: PLC0415
 
     context: Any = Context()

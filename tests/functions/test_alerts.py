@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.alerts import Channel, Event
-from jobs_api.runs import Run
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.run import Run
 from tests.functions.acme import Acme
 from tests.notifications.test_outbox import received
 

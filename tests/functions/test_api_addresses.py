@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jobs_api.projects import Project
+from jobs_api.model.project import Project
 from tests.functions.cast import (
     ON_A_DOMAIN,
     ON_ITS_OWN_ADDRESS,

@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jobs_api import store, tokens
-from jobs_api.organizations import Role, UsageKey
-from jobs_api.throttling import own_key
+from jobs_api import store
+from jobs_api.auth import tokens
+from jobs_api.auth.usage_key import own_key
+from jobs_api.model.organization import Role, UsageKey
 from tests.functions.cast import NOON, Context, Person
 
 METHOD_ARN = "arn:aws:execute-api:us-east-1:123456789012:abc123/dev/GET/api/v1/jobs"

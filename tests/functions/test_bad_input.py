@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs_api.projects import Project
+from jobs_api.model.project import Project
 from tests.functions.cast import Answer, Person
 
 # What API Gateway takes of a function, less what the envelope around the body may need.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.projects import Project
+from jobs_api.model.project import Project
 from tests.functions.cast import Person
 
 JOB: dict[str, Any] = {"name": "nightly", "command": "dbt build", "schedule": "@daily"}

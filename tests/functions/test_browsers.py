@@ -1,6 +1,6 @@
 """A page in a browser, of whatever origin, may use a token that it is given."""
 
-from jobs_api.projects import Project
+from jobs_api.model.project import Project
 from tests.functions.cast import Person
 
 EXPOSED = "Location, Retry-After, X-Request-ID"

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.alerts import Channel, Event
 from jobs_api.cluster.connection import Connection
-from jobs_api.deliveries import delivery_id
-from jobs_api.notifications import posting
-from jobs_api.notifications.delivering import deliver
-from jobs_api.notifications.outbox import Notice
-from jobs_api.notifications.posting import Answer
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import delivery_id
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.notifications.deliver import deliver
+from jobs_api.notifications.queue import Notice
+from jobs_api.notifications.webhook import http
+from jobs_api.notifications.webhook.http import Answer
 from tests.functions.acme import Acme
 from tests.functions.cast import NOON, Person
 from tests.functions.test_runs import a_run
@@ -124,7 +124,7 @@ def test_a_webhook_is_four_reads_and_a_write_before_and_after_it_is_sent(
         made.append("sent")
         return Answer(200, "")
 
-    monkeypatch.setattr(posting, "post", post)
+    monkeypatch.setattr(http, "post", post)
     deliver(Notice(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK), lambda: NOON)
 
     assert made == ["GetItem", "GetItem", "PutItem", "GetItem", "BatchGetItem", "sent", "UpdateItem"]
@@ -166,7 +166,7 @@ def test_a_test_of_notifications_is_one_read_and_is_counted_before_and_after_it_
         made.append("sent")
         return Answer(200, "")
 
-    monkeypatch.setattr(posting, "post", post)
+    monkeypatch.setattr(http, "post", post)
     made.clear()
 
     alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs/{hooked.id}/notifications/test")

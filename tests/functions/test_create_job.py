@@ -9,10 +9,10 @@ from aws_lambda_powertools.utilities.idempotency.persistence import dynamodb
 from botocore.exceptions import ClientError
 
 from jobs_api import store
-from jobs_api.commands import ProjectType
 from jobs_api.errors import NameTaken
-from jobs_api.jobs import Job, JobSettings
-from jobs_api.projects import Project
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.project import Project
 from tests.functions.cast import NOON, Person, new_project
 
 NIGHTLY: dict[str, Any] = {
@@ -343,7 +343,7 @@ class TestIdempotencyKey:
             raise SystemExit
 
         with monkeypatch.context() as patch:
-            patch.setattr("jobs_api.events.job_changed", die)
+            patch.setattr("jobs_api.aws.event_bus.job_changed", die)
             with pytest.raises(SystemExit):
                 alice.call("POST", path(jaffle), BUILD, headers=key)
         written = alice.call("GET", path(jaffle)).json["jobs"]

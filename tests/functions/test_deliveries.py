@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.alerts import Channel, Event
-from jobs_api.deliveries import Delivery, DeliveryStatus, new_delivery
-from jobs_api.jobs import Job
-from jobs_api.notifications import outbox
-from jobs_api.projects import Project
-from jobs_api.runs import RunStatus
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import Delivery, DeliveryStatus, new_delivery
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
+from jobs_api.notifications import queue
 from jobs_api.store import deliveries
 from tests.functions.cast import NOON, Person
 from tests.notifications.stage import new_job, new_run
@@ -54,9 +54,9 @@ def refused(job: Job, project: Project) -> Delivery:
 
 
 @pytest.fixture
-def queued(monkeypatch: pytest.MonkeyPatch) -> list[outbox.Notice]:
-    messages: list[outbox.Notice] = []
-    monkeypatch.setattr(outbox, "queue", messages.append)
+def queued(monkeypatch: pytest.MonkeyPatch) -> list[queue.Notice]:
+    messages: list[queue.Notice] = []
+    monkeypatch.setattr(queue, "queue", messages.append)
     return messages
 
 
@@ -147,7 +147,7 @@ def test_a_stranger_may_not(charlie: Person, job: Job, jaffle: Project) -> None:
 
 
 def test_redelivering_queues_it_once_more_for_where_the_job_now_says(
-    alice: Person, job: Job, jaffle: Project, queued: list[outbox.Notice]
+    alice: Person, job: Job, jaffle: Project, queued: list[queue.Notice]
 ) -> None:
     delivery = refused(job, jaffle)
     fixed = job.changed({"slack_channel": "#right"}, jaffle, NOON, lambda _: {})
@@ -158,7 +158,7 @@ def test_redelivering_queues_it_once_more_for_where_the_job_now_says(
     assert answer.status == 202
     assert answer.json["status"] == "pending"
     assert answer.json["next_attempt_at"] == "2026-04-28T13:00:00Z"
-    assert queued == [outbox.Notice(alice.organization_id, delivery.run_id, Event.FAILURE, Channel.SLACK)]
+    assert queued == [queue.Notice(alice.organization_id, delivery.run_id, Event.FAILURE, Channel.SLACK)]
     stored = deliveries.find(delivery.id)
     assert stored
     assert stored.alerts.slack
@@ -174,7 +174,7 @@ def test_it_is_put_on_the_queue_that_feeds_the_sender(alice: Person, job: Job, j
 
 
 def test_what_is_being_sent_at_this_moment_is_left_alone(
-    alice: Person, job: Job, jaffle: Project, queued: list[outbox.Notice]
+    alice: Person, job: Job, jaffle: Project, queued: list[queue.Notice]
 ) -> None:
     delivery = a_delivery(
         job, jaffle, status=DeliveryStatus.SENDING, claim="somebody", claimed_until=LATER + timedelta(seconds=10)
@@ -201,11 +201,11 @@ def test_a_reader_may_not_redeliver(rita: Person, job: Job, jaffle: Project) -> 
     assert rita.call("POST", path(job, a_delivery(job, jaffle))).status == 403
 
 
-def received() -> list[outbox.Notice]:
+def received() -> list[queue.Notice]:
     """Take what is on the queue."""
-    client: Any = outbox._client()
-    messages: list[outbox.Notice] = []
+    client: Any = queue._client()
+    messages: list[queue.Notice] = []
     url = os.environ["NOTIFICATIONS_QUEUE"]
     while found := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        messages += [outbox.Notice.of_json(message["Body"]) for message in found]
+        messages += [queue.Notice.of_json(message["Body"]) for message in found]
     return messages

@@ -11,11 +11,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.ingest_runs import app as ingest_runs
 from functions.sync_cronjobs import app as sync_cronjobs
-from jobs_api import environment_secrets, sealing, store
+from jobs_api import store
+from jobs_api.aws import encryption
 from jobs_api.cluster import ObjectNotFound
-from jobs_api.jobs import Job, JobSettings
-from jobs_api.notifications.masking import secret_values
-from jobs_api.projects import Project
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.project import Project
+from jobs_api.redaction.masking import secret_values
+from jobs_api.sealing import environment
 from tests.functions.acme import Acme
 from tests.functions.cast import NOON, Context, Person
 from tests.functions.test_webhook_secrets import kms as kms  # noqa: PLC0414 - a fixture
@@ -45,7 +47,7 @@ def stored(alice: Person, job: dict[str, Any]) -> Job:
 
 
 def values(alice: Person, job: dict[str, Any]) -> dict[str, str]:
-    return environment_secrets.values_of(stored(alice, job))
+    return environment.values_of(stored(alice, job))
 
 
 def dump(organization_id: str) -> str:
@@ -211,14 +213,14 @@ def test_what_is_sealed_for_one_job_opens_for_no_other(alice: Person, jaffle: Pr
     sealed = stored(alice, job).sealed_environment
     other = in_clear(jaffle)
 
-    with pytest.raises(sealing.CannotOpen):
-        environment_secrets.values_of(
+    with pytest.raises(encryption.CannotOpen):
+        environment.values_of(
             other.model_copy(update={"sealed_environment": sealed, "settings": stored(alice, job).settings})
         )
-    with pytest.raises(sealing.CannotOpen):
-        sealing.unseal(str(sealed).partition(":")[2], organization_id=alice.organization_id, job_id=job["id"])
-    with pytest.raises(sealing.CannotOpen):
-        sealing.unseal("cut off", organization_id=alice.organization_id, job_id=job["id"])
+    with pytest.raises(encryption.CannotOpen):
+        encryption.unseal(str(sealed).partition(":")[2], organization_id=alice.organization_id, job_id=job["id"])
+    with pytest.raises(encryption.CannotOpen):
+        encryption.unseal("cut off", organization_id=alice.organization_id, job_id=job["id"])
 
 
 class TestAJobFromBefore:
@@ -251,7 +253,7 @@ class TestAJobFromBefore:
         waiting = store.get_run(alice.organization_id, run["job_run_id"])
         assert waiting.launch
         assert SECRET not in json.dumps(waiting.launch)
-        assert environment_secrets.opened_of(waiting) == {"DB_PASSWORD": SECRET}
+        assert environment.opened_of(waiting) == {"DB_PASSWORD": SECRET}
 
     def test_is_sealed_together_with_names_that_are_called_secret_since(
         self, alice: Person, job: dict[str, Any]
@@ -260,10 +262,10 @@ class TestAJobFromBefore:
         newly = {**known.settings.environment, "API_TOKEN": OTHER}
         mixed = known.model_copy(update={"settings": known.settings.model_copy(update={"environment": newly})})
 
-        sealed = environment_secrets.with_sealed(mixed)
+        sealed = environment.with_sealed(mixed)
 
         assert set(sealed.settings.environment.values()) == {"***", "prod"}
-        assert environment_secrets.values_of(sealed) == {**BUILD["environment"], "API_TOKEN": OTHER}
+        assert environment.values_of(sealed) == {**BUILD["environment"], "API_TOKEN": OTHER}
 
 
 class TestInTheCluster:
@@ -312,7 +314,7 @@ class TestInTheCluster:
         waiting = store.get_run(acme.organization.id, run["job_run_id"])
         assert waiting.launch
 
-        sealing._opened.clear()
+        encryption._opened.clear()
         event = {"detail": {"organization_id": acme.organization.id}}
         ingest_runs.lambda_handler(event, cast("LambdaContext", Context()))
 
@@ -324,7 +326,7 @@ class TestInTheCluster:
     ) -> None:
         job, other = self.create(acme), self.create(acme, name="other", environment={})
         with monkeypatch.context() as broken:
-            broken.setattr(sealing, "_unsealed", _does_not_open)
+            broken.setattr(encryption, "_unsealed", _does_not_open)
             self.tick(acme)
             run = acme.alice.call("POST", path(job, "/trigger"))
             assert run.status == 202
@@ -341,7 +343,7 @@ class TestInTheCluster:
 
 
 def _does_not_open(*_: object) -> bytes:
-    raise sealing.CannotOpen("not now")
+    raise encryption.CannotOpen("not now")
 
 
 def test_texts_are_masked_by_the_values(alice: Person, job: dict[str, Any]) -> None:

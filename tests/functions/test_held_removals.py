@@ -10,9 +10,9 @@ import pytest
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.errors import Conflict, InvalidRequest
-from jobs_api.labels import DEPLOYMENT, JOB_ID, PROJECT_ID, PROJECT_VERSION
+from jobs_api.k8s.labels import DEPLOYMENT, JOB_ID, PROJECT_ID, PROJECT_VERSION
 from jobs_api.metrics import Metric
-from jobs_api.projects import Project
+from jobs_api.model.project import Project
 from jobs_api.store.tables import ProjectsRow
 from jobs_api.sync import _memory
 from jobsctl import operations

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from jobs_api import ingest, labels, store
+from jobs_api import store
 from jobs_api.cluster import Cluster, Object, Stale
 from jobs_api.errors import ClusterUnavailable
-from jobs_api.ingestion import Incomplete
-from jobs_api.runs import Run, RunStatus
+from jobs_api.ingest import decision as ingest
+from jobs_api.ingest.ingester import Incomplete
+from jobs_api.k8s import labels
+from jobs_api.model.run import Run, RunStatus
 from tests.functions.acme import Acme, eventually
 
 STAYS = "trap 'exit 0' TERM; while :; do sleep 0.05; done"

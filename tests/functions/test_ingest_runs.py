@@ -11,15 +11,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.client import BaseClient
 
 from functions.ingest_runs.app import lambda_handler
-from jobs_api import labels, logs, store
+from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ids import derived_id
-from jobs_api.ingestion import Incomplete
-from jobs_api.launch import launch
-from jobs_api.runs import Run, RunStatus, TriggeredBy
-from jobs_api.settled import FORGOTTEN_AFTER
+from jobs_api.ingest.finished_cache import FORGOTTEN_AFTER
+from jobs_api.ingest.ingester import Incomplete
+from jobs_api.k8s import labels
+from jobs_api.logs import archive
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store.tables import RunRow
+from jobs_api.trigger.launch import launch
 from tests.functions.acme import Acme
 from tests.functions.cast import Context
 from tests.functions.refusals import Refuse
@@ -287,7 +289,7 @@ def test_no_log_is_stored_of_a_run_that_cannot_be_written(acme: Acme, monkeypatc
     acme.finish("echo one")
     monkeypatch.setattr(store, "create_run", out_of_reach)
     stored: list[object] = []
-    monkeypatch.setattr(logs, "put", lambda run, _: stored.append(run))
+    monkeypatch.setattr(archive, "put", lambda run, _: stored.append(run))
 
     with pytest.raises(Incomplete):
         acme.ingest()

@@ -2,7 +2,7 @@
 
 import json
 
-from jobs_api import labels
+from jobs_api.k8s import labels
 from tests.functions.acme import Acme
 
 SAID = "postgresql://etl:hunter22@db/dw password=hunter22"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.projects import Project
+from jobs_api.model.project import Project
 from jobs_api.store import job_counts, jobs
 from jobs_api.store.tables import ProjectRow
 from tests.functions.cast import Answer, Person

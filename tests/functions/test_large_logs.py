@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api import logs
-from jobs_api.answer_size import ANSWER_BYTES, MOST_BYTES, STEP, encoded_size, end_that_fits
-from jobs_api.projects import Project
-from jobs_api.runs import RunStatus
+from jobs_api.logs import archive
+from jobs_api.model.answer_size import ANSWER_BYTES, MOST_BYTES, STEP, encoded_size, end_that_fits
+from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
 from jobs_api.store.tables import RunRow
 from tests.functions.acme import Acme
 from tests.functions.cast import NOON, Person
@@ -43,7 +43,7 @@ ACCEPTED = ["application/json", "text/plain", "*/*"]
 
 def a_run_with(project: Project, log: bytes) -> str:
     run = a_run(project, status=RunStatus.SUCCESS, end_time=NOON)
-    stored, _ = logs.put(run, [log])
+    stored, _ = archive.put(run, [log])
     RunRow(run.id).update(actions=[RunRow.log.set(stored.model_dump(mode="json"))])
     return f"/api/v1/runs/{run.id}/logs"
 

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from jobs_api.answer_size import ANSWER_BYTES, that_fit
-from jobs_api.projects import Project
-from jobs_api.runs import RunStatus
+from jobs_api.model.answer_size import ANSWER_BYTES, that_fit
+from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
 from tests.functions.cast import NOON, Person
 from tests.functions.test_runs import a_run, pages
 

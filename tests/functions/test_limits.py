@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from jobs_api import environment_secrets, store
-from jobs_api.commands import ProjectType
-from jobs_api.projects import Project, ProjectSettings
-from jobs_api.quantities import Resources
-from jobs_api.slots import KEPT_BYTES, Period
+from jobs_api import store
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.project import Project, ProjectSettings
+from jobs_api.model.resources import Resources
+from jobs_api.model.slots import KEPT_BYTES, Period
+from jobs_api.sealing import environment
 from jobs_api.store import jobs
 from jobs_api.store.tables import ProjectsRow, RunRow
 from tests.functions.cast import NOON, Person, new_project
@@ -213,7 +214,7 @@ def test_the_largest_secrets_take_less_than_what_is_in_the_clear(alice: Person, 
 
     _, job = store.get_job(alice.organization_id, jaffle.id, made.json["id"])
 
-    assert environment_secrets.values_of(job) == secrets
+    assert environment.values_of(job) == secrets
     assert job.sealed_environment
     assert len(job.sealed_environment) < 1.5 * 32 * 1024
 

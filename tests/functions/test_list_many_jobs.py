@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from jobs_api import job_pages, store
+from jobs_api import store
+from jobs_api.api import job_pages
 from jobs_api.ids import new_id
-from jobs_api.jobs import Job, JobDocument, JobSettings
-from jobs_api.projects import Project
+from jobs_api.model.job import Job, JobDocument, JobSettings
+from jobs_api.model.project import Project
 from tests.functions.cast import NOON, Person
 
 # What Lambda passes on, and API Gateway allows 10 MB of.

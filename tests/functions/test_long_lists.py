@@ -8,12 +8,12 @@ import pytest
 from pynamodb.expressions.condition import Condition
 
 from jobs_api import store
-from jobs_api.commands import ProjectType
-from jobs_api.deliveries import DeliveryStatus
-from jobs_api.documents import rfc3339
 from jobs_api.ids import new_id
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.delivery import DeliveryStatus
+from jobs_api.model.document import rfc3339
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store import deliveries
 from jobs_api.store.delivery_tables import DeliveryRow
 from jobs_api.store.pages import QUERIES, ROWS_A_QUERY

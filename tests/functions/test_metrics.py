@@ -14,7 +14,7 @@ from functions.send_notifications import app as send_notifications
 from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api.cluster import ClusterUnavailable, Object
 from jobs_api.metrics import Metric
-from jobs_api.notifications import outbox
+from jobs_api.notifications import queue
 from local.template import read
 from tests.functions.acme import Acme
 from tests.functions.cast import ROOT, Context
@@ -139,7 +139,7 @@ def test_a_notification_that_cannot_be_handled_is_counted_and_comes_again(
 def test_one_that_is_put_to_sleep_is_no_error(figures: Figures, monkeypatch: pytest.MonkeyPatch) -> None:
     (record,) = json.loads((ROOT / "events/send_notifications.json").read_text())["Records"]
     monkeypatch.setattr(send_notifications, "deliver", lambda _notice, clock: clock() + timedelta(minutes=1))
-    monkeypatch.setattr(outbox, "hide", lambda _handle, _seconds: None)
+    monkeypatch.setattr(queue, "hide", lambda _handle, _seconds: None)
 
     answer = send_notifications.lambda_handler({"Records": [record]}, cast("LambdaContext", Context()))
 

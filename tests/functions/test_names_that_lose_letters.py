@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from jobs_api import names, store
-from jobs_api.commands import ProjectType
+from jobs_api import store
 from jobs_api.errors import NameTaken
 from jobs_api.ids import new_id
-from jobs_api.jobs import Job, JobSettings
-from jobs_api.projects import Project
+from jobs_api.model import names
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.project import Project
 from jobs_api.store.tables import ProjectsRow
 from tests.functions.cast import NOON, Person, new_project
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.commands import ProjectType
 from jobs_api.ids import new_id
-from jobs_api.ingestion import Pass
-from jobs_api.jobs import Job, JobSettings
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus
+from jobs_api.ingest.ingester import Pass
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus
 from jobs_api.store.tables import META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow, Row
 from tests.functions.acme import Acme
 from tests.functions.cast import new_project

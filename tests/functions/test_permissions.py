@@ -15,7 +15,7 @@ from functions.dispatch_ticks import app as dispatch_ticks
 from functions.ingest_runs import app as ingest_runs
 from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import cluster
-from jobs_api.commands import ProjectType
+from jobs_api.model.commands import ProjectType
 from local.template import Template, read
 from tests.functions.cast import ROOT, Context, Person, new_organization, new_project
 from tests.permissions import allowing, policies

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.jobs import Job, SyncedVersion, SyncState, wanted_version
-from jobs_api.projects import Project
+from jobs_api.model.job import Job, SyncedVersion, SyncState, wanted_version
+from jobs_api.model.project import Project
 from tests.functions.cast import NOON, Person
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from jobs_api import labels, live
 from jobs_api.cluster import client
+from jobs_api.k8s import labels
+from jobs_api.live import queries as live
 from tests.functions.acme import Acme
 from tests.functions.cast import Person
 from tests.functions.refusals import Refuse

@@ -7,7 +7,7 @@ import pytest
 from jobs_api import cluster as clusters
 from jobs_api import store
 from jobs_api.cluster import Cluster
-from jobs_api.projects import Project
+from jobs_api.model.project import Project
 from jobs_api.sync.trial import kind_of, pod_of
 from local.cluster import EmbeddedCluster
 from tests.functions.cast import Person

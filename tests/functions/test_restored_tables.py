@@ -12,12 +12,13 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.sync_cronjobs import app as sync_cronjobs
-from jobs_api import labels, store
+from jobs_api import store
 from jobs_api.cluster import Object
-from jobs_api.launch import launch
-from jobs_api.notifications import outbox
-from jobs_api.runs import Run, RunStatus
+from jobs_api.k8s import labels
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.notifications import queue
 from jobs_api.store.tables import ProjectsRow, RunRow
+from jobs_api.trigger.launch import launch
 from jobsctl import operations
 from tests.functions.acme import Acme
 from tests.functions.cast import Context
@@ -128,7 +129,7 @@ def test_what_was_told_is_on_the_queue_again_where_its_delivery_is_known(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Run] = []
-    monkeypatch.setattr(outbox, "try_to_publish", told.extend)
+    monkeypatch.setattr(queue, "try_to_publish", told.extend)
     changes = {"slack_channel": "#data", "slack_alerts_enabled": True}
     acme.alice.call("PUT", jobs_path(acme, acme.job.id), changes, at=acme.now())
     with restored(acme):

@@ -8,14 +8,17 @@ import botocore.session
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from jobs_api import ingest, logs, manifests, misses, store
-from jobs_api.alerts import Channel, Event
-from jobs_api.deliveries import DeliveryStatus, new_delivery
-from jobs_api.jobs import Job
-from jobs_api.misses import Facts
-from jobs_api.projects import DAY, Project, ProjectSettings
-from jobs_api.runs import LONGEST_OPEN, Run, RunStatus
-from jobs_api.slots import Firing, Slot
+from jobs_api import store
+from jobs_api.ingest import decision, missed_slot
+from jobs_api.ingest.missed_slot import Facts
+from jobs_api.k8s import manifests
+from jobs_api.logs import archive
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import DeliveryStatus, new_delivery
+from jobs_api.model.job import Job
+from jobs_api.model.project import DAY, Project, ProjectSettings
+from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus
+from jobs_api.model.slots import Firing, Slot
 from jobs_api.store import deliveries
 from jobs_api.store.tables import RunRow
 from tests.functions.acme import Acme
@@ -35,7 +38,7 @@ def job(jaffle: Project) -> Job:
 def ended(project: Project, at: datetime = NOON, **values: Any) -> Run:
     """Write a run that ended, with its log."""
     run = a_run(project, at, status=RunStatus.SUCCESS, end_time=at)
-    log, _ = logs.put(run, [b"done\n"])
+    log, _ = archive.put(run, [b"done\n"])
     RunRow(run.id).update(actions=[RunRow.log.set(log.model_dump(mode="json"))])
     return run.model_copy(update={"log": log, **values})
 
@@ -93,9 +96,9 @@ def test_days_count_from_the_end_however_long_a_run_took(jaffle: Project) -> Non
 
 def test_a_run_that_goes_on_outlives_every_deadline_a_project_may_set() -> None:
     longest = ProjectSettings.model_fields["active_deadline_seconds"].metadata[1].le
-    launched_last = ingest.LAUNCH_FOR + timedelta(seconds=longest + manifests.UNSCHEDULED_SECONDS)
+    launched_last = decision.LAUNCH_FOR + timedelta(seconds=longest + manifests.UNSCHEDULED_SECONDS)
 
-    assert launched_last + ingest.OVERDUE_AFTER + ingest.LAUNCH_FOR < LONGEST_OPEN
+    assert launched_last + decision.OVERDUE_AFTER + decision.LAUNCH_FOR < LONGEST_OPEN
 
 
 def test_whoever_makes_a_run_says_when_it_goes(alice: Person, acme: Acme, jaffle: Project, job: Job) -> None:
@@ -104,7 +107,7 @@ def test_whoever_makes_a_run_says_when_it_goes(alice: Person, acme: Acme, jaffle
 
     firing = Firing(since=NOON - KEPT, schedule="@daily", timezone="UTC", cronjob_name="jaffle-nightly")
     slot = Slot(NOON, firing, NOON - KEPT)
-    missed = misses.missed_run(slot, Facts(jaffle, job, False, None, [], []), NOON + SECOND)
+    missed = missed_slot.missed_run(slot, Facts(jaffle, job, False, None, [], []), NOON + SECOND)
     assert store.create_run(missed)
     assert expiry_of(missed.id) == NOON + SECOND + KEPT
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from jobs_api.projects import Project
-from jobs_api.runs import RunStatus
+from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
 from jobs_api.store.delivery_tables import DeliveriesRow
 from jobs_api.store.tables import OrganizationsRow, ProjectRow, ProjectsRow, RunRow
 from tests.functions.cast import NOON

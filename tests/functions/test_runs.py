@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs_api import store
-from jobs_api.commands import ProjectType
 from jobs_api.ids import new_id
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from tests.functions.cast import NOON, Person, new_project
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from jobs_api import ingest, labels, manifests, store
+from jobs_api import store
 from jobs_api.cluster import Cluster, Object
-from jobs_api.projects import ConcurrencyPolicy
-from jobs_api.runs import RunStatus
+from jobs_api.ingest import decision
+from jobs_api.k8s import labels, manifests
+from jobs_api.model.project import ConcurrencyPolicy
+from jobs_api.model.run import RunStatus
 from local.cluster.kubelet import Kubelet
 from tests.functions.acme import Acme, eventually
 from tests.functions.refusals import Refuse
@@ -67,7 +69,7 @@ def test_a_job_that_gets_no_pod_says_why_at_once_and_is_given_up_within_minutes(
 
     acme.ingest()
     assert {run.status for run in acme.runs()} == {RunStatus.PENDING}
-    acme.skipped = ingest.NOTHING_AFTER + timedelta(seconds=5)
+    acme.skipped = decision.NOTHING_AFTER + timedelta(seconds=5)
     acme.ingest()
 
     run = next(run for run in acme.runs() if run.job_uid == job["metadata"]["uid"])
@@ -84,10 +86,10 @@ def test_a_service_that_may_not_read_events_shows_the_rest_and_gives_up_later(ac
 
     assert detail(acme, job)["message"] == "the Job has no pod yet"
     acme.ingest()
-    acme.skipped = ingest.NOTHING_AFTER + timedelta(seconds=5)
+    acme.skipped = decision.NOTHING_AFTER + timedelta(seconds=5)
     acme.ingest()
     assert acme.only_run().status is RunStatus.PENDING
-    acme.skipped = ingest.SILENT_AFTER + timedelta(seconds=5)
+    acme.skipped = decision.SILENT_AFTER + timedelta(seconds=5)
     acme.ingest()
 
     assert "does not say why" in (acme.only_run().error_message or "")
@@ -97,7 +99,7 @@ def test_events_that_cannot_be_read_just_now_are_read_by_the_next_pass(acme: Acm
     job = start_without_pod(acme)
     tell(acme, job, "Job", "FailedCreate", QUOTA)
     acme.ingest()
-    acme.skipped = ingest.NOTHING_AFTER + timedelta(seconds=5)
+    acme.skipped = decision.NOTHING_AFTER + timedelta(seconds=5)
 
     refuse("GET", "/events", status=503)
     with pytest.raises(Exception, match="could not be ingested"):
@@ -195,7 +197,7 @@ def test_how_a_log_begins_is_noted_once(acme: Acme, monkeypatch: pytest.MonkeyPa
 
 def scheduled(acme: Acme, script: str, slot: datetime) -> Object:
     made = acme.manifest(script)
-    made["metadata"]["annotations"][ingest.SCHEDULED_FOR] = slot.isoformat().replace("+00:00", "Z")
+    made["metadata"]["annotations"][decision.SCHEDULED_FOR] = slot.isoformat().replace("+00:00", "Z")
     made["metadata"]["labels"][labels.TRIGGERED_BY] = "scheduled"
     return acme.cluster.create_job(made)
 
@@ -311,7 +313,7 @@ def test_a_pod_that_gets_no_sandbox_says_why_and_is_given_up_within_minutes(acme
     assert live_logs(acme, job)["message"] == f"FailedCreatePodSandBox: {said}"
 
     acme.ingest()
-    acme.skipped = ingest.NOTHING_AFTER + timedelta(seconds=5)
+    acme.skipped = decision.NOTHING_AFTER + timedelta(seconds=5)
     acme.ingest()
 
     run = acme.only_run()

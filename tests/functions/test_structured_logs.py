@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from jobs_api import api, ingestion, store
-from jobs_api.projects import Project
+from jobs_api import store
+from jobs_api.api import resolver
+from jobs_api.ingest import ingester
+from jobs_api.model.project import Project
 from tests.functions.acme import Acme
 from tests.functions.cast import Person
 from tests.functions.refusals import Refuse
@@ -20,7 +22,7 @@ type Lines = Callable[[], list[dict[str, Any]]]
 def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     """The lines that were written since it was asked for last."""
     log = StringIO()
-    for logger in (api.logger, ingestion.logger):
+    for logger in (resolver.logger, ingester.logger):
         for handler in logger.handlers:
             monkeypatch.setattr(handler, "stream", log)
 

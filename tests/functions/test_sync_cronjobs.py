@@ -16,10 +16,10 @@ from functions.sync_cronjobs.app import lambda_handler
 from jobs_api import cluster as clusters
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterUnavailable, Object
-from jobs_api.jobs import Job, SyncedVersion, SyncState
-from jobs_api.labels import JOB_ID, JOB_VERSION, selector
-from jobs_api.projects import Project
-from jobs_api.quantities import Resources
+from jobs_api.k8s.labels import JOB_ID, JOB_VERSION, selector
+from jobs_api.model.job import Job, SyncedVersion, SyncState
+from jobs_api.model.project import Project
+from jobs_api.model.resources import Resources
 from local.cluster import EmbeddedCluster
 from tests.functions.cast import NOON, Context, Person
 

@@ -12,16 +12,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobs_api import labels, live_jobs, manifests, names, store
-from jobs_api.alerts import Channel, Event, RunAlerts, SlackTarget
-from jobs_api.commands import ProjectType
-from jobs_api.deliveries import new_delivery
+from jobs_api import store
 from jobs_api.errors import RunNotFound
 from jobs_api.ids import new_id
-from jobs_api.ingestion import Incomplete, Pass
-from jobs_api.organizations import Role
-from jobs_api.outcomes import finished
-from jobs_api.runs import Run, RunStatus
+from jobs_api.ingest.ingester import Incomplete, Pass
+from jobs_api.k8s import labels, manifests
+from jobs_api.k8s.job_status import finished
+from jobs_api.live import documents
+from jobs_api.model import names
+from jobs_api.model.alert_targets import Channel, Event, RunAlerts, SlackTarget
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.delivery import new_delivery
+from jobs_api.model.organization import Role
+from jobs_api.model.run import Run, RunStatus
 from jobs_api.store import deliveries
 from tests.functions.acme import Acme, eventually
 from tests.functions.cast import ROUTES, Answer, Person, new_organization, new_project
@@ -283,7 +286,7 @@ def test_whatever_project_and_job_are_called_their_labels_are_of_the_same_kinds_
     assert all(LABEL_VALUE.fullmatch(value) for value in found.values())
     assert names.is_dns_label(made["metadata"]["name"])
     # `?project=` is one more term of the selector and never two, and a name cannot end its own.
-    terms = dict(term.split("=") for term in live_jobs.selector("org-acme", project_name).split(","))
+    terms = dict(term.split("=") for term in documents.selector("org-acme", project_name).split(","))
     assert terms == {key: found[key] for key in terms} | {labels.ORGANIZATION: "org-acme"}
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.commands import ProjectType
-from jobs_api.jobs import Job, JobSettings
-from jobs_api.organizations import Role
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.organization import Role
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus
 from tests.functions.acme import Acme
 from tests.functions.cast import NOON, Answer, Person, new_project
 from tests.functions.refusals import Refuse

@@ -10,10 +10,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.sync_cronjobs import app as sync_cronjobs
-from jobs_api import labels, manifests, store
+from jobs_api import store
 from jobs_api.cluster import Object
-from jobs_api.launch import launch
-from jobs_api.misses import cronjob_of
+from jobs_api.ingest.missed_slot import cronjob_of
+from jobs_api.k8s import labels, manifests
+from jobs_api.trigger.launch import launch
 from local.cluster import EmbeddedCluster
 from tests.functions.acme import Acme
 from tests.functions.cast import Context

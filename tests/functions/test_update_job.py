@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from jobs_api import store, webhook_secrets
-from jobs_api.jobs import Job
-from jobs_api.projects import Project
-from jobs_api.quantities import Resources
+from jobs_api import store
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.resources import Resources
+from jobs_api.sealing import webhook
 from tests.functions.cast import NOON, Person
 
 LATER = NOON.replace(hour=13)
@@ -64,7 +65,7 @@ def test_what_get_gave_can_be_sent_back(alice: Person, job: dict[str, Any]) -> N
 
     assert answer.status == 200
     assert answer.json["updated_at"] == job["updated_at"]
-    assert webhook_secrets.headers_of(stored(alice, job)) == {"X-Token": "s3cret"}
+    assert webhook.headers_of(stored(alice, job)) == {"X-Token": "s3cret"}
 
 
 def test_null_gives_the_default_back(alice: Person, job: dict[str, Any]) -> None:
@@ -79,7 +80,7 @@ def test_null_gives_the_default_back(alice: Person, job: dict[str, Any]) -> None
 def test_a_masked_header_keeps_its_value(alice: Person, job: dict[str, Any]) -> None:
     alice.call("PUT", path(job), {"webhook_headers": {"x-token": "***", "X-New": "1"}})
 
-    assert webhook_secrets.headers_of(stored(alice, job)) == {"x-token": "s3cret", "X-New": "1"}
+    assert webhook.headers_of(stored(alice, job)) == {"x-token": "s3cret", "X-New": "1"}
 
 
 def test_the_merged_job_obeys_every_rule(alice: Person, job: dict[str, Any]) -> None:

@@ -12,9 +12,9 @@ from pynamodb.exceptions import UpdateError
 
 from jobs_api.errors import TooManyCalls
 from jobs_api.ids import new_id
-from jobs_api.notifications import posting
-from jobs_api.notifications.posting import Answer
-from jobs_api.projects import Project
+from jobs_api.model.project import Project
+from jobs_api.notifications.webhook import http
+from jobs_api.notifications.webhook.http import Answer
 from jobs_api.store import waiting_calls
 from jobs_api.store.waiting_calls import AT_ONCE, LEASE, WaitingCallsRow, Waits, waits
 from tests.functions.acme import Acme
@@ -133,9 +133,9 @@ def test_of_sixty_tests_at_once_of_a_receiver_that_never_answers_most_are_refuse
 
     def never(*_: Any) -> Answer:
         answered.wait(30)
-        raise posting.Unreachable("it does not answer")
+        raise http.Unreachable("it does not answer")
 
-    monkeypatch.setattr(posting, "post", never)
+    monkeypatch.setattr(http, "post", never)
     with ThreadPoolExecutor(60) as pool:
         asked = [pool.submit(alice.call, "POST", path) for _ in range(60)]
         while sum(one.done() for one in asked) < 60 - AT_ONCE[Waits.TESTS]:

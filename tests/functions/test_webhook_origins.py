@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from jobs_api import store, webhook_secrets
-from jobs_api.addresses import origin_of
-from jobs_api.jobs import Job
-from jobs_api.projects import Project
+from jobs_api import store
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.webhook_url import origin_of
+from jobs_api.sealing import webhook
 from jobs_api.store.tables import JobRow, ProjectsRow
 from tests.functions.cast import Person
 
@@ -52,7 +53,7 @@ def stored(alice: Person, job: dict[str, Any]) -> Job:
 
 
 def headers(alice: Person, job: dict[str, Any]) -> dict[str, str]:
-    return webhook_secrets.headers_of(stored(alice, job))
+    return webhook.headers_of(stored(alice, job))
 
 
 @pytest.mark.parametrize("url", OTHERS)

@@ -8,9 +8,11 @@ from typing import Any
 import botocore.session
 import pytest
 
-from jobs_api import events, sealing, store, webhook_secrets
-from jobs_api.jobs import Job
-from jobs_api.projects import Project
+from jobs_api import store
+from jobs_api.aws import encryption, event_bus
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.sealing import webhook as webhook_secrets
 from tests.functions.cast import NOON, Person
 
 HOOK: dict[str, Any] = {
@@ -27,15 +29,15 @@ HOOK: dict[str, Any] = {
 def kms(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every call to KMS from here on."""
     made: list[str] = []
-    real = sealing._client()
+    real = encryption._client()
 
     class Counting:
         def __getattr__(self, name: str) -> Any:
             made.append(name)
             return getattr(real, name)
 
-    monkeypatch.setattr(sealing, "_client", Counting)
-    sealing._opened.clear()
+    monkeypatch.setattr(encryption, "_client", Counting)
+    encryption._opened.clear()
     return made
 
 
@@ -123,7 +125,7 @@ def test_a_request_that_was_cut_off_and_came_again_shows_the_secret_that_is_stor
 ) -> None:
     headers = {"Idempotency-Key": "cut-off"}
     with monkeypatch.context() as cut_off:
-        cut_off.setattr(events, "job_changed", lambda *_: 1 / 0)
+        cut_off.setattr(event_bus, "job_changed", lambda *_: 1 / 0)
         assert alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", HOOK, headers=headers).status == 500
 
     created = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", HOOK, headers=headers)
@@ -185,7 +187,7 @@ def test_what_is_sealed_for_one_job_opens_for_no_other(alice: Person, job: dict[
     assert sealed
 
     with pytest.raises(Exception, match="InvalidCiphertext"):
-        sealing.unseal(sealed, organization_id=alice.organization_id, job_id="job_another")
+        encryption.unseal(sealed, organization_id=alice.organization_id, job_id="job_another")
 
 
 def test_rotating_gives_a_new_secret_and_both_sign_for_a_day(alice: Person, job: dict[str, Any]) -> None:

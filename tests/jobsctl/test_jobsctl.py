@@ -9,13 +9,14 @@ import botocore.session
 import pytest
 from typer.testing import CliRunner
 
-from jobs_api import environment_secrets, store
+from jobs_api import store
 from jobs_api.errors import ProjectNotFound
 from jobs_api.ids import new_id
-from jobs_api.jobs import Job, JobSettings
-from jobs_api.organizations import HeldRemovals
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.organization import HeldRemovals
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.sealing import environment as environment_secrets
 from jobs_api.store.tables import OrganizationsRow, ProjectRow, RunRow
 from jobsctl.__main__ import app, main
 from tests.functions.cast import NOON, Person

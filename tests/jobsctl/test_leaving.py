@@ -15,14 +15,18 @@ from typer.testing import CliRunner
 from functions.dispatch_ticks import app as dispatch_ticks
 from functions.ingest_runs import app as ingest_runs
 from functions.sync_cronjobs import app as sync_cronjobs
-from jobs_api import events, labels, logs, store, tokens
-from jobs_api.alerts import Channel, Event
-from jobs_api.commands import ProjectType
-from jobs_api.deliveries import new_delivery
+from jobs_api import store
+from jobs_api.auth import tokens
+from jobs_api.aws import event_bus
 from jobs_api.errors import Conflict, NotFound
 from jobs_api.ids import new_id
-from jobs_api.organizations import Organization, Role
-from jobs_api.runs import RunStatus
+from jobs_api.k8s import labels
+from jobs_api.logs import archive
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.delivery import new_delivery
+from jobs_api.model.organization import Organization, Role
+from jobs_api.model.run import RunStatus
 from jobs_api.store import deliveries
 from jobs_api.store.tables import OrganizationRow
 from jobsctl import leaving, operations
@@ -171,7 +175,7 @@ def test_a_cronjob_that_came_late_holds_it_up(leaver: Leaver) -> None:
 
 def test_nobody_looks_at_an_organization_that_is_about_to_go(leaver: Leaver, monkeypatch: pytest.MonkeyPatch) -> None:
     ticked: list[str] = []
-    monkeypatch.setattr(events, "organization_ticks", ticked.extend)
+    monkeypatch.setattr(event_bus, "organization_ticks", ticked.extend)
     leaver.delete()
     dispatch_ticks.lambda_handler({}, CONTEXT)
     assert leaver.acme.organization.id in ticked
@@ -207,7 +211,7 @@ def test_a_neighbour_keeps_what_is_theirs(leaver: Leaver) -> None:
     store.create_organization(neighbour)
     project = new_project(neighbour.id, "jaffle", ProjectType.DBT)
     run = a_run(project, leaver.now, status=RunStatus.SUCCESS, end_time=leaver.now)
-    logs.put(run, [b"theirs"])
+    archive.put(run, [b"theirs"])
     leaver.delete(abandon=True)
     leaver.now += LAST_EVENT
 
@@ -227,7 +231,7 @@ def test_a_deletion_that_is_cut_off_anywhere_goes_on(
     operations.create_token(acme.organization.id, Role.DEVELOPER, days=None)
     operations.set_slack_token(acme.organization.id, "xoxb-acme")
     run = a_run(acme.project, leaver.now, status=RunStatus.SUCCESS, end_time=leaver.now)
-    logs.put(run, [b"hello"])
+    archive.put(run, [b"hello"])
 
     def all_of_it() -> None:
         leaver.delete(abandon=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs_api.commands import parse_command
+from jobs_api.model.commands import parse_command
 from local.example_projects import EXAMPLES, Example
 
 IMAGES = Path(__file__).parents[2] / "local" / "images"

@@ -8,11 +8,11 @@ from threading import Event
 
 import pytest
 
-from jobs_api.commands import ProjectType
 from jobs_api.ids import new_id
-from jobs_api.notifications import posting
-from jobs_api.notifications.posting import Answer as Posted
-from jobs_api.organizations import Role
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.organization import Role
+from jobs_api.notifications.webhook import http
+from jobs_api.notifications.webhook.http import Answer as Posted
 from jobs_api.store.waiting_calls import AT_ONCE, Waits
 from jobsctl import operations, usage_keys
 from local import usage_plans
@@ -64,9 +64,9 @@ def test_sixty_tests_at_once_of_a_receiver_that_never_answers_cost_another_organ
 
     def never(*_: object) -> Posted:
         answered.wait(20)
-        raise posting.Unreachable("it does not answer")
+        raise http.Unreachable("it does not answer")
 
-    monkeypatch.setattr(posting, "post", never)
+    monkeypatch.setattr(http, "post", never)
     other.call("GET", f"/api/v1/projects/{other.project.id}/jobs")  # loads the function
     with ThreadPoolExecutor(60) as pool:
         asked = [pool.submit(noisy.call, "POST", path) for _ in range(60)]

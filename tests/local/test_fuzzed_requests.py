@@ -26,9 +26,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from jobs_api import store
-from jobs_api.commands import ProjectType
-from jobs_api.organizations import Organization, Role
-from jobs_api.projects import Project
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.organization import Organization, Role
+from jobs_api.model.project import Project
 from jobsctl import operations
 from local.cluster import EmbeddedCluster
 from local.functions import Functions

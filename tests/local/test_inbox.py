@@ -14,8 +14,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import WebClient
 
-from jobs_api.commands import ProjectType
-from jobs_api.notifications import posting, webhooks
+from jobs_api.model.commands import ProjectType
+from jobs_api.notifications.webhook import http, payload
 from local.inbox import Inbox
 from tests.functions.cast import new_organization, new_project
 from tests.notifications.stage import new_job
@@ -45,30 +45,30 @@ def test_a_webhook_that_is_signed_with_the_jobs_secret_is_verified(allowed: Inbo
     project = new_project(new_organization("inbox").id, "jaffle", ProjectType.DBT)
     job, key = new_job(project, webhook_enabled=True, webhook_url=f"{allowed.hooks}/any")
     now = datetime.now(UTC)
-    body = webhooks.test_body(webhooks.Named(id=project.id, name="x"), webhooks.Named(id=job.id, name="y"), now)
+    body = payload.test_body(payload.Named(id=project.id, name="x"), payload.Named(id=job.id, name="y"), now)
     assert key
 
-    assert posting.post(f"{allowed.hooks}/any", body, webhooks.headers("test_1", body, [key], now)).accepted
+    assert http.post(f"{allowed.hooks}/any", body, payload.headers("test_1", body, [key], now)).accepted
     assert (newest(allowed)["good"], newest(allowed)["verdict"]) == (True, "signature verified")
     assert newest(allowed)["body"]["type"] == "test"
-    posting.post(f"{allowed.hooks}/any", body, webhooks.headers("test_1", body, [KEY], now))
+    http.post(f"{allowed.hooks}/any", body, payload.headers("test_1", body, [KEY], now))
     assert not newest(allowed)["good"]
     assert newest(allowed)["verdict"].startswith("signature refused")
-    posting.post(f"{allowed.hooks}/any", body, {})
+    http.post(f"{allowed.hooks}/any", body, {})
     assert (newest(allowed)["good"], newest(allowed)["verdict"]) == (False, "not signed")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"not JSON", b'{"data": {"project": {"id": "p"}, "job": {"id": "j"}}}'])
 def test_whatever_arrives_is_shown(allowed: Inbox, body: bytes) -> None:
     now = datetime.now(UTC)
-    answer = posting.post(f"{allowed.hooks}/any", body, webhooks.headers("m", body, [KEY], now))
+    answer = http.post(f"{allowed.hooks}/any", body, payload.headers("m", body, [KEY], now))
 
     assert answer.accepted
     assert "not known here" in newest(allowed)["verdict"]
 
 
 def test_it_misbehaves_on_request(allowed: Inbox) -> None:
-    answer = posting.post(f"{allowed.hooks}/any?status=503&retry_after=7", b"{}", {})
+    answer = http.post(f"{allowed.hooks}/any?status=503&retry_after=7", b"{}", {})
 
     assert answer.status == 503
     assert answer.retry_after
@@ -135,7 +135,7 @@ def test_a_page_that_is_open_learns_that_the_inbox_was_cleared(inbox: Inbox) -> 
     ],
 )
 def test_a_query_that_makes_no_sense_is_a_bad_request(allowed: Inbox, query: str) -> None:
-    assert posting.post(f"{allowed.hooks}/any?{query}", b"{}", {}).status == 400
+    assert http.post(f"{allowed.hooks}/any?{query}", b"{}", {}).status == 400
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "1e3", "9" * 500])
@@ -147,6 +147,6 @@ def test_an_after_that_is_no_number_is_a_bad_request(inbox: Inbox, after: str) -
     "body", [b"NaN", b'{"a": Infinity}', b'"\\ud800"', b"\xff", b"[" * 100_000, b'{"data": {"project": {"id": 1}}}']
 )
 def test_whatever_arrives_can_be_shown(allowed: Inbox, body: bytes) -> None:
-    posting.post(f"{allowed.hooks}/any", body, {"webhook-signature": "v1,x"})
+    http.post(f"{allowed.hooks}/any", body, {"webhook-signature": "v1,x"})
 
     assert len(json.loads(ask(allowed, "/_inbox/messages"))["messages"]) == 1

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from jobs_api.ids import new_id
-from jobs_api.organizations import Role
+from jobs_api.model.organization import Role
 from jobsctl import operations, usage_keys
 from jobsctl.__main__ import app
 from local import usage_plans

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from kubernetes import client, config
 
-from jobs_api import labels
+from jobs_api.k8s import labels
 from local.cluster import EmbeddedCluster
 from local.cluster.api import rights
 from local.kubernetes_api import KubernetesApi, UnusableCluster

@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from jobs_api.notifications import posting
+from jobs_api.notifications.webhook import http
 from tests.functions.cast import Person
 from tests.functions.conftest import alice, charlie, jaffle, rita
 from tests.notifications.receivers import Authority, Receiver, receiver
@@ -29,7 +29,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def new_receiver(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Receiver]]:
     """Makes receivers on localhost that the operator has allowed."""
     monkeypatch.setenv("WEBHOOK_CA_FILE", str(authority.file))
-    posting._tls.cache_clear()
+    http._tls.cache_clear()
     allowed: list[str] = []
     with ExitStack() as stack:
 

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs_api import store, webhook_secrets
-from jobs_api.alerts import Channel, Event
-from jobs_api.deliveries import Delivery, delivery_id
+from jobs_api import store
 from jobs_api.ids import new_id
-from jobs_api.jobs import Job, JobSettings
-from jobs_api.notifications.delivering import deliver
-from jobs_api.notifications.outbox import Notice
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import Delivery, delivery_id
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.notifications.deliver import deliver
+from jobs_api.notifications.queue import Notice
+from jobs_api.sealing import webhook
 from jobs_api.store import deliveries
 from tests.functions.cast import NOON
 
@@ -24,7 +25,7 @@ def new_job(project: Project, name: str = "nightly", **settings: Any) -> tuple[J
     """Write a job; return it and its webhook's signing key."""
     said = {"name": name, "command": "dbt build", "schedule": "@daily", **settings}
     job = Job.new(new_id("job_"), JobSettings.of(said, project), project, NOON)
-    job, key = webhook_secrets.with_sealed(None, job)
+    job, key = webhook.with_sealed(None, job)
     return store.create_job(job), key
 
 

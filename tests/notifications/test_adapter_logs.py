@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs_api.notifications.excerpts import excerpt
+from jobs_api.logs.excerpt import excerpt
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/v/engine.py", line 10, in execute\n    cursor.execute(sql)\n'
 NODE = 'Execution failed for node SnapshotId<"db"."shop"."orders": 123>'

@@ -11,16 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs_api.alerts import Channel, Event
-from jobs_api.commands import ProjectType
-from jobs_api.deliveries import DeliveryStatus
 from jobs_api.ids import new_id
-from jobs_api.jobs import Job
-from jobs_api.notifications import posting, slack
-from jobs_api.notifications.delivering import deliver
-from jobs_api.notifications.posting import Answer, Unreachable
-from jobs_api.projects import Project
-from jobs_api.runs import RunStatus
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.delivery import DeliveryStatus
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
+from jobs_api.notifications.deliver import deliver
+from jobs_api.notifications.slack import client as slack
+from jobs_api.notifications.webhook import http
+from jobs_api.notifications.webhook.http import Answer, Unreachable
 from jobs_api.store import deliveries
 from tests.functions.cast import NOON, new_organization, new_project
 from tests.notifications.stage import Clock, Queue, new_job, new_run
@@ -60,7 +61,7 @@ class World:
 def world() -> Iterator[World]:
     made = World()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(posting, "post", made.webhook)
+        patch.setattr(http, "post", made.webhook)
         patch.setattr(slack, "post", made.slack)
         yield made
 

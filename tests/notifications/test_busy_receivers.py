@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from jobs_api.alerts import Channel, Event
-from jobs_api.commands import ProjectType
-from jobs_api.deliveries import DeliveryStatus
-from jobs_api.jobs import Job
-from jobs_api.notifications import delivering, posting, webhook_sending
-from jobs_api.notifications.posting import Answer, Unreachable
-from jobs_api.projects import Project
-from jobs_api.runs import RunStatus
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.delivery import DeliveryStatus
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
+from jobs_api.notifications import deliver
+from jobs_api.notifications.webhook import http
+from jobs_api.notifications.webhook import sending as webhook_sending
+from jobs_api.notifications.webhook.http import Answer, Unreachable
 from jobs_api.store import receivers
 from tests.functions.cast import ROOT, new_organization, new_project
 from tests.notifications.receivers import Handler, Receiver, answers, drips
@@ -37,7 +39,7 @@ def test_a_slow_receiver_is_tried_by_one_at_a_time_and_holds_up_nobody_else(
     new_receiver: Callable[[], Receiver],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(posting, "TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr(http, "TIMEOUT_SECONDS", 1.0)
     hook.always = drips(seconds=3)
     other = new_receiver()
     healthy, _ = new_job(jaffle, "healthy", webhook_enabled=True, webhook_url=other.url)
@@ -60,7 +62,7 @@ def test_a_slow_receiver_is_tried_by_one_at_a_time_and_holds_up_nobody_else(
 def test_what_is_slow_for_one_organization_holds_up_none_of_anothers_webhooks_to_the_same_host(
     queue: Queue, job: Job, jaffle: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posting, "TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr(http, "TIMEOUT_SECONDS", 1.0)
 
     def by_path(handler: Handler) -> None:
         (drips(seconds=3) if handler.path.endswith("/slow") else answers(200))(handler)
@@ -102,7 +104,7 @@ def test_while_a_receiver_keeps_one_waiting_the_others_are_not_sent_to_it(
     first, second = (new_run(job, jaffle, RunStatus.FAILED) for _ in range(2))
     delivery = queue.tell(first, Event.FAILURE, Channel.WEBHOOK)
     with ThreadPoolExecutor(1) as other:
-        sending = other.submit(delivering.deliver, queue.messages.pop()[1], queue.clock)
+        sending = other.submit(deliver.deliver, queue.messages.pop()[1], queue.clock)
         assert reached.wait(30)
         assert noticed.wait(30)
         queue.tell(second, Event.FAILURE, Channel.WEBHOOK)
@@ -123,7 +125,7 @@ def test_while_a_receiver_is_down_for_a_day_no_message_is_received_so_often_that
         queue.clock.now += 10 * SECOND
         raise Unreachable("no answer within 10 seconds")
 
-    monkeypatch.setattr(posting, "post", unreachable)
+    monkeypatch.setattr(http, "post", unreachable)
     made = [queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK) for _ in range(6)]
     queue.go(until=2 * DAY)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from jobs_api.ingest import with_log
-from jobs_api.notifications.slack_sending import cause_of
-from jobs_api.runs import StoredLog
+from jobs_api.ingest.decision import with_log
+from jobs_api.model.run import StoredLog
+from jobs_api.notifications.slack.sending import cause_of
 from tests.notifications.test_messages import a_run
 
 LOG = StoredLog(key="k", size_bytes=1)

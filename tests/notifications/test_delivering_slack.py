@@ -7,14 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from jobs_api import logs, store
-from jobs_api.alerts import Channel, Event
-from jobs_api.deliveries import DeliveryStatus
-from jobs_api.jobs import Job
-from jobs_api.notifications import delivering, outbox, slack_sending
-from jobs_api.notifications import slack as slack_module
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus
+from jobs_api import store
+from jobs_api.logs import archive
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import DeliveryStatus
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.notifications import deliver
+from jobs_api.notifications import queue as outbox
+from jobs_api.notifications.slack import client as slack_module
+from jobs_api.notifications.slack import sending
 from jobs_api.store import deliveries
 from tests.functions.cast import NOON, new_organization
 from tests.notifications.conftest import LOGS, store_token
@@ -61,7 +64,7 @@ def test_a_message_quotes_the_log_and_counts_the_streak(queue: Queue, job: Job, 
     new_run(job, jaffle, RunStatus.FAILED, NOON - 2 * HOUR)
     new_run(job, jaffle, RunStatus.ERROR, NOON - 1 * HOUR)
     run = new_run(job, jaffle, RunStatus.FAILED)
-    log, _ = logs.put(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
+    log, _ = archive.put(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
     store.runs.RunRow(run.id).update(actions=[store.runs.RunRow.log.set(log.model_dump(mode="json"))])  # type: ignore[attr-defined]
     queue.tell(run, Event.FAILURE, Channel.SLACK)
     queue.go(until=MINUTE)
@@ -295,7 +298,7 @@ def killed(*_: object) -> None:
 
 
 def with_log(run: Run) -> Run:
-    log, _ = logs.put(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
+    log, _ = archive.put(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
     store.runs.RunRow(run.id).update(actions=[store.runs.RunRow.log.set(log.model_dump(mode="json"))])  # type: ignore[attr-defined]
     return run
 
@@ -306,7 +309,7 @@ def test_a_log_that_kills_its_reader_is_not_quoted_the_second_time(
     run = with_log(new_run(job, jaffle, RunStatus.FAILED))
     delivery = queue.tell(run, Event.FAILURE, Channel.SLACK)
     message = queue.messages[0]
-    monkeypatch.setattr(slack_sending, "_excerpt_in_time", killed)
+    monkeypatch.setattr(sending, "_excerpt_in_time", killed)
     with pytest.raises(Killed):
         queue.go(until=MINUTE)
     queue.messages = [message]
@@ -324,7 +327,7 @@ def test_a_message_that_kills_each_of_its_senders_is_with_the_dead_letters_after
     message, aside = queue.messages[0], list[outbox.Notice]()
     monkeypatch.setattr(slack_module, "post", killed)
     monkeypatch.setattr(outbox, "put_aside", aside.append)
-    for _ in range(delivering.MOST_CUT_OFF):
+    for _ in range(deliver.MOST_CUT_OFF):
         queue.messages = [message]
         with pytest.raises(Killed):
             queue.go(until=10 * MINUTE)
@@ -345,7 +348,7 @@ def test_a_receiver_that_fails_often_and_a_sender_that_is_killed_now_and_then_ar
     delivery = fail(queue, job, jaffle)
     message = queue.messages[0]
     slack.receiver.plans = [answers(503)] * 8
-    for _ in range(delivering.MOST_CUT_OFF):
+    for _ in range(deliver.MOST_CUT_OFF):
         queue.messages = [message]
         with monkeypatch.context() as during:
             during.setattr(slack_module, "post", killed)
@@ -364,8 +367,8 @@ def test_a_log_that_takes_too_long_to_be_read_is_not_waited_for(
     queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = threading.Event()
-    monkeypatch.setattr(slack_sending, "EXCERPT_SECONDS", 0.05)
-    monkeypatch.setattr(slack_sending, "_excerpt", lambda _: done.wait(20))
+    monkeypatch.setattr(sending, "EXCERPT_SECONDS", 0.05)
+    monkeypatch.setattr(sending, "_excerpt", lambda _: done.wait(20))
     fail(queue, job, jaffle)
     queue.go(until=MINUTE)
     done.set()
@@ -383,7 +386,7 @@ def test_a_sender_that_is_killed_after_it_posted_posts_again_only_after_its_clai
         with pytest.raises(Killed):
             queue.go(until=MINUTE)
     queue.messages = [message]
-    queue.go(until=delivering.LEASE - SECOND)
+    queue.go(until=deliver.LEASE - SECOND)
     assert len(slack.posted) == 1
     queue.go(until=MINUTE)
 

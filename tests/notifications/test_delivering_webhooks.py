@@ -6,13 +6,16 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 from standardwebhooks import Webhook
 
-from jobs_api import store, webhook_secrets
-from jobs_api.alerts import Channel, Event
-from jobs_api.deliveries import DeliveryStatus
-from jobs_api.jobs import Job
-from jobs_api.notifications import delivering, outbox, posting
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus
+from jobs_api import store
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import DeliveryStatus
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.notifications import deliver
+from jobs_api.notifications import queue as outbox
+from jobs_api.notifications.webhook import http
+from jobs_api.sealing import webhook
 from jobs_api.store import deliveries
 from tests.functions.cast import NOON, ROOT
 from tests.notifications.receivers import Receiver, answers, closes_half_way
@@ -173,7 +176,7 @@ def test_a_sender_that_is_killed_after_the_send_sends_again_under_the_same_id(
 
     # While the claim lasts, the message that comes back is not sent: its sender might only be slow.
     queue.messages = [message]
-    queue.go(until=delivering.LEASE - SECOND)
+    queue.go(until=deliver.LEASE - SECOND)
     assert len(hook.received) == 1
     queue.go(until=5 * SECOND)
 
@@ -193,7 +196,7 @@ def test_a_sender_that_is_killed_before_the_send_loses_nothing(
     delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
     message = queue.messages[0]
     with monkeypatch.context() as during:
-        during.setattr(posting, "post", killed)
+        during.setattr(http, "post", killed)
         with pytest.raises(Killed):
             queue.go()
     queue.messages = [message]
@@ -206,7 +209,7 @@ def test_something_unexpected_on_our_side_is_tried_again(
     queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as during:
-        during.setattr(webhook_secrets, "open_headers", lambda *_: 1 / 0)
+        during.setattr(webhook, "open_headers", lambda *_: 1 / 0)
         delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
         queue.go()
     assert stored(delivery).error == "something went wrong on our side; it is tried again"
@@ -216,7 +219,7 @@ def test_something_unexpected_on_our_side_is_tried_again(
 
 
 def test_a_key_that_was_rotated_since_signs_too(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
-    after, key, _ = webhook_secrets.rotated(job, NOON)
+    after, key, _ = webhook.rotated(job, NOON)
     store.update_job(job, after)
     queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
     queue.go()
@@ -228,7 +231,7 @@ def test_a_key_that_was_rotated_since_signs_too(queue: Queue, job: Job, failed: 
 
 
 def test_after_a_day_only_the_new_key_signs(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
-    after, _, _ = webhook_secrets.rotated(job, NOON - timedelta(hours=25))
+    after, _, _ = webhook.rotated(job, NOON - timedelta(hours=25))
     store.update_job(job, after)
     queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
     queue.go()
@@ -239,8 +242,8 @@ def test_after_a_day_only_the_new_key_signs(queue: Queue, job: Job, failed: Run,
 def test_what_was_asked_for_when_the_run_was_created_decides(
     queue: Queue, job: Job, failed: Run, jaffle: Project, hook: Receiver
 ) -> None:
-    after = job.changed({"webhook_enabled": False, "webhook_url": None}, jaffle, NOON, webhook_secrets.headers_of)
-    store.update_job(job, webhook_secrets.with_sealed(job, after)[0])
+    after = job.changed({"webhook_enabled": False, "webhook_url": None}, jaffle, NOON, webhook.headers_of)
+    store.update_job(job, webhook.with_sealed(job, after)[0])
     queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
     queue.go()
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.alerts import Channel, Event, RunAlerts, SealedWebhook, SlackTarget, WebhookTarget
-from jobs_api.notifications.due import as_of, channels, marked
-from jobs_api.runs import Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.model.alert_targets import Channel, Event, RunAlerts, SealedWebhook, SlackTarget, WebhookTarget
+from jobs_api.model.run import Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.model.run_events import as_of, channels, marked
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 SLACK = SlackTarget(channel="#data", failures=True, successes=False)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.notifications.excerpts import MOST_FAILURES, MOST_LINES, Failure, excerpt, remarks, telling_line
+from jobs_api.logs.excerpt import MOST_FAILURES, MOST_LINES, Failure, excerpt, remarks, telling_line
 from tests.notifications.conftest import LOGS
 
 DBT = """\x1b[0m02:00:01  Running with dbt=1.10.0

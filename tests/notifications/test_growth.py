@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs_api.notifications.excerpts import excerpt, remarks, telling_line
-from jobs_api.notifications.masking import is_secret_name, masked, secret_values
+from jobs_api.logs.excerpt import excerpt, remarks, telling_line
+from jobs_api.redaction.masking import is_secret_name, masked, secret_values
 from tests.notifications.growth import MOST_GROWTH, UNITS, growth, repeated
 
 

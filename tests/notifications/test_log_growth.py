@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs_api.notifications.excerpts import excerpt, remarks
-from jobs_api.notifications.excerpts.told import MAX_LOG
+from jobs_api.logs.excerpt import excerpt, remarks
+from jobs_api.logs.excerpt.told import MAX_LOG
 
 HEAD = "12:00:00  Failure in model a (models/a.sql)\n"
 UNITS = {

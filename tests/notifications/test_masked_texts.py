@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.alerts import Channel, Event
-from jobs_api.cluster.refusals import refusal
-from jobs_api.deliveries import new_delivery
-from jobs_api.jobs import Job, SyncedVersion, SyncState, wanted_version
-from jobs_api.notifications import webhooks
-from jobs_api.notifications.retrying import GIVE_UP_AFTER
-from jobs_api.projects import Project
-from jobs_api.runs import RunStatus
+from jobs_api.cluster.errors import refusal
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import new_delivery
+from jobs_api.model.job import Job, SyncedVersion, SyncState, wanted_version
+from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
+from jobs_api.notifications.backoff import GIVE_UP_AFTER
+from jobs_api.notifications.webhook import payload
 from jobs_api.store import deliveries
 from jobs_api.store.tables import RunRow
 from tests.functions.cast import NOON, Person
@@ -52,7 +52,7 @@ def test_a_webhook_tells_no_secrets(jaffle: Project, job: Job) -> None:
     stored = store.get_run(run.organization_id, run.id)
     assert stored.alerts
 
-    said = json.loads(webhooks.body_of(stored, Event.FAILURE, stored.alerts))["data"]["run"]
+    said = json.loads(payload.body_of(stored, Event.FAILURE, stored.alerts))["data"]["run"]
 
     assert (said["error_message"], said["command"]) == (SHOWN, f"dbt build --vars '{SHOWN}'")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs_api.notifications import masking
-from jobs_api.notifications.masking import masked, secret_values
+from jobs_api.redaction import masking
+from jobs_api.redaction.masking import masked, secret_values
 
 ORDINARY = (Path(__file__).parent / "ordinary.txt").read_text()
 # `S` stands for the secret, and `⏎` for the end of a line.

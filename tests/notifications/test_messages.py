@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.deliveries import Member
-from jobs_api.notifications.excerpts import Excerpt, Failure, excerpt
-from jobs_api.notifications.messages import Facts, escaped, message, spoken
-from jobs_api.notifications.messages import test_message as a_test_message
-from jobs_api.notifications.storms import Kind
-from jobs_api.runs import Run, RunStatus, Streak, TriggeredBy
+from jobs_api.logs.excerpt import Excerpt, Failure, excerpt
+from jobs_api.model.delivery import Member
+from jobs_api.model.run import Run, RunStatus, Streak, TriggeredBy
+from jobs_api.notifications.slack.grouping import Kind
+from jobs_api.notifications.slack.message import Facts, escaped, message, spoken
+from jobs_api.notifications.slack.message import test_message as a_test_message
 from tests.notifications.conftest import LOGS
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)

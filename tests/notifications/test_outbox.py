@@ -10,13 +10,13 @@ from botocore.exceptions import ClientError
 
 from functions.send_notifications import app
 from jobs_api import store
-from jobs_api.alerts import Channel, Event
-from jobs_api.jobs import Job
-from jobs_api.notifications import outbox
-from jobs_api.notifications.asking import Asked
-from jobs_api.notifications.outbox import Notice, publish, try_to_publish
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.notifications import queue
+from jobs_api.notifications.alert_lookup import Asked
+from jobs_api.notifications.queue import Notice, publish, try_to_publish
 from tests.functions.cast import ROOT, Person
 from tests.notifications.receivers import Receiver
 from tests.notifications.stage import new_job, new_run
@@ -35,7 +35,7 @@ def job(jaffle: Project) -> Job:
 
 
 def received() -> list[Notice]:
-    client: Any = outbox._client()
+    client: Any = queue._client()
     messages: list[Notice] = []
     while found := client.receive_message(
         QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], MaxNumberOfMessages=10, VisibilityTimeout=3600
@@ -98,7 +98,7 @@ def test_a_process_that_dies_before_it_queued_leaves_the_mark(
 ) -> None:
     run = new_run(job, jaffle, RunStatus.FAILED)
     with monkeypatch.context() as dying:
-        dying.setattr(outbox, "_send", lambda _: 1 / 0)
+        dying.setattr(queue, "_send", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             publish(to_notify(run))
 
@@ -125,7 +125,7 @@ def test_what_the_queue_refuses_stays_marked_and_the_rest_goes(
     job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused, taken = (new_run(job, jaffle, RunStatus.FAILED) for _ in range(2))
-    real = outbox._client()
+    real = queue._client()
 
     class Choosy:
         def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803 - AWS's names
@@ -135,7 +135,7 @@ def test_what_the_queue_refuses_stays_marked_and_the_rest_goes(
                 real.send_message_batch(QueueUrl=QueueUrl, Entries=good)
             return {"Failed": bad}
 
-    monkeypatch.setattr(outbox, "_client", Choosy)
+    monkeypatch.setattr(queue, "_client", Choosy)
     marked = [run for run in to_notify(refused) if run.id in {refused.id, taken.id}]
 
     assert try_to_publish(marked) == 0
@@ -177,8 +177,8 @@ def test_the_function_sends_a_batch_side_by_side_and_returns_what_is_to_come_aga
 ) -> None:
     hidden: dict[str, int] = {}
     aside: list[str] = []
-    monkeypatch.setattr(outbox, "hide", hidden.__setitem__)
-    monkeypatch.setattr(outbox, "put_text_aside", aside.append)
+    monkeypatch.setattr(queue, "hide", hidden.__setitem__)
+    monkeypatch.setattr(queue, "put_text_aside", aside.append)
     good, _ = new_job(jaffle, "good", webhook_enabled=True, webhook_url=hook.url)
     bad, _ = new_job(jaffle, "bad", webhook_enabled=True, webhook_url="https://127.0.0.1.nip.invalid/")
     runs = {name: new_run(job, jaffle, RunStatus.FAILED) for name, job in (("good", good), ("bad", bad))}
@@ -206,7 +206,7 @@ def test_a_message_that_met_with_a_failure_of_ours_comes_again_soon(
     job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden: dict[str, int] = {}
-    monkeypatch.setattr(outbox, "hide", hidden.__setitem__)
+    monkeypatch.setattr(queue, "hide", hidden.__setitem__)
     run = new_run(job, jaffle, RunStatus.FAILED)
     sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
     body = Notice(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK).json
@@ -225,9 +225,9 @@ def test_a_queue_that_is_down_too_hides_no_failure(monkeypatch: pytest.MonkeyPat
     def down(*_: object) -> None:
         raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "ChangeMessageVisibility")
 
-    monkeypatch.setattr(outbox, "hide", down)
+    monkeypatch.setattr(queue, "hide", down)
 
-    outbox.try_to_hide("handle", 30)
+    queue.try_to_hide("handle", 30)
 
 
 def test_a_message_that_is_not_due_is_put_to_sleep_for_as_long(
@@ -240,9 +240,9 @@ def test_a_message_that_is_not_due_is_put_to_sleep_for_as_long(
             assert QueueUrl
             hidden.append((ReceiptHandle, VisibilityTimeout))
 
-    monkeypatch.setattr(outbox, "_client", Queue)
-    outbox.hide("handle", 60)
-    outbox.hide("handle", -5)
-    outbox.hide("handle", int(timedelta(days=1).total_seconds()))
+    monkeypatch.setattr(queue, "_client", Queue)
+    queue.hide("handle", 60)
+    queue.hide("handle", -5)
+    queue.hide("handle", int(timedelta(days=1).total_seconds()))
 
     assert hidden == [("handle", 60), ("handle", 0), ("handle", 43_000)]

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from jobs_api.addresses import Address
-from jobs_api.notifications import posting
-from jobs_api.notifications.posting import Answer, LeadsInside, Refused, Unreachable, post
+from jobs_api.model.webhook_url import Address
+from jobs_api.notifications.webhook import http
+from jobs_api.notifications.webhook.http import Answer, LeadsInside, Refused, Unreachable, post
 from tests.notifications.receivers import Authority, Receiver, answers, closes_half_way, drips, receiver
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -96,7 +96,7 @@ def test_a_name_that_is_bound_anew_after_the_check_changes_nothing(
     hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is made to the address that was judged; the name is never looked up a second time."""
-    monkeypatch.setattr(posting, "is_public", lambda address: address == LOOPBACK)
+    monkeypatch.setattr(http, "is_public", lambda address: address == LOOPBACK)
     monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
     asked: list[str] = []
 
@@ -114,8 +114,8 @@ def test_a_name_that_is_bound_anew_after_the_check_changes_nothing(
 def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posting, "is_public", lambda _: True)
-    monkeypatch.setattr(posting, "_tls", lambda _: ssl.create_default_context(cafile=str(authority.file)))
+    monkeypatch.setattr(http, "is_public", lambda _: True)
+    monkeypatch.setattr(http, "_tls", lambda _: ssl.create_default_context(cafile=str(authority.file)))
     with receiver(authority.context("hooks.example"), "hooks.example") as named:
         assert post(named.url, b"{}", {}, resolve=leads_to("127.0.0.1")).accepted
         assert named.received[0].headers["host"] == f"hooks.example:{named.port}"
@@ -135,7 +135,7 @@ def test_an_unknown_authority_is_not_trusted(monkeypatch: pytest.MonkeyPatch, au
 def test_the_operators_authority_vouches_for_the_operators_hosts_alone(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posting, "is_public", lambda _: True)
+    monkeypatch.setattr(http, "is_public", lambda _: True)
     monkeypatch.setenv("WEBHOOK_CA_FILE", str(authority.file))
     monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "other.internal")
     with (
@@ -216,7 +216,7 @@ def test_the_next_address_is_tried_where_one_takes_no_connection(hook: Receiver)
 def test_of_a_long_answer_only_the_beginning_is_read(hook: Receiver) -> None:
     hook.plans = [answers(500, b"x" * 10_000_000)]
 
-    assert post(hook.url, b"{}", {}).text == "x" * posting.ANSWER_BYTES
+    assert post(hook.url, b"{}", {}).text == "x" * http.ANSWER_BYTES
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("120", 120), (" 7 ", 7), ("soon", None), ("-3", None)])

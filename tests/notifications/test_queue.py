@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from functions.send_notifications import app
-from jobs_api.alerts import Channel, Event
-from jobs_api.deliveries import DeliveryStatus
-from jobs_api.notifications import outbox
-from jobs_api.notifications.outbox import Notice
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import DeliveryStatus
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.notifications import queue as outbox
+from jobs_api.notifications.queue import Notice
 from tests.functions.cast import ROOT
 from tests.notifications.receivers import Receiver, answers
 from tests.notifications.stage import Queue, new_job, new_run, stored

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.notifications.retrying import GIVE_UP_AFTER, LONGEST, SHORTEST, asked_for, next_attempt
+from jobs_api.notifications.backoff import GIVE_UP_AFTER, LONGEST, SHORTEST, asked_for, next_attempt
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 MIDNIGHT = NOON + timedelta(hours=12)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from benchmarks.log_reading import LOGS, judged
-from jobs_api.notifications.excerpts import MAX_SAID, excerpt
+from jobs_api.logs.excerpt import MAX_SAID, excerpt
 
 TRUTH = json.loads((LOGS / "truth.json").read_text())
 

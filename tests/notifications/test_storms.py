@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.alerts import Event
-from jobs_api.deliveries import Member
-from jobs_api.notifications.storms import (
+from jobs_api.model.alert_targets import Event
+from jobs_api.model.delivery import Member
+from jobs_api.notifications.slack.grouping import (
     MOST_CHANGES,
     MOST_LISTED,
     MOST_SAID,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobs_api.projects import Project
+from jobs_api.model.project import Project
 from tests.functions.cast import Person
 from tests.notifications.receivers import Receiver, answers, closes_half_way
 from tests.notifications.slack import Slack

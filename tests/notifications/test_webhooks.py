@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from jobs_api.alerts import Event
-from jobs_api.notifications.webhooks import Named, body_of, headers
-from jobs_api.notifications.webhooks import test_body as a_test_body
-from jobs_api.runs import RunStatus
+from jobs_api.model.alert_targets import Event
+from jobs_api.model.run import RunStatus
+from jobs_api.notifications.webhook.payload import Named, body_of, headers
+from jobs_api.notifications.webhook.payload import test_body as a_test_body
 from tests.notifications.test_due import a_run, alerts
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)

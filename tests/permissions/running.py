@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from jobs_api.api import Api
+from jobs_api.api.resolver import Api
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = f"{ROOT}/functions/"
@@ -16,7 +16,7 @@ TESTS = f"{ROOT}/tests/"
 
 _RESOLVE = Api.resolve.__code__
 # Tests of deliveries call what that function does with a message, without the queue before it.
-_DELIVERING = "jobs_api/notifications/delivering.py"
+_DELIVERING = "jobs_api/notifications/deliver.py"
 _HANDED = "follow_threads.<locals>.following.<locals>.run"
 
 _made_in: dict[int, str] = {}

@@ -10,18 +10,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from jobs_api import ingest, labels, logs, manifests, names, pods, reconcile, slots, store
-from jobs_api.alerts import Channel, Event
+from jobs_api import store
 from jobs_api.cluster import Cluster
-from jobs_api.deliveries import Delivery, DeliveryStatus, delivery_id
-from jobs_api.jobs import Job, SyncState, wanted_version
-from jobs_api.notifications import due
-from jobs_api.outcomes import finished
-from jobs_api.pods import Object
-from jobs_api.projects import Project
-from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.ingest import decision
+from jobs_api.k8s import labels, manifests, pod_status
+from jobs_api.k8s.job_status import finished
+from jobs_api.k8s.pod_status import Object
+from jobs_api.logs import archive
+from jobs_api.model import names, run_events, slots
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
+from jobs_api.model.job import Job, SyncState, wanted_version
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store import deliveries
 from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
+from jobs_api.sync import reconcile
 
 EVERYTHING = 100_000
 TICK = timedelta(minutes=1)
@@ -64,7 +68,7 @@ class Audit:
             self.live |= {job["metadata"]["uid"]: job for job in page if self._is_settled(job)}
 
     def _is_settled(self, job: Object) -> bool:
-        made_at = pods.moment(job["metadata"]["creationTimestamp"])
+        made_at = pod_status.moment(job["metadata"]["creationTimestamp"])
         return made_at is None or made_at <= self.now - self.young
 
     def findings(self) -> list[str]:
@@ -152,11 +156,11 @@ class Audit:
 
     def _is_awaited(self, run: Run) -> bool:
         """Tell whether it is too early to say that a run's Job is gone."""
-        return self.waits and self.now - run.updated_at < ingest.GONE_AFTER + TICK
+        return self.waits and self.now - run.updated_at < decision.GONE_AFTER + TICK
 
     def _logs(self) -> Iterator[str]:
         """A run whose command was started has its log; there is no other."""
-        s3, bucket = logs._client(), os.environ["LOGS_BUCKET"]
+        s3, bucket = archive._client(), os.environ["LOGS_BUCKET"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{self.organization_id}/")
         stored = {item["Key"] for page in pages for item in page.get("Contents", [])}
         told = {run.log.key: run for run in self.runs if run.log}
@@ -253,7 +257,7 @@ def expected_deliveries(run: Run, channel: Channel | None = None) -> Iterable[st
     if not run.status.ended:
         return []
     event = Event.SUCCESS if run.status is RunStatus.SUCCESS else Event.FAILURE
-    wanted = due.channels(run.alerts, event)
+    wanted = run_events.channels(run.alerts, event)
     return [delivery_id(run.id, event, one) for one in wanted if channel in {None, one}]
 
 
@@ -263,4 +267,4 @@ def _hears_of_successes(run: Run) -> bool:
 
 def run_of(job: Object) -> str:
     """Return the id of a Job's run."""
-    return ingest.run_id_of(job)
+    return decision.run_id_of(job)

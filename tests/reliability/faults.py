@@ -23,7 +23,8 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError, ProtocolError
 from urllib3.exceptions import ReadTimeoutError as ClusterTimeout
 
-from jobs_api.notifications import posting, slack
+from jobs_api.notifications.slack import client as slack
+from jobs_api.notifications.webhook import http
 from tests.reliability.still import Answer, Ask, Request, StillCluster
 
 THROTTLED: Final = {
@@ -64,7 +65,7 @@ class Faults:
             return self._aws_call(client, operation, arguments, lambda: ask_aws(client, operation, arguments))
 
         self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-        self.monkeypatch.setattr(posting, "post", self._receiving(posting.post, _RECEIVER))
+        self.monkeypatch.setattr(http, "post", self._receiving(http.post, _RECEIVER))
         self.monkeypatch.setattr(slack, "post", self._receiving(slack.post, _SLACK))
 
     @contextmanager
@@ -215,10 +216,10 @@ _CLUSTER: Final[dict[str, Fault]] = {
     "cluster: token expired": _expired_token,
 }
 _RECEIVER: Final[dict[str, Receive]] = {
-    "receiver: unreachable": _raises(posting.Unreachable("nobody listens there")),
-    "receiver: 500": lambda _: posting.Answer(500, "sorry"),
-    "receiver: 429 with Retry-After": lambda _: posting.Answer(429, "later", timedelta(seconds=90)),
-    "receiver: took it, and its answer was lost": _lost_answer(posting.Unreachable("no answer in time")),
+    "receiver: unreachable": _raises(http.Unreachable("nobody listens there")),
+    "receiver: 500": lambda _: http.Answer(500, "sorry"),
+    "receiver: 429 with Retry-After": lambda _: http.Answer(429, "later", timedelta(seconds=90)),
+    "receiver: took it, and its answer was lost": _lost_answer(http.Unreachable("no answer in time")),
 }
 _SLACK: Final[dict[str, Receive]] = {
     "Slack: 429 with Retry-After": _raises(

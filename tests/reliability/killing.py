@@ -8,7 +8,8 @@ from typing import Any
 import botocore.client
 import pytest
 
-from jobs_api.notifications import posting, slack
+from jobs_api.notifications.slack import client as slack
+from jobs_api.notifications.webhook import http
 from tests.reliability.faults import POLLING
 from tests.reliability.still import Answer, Ask, Request, StillCluster
 
@@ -51,7 +52,7 @@ class Killer:
             return answer
 
         self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-        for module in (posting, slack):
+        for module in (http, slack):
             self.monkeypatch.setattr(module, "post", self._posting(module.post, module.__name__))
         self.cluster.wrap = wrap
 

@@ -19,7 +19,7 @@ from starlette.types import Message
 
 from jobs_api.cluster.client import Cluster
 from jobs_api.cluster.connection import Connection
-from jobs_api.cluster.light import Configuration
+from jobs_api.cluster.lazy_client import Configuration
 from local.cluster.api import app
 from local.cluster.clock import TestClock, parse_timestamp, timestamp
 from local.cluster.controllers import Controllers

@@ -11,7 +11,7 @@ import pytest
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
-from jobs_api import slots
+from jobs_api.model import slots
 from tests.reliability import figures
 from tests.reliability.killing import Killer
 from tests.reliability.still import Answer, Ask, Request

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.projects import ConcurrencyPolicy
+from jobs_api.model.project import ConcurrencyPolicy
 from local.cluster.clock import timestamp
 from tests.reliability.still import Answer, Ask, Request
 from tests.reliability.world import World

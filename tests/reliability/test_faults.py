@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from jobs_api.cluster import client
-from jobs_api.runs import TriggeredBy
+from jobs_api.model.run import TriggeredBy
 from tests.reliability import figures
 from tests.reliability.audit import Audit
 from tests.reliability.faults import KINDS, Faults

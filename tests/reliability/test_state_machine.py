@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from jobs_api import labels, slots
+from jobs_api.k8s import labels
+from jobs_api.model import slots
 from tests.functions.cast import Answer
 from tests.reliability import figures
 from tests.reliability.model import ENDS, EVERY, NAMES, PROJECTS, Job, Model

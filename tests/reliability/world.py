@@ -21,18 +21,21 @@ import functions.ingest_runs.app as ingest_runs
 import functions.send_notifications.app as send_notifications
 import functions.sync_cronjobs.app as sync_cronjobs
 from jobs_api import cluster as clusters
-from jobs_api import ingestion, store
+from jobs_api import store
 from jobs_api import sync as syncing
-from jobs_api.commands import ProjectType
 from jobs_api.errors import ClusterError
-from jobs_api.ingestion import Incomplete
-from jobs_api.notifications import outbox, posting, slack
-from jobs_api.notifications.posting import Answer as Posted
-from jobs_api.organizations import Organization
-from jobs_api.projects import Project
-from jobs_api.runs import Run
-from jobs_api.settled import Settled
-from jobs_api.sync.memory import Memory
+from jobs_api.ingest import ingester
+from jobs_api.ingest.finished_cache import Settled
+from jobs_api.ingest.ingester import Incomplete
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.organization import Organization
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run
+from jobs_api.notifications import queue
+from jobs_api.notifications.slack import client as slack
+from jobs_api.notifications.webhook import http
+from jobs_api.notifications.webhook.http import Answer as Posted
+from jobs_api.sync.seen_cache import Memory
 from local.cluster.clock import TestClock
 from tests.functions.cast import Answer, Context, Person, new_organization, new_project
 from tests.reliability.audit import Audit
@@ -80,8 +83,8 @@ class World:
         self.monkeypatch.setattr(sync_cronjobs, "datetime", now)
         self.monkeypatch.setattr(send_notifications, "datetime", now)
         # A message that sleeps is looked at all the same; what is not due is left alone.
-        self.monkeypatch.setattr(outbox, "hide", lambda *_: None)
-        self.monkeypatch.setattr(posting, "post", self._receive)
+        self.monkeypatch.setattr(queue, "hide", lambda *_: None)
+        self.monkeypatch.setattr(http, "post", self._receive)
         self.monkeypatch.setattr(slack, "post", self._read)
         self.forget()
 
@@ -151,14 +154,14 @@ class World:
     def forget(self) -> None:
         """Forget what functions remember between invocations, as when they are started anew."""
         self.monkeypatch.setattr(syncing, "_memory", Memory())
-        self.monkeypatch.setattr(ingestion, "_settled", Settled())
+        self.monkeypatch.setattr(ingester, "_settled", Settled())
 
     def _event(self, detail: dict[str, str]) -> dict[str, Any]:
         return {"detail": {"organization_id": self.organization.id, **detail}}
 
     def _take(self) -> None:
         """Take this organization's messages off the queue that all tests share."""
-        sqs, url = outbox._client(), os.environ["NOTIFICATIONS_QUEUE"]
+        sqs, url = queue._client(), os.environ["NOTIFICATIONS_QUEUE"]
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             bodies = [message["Body"] for message in messages]
             # All of them first: who is killed while deleting leaves none invisible for minutes.
@@ -173,7 +176,7 @@ class World:
     def _receive(self, url: str, body: bytes, headers: dict[str, str]) -> Posted:
         del url, body
         if self.down:
-            raise posting.Unreachable("nobody listens there")
+            raise http.Unreachable("nobody listens there")
         self.inbox.append(headers["webhook-id"])
         return Posted(200, "thanks")
 

@@ -11,10 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 from jobs_api import store
-from jobs_api.alerts import Channel, Event
-from jobs_api.deliveries import Delivery, DeliveryStatus, delivery_id
-from jobs_api.notifications import due
-from jobs_api.runs import Run, RunStatus, TriggeredBy
+from jobs_api.model import run_events
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store import deliveries
 from tests.reliability.audit import Audit
 from tests.soak.ledger import Ledger, certain_slots
@@ -155,7 +155,7 @@ class SoakAudit(Audit):
         for run in self.runs:
             if run.status.ended:
                 event = Event.SUCCESS if run.status is RunStatus.SUCCESS else Event.FAILURE
-                yield from ((run, event, channel) for channel in due.channels(run.alerts, event))
+                yield from ((run, event, channel) for channel in run_events.channels(run.alerts, event))
 
     def _arrivals(self, known: Delivery) -> Iterator[str]:
         came = self.webhooks[known.id]

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from jobs_api import events, labels
+from jobs_api.aws import event_bus
 from jobs_api.cluster import Cluster
+from jobs_api.k8s import labels
 from tests.soak.door import Door
 from tests.soak.ledger import Ledger
 from tests.soak.node import Node
@@ -96,7 +97,7 @@ class Saboteur:
 
     def _repeat(self) -> None:
         """Have the same events come again, several at once."""
-        events.organization_ticks(self._places * self._random.randint(1, 3))
+        event_bus.organization_ticks(self._places * self._random.randint(1, 3))
         self._ledger.happened["events twice or out of turn"] += 1
 
     # -- hands in the cluster

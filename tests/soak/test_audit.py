@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import pytest
 
-from jobs_api import logs
-from jobs_api.runs import Run
+from jobs_api.logs import archive
+from jobs_api.model.run import Run
 from jobs_api.store.tables import RunRow
 from tests.reliability.world import HOOK, World
 from tests.soak.auditing import SoakAudit, summary
@@ -89,7 +89,7 @@ def make_a_run_nobody_asked_for(soaked: Soaked) -> None:
 def lose_a_log(soaked: Soaked) -> None:
     log = soaked.scheduled().log
     assert log
-    logs._client().delete_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
+    archive._client().delete_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
 
 
 def cut_a_log(soaked: Soaked) -> None:
@@ -97,12 +97,12 @@ def cut_a_log(soaked: Soaked) -> None:
     assert run.log
     text = f"this is {run.job_name}-abcde, with 3 lines to come\nline 1 of 3\n"
     body = gzip.compress(text.encode())
-    logs._client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key, Body=body)
+    archive._client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key, Body=body)
 
 
 def leave_a_log_of_nobody(soaked: Soaked) -> None:
     key = f"logs/{soaked.world.organization.id}/{soaked.world.project.id}/run_nobody.log.gz"
-    logs._client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"")
+    archive._client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"")
 
 
 def double_an_alert(soaked: Soaked) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from jobs_api.quantities import parse_quantity
+from jobs_api.model.resources import parse_quantity
 from local.cluster.clock import timestamp
 from local.cluster.controllers.recorder import Note
 from local.cluster.kubelet.environment import ConfigError, Lookup, Object, command_line, variables

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from jobs_api.amounts import parse
+from jobs_api.model.quantity import parse
 from local.cluster.kinds import Kind
 from local.cluster.storage import Object
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from jobs_api.golang import quote
+from jobs_api.schedule.go_text import quote
 from local.cluster.errors import Cause
 
 

@@ -8,7 +8,7 @@ https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/quota/v1/evaluator/cor
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from jobs_api.quantities import canonical, parse_quantity
+from jobs_api.model.resources import canonical, parse_quantity
 from local.cluster.errors import Forbidden
 from local.cluster.kinds import Kind
 from local.cluster.storage import Object, Storage

@@ -1,6 +1,6 @@
 """The quality of service class of a pod, by its requests and limits."""
 
-from jobs_api.amounts import parse
+from jobs_api.model.quantity import parse
 from local.cluster.storage import Object
 
 _COMPUTE = ("cpu", "memory")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobs_api.amounts import InvalidQuantity, Quantity, Style, parse
+from jobs_api.model.quantity import InvalidQuantity, Quantity, Style, parse
 from local.cluster.rules.faults import Bare, Faults
 from local.cluster.rules.formats import qualified_name
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from jobs_api.amounts import InvalidQuantity, parse
+from jobs_api.model.quantity import InvalidQuantity, parse
 from local.cluster.clock import parse_timestamp, timestamp
 
 # Given a value, its path and a list for the paths of unknown fields.

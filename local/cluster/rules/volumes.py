@@ -1,6 +1,6 @@
 """Rules for the volumes of pods (ValidateVolumes)."""
 
-from jobs_api.amounts import parse
+from jobs_api.model.quantity import parse
 from local.cluster.rules.faults import Faults
 from local.cluster.rules.formats import config_key, dns_label
 from local.cluster.rules.schema import fields

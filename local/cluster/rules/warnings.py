@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from jobs_api.amounts import parse
+from jobs_api.model.quantity import parse
 from local.cluster.kinds import Kind
 from local.cluster.rules.formats import dns_label
 from local.cluster.storage import Object

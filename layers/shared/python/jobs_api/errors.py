@@ -1,4 +1,4 @@
-"""What can go wrong, named for the situation; `jobs_api.api` owns the table that turns each into an answer."""
+"""What can go wrong, named for the situation; `jobs_api.api.resolver` owns the table that turns each into an answer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

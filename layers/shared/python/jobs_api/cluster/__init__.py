@@ -2,7 +2,7 @@
 
 from jobs_api.cluster.access import connect
 from jobs_api.cluster.client import Cluster, Object
-from jobs_api.cluster.refusals import AlreadyExists, ClusterRejected, ObjectNotFound, Stale
+from jobs_api.cluster.errors import AlreadyExists, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import ClusterError, ClusterUnavailable
 
 __all__ = [

@@ -6,11 +6,10 @@ import threading
 from functools import cache
 from typing import Any, Final
 
-from jobs_api import eks
-from jobs_api.cluster import light
+from jobs_api.cluster import eks, lazy_client
 from jobs_api.cluster.client import Cluster
 from jobs_api.cluster.connection import Connection
-from jobs_api.organizations import Organization
+from jobs_api.model.organization import Organization
 from jobs_api.recent import Recent
 
 # A cluster that was made anew under its name has another address and another authority. It is noticed as soon as the
@@ -34,7 +33,7 @@ def connect(organization: Organization) -> Cluster:
 
 @cache
 def _from_kubeconfig(path: str) -> Cluster:
-    configuration = light.load_kubeconfig(path)
+    configuration = lazy_client.load_kubeconfig(path)
     return Cluster(Connection(configuration, KubeconfigCredentials(path, configuration)))
 
 
@@ -44,7 +43,7 @@ def _from_eks(name: str) -> Cluster:
     known = _made.get(name)
     if known and known[0] == endpoint:
         return known[1]
-    configuration = light.Configuration(host=endpoint.url)
+    configuration = lazy_client.Configuration(host=endpoint.url)
     configuration.ssl_ca_cert = _file(endpoint.certificate_authority)
 
     def lost() -> None:
@@ -77,7 +76,7 @@ class KubeconfigCredentials:
     def renew(self) -> None:
         """Read the file again: somebody may have logged in anew."""
         with self._lock:
-            self._configuration = light.load_kubeconfig(self._path)
+            self._configuration = lazy_client.load_kubeconfig(self._path)
 
 
 class EksCredentials:

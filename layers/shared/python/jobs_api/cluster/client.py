@@ -8,9 +8,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from jobs_api.cluster.connection import Connection, reading
-from jobs_api.cluster.refusals import Expired
+from jobs_api.cluster.errors import Expired
 from jobs_api.errors import ClusterUnavailable
-from jobs_api.manifests import CONTAINER
+from jobs_api.k8s.manifests import CONTAINER
 
 type Object = dict[str, Any]
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from jobs_api.cluster.light import rest
-from jobs_api.cluster.refusals import UNAUTHORIZED, refusal
+from jobs_api.cluster.errors import UNAUTHORIZED, refusal
+from jobs_api.cluster.lazy_client import rest
 from jobs_api.errors import ClusterUnavailable
 
 CONNECTIONS: Final = 16

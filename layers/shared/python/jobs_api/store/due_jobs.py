@@ -8,8 +8,8 @@ from itertools import batched
 from pynamodb.exceptions import DeleteError, UpdateError
 from pynamodb.expressions.condition import Condition
 
-from jobs_api.jobs import Job
-from jobs_api.projects import Project
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.jobs import job_of, slots_of
 from jobs_api.store.projects import partition_of, project_of

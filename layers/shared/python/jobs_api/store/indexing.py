@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pynamodb.exceptions import UpdateError
 
-from jobs_api.runs import ENDED, RunStatus
+from jobs_api.model.run import ENDED, RunStatus
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import partition_of
 from jobs_api.store.tables import META, ProjectRow, RunRow, ended_in

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from jobs_api import names
+from jobs_api.model import names
 from jobs_api.store.tables import NAME_LOCK, JobRow, LockRow, ProjectRow, ProjectsRow
 
 

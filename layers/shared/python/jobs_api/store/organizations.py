@@ -7,11 +7,18 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from jobs_api.documents import rfc3339
 from jobs_api.errors import Conflict, NotFound
-from jobs_api.organizations import HeldRemovals, Organization, RemovalConfirmation, Role, Token, UsageKey
+from jobs_api.model.document import rfc3339
+from jobs_api.model.organization import (
+    HeldRemovals,
+    Organization,
+    RemovalConfirmation,
+    Role,
+    Token,
+    UsageKey,
+)
+from jobs_api.model.slots import Period
 from jobs_api.recent import Recent
-from jobs_api.slots import Period
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
 from jobs_api.store.transactions import ConditionFailed, write_all

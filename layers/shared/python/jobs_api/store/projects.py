@@ -6,8 +6,8 @@ from pynamodb.exceptions import UpdateError
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, Conflict, NameTaken, ProjectNotFound
-from jobs_api.projects import Project, ProjectSettings
-from jobs_api.slots import Period
+from jobs_api.model.project import Project, ProjectSettings
+from jobs_api.model.slots import Period
 from jobs_api.store.conditions import code_of, was_refused
 from jobs_api.store.older_names import held_by_older, kept_slug
 from jobs_api.store.tables import CRONJOB_LOCK, META, NAME_LOCK, JobRow, LockRow, PointerRow, ProjectRow, ProjectsRow

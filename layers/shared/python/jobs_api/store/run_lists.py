@@ -8,7 +8,7 @@ from typing import Any, Final
 from pynamodb.exceptions import QueryError
 from pynamodb.expressions.condition import Condition
 
-from jobs_api.runs import ENDED, Run, RunStatus, Streak, TriggeredBy
+from jobs_api.model.run import ENDED, Run, RunStatus, Streak, TriggeredBy
 from jobs_api.store.conditions import code_of
 from jobs_api.store.pages import ROWS_A_QUERY, Listing
 from jobs_api.store.runs import position_of, run_of

@@ -9,10 +9,10 @@ from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from jobs_api.alerts import Event, RunAlerts
 from jobs_api.errors import RunNotFound
-from jobs_api.notifications import due
-from jobs_api.runs import ENDED, Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.model import run_events
+from jobs_api.model.alert_targets import Event, RunAlerts
+from jobs_api.model.run import ENDED, Run, RunStatus, StoredLog, TriggeredBy
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import ID
 from jobs_api.store.tables import RunRow, ended_in, moment
@@ -29,7 +29,7 @@ def create_run(run: Run) -> bool:
     One PutItem.
     """
     try:
-        _row(due.marked(None, run.without_secrets())).save(condition=RunRow.run_id.does_not_exist())
+        _row(run_events.marked(None, run.without_secrets())).save(condition=RunRow.run_id.does_not_exist())
     except PutError as error:
         if not was_refused(error):
             raise
@@ -72,7 +72,7 @@ def advance_run(before: Run, after: Run) -> bool:
     Only a run that has not ended moves, and only from the status it was read in, so that two ingests at once, or one
     that comes late, cannot take it back. What is to be told of the move is written with it.
     """
-    after = due.marked(before, after.without_secrets())
+    after = run_events.marked(before, after.without_secrets())
     return _update(
         before.id,
         [*_progress(after), *(_end(after) if after.status.ended else [])],

@@ -11,9 +11,9 @@ from jobs_api import store
 from jobs_api.cluster import Cluster
 from jobs_api.errors import NotFound
 from jobs_api.sync.desired import Scope
-from jobs_api.sync.glance import unsettled
-from jobs_api.sync.look import Look
-from jobs_api.sync.memory import Memory
+from jobs_api.sync.precheck import unsettled
+from jobs_api.sync.reconciler import Look
+from jobs_api.sync.seen_cache import Memory
 
 __all__ = ["Scope", "sync"]
 

@@ -7,12 +7,14 @@ from typing import Final
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict
 
-from jobs_api import environment_secrets, labels, manifests, store
+from jobs_api import store
+from jobs_api.aws.encryption import CannotOpen
 from jobs_api.errors import NotFound
-from jobs_api.jobs import Job
-from jobs_api.manifests import Manifest
-from jobs_api.projects import Project
-from jobs_api.sealing import CannotOpen
+from jobs_api.k8s import labels, manifests
+from jobs_api.k8s.manifests import Manifest
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.sealing import environment
 
 # Of KMS as of the cluster and the tables, nearly all of the time is waiting.
 WORKERS: Final = 16
@@ -75,7 +77,7 @@ class Manifests(Mapping[str, Manifest]):
 
     def _open(self, name: str) -> None:
         try:
-            self._opened[name] = environment_secrets.opened_of(self._jobs[name][1])
+            self._opened[name] = environment.opened_of(self._jobs[name][1])
         except CannotOpen as error:
             job_id = self._jobs[name][1].id
             logger.warning("what is sealed of an environment does not open", job_id=job_id, error=str(error))

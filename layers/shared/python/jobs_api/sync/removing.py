@@ -6,13 +6,14 @@ from datetime import datetime
 
 from aws_lambda_powertools import Logger
 
-from jobs_api import removals, store
+from jobs_api import store
 from jobs_api.errors import NotFound
-from jobs_api.organizations import Organization
-from jobs_api.reconcile import Delete
-from jobs_api.removals import Standing, Verdict
+from jobs_api.model.organization import Organization
 from jobs_api.store import project_records
+from jobs_api.sync import removals
 from jobs_api.sync.desired import Scope
+from jobs_api.sync.reconcile import Delete
+from jobs_api.sync.removals import Standing, Verdict
 
 logger = Logger()
 

@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 
 from jobs_api.cluster import Cluster, ClusterRejected, Object
 from jobs_api.errors import ClusterUnavailable
-from jobs_api.manifests import Manifest
+from jobs_api.k8s.manifests import Manifest
 
 # What the API server says where the rights are those of an earlier release; all else that it refuses is about the pod.
 NOT_ALLOWED: Final = re.compile(r'^pods is forbidden: User "[^"]*" cannot ')

@@ -1,0 +1,131 @@
+"""`Idempotency-Key`: the same request again gets the first answer again, for 24 hours.
+
+Powertools keeps the answers. It cannot make the write and the answer one step, so ids of what a keyed request makes are
+derived from the request (`Api.new_id`): where a process died between the two, the next try finds its own thing there.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+    IdempotencyPersistenceLayerError,
+    IdempotencyValidationError,
+)
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api.errors import KeyReused, StillInProgress
+
+A_DAY = 24 * 60 * 60
+# A webhook's signing secret as its owner sees it once, and what stands for it in an answer that is kept: a character
+# that JSON holds only as an escape.
+_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
+_HIDDEN = "\0"
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+type Answer = dict[str, Any]
+
+
+class _NotKept(Exception):
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("only 2xx answers are kept")
+        self.answer = answer
+
+
+def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context: LambdaContext) -> Answer:
+    """Return `answer()`, or what it gave the first time for this key in this scope.
+
+    Args:
+        key: what the client sent.
+        scope: organization, method and path, within which keys count.
+        body: the request's body; another one under the same key is an error.
+        answer: makes the answer; it is kept where its status is 2xx.
+        context: tells how long an answer that is still being made may take.
+
+    Raises:
+        KeyReused: the key came before with another body.
+        StillInProgress: the first request with it has not ended.
+    """
+    config = IdempotencyConfig(
+        event_key_jmespath="[scope, key]",
+        payload_validation_jmespath="body",
+        expires_after_seconds=A_DAY,
+        raise_on_no_idempotency_key=True,
+        hash_function="sha256",
+    )
+    config.register_lambda_context(context)
+    made: Answer | None = None
+
+    def kept(request: dict[str, str]) -> Answer:  # noqa: ARG001 - what Powertools takes the key from
+        nonlocal made
+        made = answer()
+        if not 200 <= made["statusCode"] < 300:
+            raise _NotKept(made)
+        return _hidden(made, scope)
+
+    guarded = idempotent_function(
+        kept, data_keyword_argument="request", config=config, persistence_store=_answers(), key_prefix="answer"
+    )
+    try:
+        kept_answer: Answer = guarded(request={"scope": scope, "key": key, "body": _digest(body)})
+    except _NotKept as unkept:
+        return unkept.answer
+    except IdempotencyValidationError as error:
+        raise KeyReused("This Idempotency-Key was used with another body; use a new key for a new request") from error
+    except IdempotencyPersistenceLayerError:
+        # Only its record failed; the same request again finds what this one made, by its derived id.
+        if made is None:
+            raise
+        return made
+    except IdempotencyAlreadyInProgressError as error:
+        raise StillInProgress("The first request with this Idempotency-Key is still in progress") from error
+    return _shown(kept_answer, scope)
+
+
+def _hidden(answer: Answer, scope: str) -> Answer:
+    """Return an answer as it may be kept: a secret that is shown once stands in it encrypted."""
+    secrets = _SECRET.findall(answer["body"])
+    if not secrets:
+        return answer
+    from jobs_api.aws import encryption  # noqa: PLC0415 - few answers hold a secret
+
+    return {
+        **answer,
+        "body": _SECRET.sub(_HIDDEN, answer["body"]),
+        "sealed": encryption.seal(json.dumps(secrets), scope=_digest(scope)),
+    }
+
+
+def _shown(answer: Answer, scope: str) -> Answer:
+    """Return an answer that was kept as it was first given, byte for byte."""
+    if "sealed" not in answer:
+        return answer
+    from jobs_api.aws import encryption  # noqa: PLC0415
+
+    secrets = iter(json.loads(encryption.unseal(answer["sealed"], scope=_digest(scope))))
+    shown = {name: value for name, value in answer.items() if name != "sealed"}
+    return {**shown, "body": re.sub(_HIDDEN, lambda _: next(secrets), answer["body"])}
+
+
+@cache
+def _answers() -> DynamoDBPersistenceLayer:
+    # botocore's own stubs do not know the services.
+    client: DynamoDBClient = botocore.session.get_session().create_client("dynamodb")  # type: ignore[assignment]
+    return DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE"], boto3_client=client)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

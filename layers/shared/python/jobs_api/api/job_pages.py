@@ -1,0 +1,36 @@
+"""How many of a project's jobs one answer holds: all of them nearly always, or as many as fit."""
+
+import json
+from collections.abc import Iterable
+
+from jobs_api.model.answer_size import ANSWER_BYTES
+from jobs_api.model.job import Job, JobDocument, JobList
+
+
+def position_of(job: Job) -> str:
+    """Return where a job stands in the list, oldest first: a text that sorts as the jobs do."""
+    return f"{job.created_at.timestamp():020.6f} {job.id}"
+
+
+def following(jobs: Iterable[Job], position: str) -> list[Job]:
+    """Return the jobs after a position, which need not be that of a job any more."""
+    return [job for job in jobs if position_of(job) > position]
+
+
+def that_fit(documents: Iterable[JobDocument]) -> list[str]:
+    """Return as many documents as fit into one answer, at least one, each as its JSON."""
+    page: list[str] = []
+    left = ANSWER_BYTES
+    for document in documents:
+        text = document.model_dump_json()
+        left -= len(json.dumps(text))
+        if left < 0 and page:
+            break
+        page.append(text)
+    return page
+
+
+def answer(page: Iterable[str], total: int, next_cursor: str | None) -> str:
+    """Return the JSON of a JobList out of that of its jobs, which is half of the work where it is done twice."""
+    empty = JobList(jobs=[], total=total, next_cursor=next_cursor).model_dump_json()
+    return empty.replace("[]", f"[{','.join(page)}]", 1)

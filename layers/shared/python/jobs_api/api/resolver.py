@@ -1,0 +1,364 @@
+"""What every endpoint shares: who calls, what a body may be, how an error is told, an id for every request."""
+
+import base64
+import binascii
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+import pydantic_core
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse, OpenAPIResponseContentSchema
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, WithJsonSchema
+
+from jobs_api import errors
+from jobs_api.api.request_paths import path_prefix, route_path
+from jobs_api.errors import Fault, JobsApiError
+from jobs_api.ids import derived_id, new_id
+from jobs_api.metrics import Metric, publish
+from jobs_api.model.document import Absent, Document, fault_of
+from jobs_api.model.organization import Role
+
+MAX_BODY_BYTES: Final = 256 * 1024
+JSON_TYPE: Final = "application/json"
+TEXT_TYPE: Final = "text/plain"
+NOT_UTF_8: Final = "The body must be a JSON object in UTF-8; write the character U+FFFD as \\ufffd if it is meant"
+
+# Answers are one caller's alone and true at one time, and some show a secret this once.
+NOT_KEPT: Final = {"Cache-Control": ["no-store"]}
+
+# Pages of any origin may read what a token is good for: it comes in a header, and no browser sends it by itself.
+FOR_BROWSERS: Final = {
+    "Access-Control-Allow-Origin": ["*"],
+    "Access-Control-Expose-Headers": ["Location, Retry-After, X-Request-ID"],
+}
+
+# The most particular class wins, as with `except`.
+ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
+    errors.InvalidBody: (400, "invalid_json"),
+    errors.Forbidden: (403, "forbidden"),
+    errors.NotFound: (404, "not_found"),
+    errors.Conflict: (409, "conflict"),
+    errors.ProjectNotDeployed: (409, "project_not_deployed"),
+    errors.RunNotCompleted: (409, "run_not_completed"),
+    errors.PayloadTooLarge: (413, "payload_too_large"),
+    errors.InvalidRequest: (422, "invalid_request"),
+    errors.TooManyCalls: (429, "too_many_requests"),
+    errors.ClusterUnavailable: (503, "cluster_unavailable"),
+}
+# In seconds: when it is worth asking again.
+RETRY_AFTER: Final[dict[type[JobsApiError], int]] = {
+    errors.StillInProgress: 1,
+    errors.TooManyCalls: 5,
+    errors.ClusterUnavailable: 10,
+}
+
+T = TypeVar("T", bound=Document)
+
+logger = Logger()
+
+
+class Message(Document):
+    """An answer that has nothing to show but that it worked."""
+
+    message: str
+
+
+class FieldFault(Document):
+    """A field that breaks a rule."""
+
+    field: str
+    message: str
+
+
+class Problem(Document):
+    """The body of every answer that is not a success."""
+
+    message: str
+    code: str
+    errors: Absent[list[FieldFault]] = None
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, as the authorizer found out."""
+
+    organization_id: str
+    role: Role
+    token_id: str
+
+
+def schema_of(model: type[BaseModel], *, partial: bool = False) -> WithJsonSchema:
+    """Show a model's fields in the API's documentation, none of them required where it is `partial`.
+
+    For bodies that a handler validates itself, because the rules depend on what is stored:
+    `document: Annotated[dict[str, Any], Body(), schema_of(JobSettings)]`.
+    """
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    # What it refers to is part of some answer too, and stands in the document for that.
+    schema.pop("$defs", None)
+    if partial:
+        schema.pop("required", None)
+    return WithJsonSchema(schema)
+
+
+def json_or_text(model: type[Document]) -> dict[int, OpenAPIResponse]:
+    """Document the two answers of `Api.document_or_text`; such a handler returns `Response[Any]`."""
+    text: OpenAPIResponseContentSchema = {"schema": {"type": "string"}}
+    return {HTTPStatus.OK: {"description": "OK", "content": {JSON_TYPE: {"model": model}, TEXT_TYPE: text}}}
+
+
+def json_of(model: type[Document]) -> dict[int, OpenAPIResponse]:
+    """Document the answer of `Api.written`; such a handler returns `Response[Any]`."""
+    return {HTTPStatus.OK: {"description": "Successful Response", "content": {JSON_TYPE: {"model": model}}}}
+
+
+class Api(APIGatewayRestResolver):
+    """One endpoint's resolver: Powertools' own, with this API's bodies, errors and ids.
+
+    Args:
+        idempotent: whether an `Idempotency-Key` is honoured.
+    """
+
+    def __init__(self, *, idempotent: bool = False) -> None:
+        super().__init__(
+            enable_validation=True,
+            # An answer that does not fit its own schema is our fault and no 422.
+            response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+            json_body_deserializer=_read_json,
+        )
+        self.idempotent = idempotent
+        self.exception_handler(JobsApiError)(self._tell)
+        self.exception_handler(RequestValidationError)(self._tell_invalid)
+        self.exception_handler(NotFoundError)(lambda _: self._tell(errors.NotFound("There is no such route")))
+        self.exception_handler(Exception)(self._tell_nothing)
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        context = self.current_event.request_context.authorizer.raw_event
+        return Caller(context["organization_id"], Role(context["role"]), context["token_id"])
+
+    @property
+    def now(self) -> datetime:
+        """When the gateway took the request."""
+        return datetime.fromtimestamp(self.current_event.request_context.request_time_epoch / 1000, tz=UTC)
+
+    @property
+    def request_id(self) -> str:
+        """The gateway's id of this request, which its own errors carry too."""
+        return str(self.current_event.request_context.request_id)
+
+    def created(self, location: str, document: T) -> Response[T]:
+        """Answer 201 with what was made and its path in the API, `/api/v1/projects/proj_xyz/jobs/job_abc`."""
+        return Response(HTTPStatus.CREATED, content_type=JSON_TYPE, headers={"Location": location}, body=document)
+
+    def written(self, text: str) -> Response[Any]:
+        """Answer with a document that is JSON already."""
+        return Response(HTTPStatus.OK, content_type=JSON_TYPE, body=text)
+
+    def document_or_text(self, document: Document, text: str) -> Response[Any]:
+        """Answer with a document, or with the bare text in it where the client asked for that."""
+        accepted = self.current_event.headers.get("accept", "").lower()
+        wants_text = TEXT_TYPE in accepted and JSON_TYPE not in accepted
+        body: Any = text if wants_text else document
+        content_type = f"{TEXT_TYPE}; charset=utf-8" if wants_text else JSON_TYPE
+        return Response(HTTPStatus.OK, content_type=content_type, body=body)
+
+    def new_id(self, prefix: str) -> str:
+        """Return an id for what this request makes: always the same one where it carries an Idempotency-Key."""
+        event = self.current_event
+        key = event.headers.get("idempotency-key") if self.idempotent else None
+        if key is None:
+            return new_id(prefix)
+        return derived_id(prefix, _scope(event.raw_event), key, event.body or "")
+
+    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer one request; whatever happens, in this API's shape and with the request's id."""
+        request_id = event["requestContext"]["requestId"]
+        keys = {"request_id": request_id, "organization_id": _organization(event), "route": event.get("resource")}
+        keys |= _named(event)
+        logger.append_keys(**keys)
+        try:
+            answer = self._answer(event, context)
+        finally:
+            logger.remove_keys(keys)
+        headers = answer.get("multiValueHeaders", {})
+        # After an idempotent answer was read back: it may have been made for a request to another address.
+        location = {"Location": [path_prefix(event) + path for path in headers.get("Location", [])]}
+        own = {"X-Request-ID": [request_id], **NOT_KEPT, **FOR_BROWSERS, **(location if "Location" in headers else {})}
+        return {**answer, "multiValueHeaders": {**headers, **own}}
+
+    def _answer(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        try:
+            event = _checked(event)
+            key = idempotency_key(event) if self.idempotent else None
+            if key is None:
+                return super().resolve(event, context)
+            from jobs_api.api import idempotency  # noqa: PLC0415 - most requests carry no key, and it loads boto3
+
+            return idempotency.once(
+                key, _scope(event), event["body"], lambda: super(Api, self).resolve(event, context), context
+            )
+        except JobsApiError as error:
+            return _built(_problem(error, event["requestContext"]["requestId"]))
+        except Exception as error:  # noqa: BLE001 - it is logged; what goes wrong around a handler has this shape too
+            return _built(_unexpected(error, event["requestContext"]["requestId"]))
+
+    def _tell(self, error: JobsApiError) -> Response[str]:
+        if isinstance(error, errors.ClusterUnavailable):
+            publish({Metric.CLUSTER_ERRORS: 1})
+        known = any(kind in ANSWERS for kind in type(error).__mro__)
+        return _problem(error, self.request_id) if known else self._tell_nothing(error)
+
+    def _tell_invalid(self, error: RequestValidationError) -> Response[str]:
+        details = error.errors()
+        if any(detail["loc"][:2] == ("body",) or detail["loc"] == ("body",) for detail in details):
+            return self._tell(errors.InvalidBody("The body must be a JSON object"))
+        return self._tell(errors.InvalidRequest([fault_of(detail, skip=1) for detail in details]))
+
+    def _tell_nothing(self, error: Exception) -> Response[str]:
+        return _unexpected(error, self.request_id)
+
+
+def idempotency_key(event: Mapping[str, Any]) -> str | None:
+    """Return the request's Idempotency-Key, None without one; raises InvalidRequest for one that is malformed."""
+    key = _header(event, "idempotency-key")
+    if key is not None and not (1 <= len(key) <= 255 and all("!" <= c <= "~" for c in key)):
+        raise errors.InvalidRequest([Fault("Idempotency-Key", "must be 1 to 255 visible ASCII characters")])
+    return key
+
+
+def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event with its body as JSON text, once the caller may do what they ask."""
+    context = event["requestContext"]["authorizer"]
+    named = _header(event, "x-organization-id")
+    if named is not None and named != context["organization_id"]:
+        raise errors.Forbidden("X-Organization-ID is not the organization of this token; leave it out or correct it")
+    if context["role"] == Role.READER and event["httpMethod"] not in {"GET", "HEAD", "OPTIONS"}:
+        raise errors.Forbidden("This token may only read; a change needs the role developer")
+    body = _body(event)
+    if len(body) > MAX_BODY_BYTES:
+        raise errors.PayloadTooLarge(f"The body is {len(body)} bytes; at most {MAX_BODY_BYTES}")
+    text = _text(body)
+    # Bodies are JSON whatever the client calls them: `curl -d` says they are a form.
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    return {
+        **event,
+        "path": route_path(event),
+        "body": text,
+        "isBase64Encoded": False,
+        "headers": {**headers, "content-type": JSON_TYPE},
+    }
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise errors.InvalidBody("The body must be a JSON object") from error
+
+
+def _text(body: bytes) -> str:
+    try:
+        text = body.decode().strip()
+    except UnicodeDecodeError as error:
+        raise errors.InvalidBody(NOT_UTF_8) from error
+    # API Gateway hands a body over as text, with this character for each byte that is not UTF-8.
+    if "\ufffd" in text:
+        raise errors.InvalidBody(NOT_UTF_8)
+    return text
+
+
+def _read_json(text: str) -> dict[str, Any]:
+    """Read a body that is there; an absent one is `None` to handlers, and never gets here. Raises InvalidBody."""
+    try:
+        # Unlike json.loads it takes no NaN, no half surrogate pairs and no nesting that exhausts the stack, but of a
+        # name that comes twice it keeps the last.
+        pydantic_core.from_json(text, allow_inf_nan=False)
+        document = json.loads(text, object_pairs_hook=_unique)
+    except ValueError as error:
+        raise errors.InvalidBody(f"The body must be a JSON object: {error}") from error
+    if not isinstance(document, dict):
+        raise errors.InvalidBody("The body must be a JSON object, such as {}; a list, a text or a number is none")
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in names.items() if count > 1)
+        raise ValueError(f"{errors.shortened(twice)!r} stands in one object twice")
+    return document
+
+
+def _header(event: Mapping[str, Any], name: str) -> str | None:
+    headers: Mapping[str, str] = event.get("headers") or {}
+    return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def _organization(event: Mapping[str, Any]) -> str:
+    return str(event["requestContext"]["authorizer"]["organization_id"])
+
+
+def _named(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the ids in the path, for the log; they are whatever the caller sent, so cut where they are too long."""
+    named: Mapping[str, str] = event.get("pathParameters") or {}
+    within_project = (event.get("resource") or "").startswith("/api/v1/projects/")
+    id_is = "project_id" if within_project else "job_name"
+    return {id_is if name == "id" else name: errors.shortened(value) for name, value in named.items()}
+
+
+def _scope(event: Mapping[str, Any]) -> str:
+    return f"{_organization(event)} {event['httpMethod']} {event['path']}"
+
+
+def _problem(error: JobsApiError, request_id: str) -> Response[str]:
+    status, code = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
+    faults = error.faults if isinstance(error, errors.InvalidRequest) else None
+    fields = [FieldFault(field=fault.field, message=fault.message) for fault in faults] if faults else None
+    problem = Problem(
+        message=errors.shortened(str(error), errors.MOST_OF_A_SUMMARY + 100),
+        code=code,
+        errors=fields,
+        request_id=request_id,
+    )
+    return _response(status, problem, retry_after=RETRY_AFTER.get(type(error)))
+
+
+def _unexpected(error: Exception, request_id: str) -> Response[str]:
+    logger.error("unexpected", exc_info=error)
+    message = "Something went wrong on our side; quote the request id"
+    return _response(500, Problem(message=message, code="internal_error", request_id=request_id))
+
+
+def _response(status: int, problem: Problem, retry_after: int | None = None) -> Response[str]:
+    return Response(
+        status_code=status,
+        content_type=JSON_TYPE,
+        headers={} if retry_after is None else {"Retry-After": str(retry_after)},
+        body=problem.model_dump_json(),
+    )
+
+
+def _built(response: Response[str]) -> dict[str, Any]:
+    headers = {name: [value] if isinstance(value, str) else value for name, value in response.headers.items()}
+    return {
+        "statusCode": response.status_code,
+        "body": response.body,
+        "isBase64Encoded": False,
+        "multiValueHeaders": headers,
+    }

@@ -1,0 +1,447 @@
+"""One pass over an organization's Jobs: asks the cluster and the table, has `decision` decide, does what it decided.
+
+Everything here may be done twice or by two passes at once: logs replace themselves, writes are conditional.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import batched, chain
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import store
+from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
+from jobs_api.errors import ClusterError, ClusterUnavailable
+from jobs_api.ingest import decision as ingest
+from jobs_api.ingest.finished_cache import Settled
+from jobs_api.ingest.slot_accounting import Accounting
+from jobs_api.k8s import labels, pod_logs
+from jobs_api.k8s import pod_status as pods
+from jobs_api.k8s.pod_status import Object, moment
+from jobs_api.logs import archive
+from jobs_api.metrics import Metric
+from jobs_api.model import run_events
+from jobs_api.model.organization import Organization
+from jobs_api.model.project import ConcurrencyPolicy
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.notifications import queue
+from jobs_api.notifications.alert_lookup import Asked
+from jobs_api.store import project_records
+from jobs_api.trigger.launch import launch
+
+# Reading and storing a log is waiting for others, so that many at once cost little; the clients' pools are as large.
+WORKERS = 16
+PAGE = 500
+# What the API server answers to a manifest that it will never take.
+NEVER = frozenset({400, 422})
+CUT_OFF = "The log ends where the run was replaced, or its Job deleted"
+# How much of a log's end is searched for what went wrong: some hundred nodes, of which JSON needs a kilobyte each.
+TOLD_IN_BYTES = 512 * 1024
+
+ENDED = {
+    RunStatus.SUCCESS: Metric.RUNS_SUCCEEDED,
+    RunStatus.FAILED: Metric.RUNS_FAILED,
+    RunStatus.ERROR: Metric.RUNS_ERRORED,
+}
+
+logger = Logger()
+_settled = Settled()
+
+type Clock = Callable[[], datetime]
+
+
+class NoLog(Exception):
+    """The kubelet has no log of a container that ran."""
+
+
+class Incomplete(Exception):
+    """Some runs could not be ingested; the pass is to be tried again."""
+
+
+@dataclass
+class Pass:
+    """A pass over an organization; `clock` gives aware times."""
+
+    organization: Organization
+    cluster: Cluster
+    clock: Clock
+    jobs: int = 0
+    written: int = 0
+    failed: int = 0
+    missed: int = 0
+    figures: dict[Metric, float] = field(default_factory=dict)
+    _accounted: set[str] = field(default_factory=set)
+    _to_tell: list[Run] = field(default_factory=list)
+    _asked: Asked = field(init=False)
+    # For each job the slots of which there are Jobs, and the jobs of which one could not be ingested.
+    _ran: defaultdict[str, set[datetime]] = field(default_factory=lambda: defaultdict(set))
+    _unsure: set[str] = field(default_factory=set)
+    # For each job when the Jobs of its slots were made, and the policy of each project.
+    _made_at: defaultdict[str, dict[datetime, datetime]] = field(default_factory=lambda: defaultdict(dict))
+    _policies: dict[str, ConcurrencyPolicy] | None = None
+
+    def __post_init__(self) -> None:
+        """Know nothing yet."""
+        self._asked = Asked(self.organization.id)
+
+    def run(self) -> None:
+        """Bring every run up to what the cluster shows.
+
+        Raises:
+            ClusterUnavailable: the Jobs could not be listed.
+            Incomplete: single runs failed; the others are done.
+        """
+        began_at = self.clock()
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
+            for page in chain(self._marked(), self._unmarked()):
+                self._page(pool, page)
+            self._unaccounted(pool)
+            self.organization = note_reached(self.organization, began_at, reached=True)
+            accounting = Accounting(self.organization, self.cluster, began_at, self._ran, self._unsure)
+            accounting.run(pool)
+        self.missed, self.failed = accounting.missed, self.failed + accounting.failed
+        if self.failed:
+            raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
+
+    def _marked(self) -> Iterator[list[Object]]:
+        """Yield the Jobs of this deployment."""
+        selector = labels.selector({labels.ORGANIZATION: self.organization.id})
+        for page in self.cluster.list_jobs(self.organization.namespace, selector):
+            yield [job for job in page if ingest.is_run(job)]
+
+    def _unmarked(self) -> Iterator[list[Object]]:
+        """Yield the Jobs that a version before marks made for jobs of these tables, with a mark from now on."""
+        if not self.organization.may_have_unmarked(self.clock()):
+            return
+        selector = labels.unmarked_selector({labels.ORGANIZATION: self.organization.id})
+        for page in self.cluster.list_jobs(self.organization.namespace, selector):
+            jobs = [job for job in page if ingest.is_run(job)]
+            known = project_records.known_jobs(self.organization.id, map(ingest.owner_of, jobs))
+            yield [self._adopted(job) for job in jobs if ingest.owner_of(job) in known]
+
+    def _adopted(self, job: Object) -> Object:
+        """Mark a Job, so that the next list has it; one that moves on meanwhile is marked by the next pass."""
+        try:
+            return self.cluster.replace_job(ingest.adopted(job))
+        except ClusterRejected as error:
+            logger.warning("a Job was not marked", subject=job["metadata"]["name"], error=str(error))
+            return job
+
+    def _page(self, pool: ThreadPoolExecutor, jobs: list[Object]) -> None:
+        """Ingest a page of Jobs; nothing of it is kept but the ids."""
+        self.jobs += len(jobs)
+        settled, others = self._parted(jobs)
+        runs = store.find_runs(self.organization.id, {ingest.run_id_of(job) for job in others}) if others else {}
+        known = [(job, runs.get(ingest.run_id_of(job))) for job in others]
+        own = [(job, run) for job, run in known if self._is_own(job, run)]
+        for job in (*settled, *(job for job, _ in own)):
+            self._accounted.add(ingest.run_id_of(job))
+            if slot := ingest.slot_of(job):
+                self._ran[ingest.job_id_of(job)].add(slot)
+                made_at = moment(job["metadata"]["creationTimestamp"])
+                self._made_at[ingest.job_id_of(job)][slot] = made_at or self.clock()
+        for job, run in own:
+            if run and ingest.is_settled(job, run):
+                _settled.keep(self.organization.id, job["metadata"]["uid"])
+        pods = self.cluster.pods_of(
+            self.organization.namespace, [job for job, run in own if ingest.wants_pod(job, run, self.clock())]
+        )
+        self._each(pool, [Work(self._job, job, pods.get(job["metadata"]["uid"]), run) for job, run in own])
+
+    def _parted(self, jobs: list[Object]) -> tuple[list[Object], list[Object]]:
+        """Return the Jobs of which an earlier pass found that nothing more can come, and the others."""
+        settled: list[Object] = []
+        others: list[Object] = []
+        now = self.clock()
+        for job in jobs:
+            known = _settled.holds(self.organization.id, job["metadata"]["uid"], now)
+            (settled if known else others).append(job)
+        return settled, others
+
+    def _is_own(self, job: Object, run: Run | None) -> bool:
+        if run is None:
+            return not ingest.is_forgotten(job, store.kept_for(), self.clock())
+        return ingest.accounts_for(job, run)
+
+    def _unaccounted(self, pool: ThreadPoolExecutor) -> None:
+        """Launch what still waits for its Job, and end what no longer has one."""
+        left = (run for run in store.open_runs(self.organization.id) if run.id not in self._accounted)
+        for runs in batched(left, PAGE, strict=False):
+            self._each(pool, [Work(self._launch if run.launch else self._look_for, run) for run in runs])
+
+    def _each(self, pool: ThreadPoolExecutor, works: Iterable["Work"]) -> None:
+        results = list(pool.map(self._one, works))
+        self.written += results.count(True)
+        self.failed += results.count(None)
+        told, self._to_tell = self._to_tell, []
+        self._count(told)
+        # Marks that stay, since the queue did not take them, are found by whoever looks for them next.
+        queue.try_to_publish(told)
+
+    def _count(self, written: Iterable[Run]) -> None:
+        """Count the runs that ended, and how late that was seen."""
+        for run in written:
+            if run.status.ended:
+                logger.info(
+                    "run ended",
+                    organization_id=run.organization_id,
+                    project_id=run.project_id,
+                    job_id=run.job_id,
+                    run_id=run.id,
+                    status=run.status,
+                )
+                metric = ENDED[run.status]
+                self.figures[metric] = self.figures.get(metric, 0) + 1
+                lag = (self.clock() - run.end_time).total_seconds() if run.end_time else 0
+                self.figures[Metric.INGEST_LAG] = max(lag, self.figures.get(Metric.INGEST_LAG, 0))
+
+    def _write(self, before: Run | None, after: Run) -> bool:
+        """Write a new run, or a run's move; what that makes worth telling is told once this page is done."""
+        written = store.advance_run(before, after) if before else store.create_run(after)
+        if written:
+            self._to_tell.append(run_events.marked(before, after))
+        return written
+
+    def _one(self, work: "Work") -> bool | None:
+        """Do one run's work: whether anything was written, None where it failed. The others go on."""
+        try:
+            return work.do()
+        except Exception:
+            logger.exception(
+                "a run was not ingested",
+                organization_id=self.organization.id,
+                job_id=work.job_id,
+                subject=work.subject,
+            )
+            self._unsure.add(work.job_id)
+            return None
+
+    def _job(self, job: Object, pod: Object | None, run: Run | None) -> bool:
+        """Ingest one Job."""
+        launched = False
+        if run and run.launch and not run.status.ended:
+            # Who created the Job was cut off before this; left as it is, it would be created again once it is gone.
+            launched = store.run_launched(run, job["metadata"]["name"], self.clock())
+        now = self.clock()
+        silent = ingest.wants_events_of(job, pod, run, now)
+        events = self._warnings_of(silent) if silent else ()
+        decision = ingest.decide(job, pod, run, self.organization.id, now, events)
+        if decision.job and not self._is_known(job):
+            # Tables that know nothing of a job, empty or restored ones perhaps, have no say over what it runs.
+            return launched
+        if decision.job and not self._replaced(decision.job):
+            return launched
+        if decision.run is None:
+            self._look_at_log(run)
+            return launched
+        after = decision.run if run else self._new(decision.run)
+        if decision.quotes and pod:
+            after = ingest.quoting(after, self._end_of_log(pod, decision.quotes))
+        if decision.wants_log:
+            run = run or self._begun(after)
+            if run is None:
+                return False  # another pass has it
+            after = self._with_log(after, pod).model_copy(update={"updated_at": self.clock()})
+        elif after.status is RunStatus.RUNNING:
+            after = after.model_copy(update={"log_begins": self._log_begins(after)})
+        written = self._write(run, after.without_secrets(pods.secrets_of(job["spec"]["template"])))
+        if written and decision.ends_job and self._is_known(job):
+            # The next pass does it where this one is cut off, or the Job has moved on.
+            self._replaced(ingest.stopped_with(after, job))
+        return written or launched
+
+    def _warnings_of(self, uid: str) -> list[Object]:
+        try:
+            return self.cluster.warnings_of(self.organization.namespace, uid)
+        except ClusterRejected as error:
+            # Where the rights are those of an earlier release, what it said is not known; all else goes on.
+            logger.warning("Events could not be read", status=error.status, error=str(error))
+            return []
+
+    def _look_at_log(self, run: Run | None) -> None:
+        """Note how the log of a run that goes on begins, once there is a first line: a later one is another file."""
+        if run and run.status is RunStatus.RUNNING and not pod_logs.has_begun(run.log_begins):
+            note = self._log_begins(run)
+            if note is not None and note != run.log_begins:
+                store.note_log_begins(run, note)
+
+    def _log_begins(self, run: Run) -> str | None:
+        """Return what to note of how a log begins, None where it cannot be had just now."""
+        if run.pod_name is None:
+            return None
+        try:
+            return pod_logs.noted(run.pod_name, self.cluster.log_begins(self.organization.namespace, run.pod_name))
+        except ClusterError:
+            return None
+
+    def _end_of_log(self, pod: Object, container: str) -> str:
+        """Return the last lines of another container's log, nothing where they cannot be had."""
+        name = pod["metadata"]["name"]
+        try:
+            return self.cluster.read_log(
+                self.organization.namespace, name, container=container, tail=ingest.QUOTED_LINES
+            )
+        except ClusterError:
+            return ""
+
+    def _is_known(self, job: Object) -> bool:
+        owner = ingest.owner_of(job)
+        return owner in project_records.known_jobs(self.organization.id, [owner])
+
+    def _new(self, run: Run) -> Run:
+        """Return a run that is seen for the first time with whom it tells."""
+        return run.model_copy(update={"alerts": self._asked.of(run)})
+
+    def _begun(self, run: Run) -> Run | None:
+        """Write that there is a run, before its log is stored; None where it is there already.
+
+        Its id is its Job's. Cut off in between, and with the Job gone by the next pass, nobody could tell any more
+        whose log that is, and which slot it was.
+        """
+        begun = run_events.marked(None, ingest.begun(run))
+        return begun if store.create_run(begun) else None
+
+    def _replaced(self, job: Object) -> bool:
+        """Replace a Job; False where it has moved on since it was listed, and the next pass decides anew."""
+        try:
+            self.cluster.replace_job(job)
+        except (Stale, ObjectNotFound):
+            return False
+        return True
+
+    def _with_log(self, run: Run, pod: Object | None) -> Run:
+        """Store the log, before anything that tells others that the run has ended."""
+        if pod is None:
+            return run.model_copy(update={"log": archive.what_is_left(run)})
+        try:
+            begins = self._log_begins_at_its_end(pod)
+            log, end = archive.put(run, self._log_of(pod))
+        except NoLog:
+            found = archive.find(run)
+            return run.model_copy(update={"log": found, "log_note": None if found else pod_logs.why_none(pod)})
+        except ClusterRejected:
+            return self._with_log(run, None)
+        except ClusterUnavailable:
+            # The node may be out of reach for a while, or for good.
+            if run.end_time and self.clock() - run.end_time < ingest.LOG_WITHIN:
+                raise
+            return self._with_log(run, None)
+        note = pod_logs.why_less(pod_logs.seen_of(run.log_begins, pod), begins, log.size_bytes, pod)
+        return ingest.with_log(run, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
+
+    def _log_begins_at_its_end(self, pod: Object) -> str:
+        return self.cluster.log_begins(self.organization.namespace, pod["metadata"]["name"])
+
+    def _log_of(self, pod: Object) -> Iterator[bytes]:
+        """Yield a log; raises NoLog where the kubelet says in its place that it has none."""
+        chunks = self.cluster.stream_log(self.organization.namespace, pod["metadata"]["name"])
+        first = next(chunks, b"")
+        if len(first) <= pod_logs.EXCUSE_BYTES:
+            first += next(chunks, b"")
+        if pod_logs.is_excuse(first[: pod_logs.EXCUSE_BYTES + 1].decode("utf-8", "replace"), pod):
+            raise NoLog
+        yield first
+        yield from chunks
+
+    def _launch(self, run: Run) -> bool:
+        """Create the Job of a run that still waits for it."""
+        late = ingest.not_launched(run, self.clock())
+        if late:
+            return self._write(run, late)
+        try:
+            name = launch(self.cluster, run)
+        except ClusterRejected as error:
+            logger.warning("a run was refused", run_id=run.id, status=error.status, error=str(error))
+            refused = ingest.not_launched(run, self.clock(), refused=str(error)) if error.status in NEVER else None
+            return refused is not None and self._write(run, refused)
+        return store.run_launched(run, name, self.clock())
+
+    def _look_for(self, run: Run) -> bool:
+        """End a run whose Job was not listed, once the cluster confirms that it is gone."""
+        gone = ingest.gone(run, self.clock()) or self._replaced_by_another(run)
+        if gone is None:
+            return False
+        try:
+            job = self.cluster.get_job(run.namespace, run.job_name)
+        except ObjectNotFound:
+            job = None
+        if job and ingest.accounts_for(job, run) and not labels.is_of_another(ingest.labels_of(job)):
+            return self._job(job, self.cluster.pod_of(job), run)
+        return self._write(run, self._with_last_words(run, gone))
+
+    def _replaced_by_another(self, run: Run) -> Run | None:
+        """Return how a run ends whose Job gave way to the next slot's, under the policy Replace."""
+        ended = ingest.replaced(run, self._made_at[run.job_id])
+        return ended if ended and self._replaces(run.project_id) else None
+
+    def _replaces(self, project_id: str) -> bool:
+        """Tell whether a project's runs replace each other; all are asked about once in a pass, where it matters."""
+        if self._policies is None:
+            projects = store.list_projects(self.organization.id)
+            self._policies = {project.id: project.settings.concurrency_policy for project in projects}
+        return self._policies.get(project_id) is ConcurrencyPolicy.REPLACE
+
+    def _with_last_words(self, before: Run, ended: Run) -> Run:
+        """Return a run whose Job is gone with its log, which can be read for as long as its pod takes to end."""
+        if before.status is not RunStatus.RUNNING or before.job_uid is None:
+            return _with_what_is_left(before, ended)
+        try:
+            pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
+            if pod is None:
+                return _with_what_is_left(before, ended)
+            log, _ = archive.put(ended, self._log_of(pod))
+        except (ClusterError, NoLog):
+            return _with_what_is_left(before, ended)
+        return ended.model_copy(update={"log": log, "log_note": CUT_OFF})
+
+
+class Work:
+    """Something to do about one run, and what to call it where that fails."""
+
+    def __init__(self, do: Callable[..., bool], subject: Object | Run, *more: Object | Run | None) -> None:
+        self._do = do
+        self._arguments = (subject, *more)
+        self.subject = subject.id if isinstance(subject, Run) else subject["metadata"]["name"]
+        self.job_id = subject.job_id if isinstance(subject, Run) else ingest.job_id_of(subject)
+
+    def do(self) -> bool:
+        """Do it; tells whether anything was written."""
+        return self._do(*self._arguments)
+
+
+def note_reached(organization: Organization, now: datetime, *, reached: bool) -> Organization:
+    """Note whether the organization's cluster could be reached, where that is news; return it with that."""
+    outages = organization.outages_if(reached=reached, now=now)
+    if outages == organization.outages:
+        return organization
+    store.record_outages(organization, outages)
+    return organization.model_copy(update={"outages": outages})
+
+
+def note_cleared(organization: Organization, cluster: Cluster, now: datetime) -> None:
+    """Note of an organization that is to leave its cluster that no CronJob of it is left there, where that is so."""
+    if organization.marked_at is None:
+        return  # some of them may have no mark yet; the next sync sees to that
+    selector = labels.selector({labels.ORGANIZATION: organization.id})
+    if not any(cluster.list_cronjobs(organization.namespace, selector)):
+        store.record_cleared(organization.id, now)
+
+
+def end_overdue(organization: Organization, now: datetime) -> int:
+    """End what has waited too long for a cluster that cannot be asked; return how many runs that were."""
+    deadlines = {
+        project.id: timedelta(seconds=project.settings.active_deadline_seconds)
+        for project in store.list_projects(organization.id)
+    }
+    late = ((run, ingest.overdue(run, deadlines.get(run.project_id), now)) for run in store.open_runs(organization.id))
+    return sum(store.advance_run(run, _with_what_is_left(run, ended)) for run, ended in late if ended)
+
+
+def _with_what_is_left(before: Run, ended: Run) -> Run:
+    """Return a run that ended out of sight with its log, where its command was started."""
+    if before.status is not RunStatus.RUNNING:
+        return ended
+    return ended.model_copy(update={"log": archive.what_is_left(ended)})

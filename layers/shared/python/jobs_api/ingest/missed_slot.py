@@ -1,0 +1,198 @@
+"""A slot that was missed: why, as far as that can be told, and the run that says so. Facts in, decision out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from jobs_api.ids import derived_id
+from jobs_api.k8s import labels, pod_status, warnings
+from jobs_api.k8s.pod_status import Object
+from jobs_api.model.commands import job_type
+from jobs_api.model.document import rfc3339
+from jobs_api.model.job import Job, SyncState
+from jobs_api.model.project import ConcurrencyPolicy, Project
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Period, Slot
+
+# A CronJob that was suspended by hand is put back by the next sync that reaches the cluster.
+SUSPENDED_FOR: Final = timedelta(hours=1)
+MAX_SAID: Final = 500
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about a job beside its slots.
+
+    Args:
+        project: the job's, as it is now.
+        job: as it is now.
+        deleted: whether the job was deleted since.
+        cronjob: the CronJob of the slot's name as it is in the cluster now, None where it is not there.
+        runs: the job's runs around the slot.
+        outages: when the cluster could not be reached.
+        events: those of the CronJob that warn.
+    """
+
+    project: Project
+    job: Job
+    deleted: bool
+    cronjob: Object | None
+    runs: Sequence[Run]
+    outages: Sequence[Period]
+    events: Sequence[Object] = ()
+
+    @property
+    def deadline(self) -> timedelta:
+        """How late the CronJob may start what it missed."""
+        return timedelta(seconds=self.project.settings.starting_deadline_seconds)
+
+
+def missed_run(slot: Slot, facts: Facts, now: datetime) -> Run:
+    """Return the run that records a missed slot; its id is always the same for the same job and slot.
+
+    Its name is the one that the Kubernetes Job would have had.
+    """
+    job, project = facts.job, facts.project
+    return Run(
+        id=miss_id(job.id, slot.at),
+        organization_id=job.organization_id,
+        project_id=job.project_id,
+        job_id=job.id,
+        job_name=f"{slot.firing.cronjob_name}-{int(slot.at.timestamp()) // 60}",
+        cronjob_name=slot.firing.cronjob_name,
+        namespace=project.namespace,
+        job_type=job_type(job.settings.command),
+        status=RunStatus.ERROR,
+        triggered_by=TriggeredBy.SCHEDULED,
+        command=job.settings.command,
+        scheduled_for=slot.at,
+        error_message=f"Missed: {why(slot, facts)}",
+        created_at=now,
+        updated_at=now,
+        alerts=job.alerts(project),
+    )
+
+
+def miss_id(job_id: str, slot: datetime) -> str:
+    """Return the id of the run that records a missed slot."""
+    return derived_id("run_", job_id, rfc3339(slot))
+
+
+def why(slot: Slot, facts: Facts) -> str:
+    """Say why nothing ran at a slot, the surest reason first."""
+    rules = _ALWAYS if slot.in_force else _NOT_IN_FORCE
+    return next(text for rule in rules if (text := rule(slot, facts)))
+
+
+def _vanished(slot: Slot, facts: Facts) -> str | None:
+    """Find that the CronJob did start it: its controller notes for which slot it last made a Job."""
+    last = pod_status.moment((facts.cronjob or {}).get("status", {}).get("lastScheduleTime"))
+    # A sync writes there too: when the last change was, so that no slot from before it is started.
+    if last != slot.at or last == facts.job.fires_since(facts.project):
+        return None
+    return (
+        "the cluster started it, and its Job was gone before anybody saw it; do not delete Jobs by hand, and set the "
+        "project's history limits so that they keep Jobs for longer than a minute"
+    )
+
+
+def _refused(slot: Slot, facts: Facts) -> str | None:
+    """Find that the cluster let the CronJob make no Job; its controller tries again until the deadline is over."""
+    said = warnings.latest(facts.events, reason="FailedCreate", since=slot.at)
+    if said is None:
+        return None
+    return (
+        f"the cluster did not let the CronJob make its Job ({said.message[:MAX_SAID]}); raise the quota of the "
+        "namespace, or have what else forbids it changed"
+    )
+
+
+def _previous_run(slot: Slot, facts: Facts) -> str | None:
+    """Under Forbid, find the run that was still going when the slot came."""
+    if facts.project.settings.concurrency_policy is not ConcurrencyPolicy.FORBID:
+        return None
+    for run in facts.runs:
+        before = run.job_uid and run.scheduled_for and run.scheduled_for < slot.at
+        if before and run.created_at <= slot.at + GRACE and (run.end_time is None or run.end_time > slot.at):
+            return (
+                f"the run before, {run.id}, was still going, and the project's concurrency policy is Forbid; "
+                "make the command faster or the schedule wider"
+            )
+    return None
+
+
+def _outage(slot: Slot, facts: Facts) -> str | None:
+    # An outage is noticed a tick after it began, and what was due just before it could still be started within it.
+    for outage in facts.outages:
+        begins = outage.since - IN_FORCE_WITHIN
+        if begins < slot.at and (outage.until is None or slot.at <= outage.until):
+            until = f"until {rfc3339(outage.until)}" if outage.until else "since then"
+            return (
+                f"the cluster could not be reached from {rfc3339(outage.since)} {until}; if it ran nevertheless, "
+                "nobody saw it"
+            )
+    return None
+
+
+def _rejected(_: Slot, facts: Facts) -> str | None:
+    synced = facts.job.synced
+    if synced is None or synced.state is not SyncState.ERROR:
+        return None
+    return f"the cluster does not take the job as it is: {synced.message}"
+
+
+def _never_synced(slot: Slot, _: Facts) -> str | None:
+    return (
+        f"the CronJob did not follow the change of {rfc3339(slot.begins)} in time; the job's `sync` says how it stands"
+    )
+
+
+def _suspended(slot: Slot, facts: Facts) -> str | None:
+    by_hand = "the CronJob was suspended by hand in the cluster; to pause a job set `enabled` to false"
+    resumed_at = facts.job.synced.resumed_at if facts.job.synced else None
+    if resumed_at and slot.at <= resumed_at + GRACE and resumed_at < slot.at + SUSPENDED_FOR:
+        return by_hand
+    return by_hand if _is_current(slot, facts) and (facts.cronjob or {}).get("spec", {}).get("suspend") else None
+
+
+def _removed(slot: Slot, facts: Facts) -> str | None:
+    if not _is_current(slot, facts):
+        return None
+    if facts.cronjob is None:
+        return "the CronJob is not in the cluster any more; the next sync makes it anew"
+    made_at = pod_status.moment(facts.cronjob["metadata"]["creationTimestamp"])
+    if made_at is None or made_at < slot.at:
+        return None
+    return f"the CronJob was removed by hand, and made anew at {rfc3339(made_at)}"
+
+
+def _deadline(slot: Slot, facts: Facts) -> str | None:
+    if not _is_current(slot, facts):
+        return None
+    seconds = facts.project.settings.starting_deadline_seconds
+    return (
+        f"the cluster did not start it within the starting deadline of {seconds} seconds, as where its controller is "
+        "down, or makes up only for the last of several slots"
+    )
+
+
+def _unknown(_: Slot, __: Facts) -> str:
+    return "the cluster did not start it, and since the job or its project was changed nothing there says why"
+
+
+def _is_current(slot: Slot, facts: Facts) -> bool:
+    """Tell whether the CronJob in the cluster is still the one that should have fired."""
+    return not facts.deleted and facts.project.fires and slot.firing.until is None
+
+
+type Rule = Callable[[Slot, Facts], str | None]
+
+_NOT_IN_FORCE: list[Rule] = [_vanished, _refused, _outage, _rejected, _never_synced]
+_ALWAYS: list[Rule] = [_vanished, _refused, _previous_run, _outage, _suspended, _removed, _deadline, _unknown]
+
+
+def cronjob_of(found: Object | None, job: Job) -> Object | None:
+    """Return the CronJob if it is this job's, made by this deployment."""
+    there = (found or {}).get("metadata", {}).get("labels") or {}
+    return found if there.get(labels.JOB_ID) == job.id and not labels.is_of_another(there) else None

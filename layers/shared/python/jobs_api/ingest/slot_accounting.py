@@ -1,0 +1,124 @@
+"""Accounts for the slots of an organization's jobs: a run for each, or a run that says why there was none.
+
+Part of an ingest's pass, which knows what is in the cluster. Doing it twice changes nothing: a miss has an id that
+follows from job and slot, and the account of a job moves on only from where it was read.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import batched, islice
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import store
+from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
+from jobs_api.ingest import missed_slot
+from jobs_api.ingest.missed_slot import Facts
+from jobs_api.k8s.pod_status import Object
+from jobs_api.model import slots
+from jobs_api.model.organization import Organization
+from jobs_api.model.run import Run
+from jobs_api.model.slots import Slot, Verdict
+from jobs_api.store import DueJob
+
+# Of a job, in one pass: after days without a cluster the rest follows with the next passes.
+SLOTS_AT_ONCE = 100
+JOBS_AT_ONCE = 500
+
+logger = Logger()
+
+
+@dataclass
+class Accounting:
+    """The slots of an organization that are due.
+
+    Args:
+        organization: as it is stored.
+        cluster: its cluster.
+        now: when the pass began to look for Jobs; what it did not find was not there by then.
+        ran: for each job the slots whose Jobs the pass has found.
+        unsure: jobs of which a run could not be ingested; nothing is said about those.
+    """
+
+    organization: Organization
+    cluster: Cluster
+    now: datetime
+    ran: Mapping[str, Collection[datetime]]
+    unsure: Collection[str]
+    missed: int = 0
+    failed: int = 0
+
+    def run(self, pool: Executor) -> None:
+        """Account for every job that is due; one that fails keeps no other from it, and is counted."""
+        due = (one for one in store.due_jobs(self.organization.id, self.now) if one.job.id not in self.unsure)
+        for jobs in batched(due, JOBS_AT_ONCE, strict=False):
+            list(pool.map(self._try, jobs))
+
+    def _try(self, due: DueJob) -> None:
+        try:
+            self._account(due)
+        except Exception:
+            logger.exception("slots were not settled", organization_id=self.organization.id, job_id=due.job.id)
+            self.failed += 1
+
+    def _account(self, due: DueJob) -> None:
+        """Settle a job's slots in their order, up to the first of which it is too early to speak."""
+        project, job = due.project, due.job
+        deadline = timedelta(seconds=project.settings.starting_deadline_seconds)
+        owed = slots.owed(job.firings, project.periods, job.slots.settled_until, self.now)
+        settled, missing = self._settled(list(islice(owed, SLOTS_AT_ONCE)), deadline, job.id)
+        if missing:
+            self._record(due, missing)
+        after = job.settled(settled[-1].at, project, self.now) if settled else job.replanned(project, self.now)
+        if after != job:
+            store.settle_job(due, after)
+
+    def _settled(self, owed: list[Slot], deadline: timedelta, job_id: str) -> tuple[list[Slot], list[Slot]]:
+        """Return the slots of which all is known, and those of them at which nothing seems to have run."""
+        ran = self.ran.get(job_id, ())
+        settled: list[Slot] = []
+        missing: list[Slot] = []
+        for slot in owed:
+            verdict = slots.judge(slot, ran, self.now, deadline)
+            if verdict is Verdict.OPEN:
+                break
+            settled.append(slot)
+            if verdict is Verdict.MISSED:
+                missing.append(slot)
+        return settled, missing
+
+    def _record(self, due: DueJob, missing: list[Slot]) -> None:
+        """Write a miss for each slot that has no run: its Job may have come and gone since."""
+        deadline = timedelta(seconds=due.project.settings.starting_deadline_seconds)
+        until = missing[-1].at + deadline + slots.GRACE
+        runs = store.runs_of_job(self.organization.id, due.job.id, missing[0].at, until)
+        known = {run.scheduled_for for run in runs}
+        cronjobs: dict[str, tuple[Object | None, Sequence[Object]]] = {}
+        for slot in missing:
+            if slot.at not in known:
+                name = slot.firing.cronjob_name
+                if name not in cronjobs:
+                    cronjobs[name] = self._cronjob(due, name)
+                self._miss(slot, due, *cronjobs[name], runs)
+
+    def _miss(self, slot: Slot, due: DueJob, cronjob: Object | None, events: Sequence[Object], runs: list[Run]) -> None:
+        facts = Facts(due.project, due.job, due.deleted, cronjob, runs, self.organization.outages, events)
+        if store.create_run(missed_slot.missed_run(slot, facts, self.now)):
+            self.missed += 1
+
+    def _cronjob(self, due: DueJob, name: str) -> tuple[Object | None, Sequence[Object]]:
+        """Return a job's CronJob as it is now, with what Events say is wrong with it."""
+        try:
+            found = missed_slot.cronjob_of(self.cluster.get_cronjob(self.organization.namespace, name), due.job)
+        except ObjectNotFound:
+            return None, ()
+        if found is None:
+            return None, ()
+        try:
+            return found, self.cluster.warnings_of(self.organization.namespace, found["metadata"]["uid"])
+        except ClusterRejected as error:
+            # Where the rights are those of an earlier release, what it said is not known; the miss is one all the same.
+            logger.warning("Events could not be read", status=error.status, error=str(error))
+            return found, ()

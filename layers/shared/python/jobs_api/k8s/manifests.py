@@ -1,0 +1,201 @@
+"""What a job is in the cluster: the CronJob of its schedule, and the Job of one manual run, around the same pod."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from jobs_api.k8s import labels
+from jobs_api.model import commands, names
+from jobs_api.model.document import rfc3339
+from jobs_api.model.job import MASK, Job
+from jobs_api.model.project import Project
+from jobs_api.model.resources import InvalidQuantity, Resources, canonical
+from jobs_api.model.run import TriggeredBy
+from jobs_api.model.variables import OURS
+from jobs_api.model.words import split
+
+type Manifest = dict[str, Any]
+
+CONTAINER: Final = "job"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+# A Job at its deadline deletes its pod, and the log goes with it. A pod at its own deadline stays, so the kubelet ends
+# a run that takes too long; the Job's deadline comes later, for pods that never get as far as a node.
+# https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup
+UNSCHEDULED_SECONDS: Final = 15 * 60
+
+# With a backoff limit of 0 any failure ends the Job. A pod that the cluster took away (a drained node, a spot instance,
+# a preemption) says nothing about the command: ignored, it is replaced and counts as no failure.
+# https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
+DISRUPTIONS: Final[Manifest] = {
+    "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+}
+# The `restricted` Pod Security Standard: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+POD_SECURITY: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+CONTAINER_SECURITY: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NOTHING) -> Manifest:
+    """Return the CronJob that a job of a deployed project should have; `opened` are the values that it has sealed."""
+    settings, policy = job.settings, project.settings
+    ours = _labels(project, job)
+    template = with_values(_job(project, job, settings.command, TriggeredBy.SCHEDULED), opened)
+    spec = {
+        "schedule": settings.schedule,
+        "timeZone": settings.timezone,
+        "concurrencyPolicy": policy.concurrency_policy.value,
+        "suspend": policy.suspended or not settings.enabled,
+        "startingDeadlineSeconds": policy.starting_deadline_seconds,
+        "successfulJobsHistoryLimit": policy.successful_history_limit,
+        "failedJobsHistoryLimit": policy.failed_history_limit,
+        "jobTemplate": template,
+    }
+    annotations = {
+        **template["metadata"]["annotations"],
+        labels.PROJECT_VERSION: str(project.version),
+        labels.FIRES_SINCE: rfc3339(job.fires_since(project)),
+        labels.SPEC_HASH: _hash({"labels": ours, "spec": spec}),
+    }
+    metadata = {"name": job.cronjob_name, "namespace": project.namespace, "labels": ours, "annotations": annotations}
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "spec": spec}
+
+
+def job(project: Project, job: Job, run_id: str, job_name: str, command: str) -> Manifest:
+    """Return the Kubernetes Job of a manual run: the job's own pod, with the command of this one run.
+
+    No CronJob owns it: it neither counts for the concurrency policy nor goes with the CronJob; its TTL removes it.
+    """
+    made = _job(project, job, command, TriggeredBy.MANUAL, run_id)
+    metadata = {**made["metadata"], "name": job_name, "namespace": project.namespace}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": made["spec"]}
+
+
+def with_values(manifest: Manifest, opened: Mapping[str, str]) -> Manifest:
+    """Return a Job, or what a CronJob makes them of, with values in place of the masks that stand for them."""
+    if not opened:
+        return manifest
+    pod = manifest["spec"]["template"]
+    containers = [_with_values(container, opened) for container in pod["spec"]["containers"]]
+    template = {**pod, "spec": {**pod["spec"], "containers": containers}}
+    return {**manifest, "spec": {**manifest["spec"], "template": template}}
+
+
+def _with_values(container: Manifest, opened: Mapping[str, str]) -> Manifest:
+    if container["name"] != CONTAINER:
+        return container
+    env = [
+        _variable(one["name"], opened[one["name"]]) if one.get("value") == MASK and one["name"] in opened else one
+        for one in container["env"]
+    ]
+    return {**container, "env": env}
+
+
+def _job(project: Project, job: Job, command: str, triggered_by: TriggeredBy, run_id: str | None = None) -> Manifest:
+    """Return the metadata and spec of a Job, as a CronJob holds them in its template."""
+    ours = {**_labels(project, job), labels.TRIGGERED_BY: triggered_by.value}
+    if run_id:
+        ours[labels.RUN_ID] = run_id
+    # Not judged again: it was valid when it was stored, and the rules may have grown since.
+    policy, words = project.settings, split(command)
+    annotations = {
+        labels.JOB_VERSION: str(job.version),
+        labels.CRONJOB: job.cronjob_name,
+        labels.COMMAND: command,
+        labels.JOB_TYPE: commands.job_type(words),
+    }
+    metadata = {"labels": ours, "annotations": annotations}
+    spec = {
+        "backoffLimit": 0,
+        "activeDeadlineSeconds": policy.active_deadline_seconds + UNSCHEDULED_SECONDS,
+        "ttlSecondsAfterFinished": policy.ttl_seconds,
+        "podFailurePolicy": DISRUPTIONS,
+        "template": {"metadata": metadata, "spec": _pod(project, job, words, run_id)},
+    }
+    return {"metadata": metadata, "spec": spec}
+
+
+def _pod(project: Project, job: Job, words: list[str], run_id: str | None) -> Manifest:
+    policy = project.settings
+    container = {
+        "name": CONTAINER,
+        "image": policy.image,
+        "command": [_literal(word) for word in words],
+        "env": _environment(project, job, run_id),
+        "securityContext": CONTAINER_SECURITY,
+    }
+    if policy.working_directory:
+        container["workingDir"] = policy.working_directory
+    if policy.environment_secret:
+        container["envFrom"] = [{"secretRef": {"name": policy.environment_secret}}]
+    if resources := _resources(job.settings.resources) or _resources(policy.resources):
+        container["resources"] = resources
+    return {
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": policy.active_deadline_seconds,
+        "automountServiceAccountToken": False,
+        # Or each Service of the namespace would add variables that nobody asked for.
+        "enableServiceLinks": False,
+        "securityContext": POD_SECURITY,
+        "containers": [container],
+    }
+
+
+def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[str, str]]:
+    """Return the job's variables and who it is, by name, so that the order in which they were sent changes nothing."""
+    own = job.settings.environment
+    variables = {
+        # Older jobs may have some of ours, such as the run's id, which a scheduled pod is not given.
+        **{name: value for name, value in own.items() if not name.startswith(OURS)},
+        "JOBS_API_ORGANIZATION_ID": project.organization_id,
+        "JOBS_API_PROJECT_ID": project.id,
+        "JOBS_API_JOB_ID": job.id,
+        **({"JOBS_API_RUN_ID": run_id} if run_id else {}),
+    }
+    return [_variable(name, value) for name, value in sorted(variables.items())]
+
+
+def _variable(name: str, value: str) -> dict[str, str]:
+    # The API server stores no empty value, and one that is missing is empty.
+    return {"name": name, "value": _literal(value)} if value else {"name": name}
+
+
+def _resources(asked: Resources) -> dict[str, dict[str, str]]:
+    """Write quantities as the API server will keep them, so that what it stores can be compared with what is wanted."""
+    parts = {"requests": asked.requests, "limits": asked.limits}
+    return {
+        part: {name: _canonical(quantity) for name, quantity in quantities.items()}
+        for part, quantities in parts.items()
+        if quantities
+    }
+
+
+def _canonical(quantity: str) -> str:
+    try:
+        return canonical(quantity)
+    except InvalidQuantity:
+        return quantity  # one that slipped through: the cluster will say what is wrong with it
+
+
+def _literal(text: str) -> str:
+    """Keep Kubernetes from expanding `$(NAME)` in a word or a value: `$$` is a `$` to it, wherever it stands.
+
+    Source: https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go
+    """
+    return text.replace("$", "$$")
+
+
+def _labels(project: Project, job: Job) -> dict[str, str]:
+    return {
+        labels.MANAGED_BY: labels.MANAGED_BY_US,
+        labels.DEPLOYMENT: labels.deployment(),
+        labels.ORGANIZATION: project.organization_id,
+        labels.PROJECT: names.label(project.settings.name),
+        labels.PROJECT_ID: project.id,
+        labels.JOB_ID: job.id,
+    }
+
+
+def _hash(wanted: Mapping[str, Any]) -> str:
+    canonical_json = json.dumps(wanted, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical_json.encode()).hexdigest()

@@ -1,0 +1,106 @@
+"""What a kubelet gives for a log that is none, or not all of it. Facts in, a sentence out."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+from jobs_api.k8s import pod_status
+from jobs_api.k8s.pod_status import Object
+
+# Since 1.32 a kubelet has answered 200 before it looks for the log, so that what it cannot do comes as the log itself.
+# https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/kubelet_pods.go (GetKubeletContainerLogs)
+EXCUSES: Final = (
+    # kuberuntime_container.go, GetContainerLogs
+    re.compile(r"unable to retrieve container logs for (?P<id>\S+)"),
+    # kuberuntime/logs/logs.go, ReadLogs
+    re.compile(r'failed to try resolving symlinks in path "(?P<id>[^"]+)": .+'),
+    re.compile(r'failed to open log file "(?P<id>[^"]+)": .+'),
+)
+EXCUSE_BYTES: Final = 1024
+# A kubelet looks every 10 seconds whether a log has grown beyond `containerLogMaxSize`, and only then begins another
+# file. https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
+LOOKS_EVERY: Final = timedelta(seconds=10)
+# A command that says its first words later than this has probably said others before.
+LATE_AFTER: Final = timedelta(seconds=30)
+# And one that writes fast enough to have written this much before its first words that can be read.
+LOST_BYTES: Final = 1024 * 1024
+ROTATED: Final = "the node keeps no more than the last 10 MiB of a log within reach (containerLogMaxSize)"
+
+
+def is_excuse(text: str, pod: Object) -> bool:
+    """Tell whether all that a kubelet gave is its word that it has no log of a Pod's command.
+
+    It names the container, or a path with the Pod's UID, so that no command says it by chance. Of a container that the
+    kubelet has lost no name is known; then it is enough that the Pod was taken away.
+    """
+    line = text.removesuffix("\n")
+    if len(text) > EXCUSE_BYTES or "\n" in line:
+        return False
+    named = next((found["id"] for pattern in EXCUSES if (found := pattern.fullmatch(line))), "")
+    known = pod_status.container_ids(pod)
+    taken = not known and bool(pod.get("status", {}).get("reason"))
+    return bool(named) and (named in known or f"_{pod['metadata']['uid']}/" in named or taken)
+
+
+def why_none(pod: Object) -> str:
+    """Say why there is no log of a Pod whose node has none."""
+    status = pod.get("status", {})
+    reason, message = status.get("reason") or "", status.get("message") or ""
+    told = f" ({reason}: {message})" if reason and message else f" ({reason})" if reason else ""
+    return f"There is no log: the node removed it with the pod{told}"
+
+
+def noted(pod_name: str, begins: str) -> str:
+    """Return what to note of how a pod's log begins; `begins` is "" where there is no line yet."""
+    return f"{pod_name} {begins}"
+
+
+def has_begun(note: str | None) -> bool:
+    """Tell whether it is noted how a log begins."""
+    return bool(note and note.partition(" ")[2])
+
+
+def seen_of(note: str | None, pod: Object) -> str | None:
+    """Return what was noted of this pod, None where nothing was: a run whose pod was replaced begins anew."""
+    name, blank, begins = (note or "").partition(" ")
+    return begins if blank and name == pod["metadata"]["name"] else None
+
+
+def why_less(seen: str | None, begins: str, size_bytes: int, pod: Object) -> str | None:
+    """Say why what can be read of an ended command's log is not all of it; None where it is, as far as that shows.
+
+    Args:
+        seen: the stamp of the log's first line while the command ran; "" where there was no line yet, None where
+            nobody looked.
+        begins: that stamp now, "" where nothing can be read.
+        size_bytes: how much can be read.
+        pod: the command's.
+    """
+    if seen:
+        return None if begins == seen else f"The log's beginning is lost: {ROTATED}"
+    started_at, finished_at = pod_status.started_at(pod), pod_status.finished_at(pod)
+    if seen == "" or started_at is None or finished_at is None:
+        return None
+    if not begins:
+        long = finished_at - started_at >= LOOKS_EVERY
+        return f"Nothing can be read: the command wrote nothing, or {ROTATED}" if long else None
+    first = _stamped(begins)
+    return _late(started_at, first, finished_at, size_bytes) if first else None
+
+
+def _late(started_at: datetime, first: datetime, finished_at: datetime, size_bytes: int) -> str | None:
+    """Say that a log begins late, where the command was silent for too long, or writes fast."""
+    silence, writing = (first - started_at).total_seconds(), (finished_at - first).total_seconds()
+    if silence < LATE_AFTER.total_seconds() and silence * size_bytes / max(writing, 1) < LOST_BYTES:
+        return None
+    return (
+        f"What can be read begins {int(silence)} seconds after the command was started; if it wrote anything before, "
+        f"that is lost: {ROTATED}"
+    )
+
+
+def _stamped(stamp: str) -> datetime | None:
+    try:
+        return pod_status.moment(stamp)
+    except ValueError:
+        return None

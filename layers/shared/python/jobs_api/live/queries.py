@@ -1,0 +1,168 @@
+"""Asks the cluster what `GET /jobs` and its kin want to know."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import store
+from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
+from jobs_api.errors import ClusterUnavailable, LiveJobNotFound, NotFound
+from jobs_api.ingest import decision
+from jobs_api.k8s import pod_status, warnings
+from jobs_api.k8s.job_status import Outcome
+from jobs_api.k8s.pod_status import Object
+from jobs_api.live import documents
+from jobs_api.live.documents import LiveJob, LiveJobDetail, LiveJobList, LiveLogs
+from jobs_api.logs import archive
+from jobs_api.model import names
+from jobs_api.model.answer_size import end_that_fits
+from jobs_api.model.organization import Organization
+from jobs_api.model.run import Run, RunStatus
+
+logger = Logger()
+# Of 500 Jobs each. A namespace should hold no more; to read as many takes some seconds, and an answer has 25.
+MOST_PAGES: Final = 40
+
+
+def list_jobs(
+    cluster: Cluster, organization: Organization, status: RunStatus | None, project: str | None, limit: int
+) -> LiveJobList:
+    """Return the organization's Jobs of a status and of the project with this name, None being any.
+
+    1. The cluster gives the Jobs, page by page; only as many as are shown are kept.
+    2. A Job alone does not always tell its status. Where one is asked for, the runs of those that may have it do, and
+       the pods of those whose runs have not ended.
+    3. The same tells when those that are shown started.
+    """
+    shown: list[Object] = []
+    known: dict[str, Outcome] = {}
+    total = 0
+    with _reading():
+        pages = cluster.list_jobs(organization.namespace, documents.selector(organization.id, project))
+        for page in islice(pages, MOST_PAGES):
+            jobs = [job for job in page if documents.is_ours(job, organization.id) and documents.may_be(job, status)]
+            if status:
+                unsure = [job for job in jobs if not pod_status.is_true(job.get("status", {}), "Complete")]
+                known |= _standings(cluster, organization, unsure)
+                jobs = [job for job in jobs if _uid(job) not in known or known[_uid(job)].status is status]
+            total += len(jobs)
+            shown = documents.newest([*shown, *jobs], limit)
+            known = {_uid(job): known[_uid(job)] for job in shown if _uid(job) in known}
+        truncated = next(pages, None) is not None
+        known |= _standings(cluster, organization, [job for job in shown if _uid(job) not in known])
+    found = [LiveJob.of(job, known[_uid(job)]) for job in shown]
+    return LiveJobList(jobs=found, total=total, truncated=truncated or None)
+
+
+def _standings(cluster: Cluster, organization: Organization, jobs: list[Object]) -> dict[str, Outcome]:
+    """Tell by their UIDs how Jobs stand: by their runs where those have ended, else by their pods."""
+    runs = _runs_of(organization, [job for job in jobs if documents.may_have_ended(job)])
+    going = [job for job in jobs if not documents.has_record(job, runs.get(_uid(job)))]
+    found = cluster.pods_of(organization.namespace, going)
+    now = datetime.now(UTC)
+    return {uid: documents.standing(job, found.get(uid), runs.get(uid), now) for job in jobs for uid in [_uid(job)]}
+
+
+def _runs_of(organization: Organization, jobs: list[Object]) -> dict[str, Run]:
+    """Return the runs of Jobs that have one, by the Job's UID."""
+    runs = store.find_runs(organization.id, {decision.run_id_of(job) for job in jobs}) if jobs else {}
+    found = ((_uid(job), runs.get(decision.run_id_of(job))) for job in jobs)
+    return {uid: run for uid, run in found if run}
+
+
+def get_job(cluster: Cluster, organization: Organization, name: str) -> LiveJobDetail:
+    """Return one of the organization's Jobs in detail; raises LiveJobNotFound."""
+    with _reading():
+        job = _find(cluster, organization, name)
+        pod = cluster.pod_of(job)
+        run = _runs_of(organization, [job]).get(_uid(job))
+        return LiveJobDetail.of(job, _standing(cluster, job, pod, run))
+
+
+def _standing(cluster: Cluster, job: Object, pod: Object | None, run: Run | None) -> Outcome:
+    """Tell how one Job stands; of one that has no pod, or one that is not set up, Events alone say why."""
+    now = datetime.now(UTC)
+    seen = documents.standing(job, pod, run, now)
+    if seen.status is not RunStatus.PENDING or (pod and not pod_status.has_no_sandbox(pod)):
+        return seen
+    about = pod or job
+    try:
+        said = warnings.latest(cluster.warnings_of(job["metadata"]["namespace"], _uid(about)))
+    except ClusterRejected as error:
+        # Where the rights are those of an earlier release, the rest is shown all the same.
+        logger.warning("Events could not be read", status=error.status, error=str(error))
+        return seen
+    return documents.standing(job, pod, run, now, said)
+
+
+def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int) -> LiveLogs:
+    """Return the last lines of a Job's log, up to 1 MiB and to what an answer holds; where the pod is gone, its run's.
+
+    Raises LiveJobNotFound.
+    """
+    with _reading():
+        job = _find(cluster, organization, name)
+        pod = cluster.pod_of(job)
+        run = _runs_of(organization, [job]).get(_uid(job))
+        if pod and pod_status.has_run(pod):
+            try:
+                text = _read(cluster, pod, tail)
+            except ClusterRejected:
+                # Removed since, or its node was: all that is left is what its run has kept.
+                pod = None
+            else:
+                seen = documents.standing(job, pod, run, datetime.now(UTC))
+                return documents.read_logs(job, pod, seen, text, tail)
+        stored = None if pod else _stored(job, run, tail)
+        return stored or documents.without_logs(job, _standing(cluster, job, pod, run), tail)
+
+
+def _find(cluster: Cluster, organization: Organization, name: str) -> Object:
+    if not names.is_dns_label(name):
+        raise LiveJobNotFound(name)
+    try:
+        job = cluster.get_job(organization.namespace, name)
+    except ObjectNotFound as error:
+        raise LiveJobNotFound(name) from error
+    if not documents.is_ours(job, organization.id):
+        raise LiveJobNotFound(name)
+    return job
+
+
+def _read(cluster: Cluster, pod: Object, tail: int) -> str:
+    """Return the end of a pod's log; 10,000 lines may be more than a function can hold."""
+    end = archive.LogEnd()
+    for chunk in cluster.stream_log(pod["metadata"]["namespace"], pod["metadata"]["name"], tail=tail):
+        end.add(chunk)
+    return end_that_fits(end.last(archive.INLINE_BYTES))
+
+
+def _stored(job: Object, run: Run | None, tail: int) -> LiveLogs | None:
+    if run is None or run.log is None or not decision.accounts_for(job, run):
+        return None
+    try:
+        end = archive.read_end(run.log)
+    except NotFound:
+        return None
+    return documents.stored_logs(run, end_that_fits(archive.last_lines(end, tail)), tail)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Tell who asks that the cluster cannot be read, but not in its own words: they name roles and hosts."""
+    try:
+        yield
+    except ClusterRejected as error:
+        logger.exception("the cluster refused to be read", status=error.status)
+        raise ClusterUnavailable("The cluster does not let this service read; its operator must allow it") from error
+    except ClusterUnavailable as error:
+        logger.warning("the cluster could not be read", error=str(error))
+        raise ClusterUnavailable("The cluster cannot be read at the moment; try again in a while") from error
+
+
+def _uid(job: Object) -> str:
+    return str(job["metadata"]["uid"])

@@ -1,0 +1,174 @@
+"""Which line of a message says why something failed, and which failures have one cause."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from itertools import zip_longest
+from typing import Final
+
+from jobs_api.logs.excerpt import tracebacks
+from jobs_api.logs.excerpt.told import MAX_SAID, Failure, cut, squeezed
+
+MOST_OF_A_LINE: Final = 1000
+# Where in the statement, and from where it was called. Postgres: LINE 3: with a caret below, CONTEXT:, DETAIL:, HINT:;
+# BigQuery: Location:, Job ID:; DuckDB: Candidate bindings:; dbt: "> in macro ...", "compiled code at ...".
+_WHERE: Final = re.compile(
+    r"(?:[\s^~|\u2500-\u257f_=.-]+$|LINE \d+:|line \d+(?:$|[,:])|File \"|in \"<unicode string>\""
+    r"|(?:CONTEXT|DETAIL|HINT|QUERY|LOCATION|STATEMENT): |(?:Location|Job ID|Query ID|Request ID|Original Line): "
+    r"|> (?:in|called by) |compiled code at |Candidate bindings: |Did you mean )",
+    re.IGNORECASE,
+)
+# What is followed by the line that says more: "Database Error", "...: SQL compilation error:", "error line 3 at
+# position 7", "google.api_core.exceptions.NotFound: 404".
+_OPENS: Final = re.compile(
+    r"(?:^|[\s:])(?:[A-Z]\w{1,40} Error(?: in .{1,600}\))?|[\w.]{0,200}(?:Error|Exception)|SQL compilation error"
+    r"|SQL execution error|error line \d+ at position \d+|on Line: \d+|\d{3})$|:$|^Error: Failed to (?:(?!: ).){1,900}$"
+)
+# What SQLMesh says above the statement that it could not read, below which the reason stands.
+_ABOVE: Final = re.compile(r"(?:.{0,500}: )?(?:Failed|Could not|Cannot) .{1,200} for$")
+# A heading by itself, of which errors within errors have several.
+HEADING: Final = re.compile(r"[A-Z]\w{1,40} Error$", re.IGNORECASE)
+# How redshift_connector writes an error: {'S': 'ERROR', 'C': '42703', 'M': 'column "x" ...', 'F': ...}.
+_FIELDS: Final = re.compile(r"\{'S': '.{0,500}?'M': (?P<quote>['\"])(?P<said>.{1,900}?)(?P=quote)(?:, '[A-Z]'|\})")
+_CLASS: Final = re.compile(r"(?:[A-Za-z_][\w.]{0,200}(?:Error|Exception):?|\S{1,200} failed, error:)$")
+_SAYS_MORE: Final = re.compile(r"[A-Z]\w{1,40}(?: \w{1,40}){0,3} (?:Error|Exception): ")
+_EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]{0,200}(?:Error|Exception|Interrupt|Exit|Iteration)(?::|$)")
+# These say that something failed and leave open why: whose they are belongs to the cause.
+_WITHOUT_REASON: Final = re.compile(
+    r"got \d+ results?|(?:assertionerror: )?data mismatch|actual differs from expected|its data is older|$"
+    r"|.{0,200}(?:audit error|contract that failed)",
+    re.IGNORECASE,
+)
+_CONTRACT: Final = "This model has an enforced contract that failed."
+_MISMATCH: Final = "Data mismatch"
+# Before SQLMesh 0.200: a table as pandas prints it.
+_EXP_ACT: Final = "Data mismatch (exp: expected, act: actual)"
+_DIFFERS: Final = "actual differs from expected:"
+
+
+def cause_in(lines: Iterable[str]) -> str:
+    """Return in one line what a message says most of: its first line that is neither a heading nor a position."""
+    lines = [cut(line, MOST_OF_A_LINE) for line in lines if line.strip()]
+    said = _of_table(lines) or _of_python(lines) or _first(lines)
+    return cut(squeezed(said), MAX_SAID)
+
+
+def key(causes: Iterable[str], own: Iterable[str] = ()) -> str:
+    """Return a text that is the same for the same causes, whatever run, number or time they name.
+
+    Args:
+        causes: one line each.
+        own: names that only this run has, such as its pod's.
+    """
+    names = [name.lower() for name in own if name]
+    told = sorted({_without_the_passing(cause, names) for cause in causes if cause})
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16] if told else ""
+
+
+def named(failure: Failure) -> str:
+    """Return what counts of a failure for `key`: which node it was only where the message does not say why."""
+    return f"{failure.what}: {failure.cause}" if _WITHOUT_REASON.match(failure.cause) else failure.cause
+
+
+def _first(lines: list[str]) -> str:
+    told = [line.strip() for line in lines if not _WHERE.match(line.strip())]
+    told = told or [line.strip() for line in lines]
+    said = told[0] if told else ""
+    goes_on = False
+    for following in told[1:6]:
+        if HEADING.match(following) and HEADING.match(said):
+            said = following
+        elif HEADING.match(following):
+            goes_on = True
+        elif _CLASS.match(said) and _SAYS_MORE.match(following):
+            said = following
+        elif goes_on or HEADING.match(said) or _OPENS.search(said):
+            said, goes_on = f"{said} {following}" if said.endswith(":") else f"{said}: {following}", False
+        else:
+            break
+    if _ABOVE.match(said):
+        said = f"{said} {next((line for line in reversed(told) if not line.startswith('at ')), '')}"
+    return fields["said"] if (fields := _FIELDS.search(said)) else said
+
+
+def _of_python(lines: list[str]) -> str:
+    """Return the exception where a message is a traceback, or SQLMesh's own form of one, which has no heading."""
+    found = tracebacks.exception(lines)
+    if found:
+        return _first(tracebacks.message(lines, found[1]))
+    if lines and re.match(r"\s*File ['\"].{1,500}line \d+, in ", lines[0]):
+        at = next((at for at in range(len(lines) - 1, 0, -1) if _EXCEPTION.match(lines[at].strip())), None)
+        return _first(lines[at:]) if at else lines[-1]
+    return ""
+
+
+def _of_table(lines: list[str]) -> str:
+    """Return what a table says that is the message's point: the columns of a contract, the cells of a unit test."""
+    for at, line in enumerate(lines):
+        if line.strip() == _CONTRACT:
+            rows = [[cell.strip() for cell in row.split("|")] for row in lines[at:] if row.lstrip().startswith("| ")]
+            columns = [f"{row[1]} ({row[4]})" for row in rows[2:] if len(row) > 4]
+            return f"{_CONTRACT[:-1]}: {', '.join(columns)}" if columns else line
+        if line.strip() == _MISMATCH and (cells := _mismatched(lines[at + 1 :])):
+            return f"{_MISMATCH}: {'; '.join(cells[:5])}"
+        if line.strip().endswith(_EXP_ACT):
+            return f"{line.strip()}: {'; '.join(squeezed(row) for row in lines[at + 1 : at + 5])}"
+        if line.strip() == _DIFFERS:
+            return f"{_DIFFERS} {'; '.join(_changed(lines[at + 1 :])[:5])}".rstrip()
+    return ""
+
+
+def _mismatched(table: list[str]) -> list[str]:
+    """Return the cells of SQLMesh's table of a unit test that differ: `amount: expected 3, actual 2`."""
+    heads, found = list[str](), list[str]()
+    for line in table[:200]:
+        cells = [cell.strip() for cell in line.strip().strip("┃│").split("┃" if "┃" in line else "│")]
+        if line.lstrip().startswith("┃"):
+            heads = [f"{head} {cell}".strip() for head, cell in zip_longest(heads, cells, fillvalue="")]
+        elif line.lstrip().startswith("│") and len(cells) == len(heads):
+            row = dict(zip(heads, cells, strict=True))
+            names = [head.removesuffix(": Expected") for head in heads if head.endswith(": Expected")]
+            found += [
+                f"{name}: expected {row[f'{name}: Expected']}, actual {row.get(f'{name}: Actual')}" for name in names
+            ]
+    return found
+
+
+def _changed(table: list[str]) -> list[str]:
+    """Return the cells that differ, `total 11.0→10.0` (actual→expected), and the rows that are on one side alone.
+
+    dbt's tables are daff's: https://paulfitz.github.io/daff-doc/spec.html.
+    """
+    names, found = list[str](), list[str]()
+    for row in table[:200]:
+        mark, *cells = [cell.strip() for cell in row.split(",")]
+        if mark == "@@":
+            names = cells
+        elif mark.endswith("→"):
+            found += [f"{name} {cell}" for name, cell in zip(names, cells, strict=False) if "→" in cell]
+        elif mark in {"+++", "---"}:
+            side = "missing" if mark == "+++" else "unexpected"
+            found.append(f"{side} row {', '.join(cells)}")
+    return found
+
+
+_PASSING: Final = re.compile(
+    # What is a name or a code and no passing number stays: HTTP 403, error 1045, exit code 137.
+    r"(?P<kept>\b(?:code|status|error|errno|https?|sqlstate|ora)\W{1,3}\d{1,5}\b)"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?:z\b|[+-]\d\d:?\d\d\b)?"
+    r"|\d\d:\d\d:\d\d(?:\.\d+)?"
+    r"|0x[0-9a-f]+"
+    # Ids: letters and digits by turns. A name that ends in digits is a name: orders_2024, stg_v2.
+    r"|(?<![a-z0-9])(?=[a-z]*+\d+[a-z])[a-z0-9]{6,}"
+    r"|[0-9a-f]{16,}"
+    r"|\d{6,}"
+    r"|(?<![a-z0-9_])\d+(?![a-z0-9_])"
+)
+
+
+def _without_the_passing(cause: str, names: list[str]) -> str:
+    said = cut(cause, MOST_OF_A_LINE).lower()
+    for name in names:
+        said = said.replace(name, "")
+    return " ".join(_PASSING.sub(lambda found: found["kept"] or "#", said).split())

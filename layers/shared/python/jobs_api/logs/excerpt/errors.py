@@ -1,0 +1,100 @@
+"""What any other program says went wrong: its last exception, what it logged as an error, or how its output ends."""
+
+import re
+from itertools import islice
+from typing import Final, NamedTuple
+
+from jobs_api.logs.excerpt import tracebacks
+from jobs_api.logs.excerpt.causes import cause_in
+from jobs_api.logs.excerpt.told import LAST_LINES, MAX_LINE
+
+# `2026-11-28 02:00:01,123 - sqlmesh - ERROR - text`, `ERROR: text`, `[error] text`, `FATAL  text`.
+_LEVEL: Final = re.compile(r"(?:.{0,120}?[\s\[|(:-])?\[?(?:ERROR|CRITICAL|FATAL|SEVERE)\b[\]):]?(?P<said>[\s:|-].*)$")
+# `Error: text`, `error: text`, `psql: error: text`, `Parser Error: text`, `java.lang.RuntimeException: text`.
+_ERROR: Final = re.compile(
+    r"(?:[\w.-]{1,60}: |[A-Z]\w{1,40} |\[)?(?:[\w.]{0,200}(?:Error|Exception)|error|fatal)\]?: ?(?P<said>.*)$"
+)
+_TELLING: Final = re.compile(r"\b(?:\w{0,200}(?:Error|Exception)|Failure|FATAL|fatal|ERROR|error|failed)\b")
+# These say that there were errors, not which.
+_SUMMARY: Final = re.compile(
+    r".{0,200}\b(?:\d+ errors?|transaction is aborted|exit(?:ed|ing)?(?: with)? (?:code|status)|exit status"
+    r"|finished with|completed with|plan application failed|command failed|see (?:the )?logs?)\b",
+    re.IGNORECASE,
+)
+_OF_AN_EXCEPTION: Final = 3
+
+
+class Told(NamedTuple):
+    """The lines worth quoting, and the one that says most."""
+
+    lines: list[str]
+    said: str
+
+
+def told(lines: list[str]) -> Told:
+    """Read lines of whatever wrote them."""
+    return _exception(lines) or _logged(lines) or _named(lines) or _last(lines)
+
+
+def _exception(lines: list[str]) -> Told | None:
+    """Return the last traceback's last frame and its exception, below what was logged with it."""
+    found = tracebacks.exception(lines)
+    if found is None:
+        return None
+    begin, end = found
+    message = _without_tail(tracebacks.message(lines, end))
+    said = cause_in(message)
+    if (origin := tracebacks.cause(lines, begin)) is not None:
+        raised_from = cause_in(_without_tail(tracebacks.message(lines, origin)))
+        said = said if raised_from in said else f"{said}: {raised_from}"
+    above = next((line for line in reversed(lines[max(0, begin - 3) : begin]) if line.strip()), "")
+    level = _LEVEL.match(above[:MAX_LINE]) or _ERROR.match(above[:MAX_LINE])
+    quoted = [*lines[max(begin + 1, end - 2) : end], *message]
+    later = _logged(lines[end + len(message) :])
+    if later and not _SUMMARY.match(later.said):
+        return Told([*quoted, *later.lines], said if later.said in said else f"{later.said}")
+    if level and (context := level["said"].strip(" -:|]\t")) and context not in said:
+        return Told([above.strip(), *quoted], f"{context}: {said}")
+    return Told(quoted, said)
+
+
+def _without_tail(message: list[str]) -> list[str]:
+    """Leave out what a log says after an exception's message, which begins with the level or time of the next line."""
+    for at, line in enumerate(islice(message, 1, None), start=1):
+        if _LEVEL.match(line[:MAX_LINE]) or re.match(
+            r"\d{4}-\d\d-\d\d[ T]\d\d:|Error: |During handling|The above exception", line
+        ):
+            return message[:at]
+        if not line.strip() and at + 1 < len(message) and not message[at + 1].strip():
+            return message[:at]
+    return message
+
+
+def _logged(lines: list[str]) -> Told | None:
+    """Return what was logged at the level of an error, last, with the lines that belong to it."""
+    summary: Told | None = None
+    for at in range(len(lines) - 1, -1, -1):
+        line = lines[at][:MAX_LINE]
+        match = _LEVEL.match(line) or _ERROR.match(line)
+        if match is None:
+            continue
+        begins = match["said"].strip(" -:|]\t") if match.re is _LEVEL else line.strip()
+        following = lines[at + 1 : at + 8]
+        found = Told([lines[at], *following], cause_in([begins, *following] if begins else following))
+        if not _SUMMARY.match(line):
+            return found
+        summary = summary or found
+    return summary
+
+
+def _named(lines: list[str]) -> Told | None:
+    """Return what follows the first line that names an error."""
+    for at, line in enumerate(lines):
+        if _TELLING.search(line[:MAX_LINE]):
+            return Told(lines[at:], cause_in(lines[at : at + 8]))
+    return None
+
+
+def _last(lines: list[str]) -> Told:
+    last = [line for line in lines if line.strip()][-LAST_LINES:]
+    return Told(last, last[-1].strip() if last else "")

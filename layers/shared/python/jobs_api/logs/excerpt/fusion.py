@@ -1,0 +1,67 @@
+"""What dbt's Rust engine says of a run: dbt Fusion, dbt 2. Read in public issues; nobody here could run it.
+
+Failed [  1.00s] model main.orders (table)
+error: dbt1308: Failed to resolve function TO_EUR
+  --> models/orders.sql:3:10
+"""
+
+import re
+from typing import Final
+
+from jobs_api.logs.excerpt.causes import cause_in
+from jobs_api.logs.excerpt.told import MAX_LINE, MAX_SAID, MOST_FAILURES, Failure, cut, shortened
+
+_FAILED: Final = re.compile(r"\s*Failed \[[^\]]{0,20}\] (?P<what>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
+_STARTED: Final = re.compile(r"\s*Started \[?[^\]]{0,20}\]? ?(?P<what>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
+_ERROR: Final = re.compile(r"\s*\[?error\]?: (?P<said>\[?dbt\d{3,5}\]?:.*)$", re.IGNORECASE)
+_PLACE: Final = re.compile(r"\s*(?:-->|\(in) (?P<place>\S{1,500}:\d+:\d+)")
+_BREAKS: Final = re.compile(
+    r"\s*(?:={4,}|\[?(?:error|warning|suggestion)\]?: |[A-Z][a-z]+ \[[^\]]{0,20}\]|Finished |\d{1,6} errors?\b)"
+)
+MOST_OF_AN_ERROR: Final = 12
+MOST_ERRORS: Final = 200
+
+
+def speaks(lines: list[str]) -> bool:
+    """Whether this engine wrote a log."""
+    return any(_ERROR.match(line[:MAX_LINE]) or line.startswith("dbt-fusion ") for line in lines)
+
+
+def failures(lines: list[str]) -> list[Failure]:
+    """Return the nodes that failed, each with the error that names it or its file."""
+    told = errors(lines)
+    names = list(dict.fromkeys(found["what"] for line in lines if (found := _FAILED.match(line[:MAX_LINE]))))
+    alone = len(names) == len(told) == 1
+    shown = [_with_error(what, told[:MOST_ERRORS], alone=alone) for what in names[:MOST_FAILURES]]
+    return [*shown, *(Failure(what, "") for what in names[MOST_FAILURES:])]
+
+
+def errors(lines: list[str]) -> list[list[str]]:
+    """Return every error with the lines that belong to it, once each."""
+    found, current = list[list[str]](), None
+    for line in lines:
+        match = _ERROR.match(line[:MAX_LINE])
+        if match:
+            current = [match["said"]]
+            found.append(current)
+        elif current is not None and (not line.strip() or _BREAKS.match(line) or len(current) > MOST_OF_AN_ERROR):
+            current = None
+        elif current is not None:
+            current.append(line)
+    return [list(error) for error in dict.fromkeys(tuple(error) for error in found)]
+
+
+def said(error: list[str]) -> str:
+    """Return an error in one line: what it says, and in which file."""
+    place = next((found["place"] for line in error[1:] if (found := _PLACE.match(line))), "")
+    told = cause_in([line for line in error if not _PLACE.match(line)])
+    return f"{cut(told, MAX_SAID - 100)} ({cut(place, 98)})" if place else told
+
+
+def _with_error(what: str, told: list[list[str]], *, alone: bool) -> Failure:
+    name = what.rpartition(" ")[2].rpartition(".")[2]
+    whole = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])")
+    for error in told:
+        if alone or any(whole.search(line[:MAX_LINE]) for line in error):
+            return Failure(what, shortened(error), said(error))
+    return Failure(what, "")

@@ -1,0 +1,71 @@
+"""dbt's lines of progress: which node began, and how it ended."""
+
+import re
+from typing import Final, NamedTuple
+
+from jobs_api.logs.excerpt.records import Record
+
+_STEP: Final = re.compile(
+    r"(?P<at>\d{1,7}) of (?P<of>\d{1,7}) (?P<state>[A-Z]+(?:-[A-Z]+)?(?: STALE| SUCCESS| SKIP)?)(?P<rest>[: ].*)$"
+)
+_STATUS: Final = re.compile(r" ?\.*+ +\[[^\[\]]*\]$")
+
+
+class Step(NamedTuple):
+    """A line of progress: `16 of 28 ERROR creating sql table model main.orders`."""
+
+    number: tuple[str, str, bool]
+    state: str
+    what: str
+
+
+def running(records: list[Record]) -> list[str]:
+    """Return what had begun and not ended; nothing where dbt came to its end."""
+    open_steps = dict[tuple[str, str, bool], str]()
+    for record in records:
+        step = step_of(record)
+        if record.head.startswith("Finished running"):
+            open_steps.clear()
+        elif step and step.state == "START":
+            open_steps[step.number] = step.what
+        elif step:
+            open_steps.pop(step.number, None)
+    return list(open_steps.values())
+
+
+def is_progress(line: str) -> bool:
+    """Whether a line only says how far dbt is."""
+    return _STEP.match(line) is not None
+
+
+def step_of(record: Record) -> Step | None:
+    """Read a line of progress; None where it is none."""
+    match = _STEP.match(record.head)
+    if match is None:
+        return None
+    words = _STATUS.sub("", match["rest"]).strip(" :").split()
+    if words and words[0].isdigit():
+        del words[0]
+    if not words:
+        return None
+    what = _named(words)
+    # Hooks are counted by themselves.
+    return Step((match["at"], match["of"], what.startswith("hook ")), match["state"], what)
+
+
+def _named(words: list[str]) -> str:
+    """Return kind and name of what a line of progress is about: `START sql view model main.stg_orders`."""
+    name = words[-1]
+    if "freshness" in words:
+        return f"source {name}"
+    for word, kind in (("model", "model"), ("seed", "seed"), ("snapshot", "snapshot"), ("snapshotting", "snapshot")):
+        if word in words[:-1]:
+            # Behind the schema stands the relation's name, which is the node's where it has no alias.
+            return f"{kind} {name.rpartition('.')[2]}"
+    if "hook" in words[0]:
+        return f"hook {name}"
+    if "::" in name:
+        return f"unit_test {name.rpartition('::')[2]}"
+    if "relation" in words[:-1] or "batch" in words[:-1] or "function" in words[:-1]:
+        return " ".join(words[-2:])
+    return f"test {name}"

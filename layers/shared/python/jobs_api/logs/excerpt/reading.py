@@ -1,0 +1,88 @@
+"""Reads the end of a log, whichever tool wrote it."""
+
+from collections.abc import Iterable
+
+from jobs_api.logs.excerpt import causes, dbt, errors, fusion, progress, sqlmesh
+from jobs_api.logs.excerpt.records import Log, parsed
+from jobs_api.logs.excerpt.terminal import plain
+from jobs_api.logs.excerpt.told import (
+    LAST_LINES,
+    MAX_LOG,
+    MAX_SAID,
+    MOST_FAILURES,
+    MOST_RUNNING,
+    Excerpt,
+    Failure,
+    cut,
+    listed,
+    shortened,
+)
+
+
+def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
+    """Read what went wrong.
+
+    Args:
+        log: the end of a log as it was written, of a command that failed or was ended.
+        own: names that only this run has, which do not make another cause.
+    """
+    read = parsed(plain(_end(log)))
+    found, told = _failures(read)
+    last = [line for line in read.lines if line.strip()][-LAST_LINES:]
+    begun = progress.running(read.records)
+    running = [*begun[:MOST_RUNNING], *([f"{len(begun) - MOST_RUNNING} more"] if len(begun) > MOST_RUNNING else [])]
+    if found:
+        count = max(len(found), dbt.failed_in_all(read.records) if dbt.speaks(read.records) else 0)
+        cause = causes.key(map(causes.named, found), own)
+        return Excerpt(found[:MOST_FAILURES], "", count, _said(found, count), cause, running, shortened(last))
+    said = cut(told.said, MAX_SAID)
+    if running:
+        was = f"it was running {listed(begun, len(begun))}"
+        said = was[0].upper() + was[1:] if progress.is_progress(said) else f"{said} ({was})"
+    return Excerpt([], shortened(told.lines), 0, said, causes.key([said], own), running, shortened(last))
+
+
+def telling_line(log: str) -> str | None:
+    """Return in one line what failed and why; of a log that names no error its last line, if it has any."""
+    return excerpt(log).said or None
+
+
+def remarks(log: str) -> str:
+    """Return what is remarkable about a run that went well: warnings, skipped nodes, nothing to do; else ""."""
+    read = parsed(plain(_end(log)))
+    return cut(dbt.ended(read.records) if dbt.speaks(read.records) else sqlmesh.ended(read.lines), MAX_SAID)
+
+
+def _end(log: str) -> str:
+    """Return the end of a log, from the beginning of a line."""
+    if len(log) <= MAX_LOG:
+        return log
+    end = log[-MAX_LOG:]
+    return end.partition("\n")[2] or end
+
+
+def _failures(read: Log) -> tuple[list[Failure], errors.Told]:
+    """Return what failed by name, or else the lines that say most."""
+    if dbt.speaks(read.records):
+        found = dbt.failures(read.records)
+        node, said = dbt.stopped(read.records)
+        found = found or ([node] if node else [])
+        said = said or dbt.errors(read.records)
+        told = errors.Told(said, causes.cause_in(said)) if said else errors.told(read.lines)
+        return found, told
+    if fusion.speaks(read.lines):
+        faults = fusion.errors(read.lines)
+        told = errors.Told(faults[0], fusion.said(faults[0])) if faults else errors.told(read.lines)
+        return fusion.failures(read.lines), told
+    found = sqlmesh.failures(read.lines)
+    asked = [] if found else sqlmesh.unanswered(read.lines)
+    return found, errors.Told(asked, asked[0]) if asked else errors.told(read.lines)
+
+
+def _said(failures: list[Failure], count: int) -> str:
+    first, others = failures[0], failures[1:]
+    said = f"{first.what}: {first.cause}" if first.cause else f"{first.what} failed"
+    if count == 1:
+        return cut(said, MAX_SAID)
+    also = cut(f" (failed too: {listed([failure.what for failure in others], count - 1)})", MAX_SAID // 2)
+    return cut(said, MAX_SAID) + also

@@ -1,0 +1,157 @@
+"""A delivery: one event of one run told through one channel, and what became of it."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from jobs_api.ids import derived_id
+from jobs_api.model.alert_targets import Channel, Event, RunAlerts
+from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.run import Run
+from jobs_api.redaction.masking import shown
+
+# How long a delivery can be looked at, and sent again, after it was last touched.
+KEPT: Final = timedelta(days=30)
+
+
+class DeliveryStatus(StrEnum):
+    """How a delivery stands: `folded` ones are not sent, since another message tells the same."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    FOLDED = "folded"
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self in {DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.FOLDED}
+
+
+class DeliveryDocument(Document):
+    """A delivery as the API gives it."""
+
+    id: Annotated[str, Field(description="Also the webhook-id that the receiver sees, on every attempt")]
+    project_id: str
+    job_id: str
+    run_id: str
+    channel: Channel
+    event: Event
+    status: DeliveryStatus
+    attempts: Annotated[int, Field(description="Since it was made or last redelivered")] = 0
+    status_code: Annotated[Absent[int], Field(description="What the receiver answered last")] = None
+    error: Annotated[Absent[str], Field(description="Why the last attempt failed")] = None
+    reason: Annotated[Absent[str], Field(description="Why it waits or was folded")] = None
+    folded_into: Annotated[Absent[str], Field(description="The delivery whose message tells of this one too")] = None
+    next_attempt_at: Absent[Timestamp] = None
+    delivered_at: Absent[Timestamp] = None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class Member(Document):
+    """A job on the list of a message; `recovered` where it worked again before the message was sent.
+
+    `said` is the beginning of its own error, where the list has room for that.
+    """
+
+    job_id: str
+    job_name: str
+    run_id: str
+    recovered: bool = False
+    said: str = ""
+
+
+class Notice(Document):
+    """What a Slack message says: its kind and, where it tells of several jobs, which; `more` are not on the list."""
+
+    kind: str
+    members: list[Member] = Field(default_factory=list)
+    more: int = 0
+
+
+class Delivery(DeliveryDocument):
+    """A delivery as it is stored.
+
+    `alerts` is where it goes. While it is being sent, `claim` names who sends it, and nobody else may until
+    `claimed_until`; `cut_off` counts the senders in a row that were killed over it. After `give_up_at` it is no longer
+    tried.
+    """
+
+    organization_id: str
+    alerts: RunAlerts
+    notice: Notice | None = None
+    claim: str | None = None
+    claimed_until: Timestamp | None = None
+    cut_off: int = 0
+    give_up_at: Timestamp
+
+    def is_being_sent(self, now: datetime) -> bool:
+        """Whether somebody has it in hand at this moment."""
+        return self.claimed_until is not None and self.claimed_until > now
+
+    def again(self, alerts: RunAlerts | None, now: datetime, give_up_after: timedelta) -> "Delivery":
+        """Return it due at once and anew; to where `alerts` leads, or where it went if nothing is configured now."""
+        target = alerts and (alerts.slack if self.channel is Channel.SLACK else alerts.webhook)
+        gathers = self.status is DeliveryStatus.PENDING and self.attempts == 0
+        return self.model_copy(
+            update={
+                "status": DeliveryStatus.PENDING,
+                "alerts": alerts if target else self.alerts,
+                "attempts": 0,
+                "next_attempt_at": now,
+                "give_up_at": now + give_up_after,
+                "reason": self.reason if gathers else None,
+                "folded_into": None,
+                "claim": None,
+                "claimed_until": None,
+                "cut_off": 0,
+                "updated_at": now,
+            }
+        )
+
+    def document(self) -> DeliveryDocument:
+        """Return what the API shows of it."""
+        stored = vars(self)
+        told = {name: stored[name] for name in DeliveryDocument.model_fields}
+        if self.status is not DeliveryStatus.PENDING:
+            told["next_attempt_at"] = None
+        if self.error:
+            told["error"] = shown(self.error)
+        return DeliveryDocument.known(**told)
+
+
+class DeliveryList(Document):
+    """A page of deliveries, newest first; `next_cursor` is there while more match."""
+
+    deliveries: list[DeliveryDocument]
+    next_cursor: Absent[str] = None
+
+
+def delivery_id(run_id: str, event: Event, channel: Channel) -> str:
+    """Return the id under which this is delivered, however often it is asked for."""
+    return derived_id("dlv_", run_id, event, channel)
+
+
+def new_delivery(run: Run, event: Event, channel: Channel, now: datetime, give_up_after: timedelta) -> Delivery:
+    """Return a delivery that is due at once; the run has alerts."""
+    if run.alerts is None:
+        raise ValueError(f"{run.id} tells nobody")
+    return Delivery(
+        id=delivery_id(run.id, event, channel),
+        organization_id=run.organization_id,
+        project_id=run.project_id,
+        job_id=run.job_id,
+        run_id=run.id,
+        channel=channel,
+        event=event,
+        status=DeliveryStatus.PENDING,
+        alerts=run.alerts,
+        next_attempt_at=now,
+        give_up_at=now + give_up_after,
+        created_at=now,
+        updated_at=now,
+    )

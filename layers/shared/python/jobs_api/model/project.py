@@ -1,0 +1,122 @@
+"""A project: one dbt or SQLMesh code base and how its jobs run; operators own it, `jobsctl` edits it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field
+
+from jobs_api.model import names, slots, variables
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.document import Document, Record, Timestamp
+from jobs_api.model.resources import Resources, check_resource_name
+from jobs_api.model.slots import Period
+
+DAY = 86_400
+MOST_NAMES = 100
+LONGEST_NAME = 255
+
+
+class ConcurrencyPolicy(StrEnum):
+    """What a CronJob does when its last run still goes, in Kubernetes' words."""
+
+    ALLOW = "Allow"
+    FORBID = "Forbid"
+    REPLACE = "Replace"
+
+
+def _check_dns_label(value: str) -> str:
+    if not names.is_dns_label(value):
+        raise ValueError("must be a Kubernetes name: at most 63 lower-case letters, digits and dashes")
+    return value
+
+
+def _check_variable_name(name: str) -> str:
+    if not variables.VARIABLE.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise ValueError(f"must be a variable's name: letters, digits and _, at most {LONGEST_NAME}")
+    if name.startswith(variables.OURS):
+        raise ValueError(f"{variables.OURS}* is always set by the service and cannot be allowed")
+    return name
+
+
+VariableName = Annotated[str, AfterValidator(_check_variable_name)]
+ResourceName = Annotated[str, AfterValidator(check_resource_name)]
+
+
+class ProjectSettings(Document):
+    """What an operator decides about a project; times are in seconds."""
+
+    name: Annotated[str, AfterValidator(names.check_name)]
+    project_type: ProjectType
+    image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
+    working_directory: Annotated[str, Field(pattern=r"^/", max_length=1024)] | None = None
+    resources: Resources = Resources()
+    concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
+    # Never 0: the CronJob's controller would delete a Job before its log was kept.
+    successful_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
+    failed_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
+    starting_deadline_seconds: Annotated[int, Field(ge=10, le=7 * DAY)] = 600
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY)] = DAY
+    ttl_seconds: Annotated[int, Field(ge=600, le=30 * DAY)] = DAY
+    environment_secret: Annotated[str, AfterValidator(_check_dns_label)] | None = None
+    # Left out where they are empty, so that the release before this can read such a project.
+    # Names that its jobs may set although they are the project's, such as PATH: jobs_api.variables has the list.
+    allowed_environment: Annotated[list[VariableName], Field(max_length=MOST_NAMES)] = Field(
+        default=[], exclude_if=lambda names: not names
+    )
+    # What its jobs may ask for beyond cpu, memory and ephemeral-storage, such as nvidia.com/gpu.
+    allowed_resources: Annotated[list[ResourceName], Field(max_length=MOST_NAMES)] = Field(
+        default=[], exclude_if=lambda names: not names
+    )
+    deployed: bool = False
+    suspended: bool = False
+
+
+class Project(Record):
+    """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs.
+
+    `kept_slug` is the slug of one from before names that lose letters had slugs of their own, None for today's.
+    `fires_since` is when it was last deployed or resumed, None where it was made so; `fired` are earlier times.
+    `runs_indexed` says that each of its ended runs is in the index `ended_runs`; projects older than that index have
+    it once `jobsctl project index-runs` was there.
+    """
+
+    id: str
+    organization_id: str
+    settings: ProjectSettings
+    cursor_key: Annotated[str, Field(repr=False, exclude=True)]
+    version: int = 1
+    created_at: Timestamp
+    updated_at: Timestamp
+    kept_slug: str | None = None
+    fires_since: Timestamp | None = None
+    fired: list[Period] = Field(default_factory=list)
+    runs_indexed: bool = True
+
+    def changed(self, settings: ProjectSettings, now: datetime) -> Self:
+        """Return the project's next version, with other settings."""
+        after = self.model_copy(update={"settings": settings, "version": self.version + 1, "updated_at": now})
+        if after.fires == self.fires:
+            return after
+        past = [period.model_copy(update={"until": period.until or now}) for period in self.periods]
+        return after.model_copy(update={"fires_since": now, "fired": slots.remembered(past, now)})
+
+    @property
+    def periods(self) -> list[Period]:
+        """When its enabled jobs fired, as far as that still matters, oldest first; the last may go on."""
+        return [*self.fired, *([Period(since=self.fires_since or self.created_at)] if self.fires else [])]
+
+    @property
+    def slug(self) -> str:
+        """Its name as part of other names, unique in the organization."""
+        return self.kept_slug or names.slug(self.settings.name)
+
+    @property
+    def namespace(self) -> str:
+        """The Kubernetes namespace its CronJobs live in: the organization's."""
+        return self.organization_id
+
+    @property
+    def fires(self) -> bool:
+        """Whether its enabled jobs fire: deployed and not suspended."""
+        return self.settings.deployed and not self.settings.suspended

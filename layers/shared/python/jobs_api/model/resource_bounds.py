@@ -1,0 +1,88 @@
+"""What nobody can mean by a quantity that Kubernetes accepts: fractions of a byte, more than any node has, too little.
+
+An API server only warns of fractions of a byte, and the kubelet then never starts the container:
+https://github.com/kubernetes/kubernetes/blob/master/pkg/api/pod/warnings.go
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
+
+from jobs_api.errors import shortened
+from jobs_api.model.quantity import InvalidQuantity, parse
+
+STANDARD: Final = ("cpu", "memory", "ephemeral-storage")
+HUGEPAGES: Final = "hugepages-"
+# Above the largest machines of EC2 (1,920 processors, 32 TiB of memory, 120 TB of disk, 128 accelerators' cores), and
+# written as people would. https://docs.aws.amazon.com/ec2/latest/instancetypes/
+LARGEST: Final = {"cpu": "2000", "memory": "64Ti", "ephemeral-storage": "128Ti"}
+MOST_DEVICES: Final = "256"
+# Container runtimes refuse less, or their own first process is killed for it.
+LEAST_MEMORY_LIMIT: Final = "4Mi"
+
+_MEBI: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFault:
+    """One thing wrong with a container's resources: `path` such as `("limits", "cpu")`, and what would be right."""
+
+    path: tuple[str, ...]
+    message: str
+
+
+def bound_faults(requests: Mapping[str, str], limits: Mapping[str, str]) -> list[ResourceFault]:
+    """Find quantities that cannot be meant; what is no quantity is somebody else's to tell."""
+    return [
+        ResourceFault((part, name), message)
+        for part, quantities in (("requests", requests), ("limits", limits))
+        for name, text in quantities.items()
+        for message in _faults_of(part, name, text)
+    ]
+
+
+def name_faults(
+    requests: Mapping[str, str], limits: Mapping[str, str], allowed: Collection[str]
+) -> list[ResourceFault]:
+    """Find names that a job may ask for only where its project's `allowed_resources` has them."""
+    return [
+        ResourceFault(
+            (part, name),
+            f"{shortened(name)} is not allowed in this project; an operator can add it to the project's "
+            "allowed_resources",
+        )
+        for part, quantities in (("requests", requests), ("limits", limits))
+        for name in quantities
+        if name not in STANDARD and name not in allowed and ("/" in name or name.startswith(HUGEPAGES))
+    ]
+
+
+def _faults_of(part: str, name: str, text: str) -> Iterator[str]:
+    try:
+        quantity = parse(text).stored()
+    except InvalidQuantity:
+        return
+    value, shown = quantity.value, shortened(text)
+    most = LARGEST.get("memory" if name.startswith(HUGEPAGES) else name, MOST_DEVICES)
+    if value > parse(most).value:
+        yield f"{shown} is more than any node has; at most {most}"
+    elif _is_in_bytes(name) and not quantity.is_whole:
+        yield f"{shown} is a fraction of a byte; did you mean {_meant(text, value)}?"
+    elif (part, name) == ("limits", "memory") and 0 < value < parse(LEAST_MEMORY_LIMIT).value:
+        hint = f"; did you mean {text}Mi?" if text.isdecimal() else ""
+        yield f"{shown} is too little for any container; at least {LEAST_MEMORY_LIMIT}{hint}"
+
+
+def _is_in_bytes(name: str) -> bool:
+    return name in {"memory", "ephemeral-storage"} or name.startswith(HUGEPAGES)
+
+
+def _meant(text: str, value: Decimal) -> str:
+    """Guess what was meant: a unit that is missing or half written, or else the next whole number of mebibytes."""
+    number = text.strip(" ").removesuffix("m")
+    if number != text.strip(" ") and value < 1_000:
+        return f"{number}Mi"
+    if number.replace(".", "", 1).isdecimal() and value < 1_000:
+        return f"{number}Gi"
+    return f"{int((value / _MEBI).to_integral_value(ROUND_CEILING))}Mi"

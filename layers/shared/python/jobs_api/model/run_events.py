@@ -1,0 +1,58 @@
+"""What a run's move makes worth telling, and through which channels; facts in, decision out.
+
+`store` asks with each write of a run and stores the answer with it, so that a run cannot end without its alerts.
+"""
+
+from jobs_api.model.alert_targets import Channel, Event, RunAlerts
+from jobs_api.model.run import Run, RunStatus
+
+FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
+
+
+def marked(before: Run | None, after: Run) -> Run:
+    """Return the run with what it now has to tell in `notify`, what it had before and has not told included."""
+    known = before.notify if before else []
+    due = [event for event in _happened(before, after) if event not in known and channels(after.alerts, event)]
+    return after.model_copy(update={"notify": [*known, *due]}) if due or known != after.notify else after
+
+
+def channels(alerts: RunAlerts | None, event: Event) -> list[Channel]:
+    """Return the channels on which somebody may want to hear of an event.
+
+    Slack is asked about each end of a run whose failures it hears of: a success may be the recovery.
+    """
+    wanted = []
+    if alerts and alerts.slack and event is not Event.STARTED:
+        successes = alerts.slack.successes or alerts.slack.failures
+        if alerts.slack.failures if event is Event.FAILURE else successes:
+            wanted.append(Channel.SLACK)
+    if alerts and alerts.webhook and event in alerts.webhook.events:
+        wanted.append(Channel.WEBHOOK)
+    return wanted
+
+
+def as_of(run: Run, event: Event) -> Run:
+    """Return a run as it was when the event happened: of `started` nobody learns how it ended."""
+    if event is not Event.STARTED or run.status is RunStatus.RUNNING:
+        return run
+    ended = ("end_time", "duration_seconds", "exit_code", "error_message", "message", "log")
+    started = {"status": RunStatus.RUNNING, "updated_at": run.start_time or run.updated_at}
+    return run.model_copy(update={**dict.fromkeys(ended), **started})
+
+
+def _happened(before: Run | None, after: Run) -> list[Event]:
+    """Return the events between two states of a run; one that nobody saw running may still have started."""
+    old = before.status if before else RunStatus.PENDING
+    if after.status is old:
+        return []
+    events = [Event.STARTED] if old is RunStatus.PENDING and _has_started(after) else []
+    if after.status.ended:
+        events.append(Event.FAILURE if after.status in FAILURES else Event.SUCCESS)
+    return events
+
+
+def _has_started(run: Run) -> bool:
+    """Whether the command was started. In `error` only what was killed has an exit code, or a log."""
+    if run.status is RunStatus.ERROR:
+        return run.exit_code is not None or run.log is not None
+    return run.status is not RunStatus.PENDING

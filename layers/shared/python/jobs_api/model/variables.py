@@ -1,0 +1,165 @@
+"""A job's environment: how much it may hold, and which names are not the job's to set.
+
+A job may set what its tool reads. What decides which code a process loads, which program it starts or where it finds
+credentials is the project's: docs/jobs.md has the same list in words, and a test compares the two.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from jobs_api.errors import shortened
+from jobs_api.redaction.masking import MASK, is_secret_name
+
+MOST_VARIABLES: Final = 100
+MOST_BYTES: Final = 32 * 1024
+LONGEST_CACHED: Final = 255
+VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Always set by the service, whatever a project allows.
+OURS: Final = "JOBS_API_"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Names of one effect: `*` stands for any end of a name; proxies are read in capitals and in small letters."""
+
+    decides: str
+    names: tuple[str, ...]
+    either_case: bool = False
+
+
+# Sources: ld.so(8) and glibc's list of what it drops for privileged programs (sysdeps/generic/unsecvars.h), Python's
+# "Environment variables", git(1), ssh(1), libpq's, the AWS SDKs' reference of settings, and the manuals of the rest.
+RESERVED: Final = (
+    Kind(
+        "which code is loaded into a process",
+        (
+            *("LD_*", "DYLD_*", "LIBPATH", "SHLIB_PATH", "GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "MALLOC_*"),
+            *("LOCPATH", "NLSPATH", "OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES", "PYTHON*", "PERL5*"),
+            *("PERLLIB", "RUBYOPT", "RUBYLIB", "GEM_HOME", "GEM_PATH", "BUNDLE_GEMFILE", "NODE_OPTIONS", "NODE_PATH"),
+            *("JAVA_HOME", "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH"),
+            *("PYSPARK_*", "SPARK_HOME", "SPARK_CONF_DIR", "SPARK_SUBMIT_OPTS", "HADOOP_HOME", "HADOOP_CONF_DIR"),
+            *("HADOOP_OPTS", "LUA_INIT", "LUA_PATH", "LUA_CPATH", "DOTNET_STARTUP_HOOKS", "CORECLR_*", "ODBCINI"),
+            *("ODBCINSTINI", "ODBCSYSINI", "DBT_PACKAGE_HUB_URL", "DBT_ENGINE_PACKAGE_HUB_URL"),
+        ),
+    ),
+    Kind(
+        "which program is started, and how a shell starts",
+        (
+            *("PATH", "HOME", "SHELL", "ENV", "BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "SHELLOPTS", "IFS", "CDPATH"),
+            *("PS4", "PROMPT_COMMAND", "ZDOTDIR", "BROWSER", "PAGER", "MANPAGER", "EDITOR", "VISUAL", "LESSOPEN"),
+            *("LESSCLOSE", "TERMCAP", "TERMINFO", "TERMINFO_DIRS"),
+        ),
+    ),
+    Kind(
+        "how git and ssh reach a repository",
+        (
+            *("GIT_SSH", "GIT_SSH_*", "GIT_CONFIG", "GIT_CONFIG_*", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_DIR"),
+            *("GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
+            *("GIT_ASKPASS", "GIT_PAGER", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "GIT_EXTERNAL_DIFF"),
+            *("GIT_PROXY_COMMAND", "GIT_PROXY_SSL_*", "GIT_SSL_*", "GIT_ALLOW_PROTOCOL", "GIT_TRACE", "GIT_TRACE_*"),
+            *("GIT_TRACE2", "GIT_TRACE2_*", "GIT_CURL_VERBOSE", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "SSH_AUTH_SOCK"),
+            *("SSH_SK_HELPER", "SSH_SK_PROVIDER", "SSH_PKCS11_HELPER", "GNUPGHOME"),
+        ),
+    ),
+    Kind(
+        "through whom a process reaches the network",
+        (
+            *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY", "SOCKS_PROXY", "WS_PROXY"),
+            *("WSS_PROXY", "GRPC_PROXY", "NO_GRPC_PROXY", "RES_OPTIONS", "RESOLV_*", "LOCALDOMAIN", "HOSTALIASES"),
+            "NIS_PATH",
+        ),
+        either_case=True,
+    ),
+    Kind(
+        "whose certificates are believed, and who may read what is encrypted",
+        (
+            *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+            *("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED", "PGSSLROOTCERT"),
+            *("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"),
+        ),
+    ),
+    Kind(
+        "where credentials are found, and who is asked for them",
+        (
+            *("AWS_CONTAINER_*", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CONFIG_FILE", "AWS_PROFILE"),
+            *("AWS_DEFAULT_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_DATA_PATH", "AWS_ENDPOINT_URL"),
+            *("AWS_ENDPOINT_URL_*", "AWS_EC2_METADATA_SERVICE_*", "AWS_METADATA_SERVICE_*", "BOTO_CONFIG"),
+            *("KUBERNETES_*", "KUBECONFIG", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_EXTERNAL_ACCOUNT_*"),
+            *("GCE_METADATA_*", "CLOUDSDK_CONFIG", "CLOUDSDK_AUTH_*", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_CONFIG_DIR"),
+            *("AZURE_AUTHORITY_HOST", "AZURE_CLIENT_CERTIFICATE_PATH", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
+            *("IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET", "DATABRICKS_CONFIG_FILE", "SNOWFLAKE_HOME", "NETRC"),
+            *("CURL_HOME", "WGETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "DOCKER_CONFIG", "KRB5_CONFIG"),
+            *("KRB5CCNAME", "KRB5_KTNAME", "KRB5_CLIENT_KTNAME", "PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR"),
+            *("PGSSLCERT", "PGSSLKEY", "TNS_ADMIN", "MYSQL_HOME"),
+        ),
+    ),
+)
+# Of those above, what only says how Python writes, so that a job may have it.
+HARMLESS: Final = frozenset(
+    {
+        *("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED", "PYTHONIOENCODING"),
+        *("PYTHONNOUSERSITE", "PYTHONSAFEPATH", "PYTHONUTF8"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VariableFault:
+    """What is wrong with a variable, or with the environment as a whole where there is no `name`."""
+
+    name: str | None
+    message: str
+
+
+def faults_of(environment: Mapping[str, str], allowed: Collection[str]) -> Iterator[VariableFault]:
+    """Find everything that is wrong with a job's environment, `allowed` being names that its project lets jobs set."""
+    if len(environment) > MOST_VARIABLES:
+        yield VariableFault(None, f"holds {len(environment)} variables; at most {MOST_VARIABLES}")
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
+    if size > MOST_BYTES:
+        yield VariableFault(None, f"is {size} bytes in all; at most {MOST_BYTES}")
+    for name, value in environment.items():
+        if not VARIABLE.fullmatch(name):
+            rule = "is not a variable name: letters, digits and _, not starting with a digit"
+            yield VariableFault(None, f"{shortened(name)!r} {rule}")
+        elif "\0" in value:
+            yield VariableFault(None, f"the value of {shortened(name)} holds a NUL character, which no process can get")
+        elif value == MASK and is_secret(name):
+            yield VariableFault(name, f"has no stored value that {MASK} could stand for; send the value itself")
+        elif name.startswith(OURS):
+            yield VariableFault(name, f"{shortened(name)} is the service's own: {OURS}* says which run this is")
+        elif name not in allowed and (decides := reserved(name)):
+            yield VariableFault(
+                name,
+                f"{shortened(name)} decides {decides}, which is the project's and not the job's to say; an operator "
+                "can set it for the project, or add it to the project's allowed_environment",
+            )
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a variable's value is secret, as its name says: it is sealed, and shown as a mask."""
+    # A list asks for the same few names thousands of times.
+    return _is_secret(name) if len(name) <= LONGEST_CACHED else is_secret_name(name)
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(name: str) -> bool:
+    return is_secret_name(name)
+
+
+def reserved(name: str) -> str | None:
+    """Tell what a variable of this name decides that is not a job's to say; None where a job may set it."""
+    if name in HARMLESS:
+        return None
+    return next((kind.decides for kind, pattern in _PATTERNS if pattern.fullmatch(name)), None)
+
+
+def _pattern(kind: Kind) -> re.Pattern[str]:
+    alternatives = "|".join(re.escape(name).replace(r"\*", r"\w*") for name in kind.names)
+    return re.compile(alternatives, re.IGNORECASE if kind.either_case else re.NOFLAG)
+
+
+_PATTERNS: Final = [(kind, _pattern(kind)) for kind in RESERVED]

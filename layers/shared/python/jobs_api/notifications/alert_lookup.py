@@ -1,0 +1,32 @@
+"""What the jobs of scheduled runs ask to be told of, as it stands when a run is first seen."""
+
+import threading
+from dataclasses import dataclass, field
+
+from jobs_api import store
+from jobs_api.errors import NotFound
+from jobs_api.model.alert_targets import RunAlerts
+from jobs_api.model.run import Run
+
+
+@dataclass
+class Asked:
+    """What jobs ask for, each read once; for one pass over an organization."""
+
+    organization_id: str
+    _known: dict[str, RunAlerts | None] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, run: Run) -> RunAlerts | None:
+        """Return whom a new run tells; nobody, where its job is gone."""
+        with self._lock:
+            if run.job_id in self._known:
+                return self._known[run.job_id]
+        try:
+            project, job = store.get_job(self.organization_id, run.project_id, run.job_id)
+            alerts = job.alerts(project)
+        except NotFound:
+            alerts = None
+        with self._lock:
+            self._known[run.job_id] = alerts
+        return alerts

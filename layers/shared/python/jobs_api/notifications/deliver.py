@@ -1,0 +1,178 @@
+"""Delivers one notice: decides, claims, sends and records, in this order, so that nobody is told twice or never.
+
+The record in the table is the truth; the message on the queue only says where to look. A delivery is claimed with a
+conditional write before anything is sent. Where its sender is killed after the receiver took it and before that is
+written down, the claim runs out and it is sent once more, under the same id.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import store
+from jobs_api.errors import RunNotFound
+from jobs_api.metrics import Metric, publish
+from jobs_api.model.alert_targets import Channel
+from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id, new_delivery
+from jobs_api.model.run import Run
+from jobs_api.notifications import backoff, queue
+from jobs_api.notifications.attempt import Sent
+from jobs_api.notifications.queue import Notice
+from jobs_api.notifications.slack import sending as slack_sending
+from jobs_api.notifications.webhook import sending as webhook_sending
+from jobs_api.redaction.masking import shown
+from jobs_api.store import deliveries
+
+# Longer than a send may take, with all that is read and written around it.
+LEASE: Final = timedelta(seconds=60)
+
+# How many senders in a row may be killed over one delivery, which also kill what they had in hand beside it. From the
+# second on a message is sent without its excerpt: a log is the most that is read for one.
+MOST_CUT_OFF: Final = 4
+KILLED: Final = Sent(
+    error="each of its senders was killed over it; an operator finds out why, and redeliver tries again"
+)
+
+logger = Logger()
+
+type Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a channel's deliveries are taken, anew and again, sent, and given up."""
+
+    begin: Callable[[Delivery, Run, datetime, timedelta], Delivery | None]
+    resume: Callable[[Delivery, datetime, timedelta], Delivery | None]
+    send: Callable[[Delivery, Run, Clock], Sent]
+    gave_up: Callable[[Delivery, datetime], None]
+
+
+WAYS: Final = {
+    Channel.SLACK: Way(slack_sending.begin, slack_sending.resume, slack_sending.send, slack_sending.gave_up),
+    Channel.WEBHOOK: Way(webhook_sending.begin, webhook_sending.resume, webhook_sending.send, webhook_sending.gave_up),
+}
+
+
+def deliver(notice: Notice, clock: Clock) -> datetime | None:
+    """Do what is due for a notice, which may have come before, come late, or be somebody else's at this moment.
+
+    Returns:
+        When to look again; None where nothing is left to do.
+    """
+    known = deliveries.find(delivery_id(notice.run_id, notice.event, notice.channel))
+    if known and known.status.settled:
+        return None
+    due_at = known and _due_at(known)
+    if due_at and due_at > clock():
+        return due_at
+    try:
+        run = store.get_run(notice.organization_id, notice.run_id)
+    except RunNotFound:
+        logger.warning("the run of a notice is gone", run_id=notice.run_id)
+        return _untold(known, clock()) if known else None
+    if known is None and run.alerts is None:
+        return None
+    return _attempt(notice, known, run, clock)
+
+
+def _untold(known: Delivery, now: datetime) -> datetime | None:
+    """Give up a delivery whose run is no longer kept, so that nobody waits for it; return when to look again."""
+    update = {
+        "status": DeliveryStatus.FAILED,
+        "error": "the run is no longer kept, so there is nothing to tell of it",
+        "next_attempt_at": None,
+        "claim": None,
+        "claimed_until": None,
+        "updated_at": now,
+    }
+    return None if deliveries.change(known, known.model_copy(update=update)) else now
+
+
+def _attempt(notice: Notice, known: Delivery | None, run: Run, clock: Clock) -> datetime | None:
+    """Claim a delivery, send it, and write down how that went."""
+    way, now = WAYS[notice.channel], clock()
+    if known is None:
+        known = new_delivery(run, notice.event, notice.channel, now, backoff.GIVE_UP_AFTER)
+        claimed = way.begin(known, run, now, LEASE)
+    else:
+        claimed = way.resume(known, now, LEASE)
+    if claimed is None:
+        return _of_somebody_else(known, now)
+    if claimed.status is not DeliveryStatus.SENDING:
+        return claimed.next_attempt_at
+    if claimed.cut_off >= MOST_CUT_OFF:
+        return _settled(notice, claimed.model_copy(update={"give_up_at": now}), KILLED, now)
+    try:
+        sent = way.send(claimed, run, clock)
+    except Exception:
+        logger.exception("a delivery could not be tried", delivery_id=claimed.id, run_id=run.id)
+        publish({Metric.NOTIFICATION_ERRORS: 1})
+        sent = Sent(error="something went wrong on our side; it is tried again")
+    if sent.error:
+        sent = replace(sent, error=shown(sent.error))
+    return _settled(notice, claimed, sent, clock())
+
+
+def _settled(notice: Notice, claimed: Delivery, sent: Sent, now: datetime) -> datetime | None:
+    """Write down how an attempt went, and return when the next one is."""
+    after = _after(claimed, sent, now)
+    if not sent.delivered and not sent.postponed_until:
+        publish({Metric.NOTIFICATION_FAILURES: 1})
+    if after.status is DeliveryStatus.FAILED and not sent.permanent:
+        queue.put_aside(notice)
+    logger.info(
+        "delivery",
+        delivery_id=after.id,
+        run_id=after.run_id,
+        channel=after.channel,
+        status=after.status,
+        attempts=after.attempts,
+        status_code=sent.status_code,
+        error=sent.error,
+    )
+    if not deliveries.settle(claimed, after):
+        logger.warning("a send took longer than its claim, and may have been made twice", delivery_id=claimed.id)
+        return now
+    if after.status is DeliveryStatus.FAILED:
+        WAYS[notice.channel].gave_up(after, now)
+    return after.next_attempt_at
+
+
+def _after(claimed: Delivery, sent: Sent, now: datetime) -> Delivery:
+    """Return a delivery as an attempt left it."""
+    update: dict[str, object] = {"updated_at": now, "next_attempt_at": None}
+    if sent.delivered:
+        update |= {
+            "status": DeliveryStatus.DELIVERED,
+            "delivered_at": now,
+            "status_code": sent.status_code,
+            "error": None,
+        }
+        return claimed.model_copy(update=update)
+    if sent.postponed_until:
+        # What was not tried is no attempt, and does not hide what the last one met with.
+        retry_at = min(sent.postponed_until, claimed.give_up_at) if now < claimed.give_up_at else None
+        update |= {"attempts": claimed.attempts - 1, "error": claimed.error or sent.error}
+    else:
+        retry_at = backoff.next_attempt(claimed.attempts, now, claimed.give_up_at, sent.retry_after)
+        update |= {"status_code": sent.status_code, "error": sent.error}
+    if retry_at and not sent.permanent:
+        return claimed.model_copy(update={**update, "status": DeliveryStatus.PENDING, "next_attempt_at": retry_at})
+    return claimed.model_copy(update={**update, "status": DeliveryStatus.FAILED})
+
+
+def _of_somebody_else(known: Delivery, now: datetime) -> datetime | None:
+    """Return when to look again at a delivery that somebody else took first."""
+    current = deliveries.find(known.id)
+    if current is None:
+        return now + timedelta(seconds=1)
+    return None if current.status.settled else _due_at(current)
+
+
+def _due_at(delivery: Delivery) -> datetime | None:
+    """Return when there is something to do: its next attempt, or the end of the claim of who sends it now."""
+    return delivery.claimed_until if delivery.status is DeliveryStatus.SENDING else delivery.next_attempt_at

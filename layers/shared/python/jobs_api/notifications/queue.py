@@ -1,0 +1,154 @@
+"""Puts on the queue what is to be told of runs, and only then clears the mark that it is.
+
+Cut off in between, the next tick finds the mark and queues it again; that makes the same deliveries, not new ones.
+"""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import batched
+from typing import TYPE_CHECKING, Final
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jobs_api import store
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.run import Run
+from jobs_api.model.run_events import channels
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+ENTRIES_PER_CALL: Final = 10
+CLEARERS: Final = 8
+# SQS counts its twelve hours from when the message was received.
+LONGEST_SLEEP_SECONDS: Final = 43_000
+
+logger = logging.getLogger(__name__)
+_making = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message on the queue: tell of this event of this run through this channel."""
+
+    organization_id: str
+    run_id: str
+    event: Event
+    channel: Channel
+
+    @classmethod
+    def of_json(cls, text: str) -> "Notice":
+        """Read one back; raises ValueError, KeyError, TypeError or RecursionError for what is none."""
+        said = json.loads(text)
+        if not isinstance(said["organization_id"], str) or not isinstance(said["run_id"], str):
+            raise TypeError("ids are texts")
+        return cls(said["organization_id"], said["run_id"], Event(said["event"]), Channel(said["channel"]))
+
+    @property
+    def json(self) -> str:
+        """The message's body."""
+        return json.dumps(asdict(self))
+
+
+class QueueRejected(Exception):
+    """The queue did not take everything; what it did not take stays marked."""
+
+
+def publish(runs: Iterable[Run]) -> int:
+    """Queue what these runs have to tell; return how many messages that were.
+
+    Raises:
+        QueueRejected: some are still marked; what SQS raises: some may be queued and still marked.
+    """
+    told = list(runs)
+    if not told:
+        return 0
+    pairs = [(run, notice) for run in told for notice in _notices(run)]
+    rejected: set[str] = set()
+    for some in batched(pairs, ENTRIES_PER_CALL, strict=False):
+        rejected |= _send([notice for _, notice in some])
+    with ThreadPoolExecutor(CLEARERS, thread_name_prefix="outbox") as pool:
+        list(pool.map(store.run_notified, [run for run in told if run.id not in rejected]))
+    if rejected:
+        raise QueueRejected(f"{len(rejected)} runs are still to be told of")
+    return len(pairs)
+
+
+def try_to_publish(runs: Iterable[Run]) -> int:
+    """Do the same, where a queue that is down is only told in the log; return how many messages were queued."""
+    try:
+        return publish(run for run in runs if run.notify)
+    except (QueueRejected, BotoCoreError, ClientError):
+        logger.warning("The queue did not take all that is to be told; the next tick tries again", exc_info=True)
+        return 0
+
+
+def queue(notice: Notice) -> None:
+    """Queue one message."""
+    _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], MessageBody=notice.json)
+
+
+def put_aside(notice: Notice) -> None:
+    """Queue a message with the dead letters, where an alarm waits for it."""
+    _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=notice.json)
+
+
+def put_text_aside(body: str) -> None:
+    """Queue what is no message of ours with the dead letters."""
+    _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=body)
+
+
+def hide(receipt_handle: str, seconds: int) -> None:
+    """Let a message that was received come again after this many seconds, up to twelve hours."""
+    _client().change_message_visibility(
+        QueueUrl=os.environ["NOTIFICATIONS_QUEUE"],
+        ReceiptHandle=receipt_handle,
+        VisibilityTimeout=max(0, min(seconds, LONGEST_SLEEP_SECONDS)),
+    )
+
+
+def try_to_hide(receipt_handle: str, seconds: int) -> None:
+    """Do the same, where a queue that is down only means that the message comes again later."""
+    try:
+        hide(receipt_handle, seconds)
+    except (BotoCoreError, ClientError):
+        logger.warning("A message could not be hidden; it comes again once its visibility is over", exc_info=True)
+
+
+def _notices(run: Run) -> Iterator[Notice]:
+    for event in run.notify:
+        for channel in channels(run.alerts, event):
+            yield Notice(run.organization_id, run.id, event, channel)
+
+
+def _send(notices: list[Notice]) -> set[str]:
+    """Send up to ten messages; return the runs of those that the queue did not take."""
+    entries: list[SendMessageBatchRequestEntryTypeDef] = [
+        {"Id": str(at), "MessageBody": notice.json} for at, notice in enumerate(notices)
+    ]
+    answer = _client().send_message_batch(QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], Entries=entries)
+    return {notices[int(failed["Id"])].run_id for failed in answer.get("Failed", [])}
+
+
+def _client() -> "SQSClient":
+    # Not left to the cache alone: the first threads would each make a client.
+    with _making:
+        return _made_client()
+
+
+@cache
+def _made_client() -> "SQSClient":
+    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
+    # botocore's own stubs do not know the services.
+    client: SQSClient = botocore.session.get_session().create_client("sqs", config=config)  # type: ignore[assignment]
+    return client

@@ -1,0 +1,324 @@
+"""Which ends of runs are worth a message in a Slack channel, so that a storm of failures is a few messages.
+
+Facts in, decision out. A channel is told when a job begins to fail, reminded more and more slowly while it goes on
+failing, and told once when it works again. Jobs of a project that begin to fail for one cause at about the same time
+share a message, as do those that recover. What is decided here is written together with the delivery it is about, so
+that each run counts once, however often and in whatever order its end is heard of.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from pydantic import Field
+
+from jobs_api.model.alert_targets import Event
+from jobs_api.model.delivery import Member, Notice
+from jobs_api.model.document import Document, Timestamp
+
+FIRST_REMINDER: Final = timedelta(hours=1)
+LONGEST_REMINDER: Final = timedelta(hours=24)
+# A job that goes to and fro is told of this often within FLAPPING; after that the channel hears how it stands then.
+MOST_CHANGES: Final = 3
+FLAPPING: Final = timedelta(hours=1)
+# How long the first of several jobs waits for the others: what one ingest finds is queued within a second or two.
+SETTLE: Final = timedelta(seconds=5)
+# What fails for the cause of a message that was sent this recently is told of in one more, at the end of the window.
+WINDOW: Final = timedelta(minutes=5)
+# When a channel that a message did not reach may be told by the next failure: not by each, for what it is worth.
+TRY_AFTER: Final = timedelta(minutes=5)
+MOST_LISTED: Final = 100
+# Of so many on a list the own error is kept: those that a message shows.
+MOST_SAID: Final = 20
+FORGET_AFTER: Final = timedelta(days=2)
+RECOVERY: Final = "recovery"
+
+
+class Kind(StrEnum):
+    """What a message says."""
+
+    FAILING = "failing"
+    REMINDER = "reminder"
+    RECOVERED = "recovered"
+    SUCCESS = "success"
+
+
+class Action(StrEnum):
+    """What becomes of one delivery."""
+
+    SEND = "send"
+    WAIT = "wait"
+    FOLD = "fold"
+
+
+class Gathering(Document):
+    """A message that waits until `due_at` for others to join; its delivery is the leader's."""
+
+    leader: str
+    due_at: Timestamp
+    members: list[Member]
+    more: int = 0
+
+
+class Window(Document):
+    """What happens to alerts of one cause until `ends_at`: they join the message that gathers, or begin the next."""
+
+    ends_at: Timestamp
+    gathering: Gathering | None = None
+
+
+class JobStorm(Document):
+    """What a channel knows of one job.
+
+    `newest` is the end of the newest run that counted, `failing_since` the end of the first that failed in a row. While
+    `told` is false, `waits_in` is the delivery that will tell of it. `changes` are the last times the channel was told
+    that it began to fail, `failure_told_for` the end of the newest failed run that it was told of.
+    """
+
+    newest: Timestamp
+    failing_since: Timestamp | None = None
+    told: bool = False
+    waits_in: str | None = None
+    told_at: Timestamp | None = None
+    failure_told_for: Timestamp | None = None
+    reminders: int = 0
+    changes: list[Timestamp] = Field(default_factory=list)
+
+
+class Storms(Document):
+    """What a channel knows of the jobs of a project, and the windows that are open, by cause."""
+
+    jobs: dict[str, JobStorm] = Field(default_factory=dict)
+    windows: dict[str, Window] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A run has ended; `now` is when that is heard of.
+
+    `cause` is the same text for failures of one cause. With `succeeded_since`, a newer run of the job is known to have
+    succeeded, which the channel need not have heard of: of a job that works it is told nothing.
+    """
+
+    delivery_id: str
+    member: Member
+    event: Event
+    ended_at: datetime
+    now: datetime
+    cause: str = ""
+    succeeded_since: bool = False
+    tells_failures: bool = True
+    tells_successes: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a delivery: sent as `kind`; looked at again `until` then; or folded, into `into` if there is one.
+
+    Where `quiet`, there was nothing to tell, and no record is needed either.
+    """
+
+    action: Action
+    kind: Kind | None = None
+    until: datetime | None = None
+    into: str | None = None
+    because: str | None = None
+    quiet: bool = False
+
+
+def decide(storms: Storms, fact: Fact) -> tuple[Storms, Decision]:
+    """Decide over the end of a run that was not heard of before."""
+    storms = _without_the_old(storms, fact.now)
+    job = storms.jobs.get(fact.member.job_id)
+    if fact.event is Event.FAILURE:
+        known = job or JobStorm(newest=fact.ended_at)
+        is_late = fact.ended_at < known.newest or (fact.succeeded_since and known.failing_since is None)
+        return _late_failure(storms, known, fact) if is_late else _failure(storms, known, fact)
+    if job is None or fact.ended_at < job.newest or job.failing_since is None:
+        return _plain_success(storms, job, fact)
+    return _recovery(storms, job, fact)
+
+
+def wake(storms: Storms, delivery_id: str, job_id: str, now: datetime) -> tuple[Storms, Decision, Gathering | None]:
+    """Decide over a delivery that waited, now that its time has come; also the list that gathered for it."""
+    for cause, window in storms.windows.items():
+        gathering = window.gathering
+        if gathering and gathering.leader == delivery_id:
+            after = _with_window(storms, cause, window.model_copy(update={"gathering": None}))
+            for member in gathering.members:
+                after = _told(after, member.job_id, delivery_id, now)
+            if not gathering.members:
+                return after, _folded("it fails again, which the channel knows"), None
+            kind = Kind.RECOVERED if cause == RECOVERY else Kind.FAILING
+            return after, Decision(Action.SEND, kind), gathering
+    job = storms.jobs.get(job_id)
+    if job and job.failing_since and job.waits_in == delivery_id:
+        return _told(storms, job_id, delivery_id, now), Decision(Action.SEND, Kind.FAILING), None
+    return storms, _folded("it has recovered meanwhile, or another message tells how it stands"), None
+
+
+def not_reached(storms: Storms, notice: Notice, job_id: str, now: datetime) -> Storms:
+    """Take back that a channel was told, of one job or of those on a list, since the message was given up.
+
+    It is reminded by what fails a little later, as if that were due.
+    """
+    jobs = dict(storms.jobs)
+    for name in [member.job_id for member in notice.members] or [job_id]:
+        job = jobs.get(name)
+        if job and job.told:
+            reminders = max(0, job.reminders - (notice.kind == Kind.REMINDER))
+            told_at = now + TRY_AFTER - reminder_interval(reminders)
+            jobs[name] = job.model_copy(update={"told_at": told_at, "reminders": reminders})
+    return storms.model_copy(update={"jobs": jobs})
+
+
+def reminder_interval(reminders: int) -> timedelta:
+    """Return how long a job fails on until the channel is reminded, after so many reminders."""
+    return min(FIRST_REMINDER * (1 << min(reminders, 10)), LONGEST_REMINDER)
+
+
+def _failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decision]:
+    if job.failing_since is None:
+        begun = {"newest": fact.ended_at, "failing_since": fact.ended_at}
+        storms, taken_back = _recovery_taken_back(storms, fact.member.job_id)
+        if not taken_back:
+            return _begins_to_fail(storms, job.model_copy(update={**begun, "told": False, "reminders": 0}), fact)
+        job = job.model_copy(update={**begun, "told": True, "waits_in": None})
+    job = job.model_copy(update={"newest": fact.ended_at})
+    if not job.told or job.told_at is None:
+        return _with_job(storms, fact, job), _folded("the message about this is on its way", job.waits_in)
+    if fact.now < job.told_at + reminder_interval(job.reminders):
+        return _with_job(storms, fact, job), _folded(
+            "the channel knows that it fails; a reminder follows if it goes on"
+        )
+    told = {"told_at": fact.now, "reminders": job.reminders + 1, "failure_told_for": fact.ended_at}
+    return _with_job(storms, fact, job.model_copy(update=told)), Decision(Action.SEND, Kind.REMINDER)
+
+
+def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decision]:
+    recent = [at for at in job.changes if at > fact.now - FLAPPING]
+    if len(recent) < MOST_CHANGES:
+        return _gather(storms, job, fact, cause=fact.cause or "unknown", kind=Kind.FAILING)
+    job = job.model_copy(update={"changes": recent, "waits_in": fact.delivery_id})
+    decision = Decision(
+        Action.WAIT,
+        Kind.FAILING,
+        until=recent[0] + FLAPPING,
+        because="it fails and recovers by turns; the channel hears within the hour how it stands then",
+    )
+    return _with_job(storms, fact, job), decision
+
+
+def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: Kind) -> tuple[Storms, Decision]:
+    """Join the message that gathers for this cause, or begin one."""
+    window = storms.windows.get(cause) or Window(ends_at=fact.now)
+    leads = window.gathering is None
+    if window.gathering:
+        gathering = _joined(window.gathering, fact.member)
+    elif window.ends_at > fact.now:
+        gathering = Gathering(leader=fact.delivery_id, due_at=window.ends_at, members=[fact.member])
+    else:
+        window = Window(ends_at=fact.now + WINDOW)
+        gathering = Gathering(leader=fact.delivery_id, due_at=fact.now + SETTLE, members=[fact.member])
+    storms = _with_window(storms, cause, window.model_copy(update={"gathering": gathering}))
+    storms = _with_job(storms, fact, job.model_copy(update={"waits_in": gathering.leader}))
+    if leads:
+        return storms, Decision(Action.WAIT, kind, gathering.due_at, because="gathers what happens at the same time")
+    return storms, _folded("it is on the list of another message", gathering.leader)
+
+
+def _joined(gathering: Gathering, member: Member) -> Gathering:
+    others = [other for other in gathering.members if other.job_id != member.job_id]
+    if len(others) >= MOST_LISTED:
+        return gathering.model_copy(update={"more": gathering.more + 1})
+    if len({other.said for other in others} - {member.said, ""}) >= MOST_SAID:
+        member = member.model_copy(update={"said": ""})
+    return gathering.model_copy(update={"members": [*others, member]})
+
+
+def _recovery(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decision]:
+    was_told, waits_in = job.told, job.waits_in
+    well = {"newest": fact.ended_at, "failing_since": None, "told": False, "waits_in": None, "reminders": 0}
+    job = job.model_copy(update=well)
+    if was_told and fact.tells_failures:
+        return _gather(storms, job, fact, cause=RECOVERY, kind=Kind.RECOVERED)
+    storms = _with_job(_marked_recovered(storms, fact.member.job_id), fact, job)
+    if fact.tells_successes:
+        return storms, Decision(Action.SEND, Kind.SUCCESS)
+    return storms, _folded("it works again before anybody was told that it did not", waits_in)
+
+
+def _recovery_taken_back(storms: Storms, job_id: str) -> tuple[Storms, bool]:
+    """Take a job off the list of recoveries that nobody has read yet: to the channel it never worked again."""
+    window = storms.windows.get(RECOVERY)
+    if window is None or window.gathering is None:
+        return storms, False
+    left = [member for member in window.gathering.members if member.job_id != job_id]
+    gathering = window.gathering.model_copy(update={"members": left})
+    taken = len(left) < len(window.gathering.members)
+    return _with_window(storms, RECOVERY, window.model_copy(update={"gathering": gathering})), taken
+
+
+def _plain_success(storms: Storms, job: JobStorm | None, fact: Fact) -> tuple[Storms, Decision]:
+    if job and fact.ended_at > job.newest:
+        storms = _with_job(storms, fact, job.model_copy(update={"newest": fact.ended_at}))
+    if fact.tells_successes:
+        return storms, Decision(Action.SEND, Kind.SUCCESS)
+    return storms, Decision(Action.FOLD, because="it works as before", quiet=True)
+
+
+def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decision]:
+    """Tell of a failure that is heard of after a newer end, unless the channel knows of one from about then."""
+    about_then = job.failure_told_for and abs(fact.ended_at - job.failure_told_for) < FIRST_REMINDER
+    if job.failing_since or about_then:
+        return storms, _folded("the channel knows of failures from about then", job.waits_in)
+    job = job.model_copy(update={"failure_told_for": fact.ended_at})
+    return _with_job(storms, fact, job), Decision(Action.SEND, Kind.FAILING)
+
+
+def _told(storms: Storms, job_id: str, delivery_id: str, now: datetime) -> Storms:
+    """Note that the channel now knows of a job what `delivery_id` was to tell."""
+    job = storms.jobs.get(job_id)
+    if job is None or job.waits_in != delivery_id or job.failing_since is None:
+        return storms
+    told = {
+        "told": True,
+        "told_at": now,
+        "waits_in": None,
+        "failure_told_for": job.newest,
+        "changes": [*job.changes, now][-MOST_CHANGES:],
+    }
+    return storms.model_copy(update={"jobs": {**storms.jobs, job_id: job.model_copy(update=told)}})
+
+
+def _marked_recovered(storms: Storms, job_id: str) -> Storms:
+    """Note on every list that still gathers that a job works again."""
+    for cause, window in storms.windows.items():
+        if window.gathering and cause != RECOVERY:
+            members = [
+                member.model_copy(update={"recovered": True}) if member.job_id == job_id else member
+                for member in window.gathering.members
+            ]
+            gathering = window.gathering.model_copy(update={"members": members})
+            storms = _with_window(storms, cause, window.model_copy(update={"gathering": gathering}))
+    return storms
+
+
+def _with_job(storms: Storms, fact: Fact, job: JobStorm) -> Storms:
+    return storms.model_copy(update={"jobs": {**storms.jobs, fact.member.job_id: job}})
+
+
+def _with_window(storms: Storms, cause: str, window: Window) -> Storms:
+    return storms.model_copy(update={"windows": {**storms.windows, cause: window}})
+
+
+def _without_the_old(storms: Storms, now: datetime) -> Storms:
+    """Drop windows that are over and jobs that have been well for long, so that a channel's state stays small."""
+    windows = {cause: window for cause, window in storms.windows.items() if window.gathering or window.ends_at > now}
+    jobs = {name: job for name, job in storms.jobs.items() if job.failing_since or now - job.newest < FORGET_AFTER}
+    return storms.model_copy(update={"jobs": jobs, "windows": windows})
+
+
+def _folded(because: str, into: str | None = None) -> Decision:
+    return Decision(Action.FOLD, into=into, because=because)

@@ -1,0 +1,222 @@
+"""What a Slack message looks like: Block Kit with what a person needs to act, masked, escaped and within the limits.
+
+https://docs.slack.dev/reference/block-kit/blocks and https://docs.slack.dev/messaging/formatting-message-text
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from jobs_api.logs.excerpt import Excerpt
+from jobs_api.model.delivery import Member
+from jobs_api.model.run import Run, RunStatus, Streak
+from jobs_api.notifications.slack.grouping import Kind
+from jobs_api.redaction.masking import LONGEST_SHOWN, masked
+
+HEADER_LIMIT: Final = 150
+SECTION_LIMIT: Final = 3000
+FALLBACK_LIMIT: Final = 300
+# Of Slack's 50 blocks a message is read to about a dozen.
+MOST_FAILURES_SHOWN: Final = 5
+MOST_JOBS_SHOWN: Final = 20
+EXCERPT_LIMIT: Final = 2000
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+type Block = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known when a message is written; `streak` counts the failed runs before this one."""
+
+    kind: Kind
+    project_name: str
+    job_name: str
+    run: Run
+    streak: Streak = field(default_factory=Streak)
+    succeeded_since: bool = False
+    excerpt: Excerpt = field(default_factory=lambda: Excerpt([], ""))
+    members: list[Member] = field(default_factory=list)
+    more: int = 0
+    secrets: list[str] = field(default_factory=list)
+
+
+def message(facts: Facts) -> dict[str, Any]:
+    """Return `text`, which notifications show, and `blocks`, as chat.postMessage takes them."""
+    if len(facts.members) + facts.more > 1:
+        title, blocks = _list_title(facts), _list(facts)
+    else:
+        title, blocks = _title(facts), _single(facts)
+    header = {"type": "header", "text": {"type": "plain_text", "text": cut(title, HEADER_LIMIT), "emoji": False}}
+    return {"text": escaped(title, FALLBACK_LIMIT), "blocks": [header, *blocks]}
+
+
+def test_message(project_name: str, job_name: str) -> dict[str, Any]:
+    """Return a message that only proves that messages arrive; names in it are shown as they are, whatever they hold."""
+    text = f"Alerts of {project_name} / {job_name} arrive here. This is a test; nothing has happened."
+    shown = {"type": "section", "text": {"type": "plain_text", "text": cut(text, SECTION_LIMIT), "emoji": False}}
+    return {"text": escaped(text, FALLBACK_LIMIT), "mrkdwn": False, "blocks": [shown]}
+
+
+def escaped(text: str, limit: int = SECTION_LIMIT) -> str:
+    """Escape what would be a link, a mention or an entity; cut what is then over the limit, between entities."""
+    pieces = [_ENTITIES.get(char, char) for char in text]
+    if sum(map(len, pieces)) <= limit:
+        return "".join(pieces)
+    room, kept = limit - 1, list[str]()
+    for piece in pieces:
+        room -= len(piece)
+        if room < 0:
+            break
+        kept.append(piece)
+    return "".join(kept) + "…"
+
+
+def cut(text: str, limit: int) -> str:
+    """Cut a text to a number of characters, as Slack counts them."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _title(facts: Facts) -> str:
+    name = f"{facts.project_name} / {facts.job_name}"
+    match facts.kind:
+        case Kind.RECOVERED:
+            return f"{name} works again"
+        case Kind.SUCCESS:
+            return f"{name} succeeded"
+        case Kind.REMINDER:
+            return f"{name} is still failing"
+        case _:
+            return f"{name} could not run" if facts.run.status is RunStatus.ERROR else f"{name} failed"
+
+
+def _list_title(facts: Facts) -> str:
+    count = len(facts.members) + facts.more
+    if facts.kind is Kind.RECOVERED:
+        return f"{count} jobs of {facts.project_name} work again"
+    return f"{count} jobs of {facts.project_name} fail, for the same cause"
+
+
+def _single(facts: Facts) -> list[Block]:
+    blocks = [{"type": "section", "fields": [_field(name, value) for name, value in _facts(facts)]}]
+    if facts.succeeded_since or (facts.members and facts.members[0].recovered):
+        blocks.append(_section("It has succeeded since."))
+    return [*blocks, *_what_failed(facts), _context(facts)]
+
+
+def _list(facts: Facts) -> list[Block]:
+    members = sorted(facts.members, key=lambda member: member.job_name)
+    lines = [_line(member, facts) for member in members[:MOST_JOBS_SHOWN]]
+    hidden = len(facts.members) + facts.more - len(lines)
+    if hidden:
+        lines.append(f"… and {hidden} more")
+    return [*_sections(lines), *_what_failed(facts), _context(facts)]
+
+
+def _line(member: Member, facts: Facts) -> str:
+    """Name a job and its run, with its own error where that is not what the message quotes below."""
+    since = " (has succeeded since)" if member.recovered else ""
+    own = member.said if facts.kind is not Kind.RECOVERED and member.run_id != facts.run.id else ""
+    differs = own and own != cut(facts.run.error_message or "", len(own))
+    said = f": `{_code(masked(own, facts.secrets), 240)}`" if differs else ""
+    return f"• `{_code(member.job_name, 200)}`{since}, run `{member.run_id}`{said}"
+
+
+def _facts(facts: Facts) -> list[tuple[str, str]]:
+    """Return names and values in mrkdwn; Slack shows ten at most."""
+    run, streak = facts.run, facts.streak
+    pairs = [("Status", run.status.value)]
+    if run.duration_seconds is not None:
+        pairs.append(("Duration", spoken(run.duration_seconds)))
+    if run.exit_code:
+        pairs.append(("Exit code", str(run.exit_code)))
+    pairs.append(("Started by", "its schedule" if run.triggered_by == "scheduled" else "somebody, by hand"))
+    if run.end_time:
+        pairs.append(("Ended", _moment(run.end_time)))
+    if facts.kind in {Kind.FAILING, Kind.REMINDER}:
+        count = streak.failures + 1
+        pairs.append(("Failed in a row", f"{count}{'+' if streak.more else ''} run{'s' if count > 1 else ''}"))
+        pairs.append(("Last success", _moment(streak.succeeded_at) if streak.succeeded_at else "none on record"))
+    elif facts.kind is Kind.RECOVERED and streak.failures:
+        since = f", since {_moment(streak.since)}" if streak.since else ""
+        plural = "s" if streak.failures > 1 else ""
+        pairs.append(("Failed before", f"{streak.failures}{'+' if streak.more else ''} run{plural}{since}"))
+    return pairs
+
+
+def _what_failed(facts: Facts) -> list[Block]:
+    """Quote the failing models and tests, or else the telling lines of the log, or else the run's error.
+
+    Of a run that was ended from outside: why, what was running, and how its log ends. Of a success what is remarkable.
+    """
+    run, told = facts.run, facts.excerpt
+    if facts.kind in {Kind.RECOVERED, Kind.SUCCESS}:
+        return _quotes([run.message or ""], facts)
+    if run.status is not RunStatus.FAILED:
+        running = f"Running when it was ended: {', '.join(told.running)}" if told.running else ""
+        return _quotes([run.error_message or "", running, told.last], facts)
+    blocks = [
+        _section(f"`{_code(masked(cut(failure.what, 1000), facts.secrets), 400)}`\n{_quoted(failure.message, facts)}")
+        for failure in told.failures[:MOST_FAILURES_SHOWN]
+    ]
+    hidden = max(told.count, len(told.failures)) - len(blocks)
+    if hidden:
+        blocks.append(_section(f"… and {hidden} more"))
+    running = f"Running at the end: {', '.join(told.running)}" if told.running else ""
+    return [*(blocks or _quotes([told.lines or run.error_message or ""], facts)), *_quotes([running], facts)]
+
+
+def _quotes(texts: list[str], facts: Facts) -> list[Block]:
+    return [_section(_quoted(text, facts)) for text in texts if text.strip()]
+
+
+def _context(facts: Facts) -> Block:
+    run = facts.run
+    command = f" · `{_code(masked(cut(run.command, LONGEST_SHOWN), facts.secrets), 600)}`" if run.command else ""
+    text = f"Run `{run.id}` · log: `GET /api/v1/runs/{run.id}/logs`{command}"
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+
+
+def _field(name: str, value: str) -> Block:
+    return {"type": "mrkdwn", "text": f"*{name}*\n{value}"}
+
+
+def _section(text: str) -> Block:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _sections(lines: list[str]) -> list[Block]:
+    """Put lines into as few sections as hold them."""
+    texts = [""]
+    for line in lines:
+        if len(texts[-1]) + len(line) + 1 > SECTION_LIMIT:
+            texts.append("")
+        texts[-1] += f"{line}\n"
+    return [_section(text.rstrip()) for text in texts]
+
+
+def _quoted(text: str, facts: Facts) -> str:
+    """Show text as it is, in a code block; masked before it is cut, so that no half of a secret is left."""
+    return f"```{_code(masked(cut(text, LONGEST_SHOWN), facts.secrets), EXCERPT_LIMIT)}```" if text.strip() else ""
+
+
+def _code(text: str, limit: int) -> str:
+    # A backtick would end the code; there is no way to escape one.
+    return escaped(text.replace("`", "'"), limit)
+
+
+def _moment(moment: datetime) -> str:
+    """Write a time so that each reader sees it in their own zone."""
+    utc = moment.astimezone(UTC)
+    return f"<!date^{int(utc.timestamp())}^{{date_short_pretty}} {{time}}|{utc:%Y-%m-%d %H:%M} UTC>"
+
+
+def spoken(seconds: float) -> str:
+    """Write a duration as people do: `754.1` is `12 min 34 s`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,225 @@
+"""Sends a delivery to Slack, where it is worth a message of its own; otherwise folds it into another, or waits."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Final
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import store
+from jobs_api.errors import NotFound
+from jobs_api.logs import archive
+from jobs_api.logs.excerpt import Excerpt, excerpt
+from jobs_api.model.alert_targets import Event
+from jobs_api.model.delivery import Delivery, DeliveryStatus, Member, Notice
+from jobs_api.model.run import Run, Streak
+from jobs_api.notifications.attempt import Sent
+from jobs_api.notifications.slack import client, grouping
+from jobs_api.notifications.slack import message as messages
+from jobs_api.notifications.slack.grouping import Action, Decision, Fact, Gathering, Kind, Storms
+from jobs_api.redaction import masking
+from jobs_api.sealing import environment
+from jobs_api.store import deliveries
+
+NOTHING: Final = Excerpt([], "")
+# How much of its own error each job on a list keeps: the list is a part of what is stored of a channel.
+SAID_LIMIT: Final = 240
+EXCERPT_SECONDS: Final = 8.0
+# As many as are sent side by side; what takes too long goes on alone, and keeps no other waiting for longer than that.
+_reading: Final = ThreadPoolExecutor(10, thread_name_prefix="excerpt")
+
+logger = Logger()
+
+
+def begin(delivery: Delivery, run: Run, now: datetime, lease: timedelta) -> Delivery | None:
+    """Decide what becomes of a new delivery, and take it where it is to be sent.
+
+    Returns:
+        It as it is written: to be sent, waiting, or folded. None where it is there, or others kept getting in first.
+    """
+    fact = _fact(delivery, run, now)
+
+    def decide(known: Storms) -> tuple[Storms, Decision, Gathering | None]:
+        return *grouping.decide(known, fact), None
+
+    return _decide(delivery, None, decide, now, lease)
+
+
+def resume(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | None:
+    """Take a delivery that is due again, once it is decided whether it is still worth a message; as `begin`."""
+    if not (delivery.attempts == 0 and delivery.reason):
+        return deliveries.claim(delivery, now, lease)
+
+    def decide(known: Storms) -> tuple[Storms, Decision, Gathering | None]:
+        return grouping.wake(known, delivery.id, delivery.job_id, now)
+
+    return _decide(delivery, delivery, decide, now, lease)
+
+
+def _decide(
+    delivery: Delivery,
+    before: Delivery | None,
+    decide: Callable[[Storms], tuple[Storms, Decision, Gathering | None]],
+    now: datetime,
+    lease: timedelta,
+) -> Delivery | None:
+    """Decide on what the channel knows, and write both together; anew where it learned something meanwhile."""
+    channel = delivery.alerts.slack.channel if delivery.alerts.slack else ""
+    for _ in range(deliveries.CHANGING_ATTEMPTS):
+        known, version = deliveries.storms_in(delivery.project_id, channel)
+        after, decision, gathering = decide(known)
+        written = decided(delivery, decision, gathering, now, lease)
+        if decision.quiet and after == known:
+            return written
+        if deliveries.record_decision(delivery.project_id, channel, after, version, written, before):
+            return written
+        current = deliveries.find(delivery.id)
+        if current and (before is None or current.updated_at != before.updated_at):
+            return None
+    return None
+
+
+def decided(
+    delivery: Delivery, decision: Decision, gathering: Gathering | None, now: datetime, lease: timedelta
+) -> Delivery:
+    """Return a delivery as a decision leaves it."""
+    kind = decision.kind or Kind.FAILING
+    notice = Notice(kind=kind, members=gathering.members, more=gathering.more) if gathering else Notice(kind=kind)
+    if decision.action is Action.SEND:
+        return deliveries.claimed(delivery, now, lease).model_copy(update={"notice": notice})
+    waits = decision.action is Action.WAIT
+    return delivery.model_copy(
+        update={
+            "status": DeliveryStatus.PENDING if waits else DeliveryStatus.FOLDED,
+            "notice": notice,
+            "reason": decision.because,
+            "folded_into": decision.into,
+            "next_attempt_at": decision.until,
+            "updated_at": now,
+        }
+    )
+
+
+def send(delivery: Delivery, run: Run, _: Callable[[], datetime]) -> Sent:
+    """Write and post the message of a claimed delivery."""
+    target = delivery.alerts.slack
+    if target is None:
+        return Sent(error="The job has no Slack channel", permanent=True)
+    message = messages.message(_facts(delivery, run))
+    return posted(delivery.organization_id, target.channel, message)
+
+
+def gave_up(delivery: Delivery, now: datetime) -> None:
+    """Note that a channel was not told after all, so that it is not left alone until a reminder is due."""
+    target, notice = delivery.alerts.slack, delivery.notice
+    if target and notice and notice.kind in {Kind.FAILING, Kind.REMINDER}:
+
+        def take_back(known: Storms) -> Storms:
+            return grouping.not_reached(known, notice, delivery.job_id, now)
+
+        deliveries.change_storms(delivery.project_id, target.channel, take_back, now)
+
+
+def posted(organization_id: str, channel: str, message: dict[str, object]) -> Sent:
+    """Post a message and say how it went."""
+    try:
+        status = client.post(organization_id, channel, message)
+    except client.SlackFailed as failed:
+        return Sent(
+            status_code=failed.status,
+            error=str(failed),
+            permanent=failed.permanent,
+            retry_after=failed.retry_after,
+        )
+    return Sent(delivered=True, status_code=status)
+
+
+def cause_of(run: Run) -> str:
+    """Return a text that is the same for runs that failed for one cause.
+
+    Their log says it where there is one; else it is their error without names and numbers.
+    """
+    if run.cause:
+        return run.cause
+    said = (run.error_message or run.status.value).lower()
+    for name in (run.job_name, run.cronjob_name, run.pod_name or "", run.id):
+        said = said.replace(name.lower(), "") if name else said
+    plain = re.sub(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+", "#", said)
+    return hashlib.sha256(" ".join(plain.split()).encode()).hexdigest()[:16]
+
+
+def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
+    target = delivery.alerts.slack
+    return Fact(
+        delivery_id=delivery.id,
+        member=Member(
+            job_id=run.job_id,
+            job_name=delivery.alerts.job_name,
+            run_id=run.id,
+            said=messages.cut(masking.masked(run.error_message or ""), SAID_LIMIT)
+            if delivery.event is Event.FAILURE
+            else "",
+        ),
+        event=delivery.event,
+        ended_at=run.end_time or run.updated_at,
+        now=now,
+        cause=cause_of(run) if delivery.event is Event.FAILURE else "",
+        succeeded_since=delivery.event is Event.FAILURE and store.has_succeeded_since(run),
+        tells_failures=bool(target and target.failures),
+        tells_successes=bool(target and target.successes),
+    )
+
+
+def _facts(delivery: Delivery, run: Run) -> messages.Facts:
+    notice = delivery.notice or Notice(kind=_plain_kind(delivery.event))
+    kind = Kind(notice.kind)
+    tells_why = kind in {Kind.FAILING, Kind.REMINDER}
+    return messages.Facts(
+        kind=kind,
+        project_name=delivery.alerts.project_name,
+        job_name=delivery.alerts.job_name,
+        run=run,
+        streak=store.streak_before(run) if kind is not Kind.SUCCESS else Streak(),
+        succeeded_since=tells_why and store.has_succeeded_since(run),
+        excerpt=_excerpt_in_time(run) if tells_why and not delivery.cut_off else NOTHING,
+        members=notice.members,
+        more=notice.more,
+        secrets=_secrets(delivery) if tells_why else [],
+    )
+
+
+def _plain_kind(event: Event) -> Kind:
+    return Kind.FAILING if event is Event.FAILURE else Kind.SUCCESS
+
+
+def _excerpt_in_time(run: Run) -> Excerpt:
+    """Read what the log says, or nothing where that takes too long: an alert is sent without it rather than late."""
+    reading = _reading.submit(_excerpt, run)
+    try:
+        return reading.result(EXCERPT_SECONDS)
+    except TimeoutError:
+        reading.cancel()
+        logger.warning("a log took too long to be read, and is not quoted", run_id=run.id)
+        return NOTHING
+
+
+def _excerpt(run: Run) -> Excerpt:
+    """Read what the log says went wrong, or how it ends; a run that could not start has none, and old logs go."""
+    if run.log is None or not run.status.ended:
+        return NOTHING
+    try:
+        return excerpt(archive.read_end(run.log))
+    except NotFound:
+        return NOTHING
+
+
+def _secrets(delivery: Delivery) -> list[str]:
+    """Return secrets that the job's own environment holds, and its log may quote."""
+    try:
+        _, job = store.get_job(delivery.organization_id, delivery.project_id, delivery.job_id)
+    except NotFound:
+        return []
+    return masking.secret_values(environment.values_of(job))

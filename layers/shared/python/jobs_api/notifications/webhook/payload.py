@@ -1,0 +1,92 @@
+"""What a webhook says and how it is signed: Standard Webhooks, https://github.com/standard-webhooks/standard-webhooks."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from standardwebhooks import Webhook
+
+from jobs_api.model.alert_targets import Event, RunAlerts
+from jobs_api.model.document import Absent, Document, Timestamp, rfc3339
+from jobs_api.model.run import JobRun, Run
+from jobs_api.model.run_events import as_of
+
+VERSION: Final = 1
+TYPES: Final = {Event.STARTED: "run.started", Event.SUCCESS: "run.success", Event.FAILURE: "run.failure"}
+
+type WebhookType = Literal["run.started", "run.success", "run.failure", "test"]
+
+
+class Named(Document):
+    """Something with an id and the name it had when the run was created."""
+
+    id: str
+    name: str
+
+
+class WebhookData(Document):
+    """What happened, to what; a test has no run."""
+
+    project: Named
+    job: Named
+    run: Absent[JobRun] = None
+
+
+class WebhookBody(Document):
+    """The body of every webhook. `timestamp` is when it happened, the same on every attempt.
+
+    Within a `version` fields may be added; none is removed or changes its meaning.
+    """
+
+    type: WebhookType
+    version: int = VERSION
+    timestamp: Timestamp
+    data: WebhookData
+
+
+def body_of(run: Run, event: Event, alerts: RunAlerts) -> bytes:
+    """Return the JSON to send about a run; always the same bytes for the same event."""
+    seen = as_of(run, event)
+    happened_at = (seen.end_time or seen.updated_at) if event is not Event.STARTED else seen.start_time
+    return _encoded(
+        {
+            "type": TYPES[event],
+            "version": VERSION,
+            "timestamp": rfc3339(happened_at or seen.updated_at),
+            "data": {
+                "project": {"id": run.project_id, "name": alerts.project_name},
+                "job": {"id": run.job_id, "name": alerts.job_name},
+                "run": seen.document().model_dump(mode="json"),
+            },
+        }
+    )
+
+
+def test_body(project: Named, job: Named, now: datetime) -> bytes:
+    """Return the JSON of a test."""
+    data = {"project": project.model_dump(), "job": job.model_dump()}
+    return _encoded({"type": "test", "version": VERSION, "timestamp": rfc3339(now), "data": data})
+
+
+def headers(message_id: str, body: bytes, keys: Iterable[str], now: datetime) -> dict[str, str]:
+    """Return the headers that sign a body: one signature for each key that is good, newest first.
+
+    Args:
+        message_id: the same on every attempt, so that a receiver can drop what it has.
+        body: what is sent.
+        keys: signing secrets.
+        now: when it is sent.
+    """
+    signatures = [Webhook(key).sign(message_id, now, body.decode()) for key in keys]
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "jobs-api-webhooks/1",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _encoded(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

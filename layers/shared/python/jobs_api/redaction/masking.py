@@ -1,0 +1,117 @@
+"""Masks what looks like a secret in text that leaves for other people's screens: better one word too many.
+
+Several modules find secrets, each by another sign; what any of them finds is masked, and all else stays as it was, byte
+for byte. The work grows with the length of the text and no faster: a text is whatever somebody's process printed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Final
+
+# The modules that find secrets are loaded by the first text that may hold one: their expressions take longer to compile
+# than most functions take to start, and most requests show no such text.
+
+type Span = tuple[int, int]
+
+MASK: Final = "***"
+# Shorter values of such variables would mask half of the text.
+SHORTEST_VALUE: Final = 6
+# What is masked may be what kept a name and its value apart, so that a text is read again until nothing changes; one
+# that is longer than anything that is shown is read once.
+MOST_ROUNDS: Final = 6
+LONGEST_SHOWN: Final = 65_536
+
+# What every name, address, header and option begins with that a secret is found by; and how long a word must be that is
+# one by its form.
+_SIGNS: Final = (
+    *"pass pw secret token cred auth key jwt sess otp pin connection identified bearer basic cookie private".split(),  # noqa: SIM905
+    *"kennwort senha contrase wachtwoord парол 密 パスワード 비밀 @ :// ? & ; %3 %2 \u2026 ...".split(),  # noqa: SIM905
+    *(" -p", " -u", " -a", " -w", " -b", "mot de", "motdepasse"),
+)
+_SHORTEST_FORM: Final = 12
+
+__all__ = ["MASK", "SHORTEST_VALUE", "is_secret_name", "masked", "secret_values", "shown"]
+
+
+def masked(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the text with everything masked that looks like a secret, and these known secrets wherever they stand.
+
+    Masked once more, it stays as it is, up to 64 K characters.
+    """
+    known = [secret for secret in set(secrets) if secret.strip("*")]
+    if not known and len(text) <= 256 and _is_harmless(text):
+        return text
+    for _ in range(MOST_ROUNDS if len(text) <= LONGEST_SHOWN else 1):
+        before, text = text, _masked_once(text, known)
+        if text == before:
+            break
+    return text
+
+
+@lru_cache(maxsize=2048)
+def shown(text: str) -> str:
+    """Return a text as it may leave: masked, and no longer than anything that people read. Lists show the same often.
+
+    What leaves this service and came from a log, a cluster, a command or another service goes through here.
+    """
+    if len(text) > LONGEST_SHOWN:
+        text = text[: LONGEST_SHOWN - 1] + "…"
+    return masked(text)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a variable, header or field of this name holds a secret, as far as its name says."""
+    from jobs_api.redaction import secret_names  # noqa: PLC0415
+
+    return secret_names.is_secret_name(name)
+
+
+def secret_values(environment: Mapping[str, str]) -> list[str]:
+    """Return the values of those variables that their names call secret."""
+    return [value for name, value in environment.items() if len(value) >= SHORTEST_VALUE and is_secret_name(name)]
+
+
+def _is_harmless(text: str) -> bool:
+    """Tell whether a short text holds nothing that a secret could be found by, as most commands and messages do."""
+    low = text.lower()
+    return not any(sign in low for sign in _SIGNS) and all(len(word) < _SHORTEST_FORM for word in text.split())
+
+
+def _masked_once(text: str, secrets: Iterable[str]) -> str:
+    pieces, at = list[str](), 0
+    for begin, end in _together(sorted(_found(text, secrets))):
+        pieces += [text[at:begin], MASK]
+        at = end
+    return "".join([*pieces, text[at:]]) if pieces else text
+
+
+def _found(text: str, secrets: Iterable[str]) -> Iterator[Span]:
+    from jobs_api.redaction import secret_cuts, secret_forms, secret_places, secret_uses  # noqa: PLC0415
+    from jobs_api.redaction.secret_names import small  # noqa: PLC0415
+
+    for secret in secrets:
+        yield from _everywhere(text, secret)
+    yield from secret_cuts.find(text, secrets)
+    yield from secret_uses.find(text, small(text))
+    yield from secret_forms.find(text)
+    yield from secret_places.find(text)
+
+
+def _everywhere(text: str, secret: str) -> Iterator[Span]:
+    at = text.find(secret)
+    while at >= 0:
+        yield at, at + len(secret)
+        at = text.find(secret, at + len(secret))
+
+
+def _together(spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield spans in order, those as one that touch."""
+    begin = end = -1
+    for span in spans:
+        if span[0] > end:
+            if end > begin:
+                yield begin, end
+            begin, end = span
+        end = max(end, span[1])
+    if end > begin:
+        yield begin, end

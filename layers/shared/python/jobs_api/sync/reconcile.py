@@ -1,0 +1,269 @@
+"""Decides what to change in a cluster so that its CronJobs are those that should be. No calls, no clock.
+
+A CronJob carries the versions of the project and the job that it was made from. They only grow, so whoever finds newer
+ones than its own knows that it has read the tables too early, and leaves the CronJob alone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from jobs_api.k8s import labels
+from jobs_api.k8s.manifests import Manifest
+
+# What the API server fills in where a manifest says nothing, by the field's name. Anything else that is there and was
+# never asked for was put there by somebody.
+# https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/defaults.go, and batch/v1/defaults.go
+DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
+    "completionMode": ("NonIndexed",),
+    "completions": (1,),
+    "dnsPolicy": ("ClusterFirst",),
+    "imagePullPolicy": ("Always", "IfNotPresent"),
+    "parallelism": (1,),
+    "podReplacementPolicy": ("Failed",),
+    "schedulerName": ("default-scheduler",),
+    "suspend": (False,),
+    "terminationGracePeriodSeconds": (30,),
+    "terminationMessagePath": ("/dev/termination-log",),
+    "terminationMessagePolicy": ("File",),
+}
+# Maps whose keys are all ours: one more is never a default.
+OURS_ALONE: Final = frozenset({"annotations", "labels", "limits", "requests"})
+
+
+class Reason(StrEnum):
+    """Why a CronJob that should be different is left as it is.
+
+    NEWER was made from newer versions than ours. GOING is being deleted; its name is free once it is gone. FOREIGN has
+    no label of ours, so it is none of ours. ANOTHERS is marked as another deployment's of this service.
+    """
+
+    NEWER = "newer"
+    GOING = "going"
+    FOREIGN = "foreign"
+    ANOTHERS = "anothers"
+
+
+@dataclass(frozen=True)
+class Create:
+    """Make a CronJob whose name is free."""
+
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        """The CronJob's name."""
+        return str(self.manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Put a CronJob right; the manifest's metadata states the uid and resourceVersion that it replaces.
+
+    `resumes` tells whether it is one that fired by these very versions until somebody suspended it. `dated` is the live
+    CronJob with the status that is to be written before it is replaced, None where its status may stay.
+    """
+
+    manifest: Manifest
+    resumes: bool = False
+    dated: Manifest | None = None
+
+    @property
+    def name(self) -> str:
+        """The CronJob's name."""
+        return str(self.manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove a CronJob that no job wants, if it is still this one at this version; its Jobs are left to finish.
+
+    `job_version` and `project_version` are those that it was made from. One that is not `marked` was made before there
+    were marks, perhaps by another deployment: it is this one's only where the tables know its job.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    project_id: str
+    job_id: str
+    job_version: int = 0
+    project_version: int = 0
+    marked: bool = True
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Touch nothing, although the CronJob is not as it should be."""
+
+    live: Manifest
+    reason: Reason
+
+    @property
+    def name(self) -> str:
+        """The CronJob's name."""
+        return str(self.live["metadata"]["name"])
+
+
+type Change = Create | Replace | Delete | Leave
+
+
+def plan(desired: Mapping[str, Manifest], live: Iterable[Manifest]) -> Iterator[Change]:
+    """Yield what to do, in the order to do it, so that the live CronJobs of a namespace become the desired ones.
+
+    Deletions come last but for creations, since a name may have to be freed first. Nothing is yielded for what is as
+    it should be.
+
+    Args:
+        desired: manifests by name; each is looked up at most twice, so it may make them when asked.
+        live: CronJobs as the API server lists them, each once; read as the plan goes on, none is kept.
+    """
+    missing = dict.fromkeys(desired)
+    orphans: list[Delete] = []
+    for cronjob in live:
+        name = cronjob["metadata"]["name"]
+        change = compare(desired[name], cronjob) if name in desired else _unwanted(cronjob)
+        if isinstance(change, Delete):
+            orphans.append(change)
+            continue
+        missing.pop(name, None)
+        if change:
+            yield change
+    yield from orphans
+    for name in missing:
+        yield Create(desired[name])
+
+
+def compare(wanted: Manifest, live: Manifest, *, latest: bool = False) -> Replace | Delete | Leave | None:
+    """Tell what to do about a live CronJob of the wanted one's name; None where it is as it should be.
+
+    It is to be deleted where it belongs to an earlier job of the same name. One without a mark that is this very job's
+    is adopted: what replaces it has the mark.
+
+    Args:
+        wanted: what should be.
+        live: what is.
+        latest: `wanted` was read after `live` was listed. Newer versions in the cluster are then not to be believed:
+            somebody edited them, or the tables were restored from a backup.
+    """
+    if not _may_be_ours(live):
+        return Leave(live, Reason.ANOTHERS if _is_anothers(live) else Reason.FOREIGN)
+    if live["metadata"].get("deletionTimestamp"):
+        return Leave(live, Reason.GOING)
+    if _label(live, labels.JOB_ID) not in {"", _label(wanted, labels.JOB_ID)}:
+        return _delete(live)
+    if not latest and _is_newer(live, wanted):
+        return Leave(live, Reason.NEWER)
+    if not _has_drifted(wanted, live):
+        return None
+    there = live["metadata"]
+    replaces = {"uid": there["uid"], "resourceVersion": there["resourceVersion"]}
+    manifest = {**wanted, "metadata": {**wanted["metadata"], **replaces}}
+    return Replace(manifest, resumes=_resumes(wanted, live), dated=_dated(wanted, live))
+
+
+def _dated(wanted: Manifest, live: Manifest) -> Manifest | None:
+    """Return the live CronJob as if it had last fired when the wanted one began to; None where it has fired since.
+
+    The CronJob controller looks for slots after `lastScheduleTime`, or else `creationTimestamp`, within the starting
+    deadline, by whatever schedule it finds; and it looks at any change and whenever a Job ends. So a schedule that is
+    moved onto a minute which has just passed would be started for that minute by the next edit.
+    https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/cronjob/utils.go, `mostRecentScheduleTime`
+    """
+    since = wanted["metadata"]["annotations"][labels.FIRES_SINCE]
+    status = live.get("status") or {}
+    # RFC 3339 in UTC and whole seconds, all of them: the order of the texts is the order in time.
+    if wanted["spec"]["suspend"] or (status.get("lastScheduleTime") or live["metadata"]["creationTimestamp"]) >= since:
+        return None
+    return {**live, "apiVersion": "batch/v1", "kind": "CronJob", "status": {**status, "lastScheduleTime": since}}
+
+
+def _unwanted(live: Manifest) -> Delete | None:
+    return _delete(live) if _may_be_ours(live) and not live["metadata"].get("deletionTimestamp") else None
+
+
+def _delete(live: Manifest) -> Delete:
+    metadata = live["metadata"]
+    return Delete(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        project_id=_label(live, labels.PROJECT_ID),
+        job_id=_label(live, labels.JOB_ID),
+        job_version=_version(live, labels.JOB_VERSION),
+        project_version=_version(live, labels.PROJECT_VERSION),
+        marked=labels.is_ours(labels_of(live)),
+    )
+
+
+def _resumes(wanted: Manifest, live: Manifest) -> bool:
+    versions = (labels.JOB_VERSION, labels.PROJECT_VERSION)
+    same = all(_version(live, key) == _version(wanted, key) for key in versions)
+    return same and bool(live.get("spec", {}).get("suspend")) and not wanted["spec"]["suspend"]
+
+
+def _has_drifted(wanted: Manifest, live: Manifest) -> bool:
+    """Tell whether a CronJob is not what was asked for; labels and annotations that others put on it do no harm."""
+    for part in ("labels", "annotations"):
+        there = live["metadata"].get(part) or {}
+        # The versions and the hash of the spec are among them, so a changed job is seen here and goes no further.
+        if not wanted["metadata"][part].items() <= there.items():
+            return True
+    return _differs(wanted["spec"], live.get("spec"))
+
+
+def _differs(wanted: Any, live: Any) -> bool:
+    """Compare what was asked for with what is stored, allowing for what an API server adds to it."""
+    if wanted == live:
+        return False
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        if any(key in OURS_ALONE or _differs(wanted[key], live.get(key)) for key in _unequal(wanted, live)):
+            return True
+        return any(_was_added(key, live[key]) for key in live.keys() - wanted.keys())
+    if isinstance(wanted, list) and isinstance(live, list):
+        return len(wanted) != len(live) or any(map(_differs, wanted, live))
+    return True
+
+
+def _unequal(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[str]:
+    return (key for key, value in wanted.items() if value != live.get(key))
+
+
+def _was_added(key: str, value: Any) -> bool:
+    # What is empty says nothing; the API server writes some of it out, such as `creationTimestamp: null`.
+    return value not in (None, "", {}, []) and value not in DEFAULTS.get(key, ())
+
+
+def _is_newer(live: Manifest, wanted: Manifest) -> bool:
+    # One of the two is enough: project and job are read one after the other, so a reader may have one newer than
+    # another reader and the other older. Who leaves it alone for that is put right by the next tick.
+    return any(_version(live, key) > _version(wanted, key) for key in (labels.JOB_VERSION, labels.PROJECT_VERSION))
+
+
+def _version(cronjob: Manifest, annotation: str) -> int:
+    try:
+        return int((cronjob["metadata"].get("annotations") or {})[annotation])
+    except (KeyError, ValueError):
+        return 0  # somebody took it away or wrote over it
+
+
+def labels_of(live: Manifest) -> Mapping[str, str]:
+    """Return a live object's labels."""
+    found: Mapping[str, str] = live["metadata"].get("labels") or {}
+    return found
+
+
+def _may_be_ours(cronjob: Manifest) -> bool:
+    """Tell whether a CronJob has our mark, or none but the id of the job that it was made for."""
+    found = labels_of(cronjob)
+    return labels.is_ours(found) or (labels.is_unmarked(found) and bool(found.get(labels.JOB_ID)))
+
+
+def _is_anothers(cronjob: Manifest) -> bool:
+    found = labels_of(cronjob)
+    return found.get(labels.MANAGED_BY) == labels.MANAGED_BY_US and labels.is_of_another(found)
+
+
+def _label(cronjob: Manifest, key: str) -> str:
+    return str(labels_of(cronjob).get(key, ""))

@@ -1,0 +1,430 @@
+"""One look at what should be and at what is, and everything that follows from the two."""
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import chain, groupby, islice
+from typing import Final, assert_never
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import store
+from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, Object, ObjectNotFound, Stale
+from jobs_api.errors import ClusterUnavailable, NotFound
+from jobs_api.k8s import labels
+from jobs_api.k8s.manifests import Manifest
+from jobs_api.model.job import SyncedVersion, SyncState, wanted_version
+from jobs_api.model.project import Project
+from jobs_api.sync import reconcile
+from jobs_api.sync.desired import Manifests, Scope, Wanted, read
+from jobs_api.sync.reconcile import Change, Create, Delete, Leave, Reason, Replace
+from jobs_api.sync.removals import Standing, Verdict
+from jobs_api.sync.removing import Removals
+from jobs_api.sync.seen_cache import Memory, mark
+from jobs_api.sync.trial import Trial
+
+# One object that the cluster cannot deal with must not keep the others waiting; three in a row, and it is the cluster.
+FAILURES_IN_A_ROW: Final = 3
+# A change is mostly waiting, for the cluster and for the table; the clients' pools are as large.
+WORKERS: Final = 16
+FORBIDDEN: Final = 403
+MESSAGE_LENGTH: Final = 1000
+WHO: Final = re.compile(r'User "[^"]*"')
+FOREIGN: Final = (
+    "The cluster has a CronJob {} that this service did not make, and leaves alone; rename this job, or have the "
+    "other one removed"
+)
+ANOTHERS: Final = (
+    "The cluster has a CronJob {} of another deployment of this service ({}), and leaves it alone; rename this job, or "
+    "give one of the two organizations another namespace"
+)
+HELD: Final = (
+    "The cluster has the CronJob {} in place of this one. The service does not know why that is there, and removes it "
+    "only when its operator confirms that"
+)
+UNOPENED: Final = (
+    "The secret values of this job's environment cannot be decrypted at the moment; where it stays so, send them again"
+)
+
+logger = Logger()
+
+
+class Look:
+    """One look at the tables, one at the cluster, and what follows from the two."""
+
+    def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str], memory: Memory) -> None:
+        self.outdated = False
+        # A CronJob was seen of which the tables know nothing: only a look at the whole organization may judge that.
+        self.needs_whole = False
+        self._scope = scope
+        self._namespace = scope.organization_id
+        self._cluster = cluster
+        self._now = now
+        self._done = done
+        self._counting = threading.Lock()
+        self._failures_in_a_row = 0
+        # Kubernetes' own controllers begin like this: a cluster that cannot at the moment is not asked often in vain.
+        self._at_once = 1
+        self._failure: Exception | None = None
+        self._desired = Manifests({})
+        self._memory = memory
+        self._trial = Trial(cluster)
+        self._marks: dict[str, int] = {}
+        self._projects: dict[str, Project | None] = {}
+        # Orphans that could not be removed, and whose they were. Others write it while one reads: read a copy.
+        self._kept: dict[str, str] = {}
+        self._removals = Removals(scope, now)
+        self._verdict = Verdict()
+        # How many CronJobs of ours were seen, and which of them have no mark yet.
+        self._there = 0
+        self._unmarked: set[str] = set()
+
+    def run(self) -> None:
+        """Plan, change and note; raise what failed only when everything was tried."""
+        jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
+        as_wanted = dict(jobs)
+        self._desired = Manifests(jobs)
+        plan = reconcile.plan(self._desired, self._live())
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
+            # No two changes of a kind are of one name; what is deleted frees its name for what is created after it.
+            for alike in self._by_kind(plan, jobs, as_wanted):
+                while changes := list(islice(alike, self._at_once)):
+                    for change in changes:
+                        as_wanted.pop(change.name, None)
+                    self._judge(list(pool.map(lambda change: self._try(change, jobs), changes)))
+            refused = {name: wanted for name, wanted in as_wanted.items() if _was_refused(wanted)}
+            list(pool.map(lambda one: self._try_again(one, jobs[one]), refused))
+        for name in as_wanted.keys() - refused.keys():
+            self._settled(as_wanted[name], self._marks[name])
+        if self._removals.is_whole:
+            self._finish()
+        if self._failure:
+            raise self._failure
+
+    def _by_kind(
+        self, plan: Iterator[Change], jobs: Mapping[str, Wanted], as_wanted: dict[str, Wanted]
+    ) -> Iterator[Iterator[Change]]:
+        for kind, alike in groupby(plan, type):
+            changes: Iterator[Change] = alike
+            yield self._removable(changes, jobs, as_wanted) if kind is Delete else changes
+
+    def _live(self) -> Iterator[Object]:
+        for page in chain(self._pages(self._scope.selector), self._unmarked_pages()):
+            for cronjob in page:
+                metadata = cronjob["metadata"]
+                self._marks[metadata["name"]] = mark(cronjob)
+                if labels.is_ours(reconcile.labels_of(cronjob)):
+                    self._there += 1
+                elif "deletionTimestamp" not in metadata:
+                    self._unmarked.add(metadata["name"])
+                yield cronjob
+
+    def _pages(self, selector: str) -> Iterator[list[Object]]:
+        return self._cluster.list_cronjobs(self._namespace, selector)
+
+    def _unmarked_pages(self) -> Iterator[list[Object]]:
+        """Yield what was made before there were marks, as long as there may be some."""
+        organization = self._removals.organization
+        if not self._removals.is_whole or (organization and organization.marked_at):
+            return iter(())
+        return self._pages(labels.unmarked_selector({labels.ORGANIZATION: self._namespace}))
+
+    def _removable(
+        self, orphans: Iterator[Change], jobs: Mapping[str, Wanted], as_wanted: dict[str, Wanted]
+    ) -> Iterator[Change]:
+        """Return which orphans are to be removed; of the others it is known afterwards why not."""
+        found = [orphan for orphan in orphans if isinstance(orphan, Delete)]
+        # Those without a mark that jobs want are adopted, so that they count as well.
+        adopted = (self._unmarked & jobs.keys()) - {orphan.name for orphan in found}
+        self._verdict = verdict = self._removals.judge(found, self._there + len(adopted))
+        self._unmarked -= {orphan.name for orphan in verdict.strangers}
+        self.needs_whole = bool(verdict.held) and not self._removals.is_whole
+        for orphan in (*verdict.held, *verdict.strangers):
+            as_wanted.pop(orphan.name, None)
+        return iter(verdict.removed)
+
+    def _finish(self) -> None:
+        """Note what only a look at the whole organization can tell."""
+        # The last look's, where there are two.
+        self._done["held"] = len(self._verdict.held)
+        complete = not self.outdated and self._failure is None
+        self._removals.note(self._verdict, complete=complete)
+        organization = self._removals.organization
+        if complete and organization and organization.marked_at is None and not self._unmarked:
+            store.record_marked(organization.id, self._now)
+
+    def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> ClusterUnavailable | None:
+        """Make a change; return why it failed where the cluster could not at the moment."""
+        try:
+            if isinstance(change, Delete):
+                self._delete(change)
+            elif change.name in self._desired.unopened:
+                self._note(jobs[change.name], SyncState.ERROR, UNOPENED)
+            elif isinstance(change, Create) and jobs[change.name][1].id in list(self._kept.values()):
+                # Renamed, and the CronJob of its old name is still there: with two of them each slot would run twice.
+                self.outdated = True
+            elif isinstance(change, Create) and (why := self._stands_in_the_way_of(change, jobs[change.name][1].id)):
+                # Where a look at the whole organization follows, that says it.
+                if not self.needs_whole:
+                    self._note(jobs[change.name], SyncState.ERROR, why)
+            else:
+                self._bring(change, jobs[change.name])
+        except ClusterUnavailable as error:
+            return error
+        return None
+
+    def _stands_in_the_way_of(self, change: Create, job_id: str) -> str | None:
+        """Say which orphan that stays has a new CronJob's name, or is the same job's under another name."""
+        for orphan in self._verdict.held:
+            if orphan.name == change.name or orphan.job_id == job_id:
+                return HELD.format(orphan.name)
+        if any(orphan.name == change.name for orphan in self._verdict.strangers):
+            return FOREIGN.format(change.name)
+        return None
+
+    def _judge(self, failures: Sequence[ClusterUnavailable | None]) -> None:
+        """Go on after failures here and there, one by one at first, and give up after several in a row."""
+        self._at_once = 1 if any(failures) else min(2 * self._at_once, WORKERS)
+        for failure in failures:
+            self._failures_in_a_row = self._failures_in_a_row + 1 if failure else 0
+            self._failure = failure or self._failure
+            if failure and self._failures_in_a_row == FAILURES_IN_A_ROW:
+                raise failure
+
+    def _count(self, what: str, count: int = 1) -> None:
+        with self._counting:
+            self._done[what] += count
+
+    def _bring(self, change: Create | Replace | Leave, wanted: Wanted) -> None:
+        """Make a job's CronJob what it should be, and note how that went."""
+        try:
+            match change:
+                case Create():
+                    live = self._cluster.create_cronjob(change.manifest)
+                case Replace():
+                    live = self._cluster.replace_cronjob(self._dated(change))
+                case Leave():
+                    self._left(change, wanted)
+                    return
+        except AlreadyExists:
+            self._look_closer(wanted)
+        except Stale:
+            # Another sync was faster, or the controller, which notes in the status when it last fired.
+            self.outdated = True
+        except ClusterRejected as error:
+            if isinstance(change, Replace) and isinstance(error, ObjectNotFound):
+                self.outdated = True
+                return
+            job_id, project_id = wanted[1].id, wanted[0].id
+            logger.warning(
+                "The cluster rejects CronJob %s: %s", change.name, error, job_id=job_id, project_id=project_id
+            )
+            self._note(wanted, SyncState.ERROR, _in_words(error))
+        else:
+            self._count("created" if isinstance(change, Create) else "replaced")
+            self._count("repaired", _was_synced(wanted))
+            if change.name in self._unmarked:
+                self._unmarked.discard(change.name)
+                self._count("adopted")
+            resumed = isinstance(change, Replace) and change.resumes
+            self._settled(wanted, mark(live), resumed=resumed, tried=change.manifest)
+
+    def _try_again(self, name: str, wanted: Wanted) -> None:
+        """Try the pod of a job once more whose CronJob is as it should be, and whose pods were refused before."""
+        self._settled(wanted, self._marks[name], tried=self._desired[name])
+
+    def _dated(self, change: Replace) -> Object:
+        """Have the cluster leave out the slots from before the change; return the manifest to write after that.
+
+        The status goes first: a CronJob that fires by a new schedule and an old status may start a slot of the past.
+        """
+        if change.dated is None:
+            return change.manifest
+        try:
+            live = self._cluster.replace_cronjob_status(change.dated)
+        except ClusterRejected as error:
+            if error.status != FORBIDDEN:
+                raise
+            # A manifest from before an upgrade does not allow it; the job's other changes must not wait for that.
+            logger.warning("CronJob %s may start a slot from before its change: %s", change.name, error)
+            return change.manifest
+        version = {"resourceVersion": live["metadata"]["resourceVersion"]}
+        return {**change.manifest, "metadata": {**change.manifest["metadata"], **version}}
+
+    def _left(self, change: Leave, wanted: Wanted) -> None:
+        match change.reason:
+            case Reason.FOREIGN:
+                self._note(wanted, SyncState.ERROR, FOREIGN.format(change.name))
+            case Reason.ANOTHERS:
+                whose = reconcile.labels_of(change.live)[labels.DEPLOYMENT]
+                self._note(wanted, SyncState.ERROR, ANOTHERS.format(change.name, whose))
+            case Reason.GOING:
+                self.outdated = True
+            case Reason.NEWER:
+                self._look_closer(wanted)
+            case _:
+                assert_never(change.reason)
+
+    def _look_closer(self, wanted: Wanted) -> None:
+        """Compare one CronJob again, the cluster first and then the tables: what is read later is at least as new."""
+        project, job = wanted
+        try:
+            live = self._cluster.get_cronjob(self._namespace, job.cronjob_name)
+            project, job = store.get_job(project.organization_id, project.id, job.id)
+        except (ObjectNotFound, NotFound):
+            self.outdated = True
+            return
+        if not project.settings.deployed or job.cronjob_name != live["metadata"]["name"]:
+            self.outdated = True
+            return
+        if labels.is_unmarked(reconcile.labels_of(live)):
+            self._unmarked.add(job.cronjob_name)
+        desired = Manifests({job.cronjob_name: (project, job)})
+        if desired.unopened:
+            self._note((project, job), SyncState.ERROR, UNOPENED)
+            return
+        change = reconcile.compare(desired[job.cronjob_name], live, latest=True)
+        if isinstance(change, Delete):
+            self._make_way(change, (project, job))
+        elif change:
+            self._bring(change, (project, job))
+        else:
+            again = desired[job.cronjob_name] if _was_refused((project, job)) else None
+            self._settled((project, job), mark(live), tried=again)
+
+    def _make_way(self, orphan: Delete, wanted: Wanted) -> None:
+        """Remove what has a job's name and was not listed, unless somebody else has to decide that."""
+        match self._removals.standing(orphan):
+            case Standing.KNOWN:
+                self._delete(orphan)
+                self.outdated = True
+            case Standing.STRANGER:
+                self._unmarked.discard(orphan.name)
+                self._note(wanted, SyncState.ERROR, FOREIGN.format(orphan.name))
+            case Standing.UNKNOWN if self._removals.is_whole:
+                # It came since the list, and the next one has it.
+                self.outdated = True
+            case Standing.UNKNOWN:
+                self.needs_whole = True
+
+    def _delete(self, orphan: Delete) -> None:
+        """Remove a CronJob that no job wants, if that is still so: a job may have come since the tables were read."""
+        self._kept[orphan.name] = orphan.job_id
+        if self._is_wanted(orphan):
+            self.outdated = True
+            return
+        try:
+            self._cluster.delete_cronjob(self._namespace, orphan.name, orphan.uid, orphan.resource_version)
+        except ObjectNotFound:
+            self._kept.pop(orphan.name)
+        except Stale:
+            self.outdated = True
+        except ClusterRejected as error:
+            logger.warning(
+                "The cluster does not let CronJob %s be deleted: %s", orphan.name, error, job_id=orphan.job_id
+            )
+            self._failure = error
+        else:
+            self._kept.pop(orphan.name)
+            self._unmarked.discard(orphan.name)
+            self._count("deleted")
+
+    def _is_wanted(self, orphan: Delete) -> bool:
+        if orphan.project_id not in self._projects:
+            try:
+                self._projects[orphan.project_id] = store.get_project(self._namespace, orphan.project_id)
+            except NotFound:
+                self._projects[orphan.project_id] = None
+        project = self._projects[orphan.project_id]
+        if project is None or not project.settings.deployed:
+            return False
+        try:
+            project, job = store.get_job(self._namespace, orphan.project_id, orphan.job_id)
+        except NotFound:
+            return False
+        return project.settings.deployed and job.cronjob_name == orphan.name
+
+    def _settled(self, wanted: Wanted, live: int, *, resumed: bool = False, tried: Manifest | None = None) -> None:
+        """Note that a job's CronJob is in place; one that was made just now, that its pods are refused, if so."""
+        project, job = wanted
+        refusal = self._trial.refusal(tried) if tried else None
+        if refusal:
+            self._note(wanted, SyncState.ERROR, _of_pods(refusal), resumed=resumed, in_place=True)
+            return
+        self._memory.keep(live, job.id, wanted_version(project, job))
+        self._note(wanted, SyncState.SYNCED, resumed=resumed, in_place=True)
+
+    def _note(
+        self,
+        wanted: Wanted,
+        state: SyncState,
+        message: str | None = None,
+        *,
+        resumed: bool = False,
+        in_place: bool = False,
+    ) -> None:
+        """Write down how a job's CronJob stands, where that is news; `in_place` is whether it fires as it should."""
+        project, job = wanted
+        version, known = wanted_version(project, job), job.synced
+        no_news = known and (known.version, known.state, known.message) == (version, state, message)
+        if no_news and not resumed:
+            return
+        self._count("noted")
+        synced = SyncedVersion(
+            version=version,
+            state=state,
+            message=message,
+            synced_at=known.synced_at if known and no_news else self._now,
+            in_force_at=_in_force_at(wanted, self._now, in_place=in_place),
+            resumed_at=self._now if resumed else known and known.resumed_at,
+        )
+        # A project that was resumed has slots to come again, of which its jobs do not know.
+        if not store.record_sync(job.replanned(project, self._now), synced):
+            # The job changed or went, perhaps after its CronJob was made just now.
+            self.outdated = True
+
+
+def _in_force_at(wanted: Wanted, now: datetime, *, in_place: bool) -> datetime | None:
+    """Return since when the CronJob fires as the job does, None where it does not yet.
+
+    A rejected change of anything else leaves a CronJob in place that fires as it should.
+    """
+    project, job = wanted
+    begins = job.fires_since(project)
+    known = job.synced.in_force_at if job.synced else None
+    if known and known >= begins:
+        return known
+    return now if in_place else None
+
+
+def _was_refused(wanted: Wanted) -> bool:
+    """Tell whether a job was not as it should be at the last look, for whatever reason."""
+    project, job = wanted
+    synced = job.synced
+    return bool(synced and synced.state is SyncState.ERROR and synced.version == wanted_version(project, job))
+
+
+def _was_synced(wanted: Wanted) -> bool:
+    """Tell whether a job's CronJob was as it should be already, so that somebody else must have changed it."""
+    project, job = wanted
+    synced = job.synced
+    return bool(synced and synced.state is SyncState.SYNCED and synced.version == wanted_version(project, job))
+
+
+def _of_pods(error: ClusterRejected) -> str:
+    """Say how the cluster refuses pods, without the name it knows us by."""
+    said = WHO.sub("this service", str(error))
+    return f"The CronJob is in place, but the cluster refuses its pods as things are: {said}"[:MESSAGE_LENGTH]
+
+
+def _in_words(error: ClusterRejected) -> str:
+    """Say what the cluster said, without the name it knows us by."""
+    text = str(error)
+    if isinstance(error, ObjectNotFound):
+        return f"The cluster has not what this job needs: {text}"
+    _, invalid, faults = text.partition(" is invalid: ")
+    said = WHO.sub("this service", faults if invalid else text)
+    return f"The cluster rejects this job: {said}"[:MESSAGE_LENGTH]

@@ -1,0 +1,75 @@
+"""A run that somebody asks for: what they may say about it, and what is written down."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+
+from jobs_api.errors import InvalidRequest
+from jobs_api.k8s import manifests
+from jobs_api.model import names
+from jobs_api.model.commands import ProjectType, job_type, parse_command
+from jobs_api.model.document import Absent, Document, faults_of
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
+
+
+class TriggerRequest(Document):
+    """What one run may do differently; validate through `of`."""
+
+    command_override: Absent[Annotated[str, Field(strict=True, max_length=4096)]] = None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], project: Project) -> Self:
+        """Validate a request for a run in this project; raises InvalidRequest."""
+        try:
+            return cls.model_validate(dict(document), context=project.settings.project_type)
+        except ValidationError as error:
+            raise InvalidRequest(faults_of(error, cls)) from error
+
+    @field_validator("command_override")
+    @classmethod
+    def _fits_the_project(cls, command: str | None, info: ValidationInfo) -> str | None:
+        if command is None:
+            return None
+        if info.context is not ProjectType.DBT:
+            raise ValueError("is for dbt projects only; change the job's command instead")
+        parse_command(command, ProjectType.DBT)
+        return command
+
+
+class TriggerAnswer(Document):
+    """That a run was accepted."""
+
+    job_run_id: str
+    job_name: str
+    status: RunStatus
+    message: str = "Run triggered successfully"
+
+
+def manual_run(run_id: str, command: str, job: Job, project: Project, now: datetime) -> Run:
+    """Return the run to write: pending, and with the Job that is still to be created for it.
+
+    The job is one whose environment is sealed.
+    """
+    job_name = names.job_name(project.slug, job.slug, now)
+    return Run(
+        id=run_id,
+        organization_id=project.organization_id,
+        project_id=project.id,
+        job_id=job.id,
+        job_name=job_name,
+        cronjob_name=job.cronjob_name,
+        namespace=project.namespace,
+        job_type=job_type(command),
+        status=RunStatus.PENDING,
+        triggered_by=TriggeredBy.MANUAL,
+        command=command,
+        created_at=now,
+        updated_at=now,
+        alerts=job.alerts(project),
+        launch=manifests.job(project, job, run_id=run_id, job_name=job_name, command=command),
+        sealed_environment=job.sealed_environment,
+    )
