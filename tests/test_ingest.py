@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jobs_api.ids import derived_id
 from jobs_api.ingest import decision as ingest
 from jobs_api.ingest.decision import NOTHING, decide
-from jobs_api.k8s import labels
+from jobs_api.k8s import labels, run_identity
 from jobs_api.k8s.pod_status import Object
 from jobs_api.model.run import Run, RunStatus, StoredLog, TriggeredBy
 from tests.notifications.test_excerpts import DBT
@@ -111,7 +111,7 @@ def test_a_manual_job_whose_run_is_missing_is_adopted() -> None:
 
 def test_a_job_made_from_the_cronjob_with_kubectl_is_a_manual_run() -> None:
     made = job()
-    made["metadata"]["annotations"][ingest.INSTANTIATED] = "manual"
+    made["metadata"]["annotations"][run_identity.INSTANTIATED] = "manual"
 
     run = seen(made, None)
 
@@ -134,8 +134,8 @@ def test_a_job_with_half_of_our_labels_is_no_run(missing: str) -> None:
     copied = job()
     del copied["metadata"]["labels"][missing]
 
-    assert ingest.is_run(job())
-    assert not ingest.is_run(copied)
+    assert run_identity.is_run(job())
+    assert not run_identity.is_run(copied)
 
 
 @pytest.mark.parametrize("status", [SUCCESS, FAILED, ERROR])

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from jobs_api.k8s import labels
 from jobs_api.k8s.manifests import Manifest
 from jobs_api.model.organization import RemovalConfirmation
+from jobs_api.model.project_record import ProjectRecord
 from jobs_api.sync import removals
 from jobs_api.sync.reconcile import Delete, plan
-from jobs_api.sync.removals import ProjectRecord, Standing, Verdict
+from jobs_api.sync.removals import Standing, Verdict
 from tests.test_reconcile import JOBS, stored, wanted
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)

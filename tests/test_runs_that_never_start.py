@@ -7,7 +7,7 @@ import pytest
 
 from jobs_api.ingest import decision as ingest
 from jobs_api.ingest.decision import NOTHING, decide
-from jobs_api.k8s import labels
+from jobs_api.k8s import labels, run_identity
 from jobs_api.k8s.pod_status import Object
 from jobs_api.model.run import Run, RunStatus
 from tests.objects import TWO, at, complete, event, failed, job, pod, runs, waits
@@ -189,12 +189,12 @@ def test_a_job_keeps_its_cronjobs_name_when_its_owner_is_taken_off() -> None:
     orphan["metadata"]["annotations"][labels.CRONJOB] = "jaffle-nightly"
     del orphan["metadata"]["ownerReferences"]
 
-    assert ingest.cronjob_name_of(orphan) == "jaffle-nightly"
+    assert run_identity.cronjob_name_of(orphan) == "jaffle-nightly"
 
 
 def test_jobs_from_before_the_annotation_go_by_their_owner_or_their_name() -> None:
-    assert ingest.cronjob_name_of(job()) == "jaffle-nightly"
+    assert run_identity.cronjob_name_of(job()) == "jaffle-nightly"
     orphan = job()
     del orphan["metadata"]["ownerReferences"]
-    assert ingest.cronjob_name_of(orphan) == "jaffle-nightly"
-    assert ingest.cronjob_name_of(job(run_id="run_manual")) == "jaffle-nightly"
+    assert run_identity.cronjob_name_of(orphan) == "jaffle-nightly"
+    assert run_identity.cronjob_name_of(job(run_id="run_manual")) == "jaffle-nightly"

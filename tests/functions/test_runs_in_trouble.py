@@ -9,7 +9,7 @@ import pytest
 from jobs_api import store
 from jobs_api.cluster import Cluster, Object
 from jobs_api.ingest import decision
-from jobs_api.k8s import labels, manifests
+from jobs_api.k8s import labels, manifests, run_identity
 from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import RunStatus
 from local.cluster.kubelet import Kubelet
@@ -197,7 +197,7 @@ def test_how_a_log_begins_is_noted_once(acme: Acme, monkeypatch: pytest.MonkeyPa
 
 def scheduled(acme: Acme, script: str, slot: datetime) -> Object:
     made = acme.manifest(script)
-    made["metadata"]["annotations"][decision.SCHEDULED_FOR] = slot.isoformat().replace("+00:00", "Z")
+    made["metadata"]["annotations"][run_identity.SCHEDULED_FOR] = slot.isoformat().replace("+00:00", "Z")
     made["metadata"]["labels"][labels.TRIGGERED_BY] = "scheduled"
     return acme.cluster.create_job(made)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.model.alert_targets import Event
+from jobs_api.model.channel_memory import Storms
 from jobs_api.model.delivery import Member
 from jobs_api.notifications.slack.grouping import (
     MOST_CHANGES,
@@ -20,7 +21,6 @@ from jobs_api.notifications.slack.grouping import (
     Action,
     Decision,
     Fact,
-    Storms,
     decide,
     reminder_interval,
     wake,

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from jobs_api import store
 from jobs_api.cluster import Cluster
 from jobs_api.ingest import decision
-from jobs_api.k8s import labels, manifests, pod_status
+from jobs_api.k8s import labels, manifests, pod_status, run_identity
 from jobs_api.k8s.job_status import finished
 from jobs_api.k8s.pod_status import Object
 from jobs_api.logs import archive
@@ -267,4 +267,4 @@ def _hears_of_successes(run: Run) -> bool:
 
 def run_of(job: Object) -> str:
     """Return the id of a Job's run."""
-    return decision.run_id_of(job)
+    return run_identity.run_id_of(job)

@@ -1,4 +1,16 @@
-"""Scheduled dbt and SQLMesh jobs: the rules, and one module for each outside system."""
+"""The service behind the Jobs API, in packages by what they know.
+
+From the ground up; a package imports only what stands below it, and import-linter holds the order:
+
+- `errors`, `ids`, `metrics`, `recent`: words for what goes wrong, ids, counters, what is remembered for a while
+- `schedule`: Kubernetes' grammar for schedules, and when they fire; `redaction`: what looks secret in a text;
+  `aws`: the bus, encryption
+- `model`: documents and their rules
+- `store`, `k8s`, `api`, `auth`, `logs`, `sealing`: the tables; Kubernetes objects as JSON; HTTP; tokens; logs;
+  what is secret about a job
+- `cluster`, `notifications`: the two outside worlds, Kubernetes and people
+- `trigger`; then `sync`, `ingest`, `live`: what the functions do
+"""
 
 import gc
 

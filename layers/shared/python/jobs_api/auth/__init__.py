@@ -1,1 +1,4 @@
-"""auth."""
+"""Who is asking: API tokens, and the usage key by which API Gateway counts an organization's requests.
+
+Must not know what a caller asks for.
+"""

@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from jobs_api.ids import derived_id
 from jobs_api.k8s import failure_reason, labels, manifests, pod_status, warnings
 from jobs_api.k8s.failure_reason import Cause, cause_of
 from jobs_api.k8s.job_status import Outcome, duration_seconds, end_of, finished, is_ready, outcome
 from jobs_api.k8s.pod_status import Object
+from jobs_api.k8s.run_identity import accounts_for, cronjob_name_of, labels_of, run_id_of, slot_of, triggered_by_of
 from jobs_api.logs.excerpt import excerpt, remarks
 from jobs_api.model import commands
 from jobs_api.model.document import rfc3339
-from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus, StoredLog
 
 # How long an image may be missing or a secret be unknown, from when a node took the pod: the kubelet tries at 0, 10, 30
 # and 70 seconds, so a registry that hiccups costs nothing, and nobody waits a day for an image that does not exist.
@@ -43,16 +43,10 @@ UNSCHEDULED = timedelta(seconds=manifests.UNSCHEDULED_SECONDS)
 QUOTED_LINES = 3
 QUOTED_CHARACTERS = 200
 
-SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"
-# On a Job made by `kubectl create job --from=cronjob/...`, whose labels are the CronJob's.
-INSTANTIATED = "cronjob.kubernetes.io/instantiate"
 
 _PROGRESS = [RunStatus.PENDING, RunStatus.RUNNING]
-# The slot in minutes since 1970, from 1989 until 2160.
-_SLOT_MINUTE = re.compile(r"-\d{8}$")
 # What a terminal takes for colours and the like; of others the escape alone goes.
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_MANUAL_TIME = re.compile(r"-\d{8}-\d{6}(-[a-z0-9]+)?$")
 
 
 @dataclass(frozen=True)
@@ -71,46 +65,6 @@ class Decision:
 
 
 NOTHING = Decision()
-
-
-def is_run(job: Object) -> bool:
-    """Tell whether a Job has what every one of ours has; somebody with kubectl may copy half of the labels."""
-    ours = labels_of(job)
-    return bool(ours.get(labels.PROJECT_ID) and ours.get(labels.JOB_ID))
-
-
-def run_id_of(job: Object) -> str:
-    """Return the id of a Job's run: the one it was made for, or one that follows from its UID."""
-    return labels_of(job).get(labels.RUN_ID) or derived_id("run_", job["metadata"]["uid"])
-
-
-def job_id_of(job: Object) -> str:
-    """Return the id of the job that a run's Job belongs to."""
-    return labels_of(job)[labels.JOB_ID]
-
-
-def owner_of(job: Object) -> tuple[str, str]:
-    """Return the ids of the project and the job that a run's Job belongs to."""
-    return labels_of(job)[labels.PROJECT_ID], labels_of(job)[labels.JOB_ID]
-
-
-def adopted(job: Object) -> Object:
-    """Return a Job that was made before there were marks with this deployment's."""
-    marked = {**labels_of(job), labels.DEPLOYMENT: labels.deployment()}
-    return {**job, "apiVersion": "batch/v1", "kind": "Job", "metadata": {**job["metadata"], "labels": marked}}
-
-
-def slot_of(job: Object) -> datetime | None:
-    """Return the slot that a Job was made for; None for one that somebody asked for."""
-    if triggered_by_of(job) is TriggeredBy.MANUAL:
-        return None
-    return pod_status.moment((job["metadata"].get("annotations") or {}).get(SCHEDULED_FOR))
-
-
-def accounts_for(job: Object, run: Run) -> bool:
-    """Tell whether a Job is this run's own, and not one that somebody made from its manifest later."""
-    uid = job["metadata"]["uid"]
-    return bool(run.job_uid == uid or (run.job_uid is None and run_id_of(job) == run.id))
 
 
 def is_settled(job: Object, run: Run) -> bool:
@@ -457,29 +411,6 @@ def _new_run(job: Object, organization_id: str, now: datetime) -> Run:
     )
 
 
-def cronjob_name_of(job: Object) -> str:
-    """Return the name of the CronJob that a Job belongs to.
-
-    Its annotation says so, also once the CronJob is gone and the garbage collector has taken the owner off. Jobs from
-    before there was one have their owner, and else names that begin with it, as a rule.
-    """
-    metadata = job["metadata"]
-    if told := (metadata.get("annotations") or {}).get(labels.CRONJOB):
-        return str(told)
-    owners = metadata.get("ownerReferences") or []
-    if owner := next((str(one["name"]) for one in owners if one["kind"] == "CronJob"), None):
-        return owner
-    ending = _MANUAL_TIME if slot_of(job) is None else _SLOT_MINUTE
-    return ending.sub("", metadata["name"])
-
-
-def triggered_by_of(job: Object) -> TriggeredBy:
-    """Tell who started a Job's run."""
-    annotations = job["metadata"].get("annotations") or {}
-    manual = annotations.get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in labels_of(job)
-    return TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED
-
-
 def _moved(run: Run, seen: Outcome, job: Object, now: datetime) -> Run:
     return run.model_copy(
         update={
@@ -516,9 +447,3 @@ def _failed(run: Run, message: str, now: datetime) -> Run:
             "updated_at": now,
         }
     )
-
-
-def labels_of(job: Object) -> dict[str, str]:
-    """Return a Job's labels."""
-    found: dict[str, str] = job["metadata"].get("labels") or {}
-    return found

@@ -18,7 +18,7 @@ from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.ingest import decision as ingest
 from jobs_api.ingest.finished_cache import Settled
 from jobs_api.ingest.slot_accounting import Accounting
-from jobs_api.k8s import labels, pod_logs
+from jobs_api.k8s import labels, pod_logs, run_identity
 from jobs_api.k8s import pod_status as pods
 from jobs_api.k8s.pod_status import Object, moment
 from jobs_api.logs import archive
@@ -110,7 +110,7 @@ class Pass:
         """Yield the Jobs of this deployment."""
         selector = labels.selector({labels.ORGANIZATION: self.organization.id})
         for page in self.cluster.list_jobs(self.organization.namespace, selector):
-            yield [job for job in page if ingest.is_run(job)]
+            yield [job for job in page if run_identity.is_run(job)]
 
     def _unmarked(self) -> Iterator[list[Object]]:
         """Yield the Jobs that a version before marks made for jobs of these tables, with a mark from now on."""
@@ -118,14 +118,14 @@ class Pass:
             return
         selector = labels.unmarked_selector({labels.ORGANIZATION: self.organization.id})
         for page in self.cluster.list_jobs(self.organization.namespace, selector):
-            jobs = [job for job in page if ingest.is_run(job)]
-            known = project_records.known_jobs(self.organization.id, map(ingest.owner_of, jobs))
-            yield [self._adopted(job) for job in jobs if ingest.owner_of(job) in known]
+            jobs = [job for job in page if run_identity.is_run(job)]
+            known = project_records.known_jobs(self.organization.id, map(run_identity.owner_of, jobs))
+            yield [self._adopted(job) for job in jobs if run_identity.owner_of(job) in known]
 
     def _adopted(self, job: Object) -> Object:
         """Mark a Job, so that the next list has it; one that moves on meanwhile is marked by the next pass."""
         try:
-            return self.cluster.replace_job(ingest.adopted(job))
+            return self.cluster.replace_job(run_identity.adopted(job))
         except ClusterRejected as error:
             logger.warning("a Job was not marked", subject=job["metadata"]["name"], error=str(error))
             return job
@@ -134,15 +134,15 @@ class Pass:
         """Ingest a page of Jobs; nothing of it is kept but the ids."""
         self.jobs += len(jobs)
         settled, others = self._parted(jobs)
-        runs = store.find_runs(self.organization.id, {ingest.run_id_of(job) for job in others}) if others else {}
-        known = [(job, runs.get(ingest.run_id_of(job))) for job in others]
+        runs = store.find_runs(self.organization.id, {run_identity.run_id_of(job) for job in others}) if others else {}
+        known = [(job, runs.get(run_identity.run_id_of(job))) for job in others]
         own = [(job, run) for job, run in known if self._is_own(job, run)]
         for job in (*settled, *(job for job, _ in own)):
-            self._accounted.add(ingest.run_id_of(job))
-            if slot := ingest.slot_of(job):
-                self._ran[ingest.job_id_of(job)].add(slot)
+            self._accounted.add(run_identity.run_id_of(job))
+            if slot := run_identity.slot_of(job):
+                self._ran[run_identity.job_id_of(job)].add(slot)
                 made_at = moment(job["metadata"]["creationTimestamp"])
-                self._made_at[ingest.job_id_of(job)][slot] = made_at or self.clock()
+                self._made_at[run_identity.job_id_of(job)][slot] = made_at or self.clock()
         for job, run in own:
             if run and ingest.is_settled(job, run):
                 _settled.keep(self.organization.id, job["metadata"]["uid"])
@@ -164,7 +164,7 @@ class Pass:
     def _is_own(self, job: Object, run: Run | None) -> bool:
         if run is None:
             return not ingest.is_forgotten(job, store.kept_for(), self.clock())
-        return ingest.accounts_for(job, run)
+        return run_identity.accounts_for(job, run)
 
     def _unaccounted(self, pool: ThreadPoolExecutor) -> None:
         """Launch what still waits for its Job, and end what no longer has one."""
@@ -288,7 +288,7 @@ class Pass:
             return ""
 
     def _is_known(self, job: Object) -> bool:
-        owner = ingest.owner_of(job)
+        owner = run_identity.owner_of(job)
         return owner in project_records.known_jobs(self.organization.id, [owner])
 
     def _new(self, run: Run) -> Run:
@@ -368,7 +368,7 @@ class Pass:
             job = self.cluster.get_job(run.namespace, run.job_name)
         except ObjectNotFound:
             job = None
-        if job and ingest.accounts_for(job, run) and not labels.is_of_another(ingest.labels_of(job)):
+        if job and run_identity.accounts_for(job, run) and not labels.is_of_another(run_identity.labels_of(job)):
             return self._job(job, self.cluster.pod_of(job), run)
         return self._write(run, self._with_last_words(run, gone))
 
@@ -405,7 +405,7 @@ class Work:
         self._do = do
         self._arguments = (subject, *more)
         self.subject = subject.id if isinstance(subject, Run) else subject["metadata"]["name"]
-        self.job_id = subject.job_id if isinstance(subject, Run) else ingest.job_id_of(subject)
+        self.job_id = subject.job_id if isinstance(subject, Run) else run_identity.job_id_of(subject)
 
     def do(self) -> bool:
         """Do it; tells whether anything was written."""

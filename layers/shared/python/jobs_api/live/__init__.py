@@ -1,1 +1,4 @@
-"""live."""
+"""The live view of the cluster's Jobs that `GET /jobs` answers with.
+
+Must not change anything, neither in the cluster nor in the tables.
+"""

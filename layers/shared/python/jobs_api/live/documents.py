@@ -7,8 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from jobs_api.ingest import decision
-from jobs_api.k8s import failure_reason, labels, pod_logs, pod_status
+from jobs_api.k8s import failure_reason, labels, pod_logs, pod_status, run_identity
 from jobs_api.k8s.job_status import Outcome, finished, outcome
 from jobs_api.k8s.pod_status import Object, Waiting
 from jobs_api.model import names
@@ -94,7 +93,7 @@ def selector(organization_id: str, project: str | None = None) -> str:
 def is_ours(job: Object, organization_id: str) -> bool:
     """Tell whether a Job was made by this deployment for this organization."""
     found = job["metadata"].get("labels") or {}
-    return labels.is_ours(found) and found.get(labels.ORGANIZATION) == organization_id and decision.is_run(job)
+    return labels.is_ours(found) and found.get(labels.ORGANIZATION) == organization_id and run_identity.is_run(job)
 
 
 def standing(job: Object, pod: Object | None, run: Run | None, now: datetime, said: Waiting | None = None) -> Outcome:
@@ -127,7 +126,7 @@ def standing(job: Object, pod: Object | None, run: Run | None, now: datetime, sa
 
 def has_record(job: Object, run: Run | None) -> bool:
     """Tell whether it is recorded how a Job's run ended."""
-    return run is not None and run.status.ended and decision.accounts_for(job, run)
+    return run is not None and run.status.ended and run_identity.accounts_for(job, run)
 
 
 def may_have_ended(job: Object) -> bool:
@@ -200,7 +199,7 @@ def _told(job: Object, seen: Outcome) -> dict[str, object]:
         "end_time": seen.end_time,
         "duration_seconds": seen.duration_seconds,
         "job_id": found.get(labels.JOB_ID),
-        "run_id": decision.run_id_of(job),
-        "cronjob_name": decision.cronjob_name_of(job),
-        "triggered_by": decision.triggered_by_of(job),
+        "run_id": run_identity.run_id_of(job),
+        "cronjob_name": run_identity.cronjob_name_of(job),
+        "triggered_by": run_identity.triggered_by_of(job),
     }

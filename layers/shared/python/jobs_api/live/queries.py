@@ -11,8 +11,7 @@ from aws_lambda_powertools import Logger
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.errors import ClusterUnavailable, LiveJobNotFound, NotFound
-from jobs_api.ingest import decision
-from jobs_api.k8s import pod_status, warnings
+from jobs_api.k8s import pod_status, run_identity, warnings
 from jobs_api.k8s.job_status import Outcome
 from jobs_api.k8s.pod_status import Object
 from jobs_api.live import documents
@@ -69,8 +68,8 @@ def _standings(cluster: Cluster, organization: Organization, jobs: list[Object])
 
 def _runs_of(organization: Organization, jobs: list[Object]) -> dict[str, Run]:
     """Return the runs of Jobs that have one, by the Job's UID."""
-    runs = store.find_runs(organization.id, {decision.run_id_of(job) for job in jobs}) if jobs else {}
-    found = ((_uid(job), runs.get(decision.run_id_of(job))) for job in jobs)
+    runs = store.find_runs(organization.id, {run_identity.run_id_of(job) for job in jobs}) if jobs else {}
+    found = ((_uid(job), runs.get(run_identity.run_id_of(job))) for job in jobs)
     return {uid: run for uid, run in found if run}
 
 
@@ -142,7 +141,7 @@ def _read(cluster: Cluster, pod: Object, tail: int) -> str:
 
 
 def _stored(job: Object, run: Run | None, tail: int) -> LiveLogs | None:
-    if run is None or run.log is None or not decision.accounts_for(job, run):
+    if run is None or run.log is None or not run_identity.accounts_for(job, run):
         return None
     try:
         end = archive.read_end(run.log)

@@ -1,1 +1,4 @@
-"""logs."""
+"""Logs of runs: where they are kept in S3, and what they say about a failure.
+
+Must not know the cluster or the tables.
+"""

@@ -1,7 +1,7 @@
 """When jobs run: the schedules that this service takes, and the times at which Kubernetes will fire them.
 
-Kubernetes reads and walks schedules with a Go library. What it accepts and when it fires is in `jobs_api.crontab` and
-`jobs_api.firing`; this module adds what this service does not want of it, and speaks datetimes.
+Kubernetes reads and walks schedules with a Go library. What it accepts and when it fires is in `grammar` and
+`firing`; this package adds what this service does not want of it, and speaks datetimes.
 
 croniter, which many would reach for, is not used: it accepts what Kubernetes rejects (7 for Sunday, `L`, `#`, six
 fields, reversed ranges), and fires at other times around clock changes and where a day's two fields meet. The tests

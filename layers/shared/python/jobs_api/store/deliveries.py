@@ -14,8 +14,8 @@ from pynamodb.transactions import TransactWrite
 from jobs_api.errors import ChangedMeanwhile, DeliveryNotFound
 from jobs_api.ids import new_id
 from jobs_api.model.alert_targets import Channel, Event, RunAlerts
+from jobs_api.model.channel_memory import Storms
 from jobs_api.model.delivery import KEPT, Delivery, DeliveryStatus, Notice
-from jobs_api.notifications.slack.grouping import Storms
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow, StormsRow
 from jobs_api.store.pages import Listing

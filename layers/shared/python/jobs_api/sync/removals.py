@@ -4,44 +4,19 @@ Tables that know nothing of what is in a cluster are more likely the wrong ones,
 than right. So what they have no record of is removed only where it is a small part; otherwise an operator confirms.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from jobs_api.model.organization import HeldRemovals, RemovalConfirmation
+from jobs_api.model.project_record import ProjectRecord
 from jobs_api.sync.reconcile import Delete
 
 # One in so many of an organization's CronJobs may go without a record of why.
 UNKNOWN_IN: Final = 10
 NAMED: Final = 20
-
-
-@dataclass(frozen=True)
-class ProjectRecord:
-    """What the tables hold of a project.
-
-    Args:
-        version: the project's, None where there is no such project.
-        deployed: whether its jobs should have CronJobs.
-        deleted: whether there was one, which was deleted.
-        jobs: the versions of its jobs by their ids.
-        deleted_jobs: ids of jobs that were deleted.
-
-    Jobs that nobody asked for may be left out.
-    """
-
-    version: int | None = None
-    deployed: bool = False
-    deleted: bool = False
-    jobs: Mapping[str, int] = field(default_factory=dict)
-    deleted_jobs: AbstractSet[str] = frozenset()
-
-    def knows_job(self, job_id: str) -> bool:
-        """Tell whether there is or was such a job here."""
-        return self.deleted or job_id in self.jobs or job_id in self.deleted_jobs
 
 
 class Standing(StrEnum):

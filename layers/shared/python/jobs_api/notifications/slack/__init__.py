@@ -1,1 +1,1 @@
-"""slack."""
+"""The Slack channel: which messages are sent, grouped and worded how, and the client that sends them."""

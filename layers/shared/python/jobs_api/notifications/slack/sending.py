@@ -14,12 +14,13 @@ from jobs_api.errors import NotFound
 from jobs_api.logs import archive
 from jobs_api.logs.excerpt import Excerpt, excerpt
 from jobs_api.model.alert_targets import Event
+from jobs_api.model.channel_memory import Gathering, Storms
 from jobs_api.model.delivery import Delivery, DeliveryStatus, Member, Notice
 from jobs_api.model.run import Run, Streak
 from jobs_api.notifications.attempt import Sent
 from jobs_api.notifications.slack import client, grouping
 from jobs_api.notifications.slack import message as messages
-from jobs_api.notifications.slack.grouping import Action, Decision, Fact, Gathering, Kind, Storms
+from jobs_api.notifications.slack.grouping import Action, Decision, Fact, Kind
 from jobs_api.redaction import masking
 from jobs_api.sealing import environment
 from jobs_api.store import deliveries
