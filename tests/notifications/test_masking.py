@@ -75,6 +75,16 @@ def test_what_is_a_secret_by_its_form_is_masked(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
+@pytest.mark.parametrize("mark", "\"'`")
+@pytest.mark.parametrize(
+    "form", ["x-api-key §", "--password §", "Authorization: Token §", "password §", "password is §"]
+)
+def test_a_secret_that_is_quoted_with_its_name_is_masked(form: str, mark: str) -> None:
+    for secret in SECRETS:
+        text = f"no target named {mark}{form}{mark}, it says"
+        assert masked(told(text, secret)) == told(text, "***")
+
+
 @pytest.mark.parametrize("line", ORDINARY.splitlines())
 def test_an_ordinary_message_stays(line: str) -> None:
     assert masked(line) == line

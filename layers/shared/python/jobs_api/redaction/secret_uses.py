@@ -71,8 +71,7 @@ def _adjacent(text: str, name: Name) -> Span | None:
     """A blank alone: `--token abc`, `x-api-key abc`, `PASSWORD 'abc'`, `password x7Gh2k`."""
     blank = _BLANK.match(text, name.end)
     word = text[name.start : name.end]
-    is_quoted = text[name.start - 1 : name.start] in {'"', "'", "`"}
-    if not blank or is_quoted or word.lower() in {"pass", "auth", "pin", "otp"} or is_parsed(text, name):
+    if not blank or word.lower() in {"pass", "auth", "pin", "otp"} or is_parsed(text, name):
         return None
     at = blank.end()
     is_flag = (word.startswith("-") and len(word) > 2) or word.lower().startswith("identified ")
