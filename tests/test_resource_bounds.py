@@ -35,14 +35,18 @@ def faults(resources: Any, in_project: Project | None = None) -> dict[str, str]:
         ("1.5", "1.5Gi"),
         ("0.5", "0.5Gi"),
         ("123456789123m", "118Mi"),
-        ("1.0000000001", "1.0000000001Gi"),
-        ("1n", "1Mi"),
+        ("1.0000000001", "1025Mi"),
+        (".5", ".5Gi"),
+        ("0.001", "4Mi"),
+        ("1m", "4Mi"),
+        ("1n", "4Mi"),
     ],
 )
 def test_a_fraction_of_a_byte_is_refused_and_what_was_meant_is_guessed(name: str, text: str, meant: str) -> None:
     told = faults({"limits": {name: text}})
 
     assert told == {f"limits.{name}": f"{text} is a fraction of a byte; did you mean {meant}?"}
+    assert faults({"limits": {name: meant}}) == {}
 
 
 @given(st.decimals(min_value=0, max_value=10**13, places=4), st.sampled_from(["", "m", "k", "Ki", "Mi", "M", "e3"]))
@@ -78,6 +82,9 @@ def test_what_can_be_meant_is_taken(resources: dict[str, Any]) -> None:
         ({"memory": "65Ti"}, "at most 64Ti"),
         ({"cpu": "512Mi"}, "at most 2000"),
         ({"memory": "512"}, "at least 4Mi; did you mean 512Mi?"),
+        ({"memory": "2"}, "at least 4Mi; did you mean 2Gi?"),
+        ({"memory": "."}, "write 0 if that is meant"),
+        ({"cpu": "+"}, "write 0 if that is meant"),
         ({"memory": "1k"}, "at least 4Mi"),
     ],
 )
@@ -85,6 +92,19 @@ def test_what_no_node_has_and_no_process_lives_on_is_refused(resources: dict[str
     (message,) = faults({"limits": resources}).values()
 
     assert advice in message
+
+
+@pytest.mark.parametrize("text", ["4194303", "1M", "1024Ki"])
+def test_no_unit_is_guessed_that_would_be_refused_or_is_there(text: str) -> None:
+    assert faults({"limits": {"memory": text}}) == {
+        "limits.memory": f"{text} is too little for any container; at least 4Mi"
+    }
+
+
+def test_of_a_resource_that_is_none_nothing_else_is_told() -> None:
+    (message,) = faults({"limits": {"Memory": "1Gi"}}).values()
+
+    assert message.endswith("did you mean memory?")
 
 
 @pytest.mark.parametrize("name", ["nvidia.com/gpu", "smarter-devices/fuse", "example.com/fpga", "hugepages-2Mi"])

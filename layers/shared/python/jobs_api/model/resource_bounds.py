@@ -63,14 +63,19 @@ def _faults_of(part: str, name: str, text: str) -> Iterator[str]:
         quantity = parse(text).stored()
     except InvalidQuantity:
         return
+    if not (name in STANDARD or "/" in name or name.startswith(HUGEPAGES)):
+        # There is no such resource, which is told already.
+        return
     value, shown = quantity.value, shortened(text)
     most = LARGEST.get("memory" if name.startswith(HUGEPAGES) else name, MOST_DEVICES)
-    if value > parse(most).value:
+    if not any(map(str.isdecimal, text)):
+        yield f"{shown} has no digits, which Kubernetes reads as 0; write 0 if that is meant"
+    elif value > parse(most).value:
         yield f"{shown} is more than any node has; at most {most}"
     elif _is_in_bytes(name) and not quantity.is_whole:
         yield f"{shown} is a fraction of a byte; did you mean {_meant(text, value)}?"
-    elif (part, name) == ("limits", "memory") and 0 < value < parse(LEAST_MEMORY_LIMIT).value:
-        hint = f"; did you mean {text}Mi?" if text.isdecimal() else ""
+    elif (part, name) == ("limits", "memory") and 0 < value < _LEAST:
+        hint = f"; did you mean {_with_unit(int(text))}?" if text.isdecimal() and value <= _MEBI else ""
         yield f"{shown} is too little for any container; at least {LEAST_MEMORY_LIMIT}{hint}"
 
 
@@ -79,10 +84,20 @@ def _is_in_bytes(name: str) -> bool:
 
 
 def _meant(text: str, value: Decimal) -> str:
-    """Guess what was meant: a unit that is missing or half written, or else the next whole number of mebibytes."""
-    number = text.strip(" ").removesuffix("m")
-    if number != text.strip(" ") and value < 1_000:
-        return f"{number}Mi"
+    """Guess what was meant, so that it is taken: a unit that is missing or half written, or else whole mebibytes."""
+    text = text.strip(" ")
+    number = text.removesuffix("m")
+    unit = "Mi" if number != text else "Gi"
     if number.replace(".", "", 1).isdecimal() and value < 1_000:
-        return f"{number}Gi"
-    return f"{int((value / _MEBI).to_integral_value(ROUND_CEILING))}Mi"
+        meant = parse(f"{number}{unit}").stored()
+        if meant.is_whole and meant.value >= _LEAST:
+            return f"{number}{unit}"
+        value = meant.value
+    return f"{int((max(value, _LEAST) / _MEBI).to_integral_value(ROUND_CEILING))}Mi"
+
+
+def _with_unit(number: int) -> str:
+    return f"{number}Mi" if number * _MEBI >= _LEAST else f"{number}Gi"
+
+
+_LEAST: Final = parse(LEAST_MEMORY_LIMIT).value
