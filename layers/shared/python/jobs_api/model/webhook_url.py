@@ -1,6 +1,7 @@
 """Which network addresses are public, so that a webhook can never be turned against the inside."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -27,6 +28,10 @@ SPECIAL = tuple(
 # ISATAP (RFC 5214): an interface's id that holds an IPv4 address in its last 32 bits.
 ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 MAX_URL_LENGTH = 2048
+# What a resolver takes for a name, RFC 1035's length included; an underscore is in no host's name by the rules, and in
+# some all the same.
+MAX_HOST_LENGTH = 253
+HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?")
 
 type Address = IPv4Address | IPv6Address
 
@@ -89,6 +94,10 @@ def check_webhook_url(url: str) -> str:
         raise ValueError(f"is not a URL: {exc}") from exc
     if parts.scheme != "https" or not host:
         raise ValueError("must be an https URL, such as https://example.com/hooks/jobs")
+    if "[" in parts.netloc and ":" not in host:
+        raise ValueError("must have nothing but an IPv6 address in brackets")
+    if port == 0:
+        raise ValueError("must have a port from 1 to 65535, or none for 443")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user or password; send credentials in webhook_headers")
     if not is_allowed(host, port):
@@ -97,8 +106,9 @@ def check_webhook_url(url: str) -> str:
 
 
 def _check_host(host: str) -> None:
+    address, _, zone = host.partition("%")
     try:
-        literal: Address | None = ip_address(host.split("%", 1)[0])
+        literal: Address | None = ip_address(address)
     except ValueError:
         literal = None
     if literal is not None and not is_public(literal):
@@ -107,6 +117,12 @@ def _check_host(host: str) -> None:
         raise ValueError(f"must have a public host; write {host} as a full dotted address or a name")
     if host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost"):
         raise ValueError("must have a public host; localhost is this machine")
+    if zone or (literal is None and not _is_name(host)):
+        raise ValueError(f"must have a host name of letters, digits, dots and dashes, or an address; {host} is neither")
+
+
+def _is_name(host: str) -> bool:
+    return len(host.removesuffix(".")) <= MAX_HOST_LENGTH and HOST_NAME.fullmatch(host) is not None
 
 
 def _reads_as_ipv4(host: str) -> bool:
