@@ -131,6 +131,7 @@ REJECTED_SQLMESH = [
     ("sqlmesh run \\", "ends in a backslash"),
     ('sqlmesh run --select-model "`date`"', "'`', which a shell would expand"),
     ('sqlmesh run "$(date)"', "'$(', which a shell would expand"),
+    ("sqlmesh run $(date)", "'$(', which a shell would expand"),
     ("sqlmesh run $ENV", "'$ENV', which a shell would expand, and no shell runs it"),
     ("sqlmesh -p ~/models run", "'~', which a shell would expand"),
     ("sqlmesh run\0", "control character"),

@@ -67,6 +67,26 @@ def test_every_fault_of_a_body_that_a_person_wrote_is_named(alice: Person, jaffl
 
 
 @pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"name": 5}, {"field": "name", "message": "must be a text in quotation marks"}),
+        ({"environment": []}, {"field": "environment", "message": "must be an object"}),
+        ({"environment": {"A": 1}}, {"field": "environment.A", "message": "must be a text in quotation marks"}),
+        ({"webhook_headers": "x"}, {"field": "webhook_headers", "message": "must be an object"}),
+        ({"webhook_events": "success"}, {"field": "webhook_events", "message": "must be a list"}),
+        ({"webhook_events": []}, {"field": "webhook_events", "message": "must have at least 1"}),
+        ({"enabled": 1}, {"field": "enabled", "message": "must be true or false"}),
+    ],
+)
+def test_a_value_of_another_type_is_told_in_the_words_of_json(
+    alice: Person, jaffle: Project, fields: dict[str, Any], fault: dict[str, str]
+) -> None:
+    answer = refused(alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", JOB | fields), 422)
+
+    assert answer.json["errors"] == [fault]
+
+
+@pytest.mark.parametrize(
     "time", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "1969-12-31T23:59:59Z"]
 )
 def test_a_time_that_no_run_can_have_is_refused(alice: Person, jaffle: Project, time: str) -> None:

@@ -143,7 +143,8 @@ def _read(command: str) -> Line:
 
 
 def _check_for_a_shell_s_work(line: Line) -> None:
-    if line.operator:
+    # The bracket of `$(date)` outside quotes is an operator too, and double quotes would not help.
+    if line.operator and line.expansion != "$(":
         raise InvalidCommand(
             f"the command has {_named(line.operator)} outside quotes, which only a shell understands, and none runs "
             "it. One command a job; put quotes around the word if it belongs to it"

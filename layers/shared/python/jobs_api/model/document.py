@@ -129,6 +129,14 @@ def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) 
             message = f"must be at most {most} characters"
         case "bool_type" | "bool_parsing", _:
             message = "must be true or false"
+        case "string_type", _:
+            message = "must be a text in quotation marks"
+        case "dict_type" | "model_type", _:
+            message = "must be an object"
+        case "list_type", _:
+            message = "must be a list"
+        case "too_short", {"min_length": least}:
+            message = f"must have at least {least}"
         case _:
             message = detail["msg"].replace("Input should be", "must be", 1)
     return Fault(field=path, message=message)
