@@ -26,7 +26,7 @@ def redeliver(project_id: str, job_id: str, delivery_id: str) -> DeliveryDocumen
     after = before.again(job.alerts(project), app.now, backoff.GIVE_UP_AFTER)
     if before.is_being_sent(app.now) or not deliveries.change(before, after):
         raise ChangedMeanwhile("This delivery was tried at this very moment; look at it again")
-    queue.queue(queue.Notice(after.organization_id, after.run_id, after.event, after.channel))
+    queue.queue(queue.QueueMessage(after.organization_id, after.run_id, after.event, after.channel))
     return after.document()
 
 

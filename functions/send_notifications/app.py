@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobs_api.metrics import Metric, publish
 from jobs_api.notifications import queue
 from jobs_api.notifications.deliver import deliver
-from jobs_api.notifications.queue import Notice
+from jobs_api.notifications.queue import QueueMessage
 
 logger = Logger()
 
@@ -38,11 +38,11 @@ async def send(record: SQSRecord) -> None:
 
 
 def _send(record: SQSRecord) -> None:
-    notice = _read(record)
-    if notice is None:
+    message = _read(record)
+    if message is None:
         return
     try:
-        look_again_at = deliver(notice, lambda: datetime.now(UTC))
+        look_again_at = deliver(message, lambda: datetime.now(UTC))
     except Exception:
         # Powertools counts it as a failure of the batch and says nothing of it.
         logger.exception("a notification could not be handled", message_id=record.message_id)
@@ -57,10 +57,10 @@ def _send(record: SQSRecord) -> None:
     raise NotDone(f"again at {look_again_at:%H:%M:%S}")
 
 
-def _read(record: SQSRecord) -> Notice | None:
+def _read(record: SQSRecord) -> QueueMessage | None:
     """Read a message; what is none of ours is put aside at once, since it will be none later either."""
     try:
-        return Notice.of_json(record.body)
+        return QueueMessage.of_json(record.body)
     except (ValueError, KeyError, TypeError, RecursionError):
         logger.exception("a message makes no sense", message_id=record.message_id)
         queue.put_text_aside(record.body)

@@ -12,7 +12,7 @@ from jobs_api.model.delivery import delivery_id
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications.deliver import deliver
-from jobs_api.notifications.queue import Notice
+from jobs_api.notifications.queue import QueueMessage
 from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer
 from tests.functions.acme import Acme
@@ -125,7 +125,7 @@ def test_a_webhook_is_four_reads_and_a_write_before_and_after_it_is_sent(
         return Answer(200, "")
 
     monkeypatch.setattr(http, "post", post)
-    deliver(Notice(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK), lambda: NOON)
+    deliver(QueueMessage(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK), lambda: NOON)
 
     assert made == ["GetItem", "GetItem", "PutItem", "GetItem", "BatchGetItem", "sent", "UpdateItem"]
 

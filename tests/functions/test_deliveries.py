@@ -54,8 +54,8 @@ def refused(job: Job, project: Project) -> Delivery:
 
 
 @pytest.fixture
-def queued(monkeypatch: pytest.MonkeyPatch) -> list[queue.Notice]:
-    messages: list[queue.Notice] = []
+def queued(monkeypatch: pytest.MonkeyPatch) -> list[queue.QueueMessage]:
+    messages: list[queue.QueueMessage] = []
     monkeypatch.setattr(queue, "queue", messages.append)
     return messages
 
@@ -147,7 +147,7 @@ def test_a_stranger_may_not(charlie: Person, job: Job, jaffle: Project) -> None:
 
 
 def test_redelivering_queues_it_once_more_for_where_the_job_now_says(
-    alice: Person, job: Job, jaffle: Project, queued: list[queue.Notice]
+    alice: Person, job: Job, jaffle: Project, queued: list[queue.QueueMessage]
 ) -> None:
     delivery = refused(job, jaffle)
     fixed = job.changed({"slack_channel": "#right"}, jaffle, NOON, lambda _: {})
@@ -158,7 +158,7 @@ def test_redelivering_queues_it_once_more_for_where_the_job_now_says(
     assert answer.status == 202
     assert answer.json["status"] == "pending"
     assert answer.json["next_attempt_at"] == "2026-04-28T13:00:00Z"
-    assert queued == [queue.Notice(alice.organization_id, delivery.run_id, Event.FAILURE, Channel.SLACK)]
+    assert queued == [queue.QueueMessage(alice.organization_id, delivery.run_id, Event.FAILURE, Channel.SLACK)]
     stored = deliveries.find(delivery.id)
     assert stored
     assert stored.alerts.slack
@@ -174,7 +174,7 @@ def test_it_is_put_on_the_queue_that_feeds_the_sender(alice: Person, job: Job, j
 
 
 def test_what_is_being_sent_at_this_moment_is_left_alone(
-    alice: Person, job: Job, jaffle: Project, queued: list[queue.Notice]
+    alice: Person, job: Job, jaffle: Project, queued: list[queue.QueueMessage]
 ) -> None:
     delivery = a_delivery(
         job, jaffle, status=DeliveryStatus.SENDING, claim="somebody", claimed_until=LATER + timedelta(seconds=10)
@@ -201,11 +201,11 @@ def test_a_reader_may_not_redeliver(rita: Person, job: Job, jaffle: Project) -> 
     assert rita.call("POST", path(job, a_delivery(job, jaffle))).status == 403
 
 
-def received() -> list[queue.Notice]:
+def received() -> list[queue.QueueMessage]:
     """Take what is on the queue."""
     client: Any = queue._client()
-    messages: list[queue.Notice] = []
+    messages: list[queue.QueueMessage] = []
     url = os.environ["NOTIFICATIONS_QUEUE"]
     while found := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        messages += [queue.Notice.of_json(message["Body"]) for message in found]
+        messages += [queue.QueueMessage.of_json(message["Body"]) for message in found]
     return messages

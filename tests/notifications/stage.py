@@ -13,7 +13,7 @@ from jobs_api.model.job import Job, JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.notifications.deliver import deliver
-from jobs_api.notifications.queue import Notice
+from jobs_api.notifications.queue import QueueMessage
 from jobs_api.sealing import webhook
 from jobs_api.store import deliveries
 from tests.functions.cast import NOON
@@ -72,12 +72,12 @@ class Queue:
     """Messages and when they are seen next, as SQS keeps them; `go` works through them in their order of time."""
 
     clock: Clock = field(default_factory=Clock)
-    messages: list[tuple[datetime, Notice]] = field(default_factory=list)
-    receives: Counter[Notice] = field(default_factory=Counter)
+    messages: list[tuple[datetime, QueueMessage]] = field(default_factory=list)
+    receives: Counter[QueueMessage] = field(default_factory=Counter)
 
     def tell(self, run: Run, event: Event, channel: Channel) -> str:
         """Queue a message; return the delivery's id."""
-        notice = Notice(run.organization_id, run.id, event, channel)
+        notice = QueueMessage(run.organization_id, run.id, event, channel)
         self.messages.append((self.clock.now, notice))
         return delivery_id(run.id, event, channel)
 

@@ -324,7 +324,7 @@ def test_a_message_that_kills_each_of_its_senders_is_with_the_dead_letters_after
     queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery = fail(queue, job, jaffle)
-    message, aside = queue.messages[0], list[outbox.Notice]()
+    message, aside = queue.messages[0], list[outbox.QueueMessage]()
     monkeypatch.setattr(slack_module, "post", killed)
     monkeypatch.setattr(outbox, "put_aside", aside.append)
     for _ in range(deliver.MOST_CUT_OFF):

@@ -16,7 +16,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import queue
 from jobs_api.notifications.alert_lookup import Asked
-from jobs_api.notifications.queue import Notice, publish, try_to_publish
+from jobs_api.notifications.queue import QueueMessage, publish, try_to_publish
 from tests.functions.cast import ROOT, Person
 from tests.notifications.receivers import Receiver
 from tests.notifications.stage import new_job, new_run
@@ -34,13 +34,13 @@ def job(jaffle: Project) -> Job:
     )[0]
 
 
-def received() -> list[Notice]:
+def received() -> list[QueueMessage]:
     client: Any = queue._client()
-    messages: list[Notice] = []
+    messages: list[QueueMessage] = []
     while found := client.receive_message(
         QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], MaxNumberOfMessages=10, VisibilityTimeout=3600
     ).get("Messages"):
-        messages += [Notice.of_json(message["Body"]) for message in found]
+        messages += [QueueMessage.of_json(message["Body"]) for message in found]
     return messages
 
 
@@ -183,7 +183,8 @@ def test_the_function_sends_a_batch_side_by_side_and_returns_what_is_to_come_aga
     bad, _ = new_job(jaffle, "bad", webhook_enabled=True, webhook_url="https://127.0.0.1.nip.invalid/")
     runs = {name: new_run(job, jaffle, RunStatus.FAILED) for name, job in (("good", good), ("bad", bad))}
     bodies = {
-        name: Notice(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK).json for name, run in runs.items()
+        name: QueueMessage(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK).json
+        for name, run in runs.items()
     }
     bodies["unreadable"] = json.dumps({"what": "is this"})
     sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
@@ -209,7 +210,7 @@ def test_a_message_that_met_with_a_failure_of_ours_comes_again_soon(
     monkeypatch.setattr(queue, "hide", hidden.__setitem__)
     run = new_run(job, jaffle, RunStatus.FAILED)
     sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
-    body = Notice(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK).json
+    body = QueueMessage(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK).json
 
     def throttled(*_: object) -> None:
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "GetItem")

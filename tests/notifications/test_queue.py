@@ -13,7 +13,7 @@ from jobs_api.model.delivery import DeliveryStatus
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import queue as outbox
-from jobs_api.notifications.queue import Notice
+from jobs_api.notifications.queue import QueueMessage
 from tests.functions.cast import ROOT
 from tests.notifications.receivers import Receiver, answers
 from tests.notifications.stage import Queue, new_job, new_run, stored
@@ -36,7 +36,7 @@ def messages_of(run: Run, queue: str, **options: int) -> list[dict[str, Any]]:
 
 
 def test_a_message_whose_receiver_failed_sleeps_on_the_queue_until_its_next_try(failed: Run) -> None:
-    outbox.queue(Notice(failed.organization_id, failed.id, Event.FAILURE, Channel.WEBHOOK))
+    outbox.queue(QueueMessage(failed.organization_id, failed.id, Event.FAILURE, Channel.WEBHOOK))
     [message] = messages_of(failed, "NOTIFICATIONS_QUEUE", VisibilityTimeout=3600)
     sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
     record = sample | {"receiptHandle": message["ReceiptHandle"], "body": message["Body"]}

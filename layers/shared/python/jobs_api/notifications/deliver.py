@@ -1,4 +1,4 @@
-"""Delivers one notice: decides, claims, sends and records, in this order, so that nobody is told twice or never.
+"""Delivers one message: decides, claims, sends and records, in this order, so that nobody is told twice or never.
 
 The record in the table is the truth; the message on the queue only says where to look. A delivery is claimed with a
 conditional write before anything is sent. Where its sender is killed after the receiver took it and before that is
@@ -20,7 +20,7 @@ from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id, new_d
 from jobs_api.model.run import Run
 from jobs_api.notifications import backoff, queue
 from jobs_api.notifications.attempt import Sent
-from jobs_api.notifications.queue import Notice
+from jobs_api.notifications.queue import QueueMessage
 from jobs_api.notifications.slack import sending as slack_sending
 from jobs_api.notifications.webhook import sending as webhook_sending
 from jobs_api.redaction.masking import shown
@@ -57,26 +57,26 @@ WAYS: Final = {
 }
 
 
-def deliver(notice: Notice, clock: Clock) -> datetime | None:
-    """Do what is due for a notice, which may have come before, come late, or be somebody else's at this moment.
+def deliver(message: QueueMessage, clock: Clock) -> datetime | None:
+    """Do what is due for a message, which may have come before, come late, or be somebody else's at this moment.
 
     Returns:
         When to look again; None where nothing is left to do.
     """
-    known = deliveries.find(delivery_id(notice.run_id, notice.event, notice.channel))
+    known = deliveries.find(delivery_id(message.run_id, message.event, message.channel))
     if known and known.status.settled:
         return None
     due_at = known and _due_at(known)
     if due_at and due_at > clock():
         return due_at
     try:
-        run = store.get_run(notice.organization_id, notice.run_id)
+        run = store.get_run(message.organization_id, message.run_id)
     except RunNotFound:
-        logger.warning("the run of a notice is gone", run_id=notice.run_id)
+        logger.warning("the run of a message is gone", run_id=message.run_id)
         return _untold(known, clock()) if known else None
     if known is None and run.alerts is None:
         return None
-    return _attempt(notice, known, run, clock)
+    return _attempt(message, known, run, clock)
 
 
 def _untold(known: Delivery, now: datetime) -> datetime | None:
@@ -92,11 +92,11 @@ def _untold(known: Delivery, now: datetime) -> datetime | None:
     return None if deliveries.change(known, known.model_copy(update=update)) else now
 
 
-def _attempt(notice: Notice, known: Delivery | None, run: Run, clock: Clock) -> datetime | None:
+def _attempt(message: QueueMessage, known: Delivery | None, run: Run, clock: Clock) -> datetime | None:
     """Claim a delivery, send it, and write down how that went."""
-    way, now = WAYS[notice.channel], clock()
+    way, now = WAYS[message.channel], clock()
     if known is None:
-        known = new_delivery(run, notice.event, notice.channel, now, backoff.GIVE_UP_AFTER)
+        known = new_delivery(run, message.event, message.channel, now, backoff.GIVE_UP_AFTER)
         claimed = way.begin(known, run, now, LEASE)
     else:
         claimed = way.resume(known, now, LEASE)
@@ -105,7 +105,7 @@ def _attempt(notice: Notice, known: Delivery | None, run: Run, clock: Clock) -> 
     if claimed.status is not DeliveryStatus.SENDING:
         return claimed.next_attempt_at
     if claimed.cut_off >= MOST_CUT_OFF:
-        return _settled(notice, claimed.model_copy(update={"give_up_at": now}), KILLED, now)
+        return _settled(message, claimed.model_copy(update={"give_up_at": now}), KILLED, now)
     try:
         sent = way.send(claimed, run, clock)
     except Exception:
@@ -114,16 +114,16 @@ def _attempt(notice: Notice, known: Delivery | None, run: Run, clock: Clock) -> 
         sent = Sent(error="something went wrong on our side; it is tried again")
     if sent.error:
         sent = replace(sent, error=shown(sent.error))
-    return _settled(notice, claimed, sent, clock())
+    return _settled(message, claimed, sent, clock())
 
 
-def _settled(notice: Notice, claimed: Delivery, sent: Sent, now: datetime) -> datetime | None:
+def _settled(message: QueueMessage, claimed: Delivery, sent: Sent, now: datetime) -> datetime | None:
     """Write down how an attempt went, and return when the next one is."""
     after = _after(claimed, sent, now)
     if not sent.delivered and not sent.postponed_until:
         publish({Metric.NOTIFICATION_FAILURES: 1})
     if after.status is DeliveryStatus.FAILED and not sent.permanent:
-        queue.put_aside(notice)
+        queue.put_aside(message)
     logger.info(
         "delivery",
         delivery_id=after.id,
@@ -138,7 +138,7 @@ def _settled(notice: Notice, claimed: Delivery, sent: Sent, now: datetime) -> da
         logger.warning("a send took longer than its claim, and may have been made twice", delivery_id=claimed.id)
         return now
     if after.status is DeliveryStatus.FAILED:
-        WAYS[notice.channel].gave_up(after, now)
+        WAYS[message.channel].gave_up(after, now)
     return after.next_attempt_at
 
 

@@ -38,7 +38,7 @@ _making = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Notice:
+class QueueMessage:
     """A message on the queue: tell of this event of this run through this channel."""
 
     organization_id: str
@@ -47,7 +47,7 @@ class Notice:
     channel: Channel
 
     @classmethod
-    def of_json(cls, text: str) -> "Notice":
+    def of_json(cls, text: str) -> "QueueMessage":
         """Read one back; raises ValueError, KeyError, TypeError or RecursionError for what is none."""
         said = json.loads(text)
         if not isinstance(said["organization_id"], str) or not isinstance(said["run_id"], str):
@@ -73,10 +73,10 @@ def publish(runs: Iterable[Run]) -> int:
     told = list(runs)
     if not told:
         return 0
-    pairs = [(run, notice) for run in told for notice in _notices(run)]
+    pairs = [(run, message) for run in told for message in _messages(run)]
     rejected: set[str] = set()
     for some in batched(pairs, ENTRIES_PER_CALL, strict=False):
-        rejected |= _send([notice for _, notice in some])
+        rejected |= _send([message for _, message in some])
     with ThreadPoolExecutor(CLEARERS, thread_name_prefix="outbox") as pool:
         list(pool.map(store.run_notified, [run for run in told if run.id not in rejected]))
     if rejected:
@@ -93,14 +93,14 @@ def try_to_publish(runs: Iterable[Run]) -> int:
         return 0
 
 
-def queue(notice: Notice) -> None:
+def queue(message: QueueMessage) -> None:
     """Queue one message."""
-    _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], MessageBody=notice.json)
+    _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], MessageBody=message.json)
 
 
-def put_aside(notice: Notice) -> None:
+def put_aside(message: QueueMessage) -> None:
     """Queue a message with the dead letters, where an alarm waits for it."""
-    _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=notice.json)
+    _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=message.json)
 
 
 def put_text_aside(body: str) -> None:
@@ -125,19 +125,19 @@ def try_to_hide(receipt_handle: str, seconds: int) -> None:
         logger.warning("A message could not be hidden; it comes again once its visibility is over", exc_info=True)
 
 
-def _notices(run: Run) -> Iterator[Notice]:
+def _messages(run: Run) -> Iterator[QueueMessage]:
     for event in run.notify:
         for channel in channels(run.alerts, event):
-            yield Notice(run.organization_id, run.id, event, channel)
+            yield QueueMessage(run.organization_id, run.id, event, channel)
 
 
-def _send(notices: list[Notice]) -> set[str]:
+def _send(messages: list[QueueMessage]) -> set[str]:
     """Send up to ten messages; return the runs of those that the queue did not take."""
     entries: list[SendMessageBatchRequestEntryTypeDef] = [
-        {"Id": str(at), "MessageBody": notice.json} for at, notice in enumerate(notices)
+        {"Id": str(at), "MessageBody": message.json} for at, message in enumerate(messages)
     ]
     answer = _client().send_message_batch(QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], Entries=entries)
-    return {notices[int(failed["Id"])].run_id for failed in answer.get("Failed", [])}
+    return {messages[int(failed["Id"])].run_id for failed in answer.get("Failed", [])}
 
 
 def _client() -> "SQSClient":
