@@ -4,7 +4,7 @@ import pytest
 
 from jobs_api.ingest.decision import with_log
 from jobs_api.model.run import StoredLog
-from jobs_api.notifications.slack.sending import cause_of
+from jobs_api.notifications.slack.sending import failure_group
 from tests.notifications.test_messages import a_run
 
 LOG = StoredLog(key="k", size_bytes=1)
@@ -12,7 +12,7 @@ LOG = StoredLog(key="k", size_bytes=1)
 
 def cause(log: str, n: int = 1, **values: object) -> str:
     run = a_run(id=f"run_{n}", job_name=f"jaffle-load-{n}", pod_name=f"jaffle-load-{n}-x7k2p", **values)
-    return cause_of(with_log(run, LOG, log))
+    return failure_group(with_log(run, LOG, log))
 
 
 def model(name: str, *message: str, kind: str = "Database Error") -> str:
@@ -86,11 +86,11 @@ def test_the_message_names_the_model_and_the_cause_does_not_depend_on_it() -> No
     runs = [with_log(a_run(error_message="dbt exited with code 1"), LOG, model(name, "no table")) for name in "ab"]
 
     assert [run.error_message for run in runs] == [f"dbt exited with code 1: model {name}: no table" for name in "ab"]
-    assert cause_of(runs[0]) == cause_of(runs[1])
+    assert failure_group(runs[0]) == failure_group(runs[1])
 
 
 def test_without_a_log_the_error_without_names_and_numbers_is_the_cause() -> None:
     first, second = (a_run(id=f"run_{n}", error_message=f"The image {n} of run_{n} could not be had") for n in (1, 2))
 
-    assert cause_of(first) == cause_of(second)
-    assert cause_of(first) != cause_of(a_run(error_message="The deadline has passed"))
+    assert failure_group(first) == failure_group(second)
+    assert failure_group(first) != failure_group(a_run(error_message="The deadline has passed"))

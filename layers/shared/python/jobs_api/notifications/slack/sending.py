@@ -138,7 +138,7 @@ def posted(organization_id: str, channel: str, message: dict[str, object]) -> Se
     return Sent(delivered=True, status_code=status)
 
 
-def cause_of(run: Run) -> str:
+def failure_group(run: Run) -> str:
     """Return a text that is the same for runs that failed for one cause.
 
     Their log says it where there is one; else it is their error without names and numbers.
@@ -167,7 +167,7 @@ def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
         event=delivery.event,
         ended_at=run.end_time or run.updated_at,
         now=now,
-        cause=cause_of(run) if delivery.event is Event.FAILURE else "",
+        cause=failure_group(run) if delivery.event is Event.FAILURE else "",
         succeeded_since=delivery.event is Event.FAILURE and store.has_succeeded_since(run),
         tells_failures=bool(target and target.failures),
         tells_successes=bool(target and target.successes),
