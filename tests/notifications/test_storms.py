@@ -19,7 +19,7 @@ from jobs_api.notifications.slack.grouping import (
     SETTLE,
     WINDOW,
     Action,
-    Decision,
+    AlertDecision,
     Fact,
     decide,
     reminder_interval,
@@ -37,12 +37,12 @@ class Channel:
     storms: Storms = field(default_factory=Storms)
     waiting: dict[str, tuple[datetime, str]] = field(default_factory=dict)
     said: list[tuple[datetime, str, list[str]]] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[AlertDecision] = field(default_factory=list)
     ends: list[tuple[str, datetime, Event]] = field(default_factory=list)
 
     def hear(
         self, minutes: float, event: Event, job: str = "a", cause: str = "boom", ended: float | None = None
-    ) -> Decision:
+    ) -> AlertDecision:
         """A run of the job ends, and is heard of at once, or later than it ended."""
         now = NOON + timedelta(minutes=minutes)
         self.pass_time(now)

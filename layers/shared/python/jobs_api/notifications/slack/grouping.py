@@ -70,7 +70,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Decision:
+class AlertDecision:
     """What becomes of a delivery: sent as `kind`; looked at again `until` then; or folded, into `into` if there is one.
 
     Where `quiet`, there was nothing to tell, and no record is needed either.
@@ -84,7 +84,7 @@ class Decision:
     quiet: bool = False
 
 
-def decide(storms: Storms, fact: Fact) -> tuple[Storms, Decision]:
+def decide(storms: Storms, fact: Fact) -> tuple[Storms, AlertDecision]:
     """Decide over the end of a run that was not heard of before."""
     storms = _without_the_old(storms, fact.now)
     job = storms.jobs.get(fact.member.job_id)
@@ -97,7 +97,9 @@ def decide(storms: Storms, fact: Fact) -> tuple[Storms, Decision]:
     return _recovery(storms, job, fact)
 
 
-def wake(storms: Storms, delivery_id: str, job_id: str, now: datetime) -> tuple[Storms, Decision, Gathering | None]:
+def wake(
+    storms: Storms, delivery_id: str, job_id: str, now: datetime
+) -> tuple[Storms, AlertDecision, Gathering | None]:
     """Decide over a delivery that waited, now that its time has come; also the list that gathered for it."""
     for cause, window in storms.windows.items():
         gathering = window.gathering
@@ -108,10 +110,10 @@ def wake(storms: Storms, delivery_id: str, job_id: str, now: datetime) -> tuple[
             if not gathering.members:
                 return after, _folded("it fails again, which the channel knows"), None
             kind = Kind.RECOVERED if cause == RECOVERY else Kind.FAILING
-            return after, Decision(Action.SEND, kind), gathering
+            return after, AlertDecision(Action.SEND, kind), gathering
     job = storms.jobs.get(job_id)
     if job and job.failing_since and job.waits_in == delivery_id:
-        return _told(storms, job_id, delivery_id, now), Decision(Action.SEND, Kind.FAILING), None
+        return _told(storms, job_id, delivery_id, now), AlertDecision(Action.SEND, Kind.FAILING), None
     return storms, _folded("it has recovered meanwhile, or another message tells how it stands"), None
 
 
@@ -135,7 +137,7 @@ def reminder_interval(reminders: int) -> timedelta:
     return min(FIRST_REMINDER * (1 << min(reminders, 10)), LONGEST_REMINDER)
 
 
-def _failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decision]:
+def _failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
     if job.failing_since is None:
         begun = {"newest": fact.ended_at, "failing_since": fact.ended_at}
         storms, taken_back = _recovery_taken_back(storms, fact.member.job_id)
@@ -150,15 +152,15 @@ def _failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decisio
             "the channel knows that it fails; a reminder follows if it goes on"
         )
     told = {"told_at": fact.now, "reminders": job.reminders + 1, "failure_told_for": fact.ended_at}
-    return _with_job(storms, fact, job.model_copy(update=told)), Decision(Action.SEND, Kind.REMINDER)
+    return _with_job(storms, fact, job.model_copy(update=told)), AlertDecision(Action.SEND, Kind.REMINDER)
 
 
-def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decision]:
+def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
     recent = [at for at in job.changes if at > fact.now - FLAPPING]
     if len(recent) < MOST_CHANGES:
         return _gather(storms, job, fact, cause=fact.cause or "unknown", kind=Kind.FAILING)
     job = job.model_copy(update={"changes": recent, "waits_in": fact.delivery_id})
-    decision = Decision(
+    decision = AlertDecision(
         Action.WAIT,
         Kind.FAILING,
         until=recent[0] + FLAPPING,
@@ -167,7 +169,7 @@ def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, 
     return _with_job(storms, fact, job), decision
 
 
-def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: Kind) -> tuple[Storms, Decision]:
+def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: Kind) -> tuple[Storms, AlertDecision]:
     """Join the message that gathers for this cause, or begin one."""
     window = storms.windows.get(cause) or Window(ends_at=fact.now)
     leads = window.gathering is None
@@ -181,7 +183,9 @@ def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: Kind
     storms = _with_window(storms, cause, window.model_copy(update={"gathering": gathering}))
     storms = _with_job(storms, fact, job.model_copy(update={"waits_in": gathering.leader}))
     if leads:
-        return storms, Decision(Action.WAIT, kind, gathering.due_at, because="gathers what happens at the same time")
+        return storms, AlertDecision(
+            Action.WAIT, kind, gathering.due_at, because="gathers what happens at the same time"
+        )
     return storms, _folded("it is on the list of another message", gathering.leader)
 
 
@@ -194,7 +198,7 @@ def _joined(gathering: Gathering, member: Member) -> Gathering:
     return gathering.model_copy(update={"members": [*others, member]})
 
 
-def _recovery(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decision]:
+def _recovery(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
     was_told, waits_in = job.told, job.waits_in
     well = {"newest": fact.ended_at, "failing_since": None, "told": False, "waits_in": None, "reminders": 0}
     job = job.model_copy(update=well)
@@ -202,7 +206,7 @@ def _recovery(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decisi
         return _gather(storms, job, fact, cause=RECOVERY, kind=Kind.RECOVERED)
     storms = _with_job(_marked_recovered(storms, fact.member.job_id), fact, job)
     if fact.tells_successes:
-        return storms, Decision(Action.SEND, Kind.SUCCESS)
+        return storms, AlertDecision(Action.SEND, Kind.SUCCESS)
     return storms, _folded("it works again before anybody was told that it did not", waits_in)
 
 
@@ -217,21 +221,21 @@ def _recovery_taken_back(storms: Storms, job_id: str) -> tuple[Storms, bool]:
     return _with_window(storms, RECOVERY, window.model_copy(update={"gathering": gathering})), taken
 
 
-def _plain_success(storms: Storms, job: JobStorm | None, fact: Fact) -> tuple[Storms, Decision]:
+def _plain_success(storms: Storms, job: JobStorm | None, fact: Fact) -> tuple[Storms, AlertDecision]:
     if job and fact.ended_at > job.newest:
         storms = _with_job(storms, fact, job.model_copy(update={"newest": fact.ended_at}))
     if fact.tells_successes:
-        return storms, Decision(Action.SEND, Kind.SUCCESS)
-    return storms, Decision(Action.FOLD, because="it works as before", quiet=True)
+        return storms, AlertDecision(Action.SEND, Kind.SUCCESS)
+    return storms, AlertDecision(Action.FOLD, because="it works as before", quiet=True)
 
 
-def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Decision]:
+def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
     """Tell of a failure that is heard of after a newer end, unless the channel knows of one from about then."""
     about_then = job.failure_told_for and abs(fact.ended_at - job.failure_told_for) < FIRST_REMINDER
     if job.failing_since or about_then:
         return storms, _folded("the channel knows of failures from about then", job.waits_in)
     job = job.model_copy(update={"failure_told_for": fact.ended_at})
-    return _with_job(storms, fact, job), Decision(Action.SEND, Kind.FAILING)
+    return _with_job(storms, fact, job), AlertDecision(Action.SEND, Kind.FAILING)
 
 
 def _told(storms: Storms, job_id: str, delivery_id: str, now: datetime) -> Storms:
@@ -277,5 +281,5 @@ def _without_the_old(storms: Storms, now: datetime) -> Storms:
     return storms.model_copy(update={"jobs": jobs, "windows": windows})
 
 
-def _folded(because: str, into: str | None = None) -> Decision:
-    return Decision(Action.FOLD, into=into, because=because)
+def _folded(because: str, into: str | None = None) -> AlertDecision:
+    return AlertDecision(Action.FOLD, into=into, because=because)

@@ -20,7 +20,7 @@ from jobs_api.model.run import Run, Streak
 from jobs_api.notifications.attempt import Sent
 from jobs_api.notifications.slack import client, grouping
 from jobs_api.notifications.slack import message as messages
-from jobs_api.notifications.slack.grouping import Action, Decision, Fact, Kind
+from jobs_api.notifications.slack.grouping import Action, AlertDecision, Fact, Kind
 from jobs_api.redaction import masking
 from jobs_api.sealing import environment
 from jobs_api.store import deliveries
@@ -43,7 +43,7 @@ def begin(delivery: Delivery, run: Run, now: datetime, lease: timedelta) -> Deli
     """
     fact = _fact(delivery, run, now)
 
-    def decide(known: Storms) -> tuple[Storms, Decision, Gathering | None]:
+    def decide(known: Storms) -> tuple[Storms, AlertDecision, Gathering | None]:
         return *grouping.decide(known, fact), None
 
     return _decide(delivery, None, decide, now, lease)
@@ -54,7 +54,7 @@ def resume(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | No
     if not (delivery.attempts == 0 and delivery.reason):
         return deliveries.claim(delivery, now, lease)
 
-    def decide(known: Storms) -> tuple[Storms, Decision, Gathering | None]:
+    def decide(known: Storms) -> tuple[Storms, AlertDecision, Gathering | None]:
         return grouping.wake(known, delivery.id, delivery.job_id, now)
 
     return _decide(delivery, delivery, decide, now, lease)
@@ -63,7 +63,7 @@ def resume(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | No
 def _decide(
     delivery: Delivery,
     before: Delivery | None,
-    decide: Callable[[Storms], tuple[Storms, Decision, Gathering | None]],
+    decide: Callable[[Storms], tuple[Storms, AlertDecision, Gathering | None]],
     now: datetime,
     lease: timedelta,
 ) -> Delivery | None:
@@ -84,7 +84,7 @@ def _decide(
 
 
 def decided(
-    delivery: Delivery, decision: Decision, gathering: Gathering | None, now: datetime, lease: timedelta
+    delivery: Delivery, decision: AlertDecision, gathering: Gathering | None, now: datetime, lease: timedelta
 ) -> Delivery:
     """Return a delivery as a decision leaves it."""
     kind = decision.kind or Kind.FAILING
