@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jobs_api import schedule
 from jobs_api.ingest import missed_slot
-from jobs_api.ingest.missed_slot import Facts
+from jobs_api.ingest.missed_slot import SlotFacts
 from jobs_api.model import slots
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job, JobSettings, SyncedVersion, SyncState
@@ -284,7 +284,7 @@ def test_why_a_slot_was_missed(firing: Firing, facts: dict[str, Any], told: str)
     job = a_job(project).model_copy(update={"synced": facts.pop("synced", None)})
     known: dict[str, Any] = {"deleted": False, "cronjob": HEALTHY, "runs": [], "outages": []}
 
-    run = missed_slot.missed_run(Slot(at(5), firing, firing.since), Facts(project, job, **known | facts), at(20))
+    run = missed_slot.missed_run(Slot(at(5), firing, firing.since), SlotFacts(project, job, **known | facts), at(20))
 
     assert told in (run.error_message or "")
     assert (run.status, run.triggered_by, run.scheduled_for) == (RunStatus.ERROR, TriggeredBy.SCHEDULED, at(5))
@@ -296,14 +296,14 @@ def test_a_time_that_an_edit_wrote_is_no_sign_that_a_slot_was_started() -> None:
     project = a_project()
     job = a_job(project).model_copy(update={"slots": Account(since=at(5))})
     before = SINCE.model_copy(update={"until": at(5)})
-    facts = Facts(project, job, deleted=False, cronjob=a_cronjob(last=5), runs=[], outages=[])
+    facts = SlotFacts(project, job, deleted=False, cronjob=a_cronjob(last=5), runs=[], outages=[])
 
     assert "its Job was gone" not in missed_slot.why(Slot(at(5), before, before.since), facts)
 
 
 def test_no_run_holds_up_the_next_where_both_are_allowed() -> None:
     project = a_project(concurrency_policy=ConcurrencyPolicy.ALLOW)
-    facts = Facts(project, a_job(project), deleted=False, cronjob=HEALTHY, runs=[a_run(0, None)], outages=[])
+    facts = SlotFacts(project, a_job(project), deleted=False, cronjob=HEALTHY, runs=[a_run(0, None)], outages=[])
 
     assert "starting deadline" in missed_slot.why(Slot(at(5), SINCE, SINCE.since), facts)
 

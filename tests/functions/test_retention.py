@@ -10,7 +10,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from jobs_api import store
 from jobs_api.ingest import decision, missed_slot
-from jobs_api.ingest.missed_slot import Facts
+from jobs_api.ingest.missed_slot import SlotFacts
 from jobs_api.k8s import manifests
 from jobs_api.logs import archive
 from jobs_api.model.alert_targets import Channel, Event
@@ -107,7 +107,7 @@ def test_whoever_makes_a_run_says_when_it_goes(alice: Person, acme: Acme, jaffle
 
     firing = Firing(since=NOON - KEPT, schedule="@daily", timezone="UTC", cronjob_name="jaffle-nightly")
     slot = Slot(NOON, firing, NOON - KEPT)
-    missed = missed_slot.missed_run(slot, Facts(jaffle, job, False, None, [], []), NOON + SECOND)
+    missed = missed_slot.missed_run(slot, SlotFacts(jaffle, job, False, None, [], []), NOON + SECOND)
     assert store.create_run(missed)
     assert expiry_of(missed.id) == NOON + SECOND + KEPT
 

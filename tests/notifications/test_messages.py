@@ -12,7 +12,7 @@ from jobs_api.logs.excerpt import Excerpt, Failure, excerpt
 from jobs_api.model.delivery import Member
 from jobs_api.model.run import Run, RunStatus, Streak, TriggeredBy
 from jobs_api.notifications.slack.grouping import Kind
-from jobs_api.notifications.slack.message import Facts, escaped, message, spoken
+from jobs_api.notifications.slack.message import MessageFacts, escaped, message, spoken
 from jobs_api.notifications.slack.message import test_message as a_test_message
 from tests.notifications.conftest import LOGS
 
@@ -45,8 +45,8 @@ def a_run(**values: Any) -> Run:
     )
 
 
-def facts(kind: Kind = Kind.FAILING, **values: Any) -> Facts:
-    return Facts(**{"kind": kind, "project_name": "jaffle", "job_name": "nightly", "run": a_run(), **values})
+def facts(kind: Kind = Kind.FAILING, **values: Any) -> MessageFacts:
+    return MessageFacts(**{"kind": kind, "project_name": "jaffle", "job_name": "nightly", "run": a_run(), **values})
 
 
 def shown(written: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ MAX_SAID: Final = 500
 
 
 @dataclass(frozen=True)
-class Facts:
+class SlotFacts:
     """What is known about a job beside its slots.
 
     Args:
@@ -48,7 +48,7 @@ class Facts:
         return timedelta(seconds=self.project.settings.starting_deadline_seconds)
 
 
-def missed_run(slot: Slot, facts: Facts, now: datetime) -> Run:
+def missed_run(slot: Slot, facts: SlotFacts, now: datetime) -> Run:
     """Return the run that records a missed slot; its id is always the same for the same job and slot.
 
     Its name is the one that the Kubernetes Job would have had.
@@ -79,13 +79,13 @@ def miss_id(job_id: str, slot: datetime) -> str:
     return derived_id("run_", job_id, rfc3339(slot))
 
 
-def why(slot: Slot, facts: Facts) -> str:
+def why(slot: Slot, facts: SlotFacts) -> str:
     """Say why nothing ran at a slot, the surest reason first."""
     rules = _ALWAYS if slot.in_force else _NOT_IN_FORCE
     return next(text for rule in rules if (text := rule(slot, facts)))
 
 
-def _vanished(slot: Slot, facts: Facts) -> str | None:
+def _vanished(slot: Slot, facts: SlotFacts) -> str | None:
     """Find that the CronJob did start it: its controller notes for which slot it last made a Job."""
     last = pod_status.moment((facts.cronjob or {}).get("status", {}).get("lastScheduleTime"))
     # A sync writes there too: when the last change was, so that no slot from before it is started.
@@ -97,7 +97,7 @@ def _vanished(slot: Slot, facts: Facts) -> str | None:
     )
 
 
-def _refused(slot: Slot, facts: Facts) -> str | None:
+def _refused(slot: Slot, facts: SlotFacts) -> str | None:
     """Find that the cluster let the CronJob make no Job; its controller tries again until the deadline is over."""
     said = warnings.latest(facts.events, reason="FailedCreate", since=slot.at)
     if said is None:
@@ -108,7 +108,7 @@ def _refused(slot: Slot, facts: Facts) -> str | None:
     )
 
 
-def _previous_run(slot: Slot, facts: Facts) -> str | None:
+def _previous_run(slot: Slot, facts: SlotFacts) -> str | None:
     """Under Forbid, find the run that was still going when the slot came."""
     if facts.project.settings.concurrency_policy is not ConcurrencyPolicy.FORBID:
         return None
@@ -122,7 +122,7 @@ def _previous_run(slot: Slot, facts: Facts) -> str | None:
     return None
 
 
-def _outage(slot: Slot, facts: Facts) -> str | None:
+def _outage(slot: Slot, facts: SlotFacts) -> str | None:
     # An outage is noticed a tick after it began, and what was due just before it could still be started within it.
     for outage in facts.outages:
         begins = outage.since - IN_FORCE_WITHIN
@@ -135,20 +135,20 @@ def _outage(slot: Slot, facts: Facts) -> str | None:
     return None
 
 
-def _rejected(_: Slot, facts: Facts) -> str | None:
+def _rejected(_: Slot, facts: SlotFacts) -> str | None:
     synced = facts.job.synced
     if synced is None or synced.state is not SyncState.ERROR:
         return None
     return f"the cluster does not take the job as it is: {synced.message}"
 
 
-def _never_synced(slot: Slot, _: Facts) -> str | None:
+def _never_synced(slot: Slot, _: SlotFacts) -> str | None:
     return (
         f"the CronJob did not follow the change of {rfc3339(slot.begins)} in time; the job's `sync` says how it stands"
     )
 
 
-def _suspended(slot: Slot, facts: Facts) -> str | None:
+def _suspended(slot: Slot, facts: SlotFacts) -> str | None:
     by_hand = "the CronJob was suspended by hand in the cluster; to pause a job set `enabled` to false"
     resumed_at = facts.job.synced.resumed_at if facts.job.synced else None
     if resumed_at and slot.at <= resumed_at + GRACE and resumed_at < slot.at + SUSPENDED_FOR:
@@ -156,7 +156,7 @@ def _suspended(slot: Slot, facts: Facts) -> str | None:
     return by_hand if _is_current(slot, facts) and (facts.cronjob or {}).get("spec", {}).get("suspend") else None
 
 
-def _removed(slot: Slot, facts: Facts) -> str | None:
+def _removed(slot: Slot, facts: SlotFacts) -> str | None:
     if not _is_current(slot, facts):
         return None
     if facts.cronjob is None:
@@ -167,7 +167,7 @@ def _removed(slot: Slot, facts: Facts) -> str | None:
     return f"the CronJob was removed by hand, and made anew at {rfc3339(made_at)}"
 
 
-def _deadline(slot: Slot, facts: Facts) -> str | None:
+def _deadline(slot: Slot, facts: SlotFacts) -> str | None:
     if not _is_current(slot, facts):
         return None
     seconds = facts.project.settings.starting_deadline_seconds
@@ -177,16 +177,16 @@ def _deadline(slot: Slot, facts: Facts) -> str | None:
     )
 
 
-def _unknown(_: Slot, __: Facts) -> str:
+def _unknown(_: Slot, __: SlotFacts) -> str:
     return "the cluster did not start it, and since the job or its project was changed nothing there says why"
 
 
-def _is_current(slot: Slot, facts: Facts) -> bool:
+def _is_current(slot: Slot, facts: SlotFacts) -> bool:
     """Tell whether the CronJob in the cluster is still the one that should have fired."""
     return not facts.deleted and facts.project.fires and slot.firing.until is None
 
 
-type Rule = Callable[[Slot, Facts], str | None]
+type Rule = Callable[[Slot, SlotFacts], str | None]
 
 _NOT_IN_FORCE: list[Rule] = [_vanished, _refused, _outage, _rejected, _never_synced]
 _ALWAYS: list[Rule] = [_vanished, _refused, _previous_run, _outage, _suspended, _removed, _deadline, _unknown]

@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.ingest import missed_slot
-from jobs_api.ingest.missed_slot import Facts
+from jobs_api.ingest.missed_slot import SlotFacts
 from jobs_api.k8s.pod_status import Object
 from jobs_api.model import slots
 from jobs_api.model.organization import Organization
@@ -104,7 +104,7 @@ class Accounting:
                 self._miss(slot, due, *cronjobs[name], runs)
 
     def _miss(self, slot: Slot, due: DueJob, cronjob: Object | None, events: Sequence[Object], runs: list[Run]) -> None:
-        facts = Facts(due.project, due.job, due.deleted, cronjob, runs, self.organization.outages, events)
+        facts = SlotFacts(due.project, due.job, due.deleted, cronjob, runs, self.organization.outages, events)
         if store.create_run(missed_slot.missed_run(slot, facts, self.now)):
             self.missed += 1
 

@@ -27,7 +27,7 @@ type Block = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Facts:
+class MessageFacts:
     """What is known when a message is written; `streak` counts the failed runs before this one."""
 
     kind: Kind
@@ -42,7 +42,7 @@ class Facts:
     secrets: list[str] = field(default_factory=list)
 
 
-def message(facts: Facts) -> dict[str, Any]:
+def message(facts: MessageFacts) -> dict[str, Any]:
     """Return `text`, which notifications show, and `blocks`, as chat.postMessage takes them."""
     if len(facts.members) + facts.more > 1:
         title, blocks = _list_title(facts), _list(facts)
@@ -78,7 +78,7 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _title(facts: Facts) -> str:
+def _title(facts: MessageFacts) -> str:
     name = f"{facts.project_name} / {facts.job_name}"
     match facts.kind:
         case Kind.RECOVERED:
@@ -91,21 +91,21 @@ def _title(facts: Facts) -> str:
             return f"{name} could not run" if facts.run.status is RunStatus.ERROR else f"{name} failed"
 
 
-def _list_title(facts: Facts) -> str:
+def _list_title(facts: MessageFacts) -> str:
     count = len(facts.members) + facts.more
     if facts.kind is Kind.RECOVERED:
         return f"{count} jobs of {facts.project_name} work again"
     return f"{count} jobs of {facts.project_name} fail, for the same cause"
 
 
-def _single(facts: Facts) -> list[Block]:
+def _single(facts: MessageFacts) -> list[Block]:
     blocks = [{"type": "section", "fields": [_field(name, value) for name, value in _facts(facts)]}]
     if facts.succeeded_since or (facts.members and facts.members[0].recovered):
         blocks.append(_section("It has succeeded since."))
     return [*blocks, *_what_failed(facts), _context(facts)]
 
 
-def _list(facts: Facts) -> list[Block]:
+def _list(facts: MessageFacts) -> list[Block]:
     members = sorted(facts.members, key=lambda member: member.job_name)
     lines = [_line(member, facts) for member in members[:MOST_JOBS_SHOWN]]
     hidden = len(facts.members) + facts.more - len(lines)
@@ -114,7 +114,7 @@ def _list(facts: Facts) -> list[Block]:
     return [*_sections(lines), *_what_failed(facts), _context(facts)]
 
 
-def _line(member: Member, facts: Facts) -> str:
+def _line(member: Member, facts: MessageFacts) -> str:
     """Name a job and its run, with its own error where that is not what the message quotes below."""
     since = " (has succeeded since)" if member.recovered else ""
     own = member.said if facts.kind is not Kind.RECOVERED and member.run_id != facts.run.id else ""
@@ -123,7 +123,7 @@ def _line(member: Member, facts: Facts) -> str:
     return f"• `{_code(member.job_name, 200)}`{since}, run `{member.run_id}`{said}"
 
 
-def _facts(facts: Facts) -> list[tuple[str, str]]:
+def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
     """Return names and values in mrkdwn; Slack shows ten at most."""
     run, streak = facts.run, facts.streak
     pairs = [("Status", run.status.value)]
@@ -145,7 +145,7 @@ def _facts(facts: Facts) -> list[tuple[str, str]]:
     return pairs
 
 
-def _what_failed(facts: Facts) -> list[Block]:
+def _what_failed(facts: MessageFacts) -> list[Block]:
     """Quote the failing models and tests, or else the telling lines of the log, or else the run's error.
 
     Of a run that was ended from outside: why, what was running, and how its log ends. Of a success what is remarkable.
@@ -167,11 +167,11 @@ def _what_failed(facts: Facts) -> list[Block]:
     return [*(blocks or _quotes([told.lines or run.error_message or ""], facts)), *_quotes([running], facts)]
 
 
-def _quotes(texts: list[str], facts: Facts) -> list[Block]:
+def _quotes(texts: list[str], facts: MessageFacts) -> list[Block]:
     return [_section(_quoted(text, facts)) for text in texts if text.strip()]
 
 
-def _context(facts: Facts) -> Block:
+def _context(facts: MessageFacts) -> Block:
     run = facts.run
     command = f" · `{_code(masked(cut(run.command, LONGEST_SHOWN), facts.secrets), 600)}`" if run.command else ""
     text = f"Run `{run.id}` · log: `GET /api/v1/runs/{run.id}/logs`{command}"
@@ -196,7 +196,7 @@ def _sections(lines: list[str]) -> list[Block]:
     return [_section(text.rstrip()) for text in texts]
 
 
-def _quoted(text: str, facts: Facts) -> str:
+def _quoted(text: str, facts: MessageFacts) -> str:
     """Show text as it is, in a code block; masked before it is cut, so that no half of a secret is left."""
     return f"```{_code(masked(cut(text, LONGEST_SHOWN), facts.secrets), EXCERPT_LIMIT)}```" if text.strip() else ""
 

@@ -174,11 +174,11 @@ def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
     )
 
 
-def _facts(delivery: Delivery, run: Run) -> messages.Facts:
+def _facts(delivery: Delivery, run: Run) -> messages.MessageFacts:
     notice = delivery.notice or Notice(kind=_plain_kind(delivery.event))
     kind = Kind(notice.kind)
     tells_why = kind in {Kind.FAILING, Kind.REMINDER}
-    return messages.Facts(
+    return messages.MessageFacts(
         kind=kind,
         project_name=delivery.alerts.project_name,
         job_name=delivery.alerts.job_name,
