@@ -173,7 +173,7 @@ def test_an_end_that_is_written_ends_the_job_and_its_later_failure_changes_nothi
 def test_an_end_that_somebody_wrote_over_is_not_believed() -> None:
     for told in ("", "null", "[]", "{}", '{"exitCode": "0"}', "}"):
         over = failed("DeadlineExceeded")
-        over["metadata"]["annotations"][labels.ENDED] = told
+        over["metadata"]["annotations"][labels.COMMAND_END] = told
         assert outcome(over, None).status is ERROR
 
 

@@ -114,7 +114,7 @@ def test_an_ended_runs_job_is_ended_by_the_next_pass_where_this_one_was_cut_off(
 
     acme.ingest()
 
-    assert acme.wait_for_end(job)["metadata"]["annotations"][labels.ENDED]
+    assert acme.wait_for_end(job)["metadata"]["annotations"][labels.COMMAND_END]
 
 
 def test_a_pod_is_not_ended_before_its_log_is_kept(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:

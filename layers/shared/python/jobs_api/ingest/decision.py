@@ -377,7 +377,7 @@ def _ended_before_its_job(job: Object, run: Run) -> Decision:
 
 
 def _stopped(job: Object, why: str, end: str | None = None) -> Object:
-    told = {labels.STOPPED: why} | ({labels.ENDED: end} if end else {})
+    told = {labels.STOPPED: why} | ({labels.COMMAND_END: end} if end else {})
     return {
         **job,
         "apiVersion": "batch/v1",

@@ -41,7 +41,7 @@ CUT_OFF = "The log ends where the run was replaced, or its Job deleted"
 # How much of a log's end is searched for what went wrong: some hundred nodes, of which JSON needs a kilobyte each.
 TOLD_IN_BYTES = 512 * 1024
 
-ENDED = {
+METRIC_OF_END = {
     RunStatus.SUCCESS: Metric.RUNS_SUCCEEDED,
     RunStatus.FAILED: Metric.RUNS_FAILED,
     RunStatus.ERROR: Metric.RUNS_ERRORED,
@@ -193,7 +193,7 @@ class Pass:
                     run_id=run.id,
                     status=run.status,
                 )
-                metric = ENDED[run.status]
+                metric = METRIC_OF_END[run.status]
                 self.figures[metric] = self.figures.get(metric, 0) + 1
                 lag = (self.clock() - run.end_time).total_seconds() if run.end_time else 0
                 self.figures[Metric.INGEST_LAG] = max(lag, self.figures.get(Metric.INGEST_LAG, 0))

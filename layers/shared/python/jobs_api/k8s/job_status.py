@@ -57,7 +57,7 @@ def outcome(job: Object, pod: Object | None, seen: Waiting | None = None, *, now
         return _ended(job, pod, RunStatus.SUCCESS)
     pod = _remembered(job, pod) or pod
     own = pod_status.own_end(pod, now) if pod else None
-    if pod and own and (finished(job) or labels.ENDED in _annotations(job) or pod_status.stays(pod, now)):
+    if pod and own and (finished(job) or labels.COMMAND_END in _annotations(job) or pod_status.stays(pod, now)):
         return _ended_by_itself(job, pod, int(own["exitCode"]))
     if pod_status.is_true(job.get("status", {}), "Failed"):
         cause = failure_reason.cause_of(job, pod)
@@ -86,7 +86,7 @@ def end_of(run: Run) -> str | None:
 
 def _remembered(job: Object, pod: Object | None) -> Object | None:
     """Return a Pod that shows how the command ended, as its Job was told when that was seen."""
-    told = _annotations(job).get(labels.ENDED)
+    told = _annotations(job).get(labels.COMMAND_END)
     if not told:
         return None
     try:

@@ -34,7 +34,7 @@ CRONJOB = "jobs-api.dev/cronjob"
 # On a Job that ingest ended by its deadline: why. It was given up, or its command had ended and something else stayed.
 STOPPED = "jobs-api.dev/stopped"
 # On such a Job, how its command had ended, as JSON; its Pod goes at the deadline.
-ENDED = "jobs-api.dev/ended"
+COMMAND_END = "jobs-api.dev/ended"
 
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set

@@ -24,14 +24,14 @@ class RunStatus(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing more will come."""
-        return self in ENDED
+        return self in ENDED_STATUSES
 
 
 # Nothing stays open for longer. An hour to be launched, a quarter to be scheduled, 30 days until its deadline and an
 # hour for a cluster that cannot be asked: then `ingest` ends it.
 LONGEST_OPEN: Final = timedelta(days=35)
 
-ENDED = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR})
+ENDED_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR})
 
 
 class TriggeredBy(StrEnum):

@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pynamodb.exceptions import UpdateError
 
-from jobs_api.model.run import ENDED, RunStatus
+from jobs_api.model.run import ENDED_STATUSES, RunStatus
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import partition_of
 from jobs_api.store.tables import META, ProjectRow, RunRow, ended_in
 
 # As many as the client's connections.
 WORKERS = 16
-_ENDED = [status.value for status in ENDED]
+_ENDED = [status.value for status in ENDED_STATUSES]
 
 
 def index_runs(organization_id: str, project_id: str) -> int:

@@ -8,13 +8,13 @@ from typing import Any, Final
 from pynamodb.exceptions import QueryError
 from pynamodb.expressions.condition import Condition
 
-from jobs_api.model.run import ENDED, Run, RunStatus, Streak, TriggeredBy
+from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, Streak, TriggeredBy
 from jobs_api.store.conditions import code_of
 from jobs_api.store.pages import ROWS_A_QUERY, Listing
 from jobs_api.store.runs import position_of, run_of
 from jobs_api.store.tables import RunRow, ended_in, moment
 
-_ENDED: Final = [status.value for status in ENDED]
+_ENDED: Final = [status.value for status in ENDED_STATUSES]
 # Of a job that fails every minute it is enough to know that it has failed this often.
 LONGEST_STREAK: Final = 500
 # Most streaks are short.

@@ -12,12 +12,12 @@ from pynamodb.expressions.update import Action
 from jobs_api.errors import RunNotFound
 from jobs_api.model import run_events
 from jobs_api.model.alert_targets import Event, RunAlerts
-from jobs_api.model.run import ENDED, Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, StoredLog, TriggeredBy
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import ID
 from jobs_api.store.tables import RunRow, ended_in, moment
 
-OPEN = [status.value for status in RunStatus if status not in ENDED]
+OPEN = [status.value for status in RunStatus if status not in ENDED_STATUSES]
 # Kept otherwise than as it stands in the model.
 _OTHERWISE = frozenset({"id", "log", "alerts", "notify"})
 _AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)

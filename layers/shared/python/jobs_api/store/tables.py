@@ -28,7 +28,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
-from jobs_api.model.run import ENDED
+from jobs_api.model.run import ENDED_STATUSES
 
 REGION = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
@@ -309,7 +309,7 @@ class RunRow(Row):
 
     def serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:  # noqa: FBT001, FBT002 - PynamoDB's
         """Write it as an item; whoever makes the row of a run that has ended cannot forget `ended_in`."""
-        if self.status in ENDED:
+        if self.status in ENDED_STATUSES:
             self.ended_in = ended_in(self.project_id, self.status)
         written: dict[str, dict[str, Any]] = super().serialize(null_check=null_check)
         return written
