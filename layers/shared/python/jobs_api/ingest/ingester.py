@@ -36,7 +36,7 @@ from jobs_api.trigger.launch import launch
 WORKERS = 16
 PAGE = 500
 # What the API server answers to a manifest that it will never take.
-NEVER = frozenset({400, 422})
+REFUSED_FOR_GOOD = frozenset({400, 422})
 CUT_OFF = "The log ends where the run was replaced, or its Job deleted"
 # How much of a log's end is searched for what went wrong: some hundred nodes, of which JSON needs a kilobyte each.
 TOLD_IN_BYTES = 512 * 1024
@@ -355,7 +355,9 @@ class Pass:
             name = launch(self.cluster, run)
         except ClusterRejected as error:
             logger.warning("a run was refused", run_id=run.id, status=error.status, error=str(error))
-            refused = ingest.not_launched(run, self.clock(), refused=str(error)) if error.status in NEVER else None
+            refused = (
+                ingest.not_launched(run, self.clock(), refused=str(error)) if error.status in REFUSED_FOR_GOOD else None
+            )
             return refused is not None and self._write(run, refused)
         return store.run_launched(run, name, self.clock())
 

@@ -16,7 +16,7 @@ from jobs_api.redaction.masking import secret_values
 type Object = dict[str, Any]
 
 # Kubernetes writes Go's zero time where something never happened.
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+ZERO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What keeps a container from starting until somebody changes something. Kubernetes goes on trying all the same.
 # https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/images/types.go
@@ -72,7 +72,7 @@ def moment(text: str | None) -> datetime | None:
     if not text:
         return None
     at = datetime.fromisoformat(text)
-    return at if at > NEVER else None
+    return at if at > ZERO_TIME else None
 
 
 def container_of(pod: Object) -> Object:
@@ -270,16 +270,16 @@ def _ends(pod: Object) -> Iterable[datetime]:
     if taken and taken["status"] == "True":
         # The kubelet dates its own when all is over.
         at = moment(taken.get("lastTransitionTime")) if taken.get("reason") != "TerminationByKubelet" else None
-        yield at - CLOCKS_DIFFER if at else NEVER
+        yield at - CLOCKS_DIFFER if at else ZERO_TIME
     elif status.get("reason") not in {None, "", DEADLINE}:
-        yield NEVER
+        yield ZERO_TIME
     if gone_at := moment(metadata.get("deletionTimestamp")):
         yield gone_at - timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0) - CLOCKS_DIFFER
     seconds, since = spec.get("activeDeadlineSeconds"), moment(status.get("startTime"))
     if seconds and since:
         yield since + timedelta(seconds=seconds)
     elif status.get("reason") == DEADLINE:
-        yield NEVER
+        yield ZERO_TIME
 
 
 def _waits(status: Object, pod: Object) -> Waiting | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from jobs_api.k8s.pod_status import NEVER, Object, Waiting, moment
+from jobs_api.k8s.pod_status import ZERO_TIME, Object, Waiting, moment
 
 
 def latest(events: Iterable[Object], *, reason: str | None = None, since: datetime | None = None) -> Waiting | None:
@@ -33,4 +33,4 @@ def said_at(event: Object) -> datetime:
     series = event.get("series") or {}
     known = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
     times = (*known, event["metadata"].get("creationTimestamp"))
-    return next((at for text in times if (at := moment(text))), NEVER)
+    return next((at for text in times if (at := moment(text))), ZERO_TIME)
