@@ -150,4 +150,4 @@ def test_the_table_forgets_an_organization_that_no_longer_asks(organization: str
     with waits(organization, Waits.LIVE, NOON):
         row = WaitingCallsRow.get(f"calls#{organization}#live")
 
-    assert row.expiration == int((NOON + waiting_calls.KEPT).timestamp())
+    assert row.expiration == int((NOON + waiting_calls.WAITING_KEPT_FOR).timestamp())

@@ -13,7 +13,7 @@ from jobs_api.model.run import Run
 from jobs_api.redaction.masking import shown
 
 # How long a delivery can be looked at, and sent again, after it was last touched.
-KEPT: Final = timedelta(days=30)
+DELIVERY_KEPT_FOR: Final = timedelta(days=30)
 
 
 class DeliveryStatus(StrEnum):

@@ -25,7 +25,7 @@ ARRIVES_WITHIN: Final = timedelta(seconds=5)
 # How long ended periods are kept: longer than any starting deadline, so that all their slots have been settled.
 KEPT_FOR: Final = timedelta(days=8)
 # How many ended firings or periods are kept at most; somebody has then edited hundreds of times within a deadline.
-KEPT: Final = 200
+MOST_KEPT: Final = 200
 # And how much of them as JSON: schedules may be long, and an item of the table has an end.
 KEPT_BYTES: Final = 64 * 1024
 
@@ -177,7 +177,7 @@ def newest(firings: Sequence[Firing]) -> list[Firing]:
     """Return the last of some firings: as many as are kept, and as fit into what is kept of them."""
     kept: list[Firing] = []
     left = KEPT_BYTES
-    for firing in reversed(firings[-KEPT:]):
+    for firing in reversed(firings[-MOST_KEPT:]):
         left -= len(firing.model_dump_json().encode())
         if left < 0:
             break
@@ -188,4 +188,4 @@ def newest(firings: Sequence[Firing]) -> list[Firing]:
 def remembered(periods: Iterable[Period], now: datetime) -> list[Period]:
     """Return the periods that may still matter, the newest last."""
     kept = [period for period in periods if period.until is None or period.until > now - KEPT_FOR]
-    return kept[-KEPT:]
+    return kept[-MOST_KEPT:]

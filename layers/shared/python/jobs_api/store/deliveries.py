@@ -15,7 +15,7 @@ from jobs_api.errors import ChangedMeanwhile, DeliveryNotFound
 from jobs_api.ids import new_id
 from jobs_api.model.alert_targets import Channel, Event, RunAlerts
 from jobs_api.model.channel_memory import Storms
-from jobs_api.model.delivery import KEPT, Delivery, DeliveryStatus, Notice
+from jobs_api.model.delivery import DELIVERY_KEPT_FOR, Delivery, DeliveryStatus, Notice
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow, StormsRow
 from jobs_api.store.pages import Listing
@@ -191,7 +191,7 @@ def _storms_key(project_id: str, channel: str) -> str:
 
 
 def _expiry(now: datetime) -> int:
-    return int((now + KEPT).timestamp())
+    return int((now + DELIVERY_KEPT_FOR).timestamp())
 
 
 def _update(before: Delivery, after: Delivery, condition: Condition) -> bool:

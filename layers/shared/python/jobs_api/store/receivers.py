@@ -16,7 +16,7 @@ FIRST_QUIET: Final = timedelta(seconds=10)
 LONGEST_QUIET: Final = timedelta(minutes=10)
 # When to look again at one that is slow.
 ANSWER_OF_A_SLOW_ONE: Final = timedelta(seconds=5)
-KEPT: Final = timedelta(days=2)
+RECEIVER_KEPT_FOR: Final = timedelta(days=2)
 
 
 def enter(receiver: str, now: datetime, lease: timedelta) -> tuple[datetime | None, bool]:
@@ -80,7 +80,7 @@ def _key(receiver: str) -> str:
 
 
 def _save(receiver: str, free_at: datetime, failures: int, now: datetime, condition: Condition | None = None) -> bool:
-    expires_at = int((now + KEPT).timestamp())
+    expires_at = int((now + RECEIVER_KEPT_FOR).timestamp())
     try:
         ReceiverRow(_key(receiver), failures=failures, free_at=free_at, expires_at=expires_at).save(condition)
     except PutError as error:

@@ -24,7 +24,7 @@ from jobs_api.store.tables import REGION, Row, moment, share_connection
 
 # Longer than the 25 seconds after which Lambda ends a function.
 LEASE: Final = timedelta(seconds=30)
-KEPT: Final = timedelta(hours=1)
+WAITING_KEPT_FOR: Final = timedelta(hours=1)
 
 logger = Logger()
 
@@ -80,7 +80,7 @@ def _enter(row: WaitingCallsRow, entry: str, what: Waits, now: datetime) -> bool
     """Add an entry where there is room for one. One UpdateItem."""
     count: Any = size(WaitingCallsRow.waiting)  # type: ignore[no-untyped-call]
     room = WaitingCallsRow.waiting.does_not_exist() | (count < AT_ONCE[what])
-    gone_at = int((now + KEPT).timestamp())
+    gone_at = int((now + WAITING_KEPT_FOR).timestamp())
     try:
         row.update([WaitingCallsRow.waiting.add({entry}), WaitingCallsRow.expiration.set(gone_at)], room)
     except UpdateError as error:
