@@ -14,7 +14,7 @@ from jobs_api.model.organization import RemovalConfirmation
 from jobs_api.model.project_record import ProjectRecord
 from jobs_api.sync import removals
 from jobs_api.sync.reconcile import Delete, plan
-from jobs_api.sync.removals import Standing, Verdict
+from jobs_api.sync.removals import RemovalVerdict, Standing
 from tests.test_reconcile import JOBS, stored, wanted
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
@@ -82,7 +82,7 @@ def test_without_a_mark_it_is_ours_where_its_job_is_known(found: ProjectRecord) 
     assert removals.standing(orphan(marked=False), found) is Standing.KNOWN
 
 
-def judged(unknown: int, there: int, said: RemovalConfirmation | None = None, **values: Any) -> Verdict:
+def judged(unknown: int, there: int, said: RemovalConfirmation | None = None, **values: Any) -> RemovalVerdict:
     orphans = [(orphan(number, **values), Standing.UNKNOWN) for number in range(unknown)]
     return removals.judge(orphans, there, said, NOON)
 
@@ -193,7 +193,9 @@ CONFIRMATIONS = st.none() | st.builds(
 )
 
 
-def _follow(live: list[Manifest], known: Mapping[str, ProjectRecord], said: RemovalConfirmation | None) -> Verdict:
+def _follow(
+    live: list[Manifest], known: Mapping[str, ProjectRecord], said: RemovalConfirmation | None
+) -> RemovalVerdict:
     """Judge what a plan without any job would delete."""
     orphans = [change for change in plan({}, live) if isinstance(change, Delete)]
     marked = sum(labels.is_ours(one["metadata"]["labels"]) for one in live)

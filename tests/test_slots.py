@@ -18,7 +18,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job, JobSettings, SyncedVersion, SyncState
 from jobs_api.model.project import ConcurrencyPolicy, Project, ProjectSettings
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from jobs_api.model.slots import Account, Firing, Period, Slot, Verdict
+from jobs_api.model.slots import Account, Firing, Period, Slot, SlotVerdict
 from tests.objects import event
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
@@ -159,36 +159,46 @@ SINCE = Firing(since=NOON, schedule="*/5 * * * *", timezone="UTC", cronjob_name=
 @pytest.mark.parametrize(
     ("slot", "firing", "ran", "minute", "verdict"),
     [
-        pytest.param(5, SINCE, [5], 5, Verdict.RAN, id="its Job is there"),
-        pytest.param(5, SINCE, [], 16, Verdict.OPEN, id="it may still start, or a clock be behind"),
-        pytest.param(5, SINCE, [], 16.1, Verdict.MISSED, id="it cannot start any more"),
-        pytest.param(5, SINCE, [10], 16.1, Verdict.MISSED, id="another one ran"),
+        pytest.param(5, SINCE, [5], 5, SlotVerdict.RAN, id="its Job is there"),
+        pytest.param(5, SINCE, [], 16, SlotVerdict.OPEN, id="it may still start, or a clock be behind"),
+        pytest.param(5, SINCE, [], 16.1, SlotVerdict.MISSED, id="it cannot start any more"),
+        pytest.param(5, SINCE, [10], 16.1, SlotVerdict.MISSED, id="another one ran"),
         pytest.param(
             5,
             SINCE.model_copy(update={"since": at(4), "in_force_at": at(5.1)}),
             [],
             60,
-            Verdict.UNEXPECTED,
+            SlotVerdict.UNEXPECTED,
             id="the change was on its way",
         ),
         pytest.param(
-            5, SINCE.model_copy(update={"since": at(2), "in_force_at": None}), [], 60, Verdict.MISSED, id="for too long"
+            5,
+            SINCE.model_copy(update={"since": at(2), "in_force_at": None}),
+            [],
+            60,
+            SlotVerdict.MISSED,
+            id="for too long",
         ),
         pytest.param(
             5,
             SINCE.model_copy(update={"since": at(4.9), "in_force_at": at(4.95)}),
             [],
             60,
-            Verdict.UNEXPECTED,
+            SlotVerdict.UNEXPECTED,
             id="it arrived with the slot",
         ),
         pytest.param(
-            5, SINCE.model_copy(update={"since": at(4), "in_force_at": at(4.5)}), [], 60, Verdict.MISSED, id="in time"
+            5,
+            SINCE.model_copy(update={"since": at(4), "in_force_at": at(4.5)}),
+            [],
+            60,
+            SlotVerdict.MISSED,
+            id="in time",
         ),
     ],
 )
 def test_what_is_known_of_a_slot(
-    slot: int, firing: Firing, ran: Sequence[float], minute: float, verdict: Verdict
+    slot: int, firing: Firing, ran: Sequence[float], minute: float, verdict: SlotVerdict
 ) -> None:
     found = Slot(at(slot), firing, firing.since)
 

@@ -20,7 +20,7 @@ from jobs_api.k8s.pod_status import Object
 from jobs_api.model import slots
 from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run
-from jobs_api.model.slots import Slot, Verdict
+from jobs_api.model.slots import Slot, SlotVerdict
 from jobs_api.store import DueJob
 
 # Of a job, in one pass: after days without a cluster the rest follows with the next passes.
@@ -82,10 +82,10 @@ class Accounting:
         missing: list[Slot] = []
         for slot in owed:
             verdict = slots.judge(slot, ran, self.now, deadline)
-            if verdict is Verdict.OPEN:
+            if verdict is SlotVerdict.OPEN:
                 break
             settled.append(slot)
-            if verdict is Verdict.MISSED:
+            if verdict is SlotVerdict.MISSED:
                 missing.append(slot)
         return settled, missing
 

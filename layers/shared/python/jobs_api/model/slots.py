@@ -101,7 +101,7 @@ class Slot:
         return self.in_force or self.at > self.begins + IN_FORCE_WITHIN
 
 
-class Verdict(StrEnum):
+class SlotVerdict(StrEnum):
     """What is known of a slot: it ran, it was missed, it was not expected to run, or it is too early to say."""
 
     RAN = "ran"
@@ -137,7 +137,7 @@ def _slots(firing: Firing, begins: datetime, after: datetime, ends: datetime) ->
         yield Slot(at, firing, begins)
 
 
-def judge(slot: Slot, ran: Collection[datetime], now: datetime, deadline: timedelta) -> Verdict:
+def judge(slot: Slot, ran: Collection[datetime], now: datetime, deadline: timedelta) -> SlotVerdict:
     """Tell what is known of a slot.
 
     Args:
@@ -147,10 +147,10 @@ def judge(slot: Slot, ran: Collection[datetime], now: datetime, deadline: timede
         deadline: how late a CronJob may start what it missed.
     """
     if slot.at in ran:
-        return Verdict.RAN
+        return SlotVerdict.RAN
     if slot.at + deadline + GRACE >= now:
-        return Verdict.OPEN
-    return Verdict.MISSED if slot.expected else Verdict.UNEXPECTED
+        return SlotVerdict.OPEN
+    return SlotVerdict.MISSED if slot.expected else SlotVerdict.UNEXPECTED
 
 
 def next_look(

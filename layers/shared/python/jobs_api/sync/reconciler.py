@@ -21,7 +21,7 @@ from jobs_api.model.project import Project
 from jobs_api.sync import reconcile
 from jobs_api.sync.desired import Manifests, Scope, Wanted, read
 from jobs_api.sync.reconcile import Change, Create, Delete, Leave, Reason, Replace
-from jobs_api.sync.removals import Standing, Verdict
+from jobs_api.sync.removals import RemovalVerdict, Standing
 from jobs_api.sync.removing import Removals
 from jobs_api.sync.seen_cache import Memory, mark
 from jobs_api.sync.trial import Trial
@@ -77,7 +77,7 @@ class Look:
         # Orphans that could not be removed, and whose they were. Others write it while one reads: read a copy.
         self._kept: dict[str, str] = {}
         self._removals = Removals(scope, now)
-        self._verdict = Verdict()
+        self._verdict = RemovalVerdict()
         # How many CronJobs of ours were seen, and which of them have no mark yet.
         self._there = 0
         self._unmarked: set[str] = set()

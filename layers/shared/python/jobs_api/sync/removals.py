@@ -28,7 +28,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RemovalVerdict:
     """Orphans by what is to become of them: removed, held until an operator confirms, or left to whoever made them.
 
     `there` is how many CronJobs of this deployment there are, `unknown` of how many the tables do not know why.
@@ -62,7 +62,7 @@ def judge(
     now: datetime,
     *,
     whole: bool = True,
-) -> Verdict:
+) -> RemovalVerdict:
     """Decide what becomes of an organization's orphans.
 
     Args:
@@ -80,7 +80,7 @@ def judge(
     kept = held(unknown, there, confirmation, now) if whole else unknown
     stay = set(kept)
     removed = [*known, *(orphan for orphan in unknown if orphan not in stay)]
-    return Verdict(removed, kept, found[Standing.STRANGER], there, len(unknown))
+    return RemovalVerdict(removed, kept, found[Standing.STRANGER], there, len(unknown))
 
 
 def is_known(orphan: Delete, record: ProjectRecord) -> bool:

@@ -13,7 +13,7 @@ from jobs_api.store import project_records
 from jobs_api.sync import removals
 from jobs_api.sync.desired import Scope
 from jobs_api.sync.reconcile import Delete
-from jobs_api.sync.removals import Standing, Verdict
+from jobs_api.sync.removals import RemovalVerdict, Standing
 
 logger = Logger()
 
@@ -43,7 +43,7 @@ class Removals:
             record = project_records.project_record(self._scope.organization_id, project_id, job_ids)
             yield from ((orphan, removals.standing(orphan, record, closed=closed)) for orphan in found)
 
-    def judge(self, orphans: Sequence[Delete], there: int) -> Verdict:
+    def judge(self, orphans: Sequence[Delete], there: int) -> RemovalVerdict:
         """Sort orphans out; `there` is how many CronJobs are this deployment's beside orphans without a mark."""
         confirmation = self.organization.removal_confirmation if self.organization else None
         verdict = removals.judge(self._standings(orphans), there, confirmation, self._now, whole=self.is_whole)
@@ -57,7 +57,7 @@ class Removals:
             )
         return verdict
 
-    def note(self, verdict: Verdict, *, complete: bool) -> None:
+    def note(self, verdict: RemovalVerdict, *, complete: bool) -> None:
         """Write down what is held, where that is news, and that a confirmation is used up once nothing is unknown.
 
         A look that is not `complete`, since something failed or changed meanwhile, cannot say that nothing is.
