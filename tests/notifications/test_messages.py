@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jobs_api.logs.excerpt import Excerpt, Failure, excerpt
 from jobs_api.model.delivery import Member
 from jobs_api.model.run import Run, RunStatus, Streak, TriggeredBy
-from jobs_api.notifications.slack.grouping import Kind
+from jobs_api.notifications.slack.grouping import AlertKind
 from jobs_api.notifications.slack.message import MessageFacts, escaped, message, spoken
 from jobs_api.notifications.slack.message import test_message as a_test_message
 from tests.notifications.conftest import LOGS
@@ -45,7 +45,7 @@ def a_run(**values: Any) -> Run:
     )
 
 
-def facts(kind: Kind = Kind.FAILING, **values: Any) -> MessageFacts:
+def facts(kind: AlertKind = AlertKind.FAILING, **values: Any) -> MessageFacts:
     return MessageFacts(**{"kind": kind, "project_name": "jaffle", "job_name": "nightly", "run": a_run(), **values})
 
 
@@ -85,10 +85,10 @@ def test_a_failure_says_what_a_person_needs() -> None:
 @pytest.mark.parametrize(
     ("values", "title"),
     [
-        ({"kind": Kind.FAILING, "run": a_run(status=RunStatus.ERROR)}, "jaffle / nightly could not run"),
-        ({"kind": Kind.REMINDER}, "jaffle / nightly is still failing"),
-        ({"kind": Kind.RECOVERED, "run": a_run(status=RunStatus.SUCCESS)}, "jaffle / nightly works again"),
-        ({"kind": Kind.SUCCESS, "run": a_run(status=RunStatus.SUCCESS)}, "jaffle / nightly succeeded"),
+        ({"kind": AlertKind.FAILING, "run": a_run(status=RunStatus.ERROR)}, "jaffle / nightly could not run"),
+        ({"kind": AlertKind.REMINDER}, "jaffle / nightly is still failing"),
+        ({"kind": AlertKind.RECOVERED, "run": a_run(status=RunStatus.SUCCESS)}, "jaffle / nightly works again"),
+        ({"kind": AlertKind.SUCCESS, "run": a_run(status=RunStatus.SUCCESS)}, "jaffle / nightly succeeded"),
     ],
 )
 def test_the_title_says_what_happened(values: dict[str, Any], title: str) -> None:
@@ -102,7 +102,9 @@ def test_what_could_not_run_is_told_by_its_error() -> None:
 
 
 def test_a_recovery_says_how_long_it_was_down() -> None:
-    written = message(facts(Kind.RECOVERED, run=a_run(status=RunStatus.SUCCESS), streak=Streak(failures=3, since=NOON)))
+    written = message(
+        facts(AlertKind.RECOVERED, run=a_run(status=RunStatus.SUCCESS), streak=Streak(failures=3, since=NOON))
+    )
 
     assert "3 runs, since" in shown(written)
 
@@ -158,8 +160,8 @@ def test_a_run_that_was_ended_from_outside_says_what_was_running_and_how_its_log
     assert "OK created sql table model main.orders" in written
 
 
-@pytest.mark.parametrize("kind", [Kind.SUCCESS, Kind.RECOVERED])
-def test_a_success_with_warnings_says_so(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [AlertKind.SUCCESS, AlertKind.RECOVERED])
+def test_a_success_with_warnings_says_so(kind: AlertKind) -> None:
     run = a_run(status=RunStatus.SUCCESS, message="1 warning: test not_null_orders_id; 2 skipped")
 
     assert "1 warning: test not_null_orders_id; 2 skipped" in shown(message(facts(kind, run=run)))
@@ -199,10 +201,10 @@ def test_a_secret_is_masked_before_the_text_is_cut() -> None:
     name=st.text(max_size=300),
     text=st.text(max_size=6000),
     count=st.integers(0, 40),
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(AlertKind),
     many=st.integers(0, 60),
 )
-def test_a_message_is_always_within_slacks_limits(name: str, text: str, count: int, kind: Kind, many: int) -> None:
+def test_a_message_is_always_within_slacks_limits(name: str, text: str, count: int, kind: AlertKind, many: int) -> None:
     """https://docs.slack.dev/reference/block-kit/blocks."""
     members = [Member(job_id="j", job_name=name, run_id="run_1")] * many
     told = Excerpt([Failure(name, text)] * count, "" if count else text)

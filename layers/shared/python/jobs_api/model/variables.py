@@ -22,7 +22,7 @@ OURS: Final = "JOBS_API_"
 
 
 @dataclass(frozen=True)
-class Kind:
+class VariableKind:
     """Names of one effect: `*` stands for any end of a name; proxies are read in capitals and in small letters."""
 
     decides: str
@@ -33,7 +33,7 @@ class Kind:
 # Sources: ld.so(8) and glibc's list of what it drops for privileged programs (sysdeps/generic/unsecvars.h), Python's
 # "Environment variables", git(1), ssh(1), libpq's, the AWS SDKs' reference of settings, and the manuals of the rest.
 RESERVED: Final = (
-    Kind(
+    VariableKind(
         "which code is loaded into a process",
         (
             *("LD_*", "DYLD_*", "LIBPATH", "SHLIB_PATH", "GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "MALLOC_*"),
@@ -45,7 +45,7 @@ RESERVED: Final = (
             *("ODBCINSTINI", "ODBCSYSINI", "DBT_PACKAGE_HUB_URL", "DBT_ENGINE_PACKAGE_HUB_URL"),
         ),
     ),
-    Kind(
+    VariableKind(
         "which program is started, and how a shell starts",
         (
             *("PATH", "HOME", "SHELL", "ENV", "BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "SHELLOPTS", "IFS", "CDPATH"),
@@ -53,7 +53,7 @@ RESERVED: Final = (
             *("LESSCLOSE", "TERMCAP", "TERMINFO", "TERMINFO_DIRS"),
         ),
     ),
-    Kind(
+    VariableKind(
         "how git and ssh reach a repository",
         (
             *("GIT_SSH", "GIT_SSH_*", "GIT_CONFIG", "GIT_CONFIG_*", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_DIR"),
@@ -64,7 +64,7 @@ RESERVED: Final = (
             *("SSH_SK_HELPER", "SSH_SK_PROVIDER", "SSH_PKCS11_HELPER", "GNUPGHOME"),
         ),
     ),
-    Kind(
+    VariableKind(
         "through whom a process reaches the network",
         (
             *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY", "SOCKS_PROXY", "WS_PROXY"),
@@ -73,7 +73,7 @@ RESERVED: Final = (
         ),
         either_case=True,
     ),
-    Kind(
+    VariableKind(
         "whose certificates are believed, and who may read what is encrypted",
         (
             *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
@@ -81,7 +81,7 @@ RESERVED: Final = (
             *("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"),
         ),
     ),
-    Kind(
+    VariableKind(
         "where credentials are found, and who is asked for them",
         (
             *("AWS_CONTAINER_*", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CONFIG_FILE", "AWS_PROFILE"),
@@ -157,7 +157,7 @@ def reserved(name: str) -> str | None:
     return next((kind.decides for kind, pattern in _PATTERNS if pattern.fullmatch(name)), None)
 
 
-def _pattern(kind: Kind) -> re.Pattern[str]:
+def _pattern(kind: VariableKind) -> re.Pattern[str]:
     alternatives = "|".join(re.escape(name).replace(r"\*", r"\w*") for name in kind.names)
     return re.compile(alternatives, re.IGNORECASE if kind.either_case else re.NOFLAG)
 

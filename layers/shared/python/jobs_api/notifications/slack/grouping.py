@@ -33,7 +33,7 @@ FORGET_AFTER: Final = timedelta(days=2)
 RECOVERY: Final = "recovery"
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """What a message says."""
 
     FAILING = "failing"
@@ -77,7 +77,7 @@ class AlertDecision:
     """
 
     action: Action
-    kind: Kind | None = None
+    kind: AlertKind | None = None
     until: datetime | None = None
     into: str | None = None
     because: str | None = None
@@ -109,11 +109,11 @@ def wake(
                 after = _told(after, member.job_id, delivery_id, now)
             if not gathering.members:
                 return after, _folded("it fails again, which the channel knows"), None
-            kind = Kind.RECOVERED if cause == RECOVERY else Kind.FAILING
+            kind = AlertKind.RECOVERED if cause == RECOVERY else AlertKind.FAILING
             return after, AlertDecision(Action.SEND, kind), gathering
     job = storms.jobs.get(job_id)
     if job and job.failing_since and job.waits_in == delivery_id:
-        return _told(storms, job_id, delivery_id, now), AlertDecision(Action.SEND, Kind.FAILING), None
+        return _told(storms, job_id, delivery_id, now), AlertDecision(Action.SEND, AlertKind.FAILING), None
     return storms, _folded("it has recovered meanwhile, or another message tells how it stands"), None
 
 
@@ -126,7 +126,7 @@ def not_reached(storms: Storms, notice: Notice, job_id: str, now: datetime) -> S
     for name in [member.job_id for member in notice.members] or [job_id]:
         job = jobs.get(name)
         if job and job.told:
-            reminders = max(0, job.reminders - (notice.kind == Kind.REMINDER))
+            reminders = max(0, job.reminders - (notice.kind == AlertKind.REMINDER))
             told_at = now + TRY_AFTER - reminder_interval(reminders)
             jobs[name] = job.model_copy(update={"told_at": told_at, "reminders": reminders})
     return storms.model_copy(update={"jobs": jobs})
@@ -152,24 +152,24 @@ def _failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDe
             "the channel knows that it fails; a reminder follows if it goes on"
         )
     told = {"told_at": fact.now, "reminders": job.reminders + 1, "failure_told_for": fact.ended_at}
-    return _with_job(storms, fact, job.model_copy(update=told)), AlertDecision(Action.SEND, Kind.REMINDER)
+    return _with_job(storms, fact, job.model_copy(update=told)), AlertDecision(Action.SEND, AlertKind.REMINDER)
 
 
 def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
     recent = [at for at in job.changes if at > fact.now - FLAPPING]
     if len(recent) < MOST_CHANGES:
-        return _gather(storms, job, fact, cause=fact.cause or "unknown", kind=Kind.FAILING)
+        return _gather(storms, job, fact, cause=fact.cause or "unknown", kind=AlertKind.FAILING)
     job = job.model_copy(update={"changes": recent, "waits_in": fact.delivery_id})
     decision = AlertDecision(
         Action.WAIT,
-        Kind.FAILING,
+        AlertKind.FAILING,
         until=recent[0] + FLAPPING,
         because="it fails and recovers by turns; the channel hears within the hour how it stands then",
     )
     return _with_job(storms, fact, job), decision
 
 
-def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: Kind) -> tuple[Storms, AlertDecision]:
+def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: AlertKind) -> tuple[Storms, AlertDecision]:
     """Join the message that gathers for this cause, or begin one."""
     window = storms.windows.get(cause) or Window(ends_at=fact.now)
     leads = window.gathering is None
@@ -203,10 +203,10 @@ def _recovery(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertD
     well = {"newest": fact.ended_at, "failing_since": None, "told": False, "waits_in": None, "reminders": 0}
     job = job.model_copy(update=well)
     if was_told and fact.tells_failures:
-        return _gather(storms, job, fact, cause=RECOVERY, kind=Kind.RECOVERED)
+        return _gather(storms, job, fact, cause=RECOVERY, kind=AlertKind.RECOVERED)
     storms = _with_job(_marked_recovered(storms, fact.member.job_id), fact, job)
     if fact.tells_successes:
-        return storms, AlertDecision(Action.SEND, Kind.SUCCESS)
+        return storms, AlertDecision(Action.SEND, AlertKind.SUCCESS)
     return storms, _folded("it works again before anybody was told that it did not", waits_in)
 
 
@@ -225,7 +225,7 @@ def _plain_success(storms: Storms, job: JobStorm | None, fact: Fact) -> tuple[St
     if job and fact.ended_at > job.newest:
         storms = _with_job(storms, fact, job.model_copy(update={"newest": fact.ended_at}))
     if fact.tells_successes:
-        return storms, AlertDecision(Action.SEND, Kind.SUCCESS)
+        return storms, AlertDecision(Action.SEND, AlertKind.SUCCESS)
     return storms, AlertDecision(Action.FOLD, because="it works as before", quiet=True)
 
 
@@ -235,7 +235,7 @@ def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Al
     if job.failing_since or about_then:
         return storms, _folded("the channel knows of failures from about then", job.waits_in)
     job = job.model_copy(update={"failure_told_for": fact.ended_at})
-    return _with_job(storms, fact, job), AlertDecision(Action.SEND, Kind.FAILING)
+    return _with_job(storms, fact, job), AlertDecision(Action.SEND, AlertKind.FAILING)
 
 
 def _told(storms: Storms, job_id: str, delivery_id: str, now: datetime) -> Storms:

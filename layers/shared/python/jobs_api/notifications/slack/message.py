@@ -10,7 +10,7 @@ from typing import Any, Final
 from jobs_api.logs.excerpt import Excerpt
 from jobs_api.model.delivery import Member
 from jobs_api.model.run import Run, RunStatus, Streak
-from jobs_api.notifications.slack.grouping import Kind
+from jobs_api.notifications.slack.grouping import AlertKind
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked
 
 HEADER_LIMIT: Final = 150
@@ -30,7 +30,7 @@ type Block = dict[str, Any]
 class MessageFacts:
     """What is known when a message is written; `streak` counts the failed runs before this one."""
 
-    kind: Kind
+    kind: AlertKind
     project_name: str
     job_name: str
     run: Run
@@ -81,11 +81,11 @@ def cut(text: str, limit: int) -> str:
 def _title(facts: MessageFacts) -> str:
     name = f"{facts.project_name} / {facts.job_name}"
     match facts.kind:
-        case Kind.RECOVERED:
+        case AlertKind.RECOVERED:
             return f"{name} works again"
-        case Kind.SUCCESS:
+        case AlertKind.SUCCESS:
             return f"{name} succeeded"
-        case Kind.REMINDER:
+        case AlertKind.REMINDER:
             return f"{name} is still failing"
         case _:
             return f"{name} could not run" if facts.run.status is RunStatus.ERROR else f"{name} failed"
@@ -93,7 +93,7 @@ def _title(facts: MessageFacts) -> str:
 
 def _list_title(facts: MessageFacts) -> str:
     count = len(facts.members) + facts.more
-    if facts.kind is Kind.RECOVERED:
+    if facts.kind is AlertKind.RECOVERED:
         return f"{count} jobs of {facts.project_name} work again"
     return f"{count} jobs of {facts.project_name} fail, for the same cause"
 
@@ -117,7 +117,7 @@ def _list(facts: MessageFacts) -> list[Block]:
 def _line(member: Member, facts: MessageFacts) -> str:
     """Name a job and its run, with its own error where that is not what the message quotes below."""
     since = " (has succeeded since)" if member.recovered else ""
-    own = member.said if facts.kind is not Kind.RECOVERED and member.run_id != facts.run.id else ""
+    own = member.said if facts.kind is not AlertKind.RECOVERED and member.run_id != facts.run.id else ""
     differs = own and own != cut(facts.run.error_message or "", len(own))
     said = f": `{_code(masked(own, facts.secrets), 240)}`" if differs else ""
     return f"• `{_code(member.job_name, 200)}`{since}, run `{member.run_id}`{said}"
@@ -134,11 +134,11 @@ def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
     pairs.append(("Started by", "its schedule" if run.triggered_by == "scheduled" else "somebody, by hand"))
     if run.end_time:
         pairs.append(("Ended", _moment(run.end_time)))
-    if facts.kind in {Kind.FAILING, Kind.REMINDER}:
+    if facts.kind in {AlertKind.FAILING, AlertKind.REMINDER}:
         count = streak.failures + 1
         pairs.append(("Failed in a row", f"{count}{'+' if streak.more else ''} run{'s' if count > 1 else ''}"))
         pairs.append(("Last success", _moment(streak.succeeded_at) if streak.succeeded_at else "none on record"))
-    elif facts.kind is Kind.RECOVERED and streak.failures:
+    elif facts.kind is AlertKind.RECOVERED and streak.failures:
         since = f", since {_moment(streak.since)}" if streak.since else ""
         plural = "s" if streak.failures > 1 else ""
         pairs.append(("Failed before", f"{streak.failures}{'+' if streak.more else ''} run{plural}{since}"))
@@ -151,7 +151,7 @@ def _what_failed(facts: MessageFacts) -> list[Block]:
     Of a run that was ended from outside: why, what was running, and how its log ends. Of a success what is remarkable.
     """
     run, told = facts.run, facts.excerpt
-    if facts.kind in {Kind.RECOVERED, Kind.SUCCESS}:
+    if facts.kind in {AlertKind.RECOVERED, AlertKind.SUCCESS}:
         return _quotes([run.message or ""], facts)
     if run.status is not RunStatus.FAILED:
         running = f"Running when it was ended: {', '.join(told.running)}" if told.running else ""

@@ -20,7 +20,7 @@ from jobs_api.model.run import Run, Streak
 from jobs_api.notifications.attempt import Sent
 from jobs_api.notifications.slack import client, grouping
 from jobs_api.notifications.slack import message as messages
-from jobs_api.notifications.slack.grouping import Action, AlertDecision, Fact, Kind
+from jobs_api.notifications.slack.grouping import Action, AlertDecision, AlertKind, Fact
 from jobs_api.redaction import masking
 from jobs_api.sealing import environment
 from jobs_api.store import deliveries
@@ -87,7 +87,7 @@ def decided(
     delivery: Delivery, decision: AlertDecision, gathering: Gathering | None, now: datetime, lease: timedelta
 ) -> Delivery:
     """Return a delivery as a decision leaves it."""
-    kind = decision.kind or Kind.FAILING
+    kind = decision.kind or AlertKind.FAILING
     notice = Notice(kind=kind, members=gathering.members, more=gathering.more) if gathering else Notice(kind=kind)
     if decision.action is Action.SEND:
         return deliveries.claimed(delivery, now, lease).model_copy(update={"notice": notice})
@@ -116,7 +116,7 @@ def send(delivery: Delivery, run: Run, _: Callable[[], datetime]) -> Sent:
 def gave_up(delivery: Delivery, now: datetime) -> None:
     """Note that a channel was not told after all, so that it is not left alone until a reminder is due."""
     target, notice = delivery.alerts.slack, delivery.notice
-    if target and notice and notice.kind in {Kind.FAILING, Kind.REMINDER}:
+    if target and notice and notice.kind in {AlertKind.FAILING, AlertKind.REMINDER}:
 
         def take_back(known: Storms) -> Storms:
             return grouping.not_reached(known, notice, delivery.job_id, now)
@@ -176,14 +176,14 @@ def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
 
 def _facts(delivery: Delivery, run: Run) -> messages.MessageFacts:
     notice = delivery.notice or Notice(kind=_plain_kind(delivery.event))
-    kind = Kind(notice.kind)
-    tells_why = kind in {Kind.FAILING, Kind.REMINDER}
+    kind = AlertKind(notice.kind)
+    tells_why = kind in {AlertKind.FAILING, AlertKind.REMINDER}
     return messages.MessageFacts(
         kind=kind,
         project_name=delivery.alerts.project_name,
         job_name=delivery.alerts.job_name,
         run=run,
-        streak=store.streak_before(run) if kind is not Kind.SUCCESS else Streak(),
+        streak=store.streak_before(run) if kind is not AlertKind.SUCCESS else Streak(),
         succeeded_since=tells_why and store.has_succeeded_since(run),
         excerpt=_excerpt_in_time(run) if tells_why and not delivery.cut_off else NOTHING,
         members=notice.members,
@@ -192,8 +192,8 @@ def _facts(delivery: Delivery, run: Run) -> messages.MessageFacts:
     )
 
 
-def _plain_kind(event: Event) -> Kind:
-    return Kind.FAILING if event is Event.FAILURE else Kind.SUCCESS
+def _plain_kind(event: Event) -> AlertKind:
+    return AlertKind.FAILING if event is Event.FAILURE else AlertKind.SUCCESS
 
 
 def _excerpt_in_time(run: Run) -> Excerpt:
