@@ -10,7 +10,7 @@ from typing import Final
 
 from jobs_api.logs.excerpt.causes import HEADING, cause_in
 from jobs_api.logs.excerpt.progress import Step, is_progress, step_of
-from jobs_api.logs.excerpt.records import Record
+from jobs_api.logs.excerpt.records import LogRecord
 from jobs_api.logs.excerpt.told import Failure, counted, listed, shortened, squeezed
 
 _OWNER: Final = r"in (?P<what>[a-z_]{2,30} \S{1,500}) \((?P<path>.{0,1000})\)$"
@@ -41,12 +41,12 @@ _UNHANDLED: Final = re.compile(r"(?:\[?ERROR\]?: )?Unhandled error while executi
 _BATCH: Final = re.compile(r"Batch \d{1,7} of \d{1,7} ERROR creating batch (?P<batch>\S{1,100}) of (?P<of>\S{1,500}) ")
 
 
-def speaks(records: list[Record]) -> bool:
+def speaks(records: list[LogRecord]) -> bool:
     """Whether dbt wrote this."""
     return any(record.clocked for record in records)
 
 
-def failures(records: list[Record]) -> list[Failure]:
+def failures(records: list[LogRecord]) -> list[Failure]:
     """Return all that failed, each once, in the order in which it is told first."""
     steps = [step for step in map(step_of, records) if step and step.state in _BAD]
     found = _with_unit_tests(_with_sources(list(_told(_summary(records))), steps), steps)
@@ -57,7 +57,7 @@ def failures(records: list[Record]) -> list[Failure]:
     return [Failure(what, why, why) for what in dict.fromkeys(step.what for step in steps)]
 
 
-def stopped(records: list[Record]) -> tuple[Failure | None, list[str]]:
+def stopped(records: list[LogRecord]) -> tuple[Failure | None, list[str]]:
     """Return what dbt says where it could not go on, and whose fault that is where it names a model or a test."""
     for at, record in enumerate(records):
         if _CHECKS.match(record.head):
@@ -77,25 +77,25 @@ def stopped(records: list[Record]) -> tuple[Failure | None, list[str]]:
     return None, []
 
 
-def _of_checks(records: list[Record]) -> list[str]:
+def _of_checks(records: list[LogRecord]) -> list[str]:
     """Return what `dbt debug` says of the first check that failed."""
     lines = [line.lstrip(" >") for record in records for line in record.lines if line.strip()]
     begin = next((at for at, line in enumerate(lines) if line.endswith(":")), 0)
     return lines[begin:]
 
 
-def errors(records: list[Record]) -> list[str]:
+def errors(records: list[LogRecord]) -> list[str]:
     """Return the lines of what was logged as an error, where it is neither a node's nor what stopped dbt."""
     found = [record for record in records if record.level == "error" and not step_of(record) and not record.blank]
     return [line for record in found for line in record.lines]
 
 
-def failed_in_all(records: list[Record]) -> int:
+def failed_in_all(records: list[LogRecord]) -> int:
     """Return how many nodes failed, as dbt counts them at its end; 0 where it does not."""
     return _stats(records)["ERROR"]
 
 
-def ended(records: list[Record]) -> str:
+def ended(records: list[LogRecord]) -> str:
     """Say what is remarkable about a run that went well; "" where nothing is."""
     stats, steps = _stats(records), [step for step in map(step_of, records) if step]
     warned = [found["what"] for record in records if (found := _WARNED.match(record.head))]
@@ -111,13 +111,13 @@ def ended(records: list[Record]) -> str:
     return "; ".join(said)
 
 
-def _summary(records: list[Record]) -> list[Record]:
+def _summary(records: list[LogRecord]) -> list[LogRecord]:
     """Return the summary at the end, where there is one: with --debug, errors of nodes also stand where they happen."""
     begin = next((at for at in range(len(records) - 1, -1, -1) if _COMPLETED.match(records[at].head)), None)
     return records if begin is None else records[begin:]
 
 
-def _told(records: list[Record]) -> Iterable[Failure]:
+def _told(records: list[LogRecord]) -> Iterable[Failure]:
     """Read the summary: a heading names what failed, and what follows it says why."""
     found = dict[tuple[str, str], list[str]]()
     told = set[tuple[str, str]]()
@@ -136,7 +136,7 @@ def _told(records: list[Record]) -> Iterable[Failure]:
     return [_failure(what, message) for (what, _), message in found.items()]
 
 
-def _begins(record: Record, *, has_heading: bool) -> tuple[str, str] | None:
+def _begins(record: LogRecord, *, has_heading: bool) -> tuple[str, str] | None:
     """Return kind, name and path of the node that a record speaks of.
 
     Below a heading the record is the message, whatever node it names: that of a unit test speaks of a model.
@@ -156,7 +156,7 @@ def _with_version(what: str, path: str) -> str:
     return f"{what}.v{version}" if file != version and version.isalnum() and what.startswith("model ") else what
 
 
-def _ends(record: Record, message: list[str]) -> bool:
+def _ends(record: LogRecord, message: list[str]) -> bool:
     """Whether a message was over before this record."""
     if not record.clocked or _AFTER.match(record.head) or _STOPPED.match(record.head) or is_progress(record.head):
         return True
@@ -206,7 +206,7 @@ def _with_unit_tests(told: list[Failure], steps: list[Step]) -> list[Failure]:
     return found
 
 
-def _with_batches(told: list[Failure], partly: list[str], records: list[Record]) -> list[Failure]:
+def _with_batches(told: list[Failure], partly: list[str], records: list[LogRecord]) -> list[Failure]:
     """Say why batches of a microbatch model failed, which its own message leaves out; add models that partly did."""
     unhandled = next((record for record in records if _UNHANDLED.match(record.head)), None)
     why = [line.removeprefix("Exception on worker thread. ") for line in unhandled.lines[1:]] if unhandled else []
@@ -226,13 +226,13 @@ def _with_batches(told: list[Failure], partly: list[str], records: list[Record])
     return found
 
 
-def _stats(records: list[Record]) -> Counter[str]:
+def _stats(records: list[LogRecord]) -> Counter[str]:
     for record in reversed(records):
         if _STATS.match(record.head):
             return Counter({name: int(number) for name, number in _COUNT.findall(record.head)})
     return Counter()
 
 
-def _nothing(records: list[Record]) -> str:
+def _nothing(records: list[LogRecord]) -> str:
     said = [record for record in records if _NOTHING.search(record.head)]
     return "; ".join(squeezed(" ".join(record.lines)).removeprefix("[WARNING]: ") for record in said[-2:])

@@ -3,7 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from jobs_api.logs.excerpt.records import Record
+from jobs_api.logs.excerpt.records import LogRecord
 
 _STEP: Final = re.compile(
     r"(?P<at>\d{1,7}) of (?P<of>\d{1,7}) (?P<state>[A-Z]+(?:-[A-Z]+)?(?: STALE| SUCCESS| SKIP)?)(?P<rest>[: ].*)$"
@@ -19,7 +19,7 @@ class Step(NamedTuple):
     what: str
 
 
-def running(records: list[Record]) -> list[str]:
+def running(records: list[LogRecord]) -> list[str]:
     """Return what had begun and not ended; nothing where dbt came to its end."""
     open_steps = dict[tuple[str, str, bool], str]()
     for record in records:
@@ -38,7 +38,7 @@ def is_progress(line: str) -> bool:
     return _STEP.match(line) is not None
 
 
-def step_of(record: Record) -> Step | None:
+def step_of(record: LogRecord) -> Step | None:
     """Read a line of progress; None where it is none."""
     match = _STEP.match(record.head)
     if match is None:

@@ -14,7 +14,7 @@ _LEVEL: Final = re.compile(r"\[(?P<level>[a-z]{4,8}) {0,2}\] ?(?:\[[^\]]{0,80}\]
 
 
 @dataclass
-class Record:
+class LogRecord:
     """One thing that was logged: its lines, the first as it stands behind time and level; `level` where it is told.
 
     `clocked` where dbt logged it; other lines are whatever else wrote to the output. `whole` where no more lines can
@@ -41,7 +41,7 @@ class Record:
 class Log:
     """The records of a log in their order, without those of the level `debug`."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[LogRecord] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
 
@@ -66,21 +66,21 @@ def _go_on(log: Log, line: str) -> None:
     if log.records and not log.records[-1].whole:
         log.records[-1].lines.append(line)
     else:
-        log.records.append(Record([line]))
+        log.records.append(LogRecord([line]))
 
 
-def _from_text(line: str) -> Record | None:
+def _from_text(line: str) -> LogRecord | None:
     clock = _CLOCK.match(line)
     if clock is None:
         return None
     rest = line[clock.end() :]
     level = _LEVEL.match(rest)
     if level is None:
-        return Record([rest.rstrip()], clocked=True)
-    return Record([rest[level.end() :].rstrip()], level["level"], clocked=True)
+        return LogRecord([rest.rstrip()], clocked=True)
+    return LogRecord([rest[level.end() :].rstrip()], level["level"], clocked=True)
 
 
-def _from_json(line: str) -> Record | None:
+def _from_json(line: str) -> LogRecord | None:
     """Read one event of `--log-format json`: https://docs.getdbt.com/reference/events-logging."""
     if not (line.startswith('{"') and line.rstrip().endswith("}")):
         return None
@@ -95,4 +95,4 @@ def _from_json(line: str) -> Record | None:
     if not (isinstance(message, str) and isinstance(level, str)):
         return None
     lines = [each.rstrip() for each in plain(message).split("\n")]
-    return Record(lines, level.lower(), clocked=info is not event, whole=True)
+    return LogRecord(lines, level.lower(), clocked=info is not event, whole=True)
