@@ -30,7 +30,10 @@ UNITS = (
     "password....", "<td>password</td><td>", 'name="password"\n\n', "password <", "| password ", "password: &a ",
     "password</b>", "password: !x ", "password:<b>", "password ===", "--cookie ", "curl -b ", "%25",
     "password%253D%2520",
-    "pass phrase ", "otp ",
+    "pass phrase ", "otp ", "password (a) ", "passwords[0] ", 'password("a", "b") ',
+    '"value": "a", "name": "password"}, ', '"name": "password"', '"value": "a", ',
+    "password=\\\n", "conn a/b@", "bearer=", "redis://a/", "redis://a@",
+    "model tokens: a ", "password <- ", "password provided: ", "\r", "Credentials in profile a invalid: ",
 )  # fmt: skip
 
 

@@ -22,6 +22,13 @@ def test_reading_a_log_grows_no_faster_than_the_log(read: Callable[[str], object
     assert growth(read, repeated(unit)) < MOST_GROWTH
 
 
+@pytest.mark.parametrize("read", [masked, excerpt])
+def test_no_character_of_ascii_makes_either_grow_faster(read: Callable[[str], object]) -> None:
+    grown = {chr(code): growth(read, repeated(chr(code))) for code in range(128)}
+
+    assert max(grown.values()) < MOST_GROWTH, grown
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(UNITS), min_size=1, max_size=5).map("".join))
 def test_masking_grows_no_faster_than_any_mixture(unit: str) -> None:

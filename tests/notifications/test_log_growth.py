@@ -17,6 +17,7 @@ UNITS = {
     "open parameters": "\x1b[1;",
     "backspaces": "a\b",
     "carriage returns": "a\r",
+    "carriage returns alone": "\r",
     "indentation": " ",
     "colons": ": ",
     "dots": ".",

@@ -66,6 +66,7 @@ def test_nothing_is_left_of_a_secret_and_everything_of_what_surrounds_it(form: s
         ("Cookie: a=b; c=d", "Cookie: ***"),
         ('-H "Authorization: Digest user=\\"x\\", r=y" -v', '-H "Authorization: Digest ***" -v'),
         ("password%3Dhunter2%26x%3D1", "password%3D***%26x%3D1"),
+        ("password%20%3D%20hunter2%26x", "password%20%3D%20***%26x"),
         ("c?sv=1&sig=abc%3D&x=1", "c?sv=1&sig=***&x=1"),
         ("AccountKey=abc==;EndpointSuffix=x", "AccountKey=***;EndpointSuffix=x"),
         ('"private_key": "-----BEGIN PRIVATE KEY-----\\nMII\\n", "x": 1', '"private_key": "***", "x": 1'),
@@ -83,6 +84,20 @@ def test_a_secret_that_is_quoted_with_its_name_is_masked(form: str, mark: str) -
     for secret in SECRETS:
         text = f"no target named {mark}{form}{mark}, it says"
         assert masked(told(text, secret)) == told(text, "***")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        # net/url of Go tells the password once more as a port.
+        ('parse "redis://:s3same!ugh@db": invalid port ":s3same!ugh"', 'parse "redis://:***@db": invalid port ":***"'),
+        ("no option s3same!ugh: host=db password=s3same!ugh", "no option ***: host=db password=***"),
+        # An ordinary word may be ordinary elsewhere.
+        ("password=orders: no table orders", "password=*** no table orders"),
+    ],
+)
+def test_what_is_found_to_be_a_secret_is_masked_wherever_it_stands_in_the_text(text: str, shown: str) -> None:
+    assert masked(text) == shown
 
 
 @pytest.mark.parametrize("line", ORDINARY.splitlines())

@@ -6,6 +6,7 @@ for byte. The work grows with the length of the text and no faster: a text is wh
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 # The modules that find secrets are loaded by the first text that may hold one: their expressions take longer to compile
@@ -21,12 +22,17 @@ SHORTEST_VALUE: Final = 6
 MOST_ROUNDS: Final = 6
 LONGEST_SHOWN: Final = 65_536
 
+# A secret that is found is looked for in the rest of its text, and so many of them.
+MOST_REPEATED: Final = 8
+LONGEST_REPEATED: Final = 256
+
 # What every name, address, header and option begins with that a secret is found by; and how long a word must be that is
 # one by its form.
 _SIGNS: Final = (
-    *"pass pw secret token cred auth key jwt sess otp pin connection identified bearer basic cookie private".split(),  # noqa: SIM905
-    *"kennwort senha contrase wachtwoord парол 密 パスワード 비밀 @ :// ? & ; %3 %2 \u2026 ...".split(),  # noqa: SIM905
-    *(" -p", " -u", " -a", " -w", " -b", "mot de", "motdepasse"),
+    *"pass pw secret token cred auth key jwt sess otp pin conn identified bearer basic cookie private".split(),  # noqa: SIM905
+    *"kennwort senha contrase wachtwoord парол 密 口令 パスワード 비밀 @ :// ? & ; %3 %2 \u2026 ...".split(),  # noqa: SIM905
+    *"adgangskode senord salasana has heslo parola clave signature motdepasse".split(),  # noqa: SIM905
+    *(" -p", " -u", " -a", " -w", " -b", " -k", "mot de", "mot_de", "mot-de"),
 )
 _SHORTEST_FORM: Final = 12
 
@@ -79,7 +85,8 @@ def _is_harmless(text: str) -> bool:
 
 def _masked_once(text: str, secrets: Iterable[str]) -> str:
     pieces, at = list[str](), 0
-    for begin, end in _together(sorted(_found(text, secrets))):
+    found = list(_found(text, secrets))
+    for begin, end in _together(sorted([*found, *_again(text, found)])):
         pieces += [text[at:begin], MASK]
         at = end
     return "".join([*pieces, text[at:]]) if pieces else text
@@ -95,6 +102,16 @@ def _found(text: str, secrets: Iterable[str]) -> Iterator[Span]:
     yield from secret_uses.find(text, small(text))
     yield from secret_forms.find(text)
     yield from secret_places.find(text)
+
+
+def _again(text: str, found: list[Span]) -> Iterator[Span]:
+    """Yield where else those stand that look like a secret: `parse "redis://:S@db": invalid port ":S" after host`."""
+    from jobs_api.redaction.secret_words import looks_secret  # noqa: PLC0415
+
+    values = dict.fromkeys(text[begin:end] for begin, end in found if SHORTEST_VALUE <= end - begin <= LONGEST_REPEATED)
+    for value in islice(filter(looks_secret, values), MOST_REPEATED):
+        if value != MASK:
+            yield from _everywhere(text, value)
 
 
 def _everywhere(text: str, secret: str) -> Iterator[Span]:

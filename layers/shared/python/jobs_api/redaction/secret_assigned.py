@@ -1,4 +1,4 @@
-"""Finds the value that is assigned to a secret's name: `password=...`, `"token": "..."`, `<password>...`, a pair."""
+"""Finds the value that is assigned to a secret's name: `password=...`, `"token": "..."`, whatever the sign is."""
 
 import re
 from typing import Final
@@ -6,55 +6,58 @@ from typing import Final
 from jobs_api.redaction import secret_values as values
 from jobs_api.redaction.secret_names import Name
 from jobs_api.redaction.secret_values import GAP, Span
+from jobs_api.redaction.secret_words import looks_secret
 
 # What may stand between a name and its `=`: the mark or bracket that its quotation or index ends with.
 CLOSE: Final = r"(?:\\*+[\"'`]|%2[27]|&(?:quot|apos|\#0{0,4}3[49]);|\\+u002[27]|[\])}\u201d\u2019\xbb*])"
 # Tags that only say how a text looks, and cells of a table.
 _LOOK: Final = r"(?:</?(?:b|i|br|em|strong|span|code|p|div|td|dd|th|dt)(?:\s[^<>]{0,100}+)?\s?/?>)"
 _SEPARATOR: Final = re.compile(
-    rf"(?:{CLOSE}|{_LOOK}){{0,4}}+(?:{GAP}|\.)*+(?:\r?\n{GAP}*+)?"
-    r"(?P<sign>={1,4}>|-{1,4}>|:=|!=|<>|={1,3}|:(?![:/]/?)|[\uff1a\uff1d\u2192]|&\#0{0,4}61;|\\u003[ADad]|\\x3[ADad]"
+    # `password (again):`, `passwords[0] =`.
+    rf"(?:{CLOSE}|{_LOOK}){{0,4}}+(?:{GAP}?\([^()\r\n]{{1,60}}+\)|{GAP}?\[[^\[\]\r\n]{{1,60}}+\])?"
+    rf"(?:{GAP}|\.|%(?:25){{0,3}}20)*+(?:\r?\n{GAP}*+)?"
+    r"(?P<sign>={1,4}>|-{1,4}>|~>|<-(?!-)|:=|!=|<>|[?+]=|\|\|=|={1,3}|:(?![:/]/?)"
+    r"|[\uff1a\uff1d\u2192]|&\#0{0,4}61;|\\u003[ADad]|\\x3[ADad]"
     rf"|%(?:25){{0,3}}3[ADad])(?:[*_]{{1,2}}(?=\s))?{_LOOK}{{0,4}}+{GAP}*+{_LOOK}{{0,4}}+"
     # An anchor or a tag of YAML.
     rf"(?:[&!][\w!:/.-]{{0,64}}+{GAP}++(?=\S)){{0,2}}+"
 )
-_CELL: Final = re.compile(r"\s{0,8}</(?:td|th|dt)>\s{0,64}<(?:td|dd|th)(?:\s[^<>]{0,100}+)?>")
-# A field of a form: its headers, an empty line, its value.
-_FIELD: Final = re.compile(r"\"(?:;[^\r\n]{0,200}+)?\r?\n(?:[\w-]{1,40}: [^\r\n]{0,200}+\r?\n){0,3}+\r?\n(?=[^\r\n])")
 _ENCODED_BLANKS: Final = re.compile(r"(?:%(?:25){0,3}20)*+")
-_CALL: Final = re.compile(rf"\({GAP}*+(?=[\"'])")
-NEXT_LINE: Final = re.compile(rf"\r?\n(?P<indent>{GAP}*+)(?:-{GAP}++)?(?![\r\n])")
-# The other half of a pair: {"name": "DB_PASSWORD", "value": "..."}, over several lines too.
-_PAIR: Final = re.compile(
-    rf"{CLOSE}{{0,2}}+[\s,;&]{{1,64}}+(?:\\*+[\"'])?(?:value|val|content|default)(?:\\*+[\"'])?\s{{0,8}}+[:=]{GAP}*+",
-    re.IGNORECASE,
-)
-_SECOND: Final = re.compile(rf"\\*+[\"']{GAP}*+,{GAP}*+(?=[bu]?\\*+[\"'])")
-_TAG: Final = re.compile(r"[\"']?(?:\s[^<>\r\n]{0,200}+)?(?<!/)>|&gt;")
-_OPEN_TAG: Final = re.compile(r"<(?![/!?])[^<>]{0,100}+\Z|&lt;(?:[\w-]{1,40}+:)?\Z")
-# What is no value, to the end of the line or of its sentence: `token: required`, `password=None`, `secret: text`.
+# A call or a tuple: of one, or of a user and a password.
+_CALL: Final = re.compile(rf"\({GAP}*+(?:[bu]?[\"'][^\"'\r\n]{{0,200}}+[\"']{GAP}*+,{GAP}*+)?(?=[bu]?[\"'])")
+# A line of a shell that goes on.
+_CONTINUED: Final = re.compile(r"\\\r?\n")
+NEXT_LINE: Final = re.compile(
+    rf"\r?\n(?P<indent>{GAP}*+)(?:-{GAP}++)?(?![\r\n])"
+)  # What is no value, to the end of the line or of its sentence: `token: required`, `password=None`, `secret: text`.
 NO_VALUE: Final = re.compile(
     r"(?:(?:field|is|value)\s)?(?:required|missing|invalid|expired|revoked|rejected|incorrect|wrong|empty|unset|undefined"
-    r"|not\s(?:found|set|provided|given|valid|allowed|null)|none|null|nil|true|false|str|string|text|int|integer|bool"
+    r"|not\s(?:found|set|provided|given|valid|allowed|null)|none|null|nil|true|false|yes|no|[\w.]{1,64}\(\)|str|string|text|int|integer|bool"
     r"|boolean|varchar)(?![^\s.,;:!)\]}\"'])(?=[\s.,;:!)\]}\"']{0,4}(?:[\r\n]|\Z)|[.,;)\]}])",
     re.IGNORECASE,
 )
 # dbt counts what passed: `PASS=14`, `"pass": 14`.
-_PASSED: Final = re.compile(r"\d{1,9}(?!\w)")
+_PASSED: Final = re.compile(r"\d{1,4}(?!\w)")
+# `max_tokens: 4096`, `token_count=12`: how many there are.
+_COUNTED: Final = re.compile(r"(?:\w{0,60}_)?tokens|tokens?_count", re.IGNORECASE)
+_FEW: Final = re.compile(r"\d{1,7}(?![\w.-])")
+# `volume "creds" : secret "creds" not found`: what follows is a name of its own.
+_ANOTHER: Final = re.compile(r"(?:secret|credential)s?\s[\"']")
+# `model user_tokens: Catalog Error: ...`, as an alert says what failed and why: a sentence follows.
+_NODE: Final = re.compile(r"(?<!\w)(?:model|snapshot|audit|unit_test|analysis|function|(?P<named>source|test|seed)) \Z")
+_SENTENCE: Final = re.compile(r": (?P<word>\S{1,200}+) \S")
 _MAPPING: Final = re.compile(r"[ \t]*+(?:-[ \t]++)?[\"']?[\w.-]{1,64}+[\"']?:(?:\s|\Z)")
 # credentials=(aws_key_id='...' aws_secret_key='...'): the names inside are secret enough.
 _NESTED: Final = re.compile(r"\(\s{0,8}[\w.-]{1,64}\s{0,8}=")
 _COMMENT: Final = re.compile(r"[ \t]#")
 # `expected token 'end of print statement'`: a parser's tokens are no secrets.
 _PARSED: Final = re.compile(
-    r"(?:expected|unexpected|unrecognized|extraneous|mismatched|next|previous|current|last|first|found|near|at|start"
+    r"(?:expected|expecting|unexpected|unrecognized|extraneous|mismatched|next|previous|current|last|first|found|near|at|start"
     r"|end|any|syntax)\s\Z",
     re.IGNORECASE,
 )
 # `TokenError: ...` begins a message.
-_CLASSES: Final = ("Error", "Exception", "Warning", "Failure", "Fault", "Manager", "Source")
-# Of a text that goes on without its end no more than this is looked at.
-_LONGEST_PART: Final = 4096
+_CLASSES: Final = ("Error", "Exception", "Warning", "Failure", "Fault", "Manager", "Source", "NotFound", "Expired")
 
 
 def assigned(text: str, name: Name) -> Span | None:
@@ -65,8 +68,12 @@ def assigned(text: str, name: Name) -> Span | None:
     if not sign or is_user or is_parsed(text, name) or text[name.start : name.end].endswith(_CLASSES):
         return None
     at = sign.end()
-    if text[name.start : name.end].lower() == "pass" and _PASSED.match(text, at):
+    if _is_count(text, name, at) or _is_node(text, name) or _ANOTHER.match(text, at):
         return None
+    if pair := _CALL.match(text, at):
+        at = pair.end()
+    if _CONTINUED.match(text, at):
+        return _on_next_line(text, at + 1)
     said = (sign.groupdict().get("sign") or "(").strip()
     if said.startswith("%"):
         blanks = _ENCODED_BLANKS.match(text, at)
@@ -76,6 +83,24 @@ def assigned(text: str, name: Name) -> Span | None:
     if text[at : at + 1] in {"\r", "\n"}:
         return _on_next_line(text, at)
     return _value(text, at, name, said)
+
+
+def _is_count(text: str, name: Name, at: int) -> bool:
+    """Tell whether dbt counts what passed, or somebody tokens."""
+    word = text[name.start : name.end][:64]
+    if word.lower() == "pass":
+        return _PASSED.match(text, at) is not None
+    return _COUNTED.fullmatch(word) is not None and _FEW.match(text, at) is not None
+
+
+def _is_node(text: str, name: Name) -> bool:
+    """Tell whether this is the name of something that failed, before a sentence that says why."""
+    kind = _NODE.search(text[max(0, name.start - 16) : name.start])
+    sentence = _SENTENCE.match(text, name.end)
+    if not kind or not sentence or looks_secret(sentence["word"]):
+        return False
+    # `test password: ...` is not what dbt calls a test.
+    return not kind["named"] or bool(re.search(r"[._]", text[name.start : name.end]))
 
 
 def _value(text: str, at: int, name: Name, sign: str) -> Span | None:
@@ -131,44 +156,6 @@ def _on_next_line(text: str, at: int) -> Span | None:
     if quoted := values.quoted(text, at):
         return quoted[0]
     return None if text[at : at + 1] in {"{", "[", "#"} else values.word(text, at)
-
-
-def paired(text: str, name: Name) -> Span | None:
-    """`name: PASSWORD, value: ...`, `("password", "...")`."""
-    if second := _PAIR.match(text, name.end):
-        at = second.end()
-        quoted = values.quoted(text, at)
-        return quoted[0] if quoted else values.word(text, at)
-    if text[name.start - 6 : name.start] == 'name="' and (field := _FIELD.match(text, name.end)):
-        return field.end(), values.line_end(text, field.end())
-    # ("password", "..."): two in brackets.
-    if second := _SECOND.match(text, name.end):
-        quoted = values.quoted(text, second.end())
-        opened = text[max(0, name.start - 8) : name.start].rstrip("\"'\\bu").rstrip()[-1:]
-        if quoted and opened in {"(", "["} and text[quoted[1] : quoted[1] + 1] in {")", "]"}:
-            return quoted[0]
-    return None
-
-
-def tagged(text: str, name: Name) -> Span | None:
-    """`<password>...</password>`, escaped or not."""
-    if cell := _CELL.match(text, name.end):
-        return _content(text, cell.end(), "<")
-    tag = _TAG.match(text, name.end)
-    if not tag or not _OPEN_TAG.search(text[max(0, name.start - 110) : name.start]):
-        return None
-    begin = tag.end()
-    if text.startswith("<![CDATA[", begin):
-        return _content(text, begin + len("<![CDATA["), "]]>")
-    return _content(text, begin, "&lt;" if tag[0] == "&gt;" else "<")
-
-
-def _content(text: str, begin: int, mark: str) -> Span:
-    """Return what stands before a mark, or on the line, without the blanks around it."""
-    end = text.find(mark, begin, begin + _LONGEST_PART)
-    content = text[begin : end if end >= 0 else values.line_end(text, begin)]
-    begin += len(content) - len(content.lstrip())
-    return begin, begin + len(content.strip())
 
 
 def is_parsed(text: str, name: Name) -> bool:

@@ -24,6 +24,12 @@ _PREFIXED: Final = (
     r"gl(?:sa|c)_(?=[\w+/=-]{0,40}\d)[\w+/=-]{16,}|sntry[su]_[\w+/=-]{16,}|ops_eyJ[\w-]{16,}|tskey-[\w-]{16,}",
     r"AGE-SECRET-KEY-1\w{20,}|pul-[0-9a-f]{20,}|sb[p]_[0-9a-f]{20,}|sb_secret_[\w-]{16,}|figd_[\w-]{16,}|CFPAT-[\w-]{16,}",
     r"pscale_(?:tkn|pw|oauth)_[\w.-]{16,}|pat-(?:na|eu)\d-[\w-]{16,}|rdme_[0-9a-z]{20,}|\d{8,10}:AA[\w-]{30,}",
+    r"EAA[A-Za-z0-9]{60,}|sgp_[0-9a-f_]{32,}|sq[apu]_[0-9a-f]{40}|AKCp[A-Za-z0-9]{20,}|sha256~[\w-]{40,}|oy2[a-z0-9]{43}",
+    r"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:\w{1,40}\.)?\w{20,}|pat[A-Za-z0-9]{14}\.[0-9a-f]{40,}|fo1_[\w-]{40,}|fm2_[\w+/=]{40,}",
+    r"(?:nfp|tfp|pnu|napi|bkua|rnd|mzp|ldpat|shippo_(?:live|test)|CCIPAT|CLOJARS|duffel_(?:live|test))_(?=\w{0,40}\d)\w{16,}",
+    r"AVNS_[\w-]{16,}|HRKU-[\w-]{30,}|EZ[AT]K[A-Za-z0-9]{50,}|sl\.[\w-]{100,}|p8e-[a-z0-9]{32}|SK[0-9a-f]{32}",
+    r"[0-9a-f]{32}-us\d{1,2}|API-[A-Z0-9]{26}|(?:phc|phx)_[A-Za-z0-9]{30,}|ver:\d-hint:\d{1,20}-[\w+/=%-]{16,}",
+    r"[MNO][A-Za-z0-9_-]{23,25}\.[\w-]{6}\.[\w-]{27,}",  # Discord
     r"jat_[0-9a-z]{1,40}_[\w-]{8,}",  # this service's own
     r"eyJ[\w-]{8,}(?:\.[\w-]*){0,5}[\w+/=-]*",  # JWTs, and JSON in Base64
     r"LS0tLS1CRUdJTi[\w+/=-]{8,}",  # PEM in Base64

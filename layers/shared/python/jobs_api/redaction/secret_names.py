@@ -5,22 +5,27 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 # What `password`, `passwd` and `passphrase` are called elsewhere.
-_ABROAD: Final = "kennwort|senha|contrase|mot de passe|motdepasse|wachtwoord|парол|密码|密碼|パスワード|비밀번호"
+_ABROAD: Final = (
+    "kennwort|senha|contrase|mot[ _-]?de[ _-]?passe|wachtwoord|парол|密码|密碼|密钥|口令|パスワード|비밀번호"
+    "|adgangskode|passord|l(?:ö|oe?)senord|salasana|has[łl]o(?![a-z])|heslo(?![a-z])|parola(?![a-z])|clave(?<![a-z]clave)(?![a-z])"
+)
 # In small letters, so that the search need not compare cases. A word such as `pw` counts only where it stands alone
 # in a name: `db_pw`, but not `pwned`. The lookbehind comes last, since a pattern is found faster by how it begins.
 _ANCHOR: Final = re.compile(
     r"passw|pass[ _-]?phrase|pass[ _-]?code|passkey|pass(?![a-z])|pwd|pw(?<![a-z0-9]pw)(?![a-z])|secret|token(?!iz)"
-    r"|credential|creds?(?<![a-z]cred)(?<![a-z]creds)(?![a-z])|auth(?<![a-z]auth)(?![a-z_.-])|jwt(?![a-z])|sessionid"
-    r"|sessid|otp(?<![a-z]otp)(?![a-z])|pin(?<![a-z]pin)(?![a-z_.-])|connection[_ -]?string|key(?![a-z])|keypair"
+    r"|bearer(?![a-z])|access[_-]?signature|credential|creds?(?<![a-z]cred)(?<![a-z]creds)(?![a-z])|auth(?<![a-z]auth)(?![a-z_.-])|jwt(?![a-z])|sessionid"
+    r"|sessid|otp(?<![a-z]otp)(?![a-z])|pin(?<![a-z]pin)(?![a-z_.-])|basic_?auth(?![a-z])"
+    r"|conn(?:ection)?[_ -]?str(?![a-hj-z])|key(?![a-z])|keypair"
     r"|identified (?:with [a-z0-9_]{1,40} )?by(?: password| values)?(?![a-z])|" + _ABROAD
 )
 # What `pass` and `key` need before them to be a secret's: `dbpass`, but not `bypass`; `api_key`, but not `unique_key`.
 _PASSES: Final = tuple("db user ssh key store root my admin smtp ftp ldap".split())  # noqa: SIM905 - words are read better so
 _KEYS: Final = tuple(
-    "api access private secret account encryption encrypt signing signature ssh master sas storage shared license "  # noqa: SIM905
+    "api app access private secret account encryption encrypt signing signature ssh master sas storage shared license "  # noqa: SIM905
     "subscription auth client service function functions host admin application consumer deploy hmac aes cipher crypto "
     "gpg pgp rsa dsa tls ssl webhook session security server ingest ingestion integration symmetric root token "
-    "password vault stripe openai anthropic azure".split()
+    "password vault stripe openai anthropic azure "
+    "instrumentation publishable".split()
 )
 _WINDOW: Final = 16
 # A `-` or `.` that ends it is not its own: `token->`, `password.`

@@ -15,6 +15,8 @@ _QUERY: Final = re.compile(r"[?#]")
 _PORT: Final = re.compile(r"\d{1,5}(?=[/?#\"'\s,;)\]}]|\Z)")
 # Their paths may hold an `@` behind a port, where that of a database is still the password.
 _WITH_PATHS: Final = ("http", "https", "ws", "wss")
+# Whose user may be the password, with whatever in it.
+_WITHOUT_USERS: Final = ("redis", "rediss", "valkey", "valkeys")
 # Users that say nothing without a password, and passwords that only fill their place.
 _OPEN_USERS: Final = frozenset({"git", "hg", "anonymous"})
 _FILLERS: Final = frozenset({"", "x", "x-oauth-basic", "x-token-auth"})
@@ -22,10 +24,16 @@ _ENCODED: Final = re.compile(r"%3a%2f%2f[^\s%&\"'<>]{0,128}+%3a((?:[^\s%&\"'<>]|
 # user:password@host, user:password@tcp(host), user/password@//host.
 _BARE: Final = re.compile(
     r"(?<![\w.:/@%+-])(?P<user>[A-Za-z_][\w.-]{0,63}+)(?:"
-    r":([^\s:/@\"'<>,;]{1,256}+)@(?=(?:tcp|udp|unix)\(|\[|(?!sha\d)[\w-])"
+    r":([^\s:/@\"'<>,;]{1,256}+)@(?=(?:tcp|udp|unix)\(|\[|/\w|(?!sha\d)[\w-])"
     r"|/([^\s:/@\"'<>,;]{1,256}+)@(?=//|[\w.-]{1,255}+:\d))"
 )
-_ORACLE: Final = re.compile(r"(?:thin:|sqlplus\s(?:-\w\s){0,3})[\w.$-]{1,64}+/([^\s@\"'<>]{1,256}+)@")
+_ORACLE: Final = re.compile(
+    r"(?:thin:|(?:sqlplus|sqlldr|impdp|expdp|rman|conn(?:ect)?)\s(?:-\w\s){0,3})[\w.$-]{1,64}+/([^\s@\"'<>]{1,256}+)@"
+)
+# dbt says of a connection's parameters which value is of the wrong type, and not which parameter.
+_OF_A_PROFILE: Final = re.compile(
+    r"Credentials in profile .{1,300}?\binvalid: (?:'([^'\r\n]{1,300}+)'|(\S{1,300}+)) is not\b", re.DOTALL
+)
 _NO_USERS: Final = frozenset(
     "mailto from to cc bcc email mail by author owner contact sender recipient git ssh".split()  # noqa: SIM905
 )
@@ -57,7 +65,7 @@ _OPTIONS: Final = {
         r"(?<=[\s\"'])(?:-u|-U|-a|--user|--proxy-user|--auth)[\s=\"',]{0,8}+[^\s:%,\"']{0,256}+[:%,](?!//)"
     ),
     "cookie": re.compile(r"(?<=[\s\"'])(?:-b|--cookie)[\s=\"',]{1,8}+"),
-    "openssl": re.compile(r"(?<=[\s\"'=])pass:"),
+    "openssl": re.compile(r"(?<=[\s\"'=])pass:|(?<=\s)-[kK]\s"),
 }
 
 
@@ -70,6 +78,7 @@ def find(text: str) -> Iterator[Span]:
                 yield found.span(found.lastindex or 0)
         yield from (found.span(1) for found in _ORACLE.finditer(text))
     yield from (found.span(1) for found in _ENCODED.finditer(text))
+    yield from (found.span(found.lastindex or 0) for found in _OF_A_PROFILE.finditer(text))
     yield from _in_headers(text)
     yield from _in_commands(text)
 
@@ -88,6 +97,9 @@ def _password(text: str, at: int, limit: int, scheme: str) -> Span | None:
     """Return where the password stands in an address, or a user's name that is one."""
     user = _USER.match(text, at, limit)
     end = user.end() if user else at
+    if scheme in _WITHOUT_USERS and end > at and text[end : end + 1] != ":":
+        found = _at_sign(text, at, limit, _QUOTE)
+        return (at, found) if found else None
     if text[end : end + 1] == "@":
         return (at, end) if end > at and text[at:end].lower() not in _OPEN_USERS else None
     if text[end : end + 1] != ":":

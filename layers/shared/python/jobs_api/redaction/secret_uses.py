@@ -5,16 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from jobs_api.redaction import secret_values as values
-from jobs_api.redaction.secret_assigned import (
-    CLOSE,
-    NEXT_LINE,
-    NO_VALUE,
-    assigned,
-    is_parsed,
-    paired,
-    tagged,
-)
+from jobs_api.redaction.secret_assigned import CLOSE, NEXT_LINE, NO_VALUE, assigned, is_parsed
 from jobs_api.redaction.secret_names import Name, next_name
+from jobs_api.redaction.secret_pairs import paired, tagged
 from jobs_api.redaction.secret_values import GAP, Span
 from jobs_api.redaction.secret_words import is_plain, looks_secret
 
@@ -24,8 +17,10 @@ _IS: Final = re.compile(
     rf"(?:set{GAP}++to|changed{GAP}++to|equals?|equal{GAP}++to|is|was|are)(?![\w-]){GAP}*+[:=]?{GAP}*+",
     re.IGNORECASE,
 )
-_FOR_WHOM: Final = re.compile(rf"{CLOSE}?{_FOR}{GAP}*+[:=]{GAP}*+", re.IGNORECASE)
-_BLANK: Final = re.compile(rf"{GAP}*+(?P<cell>[|\u2502]){GAP}*+|{GAP}++")
+_FOR_WHOM: Final = re.compile(
+    rf"{CLOSE}?(?:{_FOR}|{GAP}++(?:provided|given|supplied|received|used|entered)){GAP}*+[:=]{GAP}*+", re.IGNORECASE
+)
+_BLANK: Final = re.compile(rf"{GAP}*+(?P<cell>[|\u2502]){GAP}*+|{GAP}++(?:\\\r?\n{GAP}*+)?")
 _OF_LETTERS: Final = re.compile(r"\w\w")
 # `secret "dbt-env" not found`: so Kubernetes names the object, not what it holds.
 _NAMED: Final = re.compile(

@@ -9,7 +9,7 @@ type Span = tuple[int, int]
 # A space on the same line: any of Unicode's, what has no width, colours of a terminal, HTML's.
 GAP: Final = r"(?:[^\S\r\n]|[\u200b-\u200d\u2060\ufeff\xad]|\x1b\[[0-9;]{0,16}m|&nbsp;)"
 _OPENS: Final = re.compile(
-    r"(?:[bBrRuUfF]{1,2}(?=[\"']))?"
+    r"(?:[bBrRuUfFnNeE]{1,2}(?=[\"']))?"
     r"(?P<mark>\"{3}|'{3}|\\*+[\"'`]|%2[27]|&(?:quot|apos|\#0{0,4}3[49]);|\\+u002[27]|[\u201c\u201d\u2018\u2019\xab])"
 )
 # What stands before a closing quote; a backslash keeps the next character from closing it.

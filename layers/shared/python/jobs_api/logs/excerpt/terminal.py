@@ -12,7 +12,8 @@ _SEQUENCES: Final = re.compile(
     # ESC ( B and its like, and what is left of any other.
     r"|\x1b[ -/]*+[0-~]?"
 )
-_NEW_LINES: Final = re.compile(r"\r*+\n|[\x0b\x0c\x85\u2028\u2029]")
+# Only from the first of many carriage returns on, each of which would be looked at again for every one before it.
+_NEW_LINES: Final = re.compile(r"(?<!\r)\r*+\n|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS: Final = dict.fromkeys([*range(0x08), *range(0x0E, 0x20), *range(0x7F, 0xA0)])
 
 
