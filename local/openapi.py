@@ -12,6 +12,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.openapi import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import Server
 
+from jobs_api import VERSION
 from local.template import Template, read
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,7 @@ def document(functions: list[str]) -> dict[str, Any]:
 
     merge = OpenAPIMerge(
         title="Jobs API",
-        version="1",
+        version=VERSION,
         description=DESCRIPTION,
         servers=[Server(url="/")],
         on_conflict="error",

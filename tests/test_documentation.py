@@ -18,7 +18,11 @@ from jobsctl.__main__ import app
 from tests.rehearsal.deployment import PARAMETERS
 
 ROOT: Final = Path(__file__).parent.parent
-PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "local").rglob("README.md"))]
+PAGES: Final = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "local").rglob("README.md")),
+]
 TEMPLATE: Final[dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text())
 OPERATIONS: Final = (ROOT / "docs/operations.md").read_text()
 DEPLOY: Final = (ROOT / "docs/deploy.md").read_text()

@@ -13,6 +13,10 @@ From the ground up; a package imports only what stands below it, and import-lint
 """
 
 import gc
+from typing import Final
+
+# Of the service, its API document and CHANGELOG.md; the functions have no pyproject.toml to read it from.
+VERSION: Final = "0.2.0"
 
 # What a cold start imports stays, and so does most of what a page of a cluster's answer is parsed into. Python would
 # look through it for garbage after every 2,000 objects, which takes a tenth of the start and more of a tick.
