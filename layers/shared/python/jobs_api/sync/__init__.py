@@ -31,8 +31,12 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
         ClusterRejected: the cluster allows no listing, or no deleting.
     """
     done: Counter[str] = Counter()
-    scope = _with_all_that_is_unmarked(scope)
-    parts = [_look(part, cluster, now, done) for part in unsettled(scope, cluster, _memory)]
+    if _is_marked(scope.organization_id):
+        scopes = unsettled(scope, cluster, _memory)
+    else:
+        scope = Scope(organization_id=scope.organization_id)
+        scopes = [scope]
+    parts = [_look(part, cluster, now, done) for part in scopes]
     if any(parts):
         _look(Scope(organization_id=scope.organization_id), cluster, now, done)
     if done["adopted"]:
@@ -42,18 +46,15 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
     return done
 
 
-def _with_all_that_is_unmarked(scope: Scope) -> Scope:
-    """Return all of the organization while something of it may have no mark: no part of it can be listed until then.
+def _is_marked(organization_id: str) -> bool:
+    """Tell whether all that is listed by its mark is all there is. Until then nothing less than the whole is looked at.
 
     A job that is renamed right after an upgrade has its old CronJob, which would go on firing beside the new one.
     """
-    if scope.project_id is None:
-        return scope
     try:
-        organization = store.recent_organization(scope.organization_id)
+        return store.recent_organization(organization_id).marked_at is not None
     except NotFound:
-        return scope
-    return scope if organization.marked_at else Scope(organization_id=scope.organization_id)
+        return True
 
 
 def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> bool:
