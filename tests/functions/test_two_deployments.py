@@ -250,6 +250,31 @@ def test_what_is_deleted_right_after_an_upgrade_goes_at_once(acme: Acme, upgrade
     assert cronjobs(acme) == {}
 
 
+@pytest.mark.parametrize("change", ["rename", "delete"])
+@pytest.mark.parametrize("by", ["event", "tick"])
+def test_what_a_version_before_still_did_after_the_upgrade_keeps_no_cronjob_firing(
+    acme: Acme, upgraded: Callable[[], None], change: str, by: str
+) -> None:
+    sync(acme)
+    upgraded()
+    sync(acme)
+    # One of its functions was at work while this version's first sync was, and had the last word.
+    (cronjob,) = cronjobs(acme).values()
+    acme.cluster.replace_cronjob(unmarked({**cronjob, "apiVersion": "batch/v1", "kind": "CronJob"}))
+    store.organizations._recent.clear()
+    if change == "rename":
+        acme.alice.call("PUT", jobs_path(acme, acme.job.id), {"name": "hourly"}, at=acme.now())
+    else:
+        acme.alice.call("DELETE", jobs_path(acme, acme.job.id), at=acme.now())
+
+    if by == "event":
+        event(acme, job_id=acme.job.id)
+    else:
+        sync(acme)
+
+    assert list(cronjobs(acme)) == (["jaffle-hourly"] if change == "rename" else [])
+
+
 def test_an_upgrade_leaves_what_its_tables_do_not_know_where_it_has_a_name_that_it_wants(
     acme: Acme, theirs: OtherDeployment, upgraded: Callable[[], None]
 ) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from jobs_api import store
 from jobs_api.cluster import Cluster
 from jobs_api.errors import NotFound
+from jobs_api.k8s import labels
 from jobs_api.sync.desired import Scope
 from jobs_api.sync.precheck import unsettled
 from jobs_api.sync.reconciler import Look
@@ -31,11 +32,11 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
         ClusterRejected: the cluster allows no listing, or no deleting.
     """
     done: Counter[str] = Counter()
-    if _is_marked(scope.organization_id):
-        scopes = unsettled(scope, cluster, _memory)
-    else:
+    if _has_unmarked(scope.organization_id, cluster, now):
         scope = Scope(organization_id=scope.organization_id)
         scopes = [scope]
+    else:
+        scopes = unsettled(scope, cluster, _memory)
     parts = [_look(part, cluster, now, done) for part in scopes]
     if any(parts):
         _look(Scope(organization_id=scope.organization_id), cluster, now, done)
@@ -46,15 +47,19 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
     return done
 
 
-def _is_marked(organization_id: str) -> bool:
-    """Tell whether all that is listed by its mark is all there is. Until then nothing less than the whole is looked at.
+def _has_unmarked(organization_id: str, cluster: Cluster, now: datetime) -> bool:
+    """Tell whether what is listed by its mark may not be all there is. Nothing less than the whole is then looked at.
 
-    A job that is renamed right after an upgrade has its old CronJob, which would go on firing beside the new one.
+    A job that is renamed right after an upgrade has its old CronJob, which would go on firing beside the new one. For a
+    while a function of the version before may still be at work, so that a CronJob which had a mark has none again.
     """
     try:
-        return store.recent_organization(organization_id).marked_at is not None
+        organization = store.recent_organization(organization_id)
     except NotFound:
-        return True
+        return False
+    if organization.marked_at is None or not organization.may_have_unmarked(now):
+        return organization.marked_at is None
+    return any(cluster.list_cronjobs(organization_id, labels.unmarked_selector({labels.ORGANIZATION: organization_id})))
 
 
 def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> bool:

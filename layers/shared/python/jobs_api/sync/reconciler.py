@@ -128,7 +128,7 @@ class Look:
     def _unmarked_pages(self) -> Iterator[list[Object]]:
         """Yield what was made before there were marks, as long as there may be some."""
         organization = self._removals.organization
-        if not self._removals.is_whole or (organization and organization.marked_at):
+        if not self._removals.is_whole or (organization and not organization.may_have_unmarked(self._now)):
             return iter(())
         return self._pages(labels.unmarked_selector({labels.ORGANIZATION: self._namespace}))
 
