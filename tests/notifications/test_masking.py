@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs_api.redaction import masking
-from jobs_api.redaction.masking import masked, secret_values
+from jobs_api.redaction.masking import is_secret_name, masked, secret_values
 
 ORDINARY = (Path(__file__).parent / "ordinary.txt").read_text()
 # `S` stands for the secret, and `⏎` for the end of a line.
@@ -115,6 +115,16 @@ def test_known_secrets_are_masked_wherever_they_stand() -> None:
 
 def test_a_known_secret_that_is_part_of_a_name_uncovers_nothing() -> None:
     assert "hunter22" not in masked("password=hunter22", ["password"])
+
+
+@pytest.mark.parametrize("name", ["PAT", "DATABRICKS_PAT", "GITHUB_PAT_2", "AUTH_BEARER", "SESSION_COOKIE", "HMAC"])
+def test_names_that_end_in_a_secret_s_word_are_secret(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["PATCH", "COMPAT", "PAT_COUNT", "COOKIE_DOMAIN", "DBT_TARGET", "SORT_KEY", "BYPASS"])
+def test_names_that_only_hold_a_secret_s_word_are_not(name: str) -> None:
+    assert not is_secret_name(name)
 
 
 def test_variables_that_are_called_secret_are_known_secrets() -> None:

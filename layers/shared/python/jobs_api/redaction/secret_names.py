@@ -27,6 +27,8 @@ _KEYS: Final = tuple(
     "password vault stripe openai anthropic azure "
     "instrumentation publishable".split()
 )
+# What is secret as the last word of a variable's or header's own name, and too common a word to search a text for.
+_LAST_WORD: Final = re.compile(r"(?:\A|[_.-])(?:pat|bearer|cookies?|hmac)(?:_?[0-9]{1,3})?\Z")
 _WINDOW: Final = 16
 # A `-` or `.` that ends it is not its own: `token->`, `password.`
 _REST: Final = re.compile(r"(?:\w|[.-]++(?=\w))*+")
@@ -45,7 +47,8 @@ class Name(NamedTuple):
 
 def is_secret_name(name: str) -> bool:
     """Tell whether a variable, header or field of this name holds a secret, as far as its name says."""
-    return next(_anchors(name, small(name), 0), None) is not None
+    low = small(name)
+    return next(_anchors(name, low, 0), None) is not None or _LAST_WORD.search(low[-_LONGEST_LEFT:]) is not None
 
 
 def small(text: str) -> str:
