@@ -10,9 +10,8 @@ import os
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import botocore.session
 from aws_lambda_powertools.utilities.idempotency import (
     DynamoDBPersistenceLayer,
     IdempotencyConfig,
@@ -25,6 +24,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from jobs_api.aws.clients import client
 from jobs_api.errors import KeyReused, StillInProgress
 
 A_DAY = 24 * 60 * 60
@@ -32,9 +32,6 @@ A_DAY = 24 * 60 * 60
 # that JSON holds only as an escape.
 _SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 _HIDDEN = "\0"
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 type Answer = dict[str, Any]
 
@@ -122,9 +119,7 @@ def _shown(answer: Answer, scope: str) -> Answer:
 
 @cache
 def _answers() -> DynamoDBPersistenceLayer:
-    # botocore's own stubs do not know the services.
-    client: DynamoDBClient = botocore.session.get_session().create_client("dynamodb")  # type: ignore[assignment]
-    return DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE"], boto3_client=client)
+    return DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE"], boto3_client=client("dynamodb"))
 
 
 def _digest(text: str) -> str:

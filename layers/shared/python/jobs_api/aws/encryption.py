@@ -7,16 +7,11 @@ at a price per secret and month.
 
 import binascii
 import os
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from jobs_api.aws.clients import BotoCoreError, ClientError, client
 from jobs_api.recent import Recent
 
 if TYPE_CHECKING:
@@ -27,8 +22,6 @@ MOST_BYTES: Final = 4096
 
 # After a key was disabled, nobody goes on with what it had opened for longer.
 KEPT_SECONDS: Final = 3600
-
-_making = threading.Lock()
 
 
 class CannotOpen(Exception):
@@ -84,14 +77,4 @@ _opened: Final = Recent(_decrypted, KEPT_SECONDS, most=4096)
 
 
 def _client() -> "KMSClient":
-    # Not left to the cache alone: the first threads of a batch would each make a client.
-    with _making:
-        return _made_client()
-
-
-@cache
-def _made_client() -> "KMSClient":
-    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
-    # botocore's own stubs do not know the services.
-    client: KMSClient = botocore.session.get_session().create_client("kms", config=config)  # type: ignore[assignment]
-    return client
+    return client("kms")

@@ -6,12 +6,9 @@ An event only makes a sync sooner: the tick finds the change too. So a bus that 
 import json
 import logging
 import os
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from jobs_api.aws.clients import BotoCoreError, ClientError, client
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -64,9 +61,5 @@ def _put(detail_type: str, details: list[dict[str, str]]) -> None:
         raise EventsRejected(f"{answer['FailedEntryCount']} of {len(details)} {detail_type} events")
 
 
-@cache
 def _client() -> "EventBridgeClient":
-    config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2})
-    # botocore's own stubs do not know the services.
-    client: EventBridgeClient = botocore.session.get_session().create_client("events", config=config)  # type: ignore[assignment]
-    return client
+    return client("events")

@@ -5,19 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session
-from botocore.signers import RequestSigner
-
+from jobs_api.aws.clients import BotoCoreError, ClientError, client, signed_url
 from jobs_api.errors import ClusterUnavailable
-
-if TYPE_CHECKING:
-    from mypy_boto3_eks import EKSClient
 
 # https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
 TOKEN_PREFIX: Final = "k8s-aws-v1."  # noqa: S105 - not a secret, what every token starts with
@@ -42,10 +33,7 @@ def describe(name: str) -> Endpoint:
         ClusterUnavailable: there is no such cluster, it is still being made, or EKS cannot be asked.
     """
     try:
-        config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
-        # botocore's own stubs do not know the services.
-        client: EKSClient = _session().create_client("eks", config=config)  # type: ignore[assignment]
-        cluster = client.describe_cluster(name=name)["cluster"]
+        cluster = client("eks").describe_cluster(name=name)["cluster"]
     except (BotoCoreError, ClientError) as error:
         raise ClusterUnavailable("The cluster of this organization cannot be found at the moment") from error
     if "endpoint" not in cluster:
@@ -59,27 +47,10 @@ def sign_token(name: str) -> str:
     Raises:
         ClusterUnavailable: there are no credentials to sign with.
     """
-    session = _session()
-    credentials = session.get_credentials()
-    if credentials is None:
+    query = "Action=GetCallerIdentity&Version=2011-06-15"
+    url = signed_url("sts", query, {CLUSTER_HEADER: name}, URL_EXPIRES_SECONDS)
+    if url is None:
         raise ClusterUnavailable("There are no AWS credentials to reach the cluster with")
-    sts = session.create_client("sts")
-    signer = RequestSigner(
-        sts.meta.service_model.service_id,
-        sts.meta.region_name,
-        "sts",
-        "v4",
-        credentials,
-        session.get_component("event_emitter"),
-    )
-    request = {
-        "method": "GET",
-        "url": f"{sts.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
-        "body": {},
-        "headers": {CLUSTER_HEADER: name},
-        "context": {},
-    }
-    url = signer.generate_presigned_url(request, operation_name="", expires_in=URL_EXPIRES_SECONDS)
     return TOKEN_PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 
@@ -108,8 +79,3 @@ class Tokens:
         """Sign a new one next time."""
         with self._lock:
             self._token = None
-
-
-@cache
-def _session() -> Session:
-    return botocore.session.get_session()

@@ -5,16 +5,11 @@ Bytes are kept as they were written, whatever their encoding. The only module th
 
 import gzip
 import os
-import threading
 from collections.abc import Iterable
-from functools import cache
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
+from jobs_api.aws.clients import ClientError, client
 from jobs_api.errors import JobsApiError, NotFound
 from jobs_api.model.answer_size import end_that_fits
 from jobs_api.model.document import Absent, Document
@@ -28,15 +23,12 @@ INLINE_BYTES: Final = 1024 * 1024
 # Compressed bytes that stay in memory before they go to a file.
 SPOOLED_BYTES: Final = 1024 * 1024
 LINK_SECONDS: Final = 15 * 60
-CONNECTIONS: Final = 16
 # What may be left of a character that was cut: up to three bytes 10xxxxxx.
 CONTINUATION: Final = bytes(range(0x80, 0xC0))
 LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 TEXT: Final = "text/plain; charset=utf-8"
 # What an object says of itself: the log's size before compression.
 SIZE: Final = "size-bytes"
-
-_making = threading.Lock()
 
 
 class PurgeRefused(JobsApiError):
@@ -234,18 +226,4 @@ def _put_object(key: str, content: Any, size_bytes: int) -> None:
 
 
 def _client() -> "S3Client":
-    # Not left to the cache alone: the first threads of an ingest would each make a client.
-    with _making:
-        return _made_client()
-
-
-@cache
-def _made_client() -> "S3Client":
-    config = Config(
-        signature_version="s3v4",
-        connect_timeout=2,
-        read_timeout=10,
-        retries={"total_max_attempts": 3},
-        max_pool_connections=CONNECTIONS,
-    )
-    return cast("S3Client", botocore.session.get_session().create_client("s3", config=config))
+    return client("s3")

@@ -6,19 +6,14 @@ Cut off in between, the next tick finds the mark and queues it again; that makes
 import json
 import logging
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cache
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from jobs_api import store
+from jobs_api.aws.clients import BotoCoreError, ClientError, client
 from jobs_api.model.alert_targets import Channel, Event
 from jobs_api.model.run import Run
 from jobs_api.model.run_events import channels
@@ -34,7 +29,6 @@ CLEARERS: Final = 8
 LONGEST_SLEEP_SECONDS: Final = 43_000
 
 logger = logging.getLogger(__name__)
-_making = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -141,14 +135,4 @@ def _send(messages: list[QueueMessage]) -> set[str]:
 
 
 def _client() -> "SQSClient":
-    # Not left to the cache alone: the first threads would each make a client.
-    with _making:
-        return _made_client()
-
-
-@cache
-def _made_client() -> "SQSClient":
-    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
-    # botocore's own stubs do not know the services.
-    client: SQSClient = botocore.session.get_session().create_client("sqs", config=config)  # type: ignore[assignment]
-    return client
+    return client("sqs")

@@ -28,6 +28,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
+from jobs_api.aws.clients import CONNECT_SECONDS, SETTINGS
 from jobs_api.model.run import ENDED_STATUSES
 
 REGION = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -41,14 +42,14 @@ NAME_LOCK = "name#"
 CRONJOB_LOCK = "cronjob#"
 MOMENT_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
-# A function has 25 seconds; a call that hangs is worth three more tries, not the whole of them. An ingest asks with 16
-# threads at once.
+_SETTINGS = SETTINGS["dynamodb"]
 connection = Connection(
     region=REGION,
-    connect_timeout_seconds=2,
-    read_timeout_seconds=5,
-    max_retry_attempts=3,
-    max_pool_connections=16,
+    connect_timeout_seconds=CONNECT_SECONDS,
+    read_timeout_seconds=_SETTINGS.read_seconds,
+    # PynamoDB does not count the first one.
+    max_retry_attempts=_SETTINGS.attempts - 1,
+    max_pool_connections=_SETTINGS.connections,
 )
 
 

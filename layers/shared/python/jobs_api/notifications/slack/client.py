@@ -3,14 +3,10 @@
 import os
 import threading
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
+from jobs_api.aws.clients import ClientError, client
 from jobs_api.errors import shortened
 from jobs_api.notifications import backoff
 from jobs_api.recent import Recent
@@ -42,7 +38,6 @@ ADVICE: Final = {
     "token_revoked": "the bot token was revoked; install the bot again and store its new token",
 }
 
-_making = threading.Lock()
 _reading = threading.Lock()
 
 
@@ -118,14 +113,4 @@ _tokens: Final = Recent(_token, TOKEN_SECONDS, keeps=bool)
 
 
 def _secrets() -> "SecretsManagerClient":
-    # Not left to the cache alone: the first threads of a batch would each make a client.
-    with _making:
-        return _made_secrets()
-
-
-@cache
-def _made_secrets() -> "SecretsManagerClient":
-    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
-    # botocore's own stubs do not know the services.
-    client: SecretsManagerClient = botocore.session.get_session().create_client("secretsmanager", config=config)  # type: ignore[assignment]
-    return client
+    return client("secretsmanager")

@@ -1,0 +1,132 @@
+"""The AWS clients of a process, one for each service, made when first asked for. The only module that knows botocore.
+
+`SETTINGS` says how long each may take. PynamoDB, which reads and writes the tables, makes a client of its own and takes
+the settings of `dynamodb`.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.signers import RequestSigner
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_eks import EKSClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+# What a call raises: ClientError where AWS answered that it does not do it, BotoCoreError where nothing came back.
+__all__ = ["CONNECT_SECONDS", "SETTINGS", "BotoCoreError", "ClientError", "Settings", "client", "signed_url"]
+
+type Service = Literal["dynamodb", "eks", "events", "kms", "s3", "secretsmanager", "sqs"]
+
+CONNECT_SECONDS: Final = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long a call to a service may take, and how many go on at once."""
+
+    read_seconds: int
+    # The first one counts.
+    attempts: int
+    # As many as threads ask at once; 10 is botocore's own.
+    connections: int = 10
+    signature: str | None = None
+
+
+SETTINGS: Final[Mapping[Service, Settings]] = {
+    # Caps the time-out, so that one call that hangs cannot use up a function's 25 seconds. An ingest has 16 threads.
+    "dynamodb": Settings(read_seconds=5, attempts=4, connections=16),
+    # A request waits for it, and has the cluster to ask afterwards.
+    "eks": Settings(read_seconds=5, attempts=2),
+    # An event only makes a sync sooner, so nobody waits long for the bus.
+    "events": Settings(read_seconds=3, attempts=2),
+    "kms": Settings(read_seconds=5, attempts=3),
+    # A log may be long. Links that are signed with the older signature do not work in every region.
+    "s3": Settings(read_seconds=10, attempts=3, connections=16, signature="s3v4"),
+    "secretsmanager": Settings(read_seconds=5, attempts=3),
+    "sqs": Settings(read_seconds=5, attempts=3),
+}
+
+_clients: Final[dict[str, Any]] = {}
+_making: Final = threading.Lock()
+
+
+@overload
+def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["eks"]) -> "EKSClient": ...
+@overload
+def client(service: Literal["events"]) -> "EventBridgeClient": ...
+@overload
+def client(service: Literal["kms"]) -> "KMSClient": ...
+@overload
+def client(service: Literal["s3"]) -> "S3Client": ...
+@overload
+def client(service: Literal["secretsmanager"]) -> "SecretsManagerClient": ...
+@overload
+def client(service: Literal["sqs"]) -> "SQSClient": ...
+def client(service: Service) -> Any:
+    """Return this process's client of a service; threads may share it."""
+    made = _clients.get(service)
+    if made is not None:
+        return made
+    # A session is not for several threads at once, and the first threads of a batch would each make a client.
+    with _making:
+        if service not in _clients:
+            _clients[service] = botocore.session.get_session().create_client(service, config=_config(service))
+        return _clients[service]
+
+
+def signed_url(service: str, query: str, headers: Mapping[str, str], seconds: int) -> str | None:
+    """Sign a GET to a service that somebody else is to send, with these headers; None where there are no credentials.
+
+    Args:
+        service: whose endpoint it goes to, such as `sts`.
+        query: what is asked of it.
+        headers: those that have to be sent with it as they are here.
+        seconds: how long the URL is good for.
+    """
+    session = _signing_session()
+    credentials = session.get_credentials()
+    if credentials is None:
+        return None
+    with _making:
+        about = session.create_client(service).meta
+    events = session.get_component("event_emitter")
+    signer = RequestSigner(about.service_model.service_id, about.region_name, service, "v4", credentials, events)
+    request = {
+        "method": "GET",
+        "url": f"{about.endpoint_url}/?{query}",
+        "body": {},
+        "headers": dict(headers),
+        "context": {},
+    }
+    url: str = signer.generate_presigned_url(request, operation_name="", expires_in=seconds)
+    return url
+
+
+@cache
+def _signing_session() -> botocore.session.Session:
+    return botocore.session.get_session()
+
+
+def _config(service: Service) -> Config:
+    settings = SETTINGS[service]
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=settings.read_seconds,
+        retries={"total_max_attempts": settings.attempts},
+        max_pool_connections=settings.connections,
+        signature_version=settings.signature,
+    )
