@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jobs_api.logs.excerpt import excerpt, telling_line
 from jobs_api.redaction.masking import is_secret_name, masked
-from tests.notifications.growth import UNITS, repeated
+from tests.growth.growth import UNITS, repeated
 
 SIZES = (10_000, 100_000, 1_000_000)
 LOGS = Path(__file__).parent.parent / "tests" / "notifications" / "logs"

@@ -47,7 +47,7 @@ def chunks(megabytes: int) -> Iterator[bytes]:
 def measure(megabytes: int) -> None:
     """Store it; print what was found."""
     from jobs_api.logs import archive  # noqa: PLC0415 - its settings come from the environment
-    from tests.test_logs import a_run  # noqa: PLC0415
+    from tests.service.test_logs import a_run  # noqa: PLC0415
 
     stored = []
     put = seconds(lambda: stored.append(archive.put(a_run(), chunks(megabytes))[0]))

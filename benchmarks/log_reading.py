@@ -2,7 +2,7 @@
 
     python -m benchmarks.log_reading [--wrong]
 
-Reads the logs of tests/notifications/run_logs, which dbt and SQLMesh wrote, and holds what is read against what
+Reads the logs of tests/data/run_logs, which dbt and SQLMesh wrote, and holds what is read against what
 run_results.json said of the same run. `named` counts runs whose failing models and tests are named, all of them and
 nothing else; `said` those whose error_message says why, and names one that failed where any did.
 """
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from jobs_api.logs.excerpt import MOST_FAILURES, excerpt
 
-LOGS = Path(__file__).parent.parent / "tests" / "notifications" / "run_logs"
+LOGS = Path(__file__).parent.parent / "tests" / "data" / "run_logs"
 
 
 class Score(NamedTuple):

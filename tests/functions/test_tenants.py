@@ -28,7 +28,7 @@ from jobs_api.model.run import Run, RunStatus
 from jobs_api.store import deliveries
 from tests.functions.acme import Acme, eventually
 from tests.functions.cast import ROUTES, Answer, Person, new_organization, new_project
-from tests.test_slots import a_job, a_project
+from tests.unit.model.test_slots import a_job, a_project
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")

@@ -142,7 +142,7 @@ def test_an_alert_and_signed_webhooks_of_a_process_that_fails_arrive_in_the_inbo
     service: Running, tmp_path: Path
 ) -> None:
     jaffle = next(project["id"] for project in service.session["projects"] if project["name"] == "jaffle")
-    log = ROOT / "tests/notifications/logs/dbt_model_error.log"
+    log = ROOT / "tests/data/logs/dbt_model_error.log"
     dbt = tmp_path / "dbt"
     dbt.write_text(f"#!/bin/sh\n/bin/cat '{log}'\nexit 3\n")
     dbt.chmod(0o755)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -46,9 +45,6 @@ def new_receiver(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Itera
 def hook(new_receiver: Callable[[], Receiver]) -> Receiver:
     """One such receiver."""
     return new_receiver()
-
-
-LOGS = Path(__file__).parent / "logs"
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from jobs_api.notifications import queue as outbox
 from jobs_api.notifications.slack import client as slack_module
 from jobs_api.notifications.slack import sending
 from jobs_api.store import deliveries
+from tests.example_logs import LOGS
 from tests.functions.cast import NOON, new_organization
-from tests.notifications.conftest import LOGS, store_token
+from tests.notifications.conftest import store_token
 from tests.notifications.receivers import answers, closes_half_way
 from tests.notifications.slack import Slack
 from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored

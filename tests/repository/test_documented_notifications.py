@@ -17,9 +17,9 @@ from jobs_api.notifications.slack import grouping, message
 from jobs_api.notifications.webhook import http, payload, sending
 from jobs_api.notifications.webhook.payload import WebhookType
 from jobs_api.store import receivers
-from tests.notifications.test_due import a_run, alerts
+from tests.unit.model.test_due import a_run, alerts
 
-PAGE = (Path(__file__).parents[1] / "docs" / "notifications.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text()
 KEY = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 
 

@@ -9,7 +9,7 @@ import yaml
 from jobs_api.model.resource_bounds import STANDARD
 from jobs_api.model.resources import parse_quantity
 
-MANIFEST = Path(__file__).parent.parent / "deploy/kubernetes/jobs-api.yaml"
+MANIFEST = Path(__file__).parents[3] / "deploy/kubernetes/jobs-api.yaml"
 OBJECTS: dict[str, Any] = {made["kind"]: made for made in yaml.safe_load_all(MANIFEST.read_text())}
 HARD: dict[str, str] = OBJECTS["ResourceQuota"]["spec"]["hard"]
 (LIMITS,) = OBJECTS["LimitRange"]["spec"]["limits"]

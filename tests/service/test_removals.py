@@ -15,7 +15,7 @@ from jobs_api.model.project_record import ProjectRecord
 from jobs_api.sync import removals
 from jobs_api.sync.reconcile import Delete, plan
 from jobs_api.sync.removals import RemovalVerdict, Standing
-from tests.test_reconcile import JOBS, stored, wanted
+from tests.service.test_reconcile import JOBS, stored, wanted
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

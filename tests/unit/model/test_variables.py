@@ -14,7 +14,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.variables import HARMLESS, RESERVED, reserved
 from tests.a_project import project
 
-PAGE = (Path(__file__).parent.parent / "docs/jobs.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/jobs.md").read_text()
 REFUSED_NAMES = """
     LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONBREAKPOINT
     PYTHONINSPECT BROWSER PAGER EDITOR PATH HOME SHELL BASH_ENV ENV IFS HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.logs.excerpt import MOST_FAILURES, MOST_LINES, Failure, excerpt, remarks, telling_line
-from tests.notifications.conftest import LOGS
+from tests.example_logs import LOGS
 
 DBT = """\x1b[0m02:00:01  Running with dbt=1.10.0
 02:00:05  Completed with 1 error, 0 partial successes, and 0 warnings:

@@ -14,8 +14,8 @@ from jobs_api.ingest.decision import NOTHING, decide
 from jobs_api.k8s import labels, run_identity
 from jobs_api.k8s.pod_status import Object
 from jobs_api.model.run import Run, RunStatus, StoredLog, TriggeredBy
-from tests.notifications.test_excerpts import DBT
 from tests.objects import TWO, UID, at, complete, ended, failed, job, pod, runs, waits
+from tests.unit.logs.test_excerpts import DBT
 
 PENDING, RUNNING, SUCCESS, FAILED, ERROR = RunStatus
 ACME = "org-acme"

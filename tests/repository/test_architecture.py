@@ -8,7 +8,7 @@ import grimp
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 KUBERNETES_LAYER = "KubernetesLayer"
 # Packages in which decisions stand beside those who carry them out.
 MIXED = ("api", "ingest", "live", "logs", "sync", "trigger")

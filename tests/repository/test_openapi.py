@@ -7,7 +7,7 @@ from local import openapi
 from local.template import read
 from tests.functions.cast import ROUTES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "docs" / "openapi.json"
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jobs_api.schedule import InvalidSchedule, InvalidTimezone, check_timezone, fire_times, kubernetes_schedule, parse
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 CRON_TRUTH: list[dict[str, Any]] = json.loads((DATA / "cron_truth_sample.json").read_text())["cases"]
 ZONE_TRUTH: list[dict[str, Any]] = json.loads((DATA / "timezone_truth_sample.json").read_text())["cases"]
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import RunStatus
 from jobs_api.notifications.webhook.payload import Named, body_of, headers
 from jobs_api.notifications.webhook.payload import test_body as a_test_body
-from tests.notifications.test_due import a_run, alerts
+from tests.unit.model.test_due import a_run, alerts
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 KEY, OTHER_KEY = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))

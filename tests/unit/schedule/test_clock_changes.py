@@ -4,7 +4,8 @@ What Kubernetes does, said as plainly as it can be: a schedule fires in each min
 time that does not exist is skipped, one that comes twice fires twice, and a day without its midnight has no `@daily`.
 That holds where clocks change at a full hour and by full hours, as nearly all do. Elsewhere the library goes over the
 hours at another minute than 0, and only who names no hour can rely on it. Where midnight itself is missing or comes
-twice, the library's days begin at one side of it. tests/test_firing.py holds both to the library's own answers.
+twice, the library's days begin at one side of it. tests/unit/schedule/test_firing.py holds both to the library's
+own answers.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,8 @@ from hypothesis import strategies as st
 from jobs_api.model import slots
 from jobs_api.schedule import fire_times, timezones
 from tests.reliability.figures import proved
-from tests.test_firing import HOUR, ZONES, Oracle, expressions, skips_midnight
-from tests.test_slots import a_job, a_project, owed
+from tests.unit.model.test_slots import a_job, a_project, owed
+from tests.unit.schedule.test_firing import HOUR, ZONES, Oracle, expressions, skips_midnight
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 BEGIN, END = datetime(1972, 1, 1, tzinfo=UTC), datetime(2037, 12, 31, tzinfo=UTC)

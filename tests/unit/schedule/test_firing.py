@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jobs_api import schedule
 from jobs_api.schedule import InvalidSchedule, fire_times, firing, next_fire, timezones
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 TRUTH: list[dict[str, Any]] = json.loads((DATA / "cron_truth_sample.json").read_text())["cases"]
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
 WRITTEN = ("requirements/*.txt", "layers/*/requirements.txt", "local/images/*/requirements.txt")
 # The image python needs no package.

@@ -15,7 +15,7 @@ from jobs_api.model.document import RFC3339
 from jobs_api.notifications import backoff
 from jobs_api.schedule import go_text, grammar, timezones
 from jobs_api.sync import reconciler
-from tests.notifications.growth import MOST_GROWTH, growth, repeated
+from tests.growth.growth import MOST_GROWTH, growth, repeated
 
 NOW = datetime(2026, 4, 28, tzinfo=UTC)
 

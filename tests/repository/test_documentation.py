@@ -17,7 +17,7 @@ from jobs_api.model.project import ProjectSettings
 from jobsctl.__main__ import app
 from tests.rehearsal.deployment import PARAMETERS
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),

@@ -17,7 +17,7 @@ from jobs_api.model.resources import InvalidQuantity, Resources, canonical, pars
 
 TRUTH: list[dict[str, Any]] = [
     case
-    for case in json.loads((Path(__file__).parent / "data/podspec_truth_sample.json").read_text())["cases"]
+    for case in json.loads((Path(__file__).parents[2] / "data/podspec_truth_sample.json").read_text())["cases"]
     if case["kind"] == "resources"
 ]
 

@@ -11,7 +11,7 @@ import pytest
 
 from jobs_api import VERSION
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parents[2]
 CHANGELOG: Final = (ROOT / "CHANGELOG.md").read_text()
 RELEASES: Final = re.findall(r"^## \[(.+)\] - (.+)$", CHANGELOG, flags=re.MULTILINE)
 DECISIONS: Final = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobs_api.logs.excerpt import excerpt, remarks, telling_line
 from jobs_api.redaction.masking import is_secret_name, masked, secret_values
-from tests.notifications.growth import MOST_GROWTH, UNITS, growth, repeated
+from tests.growth.growth import MOST_GROWTH, UNITS, growth, repeated
 
 
 @pytest.mark.parametrize("unit", UNITS)
