@@ -68,6 +68,10 @@ def test_one_cause_with_other_names_numbers_and_times_is_one(one: str, other: st
         (model("a", 'relation "orders" does not exist'), model("a", "permission denied for table orders")),
         (model("a", 'relation "orders_2024" does not exist'), model("a", 'relation "orders_2025" does not exist')),
         ("Error: Failed to parse 'a.sql':\n\n  Expecting ).\n", "Error: Failed to parse 'a.sql':\n\n  Expecting (.\n"),
+        (model("a", 'relation "raw1orders" does not exist'), model("a", 'relation "raw2orders" does not exist')),
+        # An end that says nothing.
+        ("cannot reach the warehouse\nexit status 1\n", "no space left on the device\nexit status 1\n"),
+        ("cannot reach it\nError: Plan application failed.\n", "no space left\nError: Plan application failed.\n"),
         ("HTTP error 403 from the API\n", "HTTP error 500 from the API\n"),
         # What says only that something is so: whose it is makes the difference.
         (

@@ -194,6 +194,95 @@ def test_a_question_that_nobody_can_answer_says_how_not_to_be_asked() -> None:
     assert told.lines.splitlines()[1:] == ["Apply - Backfill Tables [y/n]:", "Aborted!"]
 
 
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        # ClickHouse
+        (
+            of_model(
+                "HTTPDriver for http://db:8123 returned response code 404",
+                " Code: 60. DB::Exception: No table raw.orders.",
+            ),
+            (
+                "model x: HTTPDriver for http://db:8123 returned response code 404: "
+                "Code: 60. DB::Exception: No table raw.orders."
+            ),
+        ),
+        # Redshift
+        (
+            of_model(
+                "Spectrum Scan Error",
+                "DETAIL:  ",
+                "  -----------------------------------------------",
+                "  error:  Spectrum Scan Error",
+                "  code:      15007",
+                "  context:   File 's3://a/b.parquet' has an incompatible Parquet schema.",
+                "  query:     123456",
+            ),
+            "model x: Spectrum Scan Error: File 's3://a/b.parquet' has an incompatible Parquet schema.",
+        ),
+    ],
+)
+def test_what_says_why_is_found_below_what_does_not(log: str, said: str) -> None:
+    assert excerpt(log).said == said
+
+
+def test_names_may_have_blanks() -> None:
+    dbt = (
+        "02:00:01  1 of 2 START sql table model main.my orders ........ [RUN]\n"
+        "02:00:01  2 of 2 START sql table model main.your orders ...... [RUN]\n"
+        "02:00:02  1 of 2 ERROR creating sql table model main.my orders [ERROR in 1s]\n"
+        "02:00:03  Failure in model my orders (models/a (copy)/my orders.sql)\n"
+        "02:00:03    Database Error in model my orders (models/a (copy)/my orders.sql)\n  no table\n"
+    )
+    sqlmesh = 'Failed models\n\n  "db"."shop"."my orders"\n\n    Catalog Error: nowhere\n\n'
+
+    assert excerpt(dbt).said == "model my orders: no table"
+    assert excerpt(dbt).running == ["model your orders"]
+    assert excerpt(sqlmesh).said == "model shop.my orders: Catalog Error: nowhere"
+
+
+def test_of_several_runs_of_dbt_in_one_log_the_last_that_failed_is_told() -> None:
+    def run(*message: str) -> str:
+        return "02:00:00  Running with dbt=1.10.1\n" + (of_model(*message) if message else "") + "02:00:09  \n"
+
+    assert excerpt(run("no table") + run("no rights")).said == "model x: no rights"
+    assert excerpt(run("no table") + run()).said == "model x: no table"
+    assert excerpt(run() + "02:00:00  Running with dbt=1.10.1\n" + stopped(": no profile")).said == "no profile"
+
+
+def test_a_log_that_breaks_off_names_nothing_that_it_names_by_half() -> None:
+    log = (
+        "02:00:01  1 of 2 START sql table model main.orders ........ [RUN]\n"
+        "02:00:02  1 of 2 ERROR creating sql table model main.orders_of_today ...... [ERROR in 1s]\n"
+    )
+
+    for end in range(len(log)):
+        assert {failure.what for failure in excerpt(log[:end]).failures} <= {"model orders_of_today"}
+
+
+def test_how_many_failed_is_said_where_the_log_names_only_one() -> None:
+    log = of_model("no table") + "02:00:09  \n02:00:09  Done. PASS=0 WARN=0 ERROR=3 SKIP=0 TOTAL=3\n"
+
+    assert excerpt(log).said == "model x: no table (failed too: 2 more)"
+
+
+def test_what_a_program_logs_in_json_as_an_error_is_told_and_not_its_last_word() -> None:
+    events = ('{"level": "error", "message": "no route to the database"}', '{"level": "info", "message": "bye"}')
+
+    assert excerpt("\n".join(events)).said == "no route to the database"
+
+
+def test_a_question_is_known_where_the_end_stands_on_its_line() -> None:
+    log = "Apply - Backfill Tables [y/n]: Aborted!\n"
+
+    assert excerpt(log).said == (
+        "It asked a question, and nobody is there to answer: run it with `--auto-apply --no-prompts`"
+    )
+    assert "Apply - Backfill Tables [y/n]:" in excerpt(log).lines
+    assert excerpt("Error: Aborted!\n").said == "Error: Aborted!"
+
+
 def test_python_models_of_sqlmesh_are_named_and_not_the_lines_of_their_code() -> None:
     log = (
         '**Failed models**\n* `"db"."shop"."scores"`\n\n  ```\n'

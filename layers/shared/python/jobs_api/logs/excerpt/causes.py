@@ -14,7 +14,8 @@ MOST_OF_A_LINE: Final = 1000
 # BigQuery: Location:, Job ID:; DuckDB: Candidate bindings:; dbt: "> in macro ...", "compiled code at ...".
 _WHERE: Final = re.compile(
     r"(?:[\s^~|\u2500-\u257f_=.-]+$|LINE \d+:|line \d+(?:$|[,:])|File \"|in \"<unicode string>\""
-    r"|(?:CONTEXT|DETAIL|HINT|QUERY|LOCATION|STATEMENT): |(?:Location|Job ID|Query ID|Request ID|Original Line): "
+    r"|(?-i:CONTEXT|DETAIL|HINT|QUERY|LOCATION|STATEMENT):(?: |$)"
+    r"|(?:Location|Job ID|Query ID|Request ID|Original Line): "
     r"|> (?:in|called by) |compiled code at |Candidate bindings: |Did you mean )",
     re.IGNORECASE,
 )
@@ -22,7 +23,8 @@ _WHERE: Final = re.compile(
 # position 7", "google.api_core.exceptions.NotFound: 404".
 _OPENS: Final = re.compile(
     r"(?:^|[\s:])(?:[A-Z]\w{1,40} Error(?: in .{1,600}\))?|[\w.]{0,200}(?:Error|Exception)|SQL compilation error"
-    r"|SQL execution error|error line \d+ at position \d+|on Line: \d+|\d{3})$|:$|^Error: Failed to (?:(?!: ).){1,900}$"
+    r"|SQL execution error|error line \d+ at position \d+|on Line: \d+|(?:response|error) code \d{1,5}\)?|\d{3})$|:$"
+    r"|^Error: Failed to (?:(?!: ).){1,900}$"
 )
 # What SQLMesh says above the statement that it could not read, below which the reason stands.
 _ABOVE: Final = re.compile(r"(?:.{0,500}: )?(?:Failed|Could not|Cannot) .{1,200} for$")
@@ -30,6 +32,8 @@ _ABOVE: Final = re.compile(r"(?:.{0,500}: )?(?:Failed|Could not|Cannot) .{1,200}
 HEADING: Final = re.compile(r"[A-Z]\w{1,40} Error$", re.IGNORECASE)
 # How redshift_connector writes an error: {'S': 'ERROR', 'C': '42703', 'M': 'column "x" ...', 'F': ...}.
 _FIELDS: Final = re.compile(r"\{'S': '.{0,500}?'M': (?P<quote>['\"])(?P<said>.{1,900}?)(?P=quote)(?:, '[A-Z]'|\})")
+# How Redshift writes one: `error:  ...`, `code:      15007`, `context:   ...`.
+_CONTEXT: Final = re.compile(r"\s*context: {2,}(?P<said>\S.*)$")
 _CLASS: Final = re.compile(r"(?:[A-Za-z_][\w.]{0,200}(?:Error|Exception):?|\S{1,200} failed, error:)$")
 _SAYS_MORE: Final = re.compile(r"[A-Z]\w{1,40}(?: \w{1,40}){0,3} (?:Error|Exception): ")
 _EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]{0,200}(?:Error|Exception|Interrupt|Exit|Iteration)(?::|$)")
@@ -74,6 +78,9 @@ def _first(lines: list[str]) -> str:
     told = [line.strip() for line in lines if not _WHERE.match(line.strip())]
     told = told or [line.strip() for line in lines]
     said = told[0] if told else ""
+    context = next((found for line in told[1:8] if (found := _CONTEXT.match(line))), None)
+    if context:
+        return f"{said}: {context['said']}"
     goes_on = False
     for following in told[1:6]:
         if HEADING.match(following) and HEADING.match(said):
@@ -159,8 +166,8 @@ _PASSING: Final = re.compile(
     r"|\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?:z\b|[+-]\d\d:?\d\d\b)?"
     r"|\d\d:\d\d:\d\d(?:\.\d+)?"
     r"|0x[0-9a-f]+"
-    # Ids: letters and digits by turns. A name that ends in digits is a name: orders_2024, stg_v2.
-    r"|(?<![a-z0-9])(?=[a-z]*+\d+[a-z])[a-z0-9]{6,}"
+    # Ids: letters and digits by turns, twice. A name with a number is a name: orders_2024, stg_v2, raw2orders.
+    r"|(?<![a-z0-9])(?=[a-z]*+\d++[a-z]++\d)[a-z0-9]{6,}"
     r"|[0-9a-f]{16,}"
     r"|\d{6,}"
     r"|(?<![a-z0-9_])\d+(?![a-z0-9_])"

@@ -6,6 +6,7 @@ The formats of its log hold the same messages; `records` has taken them apart.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 from jobs_api.logs.excerpt.causes import HEADING, cause_in
@@ -13,7 +14,11 @@ from jobs_api.logs.excerpt.progress import Step, is_progress, step_of
 from jobs_api.logs.excerpt.records import LogRecord
 from jobs_api.logs.excerpt.told import Failure, counted, listed, shortened, squeezed
 
-_OWNER: Final = r"in (?P<what>[a-z_]{2,30} \S{1,500}) \((?P<path>.{0,1000})\)$"
+# A model's file may have blanks in its name.
+_OWNER: Final = (
+    r"in (?P<what>[a-z_]{2,30} \S{1,500}|(?:model|seed|snapshot|analysis|test) [^\s(][^(]{0,300})"
+    r" \((?P<path>.{0,1000})\)$"
+)
 # "Failure in model orders (models/orders.sql)", then "Database Error in model ..." (before 1.10 that alone); from 1.12
 # on "[ERROR]: in model ...".
 _NODE: Final = re.compile(
@@ -31,6 +36,7 @@ _STOPPED: Final = re.compile(
 )
 _COMPLETED: Final = re.compile(r"Completed with \d")
 _CHECKS: Final = re.compile(r"\d{1,3} checks? failed:$")
+_BEGINS: Final = re.compile(r"Running with dbt=")
 _STATS: Final = re.compile(r"Done\. PASS=")
 _COUNT: Final = re.compile(r"\b([A-Z-]{2,10})=(\d{1,9})\b")
 _NOTHING: Final = re.compile(r"Nothing to do\b|The selection criterion .{1,500} does not match any")
@@ -44,6 +50,12 @@ _BATCH: Final = re.compile(r"Batch \d{1,7} of \d{1,7} ERROR creating batch (?P<b
 def speaks(records: list[LogRecord]) -> bool:
     """Whether dbt wrote this."""
     return any(record.clocked for record in records)
+
+
+def invocations(records: list[LogRecord]) -> list[list[LogRecord]]:
+    """Return what each dbt said, of which each begins with its version."""
+    begins = [at for at, record in enumerate(records) if at and _BEGINS.match(record.head)]
+    return [records[begin:end] for begin, end in pairwise([0, *begins, len(records)])]
 
 
 def failures(records: list[LogRecord]) -> list[Failure]:

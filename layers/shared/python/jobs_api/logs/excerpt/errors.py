@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from jobs_api.logs.excerpt import tracebacks
 from jobs_api.logs.excerpt.causes import cause_in
+from jobs_api.logs.excerpt.records import LogRecord
 from jobs_api.logs.excerpt.told import LAST_LINES, MAX_LINE
 
 # `2026-11-28 02:00:01,123 - sqlmesh - ERROR - text`, `ERROR: text`, `[error] text`, `FATAL  text`.
@@ -25,15 +26,23 @@ _OF_AN_EXCEPTION: Final = 3
 
 
 class Told(NamedTuple):
-    """The lines worth quoting, and the one that says most."""
+    """The lines worth quoting, and the one that says most; `vague` where that does not say why."""
 
     lines: list[str]
     said: str
+    vague: bool = False
 
 
 def told(lines: list[str]) -> Told:
     """Read lines of whatever wrote them."""
     return _exception(lines) or _logged(lines) or _named(lines) or _last(lines)
+
+
+def logged_as_error(records: list[LogRecord]) -> Told | None:
+    """Return the last that a program logged in JSON as an error; None where it says that otherwise, or not at all."""
+    found = [record for record in records if record.whole and record.level in {"error", "critical", "fatal"}]
+    found = [record for record in found if not _SUMMARY.match(record.head)] or found
+    return Told(found[-1].lines, cause_in(found[-1].lines)) if found and not found[-1].blank else None
 
 
 def _exception(lines: list[str]) -> Told | None:
@@ -83,7 +92,7 @@ def _logged(lines: list[str]) -> Told | None:
         found = Told([lines[at], *following], cause_in([begins, *following] if begins else following))
         if not _SUMMARY.match(line):
             return found
-        summary = summary or found
+        summary = summary or found._replace(vague=True)
     return summary
 
 
@@ -97,4 +106,4 @@ def _named(lines: list[str]) -> Told | None:
 
 def _last(lines: list[str]) -> Told:
     last = [line for line in lines if line.strip()][-LAST_LINES:]
-    return Told(last, last[-1].strip() if last else "")
+    return Told(last, last[-1].strip() if last else "", vague=True)

@@ -41,9 +41,11 @@ def is_progress(line: str) -> bool:
 def step_of(record: LogRecord) -> Step | None:
     """Read a line of progress; None where it is none."""
     match = _STEP.match(record.head)
-    if match is None:
+    # Where a process was killed while it wrote, the line breaks off anywhere.
+    status = _STATUS.search(match["rest"]) if match else None
+    if match is None or status is None:
         return None
-    words = _STATUS.sub("", match["rest"]).strip(" :").split()
+    words = match["rest"][: status.start()].strip(" :").split()
     if words and words[0].isdigit():
         del words[0]
     if not words:
@@ -60,8 +62,9 @@ def _named(words: list[str]) -> str:
         return f"source {name}"
     for word, kind in (("model", "model"), ("seed", "seed"), ("snapshot", "snapshot"), ("snapshotting", "snapshot")):
         if word in words[:-1]:
+            relation = " ".join(words[words.index(word) + 1 :]).removeprefix("file ")
             # Behind the schema stands the relation's name, which is the node's where it has no alias.
-            return f"{kind} {name.rpartition('.')[2]}"
+            return f"{kind} {relation.rpartition('.')[2]}"
     if "hook" in words[0]:
         return f"hook {name}"
     if "::" in name:

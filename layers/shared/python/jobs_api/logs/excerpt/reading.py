@@ -39,7 +39,9 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
     if running:
         was = f"it was running {listed(begun, len(begun))}"
         said = was[0].upper() + was[1:] if progress.is_progress(said) else f"{said} ({was})"
-    return Excerpt([], shortened(told.lines), 0, said, causes.key([said], own), running, shortened(last))
+    # Many a log ends with "exit status 1", whatever the cause was.
+    cause = causes.key([said, *last] if told.vague else [said], own)
+    return Excerpt([], shortened(told.lines), 0, said, cause, running, shortened(last))
 
 
 def telling_line(log: str) -> str | None:
@@ -64,19 +66,27 @@ def _end(log: str) -> str:
 def _failures(read: Log) -> tuple[list[Failure], errors.Told]:
     """Return what failed by name, or else the lines that say most."""
     if dbt.speaks(read.records):
-        found = dbt.failures(read.records)
-        node, said = dbt.stopped(read.records)
-        found = found or ([node] if node else [])
-        said = said or dbt.errors(read.records)
-        told = errors.Told(said, causes.cause_in(said)) if said else errors.told(read.lines)
-        return found, told
+        return _of_dbt(read)
     if fusion.speaks(read.lines):
         faults = fusion.errors(read.lines)
         told = errors.Told(faults[0], fusion.said(faults[0])) if faults else errors.told(read.lines)
         return fusion.failures(read.lines), told
     found = sqlmesh.failures(read.lines)
     asked = [] if found else sqlmesh.unanswered(read.lines)
-    return found, errors.Told(asked, asked[0]) if asked else errors.told(read.lines)
+    logged = errors.logged_as_error(read.records)
+    return found, errors.Told(asked, asked[0]) if asked else logged or errors.told(read.lines)
+
+
+def _of_dbt(read: Log) -> tuple[list[Failure], errors.Told]:
+    """Return what the last dbt that failed says, where a log has several."""
+    for records in reversed(dbt.invocations(read.records)):
+        found = dbt.failures(records)
+        node, said = dbt.stopped(records)
+        found = found or ([node] if node else [])
+        said = said or dbt.errors(records)
+        if found or said:
+            return found, errors.Told(said, causes.cause_in(said)) if said else errors.told(read.lines)
+    return [], errors.told(read.lines)
 
 
 def _said(failures: list[Failure], count: int) -> str:
@@ -84,5 +94,6 @@ def _said(failures: list[Failure], count: int) -> str:
     said = f"{first.what}: {first.cause}" if first.cause else f"{first.what} failed"
     if count == 1:
         return cut(said, MAX_SAID)
-    also = cut(f" (failed too: {listed([failure.what for failure in others], count - 1)})", MAX_SAID // 2)
+    named = listed([failure.what for failure in others], count - 1)
+    also = cut(f" (failed too: {named.removeprefix(' and ')})", MAX_SAID // 2)
     return cut(said, MAX_SAID) + also

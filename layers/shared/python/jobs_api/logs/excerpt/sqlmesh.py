@@ -15,8 +15,10 @@ from jobs_api.logs.excerpt.told import Failure, counted, listed, shortened, sque
 _FAILED: Final = re.compile(r"\W{0,10}Failed models\W{0,10}$")
 _SKIPPED: Final = re.compile(r"\W{0,10}Skipped models\W{0,10}$")
 # `* `"db"."shop"."orders"``, or `  "db"."shop"."orders"` with an empty line below.
-_BULLET: Final = re.compile(r"\* (?P<what>[`'\"]?[\w\"`'.$@{}-]{1,500})$")
-_INDENTED: Final = re.compile(r"  (?:\*\*)?(?P<what>[`'\"]?[\w\"`'.$@{}-]{1,500}?)(?:\*\*)?$")
+# A name in quotation marks may have blanks.
+_QUALIFIED: Final = r"[`'\"]?[\w\"`'.$@{}-]{1,500}|`?\"[^\"\s][^\"]{0,200}\"(?:\.\"[^\"]{1,200}\"){1,3}`?"
+_BULLET: Final = re.compile(rf"\* (?P<what>{_QUALIFIED})$")
+_INDENTED: Final = re.compile(rf"  (?:\*\*)?(?P<what>{_QUALIFIED}?)(?:\*\*)?$")
 _FENCE: Final = re.compile(r" {0,2}```$")
 _OVER: Final = re.compile(r"Error: |Traceback |\*\*[A-Z]")
 _POINTER: Final = re.compile(r"\s*\^$")
@@ -26,7 +28,8 @@ _SETTLED: Final = re.compile(r"\b(?:FAIL|PASS|SKIPPED)\b")
 _AUDIT_SAYS: Final = re.compile(r"Failure in audit (?P<audit>\S{1,300})(?: |$)")
 _TEST: Final = re.compile(r"(?:FAIL|ERROR): (?P<what>\S{1,300})(?: \(.{0,500}\)?)?$")
 _RULE: Final = re.compile(r"[-=]{20,}$|```$")
-_ABORTED: Final = re.compile(r"Aborted[!.]$")
+# On the line of the question where nobody's answer ended that.
+_ABORTED: Final = re.compile(r"(?:Aborted\.|(?P<asked>(?!.{0,60}Error\b).{1,300}[:?\]] ?)?Aborted!)$")
 _QUESTION: Final = re.compile(r".{0,300}(?:\[[yYnN]/[yYnN]\]|\?|:) ?$")
 _WARNED: Final = re.compile(r"\[WARNING\]")
 _NOTHING: Final = re.compile(
@@ -47,6 +50,7 @@ def unanswered(lines: list[str]) -> list[str]:
     if at is None:
         return []
     asked = [line.strip() for line in lines[max(0, at - 8) : at] if _QUESTION.match(line.rstrip())]
+    asked += [found["asked"].strip() for found in [_ABORTED.match(lines[at].strip())] if found and found["asked"]]
     return [UNANSWERED, *asked[-1:], "Aborted!"]
 
 
