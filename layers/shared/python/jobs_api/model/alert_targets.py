@@ -60,3 +60,8 @@ class RunAlerts(Document):
     job_name: str
     slack: SlackTarget | None = None
     webhook: WebhookTarget | None = None
+
+    def target(self, channel: Channel) -> SlackTarget | WebhookTarget | None:
+        """Return where a channel leads, None where nobody wants to hear there; its field has the channel's name."""
+        target: SlackTarget | WebhookTarget | None = getattr(self, channel)
+        return target

@@ -95,7 +95,7 @@ class Delivery(DeliveryDocument):
 
     def again(self, alerts: RunAlerts | None, now: datetime, give_up_after: timedelta) -> "Delivery":
         """Return it due at once and anew; to where `alerts` leads, or where it went if nothing is configured now."""
-        target = alerts and (alerts.slack if self.channel is Channel.SLACK else alerts.webhook)
+        target = alerts and alerts.target(self.channel)
         gathers = self.status is DeliveryStatus.PENDING and self.attempts == 0
         return self.model_copy(
             update={
