@@ -31,6 +31,14 @@ def test_it_works(hook: Receiver) -> None:
     assert request.body == b'{"a": 1}'
     assert request.headers["host"] == f"localhost:{hook.port}"
     assert request.headers["x-token"] == "t"
+    assert request.headers["user-agent"] == "jobs-api-webhooks/1"
+
+
+@pytest.mark.parametrize("name", ["User-Agent", "user-agent", "USER-AGENT"])
+def test_a_job_may_name_another_user_agent(hook: Receiver, name: str) -> None:
+    post(hook.url, b"{}", {name: "ours/2"})
+
+    assert hook.received[0].headers["user-agent"] == "ours/2"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ from jobs_api.model.webhook_url import Address, is_allowed, is_public
 from jobs_api.notifications import backoff
 
 TIMEOUT_SECONDS: Final = 10.0
+# Where the job's own headers name none.
+USER_AGENT: Final = "jobs-api-webhooks/1"
 # Of an answer this much is read, to show to whoever tests their receiver.
 ANSWER_BYTES: Final = 1024
 # A name with many dead addresses may not use up the time of the one that works.
@@ -231,7 +233,9 @@ def _exchange(
 ) -> Answer:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     host = parts.netloc.rpartition("@")[2]
-    connection.request("POST", path, body, {**headers, "Host": host}, preload_content=False, decode_content=False)
+    named = {name.lower() for name in headers}
+    ours = {"Host": host} if "user-agent" in named else {"Host": host, "User-Agent": USER_AGENT}
+    connection.request("POST", path, body, {**headers, **ours}, preload_content=False, decode_content=False)
     response = connection.getresponse()
     try:
         if deadline.passed.is_set():

@@ -81,7 +81,6 @@ def headers(message_id: str, body: bytes, keys: Iterable[str], now: datetime) ->
     signatures = [Webhook(key).sign(message_id, now, body.decode()) for key in keys]
     return {
         "Content-Type": "application/json",
-        "User-Agent": "jobs-api-webhooks/1",
         "webhook-id": message_id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
