@@ -95,6 +95,15 @@ def test_a_time_that_no_run_can_have_is_refused(alice: Person, jaffle: Project, 
     assert refused(answer, 422).faulty_fields == ["updated_after"]
 
 
+def test_a_time_whose_plus_the_url_lost_is_told_so(alice: Person, jaffle: Project) -> None:
+    answer = alice.call(
+        "GET", f"/api/v1/projects/{jaffle.id}/runs", query={"updated_after": "2026-01-01T00:00:00 02:00"}
+    )
+
+    [fault] = refused(answer, 422).json["errors"]
+    assert "%2B" in fault["message"]
+
+
 @pytest.mark.parametrize("path", ["projects/{}/jobs", "projects/{}/runs", "runs/{}", "runs/{}/logs"])
 def test_an_endless_id_is_not_told_back_whole(alice: Person, path: str) -> None:
     answer = refused(alice.call("GET", f"/api/v1/{path.format('x' * 65_536)}"), 404)

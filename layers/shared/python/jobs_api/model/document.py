@@ -24,6 +24,7 @@ from jobs_api.errors import MOST_CHARACTERS, MOST_FAULTS, Fault
 
 T = TypeVar("T")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+PLUS_LOST = re.compile(r" \d\d:\d\d\Z")
 
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9998
 
@@ -48,7 +49,9 @@ Timestamp = Annotated[
 
 def _check_rfc3339(text: object) -> object:
     if isinstance(text, str) and not RFC3339.fullmatch(text):
-        raise ValueError("must be a time with its offset, such as 2026-04-28T02:00:00Z")
+        # A `+` that a URL has as it is reads as a space.
+        hint = ", its + written as %2B" if isinstance(text, str) and PLUS_LOST.search(text) else ""
+        raise ValueError(f"must be a time with its offset{hint}, such as 2026-04-28T02:00:00Z")
     return text
 
 
