@@ -60,6 +60,7 @@ def test_nothing_is_left_of_a_secret_and_everything_of_what_surrounds_it(form: s
         ("Pwd=hun ter2;Database=x", "Pwd=***;Database=x"),
         ("pw='it''s me' rest", "pw='***' rest"),
         ("user: x\npassword: correct horse\nhost: y", "user: x\npassword: ***\nhost: y"),
+        ("user: x\npassword: the correct horse\nhost: y", "user: x\npassword: ***\nhost: y"),
         ("password: |\n  correct\n  horse\nhost: y", "password: |\n  ***\nhost: y"),
         ("password\x1b[0m: \x1b[31mhunter2\x1b[0m", "password\x1b[0m: \x1b[31m***"),
         ('secrets: ["a1", "b2"], x', "secrets: [***], x"),

@@ -36,6 +36,12 @@ NO_VALUE: Final = re.compile(
     r"|boolean|varchar)(?![^\s.,;:!)\]}\"'])(?=[\s.,;:!)\]}\"']{0,4}(?:[\r\n]|\Z)|[.,;)\]}])",
     re.IGNORECASE,
 )
+# `could not load credentials: the file is empty`.
+_SAID: Final = re.compile(
+    r"(?:an?|the|its?|who|which|that|this|there|must|cannot|could|should|is|was|has|not|you|your|they|if|when|because"
+    r"|expected|unable|failed)\s(?=[a-z]{2,32}+(?![^\s.,;]))|(?:access|permission)\s(?:is\s|was\s)?denied",
+    re.IGNORECASE,
+)
 # dbt counts what passed: `PASS=14`, `"pass": 14`.
 _PASSED: Final = re.compile(r"\d{1,4}(?!\w)")
 # `max_tokens: 4096`, `token_count=12`: how many there are.
@@ -68,7 +74,7 @@ def assigned(text: str, name: Name) -> Span | None:
     if not sign or is_user or is_parsed(text, name) or text[name.start : name.end].endswith(_CLASSES):
         return None
     at = sign.end()
-    if _is_count(text, name, at) or _is_node(text, name) or _ANOTHER.match(text, at):
+    if _is_count(text, name, at) or _is_node(text, name) or _ANOTHER.match(text, at) or _goes_on(text, name, at):
         return None
     if pair := _CALL.match(text, at):
         at = pair.end()
@@ -91,6 +97,11 @@ def _is_count(text: str, name: Name, at: int) -> bool:
     if word.lower() == "pass":
         return _PASSED.match(text, at) is not None
     return _COUNTED.fullmatch(word) is not None and _FEW.match(text, at) is not None
+
+
+def _goes_on(text: str, name: Name, at: int) -> bool:
+    """Tell whether a sentence goes on behind its colon; what a line begins with may be a key of YAML."""
+    return text[at - 2 : at] == ": " and _indent(text, name) is None and _SAID.match(text, at) is not None
 
 
 def _is_node(text: str, name: Name) -> bool:
