@@ -64,6 +64,10 @@ rehearse: build .tools/rehearsal/ready ## deploy to an AWS on this machine and u
 pytest: .venv/ready
 	$(BIN)/python -m pytest
 
+.PHONY: test-fast
+test-fast: .venv/ready ## unit tests of what needs no AWS and no cluster; some seconds
+	$(BIN)/python -m pytest tests/unit -m 'not slow'
+
 .PHONY: soak
 soak: .venv/ready $(UV) ## the laptop stack under work and faults, then an audit; SOAK_MINUTES=10
 	@exec $(BIN)/python -m tests.soak

@@ -3,7 +3,10 @@
 import pytest
 
 from local.template import Template, read
+from tests.aws_of_template import within_its_policy
 from tests.functions.cast import ROOT
+
+__all__ = ["within_its_policy"]
 
 
 def with_parameters(**parameters: str) -> Template:

@@ -16,6 +16,9 @@ from local.gateway import Gateway
 from local.gateway.definition import definition_of
 from local.listening import listen
 from local.template import Template, read
+from tests.aws_of_template import within_its_policy
+
+__all__ = ["within_its_policy"]
 
 HERE = Path(__file__).parent
 

@@ -9,6 +9,7 @@ import botocore.session
 import pytest
 
 from jobs_api.notifications.webhook import http
+from tests.aws_of_template import within_its_policy
 from tests.functions.cast import Person
 from tests.functions.conftest import alice, charlie, jaffle, rita
 from tests.notifications.receivers import Authority, Receiver, receiver
@@ -16,7 +17,7 @@ from tests.notifications.slack import Slack
 from tests.notifications.stage import Queue
 
 # The cast is the same as in the endpoints' tests.
-__all__ = ["alice", "charlie", "jaffle", "rita"]
+__all__ = ["alice", "charlie", "jaffle", "rita", "within_its_policy"]
 
 
 @pytest.fixture(scope="session")

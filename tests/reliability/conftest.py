@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.aws_of_template import within_its_policy
 from tests.reliability.killing import Killer
 from tests.reliability.world import World
+
+__all__ = ["within_its_policy"]
 
 
 @pytest.fixture

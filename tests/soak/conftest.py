@@ -1,3 +1,6 @@
 """The world of the reliability tests, which is a soak in small."""
 
-from tests.reliability.conftest import world as world  # noqa: PLC0414 - a fixture is found by its name
+from tests.aws_of_template import within_its_policy
+from tests.reliability.conftest import world
+
+__all__ = ["within_its_policy", "world"]

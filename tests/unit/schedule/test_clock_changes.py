@@ -22,6 +22,9 @@ from tests.reliability.figures import proved
 from tests.unit.model.test_slots import a_job, a_project, owed
 from tests.unit.schedule.test_firing import HOUR, ZONES, Oracle, expressions, skips_midnight
 
+# Every zone there is, minute by minute: a quarter of the time of all unit tests.
+pytestmark = pytest.mark.slow
+
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 BEGIN, END = datetime(1972, 1, 1, tzinfo=UTC), datetime(2037, 12, 31, tzinfo=UTC)
 ANY_DAY = datetime(2027, 3, 28, 1, tzinfo=UTC)

@@ -190,6 +190,7 @@ def skips_midnight(name: str, day: datetime) -> bool:
     return any(midnight.astimezone(UTC).astimezone(zone).hour for midnight in midnights)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(expressions(), st.sampled_from(CHANGES), st.timedeltas(timedelta(), timedelta(days=1)))
 @example("0 0 * * *", ("America/Havana", datetime(2027, 11, 7, tzinfo=UTC)), timedelta())
@@ -208,6 +209,7 @@ def test_around_a_change_of_clocks_it_fires_at_each_minute_whose_local_time_matc
 MOMENTS = st.datetimes(datetime(1985, 1, 1), datetime(2037, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(expressions(), st.sampled_from(ZONES), MOMENTS)
 def test_fires_come_later_and_later_and_match_the_fields(expression: str, name: str, after: datetime) -> None:
@@ -217,6 +219,7 @@ def test_fires_come_later_and_later_and_match_the_fields(expression: str, name: 
     assert all(oracle.matches(fire.astimezone(zone)) and fire.second == 0 for fire in fires)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(expressions(), st.sampled_from(ZONES), MOMENTS)
 def test_hours_and_minutes_gone_at_once_end_where_single_steps_do(expression: str, name: str, after: datetime) -> None:
@@ -245,6 +248,7 @@ def plain_expressions(draw: st.DrawFn) -> str:
     return " ".join(fields)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(plain_expressions(), MOMENTS)
 def test_where_croniter_means_the_same_it_says_the_same(expression: str, after: datetime) -> None:
