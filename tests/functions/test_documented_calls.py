@@ -1,0 +1,130 @@
+"""What docs/data-model.md says that each call asks of DynamoDB, items counted, is what it asks."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import botocore.client
+import pytest
+
+from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.delivery import delivery_id
+from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
+from jobs_api.notifications.deliver import deliver
+from jobs_api.notifications.queue import QueueMessage
+from jobs_api.notifications.webhook import http
+from jobs_api.notifications.webhook.http import Answer
+from tests.functions.acme import Acme
+from tests.functions.cast import NOON
+from tests.functions.test_runs import a_run
+from tests.notifications.stage import new_job, new_run
+
+PAGE: Final = (Path(__file__).parents[2] / "docs/data-model.md").read_text()
+TABLE: Final = PAGE.partition("## What each call costs\n")[2]
+ROWS: Final = {
+    call: (reads, writes) for call, reads, writes in re.findall(r"^\| (.+?) \| (.*?)\|(.*?)\|$", TABLE, re.MULTILINE)
+}
+OPERATIONS: Final = {"TransactWriteItems": "transaction"}
+READS: Final = frozenset({"GetItem", "BatchGetItem", "Query"})
+BUILD: Final = {"name": "build", "command": "dbt build", "schedule": "@daily"}
+
+
+class World:
+    """What the calls are made on: a project with a job, a run of it, and a job whose webhook is to be told of a run."""
+
+    def __init__(self, acme: Acme) -> None:
+        self.call = acme.alice.call
+        self.project: Project = acme.project
+        self.jobs = f"/api/v1/projects/{acme.project.id}/jobs"
+        self.job = f"{self.jobs}/{acme.job.id}"
+        self.run = a_run(acme.project)
+        hooked, _ = new_job(acme.project, name="told", webhook_enabled=True, webhook_url="https://hooks.example/")
+        self.hooked = f"{self.jobs}/{hooked.id}"
+        self.failed = new_run(hooked, acme.project, RunStatus.FAILED)
+        self.delivery = delivery_id(self.failed.id, Event.FAILURE, Channel.WEBHOOK)
+
+    def deliver(self) -> None:
+        """Send the webhook of the failed run."""
+        message = QueueMessage(self.failed.organization_id, self.failed.id, Event.FAILURE, Channel.WEBHOOK)
+        deliver(message, lambda: NOON)
+
+
+# The authorizer's row is held by test_authorize_request, with the minute in which it asks nothing.
+CALLS: Final[dict[str, Callable[[World], Any]]] = {
+    "list jobs": lambda world: world.call("GET", world.jobs),
+    "create a job": lambda world: world.call("POST", world.jobs, BUILD | {"name": "one more"}),
+    "read a job": lambda world: world.call("GET", world.job),
+    "change a job": lambda world: world.call("PUT", world.job, {"schedule": "@hourly"}),
+    "rename a job": lambda world: world.call("PUT", world.job, {"name": "another name"}),
+    "delete a job": lambda world: world.call("DELETE", world.job),
+    "trigger": lambda world: world.call("POST", f"{world.job}/trigger"),
+    "list runs": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/runs"),
+    "read a run": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}"),
+    "read a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs"),
+    "list deliveries": lambda world: world.call("GET", f"{world.hooked}/deliveries"),
+    "a live call": lambda world: world.call("GET", "/api/v1/jobs"),
+    "a test of notifications": lambda world: world.call("POST", f"{world.hooked}/notifications/test"),
+    "redeliver": lambda world: world.call("POST", f"{world.hooked}/deliveries/{world.delivery}/redeliver"),
+    "rotate the secret": lambda world: world.call("POST", f"{world.hooked}/notifications/rotate-secret"),
+    "a webhook that is taken": lambda world: world.deliver(),
+}
+
+
+@pytest.fixture
+def world(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(http, "post", lambda *_: Answer(200, ""))
+    acme.alice.call("GET", "/api/v1/jobs")  # from here on the organization's cluster is known
+    return World(acme)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count what is asked of DynamoDB from here on, in the words of the page."""
+    asked: Counter[str] = Counter()
+    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def counted(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        if client.meta.service_model.service_name == "dynamodb":
+            asked[_in_words(operation, arguments)] += 1
+        return ask(client, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
+    return asked
+
+
+def _in_words(operation: str, arguments: dict[str, Any]) -> str:
+    name = OPERATIONS.get(operation, operation)
+    several = arguments.get("TransactItems") or [
+        key for table in arguments.get("RequestItems", {}).values() for key in table["Keys"]
+    ]
+    return f"{name} of {len(several)}" if several else name
+
+
+def _said(cell: str) -> Counter[str]:
+    """Count the operations that a cell of the table names."""
+    found = re.findall(r"(\d+) (transaction|GetItem|BatchGetItem|Query|PutItem|UpdateItem)s?( of \d+)?", cell)
+    said: Counter[str] = Counter()
+    for number, name, size in found:
+        said[name + size] += int(number)
+    return said
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_asks_what_the_page_says(world: World, asked: Counter[str], call: str) -> None:
+    if call == "redeliver":
+        world.deliver()
+    asked.clear()
+
+    CALLS[call](world)
+
+    reads, writes = (_said(cell) for cell in ROWS[call])
+    assert {name.split()[0] for name in reads} <= READS
+    assert not {name.split()[0] for name in writes} & READS
+    assert asked == reads + writes
+
+
+def test_every_call_of_the_page_is_tried() -> None:
+    assert set(ROWS) - {"call", "---", "the authorizer"} == set(CALLS)
