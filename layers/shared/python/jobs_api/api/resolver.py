@@ -17,7 +17,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse, OpenAPIResponseContentSchema
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel
 
 from jobs_api import errors
 from jobs_api.api.request_paths import path_prefix, route_path
@@ -97,18 +97,41 @@ class Caller:
     token_id: str
 
 
-def schema_of(model: type[BaseModel], *, partial: bool = False) -> WithJsonSchema:
-    """Show a model's fields in the API's documentation, none of them required where it is `partial`.
+@dataclass(frozen=True)
+class _BodySchema:
+    """The schema of a body, made only when the API's documentation is: no process that answers requests needs it."""
+
+    model: type[BaseModel]
+    partial: bool
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
+        schema = self.model.model_json_schema(ref_template="#/components/schemas/{model}")
+        # What it refers to is part of some answer too, and stands in the document for that.
+        schema.pop("$defs", None)
+        optional = schema["properties"].keys() - set(schema.get("required", []))
+        schema["properties"] |= {name: _or_null(schema["properties"][name]) for name in optional}
+        if self.partial:
+            schema.pop("required", None)
+            for field in schema["properties"].values():
+                # A client that fills defaults in would change what nobody named.
+                field.pop("default", None)
+        return schema
+
+
+def _or_null(field: dict[str, Any]) -> dict[str, Any]:
+    """Let an optional field of a body be `null`, which stands for its default."""
+    kinds = field.get("anyOf") or [{key: part for key, part in field.items() if key not in {"title", "default"}}]
+    rest = {key: part for key, part in field.items() if key in {"title", "default"}}
+    return {"anyOf": [kind for kind in kinds if kind != {"type": "null"}] + [{"type": "null"}], **rest}
+
+
+def schema_of(model: type[BaseModel], *, partial: bool = False) -> _BodySchema:
+    """Show a model's fields in the API's documentation, none of them required or with a default where it is `partial`.
 
     For bodies that a handler validates itself, because the rules depend on what is stored:
     `document: Annotated[dict[str, Any], Body(), schema_of(JobSettings)]`.
     """
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    # What it refers to is part of some answer too, and stands in the document for that.
-    schema.pop("$defs", None)
-    if partial:
-        schema.pop("required", None)
-    return WithJsonSchema(schema)
+    return _BodySchema(model, partial)
 
 
 def json_or_text(model: type[Document]) -> dict[int, OpenAPIResponse]:

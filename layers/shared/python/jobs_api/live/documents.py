@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from heapq import nlargest
-from typing import Annotated, Self
-
-from pydantic import Field
+from typing import Self
 
 from jobs_api.k8s import failure_reason, labels, pod_logs, pod_status, run_identity
 from jobs_api.k8s.job_status import Outcome, finished, outcome
@@ -19,7 +17,7 @@ from jobs_api.redaction.masking import shown
 class LiveJob(Document):
     """A Kubernetes Job of this service."""
 
-    id: Annotated[str, Field(description="The Kubernetes Job's name")]
+    id: str
     project: str
     status: RunStatus
     start_time: Timestamp

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Final
 
 from pydantic import Field
 
@@ -34,18 +34,18 @@ class DeliveryStatus(StrEnum):
 class DeliveryDocument(Document):
     """A delivery as the API gives it."""
 
-    id: Annotated[str, Field(description="Also the webhook-id that the receiver sees, on every attempt")]
+    id: str
     project_id: str
     job_id: str
     run_id: str
     channel: Channel
     event: Event
     status: DeliveryStatus
-    attempts: Annotated[int, Field(description="Since it was made or last redelivered")] = 0
-    status_code: Annotated[Absent[int], Field(description="What the receiver answered last")] = None
-    error: Annotated[Absent[str], Field(description="Why the last attempt failed")] = None
-    reason: Annotated[Absent[str], Field(description="Why it waits or was folded")] = None
-    folded_into: Annotated[Absent[str], Field(description="The delivery whose message tells of this one too")] = None
+    attempts: int = 0
+    status_code: Absent[int] = None
+    error: Absent[str] = None
+    reason: Absent[str] = None
+    folded_into: Absent[str] = None
     next_attempt_at: Absent[Timestamp] = None
     delivered_at: Absent[Timestamp] = None
     created_at: Timestamp

@@ -91,10 +91,7 @@ class JobSettings(Document):
     timezone: Annotated[str, AfterValidator(schedule.check_timezone)] = "UTC"
     enabled: bool = True
     resources: Resources = Resources()
-    environment: Annotated[
-        dict[str, str],
-        Field(description="A value whose name says that it is secret comes back as ***, which sent back keeps it"),
-    ] = Field(default={})
+    environment: dict[str, str] = Field(default={})
     slack_alerts_enabled: bool = False
     slack_alert_on_success: bool = False
     slack_channel: Absent[Annotated[str, AfterValidator(_check_slack_channel)]] = None
@@ -498,9 +495,7 @@ class JobDocument(JobSettings):
     cronjob_name: str
     next_run_at: Absent[Timestamp] = None
     sync: JobSync
-    webhook_secret: Annotated[
-        Absent[str], Field(description="What signs the webhooks; shown once, by the call that gave the job its URL")
-    ] = None
+    webhook_secret: Absent[str] = None
 
     @classmethod
     def of_job(cls, job: Job, project: Project, now: datetime, webhook_secret: str | None = None) -> "JobDocument":

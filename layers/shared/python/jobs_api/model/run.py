@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Final
 
 from pydantic import Field
 
@@ -47,7 +47,7 @@ class JobRun(Document):
     id: str
     project_id: str
     job_id: str
-    job_name: Annotated[str, Field(description="The Kubernetes Job's name")]
+    job_name: str
     cronjob_name: str
     namespace: str
     job_type: str
@@ -60,10 +60,7 @@ class JobRun(Document):
     scheduled_for: Absent[Timestamp] = None
     exit_code: Absent[int] = None
     error_message: Absent[str] = None
-    message: Annotated[
-        Absent[str],
-        Field(description="Of a success: warnings, skipped nodes, nothing to do; of a killed run: what was running"),
-    ] = None
+    message: Absent[str] = None
     pod_name: Absent[str] = None
     created_at: Timestamp
     updated_at: Timestamp

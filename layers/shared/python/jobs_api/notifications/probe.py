@@ -1,9 +1,6 @@
 """Tests of a job's notifications: what is configured is tried now, and what the receivers said is told."""
 
 from datetime import datetime
-from typing import Annotated
-
-from pydantic import Field
 
 from jobs_api.ids import new_id
 from jobs_api.model.document import Absent, Document
@@ -26,7 +23,7 @@ class TestResult(Document):
     delivered: bool
     status_code: Absent[int] = None
     error: Absent[str] = None
-    answer: Absent[Annotated[str, Field(description="At most the first 1,024 bytes")]] = None
+    answer: Absent[str] = None
 
 
 class TestOutcome(Document):

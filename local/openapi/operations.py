@@ -1,0 +1,126 @@
+"""The calls of the document: each function's route, with its parameters, its body, its answers and its errors."""
+
+import importlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from jobs_api.api.resolver import JSON_TYPE, TEXT_TYPE
+from local.openapi import errors
+from local.openapi.schemas import PREFIX, tidy_parameter
+from local.openapi.words import words
+
+# Powertools' own errors, which no answer of this API has.
+FOREIGN = {"HTTPValidationError", "ResponseValidationError", "ValidationError"}
+PARAMETERS: dict[str, Any] = {
+    "X-Organization-ID": {
+        "name": "X-Organization-ID",
+        "in": "header",
+        "required": False,
+        "description": "The organization that is meant; one that is not the token's is refused",
+        "schema": {"type": "string"},
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "The same key, path and body within 24 hours get the first answer again; nothing is done twice",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Served:
+    """The call that a function answers, as Powertools documents it."""
+
+    function: str
+    method: str
+    path: str
+    operation: dict[str, Any]
+    schemas: dict[str, Any]
+    idempotent: bool
+
+
+def served(function: str) -> Served | None:
+    """Return the call of a function; None for one that answers no request."""
+    module = importlib.import_module(f"functions.{function}.app")
+    if not hasattr(module, "app"):
+        return None
+    schema = json.loads(module.app.get_openapi_json_schema())
+    ((path, methods),) = schema["paths"].items()
+    ((method, operation),) = methods.items()
+    models = {name: model for name, model in schema["components"]["schemas"].items() if name not in FOREIGN}
+    return Served(function, method, path, operation, models, module.app.idempotent)
+
+
+def bodies(calls: list[Served]) -> dict[str, Any]:
+    """Return the schemas of all bodies, by the names they have in the document."""
+    return {
+        words.operation(call.function)["body"]["schema"]: call.operation["requestBody"]["content"][JSON_TYPE]["schema"]
+        for call in calls
+        if "requestBody" in call.operation
+    }
+
+
+def described(call: Served) -> dict[str, Any]:
+    """Return a call as the document shows it."""
+    said = words.operation(call.function)
+    body = {"requestBody": _body(call.operation["requestBody"], said["body"])} if "body" in said else {}
+    return {
+        "tags": [said["tag"]],
+        "operationId": call.function,
+        "summary": said["summary"],
+        "description": said["description"],
+        "parameters": _parameters(call),
+        **body,
+        "responses": {**_answers(call, said), **errors.of(_codes(call, said))},
+    }
+
+
+def _parameters(call: Served) -> list[dict[str, Any]]:
+    own = [
+        {
+            "name": parameter["name"],
+            "in": parameter["in"],
+            "required": parameter["required"],
+            "description": words.parameter(call.function, parameter["name"]),
+            "schema": tidy_parameter(parameter["schema"]),
+        }
+        for parameter in call.operation.get("parameters", [])
+    ]
+    headers = ["X-Organization-ID", *(["Idempotency-Key"] if call.idempotent else [])]
+    return [*own, *({"$ref": f"#/components/parameters/{name}"} for name in headers)]
+
+
+def _body(body: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    examples = {name: words.example("bodies", name) for name in said["examples"]}
+    content = {"schema": {"$ref": PREFIX + said["schema"]}, "examples": examples}
+    return {
+        "description": said["description"],
+        "required": body.get("required", False),
+        "content": {JSON_TYPE: content},
+    }
+
+
+def _answers(call: Served, said: dict[str, Any]) -> dict[str, Any]:
+    ((status, answer),) = ((code, one) for code, one in call.operation["responses"].items() if code.startswith("2"))
+    location = (
+        {"description": said["location"], "required": True, "schema": {"type": "string"}} if "location" in said else {}
+    )
+    headers = {**errors.REQUEST_ID, **({"Location": location} if location else {})}
+    model = answer["content"][JSON_TYPE]["schema"]["$ref"].removeprefix(PREFIX)
+    example = words.example("answers", words.public_names().get(model, model))
+    content: dict[str, Any] = {JSON_TYPE: {"schema": {"$ref": PREFIX + model}, "example": example}}
+    if TEXT_TYPE in answer["content"]:
+        content[TEXT_TYPE] = {"schema": {"type": "string"}, "example": example["logs"]}
+    return {status: {"description": said["answer"], "headers": headers, "content": content}}
+
+
+def _codes(call: Served, said: dict[str, Any]) -> set[str]:
+    """Return the codes of a call: every call's, those of what it takes, and what its words add."""
+    places = {parameter["in"] for parameter in call.operation.get("parameters", [])}
+    codes = errors.EVERYWHERE | set(said.get("errors", []))
+    codes |= {"not_found"} if "path" in places else set()
+    codes |= {"invalid_request"} if "query" in places or call.idempotent else set()
+    return codes | (errors.OF_A_BODY if "requestBody" in call.operation else set())

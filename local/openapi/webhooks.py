@@ -1,0 +1,67 @@
+"""The webhooks of the document: what the service sends to a job's `webhook_url`."""
+
+from typing import Any, get_args
+
+from jobs_api.notifications.webhook.payload import VERSION, WebhookBody, WebhookType
+from local.openapi.schemas import PREFIX
+from local.openapi.words import words
+
+HEADERS = {
+    "webhook-id": ("The delivery's id, the same on every attempt: drop what you have", {"type": "string"}),
+    "webhook-timestamp": ("When this attempt was made, in seconds since 1970", {"type": "integer"}),
+    "webhook-signature": (
+        "`v1,` and a signature by Standard Webhooks; two with a space between while the secret is being rotated",
+        {"type": "string"},
+    ),
+}
+SUMMARIES = {
+    "run.started": "A run has started",
+    "run.success": "A run has succeeded",
+    "run.failure": "A run has ended as `failed` or `error`",
+    "test": "Somebody tests the job's notifications",
+}
+DESCRIPTION = """\
+A job of a dbt project with `webhook_enabled` has it sent to its `webhook_url`, with the headers of `webhook_headers`. \
+What is not taken within 10 seconds is tried again for 24 hours, and events may arrive in another order than they \
+happened. Check the signature with the job's `webhook_secret` before you believe it."""
+ANSWERS = {
+    "2XX": {"description": "Taken"},
+    "410": {"description": "Gone: it is not tried again"},
+    "default": {"description": "Not taken: it is tried again, after `Retry-After` where the receiver sends that"},
+}
+
+
+def schemas() -> dict[str, Any]:
+    """Return the schemas of a webhook's body."""
+    body = WebhookBody.model_json_schema(ref_template=PREFIX + "{model}")
+    return {**body.pop("$defs"), "WebhookBody": body}
+
+
+def described() -> dict[str, Any]:
+    """Return every webhook by its type."""
+    return {kind: {"post": _operation(kind)} for kind in get_args(WebhookType.__value__)}
+
+
+def _operation(kind: str) -> dict[str, Any]:
+    content = {"schema": {"$ref": PREFIX + "WebhookBody"}, "example": _example(kind)}
+    return {
+        "tags": ["Webhooks"],
+        "operationId": "webhook_" + kind.replace(".", "_"),
+        "summary": SUMMARIES[kind],
+        "description": DESCRIPTION,
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "description": description, "schema": schema}
+            for name, (description, schema) in HEADERS.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": ANSWERS,
+        "security": [],
+    }
+
+
+def _example(kind: str) -> dict[str, Any]:
+    said = words.examples["webhooks"]
+    run = {"run": said["runs"][kind]} if kind in said["runs"] else {}
+    happened_at = (run["run"].get("end_time") or run["run"]["start_time"]) if run else "2026-04-28T02:00:47Z"
+    data = {"project": said["project"], "job": said["job"], **run}
+    return {"type": kind, "version": VERSION, "timestamp": happened_at, "data": data}

@@ -1,0 +1,89 @@
+"""The sentences and examples of docs/openapi.json, each of which has to be used, and none of which may be missing."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_FOLDER = Path(__file__).parent
+
+
+def _read(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text())
+    return read
+
+
+def _unwrapped(said: Any) -> Any:
+    """Put each paragraph on one line, as Markdown reads it anyway."""
+    if isinstance(said, dict):
+        return {name: _unwrapped(part) for name, part in said.items()}
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", said) if isinstance(said, str) else said
+
+
+class MissingWords(LookupError):
+    """The API has something that the files in words/ do not explain, or they explain what it does not have."""
+
+
+class Words:
+    """What the files say; remembers what was asked for, so that nothing stale stays in them."""
+
+    def __init__(self) -> None:
+        files = ("operations", "schemas", "parameters", "errors")
+        self.operations, self.schemas, self.parameters, self.errors = (_unwrapped(_read(name)) for name in files)
+        self.examples = _read("examples")
+        self._asked: set[tuple[str, ...]] = set()
+
+    def operation(self, function: str) -> dict[str, Any]:
+        """Return what is said of a call."""
+        return dict(self._said(self.operations, "operations", function))
+
+    def parameter(self, function: str, name: str) -> str:
+        """Return what is said of a call's parameter."""
+        own = f"{function} {name}"
+        return str(self._said(self.parameters, "parameters", own if own in self.parameters else name))
+
+    def error(self, code: str) -> dict[str, str]:
+        """Return what a code means, and the message of an example."""
+        return dict(self._said(self.errors, "errors", code))
+
+    def schema(self, name: str) -> str:
+        """Return what is said of a schema, by its name in the document."""
+        return str(self._said(self.schemas, "schemas", name)["description"])
+
+    def field(self, schema: str, name: str) -> str:
+        """Return what is said of a field of a schema, there or where the schema takes its fields' words from."""
+        said = self.schemas[schema]
+        if name in said.get("fields", {}):
+            self._asked.add(("fields", schema, name))
+            return str(said["fields"][name])
+        if "like" not in said:
+            raise MissingWords(f"local/openapi/words/schemas.yaml says nothing of the field {name} of {schema}")
+        return self.field(said["like"], name)
+
+    def example(self, kind: str, name: str) -> Any:
+        """Return an example of `bodies` or `answers`."""
+        return self._said(self.examples[kind], kind, name)
+
+    def public_names(self) -> dict[str, str]:
+        """Give the document's name of each class that is called otherwise there."""
+        return {said["model"]: name for name, said in self.schemas.items() if "model" in said}
+
+    def all_said(self) -> None:
+        """Raise MissingWords where a file explains what the API does not have."""
+        kinds = {"operations": self.operations, "schemas": self.schemas, "parameters": self.parameters}
+        kinds |= {"errors": self.errors, "bodies": self.examples["bodies"], "answers": self.examples["answers"]}
+        there: set[tuple[str, ...]] = {(kind, name) for kind, said in kinds.items() for name in said}
+        there |= {("fields", name, field) for name, said in self.schemas.items() for field in said.get("fields", {})}
+        if unused := there - self._asked:
+            raise MissingWords(f"local/openapi/words explains what the API has no longer: {sorted(unused)}")
+
+    def _said(self, said: dict[str, Any], kind: str, name: str) -> Any:
+        self._asked.add((kind, name))
+        if name not in said:
+            file = f"examples.yaml, {kind}," if kind in self.examples else f"{kind}.yaml"
+            raise MissingWords(f"local/openapi/words/{file} says nothing of {name}")
+        return said[name]
+
+
+words = Words()
