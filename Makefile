@@ -61,7 +61,7 @@ rehearse: build .tools/rehearsal/ready ## deploy to an AWS on this machine and u
 	$(BIN)/python -m pytest --confcutdir tests/rehearsal tests/rehearsal
 
 .PHONY: pytest
-pytest: .venv/ready
+pytest: .venv/ready .tools/client/ready
 	$(BIN)/python -m pytest
 
 .PHONY: test-fast
@@ -97,6 +97,7 @@ lock: $(UV) ## compile pyproject.toml into the requirements files
 	uv_compile --group sam --output-file requirements/sam.txt; \
 	uv_compile --group rehearsal --output-file requirements/rehearsal.txt; \
 	uv_compile --group security --output-file requirements/security.txt; \
+	uv_compile --group client --output-file requirements/client.txt; \
 	uv_compile local/images/dbt/requirements.in --output-file local/images/dbt/requirements.txt; \
 	uv_compile local/images/sqlmesh/requirements.in --output-file local/images/sqlmesh/requirements.txt
 
