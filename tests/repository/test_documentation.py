@@ -19,11 +19,12 @@ from tests.rehearsal.deployment import PARAMETERS
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [
-    *(ROOT / name for name in ("README.md", "CHANGELOG.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "local").rglob("README.md")),
 ]
 TEMPLATE: Final[dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text())
+CONTRIBUTING: Final = (ROOT / "CONTRIBUTING.md").read_text()
 OPERATIONS: Final = (ROOT / "docs/operations.md").read_text()
 DEPLOY: Final = (ROOT / "docs/deploy.md").read_text()
 REHEARSAL: Final = (ROOT / "docs/rehearsal.md").read_text()
@@ -177,3 +178,21 @@ def test_costs_count_the_functions_there_are() -> None:
     memory = TEMPLATE["Globals"]["Function"]["MemorySize"]
 
     assert sum(found["Properties"].get("MemorySize", memory) for found in functions) / 1024 == costs.FUNCTIONS_GB
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([a-z_]+/[\w/.]*\w)`", CONTRIBUTING))))
+def test_a_file_that_contributing_names_is_there(name: str) -> None:
+    assert (ROOT / name).exists() or (ROOT / "layers/shared/python" / name).exists()
+
+
+def test_every_target_that_contributing_names_is_one() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert set(re.findall(r"`make ([a-z-]+)", CONTRIBUTING)) <= targets
+
+
+def test_the_glossary_has_each_word_once() -> None:
+    words = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+
+    assert len(words) > 30
+    assert len(words) == len(set(words))

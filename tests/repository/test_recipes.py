@@ -23,7 +23,7 @@ from tests.functions.cast import ROUTES
 from tests.repository.test_documentation import first_cells, headings, section
 from tests.unit.k8s.test_manifests import job, project
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parents[2]
 RESOURCES: Final[dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
 PAGES: Final = {page.name: page.read_text() for page in (ROOT / "docs").glob("*.md")}
 TABLES: Final[dict[str, type[Model]]] = {
