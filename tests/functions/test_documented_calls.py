@@ -18,7 +18,8 @@ from jobs_api.notifications.queue import QueueMessage
 from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer
 from tests.functions.acme import Acme
-from tests.functions.cast import NOON
+from tests.functions.cast import NOON, Person
+from tests.functions.test_authorize_request import authorize, issue
 from tests.functions.test_runs import a_run
 from tests.notifications.stage import new_job, new_run
 
@@ -52,7 +53,6 @@ class World:
         deliver(message, lambda: NOON)
 
 
-# The authorizer's row is held by test_authorize_request, with the minute in which it asks nothing.
 CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "list jobs": lambda world: world.call("GET", world.jobs),
     "create a job": lambda world: world.call("POST", world.jobs, BUILD | {"name": "one more"}),
@@ -127,4 +127,13 @@ def test_a_call_asks_what_the_page_says(world: World, asked: Counter[str], call:
 
 
 def test_every_call_of_the_page_is_tried() -> None:
-    assert set(ROWS) - {"call", "---", "the authorizer"} == set(CALLS)
+    assert set(ROWS) - {"call", "---"} == {*CALLS, "the authorizer"}
+
+
+def test_the_authorizer_asks_what_the_page_says(alice: Person, asked: Counter[str]) -> None:
+    text, _ = issue(alice)
+    asked.clear()
+
+    authorize(f"Bearer {text}")
+
+    assert asked == _said(ROWS["the authorizer"][0])
