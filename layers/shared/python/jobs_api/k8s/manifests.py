@@ -9,12 +9,13 @@ from typing import Any, Final
 from jobs_api.k8s import labels
 from jobs_api.model import commands, names
 from jobs_api.model.document import rfc3339
-from jobs_api.model.job import MASK, Job
+from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.resources import InvalidQuantity, Resources, canonical
 from jobs_api.model.run import TriggeredBy
 from jobs_api.model.variables import OURS
 from jobs_api.model.words import split
+from jobs_api.redaction.masking import MASK
 
 type Manifest = dict[str, Any]
 

@@ -30,9 +30,8 @@ from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
 from jobs_api.model.slots import Account, Firing
 from jobs_api.model.webhook_url import check_webhook_url, origin_of
-from jobs_api.redaction.masking import shown
+from jobs_api.redaction.masking import MASK, shown
 
-MASK = "***"
 MAX_HEADERS_BYTES = 16 * 1024
 # "#name" as people type it, or an id as Slack's own links carry it.
 SLACK_CHANNEL = re.compile(r"#[\w.-]{1,80}|[CDG][A-Z0-9]{6,20}")

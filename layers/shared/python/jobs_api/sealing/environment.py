@@ -7,9 +7,10 @@ it.
 from typing import Final
 
 from jobs_api.aws import encryption
-from jobs_api.model.job import MASK, Job, sealed_names
+from jobs_api.model.job import Job, sealed_names
 from jobs_api.model.run import Run
 from jobs_api.model.variables import is_secret
+from jobs_api.redaction.masking import MASK
 
 # No value holds this character.
 END: Final = "\0"

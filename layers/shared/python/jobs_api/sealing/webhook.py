@@ -8,8 +8,9 @@ from typing import Final
 
 from jobs_api.aws import encryption
 from jobs_api.model.alert_targets import SealedKey, SealedWebhook
-from jobs_api.model.job import MASK, Job
+from jobs_api.model.job import Job
 from jobs_api.model.webhook_url import origin_of
+from jobs_api.redaction.masking import MASK
 
 # Between the 24 and 64 that the specification of Standard Webhooks asks for.
 KEY_BYTES: Final = 32
