@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs_api.ids import derived_id
 from jobs_api.ingest import decision as ingest
-from jobs_api.ingest.decision import NOTHING, decide
+from jobs_api.ingest.decision import NO_CHANGE, decide
 from jobs_api.k8s import labels, run_identity
 from jobs_api.k8s.pod_status import Object
 from jobs_api.model.run import Run, RunStatus, StoredLog, TriggeredBy
@@ -125,7 +125,7 @@ def test_a_copy_of_a_runs_job_is_not_that_run() -> None:
     copied = complete()
     copied["metadata"]["labels"][labels.RUN_ID] = "run_manual"
 
-    assert decide(copied, None, stored, ACME, later(60)) == NOTHING
+    assert decide(copied, None, stored, ACME, later(60)) == NO_CHANGE
     assert seen(copied, None, stored.model_copy(update={"job_uid": UID})) is not None
 
 
@@ -141,7 +141,7 @@ def test_a_job_with_half_of_our_labels_is_no_run(missing: str) -> None:
 @pytest.mark.parametrize("status", [SUCCESS, FAILED, ERROR])
 @pytest.mark.parametrize(("found", "its_pod"), [(complete(), pod(ended(0))), (failed(), None)])
 def test_an_end_is_final(status: RunStatus, found: Object, its_pod: Object | None) -> None:
-    assert decide(found, its_pod, a_run(status), ACME, later(60)) == NOTHING
+    assert decide(found, its_pod, a_run(status), ACME, later(60)) == NO_CHANGE
     assert not ingest.wants_pod(found, a_run(status), later(60))
 
 
@@ -157,7 +157,7 @@ def test_the_same_facts_again_change_nothing() -> None:
     for found, its_pod in [(job(), None), (job(ready=1), pod(runs())), (complete(), pod(ended(0)))]:
         run = seen(found, its_pod)
         assert run
-        assert decide(found, its_pod, run, ACME, later(61)) == NOTHING
+        assert decide(found, its_pod, run, ACME, later(61)) == NO_CHANGE
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_same_facts_again_change_nothing() -> None:
 def test_a_run_that_cannot_start_is_given_up_after_a_minute_and_its_job_with_it(why: str) -> None:
     stuck = pod(waits(why, "no such thing"))
 
-    assert decide(job(), stuck, a_run(), ACME, later(60)) == NOTHING
+    assert decide(job(), stuck, a_run(), ACME, later(60)) == NO_CHANGE
     decision = decide(job(), stuck, a_run(), ACME, later(61))
 
     assert decision.run
@@ -181,13 +181,13 @@ def test_a_run_that_cannot_start_is_given_up_after_a_minute_and_its_job_with_it(
 
 @pytest.mark.parametrize("state", [waits("ContainerCreating"), waits("PodInitializing"), None])
 def test_a_run_that_only_takes_its_time_is_left_waiting(state: Object | None) -> None:
-    assert decide(job(), pod(state), a_run(), ACME, later(6 * 3600)) == NOTHING
+    assert decide(job(), pod(state), a_run(), ACME, later(6 * 3600)) == NO_CHANGE
 
 
 def test_time_without_a_node_does_not_count_against_an_image() -> None:
     fresh = pod(waits("ErrImagePull"), startTime=at(1000))
 
-    assert decide(job(), fresh, a_run(), ACME, later(1030)) == NOTHING
+    assert decide(job(), fresh, a_run(), ACME, later(1030)) == NO_CHANGE
 
 
 def test_a_job_that_is_gone_ends_its_run_after_a_while() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs_api.ingest import decision as ingest
-from jobs_api.ingest.decision import NOTHING, decide
+from jobs_api.ingest.decision import NO_CHANGE, decide
 from jobs_api.k8s import labels
 from jobs_api.k8s.job_status import outcome
 from jobs_api.k8s.pod_status import Object
@@ -162,9 +162,9 @@ def test_an_end_that_is_written_ends_the_job_and_its_later_failure_changes_nothi
     assert stopped["spec"]["activeDeadlineSeconds"] == 1
     # Cut off before that, the next pass does it; after it, there is nothing left to do.
     assert decided(going, None, run).job == stopped
-    assert decided(stopped, None, run) == NOTHING
+    assert decided(stopped, None, run) == NO_CHANGE
     over = {**stopped, "status": failed("DeadlineExceeded")["status"]}
-    assert decided(over, None, run) == NOTHING
+    assert decided(over, None, run) == NO_CHANGE
     # A table that was restored from before knows no such run: the Job tells how it went.
     seen = outcome(over, None)
     assert (seen.status, seen.exit_code, seen.end_time) == (SUCCESS, 0, seconds_later(50))

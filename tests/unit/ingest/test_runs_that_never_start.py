@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs_api.ingest import decision as ingest
-from jobs_api.ingest.decision import NOTHING, decide
+from jobs_api.ingest.decision import NO_CHANGE, decide
 from jobs_api.k8s import labels, run_identity
 from jobs_api.k8s.pod_status import Object
 from jobs_api.model.run import Run, RunStatus
@@ -41,7 +41,7 @@ def asks(found: Object, its_pod: Object | None, seconds: float, run: Run | None 
 
 
 def test_a_job_whose_pod_is_refused_is_given_up_after_five_minutes_in_the_clusters_words() -> None:
-    assert decided(job(), None, 299, REFUSED) == NOTHING
+    assert decided(job(), None, 299, REFUSED) == NO_CHANGE
 
     decision = decided(job(), None, 300, REFUSED)
 
@@ -55,7 +55,7 @@ def test_a_job_whose_pod_is_refused_is_given_up_after_five_minutes_in_the_cluste
 
 
 def test_a_job_that_has_no_pod_for_no_known_reason_is_given_up_after_fifteen_minutes() -> None:
-    assert decided(job(), None, 899) == NOTHING
+    assert decided(job(), None, 899) == NO_CHANGE
     decision = decided(job(), None, 900)
 
     assert decision.run
@@ -67,20 +67,20 @@ def test_a_job_that_has_no_pod_for_no_known_reason_is_given_up_after_fifteen_min
     [job(active=1), job({"type": "Suspended", "status": "True"}) | {"spec": {**job()["spec"], "suspend": True}}],
 )
 def test_a_job_that_has_a_pod_by_its_own_word_or_is_suspended_is_left(found: Object) -> None:
-    assert decided(found, None, 3600, REFUSED) == NOTHING
+    assert decided(found, None, 3600, REFUSED) == NO_CHANGE
     assert asks(found, None, 3600) is None
 
 
 def test_a_run_that_ran_and_whose_pod_is_to_be_replaced_is_left_to_its_deadline() -> None:
     ran = decide(job(ready=1), pod(runs()), None, "org-acme", later(5)).run
 
-    assert decided(job(), None, 3600, REFUSED, run=ran) == NOTHING
+    assert decided(job(), None, 3600, REFUSED, run=ran) == NO_CHANGE
     assert asks(job(), None, 3600, ran) is None
 
 
 def test_a_pod_that_gets_no_sandbox_is_given_up_after_five_minutes_in_the_clusters_words() -> None:
     waiting = pod(waits("ContainerCreating"), conditions=NOT_READY)
-    assert decided(job(active=1), waiting, 300, NO_SANDBOX) == NOTHING
+    assert decided(job(active=1), waiting, 300, NO_SANDBOX) == NO_CHANGE
 
     decision = decided(job(active=1), waiting, 301, NO_SANDBOX)
 
@@ -120,7 +120,7 @@ def test_events_are_asked_for_only_when_a_run_is_about_to_be_given_up() -> None:
 
 def test_a_pod_that_never_got_a_node_is_given_up_before_its_jobs_deadline_takes_the_reason_along() -> None:
     waiting = pod(conditions=NO_NODE, startTime=None)
-    assert decided(job(active=1), waiting, 86_279) == NOTHING
+    assert decided(job(active=1), waiting, 86_279) == NO_CHANGE
 
     decision = decided(job(active=1), waiting, 86_280)
 

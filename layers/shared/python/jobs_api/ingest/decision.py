@@ -64,7 +64,7 @@ class Decision:
     ends_job: bool = False
 
 
-NOTHING = Decision()
+NO_CHANGE = Decision()
 
 
 def is_settled(job: Object, run: Run) -> bool:
@@ -111,7 +111,7 @@ def decide(
     """
     known = run or _new_run(job, organization_id, now)
     if not accounts_for(job, known):
-        return NOTHING
+        return NO_CHANGE
     if known.status.ended:
         return _ended_before_its_job(job, known)
     seen = outcome(job, pod, now=now)
@@ -211,7 +211,7 @@ def _progressed(job: Object, pod: Object | None, seen: Outcome, run: Run | None,
         )
     if run is None or _PROGRESS.index(seen.status) > _PROGRESS.index(known.status):
         return Decision(_moved(known, seen, job, now))
-    return NOTHING
+    return NO_CHANGE
 
 
 def is_stuck(pod: Object, now: datetime) -> bool:
@@ -373,7 +373,7 @@ def stopped_with(run: Run, job: Object) -> Object:
 def _ended_before_its_job(job: Object, run: Run) -> Decision:
     """End the Job of a run that has ended, where whoever wrote that was cut off before."""
     going = not finished(job) and labels.STOPPED not in (job["metadata"].get("annotations") or {})
-    return Decision(job=stopped_with(run, job)) if going else NOTHING
+    return Decision(job=stopped_with(run, job)) if going else NO_CHANGE
 
 
 def _stopped(job: Object, why: str, end: str | None = None) -> Object:

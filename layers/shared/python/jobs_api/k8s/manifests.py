@@ -20,7 +20,7 @@ from jobs_api.redaction.masking import MASK
 type Manifest = dict[str, Any]
 
 CONTAINER: Final = "job"
-NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
 # A Job at its deadline deletes its pod, and the log goes with it. A pod at its own deadline stays, so the kubelet ends
 # a run that takes too long; the Job's deadline comes later, for pods that never get as far as a node.
 # https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup
@@ -37,7 +37,7 @@ POD_SECURITY: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type"
 CONTAINER_SECURITY: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NOTHING) -> Manifest:
+def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NO_SECRETS) -> Manifest:
     """Return the CronJob that a job of a deployed project should have; `opened` are the values that it has sealed."""
     settings, policy = job.settings, project.settings
     ours = _labels(project, job)

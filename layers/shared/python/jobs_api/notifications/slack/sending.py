@@ -25,7 +25,7 @@ from jobs_api.redaction import masking
 from jobs_api.sealing import environment
 from jobs_api.store import deliveries
 
-NOTHING: Final = Excerpt([], "")
+NO_EXCERPT: Final = Excerpt([], "")
 # How much of its own error each job on a list keeps: the list is a part of what is stored of a channel.
 SAID_LIMIT: Final = 240
 EXCERPT_SECONDS: Final = 8.0
@@ -185,7 +185,7 @@ def _facts(delivery: Delivery, run: Run) -> messages.MessageFacts:
         run=run,
         streak=store.streak_before(run) if kind is not AlertKind.SUCCESS else Streak(),
         succeeded_since=tells_why and store.has_succeeded_since(run),
-        excerpt=_excerpt_in_time(run) if tells_why and not delivery.cut_off else NOTHING,
+        excerpt=_excerpt_in_time(run) if tells_why and not delivery.cut_off else NO_EXCERPT,
         members=notice.members,
         more=notice.more,
         secrets=_secrets(delivery) if tells_why else [],
@@ -204,17 +204,17 @@ def _excerpt_in_time(run: Run) -> Excerpt:
     except TimeoutError:
         reading.cancel()
         logger.warning("a log took too long to be read, and is not quoted", run_id=run.id)
-        return NOTHING
+        return NO_EXCERPT
 
 
 def _excerpt(run: Run) -> Excerpt:
     """Read what the log says went wrong, or how it ends; a run that could not start has none, and old logs go."""
     if run.log is None or not run.status.ended:
-        return NOTHING
+        return NO_EXCERPT
     try:
         return excerpt(archive.read_end(run.log))
     except NotFound:
-        return NOTHING
+        return NO_EXCERPT
 
 
 def _secrets(delivery: Delivery) -> list[str]:
