@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.logs import archive
-from jobs_api.model.answer_size import ANSWER_BYTES, MOST_BYTES, STEP, encoded_size, end_that_fits
+from jobs_api.model.answer_size import ANSWER_BYTES, CHARACTER_BYTES, STEP, encoded_size, end_that_fits
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
 from jobs_api.store.tables import RunRow
@@ -132,7 +132,7 @@ def test_the_end_that_fits_is_an_end_and_no_step_shorter_than_it_could_be(part: 
 @given(st.text(), st.text())
 def test_a_text_takes_what_its_parts_take(one: str, other: str) -> None:
     assert encoded_size(one + other) == encoded_size(one) + encoded_size(other)
-    assert encoded_size(one) <= MOST_BYTES * len(one)
+    assert encoded_size(one) <= CHARACTER_BYTES * len(one)
 
 
 def test_nothing_is_cut_of_what_fits() -> None:

@@ -224,7 +224,7 @@ def test_the_next_address_is_tried_where_one_takes_no_connection(hook: Receiver)
 def test_of_a_long_answer_only_the_beginning_is_read(hook: Receiver) -> None:
     hook.plans = [answers(500, b"x" * 10_000_000)]
 
-    assert post(hook.url, b"{}", {}).text == "x" * http.ANSWER_BYTES
+    assert post(hook.url, b"{}", {}).text == "x" * http.RECEIVER_ANSWER_BYTES
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("120", 120), (" 7 ", 7), ("soon", None), ("-3", None)])

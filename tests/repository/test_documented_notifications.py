@@ -93,7 +93,7 @@ def test_its_numbers_are_the_codes() -> None:
         f"still fails {grouping.TRY_AFTER.seconds // 60} minutes later",
         f"tried again for {backoff.GIVE_UP_AFTER.total_seconds() / 3600:.0f} hours",
         f"a random part of {backoff.FIRST.seconds} seconds, then of {2 * backoff.FIRST.seconds}",
-        f"up to {backoff.LONGEST.seconds // 3600} hours; some",
+        f"up to {backoff.LONGEST_PAUSE.seconds // 3600} hours; some",
         f"within {http.TIMEOUT_SECONDS:.0f} seconds counts",
         f"over {sending.SLOW.seconds} seconds, one webhook at a time",
         f"left alone for {receivers.FIRST_QUIET.seconds} seconds",

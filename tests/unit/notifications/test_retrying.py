@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.notifications.backoff import GIVE_UP_AFTER, LONGEST, SHORTEST, asked_for, next_attempt
+from jobs_api.notifications.backoff import GIVE_UP_AFTER, LONGEST_PAUSE, SHORTEST, asked_for, next_attempt
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 MIDNIGHT = NOON + timedelta(hours=12)
@@ -44,7 +44,7 @@ def test_it_goes_on_for_a_day_and_no_longer(chances: list[float]) -> None:
         if after is None:
             assert now == give_up_at
             break
-        assert SHORTEST <= after - now <= LONGEST or after == give_up_at
+        assert SHORTEST <= after - now <= LONGEST_PAUSE or after == give_up_at
         now = after
     assert now <= give_up_at
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 # https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html
-MOST_BYTES: Final = 4096
+SEALED_AT_ONCE_BYTES: Final = 4096
 
 # After a key was disabled, nobody goes on with what it had opened for longer.
 KEPT_SECONDS: Final = 3600
@@ -36,7 +36,7 @@ def seal(secret: str, **context: str) -> str:
         context: what it belongs to, such as `job_id`; it must be said again to open it, and stands in CloudTrail.
     """
     data = secret.encode()
-    parts = [data[at : at + MOST_BYTES] for at in range(0, len(data), MOST_BYTES)]
+    parts = [data[at : at + SEALED_AT_ONCE_BYTES] for at in range(0, len(data), SEALED_AT_ONCE_BYTES)]
     sealed = [_sealed(part, _context(context, at, len(parts))) for at, part in enumerate(parts)]
     return ".".join(sealed)
 

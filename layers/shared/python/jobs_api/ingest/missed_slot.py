@@ -17,7 +17,7 @@ from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Period, Slot
 
 # A CronJob that was suspended by hand is put back by the next sync that reaches the cluster.
 SUSPENDED_FOR: Final = timedelta(hours=1)
-MAX_SAID: Final = 500
+LONGEST_REASON: Final = 500
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _refused(slot: Slot, facts: SlotFacts) -> str | None:
     if said is None:
         return None
     return (
-        f"the cluster did not let the CronJob make its Job ({said.message[:MAX_SAID]}); raise the quota of the "
+        f"the cluster did not let the CronJob make its Job ({said.message[:LONGEST_REASON]}); raise the quota of the "
         "namespace, or have what else forbids it changed"
     )
 

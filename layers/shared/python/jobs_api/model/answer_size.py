@@ -14,7 +14,7 @@ from pydantic import BaseModel
 # Well under 6 MB: the envelope, the headers and a presigned link need a few thousand more.
 ANSWER_BYTES: Final = 4_500_000
 # A character beyond the basic plane is a pair of escapes.
-MOST_BYTES: Final = 14
+CHARACTER_BYTES: Final = 14
 STEP: Final = 1024
 QUOTES: Final = len(json.dumps(json.dumps("")))
 
@@ -37,7 +37,7 @@ def that_fit(documents: Iterable[BaseModel]) -> int:
 
 def end_that_fits(text: str, limit: int = ANSWER_BYTES) -> str:
     """Return a text's end, as much as `limit` bytes of an answer hold: mostly all of it. Linear in its length."""
-    if len(text) * MOST_BYTES <= limit:
+    if len(text) * CHARACTER_BYTES <= limit:
         return text
     kept_from = len(text)
     while kept_from:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 FIRST: Final = timedelta(seconds=20)
-LONGEST: Final = timedelta(hours=6)
+LONGEST_PAUSE: Final = timedelta(hours=6)
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 # Below this a second try finds what the first one found.
 SHORTEST: Final = timedelta(seconds=1)
@@ -36,7 +36,7 @@ def next_attempt(
     """
     if now >= give_up_at:
         return None
-    most = min(LONGEST, FIRST * (1 << min(attempts - 1, 20)))
+    most = min(LONGEST_PAUSE, FIRST * (1 << min(attempts - 1, 20)))
     drawn = random.random() if chance is None else chance  # noqa: S311 - it spreads load, it guards nothing
     wait = max(SHORTEST, most * drawn, retry_after or SHORTEST)
     return min(now + wait, give_up_at)

@@ -20,7 +20,7 @@ from jobs_api.k8s.manifests import Manifest
 NOT_ALLOWED: Final = re.compile(r'^pods is forbidden: User "[^"]*" cannot ')
 # A quota, a limit and a policy forbid, a pod that is none is invalid. What else goes wrong says nothing about the pod.
 REFUSALS: Final = frozenset({403, 422})
-NAME_LENGTH: Final = 50
+TRIAL_NAME_LENGTH: Final = 50
 
 logger = Logger()
 
@@ -62,7 +62,7 @@ class Trial:
 def pod_of(cronjob: Manifest) -> Object:
     """Return a pod as the CronJob's Jobs would make it."""
     metadata, template = cronjob["metadata"], cronjob["spec"]["jobTemplate"]["spec"]["template"]
-    named = {"generateName": f"{metadata['name'][:NAME_LENGTH]}-", "namespace": metadata["namespace"]}
+    named = {"generateName": f"{metadata['name'][:TRIAL_NAME_LENGTH]}-", "namespace": metadata["namespace"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {**template["metadata"], **named}, "spec": template["spec"]}
 
 

@@ -7,7 +7,7 @@ from jobs_api.k8s import labels, manifests
 from jobs_api.model.run import Run
 from jobs_api.sealing import environment
 
-LONGEST = 63
+LONGEST_JOB_NAME = 63
 _TIME = re.compile(r"-\d{8}-\d{6}$")
 
 
@@ -55,4 +55,4 @@ def _other_name(name: str, run_id: str) -> str:
     """Return the name with the end of the run's id: always the same one, so that a second try finds the first."""
     time = _TIME.search(name)
     ending = (time.group() if time else "") + f"-{run_id[-6:]}"
-    return _TIME.sub("", name)[: LONGEST - len(ending)].rstrip("-") + ending
+    return _TIME.sub("", name)[: LONGEST_JOB_NAME - len(ending)].rstrip("-") + ending

@@ -7,7 +7,7 @@ TRACEBACK: Final = "Traceback (most recent call last):"
 # What stands before each line of an exception group.
 _INDENT: Final = " \t|+-"
 # An exception's own message may have several lines.
-MOST_OF_A_MESSAGE: Final = 12
+MOST_MESSAGE_LINES: Final = 12
 
 
 CAUSED: Final = "The above exception was the direct cause of the following exception:"
@@ -35,7 +35,7 @@ def message(lines: list[str], end: int) -> list[str]:
     """Return an exception with the lines of its message that follow it."""
     depth = _depth(lines[end])
     found = [lines[end][depth:]]
-    found += [line[depth:] for line in islice(lines, end + 1, end + MOST_OF_A_MESSAGE)]
+    found += [line[depth:] for line in islice(lines, end + 1, end + MOST_MESSAGE_LINES)]
     return found
 
 

@@ -30,7 +30,7 @@ TIMEOUT_SECONDS: Final = 10.0
 # Where the job's own headers name none.
 USER_AGENT: Final = "jobs-api-webhooks/1"
 # Of an answer this much is read, to show to whoever tests their receiver.
-ANSWER_BYTES: Final = 1024
+RECEIVER_ANSWER_BYTES: Final = 1024
 # A name with many dead addresses may not use up the time of the one that works.
 MOST_ADDRESSES: Final = 3
 NO_PUBLIC_ADDRESS: Final = "the host name could not be resolved, or leads to a private, local or reserved address"
@@ -250,7 +250,7 @@ def _exchange(
 def _beginning(response: BaseHTTPResponse) -> str:
     """Return how the body begins. Whether the webhook was taken is known by then, whatever becomes of the rest."""
     try:
-        return response.read(ANSWER_BYTES, decode_content=False).decode("utf-8", "replace")
+        return response.read(RECEIVER_ANSWER_BYTES, decode_content=False).decode("utf-8", "replace")
     except (HTTPError, HTTPException, OSError):
         return ""
 
