@@ -186,10 +186,10 @@ def _is_current(slot: Slot, facts: SlotFacts) -> bool:
     return not facts.deleted and facts.project.fires and slot.firing.until is None
 
 
-type Rule = Callable[[Slot, SlotFacts], str | None]
+type MissRule = Callable[[Slot, SlotFacts], str | None]
 
-_NOT_IN_FORCE: list[Rule] = [_vanished, _refused, _outage, _rejected, _never_synced]
-_ALWAYS: list[Rule] = [_vanished, _refused, _previous_run, _outage, _suspended, _removed, _deadline, _unknown]
+_NOT_IN_FORCE: list[MissRule] = [_vanished, _refused, _outage, _rejected, _never_synced]
+_ALWAYS: list[MissRule] = [_vanished, _refused, _previous_run, _outage, _suspended, _removed, _deadline, _unknown]
 
 
 def cronjob_of(found: Object | None, job: Job) -> Object | None:

@@ -73,7 +73,7 @@ def cause_of_nothing(job: Object, waits: Waiting | None) -> Cause:
     )
 
 
-def _first(rules: "list[Rule]", job: Object, pod: Object) -> Cause | None:
+def _first(rules: "list[CauseRule]", job: Object, pod: Object) -> Cause | None:
     return next((cause for rule in rules if (cause := rule(job, pod))), None)
 
 
@@ -230,11 +230,11 @@ def _whatever_kubernetes_says(job: Object) -> Cause:
     return Cause(reason or "Failed", f"Kubernetes ended the run ({_detail(reason or 'Failed', message)}); run it again")
 
 
-type Rule = Callable[[Object, Object], Cause | None]
+type CauseRule = Callable[[Object, Object], Cause | None]
 
 # The most certain first: an evicted pod's command exits non-zero as well, and that is not what went wrong.
-_POD_RULES: list[Rule] = [_out_of_memory, _disrupted, _init_failed, _could_not_start, _lost, _deleted, _exited]
-_OWN_RULES: list[Rule] = [_out_of_memory, _could_not_start, _lost, _exited]
+_POD_RULES: list[CauseRule] = [_out_of_memory, _disrupted, _init_failed, _could_not_start, _lost, _deleted, _exited]
+_OWN_RULES: list[CauseRule] = [_out_of_memory, _could_not_start, _lost, _exited]
 
 
 def _words(command: str) -> Iterator[str]:

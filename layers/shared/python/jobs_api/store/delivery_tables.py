@@ -9,7 +9,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from jobs_api.store.tables import REGION, DocumentAttribute, MomentAttribute, Row, share_connection
 
 
-class ByJob(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class DeliveriesByJob(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Deliveries of a job by age."""
 
     class Meta:
@@ -30,7 +30,7 @@ class DeliveriesRow(Row):
     key = UnicodeAttribute(hash_key=True, attr_name="pk")
     kind = DiscriminatorAttribute()
     expires_at = NumberAttribute()
-    by_job = ByJob()
+    by_job = DeliveriesByJob()
 
 
 class DeliveryRow(DeliveriesRow, discriminator="delivery"):

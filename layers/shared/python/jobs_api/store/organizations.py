@@ -24,7 +24,7 @@ from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, Token
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 ALL = "organizations"
-TOKEN = "token#"  # noqa: S105 - a key's prefix
+TOKEN_KEY = "token#"  # noqa: S105 - a key's prefix
 
 
 def create_organization(organization: Organization) -> None:
@@ -140,7 +140,7 @@ def move_organization(organization_id: str, cluster: str | None, now: datetime) 
 
 def forget_organization(organization_id: str) -> None:
     """Remove an organization and its tokens, itself last, so that what was cut off is found again."""
-    own = OrganizationsRow.sort.startswith(TOKEN)
+    own = OrganizationsRow.sort.startswith(TOKEN_KEY)
     for pointer in OrganizationsRow.query(organization_id, own, consistent_read=True):
         OrganizationsRow(pointer.sort, META).delete()
         pointer.delete()
@@ -156,7 +156,7 @@ def record_usage_key(organization_id: str, usage_key: UsageKey) -> None:
 def create_token(token: Token) -> None:
     """Write a new token, and the pointer that lists it, in one transaction."""
     row = TokenRow(
-        TOKEN + token.id,
+        TOKEN_KEY + token.id,
         META,
         organization_id=token.organization_id,
         role=token.role.value,
@@ -172,7 +172,7 @@ def create_token(token: Token) -> None:
             OrganizationRow, ALL, token.organization_id, condition=OrganizationRow.partition.exists()
         )
         transaction.save(row, condition=TokenRow.partition.does_not_exist())
-        transaction.save(TokenPointerRow(token.organization_id, TOKEN + token.id))
+        transaction.save(TokenPointerRow(token.organization_id, TOKEN_KEY + token.id))
 
     try:
         write_all(fill)
@@ -185,7 +185,7 @@ def create_token(token: Token) -> None:
 def find_token(token_id: str) -> Token | None:
     """Return a token by its id, revoked and expired ones too. One consistent GetItem."""
     try:
-        row = OrganizationsRow.get(TOKEN + token_id, META, consistent_read=True)
+        row = OrganizationsRow.get(TOKEN_KEY + token_id, META, consistent_read=True)
     except OrganizationsRow.DoesNotExist:
         return None
     return _token_of(row)
@@ -201,7 +201,7 @@ def get_token(organization_id: str, token_id: str) -> Token:
 
 def list_tokens(organization_id: str) -> list[Token]:
     """Return an organization's tokens, oldest first."""
-    pointers = OrganizationsRow.query(organization_id, OrganizationsRow.sort.startswith(TOKEN))
+    pointers = OrganizationsRow.query(organization_id, OrganizationsRow.sort.startswith(TOKEN_KEY))
     keys = [(row.sort, META) for row in pointers]
     rows = OrganizationsRow.batch_get(keys) if keys else []
     return sorted((_token_of(row) for row in rows), key=lambda token: (token.created_at, token.id))
@@ -210,13 +210,13 @@ def list_tokens(organization_id: str) -> list[Token]:
 def revoke_token(organization_id: str, token_id: str, now: datetime) -> None:
     """End a token; the gateway may take up to a minute to notice. Raises NotFound."""
     get_token(organization_id, token_id)
-    row = TokenRow(TOKEN + token_id, META)
+    row = TokenRow(TOKEN_KEY + token_id, META)
     row.update(actions=[TokenRow.revoked_at.set(now)], condition=TokenRow.partition.exists())
 
 
 def expire_token(token: Token, at: datetime) -> None:
     """Let a token end at a time."""
-    row = TokenRow(TOKEN + token.id, META)
+    row = TokenRow(TOKEN_KEY + token.id, META)
     row.update(actions=[TokenRow.expires_at.set(at)], condition=TokenRow.partition.exists())
 
 
@@ -259,7 +259,7 @@ def _token_of(row: OrganizationsRow) -> Token:
     if not isinstance(row, TokenRow):
         raise TypeError(f"{row.partition} {row.sort} is not a token")
     return Token.known(
-        id=row.partition.removeprefix(TOKEN),
+        id=row.partition.removeprefix(TOKEN_KEY),
         organization_id=row.organization_id,
         role=Role(row.role),
         secret_sha256=row.secret_sha256,
