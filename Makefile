@@ -79,7 +79,8 @@ format: .venv/ready ## rewrite to the house format
 
 .PHONY: openapi
 openapi: .venv/ready ## write docs/openapi.json from the functions
-	$(BIN)/python -m local.openapi > docs/openapi.json
+	$(BIN)/python -m local.openapi > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
 
 BENCHMARKS := versions laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 log_200mb notifications permissions load
 .PHONY: bench

@@ -22,6 +22,7 @@ Scheduled and on-demand dbt and SQLMesh jobs on your own cluster.
 Every request carries `Authorization: Bearer <token>`. A token belongs to one organization; what belongs to another \
 does not exist for it. Every answer that is not a success is a `Problem`. A field that has no value is left out of an \
 answer, never `null`, and answers may gain fields. Times are RFC 3339 in UTC."""
+LICENSE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
 SERVERS = [
     {
         "url": "https://{host}",
@@ -61,7 +62,7 @@ def document(functions: list[str]) -> dict[str, Any]:
         paths.setdefault(one.path, {})[one.method] = operations.described(one)
     whole = {
         "openapi": "3.1.0",
-        "info": {"title": "Jobs API", "version": VERSION, "description": DESCRIPTION},
+        "info": {"title": "Jobs API", "version": VERSION, "description": DESCRIPTION, "license": LICENSE},
         "servers": SERVERS,
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
