@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from jobs_api.notifications.webhook.payload import VERSION, WebhookBody, WebhookType
+from jobs_api.notifications.webhook.payload import PAYLOAD_VERSION, WebhookBody, WebhookType
 from local.openapi.schemas import PREFIX
 from local.openapi.words import words
 
@@ -64,4 +64,4 @@ def _example(kind: str) -> dict[str, Any]:
     run = {"run": said["runs"][kind]} if kind in said["runs"] else {}
     happened_at = (run["run"].get("end_time") or run["run"]["start_time"]) if run else "2026-04-28T02:00:47Z"
     data = {"project": said["project"], "job": said["job"], **run}
-    return {"type": kind, "version": VERSION, "timestamp": happened_at, "data": data}
+    return {"type": kind, "version": PAYLOAD_VERSION, "timestamp": happened_at, "data": data}

@@ -33,16 +33,16 @@ A_DAY = 24 * 60 * 60
 _SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 _HIDDEN = "\0"
 
-type Answer = dict[str, Any]
+type StoredAnswer = dict[str, Any]
 
 
 class _NotKept(Exception):
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: StoredAnswer) -> None:
         super().__init__("only 2xx answers are kept")
         self.answer = answer
 
 
-def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context: LambdaContext) -> Answer:
+def once(key: str, scope: str, body: str, answer: Callable[[], StoredAnswer], context: LambdaContext) -> StoredAnswer:
     """Return `answer()`, or what it gave the first time for this key in this scope.
 
     Args:
@@ -64,9 +64,9 @@ def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context:
         hash_function="sha256",
     )
     config.register_lambda_context(context)
-    made: Answer | None = None
+    made: StoredAnswer | None = None
 
-    def kept(request: dict[str, str]) -> Answer:  # noqa: ARG001 - what Powertools takes the key from
+    def kept(request: dict[str, str]) -> StoredAnswer:  # noqa: ARG001 - what Powertools takes the key from
         nonlocal made
         made = answer()
         if not 200 <= made["statusCode"] < 300:
@@ -77,7 +77,7 @@ def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context:
         kept, data_keyword_argument="request", config=config, persistence_store=_answers(), key_prefix="answer"
     )
     try:
-        kept_answer: Answer = guarded(request={"scope": scope, "key": key, "body": _digest(body)})
+        kept_answer: StoredAnswer = guarded(request={"scope": scope, "key": key, "body": _digest(body)})
     except _NotKept as unkept:
         return unkept.answer
     except IdempotencyValidationError as error:
@@ -92,7 +92,7 @@ def once(key: str, scope: str, body: str, answer: Callable[[], Answer], context:
     return _shown(kept_answer, scope)
 
 
-def _hidden(answer: Answer, scope: str) -> Answer:
+def _hidden(answer: StoredAnswer, scope: str) -> StoredAnswer:
     """Return an answer as it may be kept: a secret that is shown once stands in it encrypted."""
     secrets = _SECRET.findall(answer["body"])
     if not secrets:
@@ -106,7 +106,7 @@ def _hidden(answer: Answer, scope: str) -> Answer:
     }
 
 
-def _shown(answer: Answer, scope: str) -> Answer:
+def _shown(answer: StoredAnswer, scope: str) -> StoredAnswer:
     """Return an answer that was kept as it was first given, byte for byte."""
     if "sealed" not in answer:
         return answer

@@ -12,7 +12,7 @@ from jobs_api.model.document import Absent, Document, Timestamp, rfc3339
 from jobs_api.model.run import JobRun, Run
 from jobs_api.model.run_events import as_of
 
-VERSION: Final = 1
+PAYLOAD_VERSION: Final = 1
 TYPES: Final = {Event.STARTED: "run.started", Event.SUCCESS: "run.success", Event.FAILURE: "run.failure"}
 
 type WebhookType = Literal["run.started", "run.success", "run.failure", "test"]
@@ -40,7 +40,7 @@ class WebhookBody(Document):
     """
 
     type: WebhookType
-    version: int = VERSION
+    version: int = PAYLOAD_VERSION
     timestamp: Timestamp
     data: WebhookData
 
@@ -52,7 +52,7 @@ def body_of(run: Run, event: Event, alerts: RunAlerts) -> bytes:
     return _encoded(
         {
             "type": TYPES[event],
-            "version": VERSION,
+            "version": PAYLOAD_VERSION,
             "timestamp": rfc3339(happened_at or seen.updated_at),
             "data": {
                 "project": {"id": run.project_id, "name": alerts.project_name},
@@ -66,7 +66,7 @@ def body_of(run: Run, event: Event, alerts: RunAlerts) -> bytes:
 def test_body(project: Named, job: Named, now: datetime) -> bytes:
     """Return the JSON of a test."""
     data = {"project": project.model_dump(), "job": job.model_dump()}
-    return _encoded({"type": "test", "version": VERSION, "timestamp": rfc3339(now), "data": data})
+    return _encoded({"type": "test", "version": PAYLOAD_VERSION, "timestamp": rfc3339(now), "data": data})
 
 
 def headers(message_id: str, body: bytes, keys: Iterable[str], now: datetime) -> dict[str, str]:
