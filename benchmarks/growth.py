@@ -12,7 +12,7 @@ from jobs_api.redaction.masking import is_secret_name, masked
 from tests.growth.growth import UNITS, repeated
 
 SIZES = (10_000, 100_000, 1_000_000)
-LOGS = Path(__file__).parent.parent / "tests" / "notifications" / "logs"
+LOGS = Path(__file__).parent.parent / "tests" / "data" / "logs"
 
 
 def main() -> None:

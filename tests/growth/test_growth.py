@@ -8,42 +8,42 @@ from hypothesis import strategies as st
 
 from jobs_api.logs.excerpt import excerpt, remarks, telling_line
 from jobs_api.redaction.masking import is_secret_name, masked, secret_values
-from tests.growth.growth import MOST_GROWTH, UNITS, growth, repeated
+from tests.growth.growth import UNITS, is_linear, repeated
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_masking_grows_no_faster_than_the_text(unit: str) -> None:
-    assert growth(masked, repeated(unit)) < MOST_GROWTH
+    assert is_linear(masked, repeated(unit))
 
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("read", [excerpt, telling_line, remarks])
 def test_reading_a_log_grows_no_faster_than_the_log(read: Callable[[str], object], unit: str) -> None:
-    assert growth(read, repeated(unit)) < MOST_GROWTH
+    assert is_linear(read, repeated(unit))
 
 
 @pytest.mark.parametrize("read", [masked, excerpt])
 def test_no_character_of_ascii_makes_either_grow_faster(read: Callable[[str], object]) -> None:
-    grown = {chr(code): growth(read, repeated(chr(code))) for code in range(128)}
+    slow = [chr(code) for code in range(128) if not is_linear(read, repeated(chr(code)), 100_000)]
 
-    assert max(grown.values()) < MOST_GROWTH, grown
+    assert slow == []
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(UNITS), min_size=1, max_size=5).map("".join))
 def test_masking_grows_no_faster_than_any_mixture(unit: str) -> None:
-    assert growth(masked, repeated(unit), 8_000) < MOST_GROWTH
+    assert is_linear(masked, repeated(unit), 100_000)
 
 
 @pytest.mark.parametrize("unit", ["a", "A", "_", "token", "key", "pass", "api_", "dbPass"])
 def test_a_name_is_judged_in_time_that_grows_no_faster_than_the_name(unit: str) -> None:
-    assert growth(is_secret_name, repeated(unit)) < MOST_GROWTH
+    assert is_linear(is_secret_name, repeated(unit))
 
 
 def test_masking_grows_no_faster_with_known_secrets() -> None:
     secrets = ["a" * length for length in range(6, 40)]
 
-    assert growth(lambda text: masked(text, secrets), repeated("a")) < MOST_GROWTH
+    assert is_linear(lambda text: masked(text, secrets), repeated("a"))
 
 
 def test_the_longest_environment_is_read_at_once() -> None:

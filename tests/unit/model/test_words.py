@@ -2,13 +2,13 @@
 
 import subprocess
 from contextlib import suppress
-from time import process_time
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobs_api.model.words import Unbalanced, read, split
+from tests.growth.growth import is_linear, repeated
 
 PIECES = st.sampled_from(
     [
@@ -120,10 +120,8 @@ def test_quotes_come_in_pairs_and_a_backslash_has_something_behind_it(command: s
 
 @pytest.mark.parametrize("piece", ["a", "\\\n", "'a'", '"', "$\\\n", "#", '"\\', "$", "`", "&"])
 def test_a_long_command_takes_no_longer_for_its_length(piece: str) -> None:
-    def seconds(size: int) -> float:
-        command, begun = piece * (size // len(piece)), process_time()
+    def reading(command: str) -> None:
         with suppress(Unbalanced):
             read(command)
-        return process_time() - begun
 
-    assert seconds(200_000) < 16 * max(seconds(50_000), 0.01)
+    assert is_linear(reading, repeated(piece))
