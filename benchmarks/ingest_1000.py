@@ -103,7 +103,7 @@ class StandIn:
 def measure(count: int) -> None:
     """Ingest twice in this process; print what was found."""
     from jobs_api.ingest.ingester import Pass  # noqa: PLC0415 - the store reads the tables' names when it is imported
-    from tests.functions.cast import new_organization  # noqa: PLC0415
+    from tests.functions.people import new_organization  # noqa: PLC0415
 
     organization = new_organization("bench")
     cluster: Any = StandIn(organization.id, count)

@@ -95,7 +95,7 @@ def tell_of_minute(organizations: int, found: dict[str, Any]) -> None:
 
 def minute(organizations: int) -> None:
     """Make organizations, and let each be looked at as a tick does, in this process; print what it took."""
-    from tests.functions.cast import Context  # noqa: PLC0415 - the store reads the tables' names when it is imported
+    from tests.functions.people import Context  # noqa: PLC0415 - the store reads the tables' names when it is imported
 
     ticks = os.environ["TICKS_PER_MINUTE"]
     api = KubernetesApi(Path(os.environ["JOBS_API_KUBECONFIG"]))
@@ -113,7 +113,7 @@ def minute(organizations: int) -> None:
 
 def tick_seconds(function: str, organization: str) -> float:
     """Return how long a function looks at an organization."""
-    from tests.functions.cast import Context  # noqa: PLC0415 - as above
+    from tests.functions.people import Context  # noqa: PLC0415 - as above
 
     return seconds(lambda: handler(function)({"detail": {"organization_id": organization}}, Context()))
 
@@ -124,7 +124,7 @@ def make_organization(api: KubernetesApi) -> str:
     from jobs_api.ids import new_id  # noqa: PLC0415
     from jobs_api.model.commands import ProjectType  # noqa: PLC0415
     from jobs_api.model.job import Job, JobSettings  # noqa: PLC0415
-    from tests.functions.cast import new_organization, new_project  # noqa: PLC0415
+    from tests.functions.people import new_organization, new_project  # noqa: PLC0415
 
     organization = new_organization("bench").id
     api.create("/api/v1/namespaces", {"metadata": {"name": organization}})

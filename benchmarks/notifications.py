@@ -142,7 +142,7 @@ def fan_out(template: Template, *, dead: int) -> Outcome:
     from jobs_api.model.run import RunStatus  # noqa: PLC0415
     from jobs_api.notifications import queue  # noqa: PLC0415
     from jobs_api.notifications.webhook import http  # noqa: PLC0415
-    from tests.functions.cast import new_organization, new_project  # noqa: PLC0415
+    from tests.functions.people import new_organization, new_project  # noqa: PLC0415
     from tests.notifications.stage import new_job, new_run  # noqa: PLC0415
 
     with receivers(RECEIVERS, dead, WATCHED) as there:

@@ -21,7 +21,7 @@ from local.kubernetes_api import KubernetesApi
 from local.template import read
 
 if TYPE_CHECKING:
-    from tests.functions.cast import Person
+    from tests.functions.people import Person
 
 JOBS = 25
 RUNS = 25
@@ -173,7 +173,7 @@ def _set_up(calls: list[Call], api: KubernetesApi) -> Stage:
     from jobs_api.auth import tokens  # noqa: PLC0415
     from jobs_api.model.commands import ProjectType  # noqa: PLC0415
     from jobs_api.model.organization import Role  # noqa: PLC0415
-    from tests.functions.cast import Person, new_organization, new_project  # noqa: PLC0415
+    from tests.functions.people import Person, new_organization, new_project  # noqa: PLC0415
 
     organization = new_organization("bench").id
     api.create("/api/v1/namespaces", {"metadata": {"name": organization}})

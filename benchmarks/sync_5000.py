@@ -72,7 +72,7 @@ def make_jobs(count: int, api: KubernetesApi) -> str:
     from jobs_api.model.job import Job, JobSettings  # noqa: PLC0415
     from jobs_api.store import jobs  # noqa: PLC0415
     from jobs_api.store.tables import JobRow  # noqa: PLC0415
-    from tests.functions.cast import new_organization, new_project  # noqa: PLC0415
+    from tests.functions.people import new_organization, new_project  # noqa: PLC0415
 
     organization = new_organization("bench").id
     api.create("/api/v1/namespaces", {"metadata": {"name": organization}})
@@ -88,7 +88,7 @@ def make_jobs(count: int, api: KubernetesApi) -> str:
 def sync(organization: str) -> None:
     """Do what a tick does."""
     from functions.sync_cronjobs.app import lambda_handler  # noqa: PLC0415
-    from tests.functions.cast import Context  # noqa: PLC0415
+    from tests.functions.people import Context  # noqa: PLC0415
 
     handler: Any = lambda_handler
     handler({"detail": {"organization_id": organization}}, Context())

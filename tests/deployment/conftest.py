@@ -4,7 +4,7 @@ import pytest
 
 from local.template import Template, read
 from tests.aws_of_template import within_its_policy
-from tests.functions.cast import ROOT
+from tests.functions.people import ROOT
 
 __all__ = ["within_its_policy"]
 

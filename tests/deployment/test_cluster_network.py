@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.functions.cast import ROOT
+from tests.functions.people import ROOT
 
 EVERYWHERE = ip_network("0.0.0.0/0")
 

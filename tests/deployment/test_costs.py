@@ -7,7 +7,7 @@ import pytest
 from benchmarks import costs
 from benchmarks.costs import BEYOND, ENDPOINTS, FIRST, Jobs
 from local.template import Template
-from tests.functions.cast import ROOT
+from tests.functions.people import ROOT
 
 MILLION = 1_000_000
 

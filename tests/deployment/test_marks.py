@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jobs_api.k8s import labels
 from local.template import read
 from tests.deployment.conftest import with_parameters
-from tests.functions.cast import ROOT
+from tests.functions.people import ROOT
 
 MANIFEST = (ROOT / "deploy/kubernetes/jobs-api.yaml").read_text()
 TEMPLATE = (ROOT / "template.yaml").read_text()

@@ -10,7 +10,7 @@ import pytest
 from local.template import Template
 from tests.deployment.conftest import with_parameters
 from tests.deployment.needed import LOOKS, NEEDED, SAM, Need
-from tests.functions.cast import ROOT
+from tests.functions.people import ROOT
 from tests.permissions import policies
 from tests.permissions.asking import Asked
 from tests.permissions.policies import STACK

@@ -3,7 +3,7 @@
 import subprocess
 import tomllib
 
-from tests.functions.cast import ROOT
+from tests.functions.people import ROOT
 
 EXAMPLE = tomllib.loads((ROOT / "samconfig.example.toml").read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()

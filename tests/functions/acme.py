@@ -19,7 +19,7 @@ from jobs_api.model.organization import Organization
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.trigger.request import manual_run
-from tests.functions.cast import Person, new_organization, new_project
+from tests.functions.people import Person, new_organization, new_project
 
 
 def eventually[T](ask: Callable[[], T | None]) -> T:

@@ -12,7 +12,7 @@ from jobs_api.model.project import Project
 from local.cluster import EmbeddedCluster
 from tests.aws_of_template import recorder, within_its_policy
 from tests.functions.acme import Acme
-from tests.functions.cast import Person, new_organization, new_project
+from tests.functions.people import Person, new_organization, new_project
 from tests.functions.refusals import Refusals, Refuse
 
 __all__ = ["recorder", "within_its_policy"]

@@ -55,7 +55,7 @@ def _serve(answers: TextIO) -> None:
     from jobs_api import store  # noqa: PLC0415
     from jobs_api.model.commands import ProjectType  # noqa: PLC0415
     from jobs_api.model.organization import Organization  # noqa: PLC0415
-    from tests.functions.cast import NOON, Context, Person, new_project  # noqa: PLC0415
+    from tests.functions.people import NOON, Context, Person, new_project  # noqa: PLC0415
 
     context: Any = Context()
 

@@ -11,7 +11,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api.model.project import Project
-from tests.functions.cast import (
+from tests.functions.people import (
     ON_A_DOMAIN,
     ON_ITS_OWN_ADDRESS,
     ROOT,

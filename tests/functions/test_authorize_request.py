@@ -12,7 +12,7 @@ from jobs_api import store
 from jobs_api.auth import tokens
 from jobs_api.auth.usage_key import own_key
 from jobs_api.model.organization import Role, UsageKey
-from tests.functions.cast import NOON, Context, Person
+from tests.functions.people import NOON, Context, Person
 
 METHOD_ARN = "arn:aws:execute-api:us-east-1:123456789012:abc123/dev/GET/api/v1/jobs"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs_api.model.project import Project
-from tests.functions.cast import Answer, Person
+from tests.functions.people import Answer, Person
 
 # What API Gateway takes of a function, less what the envelope around the body may need.
 MOST_BYTES = 5_000_000

@@ -7,7 +7,7 @@ import pytest
 
 from jobs_api import store
 from jobs_api.model.project import Project
-from tests.functions.cast import Person
+from tests.functions.people import Person
 
 JOB: dict[str, Any] = {"name": "nightly", "command": "dbt build", "schedule": "@daily"}
 STRANGE: list[tuple[str, Any]] = [

@@ -1,7 +1,7 @@
 """A page in a browser, of whatever origin, may use a token that it is given."""
 
 from jobs_api.model.project import Project
-from tests.functions.cast import Person
+from tests.functions.people import Person
 
 EXPOSED = "Location, Retry-After, X-Request-ID"
 

@@ -13,7 +13,7 @@ from jobs_api.errors import NameTaken
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job, JobSettings
 from jobs_api.model.project import Project
-from tests.functions.cast import NOON, Person, new_project
+from tests.functions.people import NOON, Person, new_project
 
 NIGHTLY: dict[str, Any] = {
     "name": "nightly-refresh",

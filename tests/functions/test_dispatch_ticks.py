@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.dispatch_ticks.app import lambda_handler
 from jobs_api import store
 from jobs_api.aws.event_bus import EventsRejected
-from tests.functions.cast import Context, new_organization
+from tests.functions.people import Context, new_organization
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "dispatch_ticks.json").read_text())
 

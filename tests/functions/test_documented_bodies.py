@@ -8,7 +8,7 @@ import pytest
 
 from jobs_api.model.project import Project
 from jobs_api.trigger.request import TriggerRequest
-from tests.functions.cast import Person
+from tests.functions.people import Person
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
 

@@ -18,7 +18,7 @@ from jobs_api.notifications.queue import QueueMessage
 from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer
 from tests.functions.acme import Acme
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 from tests.functions.test_authorize_request import authorize, issue
 from tests.functions.test_runs import a_run
 from tests.notifications.stage import new_job, new_run

@@ -19,7 +19,7 @@ from jobs_api.model.project import Project
 from jobs_api.redaction.masking import secret_values
 from jobs_api.sealing import environment
 from tests.functions.acme import Acme
-from tests.functions.cast import NOON, Context, Person
+from tests.functions.people import NOON, Context, Person
 from tests.functions.test_webhook_secrets import kms as kms  # noqa: PLC0414 - a fixture
 
 SECRET, OTHER = "env-s3cret-7", "env-0ther-7"

@@ -9,7 +9,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from local.cluster import EmbeddedCluster
-from tests.functions.cast import ROUTES, Context
+from tests.functions.people import ROUTES, Context
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py"))

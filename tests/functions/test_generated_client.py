@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs_api.model.project import Project
-from tests.functions.cast import Person
+from tests.functions.people import Person
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".tools" / "client" / "bin"

@@ -16,7 +16,7 @@ from jobs_api.model.project import Project
 from jobs_api.store.tables import ProjectsRow
 from jobs_api.sync import _memory
 from jobsctl import operations
-from tests.functions.cast import Person
+from tests.functions.people import Person
 from tests.functions.test_sync_cronjobs import (
     cluster,
     create,

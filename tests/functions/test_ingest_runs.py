@@ -23,7 +23,7 @@ from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store.tables import RunRow
 from jobs_api.trigger.launch import launch
 from tests.functions.acme import Acme
-from tests.functions.cast import Context
+from tests.functions.people import Context
 from tests.functions.refusals import Refuse
 
 EVENTS = Path(__file__).parents[2] / "events"

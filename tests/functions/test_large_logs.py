@@ -17,7 +17,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
 from jobs_api.store.tables import RunRow
 from tests.functions.acme import Acme
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 from tests.functions.test_runs import a_run
 
 MIB = 1024 * 1024

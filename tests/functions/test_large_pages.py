@@ -5,7 +5,7 @@ from datetime import timedelta
 from jobs_api.model.answer_size import ANSWER_BYTES, that_fit
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 from tests.functions.test_runs import a_run, pages
 
 LONG = "日" * 4096

@@ -14,7 +14,7 @@ from jobs_api.model.slots import KEPT_BYTES, Period
 from jobs_api.sealing import environment
 from jobs_api.store import jobs
 from jobs_api.store.tables import ProjectsRow, RunRow
-from tests.functions.cast import NOON, Person, new_project
+from tests.functions.people import NOON, Person, new_project
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html

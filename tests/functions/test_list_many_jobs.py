@@ -11,7 +11,7 @@ from jobs_api.api import job_pages
 from jobs_api.ids import new_id
 from jobs_api.model.job import Job, JobDocument, JobSettings
 from jobs_api.model.project import Project
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 
 # What Lambda passes on, and API Gateway allows 10 MB of.
 LAMBDA_BYTES = 6 * 1024 * 1024

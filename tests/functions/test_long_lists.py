@@ -19,8 +19,8 @@ from jobs_api.store.delivery_tables import DeliveryRow
 from jobs_api.store.pages import QUERIES, ROWS_A_QUERY
 from jobs_api.store.runs import _row as row_of_run
 from jobs_api.store.tables import RunRow
-from tests.functions.cast import NOON, Person, new_organization, new_project
 from tests.functions.crowd import crowded
+from tests.functions.people import NOON, Person, new_organization, new_project
 from tests.functions.test_deliveries import a_delivery
 from tests.notifications.stage import new_job
 

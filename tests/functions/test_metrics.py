@@ -17,7 +17,7 @@ from jobs_api.metrics import Metric
 from jobs_api.notifications import queue
 from local.template import read
 from tests.functions.acme import Acme
-from tests.functions.cast import ROOT, Context
+from tests.functions.people import ROOT, Context
 from tests.functions.refusals import Refuse
 
 type Figures = Callable[[], dict[str, float]]

@@ -12,7 +12,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job, JobSettings
 from jobs_api.model.project import Project
 from jobs_api.store.tables import ProjectsRow
-from tests.functions.cast import NOON, Person, new_project
+from tests.functions.people import NOON, Person, new_project
 
 BUILD: dict[str, Any] = {"command": "dbt build", "schedule": "@daily"}
 

@@ -14,7 +14,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store.tables import META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow, Row
 from tests.functions.acme import Acme
-from tests.functions.cast import new_project
+from tests.functions.people import new_project
 
 MINUTE = timedelta(minutes=1)
 

@@ -17,7 +17,7 @@ from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import cluster
 from jobs_api.model.commands import ProjectType
 from local.template import Template, read
-from tests.functions.cast import ROOT, Context, Person, new_organization, new_project
+from tests.functions.people import ROOT, Context, Person, new_organization, new_project
 from tests.permissions import allowing, policies
 from tests.permissions.recording import ClusterCall, Recorder
 

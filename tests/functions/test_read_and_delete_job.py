@@ -7,7 +7,7 @@ import pytest
 from jobs_api import store
 from jobs_api.model.job import Job, SyncedVersion, SyncState, wanted_version
 from jobs_api.model.project import Project
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 

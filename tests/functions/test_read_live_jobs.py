@@ -9,7 +9,7 @@ from jobs_api.cluster import client
 from jobs_api.k8s import labels
 from jobs_api.live import queries as live
 from tests.functions.acme import Acme
-from tests.functions.cast import Person
+from tests.functions.people import Person
 from tests.functions.refusals import Refuse
 
 

@@ -10,7 +10,7 @@ from jobs_api.cluster import Cluster
 from jobs_api.model.project import Project
 from jobs_api.sync.trial import kind_of, pod_of
 from local.cluster import EmbeddedCluster
-from tests.functions.cast import Person
+from tests.functions.people import Person
 from tests.functions.refusals import Refuse
 from tests.functions.test_sync_cronjobs import create, fire, job_changed, listed, stored_job, sync_of, tick, update
 

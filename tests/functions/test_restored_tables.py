@@ -21,7 +21,7 @@ from jobs_api.store.tables import ProjectsRow, RunRow
 from jobs_api.trigger.launch import launch
 from jobsctl import operations
 from tests.functions.acme import Acme
-from tests.functions.cast import Context
+from tests.functions.people import Context
 
 
 @contextmanager

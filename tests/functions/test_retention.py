@@ -22,7 +22,7 @@ from jobs_api.model.slots import Firing, Slot
 from jobs_api.store import deliveries
 from jobs_api.store.tables import RunRow
 from tests.functions.acme import Acme
-from tests.functions.cast import NOON, ROOT, Person
+from tests.functions.people import NOON, ROOT, Person
 from tests.functions.test_runs import a_run, pages
 from tests.notifications.stage import Queue, new_job, new_run
 

@@ -9,7 +9,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
 from jobs_api.store.delivery_tables import DeliveriesRow
 from jobs_api.store.tables import OrganizationsRow, ProjectRow, ProjectsRow, RunRow
-from tests.functions.cast import NOON
+from tests.functions.people import NOON
 from tests.functions.test_deliveries import a_delivery
 from tests.notifications.stage import new_job, new_run
 

@@ -14,7 +14,7 @@ from jobs_api.ids import new_id
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from tests.functions.cast import NOON, Person, new_project
+from tests.functions.people import NOON, Person, new_project
 
 
 def a_run(project: Project, at: datetime = NOON, **values: Any) -> Run:

@@ -12,7 +12,7 @@ from jobs_api.api import resolver
 from jobs_api.ingest import ingester
 from jobs_api.model.project import Project
 from tests.functions.acme import Acme
-from tests.functions.cast import Person
+from tests.functions.people import Person
 from tests.functions.refusals import Refuse
 
 type Lines = Callable[[], list[dict[str, Any]]]

@@ -21,7 +21,7 @@ from jobs_api.model.job import Job, SyncedVersion, SyncState
 from jobs_api.model.project import Project
 from jobs_api.model.resources import Resources
 from local.cluster import EmbeddedCluster
-from tests.functions.cast import NOON, Context, Person
+from tests.functions.people import NOON, Context, Person
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "sync_cronjobs.json").read_text())
 NIGHTLY = {"name": "nightly", "command": "dbt build", "schedule": "0 2 * * *"}

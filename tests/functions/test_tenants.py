@@ -27,7 +27,7 @@ from jobs_api.model.organization import Role
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store import deliveries
 from tests.functions.acme import Acme, eventually
-from tests.functions.cast import ROUTES, Answer, Person, new_organization, new_project
+from tests.functions.people import ROUTES, Answer, Person, new_organization, new_project
 from tests.unit.model.test_slots import a_job, a_project
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set

@@ -12,7 +12,7 @@ from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from tests.functions.acme import Acme
-from tests.functions.cast import NOON, Answer, Person, new_project
+from tests.functions.people import NOON, Answer, Person, new_project
 from tests.functions.refusals import Refuse
 
 

@@ -17,8 +17,8 @@ from jobs_api.k8s import labels, manifests
 from jobs_api.trigger.launch import launch
 from local.cluster import EmbeddedCluster
 from tests.functions.acme import Acme
-from tests.functions.cast import Context
 from tests.functions.other_deployment import OtherDeployment, started
+from tests.functions.people import Context
 from tests.functions.test_restored_tables import jobs_path, sync
 
 YEARLY = {"name": "yearly", "command": "dbt build", "schedule": "0 0 1 1 *"}

@@ -10,7 +10,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.resources import Resources
 from jobs_api.sealing import webhook
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 
 LATER = NOON.replace(hour=13)
 BUILD: dict[str, Any] = {

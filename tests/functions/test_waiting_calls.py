@@ -18,7 +18,7 @@ from jobs_api.notifications.webhook.http import Answer
 from jobs_api.store import waiting_calls
 from jobs_api.store.waiting_calls import AT_ONCE, LEASE, WaitingCallsRow, Waits, waits
 from tests.functions.acme import Acme
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 
 SECOND = timedelta(seconds=1)
 

@@ -13,7 +13,7 @@ from jobs_api.aws import encryption, event_bus
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.sealing import webhook as webhook_secrets
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 
 HOOK: dict[str, Any] = {
     "name": "build",

@@ -19,7 +19,7 @@ from jobs_api.model.run import Run, RunStatus
 from jobs_api.sealing import environment as environment_secrets
 from jobs_api.store.tables import OrganizationsRow, ProjectRow, RunRow
 from jobsctl.__main__ import app, main
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 from tests.functions.test_runs import a_run
 
 DBT = ["--type", "dbt", "--image", "dbt:1"]

@@ -33,7 +33,7 @@ from jobsctl import leaving, operations
 from jobsctl.__main__ import app
 from jobsctl.leaving import LAST_EVENT, UNDER_WAY
 from tests.functions.acme import Acme
-from tests.functions.cast import Context, new_project
+from tests.functions.people import Context, new_project
 from tests.functions.test_runs import a_run
 from tests.notifications.stage import new_job, new_run
 

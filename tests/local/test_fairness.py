@@ -21,7 +21,7 @@ from local.gateway import Gateway
 from local.gateway.definition import definition_of
 from local.listening import listen
 from local.template import read
-from tests.functions.cast import ROOT, new_project
+from tests.functions.people import ROOT, new_project
 from tests.local.conftest import Answer, Client
 from tests.notifications.stage import new_job
 

@@ -38,7 +38,7 @@ from local.kubernetes_api import KubernetesApi
 from local.listening import listen
 from local.stack import LIMITS
 from local.template import read
-from tests.functions.cast import new_organization, new_project
+from tests.functions.people import new_organization, new_project
 from tests.local.conftest import Answer, Client
 from tests.reliability.figures import proved
 

@@ -17,7 +17,7 @@ from slack_sdk.web import WebClient
 from jobs_api.model.commands import ProjectType
 from jobs_api.notifications.webhook import http, payload
 from local.inbox import Inbox
-from tests.functions.cast import new_organization, new_project
+from tests.functions.people import new_organization, new_project
 from tests.notifications.stage import new_job
 
 KEY = f"whsec_{base64.b64encode(bytes(32)).decode()}"

@@ -10,8 +10,8 @@ import pytest
 
 from jobs_api.notifications.webhook import http
 from tests.aws_of_template import within_its_policy
-from tests.functions.cast import Person
 from tests.functions.conftest import alice, charlie, jaffle, rita
+from tests.functions.people import Person
 from tests.notifications.receivers import Authority, Receiver, receiver
 from tests.notifications.slack import Slack
 from tests.notifications.stage import Queue

@@ -16,7 +16,7 @@ from jobs_api.notifications.deliver import deliver
 from jobs_api.notifications.queue import QueueMessage
 from jobs_api.sealing import webhook
 from jobs_api.store import deliveries
-from tests.functions.cast import NOON
+from tests.functions.people import NOON
 
 SECOND = timedelta(seconds=1)
 

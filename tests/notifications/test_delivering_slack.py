@@ -20,7 +20,7 @@ from jobs_api.notifications.slack import client as slack_module
 from jobs_api.notifications.slack import sending
 from jobs_api.store import deliveries
 from tests.example_logs import LOGS
-from tests.functions.cast import NOON, new_organization
+from tests.functions.people import NOON, new_organization
 from tests.notifications.conftest import store_token
 from tests.notifications.receivers import answers, closes_half_way
 from tests.notifications.slack import Slack

@@ -16,7 +16,7 @@ from jobs_api.notifications.backoff import GIVE_UP_AFTER
 from jobs_api.notifications.webhook import payload
 from jobs_api.store import deliveries
 from jobs_api.store.tables import RunRow
-from tests.functions.cast import NOON, Person
+from tests.functions.people import NOON, Person
 from tests.notifications.receivers import Receiver, answers
 from tests.notifications.stage import new_job, new_run
 

@@ -14,7 +14,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import queue as outbox
 from jobs_api.notifications.queue import QueueMessage
-from tests.functions.cast import ROOT
+from tests.functions.people import ROOT
 from tests.notifications.receivers import Receiver, answers
 from tests.notifications.stage import Queue, new_job, new_run, stored
 

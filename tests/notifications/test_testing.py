@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobs_api.model.project import Project
-from tests.functions.cast import Person
+from tests.functions.people import Person
 from tests.notifications.receivers import Receiver, answers, closes_half_way
 from tests.notifications.slack import Slack
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from jobs_api.k8s import labels
 from jobs_api.model import slots
-from tests.functions.cast import Answer
+from tests.functions.people import Answer
 from tests.reliability import figures
 from tests.reliability.model import ENDS, EVERY, NAMES, PROJECTS, Job, Model
 from tests.reliability.repeating import in_order, one_by_one

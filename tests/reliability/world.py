@@ -37,7 +37,7 @@ from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer as Posted
 from jobs_api.sync.seen_cache import Memory
 from local.cluster.clock import TestClock
-from tests.functions.cast import Answer, Context, Person, new_organization, new_project
+from tests.functions.people import Answer, Context, Person, new_organization, new_project
 from tests.reliability.audit import Audit
 from tests.reliability.still import StillCluster
 

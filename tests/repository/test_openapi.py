@@ -15,7 +15,7 @@ from jobs_api.notifications.webhook.payload import TYPES
 from local import openapi
 from local.openapi.words import MissingWords, Words
 from local.template import read
-from tests.functions.cast import ROUTES
+from tests.functions.people import ROUTES
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "docs" / "openapi.json"

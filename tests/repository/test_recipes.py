@@ -19,7 +19,7 @@ from jobs_api.notifications.deliver import WAYS
 from jobs_api.notifications.probe import TestOutcome
 from jobs_api.store.delivery_tables import DeliveriesRow
 from jobs_api.store.tables import ProjectsRow, RunRow
-from tests.functions.cast import ROUTES
+from tests.functions.people import ROUTES
 from tests.repository.test_documentation import first_cells, headings, section
 from tests.unit.k8s.test_manifests import job, project
 

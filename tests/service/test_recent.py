@@ -13,7 +13,7 @@ from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import store
 from jobs_api.model.organization import Organization
 from jobs_api.recent import Recent
-from tests.functions.cast import Context, new_organization
+from tests.functions.people import Context, new_organization
 
 THREE_HOURS = 3 * 3600
 
