@@ -143,7 +143,7 @@ def fan_out(template: Template, *, dead: int) -> Outcome:
     from jobs_api.notifications import queue  # noqa: PLC0415
     from jobs_api.notifications.webhook import http  # noqa: PLC0415
     from tests.functions.people import new_organization, new_project  # noqa: PLC0415
-    from tests.notifications.stage import new_job, new_run  # noqa: PLC0415
+    from tests.notifications.notification_world import new_job, new_run  # noqa: PLC0415
 
     with receivers(RECEIVERS, dead, WATCHED) as there:
         os.environ |= {"WEBHOOK_CA_FILE": there.authority, "WEBHOOK_ALLOWED_HOSTS": ",".join(there.hosts)}

@@ -105,7 +105,7 @@ class Stage:
         from jobs_api.model.delivery import new_delivery  # noqa: PLC0415
         from jobs_api.model.run import RunStatus  # noqa: PLC0415
         from jobs_api.store import deliveries  # noqa: PLC0415
-        from tests.notifications.stage import new_run  # noqa: PLC0415
+        from tests.notifications.notification_world import new_run  # noqa: PLC0415
 
         project, job = store.get_job(self.developer.organization_id, self.project_id, job_id)
         now = datetime.now(UTC)
@@ -121,7 +121,7 @@ class Stage:
             from jobs_api import store  # noqa: PLC0415 - as above
             from jobs_api.logs import archive  # noqa: PLC0415 - as above
             from jobs_api.model.run import RunStatus  # noqa: PLC0415
-            from tests.notifications.stage import new_run  # noqa: PLC0415
+            from tests.notifications.notification_world import new_run  # noqa: PLC0415
 
             project, job = store.get_job(self.developer.organization_id, self.project_id, self._create())
             run = new_run(job, project, RunStatus.RUNNING, datetime.now(UTC))

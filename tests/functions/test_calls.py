@@ -18,7 +18,7 @@ from jobs_api.notifications.webhook.http import Answer
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person
 from tests.functions.test_runs import a_run
-from tests.notifications.stage import new_job, new_run
+from tests.notifications.notification_world import new_job, new_run
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 

@@ -16,7 +16,7 @@ from jobs_api.model.run import RunStatus
 from jobs_api.notifications import queue
 from jobs_api.store import deliveries
 from tests.functions.people import NOON, Person
-from tests.notifications.stage import new_job, new_run
+from tests.notifications.notification_world import new_job, new_run
 
 DAY = timedelta(days=1)
 LATER = NOON + timedelta(hours=1)

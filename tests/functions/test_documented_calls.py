@@ -21,7 +21,7 @@ from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person
 from tests.functions.test_authorize_request import authorize, issue
 from tests.functions.test_runs import a_run
-from tests.notifications.stage import new_job, new_run
+from tests.notifications.notification_world import new_job, new_run
 
 PAGE: Final = (Path(__file__).parents[2] / "docs/data-model.md").read_text()
 TABLE: Final = PAGE.partition("## What each call costs\n")[2]

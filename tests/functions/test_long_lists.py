@@ -22,7 +22,7 @@ from jobs_api.store.tables import RunRow
 from tests.functions.crowd import crowded
 from tests.functions.people import NOON, Person, new_organization, new_project
 from tests.functions.test_deliveries import a_delivery
-from tests.notifications.stage import new_job
+from tests.notifications.notification_world import new_job
 
 ROWS = 10_000
 MINUTE = timedelta(minutes=1)

@@ -24,7 +24,7 @@ from jobs_api.store.tables import RunRow
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, ROOT, Person
 from tests.functions.test_runs import a_run, pages
-from tests.notifications.stage import Queue, new_job, new_run
+from tests.notifications.notification_world import Queue, new_job, new_run
 
 KEPT: Final = timedelta(days=400)
 SECOND: Final = timedelta(seconds=1)

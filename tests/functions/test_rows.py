@@ -11,7 +11,7 @@ from jobs_api.store.delivery_tables import DeliveriesRow
 from jobs_api.store.tables import OrganizationsRow, ProjectRow, ProjectsRow, RunRow
 from tests.functions.people import NOON
 from tests.functions.test_deliveries import a_delivery
-from tests.notifications.stage import new_job, new_run
+from tests.notifications.notification_world import new_job, new_run
 
 
 @pytest.fixture(autouse=True)

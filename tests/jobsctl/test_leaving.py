@@ -35,7 +35,7 @@ from jobsctl.leaving import LAST_EVENT, UNDER_WAY
 from tests.functions.acme import Acme
 from tests.functions.people import Context, new_project
 from tests.functions.test_runs import a_run
-from tests.notifications.stage import new_job, new_run
+from tests.notifications.notification_world import new_job, new_run
 
 CONTEXT = cast("LambdaContext", Context())
 SECOND = timedelta(seconds=1)

@@ -23,7 +23,7 @@ from local.listening import listen
 from local.template import read
 from tests.functions.people import ROOT, new_project
 from tests.local.conftest import Answer, Client
-from tests.notifications.stage import new_job
+from tests.notifications.notification_world import new_job
 
 MANY = {"OrganizationRate": "1000", "OrganizationBurst": "2000"}
 

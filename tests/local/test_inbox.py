@@ -18,7 +18,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.notifications.webhook import http, payload
 from local.inbox import Inbox
 from tests.functions.people import new_organization, new_project
-from tests.notifications.stage import new_job
+from tests.notifications.notification_world import new_job
 
 KEY = f"whsec_{base64.b64encode(bytes(32)).decode()}"
 

@@ -24,7 +24,7 @@ from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer, Unreachable
 from jobs_api.store import deliveries
 from tests.functions.people import NOON, new_organization, new_project
-from tests.notifications.stage import Clock, Queue, new_job, new_run
+from tests.notifications.notification_world import Clock, Queue, new_job, new_run
 
 DAY = timedelta(days=1)
 

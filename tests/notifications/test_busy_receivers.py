@@ -20,8 +20,8 @@ from jobs_api.notifications.webhook import sending as webhook_sending
 from jobs_api.notifications.webhook.http import Answer, Unreachable
 from jobs_api.store import receivers
 from tests.functions.people import ROOT, new_organization, new_project
+from tests.notifications.notification_world import SECOND, Queue, new_job, new_run, stored
 from tests.notifications.receivers import Handler, Receiver, answers, drips
-from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored
 
 DAY = timedelta(days=1)
 

@@ -22,9 +22,9 @@ from jobs_api.store import deliveries
 from tests.example_logs import LOGS
 from tests.functions.people import NOON, new_organization
 from tests.notifications.conftest import store_token
+from tests.notifications.notification_world import SECOND, Queue, new_job, new_run, stored
 from tests.notifications.receivers import answers, closes_half_way
 from tests.notifications.slack import Slack
-from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

@@ -18,8 +18,8 @@ from jobs_api.notifications.webhook import http
 from jobs_api.sealing import webhook
 from jobs_api.store import deliveries
 from tests.functions.people import NOON, ROOT
+from tests.notifications.notification_world import SECOND, Queue, new_job, new_run, stored
 from tests.notifications.receivers import Receiver, answers, closes_half_way
-from tests.notifications.stage import SECOND, Queue, new_job, new_run, stored
 
 DAY = timedelta(days=1)
 

@@ -17,8 +17,8 @@ from jobs_api.notifications.webhook import payload
 from jobs_api.store import deliveries
 from jobs_api.store.tables import RunRow
 from tests.functions.people import NOON, Person
+from tests.notifications.notification_world import new_job, new_run
 from tests.notifications.receivers import Receiver, answers
-from tests.notifications.stage import new_job, new_run
 
 SAID = "postgresql://etl:hunter22@db/dw password=hunter22"
 SHOWN = "postgresql://etl:***@db/dw password=***"

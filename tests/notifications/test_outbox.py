@@ -18,8 +18,8 @@ from jobs_api.notifications import queue
 from jobs_api.notifications.alert_lookup import Asked
 from jobs_api.notifications.queue import QueueMessage, publish, try_to_publish
 from tests.functions.people import ROOT, Person
+from tests.notifications.notification_world import new_job, new_run
 from tests.notifications.receivers import Receiver
-from tests.notifications.stage import new_job, new_run
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import queue as outbox
 from jobs_api.notifications.queue import QueueMessage
 from tests.functions.people import ROOT
+from tests.notifications.notification_world import Queue, new_job, new_run, stored
 from tests.notifications.receivers import Receiver, answers
-from tests.notifications.stage import Queue, new_job, new_run, stored
 
 
 @pytest.fixture
