@@ -25,7 +25,7 @@ from urllib3.exceptions import ReadTimeoutError as ClusterTimeout
 
 from jobs_api.notifications.slack import client as slack
 from jobs_api.notifications.webhook import http
-from tests.reliability.still import Answer, Ask, Request, StillCluster
+from tests.reliability.fake_cluster import Answer, Ask, Request, StillCluster
 
 THROTTLED: Final = {
     "dynamodb": "ProvisionedThroughputExceededException",

@@ -10,8 +10,8 @@ import pytest
 
 from jobs_api.notifications.slack import client as slack
 from jobs_api.notifications.webhook import http
+from tests.reliability.fake_cluster import Answer, Ask, Request, StillCluster
 from tests.reliability.faults import POLLING
-from tests.reliability.still import Answer, Ask, Request, StillCluster
 
 READS = ("BatchGet", "Describe", "Get", "Head", "List", "Query", "Scan")
 

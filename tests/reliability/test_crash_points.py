@@ -13,8 +13,8 @@ from urllib3.exceptions import NewConnectionError
 
 from jobs_api.model import slots
 from tests.reliability import figures
+from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.killing import Killer
-from tests.reliability.still import Answer, Ask, Request
 from tests.reliability.world import HOOK, SLACK, World
 
 # More than any function writes in these worlds; a walk that gets here goes in circles.

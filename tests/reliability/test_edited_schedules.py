@@ -10,7 +10,7 @@ import pytest
 from jobs_api import store
 from jobs_api.model.project import ConcurrencyPolicy
 from local.cluster.clock import timestamp
-from tests.reliability.still import Answer, Ask, Request
+from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.world import World
 
 FIRST = datetime(2026, 4, 28, 12, 4, tzinfo=UTC)

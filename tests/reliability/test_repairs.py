@@ -9,8 +9,8 @@ from pynamodb.exceptions import UpdateError
 
 from jobs_api import store
 from jobs_api.store.conditions import was_refused
+from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.faults import refused, timed_out
-from tests.reliability.still import Answer, Ask, Request
 from tests.reliability.world import World
 
 

@@ -9,8 +9,8 @@ from urllib3.exceptions import NewConnectionError
 from jobs_api.ingest import decision
 from jobs_api.k8s import manifests
 from jobs_api.model.run import Run, RunStatus
+from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.faults import timed_out
-from tests.reliability.still import Answer, Ask, Request
 from tests.reliability.world import HOOK, World
 
 HANG = "dbt run --select hang"

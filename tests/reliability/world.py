@@ -39,7 +39,7 @@ from jobs_api.sync.seen_cache import Memory
 from local.cluster.clock import TestClock
 from tests.functions.people import Answer, Context, Person, new_organization, new_project
 from tests.reliability.audit import Audit
-from tests.reliability.still import StillCluster
+from tests.reliability.fake_cluster import StillCluster
 
 BEGIN = datetime(2026, 4, 28, 12, 0, 30, tzinfo=UTC)
 HOOK: dict[str, Any] = {"webhook_enabled": True, "webhook_url": "https://hooks.example.com/jobs"}
