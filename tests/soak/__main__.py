@@ -31,7 +31,7 @@ def main(environment: Mapping[str, str]) -> int:
         print(text, file=terminal, flush=True)
 
     # Only now, since it takes seconds.
-    from tests.soak.stage import left_behind, staged  # noqa: PLC0415
+    from tests.soak.running_stack import left_behind, staged  # noqa: PLC0415
 
     try:
         with ExitStack() as stack:
