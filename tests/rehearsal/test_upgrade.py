@@ -106,11 +106,10 @@ def with_changed_layer() -> Path:
     folder = HOME / "changed"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(BUILT / "SharedLayer", folder / "SharedLayer")
-    package = folder / "SharedLayer" / "python" / "jobs_api"
-    with (package / "api.py").open("a") as module:
-        module.write('\nFOR_BROWSERS["X-Changed"] = ["yes"]\n')
+    module = folder / "SharedLayer" / "python" / "jobs_api" / "api" / "resolver.py"
+    module.write_text(module.read_text() + '\nFOR_BROWSERS["X-Changed"] = ["yes"]\n')
     # The runtime trusts bytecode, which is of the code before.
-    for bytecode in (package / "__pycache__").glob("api.*"):
+    for bytecode in (module.parent / "__pycache__").glob("resolver.*"):
         bytecode.unlink()
     template: dict[str, Any] = json.loads(json.dumps(yaml_parse((BUILT / "template.yaml").read_text())))
     for name, resource in template["Resources"].items():
