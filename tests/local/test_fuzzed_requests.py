@@ -152,7 +152,7 @@ ODD = st.one_of(
 
 
 @few
-@given(st.sampled_from(OPERATIONS), st.lists(ODD, min_size=2, max_size=2))
+@given(st.sampled_from(OPERATIONS), st.lists(ODD, min_size=3, max_size=3))
 def test_any_path_is_answered(service: Service, operation: tuple[str, str], ids: list[str]) -> None:
     method, route = operation
     parts = [ids.pop() if part.startswith("{") else part for part in route.split("/")]
