@@ -14,7 +14,7 @@ from tests.functions.conftest import alice, charlie, jaffle, rita
 from tests.functions.people import Person
 from tests.notifications.notification_world import Queue
 from tests.notifications.receivers import Authority, Receiver, receiver
-from tests.notifications.slack import Slack
+from tests.notifications.slack.fake_slack import Slack
 
 # The cast is the same as in the endpoints' tests.
 __all__ = ["alice", "charlie", "jaffle", "rita", "within_its_policy"]

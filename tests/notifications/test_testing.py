@@ -7,7 +7,7 @@ import pytest
 from jobs_api.model.project import Project
 from tests.functions.people import Person
 from tests.notifications.receivers import Receiver, answers, closes_half_way
-from tests.notifications.slack import Slack
+from tests.notifications.slack.fake_slack import Slack
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 

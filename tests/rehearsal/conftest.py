@@ -9,7 +9,7 @@ import pytest
 from local.example_projects import EXAMPLES
 from local.kubernetes_api import KubernetesApi
 from tests.notifications.receivers import Authority, Receiver, receiver
-from tests.notifications.slack import Slack
+from tests.notifications.slack.fake_slack import Slack
 from tests.rehearsal import cloud
 from tests.rehearsal.deployment import PARAMETERS, Answer, Deployment, built, deploy
 

@@ -6,7 +6,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.notifications.receivers import Received, Receiver
-from tests.notifications.slack import Slack
+from tests.notifications.slack.fake_slack import Slack
 from tests.rehearsal.conftest import Person
 from tests.rehearsal.deployment import eventually
 

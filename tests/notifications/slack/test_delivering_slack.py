@@ -24,7 +24,7 @@ from tests.functions.people import NOON, new_organization
 from tests.notifications.conftest import store_token
 from tests.notifications.notification_world import SECOND, Queue, new_job, new_run, stored
 from tests.notifications.receivers import answers, closes_half_way
-from tests.notifications.slack import Slack
+from tests.notifications.slack.fake_slack import Slack
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

@@ -5,7 +5,7 @@ import pytest
 from jobs_api.ingest.decision import with_log
 from jobs_api.model.run import StoredLog
 from jobs_api.notifications.slack.sending import failure_group
-from tests.unit.notifications.test_messages import a_run
+from tests.unit.notifications.slack.test_messages import a_run
 
 LOG = StoredLog(key="k", size_bytes=1)
 
