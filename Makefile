@@ -19,7 +19,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: .venv/ready ## the whole service on this machine, on 127.0.0.1:3000
+run: .venv/ready ## the whole service on this machine, on 127.0.0.1:3000; FRESH=1 begins anew
 	@exec $(BIN)/python -m local
 
 .PHONY: test
@@ -103,7 +103,8 @@ lock: $(UV) ## compile pyproject.toml into the requirements files
 	uv_compile local/images/sqlmesh/requirements.in --output-file local/images/sqlmesh/requirements.txt
 
 .PHONY: clean
-clean: ## remove everything made here
+clean: ## remove everything made here, and what the laptop stack keeps
+	python3 -m local.home .local
 	rm -rf .venv .tools .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Where SAM reads how to build and deploy, and writes what --guided was told; never part of a commit.

@@ -3,12 +3,13 @@
 Environment: PORT (3000), JOBS_API_HOME (.local), JOBS_API_KUBECONFIG (a real cluster instead of the embedded one, named
 before anything is made in it; KUBECONFIG means nothing here), JOBS_API_MINUTE_SECONDS (2: how long a minute of the
 template's schedules takes), JOBS_API_PARAMETERS (parameters of template.yaml, as `sam deploy --parameter-overrides`
-takes them: "OrganizationRate=2 OrganizationBurst=5").
+takes them: "OrganizationRate=2 OrganizationBurst=5"), FRESH (1 begins anew: what earlier starts kept is removed).
 """
 
 import os
 import shlex
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from local import private_files
-from local.listening import PortTaken, listen
+from local.home import Home, hold, is_fresh
+from local.listening import listen
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -29,36 +31,48 @@ def main(environment: Mapping[str, str]) -> int:
     stopped = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: stopped.set())
+    home = Path(environment.get("JOBS_API_HOME") or ".local").absolute()
     try:
-        port = _port(environment.get("PORT") or "3000")
-        listener = listen(port)
-    except (PortTaken, ValueError) as error:
+        fresh, port = is_fresh(environment.get("FRESH") or ""), _port(environment.get("PORT") or "3000")
+    except ValueError as error:
         return _fail(error)
+    try:
+        with hold(home) as held:
+            listener = listen(port)
+            held.serves_on(listener.getsockname()[1])
+            for line in held.prepare(fresh=fresh):
+                print(line, flush=True)  # noqa: T201
+            with held.read():
+                return _serve(held, listener, environment, stopped)
+    except OSError as error:
+        return _fail(error)
+
+
+def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], stopped: threading.Event) -> int:
     # Only now, because it takes seconds.
     from local.intrinsics import UnsupportedTemplate  # noqa: PLC0415
-    from local.kubernetes_api import UnusableCluster  # noqa: PLC0415
     from local.stack import Settings, running  # noqa: PLC0415
 
     kubeconfig = environment.get("JOBS_API_KUBECONFIG")
     settings = Settings(
-        home=Path(environment.get("JOBS_API_HOME") or ".local").absolute(),
+        home=home.path,
         kubeconfig=Path(kubeconfig).absolute() if kubeconfig else None,
         minute_seconds=float(environment.get("JOBS_API_MINUTE_SECONDS") or 2),
         parameters=dict(pair.split("=", 1) for pair in shlex.split(environment.get("JOBS_API_PARAMETERS") or "")),
     )
-    private_files.folder(settings.home)
-    log = settings.home / "functions.log"
+    log = home.path / "functions.log"
     terminal = sys.stdout
+    # What functions print is their log, as in Lambda; the terminal is for whoever started this.
     try:
-        # What functions print is their log, as in Lambda; the terminal is for whoever started this.
         with (
             open(log, "w", buffering=1, opener=private_files.opener) as lines,
             redirect_stdout(lines),
             running(settings, listener, lambda line: print(line, file=terminal, flush=True)) as session,
         ):
+            home.started()
             print(_welcome(session, log), file=terminal, flush=True)
             stopped.wait()
-    except (UnsupportedTemplate, UnusableCluster) as error:
+    except UnsupportedTemplate as error:
         return _fail(error)
     return 0
 

@@ -1,0 +1,189 @@
+"""The folder of a laptop stack, `.local` or JOBS_API_HOME: who uses it, in which format it is, and how one begins anew.
+
+    lock        who holds it: a process id and a port, true while the file is locked
+    format      the number of the format of all below
+    store/      what AWS keeps: tables, objects, queues, keys and secrets
+    cluster/    what the embedded cluster keeps
+    damaged     why the last start ended, if it was for damaged data; what a new start goes by
+    aside/      data that a new start could not read, kept for whoever wants to repair it
+
+Only data is told here; `make run` writes more, all of it made anew by each start.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from local import private_files
+
+FORMAT = 1
+# What a new start begins without: the data, and what the jobs of the examples made.
+DATA = ("format", "store", "cluster")
+MADE_BY_JOBS = ("pods", "analytics", "jaffle")
+
+
+class HomeTaken(OSError):
+    """Another `make run` uses this folder."""
+
+
+class UnusableData(OSError):
+    """What an earlier `make run` left cannot be used; the message says why, and what would help."""
+
+
+class DamagedData(UnusableData):
+    """It cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Say what is damaged, and how."""
+        super().__init__(f"the data in {path} is damaged: {reason}")
+
+
+class Home:
+    """A folder that this process holds."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        """Use `hold` to make one; `lock` is the descriptor of its file, which is locked."""
+        self.path = path
+        self._lock = lock
+
+    @property
+    def store(self) -> Path:
+        """Where AWS keeps its data."""
+        return self.path / "store"
+
+    @property
+    def cluster(self) -> Path:
+        """Where the embedded cluster keeps its data."""
+        return self.path / "cluster"
+
+    def serves_on(self, port: int) -> None:
+        """Let others know who holds the folder."""
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, json.dumps({"pid": os.getpid(), "port": port}).encode(), 0)
+
+    def prepare(self, *, fresh: bool) -> list[str]:
+        """Begin anew if that is wanted, and see that the data is of the format that this version writes.
+
+        Returns what to tell whoever wanted it: where data is kept that could not be read.
+
+        Raises:
+            UnusableData: it is of another format.
+        """
+        said = self._begin_anew() if fresh else []
+        form = self.path / "format"
+        if not form.exists() and not self.store.exists():
+            private_files.write(form, f"{FORMAT}\n".encode())
+        try:
+            found = int(form.read_text())
+        except (OSError, ValueError) as error:
+            raise self._unusable(DamagedData(form, "it has no format number")) from error
+        if found != FORMAT:
+            newer = "a newer version wrote it" if found > FORMAT else "an older version wrote it"
+            reason = f"the data in {self.path} has format {found}, and this version reads {FORMAT}: {newer}"
+            raise self._unusable(UnusableData(reason))
+        return said
+
+    def started(self) -> None:
+        """Remember that the data could be read."""
+        self._mark.unlink(missing_ok=True)
+
+    @contextmanager
+    def read(self) -> Iterator[None]:
+        """Add the way out to what is raised inside where data cannot be used, and keep the data for it.
+
+        Raises:
+            UnusableData: something inside did.
+        """
+        try:
+            yield
+        except UnusableData as error:
+            raise self._unusable(error) from error
+
+    @property
+    def _mark(self) -> Path:
+        return self.path / "damaged"
+
+    def _unusable(self, error: UnusableData) -> UnusableData:
+        private_files.write(self._mark, f"{error}\n".encode())
+        return UnusableData(f"{error}. `make run FRESH=1` begins anew and keeps this data in {self.path / 'aside'}")
+
+    def _begin_anew(self) -> list[str]:
+        said = []
+        if self._mark.exists():
+            aside = private_files.folder(self.path / "aside") / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+            aside.mkdir()
+            for name in (*DATA, "damaged"):
+                if (self.path / name).exists():
+                    (self.path / name).rename(aside / name)
+            said = [f"What could not be read is kept in {aside}"]
+        for name in (*DATA, *MADE_BY_JOBS):
+            _remove(self.path / name)
+        return said
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[Home]:
+    """Keep a folder to this process until the block ends or the process does, however it ends.
+
+    Raises:
+        HomeTaken: naming the process that holds it, and its port.
+    """
+    private_files.folder(path)
+    # Programs that are started do not inherit the descriptor, and so cannot keep the lock longer than this process.
+    lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, private_files.FILE)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HomeTaken(f"{path} is used by {_holder(lock)}: end that, or choose another JOBS_API_HOME") from error
+        home = Home(path, lock)
+        os.ftruncate(lock, 0)
+        yield home
+    finally:
+        os.close(lock)
+
+
+def is_fresh(text: str) -> bool:
+    """Read what FRESH says; raises ValueError where it is neither a yes nor a no."""
+    meaning = {"": False, "0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}
+    try:
+        return meaning[text.strip().lower()]
+    except KeyError:
+        raise ValueError(f"FRESH must be 1 to begin anew, or 0, not {text!r}") from None
+
+
+def _holder(lock: int) -> str:
+    try:
+        found = json.loads(os.pread(lock, 1000, 0))
+        return f"a `make run` of process {found['pid']} on port {found['port']}"
+    except (ValueError, KeyError):
+        return "a `make run` that is starting"
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def main(path: Path) -> int:
+    """Tell by the exit status whether the folder may be removed, for `make clean`."""
+    if not path.exists():
+        return 0
+    try:
+        with hold(path):
+            return 0
+    except HomeTaken as error:
+        print(f"make clean: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
