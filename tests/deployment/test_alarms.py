@@ -1,4 +1,4 @@
-"""What wakes a person: soon enough, not for nothing, and at a price that docs/scale.md names."""
+"""Alarms go off soon enough, not without a reason, and at the price in docs/scale.md."""
 
 import json
 from collections.abc import Iterator

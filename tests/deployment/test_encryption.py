@@ -1,4 +1,4 @@
-"""What is kept is encrypted with the keys that docs/data-model.md names, and nothing speaks to it in clear text."""
+"""Stored data is encrypted with the keys that docs/data-model.md names, and is reached through TLS only."""
 
 from typing import Any
 
