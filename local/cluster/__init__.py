@@ -85,6 +85,17 @@ class EmbeddedCluster:
             raise RuntimeError("the cluster has not been started")
         self._loop.call_soon_threadsafe(self._pages.forget)
 
+    def lag(self, *, lags: bool = True) -> None:
+        """Keep what the watch cache shows (lists with resourceVersion=0) as it is now; or let it follow again."""
+        if self._loop is None or self._pages is None:
+            raise RuntimeError("the cluster has not been started")
+        pages = self._pages
+
+        async def hold() -> None:
+            pages.hold(held=lags)
+
+        asyncio.run_coroutine_threadsafe(hold(), self._loop).result()
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs_api.cluster import client
+from jobs_api.cluster import lists
 from jobs_api.k8s import labels
 from jobs_api.live import queries as live
 from tests.functions.acme import Acme
@@ -63,7 +63,7 @@ def test_a_tail_that_is_no_count_of_lines_is_refused(alice: Person, tail: str) -
 def test_of_more_jobs_than_one_call_reads_a_part_is_shown_and_said_to_be_one(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PAGE", 2)
+    monkeypatch.setattr(lists, "PAGE", 2)
     monkeypatch.setattr(live, "MOST_PAGES", 2)
     for _ in range(4):
         acme.start("true", suspend=True)

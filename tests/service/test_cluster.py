@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import urllib3
@@ -27,8 +28,8 @@ from jobs_api.cluster import (
     Object,
     ObjectNotFound,
     Stale,
-    client,
     connection,
+    lists,
 )
 from jobs_api.ids import new_id
 from jobs_api.model.organization import Organization
@@ -59,11 +60,13 @@ class Wire:
         self.requests: list[str] = []
         self.tokens: list[str] = []
         self.answer: Callable[[str], Response | None] = lambda _: None
+        self.connections: set[tuple[str, int]] = set()
         self.delay_seconds = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
         request = f"{scope['method']} {scope['path']}?{scope['query_string'].decode()}"
         self.requests.append(request)
+        self.connections.add(scope["client"])
         self.tokens.append(dict(scope["headers"]).get(b"authorization", b"").decode())
         await asyncio.sleep(self.delay_seconds)
         await (self.answer(request) or app)(scope, receive, send)
@@ -194,7 +197,7 @@ def test_deleting_a_cronjob_lets_its_jobs_finish(cluster: Cluster, namespace: st
 def test_a_long_list_comes_in_pages(
     cluster: Cluster, namespace: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PAGE", 2)
+    monkeypatch.setattr(lists, "PAGE", 2)
     expected = [f"job-{number}" for number in range(5)]
     for name in expected:
         cluster.create_cronjob(cronjob(namespace, name))
@@ -205,6 +208,76 @@ def test_a_long_list_comes_in_pages(
     assert len(wire.requests) == 3
 
 
+def test_a_list_that_may_be_old_is_one_request_however_long(
+    cluster: Cluster, namespace: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "PAGE", 2)
+    monkeypatch.setattr(lists, "IN_MEMORY_BYTES", 1000)
+    for number in range(5):
+        cluster.create_job(job(namespace, f"job-{number}"))
+    wire.requests.clear()
+
+    pages = list(cluster.list_jobs(namespace, SELECTOR, cached=True))
+
+    assert [len(page) for page in pages] == [2, 2, 1]
+    (asked,) = wire.requests
+    assert "resourceVersion=0" in asked
+
+
+def test_a_server_that_has_pages_in_its_cache_is_asked_for_them(
+    cluster: Cluster, namespace: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "PAGE", 2)
+    for number in range(5):
+        cluster.create_cronjob(cronjob(namespace, f"job-{number}"))
+    pages = list(cluster.list_cronjobs(namespace, SELECTOR))
+    first = {"metadata": {"continue": _token(wire)}, "items": pages[0]}
+    wire.answer = lambda request: JSONResponse(first) if "resourceVersion=0" in request else None
+
+    found = names_of(cluster.list_cronjob_metadata(namespace, SELECTOR, cached=True))
+
+    assert found == [f"job-{number}" for number in range(5)]
+    # A server refuses a version beside a token.
+    assert not any("continue=" in request and "resourceVersion" in request for request in wire.requests)
+
+
+def _token(wire: Wire) -> str:
+    """Return the token of the second page that was asked for."""
+    asked = next(request for request in wire.requests if "continue=" in request)
+    return parse_qs(asked.partition("?")[2])["continue"][0]
+
+
+def test_metadata_alone_comes_without_the_rest(cluster: Cluster, namespace: str) -> None:
+    made = cluster.create_cronjob(cronjob(namespace))
+
+    ((found,),) = cluster.list_cronjob_metadata(namespace, SELECTOR)
+
+    assert found["metadata"] == made["metadata"]
+    assert found["metadata"]["generation"] == 1
+    assert "spec" not in found
+
+
+def test_a_list_that_breaks_off_is_a_cluster_that_is_unavailable(cluster: Cluster, namespace: str, wire: Wire) -> None:
+    wire.answer = lambda _: PlainTextResponse('{"metadata": {}, "items": [{"metadata": {"uid": "a"}},')
+
+    with pytest.raises(ClusterUnavailable):
+        list(cluster.list_jobs(namespace, SELECTOR, cached=True))
+
+
+def test_lists_one_after_the_other_share_a_connection_and_a_token(cluster: Cluster, namespace: str, wire: Wire) -> None:
+    list(cluster.list_jobs(namespace, SELECTOR, cached=True))
+    used = len(wire.connections)
+
+    for _ in range(3):
+        list(cluster.list_jobs(namespace, SELECTOR, cached=True))
+        cluster.pods_of(namespace, [{"metadata": {"uid": "a"}}])
+        with pytest.raises(ObjectNotFound):
+            cluster.get_job(namespace, "none")
+
+    assert len(wire.connections) == used
+    assert len(set(wire.tokens)) == 1
+
+
 def test_a_list_leaves_out_what_has_not_the_label(cluster: Cluster, namespace: str) -> None:
     cluster.create_cronjob(cronjob(namespace))
     assert names_of(cluster.list_cronjobs(namespace, "team=other")) == []
@@ -213,7 +286,7 @@ def test_a_list_leaves_out_what_has_not_the_label(cluster: Cluster, namespace: s
 def test_a_list_that_took_too_long_starts_again_and_gives_each_object_once(
     cluster: Cluster, namespace: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PAGE", 2)
+    monkeypatch.setattr(lists, "PAGE", 2)
     for number in range(5):
         cluster.create_cronjob(cronjob(namespace, f"job-{number}"))
     expired = [status(410, "Expired", "The provided continue parameter is too old")]
@@ -224,7 +297,7 @@ def test_a_list_that_took_too_long_starts_again_and_gives_each_object_once(
 def test_a_list_that_never_ends_in_time_is_given_up(
     cluster: Cluster, namespace: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PAGE", 1)
+    monkeypatch.setattr(lists, "PAGE", 1)
     for number in range(2):
         cluster.create_cronjob(cronjob(namespace, f"job-{number}"))
     wire.answer = lambda request: status(410, "Expired", "too old") if "continue=" in request else None

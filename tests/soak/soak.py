@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from jobs_api import store
-from jobs_api.cluster import ClusterRejected, client
+from jobs_api.cluster import ClusterRejected, lists
 from jobs_api.cluster.access import _from_kubeconfig
 from jobs_api.errors import ClusterError
 from jobsctl import operations
@@ -66,7 +66,7 @@ class Soak:
         self._inbox = Collected(session["inbox"]["url"])
         self._aws, self._door = aws, door
         # So that lists have several pages.
-        client.PAGE = 40  # type: ignore[misc]
+        lists.PAGE = 40  # type: ignore[misc]
         self._places = self._make_places(KubernetesApi(node.kubeconfig))
         self._saboteur = Saboteur(
             settings.seed, self._ledger, node, door, aws, self._cluster, [one.organization_id for one in self._places]

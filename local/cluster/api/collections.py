@@ -9,7 +9,7 @@ from starlette.responses import Response
 from local.cluster.api import query
 from local.cluster.api.objects import delete_one, delete_options, required_kind, storage_of
 from local.cluster.api.pages import Page, Pages
-from local.cluster.api.responses import Json, wants_table
+from local.cluster.api.responses import Json, wants_metadata, wants_table
 from local.cluster.api.tables import table
 from local.cluster.api.watches import Watches, watch
 from local.cluster.errors import MethodNotAllowed
@@ -24,12 +24,17 @@ async def listing(request: Request) -> Response:
         return watch(request, kind, matches, cast("Watches", request.app.state.watches))
     pages = cast("Pages", request.app.state.pages)
     limit, token = query.whole(request, "limit") or 0, request.query_params.get("continue", "")
-    page = pages.page(kind.resource, request.path_params.get("namespace"), matches, limit, token)
+    namespace = request.path_params.get("namespace")
+    if request.query_params.get("resourceVersion") == "0" and not token:
+        # Whatever moment the watch cache shows, and all of it: there a limit is ignored.
+        page = pages.cached(kind.resource, namespace, matches)
+    else:
+        page = pages.page(kind.resource, namespace, matches, limit, token)
     if wants_table(request):
         include = request.query_params.get("includeObject", "Metadata")
         rows = [stored.object for stored in page.items]
         return Json(table(kind, rows, storage_of(request).clock.now(), include, _metadata(page)))
-    return Json(_list_body(kind, page))
+    return Json(_metadata_body(page) if wants_metadata(request) else _list_body(kind, page))
 
 
 def _metadata(page: Page) -> dict[str, Any]:
@@ -46,6 +51,14 @@ def _list_body(kind: Kind, page: Page) -> bytes:
     head = {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": _metadata(page)}
     items = b",".join([stored.item for stored in page.items])
     return json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"items":[' + items + b"]}"
+
+
+def _metadata_body(page: Page) -> bytes:
+    """Write a list of metadata alone; its items do carry their kind, unlike those of other lists."""
+    partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+    head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": _metadata(page)}
+    items = [{**partial, "metadata": stored.object["metadata"]} for stored in page.items]
+    return json.dumps({**head, "items": items}, separators=(",", ":")).encode()
 
 
 async def delete_all(request: Request) -> Response:

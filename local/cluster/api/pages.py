@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from local.cluster.api.selectors import Matcher
 from local.cluster.errors import BadRequest, Expired
+from local.cluster.kinds import KINDS
 from local.cluster.storage import Storage, Stored
 
 _KEPT_FOR = timedelta(minutes=5)
@@ -41,10 +42,24 @@ class Pages:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._moments: dict[tuple[str, str | None, int], tuple[datetime, list[Stored]]] = {}
+        # What lists out of the watch cache show while that is held: all there was, by resource.
+        self._held: dict[str, list[Stored]] | None = None
 
     def forget(self) -> None:
         """Let every continue token expire, as etcd's compaction does."""
         self._moments.clear()
+
+    def hold(self, *, held: bool = True) -> None:
+        """Keep the watch cache at this moment, as where it lags behind; or let it follow again."""
+        self._held = {resource: self._storage.ordered(resource) for resource in KINDS} if held else None
+
+    def cached(self, resource: str, namespace: str | None, matches: Matcher | None) -> Page:
+        """Return everything that matches, as the watch cache shows it."""
+        if self._held is None:
+            return self.page(resource, namespace, matches, 0, "")
+        there = [one for one in self._held[resource] if namespace is None or one.namespace == namespace]
+        items, _ = _take(there, 0, matches, 0)
+        return Page(items, max((one.version for one in self._held[resource]), default=1))
 
     def page(self, resource: str, namespace: str | None, matches: Matcher | None, limit: int, token: str) -> Page:
         """Return up to `limit` objects (0 for all) that match; raises BadRequest and, for an old token, Expired."""

@@ -35,6 +35,15 @@ def wants_table(request: Request) -> bool:
     return "as=Table" in first and "g=meta.k8s.io" in first
 
 
+def wants_metadata(request: Request) -> bool:
+    """Tell whether the client prefers the metadata of a list's objects to the objects.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables, the same negotiation
+    """
+    first = request.headers.get("accept", "").split(",", 1)[0].replace(" ", "").split(";")
+    return {"as=PartialObjectMetadataList", "g=meta.k8s.io", "v=v1"} <= set(first)
+
+
 def add_warnings(response: Response, warnings: list[str]) -> None:
     """Put each warning into a header of its own (RFC 7234: code 299, agent -, quoted text)."""
     for warning in dict.fromkeys(warnings):

@@ -8,21 +8,15 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from jobs_api.cluster.connection import Connection, reading
-from jobs_api.cluster.errors import Expired
-from jobs_api.errors import ClusterUnavailable
+from jobs_api.cluster.lists import METADATA, Lists, Object
 from jobs_api.k8s.manifests import CONTAINER
 
-type Object = dict[str, Any]
-
-PAGE: Final = 500
 # Events of one object: each that repeats is one, so that more than these say nothing new.
 EVENTS: Final = 50
 CHUNK_BYTES: Final = 64 * 1024
 TAIL_BYTES: Final = 16 * 1024
 # More than a time with nanoseconds and an offset.
 STAMP_BYTES: Final = 48
-# How often one list may start again; each time the cluster kept its history for less long than the list took.
-RESTARTS: Final = 3
 # UIDs in one selector: 50 make a URL of 2 KB, where a proxy may stop at 8.
 OWNERS: Final = 50
 
@@ -37,24 +31,36 @@ class Cluster:
 
     Every method raises ClusterUnavailable where the cluster does not answer or cannot now, and ClusterRejected (or
     ObjectNotFound, AlreadyExists, Stale) where it refuses. Objects are dictionaries, as the API server writes them;
-    those in lists carry no `kind` and `apiVersion`.
+    those in lists carry no `kind` and `apiVersion` of their own.
     """
 
     def __init__(self, connection: Connection) -> None:
         """Speak over a connection."""
         self._connection = connection
+        self._lists = Lists(connection)
 
     def list_cronjobs(self, namespace: str, selector: str) -> Iterator[list[Object]]:
         """Yield the CronJobs that a label selector chooses, page by page, each object once."""
-        return self._pages(_path(BATCH, namespace, "cronjobs"), selector)
+        return self._lists.pages(_path(BATCH, namespace, "cronjobs"), selector)
 
-    def list_jobs(self, namespace: str, selector: str) -> Iterator[list[Object]]:
-        """Yield the Jobs that a label selector chooses, page by page, each object once."""
-        return self._pages(_path(BATCH, namespace, "jobs"), selector)
+    def list_cronjob_metadata(self, namespace: str, selector: str, *, cached: bool = False) -> Iterator[list[Object]]:
+        """Yield the same with nothing but their `metadata`; what is `cached` may be old, see `Lists.pages`."""
+        return self._lists.pages(_path(BATCH, namespace, "cronjobs"), selector, cached=cached, accept=METADATA)
+
+    def list_jobs(self, namespace: str, selector: str, *, cached: bool = False) -> Iterator[list[Object]]:
+        """Yield the Jobs that a label selector chooses, page by page, each object once; `cached` as above."""
+        return self._lists.pages(_path(BATCH, namespace, "jobs"), selector, cached=cached)
+
+    def list_job_metadata(self, namespace: str, selector: str, *, cached: bool = False) -> Iterator[list[Object]]:
+        """Yield the same with nothing but their `metadata`."""
+        return self._lists.pages(_path(BATCH, namespace, "jobs"), selector, cached=cached, accept=METADATA)
 
     def list_pods(self, namespace: str, selector: str) -> Iterator[list[Object]]:
-        """Yield the Pods that a label selector chooses, page by page, each object once."""
-        return self._pages(_path(CORE, namespace, "pods"), selector)
+        """Yield the Pods that a label selector chooses, each once: those of a few Jobs, which a server gives at once.
+
+        Never old ones: a Job that has ended and a Pod from before that would be a run that says nothing of its end.
+        """
+        return self._lists.pages(_path(CORE, namespace, "pods"), selector, limit=0)
 
     def get_cronjob(self, namespace: str, name: str) -> Object:
         """Return a CronJob; raises ObjectNotFound."""
@@ -210,30 +216,6 @@ class Cluster:
             "POST", _path(BATCH, manifest["metadata"]["namespace"], resource), manifest
         )
         return created
-
-    def _pages(self, path: str, selector: str) -> Iterator[list[Object]]:
-        """Yield a list's pages. One that has to start again leaves out what it gave before."""
-        given: set[str] = set()
-        for _ in range(RESTARTS + 1):
-            try:
-                for items in self._run_of_pages(path, selector):
-                    fresh = [item for item in items if item["metadata"]["uid"] not in given]
-                    given.update(item["metadata"]["uid"] for item in fresh)
-                    yield fresh
-            except Expired:
-                continue
-            return
-        raise ClusterUnavailable("The cluster forgets a list faster than it gives it; try again in a while")
-
-    def _run_of_pages(self, path: str, selector: str) -> Iterator[list[Object]]:
-        query: dict[str, Any] = {"labelSelector": selector, "limit": PAGE}
-        while True:
-            page = self._connection.get(path, query)
-            yield page["items"] or []
-            token = page["metadata"].get("continue")
-            if not token:
-                return
-            query["continue"] = token
 
 
 def _path(api: str, namespace: str, resource: str, name: str | None = None) -> str:

@@ -21,6 +21,9 @@ TIMEOUT: Final = urllib3.Timeout(connect=2, read=8)
 RETRIES: Final = urllib3.Retry(total=1, redirect=0, status=0, allowed_methods=None)
 
 
+JSON: Final = "application/json, */*"
+
+
 class Credentials(Protocol):
     """Who we are to a cluster; asked for each request, from many threads."""
 
@@ -64,27 +67,30 @@ class Connection:
         body: bytes | None = None,
         *,
         whole: bool = True,
+        accept: str = JSON,
     ) -> urllib3.BaseHTTPResponse:
-        """Send a request and return a success, read to its end only if `whole`.
+        """Send a request and return a success, read to its end only if `whole`; `accept` is in what form.
 
         Raises:
             ClusterUnavailable: no connection, no answer in time, or one that says that the cluster cannot now.
             ClusterRejected: or one of its kinds, for any other answer.
         """
         url = self._host + path + (f"?{urlencode(query)}" if query else "")
-        response = self._request(method, url, body, whole=whole)
+        response = self._request(method, url, body, whole=whole, accept=accept)
         if response.status == UNAUTHORIZED:
             response.drain_conn()
             self._credentials.renew()
-            response = self._request(method, url, body, whole=whole)
+            response = self._request(method, url, body, whole=whole, accept=accept)
             if response.status == UNAUTHORIZED:
                 self._lost()
         if response.status >= 300:
             raise refusal(response.status, reading(lambda: response.data))
         return response
 
-    def _request(self, method: str, url: str, body: bytes | None, *, whole: bool) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json, */*", "Content-Type": "application/json", "User-Agent": "jobs-api"}
+    def _request(
+        self, method: str, url: str, body: bytes | None, *, whole: bool, accept: str
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": accept, "Content-Type": "application/json", "User-Agent": "jobs-api"}
         if authorization := self._credentials.authorization():
             headers["Authorization"] = authorization
         try:

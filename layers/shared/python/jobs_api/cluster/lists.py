@@ -1,0 +1,178 @@
+"""Lists of the API server, in pages: as they are, or as its cache shows them; an answer is never whole in memory.
+
+Where a list may be old, it comes from the API server's cache, which has no pages: a limit is ignored there, and a
+namespace of 20,000 Jobs is an answer of 160 MB. So an answer is put aside as it arrives, and read object by object.
+https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list
+"""
+
+import codecs
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import batched, islice
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final
+
+from jobs_api.cluster.connection import JSON, Connection, reading
+from jobs_api.cluster.errors import Expired
+from jobs_api.errors import ClusterUnavailable
+
+type Object = dict[str, Any]
+
+PAGE: Final = 500
+# How often one list may start again; each time the cluster kept its history for less long than the list took.
+RESTARTS: Final = 3
+# https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
+
+CHUNK_BYTES: Final = 64 * 1024
+# More than a page of Jobs; what is larger goes to the disk.
+IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
+_DECODER: Final = json.JSONDecoder()
+
+
+class Lists:
+    """The lists of one cluster; threads may share it."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Ask over a connection."""
+        self._connection = connection
+
+    def pages(
+        self, path: str, selector: str, *, cached: bool = False, accept: str = JSON, limit: int | None = None
+    ) -> Iterator[list[Object]]:
+        """Yield what a label selector chooses, in parts of 500 at most, each object once.
+
+        A list that has to start again leaves out what it gave before.
+
+        Args:
+            path: the collection's.
+            selector: see `labels.selector`.
+            cached: as the API server's cache shows it, which may be some seconds old, and older than a list before.
+            accept: METADATA for objects that have nothing else.
+            limit: how many the server is to give at once, as many as a page has unless told otherwise. With 0, for
+                all, it asks its cache since 1.31, and sees to it that this is not old.
+
+        Raises:
+            ClusterUnavailable: also where an answer breaks off.
+        """
+        given: set[str] = set()
+        for attempt in range(RESTARTS + 1):
+            try:
+                for items in self._answers(path, selector, accept, limit, cached=cached and attempt == 0):
+                    fresh = [item for item in items if item["metadata"]["uid"] not in given]
+                    given.update(item["metadata"]["uid"] for item in fresh)
+                    yield fresh
+            except Expired:
+                continue
+            return
+        raise ClusterUnavailable("The cluster forgets a list faster than it gives it; try again in a while")
+
+    def _answers(
+        self, path: str, selector: str, accept: str, limit: int | None, *, cached: bool
+    ) -> Iterator[tuple[Object, ...]]:
+        query: dict[str, Any] = {"labelSelector": selector, "limit": PAGE if limit is None else limit}
+        if cached:
+            query["resourceVersion"] = "0"
+        while True:
+            with SpooledTemporaryFile(IN_MEMORY_BYTES) as body:
+                self._put_aside(path, query, accept, body)
+                answer = ListAnswer(body)
+                items = iter(answer)
+                # An empty list is a page as well.
+                yield tuple(islice(items, PAGE))
+                yield from batched(items, PAGE, strict=False)
+            if not answer.token:
+                return
+            query.pop("resourceVersion", None)  # the token says which
+            query["continue"] = answer.token
+
+    def _put_aside(self, path: str, query: Object, accept: str, body: IO[bytes]) -> None:
+        """Take an answer as fast as it comes: an API server gives up on a client that works in between."""
+        response = self._connection.send("GET", path, query, whole=False, accept=accept)
+        with closing(response):
+            chunks = response.stream(CHUNK_BYTES)
+            while chunk := reading(lambda: next(chunks, b"")):
+                body.write(chunk)
+        body.seek(0)
+
+
+class ListAnswer:
+    """A list as the API server writes it, read object by object; `token` leads to the rest, once it was read."""
+
+    def __init__(self, body: IO[bytes]) -> None:
+        """Read from a file, from where it stands."""
+        self.token = ""
+        self._body = body
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._text = ""
+        self._at = 0
+
+    def __iter__(self) -> Iterator[Object]:
+        """Yield the items; raises ClusterUnavailable for what is no list."""
+        try:
+            yield from self._items()
+        except (ValueError, AttributeError, TypeError) as error:
+            raise ClusterUnavailable("The cluster answered with something that is no list") from error
+
+    def _items(self) -> Iterator[Object]:
+        self._take("{")
+        while True:
+            name = self._value()
+            self._take(":")
+            if name == "items" and self._next() == "[":
+                yield from self._array()
+            elif name == "metadata":
+                self.token = self._value().get("continue") or ""
+            else:
+                self._value()
+            if self._take(",}") == "}":
+                return
+
+    def _array(self) -> Iterator[Object]:
+        self._take("[")
+        if self._next() == "]":
+            self._take("]")
+            return
+        while True:
+            yield self._value()
+            if self._take(",]") == "]":
+                return
+
+    def _take(self, wanted: str) -> str:
+        found = self._next()
+        if not found or found not in wanted:
+            raise ValueError(f"{found!r} in place of one of {wanted!r}")
+        self._at += 1
+        return found
+
+    def _next(self) -> str:
+        """Return the next character that is no space, "" at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
+                self._at += 1
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._read_more():
+                return ""
+
+    def _value(self) -> Any:
+        """Decode the next value: what is cut off is tried again with twice as much, so that a large one costs its size.
+
+        No value of a list is a number, which would seem whole where it is cut off.
+        """
+        self._next()
+        while True:
+            try:
+                value, self._at = _DECODER.raw_decode(self._text, self._at)
+            except json.JSONDecodeError:
+                if not self._read_more():
+                    raise
+            else:
+                return value
+
+    def _read_more(self) -> bool:
+        left = self._text[self._at :]
+        chunk = self._body.read(max(CHUNK_BYTES, len(left)))
+        self._text, self._at = left + self._decoder.decode(chunk, final=not chunk), 0
+        return bool(chunk)
