@@ -109,7 +109,7 @@ def test_every_setting_of_a_project_is_explained() -> None:
 
 def test_what_the_rehearsal_switches_is_listed() -> None:
     rows = re.findall(
-        r"^\| `(\w+)` \| `([\w.]+)` \|", section(REHEARSAL, "What MiniStack cannot take"), flags=re.MULTILINE
+        r"^\| `(\w+)` \| `([\w.]+)` \|", section(REHEARSAL, "What MiniStack cannot do"), flags=re.MULTILINE
     )
 
     assert dict(rows) == PARAMETERS
