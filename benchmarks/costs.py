@@ -263,10 +263,10 @@ def tables() -> list[str]:
         "",
         *table("1,000 jobs | runs, $ a month | ticks, $ a month | together", ((n, [*c, sum(c)]) for n, c in per_load)),
         "",
-        *table("whatever runs | $ a month", ((name, [dollars(use)]) for name, use in FIXED.items())),
+        *table("fixed costs | $ a month", ((name, [dollars(use)]) for name, use in FIXED.items())),
         f"| each organization's ticks, without a job | {empty:,.2f} |",
         "",
-        *table("where there is one | $ a month", ((name, [dollars(use)]) for name, use in ELSE.items())),
+        *table("optional | $ a month", ((name, [dollars(use)]) for name, use in ELSE.items())),
         "",
         *table("SnapStart | $", ((name, [dollars(use)]) for name, use in SNAPSTART.items())),
     ]

@@ -78,7 +78,7 @@ def test_every_metric_is_explained_with_its_unit() -> None:
 
 
 def test_every_field_of_the_log_is_explained() -> None:
-    assert set(_logged_fields()) <= first_cells(section(OPERATIONS, "Lines of the log"))
+    assert set(_logged_fields()) <= first_cells(section(OPERATIONS, "Log lines"))
 
 
 def _logged_fields() -> Iterator[str]:

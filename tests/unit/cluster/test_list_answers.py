@@ -82,7 +82,7 @@ def test_what_is_no_list_is_a_cluster_that_cannot_answer(content: bytes) -> None
 
 
 def test_a_large_object_costs_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "CHUNK_BYTES", 16)
+    monkeypatch.setattr(lists, "LIST_CHUNK_BYTES", 16)
     asked = []
     for size in (10_000, 1_000_000):
         body = Pieces(answer({"metadata": {}, "items": [{"text": "x" * size}]}), 1 << 30)

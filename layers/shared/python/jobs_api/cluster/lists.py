@@ -25,7 +25,7 @@ RESTARTS: Final = 3
 # https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
 
-CHUNK_BYTES: Final = 64 * 1024
+LIST_CHUNK_BYTES: Final = 64 * 1024
 # More than a page of Jobs; what is larger goes to the disk.
 IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
 _DECODER: Final = json.JSONDecoder()
@@ -91,7 +91,7 @@ class Lists:
         """Take an answer as fast as it comes: an API server gives up on a client that works in between."""
         response = self._connection.send("GET", path, query, whole=False, accept=accept)
         with closing(response):
-            chunks = response.stream(CHUNK_BYTES)
+            chunks = response.stream(LIST_CHUNK_BYTES)
             while chunk := reading(lambda: next(chunks, b"")):
                 body.write(chunk)
         body.seek(0)
@@ -173,6 +173,6 @@ class ListAnswer:
 
     def _read_more(self) -> bool:
         left = self._text[self._at :]
-        chunk = self._body.read(max(CHUNK_BYTES, len(left)))
+        chunk = self._body.read(max(LIST_CHUNK_BYTES, len(left)))
         self._text, self._at = left + self._decoder.decode(chunk, final=not chunk), 0
         return bool(chunk)
