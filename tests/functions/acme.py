@@ -11,7 +11,7 @@ from jobs_api.cluster import Cluster, Object, connect
 from jobs_api.ids import new_id
 from jobs_api.ingest.ingester import Pass
 from jobs_api.k8s import labels, manifests
-from jobs_api.k8s.job_status import finished
+from jobs_api.k8s.observed import observe
 from jobs_api.model import names
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job, JobSettings
@@ -92,7 +92,7 @@ class Acme:
 
     def wait_for_end(self, job: Object) -> Object:
         """Return a Job once Kubernetes is done with it."""
-        return eventually(lambda: found if finished(found := self.reread(job)) else None)
+        return eventually(lambda: found if observe(found := self.reread(job)).finished else None)
 
     def wait_for_pod(self, job: Object, *, reason: str | None = None) -> Object:
         """Return a Job's pod once its container runs, or waits for this reason."""

@@ -11,6 +11,7 @@ from jobs_api.errors import ClusterUnavailable
 from jobs_api.ingest import decision as ingest
 from jobs_api.ingest.ingester import Incomplete
 from jobs_api.k8s import labels
+from jobs_api.k8s.observed import observe
 from jobs_api.model.run import Run, RunStatus
 from tests.functions.acme import Acme, eventually
 
@@ -180,7 +181,7 @@ def test_a_native_sidecar_is_ended_by_its_node_and_the_run_is_its_command(acme: 
 def test_two_passes_at_once_end_such_a_run_once(acme: Acme) -> None:
     job = start(acme, "echo ours")
     pod = wait_for_command(acme, job)
-    decision = ingest.decide(acme.reread(job), pod, None, acme.organization.id, acme.now())
+    decision = ingest.decide(observe(acme.reread(job), pod), None, acme.organization.id, acme.now())
     assert decision.run
 
     acme.ingest()

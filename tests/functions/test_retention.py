@@ -9,7 +9,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from jobs_api import store
-from jobs_api.ingest import decision, missed_slot
+from jobs_api.ingest import giving_up, missed_slot, unseen_end
 from jobs_api.ingest.missed_slot import SlotFacts
 from jobs_api.k8s import manifests
 from jobs_api.logs import archive
@@ -96,9 +96,9 @@ def test_days_count_from_the_end_however_long_a_run_took(jaffle: Project) -> Non
 
 def test_a_run_that_goes_on_outlives_every_deadline_a_project_may_set() -> None:
     longest = ProjectSettings.model_fields["active_deadline_seconds"].metadata[1].le
-    launched_last = decision.LAUNCH_FOR + timedelta(seconds=longest + manifests.UNSCHEDULED_SECONDS)
+    launched_last = unseen_end.LAUNCH_FOR + timedelta(seconds=longest + manifests.UNSCHEDULED_SECONDS)
 
-    assert launched_last + decision.OVERDUE_AFTER + decision.LAUNCH_FOR < LONGEST_OPEN
+    assert launched_last + giving_up.OVERDUE_AFTER + unseen_end.LAUNCH_FOR < LONGEST_OPEN
 
 
 def test_whoever_makes_a_run_says_when_it_goes(alice: Person, acme: Acme, jaffle: Project, job: Job) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from jobs_api import store
 from jobs_api.cluster import Cluster, Object
-from jobs_api.ingest import decision
+from jobs_api.ingest import giving_up
 from jobs_api.k8s import labels, manifests, run_identity
 from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import RunStatus
@@ -69,7 +69,7 @@ def test_a_job_that_gets_no_pod_says_why_at_once_and_is_given_up_within_minutes(
 
     acme.ingest()
     assert {run.status for run in acme.runs()} == {RunStatus.PENDING}
-    acme.skipped = decision.NOTHING_AFTER + timedelta(seconds=5)
+    acme.skipped = giving_up.NOTHING_AFTER + timedelta(seconds=5)
     acme.ingest()
 
     run = next(run for run in acme.runs() if run.job_uid == job["metadata"]["uid"])
@@ -86,10 +86,10 @@ def test_a_service_that_may_not_read_events_shows_the_rest_and_gives_up_later(ac
 
     assert detail(acme, job)["message"] == "the Job has no pod yet"
     acme.ingest()
-    acme.skipped = decision.NOTHING_AFTER + timedelta(seconds=5)
+    acme.skipped = giving_up.NOTHING_AFTER + timedelta(seconds=5)
     acme.ingest()
     assert acme.only_run().status is RunStatus.PENDING
-    acme.skipped = decision.SILENT_AFTER + timedelta(seconds=5)
+    acme.skipped = giving_up.SILENT_AFTER + timedelta(seconds=5)
     acme.ingest()
 
     assert "does not say why" in (acme.only_run().error_message or "")
@@ -99,7 +99,7 @@ def test_events_that_cannot_be_read_just_now_are_read_by_the_next_pass(acme: Acm
     job = start_without_pod(acme)
     tell(acme, job, "Job", "FailedCreate", QUOTA)
     acme.ingest()
-    acme.skipped = decision.NOTHING_AFTER + timedelta(seconds=5)
+    acme.skipped = giving_up.NOTHING_AFTER + timedelta(seconds=5)
 
     refuse("GET", "/events", status=503)
     with pytest.raises(Exception, match="could not be ingested"):
@@ -313,7 +313,7 @@ def test_a_pod_that_gets_no_sandbox_says_why_and_is_given_up_within_minutes(acme
     assert live_logs(acme, job)["message"] == f"FailedCreatePodSandBox: {said}"
 
     acme.ingest()
-    acme.skipped = decision.NOTHING_AFTER + timedelta(seconds=5)
+    acme.skipped = giving_up.NOTHING_AFTER + timedelta(seconds=5)
     acme.ingest()
 
     run = acme.only_run()

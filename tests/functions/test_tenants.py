@@ -17,7 +17,7 @@ from jobs_api.errors import RunNotFound
 from jobs_api.ids import new_id
 from jobs_api.ingest.ingester import Incomplete, Pass
 from jobs_api.k8s import labels, manifests
-from jobs_api.k8s.job_status import finished
+from jobs_api.k8s.observed import observe
 from jobs_api.live import documents
 from jobs_api.model import names
 from jobs_api.model.alert_targets import Channel, Event, RunAlerts, SlackTarget
@@ -326,7 +326,7 @@ def test_a_job_that_claims_to_be_another_organizations_run_changes_nothing_of_it
     claimed["metadata"]["labels"]["jobs-api.dev/organization"] = organization.id
     job = owned.acme.cluster.create_job(claimed)
     name = job["metadata"]["name"]
-    eventually(lambda: finished(owned.acme.cluster.get_job(organization.namespace, name)))
+    eventually(lambda: observe(owned.acme.cluster.get_job(organization.namespace, name)).finished)
 
     with suppress(Incomplete):
         Pass(organization, owned.acme.cluster, owned.acme.now).run()

@@ -9,6 +9,7 @@ from jobs_api.api import cursors
 from jobs_api.auth import tokens
 from jobs_api.errors import InvalidRequest
 from jobs_api.k8s import failure_reason, labels
+from jobs_api.k8s.observed import observe
 from jobs_api.model import commands, names, quantity, webhook_url, words
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.document import RFC3339
@@ -41,7 +42,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "a subdomain": names._DNS_SUBDOMAIN.fullmatch,
     "a time": RFC3339.fullmatch,
     "a cluster's refusal": lambda text: reconciler.WHO.sub("this service", text),
-    "an annotation": lambda text: failure_reason.command_name({"metadata": {"annotations": {labels.COMMAND: text}}}),
+    "an annotation": lambda text: failure_reason.command_name(
+        observe({"metadata": {"annotations": {labels.COMMAND: text}}})
+    ),
     "a command's words": words.split,
     "a command of dbt": lambda text: commands.parse_command(f"dbt run {text}", ProjectType.DBT),
     "a command of SQLMesh": lambda text: commands.parse_command(f"sqlmesh run {text}", ProjectType.SQLMESH),

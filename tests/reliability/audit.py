@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from jobs_api import store
 from jobs_api.cluster import Cluster
-from jobs_api.ingest import decision
-from jobs_api.k8s import labels, manifests, pod_status, run_identity
-from jobs_api.k8s.job_status import finished
-from jobs_api.k8s.pod_status import Object
+from jobs_api.ingest import unseen_end
+from jobs_api.k8s import labels, manifests, run_identity
+from jobs_api.k8s.json_fields import Object, moment
+from jobs_api.k8s.observed import observe
 from jobs_api.logs import archive
 from jobs_api.model import names, run_events, slots
 from jobs_api.model.alert_targets import Channel, Event
@@ -68,7 +68,7 @@ class Audit:
             self.live |= {job["metadata"]["uid"]: job for job in page if self._is_settled(job)}
 
     def _is_settled(self, job: Object) -> bool:
-        made_at = pod_status.moment(job["metadata"]["creationTimestamp"])
+        made_at = moment(job["metadata"]["creationTimestamp"])
         return made_at is None or made_at <= self.now - self.young
 
     def findings(self) -> list[str]:
@@ -122,12 +122,12 @@ class Audit:
         """Each Kubernetes Job is one run, which has ended as soon as the Job has."""
         by_uid = {run.job_uid: run for run in self.runs if run.job_uid}
         for uid, job in self.live.items():
-            name, run = job["metadata"]["name"], by_uid.get(uid)
+            name, run, seen = job["metadata"]["name"], by_uid.get(uid), observe(job)
             if run is None:
                 yield f"the Job {name} is no run"
-            elif finished(job) and not run.status.ended:
+            elif seen.finished and not run.status.ended:
                 yield f"the Job {name} has ended, its run {run.id} is {run.status}"
-            elif run.status.ended and not finished(job) and labels.STOPPED not in job["metadata"]["annotations"]:
+            elif run.status.ended and not seen.finished and not seen.stopped:
                 yield f"the run {run.id} is {run.status}, its Job {name} goes on"
             elif run.job_name != name:
                 yield f"the run {run.id} calls its Job {run.job_name}, which is {name}"
@@ -156,7 +156,7 @@ class Audit:
 
     def _is_awaited(self, run: Run) -> bool:
         """Tell whether it is too early to say that a run's Job is gone."""
-        return self.waits and self.now - run.updated_at < decision.GONE_AFTER + TICK
+        return self.waits and self.now - run.updated_at < unseen_end.GONE_AFTER + TICK
 
     def _logs(self) -> Iterator[str]:
         """A run whose command was started has its log; there is no other."""

@@ -6,7 +6,7 @@ import pytest
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
-from jobs_api.ingest import decision
+from jobs_api.ingest import giving_up, unseen_end
 from jobs_api.k8s import manifests
 from jobs_api.model.run import Run, RunStatus
 from tests.reliability.fake_cluster import Answer, Ask, Request
@@ -167,7 +167,7 @@ def test_a_run_at_its_jobs_deadline_ends_with_the_next_tick(world: World) -> Non
 @pytest.mark.usefixtures("run")
 def test_a_run_that_its_deadline_does_not_end_ends_ten_minutes_after_it(world: World) -> None:
     # Its node is lost, and nobody confirms that the pod is gone; only the clock moves.
-    world.clock.set(world.now() + JOBS_DEADLINE + decision.OVERDUE_AFTER - timedelta(minutes=2))
+    world.clock.set(world.now() + JOBS_DEADLINE + giving_up.OVERDUE_AFTER - timedelta(minutes=2))
     world.ingest()
     assert state(world) is RunStatus.RUNNING
 
@@ -187,7 +187,7 @@ def test_a_run_whose_job_somebody_suspended_ends_ten_minutes_after_its_deadline(
     world.tick()
     assert state(world) is RunStatus.PENDING
 
-    world.advance(seconds=(JOBS_DEADLINE + decision.OVERDUE_AFTER).total_seconds())
+    world.advance(seconds=(JOBS_DEADLINE + giving_up.OVERDUE_AFTER).total_seconds())
     world.tick()
 
     ended_for(world, "the Job suspended")
@@ -229,7 +229,7 @@ def test_a_trigger_that_was_ended_is_stopped_where_the_cluster_took_it_unheard(w
 @pytest.mark.usefixtures("run")
 def test_a_run_whose_cluster_stays_away_ends_an_hour_and_ten_minutes_after_its_jobs_deadline(world: World) -> None:
     cut_off(world)
-    late = JOBS_DEADLINE + decision.OVERDUE_AFTER + decision.LAUNCH_FOR
+    late = JOBS_DEADLINE + giving_up.OVERDUE_AFTER + unseen_end.LAUNCH_FOR
     world.clock.set(world.now() + late - timedelta(minutes=2))
     world.tick()
     assert state(world) is RunStatus.RUNNING

@@ -270,7 +270,7 @@ def test_lists_one_after_the_other_share_a_connection_and_a_token(cluster: Clust
 
     for _ in range(3):
         list(cluster.list_jobs(namespace, SELECTOR, cached=True))
-        cluster.pods_of(namespace, [{"metadata": {"uid": "a"}}])
+        cluster.pods_of(namespace, ["a"])
         with pytest.raises(ObjectNotFound):
             cluster.get_job(namespace, "none")
 

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.ids import derived_id
-from jobs_api.ingest import decision as ingest
-from jobs_api.ingest.decision import NO_CHANGE, decide
-from jobs_api.k8s import labels, run_identity
-from jobs_api.k8s.pod_status import Object
+from jobs_api.ingest import decision, run_log, unseen_end
+from jobs_api.ingest.decision import NO_CHANGE, Decision
+from jobs_api.k8s import job_stop, labels, run_identity
+from jobs_api.k8s.json_fields import Object
+from jobs_api.k8s.observed import observe
 from jobs_api.model.run import Run, RunStatus, StoredLog, TriggeredBy
 from tests.objects import TWO, UID, at, complete, ended, failed, job, pod, runs, waits
 from tests.unit.logs.test_excerpts import DBT
@@ -23,6 +24,14 @@ ACME = "org-acme"
 
 def later(seconds: float) -> datetime:
     return TWO + timedelta(seconds=seconds)
+
+
+def decide(job: Object, pod: Object | None, run: Run | None, organization_id: str, now: datetime) -> Decision:
+    return decision.decide(observe(job, pod), run, organization_id, now)
+
+
+def wants_pod(job: Object, run: Run | None) -> bool:
+    return decision.wants_pod(observe(job), run, later(60))
 
 
 def seen(job: Object, pod: Object | None, run: Run | None = None, seconds: float = 60) -> Run | None:
@@ -68,10 +77,10 @@ def test_a_run_runs_when_its_container_does() -> None:
 
 
 def test_a_run_that_ended_well_has_times_and_exit_code_zero() -> None:
-    decision = decide(complete(751), pod(ended(0, seconds=750)), a_run(RUNNING), ACME, later(760))
+    decided = decide(complete(751), pod(ended(0, seconds=750)), a_run(RUNNING), ACME, later(760))
 
-    assert decision.wants_log
-    run = decision.run
+    assert decided.wants_log
+    run = decided.run
     assert run
     assert (run.status, run.exit_code, run.error_message) == (SUCCESS, 0, None)
     assert (run.start_time, run.end_time, run.duration_seconds) == (later(3), later(750), 747.0)
@@ -129,6 +138,18 @@ def test_a_copy_of_a_runs_job_is_not_that_run() -> None:
     assert seen(copied, None, stored.model_copy(update={"job_uid": UID})) is not None
 
 
+@pytest.mark.parametrize(("command", "job_type"), [("dbt docs generate", "docs generate"), ("dbt 'build", "run")])
+def test_a_job_that_does_not_say_its_type_goes_by_its_command(command: str, job_type: str) -> None:
+    found = job()
+    del found["metadata"]["annotations"][labels.JOB_TYPE]
+    found["metadata"]["annotations"][labels.COMMAND] = command
+
+    run = seen(found, None)
+
+    assert run
+    assert (run.command, run.job_type) == (command, job_type)
+
+
 @pytest.mark.parametrize("missing", [labels.PROJECT_ID, labels.JOB_ID])
 def test_a_job_with_half_of_our_labels_is_no_run(missing: str) -> None:
     copied = job()
@@ -142,15 +163,15 @@ def test_a_job_with_half_of_our_labels_is_no_run(missing: str) -> None:
 @pytest.mark.parametrize(("found", "its_pod"), [(complete(), pod(ended(0))), (failed(), None)])
 def test_an_end_is_final(status: RunStatus, found: Object, its_pod: Object | None) -> None:
     assert decide(found, its_pod, a_run(status), ACME, later(60)) == NO_CHANGE
-    assert not ingest.wants_pod(found, a_run(status), later(60))
+    assert not wants_pod(found, a_run(status))
 
 
 def test_the_pod_is_asked_for_only_where_it_can_tell_something() -> None:
-    assert ingest.wants_pod(job(active=1), None, later(60))
-    assert ingest.wants_pod(job(active=1, ready=1), a_run(PENDING), later(60))
-    assert ingest.wants_pod(complete(), a_run(RUNNING), later(60))
-    assert not ingest.wants_pod(job(active=1, ready=1), a_run(RUNNING), later(60))
-    assert not ingest.wants_pod(complete(), a_run(SUCCESS), later(60))
+    assert wants_pod(job(active=1), None)
+    assert wants_pod(job(active=1, ready=1), a_run(PENDING))
+    assert wants_pod(complete(), a_run(RUNNING))
+    assert not wants_pod(job(active=1, ready=1), a_run(RUNNING))
+    assert not wants_pod(complete(), a_run(SUCCESS))
 
 
 def test_the_same_facts_again_change_nothing() -> None:
@@ -167,16 +188,17 @@ def test_a_run_that_cannot_start_is_given_up_after_a_minute_and_its_job_with_it(
     stuck = pod(waits(why, "no such thing"))
 
     assert decide(job(), stuck, a_run(), ACME, later(60)) == NO_CHANGE
-    decision = decide(job(), stuck, a_run(), ACME, later(61))
+    decided = decide(job(), stuck, a_run(), ACME, later(61))
 
-    assert decision.run
-    assert decision.run.status is ERROR
-    assert f"{why}: no such thing" in (decision.run.error_message or "")
-    assert not decision.wants_log
-    assert decision.job
-    assert decision.job["spec"]["activeDeadlineSeconds"] == 1
-    assert decision.job["metadata"]["resourceVersion"] == "17"
-    assert decision.job["metadata"]["annotations"][labels.STOPPED] == f"{why}: {decision.run.error_message}"
+    assert decided.run
+    assert decided.run.status is ERROR
+    assert f"{why}: no such thing" in (decided.run.error_message or "")
+    assert not decided.wants_log
+    assert decided.stop
+    stopped = job_stop.stopped(job(), decided.stop)
+    assert stopped["spec"]["activeDeadlineSeconds"] == 1
+    assert stopped["metadata"]["resourceVersion"] == "17"
+    assert stopped["metadata"]["annotations"][labels.STOPPED] == f"{why}: {decided.run.error_message}"
 
 
 @pytest.mark.parametrize("state", [waits("ContainerCreating"), waits("PodInitializing"), None])
@@ -193,20 +215,20 @@ def test_time_without_a_node_does_not_count_against_an_image() -> None:
 def test_a_job_that_is_gone_ends_its_run_after_a_while() -> None:
     run = a_run(RUNNING, start_time=later(3), updated_at=later(5))
 
-    assert ingest.gone(run, later(124)) is None
-    ended_run = ingest.gone(run, later(125))
+    assert unseen_end.gone(run, later(124)) is None
+    ended_run = unseen_end.gone(run, later(125))
 
     assert ended_run
     assert (ended_run.status, ended_run.end_time, ended_run.duration_seconds) == (ERROR, later(125), 122.0)
     assert "disappeared" in (ended_run.error_message or "")
-    assert ingest.gone(ended_run, later(10_000)) is None
+    assert unseen_end.gone(ended_run, later(10_000)) is None
 
 
 def test_a_launch_is_tried_for_an_hour() -> None:
     run = a_run(launch={"kind": "Job"})
 
-    assert ingest.not_launched(run, later(3599)) is None
-    late = ingest.not_launched(run, later(3600))
+    assert unseen_end.not_launched(run, later(3599)) is None
+    late = unseen_end.not_launched(run, later(3600))
 
     assert late
     assert late.status is ERROR
@@ -214,7 +236,7 @@ def test_a_launch_is_tried_for_an_hour() -> None:
 
 
 def test_a_launch_that_the_cluster_refuses_for_good_ends_at_once() -> None:
-    refused = ingest.not_launched(a_run(), later(1), refused="spec.template: Invalid value")
+    refused = unseen_end.not_launched(a_run(), later(1), refused="spec.template: Invalid value")
 
     assert refused
     assert "could not be launched: spec.template: Invalid value" in (refused.error_message or "")
@@ -225,20 +247,20 @@ def test_a_failed_run_quotes_its_log_and_others_do_not() -> None:
     failure = a_run(FAILED, error_message="dbt exited with code 1")
     killed = a_run(ERROR, error_message="killed")
 
-    quoted = ingest.with_log(failure, log, DBT)
+    quoted = run_log.with_log(failure, log, DBT)
 
     assert quoted.error_message == 'dbt exited with code 1: model broken: Parser Error: syntax error at or near "selec"'
-    assert ingest.with_log(killed, log, DBT).error_message == "killed"
-    assert ingest.with_log(killed, log, DBT).log == log
+    assert run_log.with_log(killed, log, DBT).error_message == "killed"
+    assert run_log.with_log(killed, log, DBT).log == log
 
 
 def test_a_success_says_what_is_remarkable_about_it_and_a_killed_run_what_it_was_doing() -> None:
     log = StoredLog(key="k", size_bytes=1)
     start = "02:00:01  1 of 2 START sql table model main.orders ............... [RUN]\n"
 
-    warned = ingest.with_log(a_run(SUCCESS), log, "02:00:01  Done. PASS=1 WARN=2 ERROR=0 SKIP=1 TOTAL=4\n")
-    plain = ingest.with_log(a_run(SUCCESS), log, "02:00:01  Done. PASS=4 WARN=0 ERROR=0 SKIP=0 TOTAL=4\n")
-    killed = ingest.with_log(a_run(ERROR, error_message="killed"), log, start)
+    warned = run_log.with_log(a_run(SUCCESS), log, "02:00:01  Done. PASS=1 WARN=2 ERROR=0 SKIP=1 TOTAL=4\n")
+    plain = run_log.with_log(a_run(SUCCESS), log, "02:00:01  Done. PASS=4 WARN=0 ERROR=0 SKIP=0 TOTAL=4\n")
+    killed = run_log.with_log(a_run(ERROR, error_message="killed"), log, start)
 
     assert (warned.message, warned.error_message) == ("2 warnings; 1 skipped", None)
     assert plain.message is None

@@ -1,15 +1,16 @@
 """A run is its container `job`, whatever else is in its Pod: init containers, sidecars, injected proxies."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from jobs_api.ingest import decision as ingest
-from jobs_api.ingest.decision import NO_CHANGE, decide
-from jobs_api.k8s import labels
-from jobs_api.k8s.job_status import outcome
-from jobs_api.k8s.pod_status import Object
+from jobs_api.ingest import run_log
+from jobs_api.ingest.decision import NO_CHANGE, Decision, decide, stop_of
+from jobs_api.k8s import job_status, job_stop, labels
+from jobs_api.k8s.job_status import Outcome
+from jobs_api.k8s.json_fields import Object
+from jobs_api.k8s.observed import observe
 from jobs_api.model.run import Run, RunStatus
 from tests.objects import TWO, at, being_deleted, beside, ended, failed, job, pod, runs, waits
 
@@ -32,8 +33,12 @@ def seconds_later(seconds: float) -> Any:
     return TWO + timedelta(seconds=seconds)
 
 
-def decided(found: Object, its_pod: Object | None, run: Run | None = None, seconds: float = 60) -> ingest.Decision:
-    return decide(found, its_pod, run, ACME, seconds_later(seconds))
+def decided(found: Object, its_pod: Object | None, run: Run | None = None, seconds: float = 60) -> Decision:
+    return decide(observe(found, its_pod), run, ACME, seconds_later(seconds))
+
+
+def outcome(found: Object, its_pod: Object | None, now: datetime | None = None) -> Outcome:
+    return job_status.outcome(observe(found, its_pod), now=now)
 
 
 def test_a_proxy_that_stands_first_and_exits_0_does_not_speak_for_the_command() -> None:
@@ -158,10 +163,10 @@ def test_an_end_that_is_written_ends_the_job_and_its_later_failure_changes_nothi
     run = decided(going, found).run
     assert run
 
-    stopped = ingest.stopped_with(run, going)
+    stopped = job_stop.stopped(going, stop_of(run))
     assert stopped["spec"]["activeDeadlineSeconds"] == 1
     # Cut off before that, the next pass does it; after it, there is nothing left to do.
-    assert decided(going, None, run).job == stopped
+    assert decided(going, None, run).stop == stop_of(run)
     assert decided(stopped, None, run) == NO_CHANGE
     over = {**stopped, "status": failed("DeadlineExceeded")["status"]}
     assert decided(over, None, run) == NO_CHANGE
@@ -189,7 +194,7 @@ def test_an_init_container_that_fails_is_named_with_its_code() -> None:
         == "The init container fetch-keys exited with code 3, so dbt never started; correct it"
     )
     assert (decision.quotes, decision.wants_log) == ("fetch-keys", False)
-    quoted = ingest.quoting(decision.run, "fetching\n\nvault: permission denied\n")
+    quoted = run_log.quoting(decision.run, "fetching\n\nvault: permission denied\n")
     assert (quoted.error_message or "").endswith("correct it: fetching | vault: permission denied")
 
 
@@ -223,7 +228,7 @@ def test_an_image_of_an_init_container_that_is_missing_is_called_by_its_own_name
     assert decision.run.status is ERROR
     assert "The image fetch-keys:1 of the container fetch-keys could not be had" in (decision.run.error_message or "")
     assert "dbt:1.10" not in (decision.run.error_message or "")
-    assert decision.job
+    assert decision.stop
 
 
 def test_a_secret_of_an_init_container_that_is_missing_is_told_as_its_own() -> None:
@@ -268,7 +273,7 @@ def test_what_is_quoted_of_a_log_has_no_colours_and_no_bells() -> None:
     ).run
     assert run
 
-    quoted = ingest.quoting(run, "\x1b[31mno\x1b[0m such\x07 key\r\n" + "x" * 5000).error_message or ""
+    quoted = run_log.quoting(run, "\x1b[31mno\x1b[0m such\x07 key\r\n" + "x" * 5000).error_message or ""
 
     assert quoted.endswith("correct it: no such key | " + "x" * 200)
-    assert ingest.quoting(run, "\n \n") == run
+    assert run_log.quoting(run, "\n \n") == run

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from jobs_api.ingest import decision as ingest
-from jobs_api.ingest.decision import NO_CHANGE, decide
-from jobs_api.k8s import labels, run_identity
-from jobs_api.k8s.pod_status import Object
+from jobs_api.ingest import giving_up, unseen_end
+from jobs_api.ingest.decision import NO_CHANGE, Decision, decide
+from jobs_api.k8s import job_stop, labels, run_identity
+from jobs_api.k8s.json_fields import Object
+from jobs_api.k8s.observed import observe
 from jobs_api.model.run import Run, RunStatus
 from tests.objects import TWO, at, complete, event, failed, job, pod, runs, waits
 
@@ -25,19 +26,17 @@ def later(seconds: float) -> datetime:
 
 
 def pending() -> Run:
-    run = decide(job(), None, None, "org-acme", later(1)).run
+    run = decide(observe(job()), None, "org-acme", later(1)).run
     assert run
     return run
 
 
-def decided(
-    found: Object, its_pod: Object | None, seconds: float, *events: Object, run: Run | None = None
-) -> ingest.Decision:
-    return decide(found, its_pod, run or pending(), "org-acme", later(seconds), events)
+def decided(found: Object, its_pod: Object | None, seconds: float, *events: Object, run: Run | None = None) -> Decision:
+    return decide(observe(found, its_pod, events), run or pending(), "org-acme", later(seconds))
 
 
 def asks(found: Object, its_pod: Object | None, seconds: float, run: Run | None = None) -> str | None:
-    return ingest.wants_events_of(found, its_pod, run or pending(), later(seconds))
+    return giving_up.wants_events_of(observe(found, its_pod), run or pending(), later(seconds))
 
 
 def test_a_job_whose_pod_is_refused_is_given_up_after_five_minutes_in_the_clusters_words() -> None:
@@ -49,8 +48,8 @@ def test_a_job_whose_pod_is_refused_is_given_up_after_five_minutes_in_the_cluste
     assert (decision.run.status, decision.run.end_time, decision.run.exit_code) == (ERROR, later(300), None)
     assert f"The cluster made no pod for the run (FailedCreate: {QUOTA})" in (decision.run.error_message or "")
     assert "deadline" not in (decision.run.error_message or "")
-    assert decision.job
-    assert decision.job["spec"]["activeDeadlineSeconds"] == 1
+    assert decision.stop
+    assert job_stop.stopped(job(), decision.stop)["spec"]["activeDeadlineSeconds"] == 1
     assert not decision.wants_log
 
 
@@ -72,7 +71,7 @@ def test_a_job_that_has_a_pod_by_its_own_word_or_is_suspended_is_left(found: Obj
 
 
 def test_a_run_that_ran_and_whose_pod_is_to_be_replaced_is_left_to_its_deadline() -> None:
-    ran = decide(job(ready=1), pod(runs()), None, "org-acme", later(5)).run
+    ran = decide(observe(job(ready=1), pod(runs())), None, "org-acme", later(5)).run
 
     assert decided(job(), None, 3600, REFUSED, run=ran) == NO_CHANGE
     assert asks(job(), None, 3600, ran) is None
@@ -88,7 +87,7 @@ def test_a_pod_that_gets_no_sandbox_is_given_up_after_five_minutes_in_the_cluste
     assert decision.run.status is ERROR
     message = decision.run.error_message or ""
     assert "(FailedCreatePodSandBox: failed to assign an IP address to container), so dbt never started" in message
-    assert decision.job
+    assert decision.stop
     assert asks(job(active=1), waiting, 301) == "pod"
     unsaid = decided(job(active=1), waiting, 301).run
     assert unsaid
@@ -107,7 +106,7 @@ def test_a_pod_that_gets_no_sandbox_is_given_up_after_five_minutes_in_the_cluste
     ids=["an image that takes long", "a cluster without the condition", "it runs", "taken just now", "no node yet"],
 )
 def test_a_pod_that_only_takes_its_time_is_left(waiting: Object) -> None:
-    assert decided(job(active=1), waiting, 3600, NO_SANDBOX).job is None
+    assert decided(job(active=1), waiting, 3600, NO_SANDBOX).stop is None
     assert asks(job(active=1), waiting, 3600) is None
 
 
@@ -158,11 +157,11 @@ def test_a_pods_own_deadline_where_nothing_ran_tells_what_it_waited_for() -> Non
 
 
 def test_a_run_that_was_replaced_ends_when_the_next_began() -> None:
-    ran = decide(job(ready=1), pod(runs()), None, "org-acme", later(5)).run
+    ran = decide(observe(job(ready=1), pod(runs())), None, "org-acme", later(5)).run
     assert ran
     slots = {later(0): later(0), later(120): later(122), later(60): later(62), later(-60): later(-58)}
 
-    ended = ingest.replaced(ran, slots)
+    ended = unseen_end.replaced(ran, slots)
 
     assert ended
     assert (ended.status, ended.end_time, ended.duration_seconds) == (ERROR, later(62), 59.0)
@@ -171,14 +170,14 @@ def test_a_run_that_was_replaced_ends_when_the_next_began() -> None:
 
 
 def test_a_run_without_a_later_slot_or_without_a_slot_was_not_replaced() -> None:
-    ran = decide(job(ready=1), pod(runs()), None, "org-acme", later(5)).run
-    manual = decide(job(run_id="run_manual", ready=1), pod(runs()), None, "org-acme", later(5)).run
+    ran = decide(observe(job(ready=1), pod(runs())), None, "org-acme", later(5)).run
+    manual = decide(observe(job(run_id="run_manual", ready=1), pod(runs())), None, "org-acme", later(5)).run
     assert ran
     assert manual
 
-    assert ingest.replaced(ran, {later(0): later(0)}) is None
-    assert ingest.replaced(ran, {}) is None
-    assert ingest.replaced(manual, {later(60): later(62)}) is None
+    assert unseen_end.replaced(ran, {later(0): later(0)}) is None
+    assert unseen_end.replaced(ran, {}) is None
+    assert unseen_end.replaced(manual, {later(60): later(62)}) is None
 
 
 # The CronJob's name, which its Jobs keep.

@@ -1,18 +1,26 @@
 """What a kubelet gives for a log that is none, or not all of it."""
 
+from typing import Any
+
 import pytest
 
 from jobs_api.k8s import pod_logs
-from jobs_api.k8s.pod_status import Object
-from tests.objects import at, ended, pod
+from jobs_api.k8s.json_fields import Object
+from jobs_api.k8s.observed import ObservedPod, observe_pod
+from tests.objects import at, ended
+from tests.objects import pod as raw_pod
 
 ID = "containerd://" + "0f" * 32
 
 
-def evicted(seconds: float = 50) -> Object:
-    found = pod(ended(137, seconds=seconds), phase="Failed", reason="Evicted", message="The node was low on disk.")
+def pod(state: Object | None = None, **status: Any) -> ObservedPod:
+    return observe_pod(raw_pod(state, **status))
+
+
+def evicted(seconds: float = 50) -> ObservedPod:
+    found = raw_pod(ended(137, seconds=seconds), phase="Failed", reason="Evicted", message="The node was low on disk.")
     found["status"]["containerStatuses"][0]["state"]["terminated"]["containerID"] = ID
-    return found
+    return observe_pod(found)
 
 
 PATH = "/var/log/pods/org-acme_jaffle-nightly-29622840-x7k2p_pod/job/0.log"
@@ -52,11 +60,11 @@ def test_what_a_command_writes_is_a_log(text: str) -> None:
 def test_of_a_container_that_the_kubelet_has_lost_an_excuse_is_one_where_its_pod_was_taken_away() -> None:
     text = f"unable to retrieve container logs for {ID}"
     lost = pod(ended(137, "ContainerStatusUnknown"), phase="Failed", reason="Evicted")
-    kept = pod(ended(1), phase="Failed")
+    kept = raw_pod(ended(1), phase="Failed")
     kept["status"]["containerStatuses"][0]["containerID"] = ID
 
     assert pod_logs.is_excuse(text, lost)
-    assert pod_logs.is_excuse(text, kept)
+    assert pod_logs.is_excuse(text, observe_pod(kept))
     assert not pod_logs.is_excuse(text, pod(ended(1), phase="Failed"))
 
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from jobs_api.k8s.job_status import outcome
-from jobs_api.k8s.pod_status import Object
+from jobs_api.k8s import job_status
+from jobs_api.k8s.job_status import Outcome
+from jobs_api.k8s.json_fields import Object
+from jobs_api.k8s.observed import observe
 from jobs_api.model.run import RunStatus
 from tests.objects import TWO, being_deleted, complete, ended, failed, job, pod, runs, waits
 
@@ -26,6 +28,10 @@ class Case:
     told: tuple[str, ...] = ()
     exit_code: int | None = None
     has_run: bool = False
+
+
+def outcome(found: Object, its_pod: Object | None) -> Outcome:
+    return job_status.outcome(observe(found, its_pod))
 
 
 def ended_pod(exit_code: int, reason: str | None = None, message: str = "") -> Object:

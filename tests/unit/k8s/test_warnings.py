@@ -1,8 +1,16 @@
 """The last word of Kubernetes' Events about an object that does not get on."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from jobs_api.k8s import warnings
-from jobs_api.k8s.pod_status import Waiting
+from jobs_api.k8s.containers import Waiting
+from jobs_api.k8s.json_fields import Object
 from tests.objects import TWO, at, event
+
+
+def latest(events: Iterable[Object], **wanted: Any) -> Waiting | None:
+    return warnings.latest(warnings.read(events), **wanted)
 
 
 def test_the_newest_warning_is_told() -> None:
@@ -12,15 +20,15 @@ def test_the_newest_warning_is_told() -> None:
         event("SuccessfulCreate", "Created pod", 40, kind="Normal"),
     ]
 
-    assert warnings.latest(events) == Waiting("FailedCreate", "last")
-    assert warnings.latest(reversed(events)) == Waiting("FailedCreate", "last")
-    assert warnings.latest(events, reason="BackOff") is None
-    assert warnings.latest([]) is None
+    assert latest(events) == Waiting("FailedCreate", "last")
+    assert latest(reversed(events)) == Waiting("FailedCreate", "last")
+    assert latest(events, reason="BackOff") is None
+    assert latest([]) is None
 
 
 def test_what_was_said_before_is_left_out() -> None:
-    assert warnings.latest([event("FailedCreate", "x", -1)], since=TWO) is None
-    assert warnings.latest([event("FailedCreate", "x", 0)], since=TWO)
+    assert latest([event("FailedCreate", "x", -1)], since=TWO) is None
+    assert latest([event("FailedCreate", "x", 0)], since=TWO)
 
 
 def test_both_of_kubernetes_forms_are_read() -> None:
@@ -35,5 +43,5 @@ def test_both_of_kubernetes_forms_are_read() -> None:
         "lastTimestamp": None,
     }
 
-    assert warnings.latest([old, new]) == Waiting("FailedScheduling", "0/3 nodes are available")
+    assert latest([old, new]) == Waiting("FailedScheduling", "0/3 nodes are available")
     assert warnings.said_at({"metadata": {}}) < TWO

@@ -3,16 +3,22 @@
 import pytest
 
 from jobs_api.ingest import decision
-from jobs_api.k8s.job_status import outcome
-from jobs_api.k8s.pod_status import Object
+from jobs_api.k8s import job_status
+from jobs_api.k8s.job_status import Outcome
+from jobs_api.k8s.json_fields import Object
+from jobs_api.k8s.observed import observe
 from jobs_api.live import documents
 from jobs_api.live.documents import LiveJob, LiveJobDetail
 from jobs_api.model.run import RunStatus
 from tests.objects import TWO, at, complete, ended, failed, job, pod, runs, waits
 
 
+def outcome(found: Object, its_pod: Object | None) -> Outcome:
+    return job_status.outcome(observe(found, its_pod))
+
+
 def test_a_running_job_reads_as_the_reference_shows_it() -> None:
-    shown = LiveJob.of(job(ready=1), outcome(job(ready=1), pod(runs()))).model_dump(mode="json")
+    shown = LiveJob.of(observe(job(ready=1)), outcome(job(ready=1), pod(runs()))).model_dump(mode="json")
 
     assert shown.pop("run_id").startswith("run_")
     assert shown == {
@@ -27,19 +33,19 @@ def test_a_running_job_reads_as_the_reference_shows_it() -> None:
 
 
 def test_a_job_without_a_pod_has_started_when_it_was_made() -> None:
-    shown = LiveJob.of(job(), outcome(job(), None)).model_dump(mode="json")
+    shown = LiveJob.of(observe(job()), outcome(job(), None)).model_dump(mode="json")
 
     assert (shown["status"], shown["start_time"]) == ("pending", at(0))
 
 
 def test_a_manual_run_is_linked_by_its_own_id() -> None:
-    shown = LiveJob.of(job(run_id="run_manual"), outcome(job(run_id="run_manual"), None))
+    shown = LiveJob.of(observe(job(run_id="run_manual")), outcome(job(run_id="run_manual"), None))
 
     assert (shown.run_id, shown.cronjob_name, shown.triggered_by) == ("run_manual", "jaffle-nightly", "manual")
 
 
 def test_the_details_say_why_a_job_failed() -> None:
-    shown = LiveJobDetail.of(failed(), outcome(failed(), pod(ended(137, "OOMKilled")))).model_dump(mode="json")
+    shown = LiveJobDetail.of(observe(failed()), outcome(failed(), pod(ended(137, "OOMKilled")))).model_dump(mode="json")
 
     assert (shown["status"], shown["reason"], shown["exit_code"]) == ("error", "OOMKilled", 137)
     assert "512Mi" in shown["message"]
@@ -52,7 +58,7 @@ def test_the_details_say_why_a_job_failed() -> None:
 
 
 def test_what_is_unknown_is_left_out() -> None:
-    shown = LiveJobDetail.of(job(), outcome(job(), None)).model_dump(mode="json")
+    shown = LiveJobDetail.of(observe(job()), outcome(job(), None)).model_dump(mode="json")
 
     assert not shown.keys() & {"end_time", "duration_seconds", "pod_name", "exit_code"}
 
@@ -69,11 +75,11 @@ def test_what_is_unknown_is_left_out() -> None:
 )
 def test_only_jobs_with_all_our_labels_are_ours(label: str, value: str) -> None:
     found = job()
-    assert documents.is_ours(found, "org-acme")
+    assert documents.is_ours(observe(found), "org-acme")
 
     found["metadata"]["labels"][label] = value
 
-    assert not documents.is_ours(found, "org-acme")
+    assert not documents.is_ours(observe(found), "org-acme")
 
 
 @pytest.mark.parametrize("status", RunStatus)
@@ -91,12 +97,12 @@ def test_only_jobs_with_all_our_labels_are_ours(label: str, value: str) -> None:
 def test_a_job_alone_never_excludes_the_status_that_its_pod_gives_it(
     status: RunStatus, found: Object, its_pod: Object | None
 ) -> None:
-    actual = LiveJob.of(found, outcome(found, its_pod)).status
+    actual = LiveJob.of(observe(found), outcome(found, its_pod)).status
 
-    assert documents.may_be(found, actual)
-    assert documents.may_be(found, None)
+    assert documents.may_be(observe(found), actual)
+    assert documents.may_be(observe(found), None)
     if found == complete():
-        assert documents.may_be(found, status) == (status is RunStatus.SUCCESS)
+        assert documents.may_be(observe(found), status) == (status is RunStatus.SUCCESS)
 
 
 def test_a_project_is_selected_by_its_name_however_it_is_written() -> None:
@@ -106,16 +112,19 @@ def test_a_project_is_selected_by_its_name_however_it_is_written() -> None:
 
 def test_the_newest_come_first() -> None:
     made = [
-        job() | {"metadata": {**job()["metadata"], "creationTimestamp": at(n), "name": str(n)}} for n in (2, 9, 4, 1)
+        observe(job() | {"metadata": {**job()["metadata"], "creationTimestamp": at(n), "name": str(n)}})
+        for n in (2, 9, 4, 1)
     ]
 
-    assert [one["metadata"]["name"] for one in documents.newest(made, 3)] == ["9", "4", "2"]
+    assert [one.name for one in documents.newest(made, 3)] == ["9", "4", "2"]
 
 
 def test_why_there_is_no_log_yet_is_said_in_kubernetes_words() -> None:
-    waiting = documents.without_logs(job(), outcome(job(), pod(waits("ImagePullBackOff", "Back-off pulling"))), 100)
-    starting = documents.without_logs(job(), outcome(job(), pod(waits("ContainerCreating"))), 100)
-    gone = documents.without_logs(complete(), outcome(complete(), None), 100)
+    waiting = documents.without_logs(
+        observe(job()), outcome(job(), pod(waits("ImagePullBackOff", "Back-off pulling"))), 100
+    )
+    starting = documents.without_logs(observe(job()), outcome(job(), pod(waits("ContainerCreating"))), 100)
+    gone = documents.without_logs(observe(complete()), outcome(complete(), None), 100)
 
     assert waiting.message == "ImagePullBackOff: Back-off pulling"
     assert starting.message == "ContainerCreating"
@@ -124,10 +133,10 @@ def test_why_there_is_no_log_yet_is_said_in_kubernetes_words() -> None:
 
 
 def test_what_is_recorded_wins_once_the_run_has_ended() -> None:
-    run = decision.decide(failed(), pod(ended(1), phase="Failed"), None, "org-acme", TWO).run
+    run = decision.decide(observe(failed(), pod(ended(1), phase="Failed")), None, "org-acme", TWO).run
     assert run
 
-    drained = documents.standing(failed(), None, run, TWO)
+    drained = documents.standing(observe(failed()), run, TWO)
 
     assert (drained.status, drained.exit_code, drained.duration_seconds) == (RunStatus.FAILED, 1, 47.0)
     assert (drained.reason, drained.message) == (None, "dbt exited with code 1")
@@ -136,16 +145,16 @@ def test_what_is_recorded_wins_once_the_run_has_ended() -> None:
 
 def test_the_reason_stays_where_record_and_cluster_agree() -> None:
     killed = pod(ended(137, "OOMKilled"), phase="Failed")
-    run = decision.decide(failed(), killed, None, "org-acme", TWO).run
+    run = decision.decide(observe(failed(), killed), None, "org-acme", TWO).run
 
-    assert documents.standing(failed(), killed, run, TWO).reason == "OOMKilled"
-    assert documents.standing(failed(), None, run, TWO).reason is None
+    assert documents.standing(observe(failed(), killed), run, TWO).reason == "OOMKilled"
+    assert documents.standing(observe(failed()), run, TWO).reason is None
 
 
 def test_an_open_run_and_another_jobs_run_win_over_nothing() -> None:
-    open_run = decision.decide(job(ready=1), pod(runs()), None, "org-acme", TWO).run
+    open_run = decision.decide(observe(job(ready=1), pod(runs())), None, "org-acme", TWO).run
     assert open_run
     other = open_run.model_copy(update={"status": RunStatus.ERROR, "job_uid": "another"})
 
     for run in (None, open_run, other):
-        assert documents.standing(complete(), None, run, TWO).status is RunStatus.SUCCESS
+        assert documents.standing(observe(complete()), run, TWO).status is RunStatus.SUCCESS

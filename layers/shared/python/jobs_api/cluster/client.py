@@ -128,11 +128,11 @@ class Cluster:
         # RFC 3339 in UTC: the order of the text is the order in time.
         return max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
 
-    def pods_of(self, namespace: str, jobs: Iterable[Object]) -> dict[str, Object]:
-        """Return the newest Pod of each of these Jobs that has one, by the Job's UID. One list call for 50 Jobs."""
+    def pods_of(self, namespace: str, uids: Iterable[str]) -> dict[str, Object]:
+        """Return the newest Pod of each Job that has one, by the Jobs' UIDs. One list call for 50 Jobs."""
         found: dict[str, Object] = {}
-        for uids in batched((job["metadata"]["uid"] for job in jobs), OWNERS, strict=False):
-            for page in self.list_pods(namespace, f"{CONTROLLER_UID} in ({','.join(uids)})"):
+        for some in batched(uids, OWNERS, strict=False):
+            for page in self.list_pods(namespace, f"{CONTROLLER_UID} in ({','.join(some)})"):
                 for pod in page:
                     uid, created_at = (pod["metadata"]["labels"][CONTROLLER_UID], pod["metadata"]["creationTimestamp"])
                     if uid not in found or created_at > found[uid]["metadata"]["creationTimestamp"]:

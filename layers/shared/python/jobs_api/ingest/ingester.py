@@ -15,12 +15,14 @@ from aws_lambda_powertools import Logger
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import ClusterError, ClusterUnavailable
-from jobs_api.ingest import decision as ingest
+from jobs_api.ingest import decision, run_log, unseen_end
 from jobs_api.ingest.finished_cache import Settled
+from jobs_api.ingest.giving_up import wants_events_of
 from jobs_api.ingest.slot_accounting import Accounting
-from jobs_api.k8s import labels, pod_logs, run_identity
-from jobs_api.k8s import pod_status as pods
-from jobs_api.k8s.pod_status import Object, moment
+from jobs_api.k8s import job_stop, labels, pod_logs, run_identity
+from jobs_api.k8s.job_secrets import secrets_of
+from jobs_api.k8s.json_fields import Object, moment
+from jobs_api.k8s.observed import Observed, ObservedPod, observe, observe_pod
 from jobs_api.logs import archive
 from jobs_api.metrics import Metric
 from jobs_api.model import run_events
@@ -135,21 +137,21 @@ class Pass:
         self.jobs += len(jobs)
         settled, others = self._parted(jobs)
         runs = store.find_runs(self.organization.id, {run_identity.run_id_of(job) for job in others}) if others else {}
-        known = [(job, runs.get(run_identity.run_id_of(job))) for job in others]
-        own = [(job, run) for job, run in known if self._is_own(job, run)]
-        for job in (*settled, *(job for job, _ in own)):
+        read = ((job, observe(job)) for job in others)
+        known = ((job, seen, runs.get(seen.run_id)) for job, seen in read)
+        own = [(job, seen, run) for job, seen, run in known if self._is_own(seen, run)]
+        for job in (*settled, *(job for job, _, _ in own)):
             self._accounted.add(run_identity.run_id_of(job))
             if slot := run_identity.slot_of(job):
                 self._ran[run_identity.job_id_of(job)].add(slot)
                 made_at = moment(job["metadata"]["creationTimestamp"])
                 self._made_at[run_identity.job_id_of(job)][slot] = made_at or self.clock()
-        for job, run in own:
-            if run and ingest.is_settled(job, run):
-                _settled.keep(self.organization.id, job["metadata"]["uid"])
-        pods = self.cluster.pods_of(
-            self.organization.namespace, [job for job, run in own if ingest.wants_pod(job, run, self.clock())]
-        )
-        self._each(pool, [Work(self._job, job, pods.get(job["metadata"]["uid"]), run) for job, run in own])
+        for _, seen, run in own:
+            if run and decision.is_settled(seen, run):
+                _settled.keep(self.organization.id, seen.uid)
+        wanted = [seen.uid for _, seen, run in own if decision.wants_pod(seen, run, self.clock())]
+        pods = self.cluster.pods_of(self.organization.namespace, wanted)
+        self._each(pool, [Work(self._job, job, seen.with_pod(pods.get(seen.uid)), run) for job, seen, run in own])
 
     def _parted(self, jobs: list[Object]) -> tuple[list[Object], list[Object]]:
         """Return the Jobs of which an earlier pass found that nothing more can come, and the others."""
@@ -161,10 +163,10 @@ class Pass:
             (settled if known else others).append(job)
         return settled, others
 
-    def _is_own(self, job: Object, run: Run | None) -> bool:
+    def _is_own(self, seen: Observed, run: Run | None) -> bool:
         if run is None:
-            return not ingest.is_forgotten(job, store.kept_for(), self.clock())
-        return run_identity.accounts_for(job, run)
+            return not decision.is_forgotten(seen, store.kept_for(), self.clock())
+        return seen.is_of(run)
 
     def _unaccounted(self, pool: ThreadPoolExecutor) -> None:
         """Launch what still waits for its Job, and end what no longer has one."""
@@ -219,39 +221,43 @@ class Pass:
             self._unsure.add(work.job_id)
             return None
 
-    def _job(self, job: Object, pod: Object | None, run: Run | None) -> bool:
-        """Ingest one Job."""
+    def _job(self, job: Object, seen: Observed, run: Run | None) -> bool:
+        """Ingest one Job: `job` is as it came, to be sent back where it is stopped, and `seen` what it says."""
         launched = False
         if run and run.launch and not run.status.ended:
             # Who created the Job was cut off before this; left as it is, it would be created again once it is gone.
-            launched = store.run_launched(run, job["metadata"]["name"], self.clock())
+            launched = store.run_launched(run, seen.name, self.clock())
         now = self.clock()
-        silent = ingest.wants_events_of(job, pod, run, now)
-        events = self._warnings_of(silent) if silent else ()
-        decision = ingest.decide(job, pod, run, self.organization.id, now, events)
-        if decision.job and not self._is_known(job):
+        seen = self._with_warnings(seen, run, now)
+        decided = decision.decide(seen, run, self.organization.id, now)
+        if decided.stop and not self._is_known(seen):
             # Tables that know nothing of a job, empty or restored ones perhaps, have no say over what it runs.
             return launched
-        if decision.job and not self._replaced(decision.job):
+        if decided.stop and not self._replaced(job_stop.stopped(job, decided.stop)):
             return launched
-        if decision.run is None:
+        if decided.run is None:
             self._look_at_log(run)
             return launched
-        after = decision.run if run else self._new(decision.run)
-        if decision.quotes and pod:
-            after = ingest.quoting(after, self._end_of_log(pod, decision.quotes))
-        if decision.wants_log:
+        after = decided.run if run else self._new(decided.run)
+        if decided.quotes and seen.pod:
+            after = run_log.quoting(after, self._end_of_log(seen.pod, decided.quotes))
+        if decided.wants_log:
             run = run or self._begun(after)
             if run is None:
                 return False  # another pass has it
-            after = self._with_log(after, pod).model_copy(update={"updated_at": self.clock()})
+            after = self._with_log(after, seen.pod).model_copy(update={"updated_at": self.clock()})
         elif after.status is RunStatus.RUNNING:
             after = after.model_copy(update={"log_begins": self._log_begins(after)})
-        written = self._write(run, after.without_secrets(pods.secrets_of(job["spec"]["template"])))
-        if written and decision.ends_job and self._is_known(job):
+        written = self._write(run, after.without_secrets(secrets_of(job)))
+        if written and decided.ends_job and self._is_known(seen):
             # The next pass does it where this one is cut off, or the Job has moved on.
-            self._replaced(ingest.stopped_with(after, job))
+            self._replaced(job_stop.stopped(job, decision.stop_of(after)))
         return written or launched
+
+    def _with_warnings(self, seen: Observed, run: Run | None, now: datetime) -> Observed:
+        """Return what is seen of a Job with what Events say, where that decides over its run."""
+        uid = wants_events_of(seen, run, now)
+        return seen.with_warnings(self._warnings_of(uid)) if uid else seen
 
     def _warnings_of(self, uid: str) -> list[Object]:
         try:
@@ -277,18 +283,17 @@ class Pass:
         except ClusterError:
             return None
 
-    def _end_of_log(self, pod: Object, container: str) -> str:
+    def _end_of_log(self, pod: ObservedPod, container: str) -> str:
         """Return the last lines of another container's log, nothing where they cannot be had."""
-        name = pod["metadata"]["name"]
         try:
             return self.cluster.read_log(
-                self.organization.namespace, name, container=container, tail=ingest.QUOTED_LINES
+                self.organization.namespace, pod.name, container=container, tail=run_log.QUOTED_LINES
             )
         except ClusterError:
             return ""
 
-    def _is_known(self, job: Object) -> bool:
-        owner = run_identity.owner_of(job)
+    def _is_known(self, seen: Observed) -> bool:
+        owner = (seen.project_id, seen.job_id)
         return owner in project_records.known_jobs(self.organization.id, [owner])
 
     def _new(self, run: Run) -> Run:
@@ -301,7 +306,7 @@ class Pass:
         Its id is its Job's. Cut off in between, and with the Job gone by the next pass, nobody could tell any more
         whose log that is, and which slot it was.
         """
-        begun = run_events.marked(None, ingest.begun(run))
+        begun = run_events.marked(None, run_log.begun(run))
         return begun if store.create_run(begun) else None
 
     def _replaced(self, job: Object) -> bool:
@@ -312,7 +317,7 @@ class Pass:
             return False
         return True
 
-    def _with_log(self, run: Run, pod: Object | None) -> Run:
+    def _with_log(self, run: Run, pod: ObservedPod | None) -> Run:
         """Store the log, before anything that tells others that the run has ended."""
         if pod is None:
             return run.model_copy(update={"log": archive.what_is_left(run)})
@@ -326,18 +331,18 @@ class Pass:
             return self._with_log(run, None)
         except ClusterUnavailable:
             # The node may be out of reach for a while, or for good.
-            if run.end_time and self.clock() - run.end_time < ingest.LOG_WITHIN:
+            if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
                 raise
             return self._with_log(run, None)
         note = pod_logs.why_less(pod_logs.seen_of(run.log_begins, pod), begins, log.size_bytes, pod)
-        return ingest.with_log(run, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
+        return run_log.with_log(run, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
 
-    def _log_begins_at_its_end(self, pod: Object) -> str:
-        return self.cluster.log_begins(self.organization.namespace, pod["metadata"]["name"])
+    def _log_begins_at_its_end(self, pod: ObservedPod) -> str:
+        return self.cluster.log_begins(self.organization.namespace, pod.name)
 
-    def _log_of(self, pod: Object) -> Iterator[bytes]:
+    def _log_of(self, pod: ObservedPod) -> Iterator[bytes]:
         """Yield a log; raises NoLog where the kubelet says in its place that it has none."""
-        chunks = self.cluster.stream_log(self.organization.namespace, pod["metadata"]["name"])
+        chunks = self.cluster.stream_log(self.organization.namespace, pod.name)
         first = next(chunks, b"")
         if len(first) <= pod_logs.EXCUSE_BYTES:
             first += next(chunks, b"")
@@ -348,7 +353,7 @@ class Pass:
 
     def _launch(self, run: Run) -> bool:
         """Create the Job of a run that still waits for it."""
-        late = ingest.not_launched(run, self.clock())
+        late = unseen_end.not_launched(run, self.clock())
         if late:
             return self._write(run, late)
         try:
@@ -356,27 +361,30 @@ class Pass:
         except ClusterRejected as error:
             logger.warning("a run was refused", run_id=run.id, status=error.status, error=str(error))
             refused = (
-                ingest.not_launched(run, self.clock(), refused=str(error)) if error.status in REFUSED_FOR_GOOD else None
+                unseen_end.not_launched(run, self.clock(), refused=str(error))
+                if error.status in REFUSED_FOR_GOOD
+                else None
             )
             return refused is not None and self._write(run, refused)
         return store.run_launched(run, name, self.clock())
 
     def _look_for(self, run: Run) -> bool:
         """End a run whose Job was not listed, once the cluster confirms that it is gone."""
-        gone = ingest.gone(run, self.clock()) or self._replaced_by_another(run)
+        gone = unseen_end.gone(run, self.clock()) or self._replaced_by_another(run)
         if gone is None:
             return False
         try:
             job = self.cluster.get_job(run.namespace, run.job_name)
         except ObjectNotFound:
             job = None
-        if job and run_identity.accounts_for(job, run) and not labels.is_of_another(run_identity.labels_of(job)):
-            return self._job(job, self.cluster.pod_of(job), run)
+        seen = observe(job) if job else None
+        if job and seen and seen.is_of(run) and not labels.is_of_another(seen.labels):
+            return self._job(job, seen.with_pod(self.cluster.pod_of(job)), run)
         return self._write(run, self._with_last_words(run, gone))
 
     def _replaced_by_another(self, run: Run) -> Run | None:
         """Return how a run ends whose Job gave way to the next slot's, under the policy Replace."""
-        ended = ingest.replaced(run, self._made_at[run.job_id])
+        ended = unseen_end.replaced(run, self._made_at[run.job_id])
         return ended if ended and self._replaces(run.project_id) else None
 
     def _replaces(self, project_id: str) -> bool:
@@ -394,7 +402,7 @@ class Pass:
             pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
             if pod is None:
                 return _with_what_is_left(before, ended)
-            log, _ = archive.put(ended, self._log_of(pod))
+            log, _ = archive.put(ended, self._log_of(observe_pod(pod)))
         except (ClusterError, NoLog):
             return _with_what_is_left(before, ended)
         return ended.model_copy(update={"log": log, "log_note": CUT_OFF})
@@ -403,7 +411,7 @@ class Pass:
 class Work:
     """Something to do about one run, and what to call it where that fails."""
 
-    def __init__(self, do: Callable[..., bool], subject: Object | Run, *more: Object | Run | None) -> None:
+    def __init__(self, do: Callable[..., bool], subject: Object | Run, *more: Observed | Run | None) -> None:
         self._do = do
         self._arguments = (subject, *more)
         self.subject = subject.id if isinstance(subject, Run) else subject["metadata"]["name"]
@@ -438,7 +446,9 @@ def end_overdue(organization: Organization, now: datetime) -> int:
         project.id: timedelta(seconds=project.settings.active_deadline_seconds)
         for project in store.list_projects(organization.id)
     }
-    late = ((run, ingest.overdue(run, deadlines.get(run.project_id), now)) for run in store.open_runs(organization.id))
+    late = (
+        (run, unseen_end.overdue(run, deadlines.get(run.project_id), now)) for run in store.open_runs(organization.id)
+    )
     return sum(store.advance_run(run, _with_what_is_left(run, ended)) for run, ended in late if ended)
 
 

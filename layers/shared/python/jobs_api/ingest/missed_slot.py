@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_api.ids import derived_id
-from jobs_api.k8s import labels, pod_status, warnings
-from jobs_api.k8s.pod_status import Object
+from jobs_api.k8s import labels, warnings
+from jobs_api.k8s.json_fields import Object, mapping, moment, texts
 from jobs_api.model.commands import job_type
 from jobs_api.model.document import rfc3339
 from jobs_api.model.job import Job, SyncState
@@ -87,7 +87,7 @@ def why(slot: Slot, facts: SlotFacts) -> str:
 
 def _vanished(slot: Slot, facts: SlotFacts) -> str | None:
     """Find that the CronJob did start it: its controller notes for which slot it last made a Job."""
-    last = pod_status.moment((facts.cronjob or {}).get("status", {}).get("lastScheduleTime"))
+    last = moment(mapping((facts.cronjob or {}).get("status")).get("lastScheduleTime"))
     # A sync writes there too: when the last change was, so that no slot from before it is started.
     if last != slot.at or last == facts.job.fires_since(facts.project):
         return None
@@ -99,7 +99,7 @@ def _vanished(slot: Slot, facts: SlotFacts) -> str | None:
 
 def _refused(slot: Slot, facts: SlotFacts) -> str | None:
     """Find that the cluster let the CronJob make no Job; its controller tries again until the deadline is over."""
-    said = warnings.latest(facts.events, reason="FailedCreate", since=slot.at)
+    said = warnings.latest(warnings.read(facts.events), reason="FailedCreate", since=slot.at)
     if said is None:
         return None
     return (
@@ -153,7 +153,7 @@ def _suspended(slot: Slot, facts: SlotFacts) -> str | None:
     resumed_at = facts.job.synced.resumed_at if facts.job.synced else None
     if resumed_at and slot.at <= resumed_at + GRACE and resumed_at < slot.at + SUSPENDED_FOR:
         return by_hand
-    return by_hand if _is_current(slot, facts) and (facts.cronjob or {}).get("spec", {}).get("suspend") else None
+    return by_hand if _is_current(slot, facts) and mapping((facts.cronjob or {}).get("spec")).get("suspend") else None
 
 
 def _removed(slot: Slot, facts: SlotFacts) -> str | None:
@@ -161,7 +161,7 @@ def _removed(slot: Slot, facts: SlotFacts) -> str | None:
         return None
     if facts.cronjob is None:
         return "the CronJob is not in the cluster any more; the next sync makes it anew"
-    made_at = pod_status.moment(facts.cronjob["metadata"]["creationTimestamp"])
+    made_at = moment(mapping(facts.cronjob.get("metadata")).get("creationTimestamp"))
     if made_at is None or made_at < slot.at:
         return None
     return f"the CronJob was removed by hand, and made anew at {rfc3339(made_at)}"
@@ -194,5 +194,5 @@ _ALWAYS: list[MissRule] = [_vanished, _refused, _previous_run, _outage, _suspend
 
 def cronjob_of(found: Object | None, job: Job) -> Object | None:
     """Return the CronJob if it is this job's, made by this deployment."""
-    there = (found or {}).get("metadata", {}).get("labels") or {}
+    there = texts(mapping((found or {}).get("metadata")).get("labels"))
     return found if there.get(labels.JOB_ID) == job.id and not labels.is_of_another(there) else None

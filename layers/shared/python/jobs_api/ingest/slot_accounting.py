@@ -16,7 +16,7 @@ from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.ingest import missed_slot
 from jobs_api.ingest.missed_slot import SlotFacts
-from jobs_api.k8s.pod_status import Object
+from jobs_api.k8s.json_fields import Object
 from jobs_api.model import slots
 from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run

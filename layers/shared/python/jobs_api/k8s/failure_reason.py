@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jobs_api.k8s import labels, pod_status
+from jobs_api.k8s import pod_status
+from jobs_api.k8s.containers import IMAGE_REASONS, SETUP_REASONS, START_REASONS, Waiting
 from jobs_api.k8s.manifests import CONTAINER
-from jobs_api.k8s.pod_status import DEADLINE, IMAGE_REASONS, SETUP_REASONS, START_REASONS, Object, Waiting
+from jobs_api.k8s.observed import Observed, ObservedPod
+from jobs_api.k8s.pod_status import DEADLINE
 from jobs_api.model.run import RunStatus
 from jobs_api.model.words import Unbalanced, split
 
@@ -28,21 +30,19 @@ class Cause:
     status: RunStatus = RunStatus.ERROR
 
 
-def cause_of(job: Object, pod: Object | None) -> Cause:
-    """Say why a Job failed. `pod` is its newest, None where it is gone."""
-    if pod is None:
-        return _first([_stopped, _deadline], job, {}) or _pod_gone(job)
-    return _first([_stopped, _deadline, *_POD_RULES], job, pod) or _whatever_kubernetes_says(job)
+def cause_of(job: Observed) -> Cause:
+    """Say why a Job failed."""
+    cause = _stopped(job) or _deadline(job)
+    if cause:
+        return cause
+    if job.pod is None:
+        return _pod_gone(job)
+    return _first(_POD_RULES, job, job.pod) or _whatever_kubernetes_says(job)
 
 
-def cause_of_own_end(job: Object, pod: Object) -> Cause:
+def cause_of_own_end(job: Observed, pod: ObservedPod) -> Cause:
     """Say how the command itself ended that exited with another code than 0, whatever became of its Pod since."""
     return _first(_OWN_RULES, job, pod) or _whatever_kubernetes_says(job)
-
-
-def cause_of_wait(job: Object, waits: Waiting) -> Cause:
-    """Say why a run is given up that waits for what will not come."""
-    return _never_started(waits, job)
 
 
 def cause_of_no_pod(waits: Waiting) -> Cause:
@@ -54,7 +54,7 @@ def cause_of_no_pod(waits: Waiting) -> Cause:
     )
 
 
-def cause_of_no_sandbox(job: Object, waits: Waiting) -> Cause:
+def cause_of_no_sandbox(job: Observed, waits: Waiting) -> Cause:
     """Say why a run is given up whose Pod its node cannot set up."""
     return Cause(
         waits.reason,
@@ -63,7 +63,7 @@ def cause_of_no_sandbox(job: Object, waits: Waiting) -> Cause:
     )
 
 
-def cause_of_nothing(job: Object, waits: Waiting | None) -> Cause:
+def cause_of_nothing(job: Observed, waits: Waiting | None) -> Cause:
     """Say why a run ended at a deadline where nothing had ever started; `waits` is the last reason seen, if any."""
     told = f" ({_detail(waits.reason, waits.message)})" if waits else ""
     return Cause(
@@ -73,50 +73,41 @@ def cause_of_nothing(job: Object, waits: Waiting | None) -> Cause:
     )
 
 
-def _first(rules: "list[CauseRule]", job: Object, pod: Object) -> Cause | None:
+def _first(rules: "list[CauseRule]", job: Observed, pod: ObservedPod) -> Cause | None:
     return next((cause for rule in rules if (cause := rule(job, pod))), None)
 
 
-def command_name(job: Object) -> str:
+def command_name(job: Observed) -> str:
     """Return the program that a Job runs, `dbt` for one."""
-    command = (job["metadata"].get("annotations") or {}).get(labels.COMMAND, "")
-    return next(iter(_words(command[:LONGEST_COMMAND])), "The command")
+    return next(iter(_words((job.command or "")[:LONGEST_COMMAND])), "The command")
 
 
-def job_failure(job: Object) -> tuple[str, str]:
-    """Return Kubernetes' own reason and message for a Job's failure, each empty where it gave none."""
-    found = pod_status.condition(job.get("status", {}), "Failed") or {}
-    return found.get("reason") or "", found.get("message") or ""
-
-
-def _stopped(job: Object, _: Object) -> Cause | None:
+def _stopped(job: Observed) -> Cause | None:
     """Ingest gave up on it and left word why, before it let the deadline end it."""
-    told = (job["metadata"].get("annotations") or {}).get(labels.STOPPED)
-    if not told:
+    if not job.stopped:
         return None
-    reason, _, message = told.partition(": ")
+    reason, _, message = job.stopped.partition(": ")
     return Cause(reason, message or reason)
 
 
-def _deadline(job: Object, pod: Object) -> Cause | None:
-    reason, _ = job_failure(job)
-    if reason == DEADLINE:
-        seconds = job["spec"].get("activeDeadlineSeconds")
-    elif pod.get("status", {}).get("reason") == DEADLINE:
-        seconds = pod["spec"].get("activeDeadlineSeconds")
+def _deadline(job: Observed) -> Cause | None:
+    if job.failure[0] == DEADLINE:
+        deadline = job.deadline
+    elif job.pod and job.pod.reason == DEADLINE:
+        deadline = job.pod.deadline
     else:
         return None
-    after = f" of {_spoken(seconds)}" if seconds else ""
+    after = f" of {_spoken(int(deadline.total_seconds()))}" if deadline else ""
     return Cause(
         DEADLINE,
         f"The run was stopped at its project's deadline{after}; raise the deadline or make the command do less",
     )
 
 
-def _out_of_memory(job: Object, pod: Object) -> Cause | None:
-    if (pod_status.terminated(pod) or {}).get("reason") != "OOMKilled":
+def _out_of_memory(job: Observed, pod: ObservedPod) -> Cause | None:
+    if pod.ended is None or pod.ended.reason != "OOMKilled":
         return None
-    limit = pod_status.container_of(pod).get("resources", {}).get("limits", {}).get("memory")
+    limit = pod.command.memory_limit
     than = f"more memory than its limit of {limit}" if limit else "more memory than the node had"
     return Cause(
         "OOMKilled",
@@ -124,16 +115,15 @@ def _out_of_memory(job: Object, pod: Object) -> Cause | None:
     )
 
 
-def _disrupted(_: Object, pod: Object) -> Cause | None:
+def _disrupted(_: Observed, pod: ObservedPod) -> Cause | None:
     """The pod was taken away, or the kubelet refused it: Evicted, Preempting, NodeShutdown, OutOfcpu and their like.
 
     https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
     """
-    status = pod.get("status", {})
-    condition = pod_status.condition(status, "DisruptionTarget")
-    reason, message = status.get("reason"), status.get("message")
-    if condition and condition["status"] == "True":
-        reason, message = reason or condition.get("reason"), message or condition.get("message")
+    condition = pod.conditions.get("DisruptionTarget")
+    reason, message = pod.reason, pod.message
+    if condition and condition.holds:
+        reason, message = reason or condition.reason, message or condition.message
     if not reason:
         return None
     return Cause(
@@ -143,33 +133,34 @@ def _disrupted(_: Object, pod: Object) -> Cause | None:
     )
 
 
-def _could_not_start(job: Object, pod: Object) -> Cause | None:
-    waits, ended = pod_status.waiting(pod), pod_status.terminated(pod) or {}
-    if ended.get("reason") in START_REASONS:
-        return _never_started(Waiting(ended["reason"], ended.get("message") or ""), job)
+def _could_not_start(job: Observed, pod: ObservedPod) -> Cause | None:
+    if pod.ended and pod.ended.reason in START_REASONS:
+        return _never_started(Waiting(pod.ended.reason, pod.ended.message), job)
+    waits = pod_status.waiting(pod)
     return _never_started(waits, job) if waits and waits.hopeless else None
 
 
-def _init_failed(job: Object, pod: Object) -> Cause | None:
+def _init_failed(job: Observed, pod: ObservedPod) -> Cause | None:
     """An init container failed, ours or one that was injected: the command's own container never got its turn."""
-    status = pod_status.failed_init(pod)
-    if status is None:
+    first = pod_status.failed_init(pod)
+    ended = first.any_end if first else None
+    if first is None or ended is None:
         return None
-    ended = next(found for part in ("state", "lastState") if (found := (status.get(part) or {}).get("terminated")))
-    name, reason = status["name"], ended.get("reason") or "Error"
+    reason = ended.reason or "Error"
     if reason in START_REASONS:
-        how = f"could not be started ({_detail(reason, ended.get('message'))})"
+        how = f"could not be started ({_detail(reason, ended.message)})"
     else:
-        how = f"exited with code {ended['exitCode']}" + ("" if reason == "Error" else f" ({reason})")
+        how = f"exited with code {ended.exit_code}" + ("" if reason == "Error" else f" ({reason})")
     return Cause(
-        "InitContainerFailed", f"The init container {name} {how}, so {command_name(job)} never started; correct it"
+        "InitContainerFailed",
+        f"The init container {first.name} {how}, so {command_name(job)} never started; correct it",
     )
 
 
-def _never_started(waits: Waiting, job: Object) -> Cause:
+def _never_started(waits: Waiting, job: Observed) -> Cause:
     """Say that a container is not to be had; of one that is not ours, name and image are its own."""
     ours = waits.container == CONTAINER
-    image = waits.image or (pod_status.container_of(job["spec"]["template"])["image"] if ours else "")
+    image = waits.image or (job.image if ours else "")
     detail, whose = _detail(waits.reason, waits.message), "" if ours else f" of the container {waits.container}"
     if waits.reason in IMAGE_REASONS:
         who = "the project's image" if ours else "it"
@@ -186,24 +177,24 @@ def _never_started(waits: Waiting, job: Object) -> Cause:
     return Cause(waits.reason, text)
 
 
-def _lost(_: Object, pod: Object) -> Cause | None:
-    reason = (pod_status.terminated(pod) or {}).get("reason")
-    if reason not in LOST_REASONS:
+def _lost(_: Observed, pod: ObservedPod) -> Cause | None:
+    if pod.ended is None or pod.ended.reason not in LOST_REASONS:
         return None
-    return Cause(reason, "The node went down or lost track of the command, so how it ended is unknown; run it again")
+    return Cause(
+        pod.ended.reason, "The node went down or lost track of the command, so how it ended is unknown; run it again"
+    )
 
 
-def _deleted(job: Object, pod: Object) -> Cause | None:
-    if "deletionTimestamp" not in pod["metadata"] or (pod_status.terminated(pod) or {}).get("exitCode") == 0:
+def _deleted(job: Observed, pod: ObservedPod) -> Cause | None:
+    if pod.gone_by is None or (pod.ended and pod.ended.exit_code == 0):
         return None
     return Cause("PodDeleted", f"Somebody deleted the pod while {command_name(job)} had not ended; run it again")
 
 
-def _exited(job: Object, pod: Object) -> Cause | None:
-    code: int = (pod_status.terminated(pod) or {}).get("exitCode", 0)
-    name = command_name(job)
-    if code == 0:
+def _exited(job: Observed, pod: ObservedPod) -> Cause | None:
+    if pod.ended is None or pod.ended.exit_code == 0:
         return None
+    code, name = pod.ended.exit_code, command_name(job)
     killer = pod_status.signal_of(code)
     if killer is None:
         return Cause("Error", f"{name} exited with code {code}", RunStatus.FAILED)
@@ -216,8 +207,8 @@ def _exited(job: Object, pod: Object) -> Cause | None:
     )
 
 
-def _pod_gone(job: Object) -> Cause:
-    reason, message = job_failure(job)
+def _pod_gone(job: Observed) -> Cause:
+    reason, message = job.failure
     return Cause(
         POD_GONE,
         f"The pod was gone before anybody saw how {command_name(job)} ended ({_detail(reason or 'Failed', message)}); "
@@ -225,12 +216,12 @@ def _pod_gone(job: Object) -> Cause:
     )
 
 
-def _whatever_kubernetes_says(job: Object) -> Cause:
-    reason, message = job_failure(job)
+def _whatever_kubernetes_says(job: Observed) -> Cause:
+    reason, message = job.failure
     return Cause(reason or "Failed", f"Kubernetes ended the run ({_detail(reason or 'Failed', message)}); run it again")
 
 
-type CauseRule = Callable[[Object, Object], Cause | None]
+type CauseRule = Callable[[Observed, ObservedPod], Cause | None]
 
 # The most certain first: an evicted pod's command exits non-zero as well, and that is not what went wrong.
 _POD_RULES: list[CauseRule] = [_out_of_memory, _disrupted, _init_failed, _could_not_start, _lost, _deleted, _exited]

@@ -4,8 +4,8 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from jobs_api.k8s import pod_status
-from jobs_api.k8s.pod_status import Object
+from jobs_api.k8s.json_fields import moment
+from jobs_api.k8s.observed import ObservedPod
 
 # Since 1.32 a kubelet has answered 200 before it looks for the log, so that what it cannot do comes as the log itself.
 # https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/kubelet_pods.go (GetKubeletContainerLogs)
@@ -27,7 +27,7 @@ LOST_BYTES: Final = 1024 * 1024
 ROTATED: Final = "the node keeps no more than the last 10 MiB of a log within reach (containerLogMaxSize)"
 
 
-def is_excuse(text: str, pod: Object) -> bool:
+def is_excuse(text: str, pod: ObservedPod) -> bool:
     """Tell whether all that a kubelet gave is its word that it has no log of a Pod's command.
 
     It names the container, or a path with the Pod's UID, so that no command says it by chance. Of a container that the
@@ -37,16 +37,14 @@ def is_excuse(text: str, pod: Object) -> bool:
     if len(text) > EXCUSE_BYTES or "\n" in line:
         return False
     named = next((found["id"] for pattern in EXCUSES if (found := pattern.fullmatch(line))), "")
-    known = pod_status.container_ids(pod)
-    taken = not known and bool(pod.get("status", {}).get("reason"))
-    return bool(named) and (named in known or f"_{pod['metadata']['uid']}/" in named or taken)
+    known = pod.command.runtime_ids
+    taken = not known and bool(pod.reason)
+    return bool(named) and (named in known or f"_{pod.uid}/" in named or taken)
 
 
-def why_none(pod: Object) -> str:
+def why_none(pod: ObservedPod) -> str:
     """Say why there is no log of a Pod whose node has none."""
-    status = pod.get("status", {})
-    reason, message = status.get("reason") or "", status.get("message") or ""
-    told = f" ({reason}: {message})" if reason and message else f" ({reason})" if reason else ""
+    told = f" ({pod.reason}: {pod.message})" if pod.reason and pod.message else f" ({pod.reason})" if pod.reason else ""
     return f"There is no log: the node removed it with the pod{told}"
 
 
@@ -60,13 +58,13 @@ def has_begun(note: str | None) -> bool:
     return bool(note and note.partition(" ")[2])
 
 
-def seen_of(note: str | None, pod: Object) -> str | None:
+def seen_of(note: str | None, pod: ObservedPod) -> str | None:
     """Return what was noted of this pod, None where nothing was: a run whose pod was replaced begins anew."""
     name, blank, begins = (note or "").partition(" ")
-    return begins if blank and name == pod["metadata"]["name"] else None
+    return begins if blank and name == pod.name else None
 
 
-def why_less(seen: str | None, begins: str, size_bytes: int, pod: Object) -> str | None:
+def why_less(seen: str | None, begins: str, size_bytes: int, pod: ObservedPod) -> str | None:
     """Say why what can be read of an ended command's log is not all of it; None where it is, as far as that shows.
 
     Args:
@@ -78,13 +76,13 @@ def why_less(seen: str | None, begins: str, size_bytes: int, pod: Object) -> str
     """
     if seen:
         return None if begins == seen else f"The log's beginning is lost: {ROTATED}"
-    started_at, finished_at = pod_status.started_at(pod), pod_status.finished_at(pod)
+    started_at, finished_at = pod.started_at, pod.finished_at
     if seen == "" or started_at is None or finished_at is None:
         return None
     if not begins:
         long = finished_at - started_at >= LOOKS_EVERY
         return f"Nothing can be read: the command wrote nothing, or {ROTATED}" if long else None
-    first = _stamped(begins)
+    first = moment(begins)
     return _late(started_at, first, finished_at, size_bytes) if first else None
 
 
@@ -97,10 +95,3 @@ def _late(started_at: datetime, first: datetime, finished_at: datetime, size_byt
         f"What can be read begins {int(silence)} seconds after the command was started; if it wrote anything before, "
         f"that is lost: {ROTATED}"
     )
-
-
-def _stamped(stamp: str) -> datetime | None:
-    try:
-        return pod_status.moment(stamp)
-    except ValueError:
-        return None

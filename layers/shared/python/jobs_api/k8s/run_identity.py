@@ -1,12 +1,15 @@
-"""Which run, job, project and slot a Kubernetes Job belongs to, by its labels, annotations and owner."""
+"""Which run, job, project and slot a Kubernetes Job belongs to, by its labels, annotations and owner.
+
+For whom that is all of a Job that matters, and for `observed`, which has it with everything else that a Job says.
+"""
 
 import re
 from datetime import datetime
 
 from jobs_api.ids import derived_id
-from jobs_api.k8s import labels, pod_status
-from jobs_api.k8s.pod_status import Object
-from jobs_api.model.run import Run, TriggeredBy
+from jobs_api.k8s import labels
+from jobs_api.k8s.json_fields import Object, mapping, members, moment, text, texts
+from jobs_api.model.run import TriggeredBy
 
 SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 # On a Job made by `kubectl create job --from=cronjob/...`, whose labels are the CronJob's.
@@ -24,17 +27,18 @@ def is_run(job: Object) -> bool:
 
 def run_id_of(job: Object) -> str:
     """Return the id of a Job's run: the one it was made for, or one that follows from its UID."""
-    return labels_of(job).get(labels.RUN_ID) or derived_id("run_", job["metadata"]["uid"])
+    return labels_of(job).get(labels.RUN_ID) or derived_id("run_", text(_metadata(job).get("uid")))
 
 
 def job_id_of(job: Object) -> str:
     """Return the id of the job that a run's Job belongs to."""
-    return labels_of(job)[labels.JOB_ID]
+    return labels_of(job).get(labels.JOB_ID, "")
 
 
 def owner_of(job: Object) -> tuple[str, str]:
     """Return the ids of the project and the job that a run's Job belongs to."""
-    return labels_of(job)[labels.PROJECT_ID], labels_of(job)[labels.JOB_ID]
+    ours = labels_of(job)
+    return ours.get(labels.PROJECT_ID, ""), ours.get(labels.JOB_ID, "")
 
 
 def adopted(job: Object) -> Object:
@@ -47,13 +51,7 @@ def slot_of(job: Object) -> datetime | None:
     """Return the slot that a Job was made for; None for one that somebody asked for."""
     if triggered_by_of(job) is TriggeredBy.MANUAL:
         return None
-    return pod_status.moment((job["metadata"].get("annotations") or {}).get(SCHEDULED_FOR))
-
-
-def accounts_for(job: Object, run: Run) -> bool:
-    """Tell whether a Job is this run's own, and not one that somebody made from its manifest later."""
-    uid = job["metadata"]["uid"]
-    return bool(run.job_uid == uid or (run.job_uid is None and run_id_of(job) == run.id))
+    return moment(_annotations(job).get(SCHEDULED_FOR))
 
 
 def cronjob_name_of(job: Object) -> str:
@@ -62,24 +60,30 @@ def cronjob_name_of(job: Object) -> str:
     Its annotation says so, also once the CronJob is gone and the garbage collector has taken the owner off. Jobs from
     before there was one have their owner, and else names that begin with it, as a rule.
     """
-    metadata = job["metadata"]
-    if told := (metadata.get("annotations") or {}).get(labels.CRONJOB):
-        return str(told)
-    owners = metadata.get("ownerReferences") or []
-    if owner := next((str(one["name"]) for one in owners if one["kind"] == "CronJob"), None):
+    if told := _annotations(job).get(labels.CRONJOB):
+        return told
+    metadata = _metadata(job)
+    owners = members(metadata.get("ownerReferences"))
+    if owner := next((text(one.get("name")) for one in owners if one.get("kind") == "CronJob"), None):
         return owner
     ending = _MANUAL_TIME if slot_of(job) is None else _SLOT_MINUTE
-    return ending.sub("", metadata["name"])
+    return ending.sub("", text(metadata.get("name")))
 
 
 def triggered_by_of(job: Object) -> TriggeredBy:
     """Tell who started a Job's run."""
-    annotations = job["metadata"].get("annotations") or {}
-    manual = annotations.get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in labels_of(job)
+    manual = _annotations(job).get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in labels_of(job)
     return TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED
 
 
 def labels_of(job: Object) -> dict[str, str]:
     """Return a Job's labels."""
-    found: dict[str, str] = job["metadata"].get("labels") or {}
-    return found
+    return texts(_metadata(job).get("labels"))
+
+
+def _annotations(job: Object) -> dict[str, str]:
+    return texts(_metadata(job).get("annotations"))
+
+
+def _metadata(job: Object) -> Object:
+    return mapping(job.get("metadata"))

@@ -1,28 +1,42 @@
 """What Kubernetes' Events say is wrong with an object that does not get on: facts in, the last word out."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from jobs_api.k8s.pod_status import ZERO_TIME, Object, Waiting, moment
+from jobs_api.k8s.containers import Waiting
+from jobs_api.k8s.json_fields import ZERO_TIME, Object, mapping, members, moment, text
 
 
-def latest(events: Iterable[Object], *, reason: str | None = None, since: datetime | None = None) -> Waiting | None:
+@dataclass(frozen=True)
+class Warned:
+    """An Event that warns: Kubernetes' reason and message, and when it was last said."""
+
+    reason: str
+    message: str
+    said_at: datetime
+
+
+def read(events: Iterable[Object]) -> tuple[Warned, ...]:
+    """Read those Events that warn, as the API server lists them, in either of Kubernetes' two forms."""
+    return tuple(
+        Warned(text(event.get("reason")), text(event.get("message")) or text(event.get("note")), said_at(event))
+        for event in members(list(events))
+        if event.get("type") == "Warning"
+    )
+
+
+def latest(warned: Iterable[Warned], *, reason: str | None = None, since: datetime | None = None) -> Waiting | None:
     """Return the newest warning, with Kubernetes' reason and message; None where there is none.
 
     Args:
-        events: of one object, as the API server lists them, in either of Kubernetes' two forms.
+        warned: of one object.
         reason: the only one that is wanted; None is any.
         since: aware; what was last said before that is left out.
     """
-    wanted = [
-        event
-        for event in events
-        if event.get("type") == "Warning"
-        and reason in {None, event.get("reason")}
-        and (since is None or said_at(event) >= since)
-    ]
-    last = max(wanted, key=said_at, default=None)
-    return Waiting(last.get("reason") or "Warning", last.get("message") or last.get("note") or "") if last else None
+    wanted = [one for one in warned if reason in {None, one.reason} and (since is None or one.said_at >= since)]
+    last = max(wanted, key=lambda one: one.said_at, default=None)
+    return Waiting(last.reason or "Warning", last.message) if last else None
 
 
 def said_at(event: Object) -> datetime:
@@ -30,7 +44,6 @@ def said_at(event: Object) -> datetime:
 
     https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
     """
-    series = event.get("series") or {}
-    known = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
-    times = (*known, event["metadata"].get("creationTimestamp"))
-    return next((at for text in times if (at := moment(text))), ZERO_TIME)
+    known = (mapping(event.get("series")).get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    times = (*known, mapping(event.get("metadata")).get("creationTimestamp"))
+    return next((at for told in times if (at := moment(told))), ZERO_TIME)

@@ -1,13 +1,14 @@
-"""What is in the cluster now, as `GET /jobs` and its kin show it: documents made from raw Jobs and Pods."""
+"""What is in the cluster now, as `GET /jobs` and its kin show it: documents made from observed Jobs and Pods."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from heapq import nlargest
 from typing import Self
 
-from jobs_api.k8s import failure_reason, labels, pod_logs, pod_status, run_identity
-from jobs_api.k8s.job_status import Outcome, finished, outcome
-from jobs_api.k8s.pod_status import Object, Waiting
+from jobs_api.k8s import failure_reason, labels, pod_logs
+from jobs_api.k8s.job_status import Outcome, outcome
+from jobs_api.k8s.json_fields import ZERO_TIME
+from jobs_api.k8s.observed import Observed, ObservedPod
 from jobs_api.model import names
 from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
@@ -29,7 +30,7 @@ class LiveJob(Document):
     triggered_by: Absent[TriggeredBy] = None
 
     @classmethod
-    def of(cls, job: Object, seen: Outcome) -> Self:
+    def of(cls, job: Observed, seen: Outcome) -> Self:
         """Show a Job, and how its run stands."""
         return cls(**_told(job, seen))
 
@@ -45,13 +46,12 @@ class LiveJobDetail(LiveJob):
     message: Absent[str] = None
 
     @classmethod
-    def of(cls, job: Object, seen: Outcome) -> Self:
+    def of(cls, job: Observed, seen: Outcome) -> Self:
         """Show a Job in detail."""
-        metadata = job["metadata"]
         return cls(
             **_told(job, seen),
-            namespace=metadata["namespace"],
-            command=_shown((metadata.get("annotations") or {}).get(labels.COMMAND)),
+            namespace=job.namespace,
+            command=_shown(job.command),
             pod_name=seen.pod_name,
             exit_code=seen.exit_code,
             reason=seen.reason,
@@ -88,28 +88,27 @@ def selector(organization_id: str, project: str | None = None) -> str:
     return labels.selector(wanted | ({labels.PROJECT: names.label(project)} if project else {}))
 
 
-def is_ours(job: Object, organization_id: str) -> bool:
+def is_ours(job: Observed, organization_id: str) -> bool:
     """Tell whether a Job was made by this deployment for this organization."""
-    found = job["metadata"].get("labels") or {}
-    return labels.is_ours(found) and found.get(labels.ORGANIZATION) == organization_id and run_identity.is_run(job)
+    ours = labels.is_ours(job.labels) and job.labels.get(labels.ORGANIZATION) == organization_id
+    return bool(ours and job.project_id and job.job_id)
 
 
-def standing(job: Object, pod: Object | None, run: Run | None, now: datetime, said: Waiting | None = None) -> Outcome:
+def standing(job: Observed, run: Run | None, now: datetime) -> Outcome:
     """Tell how a Job's run stands: as its record says, once that is an end, and till then as the cluster shows it.
 
     The record was made when there was more to be seen: a drained node takes the pod along that tells how it ended.
 
     Args:
-        job: as the cluster shows it.
-        pod: its newest, None where it has none or the record is enough.
+        job: with its newest pod, where it has one and the record is not enough; and with what Events say of a run that
+            has not started.
         run: its run, None where there is none yet.
         now: aware.
-        said: what Events say of a run that has not started.
     """
-    seen = outcome(job, pod, said, now=now)
+    seen = outcome(job, now=now)
     if run is None or not has_record(job, run):
         return seen
-    agrees = seen.status is run.status and not (pod is None and seen.reason == failure_reason.POD_GONE)
+    agrees = seen.status is run.status and not (job.pod is None and seen.reason == failure_reason.POD_GONE)
     return Outcome(
         run.status,
         has_run=run.start_time is not None and run.exit_code is not None,
@@ -122,38 +121,38 @@ def standing(job: Object, pod: Object | None, run: Run | None, now: datetime, sa
     )
 
 
-def has_record(job: Object, run: Run | None) -> bool:
+def has_record(job: Observed, run: Run | None) -> bool:
     """Tell whether it is recorded how a Job's run ended."""
-    return run is not None and run.status.ended and run_identity.accounts_for(job, run)
+    return run is not None and run.status.ended and job.is_of(run)
 
 
-def may_have_ended(job: Object) -> bool:
+def may_have_ended(job: Observed) -> bool:
     """Tell whether a Job's run may be recorded as ended: Kubernetes is done with it, or ingest has stopped it."""
-    return finished(job) or labels.STOPPED in (job["metadata"].get("annotations") or {})
+    return job.finished or bool(job.stopped)
 
 
-def may_be(job: Object, status: RunStatus | None) -> bool:
+def may_be(job: Observed, status: RunStatus | None) -> bool:
     """Tell whether a Job can have this status, as far as it says without its pod and its run; None is any.
 
     One that is complete is a success. One that failed may be one too, where a sidecar did, and so may one that goes on.
     """
     if status is None:
         return True
-    if pod_status.is_true(job.get("status", {}), "Complete"):
+    if job.complete:
         return status is RunStatus.SUCCESS
-    return status.ended or not finished(job)
+    return status.ended or not job.finished
 
 
-def newest(jobs: Iterable[Object], limit: int) -> list[Object]:
+def newest(jobs: Iterable[Observed], limit: int) -> list[Observed]:
     """Return the `limit` Jobs that were made last, newest first."""
-    return nlargest(limit, jobs, key=lambda job: (job["metadata"]["creationTimestamp"], job["metadata"]["name"]))
+    return nlargest(limit, jobs, key=lambda job: (job.created_at or ZERO_TIME, job.name))
 
 
-def without_logs(job: Object, seen: Outcome, tail: int) -> LiveLogs:
+def without_logs(job: Observed, seen: Outcome, tail: int) -> LiveLogs:
     """Answer for a Job that has written nothing, saying why."""
     why = f"{seen.reason}: {seen.message}" if seen.reason and seen.message else seen.message or seen.reason
     return LiveLogs(
-        job_name=job["metadata"]["name"],
+        job_name=job.name,
         pod_name=seen.pod_name,
         logs="",
         tail=tail,
@@ -162,12 +161,12 @@ def without_logs(job: Object, seen: Outcome, tail: int) -> LiveLogs:
     )
 
 
-def read_logs(job: Object, pod: Object, seen: Outcome, logs: str, tail: int) -> LiveLogs:
+def read_logs(job: Observed, pod: ObservedPod, seen: Outcome, logs: str, tail: int) -> LiveLogs:
     """Answer with what a Job's pod has written."""
     none = pod_logs.is_excuse(logs, pod)
     return LiveLogs(
-        job_name=job["metadata"]["name"],
-        pod_name=pod["metadata"]["name"],
+        job_name=job.name,
+        pod_name=pod.name,
         logs="" if none else logs,
         tail=tail,
         status=seen.status,
@@ -186,18 +185,16 @@ def _shown(text: str | None) -> str | None:
     return shown(text) if text else text
 
 
-def _told(job: Object, seen: Outcome) -> dict[str, object]:
-    metadata, found = job["metadata"], job["metadata"]["labels"]
-    started_at = seen.start_time or pod_status.moment(job.get("status", {}).get("startTime"))
+def _told(job: Observed, seen: Outcome) -> dict[str, object]:
     return {
-        "id": metadata["name"],
-        "project": found.get(labels.PROJECT, ""),
+        "id": job.name,
+        "project": job.labels.get(labels.PROJECT, ""),
         "status": seen.status,
-        "start_time": started_at or pod_status.moment(metadata["creationTimestamp"]),
+        "start_time": seen.start_time or job.going_since,
         "end_time": seen.end_time,
         "duration_seconds": seen.duration_seconds,
-        "job_id": found.get(labels.JOB_ID),
-        "run_id": run_identity.run_id_of(job),
-        "cronjob_name": run_identity.cronjob_name_of(job),
-        "triggered_by": run_identity.triggered_by_of(job),
+        "job_id": job.job_id,
+        "run_id": job.run_id,
+        "cronjob_name": job.cronjob_name,
+        "triggered_by": job.triggered_by,
     }

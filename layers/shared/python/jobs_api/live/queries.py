@@ -11,9 +11,9 @@ from aws_lambda_powertools import Logger
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.errors import ClusterUnavailable, LiveJobNotFound, NotFound
-from jobs_api.k8s import pod_status, run_identity, warnings
+from jobs_api.k8s import pod_status
 from jobs_api.k8s.job_status import Outcome
-from jobs_api.k8s.pod_status import Object
+from jobs_api.k8s.observed import Observed, ObservedPod, observe
 from jobs_api.live import documents
 from jobs_api.live.documents import LiveJob, LiveJobDetail, LiveJobList, LiveLogs
 from jobs_api.logs import archive
@@ -37,39 +37,40 @@ def list_jobs(
        the pods of those whose runs have not ended.
     3. The same tells when those that are shown started.
     """
-    shown: list[Object] = []
+    shown: list[Observed] = []
     known: dict[str, Outcome] = {}
     total = 0
     with _reading():
         pages = cluster.list_jobs(organization.namespace, documents.selector(organization.id, project))
         for page in islice(pages, MOST_PAGES):
-            jobs = [job for job in page if documents.is_ours(job, organization.id) and documents.may_be(job, status)]
+            ours = (job for raw in page if documents.is_ours(job := observe(raw), organization.id))
+            jobs = [job for job in ours if documents.may_be(job, status)]
             if status:
-                unsure = [job for job in jobs if not pod_status.is_true(job.get("status", {}), "Complete")]
+                unsure = [job for job in jobs if not job.complete]
                 known |= _standings(cluster, organization, unsure)
-                jobs = [job for job in jobs if _uid(job) not in known or known[_uid(job)].status is status]
+                jobs = [job for job in jobs if job.uid not in known or known[job.uid].status is status]
             total += len(jobs)
             shown = documents.newest([*shown, *jobs], limit)
-            known = {_uid(job): known[_uid(job)] for job in shown if _uid(job) in known}
+            known = {job.uid: known[job.uid] for job in shown if job.uid in known}
         truncated = next(pages, None) is not None
-        known |= _standings(cluster, organization, [job for job in shown if _uid(job) not in known])
-    found = [LiveJob.of(job, known[_uid(job)]) for job in shown]
+        known |= _standings(cluster, organization, [job for job in shown if job.uid not in known])
+    found = [LiveJob.of(job, known[job.uid]) for job in shown]
     return LiveJobList(jobs=found, total=total, truncated=truncated or None)
 
 
-def _standings(cluster: Cluster, organization: Organization, jobs: list[Object]) -> dict[str, Outcome]:
+def _standings(cluster: Cluster, organization: Organization, jobs: list[Observed]) -> dict[str, Outcome]:
     """Tell by their UIDs how Jobs stand: by their runs where those have ended, else by their pods."""
     runs = _runs_of(organization, [job for job in jobs if documents.may_have_ended(job)])
-    going = [job for job in jobs if not documents.has_record(job, runs.get(_uid(job)))]
+    going = [job.uid for job in jobs if not documents.has_record(job, runs.get(job.uid))]
     found = cluster.pods_of(organization.namespace, going)
     now = datetime.now(UTC)
-    return {uid: documents.standing(job, found.get(uid), runs.get(uid), now) for job in jobs for uid in [_uid(job)]}
+    return {job.uid: documents.standing(job.with_pod(found.get(job.uid)), runs.get(job.uid), now) for job in jobs}
 
 
-def _runs_of(organization: Organization, jobs: list[Object]) -> dict[str, Run]:
+def _runs_of(organization: Organization, jobs: list[Observed]) -> dict[str, Run]:
     """Return the runs of Jobs that have one, by the Job's UID."""
-    runs = store.find_runs(organization.id, {run_identity.run_id_of(job) for job in jobs}) if jobs else {}
-    found = ((_uid(job), runs.get(run_identity.run_id_of(job))) for job in jobs)
+    runs = store.find_runs(organization.id, {job.run_id for job in jobs}) if jobs else {}
+    found = ((job.uid, runs.get(job.run_id)) for job in jobs)
     return {uid: run for uid, run in found if run}
 
 
@@ -77,25 +78,23 @@ def get_job(cluster: Cluster, organization: Organization, name: str) -> LiveJobD
     """Return one of the organization's Jobs in detail; raises LiveJobNotFound."""
     with _reading():
         job = _find(cluster, organization, name)
-        pod = cluster.pod_of(job)
-        run = _runs_of(organization, [job]).get(_uid(job))
-        return LiveJobDetail.of(job, _standing(cluster, job, pod, run))
+        run = _runs_of(organization, [job]).get(job.uid)
+        return LiveJobDetail.of(job, _standing(cluster, job, run))
 
 
-def _standing(cluster: Cluster, job: Object, pod: Object | None, run: Run | None) -> Outcome:
+def _standing(cluster: Cluster, job: Observed, run: Run | None) -> Outcome:
     """Tell how one Job stands; of one that has no pod, or one that is not set up, Events alone say why."""
     now = datetime.now(UTC)
-    seen = documents.standing(job, pod, run, now)
-    if seen.status is not RunStatus.PENDING or (pod and not pod_status.has_no_sandbox(pod)):
+    seen = documents.standing(job, run, now)
+    if seen.status is not RunStatus.PENDING or (job.pod and not pod_status.has_no_sandbox(job.pod)):
         return seen
-    about = pod or job
     try:
-        said = warnings.latest(cluster.warnings_of(job["metadata"]["namespace"], _uid(about)))
+        told = cluster.warnings_of(job.namespace, (job.pod or job).uid)
     except ClusterRejected as error:
         # Where the rights are those of an earlier release, the rest is shown all the same.
         logger.warning("Events could not be read", status=error.status, error=str(error))
         return seen
-    return documents.standing(job, pod, run, now, said)
+    return documents.standing(job.with_warnings(told), run, now)
 
 
 def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int) -> LiveLogs:
@@ -105,43 +104,44 @@ def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int)
     """
     with _reading():
         job = _find(cluster, organization, name)
-        pod = cluster.pod_of(job)
-        run = _runs_of(organization, [job]).get(_uid(job))
-        if pod and pod_status.has_run(pod):
+        run = _runs_of(organization, [job]).get(job.uid)
+        pod = job.pod
+        if pod and pod.has_run:
             try:
                 text = _read(cluster, pod, tail)
             except ClusterRejected:
                 # Removed since, or its node was: all that is left is what its run has kept.
-                pod = None
+                job = job.with_pod(None)
             else:
-                seen = documents.standing(job, pod, run, datetime.now(UTC))
-                return documents.read_logs(job, pod, seen, text, tail)
-        stored = None if pod else _stored(job, run, tail)
-        return stored or documents.without_logs(job, _standing(cluster, job, pod, run), tail)
+                return documents.read_logs(job, pod, documents.standing(job, run, datetime.now(UTC)), text, tail)
+        stored = None if job.pod else _stored(job, run, tail)
+        return stored or documents.without_logs(job, _standing(cluster, job, run), tail)
 
 
-def _find(cluster: Cluster, organization: Organization, name: str) -> Object:
+def _find(cluster: Cluster, organization: Organization, name: str) -> Observed:
+    """Return a Job with its newest pod."""
     if not names.is_dns_label(name):
         raise LiveJobNotFound(name)
     try:
-        job = cluster.get_job(organization.namespace, name)
+        raw = cluster.get_job(organization.namespace, name)
     except ObjectNotFound as error:
         raise LiveJobNotFound(name) from error
+    job = observe(raw)
     if not documents.is_ours(job, organization.id):
         raise LiveJobNotFound(name)
-    return job
+    return job.with_pod(cluster.pod_of(raw))
 
 
-def _read(cluster: Cluster, pod: Object, tail: int) -> str:
+def _read(cluster: Cluster, pod: ObservedPod, tail: int) -> str:
     """Return the end of a pod's log; 10,000 lines may be more than a function can hold."""
     end = archive.LogEnd()
-    for chunk in cluster.stream_log(pod["metadata"]["namespace"], pod["metadata"]["name"], tail=tail):
+    for chunk in cluster.stream_log(pod.namespace, pod.name, tail=tail):
         end.add(chunk)
     return end_that_fits(end.last(archive.INLINE_BYTES))
 
 
-def _stored(job: Object, run: Run | None, tail: int) -> LiveLogs | None:
-    if run is None or run.log is None or not run_identity.accounts_for(job, run):
+def _stored(job: Observed, run: Run | None, tail: int) -> LiveLogs | None:
+    if run is None or run.log is None or not job.is_of(run):
         return None
     try:
         end = archive.read_end(run.log)
@@ -161,7 +161,3 @@ def _reading() -> Iterator[None]:
     except ClusterUnavailable as error:
         logger.warning("the cluster could not be read", error=str(error))
         raise ClusterUnavailable("The cluster cannot be read at the moment; try again in a while") from error
-
-
-def _uid(job: Object) -> str:
-    return str(job["metadata"]["uid"])

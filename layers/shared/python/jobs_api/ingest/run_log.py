@@ -1,0 +1,50 @@
+"""What its log adds to a run: where it is, why the command failed, what it was doing, what kept it from starting."""
+
+from datetime import timedelta
+from typing import Final
+
+from jobs_api.logs.excerpt import excerpt, remarks
+from jobs_api.logs.excerpt.terminal import plain
+from jobs_api.model.run import Run, RunStatus, StoredLog
+
+# How long a log that cannot be read is asked for again, from the end of its run.
+LOG_WITHIN: Final = timedelta(minutes=10)
+# Of the log of an init container that failed: as much as its end may fill of a message.
+QUOTED_LINES: Final = 3
+QUOTED_CHARACTERS: Final = 200
+
+
+def begun(run: Run) -> Run:
+    """Return a run whose command has ended as it was while that went on: what is known of it before its log is kept."""
+    ended = ("end_time", "duration_seconds", "exit_code", "error_message", "message")
+    return run.model_copy(update={**dict.fromkeys(ended), "status": RunStatus.RUNNING})
+
+
+def with_log(run: Run, log: StoredLog, end: str) -> Run:
+    """Return an ended run with where its log is and what that says of its end: why it failed, what was running.
+
+    Args:
+        run: ended.
+        log: where it is stored.
+        end: the end of its text.
+    """
+    if run.status is RunStatus.SUCCESS:
+        return run.model_copy(update={"log": log, "message": remarks(end) or None})
+    told = excerpt(end, own=(run.job_name, run.cronjob_name, run.pod_name or "", run.id))
+    if run.status is not RunStatus.FAILED:
+        running = f"It was running {', '.join(told.running)}" if told.running else None
+        return run.model_copy(update={"log": log, "message": running})
+    message = f"{run.error_message}: {told.said}" if told.said else run.error_message
+    return run.model_copy(update={"log": log, "error_message": message, "cause": told.cause or None})
+
+
+def quoting(run: Run, log: str) -> Run:
+    """Return a run that never started with the end of the log of what kept it from that."""
+    lines = [one for line in plain(log).split("\n") if (one := _printable(line))][-QUOTED_LINES:]
+    told = " | ".join(line[:QUOTED_CHARACTERS] for line in lines)
+    return run.model_copy(update={"error_message": f"{run.error_message}: {told}"}) if told else run
+
+
+def _printable(line: str) -> str:
+    """Return a line without what cannot be seen, as marks of the direction of writing."""
+    return "".join(char for char in line.replace("\t", " ").replace("\xa0", " ") if char.isprintable()).strip()

@@ -1,0 +1,65 @@
+"""The run that a Job is, and how it moves on with what is seen of it."""
+
+from datetime import datetime
+
+from jobs_api.k8s.job_status import Outcome, duration_seconds
+from jobs_api.k8s.observed import Observed
+from jobs_api.model import commands
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.model.words import Unbalanced
+
+
+def new_run(observed: Observed, organization_id: str, now: datetime) -> Run:
+    """Return the run that a Job is, before anything is known of how it goes."""
+    return Run(
+        id=observed.run_id,
+        organization_id=organization_id,
+        project_id=observed.project_id,
+        job_id=observed.job_id,
+        job_name=observed.name,
+        cronjob_name=observed.cronjob_name,
+        namespace=observed.namespace,
+        job_type=observed.job_type or _job_type(observed.command),
+        status=RunStatus.PENDING,
+        triggered_by=observed.triggered_by,
+        command=observed.command,
+        scheduled_for=observed.slot,
+        created_at=observed.created_at or now,
+        updated_at=now,
+        job_uid=observed.uid,
+    )
+
+
+def moved(run: Run, seen: Outcome, observed: Observed, now: datetime) -> Run:
+    """Return a run that has gone on to what is seen of it."""
+    return run.model_copy(
+        update={
+            "status": seen.status,
+            "job_uid": observed.uid,
+            "start_time": seen.start_time or run.start_time,
+            "pod_name": seen.pod_name or run.pod_name,
+            "updated_at": now,
+        }
+    )
+
+
+def ended(run: Run, seen: Outcome, observed: Observed, now: datetime) -> Run:
+    """Return a run that has ended as is seen of it."""
+    start_time = seen.start_time if seen.has_run or run.start_time is None else run.start_time
+    return moved(run, seen, observed, now).model_copy(
+        update={
+            "start_time": start_time,
+            "end_time": seen.end_time,
+            "duration_seconds": duration_seconds(start_time, seen.end_time) if start_time and seen.end_time else None,
+            "exit_code": seen.exit_code,
+            "error_message": seen.message,
+        }
+    )
+
+
+def _job_type(command: str | None) -> str:
+    """Tell what a command does that stands on a Job from before its type did, or that somebody wrote there."""
+    try:
+        return commands.job_type(command) if command else "run"
+    except Unbalanced:
+        return "run"

@@ -1,0 +1,101 @@
+"""How a run ends that no Job in the cluster shows any more, or yet: gone, replaced, never launched, out of reach."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from jobs_api.ingest.giving_up import OVERDUE_AFTER
+from jobs_api.k8s import manifests
+from jobs_api.k8s.job_status import duration_seconds
+from jobs_api.model.document import rfc3339
+from jobs_api.model.run import Run, RunStatus
+
+# How long a run that could not be launched is tried again.
+LAUNCH_FOR: Final = timedelta(hours=1)
+# How long a run's Job may be missing before it is believed gone.
+GONE_AFTER: Final = timedelta(minutes=2)
+UNSCHEDULED: Final = timedelta(seconds=manifests.UNSCHEDULED_SECONDS)
+
+
+def gone(run: Run, now: datetime) -> Run | None:
+    """Return how a run ends whose Job is not in the cluster; None while it is too early to tell."""
+    if run.status.ended or now - run.updated_at < GONE_AFTER:
+        return None
+    return _failed(
+        run,
+        f"The Kubernetes Job {run.job_name} disappeared before anybody saw how it ended: deleted by hand, or lost with "
+        "its namespace. Run it again",
+        now,
+    )
+
+
+def replaced(run: Run, newer: Mapping[datetime, datetime]) -> Run | None:
+    """Return how a run ends whose Job is gone because the next slot's took its place; None where there is none such.
+
+    Under the policy Replace the CronJob controller deletes the Job that goes on, and then makes the next.
+
+    Args:
+        run: as it is stored, its Job gone from the cluster.
+        newer: for each slot of the job that has a Job, when that was made.
+    """
+    if run.status.ended or run.scheduled_for is None:
+        return None
+    later = sorted((slot, made_at) for slot, made_at in newer.items() if slot > run.scheduled_for)
+    if not later:
+        return None
+    slot, made_at = later[0]
+    message = (
+        f"The run of {rfc3339(slot)} took its place while it was still going, as far as anybody saw: the project's "
+        "concurrency policy is Replace; make the command faster or the schedule wider"
+    )
+    return _failed(run, message, made_at).model_copy(update={"updated_at": max(run.updated_at, made_at)})
+
+
+def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run | None:
+    """Return how a run ends that the cluster refused, or did not take for an hour; None while it is worth trying.
+
+    Args:
+        run: as it is stored, still to be launched.
+        now: aware.
+        refused: what the cluster said where trying again cannot help.
+    """
+    if refused:
+        return _failed(run, f"The cluster refused the run, so it could not be launched: {refused}", now)
+    if now - run.created_at < LAUNCH_FOR:
+        return None
+    return _failed(
+        run, "The cluster did not take the run for an hour, so it could not be launched; trigger it again", now
+    )
+
+
+def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
+    """Return how a run ends whose cluster cannot be asked; None while the cluster may still come back in time.
+
+    Args:
+        run: as it is stored, not ended.
+        deadline: how long its project lets a run take, None where the project is gone.
+        now: aware.
+    """
+    if run.launch:
+        return not_launched(run, now)
+    if now - run.created_at < (deadline or timedelta()) + UNSCHEDULED + OVERDUE_AFTER + LAUNCH_FOR:
+        return None
+    return _failed(
+        run,
+        "The cluster could not be reached until long after the run's deadline, so nobody saw how it ended; run it "
+        "again once the cluster is back",
+        now,
+    )
+
+
+def _failed(run: Run, message: str, now: datetime) -> Run:
+    """End a run that the cluster knows nothing of; when it really ended is unknown."""
+    return run.model_copy(
+        update={
+            "status": RunStatus.ERROR,
+            "end_time": now,
+            "duration_seconds": duration_seconds(run.start_time, now) if run.start_time else None,
+            "error_message": message,
+            "updated_at": now,
+        }
+    )

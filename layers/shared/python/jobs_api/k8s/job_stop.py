@@ -1,0 +1,55 @@
+"""A Job that ingest ends, and what it is told then: why, and how its command had ended, which goes with its Pod."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jobs_api.k8s import labels
+from jobs_api.k8s.containers import Ended, read_end
+from jobs_api.k8s.json_fields import Object, mapping, texts
+from jobs_api.model.document import rfc3339
+from jobs_api.model.run import Run
+
+
+@dataclass(frozen=True)
+class Stop:
+    """That a Job is to be ended now: why, as `reason: message`, and how its command had ended, if it ran."""
+
+    why: str
+    end: str | None = None
+
+
+def stopped(job: Object, stop: Stop) -> Object:
+    """Return a Job that ends, at a deadline that has passed, and says why; its Pod goes with it.
+
+    A deadline may be changed while a Job goes on; one that has passed ends it and leaves it there to be seen.
+    """
+    metadata = mapping(job.get("metadata"))
+    told = {labels.STOPPED: stop.why} | ({labels.COMMAND_END: stop.end} if stop.end else {})
+    return {
+        **job,
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**metadata, "annotations": texts(metadata.get("annotations")) | told},
+        "spec": {**mapping(job.get("spec")), "activeDeadlineSeconds": 1},
+    }
+
+
+def end_of(run: Run) -> str | None:
+    """Return what a Job is told of its run's end, for when its Pod is gone; None where its command never ran."""
+    if run.exit_code is None or run.end_time is None:
+        return None
+    times = {"startedAt": rfc3339(run.start_time) if run.start_time else None, "finishedAt": rfc3339(run.end_time)}
+    return json.dumps({"exitCode": run.exit_code, **times})
+
+
+def end_told(told: str | None) -> Ended | None:
+    """Read what a Job was told of its command's end; None where it was not, or somebody wrote over it."""
+    try:
+        end = json.loads(told) if told else None
+    except (ValueError, RecursionError):
+        return None
+    code = end.get("exitCode") if isinstance(end, Mapping) else None
+    if not isinstance(end, Mapping) or type(code) is not int or not 0 <= code < 2**31:
+        return None
+    return read_end({key: end.get(key) for key in ("exitCode", "startedAt", "finishedAt")})

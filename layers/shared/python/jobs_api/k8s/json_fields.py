@@ -1,0 +1,57 @@
+"""Reads single fields of what an API server sends; total: a field that is missing, null or of another kind is empty."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+type Object = dict[str, Any]
+
+# Kubernetes writes Go's zero time where something never happened.
+ZERO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Later times and longer spans are somebody's typing error, and sums with them would leave the calendar: a Job's
+# deadline may be any 64-bit number of seconds, an annotation anything.
+LAST_TIME: Final = datetime(9000, 1, 1, tzinfo=UTC)
+LONGEST: Final = timedelta(days=36_500)
+
+
+def mapping(value: object) -> Object:
+    """Return an object's members, of anything else none."""
+    return value if isinstance(value, dict) else {}
+
+
+def members(value: object) -> list[Object]:
+    """Return the objects of a list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def text(value: object) -> str:
+    """Return a text, "" for anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def texts(value: object) -> dict[str, str]:
+    """Return labels or annotations."""
+    return {key: told for key, told in value.items() if isinstance(told, str)} if isinstance(value, dict) else {}
+
+
+def whole(value: object) -> int:
+    """Return a whole number, 0 where it is left out: so does Kubernetes read it."""
+    return value if type(value) is int else 0
+
+
+def span(value: object) -> timedelta | None:
+    """Return a number of seconds as a span of time, no longer than a century; None where there is none."""
+    if type(value) is not int:
+        return None
+    return timedelta(seconds=min(max(value, 0), int(LONGEST.total_seconds())))
+
+
+def moment(value: object) -> datetime | None:
+    """Read one of Kubernetes' times; None for one that is missing, zero or none at all."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at if ZERO_TIME < at < LAST_TIME else None
