@@ -63,7 +63,7 @@ class StandIn:
         self._organization = organization
         self._count = count
 
-    def list_jobs(self, _: str, __: str) -> Iterator[list[dict[str, Any]]]:
+    def list_jobs(self, _: str, __: str, **___: object) -> Iterator[list[dict[str, Any]]]:
         """Give them in pages, as the client does."""
         for first in range(0, self._count, PAGE):
             texts = [json.dumps(self._job(n)) for n in range(first, min(first + PAGE, self._count))]
@@ -72,9 +72,9 @@ class StandIn:
             time.sleep(ROUND_TRIP_SECONDS)
             yield json.loads(page)
 
-    def pods_of(self, _: str, jobs: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    def pods_of(self, _: str, wanted: Iterable[str]) -> dict[str, Any]:
         """Give a pod for each."""
-        uids = [job["metadata"]["uid"] for job in jobs]
+        uids = list(wanted)
         time.sleep(ROUND_TRIP_SECONDS * len(uids) / 50)
         return {uid: json.loads(json.dumps(self._pod(uid))) for uid in uids}
 
@@ -82,6 +82,13 @@ class StandIn:
         """Give the log."""
         time.sleep(ROUND_TRIP_SECONDS)
         yield LOG.encode()
+
+    def log_begins(self, _: str, __: str) -> str:
+        """Give the stamp of the log's first line."""
+        from tests.objects import at  # noqa: PLC0415 - as below
+
+        time.sleep(ROUND_TRIP_SECONDS)
+        return at(4)
 
     def _job(self, number: int) -> dict[str, Any]:
         from tests.objects import complete  # noqa: PLC0415 - its imports want the environment
