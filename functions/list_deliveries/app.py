@@ -21,7 +21,7 @@ def list_deliveries(
     cursor: Annotated[str | None, Query(max_length=1024)] = None,
     status: DeliveryStatus | None = None,
 ) -> DeliveryList:
-    """List a job's deliveries of the last 30 days: Slack messages and webhooks, with what became of each.
+    """List a job's deliveries of the last 30 days, through whatever channel, with what became of each.
 
     `next_cursor` is there while more may match. With a status a page may hold fewer deliveries than `limit`, or none:
     one request reads at most 5,000.

@@ -4,9 +4,9 @@ from http import HTTPStatus
 
 from jobs_api import store
 from jobs_api.api.resolver import Api
-from jobs_api.errors import ChangedMeanwhile
+from jobs_api.errors import ChangedMeanwhile, NothingConfigured
 from jobs_api.model.delivery import DeliveryDocument
-from jobs_api.notifications import backoff, queue
+from jobs_api.notifications import backoff, channels, queue
 from jobs_api.store import deliveries
 
 app = Api()
@@ -23,7 +23,9 @@ def redeliver(project_id: str, job_id: str, delivery_id: str) -> DeliveryDocumen
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     before = deliveries.get(project.organization_id, job.id, delivery_id)
-    after = before.again(job.alerts(project), app.now, backoff.GIVE_UP_AFTER)
+    if not channels.is_known(before.channel):
+        raise NothingConfigured(f"This version of the service sends nothing through {before.channel!r}")
+    after = before.again(channels.alerts_of(project, job), app.now, backoff.GIVE_UP_AFTER)
     if before.is_being_sent(app.now) or not deliveries.change(before, after):
         raise ChangedMeanwhile("This delivery was tried at this very moment; look at it again")
     queue.queue(queue.QueueMessage(after.organization_id, after.run_id, after.event, after.channel))

@@ -16,11 +16,12 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api.metrics import Metric, publish
-from jobs_api.notifications import queue
+from jobs_api.notifications import channels, queue
 from jobs_api.notifications.deliver import deliver
 from jobs_api.notifications.queue import QueueMessage
 
 logger = Logger()
+channels.load_senders()
 
 # When a message comes again that could not be handled.
 AGAIN_SECONDS = 30

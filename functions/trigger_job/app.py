@@ -11,6 +11,7 @@ from jobs_api.aws.encryption import CannotOpen
 from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.run import Run
+from jobs_api.notifications import channels
 from jobs_api.sealing import environment
 from jobs_api.trigger.launch import launch
 from jobs_api.trigger.request import TriggerAnswer, TriggerRequest, manual_run
@@ -33,7 +34,8 @@ def trigger_job(
     if not project.settings.deployed:
         raise ProjectNotDeployed("The project is not deployed, so nothing can run; deploy it first")
     job = environment.with_sealed(job)
-    run = manual_run(app.new_id("run_"), request.command_override or job.settings.command, job, project, app.now)
+    command = request.command_override or job.settings.command
+    run = manual_run(app.new_id("run_"), command, job, project, channels.alerts_of(project, job), app.now)
     if not store.create_run(run):
         # An earlier try of this very request, by its Idempotency-Key, wrote it and was cut off.
         run = store.get_run(project.organization_id, run.id)

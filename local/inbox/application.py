@@ -24,6 +24,8 @@ from local.inbox.messages import Messages
 from local.loopback import Loopback
 
 PREFIX = "/_inbox"
+# Where each channel's sender finds its receiver.
+RECEIVERS = {"webhook": f"{PREFIX}/hooks/{{name:path}}", "slack": f"{PREFIX}/slack/api/chat.postMessage"}
 _PAGE = Path(__file__).parent / "page.html"
 _REFUSALS = {"#no-": "channel_not_found", "#archived-": "is_archived", "#busy-": "ratelimited"}
 _BUSY_SECONDS = 30
@@ -78,8 +80,8 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
             Route(PREFIX, page),
             Route(f"{PREFIX}/messages", shown),
             Route(f"{PREFIX}/messages", clear, methods=["DELETE"]),
-            Route(f"{PREFIX}/hooks/{{name:path}}", hook, methods=["POST"]),
-            Route(f"{PREFIX}/slack/api/chat.postMessage", post_message, methods=["POST"]),
+            Route(RECEIVERS["webhook"], hook, methods=["POST"]),
+            Route(RECEIVERS["slack"], post_message, methods=["POST"]),
         ],
         middleware=[Middleware(Loopback)],
     )

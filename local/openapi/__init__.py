@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs_api import VERSION
-from local.openapi import errors, operations, schemas, webhooks
+from local.openapi import channels, errors, operations, schemas, webhooks
 from local.openapi.words import words
 from local.template import Template
 
@@ -40,7 +40,7 @@ TAGS = {
     "Jobs": "What runs, when, and who is told",
     "Runs": "What ran, as it is recorded, and its logs",
     "Live jobs": "What is in the cluster now",
-    "Notifications": "Slack messages and webhooks about runs",
+    "Notifications": "{messages} about runs",
     "Webhooks": "What the service sends to the `webhook_url` of a job",
 }
 BEARER = {
@@ -56,7 +56,7 @@ def document(functions: list[str]) -> dict[str, Any]:
     served = [found for function in functions if (found := operations.served(function))]
     bodies = operations.bodies(served)
     models = {name: schema for one in served for name, schema in one.schemas.items()}
-    named = schemas.named({**models, **errors.schemas(), **webhooks.schemas()}, bodies)
+    named = schemas.named({**models, **channels.schemas(models), **errors.schemas(), **webhooks.schemas()}, bodies)
     paths: dict[str, Any] = {}
     for one in served:
         paths.setdefault(one.path, {})[one.method] = operations.described(one)
@@ -64,7 +64,7 @@ def document(functions: list[str]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Jobs API", "version": VERSION, "description": DESCRIPTION, "license": LICENSE},
         "servers": SERVERS,
-        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
+        "tags": [{"name": name, "description": channels.filled(description)} for name, description in TAGS.items()],
         "paths": paths,
         "webhooks": webhooks.described(),
         "components": {

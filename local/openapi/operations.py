@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs_api.api.resolver import JSON_TYPE, TEXT_TYPE
-from local.openapi import errors
+from local.openapi import channels, errors
 from local.openapi.schemas import PREFIX, tidy_parameter
 from local.openapi.words import words
 
@@ -71,7 +71,7 @@ def described(call: Served) -> dict[str, Any]:
         "tags": [said["tag"]],
         "operationId": call.function,
         "summary": said["summary"],
-        "description": said["description"],
+        "description": channels.filled(said["description"]),
         "parameters": _parameters(call),
         **body,
         "responses": {**_answers(call, said), **errors.of(_codes(call, said))},

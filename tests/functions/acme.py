@@ -18,6 +18,7 @@ from jobs_api.model.job import Job, JobSettings
 from jobs_api.model.organization import Organization
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.notifications import channels
 from jobs_api.trigger.request import manual_run
 from tests.functions.people import Person, new_organization, new_project
 
@@ -137,7 +138,14 @@ class Acme:
 
     def triggered(self, script: str = "echo hello", **values: Any) -> Run:
         """Write a manual run whose Job is still to be created."""
-        run = manual_run(new_id("run_"), self.job.settings.command, self.job, self.project, self.now())
+        run = manual_run(
+            new_id("run_"),
+            self.job.settings.command,
+            self.job,
+            self.project,
+            channels.alerts_of(self.project, self.job),
+            self.now(),
+        )
         name = values.get("job_name", run.job_name)
         made = self.manifest(script, run.id)
         made["metadata"]["name"] = name

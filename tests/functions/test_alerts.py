@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import Run
+from jobs_api.notifications import channels
 from tests.functions.acme import Acme
 from tests.notifications.test_outbox import received
 
@@ -19,9 +20,9 @@ ALERTS: dict[str, Any] = {
 }
 NONE: dict[str, Any] = {"slack_alerts_enabled": False, "webhook_enabled": False}
 ALL_OF_A_FAILURE = {
-    (Event.STARTED, Channel.WEBHOOK),
-    (Event.FAILURE, Channel.WEBHOOK),
-    (Event.FAILURE, Channel.SLACK),
+    (Event.STARTED, "webhook"),
+    (Event.FAILURE, "webhook"),
+    (Event.FAILURE, "slack"),
 }
 
 
@@ -47,7 +48,7 @@ def run_once(acme: Acme, started_by: str, meanwhile: dict[str, Any]) -> Run:
     return acme.only_run()
 
 
-def told(run: Run) -> set[tuple[Event, Channel]]:
+def told(run: Run) -> set[tuple[Event, str]]:
     return {(notice.event, notice.channel) for notice in received() if notice.run_id == run.id}
 
 
@@ -69,7 +70,6 @@ def test_a_run_that_is_triggered_tells_as_any_other(acme: Acme) -> None:
 
     run = store.get_run(acme.organization.id, answer.json["job_run_id"])
 
-    assert run.alerts == acme.job.alerts(acme.project)
+    assert run.alerts == channels.alerts_of(acme.project, acme.job)
     assert run.alerts
-    assert run.alerts.webhook
-    assert run.alerts.webhook.events == [Event.STARTED, Event.FAILURE]
+    assert run.alerts.targets["webhook"]["events"] == [Event.STARTED, Event.FAILURE]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import Delivery, DeliveryStatus, new_delivery
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
@@ -35,7 +35,7 @@ def path(job: Job, delivery: Delivery | None = None) -> str:
 def a_delivery(job: Job, project: Project, minute: int = 0, **values: Any) -> Delivery:
     at = NOON + timedelta(minutes=minute)
     run = new_run(job, project, RunStatus.FAILED, at)
-    made = new_delivery(run, Event.FAILURE, Channel.SLACK, at, DAY)
+    made = new_delivery(run, Event.FAILURE, "slack", at, DAY)
     made = made.model_copy(
         update={"status": DeliveryStatus.DELIVERED, "attempts": 1, "next_attempt_at": None, **values}
     )
@@ -158,11 +158,10 @@ def test_redelivering_queues_it_once_more_for_where_the_job_now_says(
     assert answer.status == 202
     assert answer.json["status"] == "pending"
     assert answer.json["next_attempt_at"] == "2026-04-28T13:00:00Z"
-    assert queued == [queue.QueueMessage(alice.organization_id, delivery.run_id, Event.FAILURE, Channel.SLACK)]
+    assert queued == [queue.QueueMessage(alice.organization_id, delivery.run_id, Event.FAILURE, "slack")]
     stored = deliveries.find(delivery.id)
     assert stored
-    assert stored.alerts.slack
-    assert stored.alerts.slack.channel == "#right"
+    assert stored.alerts.targets["slack"]["channel"] == "#right"
     assert stored.give_up_at == LATER + DAY
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import botocore.client
 import pytest
 
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import delivery_id
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
@@ -45,11 +45,11 @@ class World:
         hooked, _ = new_job(acme.project, name="told", webhook_enabled=True, webhook_url="https://hooks.example/")
         self.hooked = f"{self.jobs}/{hooked.id}"
         self.failed = new_run(hooked, acme.project, RunStatus.FAILED)
-        self.delivery = delivery_id(self.failed.id, Event.FAILURE, Channel.WEBHOOK)
+        self.delivery = delivery_id(self.failed.id, Event.FAILURE, "webhook")
 
     def deliver(self) -> None:
         """Send the webhook of the failed run."""
-        message = QueueMessage(self.failed.organization_id, self.failed.id, Event.FAILURE, Channel.WEBHOOK)
+        message = QueueMessage(self.failed.organization_id, self.failed.id, Event.FAILURE, "webhook")
         deliver(message, lambda: NOON)
 
 

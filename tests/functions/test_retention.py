@@ -13,7 +13,7 @@ from jobs_api.ingest import giving_up, missed_slot, unseen_end
 from jobs_api.ingest.missed_slot import SlotFacts
 from jobs_api.k8s import manifests
 from jobs_api.logs import archive
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import DeliveryStatus, new_delivery
 from jobs_api.model.job import Job
 from jobs_api.model.project import DAY, Project, ProjectSettings
@@ -107,7 +107,7 @@ def test_whoever_makes_a_run_says_when_it_goes(alice: Person, acme: Acme, jaffle
 
     firing = Firing(since=NOON - KEPT, schedule="@daily", timezone="UTC", cronjob_name="jaffle-nightly")
     slot = Slot(NOON, firing, NOON - KEPT)
-    missed = missed_slot.missed_run(slot, SlotFacts(jaffle, job, False, None, [], []), NOON + SECOND)
+    missed = missed_slot.missed_run(slot, SlotFacts(jaffle, job, False, None, [], []), None, NOON + SECOND)
     assert store.create_run(missed)
     assert expiry_of(missed.id) == NOON + SECOND + KEPT
 
@@ -169,11 +169,11 @@ def test_a_job_that_somebody_keeps_for_years_is_no_new_run(acme: Acme) -> None:
 
 def test_a_delivery_whose_run_is_gone_does_not_wait_for_ever(alice: Person, jaffle: Project, job: Job) -> None:
     run = new_run(job, jaffle, RunStatus.FAILED)
-    delivery = new_delivery(run, Event.FAILURE, Channel.SLACK, NOON, timedelta(days=1))
+    delivery = new_delivery(run, Event.FAILURE, "slack", NOON, timedelta(days=1))
     assert deliveries.create(delivery)
     RunRow(run.id).delete()
     queue = Queue()
-    queue.tell(run, Event.FAILURE, Channel.SLACK)
+    queue.tell(run, Event.FAILURE, "slack")
 
     queue.go()
 

@@ -20,7 +20,7 @@ from jobs_api.k8s import labels, manifests
 from jobs_api.k8s.observed import observe
 from jobs_api.live import documents
 from jobs_api.model import names
-from jobs_api.model.alert_targets import Channel, Event, RunAlerts, SlackTarget
+from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.delivery import new_delivery
 from jobs_api.model.organization import Role
@@ -103,15 +103,15 @@ def owned(acme: Acme) -> Owned:
     acme.ingest()
     run = acme.only_run()
     assert run.status is RunStatus.SUCCESS
-    delivery = new_delivery(run_that_tells(run), Event.FAILURE, Channel.SLACK, acme.now(), timedelta(days=1))
+    delivery = new_delivery(run_that_tells(run), Event.FAILURE, "slack", acme.now(), timedelta(days=1))
     assert deliveries.create(delivery)
     return Owned(acme, acme.project.id, acme.job.id, run.id, job["metadata"]["name"], delivery.id)
 
 
 def run_that_tells(run: Run) -> Run:
     """Return a run as if its job had a Slack channel."""
-    slack = SlackTarget(channel="#data", failures=True, successes=False)
-    alerts = RunAlerts(project_name="jaffle", project_type="dbt", job_name="nightly", slack=slack)
+    slack = {"channel": "#data", "failures": True, "successes": False}
+    alerts = RunAlerts(project_name="jaffle", project_type="dbt", job_name="nightly", targets={"slack": slack})
     return run.model_copy(update={"alerts": alerts})
 
 

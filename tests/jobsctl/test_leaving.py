@@ -22,7 +22,7 @@ from jobs_api.errors import Conflict, NotFound
 from jobs_api.ids import new_id
 from jobs_api.k8s import labels
 from jobs_api.logs import archive
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.delivery import new_delivery
 from jobs_api.model.organization import Organization, Role
@@ -122,7 +122,7 @@ def test_an_organization_goes_with_all_it_had(leaver: Leaver) -> None:
     acme.finish("echo hello")
     leaver.tick()
     run = acme.only_run()
-    delivery = new_delivery(_told(acme), Event.FAILURE, Channel.SLACK, leaver.now, timedelta(days=1))
+    delivery = new_delivery(_told(acme), Event.FAILURE, "slack", leaver.now, timedelta(days=1))
     assert deliveries.create(delivery)
 
     assert "what was under way before" in str(leaver.delete())

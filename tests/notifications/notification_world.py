@@ -7,11 +7,12 @@ from typing import Any
 
 from jobs_api import store
 from jobs_api.ids import new_id
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import Delivery, delivery_id
 from jobs_api.model.job import Job, JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.notifications import channels
 from jobs_api.notifications.deliver import deliver
 from jobs_api.notifications.queue import QueueMessage
 from jobs_api.sealing import webhook
@@ -48,7 +49,7 @@ def new_run(job: Job, project: Project, status: RunStatus, at: datetime = NOON, 
             "start_time": at - 9 * SECOND,
             "created_at": at - 10 * SECOND,
             "updated_at": at,
-            "alerts": job.alerts(project),
+            "alerts": channels.alerts_of(project, job),
             **(ended if status.ended else {}),
             **values,
         }
@@ -75,7 +76,7 @@ class Queue:
     messages: list[tuple[datetime, QueueMessage]] = field(default_factory=list)
     receives: Counter[QueueMessage] = field(default_factory=Counter)
 
-    def tell(self, run: Run, event: Event, channel: Channel) -> str:
+    def tell(self, run: Run, event: Event, channel: str) -> str:
         """Queue a message; return the delivery's id."""
         notice = QueueMessage(run.organization_id, run.id, event, channel)
         self.messages.append((self.clock.now, notice))

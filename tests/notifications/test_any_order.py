@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs_api.ids import new_id
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.delivery import DeliveryStatus
 from jobs_api.model.job import Job
@@ -97,7 +97,7 @@ def test_without_crashes_each_event_arrives_exactly_once(
     world.got.clear()
     queue = Queue(Clock(NOON))
     runs = [new_run(job, project, RunStatus.FAILED, NOON + timedelta(minutes=n)) for n in range(3)]
-    expected = [queue.tell(run, event, Channel.WEBHOOK) for run in runs for event in WEBHOOKS]
+    expected = [queue.tell(run, event, "webhook") for run in runs for event in WEBHOOKS]
     queue.messages += [queue.messages[at] for at in repeated]
     chance.shuffle(queue.messages)
 
@@ -121,7 +121,7 @@ def test_with_crashes_each_event_arrives_at_least_once(
     world.troubles = list(troubles)
     queue = Queue(Clock(NOON))
     runs = [new_run(job, project, RunStatus.FAILED, NOON + timedelta(minutes=n)) for n in range(2)]
-    expected = {queue.tell(run, event, Channel.WEBHOOK) for run in runs for event in WEBHOOKS}
+    expected = {queue.tell(run, event, "webhook") for run in runs for event in WEBHOOKS}
     chance.shuffle(queue.messages)
     every = [notice for _, notice in queue.messages]
 
@@ -157,9 +157,9 @@ def test_in_slack_each_end_is_told_once_or_is_part_of_what_was_told(
     for minute, (of, status) in enumerate(ends):
         run = new_run(jobs[of], project, status, NOON + timedelta(minutes=minute))
         if status is RunStatus.FAILED:
-            failures.add(queue.tell(run, Event.FAILURE, Channel.SLACK))
+            failures.add(queue.tell(run, Event.FAILURE, "slack"))
         else:
-            successes.add(queue.tell(run, Event.SUCCESS, Channel.SLACK))
+            successes.add(queue.tell(run, Event.SUCCESS, "slack"))
     queue.messages += [queue.messages[at % len(queue.messages)] for at in repeated if queue.messages]
     chance.shuffle(queue.messages)
 
@@ -179,8 +179,8 @@ def test_of_many_consumers_of_one_message_one_sends(world: World, job: Job, proj
     world.troubles.clear()
     queue = Queue(Clock(NOON + 3 * DAY))
     run = new_run(job, project, RunStatus.FAILED, queue.clock.now)
-    queue.tell(run, Event.FAILURE, Channel.WEBHOOK)
-    queue.tell(run, Event.FAILURE, Channel.SLACK)
+    queue.tell(run, Event.FAILURE, "webhook")
+    queue.tell(run, Event.FAILURE, "slack")
     notices = [notice for _, notice in queue.messages] * 8
 
     with ThreadPoolExecutor(8) as consumers:
@@ -199,7 +199,7 @@ def test_jobs_that_fail_at_once_and_are_handled_at_once_share_one_message(world:
     jobs = [new_job(project, f"at once {n}", slack_channel="#once", slack_alerts_enabled=True)[0] for n in range(10)]
     queue = Queue(clock)
     for job in jobs:
-        queue.tell(new_run(job, project, RunStatus.FAILED, clock.now), Event.FAILURE, Channel.SLACK)
+        queue.tell(new_run(job, project, RunStatus.FAILED, clock.now), Event.FAILURE, "slack")
 
     with ThreadPoolExecutor(8) as consumers:
         wakes = list(consumers.map(lambda entry: deliver(entry[1], clock), queue.messages))

@@ -7,7 +7,7 @@ import pytest
 
 from jobs_api import store
 from jobs_api.cluster.errors import refusal
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import new_delivery
 from jobs_api.model.job import Job, SyncedVersion, SyncState, wanted_version
 from jobs_api.model.project import Project
@@ -92,7 +92,7 @@ def test_what_the_last_sync_said_is_shown_without_secrets(alice: Person, jaffle:
 
 def test_a_delivery_shows_no_secret_of_what_went_wrong(alice: Person, jaffle: Project, job: Job) -> None:
     run = new_run(job, jaffle, RunStatus.FAILED)
-    delivery = new_delivery(run, Event.FAILURE, Channel.WEBHOOK, NOON, GIVE_UP_AFTER)
+    delivery = new_delivery(run, Event.FAILURE, "webhook", NOON, GIVE_UP_AFTER)
     assert deliveries.create(delivery.model_copy(update={"error": SAID}))
 
     listed = alice.call("GET", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}/deliveries").json

@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 
 from functions.send_notifications import app
 from jobs_api import store
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
-from jobs_api.notifications import queue
+from jobs_api.notifications import channels, queue
 from jobs_api.notifications.alert_lookup import Asked
 from jobs_api.notifications.queue import QueueMessage, publish, try_to_publish
 from tests.functions.people import ROOT, Person
@@ -75,9 +75,9 @@ def test_publishing_queues_a_message_for_each_channel_and_clears_the_mark(job: J
     assert publish(to_notify(run)) == 3
 
     assert {(notice.event, notice.channel) for notice in received() if notice.run_id == run.id} == {
-        (Event.STARTED, Channel.WEBHOOK),
-        (Event.FAILURE, Channel.SLACK),
-        (Event.FAILURE, Channel.WEBHOOK),
+        (Event.STARTED, "webhook"),
+        (Event.FAILURE, "slack"),
+        (Event.FAILURE, "webhook"),
     }
     assert to_notify(run) == []
     assert publish([]) == 0
@@ -160,7 +160,7 @@ def test_a_scheduled_run_asks_what_its_job_says_when_it_is_first_seen(
     run = new_run(job, jaffle, RunStatus.PENDING, alerts=None)
     alerts = asked.of(run)
 
-    assert alerts == job.alerts(jaffle)
+    assert alerts == channels.alerts_of(jaffle, job)
     monkeypatch.setattr(store, "get_job", lambda *_: pytest.fail("once is enough"))
     assert asked.of(run) == alerts
 
@@ -183,8 +183,7 @@ def test_the_function_sends_a_batch_side_by_side_and_returns_what_is_to_come_aga
     bad, _ = new_job(jaffle, "bad", webhook_enabled=True, webhook_url="https://127.0.0.1.nip.invalid/")
     runs = {name: new_run(job, jaffle, RunStatus.FAILED) for name, job in (("good", good), ("bad", bad))}
     bodies = {
-        name: QueueMessage(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK).json
-        for name, run in runs.items()
+        name: QueueMessage(run.organization_id, run.id, Event.FAILURE, "webhook").json for name, run in runs.items()
     }
     bodies["unreadable"] = json.dumps({"what": "is this"})
     sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
@@ -210,7 +209,7 @@ def test_a_message_that_met_with_a_failure_of_ours_comes_again_soon(
     monkeypatch.setattr(queue, "hide", hidden.__setitem__)
     run = new_run(job, jaffle, RunStatus.FAILED)
     sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
-    body = QueueMessage(run.organization_id, run.id, Event.FAILURE, Channel.WEBHOOK).json
+    body = QueueMessage(run.organization_id, run.id, Event.FAILURE, "webhook").json
 
     def throttled(*_: object) -> None:
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "GetItem")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.send_notifications import app
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import DeliveryStatus
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
@@ -36,7 +36,7 @@ def messages_of(run: Run, queue: str, **options: int) -> list[dict[str, Any]]:
 
 
 def test_a_message_whose_receiver_failed_sleeps_on_the_queue_until_its_next_try(failed: Run) -> None:
-    outbox.queue(QueueMessage(failed.organization_id, failed.id, Event.FAILURE, Channel.WEBHOOK))
+    outbox.queue(QueueMessage(failed.organization_id, failed.id, Event.FAILURE, "webhook"))
     [message] = messages_of(failed, "NOTIFICATIONS_QUEUE", VisibilityTimeout=3600)
     sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
     record = sample | {"receiptHandle": message["ReceiptHandle"], "body": message["Body"]}
@@ -48,7 +48,7 @@ def test_a_message_whose_receiver_failed_sleeps_on_the_queue_until_its_next_try(
 
 
 def test_what_nobody_took_in_a_day_waits_with_the_dead_letters(queue: Queue, failed: Run) -> None:
-    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(failed, Event.FAILURE, "webhook")
 
     queue.go(until=timedelta(days=2))
 

@@ -18,11 +18,12 @@ from jobs_api.k8s.json_fields import Object, moment
 from jobs_api.k8s.observed import observe
 from jobs_api.logs import archive
 from jobs_api.model import names, run_events, slots
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
 from jobs_api.model.job import Job, SyncState, wanted_version
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.notifications.slack.target import SlackTarget
 from jobs_api.store import deliveries
 from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 from jobs_api.sync import reconcile
@@ -212,7 +213,7 @@ class Audit:
 
     def _webhooks(self, arrived: set[str]) -> Iterator[str]:
         """Each webhook that a run makes due has arrived, and no other."""
-        wanted = {delivery: run for run in self.runs for delivery in expected_deliveries(run, Channel.WEBHOOK)}
+        wanted = {delivery: run for run in self.runs for delivery in expected_deliveries(run, "webhook")}
         yield from (f"{one} tells of nothing" for one in arrived - wanted.keys() - self._begun())
         for one, run in wanted.items():
             known = deliveries.find(one)
@@ -225,12 +226,12 @@ class Audit:
 
     def _begun(self) -> set[str]:
         """Return what may be told of the start of runs: whether anybody saw one start is chance."""
-        return {delivery_id(run.id, Event.STARTED, Channel.WEBHOOK) for run in self.runs}
+        return {delivery_id(run.id, Event.STARTED, "webhook") for run in self.runs}
 
     def _messages(self, arrived: list[str]) -> Iterator[str]:
         """Each end of a run that Slack is asked about has a message, is part of another's, or needs none."""
         for run in self.runs:
-            for one in expected_deliveries(run, Channel.SLACK):
+            for one in expected_deliveries(run, "slack"):
                 known = deliveries.find(one)
                 if known is None and run.status is RunStatus.SUCCESS and not _hears_of_successes(run):
                     continue  # no news
@@ -252,7 +253,7 @@ class Audit:
         return bool(self.waits and delivery and not delivery.status.settled and due_at and due_at > self.now - TICK)
 
 
-def expected_deliveries(run: Run, channel: Channel | None = None) -> Iterable[str]:
+def expected_deliveries(run: Run, channel: str | None = None) -> Iterable[str]:
     """Return the ids of what is to be told of a run that has ended, through a channel or through all."""
     if not run.status.ended:
         return []
@@ -262,7 +263,8 @@ def expected_deliveries(run: Run, channel: Channel | None = None) -> Iterable[st
 
 
 def _hears_of_successes(run: Run) -> bool:
-    return bool(run.alerts and run.alerts.slack and run.alerts.slack.successes)
+    slack = run.alerts and SlackTarget.of(run.alerts)
+    return bool(slack and slack.successes)
 
 
 def run_of(job: Object) -> str:

@@ -1,8 +1,15 @@
 """What CONTRIBUTING.md's recipes ask for beside the change itself; each test names the file that was forgotten."""
 
+import ast
 import re
+import sys
+import tomllib
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, get_args, get_protocol_members, get_type_hints
 
 import pytest
 from annotated_types import MaxLen
@@ -12,19 +19,26 @@ from pynamodb.models import Model
 from samtranslator.yaml_helper import yaml_parse
 
 from jobs_api.k8s import manifests
-from jobs_api.model.alert_targets import Channel, RunAlerts
+from jobs_api.model.alert_targets import EndsTarget, EventsTarget
 from jobs_api.model.commands import DBT_SUBCOMMANDS
-from jobs_api.model.job import JobSettings
-from jobs_api.notifications.deliver import WAYS
-from jobs_api.notifications.probe import TestOutcome
+from jobs_api.model.document import Document
+from jobs_api.model.job import Job, JobSettings
+from jobs_api.notifications.channels import CHANNELS
+from jobs_api.notifications.protocol import Channel, Sender
+from jobs_api.notifications.slack import sending as slack_sending
+from jobs_api.notifications.slack.channel import SLACK
 from jobs_api.store.delivery_tables import DeliveriesRow
 from jobs_api.store.tables import ProjectsRow, RunRow
+from local.inbox.application import RECEIVERS
 from tests.functions.people import ROUTES
 from tests.repository.test_documentation import first_cells, headings, section
 from tests.unit.k8s.test_manifests import job, project
 
 ROOT: Final = Path(__file__).parents[2]
 RESOURCES: Final[dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+CHANNEL_FOLDERS: Final = ROOT / "layers/shared/python/jobs_api/notifications"
+# What any module may import, as far as the contracts of pyproject.toml say.
+SHARED: Final = {"aws_lambda_powertools", "pydantic"}
 PAGES: Final = {page.name: page.read_text() for page in (ROOT / "docs").glob("*.md")}
 TABLES: Final[dict[str, type[Model]]] = {
     "ProjectsTable": ProjectsRow,
@@ -120,16 +134,108 @@ def test_every_endpoint_has_its_cost_among_the_calls() -> None:
 # A notification channel.
 
 
-@pytest.mark.parametrize("channel", Channel)
-def test_a_channel_has_all_that_a_channel_needs(channel: Channel) -> None:
-    assert channel in WAYS, "notifications/deliver.py does not know how to deliver it"
-    assert channel in RunAlerts.model_fields, "RunAlerts in model/alert_targets.py has no target for it"
-    assert channel in TestOutcome.model_fields, "notifications/probe.py cannot test it"
-    assert (ROOT / "layers/shared/python/jobs_api/notifications" / channel).is_dir()
-    assert any(channel in name for name in JobSettings.model_fields), "no field of a job turns it on"
-    assert any(channel in title for title in headings(PAGES["notifications.md"])), (
+def missing_of(channel: object) -> list[str]:
+    """Name what a channel lacks of what everyone asks of one, with where it belongs."""
+    name = getattr(channel, "name", "<channel>")
+    folder = f"notifications/{name}/channel.py"
+    missing = [f"{folder}: {piece}" for piece in get_protocol_members(Channel) if not hasattr(channel, piece)]
+    if missing:
+        return sorted(missing)
+    known: Any = channel
+    if known.address_field not in JobSettings.model_fields:
+        missing.append(f"model/job.py: the field {known.address_field}, which is the address of {name}")
+    targets = get_args(get_type_hints(known.target)["return"])
+    if not any(issubclass(kind, (EventsTarget, EndsTarget)) for kind in targets):
+        missing.append(f"{folder}: which events {name} hears of: its target is no EventsTarget and no EndsTarget")
+    sender = known.sender()
+    pieces = sorted(piece for piece in get_protocol_members(Sender) if not callable(getattr(sender, piece, None)))
+    return [*missing, *(f"notifications/{name}/sending.py: {piece}" for piece in pieces)]
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=attrgetter("name"))
+def test_a_channel_has_all_that_is_asked_of_one(channel: Channel) -> None:
+    assert not missing_of(channel)
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=attrgetter("name"))
+def test_a_channel_has_a_folder_tests_a_receiver_on_the_laptop_and_a_section(channel: Channel) -> None:
+    tests = [ROOT / "tests" / kind / channel.name for kind in ("notifications", "unit/notifications")]
+
+    assert (CHANNEL_FOLDERS / channel.name / "__init__.py").is_file(), "its folder has its name"
+    assert [*chain.from_iterable(folder.glob("test_*.py") for folder in tests)], f"tests in {tests}"
+    assert channel.name in RECEIVERS, "local/inbox/application.py has no receiver for it"
+    assert any(channel.name in title for title in headings(PAGES["notifications.md"])), (
         "docs/notifications.md has no section"
     )
+
+
+def test_every_folder_of_a_channel_is_registered() -> None:
+    folders = {folder.parent.name for folder in CHANNEL_FOLDERS.glob("*/__init__.py")}
+
+    assert folders == {channel.name for channel in CHANNELS}, "notifications/channels.py"
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=attrgetter("name"))
+def test_nothing_outside_its_folder_imports_the_client_of_a_channel(channel: Channel) -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    folder = f"jobs_api.notifications.{channel.name}."
+    for client in _foreign_imports(CHANNEL_FOLDERS / channel.name) - SHARED:
+        guards = [one["allowed_importers"] for one in contracts if client in one.get("protected_modules", ())]
+        assert any(importer.startswith(folder) for guard in guards for importer in guard), (
+            f"pyproject.toml: a contract that keeps {client} to {folder}*"
+        )
+
+
+def _foreign_imports(folder: Path) -> set[str]:
+    """Return the packages of others that the modules of a folder import, wherever in them."""
+    nodes = [node for file in folder.glob("*.py") for node in ast.walk(ast.parse(file.read_text()))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    packages = {name.partition(".")[0] for name in names if not name.startswith("mypy_boto3_")}
+    return packages - sys.stdlib_module_names - {"jobs_api"}
+
+
+@dataclass(frozen=True)
+class Pager:
+    """A channel that somebody began: it lacks what a test takes from it, and says of nothing when it hears."""
+
+    name: str = "pager"
+    sends: str = "page"
+    address_field: str = "description"
+
+    def target(self, job: Job) -> Document | None:
+        return job.settings
+
+    def sender(self) -> object:
+        return slack_sending
+
+
+@pytest.mark.parametrize("piece", sorted(get_protocol_members(Channel)))
+def test_the_piece_of_a_channel_that_was_forgotten_is_named(piece: str) -> None:
+    pieces = {name: getattr(Pager(), name) for name in get_protocol_members(Channel)}
+    del pieces[piece]
+
+    [missing] = missing_of(SimpleNamespace(**pieces))
+
+    assert missing.endswith(f"/channel.py: {piece}")
+
+
+@pytest.mark.parametrize("piece", sorted(get_protocol_members(Sender)))
+def test_the_piece_of_a_sender_that_was_forgotten_is_named(piece: str) -> None:
+    pieces = {name: getattr(slack_sending, name) for name in get_protocol_members(Sender) - {piece}}
+    channel = SimpleNamespace(**{name: getattr(SLACK, name) for name in get_protocol_members(Channel)})
+    channel.sender = lambda: SimpleNamespace(**pieces)
+
+    assert missing_of(channel) == [f"notifications/slack/sending.py: {piece}"]
+
+
+def test_a_channel_whose_events_or_address_nobody_knows_is_named() -> None:
+    channel = Pager(address_field="pager_number")
+
+    assert missing_of(channel) == [
+        "model/job.py: the field pager_number, which is the address of pager",
+        "notifications/pager/channel.py: which events pager hears of: its target is no EventsTarget and no EndsTarget",
+    ]
 
 
 # A dbt subcommand.

@@ -12,9 +12,10 @@ from typing import Any
 
 from jobs_api import store
 from jobs_api.model import run_events
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.notifications.slack.target import SlackTarget
 from jobs_api.store import deliveries
 from tests.reliability.audit import Audit
 from tests.soak.ledger import Ledger, certain_slots
@@ -138,7 +139,7 @@ class SoakAudit(Audit):
             self.counts[f"alerts {known.status if known else 'lost'}: {channel}"] += 1
             if known is None or known.status not in {DeliveryStatus.DELIVERED, DeliveryStatus.FOLDED}:
                 yield f"the {channel} delivery {one} of {run.id} is {_standing(known)}"
-            elif channel is Channel.WEBHOOK:
+            elif channel == "webhook":
                 told.add(one)
                 yield from self._arrivals(known)
             else:
@@ -151,7 +152,7 @@ class SoakAudit(Audit):
         if not sent <= self.slack <= attempts:
             yield f"{self.slack} Slack messages for {sent} deliveries with {attempts} attempts"
 
-    def _to_tell(self) -> Iterator[tuple[Run, Event, Channel]]:
+    def _to_tell(self) -> Iterator[tuple[Run, Event, str]]:
         for run in self.runs:
             if run.status.ended:
                 event = Event.SUCCESS if run.status is RunStatus.SUCCESS else Event.FAILURE
@@ -184,10 +185,10 @@ def _reason(message: str) -> str:
     return re.split(r"[;(]", plain)[0].strip()[:90]
 
 
-def _may_be_quiet(run: Run, event: Event, channel: Channel) -> bool:
+def _may_be_quiet(run: Run, event: Event, channel: str) -> bool:
     """Tell whether nothing need be told: of a success that ends no failure, where only failures are wanted."""
-    slack = run.alerts and run.alerts.slack
-    return bool(channel is Channel.SLACK and event is Event.SUCCESS and slack and not slack.successes)
+    slack = run.alerts and SlackTarget.of(run.alerts)
+    return bool(channel == "slack" and event is Event.SUCCESS and slack and not slack.successes)
 
 
 def _standing(known: Delivery | None) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from jobs_api import store
 from jobs_api.logs import archive
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import DeliveryStatus
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
@@ -39,12 +39,12 @@ def job(jaffle: Project, slack: Slack) -> Job:
 
 def fail(queue: Queue, job: Job, project: Project, **values: object) -> str:
     run = new_run(job, project, RunStatus.FAILED, queue.clock.now, **values)
-    return queue.tell(run, Event.FAILURE, Channel.SLACK)
+    return queue.tell(run, Event.FAILURE, "slack")
 
 
 def succeed(queue: Queue, job: Job, project: Project) -> str:
     run = new_run(job, project, RunStatus.SUCCESS, queue.clock.now)
-    return queue.tell(run, Event.SUCCESS, Channel.SLACK)
+    return queue.tell(run, Event.SUCCESS, "slack")
 
 
 def test_it_works(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
@@ -67,7 +67,7 @@ def test_a_message_quotes_the_log_and_counts_the_streak(queue: Queue, job: Job, 
     run = new_run(job, jaffle, RunStatus.FAILED)
     log, _ = archive.put(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
     store.runs.RunRow(run.id).update(actions=[store.runs.RunRow.log.set(log.model_dump(mode="json"))])  # type: ignore[attr-defined]
-    queue.tell(run, Event.FAILURE, Channel.SLACK)
+    queue.tell(run, Event.FAILURE, "slack")
     queue.go(until=MINUTE)
 
     text = str(slack.posted[0]["blocks"])
@@ -143,9 +143,9 @@ def test_messages_that_come_many_times_and_late_are_posted_once(
 ) -> None:
     run = new_run(job, jaffle, RunStatus.FAILED)
     for _ in range(5):
-        queue.tell(run, Event.FAILURE, Channel.SLACK)
+        queue.tell(run, Event.FAILURE, "slack")
     queue.go(until=MINUTE)
-    queue.tell(run, Event.FAILURE, Channel.SLACK)
+    queue.tell(run, Event.FAILURE, "slack")
     queue.go(until=DAY)
 
     assert len(slack.posted) == 1
@@ -308,7 +308,7 @@ def test_a_log_that_kills_its_reader_is_not_quoted_the_second_time(
     queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = with_log(new_run(job, jaffle, RunStatus.FAILED))
-    delivery = queue.tell(run, Event.FAILURE, Channel.SLACK)
+    delivery = queue.tell(run, Event.FAILURE, "slack")
     message = queue.messages[0]
     monkeypatch.setattr(sending, "_excerpt_in_time", killed)
     with pytest.raises(Killed):
@@ -420,7 +420,7 @@ def test_a_failure_that_is_heard_of_late_says_that_it_has_succeeded_since(
     failed: Run = new_run(job, jaffle, RunStatus.FAILED, NOON - MINUTE)
     succeed(queue, job, jaffle)
     queue.go()
-    queue.tell(failed, Event.FAILURE, Channel.SLACK)
+    queue.tell(failed, Event.FAILURE, "slack")
     queue.go(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly failed"]

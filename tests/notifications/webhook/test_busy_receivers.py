@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.delivery import DeliveryStatus
 from jobs_api.model.job import Job
@@ -44,9 +44,9 @@ def test_a_slow_receiver_is_tried_by_one_at_a_time_and_holds_up_nobody_else(
     other = new_receiver()
     healthy, _ = new_job(jaffle, "healthy", webhook_enabled=True, webhook_url=other.url)
     for _ in range(10):
-        queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+        queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
     for _ in range(5):
-        queue.tell(new_run(healthy, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+        queue.tell(new_run(healthy, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
     queue.go()
 
     assert len(hook.received) == 1, "the first finds out for all"
@@ -72,10 +72,10 @@ def test_what_is_slow_for_one_organization_holds_up_none_of_anothers_webhooks_to
     other = new_project(new_organization("other").id, "other", ProjectType.DBT)
     theirs, _ = new_job(other, webhook_enabled=True, webhook_url=job.settings.webhook_url)
     for _ in range(5):
-        queue.tell(new_run(slow, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+        queue.tell(new_run(slow, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
     queue.go()
     for _ in range(5):
-        queue.tell(new_run(theirs, other, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+        queue.tell(new_run(theirs, other, RunStatus.FAILED), Event.FAILURE, "webhook")
     queue.go()
 
     paths = [request.path for request in hook.received]
@@ -102,12 +102,12 @@ def test_while_a_receiver_keeps_one_waiting_the_others_are_not_sent_to_it(
     monkeypatch.setattr(receivers, "keeps_waiting", noticing)
     hook.plans = [waits]
     first, second = (new_run(job, jaffle, RunStatus.FAILED) for _ in range(2))
-    delivery = queue.tell(first, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(first, Event.FAILURE, "webhook")
     with ThreadPoolExecutor(1) as other:
         sending = other.submit(deliver.deliver, queue.messages.pop()[1], queue.clock)
         assert reached.wait(30)
         assert noticed.wait(30)
-        queue.tell(second, Event.FAILURE, Channel.WEBHOOK)
+        queue.tell(second, Event.FAILURE, "webhook")
         queue.go()
         assert [request.id for request in hook.received] == [delivery]
         released.set()
@@ -126,7 +126,7 @@ def test_while_a_receiver_is_down_for_a_day_no_message_is_received_so_often_that
         raise Unreachable("no answer within 10 seconds")
 
     monkeypatch.setattr(http, "post", unreachable)
-    made = [queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK) for _ in range(6)]
+    made = [queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook") for _ in range(6)]
     queue.go(until=2 * DAY)
 
     resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]

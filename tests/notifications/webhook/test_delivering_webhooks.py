@@ -7,7 +7,7 @@ from samtranslator.yaml_helper import yaml_parse
 from standardwebhooks import Webhook
 
 from jobs_api import store
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import DeliveryStatus
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
@@ -35,7 +35,7 @@ def failed(job: Job, jaffle: Project) -> Run:
 
 
 def test_it_works(queue: Queue, failed: Run, hook: Receiver) -> None:
-    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(failed, Event.FAILURE, "webhook")
     queue.go()
 
     [request] = hook.received
@@ -53,7 +53,7 @@ def test_it_is_signed_with_the_jobs_own_secret(
     queue: Queue, jaffle: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, key = new_job(jaffle, webhook_enabled=True, webhook_url=hook.url)
-    queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, Channel.WEBHOOK)
+    queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
     queue.go()
     assert key
     [request] = hook.received
@@ -65,7 +65,7 @@ def test_it_is_signed_with_the_jobs_own_secret(
 
 def test_a_message_that_comes_many_times_is_sent_once(queue: Queue, failed: Run, hook: Receiver) -> None:
     for _ in range(5):
-        queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+        queue.tell(failed, Event.FAILURE, "webhook")
     queue.go(until=DAY)
 
     assert len(hook.received) == 1
@@ -73,7 +73,7 @@ def test_a_message_that_comes_many_times_is_sent_once(queue: Queue, failed: Run,
 
 def test_a_receiver_that_fails_is_tried_again_until_it_takes_it(queue: Queue, failed: Run, hook: Receiver) -> None:
     hook.plans = [answers(500), answers(502), closes_half_way]
-    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(failed, Event.FAILURE, "webhook")
     queue.go()
 
     waiting = stored(delivery)
@@ -93,7 +93,7 @@ def test_a_receiver_that_fails_is_tried_again_until_it_takes_it(queue: Queue, fa
 
 def test_retry_after_is_waited_for(queue: Queue, failed: Run, hook: Receiver) -> None:
     hook.plans = [answers(429, Retry_After="3600")]
-    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(failed, Event.FAILURE, "webhook")
     queue.go()
 
     assert stored(delivery).next_attempt_at == NOON + timedelta(hours=1)
@@ -109,7 +109,7 @@ def test_after_a_day_it_is_given_up_and_put_with_the_dead_letters(
     put_aside: list[object] = []
     monkeypatch.setattr(outbox, "put_aside", put_aside.append)
     hook.always = answers(500)
-    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(failed, Event.FAILURE, "webhook")
     queue.go(until=2 * DAY)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
@@ -137,7 +137,7 @@ def test_a_receiver_that_is_gone_for_good_is_left_in_peace(
 ) -> None:
     monkeypatch.setattr(outbox, "put_aside", lambda _: pytest.fail("nobody need wake up for this"))
     hook.plans = [answers(410)]
-    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(failed, Event.FAILURE, "webhook")
     queue.go(until=DAY)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
@@ -148,7 +148,7 @@ def test_a_name_that_leads_inside_at_send_is_refused_and_its_owner_told(
     queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
-    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(failed, Event.FAILURE, "webhook")
     queue.go(until=DAY)
 
     record = stored(delivery)
@@ -166,7 +166,7 @@ def test_a_sender_that_is_killed_after_the_send_sends_again_under_the_same_id(
     def killed(*_: object) -> bool:
         raise Killed
 
-    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(failed, Event.FAILURE, "webhook")
     message = queue.messages[0]
     with monkeypatch.context() as during:
         during.setattr(deliveries, "settle", killed)
@@ -193,7 +193,7 @@ def test_a_sender_that_is_killed_before_the_send_loses_nothing(
     def killed(*_: object, **__: object) -> None:
         raise Killed
 
-    delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    delivery = queue.tell(failed, Event.FAILURE, "webhook")
     message = queue.messages[0]
     with monkeypatch.context() as during:
         during.setattr(http, "post", killed)
@@ -210,7 +210,7 @@ def test_something_unexpected_on_our_side_is_tried_again(
 ) -> None:
     with monkeypatch.context() as during:
         during.setattr(webhook, "open_headers", lambda *_: 1 / 0)
-        delivery = queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+        delivery = queue.tell(failed, Event.FAILURE, "webhook")
         queue.go()
     assert stored(delivery).error == "something went wrong on our side; it is tried again"
     queue.go(until=DAY)
@@ -221,7 +221,7 @@ def test_something_unexpected_on_our_side_is_tried_again(
 def test_a_key_that_was_rotated_since_signs_too(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
     after, key, _ = webhook.rotated(job, NOON)
     store.update_job(job, after)
-    queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.tell(failed, Event.FAILURE, "webhook")
     queue.go()
 
     signatures = hook.received[0].headers["webhook-signature"].split()
@@ -233,7 +233,7 @@ def test_a_key_that_was_rotated_since_signs_too(queue: Queue, job: Job, failed: 
 def test_after_a_day_only_the_new_key_signs(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
     after, _, _ = webhook.rotated(job, NOON - timedelta(hours=25))
     store.update_job(job, after)
-    queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.tell(failed, Event.FAILURE, "webhook")
     queue.go()
 
     assert len(hook.received[0].headers["webhook-signature"].split()) == 1
@@ -244,7 +244,7 @@ def test_what_was_asked_for_when_the_run_was_created_decides(
 ) -> None:
     after = job.changed({"webhook_enabled": False, "webhook_url": None}, jaffle, NOON, webhook.headers_of)
     store.update_job(job, webhook.with_sealed(job, after)[0])
-    queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.tell(failed, Event.FAILURE, "webhook")
     queue.go()
 
     assert len(hook.received) == 1
@@ -253,7 +253,7 @@ def test_what_was_asked_for_when_the_run_was_created_decides(
 
 def test_a_job_that_is_gone_is_still_told_of(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
     store.delete_job(job, NOON)
-    queue.tell(failed, Event.FAILURE, Channel.WEBHOOK)
+    queue.tell(failed, Event.FAILURE, "webhook")
     queue.go()
 
     assert hook.received[0].headers["x-team"] == "s3cret"
@@ -263,7 +263,7 @@ def test_a_job_that_is_gone_is_still_told_of(queue: Queue, job: Job, failed: Run
 def test_webhooks_are_never_folded(queue: Queue, job: Job, jaffle: Project, hook: Receiver) -> None:
     for minute in range(60):
         run = new_run(job, jaffle, RunStatus.FAILED, NOON + timedelta(minutes=minute))
-        queue.tell(run, Event.FAILURE, Channel.WEBHOOK)
+        queue.tell(run, Event.FAILURE, "webhook")
     queue.go()
 
     assert len({request.id for request in hook.received}) == 60

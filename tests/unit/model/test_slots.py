@@ -294,7 +294,9 @@ def test_why_a_slot_was_missed(firing: Firing, facts: dict[str, Any], told: str)
     job = a_job(project).model_copy(update={"synced": facts.pop("synced", None)})
     known: dict[str, Any] = {"deleted": False, "cronjob": HEALTHY, "runs": [], "outages": []}
 
-    run = missed_slot.missed_run(Slot(at(5), firing, firing.since), SlotFacts(project, job, **known | facts), at(20))
+    slot = Slot(at(5), firing, firing.since)
+
+    run = missed_slot.missed_run(slot, SlotFacts(project, job, **known | facts), None, at(20))
 
     assert told in (run.error_message or "")
     assert (run.status, run.triggered_by, run.scheduled_for) == (RunStatus.ERROR, TriggeredBy.SCHEDULED, at(5))

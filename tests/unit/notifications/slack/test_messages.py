@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.logs.excerpt import Excerpt, Failure, excerpt
-from jobs_api.model.delivery import Member
 from jobs_api.model.run import Run, RunStatus, Streak, TriggeredBy
 from jobs_api.notifications.slack.grouping import AlertKind
+from jobs_api.notifications.slack.memory import Member
 from jobs_api.notifications.slack.message import MessageFacts, escaped, message, spoken
 from jobs_api.notifications.slack.message import test_message as a_test_message
 from tests.example_logs import LOGS

@@ -10,8 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.model.alert_targets import Event
-from jobs_api.model.channel_memory import Storms
-from jobs_api.model.delivery import Member
 from jobs_api.notifications.slack.grouping import (
     MOST_CHANGES,
     MOST_LISTED,
@@ -25,6 +23,7 @@ from jobs_api.notifications.slack.grouping import (
     reminder_interval,
     wake,
 )
+from jobs_api.notifications.slack.memory import Member, Storms
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 

@@ -8,6 +8,7 @@ from typing import Final
 from jobs_api.ids import derived_id
 from jobs_api.k8s import labels, warnings
 from jobs_api.k8s.json_fields import Object, mapping, moment, texts
+from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.commands import job_type
 from jobs_api.model.document import rfc3339
 from jobs_api.model.job import Job, SyncState
@@ -48,7 +49,7 @@ class SlotFacts:
         return timedelta(seconds=self.project.settings.starting_deadline_seconds)
 
 
-def missed_run(slot: Slot, facts: SlotFacts, now: datetime) -> Run:
+def missed_run(slot: Slot, facts: SlotFacts, alerts: RunAlerts | None, now: datetime) -> Run:
     """Return the run that records a missed slot; its id is always the same for the same job and slot.
 
     Its name is the one that the Kubernetes Job would have had.
@@ -70,7 +71,7 @@ def missed_run(slot: Slot, facts: SlotFacts, now: datetime) -> Run:
         error_message=f"Missed: {why(slot, facts)}",
         created_at=now,
         updated_at=now,
-        alerts=job.alerts(project),
+        alerts=alerts,
     )
 
 

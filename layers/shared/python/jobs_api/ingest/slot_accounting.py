@@ -21,6 +21,7 @@ from jobs_api.model import slots
 from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run
 from jobs_api.model.slots import Slot, SlotVerdict
+from jobs_api.notifications import channels
 from jobs_api.store import DueJob
 
 # Of a job, in one pass: after days without a cluster the rest follows with the next passes.
@@ -105,7 +106,8 @@ class Accounting:
 
     def _miss(self, slot: Slot, due: DueJob, cronjob: Object | None, events: Sequence[Object], runs: list[Run]) -> None:
         facts = SlotFacts(due.project, due.job, due.deleted, cronjob, runs, self.organization.outages, events)
-        if store.create_run(missed_slot.missed_run(slot, facts, self.now)):
+        alerts = channels.alerts_of(due.project, due.job)
+        if store.create_run(missed_slot.missed_run(slot, facts, alerts, self.now)):
             self.missed += 1
 
     def _cronjob(self, due: DueJob, name: str) -> tuple[Object | None, Sequence[Object]]:

@@ -2,12 +2,10 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
-
-from pydantic import Field
+from typing import Any, Final
 
 from jobs_api.ids import derived_id
-from jobs_api.model.alert_targets import Channel, Event, RunAlerts
+from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.run import Run
 from jobs_api.redaction.masking import shown
@@ -38,7 +36,7 @@ class DeliveryDocument(Document):
     project_id: str
     job_id: str
     run_id: str
-    channel: Channel
+    channel: str
     event: Event
     status: DeliveryStatus
     attempts: int = 0
@@ -52,38 +50,17 @@ class DeliveryDocument(Document):
     updated_at: Timestamp
 
 
-class Member(Document):
-    """A job on the list of a message; `recovered` where it worked again before the message was sent.
-
-    `said` is the beginning of its own error, where the list has room for that.
-    """
-
-    job_id: str
-    job_name: str
-    run_id: str
-    recovered: bool = False
-    said: str = ""
-
-
-class Notice(Document):
-    """What a Slack message says: its kind and, where it tells of several jobs, which; `more` are not on the list."""
-
-    kind: str
-    members: list[Member] = Field(default_factory=list)
-    more: int = 0
-
-
 class Delivery(DeliveryDocument):
     """A delivery as it is stored.
 
-    `alerts` is where it goes. While it is being sent, `claim` names who sends it, and nobody else may until
-    `claimed_until`; `cut_off` counts the senders in a row that were killed over it. After `give_up_at` it is no longer
-    tried.
+    `alerts` is where it goes, `notice` what its channel has decided to say, in a form of the channel's own. While it is
+    being sent, `claim` names who sends it, and nobody else may until `claimed_until`; `cut_off` counts the senders in a
+    row that were killed over it. After `give_up_at` it is no longer tried.
     """
 
     organization_id: str
     alerts: RunAlerts
-    notice: Notice | None = None
+    notice: dict[str, Any] | None = None
     claim: str | None = None
     claimed_until: Timestamp | None = None
     cut_off: int = 0
@@ -95,12 +72,12 @@ class Delivery(DeliveryDocument):
 
     def again(self, alerts: RunAlerts | None, now: datetime, give_up_after: timedelta) -> "Delivery":
         """Return it due at once and anew; to where `alerts` leads, or where it went if nothing is configured now."""
-        target = alerts and alerts.target(self.channel)
+        leads_somewhere = alerts is not None and self.channel in alerts.targets
         gathers = self.status is DeliveryStatus.PENDING and self.attempts == 0
         return self.model_copy(
             update={
                 "status": DeliveryStatus.PENDING,
-                "alerts": alerts if target else self.alerts,
+                "alerts": alerts if leads_somewhere else self.alerts,
                 "attempts": 0,
                 "next_attempt_at": now,
                 "give_up_at": now + give_up_after,
@@ -131,12 +108,12 @@ class DeliveryList(Document):
     next_cursor: Absent[str] = None
 
 
-def delivery_id(run_id: str, event: Event, channel: Channel) -> str:
+def delivery_id(run_id: str, event: Event, channel: str) -> str:
     """Return the id under which this is delivered, however often it is asked for."""
     return derived_id("dlv_", run_id, event, channel)
 
 
-def new_delivery(run: Run, event: Event, channel: Channel, now: datetime, give_up_after: timedelta) -> Delivery:
+def new_delivery(run: Run, event: Event, channel: str, now: datetime, give_up_after: timedelta) -> Delivery:
     """Return a delivery that is due at once; the run has alerts."""
     if run.alerts is None:
         raise ValueError(f"{run.id} tells nobody")

@@ -23,11 +23,11 @@ from pydantic_core import InitErrorDetails
 from jobs_api import schedule
 from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.model import names, slots, variables
-from jobs_api.model.alert_targets import Event, RunAlerts, SealedWebhook, SlackTarget, WebhookTarget
 from jobs_api.model.commands import ProjectType, parse_command
 from jobs_api.model.document import Absent, Document, Record, Timestamp, faults_of
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
+from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.model.slots import Account, Firing
 from jobs_api.model.webhook_url import check_webhook_url, origin_of
 from jobs_api.redaction.masking import MASK, shown
@@ -444,29 +444,6 @@ class Job(Record):
             return JobSync(state=SyncState.PENDING, synced_at=self.synced.synced_at)
         said = self.synced.message
         return JobSync(state=self.synced.state, message=shown(said) if said else None, synced_at=self.synced.synced_at)
-
-    def alerts(self, project: Project) -> RunAlerts | None:
-        """Return whom its runs tell of what, as its owner wants it now; None where nobody is told."""
-        settings = self.settings
-        slack = webhook = None
-        if settings.slack_channel and (settings.slack_alerts_enabled or settings.slack_alert_on_success):
-            slack = SlackTarget(
-                channel=settings.slack_channel,
-                failures=settings.slack_alerts_enabled,
-                successes=settings.slack_alert_on_success,
-            )
-        if settings.webhook_enabled and settings.webhook_url:
-            events = [Event(event) for event in settings.webhook_events or DEFAULT_EVENTS]
-            webhook = WebhookTarget(url=settings.webhook_url, events=events, sealed=self.webhook)
-        if not slack and not webhook:
-            return None
-        return RunAlerts(
-            project_name=project.settings.name,
-            project_type=project.settings.project_type,
-            job_name=settings.name,
-            slack=slack,
-            webhook=webhook,
-        )
 
 
 @dataclass(frozen=True, slots=True)

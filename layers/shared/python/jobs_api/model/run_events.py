@@ -3,7 +3,7 @@
 `store` asks with each write of a run and stores the answer with it, so that a run cannot end without its alerts.
 """
 
-from jobs_api.model.alert_targets import Channel, Event, RunAlerts
+from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.run import Run, RunStatus
 
 FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
@@ -16,19 +16,9 @@ def marked(before: Run | None, after: Run) -> Run:
     return after.model_copy(update={"notify": [*known, *due]}) if due or known != after.notify else after
 
 
-def channels(alerts: RunAlerts | None, event: Event) -> list[Channel]:
-    """Return the channels on which somebody may want to hear of an event.
-
-    Slack is asked about each end of a run whose failures it hears of: a success may be the recovery.
-    """
-    wanted = []
-    if alerts and alerts.slack and event is not Event.STARTED:
-        successes = alerts.slack.successes or alerts.slack.failures
-        if alerts.slack.failures if event is Event.FAILURE else successes:
-            wanted.append(Channel.SLACK)
-    if alerts and alerts.webhook and event in alerts.webhook.events:
-        wanted.append(Channel.WEBHOOK)
-    return wanted
+def channels(alerts: RunAlerts | None, event: Event) -> list[str]:
+    """Return the channels through which somebody may want to hear of an event."""
+    return alerts.channels(event) if alerts else []
 
 
 def as_of(run: Run, event: Event) -> Run:

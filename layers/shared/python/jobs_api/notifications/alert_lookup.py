@@ -7,6 +7,7 @@ from jobs_api import store
 from jobs_api.errors import NotFound
 from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.run import Run
+from jobs_api.notifications import channels
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Asked:
                 return self._known[run.job_id]
         try:
             project, job = store.get_job(self.organization_id, run.project_id, run.job_id)
-            alerts = job.alerts(project)
+            alerts = channels.alerts_of(project, job)
         except NotFound:
             alerts = None
         with self._lock:

@@ -5,8 +5,7 @@ conditional write before anything is sent. Where its sender is killed after the 
 written down, the claim runs out and it is sent once more, under the same id.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,14 +14,12 @@ from aws_lambda_powertools import Logger
 from jobs_api import store
 from jobs_api.errors import RunNotFound
 from jobs_api.metrics import Metric, publish
-from jobs_api.model.alert_targets import Channel
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id, new_delivery
 from jobs_api.model.run import Run
-from jobs_api.notifications import backoff, queue
+from jobs_api.notifications import backoff, channels, queue
 from jobs_api.notifications.attempt import Sent
+from jobs_api.notifications.protocol import Clock
 from jobs_api.notifications.queue import QueueMessage
-from jobs_api.notifications.slack import sending as slack_sending
-from jobs_api.notifications.webhook import sending as webhook_sending
 from jobs_api.redaction.masking import shown
 from jobs_api.store import deliveries
 
@@ -37,24 +34,6 @@ KILLED: Final = Sent(
 )
 
 logger = Logger()
-
-type Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a channel's deliveries are taken, anew and again, sent, and given up."""
-
-    begin: Callable[[Delivery, Run, datetime, timedelta], Delivery | None]
-    resume: Callable[[Delivery, datetime, timedelta], Delivery | None]
-    send: Callable[[Delivery, Run, Clock], Sent]
-    gave_up: Callable[[Delivery, datetime], None]
-
-
-WAYS: Final = {
-    Channel.SLACK: Way(slack_sending.begin, slack_sending.resume, slack_sending.send, slack_sending.gave_up),
-    Channel.WEBHOOK: Way(webhook_sending.begin, webhook_sending.resume, webhook_sending.send, webhook_sending.gave_up),
-}
 
 
 def deliver(message: QueueMessage, clock: Clock) -> datetime | None:
@@ -94,12 +73,12 @@ def _untold(known: Delivery, now: datetime) -> datetime | None:
 
 def _attempt(message: QueueMessage, known: Delivery | None, run: Run, clock: Clock) -> datetime | None:
     """Claim a delivery, send it, and write down how that went."""
-    way, now = WAYS[message.channel], clock()
+    sender, now = channels.named(message.channel).sender(), clock()
     if known is None:
         known = new_delivery(run, message.event, message.channel, now, backoff.GIVE_UP_AFTER)
-        claimed = way.begin(known, run, now, LEASE)
+        claimed = sender.begin(known, run, now, LEASE)
     else:
-        claimed = way.resume(known, now, LEASE)
+        claimed = sender.resume(known, now, LEASE)
     if claimed is None:
         return _of_somebody_else(known, now)
     if claimed.status is not DeliveryStatus.SENDING:
@@ -107,7 +86,7 @@ def _attempt(message: QueueMessage, known: Delivery | None, run: Run, clock: Clo
     if claimed.cut_off >= MOST_CUT_OFF:
         return _settled(message, claimed.model_copy(update={"give_up_at": now}), KILLED, now)
     try:
-        sent = way.send(claimed, run, clock)
+        sent = sender.send(claimed, run, clock)
     except Exception:
         logger.exception("a delivery could not be tried", delivery_id=claimed.id, run_id=run.id)
         publish({Metric.NOTIFICATION_ERRORS: 1})
@@ -138,7 +117,7 @@ def _settled(message: QueueMessage, claimed: Delivery, sent: Sent, now: datetime
         logger.warning("a send took longer than its claim, and may have been made twice", delivery_id=claimed.id)
         return now
     if after.status is DeliveryStatus.FAILED:
-        WAYS[message.channel].gave_up(after, now)
+        channels.named(message.channel).sender().gave_up(after, now)
     return after.next_attempt_at
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from jobs_api import store
 from jobs_api.aws.clients import BotoCoreError, ClientError, client
-from jobs_api.model.alert_targets import Channel, Event
+from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import Run
-from jobs_api.model.run_events import channels
+from jobs_api.notifications import channels
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -38,7 +38,7 @@ class QueueMessage:
     organization_id: str
     run_id: str
     event: Event
-    channel: Channel
+    channel: str
 
     @classmethod
     def of_json(cls, text: str) -> "QueueMessage":
@@ -46,7 +46,8 @@ class QueueMessage:
         said = json.loads(text)
         if not isinstance(said["organization_id"], str) or not isinstance(said["run_id"], str):
             raise TypeError("ids are texts")
-        return cls(said["organization_id"], said["run_id"], Event(said["event"]), Channel(said["channel"]))
+        channel = channels.named(said["channel"]).name
+        return cls(said["organization_id"], said["run_id"], Event(said["event"]), channel)
 
     @property
     def json(self) -> str:
@@ -121,8 +122,8 @@ def try_to_hide(receipt_handle: str, seconds: int) -> None:
 
 def _messages(run: Run) -> Iterator[QueueMessage]:
     for event in run.notify:
-        for channel in channels(run.alerts, event):
-            yield QueueMessage(run.organization_id, run.id, event, channel)
+        for channel in channels.hearing(run.alerts, event):
+            yield QueueMessage(run.organization_id, run.id, event, channel.name)
 
 
 def _send(messages: list[QueueMessage]) -> set[str]:

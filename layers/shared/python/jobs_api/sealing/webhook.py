@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_api.aws import encryption
-from jobs_api.model.alert_targets import SealedKey, SealedWebhook
 from jobs_api.model.job import Job
+from jobs_api.model.sealed_webhook import SealedKey, SealedWebhook
 from jobs_api.model.webhook_url import origin_of
 from jobs_api.redaction.masking import MASK
 

@@ -1,10 +1,11 @@
 """Deliveries in the table: made once, claimed by one sender at a time, listed newest first.
 
-What a Slack channel knows of a project's jobs is written in one transaction with the delivery it was decided for.
+What a channel remembers of what it has told is written in one transaction with the delivery it was decided for.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
@@ -13,11 +14,10 @@ from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, DeliveryNotFound
 from jobs_api.ids import new_id
-from jobs_api.model.alert_targets import Channel, Event, RunAlerts
-from jobs_api.model.channel_memory import Storms
-from jobs_api.model.delivery import DELIVERY_KEPT_FOR, Delivery, DeliveryStatus, Notice
+from jobs_api.model.alert_targets import Event, RunAlerts
+from jobs_api.model.delivery import DELIVERY_KEPT_FOR, Delivery, DeliveryStatus
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow, StormsRow
+from jobs_api.store.delivery_tables import ChannelMemoryRow, DeliveriesRow, DeliveryRow
 from jobs_api.store.pages import Listing
 from jobs_api.store.projects import ID
 from jobs_api.store.tables import moment
@@ -26,7 +26,7 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 # Others that failed in the same storm write the same item.
 CHANGING_ATTEMPTS = 20
 # Kept otherwise than as they stand in the model.
-_OTHERWISE = frozenset({"id", "alerts", "notice"})
+_OTHERWISE = frozenset({"id", "alerts"})
 _AS_THEY_ARE = tuple(name for name in Delivery.model_fields if name not in _OTHERWISE)
 # What changes in the life of a delivery.
 _CHANGING = (
@@ -119,20 +119,24 @@ def change(before: Delivery, after: Delivery) -> bool:
     return _update(before, after, same)
 
 
-def storms_in(project_id: str, channel: str) -> tuple[Storms, int]:
-    """Return what a channel knows of a project's jobs, and the version of that, from 0. One GetItem."""
+def memory_at(key: str) -> tuple[dict[str, Any], int]:
+    """Return what a channel has written under a key of its own, and the version of that, from 0. One GetItem."""
     try:
-        row = StormsRow.get(_storms_key(project_id, channel), consistent_read=True)
-    except StormsRow.DoesNotExist:
-        return Storms(), 0
-    return Storms.model_validate(row.storms), int(row.version)
+        row = ChannelMemoryRow.get(key, consistent_read=True)
+    except ChannelMemoryRow.DoesNotExist:
+        return {}, 0
+    return row.memory, int(row.version)
 
 
-def change_storms(project_id: str, channel: str, change: Callable[[Storms], Storms], now: datetime) -> None:
-    """Change what a channel knows, however many others do at the same time. A GetItem and a PutItem, mostly once."""
+def change_memory(key: str, change: Callable[[dict[str, Any]], dict[str, Any]], now: datetime) -> None:
+    """Change what a channel remembers, however many others do at the same time. A GetItem and a PutItem, mostly once.
+
+    Raises:
+        ChangedMeanwhile: the others never stopped.
+    """
     for _ in range(CHANGING_ATTEMPTS):
-        known, version = storms_in(project_id, channel)
-        row, unchanged = _storms_row(project_id, channel, change(known), version, now)
+        known, version = memory_at(key)
+        row, unchanged = _memory_row(key, change(known), version, now)
         try:
             row.save(condition=unchanged)
         except PutError as error:
@@ -140,18 +144,17 @@ def change_storms(project_id: str, channel: str, change: Callable[[Storms], Stor
                 raise
         else:
             return
-    raise ChangedMeanwhile(f"what {channel} knows kept changing")
+    raise ChangedMeanwhile(f"{key} kept changing")
 
 
 def record_decision(
-    project_id: str, channel: str, storms: Storms, version: int, delivery: Delivery, before: Delivery | None
+    key: str, memory: dict[str, Any], version: int, delivery: Delivery, before: Delivery | None
 ) -> bool:
-    """Write what a channel now knows, and the delivery it was decided for: both, or nothing. One transaction.
+    """Write what a channel now remembers, and the delivery it was decided for: both, or nothing. One transaction.
 
     Args:
-        project_id: the project.
-        channel: the Slack channel.
-        storms: what the channel knows from now on.
+        key: where the channel keeps it; it begins with a word of the channel's own and `#`, and is no delivery's id.
+        memory: a JSON object, what the channel remembers from now on.
         version: the version that the decision was made on.
         delivery: as it was decided.
         before: as it was read, None where it is new.
@@ -159,11 +162,11 @@ def record_decision(
     Returns:
         False where one of the two was changed meanwhile, and the decision is to be made anew.
     """
-    storms_row, unchanged = _storms_row(project_id, channel, storms, version, delivery.updated_at)
+    memory_row, unchanged = _memory_row(key, memory, version, delivery.updated_at)
     same = DeliveryRow.updated_at == before.updated_at if before else DeliveryRow.key.does_not_exist()
 
     def fill(transaction: TransactWrite) -> None:
-        transaction.save(storms_row, condition=unchanged)
+        transaction.save(memory_row, condition=unchanged)
         transaction.save(_row(delivery), condition=same)
 
     try:
@@ -173,21 +176,10 @@ def record_decision(
     return True
 
 
-def _storms_row(
-    project_id: str, channel: str, storms: Storms, version: int, now: datetime
-) -> tuple[StormsRow, Condition]:
-    """Return what a channel knows as it is stored, and the condition that this is still the version after `version`."""
-    row = StormsRow(
-        _storms_key(project_id, channel),
-        storms=storms.model_dump(mode="json"),
-        version=version + 1,
-        expires_at=_expiry(now),
-    )
-    return row, StormsRow.version == version if version else StormsRow.key.does_not_exist()
-
-
-def _storms_key(project_id: str, channel: str) -> str:
-    return f"storms#{project_id}#{channel}"
+def _memory_row(key: str, memory: dict[str, Any], version: int, now: datetime) -> tuple[ChannelMemoryRow, Condition]:
+    """Return what a channel remembers as it is stored, and the condition that it is still that of `version`."""
+    row = ChannelMemoryRow(key, memory=memory, version=version + 1, expires_at=_expiry(now))
+    return row, ChannelMemoryRow.version == version if version else ChannelMemoryRow.key.does_not_exist()
 
 
 def _expiry(now: datetime) -> int:
@@ -215,7 +207,6 @@ def _row(delivery: Delivery) -> DeliveryRow:
         delivery.id,
         position=f"{moment(delivery.created_at)}#{delivery.id}",
         alerts=delivery.alerts.model_dump(mode="json"),
-        notice=delivery.notice.model_dump(mode="json") if delivery.notice else None,
         expires_at=_expiry(delivery.updated_at),
         **values,
     )
@@ -223,10 +214,9 @@ def _row(delivery: Delivery) -> DeliveryRow:
 
 def _delivery_of(row: DeliveryRow) -> Delivery:
     values = row.values(_AS_THEY_ARE)
-    values["channel"], values["event"] = Channel(values["channel"]), Event(values["event"])
-    values["status"], values["attempts"] = DeliveryStatus(values["status"]), int(values["attempts"])
+    values["event"], values["status"] = Event(values["event"]), DeliveryStatus(values["status"])
+    values["attempts"] = int(values["attempts"])
     values["cut_off"] = int(values["cut_off"] or 0)
     values["status_code"] = None if values["status_code"] is None else int(values["status_code"])
     values["alerts"] = RunAlerts.model_validate(row.alerts)
-    values["notice"] = Notice.model_validate(row.notice) if row.notice else None
     return Delivery.known(id=row.key, **values)

@@ -1,4 +1,4 @@
-"""The rows of the deliveries table: deliveries, what Slack channels know of jobs, and receivers that are slow."""
+"""The rows of the deliveries table: deliveries, what channels remember, and receivers that are slow."""
 
 import os
 from typing import Any
@@ -61,10 +61,10 @@ class DeliveryRow(DeliveriesRow, discriminator="delivery"):
     give_up_at = MomentAttribute()
 
 
-class StormsRow(DeliveriesRow, discriminator="storms"):
-    """What one Slack channel knows of the jobs of a project; `version` counts the changes, from 1."""
+class ChannelMemoryRow(DeliveriesRow, discriminator="storms"):
+    """What a channel remembers of what it has told, under a key of its own; `version` counts the changes, from 1."""
 
-    storms = DocumentAttribute()
+    memory = DocumentAttribute(attr_name="storms")
     version = NumberAttribute()
 
 

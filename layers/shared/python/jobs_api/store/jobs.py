@@ -8,9 +8,9 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNotFound
-from jobs_api.model.alert_targets import SealedWebhook
 from jobs_api.model.job import Job, JobSettings, SyncedVersion
 from jobs_api.model.project import Project
+from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.model.slots import Account
 from jobs_api.redaction.masking import MASK
 from jobs_api.store import job_counts

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from jobs_api.errors import InvalidRequest
 from jobs_api.k8s import manifests
 from jobs_api.model import names
+from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.commands import ProjectType, job_type, parse_command
 from jobs_api.model.document import Absent, Document, faults_of
 from jobs_api.model.job import Job
@@ -49,7 +50,7 @@ class TriggerAnswer(Document):
     message: str = "Run triggered successfully"
 
 
-def manual_run(run_id: str, command: str, job: Job, project: Project, now: datetime) -> Run:
+def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: RunAlerts | None, now: datetime) -> Run:
     """Return the run to write: pending, and with the Job that is still to be created for it.
 
     The job is one whose environment is sealed.
@@ -69,7 +70,7 @@ def manual_run(run_id: str, command: str, job: Job, project: Project, now: datet
         command=command,
         created_at=now,
         updated_at=now,
-        alerts=job.alerts(project),
+        alerts=alerts,
         launch=manifests.job(project, job, run_id=run_id, job_name=job_name, command=command),
         sealed_environment=job.sealed_environment,
     )

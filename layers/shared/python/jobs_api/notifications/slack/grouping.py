@@ -12,8 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from jobs_api.model.alert_targets import Event
-from jobs_api.model.channel_memory import Gathering, JobStorm, Storms, Window
-from jobs_api.model.delivery import Member, Notice
+from jobs_api.notifications.slack.memory import Gathering, JobStorm, Member, Notice, Storms, Window
 
 FIRST_REMINDER: Final = timedelta(hours=1)
 LONGEST_REMINDER: Final = timedelta(hours=24)

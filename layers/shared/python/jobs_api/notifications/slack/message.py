@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from jobs_api.logs.excerpt import Excerpt
-from jobs_api.model.delivery import Member
 from jobs_api.model.run import Run, RunStatus, Streak
 from jobs_api.notifications.slack.grouping import AlertKind
+from jobs_api.notifications.slack.memory import Member
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked
 
 HEADER_LIMIT: Final = 150

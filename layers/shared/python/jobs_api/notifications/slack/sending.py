@@ -14,13 +14,16 @@ from jobs_api.errors import NotFound
 from jobs_api.logs import archive
 from jobs_api.logs.excerpt import Excerpt, excerpt
 from jobs_api.model.alert_targets import Event
-from jobs_api.model.channel_memory import Gathering, Storms
-from jobs_api.model.delivery import Delivery, DeliveryStatus, Member, Notice
+from jobs_api.model.delivery import Delivery, DeliveryStatus
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
 from jobs_api.model.run import Run, Streak
-from jobs_api.notifications.attempt import Sent
-from jobs_api.notifications.slack import client, grouping
+from jobs_api.notifications.attempt import Sent, TestResult
+from jobs_api.notifications.slack import client, grouping, record
 from jobs_api.notifications.slack import message as messages
 from jobs_api.notifications.slack.grouping import Action, AlertDecision, AlertKind, Fact
+from jobs_api.notifications.slack.memory import Gathering, Member, Notice, Storms
+from jobs_api.notifications.slack.target import SlackTarget
 from jobs_api.redaction import masking
 from jobs_api.sealing import environment
 from jobs_api.store import deliveries
@@ -68,14 +71,15 @@ def _decide(
     lease: timedelta,
 ) -> Delivery | None:
     """Decide on what the channel knows, and write both together; anew where it learned something meanwhile."""
-    channel = delivery.alerts.slack.channel if delivery.alerts.slack else ""
+    target = SlackTarget.of(delivery.alerts)
+    channel = target.channel if target else ""
     for _ in range(deliveries.CHANGING_ATTEMPTS):
-        known, version = deliveries.storms_in(delivery.project_id, channel)
+        known, version = record.storms_in(delivery.project_id, channel)
         after, decision, gathering = decide(known)
         written = decided(delivery, decision, gathering, now, lease)
         if decision.quiet and after == known:
             return written
-        if deliveries.record_decision(delivery.project_id, channel, after, version, written, before):
+        if record.record_decision(channel, after, version, written, before):
             return written
         current = deliveries.find(delivery.id)
         if current and (before is None or current.updated_at != before.updated_at):
@@ -90,12 +94,12 @@ def decided(
     kind = decision.kind or AlertKind.FAILING
     notice = Notice(kind=kind, members=gathering.members, more=gathering.more) if gathering else Notice(kind=kind)
     if decision.action is Action.SEND:
-        return deliveries.claimed(delivery, now, lease).model_copy(update={"notice": notice})
+        return deliveries.claimed(delivery, now, lease).model_copy(update={"notice": notice.model_dump(mode="json")})
     waits = decision.action is Action.WAIT
     return delivery.model_copy(
         update={
             "status": DeliveryStatus.PENDING if waits else DeliveryStatus.FOLDED,
-            "notice": notice,
+            "notice": notice.model_dump(mode="json"),
             "reason": decision.because,
             "folded_into": decision.into,
             "next_attempt_at": decision.until,
@@ -106,7 +110,7 @@ def decided(
 
 def send(delivery: Delivery, run: Run, _: Callable[[], datetime]) -> Sent:
     """Write and post the message of a claimed delivery."""
-    target = delivery.alerts.slack
+    target = SlackTarget.of(delivery.alerts)
     if target is None:
         return Sent(error="The job has no Slack channel", permanent=True)
     message = messages.message(_facts(delivery, run))
@@ -115,13 +119,19 @@ def send(delivery: Delivery, run: Run, _: Callable[[], datetime]) -> Sent:
 
 def gave_up(delivery: Delivery, now: datetime) -> None:
     """Note that a channel was not told after all, so that it is not left alone until a reminder is due."""
-    target, notice = delivery.alerts.slack, delivery.notice
+    target, notice = SlackTarget.of(delivery.alerts), _notice(delivery)
     if target and notice and notice.kind in {AlertKind.FAILING, AlertKind.REMINDER}:
 
         def take_back(known: Storms) -> Storms:
             return grouping.not_reached(known, notice, delivery.job_id, now)
 
-        deliveries.change_storms(delivery.project_id, target.channel, take_back, now)
+        record.change_storms(delivery.project_id, target.channel, take_back, now)
+
+
+def test(project: Project, job: Job, now: datetime) -> TestResult:  # noqa: ARG001 - as for webhooks
+    """Post a test message."""
+    message = messages.test_message(project.settings.name, job.settings.name)
+    return TestResult.of(posted(job.organization_id, job.settings.slack_channel or "", message))
 
 
 def posted(organization_id: str, channel: str, message: dict[str, object]) -> Sent:
@@ -152,8 +162,12 @@ def failure_group(run: Run) -> str:
     return hashlib.sha256(" ".join(plain.split()).encode()).hexdigest()[:16]
 
 
+def _notice(delivery: Delivery) -> Notice | None:
+    return Notice.model_validate(delivery.notice) if delivery.notice else None
+
+
 def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
-    target = delivery.alerts.slack
+    target = SlackTarget.of(delivery.alerts)
     return Fact(
         delivery_id=delivery.id,
         member=Member(
@@ -175,7 +189,7 @@ def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
 
 
 def _facts(delivery: Delivery, run: Run) -> messages.MessageFacts:
-    notice = delivery.notice or Notice(kind=_plain_kind(delivery.event))
+    notice = _notice(delivery) or Notice(kind=_plain_kind(delivery.event))
     kind = AlertKind(notice.kind)
     tells_why = kind in {AlertKind.FAILING, AlertKind.REMINDER}
     return messages.MessageFacts(

@@ -11,12 +11,16 @@ from urllib.parse import urlsplit
 
 from jobs_api import store
 from jobs_api.errors import NotFound
-from jobs_api.model.alert_targets import WebhookTarget
+from jobs_api.ids import new_id
 from jobs_api.model.delivery import Delivery
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
 from jobs_api.model.run import Run
-from jobs_api.notifications.attempt import Sent
+from jobs_api.notifications.attempt import Sent, TestResult
 from jobs_api.notifications.backoff import GIVE_UP_AFTER
 from jobs_api.notifications.webhook import http, payload
+from jobs_api.notifications.webhook.target import WebhookTarget
+from jobs_api.redaction.masking import SHORTEST_VALUE, masked
 from jobs_api.sealing import webhook
 from jobs_api.store import deliveries, receivers
 
@@ -43,7 +47,7 @@ def resume(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | No
 
 def send(delivery: Delivery, run: Run, clock: Callable[[], datetime]) -> Sent:
     """Send a claimed delivery, unless its receiver has enough to do."""
-    target = delivery.alerts.webhook
+    target = WebhookTarget.of(delivery.alerts)
     if target is None:
         return Sent(error="The job has no webhook", permanent=True)
     receiver = receiver_of(delivery.organization_id, target.url)
@@ -63,6 +67,22 @@ def send(delivery: Delivery, run: Run, clock: Callable[[], datetime]) -> Sent:
 
 def gave_up(delivery: Delivery, now: datetime) -> None:
     """Leave it at that: each webhook stands for itself."""
+
+
+def test(project: Project, job: Job, now: datetime) -> TestResult:
+    """Send a test, signed and with the job's own headers as any webhook."""
+    body = payload.test_body(
+        payload.Named(id=project.id, name=project.settings.name),
+        payload.Named(id=job.id, name=job.settings.name),
+        now,
+    )
+    keys = webhook.open_keys(job.webhook, job.organization_id, job.id, now)
+    signed = payload.headers(new_id("test_"), body, keys, now)
+    extra = webhook.headers_of(job)
+    sent, answer = answered(job.settings.webhook_url or "", body, {**extra, **signed})
+    # A receiver may send back what it was sent.
+    own = [value for value in (*extra.values(), *keys) if len(value) >= SHORTEST_VALUE]
+    return TestResult.of(sent, masked(answer, own))
 
 
 def answered(url: str, body: bytes, headers: dict[str, str]) -> tuple[Sent, str]:

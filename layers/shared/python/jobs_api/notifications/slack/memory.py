@@ -2,8 +2,28 @@
 
 from pydantic import Field
 
-from jobs_api.model.delivery import Member
 from jobs_api.model.document import Document, Timestamp
+
+
+class Member(Document):
+    """A job on the list of a message; `recovered` where it worked again before the message was sent.
+
+    `said` is the beginning of its own error, where the list has room for that.
+    """
+
+    job_id: str
+    job_name: str
+    run_id: str
+    recovered: bool = False
+    said: str = ""
+
+
+class Notice(Document):
+    """What a Slack message says: its kind and, where it tells of several jobs, which; `more` are not on the list."""
+
+    kind: str
+    members: list[Member] = Field(default_factory=list)
+    more: int = 0
 
 
 class Gathering(Document):

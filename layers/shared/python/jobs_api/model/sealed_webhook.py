@@ -1,0 +1,19 @@
+"""What is secret about a job's webhook, as it is stored with the job and with each of its runs."""
+
+from pydantic import Field
+
+from jobs_api.model.document import Document, Timestamp
+
+
+class SealedKey(Document):
+    """A webhook's signing secret as KMS encrypted it; one that was rotated out still signs until `expires_at`."""
+
+    sealed: str
+    expires_at: Timestamp | None = None
+
+
+class SealedWebhook(Document):
+    """What is secret about a job's webhook, encrypted: the values of its extra headers, and keys, newest first."""
+
+    headers: str | None = None
+    keys: list[SealedKey] = Field(default_factory=list)

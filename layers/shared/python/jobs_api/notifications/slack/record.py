@@ -1,0 +1,34 @@
+"""What a Slack channel has been told of a project's jobs, in the table."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from jobs_api.model.delivery import Delivery
+from jobs_api.notifications.slack.memory import Storms
+from jobs_api.store import deliveries
+
+
+def storms_in(project_id: str, channel: str) -> tuple[Storms, int]:
+    """Return what a channel knows of a project's jobs, and the version of that, from 0. One GetItem."""
+    kept, version = deliveries.memory_at(_key(project_id, channel))
+    return Storms.model_validate(kept), version
+
+
+def change_storms(project_id: str, channel: str, change: Callable[[Storms], Storms], now: datetime) -> None:
+    """Change what a channel knows, however many others do at the same time. A GetItem and a PutItem, mostly once."""
+
+    def changed(kept: dict[str, Any]) -> dict[str, Any]:
+        return change(Storms.model_validate(kept)).model_dump(mode="json")
+
+    deliveries.change_memory(_key(project_id, channel), changed, now)
+
+
+def record_decision(channel: str, storms: Storms, version: int, delivery: Delivery, before: Delivery | None) -> bool:
+    """Write what a channel now knows together with the delivery it was decided for; as the store's, which it calls."""
+    key = _key(delivery.project_id, channel)
+    return deliveries.record_decision(key, storms.model_dump(mode="json"), version, delivery, before)
+
+
+def _key(project_id: str, channel: str) -> str:
+    return f"storms#{project_id}#{channel}"

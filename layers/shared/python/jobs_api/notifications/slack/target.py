@@ -1,0 +1,30 @@
+"""Where alerts in Slack go: what a job says of it, and how that is kept with a run."""
+
+from typing import Self
+
+from jobs_api.model.alert_targets import EndsTarget, RunAlerts
+from jobs_api.model.job import Job
+
+
+class SlackTarget(EndsTarget):
+    """Which Slack channel hears of failures, of successes, or of both."""
+
+    channel: str
+
+    @classmethod
+    def wanted_by(cls, job: Job) -> Self | None:
+        """Return what a job's owner wants, None where that is nothing."""
+        settings = job.settings
+        if not settings.slack_channel or not (settings.slack_alerts_enabled or settings.slack_alert_on_success):
+            return None
+        return cls(
+            channel=settings.slack_channel,
+            failures=settings.slack_alerts_enabled,
+            successes=settings.slack_alert_on_success,
+        )
+
+    @classmethod
+    def of(cls, alerts: RunAlerts) -> Self | None:
+        """Return what was kept with a run, None where it tells nobody in Slack."""
+        kept = alerts.targets.get("slack")
+        return cls.model_validate(kept) if kept else None

@@ -1,0 +1,29 @@
+"""Where webhooks go: what a job says of it, and how that is kept with a run."""
+
+from typing import Self
+
+from jobs_api.model.alert_targets import Event, EventsTarget, RunAlerts
+from jobs_api.model.job import DEFAULT_EVENTS, Job
+from jobs_api.model.sealed_webhook import SealedWebhook
+
+
+class WebhookTarget(EventsTarget):
+    """Where a webhook goes and what it hears of."""
+
+    url: str
+    sealed: SealedWebhook
+
+    @classmethod
+    def wanted_by(cls, job: Job) -> Self | None:
+        """Return what a job's owner wants, None where that is nothing."""
+        settings = job.settings
+        if not settings.webhook_enabled or not settings.webhook_url:
+            return None
+        events = [Event(event) for event in settings.webhook_events or DEFAULT_EVENTS]
+        return cls(url=settings.webhook_url, events=events, sealed=job.webhook)
+
+    @classmethod
+    def of(cls, alerts: RunAlerts) -> Self | None:
+        """Return what was kept with a run, None where it sends no webhook."""
+        kept = alerts.targets.get("webhook")
+        return cls.model_validate(kept) if kept else None

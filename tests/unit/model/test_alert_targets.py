@@ -1,0 +1,54 @@
+"""Whom a run tells, as it stands in the tables: each channel's target beside the names, whatever channels there are."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from jobs_api.model.alert_targets import Event, RunAlerts
+from jobs_api.notifications.channels import hearing
+from jobs_api.notifications.slack.target import SlackTarget
+from jobs_api.notifications.webhook.target import WebhookTarget
+
+NAMES = {"project_name": "jaffle", "project_type": "dbt", "job_name": "nightly"}
+SLACK = {"channel": "#data", "failures": True, "successes": False}
+WEBHOOK = {"url": "https://x.example", "events": ["started"], "sealed": {"headers": None, "keys": []}}
+
+
+def test_what_runs_of_older_versions_tell_is_read_as_it_was_written() -> None:
+    alerts = RunAlerts.model_validate({**NAMES, "slack": SLACK, "webhook": None})
+
+    assert SlackTarget.of(alerts) == SlackTarget(channel="#data", failures=True, successes=False)
+    assert WebhookTarget.of(alerts) is None
+    assert alerts.channels(Event.SUCCESS) == ["slack"]
+
+
+def test_what_is_written_is_what_older_versions_read() -> None:
+    alerts = RunAlerts(**NAMES, targets={"slack": SLACK, "webhook": WEBHOOK})
+
+    assert alerts.model_dump(mode="json") == {**NAMES, "slack": SLACK, "webhook": WEBHOOK}
+    assert RunAlerts.model_validate(alerts.model_dump(mode="json")) == alerts
+
+
+def test_nobody_is_told_through_a_channel_that_is_not_known_here() -> None:
+    newer = {"pager": {"events": ["failure"], "number": "110"}, "webhook": WEBHOOK}
+
+    alerts = RunAlerts.model_validate({**NAMES, **newer})
+
+    assert alerts.channels(Event.FAILURE) == ["pager"]
+    assert hearing(alerts, Event.FAILURE) == []
+    assert [channel.name for channel in hearing(alerts, Event.STARTED)] == ["webhook"]
+    assert alerts.model_dump(mode="json") == {**NAMES, **newer}, "and it is kept for the version that knows it"
+
+
+@pytest.mark.parametrize("target", [{}, {"number": "110"}, {"failures": False, "successes": False}, {"events": []}])
+def test_a_target_that_says_of_no_event_hears_of_none(target: dict[str, Any]) -> None:
+    alerts = RunAlerts(**NAMES, targets={"pager": target})
+
+    assert [alerts.channels(event) for event in Event] == [[], [], []]
+
+
+@pytest.mark.parametrize("target", ["#data", 1, ["#data"]])
+def test_a_target_is_an_object(target: object) -> None:
+    with pytest.raises(ValidationError):
+        RunAlerts.model_validate({**NAMES, "slack": target})
