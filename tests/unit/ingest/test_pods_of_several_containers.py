@@ -277,3 +277,22 @@ def test_what_is_quoted_of_a_log_has_no_colours_and_no_bells() -> None:
 
     assert quoted.endswith("correct it: no such key | " + "x" * 200)
     assert run_log.quoting(run, "\n \n") == run
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("\x1b]8;;https://vault.example\x07vault\x1b]8;;\x07: denied\n", "vault: denied"),
+        ("\x9b31mno such key\x9b0m\n", "no such key"),
+        ("10%\r50%\rgave up at 50%\n", "gave up at 50%"),
+        ("key\tnot found\n", "key not found"),
+        ("no\u202e such key\u200b\n", "no such key"),
+    ],
+)
+def test_what_is_quoted_reads_as_on_a_screen(log: str, told: str) -> None:
+    run = decided(
+        failed(), beside(pod(waits("PodInitializing"), phase="Failed"), "fetch-keys", ended(3), init=True)
+    ).run
+    assert run
+
+    assert (run_log.quoting(run, log).error_message or "").endswith(f"correct it: {told}")

@@ -6,7 +6,7 @@ import pytest
 
 from jobs_api.k8s import pod_logs
 from jobs_api.k8s.json_fields import Object
-from jobs_api.k8s.observed import ObservedPod, observe_pod
+from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
 from tests.objects import at, ended
 from tests.objects import pod as raw_pod
 

@@ -15,7 +15,8 @@ from jobs_api.k8s import job_secrets, job_stop, labels, pod_logs, pod_status, ru
 from jobs_api.k8s.containers import Kind
 from jobs_api.k8s.job_status import outcome
 from jobs_api.k8s.json_fields import Object
-from jobs_api.k8s.observed import Observed, observe, observe_pod
+from jobs_api.k8s.observed import Observed, observe
+from jobs_api.k8s.observed_pod import observe_pod
 from jobs_api.live import documents
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from tests.objects import TWO, UID, at, beside, complete, ended, event, failed, job, pod, runs, waits

@@ -7,7 +7,8 @@ from jobs_api.k8s import failure_reason, pod_status, warnings
 from jobs_api.k8s.containers import Waiting
 from jobs_api.k8s.failure_reason import Cause
 from jobs_api.k8s.job_status import Outcome, outcome
-from jobs_api.k8s.observed import Observed, ObservedPod
+from jobs_api.k8s.observed import Observed
+from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.model.run import Run, RunStatus
 
 # How long an image may be missing or a secret be unknown, from when a node took the pod: the kubelet tries at 0, 10, 30

@@ -22,7 +22,8 @@ from jobs_api.ingest.slot_accounting import Accounting
 from jobs_api.k8s import job_stop, labels, pod_logs, run_identity
 from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.json_fields import Object, moment
-from jobs_api.k8s.observed import Observed, ObservedPod, observe, observe_pod
+from jobs_api.k8s.observed import Observed, observe
+from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
 from jobs_api.logs import archive
 from jobs_api.metrics import Metric
 from jobs_api.model import run_events

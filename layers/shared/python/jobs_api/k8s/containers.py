@@ -1,6 +1,5 @@
 """The containers of a Pod, each with what its spec and its status say of it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -125,9 +124,8 @@ def read_containers(spec: Object, status: Object) -> list[Container]:
     change how it ends. https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/
     """
     first = _joined(spec.get("initContainers"), status.get("initContainerStatuses"))
-    own = list(_joined(spec.get("containers"), status.get("containerStatuses")))
-    # By its name: others may be injected before or beside it.
-    name = next((said for said, _, _ in own if said == CONTAINER), own[0][0] if own else "")
+    own = _joined(spec.get("containers"), status.get("containerStatuses"))
+    name = _command_of([said for said, _, _ in own])
     return [
         *(_read(one, Kind.SIDECAR if one[1].get("restartPolicy") == "Always" else Kind.INIT) for one in first),
         *(_read(one, Kind.COMMAND if one[0] == name else Kind.BESIDE) for one in own),
@@ -147,14 +145,22 @@ def read_end(terminated: object) -> Ended | None:
     )
 
 
-def _joined(specs: object, statuses: object) -> Iterator[tuple[str, Object, Object]]:
-    """Yield name, spec and status of containers; a status whose spec is missing is one of a container too."""
+def image_of(spec: Object) -> str:
+    """Return the image of the command's container in a Pod's spec, "" without one."""
+    images = {text(one.get("name")): text(one.get("image")) for one in reversed(members(spec.get("containers")))}
+    return images.get(_command_of([*reversed(images)]), "")
+
+
+def _command_of(names: list[str]) -> str:
+    """Return the name of the command's container: others may be injected before or beside it."""
+    return CONTAINER if CONTAINER in names else next(iter(names), "")
+
+
+def _joined(specs: object, statuses: object) -> list[tuple[str, Object, Object]]:
+    """Return name, spec and status of containers; a status whose spec is missing is one of a container too."""
     said = {text(one.get("name")): one for one in reversed(members(statuses))}
-    for spec in members(specs):
-        name = text(spec.get("name"))
-        yield name, spec, said.pop(name, {})
-    for name, status in reversed(said.items()):
-        yield name, {}, status
+    made = [(name, spec, said.pop(name, {})) for spec in members(specs) for name in [text(spec.get("name"))]]
+    return made + [(name, {}, status) for name, status in reversed(said.items())]
 
 
 def _read(joined: tuple[str, Object, Object], kind: Kind) -> Container:

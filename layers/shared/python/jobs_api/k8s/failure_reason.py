@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from jobs_api.k8s import pod_status
 from jobs_api.k8s.containers import IMAGE_REASONS, SETUP_REASONS, START_REASONS, Waiting
 from jobs_api.k8s.manifests import CONTAINER
-from jobs_api.k8s.observed import Observed, ObservedPod
+from jobs_api.k8s.observed import Observed
+from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.k8s.pod_status import DEADLINE
 from jobs_api.model.run import RunStatus
 from jobs_api.model.words import Unbalanced, split

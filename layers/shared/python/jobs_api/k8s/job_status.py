@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from jobs_api.k8s import failure_reason, pod_status, warnings
-from jobs_api.k8s.containers import Container, Kind, Waiting
+from jobs_api.k8s.containers import Container, Ended, Kind, Waiting
 from jobs_api.k8s.manifests import CONTAINER
-from jobs_api.k8s.observed import Observed, ObservedPod
+from jobs_api.k8s.observed import Observed
+from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.model.run import RunStatus
 
 
@@ -53,7 +54,8 @@ def outcome(observed: Observed, *, now: datetime | None = None) -> Outcome:
     """
     if observed.complete:
         return _ended(observed, RunStatus.SUCCESS)
-    observed = replace(observed, pod=_remembered(observed) or observed.pod)
+    if observed.command_end:
+        observed = replace(observed, pod=_remembered(observed, observed.command_end))
     pod = observed.pod
     own = pod_status.own_end(pod, now) if pod else None
     if pod and own and (observed.finished or observed.command_end or pod_status.stays(pod, now)):
@@ -64,11 +66,9 @@ def outcome(observed: Observed, *, now: datetime | None = None) -> Outcome:
     return _going(observed)
 
 
-def _remembered(observed: Observed) -> ObservedPod | None:
+def _remembered(observed: Observed, end: Ended) -> ObservedPod:
     """Return a Pod that shows how the command ended, as its Job was told when that was seen."""
-    if observed.command_end is None:
-        return None
-    command = Container(CONTAINER, Kind.COMMAND, observed.image, ended=observed.command_end)
+    command = Container(CONTAINER, Kind.COMMAND, observed.image, ended=end)
     return ObservedPod(name=observed.pod.name if observed.pod else "", phase="Failed", command=command)
 
 

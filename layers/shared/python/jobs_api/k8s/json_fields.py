@@ -11,6 +11,8 @@ ZERO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # deadline may be any 64-bit number of seconds, an annotation anything.
 LAST_TIME: Final = datetime(9000, 1, 1, tzinfo=UTC)
 LONGEST: Final = timedelta(days=36_500)
+_LONGEST_SECONDS: Final = int(LONGEST.total_seconds())
+_TEXT: Final = frozenset({str})
 
 
 def mapping(value: object) -> Object:
@@ -30,7 +32,11 @@ def text(value: object) -> str:
 
 def texts(value: object) -> dict[str, str]:
     """Return labels or annotations."""
-    return {key: told for key, told in value.items() if isinstance(told, str)} if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        return {}
+    if _TEXT.issuperset(map(type, value.values())):
+        return dict(value)
+    return {key: told for key, told in value.items() if isinstance(told, str)}
 
 
 def whole(value: object) -> int:
@@ -42,7 +48,7 @@ def span(value: object) -> timedelta | None:
     """Return a number of seconds as a span of time, no longer than a century; None where there is none."""
     if type(value) is not int:
         return None
-    return timedelta(seconds=min(max(value, 0), int(LONGEST.total_seconds())))
+    return timedelta(seconds=min(max(value, 0), _LONGEST_SECONDS))
 
 
 def moment(value: object) -> datetime | None:

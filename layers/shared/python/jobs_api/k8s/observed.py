@@ -5,88 +5,16 @@ another kind than it should be counts as not said.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Self
 
 from jobs_api.k8s import job_stop, labels, run_identity, warnings
-from jobs_api.k8s.containers import Container, Ended, Kind, read_containers
-from jobs_api.k8s.json_fields import Object, mapping, members, moment, span, text, texts, whole
+from jobs_api.k8s.containers import Ended, image_of
+from jobs_api.k8s.json_fields import Object, mapping, moment, span, text, texts, whole
+from jobs_api.k8s.observed_pod import ObservedPod, observe_pod, read_conditions
 from jobs_api.k8s.warnings import Warned
 from jobs_api.model.run import Run, TriggeredBy
-
-# https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
-DEFAULT_GRACE: Final = timedelta(seconds=30)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A condition of a Job or a Pod: `holds` is None where Kubernetes does not know."""
-
-    holds: bool | None
-    reason: str = ""
-    message: str = ""
-    since: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObservedPod:
-    """What a Pod says: `phase`, `reason` and `message` are Kubernetes' own words, "" where it gave none.
-
-    Args:
-        taken_at: when a node took it.
-        gone_by: when it is to be gone at the latest, None where nobody deletes it; `deletion_grace` is what it is given
-            from being deleted until then.
-        grace: what its containers are given to end when they are told to.
-        conditions: by their type.
-        command: the container that runs the command, `job`.
-        others: init containers, sidecars, and what a service mesh or an agent injects, in their order. They count as
-            far as they keep the command from starting.
-    """
-
-    name: str
-    namespace: str = ""
-    uid: str = ""
-    phase: str = ""
-    reason: str = ""
-    message: str = ""
-    taken_at: datetime | None = None
-    gone_by: datetime | None = None
-    deletion_grace: timedelta = timedelta()
-    grace: timedelta = DEFAULT_GRACE
-    deadline: timedelta | None = None
-    conditions: Mapping[str, Condition] = field(default_factory=dict)
-    command: Container
-    others: tuple[Container, ...] = ()
-
-    @property
-    def ended(self) -> Ended | None:
-        """How the command ended, None where it has not."""
-        return self.command.ended
-
-    @property
-    def has_run(self) -> bool:
-        """Whether the command's process was ever started, so that its log can be asked for."""
-        return self.command.has_run
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When the command's process was started."""
-        return self.command.started_at
-
-    @property
-    def finished_at(self) -> datetime | None:
-        """When the command's process ended."""
-        return self.ended.finished_at if self.ended else None
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether nothing of it goes on, so that its Job knows of its end as soon as it looks."""
-        return self.phase in {"Succeeded", "Failed"}
-
-    def before_the_command(self) -> list[Container]:
-        """Return what starts before the command: init containers and native sidecars."""
-        return [one for one in self.others if one.kind in {Kind.INIT, Kind.SIDECAR}]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,10 +93,8 @@ class Observed:
 def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = ()) -> Observed:
     """Read a Job, its newest Pod, and the Events of either that warn, from the API server's JSON."""
     metadata, spec, status = (mapping(job.get(part)) for part in ("metadata", "spec", "status"))
-    told, conditions = texts(metadata.get("annotations")), _conditions(status)
+    told, conditions = texts(metadata.get("annotations")), read_conditions(status)
     complete, failed = conditions.get("Complete"), conditions.get("Failed")
-    template = mapping(mapping(spec.get("template")).get("spec"))
-    own = next((one for one in read_containers(template, {}) if one.kind is Kind.COMMAND), None)
     project_id, job_id = run_identity.owner_of(job)
     return Observed(
         name=text(metadata.get("name")),
@@ -188,7 +114,7 @@ def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = (
         # Only one that is complete has a completionTime.
         ended_at=moment(status.get("completionTime")) or (failed.since if failed else None),
         deadline=span(spec.get("activeDeadlineSeconds")),
-        image=own.image if own else "",
+        image=image_of(mapping(mapping(spec.get("template")).get("spec"))),
         active=whole(status.get("active")),
         ready=whole(status.get("ready")),
         suspended=spec.get("suspend") is True,
@@ -201,37 +127,3 @@ def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = (
         pod=observe_pod(pod) if pod is not None else None,
         warnings=warnings.read(events),
     )
-
-
-def observe_pod(pod: Object) -> ObservedPod:
-    """Read a Pod from the API server's JSON."""
-    metadata, spec, status = (mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
-    containers = read_containers(spec, status)
-    command = next((one for one in containers if one.kind is Kind.COMMAND), Container("", Kind.COMMAND))
-    grace = span(spec.get("terminationGracePeriodSeconds"))
-    return ObservedPod(
-        name=text(metadata.get("name")),
-        namespace=text(metadata.get("namespace")),
-        uid=text(metadata.get("uid")),
-        phase=text(status.get("phase")),
-        reason=text(status.get("reason")),
-        message=text(status.get("message")),
-        taken_at=moment(status.get("startTime")),
-        gone_by=moment(metadata.get("deletionTimestamp")),
-        deletion_grace=span(metadata.get("deletionGracePeriodSeconds")) or timedelta(),
-        grace=DEFAULT_GRACE if grace is None else grace,
-        deadline=span(spec.get("activeDeadlineSeconds")),
-        conditions=_conditions(status),
-        command=command,
-        others=tuple(one for one in containers if one is not command),
-    )
-
-
-def _conditions(status: Object) -> dict[str, Condition]:
-    # The first of a type counts; the API server lets there be only one.
-    return {text(one.get("type")): _condition(one) for one in reversed(members(status.get("conditions")))}
-
-
-def _condition(told: Object) -> Condition:
-    holds = {"True": True, "False": False}.get(text(told.get("status")))
-    return Condition(holds, text(told.get("reason")), text(told.get("message")), moment(told.get("lastTransitionTime")))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_api.k8s.json_fields import moment
-from jobs_api.k8s.observed import ObservedPod
+from jobs_api.k8s.observed_pod import ObservedPod
 
 # Since 1.32 a kubelet has answered 200 before it looks for the log, so that what it cannot do comes as the log itself.
 # https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/kubelet_pods.go (GetKubeletContainerLogs)

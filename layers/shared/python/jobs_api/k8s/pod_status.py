@@ -10,7 +10,7 @@ from typing import Final
 
 from jobs_api.k8s.containers import ORDINARY, Container, Ended, Kind, Waiting
 from jobs_api.k8s.json_fields import ZERO_TIME
-from jobs_api.k8s.observed import ObservedPod
+from jobs_api.k8s.observed_pod import ObservedPod
 
 DEADLINE: Final = "DeadlineExceeded"
 

@@ -8,7 +8,8 @@ from typing import Self
 from jobs_api.k8s import failure_reason, labels, pod_logs
 from jobs_api.k8s.job_status import Outcome, outcome
 from jobs_api.k8s.json_fields import ZERO_TIME
-from jobs_api.k8s.observed import Observed, ObservedPod
+from jobs_api.k8s.observed import Observed
+from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.model import names
 from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.run import Run, RunStatus, TriggeredBy

@@ -13,7 +13,8 @@ from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.errors import ClusterUnavailable, LiveJobNotFound, NotFound
 from jobs_api.k8s import pod_status
 from jobs_api.k8s.job_status import Outcome
-from jobs_api.k8s.observed import Observed, ObservedPod, observe
+from jobs_api.k8s.observed import Observed, observe
+from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.live import documents
 from jobs_api.live.documents import LiveJob, LiveJobDetail, LiveJobList, LiveLogs
 from jobs_api.logs import archive

@@ -1,0 +1,116 @@
+"""What a Pod says, read once from the API server's JSON; total, as `observed` is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from jobs_api.k8s.containers import Container, Ended, Kind, read_containers
+from jobs_api.k8s.json_fields import Object, mapping, members, moment, span, text
+
+# https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+DEFAULT_GRACE: Final = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition of a Job or a Pod: `holds` is None where Kubernetes does not know."""
+
+    holds: bool | None
+    reason: str = ""
+    message: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedPod:
+    """What a Pod says: `phase`, `reason` and `message` are Kubernetes' own words, "" where it gave none.
+
+    Args:
+        taken_at: when a node took it.
+        gone_by: when it is to be gone at the latest, None where nobody deletes it; `deletion_grace` is what it is given
+            from being deleted until then.
+        grace: what its containers are given to end when they are told to.
+        conditions: by their type.
+        command: the container that runs the command, `job`.
+        others: init containers, sidecars, and what a service mesh or an agent injects, in their order. They count as
+            far as they keep the command from starting.
+    """
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    taken_at: datetime | None = None
+    gone_by: datetime | None = None
+    deletion_grace: timedelta = timedelta()
+    grace: timedelta = DEFAULT_GRACE
+    deadline: timedelta | None = None
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    command: Container
+    others: tuple[Container, ...] = ()
+
+    @property
+    def ended(self) -> Ended | None:
+        """How the command ended, None where it has not."""
+        return self.command.ended
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the command's process was ever started, so that its log can be asked for."""
+        return self.command.has_run
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the command's process was started."""
+        return self.command.started_at
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When the command's process ended."""
+        return self.ended.finished_at if self.ended else None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing of it goes on, so that its Job knows of its end as soon as it looks."""
+        return self.phase in {"Succeeded", "Failed"}
+
+    def before_the_command(self) -> list[Container]:
+        """Return what starts before the command: init containers and native sidecars."""
+        return [one for one in self.others if one.kind in {Kind.INIT, Kind.SIDECAR}]
+
+
+def observe_pod(pod: Object) -> ObservedPod:
+    """Read a Pod from the API server's JSON."""
+    metadata, spec, status = (mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
+    containers = read_containers(spec, status)
+    command = next((one for one in containers if one.kind is Kind.COMMAND), Container("", Kind.COMMAND))
+    grace = span(spec.get("terminationGracePeriodSeconds"))
+    return ObservedPod(
+        name=text(metadata.get("name")),
+        namespace=text(metadata.get("namespace")),
+        uid=text(metadata.get("uid")),
+        phase=text(status.get("phase")),
+        reason=text(status.get("reason")),
+        message=text(status.get("message")),
+        taken_at=moment(status.get("startTime")),
+        gone_by=moment(metadata.get("deletionTimestamp")),
+        deletion_grace=span(metadata.get("deletionGracePeriodSeconds")) or timedelta(),
+        grace=DEFAULT_GRACE if grace is None else grace,
+        deadline=span(spec.get("activeDeadlineSeconds")),
+        conditions=read_conditions(status),
+        command=command,
+        others=tuple(one for one in containers if one is not command),
+    )
+
+
+def read_conditions(status: Object) -> dict[str, Condition]:
+    """Read the conditions of a Job or a Pod, by their type; the API server lets there be one of each."""
+    return {text(one.get("type")): _condition(one) for one in reversed(members(status.get("conditions")))}
+
+
+def _condition(told: Object) -> Condition:
+    holds = {"True": True, "False": False}.get(text(told.get("status")))
+    return Condition(holds, text(told.get("reason")), text(told.get("message")), moment(told.get("lastTransitionTime")))
