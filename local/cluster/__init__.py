@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import socket
 import threading
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +17,8 @@ from local.cluster.api.faults import Faults
 from local.cluster.api.pages import Pages
 from local.cluster.clock import Clock
 from local.cluster.controllers import Controllers
-from local.cluster.journal import Journal
+from local.cluster.database import Database
+from local.cluster.errors import ApiError
 from local.cluster.kubelet import Kubelet
 from local.cluster.namespaces import furnish
 from local.cluster.rules.admission import Rules
@@ -29,9 +32,13 @@ class EmbeddedCluster:
 
     `home` holds what it writes (kubeconfig, certificates, the pods' folders and logs), `images` the folders that pods
     can run. Port 0 lets the system choose; `url` and `kubeconfig` are valid once started. With `keep` all that was
-    there is there again when a cluster is started in the same home, however the one before ended; what was running is
-    not, as on a node that went down.
+    there is there again when a cluster is started in the same home, however the one before ended: its objects lie in
+    `home`/cluster. What was running is not, as on a node that went down. `stopped_at` is then when the cluster before
+    was last alive, None where there was none.
     """
+
+    # How often it is noted that the cluster lives, as a kubelet renews its lease.
+    ALIVE_EVERY_SECONDS = 10.0
 
     def __init__(
         self, home: Path, images: Path, clock: Clock | None = None, port: int = 0, *, keep: bool = False
@@ -41,6 +48,7 @@ class EmbeddedCluster:
         self.clock = clock or Clock()
         self.storage = Storage(self.clock, Rules())
         self.faults: Faults | None = None
+        self.stopped_at: datetime | None = None
         self._home = home
         self._images = images
         self._port = port
@@ -107,12 +115,37 @@ class EmbeddedCluster:
             self._started.set()
 
     async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._stop = asyncio.get_running_loop(), (stop := asyncio.Event())
         private_files.folder(self._home)
-        credentials, listening = serving.issue(self._home, keep=self._keep), serving.listen(self._port)
-        if self._keep:
-            Journal(self._home / "journal").keep(self.storage)
-        kubelet = Kubelet(self.storage, self.clock, self._images, self._home)
+        credentials = serving.issue(self._home, keep=self._keep)
+        database = self._database() if self._keep else None
+        try:
+            await self._run_parts(credentials, serving.listen(self._port), database, stop)
+        finally:
+            if database:
+                database.close()
+
+    def _database(self) -> Database:
+        path = self._home / "cluster" / "objects.sqlite"
+        known = path.exists()
+        database = Database(path, self.clock.now())
+        try:
+            self.storage.keep_in(database)
+            self.stopped_at = database.alive_at if known else None
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    async def _run_parts(
+        self,
+        credentials: serving.Credentials,
+        listening: socket.socket,
+        database: Database | None,
+        stop: asyncio.Event,
+    ) -> None:
+        controllers = Controllers(self.storage, self.clock)
+        kubelet = Kubelet(self.storage, self.clock, self._images, self._home, went_down_at=self.stopped_at)
         application, self.faults = app.build(self.storage, kubelet, credentials.token)
         self._pages = application.state.pages
         server = serving.server(self.faults, credentials)
@@ -121,18 +154,29 @@ class EmbeddedCluster:
         furnish(self.storage, credentials.authority.read_text())
         async with asyncio.TaskGroup() as tasks:
             working = [
-                tasks.create_task(Controllers(self.storage, self.clock).run()),
+                tasks.create_task(controllers.run()),
                 tasks.create_task(kubelet.run()),
+                *([tasks.create_task(self._stay_alive(database))] if database else []),
             ]
             serving_task = tasks.create_task(server.serve(sockets=[listening]))
             while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.005)
             self._started.set()
-            await self._stop.wait()
+            await stop.wait()
+            # Or a run that ends now would make room for the next one, of a slot that should count as missed.
+            controllers.start_no_more()
             # The API outlives the pods, so that who follows a log sees its end.
             await kubelet.stop()
+            await controllers.idle()
             application.state.watches.end()
             await serving.end(server)
             await serving_task
             for task in working:
                 task.cancel()
+
+    async def _stay_alive(self, database: Database) -> None:
+        while True:
+            await asyncio.sleep(self.ALIVE_EVERY_SECONDS)
+            # A full disk is told to whoever writes.
+            with contextlib.suppress(ApiError):
+                database.touch(self.clock.now())

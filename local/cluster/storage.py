@@ -9,9 +9,11 @@ import random
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from local.cluster.clock import Clock, timestamp
+from local.cluster.database import Database
 from local.cluster.deletion import Deletion, Preconditions
 from local.cluster.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from local.cluster.kinds import KINDS, Kind, Propagation
@@ -22,11 +24,12 @@ __all__ = ["Admission", "Change", "Event", "EventType", "Object", "Preconditions
 # Named out here, because inside Storage `list` is a method.
 type StoredList = list[Stored]
 type Owned = list[tuple[str, Stored]]
+type StoredChanges = list[Change]
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, so that no suffix is a word
 _GENERATED_BASE_LENGTH = 58  # 63 less the five letters
-# How many changes a watch can start behind; a pod goes through about ten.
-_HISTORY = 4_000
+# How many changes a watch can start behind; a pod goes through about ten. Each holds an object or two, as they were.
+_HISTORY = 1_000
 
 
 class Admission(Protocol):
@@ -70,6 +73,13 @@ class Storage:
         self.version = 1
         self.admission: Admission = admission or _AdmitEverything()
         self.history: deque[Change] = deque(maxlen=_HISTORY)
+        # What came with or before this version is not in the history.
+        self.compacted = 0
+        self._database: Database | None = None
+        # What the call under way has changed, None while there is none.
+        self._unwritten: StoredChanges | None = None
+        self._untold: deque[Change] = deque()
+        self._telling = False
         self._objects: dict[str, dict[str, dict[str, Stored]]] = {resource: {} for resource in KINDS}
         self._owned: dict[str, set[tuple[str, str, str]]] = {}
         self._uids: set[str] = set()
@@ -142,8 +152,9 @@ class Storage:
         self.admission.limit(kind, obj, self)
         if dry_run:
             return obj
-        stored = self.put(resource, obj)
-        self._deletion.collect_if_orphaned(resource, stored)
+        with self._as_one():
+            stored = self.put(resource, obj)
+            self._deletion.collect_if_orphaned(resource, stored)
         return copied(obj)
 
     def replace(self, resource: str, obj: Object, *, dry_run: bool = False) -> Object:
@@ -177,7 +188,8 @@ class Storage:
         """
         stored = self._require(resource, namespace, name)
         expected = preconditions or Preconditions()
-        return self._deletion.delete(resource, stored, propagation, grace_seconds, expected, dry_run=dry_run)
+        with self._as_one():
+            return self._deletion.delete(resource, stored, propagation, grace_seconds, expected, dry_run=dry_run)
 
     # -- what deletion is built on
 
@@ -200,7 +212,7 @@ class Storage:
             self._unindex(resource, previous)
         space[stored.name] = stored
         self._index(resource, stored)
-        self._tell(Change("MODIFIED" if previous else "ADDED", resource, stored, previous))
+        self._changed(Change("MODIFIED" if previous else "ADDED", resource, stored, previous))
         return stored
 
     def take(self, resource: str, stored: Stored) -> Object:
@@ -210,26 +222,23 @@ class Storage:
         self.version += 1
         gone = copied(stored.object)
         gone["metadata"]["resourceVersion"] = str(self.version)
-        self._tell(Change("DELETED", resource, Stored(gone, self.version), stored))
+        self._changed(Change("DELETED", resource, Stored(gone, self.version), stored))
         return gone
 
     # -- what outlives the process
 
-    def everything(self) -> Iterator[tuple[str, Object]]:
-        """Iterate over (resource, object) of all there is, to be read only, in the order of their versions."""
-        held = [(resource, stored) for resource in KINDS for stored in self.view(resource)]
-        yield from ((resource, stored.object) for resource, stored in sorted(held, key=lambda one: one[1].version))
+    def keep_in(self, database: Database) -> None:
+        """Fill an empty storage with what a database holds, and from now on write there what changes.
 
-    def restore(self, resource: str, obj: Object, *, gone: bool) -> None:
-        """Put back an object under the version that it had, or take out one that went then; nobody is told."""
-        stored = Stored(obj, int(obj["metadata"]["resourceVersion"]))
-        self.version = max(self.version, stored.version)
-        space = self._objects[resource].setdefault(stored.namespace, {})
-        if previous := space.pop(stored.name, None):
-            self._unindex(resource, previous)
-        if not gone:
-            space[stored.name] = stored
+        Raises DamagedDatabase, and then is not to be used. A call that changes what cannot be written changes nothing,
+        and raises ApiError.
+        """
+        for resource, obj in database.objects():
+            stored = Stored(obj, int(obj["metadata"]["resourceVersion"]))
+            self._objects[resource].setdefault(stored.namespace, {})[stored.name] = stored
             self._index(resource, stored)
+        self.version = self.compacted = database.version
+        self._database = database
 
     # -- naming and checks
 
@@ -277,7 +286,8 @@ class Storage:
                 new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
         if dry_run or new == old:
             return copied(new)
-        self._deletion.write(resource, new, stored)
+        with self._as_one():
+            self._deletion.write(resource, new, stored)
         return copied(new)
 
     def _index(self, resource: str, stored: Stored) -> None:
@@ -293,15 +303,63 @@ class Storage:
             if not keys:
                 self._owned.pop(owner["uid"], None)
 
-    def _tell(self, change: Change) -> None:
-        self.history.append(change)
-        for listener in list(self._listeners):
-            listener(change)
+    # -- one call, one write
+
+    @contextmanager
+    def _as_one(self) -> Iterator[None]:
+        """Make all that a call changes one write, of which all hear afterwards; where it fails, nothing has changed."""
+        if self._unwritten is not None:
+            yield
+            return
+        self._unwritten, version = [], self.version
+        try:
+            yield
+            if self._database and self._unwritten:
+                self._database.write(self._unwritten, self.version, self.clock.now())
+        except BaseException:
+            self._take_back(self._unwritten)
+            self.version = version
+            raise
+        else:
+            self._untold.extend(self._unwritten)
+        finally:
+            self._unwritten = None
+        self._tell()
+
+    def _take_back(self, changes: StoredChanges) -> None:
+        for change in reversed(changes):
+            space = self._objects[change.resource][change.stored.namespace]
+            if change.type != "DELETED":
+                self._unindex(change.resource, space.pop(change.stored.name))
+            if change.previous:
+                space[change.previous.name] = change.previous
+                self._index(change.resource, change.previous)
+
+    def _changed(self, change: Change) -> None:
+        with self._as_one():
+            if self._unwritten is not None:
+                self._unwritten.append(change)
+
+    def _tell(self) -> None:
+        """Tell everybody of every change, in the order of versions, also where who is told changes something itself."""
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._untold:
+                change = self._untold.popleft()
+                if len(self.history) == self.history.maxlen:
+                    self.compacted = self.history[0].stored.version
+                self.history.append(change)
+                for listener in list(self._listeners):
+                    listener(change)
+        finally:
+            self._telling = False
 
 
 def _plain_update(kind: Kind, old: Object, obj: Object) -> Object:
     """Give the object with what only the server sets, and the status, as they were."""
-    new = copied(obj)
+    new = {"apiVersion": kind.api_version, "kind": kind.name, **copied(obj)}
     if kind.has_status:
         new.pop("status", None)
         if "status" in old:

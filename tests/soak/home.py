@@ -18,7 +18,7 @@ LEFT = (
     "kubeconfig",
     "session.json",
 )
-LEFT_BY_CLUSTER = ("cluster.log", "journal", "journal.new", "kubeconfig", "pki", "pods")
+LEFT_BY_CLUSTER = ("cluster", "cluster.log", "kubeconfig", "pki", "pods")
 
 
 class ForeignFolder(Exception):

@@ -29,7 +29,8 @@ def test_what_an_earlier_soak_left_goes_and_nothing_else(tmp_path: Path) -> None
     prepare(home)
     (home / "cluster" / "images" / "dbt").mkdir(parents=True)
     (home / "cluster" / "pods" / "one").mkdir(parents=True)
-    for name in ("functions.log", "notes.txt", "cluster/journal"):
+    (home / "cluster" / "cluster").mkdir()
+    for name in ("functions.log", "notes.txt", "cluster/cluster/objects.sqlite"):
         (home / name).write_text("")
 
     prepare(home)

@@ -98,10 +98,9 @@ class _Events:
                 if self._wanted(stored):
                     yield "ADDED", stored
             return
-        history = self._storage.history
-        if history and len(history) == history.maxlen and version < history[0].stored.version - 1:
-            raise Expired(f"too old resource version: {version} ({history[0].stored.version})")
-        for change in history:
+        if version < self._storage.compacted:
+            raise Expired(f"too old resource version: {version} ({self._storage.compacted + 1})")
+        for change in self._storage.history:
             if change.stored.version > version and (seen := self._seen(change)):
                 yield seen
 

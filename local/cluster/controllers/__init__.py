@@ -30,6 +30,16 @@ class Controllers:
         self._queue = WorkQueue(clock)
         self._cronjobs = CronJobReconciler(storage)
         self._jobs = JobReconciler(storage)
+        self._starts = True
+
+    def start_no_more(self) -> None:
+        """Leave CronJobs alone from now on: the cluster is about to stop."""
+        self._starts = False
+
+    async def idle(self) -> None:
+        """Return once all that has changed has been looked at."""
+        while self._queue.is_ready:  # noqa: ASYNC110 - each turn of the loop works on one key
+            await asyncio.sleep(0)
 
     async def run(self) -> None:
         """Work until cancelled, beginning with a look at everything there is."""
@@ -58,7 +68,7 @@ class Controllers:
 
     def _sync(self, key: Key) -> datetime | None:
         if key.resource == "cronjobs":
-            return self._cronjobs.sync(key.namespace, key.name)
+            return self._cronjobs.sync(key.namespace, key.name) if self._starts else None
         if key.resource == "jobs":
             return self._jobs.sync(key.namespace, key.name)
         release_if_abandoned(self._storage, key.namespace, key.name)

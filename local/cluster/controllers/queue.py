@@ -27,6 +27,11 @@ class WorkQueue:
         self._times: list[tuple[datetime, Key]] = []
         self._changed = asyncio.Event()
 
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether there is something to look at now."""
+        return bool(self._ready)
+
     def add(self, key: Key) -> None:
         """Have `key` looked at now."""
         self._ready[key] = None

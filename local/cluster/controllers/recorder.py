@@ -2,10 +2,11 @@
 
 import hashlib
 from collections import deque
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from local.cluster.clock import timestamp
+from local.cluster.clock import parse_timestamp, timestamp
 from local.cluster.errors import ApiError
 from local.cluster.storage import Storage
 
@@ -27,10 +28,19 @@ class Recorder:
     def __init__(self, storage: Storage, component: str) -> None:
         self._storage = storage
         self._component = component
-        self._written: deque[tuple[datetime, str, str]] = deque()
+        # Those that an earlier start wrote are forgotten in their time, too.
+        known = (stored for stored in storage.view("events") if stored.object.get("reportingComponent") == component)
+        self._written: deque[tuple[datetime, str, str]] = deque(
+            sorted((parse_timestamp(one.object["firstTimestamp"]), one.namespace, one.name) for one in known)
+        )
 
     def record(self, about: dict[str, Any], note: Note) -> None:
         """Store the note as an Event, or count it once more where the same was said before."""
+        # Its namespace may be gone or on its way out, and with it everyone who would read this; or the disk is full.
+        with suppress(ApiError):
+            self._record(about, note)
+
+    def _record(self, about: dict[str, Any], note: Note) -> None:
         now = self._storage.clock.now()
         self._forget(now)
         namespace, name = about["metadata"]["namespace"], self._name(about, note)
@@ -39,10 +49,7 @@ class Recorder:
             again = {**known.object, "count": count, "lastTimestamp": timestamp(now)}
             self._storage.replace("events", again)
             return
-        try:
-            self._storage.create("events", self._event(about, note, name, timestamp(now)))
-        except ApiError:
-            return  # the namespace is gone or on its way out, and with it everyone who would read this
+        self._storage.create("events", self._event(about, note, name, timestamp(now)))
         self._written.append((now, namespace, name))
 
     def _event(self, about: dict[str, Any], note: Note, name: str, at: str) -> dict[str, Any]:
@@ -74,6 +81,7 @@ class Recorder:
 
     def _forget(self, now: datetime) -> None:
         while self._written and self._written[0][0] < now - _KEPT:
-            _, namespace, name = self._written.popleft()
+            _, namespace, name = self._written[0]
             if self._storage.find("events", namespace, name):
                 self._storage.delete("events", namespace, name)
+            self._written.popleft()

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import shutil
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
+from jobs_api.k8s.failure_reason import SERVICE_STOPPED
 from local.cluster.clock import Clock
 from local.cluster.controllers.recorder import Recorder
 from local.cluster.kubelet.images import Images
+from local.cluster.kubelet.leftovers import end_leftovers
 from local.cluster.kubelet.logs import Reading, found, read
 from local.cluster.kubelet.node import NODE_NAME, Node
 from local.cluster.kubelet.processes import Launcher
@@ -26,14 +28,18 @@ class Kubelet:
     """Runs pods.
 
     `images` holds a folder for each image; under `home` are their environments (`images`) and what pods write
-    (`pods`), of which the next start clears what is no pod's any more.
+    (`pods`), of which the next start clears what is no pod's any more. `went_down_at` is when the kubelet before this
+    one was last alive, and what it ran is taken to have ended.
     """
 
     # containerLogMonitorInterval: of the machine's time, as it is real processes that write.
     LOOKS_AT_LOGS_EVERY_SECONDS = 10.0
 
-    def __init__(self, storage: Storage, clock: Clock, images: Path, home: Path) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, images: Path, home: Path, went_down_at: datetime | None = None
+    ) -> None:
         self._storage = storage
+        self._went_down_at = went_down_at
         self._clock = clock
         self._pods = home.resolve() / "pods"
         self._launcher = Launcher()
@@ -62,10 +68,17 @@ class Kubelet:
             await self.stop(0)
 
     async def stop(self, grace_seconds: float = _STOP_GRACE_SECONDS) -> None:
-        """End every pod, killing what has not ended after `grace_seconds`; return once no process is left."""
+        """End every pod that has begun, killing what has not ended after `grace_seconds`; return once none is left.
+
+        One that has not begun stays as it is, for the next kubelet.
+        """
         self._stopped = True
-        for uid in list(self._running):
-            self._workers[uid].stop(grace_seconds)
+        for uid, task in self._running.items():
+            worker = self._workers[uid]
+            if worker.has_begun:
+                worker.stop(grace_seconds, why=SERVICE_STOPPED)
+            else:
+                task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
         await self._images.close()
         await self._launcher.close()
@@ -108,7 +121,9 @@ class Kubelet:
                 self._workers[uid].look_at_logs()
 
     def _clear(self, uids: set[str]) -> None:
-        """Delete what pods wrote that are no more."""
+        """End what has outlived an earlier kubelet, and delete what pods wrote that are no more."""
+        if self._pods.exists() and (count := end_leftovers(self._pods.iterdir())):
+            logger.warning("%d processes had outlived their pods", count)
         for folder in self._pods.iterdir() if self._pods.exists() else ():
             if folder.name not in uids:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -119,15 +134,24 @@ class Kubelet:
     def _resume(self, stored: Stored) -> None:
         """Go on with a pod that an earlier kubelet may have begun: what that one started has not outlived it."""
         pod, leaves = stored.object, "deletionTimestamp" in stored.object["metadata"]
-        # A log is opened before its process is started, so that there is one even where the status knows nothing yet.
-        begun = any(self._folder(stored).glob("logs/*.log"))
-        if not begun and not leaves:
+        begun_at = self._begun_at(stored)
+        if not begun_at and not leaves:
             self._consider(stored)
         elif pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}:
-            status = status_after_crash(pod, self._clock.now(), begun=begun)
+            at = min(self._went_down_at or self._clock.now(), self._clock.now())
+            status = status_after_crash(pod, at, begun_at, SERVICE_STOPPED)
             self._storage.replace_status("pods", {**pod, "status": status})
         if leaves:
             self._storage.delete("pods", stored.namespace, stored.name, grace_seconds=0)
+
+    def _begun_at(self, stored: Stored) -> datetime | None:
+        """Return when a container of the pod last began, None where none ever did.
+
+        A log is opened before its process is started, so that there is one even where the status knows nothing yet.
+        """
+        logs = self._folder(stored) / "logs"
+        begun = any(logs.glob("*.log"))
+        return datetime.fromtimestamp(logs.stat().st_mtime, UTC) if begun else None
 
     def _changed(self, change: Change) -> None:
         if change.resource != "pods":

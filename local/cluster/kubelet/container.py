@@ -9,8 +9,9 @@ from jobs_api.model.resources import parse_quantity
 from local.cluster.clock import timestamp
 from local.cluster.controllers.recorder import Note
 from local.cluster.kubelet.environment import ConfigError, Lookup, Object, command_line, variables
+from local.cluster.kubelet.leftovers import note
 from local.cluster.kubelet.logs import Log
-from local.cluster.kubelet.node import Backoff, Node
+from local.cluster.kubelet.node import Backoff, Node, once_there_is_room
 from local.cluster.kubelet.processes import Command, Exit, Process, StartFailed
 from local.cluster.kubelet.pulling import pull
 from local.cluster.kubelet.status import Container
@@ -42,6 +43,8 @@ class ContainerRunner:
         self.started = asyncio.Event()
         # Whether it is not to be restarted: its pod ends.
         self.last = False
+        # Why the kubelet ends it, where that is worth saying.
+        self.ended_because = ""
         self.log: Log | None = None
         self.previous_log: Log | None = None
         self._node = node
@@ -128,12 +131,13 @@ class ContainerRunner:
             self.log,
             self._folder / "logs" / f"{self.container.name}-{self.container.restarts}.log",
         )
-        self.log = log = Log(path, self._node.clock)
+        self.log = log = await once_there_is_room(lambda: Log(path, self._node.clock))
         try:
             self._process = await self._launch(command, log)
         except StartFailed as failure:
             self._start_failed(str(failure))
             return
+        note(self._folder, self._process.pid)
         self._started(self._process)
         ended = await self._process.wait()
         # The last lines may still be in the pipe. A process that fled its minder may hold it open for ever.
@@ -203,7 +207,9 @@ class ContainerRunner:
         self._publish()
 
     def _last_words(self, ended: Exit) -> str:
-        """Return the log's end where the container asks for it as its termination message."""
+        """Return why it was ended, or the log's end where the container asks for it as its termination message."""
+        if ended.code != 0 and self.ended_because:
+            return self.ended_because
         if ended.code == 0 or self.container.spec.get("terminationMessagePolicy") != "FallbackToLogsOnError":
             return ""
         return self.log.tail(_MESSAGE_LINES, _MESSAGE_BYTES) if self.log else ""

@@ -87,8 +87,19 @@ class Log(asyncio.Protocol):
 
     def _write(self, lines: list[bytes]) -> None:
         if lines:
-            self._file.write(b"".join(lines))
+            self._append(b"".join(lines))
             self._wake()
+
+    def _append(self, text: bytes) -> None:
+        """Write lines whole; those that a full disk has no room for are lost, as container runtimes lose them."""
+        end = self._file.tell()
+        try:
+            whole = self._file.write(text) == len(text)
+        except OSError:
+            whole = False
+        if not whole:
+            self._file.truncate(end)
+            self._file.seek(end)
 
     def _wake(self) -> None:
         for follower in self._followers:

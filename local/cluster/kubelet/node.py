@@ -1,13 +1,18 @@
 """What all containers on this machine share: a clock, images, the launcher, and how long to wait after a failure."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from local.cluster.clock import Clock
+from local.cluster.errors import ApiError
 from local.cluster.kubelet.images import Images
 from local.cluster.kubelet.processes import Launcher
 
 NODE_NAME = "embedded"
+# How soon it is tried again to write what a full disk did not take; of the machine's time, as it is a real disk.
+ROOM_CHECK_SECONDS = 1.0
 _FIRST_BACKOFF = timedelta(seconds=10)
 _LONGEST_BACKOFF = timedelta(minutes=5)
 
@@ -37,3 +42,12 @@ class Backoff:
         """Return when the delay has passed."""
         await self._clock.sleep_until(since + self._delay)
         self._delay = min(self._delay * 2, _LONGEST_BACKOFF)
+
+
+async def once_there_is_room[T](write: Callable[[], T]) -> T:
+    """Do what needs the disk, again and again while that is full."""
+    while True:
+        try:
+            return write()
+        except (ApiError, OSError):
+            await asyncio.sleep(ROOM_CHECK_SECONDS)

@@ -122,8 +122,11 @@ def pod_status(
     }
 
 
-def status_after_crash(pod: Object, now: datetime, *, begun: bool) -> Object:
-    """Build the status of a pod whose node went down: what had begun there has ended, and nobody knows how.
+def status_after_crash(pod: Object, at: datetime, begun_at: datetime | None, why: str = "") -> Object:
+    """Build the status of a pod whose node went down at about `at`: what had begun has ended, and nobody knows how.
+
+    `begun_at` is when it last began, None where nothing of it did, and `why` is what is said of the end. (containerd
+    says nothing, and dates the end with its own next start.)
 
     https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
     """
@@ -138,11 +141,15 @@ def status_after_crash(pod: Object, now: datetime, *, begun: bool) -> Object:
         before = known.get(container.name, {})
         container.state = before.get("state", container.state)
         container.restarts, container.container_id = before.get("restartCount", 0), before.get("containerID", "")
-        if begun and "terminated" not in container.state:
-            since = container.state.get("running", {})
-            ended = {"exitCode": 255, "reason": "Unknown", **since, "finishedAt": timestamp(now)}
+        if begun_at and "terminated" not in container.state:
+            # A process may have been started of which nobody has written yet that it runs.
+            since = container.state.get("running", {}).get("startedAt") or timestamp(min(begun_at, at))
+            ended = {"exitCode": 255, "reason": "Unknown", "startedAt": since}
+            ended["finishedAt"] = max(timestamp(at), since)
+            if why:
+                ended["message"] = why
             container.state = {"terminated": ended}
-    return pod_status(pod, containers, now, stopping=True)
+    return pod_status(pod, containers, at, stopping=True)
 
 
 def _conditions(known: list[Object], containers: Sequence[Container], reached: str, now: datetime) -> list[Object]:

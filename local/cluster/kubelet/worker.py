@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 from local.cluster.controllers.recorder import Note, Recorder
+from local.cluster.errors import ApiError
 from local.cluster.kubelet.container import ContainerRunner
 from local.cluster.kubelet.logs import Log
-from local.cluster.kubelet.node import NODE_NAME, Node
+from local.cluster.kubelet.node import NODE_NAME, ROOM_CHECK_SECONDS, Node, once_there_is_room
 from local.cluster.kubelet.status import Container, Object, Verdict, pod_status
 from local.cluster.storage import Storage
 
@@ -32,6 +33,7 @@ class PodWorker:
         self._kill_at: float | None = None
         self._sidecars: dict[ContainerRunner, asyncio.Task[None]] = {}
         self._verdict: Verdict | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._timers: list[asyncio.TimerHandle] = []
         spec = pod["spec"]
         made = [Container(one, init=True) for one in spec.get("initContainers", [])]
@@ -48,10 +50,9 @@ class PodWorker:
 
     async def run(self) -> None:
         """Return once the pod has ended; where it is being deleted, the object goes too."""
-        if not self._bind():
+        if not await once_there_is_room(self._bind):
             return
-        for part in ("home", "tmp", "logs"):
-            (self._folder / part).mkdir(parents=True, exist_ok=True)
+        await once_there_is_room(self._make_folders)
         deadline = asyncio.create_task(self._enforce_deadline())
         try:
             if await self._initialized():
@@ -64,7 +65,7 @@ class PodWorker:
             for timer in self._timers:
                 timer.cancel()
         self._publish()
-        self._confirm_deletion()
+        await once_there_is_room(self._confirm_deletion)
 
     async def _initialized(self) -> bool:
         """Run the init containers in their order; a sidecar need only have started for the next one's turn to come."""
@@ -82,8 +83,15 @@ class PodWorker:
                 return False
         return True
 
-    def stop(self, grace_seconds: float) -> None:
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether anything of it was ever started, or is being started."""
+        return any(runner.log for runner in self._runners)
+
+    def stop(self, grace_seconds: float, why: str = "") -> None:
         """Ask every process to end and kill what is left after `grace_seconds`; a second call only brings that nearer.
+
+        `why` is said of each that does not end well, for the statuses to show.
 
         Sidecars outlast the others: it is their turn once those have ended. The grace is the machine's time, not the
         cluster's clock: it is a real process that ends.
@@ -94,7 +102,7 @@ class PodWorker:
         self._at_once = self._at_once or grace_seconds == 0
         if not already:
             for runner in self._runners:
-                runner.last = True
+                runner.last, runner.ended_because = True, why
                 # A sidecar that has not started need not.
                 if not runner.container.sidecar or not runner.runs:
                     runner.stop()
@@ -172,7 +180,21 @@ class PodWorker:
         stored = self._storage.find("pods", self._namespace, self._name)
         return stored.object if stored and stored.object["metadata"]["uid"] == self.uid else None
 
+    def _make_folders(self) -> None:
+        for part in ("home", "tmp", "logs"):
+            (self._folder / part).mkdir(parents=True, exist_ok=True)
+
     def _publish(self) -> None:
+        """Write the status, and again until that succeeds where the disk is full."""
+        if self._again:
+            self._again.cancel()
+        self._again = None
+        try:
+            self._write_status()
+        except ApiError:
+            self._again = asyncio.get_running_loop().call_later(ROOM_CHECK_SECONDS, self._publish)
+
+    def _write_status(self) -> None:
         pod = self._current()
         if pod is None:
             return  # deleted by force; the processes are on their way out

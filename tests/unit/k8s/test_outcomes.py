@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from jobs_api.k8s import job_status
+from jobs_api.k8s.failure_reason import SERVICE_STOPPED
 from jobs_api.k8s.job_status import Outcome
 from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import observe
@@ -149,6 +150,26 @@ ENDS = [
     ),
     Case("lost", failed(), ended_pod(137, "ContainerStatusUnknown"), ERROR, "ContainerStatusUnknown", (), 137, True),
     Case("node went down", failed(), ended_pod(255, "Unknown"), ERROR, "Unknown", ("node went down",), 255, True),
+    Case(
+        "killed with its service",
+        failed(),
+        pod(ended(255, "Unknown", SERVICE_STOPPED), phase="Failed"),
+        ERROR,
+        "ServiceStopped",
+        ("The service was stopped while the run was going; run it again",),
+        255,
+        has_run=True,
+    ),
+    Case(
+        "ended with its service",
+        failed(),
+        pod(ended(143, "Error", SERVICE_STOPPED), phase="Failed"),
+        ERROR,
+        "ServiceStopped",
+        ("The service was stopped while the run was going; run it again",),
+        143,
+        has_run=True,
+    ),
     Case("deleted by hand", failed(), being_deleted(ended_pod(1)), ERROR, "PodDeleted", ("deleted the pod",), 1, True),
     Case("failed, and its pod is gone", failed(), None, ERROR, "PodGone", ("gone before anybody saw",)),
     Case("failed for no reason known", failed(), pod(phase="Failed"), ERROR, "BackoffLimitExceeded", ("the limit",)),

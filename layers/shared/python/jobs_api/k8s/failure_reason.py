@@ -18,6 +18,9 @@ POD_GONE = "PodGone"
 # https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
 LOST_REASONS = frozenset({"ContainerStatusUnknown", "Unknown"})
 
+# What the kubelet of a laptop says of what it ended, or finds ended, because the service itself was stopped.
+SERVICE_STOPPED = "the service was stopped while the run was going"
+
 # Ours are no longer; the annotation that holds it may have been written by anybody.
 LONGEST_COMMAND = 4096
 
@@ -114,6 +117,13 @@ def _out_of_memory(job: Observed, pod: ObservedPod) -> Cause | None:
         "OOMKilled",
         f"{command_name(job)} used {than} and was killed; raise resources.limits.memory or make it do less at once",
     )
+
+
+def _service_stopped(_: Observed, pod: ObservedPod) -> Cause | None:
+    first = pod_status.failed_init(pod)
+    if not any(end and end.message == SERVICE_STOPPED for end in (pod.ended, first.any_end if first else None)):
+        return None
+    return Cause("ServiceStopped", f"{SERVICE_STOPPED.capitalize()}; run it again")
 
 
 def _disrupted(_: Observed, pod: ObservedPod) -> Cause | None:
@@ -225,8 +235,17 @@ def _whatever_kubernetes_says(job: Observed) -> Cause:
 type CauseRule = Callable[[Observed, ObservedPod], Cause | None]
 
 # The most certain first: an evicted pod's command exits non-zero as well, and that is not what went wrong.
-_POD_RULES: list[CauseRule] = [_out_of_memory, _disrupted, _init_failed, _could_not_start, _lost, _deleted, _exited]
-_OWN_RULES: list[CauseRule] = [_out_of_memory, _could_not_start, _lost, _exited]
+_POD_RULES: list[CauseRule] = [
+    _out_of_memory,
+    _service_stopped,
+    _disrupted,
+    _init_failed,
+    _could_not_start,
+    _lost,
+    _deleted,
+    _exited,
+]
+_OWN_RULES: list[CauseRule] = [_out_of_memory, _could_not_start, _service_stopped, _lost, _exited]
 
 
 def _words(command: str) -> Iterator[str]:
