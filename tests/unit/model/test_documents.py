@@ -9,7 +9,7 @@ from pydantic_core import PydanticSerializationError
 from jobs_api.model.document import Document
 from jobs_api.model.organization import Organization
 from jobs_api.model.run import RunStatus
-from jobs_api.model.slots import Period
+from jobs_api.model.slots import Outage
 from jobs_api.trigger.request import TriggerAnswer
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
@@ -41,7 +41,7 @@ def test_a_field_that_was_forgotten_is_noticed_when_it_is_shown() -> None:
 def test_a_record_is_copied_and_compared_like_any_other() -> None:
     acme = Organization.known(id="org-acme", name="Acme", created_at=NOON, outages=[])
 
-    cut_off = acme.model_copy(update={"outages": [Period(since=NOON)]})
+    cut_off = acme.model_copy(update={"outages": [Outage(since=NOON)]})
 
     assert cut_off != acme
     assert cut_off.model_copy(update={"outages": []}) == acme

@@ -17,7 +17,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job, JobSettings, SyncedVersion, SyncState
 from jobs_api.model.project import ConcurrencyPolicy, Project, ProjectSettings
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from jobs_api.model.slots import Account, Firing, Period, Slot, SlotVerdict
+from jobs_api.model.slots import Account, Firing, Outage, Period, Slot, SlotVerdict
 from jobs_api.schedule import timezones
 from tests.objects import event
 
@@ -244,7 +244,8 @@ def quota(minute: float) -> dict[str, Any]:
 
 LATE = SINCE.model_copy(update={"in_force_at": None})
 HEALTHY = a_cronjob()
-OUTAGE = Period(since=at(4), until=at(30))
+OUTAGE = Outage(since=at(4), until=at(30))
+STOP = OUTAGE.model_copy(update={"stopped": True})
 
 
 @pytest.mark.parametrize(
@@ -260,9 +261,19 @@ OUTAGE = Period(since=at(4), until=at(30))
         ),
         pytest.param(SINCE, {"outages": [OUTAGE]}, "could not be reached from 2026-04-28T12:04:00Z", id="an outage"),
         pytest.param(
-            SINCE, {"outages": [Period(since=at(6))]}, "since then", id="an outage that was noticed just after"
+            SINCE, {"outages": [Outage(since=at(6))]}, "since then", id="an outage that was noticed just after"
         ),
-        pytest.param(SINCE, {"outages": [Period(since=at(0), until=at(4))]}, "starting deadline", id="one before it"),
+        pytest.param(SINCE, {"outages": [Outage(since=at(0), until=at(4))]}, "starting deadline", id="one before it"),
+        pytest.param(
+            SINCE,
+            {"outages": [STOP], "runs": [a_run(0, 6)]},
+            "the service was stopped from 2026-04-28T12:04:00Z until 2026-04-28T12:30:00Z",
+            id="the service was stopped",
+        ),
+        pytest.param(LATE, {"outages": [STOP]}, "the service was stopped", id="stopped before its sync was noted"),
+        pytest.param(
+            SINCE, {"outages": [STOP.model_copy(update={"since": at(6)})]}, "starting deadline", id="stopped after it"
+        ),
         pytest.param(SINCE, {"cronjob": a_cronjob(suspend=True)}, "suspended by hand", id="suspended to this day"),
         pytest.param(
             SINCE, {"synced": synced(resumed_at=at(6))}, "suspended by hand", id="suspended until it was put back"

@@ -14,7 +14,7 @@ from jobs_api.model.document import rfc3339
 from jobs_api.model.job import Job, SyncState
 from jobs_api.model.project import ConcurrencyPolicy, Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Period, Slot
+from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Outage, Slot
 
 # A CronJob that was suspended by hand is put back by the next sync that reaches the cluster.
 SUSPENDED_FOR: Final = timedelta(hours=1)
@@ -40,7 +40,7 @@ class SlotFacts:
     deleted: bool
     cronjob: Object | None
     runs: Sequence[Run]
-    outages: Sequence[Period]
+    outages: Sequence[Outage]
     events: Sequence[Object] = ()
 
     @property
@@ -123,11 +123,18 @@ def _previous_run(slot: Slot, facts: SlotFacts) -> str | None:
     return None
 
 
+def _stopped(slot: Slot, facts: SlotFacts) -> str | None:
+    for outage in facts.outages:
+        if outage.stopped and outage.until and outage.holds(slot.at):
+            return f"the service was stopped from {rfc3339(outage.since)} until {rfc3339(outage.until)}"
+    return None
+
+
 def _outage(slot: Slot, facts: SlotFacts) -> str | None:
     # An outage is noticed a tick after it began, and what was due just before it could still be started within it.
     for outage in facts.outages:
         begins = outage.since - IN_FORCE_WITHIN
-        if begins < slot.at and (outage.until is None or slot.at <= outage.until):
+        if not outage.stopped and begins < slot.at and (outage.until is None or slot.at <= outage.until):
             until = f"until {rfc3339(outage.until)}" if outage.until else "since then"
             return (
                 f"the cluster could not be reached from {rfc3339(outage.since)} {until}; if it ran nevertheless, "
@@ -189,8 +196,18 @@ def _is_current(slot: Slot, facts: SlotFacts) -> bool:
 
 type MissRule = Callable[[Slot, SlotFacts], str | None]
 
-_NOT_IN_FORCE: list[MissRule] = [_vanished, _refused, _outage, _rejected, _never_synced]
-_ALWAYS: list[MissRule] = [_vanished, _refused, _previous_run, _outage, _suspended, _removed, _deadline, _unknown]
+_NOT_IN_FORCE: list[MissRule] = [_vanished, _stopped, _refused, _outage, _rejected, _never_synced]
+_ALWAYS: list[MissRule] = [
+    _vanished,
+    _stopped,
+    _refused,
+    _previous_run,
+    _outage,
+    _suspended,
+    _removed,
+    _deadline,
+    _unknown,
+]
 
 
 def cronjob_of(found: Object | None, job: Job) -> Object | None:

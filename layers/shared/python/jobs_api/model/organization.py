@@ -7,7 +7,7 @@ from pydantic import Field
 
 from jobs_api.model import slots
 from jobs_api.model.document import Absent, Document, Record, Timestamp
-from jobs_api.model.slots import Period
+from jobs_api.model.slots import Outage
 
 # Longer than functions of a version before marks may still be at work, and than an ingest takes to mark what it finds.
 UNMARKED_FOR = timedelta(hours=1)
@@ -72,7 +72,7 @@ class Organization(Record):
     cluster: Absent[str] = None
     created_at: Timestamp
     usage_key: Absent[UsageKey] = None
-    outages: list[Period] = Field(default_factory=list)
+    outages: list[Outage] = Field(default_factory=list)
     cluster_since: Absent[Timestamp] = None
     leaving_at: Absent[Timestamp] = None
     cleared_at: Absent[Timestamp] = None
@@ -93,14 +93,21 @@ class Organization(Record):
         """Whether its cluster could not be reached when that was last tried."""
         return bool(self.outages) and self.outages[-1].until is None
 
-    def outages_if(self, *, reached: bool, now: datetime) -> list[Period]:
+    def outages_if(self, *, reached: bool, now: datetime) -> list[Outage]:
         """Return its outages, given whether the cluster was reached now; the same ones where that is no news."""
         if reached is not self.is_cut_off:
             return self.outages
         if reached:
             last = self.outages[-1].model_copy(update={"until": now})
             return [*self.outages[:-1], last]
-        return [*slots.remembered(self.outages, now), Period(since=now)]
+        return [*slots.remembered(self.outages, now), Outage(since=now)]
+
+    def outages_after_stop(self, since: datetime, until: datetime) -> list[Outage]:
+        """Return its outages, where the service was stopped between these times, and its cluster with it."""
+        if since >= until:
+            return self.outages
+        ended = [one if one.until else one.model_copy(update={"until": since}) for one in self.outages]
+        return [*slots.remembered(ended, until), Outage(since=since, until=until, stopped=True)]
 
     @property
     def namespace(self) -> str:

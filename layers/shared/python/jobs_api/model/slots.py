@@ -46,6 +46,15 @@ class Period(Document):
         return self.since < moment and (self.until is None or moment <= self.until)
 
 
+class Outage(Period):
+    """A time during which a cluster could not be reached; `stopped` where the service was down, its cluster with it.
+
+    The latter is so on a laptop alone.
+    """
+
+    stopped: bool = False
+
+
 class Firing(Period):
     """How a job fired during a period.
 
@@ -185,7 +194,7 @@ def newest(firings: Sequence[Firing]) -> list[Firing]:
     return kept[::-1]
 
 
-def remembered(periods: Iterable[Period], now: datetime) -> list[Period]:
+def remembered[P: Period](periods: Iterable[P], now: datetime) -> list[P]:
     """Return the periods that may still matter, the newest last."""
     kept = [period for period in periods if period.until is None or period.until > now - KEPT_FOR]
     return kept[-MOST_KEPT:]

@@ -17,7 +17,7 @@ from jobs_api.model.organization import (
     Token,
     UsageKey,
 )
-from jobs_api.model.slots import Period
+from jobs_api.model.slots import Outage
 from jobs_api.recent import Recent
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
@@ -67,7 +67,7 @@ def list_organizations() -> list[Organization]:
     return [_organization_of(row) for row in OrganizationsRow.query(ALL)]
 
 
-def record_outages(organization: Organization, outages: list[Period]) -> None:
+def record_outages(organization: Organization, outages: list[Outage]) -> None:
     """Note when the organization's cluster could not be reached."""
     row = OrganizationRow(ALL, organization.id)
     row.update(
@@ -241,7 +241,7 @@ def _organization_of(row: OrganizationsRow) -> Organization:
         cluster=row.cluster,
         created_at=row.created_at,
         usage_key=UsageKey.model_validate(row.usage_key) if row.usage_key else None,
-        outages=[Period.model_validate(outage) for outage in row.outages or ()],
+        outages=[Outage.model_validate(outage) for outage in row.outages or ()],
         cluster_since=row.cluster_since,
         leaving_at=row.leaving_at,
         cleared_at=row.cleared_at,
