@@ -14,17 +14,15 @@ from aws_lambda_powertools import Logger
 
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
-from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.ingest import decision, run_log, unseen_end
 from jobs_api.ingest.finished_cache import Settled
 from jobs_api.ingest.giving_up import wants_events_of
+from jobs_api.ingest.log_storing import PodLogs, with_what_is_left
 from jobs_api.ingest.slot_accounting import Accounting
-from jobs_api.k8s import job_stop, labels, pod_logs, run_identity
+from jobs_api.k8s import job_stop, labels, run_identity
 from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.json_fields import Object, moment
 from jobs_api.k8s.observed import Observed, observe
-from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
-from jobs_api.logs import archive
 from jobs_api.metrics import Metric
 from jobs_api.model import run_events
 from jobs_api.model.organization import Organization
@@ -40,9 +38,6 @@ WORKERS = 16
 PAGE = 500
 # What the API server answers to a manifest that it will never take.
 REFUSED_FOR_GOOD = frozenset({400, 422})
-CUT_OFF = "The log ends where the run was replaced, or its Job deleted"
-# How much of a log's end is searched for what went wrong: some hundred nodes, of which JSON needs a kilobyte each.
-TOLD_IN_BYTES = 512 * 1024
 
 METRIC_OF_END = {
     RunStatus.SUCCESS: Metric.RUNS_SUCCEEDED,
@@ -54,10 +49,6 @@ logger = Logger()
 _settled = Settled()
 
 type Clock = Callable[[], datetime]
-
-
-class NoLog(Exception):
-    """The kubelet has no log of a container that ran."""
 
 
 class Incomplete(Exception):
@@ -79,6 +70,7 @@ class Pass:
     _accounted: set[str] = field(default_factory=set)
     _to_tell: list[Run] = field(default_factory=list)
     _asked: Asked = field(init=False)
+    _logs: PodLogs = field(init=False)
     # For each job the slots of which there are Jobs, and the jobs of which one could not be ingested.
     _ran: defaultdict[str, set[datetime]] = field(default_factory=lambda: defaultdict(set))
     _unsure: set[str] = field(default_factory=set)
@@ -89,6 +81,7 @@ class Pass:
     def __post_init__(self) -> None:
         """Know nothing yet."""
         self._asked = Asked(self.organization.id)
+        self._logs = PodLogs(self.cluster, self.organization.namespace, self.clock)
 
     def run(self) -> None:
         """Bring every run up to what the cluster shows.
@@ -237,18 +230,18 @@ class Pass:
         if decided.stop and not self._replaced(job_stop.stopped(job, decided.stop)):
             return launched
         if decided.run is None:
-            self._look_at_log(run)
+            self._logs.look_at(run)
             return launched
         after = decided.run if run else self._new(decided.run)
         if decided.quotes and seen.pod:
-            after = run_log.quoting(after, self._end_of_log(seen.pod, decided.quotes))
+            after = run_log.quoting(after, self._logs.end_of(seen.pod, decided.quotes))
         if decided.wants_log:
             run = run or self._begun(after)
             if run is None:
                 return False  # another pass has it
-            after = self._with_log(after, seen.pod).model_copy(update={"updated_at": self.clock()})
+            after = self._logs.stored(after, seen.pod).model_copy(update={"updated_at": self.clock()})
         elif after.status is RunStatus.RUNNING:
-            after = after.model_copy(update={"log_begins": self._log_begins(after)})
+            after = after.model_copy(update={"log_begins": self._logs.begins(after)})
         written = self._write(run, after.without_secrets(secrets_of(job)))
         if written and decided.ends_job and self._is_known(seen):
             # The next pass does it where this one is cut off, or the Job has moved on.
@@ -267,31 +260,6 @@ class Pass:
             # Where the rights are those of an earlier release, what it said is not known; all else goes on.
             logger.warning("Events could not be read", status=error.status, error=str(error))
             return []
-
-    def _look_at_log(self, run: Run | None) -> None:
-        """Note how the log of a run that goes on begins, once there is a first line: a later one is another file."""
-        if run and run.status is RunStatus.RUNNING and not pod_logs.has_begun(run.log_begins):
-            note = self._log_begins(run)
-            if note is not None and note != run.log_begins:
-                store.note_log_begins(run, note)
-
-    def _log_begins(self, run: Run) -> str | None:
-        """Return what to note of how a log begins, None where it cannot be had just now."""
-        if run.pod_name is None:
-            return None
-        try:
-            return pod_logs.noted(run.pod_name, self.cluster.log_begins(self.organization.namespace, run.pod_name))
-        except ClusterError:
-            return None
-
-    def _end_of_log(self, pod: ObservedPod, container: str) -> str:
-        """Return the last lines of another container's log, nothing where they cannot be had."""
-        try:
-            return self.cluster.read_log(
-                self.organization.namespace, pod.name, container=container, tail=run_log.QUOTED_LINES
-            )
-        except ClusterError:
-            return ""
 
     def _is_known(self, seen: Observed) -> bool:
         owner = (seen.project_id, seen.job_id)
@@ -317,40 +285,6 @@ class Pass:
         except (Stale, ObjectNotFound):
             return False
         return True
-
-    def _with_log(self, run: Run, pod: ObservedPod | None) -> Run:
-        """Store the log, before anything that tells others that the run has ended."""
-        if pod is None:
-            return run.model_copy(update={"log": archive.what_is_left(run)})
-        try:
-            begins = self._log_begins_at_its_end(pod)
-            log, end = archive.put(run, self._log_of(pod))
-        except NoLog:
-            found = archive.find(run)
-            return run.model_copy(update={"log": found, "log_note": None if found else pod_logs.why_none(pod)})
-        except ClusterRejected:
-            return self._with_log(run, None)
-        except ClusterUnavailable:
-            # The node may be out of reach for a while, or for good.
-            if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
-                raise
-            return self._with_log(run, None)
-        note = pod_logs.why_less(pod_logs.seen_of(run.log_begins, pod), begins, log.size_bytes, pod)
-        return run_log.with_log(run, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
-
-    def _log_begins_at_its_end(self, pod: ObservedPod) -> str:
-        return self.cluster.log_begins(self.organization.namespace, pod.name)
-
-    def _log_of(self, pod: ObservedPod) -> Iterator[bytes]:
-        """Yield a log; raises NoLog where the kubelet says in its place that it has none."""
-        chunks = self.cluster.stream_log(self.organization.namespace, pod.name)
-        first = next(chunks, b"")
-        if len(first) <= pod_logs.EXCUSE_BYTES:
-            first += next(chunks, b"")
-        if pod_logs.is_excuse(first[: pod_logs.EXCUSE_BYTES + 1].decode("utf-8", "replace"), pod):
-            raise NoLog
-        yield first
-        yield from chunks
 
     def _launch(self, run: Run) -> bool:
         """Create the Job of a run that still waits for it."""
@@ -381,7 +315,7 @@ class Pass:
         seen = observe(job) if job else None
         if job and seen and seen.is_of(run) and not labels.is_of_another(seen.labels):
             return self._job(job, seen.with_pod(self.cluster.pod_of(job)), run)
-        return self._write(run, self._with_last_words(run, gone))
+        return self._write(run, self._logs.last_words(run, gone))
 
     def _replaced_by_another(self, run: Run) -> Run | None:
         """Return how a run ends whose Job gave way to the next slot's, under the policy Replace."""
@@ -394,19 +328,6 @@ class Pass:
             projects = store.list_projects(self.organization.id)
             self._policies = {project.id: project.settings.concurrency_policy for project in projects}
         return self._policies.get(project_id) is ConcurrencyPolicy.REPLACE
-
-    def _with_last_words(self, before: Run, ended: Run) -> Run:
-        """Return a run whose Job is gone with its log, which can be read for as long as its pod takes to end."""
-        if before.status is not RunStatus.RUNNING or before.job_uid is None:
-            return _with_what_is_left(before, ended)
-        try:
-            pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
-            if pod is None:
-                return _with_what_is_left(before, ended)
-            log, _ = archive.put(ended, self._log_of(observe_pod(pod)))
-        except (ClusterError, NoLog):
-            return _with_what_is_left(before, ended)
-        return ended.model_copy(update={"log": log, "log_note": CUT_OFF})
 
 
 class Work:
@@ -450,11 +371,4 @@ def end_overdue(organization: Organization, now: datetime) -> int:
     late = (
         (run, unseen_end.overdue(run, deadlines.get(run.project_id), now)) for run in store.open_runs(organization.id)
     )
-    return sum(store.advance_run(run, _with_what_is_left(run, ended)) for run, ended in late if ended)
-
-
-def _with_what_is_left(before: Run, ended: Run) -> Run:
-    """Return a run that ended out of sight with its log, where its command was started."""
-    if before.status is not RunStatus.RUNNING:
-        return ended
-    return ended.model_copy(update={"log": archive.what_is_left(ended)})
+    return sum(store.advance_run(run, with_what_is_left(run, ended)) for run, ended in late if ended)

@@ -1,0 +1,112 @@
+"""Reads the logs of an organization's pods out of its cluster, and stores those of runs that have ended.
+
+Everything here may be done twice or by two passes at once: logs replace themselves.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from jobs_api import store
+from jobs_api.cluster import Cluster, ClusterRejected
+from jobs_api.errors import ClusterError, ClusterUnavailable
+from jobs_api.ingest import run_log
+from jobs_api.k8s import pod_logs
+from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
+from jobs_api.logs import archive
+from jobs_api.model.run import Run, RunStatus
+
+CUT_OFF: Final = "The log ends where the run was replaced, or its Job deleted"
+# How much of a log's end is searched for what went wrong: some hundred nodes, of which JSON needs a kilobyte each.
+TOLD_IN_BYTES: Final = 512 * 1024
+
+
+class NoLog(Exception):
+    """The kubelet has no log of a container that ran."""
+
+
+@dataclass(frozen=True)
+class PodLogs:
+    """The logs of an organization's pods; `clock` gives aware times."""
+
+    cluster: Cluster
+    namespace: str
+    clock: Callable[[], datetime]
+
+    def look_at(self, run: Run | None) -> None:
+        """Note how the log of a run that goes on begins, once there is a first line: a later one is another file."""
+        if run and run.status is RunStatus.RUNNING and not pod_logs.has_begun(run.log_begins):
+            note = self.begins(run)
+            if note is not None and note != run.log_begins:
+                store.note_log_begins(run, note)
+
+    def begins(self, run: Run) -> str | None:
+        """Return what to note of how a log begins, None where it cannot be had just now."""
+        if run.pod_name is None:
+            return None
+        try:
+            return pod_logs.noted(run.pod_name, self.cluster.log_begins(self.namespace, run.pod_name))
+        except ClusterError:
+            return None
+
+    def end_of(self, pod: ObservedPod, container: str) -> str:
+        """Return the last lines of another container's log, nothing where they cannot be had."""
+        try:
+            return self.cluster.read_log(self.namespace, pod.name, container=container, tail=run_log.QUOTED_LINES)
+        except ClusterError:
+            return ""
+
+    def stored(self, run: Run, pod: ObservedPod | None) -> Run:
+        """Store the log, before anything that tells others that the run has ended."""
+        if pod is None:
+            return run.model_copy(update={"log": archive.what_is_left(run)})
+        try:
+            begins = self._begins_at_its_end(pod)
+            log, end = archive.put(run, self._log_of(pod))
+        except NoLog:
+            found = archive.find(run)
+            return run.model_copy(update={"log": found, "log_note": None if found else pod_logs.why_none(pod)})
+        except ClusterRejected:
+            return self.stored(run, None)
+        except ClusterUnavailable:
+            # The node may be out of reach for a while, or for good.
+            if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
+                raise
+            return self.stored(run, None)
+        note = pod_logs.why_less(pod_logs.seen_of(run.log_begins, pod), begins, log.size_bytes, pod)
+        return run_log.with_log(run, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
+
+    def _begins_at_its_end(self, pod: ObservedPod) -> str:
+        return self.cluster.log_begins(self.namespace, pod.name)
+
+    def _log_of(self, pod: ObservedPod) -> Iterator[bytes]:
+        """Yield a log; raises NoLog where the kubelet says in its place that it has none."""
+        chunks = self.cluster.stream_log(self.namespace, pod.name)
+        first = next(chunks, b"")
+        if len(first) <= pod_logs.EXCUSE_BYTES:
+            first += next(chunks, b"")
+        if pod_logs.is_excuse(first[: pod_logs.EXCUSE_BYTES + 1].decode("utf-8", "replace"), pod):
+            raise NoLog
+        yield first
+        yield from chunks
+
+    def last_words(self, before: Run, ended: Run) -> Run:
+        """Return a run whose Job is gone with its log, which can be read for as long as its pod takes to end."""
+        if before.status is not RunStatus.RUNNING or before.job_uid is None:
+            return with_what_is_left(before, ended)
+        try:
+            pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
+            if pod is None:
+                return with_what_is_left(before, ended)
+            log, _ = archive.put(ended, self._log_of(observe_pod(pod)))
+        except (ClusterError, NoLog):
+            return with_what_is_left(before, ended)
+        return ended.model_copy(update={"log": log, "log_note": CUT_OFF})
+
+
+def with_what_is_left(before: Run, ended: Run) -> Run:
+    """Return a run that ended out of sight with its log, where its command was started."""
+    if before.status is not RunStatus.RUNNING:
+        return ended
+    return ended.model_copy(update={"log": archive.what_is_left(ended)})
