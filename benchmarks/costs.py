@@ -58,8 +58,10 @@ RUN_COPIES: Final = 4
 REQUEST_SECONDS, PASS_SECONDS, PASS_SECONDS_PER_1000, LINE = 0.05, 0.2, 0.5, 1_000
 # Warm environments among which the ticks of an organization take turns; each reads the runs of ended Jobs once an hour.
 ENVIRONMENTS: Final = 2
+# How many writes of runs and slots a stream hands over at once, where they are spread over the hour; not measured.
+RECORDS_PER_BATCH: Final = 3
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 10.75
+FUNCTIONS_GB: Final = 11.0
 # X-Ray's default, which functions cannot change: the first request of a second, and of the others one in twenty.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
@@ -153,8 +155,24 @@ def runs(load: Jobs) -> dict[str, Use]:
         "runs: made, started, ended": {"write unit": load.runs * (3 * writes(RUN, 1 + RUN_INDEXES) + writes(RUN))},
         "runs: their slots settled": {"write unit": load.runs * 3},
         "runs: their logs stored": {"S3 PUT": load.runs, "log byte": load.runs * 300},
+        "runs: events for the account": account_events(load),
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
         "runs: their records kept, each month": {"DynamoDB GB-month": load.runs * RUN * RUN_COPIES / GB},
+    }
+
+
+def account_events(load: Jobs) -> Use:
+    """Return the use of `publish_events` a month: two events a run, and the batches in which its writes arrive.
+
+    A run is written four times and its job's slot once. The function is not traced, and logs no line for a batch. A
+    function that reads a stream pays nothing for that: https://aws.amazon.com/dynamodb/pricing/on-demand/
+    """
+    batches = load.runs * 5 / RECORDS_PER_BATCH
+    return {
+        "event": load.runs * 2,
+        "Lambda request": batches,
+        "GB-second": batches * REQUEST_SECONDS * 0.25,
+        "read unit": batches,
     }
 
 
@@ -185,7 +203,7 @@ def ticks(load: Jobs) -> dict[str, Use]:
 
 # AuthorizerErrors comes from the access log. An alarm costs as many times as it has metrics; a test counts them.
 METRICS: Final = len(Metric) + 1
-ALARM_METRICS: Final = 45
+ALARM_METRICS: Final = 48
 FIXED: Final[dict[str, Use]] = {
     "metrics, alarms, dashboard": {"metric-month": METRICS, "alarm-month": ALARM_METRICS, "dashboard-month": 1},
     "the key of webhooks' secrets": {"key-month": 1},

@@ -22,7 +22,6 @@ _TABLE_PROPERTIES = (
     "KeySchema",
     "LocalSecondaryIndexes",
     "ProvisionedThroughput",
-    "StreamSpecification",
     "TableName",
 )
 _LETTERS = string.ascii_uppercase + string.digits

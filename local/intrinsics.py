@@ -133,6 +133,8 @@ class Resolver:
             return self.arn(logical_id)
         if attribute in {"Name", "QueueName", "TableName"}:
             return self.name(logical_id)
+        if attribute == "StreamArn":
+            return f"{self.arn(logical_id)}/stream/1970-01-01T00:00:00.000"
         if attribute == "QueueUrl":
             return str(self._ref(logical_id))
         raise UnsupportedTemplate(f"the attribute {attribute} of {logical_id} is not known to the laptop stack")

@@ -11,7 +11,7 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).parents[2]
 KUBERNETES_LAYER = "KubernetesLayer"
 # Packages in which decisions stand beside those who carry them out.
-MIXED = ("api", "ingest", "live", "logs", "sync", "trigger")
+MIXED = ("account_events", "api", "ingest", "live", "logs", "sync", "trigger")
 
 
 def contract(contract_id: str) -> dict[str, Any]:

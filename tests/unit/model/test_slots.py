@@ -332,9 +332,9 @@ def test_no_run_holds_up_the_next_where_both_are_allowed() -> None:
 
 
 def test_a_miss_is_always_the_same_run() -> None:
-    assert missed_slot.miss_id("job_a", at(5)) == missed_slot.miss_id("job_a", at(5).astimezone())
-    assert missed_slot.miss_id("job_a", at(5)) != missed_slot.miss_id("job_a", at(10))
-    assert missed_slot.miss_id("job_a", at(5)) != missed_slot.miss_id("job_b", at(5))
+    assert slots.miss_id("job_a", at(5)) == slots.miss_id("job_a", at(5).astimezone())
+    assert slots.miss_id("job_a", at(5)) != slots.miss_id("job_a", at(10))
+    assert slots.miss_id("job_a", at(5)) != slots.miss_id("job_b", at(5))
 
 
 @settings(deadline=None)

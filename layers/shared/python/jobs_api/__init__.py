@@ -9,6 +9,7 @@ From the ground up; a package imports only what stands below it, and import-lint
 - `store`, `k8s`, `api`, `auth`, `logs`, `sealing`: the tables; Kubernetes objects as JSON; HTTP; tokens; logs;
   what is secret about a job
 - `cluster`, `notifications`: the two outside worlds, Kubernetes and people
+- `account_events`: what is told to the AWS account
 - `trigger`; then `sync`, `ingest`, `live`: what the functions do
 """
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from jobs_api.ids import derived_id
 from jobs_api.k8s import labels, warnings
 from jobs_api.k8s.json_fields import Object, mapping, moment, texts
 from jobs_api.model.alert_targets import RunAlerts
@@ -14,7 +13,7 @@ from jobs_api.model.document import rfc3339
 from jobs_api.model.job import Job, SyncState
 from jobs_api.model.project import ConcurrencyPolicy, Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Outage, Slot
+from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Outage, Slot, miss_id
 
 # A CronJob that was suspended by hand is put back by the next sync that reaches the cluster.
 SUSPENDED_FOR: Final = timedelta(hours=1)
@@ -73,11 +72,6 @@ def missed_run(slot: Slot, facts: SlotFacts, alerts: RunAlerts | None, now: date
         updated_at=now,
         alerts=alerts,
     )
-
-
-def miss_id(job_id: str, slot: datetime) -> str:
-    """Return the id of the run that records a missed slot."""
-    return derived_id("run_", job_id, rfc3339(slot))
 
 
 def why(slot: Slot, facts: SlotFacts) -> str:

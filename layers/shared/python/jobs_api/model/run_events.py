@@ -12,7 +12,7 @@ FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
 def marked(before: Run | None, after: Run) -> Run:
     """Return the run with what it now has to tell in `notify`, what it had before and has not told included."""
     known = before.notify if before else []
-    due = [event for event in _happened(before, after) if event not in known and channels(after.alerts, event)]
+    due = [event for event in happened(before, after) if event not in known and channels(after.alerts, event)]
     return after.model_copy(update={"notify": [*known, *due]}) if due or known != after.notify else after
 
 
@@ -30,7 +30,7 @@ def as_of(run: Run, event: Event) -> Run:
     return run.model_copy(update={**dict.fromkeys(ended), **started})
 
 
-def _happened(before: Run | None, after: Run) -> list[Event]:
+def happened(before: Run | None, after: Run) -> list[Event]:
     """Return the events between two states of a run; one that nobody saw running may still have started."""
     old = before.status if before else RunStatus.PENDING
     if after.status is old:

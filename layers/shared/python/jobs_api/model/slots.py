@@ -14,7 +14,8 @@ from typing import Final, Self
 from pydantic import Field
 
 from jobs_api import schedule
-from jobs_api.model.document import Document, Timestamp
+from jobs_api.ids import derived_id
+from jobs_api.model.document import Document, Timestamp, rfc3339
 
 # How long after its starting deadline a slot counts as missed: the cluster's clock may be behind ours.
 GRACE: Final = timedelta(minutes=1)
@@ -198,3 +199,8 @@ def remembered[P: Period](periods: Iterable[P], now: datetime) -> list[P]:
     """Return the periods that may still matter, the newest last."""
     kept = [period for period in periods if period.until is None or period.until > now - KEPT_FOR]
     return kept[-MOST_KEPT:]
+
+
+def miss_id(job_id: str, slot: datetime) -> str:
+    """Return the id of the run that records a missed slot."""
+    return derived_id("run_", job_id, rfc3339(slot))

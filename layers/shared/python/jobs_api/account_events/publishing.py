@@ -1,0 +1,77 @@
+"""Turns records of the tables' streams into events on the bus, and says from which record to go on where that fails."""
+
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs_api.account_events.details import AccountEvent, JobNews, RunNews, job_news, run_news
+from jobs_api.aws import account_bus
+from jobs_api.aws.account_bus import BusEntry, EntriesRefused
+from jobs_api.aws.clients import client
+from jobs_api.store.stream_images import job_images, run_images
+from jobs_api.store.subject_names import names_of
+
+logger = logging.getLogger(__name__)
+
+type StreamRecord = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a record of the stream says."""
+
+    sequence_number: str
+    news: RunNews | JobNews
+
+
+def publish_records(records: Sequence[StreamRecord]) -> str | None:
+    """Put on the bus what these records of one shard say; return the sequence number to go on from, None when done.
+
+    Raises what a table or the bus raises where nothing of it is done; the whole batch is to come again then.
+    """
+    said = [_Said(_number(record), news) for record in records for news in _news(record)]
+    names = names_of(one.news.address for one in said)
+    events = [one.news.told(names) for one in said]
+    try:
+        account_bus.put([_entry(event) for event in events])
+    except EntriesRefused as error:
+        logger.warning("The bus refused an event; the stream brings it again", exc_info=True)
+        return said[error.taken].sequence_number
+    return None
+
+
+def _news(record: StreamRecord) -> list[RunNews | JobNews]:
+    """Read a record. One that makes no sense is put aside: its stream would stand still behind it for a day."""
+    try:
+        if f":table/{os.environ['RUNS_TABLE']}/stream/" in record["eventSourceARN"]:
+            return list(run_news(run_images(record)))
+        return list(job_news(job_images(record)))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        logger.exception("a record of a stream makes no sense")
+        client("sqs").send_message(QueueUrl=os.environ["DEAD_EVENTS"], MessageBody=_place(record))
+        return []
+
+
+def _place(record: StreamRecord) -> str:
+    """Say which item it was, without its content, which may be secret and long."""
+    change = record.get("dynamodb") or {}
+    return json.dumps(
+        {
+            "stream": record.get("eventSourceARN"),
+            "sequence_number": change.get("SequenceNumber"),
+            "keys": change.get("Keys"),
+            "event": record.get("eventName"),
+        }
+    )
+
+
+def _number(record: StreamRecord) -> str:
+    number: str = record["dynamodb"]["SequenceNumber"]
+    return number
+
+
+def _entry(event: AccountEvent) -> BusEntry:
+    return BusEntry(event.detail_type, event.at, event.detail.model_dump_json())

@@ -1,0 +1,80 @@
+"""Puts events for the account on the stack's bus, in as few calls as its limits allow."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from jobs_api.aws.clients import client
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+ACCOUNT_SOURCE: Final = "jobs-api"
+# https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+ENTRIES_PER_CALL: Final = 10
+BYTES_PER_CALL: Final = 256 * 1024
+# A time, a source and a type beside the detail.
+BYTES_BESIDE: Final = 256
+
+
+@dataclass(frozen=True)
+class BusEntry:
+    """An event as the bus takes it; `detail` is JSON."""
+
+    detail_type: str
+    at: datetime
+    detail: str
+
+    @property
+    def size_bytes(self) -> int:
+        """What the bus counts it as, at most."""
+        return len(self.detail.encode()) + BYTES_BESIDE
+
+
+class EntriesRefused(Exception):
+    """The bus took the first `taken` entries of those it was given, and not the one after them."""
+
+    def __init__(self, taken: int, reason: str) -> None:
+        """Say how many were taken, and why no more."""
+        super().__init__(f"the bus took {taken} events and refused the next: {reason}")
+        self.taken = taken
+
+
+def put(entries: Sequence[BusEntry]) -> None:
+    """Put entries on the bus, in their order.
+
+    Raises:
+        EntriesRefused: the bus answered, but did not take one. Some of those behind it may have been taken.
+        BotoCoreError, ClientError: it did not answer, or refused a whole call.
+    """
+    taken = 0
+    for some in _calls(entries):
+        answer = client("events").put_events(Entries=[_entry(one) for one in some])
+        if answer["FailedEntryCount"]:
+            at, failed = next((at, one) for at, one in enumerate(answer["Entries"]) if "ErrorCode" in one)
+            raise EntriesRefused(taken + at, failed["ErrorCode"])
+        taken += len(some)
+
+
+def _calls(entries: Sequence[BusEntry]) -> Iterator[list[BusEntry]]:
+    some: list[BusEntry] = []
+    for one in entries:
+        full = len(some) == ENTRIES_PER_CALL
+        if some and (full or sum(other.size_bytes for other in some) + one.size_bytes > BYTES_PER_CALL):
+            yield some
+            some = []
+        some.append(one)
+    if some:
+        yield some
+
+
+def _entry(entry: BusEntry) -> "PutEventsRequestEntryTypeDef":
+    return {
+        "Source": ACCOUNT_SOURCE,
+        "DetailType": entry.detail_type,
+        "Detail": entry.detail,
+        "Time": entry.at,
+        "EventBusName": os.environ["EVENT_BUS"],
+    }
