@@ -1,1 +1,1 @@
-"""What brings this service to an AWS account: `make preflight` and `make deploy`, and a manifest for the cluster."""
+"""Deploys this service to an AWS account: `make preflight`, `make deploy`, and a manifest for the cluster."""

@@ -1,8 +1,8 @@
 """`make deploy`: `sam deploy` with all of its options, and with the digest of the parameters in the template.
 
-The interpreter of SAM's own environment runs this. The digest is written at the last moment, into the template and the
-parameters that SAM is about to send, so that it holds whether they come from samconfig.toml, from
---parameter-overrides, from the questions of --guided or from the stack as it is.
+The interpreter of SAM's environment runs this. It writes the digest at the last moment, into the template and the
+parameters that SAM is about to send. So the digest is right wherever the parameters come from: samconfig.toml,
+--parameter-overrides, the questions of --guided or the deployed stack.
 """
 
 import sys
@@ -19,12 +19,12 @@ from deploy.configuration import configured, misspelt, values_of
 
 
 class ConfiguringDeployer(Deployer):  # type: ignore[misc]
-    """SAM's own, which makes the change set."""
+    """SAM's deployer, which makes the change set."""
 
     def create_changeset(
         self, stack_name: str, cfn_template: str, parameter_values: list[dict[str, Any]], *more: Any, **named: Any
     ) -> Any:
-        """Make it of the template with its digest."""
+        """Make the change set from the template with its digest."""
         template = yaml_parse(cfn_template)
         values = values_of(template, parameter_values, self._deployed(stack_name))
         ready = yaml_dump(configured(template, values))
@@ -38,7 +38,7 @@ class ConfiguringDeployer(Deployer):  # type: ignore[misc]
 
 
 def refuse_misspelt(arguments: list[str]) -> None:
-    """End with a message where a parameter is named that the built template does not have."""
+    """Exit with a message if the options name a parameter that the built template does not have."""
     options = deploy.make_context("deploy", [*arguments]).params
     template = yaml_parse(Path(options["template_file"]).read_text())
     for name, right in misspelt(template, options["parameter_overrides"] or {}).items():
@@ -47,6 +47,6 @@ def refuse_misspelt(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     refuse_misspelt(sys.argv[1:])
-    # A template that did not come by here is refused by its own rule, so this cannot miss its aim in silence.
+    # If this code did not change the template, the template's own rule refuses the deployment, so that is noticed.
     deploy_context.Deployer = ConfiguringDeployer
     cli(prog_name="sam", args=["deploy", *sys.argv[1:]])

@@ -1,10 +1,10 @@
 """Writes a digest of the parameters' values into the template that goes to AWS.
 
 Everything invokes the alias `live`, which moves when SAM publishes a version. SAM names a version by a hash of its
-function's properties as they are written, where a parameter is `{"Ref": "RunRetentionDays"}` whatever its value; and
-Lambda publishes nothing where a function is the same as before. So a new value would reach `$LATEST` and no request. A
-digest in each function's environment makes both see a change wherever there is one. The API's document has it too,
-since SAM deploys a stage again only where that document is another one as it is written.
+function's properties as the template has them; there a parameter is `{"Ref": "RunRetentionDays"}` whatever its value.
+And Lambda publishes no version of a function that has not changed. So a new value would reach `$LATEST` and no request.
+A digest in each function's environment shows both SAM and Lambda each change. The API's document contains it too,
+because SAM deploys a stage again only if the text of that document has changed.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
 """
 
@@ -14,14 +14,14 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-# Stands in template.yaml wherever the digest goes.
+# The placeholder for the digest in template.yaml.
 PLACEHOLDER: Final = "SetByMakeDeploy"
-# The rule of template.yaml that refuses a template without a digest. With one, it refuses all other values.
+# The rule of template.yaml that refuses a template without a digest. With a digest, it refuses other values.
 RULE: Final = "DigestIsOfTheseParameters"
 DIGEST_LENGTH: Final = 16
-# Of a value, in what CloudFormation says when it refuses another: a parameter may have 4 KB.
+# How many characters of a value CloudFormation's message quotes: a parameter may have 4 KB.
 SHOWN: Final = 100
-# What is deployed; descriptions, outputs and rules change nothing that runs.
+# What is deployed; descriptions, outputs and rules do not affect what runs.
 _PARTS: Final = ("Transform", "Globals", "Mappings", "Conditions", "Resources")
 
 type Document = Mapping[str, Any]
@@ -32,8 +32,8 @@ def values_of(template: Document, asked: Iterable[Mapping[str, Any]], deployed: 
 
     Args:
         template: the template that is to be deployed.
-        asked: `Parameters` of a change set: of each a ParameterKey, and a ParameterValue or UsePreviousValue.
-        deployed: the values of the stack as it is; nothing for one that is not there yet.
+        asked: `Parameters` of a change set: each with a ParameterKey, and a ParameterValue or UsePreviousValue.
+        deployed: the values of the deployed stack; empty for a new stack.
     """
     given = {each["ParameterKey"]: str(each["ParameterValue"]) for each in asked if "ParameterValue" in each}
     return {
@@ -43,9 +43,9 @@ def values_of(template: Document, asked: Iterable[Mapping[str, Any]], deployed: 
 
 
 def misspelt(template: Document, given: Iterable[str]) -> dict[str, str]:
-    """Return each name that is no parameter of the template, with what would be right.
+    """Return each name that is not a parameter of the template, with what would be right.
 
-    SAM leaves out what the template does not know, and says nothing.
+    SAM ignores such names without a message.
     """
     known = template.get("Parameters", {})
     close = {name: get_close_matches(name, known, 1) for name in given if name not in known}
@@ -53,9 +53,9 @@ def misspelt(template: Document, given: Iterable[str]) -> dict[str, str]:
 
 
 def digest_of(template: Document, values: Mapping[str, str]) -> str:
-    """Return the digest of all that is deployed: code by its place in S3, which names its content, and values."""
+    """Return the digest of all that is deployed: values, and code by its S3 key, which is made from its content."""
     parts = {part: template.get(part) for part in _PARTS}
-    # What SAM notes about a build in a resource's metadata is not deployed.
+    # SAM writes facts about a build into a resource's metadata, which is not deployed.
     parts["Resources"] = {
         name: {key: value for key, value in resource.items() if key != "Metadata"}
         for name, resource in template["Resources"].items()
@@ -65,9 +65,9 @@ def digest_of(template: Document, values: Mapping[str, str]) -> str:
 
 
 def configured(template: Document, values: Mapping[str, str]) -> dict[str, Any]:
-    """Return the template with the digest, and with a rule that refuses any other values than those it was made of.
+    """Return the template with the digest, and with a rule that refuses values from which the digest was not made.
 
-    The rule is for whoever takes the template as it is and changes a value, in the console or by `update-stack`.
+    The rule stops anybody who uses the deployed template and changes a value, in the console or by `update-stack`.
     """
     ready: dict[str, Any] = _replaced(template, digest_of(template, values))
     assertions = [_assertion(name, value) for name, value in sorted(values.items())]

@@ -1,1 +1,1 @@
-"""The operator's entry: organizations, projects and tokens. `python -m jobsctl --help` tells the commands."""
+"""The operator's command line: organizations, projects and tokens. `python -m jobsctl --help` lists the commands."""

@@ -1,6 +1,6 @@
 """`python -m jobsctl`: makes, lists, changes and removes organizations, projects and tokens.
 
-Answers are JSON on standard output, so that a script can go on with them; errors are one line on standard error.
+Results are JSON on standard output, so that scripts can read them; errors are one line on standard error.
 """
 
 import json
@@ -35,14 +35,14 @@ app.add_typer(token, name="token")
 
 Organization = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Its id, such as org-acme")]
 ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="Its id, such as proj_xyz")]
-TokenId = Annotated[str, typer.Argument(metavar="TOKEN_ID", help="What `token list` shows as its id")]
+TokenId = Annotated[str, typer.Argument(metavar="TOKEN_ID", help="Its id, as `token list` shows it")]
 AbandonCluster = Annotated[
-    bool, typer.Option("--abandon-cluster", help="Its cluster is gone for good: wait for nothing there")
+    bool, typer.Option("--abandon-cluster", help="Its cluster no longer exists: wait for nothing there")
 ]
-Wait = Annotated[bool, typer.Option(help="Wait until it is done, or else stop at the first thing to wait for")]
+Wait = Annotated[bool, typer.Option(help="Wait until it is done; without, stop at the first step that must wait")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="A setting; the value is JSON or else a text; repeatable"),
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting; a value that is not JSON is a text; repeatable"),
 ]
 
 
@@ -52,7 +52,7 @@ def use(
         str | None, typer.Option("--stack", envvar="JOBS_API_STACK", help="The deployed CloudFormation stack")
     ] = None,
 ) -> None:
-    """Find the deployment."""
+    """Find the deployment that the command is for."""
     try:
         stack.use(stack_name)
     except LookupError as error:
@@ -62,15 +62,15 @@ def use(
 @organization.command("create")
 def create_organization(
     organization_id: Organization,
-    name: Annotated[str | None, typer.Option(help="What people call it")] = None,
+    name: Annotated[str | None, typer.Option(help="Its name for people")] = None,
     cluster: Annotated[str | None, typer.Option(help="Its EKS cluster, if not the deployment's default")] = None,
 ) -> None:
-    """Make an organization, with a limit of requests of its own."""
+    """Make an organization with its own limit of requests."""
     made = _operations().create_organization(organization_id, name, cluster)
     try:
         _show(_usage_keys().give(organization_id) if _usage_keys().are_used() else made)
     except (BotoCoreError, ClientError) as error:
-        typer.echo(f"jobsctl: {organization_id} is made, but shares a limit with others: {error}", err=True)
+        typer.echo(f"jobsctl: {organization_id} exists now, but shares a limit of requests: {error}", err=True)
         _show(made)
 
 
@@ -80,16 +80,16 @@ def limit_organizations(
         str | None, typer.Argument(metavar="[ORGANIZATION]", help="All, where none is named")
     ] = None,
 ) -> None:
-    """Count an organization's requests apart from all others', where they were counted together so far."""
+    """Give an organization its own limit of requests, if it has shared one so far."""
     if not _usage_keys().are_used():
-        raise typer.BadParameter("the deployment's template is older than limits by organization; upgrade it first")
+        raise typer.BadParameter("the deployment's template is older than limits for organizations; upgrade it first")
     known = [_store().get_organization(organization_id)] if organization_id else _store().list_organizations()
     _show_all([_usage_keys().give(organization.id) for organization in known])
 
 
 @organization.command("seal")
 def seal_environments(organization_id: Organization) -> None:
-    """Encrypt the secret values in environments of jobs that nobody has changed since releases that left them clear."""
+    """Encrypt secret values in environments of jobs that were last changed by a release that stored them in clear."""
     _store().get_organization(organization_id)
     _show({"organization": organization_id, "sealed": _operations().seal_environments(organization_id)})
 
@@ -97,7 +97,9 @@ def seal_environments(organization_id: Organization) -> None:
 @organization.command("slack-token")
 def set_slack_token(
     organization_id: Organization,
-    token: Annotated[str, typer.Option(prompt=True, hide_input=True, help="xoxb-...; asked for where it is not given")],
+    token: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, help="xoxb-...; the command asks for it if it is missing")
+    ],
 ) -> None:
     """Store the bot token for its Slack alerts; it needs the scope chat:write. Used within five minutes."""
     _store().get_organization(organization_id)
@@ -108,24 +110,28 @@ def set_slack_token(
 @organization.command("confirm-removals")
 def confirm_removals(
     organization_id: Organization,
-    at_most: Annotated[int, typer.Option(min=1, help="No more than this: what `organization list` shows as held")],
-    project_id: Annotated[str | None, typer.Option("--project", help="Only what says it is of this project")] = None,
-    hours: Annotated[float, typer.Option(help="Until it no longer counts, up to a day")] = 1,
+    at_most: Annotated[
+        int, typer.Option(min=1, help="Remove no more than this number: what `organization list` shows as held")
+    ],
+    project_id: Annotated[
+        str | None, typer.Option("--project", help="Remove only CronJobs that are labelled with this project")
+    ] = None,
+    hours: Annotated[float, typer.Option(help="For how long the confirmation is valid, up to a day")] = 1,
 ) -> None:
-    """Let syncs remove CronJobs of which the tables know nothing, after having looked at why that is so."""
+    """Let syncs remove CronJobs that the tables cannot explain. First find out why the tables cannot."""
     _show(_operations().confirm_removals(organization_id, at_most=at_most, hours=hours, project_id=project_id))
 
 
 @organization.command("move")
 def move_organization(
     organization_id: Organization,
-    cluster: Annotated[str | None, typer.Option(help="The EKS cluster to go to; the default without")] = None,
+    cluster: Annotated[str | None, typer.Option(help="The new EKS cluster; if it is missing, the default")] = None,
     abandon_cluster: AbandonCluster = False,  # noqa: FBT002
     wait: Wait = True,  # noqa: FBT002
 ) -> None:
-    """Give an organization whose projects are undeployed another cluster, once it has left the old one.
+    """Move an organization to another cluster; its projects must be undeployed.
 
-    Takes seven minutes, and longer while its runs go on. Cut off, it goes on when it is run again.
+    It takes seven minutes, and longer if runs are open. If it is interrupted, run it again to continue.
     """
     leaving = _leaving()
     _go_on(lambda now: leaving.move(organization_id, cluster, now, abandon=abandon_cluster), wait=wait)
@@ -135,14 +141,14 @@ def move_organization(
 @organization.command("delete")
 def delete_organization(
     organization_id: Organization,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,  # noqa: FBT002
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask to confirm")] = False,  # noqa: FBT002
     abandon_cluster: AbandonCluster = False,  # noqa: FBT002
     wait: Wait = True,  # noqa: FBT002
 ) -> None:
     """Remove an organization with its tokens, projects, CronJobs, runs, logs and Slack token.
 
-    Takes 25 minutes, and longer while its runs go on: they are left to finish. Cut off, it goes on when it is run
-    again. Its namespace stays, for kubectl to remove afterwards.
+    It takes 25 minutes, and longer if runs are open, which may finish. If it is interrupted, run it again to continue.
+    The namespace stays; remove it with kubectl afterwards.
     """
     _store().get_organization(organization_id)
     if not yes:
@@ -161,13 +167,13 @@ def list_organizations() -> None:
 @project.command("create")
 def create_project(
     organization_id: Organization,
-    name: Annotated[str, typer.Argument(help="Unique in the organization; it stays")],
+    name: Annotated[str, typer.Argument(help="Unique in the organization; it cannot be changed")],
     project_type: Annotated[str, typer.Option("--type", help="dbt or sqlmesh")],
     image: Annotated[str, typer.Option(help="The container image with the project's code")],
     settings: Settings = None,
     deploy: Annotated[bool, typer.Option(help="Deploy it at once")] = False,  # noqa: FBT002 - an option has a default
 ) -> None:
-    """Make a project. Further settings, such as --set working_directory=/app, are those that `project list` shows."""
+    """Make a project. `project list` shows the names of further settings, such as --set working_directory=/app."""
     said = {"name": name, "project_type": project_type, "image": image, "deployed": deploy, **_parsed(settings)}
     _show(_operations().create_project(organization_id, said))
 
@@ -182,7 +188,7 @@ def list_projects(organization_id: Organization) -> None:
 def change_project(
     organization_id: Organization,
     project_id: ProjectId,
-    settings: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="Values are JSON or else texts")],
+    settings: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="A value that is not JSON is a text")],
 ) -> None:
     """Change settings of a project, such as image=... or 'resources={"limits": {"memory": "2Gi"}}'."""
     _show(_operations().change_project(organization_id, project_id, _parsed(settings)))
@@ -190,25 +196,25 @@ def change_project(
 
 @project.command("deploy")
 def deploy(organization_id: Organization, project_id: ProjectId) -> None:
-    """Create the CronJobs of its jobs, and keep them so."""
+    """Deploy a project: syncs then create the CronJobs of its jobs and keep them."""
     _show(_operations().change_project(organization_id, project_id, {"deployed": True}))
 
 
 @project.command("undeploy")
 def undeploy(organization_id: Organization, project_id: ProjectId) -> None:
-    """Remove its CronJobs; the jobs stay as they are."""
+    """Undeploy a project: syncs then remove its CronJobs; the jobs do not change."""
     _show(_operations().change_project(organization_id, project_id, {"deployed": False}))
 
 
 @project.command("suspend")
 def suspend(organization_id: Organization, project_id: ProjectId) -> None:
-    """Let its schedules rest; a trigger still runs."""
+    """Suspend a project: its schedules do not fire, but triggers still run."""
     _show(_operations().change_project(organization_id, project_id, {"suspended": True}))
 
 
 @project.command("resume")
 def resume(organization_id: Organization, project_id: ProjectId) -> None:
-    """Let its schedules fire again."""
+    """Resume a project: its schedules fire again."""
     _show(_operations().change_project(organization_id, project_id, {"suspended": False}))
 
 
@@ -217,9 +223,9 @@ def index_runs(
     organization_id: Organization,
     project_id: Annotated[str | None, typer.Argument(metavar="[PROJECT]", help="All, where none is named")] = None,
 ) -> None:
-    """Put runs that ended before an upgrade into the index that lists runs by status; may be run at any time.
+    """Add runs that ended before an upgrade to the index for lists by status; this can run at any time.
 
-    Until then such lists are right, but take more reading and more pages.
+    Until then such lists are correct, but need more reads and more pages.
     """
     if project_id:
         projects = [_store().get_project(organization_id, project_id)]
@@ -231,7 +237,7 @@ def index_runs(
 
 @project.command("delete")
 def delete_project(organization_id: Organization, project_id: ProjectId) -> None:
-    """Remove it, its jobs and its CronJobs; what runs is left to finish, and runs stay readable."""
+    """Remove a project, its jobs and its CronJobs; running Pods may finish, and runs can still be read."""
     _operations().delete_project(organization_id, project_id)
     _show({"deleted": project_id})
 
@@ -240,10 +246,12 @@ def delete_project(organization_id: Organization, project_id: ProjectId) -> None
 def create_token(
     organization_id: Organization,
     role: Annotated[Role, typer.Option(help="reader only reads")] = Role.DEVELOPER,
-    days: Annotated[int | None, typer.Option(min=1, help="Until it expires; for ever without")] = None,
-    description: Annotated[str, typer.Option(help="Who uses it, for what")] = "",
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days until it expires; if it is missing, it never expires")
+    ] = None,
+    description: Annotated[str, typer.Option(help="Who uses it, and for what")] = "",
 ) -> None:
-    """Make a token. Its text is shown this once and kept nowhere."""
+    """Make a token. The command shows its text now and never again."""
     text, token_id = _operations().create_token(organization_id, role, days=days, description=description)
     _show({"token": text, "id": token_id})
 
@@ -258,10 +266,12 @@ def list_tokens(organization_id: Organization) -> None:
 def rotate_token(
     organization_id: Organization,
     token_id: TokenId,
-    days: Annotated[int | None, typer.Option(min=1, help="Until the new one expires; for ever without")] = None,
-    overlap_hours: Annotated[int, typer.Option(min=0, help="How long the old one is still good")] = 24,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days until the new one expires; if it is missing, it never expires")
+    ] = None,
+    overlap_hours: Annotated[int, typer.Option(min=0, help="For how many hours the old token stays valid")] = 24,
 ) -> None:
-    """Make a token like another one, which ends a while later. The new one's text is shown this once."""
+    """Make a token that replaces another one, which ends later. The command shows the new text now and never again."""
     overlap = timedelta(hours=overlap_hours)
     text, new_id = _operations().rotate_token(organization_id, token_id, days=days, overlap=overlap)
     _show({"token": text, "id": new_id})
@@ -269,13 +279,13 @@ def rotate_token(
 
 @token.command("revoke")
 def revoke_token(organization_id: Organization, token_id: TokenId) -> None:
-    """End a token; the gateway may honour it for up to a minute more."""
+    """Revoke a token; the gateway may accept it for up to one more minute."""
     _operations().revoke_token(organization_id, token_id)
     _show({"revoked": token_id})
 
 
 def _operations() -> "ModuleType":
-    # The tables' names must stand in the environment before the store is imported, and `use` puts them there.
+    # The environment must contain the tables' names before the store is imported; `use` puts them there.
     return import_module("jobsctl.operations")
 
 
@@ -288,11 +298,11 @@ def _leaving() -> "ModuleType":
 
 
 def _go_on(step: Callable[[datetime], str | None], *, wait: bool) -> None:
-    """Take steps until nothing is waited for any more, saying on standard error what is."""
+    """Take steps until none must wait; print to standard error what a step waits for."""
     told = None
     while waits_for := step(datetime.now(UTC)):
         if not wait:
-            sys.exit(f"jobsctl: not done yet, run it again later; it waits for {waits_for}")
+            sys.exit(f"jobsctl: not done yet, run this again later; it waits for {waits_for}")
         if waits_for != told:
             typer.echo(f"waiting for {waits_for}", err=True)
         told = waits_for
@@ -331,7 +341,7 @@ def _show_all(answers: Iterable[BaseModel], leave_out: set[str] | None = None) -
 
 
 def main() -> None:
-    """Run a command; what an operator can mend is one line, not a traceback."""
+    """Run a command; print an error that an operator can correct as one line, without a traceback."""
     try:
         app()
     except (JobsApiError, PynamoDBException, BotoCoreError, ClientError) as error:

@@ -1,8 +1,8 @@
 """Takes an organization out of its cluster, to move it to another or to delete it.
 
-Both go step by step, as far as is safe at the moment, and say what they wait for. Run again they go on from there, so
-that either may be cut off anywhere. What would be left behind otherwise: CronJobs in a cluster that nobody looks at any
-more, which fire for ever.
+Both take one step after another, as far as is safe at that time, and say what they wait for. If they are interrupted
+anywhere, they continue when they are run again. Without this order, CronJobs would stay in a cluster that no sync
+reads, and fire for ever.
 """
 
 from datetime import datetime, timedelta
@@ -24,16 +24,16 @@ LAST_EVENT: Final = timedelta(minutes=16)
 
 
 def move(organization_id: str, cluster: str | None, now: datetime, *, abandon: bool = False) -> str | None:
-    """Go on with giving an organization another cluster, None for the default.
+    """Continue to move an organization to another cluster, None for the default.
 
     Args:
         organization_id: its id.
-        cluster: where to.
+        cluster: the new cluster.
         now: aware.
-        abandon: the old cluster is gone for good: nothing is waited for.
+        abandon: the old cluster no longer exists: wait for nothing.
 
     Returns:
-        What is waited for; None once it is moved.
+        What the step waits for; None once the organization is moved.
 
     Raises:
         NotFound: there is no such organization.
@@ -52,15 +52,15 @@ def move(organization_id: str, cluster: str | None, now: datetime, *, abandon: b
 
 
 def delete(organization_id: str, now: datetime, *, abandon: bool = False) -> str | None:
-    """Go on with deleting an organization: its tokens, its projects and CronJobs, its runs, logs and Slack token.
+    """Continue to delete an organization: its tokens, its projects and CronJobs, its runs, logs and Slack token.
 
     Args:
         organization_id: its id.
         now: aware.
-        abandon: its cluster is gone for good: nothing there is waited for.
+        abandon: its cluster no longer exists: wait for nothing there.
 
     Returns:
-        What is waited for; None once nothing of it is left.
+        What the step waits for; None once nothing of the organization is left.
 
     Raises:
         NotFound: there is no such organization.
@@ -75,13 +75,13 @@ def delete(organization_id: str, now: datetime, *, abandon: bool = False) -> str
         store.retire_organization(organization_id, now)
         retired_at = now
     if now < retired_at + LAST_EVENT:
-        return f"the last events about it to be worked through, until {rfc3339(retired_at + LAST_EVENT)}"
+        return f"the last events about it to be handled, until {rfc3339(retired_at + LAST_EVENT)}"
     _purge(organization_id)
     return None
 
 
 def _leave(organization: Organization, now: datetime, *, closed: bool) -> datetime:
-    """Note that an organization leaves its cluster; return since when."""
+    """Record that an organization leaves its cluster; return since when."""
     if organization.leaving_at and organization.closed >= closed:
         return organization.leaving_at
     store.leave_cluster(organization.id, now, closed=closed)
@@ -95,7 +95,7 @@ def _check_undeployed(organization_id: str) -> None:
 
 
 def _withdraw(organization_id: str) -> None:
-    """End its tokens and remove its projects, those too that came after this was done before."""
+    """Revoke its tokens and remove its projects, also those that were made since an earlier try."""
     for token in store.list_tokens(organization_id):
         if token.revoked_at is None:
             operations.revoke_token(organization_id, token.id)
@@ -104,14 +104,14 @@ def _withdraw(organization_id: str) -> None:
 
 
 def _in_cluster(organization: Organization, since: datetime, now: datetime) -> str | None:
-    """Return what of an organization that leaves is still in its cluster, or may be."""
+    """Return what a leaving organization still has, or may have, in its cluster."""
     if now < since + UNDER_WAY:
-        return f"what was under way before, until {rfc3339(since + UNDER_WAY)}"
+        return f"earlier requests and syncs to end, until {rfc3339(since + UNDER_WAY)}"
     if organization.cleared_at is None or organization.cleared_at < since + UNDER_WAY:
         held = organization.held_removals
         if held and not organization.closed:
-            return f"`confirm-removals` or its right tables: they know nothing of {held.count} of its CronJobs"
-        return "its CronJobs to go, which an ingest that reaches the cluster notes within a minute"
+            return f"`confirm-removals` or the right tables: they cannot explain {held.count} of its CronJobs"
+        return "its CronJobs to be removed, which an ingest that reaches the cluster sees within a minute"
     going = sum(1 for _ in store.open_runs(organization.id))
     return f"{going} runs to end" if going else None
 

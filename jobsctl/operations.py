@@ -1,4 +1,4 @@
-"""What an operator does, one function each; `make run` seeds itself with the same ones."""
+"""The operator's commands, one function each; `make run` makes its example data with the same functions."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ from jobs_api.model.resource_bounds import bound_faults
 from jobs_api.sealing import environment
 
 ATTEMPTS = 3
-# Functions remember an organization's cluster for a minute.
+# Functions cache an organization's cluster for a minute.
 FORGOTTEN = timedelta(minutes=2)
 LONGEST_CONFIRMATION_HOURS = 24
 
@@ -58,7 +58,7 @@ def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project
 
 
 def change_project(organization_id: str, project_id: str, changes: Mapping[str, Any]) -> Project:
-    """Change some settings; CronJobs follow. Raises ProjectNotFound, InvalidRequest, Conflict, ChangedMeanwhile."""
+    """Change settings; CronJobs follow. Raises ProjectNotFound, InvalidRequest, Conflict, ChangedMeanwhile."""
     if {"name", "project_type"} & changes.keys():
         raise InvalidRequest([Fault("name", "a project keeps its name and type: jobs and CronJobs depend on them")])
     for attempt in range(1, ATTEMPTS + 1):
@@ -80,13 +80,13 @@ def change_project(organization_id: str, project_id: str, changes: Mapping[str, 
 
 
 def delete_project(organization_id: str, project_id: str) -> None:
-    """Remove a project and its jobs; CronJobs follow, pods finish, runs and logs stay. Raises ProjectNotFound."""
+    """Remove a project and its jobs; syncs remove CronJobs, Pods finish, runs and logs stay. Raises ProjectNotFound."""
     store.delete_project(store.get_project(organization_id, project_id))
     event_bus.project_changed(organization_id, project_id)
 
 
 def create_token(organization_id: str, role: Role, *, days: int | None, description: str = "") -> tuple[str, str]:
-    """Make a token, good for `days` or for ever; return its text, which is shown this once, and its id."""
+    """Make a token, valid for `days` or for ever; return its text, which is shown only now, and its id."""
     check_open(organization_id)
     now = datetime.now(UTC)
     expires_at = now + timedelta(days=days) if days is not None else None
@@ -96,7 +96,7 @@ def create_token(organization_id: str, role: Role, *, days: int | None, descript
 
 
 def rotate_token(organization_id: str, token_id: str, *, days: int | None, overlap: timedelta) -> tuple[str, str]:
-    """Make a token like another one, which ends after `overlap`; return the new one's text and id. Raises NotFound."""
+    """Make a token that replaces another one, which ends after `overlap`; return its text and id. Raises NotFound."""
     before = store.get_token(organization_id, token_id)
     text, new = create_token(organization_id, before.role, days=days, description=before.description)
     ends_at = datetime.now(UTC) + overlap
@@ -106,20 +106,20 @@ def rotate_token(organization_id: str, token_id: str, *, days: int | None, overl
 
 
 def revoke_token(organization_id: str, token_id: str) -> None:
-    """End a token; the gateway may honour it for up to a minute more. Raises NotFound."""
+    """Revoke a token; the gateway may accept it for up to one more minute. Raises NotFound."""
     store.revoke_token(organization_id, token_id, datetime.now(UTC))
 
 
 def confirm_removals(
     organization_id: str, *, at_most: int, hours: float = 1, project_id: str | None = None
 ) -> Organization:
-    """Let the next syncs remove CronJobs of which the tables know nothing, `at_most` so many, for some hours.
+    """Let the next syncs remove up to `at_most` CronJobs that the tables cannot explain, for some hours.
 
     Args:
         organization_id: whose CronJobs.
-        at_most: no more than this are removed, in all or of the project.
-        hours: after which it no longer counts, up to a day.
-        project_id: only what says it is of this project, which need not exist any more.
+        at_most: the most to remove, in all or of the project.
+        hours: for how long the confirmation is valid, up to a day.
+        project_id: only CronJobs labelled with this project, which need not exist any more.
 
     Raises:
         NotFound: there is no such organization.
@@ -131,7 +131,7 @@ def confirm_removals(
         raise Conflict(f"No CronJob of {organization_id!r} waits for a confirmation")
     faults = []
     if not (1 if project_id else held.count) <= at_most <= held.count:
-        faults.append(Fault("at_most", f"{held.count} CronJobs wait: state that number, or fewer of one project"))
+        faults.append(Fault("at_most", f"{held.count} CronJobs are held: give that number, or fewer for one project"))
     if not 0 < hours <= LONGEST_CONFIRMATION_HOURS:
         faults.append(Fault("hours", f"must be more than 0 and at most {LONGEST_CONFIRMATION_HOURS}"))
     if faults:
@@ -145,10 +145,10 @@ def confirm_removals(
 
 
 def seal_environments(organization_id: str) -> int:
-    """Seal what is secret in jobs that were written before that was done; return how many were. Run again, it goes on.
+    """Seal the secrets of jobs that an older release wrote; return their number. Run again, it continues.
 
-    A job that somebody changes at the same time is sealed by that change, and so is one that has sealed values already:
-    an operator may not open those.
+    A job that somebody changes at the same time is sealed by that change. So is a job that already has sealed values,
+    because an operator may not open those.
     """
     sealed = 0
     for project in store.list_projects(organization_id):
@@ -157,14 +157,14 @@ def seal_environments(organization_id: str) -> int:
             if after is job:
                 continue
             with suppress(ChangedMeanwhile):
-                # At the same version: nothing that its owner said, or that a pod gets, is different.
+                # At the same version, because neither the owner's settings nor the Pods change.
                 store.update_job(job, after)
                 sealed += 1
     return sealed
 
 
 def set_slack_token(organization_id: str, token: str) -> None:
-    """Store the bot token that an organization's Slack alerts are posted with, in place of the one before."""
+    """Store the bot token that posts an organization's Slack alerts; it replaces the present one."""
     name = os.environ["SLACK_SECRETS"] + organization_id
     client: Any = boto3.client("secretsmanager")
     try:
@@ -174,26 +174,26 @@ def set_slack_token(organization_id: str, token: str) -> None:
 
 
 def forget_slack_token(organization_id: str) -> None:
-    """Remove the bot token, at once and whether or not there is one."""
+    """Remove the bot token at once, if there is one."""
     client: Any = boto3.client("secretsmanager")
     client.delete_secret(SecretId=os.environ["SLACK_SECRETS"] + organization_id, ForceDeleteWithoutRecovery=True)
 
 
 def check_open(organization_id: str) -> None:
-    """Raise NotFound where there is no such organization, Conflict where it is being deleted."""
+    """Raise NotFound if there is no such organization, Conflict if it is being deleted."""
     if store.get_organization(organization_id).closed:
         raise Conflict(f"Organization {organization_id!r} is being deleted")
 
 
 def _check_settled(organization_id: str) -> None:
-    """Refuse to deploy where CronJobs could still be made in a cluster that the organization leaves or has left."""
+    """Refuse to deploy while functions may still make CronJobs in a cluster that the organization leaves."""
     organization = store.get_organization(organization_id)
     if organization.leaving_at:
         raise Conflict(f"Organization {organization_id!r} is leaving its cluster; deploy once it has moved")
     moved_at = organization.cluster_since
     if moved_at and datetime.now(UTC) < moved_at + FORGOTTEN:
         until = rfc3339(moved_at + FORGOTTEN)
-        raise Conflict(f"Functions may remember the old cluster until {until}; deploy after that")
+        raise Conflict(f"Functions may still use the old cluster until {until}; deploy after that")
 
 
 def _settings(document: Mapping[str, Any]) -> ProjectSettings:

@@ -1,4 +1,4 @@
-"""Where a deployment keeps its things: what the functions get as environment, read from the deployed stack."""
+"""Reads from a deployed stack the names of its tables and its bus, which the functions get as environment."""
 
 import os
 from typing import Any, Final
@@ -28,10 +28,10 @@ SHARED_API_KEY: Final = "SharedApiKey"
 
 
 def use(stack: str | None) -> None:
-    """Put the names of a CloudFormation stack's tables and bus in the environment, unless they are there already.
+    """Put the names of a CloudFormation stack's tables and bus into the environment, unless they are there already.
 
     Raises:
-        LookupError: there is neither a stack to ask nor an environment that names them.
+        LookupError: no stack is named, and the environment does not name them.
     """
     if all(name in os.environ for name in NEEDED):
         return
@@ -42,7 +42,7 @@ def use(stack: str | None) -> None:
         for resource in page["StackResourceSummaries"]:
             name = LOGICAL_IDS.get(resource["LogicalResourceId"])
             if name is not None:
-                # A bus is a physical id by name, as tables and buckets are.
+                # The physical id of a bus is its name, as for tables and buckets.
                 os.environ[name] = resource["PhysicalResourceId"]
             if resource["LogicalResourceId"] == SHARED_API_KEY:
                 os.environ["SHARED_USAGE_KEY"] = _value_of(resource["PhysicalResourceId"])
@@ -51,7 +51,7 @@ def use(stack: str | None) -> None:
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
     os.environ.setdefault("SLACK_SECRETS", outputs.get("SlackSecrets", f"{stack}/slack/"))
     if missing:
-        raise LookupError(f"stack {stack} is not a Jobs API: it has nothing for {', '.join(missing)}")
+        raise LookupError(f"stack {stack} is not a Jobs API: it has no resource for {', '.join(missing)}")
 
 
 def _value_of(api_key: str) -> str:

@@ -1,6 +1,6 @@
-"""API keys, one for each organization: API Gateway counts an organization's requests by its key, apart from others'.
+"""API keys, one for each organization: API Gateway counts each organization's requests by its own key.
 
-The usage plan is the stack's; keys come and go with organizations, and so are not in its template.
+The stack has the usage plan. Keys are made and deleted with organizations, so they are not in its template.
 """
 
 import os
@@ -13,23 +13,24 @@ from jobs_api import store
 from jobs_api.auth.usage_key import own_key
 from jobs_api.model.organization import Organization, UsageKey
 
-# Until then the gateway may know nothing of a key, and would answer 403 to whoever is counted by it.
+# Until then API Gateway may not know a new key, and would answer 403 to requests that count by it.
 SETTLING = timedelta(minutes=5)
 
 
 def are_used() -> bool:
-    """Tell whether the deployment counts requests by organization, which one of an older template does not."""
+    """Return whether the deployment counts requests by organization; one with an older template does not."""
     return "USAGE_PLAN" in os.environ
 
 
 def give(organization_id: str, settling: timedelta = SETTLING) -> Organization:
-    """Have an organization's requests counted by a key of its own, once that has settled. Again it changes nothing.
+    """Give an organization its own key, which counts its requests as soon as API Gateway knows it; idempotent.
 
-    A key that somebody removed is made anew, and until it has settled the organization is counted with others.
+    If somebody has deleted the key, a new one is made. Until API Gateway knows that, the organization counts with
+    others.
 
     Raises:
         NotFound: there is no such organization.
-        ClientError: API Gateway refuses, where the account has all the keys it may have (10,000).
+        ClientError: API Gateway refuses, for example because the account already has 10,000 keys.
     """
     organization = store.get_organization(organization_id)
     value = own_key(organization_id, os.environ["SHARED_USAGE_KEY"])
@@ -47,7 +48,7 @@ def give(organization_id: str, settling: timedelta = SETTLING) -> Organization:
 
 
 def take(organization_id: str) -> None:
-    """Remove the key of an organization that goes; where there is none, nothing happens."""
+    """Remove the key of an organization that is being deleted, if it has one."""
     if not are_used():
         return
     client: Any = boto3.client("apigateway")
@@ -60,7 +61,7 @@ def _add(client: Any, plan: str, key_id: str) -> None:
     try:
         client.create_usage_plan_key(usagePlanId=plan, keyId=key_id, keyType="API_KEY")
     except client.exceptions.ConflictException:
-        # It is in the plan from an earlier try.
+        # An earlier try added it to the plan.
         return
 
 
@@ -71,5 +72,5 @@ def _find(client: Any, organization_id: str, value: str) -> Any:
 
 
 def _name(organization_id: str) -> str:
-    # Names need not be unique: with two stacks in an account there may be two of them.
+    # Names of keys need not be unique: two stacks in an account may have the same.
     return f"jobs-api {organization_id}"

@@ -1,1 +1,1 @@
-"""Looks before a deployment what of it would fail, and says what would be right. It reads, and changes nothing."""
+"""Finds what of a deployment would fail, and says what would be right. It only reads."""

@@ -1,6 +1,6 @@
-"""`make preflight`: says what of a deployment with these OPTIONS would fail, and what would be right.
+"""`make preflight`: reports what of a deployment with these OPTIONS would fail, and what would be right.
 
-It takes the options of `sam deploy`, and reads samconfig.toml as SAM does. Its status is 1 where something fails or
+It takes the options of `sam deploy`, and reads samconfig.toml as SAM does. It exits with status 1 if something fails or
 does not work.
 """
 
@@ -24,21 +24,21 @@ QUESTIONS: Final = {"--guided", "-g"}
 
 
 def main(arguments: list[str]) -> int:
-    """Print what is found; return the status."""
+    """Print the findings; return the exit status."""
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    # Its parser alone: SAM's own rules for samconfig.toml, profiles and parameters, and nothing is deployed.
+    # Only SAM's parser, with its rules for samconfig.toml, profiles and parameters; nothing is deployed.
     options = cli.make_context("deploy", [each for each in arguments if each not in QUESTIONS]).params
     try:
         identity: Any = boto3.client("sts").get_caller_identity()
         plan = plan_of(options)
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"preflight: AWS cannot be asked: {error}")
+        sys.exit(f"preflight: AWS cannot be reached: {error}")
     print(f"Stack {plan.stack} in account {identity['Account']}, {plan.region}, as {identity['Arn']}")  # noqa: T201
     found = list(look(plan, BotoAws()))
     for finding in found:
         print(finding)  # noqa: T201
     stopping = sum(finding.verdict in STOPPING for finding in found)
-    print(f"{len(CHECKS)} checks, {len(found)} findings, of which {stopping} must be put right first")  # noqa: T201
+    print(f"{len(CHECKS)} checks, {len(found)} findings; of these {stopping} must be corrected first")  # noqa: T201
     return 1 if stopping else 0
 
 

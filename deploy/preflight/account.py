@@ -1,37 +1,37 @@
-"""Has the account room for the stack, and is its name free?"""
+"""Checks the account: quotas, names that are taken, and the state of the stack."""
 
 from typing import Any, Final
 
 from deploy.preflight.findings import Aws, Finding, Findings, Missing, Plan, Verdict
 
-# Lambda keeps so many executions for the functions that reserve none.
+# Lambda keeps this many executions for functions that reserve none.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 LEFT_UNRESERVED: Final = 100
 ASK_FOR_MORE: Final = (
     "aws service-quotas request-service-quota-increase --service-code lambda "
     "--quota-code L-B99A9384 --desired-value 1000"
 )
-# Below it, a few syncs at once leave nothing for requests.
+# Below this, a few syncs at once leave nothing for requests.
 FEW: Final = 100
 
 
 def state(plan: Plan, aws: Aws) -> Findings:
-    """Look whether the stack takes a deployment."""
+    """Check that the stack can be deployed to."""
     del aws
     status = str(plan.deployed.get("StackStatus", ""))
     remove = f"aws cloudformation delete-stack --stack-name {plan.stack}"
     if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
-        what = f"a first deployment failed and left it in {status}, which takes no other"
+        what = f"a first deployment failed and left it in {status}, which allows no other deployment"
         yield Finding(Verdict.FAILS, f"stack {plan.stack}", what, remove)
     elif status == "UPDATE_ROLLBACK_FAILED":
         right = f"aws cloudformation continue-update-rollback --stack-name {plan.stack}"
-        yield Finding(Verdict.FAILS, f"stack {plan.stack}", f"it is in {status}, which takes no deployment", right)
+        yield Finding(Verdict.FAILS, f"stack {plan.stack}", f"it is in {status}, which allows no deployment", right)
     elif status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-        yield Finding(Verdict.FAILS, f"stack {plan.stack}", f"it is in {status}", "wait until that is over")
+        yield Finding(Verdict.FAILS, f"stack {plan.stack}", f"it is in {status}", "wait until the operation has ended")
 
 
 def names(plan: Plan, aws: Aws) -> Findings:
-    """Look whether names that the stack gives are free; most others AWS makes up."""
+    """Check that the names that the template sets are free; AWS chooses most others."""
     if not plan.is_first:
         return
     try:
@@ -47,12 +47,12 @@ def names(plan: Plan, aws: Aws) -> Findings:
 
 def _taken(plan: Plan, subject: str) -> Finding:
     return Finding(
-        Verdict.FAILS, subject, "it exists, and is not this stack's", f"another stack name than {plan.stack}"
+        Verdict.FAILS, subject, "it exists, but belongs to another stack", f"a stack name other than {plan.stack}"
     )
 
 
 def roles(plan: Plan, aws: Aws) -> Findings:
-    """Look whether IAM has room."""
+    """Check IAM's quota of roles."""
     if not plan.is_first:
         return
     summary = aws.ask("iam", "get_account_summary")["SummaryMap"]
@@ -63,25 +63,21 @@ def roles(plan: Plan, aws: Aws) -> Findings:
 
 
 def concurrency(plan: Plan, aws: Aws) -> Findings:
-    """Look whether Lambda lets the stack reserve what it wants, and whether there is enough without."""
+    """Check that Lambda lets the stack reserve its executions, and that enough remain."""
     limit = aws.ask("lambda", "get_account_settings")["AccountLimit"]
     most, unreserved = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
     before = {each["ParameterKey"]: each["ParameterValue"] for each in plan.deployed.get("Parameters", [])}
     if plan["ReserveConcurrency"] == "true":
-        # What is reserved already is in none of the unreserved.
+        # The unreserved executions do not include those that are already reserved.
         already = not plan.is_first and before.get("ReserveConcurrency") == "true"
         needed = 0 if already else reserved(plan)
         if needed and unreserved - needed < LEFT_UNRESERVED:
-            what = (
-                f"it reserves {needed} of {unreserved} executions, and Lambda wants {LEFT_UNRESERVED} left unreserved"
-            )
-            yield Finding(Verdict.FAILS, "ReserveConcurrency", what, f"false, or a higher limit first: {ASK_FOR_MORE}")
+            what = f"it reserves {needed} of {unreserved} executions, but {LEFT_UNRESERVED} must stay unreserved"
+            yield Finding(Verdict.FAILS, "ReserveConcurrency", what, f"false; or first a higher limit: {ASK_FOR_MORE}")
     elif most < FEW:
-        what = (
-            f"the account runs {most} functions at once, all its requests, syncs and ingests together; more are refused"
-        )
+        what = f"the account runs {most} functions at once, including requests, syncs and ingests; more are refused"
         yield Finding(
-            Verdict.RISK, "concurrent executions", what, f"a higher limit before others use it: {ASK_FOR_MORE}"
+            Verdict.RISK, "concurrent executions", what, f"a higher limit before others use the service: {ASK_FOR_MORE}"
         )
 
 
@@ -94,7 +90,7 @@ def reserved(plan: Plan) -> int:
 
 
 def boundary(plan: Plan, aws: Aws) -> Findings:
-    """Look for the policy that bounds the roles."""
+    """Check that the permissions boundary of the roles exists."""
     arn = plan["PermissionsBoundary"]
     if not arn:
         return

@@ -1,4 +1,4 @@
-"""Asks AWS by boto3."""
+"""Calls AWS through boto3."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from deploy.preflight.findings import Missing
 
-# How each service says that it has no such thing, or that nothing could have such an id.
+# The error codes by which each service says that a resource does not exist, or that an id is malformed.
 MISSING: Final = {
     "InvalidGroup.NotFound",
     "InvalidGroupId.Malformed",
@@ -28,10 +28,10 @@ MISSING: Final = {
 
 
 class BotoAws:
-    """The account of boto3's default session, which SAM sets up by --profile and --region."""
+    """The account of boto3's default session, which SAM sets from --profile and --region."""
 
     def ask(self, service: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
-        """Return the answer to a call that changes nothing, all its pages together."""
+        """Return the answer of a reading call, all pages together."""
         client = _client(service)
         try:
             if client.can_paginate(operation):

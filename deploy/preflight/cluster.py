@@ -1,4 +1,4 @@
-"""Is the cluster there, does it take access entries, and can the functions reach it?"""
+"""Checks that the cluster exists, that it allows access entries, and that the functions can reach it."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ MIXED: Final = "authenticationMode=API_AND_CONFIG_MAP"
 
 
 def check(plan: Plan, aws: Aws) -> Findings:
-    """Look at DefaultCluster."""
+    """Check DefaultCluster."""
     name = plan["DefaultCluster"]
     try:
         cluster = aws.ask("eks", "describe_cluster", name=name)["cluster"]
@@ -24,17 +24,19 @@ def check(plan: Plan, aws: Aws) -> Findings:
 
 
 def absent(plan: Plan, name: str) -> Finding:
-    """Say what a cluster that is not there does to the deployment."""
+    """Report what happens to the deployment if the cluster does not exist."""
     manages = plan["ManageAccessEntries"] == "true"
     what = f"there is no EKS cluster {name!r} in {plan.region} of this account"
     right = "the cluster's name in DefaultCluster, and its region in AWS_REGION"
     if manages:
         return Finding(Verdict.FAILS, "DefaultCluster", f"{what}, so no access entry can be made", right)
-    return Finding(Verdict.BROKEN, "DefaultCluster", f"{what}; organizations that name no other cannot run", right)
+    return Finding(
+        Verdict.BROKEN, "DefaultCluster", f"{what}; organizations without another cluster cannot run jobs", right
+    )
 
 
 def state(cluster: Mapping[str, Any]) -> Findings:
-    """Look at its status and version."""
+    """Check the cluster's status and version."""
     if cluster["status"] != "ACTIVE":
         what = f"the cluster is {cluster['status']}; EKS may refuse access entries"
         yield Finding(Verdict.FAILS, "DefaultCluster", what, "wait until it is ACTIVE")
@@ -45,7 +47,7 @@ def state(cluster: Mapping[str, Any]) -> Findings:
 
 
 def authentication(plan: Plan, cluster: Mapping[str, Any]) -> Findings:
-    """Look whether the stack can let its functions in, and whether somebody does."""
+    """Check that the stack can give its functions access, and that somebody does."""
     mode = cluster.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP")
     manages = plan["ManageAccessEntries"] == "true"
     if mode == "CONFIG_MAP" and manages:
@@ -55,25 +57,25 @@ def authentication(plan: Plan, cluster: Mapping[str, Any]) -> Findings:
         yield Finding(Verdict.FAILS, "ManageAccessEntries", what, right)
     if not manages:
         where = "aws-auth" if mode == "CONFIG_MAP" else "access entries of your own, or ManageAccessEntries=true"
-        what = "nobody lets the functions into the cluster but you"
+        what = "nobody gives the functions access to the cluster unless you do"
         yield Finding(Verdict.RISK, "ManageAccessEntries", what, f"the roles of the stack's outputs in {where}")
 
 
 def endpoint(plan: Plan, cluster: Mapping[str, Any]) -> Findings:
-    """Look whether the API server answers where the functions are."""
+    """Check that the functions can reach the API server."""
     network = cluster["resourcesVpcConfig"]
     ranges = network.get("publicAccessCidrs") or [EVERYWHERE]
     private, public = network.get("endpointPrivateAccess", False), network.get("endpointPublicAccess", True)
     if not plan["SubnetIds"]:
         if not public:
-            what = "the cluster's API server has no public endpoint, and functions outside its network do not reach it"
+            what = "the cluster's API server has no public endpoint, and functions outside its network cannot reach it"
             yield Finding(Verdict.BROKEN, "SubnetIds", what, _subnets(network))
         elif EVERYWHERE not in ranges:
-            what = f"the API server answers {', '.join(ranges)} alone, and functions have no fixed address"
+            what = f"the API server answers {', '.join(ranges)} only, and functions have no fixed address"
             yield Finding(Verdict.BROKEN, "SubnetIds", what, _subnets(network))
     elif not private and EVERYWHERE not in ranges:
-        what = "the private endpoint is off, so functions go to the public one, by their NAT gateway's address"
-        right = f"the private endpoint on, or that address among {', '.join(ranges)}"
+        what = "the private endpoint is off, so functions use the public one, from the address of their NAT gateway"
+        right = f"the private endpoint on, or that address in {', '.join(ranges)}"
         yield Finding(Verdict.RISK, "SubnetIds", what, right)
 
 

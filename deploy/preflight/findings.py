@@ -1,4 +1,4 @@
-"""What a check gets, and what it gives."""
+"""The arguments and the results of a check."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from typing import Any, Protocol
 
 
 class Verdict(StrEnum):
-    """How bad it is."""
+    """How serious a finding is."""
 
-    FAILS = "fails"  # the deployment stops there, and is taken back
-    BROKEN = "does not work"  # it is deployed, and something does not do what it should
-    RISK = "look at"  # it works, and may not always, or not for others
-    UNKNOWN = "not looked at"  # these credentials may not look
+    FAILS = "fails"  # the deployment stops and is rolled back
+    BROKEN = "does not work"  # the deployment succeeds, but something does not work
+    RISK = "look at"  # it works, but may not always, or not for others
+    UNKNOWN = "not looked at"  # these credentials may not read it
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be: what happens, and what would be right."""
+    """One fault: what happens, and what would be right."""
 
     verdict: Verdict
     subject: str
@@ -33,23 +33,23 @@ type Findings = Iterator[Finding]
 
 
 class Missing(Exception):
-    """AWS does not know the thing that was asked for."""
+    """AWS has no such resource."""
 
 
 class Aws(Protocol):
-    """The account that is deployed to."""
+    """The account to which the stack is deployed."""
 
     def ask(self, service: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
-        """Return the answer to a call that changes nothing, all its pages together.
+        """Return the answer of a reading call, all pages together.
 
         Args:
-            service: as boto3 calls it, such as `eks`.
-            operation: as boto3 calls it, such as `describe_cluster`.
+            service: its name in boto3, such as `eks`.
+            operation: its name in boto3, such as `describe_cluster`.
             parameters: of the call.
 
         Raises:
-            Missing: there is no such thing.
-            botocore.exceptions.ClientError: any other refusal, such as AccessDenied.
+            Missing: there is no such resource. botocore.exceptions.ClientError: any other refusal, such as
+            AccessDenied.
         """
 
 
@@ -59,10 +59,10 @@ class Plan:
 
     Args:
         template: template.yaml.
-        given: the parameters that were named, also such as the template does not know.
+        given: the parameters that the options name, also those that the template does not have.
         values: the value that each parameter will have.
         stack: its name.
-        deployed: what CloudFormation says of the stack as it is; nothing where there is none.
+        deployed: what CloudFormation says of the deployed stack; empty if there is none.
         region: the region.
     """
 
@@ -79,7 +79,7 @@ class Plan:
 
     @property
     def is_first(self) -> bool:
-        """Whether all resources are still to be made."""
+        """Whether no resource exists yet."""
         return self.deployed.get("StackStatus") in {None, "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"}
 
     def resources(self, kind: str) -> list[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""May API Gateway write logs, and is what stands before the API there: domain, endpoint, firewall, alarms' topic?"""
+"""Checks API Gateway's role for logs, and the domain, the endpoint, the firewall and the topic of the alarms."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from deploy.preflight.findings import Aws, Finding, Findings, Missing, Plan, Ver
 
 
 def logs_role(plan: Plan, aws: Aws) -> Findings:
-    """Look at the role by which API Gateway writes logs, a setting of the whole region."""
+    """Check the role with which API Gateway writes logs, a setting of the whole region."""
     role = aws.ask("apigateway", "get_account").get("cloudwatchRoleArn", "")
     name = role.rpartition("/")[2]
     manages = plan["ManageApiGatewayAccount"] == "true"
@@ -16,13 +16,13 @@ def logs_role(plan: Plan, aws: Aws) -> Findings:
         what = f"API Gateway writes the logs of all APIs in {plan.region} as {name}, which this stack would replace"
         yield Finding(Verdict.RISK, "ManageApiGatewayAccount", what, "false")
     if not manages and not exists:
-        said = f"it names {name}, which is gone" if role else f"no API in {plan.region} may write logs"
-        what = f"{said}, so the stage with its access log is refused"
+        said = f"it names {name}, which no longer exists" if role else f"no API in {plan.region} may write logs"
+        what = f"{said}, so API Gateway refuses the stage with its access log"
         yield Finding(Verdict.FAILS, "ManageApiGatewayAccount", what, "true")
 
 
 def domain(plan: Plan, aws: Aws) -> Findings:
-    """Look at the domain itself."""
+    """Check that the domain is free."""
     if not plan["DomainName"]:
         return
     if plan.is_first and _is_there(lambda: aws.ask("apigateway", "get_domain_name", domainName=plan["DomainName"])):
@@ -33,7 +33,7 @@ def domain(plan: Plan, aws: Aws) -> Findings:
 
 
 def zone(plan: Plan, aws: Aws) -> Findings:
-    """Look whether the domain's record can be made in the zone."""
+    """Check that the domain's record can be made in the zone."""
     if not plan["DomainName"] or not plan["HostedZoneId"]:
         return
     try:
@@ -43,18 +43,18 @@ def zone(plan: Plan, aws: Aws) -> Findings:
         yield Finding(Verdict.FAILS, "HostedZoneId", what, "the id of DomainName's zone, or nothing")
         return
     if plan["DomainName"] != name and not plan["DomainName"].endswith(f".{name}"):
-        what = f"the zone is {name}, which does not hold {plan['DomainName']}"
+        what = f"the zone is {name}, which does not contain {plan['DomainName']}"
         yield Finding(Verdict.FAILS, "HostedZoneId", what, "the id of DomainName's zone")
 
 
 def certificate(plan: Plan, aws: Aws) -> Findings:
-    """Look whether the certificate is good for the domain, in this region."""
+    """Check that the certificate is valid for the domain, and in this region."""
     arn = plan["CertificateArn"]
     right = f"an issued certificate for {plan['DomainName']} in {plan.region}"
     if not plan["DomainName"] or not arn:
-        return  # A rule wants one.
+        return  # A rule of the template requires a certificate.
     if _region_of(arn) != plan.region:
-        yield Finding(Verdict.FAILS, "CertificateArn", f"it is of {_region_of(arn) or 'no region'}", right)
+        yield Finding(Verdict.FAILS, "CertificateArn", f"it is in {_region_of(arn) or 'no region'}", right)
         return
     try:
         found = aws.ask("acm", "describe_certificate", CertificateArn=arn)["Certificate"]
@@ -69,7 +69,7 @@ def certificate(plan: Plan, aws: Aws) -> Findings:
 
 
 def endpoint(plan: Plan, aws: Aws) -> Findings:
-    """Look at the interface endpoint of a private API."""
+    """Check the interface endpoint of a private API."""
     right = f"an interface endpoint of execute-api in {plan.region}"
     if not plan["VpcEndpointId"]:
         return
@@ -82,44 +82,46 @@ def endpoint(plan: Plan, aws: Aws) -> Findings:
     if not found["ServiceName"].endswith(".execute-api"):
         yield Finding(Verdict.FAILS, "VpcEndpointId", f"it is an endpoint of {found['ServiceName']}", right)
     elif not found.get("PrivateDnsEnabled"):
-        what = "it has no private DNS, so ApiUrl leads nowhere"
+        what = "it has no private DNS, so ApiUrl does not resolve"
         yield Finding(Verdict.BROKEN, "VpcEndpointId", what, "aws ec2 modify-vpc-endpoint --private-dns-enabled")
 
 
 def firewall(plan: Plan, aws: Aws) -> Findings:
-    """Look for the web ACL; its ARN ends in regional/webacl/<name>/<id>."""
+    """Check that the web ACL exists; its ARN ends with regional/webacl/<name>/<id>."""
     right = f"the ARN of a web ACL of scope REGIONAL in {plan.region}"
     if not plan["WebAclArn"]:
         return
     parts = plan["WebAclArn"].split(":")[-1].split("/")
     if _region_of(plan["WebAclArn"]) != plan.region or parts[:2] != ["regional", "webacl"] or len(parts) != 4:
-        yield Finding(Verdict.FAILS, "WebAclArn", f"{plan['WebAclArn']} cannot stand before a stage here", right)
+        yield Finding(
+            Verdict.FAILS, "WebAclArn", f"{plan['WebAclArn']} cannot be used with a stage in this region", right
+        )
         return
     if not _is_there(lambda: aws.ask("wafv2", "get_web_acl", Scope="REGIONAL", Name=parts[2], Id=parts[3])):
         yield Finding(Verdict.FAILS, "WebAclArn", f"there is no web ACL {parts[2]} with this id", right)
 
 
 def topic(plan: Plan, aws: Aws) -> Findings:
-    """Look whether alarms get through to the topic."""
+    """Check that alarms can be published to the topic."""
     arn = plan["AlarmTopicArn"]
     right = f"the ARN of an SNS topic in {plan.region}"
     if not arn:
         return
     if _region_of(arn) != plan.region:
-        yield Finding(Verdict.BROKEN, "AlarmTopicArn", f"{arn} is of another region, and gets no alarm", right)
+        yield Finding(Verdict.BROKEN, "AlarmTopicArn", f"{arn} is in another region, and gets no alarm", right)
         return
     try:
         attributes = aws.ask("sns", "get_topic_attributes", TopicArn=arn)["Attributes"]
     except Missing:
-        yield Finding(Verdict.BROKEN, "AlarmTopicArn", f"there is no topic {arn}, and nobody hears of an alarm", right)
+        yield Finding(Verdict.BROKEN, "AlarmTopicArn", f"there is no topic {arn}, so nobody gets an alarm", right)
         return
     if attributes.get("KmsMasterKeyId") == "alias/aws/sns":
-        what = "it is encrypted with AWS's own key, with which CloudWatch may not publish"
+        what = "it is encrypted with AWS's key, with which CloudWatch may not publish"
         yield Finding(
             Verdict.BROKEN, "AlarmTopicArn", what, "no encryption, or a key that cloudwatch.amazonaws.com may use"
         )
     if attributes.get("SubscriptionsConfirmed") == "0":
-        what = "nobody has subscribed, so nobody hears of an alarm"
+        what = "nobody has subscribed, so nobody gets an alarm"
         yield Finding(Verdict.RISK, "AlarmTopicArn", what, "aws sns subscribe, and the confirmation")
 
 

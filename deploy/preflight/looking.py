@@ -1,4 +1,4 @@
-"""Runs all checks; what these credentials may not look at is said, and stops nothing."""
+"""Runs all checks; reports what these credentials may not read, and continues."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -29,7 +29,7 @@ STOPPING: Final = {Verdict.FAILS, Verdict.BROKEN}
 
 
 def look(plan: Plan, aws: Aws) -> Iterator[Finding]:
-    """Give what each check finds."""
+    """Yield the findings of each check."""
     for subject, check in CHECKS.items():
         try:
             yield from check(plan, aws)

@@ -1,4 +1,4 @@
-"""Can functions be in these subnets, and do they reach AWS and the cluster from there?"""
+"""Checks that functions can be in these subnets, and reach AWS and the cluster from there."""
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
@@ -14,7 +14,7 @@ type Things = Sequence[Mapping[str, Any]]
 
 
 def check(plan: Plan, aws: Aws) -> Findings:
-    """Look at SubnetIds and SecurityGroupIds."""
+    """Check SubnetIds and SecurityGroupIds."""
     if not plan["SubnetIds"] or not plan["SecurityGroupIds"]:
         return
     try:
@@ -29,11 +29,11 @@ def check(plan: Plan, aws: Aws) -> Findings:
         return
     networks = {each["VpcId"] for each in (*subnets, *groups["SecurityGroups"])}
     if len(networks) > 1:
-        what = f"they are in several networks: {', '.join(sorted(networks))}"
+        what = f"they are in several VPCs: {', '.join(sorted(networks))}"
         yield Finding(Verdict.FAILS, "SubnetIds, SecurityGroupIds", what, "all of one VPC")
         return
     if len({each["AvailabilityZone"] for each in subnets}) == 1:
-        what = "they are in one zone, and with it goes the service"
+        what = "they are in one zone; if it fails, the service fails"
         yield Finding(Verdict.RISK, "SubnetIds", what, "subnets of two zones or more")
     (vpc,) = networks
     yield from names(vpc, aws)
@@ -42,12 +42,17 @@ def check(plan: Plan, aws: Aws) -> Findings:
 
 
 def names(vpc: str, aws: Aws) -> Findings:
-    """Look whether the network resolves the names of private endpoints."""
+    """Check that the VPC resolves the names of private endpoints."""
     for attribute, field in (("enableDnsSupport", "EnableDnsSupport"), ("enableDnsHostnames", "EnableDnsHostnames")):
         answer = aws.ask("ec2", "describe_vpc_attribute", VpcId=vpc, Attribute=attribute)
         if not answer[field]["Value"]:
             right = f"aws ec2 modify-vpc-attribute --vpc-id {vpc} --{_dashed(attribute)}"
-            yield Finding(Verdict.BROKEN, vpc, f"{attribute} is off, so private endpoints have no names there", right)
+            yield Finding(
+                Verdict.BROKEN,
+                vpc,
+                f"{attribute} is off, so the names of private endpoints do not resolve there",
+                right,
+            )
 
 
 def _dashed(attribute: str) -> str:
@@ -55,7 +60,7 @@ def _dashed(attribute: str) -> str:
 
 
 def way_to_aws(vpc: str, subnets: Things, aws: Aws) -> Findings:
-    """Look for a NAT gateway, or else for each VPC endpoint: a function has no public address, whatever its subnet."""
+    """Check for a NAT gateway, or else for each VPC endpoint: functions in a VPC have no public address."""
     tables = aws.ask("ec2", "describe_route_tables", Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
     cut_off = [each["SubnetId"] for each in subnets if not _leads_out(_table_of(each["SubnetId"], tables))]
     if not cut_off:
@@ -83,7 +88,7 @@ def _leads_out(table: Mapping[str, Any]) -> bool:
 
 
 def way_to_cluster(plan: Plan, vpc: str, subnets: Things, aws: Aws) -> Findings:
-    """Look whether the cluster's security group lets the functions in."""
+    """Check that the cluster's security group allows the functions."""
     try:
         cluster = aws.ask("eks", "describe_cluster", name=plan["DefaultCluster"])["cluster"]["resourcesVpcConfig"]
     except Missing:
@@ -99,7 +104,7 @@ def way_to_cluster(plan: Plan, vpc: str, subnets: Things, aws: Aws) -> Findings:
     ours = set(plan["SecurityGroupIds"].split(","))
     if group not in ours and not _lets_in(found["IpPermissions"], ours, [each["CidrBlock"] for each in subnets]):
         command = "aws ec2 authorize-security-group-ingress --protocol tcp --port 443"
-        what = f"the cluster's security group {group} lets nobody of {', '.join(sorted(ours))} in on {HTTPS}"
+        what = f"the cluster's security group {group} does not allow {', '.join(sorted(ours))} on {HTTPS}"
         right = f"{command} --group-id {group} --source-group {min(ours)}"
         yield Finding(Verdict.BROKEN, "SecurityGroupIds", what, right)
 

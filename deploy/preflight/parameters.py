@@ -1,4 +1,4 @@
-"""Are the parameters such as the template takes? CloudFormation would say so too, one after the other and later."""
+"""Checks the parameters against the template. CloudFormation would report faults too, but later and one at a time."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from typing import Any, Final
 from deploy.configuration import RULE, misspelt
 from deploy.preflight.findings import Aws, Finding, Findings, Plan, Verdict
 
-# What rules are made of, on arguments that are evaluated.
+# The functions of rules, with evaluated arguments.
 FUNCTIONS: Final[dict[str, Callable[[Any], bool]]] = {
     "Fn::Equals": lambda given: given[0] == given[1],
     "Fn::Not": lambda given: not given[0],
@@ -18,7 +18,7 @@ FUNCTIONS: Final[dict[str, Callable[[Any], bool]]] = {
 
 
 def check(plan: Plan, aws: Aws) -> Findings:
-    """Look at names, at each value, and at values beside each other."""
+    """Check the names, each value, and values that depend on each other."""
     del aws
     yield from names(plan)
     for name, parameter in plan.template["Parameters"].items():
@@ -29,13 +29,13 @@ def check(plan: Plan, aws: Aws) -> Findings:
 
 
 def names(plan: Plan) -> Findings:
-    """Look for misspelt names."""
+    """Check for misspelt names."""
     for name, right in misspelt(plan.template, plan.given).items():
-        yield Finding(Verdict.BROKEN, name, "there is no such parameter, and its value would go nowhere", right)
+        yield Finding(Verdict.BROKEN, name, "there is no such parameter, so its value has no effect", right)
 
 
 def fault_of(value: str, parameter: Mapping[str, Any]) -> str | None:
-    """Return what a value should be, None for one that its parameter takes."""
+    """Return what a value should be, or None if it is allowed."""
     allowed = [str(each) for each in parameter.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return f"one of {', '.join(allowed)}"
@@ -46,7 +46,7 @@ def fault_of(value: str, parameter: Mapping[str, Any]) -> str | None:
 
 
 def fault_of_number(value: str, parameter: Mapping[str, Any]) -> str | None:
-    """Return what a number should be, None for one that its parameter takes."""
+    """Return what a number should be, or None if it is allowed."""
     try:
         number = float(value)
     except ValueError:
@@ -58,7 +58,7 @@ def fault_of_number(value: str, parameter: Mapping[str, Any]) -> str | None:
 
 
 def rules(plan: Plan) -> Findings:
-    """Look whether the template's rules hold, but the one that is for `make deploy`."""
+    """Check the template's rules, except the one that `make deploy` replaces."""
     for name, rule in plan.template.get("Rules", {}).items():
         if name == RULE or not holds(rule.get("RuleCondition", True), plan.values):
             continue
@@ -70,7 +70,7 @@ def rules(plan: Plan) -> Findings:
 
 
 def holds(node: Any, values: Mapping[str, str]) -> Any:
-    """Evaluate what a rule says.
+    """Return whether a rule's condition is true.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html
     """
@@ -92,10 +92,12 @@ def _referred(node: Any) -> set[str]:
 
 
 def without_effect(plan: Plan) -> Findings:
-    """Look for values that nothing reads, because another one is missing."""
+    """Check for values without effect, because another one is missing."""
     for name in ("CertificateArn", "HostedZoneId"):
         if plan[name] and not plan["DomainName"]:
-            yield Finding(Verdict.BROKEN, name, "it is for a domain, and there is none", "name DomainName as well")
+            yield Finding(Verdict.BROKEN, name, "it has an effect only with a domain", "name DomainName as well")
     if float(plan["OrganizationRate"]) > float(plan["ThrottleRate"]):
-        what = f"one organization may use up all that the API takes, {plan['ThrottleRate']} requests a second"
-        yield Finding(Verdict.RISK, "OrganizationRate", what, "less than ThrottleRate, so that others get through")
+        what = f"one organization may use up the limit of all, {plan['ThrottleRate']} requests a second"
+        yield Finding(
+            Verdict.RISK, "OrganizationRate", what, "less than ThrottleRate, so that others can send requests"
+        )

@@ -1,4 +1,4 @@
-"""The gateway's authorizer: a bearer token becomes an organization, a role and whom the request counts for, or 401."""
+"""The gateway's authorizer: finds a bearer token's organization, role and API key to count by, or answers 401."""
 
 import os
 from datetime import UTC, datetime
@@ -17,14 +17,14 @@ READS = ("GET", "HEAD", "OPTIONS")
 
 
 class Unauthorized(Exception):
-    """API Gateway answers 401 where the function fails with exactly its name as text, and 500 with any other."""
+    """API Gateway answers 401 if the function fails with exactly this name as its text, and 500 with any other text."""
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
 
 
 def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
-    """Return the policy for a token, which the gateway keeps for all routes for a minute."""
+    """Return the policy for a token; the gateway caches it for all routes for a minute."""
     now = datetime.now(UTC)
     token = tokens.authenticate(event.get("authorizationToken") or "", store.find_token, now)
     if token is None:
@@ -48,7 +48,7 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
                 }
             ],
         },
-        # Requests that count for one key share a bucket; without a key the gateway lets none of them pass.
+        # Requests with the same key share a token bucket; without a key the gateway refuses every request.
         "usageIdentifierKey": usage_key.key_that_counts(organization, os.environ["SHARED_USAGE_KEY"], now),
         "context": {"organization_id": token.organization_id, "role": token.role.value, "token_id": token.id},
     }

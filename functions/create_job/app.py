@@ -1,4 +1,4 @@
-"""POST /api/v1/projects/{id}/jobs: a new job; its CronJob follows."""
+"""POST /api/v1/projects/{id}/jobs: creates a job; a sync then makes its CronJob."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -22,16 +22,16 @@ def create_job(
 ) -> Response[JobDocument]:
     """Create a job.
 
-    1. The project says which rules the command and the webhooks obey.
-    2. The job and its names are written at once, or nothing is. What is secret about it is sealed before that.
-    3. The bus is told, so that the CronJob is there within seconds.
+    1. Read the project, which decides the rules for the command and the webhooks.
+    2. Seal the job's secrets, and write the job and the locks on its names in one transaction.
+    3. Send an event, so that a sync makes the CronJob within seconds.
     """
     project = store.get_project(app.caller.organization_id, project_id)
     job = Job.new(app.new_id("job_"), JobSettings.of(document, project), project, app.now)
     job, key = job_secrets.with_sealed(None, job)
     written = store.create_job(job)
     if key and written is not job:
-        # An earlier try of this very request wrote it, with a key of its own.
+        # An earlier try of the same request wrote the job, with another signing secret.
         key = webhook.key_of(written, app.now)
     event_bus.job_changed(written.organization_id, written.project_id, written.id)
     document_of_job = JobDocument.of_job(written, project, app.now, webhook_secret=key)

@@ -1,4 +1,4 @@
-"""DELETE /api/v1/projects/{id}/jobs/{job_id}: the job goes, its CronJob follows; pods finish and runs stay."""
+"""DELETE /api/v1/projects/{id}/jobs/{job_id}: deletes a job; a sync removes its CronJob; Pods finish and runs stay."""
 
 from jobs_api import store
 from jobs_api.api.resolver import Api, Message
@@ -24,7 +24,8 @@ def delete_job(project_id: str, job_id: str) -> Message:
         except NotFound:
             if attempt == 1:
                 raise
-            # It was there a moment ago: somebody else deleted it, or this very request did and never heard of it.
+            # The job existed a moment ago: somebody else deleted it, or an earlier try of this request did and lost the
+            # answer.
             break
     event_bus.job_changed(organization_id, project_id, job_id)
     return Message(message="Job deleted successfully")

@@ -1,4 +1,4 @@
-"""Every minute: one event for each organization, so that each is looked at on its own and none waits for another."""
+"""Every minute: sends one event for each organization, so that no organization waits for another."""
 
 import os
 import time
@@ -18,10 +18,10 @@ logger = Logger()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 - Lambda's signature
     """Put the ticks on the bus, the first at once and the others evenly through the minute.
 
-    Raises where the bus does not take them, so that Lambda tries again; a tick twice is only a look more.
+    Raises if the bus rejects them, so that Lambda tries again; a tick that comes twice only starts one more pass.
     """
     ticks = int(os.environ["TICKS_PER_MINUTE"])
-    # Within one invocation nothing is frozen.
+    # Lambda does not freeze the process during an invocation, so a monotonic clock is right here.
     begun = time.monotonic()  # noqa: TID251
     for tick in range(ticks):
         time.sleep(max(0.0, begun + tick * 60 / ticks - time.monotonic()))  # noqa: TID251

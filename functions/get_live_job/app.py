@@ -1,4 +1,4 @@
-"""GET /api/v1/jobs/{id}: one Kubernetes Job, by its name."""
+"""GET /api/v1/jobs/{id}: returns one Kubernetes Job, by its name."""
 
 from jobs_api import store
 from jobs_api.api.resolver import Api

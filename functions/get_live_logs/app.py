@@ -1,4 +1,4 @@
-"""GET /api/v1/jobs/{id}/logs: the end of a Kubernetes Job's log, while it runs too."""
+"""GET /api/v1/jobs/{id}/logs: returns the end of a Kubernetes Job's log, also while it runs."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ app = Api()
 
 @app.get("/api/v1/jobs/<job_name>/logs", responses=json_or_text(LiveLogs))
 def get_live_logs(job_name: str, tail: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Response[Any]:
-    """Return the last lines of a Job's log; with `Accept: text/plain`, only them."""
+    """Return the last lines of a Job's log; with `Accept: text/plain`, only the text."""
     organization = store.recent_organization(app.caller.organization_id)
     with waits(organization.id, Waits.LIVE, app.now):
         found = queries.get_logs(connect(organization), organization, job_name, tail)

@@ -1,4 +1,4 @@
-"""GET /api/v1/runs/{run_id}/logs: what a run that has ended wrote."""
+"""GET /api/v1/runs/{run_id}/logs: returns the stored log of an ended run."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ app = Api()
 
 @app.get("/api/v1/runs/<run_id>/logs", responses=json_or_text(RunLogs))
 def get_run_logs(run_id: str) -> Response[Any]:
-    """Return a run's stored log, the last MiB of a long one; with `Accept: text/plain`, only that."""
+    """Return a run's stored log, or the last MiB of a longer one; with `Accept: text/plain`, only the text."""
     run = store.get_run(app.caller.organization_id, run_id, kept_at=app.now)
     if not run.status.ended:
         raise RunNotCompleted(

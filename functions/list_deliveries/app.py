@@ -1,4 +1,4 @@
-"""GET /api/v1/projects/{id}/jobs/{job_id}/deliveries: what was sent about a job's runs, newest first."""
+"""GET /api/v1/projects/{id}/jobs/{job_id}/deliveries: lists the deliveries of a job's runs, newest first."""
 
 from typing import Annotated
 
@@ -21,10 +21,10 @@ def list_deliveries(
     cursor: Annotated[str | None, Query(max_length=1024)] = None,
     status: DeliveryStatus | None = None,
 ) -> DeliveryList:
-    """List a job's deliveries of the last 30 days, through whatever channel, with what became of each.
+    """List a job's deliveries of the last 30 days, through every channel, each with its result.
 
-    `next_cursor` is there while more may match. With a status a page may hold fewer deliveries than `limit`, or none:
-    one request reads at most 5,000.
+    The page has a `next_cursor` while more deliveries may match. With a status a page may have fewer deliveries than
+    `limit`, or none, because one request reads at most 5,000 rows.
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     query = {"deliveries_of": job.id, "status": status}

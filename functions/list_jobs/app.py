@@ -1,4 +1,4 @@
-"""GET /api/v1/projects/{id}/jobs: all jobs of a project, oldest first."""
+"""GET /api/v1/projects/{id}/jobs: lists all jobs of a project, oldest first."""
 
 from typing import Annotated, Any
 
@@ -21,8 +21,8 @@ def list_jobs(
 ) -> Response[Any]:
     """List the jobs configured for a project.
 
-    All of them come at once, or as many as `limit` says and one answer holds, about 8,000; `next_cursor` is there while
-    more follow. `total` counts all of them each time.
+    One page has all jobs, or at most `limit`, or as many as fit into an answer, about 8,000. It has a `next_cursor`
+    while more follow. `total` counts all jobs in each page.
     """
     project, jobs = store.list_jobs(app.caller.organization_id, project_id)
     query = {"jobs_of": project_id}

@@ -1,4 +1,4 @@
-"""GET /api/v1/jobs: the organization's Kubernetes Jobs, running and recently ended, newest first."""
+"""GET /api/v1/jobs: lists the organization's Kubernetes Jobs, running and recently ended, newest first."""
 
 from typing import Annotated
 
@@ -21,9 +21,9 @@ def list_live_jobs(
     project: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> LiveJobList:
-    """List the Jobs that are in the cluster now, of one status and one project where asked.
+    """List the Jobs that are in the cluster now, with filters for a status and a project.
 
-    `total` counts all that match. Where the namespace holds more than 20,000, `truncated` says that not all were read.
+    `total` counts all that match. If the namespace has more than 20,000 Jobs, not all are read and `truncated` is true.
     """
     organization = store.recent_organization(app.caller.organization_id)
     with waits(organization.id, Waits.LIVE, app.now):

@@ -1,4 +1,4 @@
-"""GET /api/v1/projects/{id}/runs: a project's runs, newest first, a page at a time."""
+"""GET /api/v1/projects/{id}/runs: lists a project's runs, newest first, in pages."""
 
 from typing import Annotated
 
@@ -27,8 +27,8 @@ def list_runs(
 ) -> RunList:
     """List a project's runs.
 
-    `next_cursor` is there while more may match; send it back with the same filters. With filters a page may hold fewer
-    runs than `limit`, or none: one request reads at most 5,000. One answer holds 4.5 MB of them.
+    A page has a `next_cursor` while more may match; send it back with the same filters. With filters a page may have
+    fewer runs than `limit`, or none, because one request reads at most 5,000 rows. A page has at most 4.5 MB.
     """
     project = store.get_project(app.caller.organization_id, project_id)
     query = {

@@ -1,4 +1,4 @@
-"""POST .../deliveries/{delivery_id}/redeliver: sends a delivery once more, to where the job now says."""
+"""POST .../deliveries/{delivery_id}/redeliver: sends a delivery again, to the job's present channel or URL."""
 
 from http import HTTPStatus
 
@@ -16,10 +16,10 @@ app = Api()
     "/api/v1/projects/<project_id>/jobs/<job_id>/deliveries/<delivery_id>/redeliver", status_code=HTTPStatus.ACCEPTED
 )
 def redeliver(project_id: str, job_id: str, delivery_id: str) -> DeliveryDocument:
-    """Send a delivery again, whatever became of it.
+    """Send a delivery again, whatever its status.
 
-    It goes where the job's settings lead now, so that a channel or URL that was wrong can be corrected first. Its id
-    stays, so that a receiver can tell that it knows it.
+    It goes to the channel or URL that the job has now, so that a wrong one can be corrected first. The delivery keeps
+    its id, by which a receiver can recognize it.
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     before = deliveries.get(project.organization_id, job.id, delivery_id)
@@ -27,7 +27,7 @@ def redeliver(project_id: str, job_id: str, delivery_id: str) -> DeliveryDocumen
         raise NothingConfigured(f"This version of the service sends nothing through {before.channel!r}")
     after = before.again(channels.alerts_of(project, job), app.now, backoff.GIVE_UP_AFTER)
     if before.is_being_sent(app.now) or not deliveries.change(before, after):
-        raise ChangedMeanwhile("This delivery was tried at this very moment; look at it again")
+        raise ChangedMeanwhile("Another request tried this delivery at the same time; read it again")
     queue.queue(queue.QueueMessage(after.organization_id, after.run_id, after.event, after.channel))
     return after.document()
 

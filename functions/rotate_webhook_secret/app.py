@@ -1,4 +1,4 @@
-"""POST .../notifications/rotate-secret: a new secret that signs a job's webhooks; the old one signs too for a day."""
+"""POST .../notifications/rotate-secret: makes a new signing secret for webhooks; the old one also signs for a day."""
 
 from jobs_api import store
 from jobs_api.api.resolver import Api
@@ -11,7 +11,7 @@ app = Api()
 
 
 class RotatedSecret(Document):
-    """A new signing secret, shown this once; until `previous_accepted_until` webhooks carry the old signature too."""
+    """A new signing secret, shown only once; until `previous_accepted_until` webhooks also have the old signature."""
 
     webhook_secret: str
     previous_accepted_until: Timestamp

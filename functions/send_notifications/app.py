@@ -1,4 +1,4 @@
-"""The queue of notifications: each message is one event of one run for one channel, and is sent or put to sleep."""
+"""Reads the queue of notifications: each message is one event of one run for one channel; sends or delays each."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +23,9 @@ from jobs_api.notifications.queue import QueueMessage
 logger = Logger()
 channels.load_senders()
 
-# When a message comes again that could not be handled.
+# After how long a message comes again that could not be handled.
 AGAIN_SECONDS = 30
-# As many as a batch has messages, so that a receiver that takes its time holds up none of the others.
+# One for each message of a batch, so that a slow receiver does not delay the other messages.
 side_by_side = ThreadPoolExecutor(10, thread_name_prefix="deliver")
 
 
@@ -34,7 +34,7 @@ class NotDone(Exception):
 
 
 async def send(record: SQSRecord) -> None:
-    """Do what is due for one message; raises where it is to come again."""
+    """Do what is due for one message; raises if it must come again."""
     await asyncio.get_running_loop().run_in_executor(side_by_side, _send, record)
 
 
@@ -45,21 +45,21 @@ def _send(record: SQSRecord) -> None:
     try:
         look_again_at = deliver(message, lambda: datetime.now(UTC))
     except Exception:
-        # Powertools counts it as a failure of the batch and says nothing of it.
+        # Powertools counts it as a failure of the batch but does not log it.
         logger.exception("a notification could not be handled", message_id=record.message_id)
         publish({Metric.NOTIFICATION_ERRORS: 1})
-        # A table that throttles is over in seconds; the queue by itself would bring it again only after minutes.
+        # A table throttles for seconds only; by itself the queue would deliver the message again after minutes.
         queue.try_to_hide(record.receipt_handle, AGAIN_SECONDS)
         raise
     if look_again_at is None:
         return
-    # The message sleeps in the queue; its visibility is all that remembers when to wake it.
+    # The visibility timeout of the message is the only record of when it comes again.
     queue.hide(record.receipt_handle, ceil((look_again_at - datetime.now(UTC)).total_seconds()))
     raise NotDone(f"again at {look_again_at:%H:%M:%S}")
 
 
 def _read(record: SQSRecord) -> QueueMessage | None:
-    """Read a message; what is none of ours is put aside at once, since it will be none later either."""
+    """Read a message; one that is not ours goes to the dead letters at once, since no retry can help."""
     try:
         return QueueMessage.of_json(record.body)
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -69,7 +69,7 @@ def _read(record: SQSRecord) -> QueueMessage | None:
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Send a batch, its messages side by side; return those that are to come again."""
+    """Send the messages of a batch in parallel; return those that must come again."""
     processor = AsyncBatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     failed: dict[str, Any] = dict(async_process_partial_response(event, send, processor, context))
     return failed

@@ -1,4 +1,4 @@
-"""On every change and every minute: an organization's CronJobs become what the tables say they should be."""
+"""On every change and every minute: makes an organization's CronJobs match its jobs in the tables."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ logger = Logger()
 
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 - Lambda's signature
-    """Look at what the event names; raises, for a retry and an alarm, where the cluster cannot be reached."""
+    """Sync what the event names; raises, for a retry and an alarm, if the cluster cannot be reached."""
     scope = Scope.model_validate(event.get("detail"))
     logger.append_keys(**scope.model_dump(exclude_none=True))
     organization = store.recent_organization(scope.organization_id)

@@ -1,4 +1,4 @@
-"""POST .../notifications/test: sends a test to what is configured, and answers with what the receivers said."""
+"""POST .../notifications/test: sends a test to the job's channels, and returns the answers of the receivers."""
 
 from jobs_api import store
 from jobs_api.api.resolver import Api
@@ -13,9 +13,10 @@ channels.load_senders()
 
 @app.post("/api/v1/projects/<project_id>/jobs/<job_id>/notifications/test")
 def test_notifications(project_id: str, job_id: str) -> TestOutcome:
-    """Send a test through each channel that the job has an address for, enabled or not.
+    """Send a test through each channel for which the job has an address, whether or not it is enabled.
 
-    The answer is 200 whatever they said; each has ten seconds. An organization has five such calls at once.
+    The call answers 200 whatever the receivers answer; each has ten seconds. An organization may make five such calls
+    at once.
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     configured = channels.with_address(job)

@@ -1,4 +1,4 @@
-"""POST /api/v1/projects/{id}/jobs/{job_id}/trigger: one run of a job, now."""
+"""POST /api/v1/projects/{id}/jobs/{job_id}/trigger: starts one run of a job now."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -25,9 +25,8 @@ def trigger_job(
 ) -> TriggerAnswer:
     """Run a job once, now, whether or not it is enabled.
 
-    1. The run is written together with the Job that it needs.
-    2. The Job is created. Where the cluster is out of reach, the next ingest does it, for up to an hour.
-    3. The run no longer waits for its Job.
+    1. Write the run together with the manifest of its Job. 2. Create the Job. If the cluster cannot be reached, ingests
+    try again for up to an hour. 3. Remove the manifest from the run, which no longer waits for its Job.
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     request = TriggerRequest.of(document or {}, project)
@@ -37,13 +36,13 @@ def trigger_job(
     command = request.command_override or job.settings.command
     run = manual_run(app.new_id("run_"), command, job, project, channels.alerts_of(project, job), app.now)
     if not store.create_run(run):
-        # An earlier try of this very request, by its Idempotency-Key, wrote it and was cut off.
+        # An earlier try of this request, known by its Idempotency-Key, wrote the run and died.
         run = store.get_run(project.organization_id, run.id)
     return TriggerAnswer(job_run_id=run.id, job_name=_launched(run), status=run.status)
 
 
 def _launched(run: Run) -> str:
-    """Create the run's Job unless that is done; return the Job's name."""
+    """Create the run's Job unless it exists; return the Job's name."""
     if run.launch is None:
         return run.job_name
     try:

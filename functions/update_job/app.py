@@ -1,4 +1,4 @@
-"""PUT /api/v1/projects/{id}/jobs/{job_id}: changes the fields that are sent; the CronJob follows."""
+"""PUT /api/v1/projects/{id}/jobs/{job_id}: changes the fields that are sent; a sync then changes the CronJob."""
 
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ def update_job(
 ) -> JobDocument:
     """Change a job.
 
-    The merged job obeys every rule. Where somebody else wrote first, the same changes are made to what they left.
+    The merged job must obey every rule. If somebody else wrote first, the same changes are applied to their version.
     """
     for attempt in range(1, ATTEMPTS + 1):
         project, before = store.get_job(app.caller.organization_id, project_id, job_id)

@@ -60,7 +60,7 @@ def test_what_a_sync_does_not_dare_to_remove_is_confirmed_by_what_was_shown(
     store.record_held_removals(organization, held)
     assert [one["held_removals"]["count"] for one in run("organization", "list") if one["id"] == organization] == [66]
 
-    assert "66 CronJobs wait" in refused(capsys, monkeypatch, *words, "65")
+    assert "66 CronJobs are held" in refused(capsys, monkeypatch, *words, "65")
     assert "at most 24" in refused(capsys, monkeypatch, *words, "66", "--hours", "25")
     confirmed = run(*words, "12", "--project", "proj_a", "--hours", "0.5")["removal_confirmation"]
 

@@ -95,7 +95,7 @@ def test_a_move_waits_for_what_its_tables_do_not_know_and_says_so(leaver: Leaver
     leaver.pass_time()
 
     leaver.tick()
-    assert "they know nothing of 1 of its CronJobs" in str(leaver.move("other"))
+    assert "they cannot explain 1 of its CronJobs" in str(leaver.move("other"))
 
     operations.confirm_removals(acme.organization.id, at_most=1)
     leaver.tick()
@@ -125,12 +125,12 @@ def test_an_organization_goes_with_all_it_had(leaver: Leaver) -> None:
     delivery = new_delivery(_told(acme), Event.FAILURE, "slack", leaver.now, timedelta(days=1))
     assert deliveries.create(delivery)
 
-    assert "what was under way before" in str(leaver.delete())
+    assert "earlier requests and syncs to end" in str(leaver.delete())
     assert not _is_good(text)
     assert acme.alice.call("GET", f"/api/v1/projects/{acme.project.id}/jobs").status == 404
 
     leaver.pass_time()
-    assert "its CronJobs to go" in str(leaver.delete())
+    assert "its CronJobs to be removed" in str(leaver.delete())
     leaver.tick()
     assert leaver.cronjobs() == []
     assert "the last events" in str(leaver.delete())
@@ -170,7 +170,7 @@ def test_a_cronjob_that_came_late_holds_it_up(leaver: Leaver) -> None:
     ingest_runs.lambda_handler({"detail": {"organization_id": leaver.acme.organization.id}}, CONTEXT)
 
     assert leaver.cronjobs() == ["jaffle-nightly"]
-    assert "its CronJobs to go" in str(leaver.delete())
+    assert "its CronJobs to be removed" in str(leaver.delete())
 
 
 def test_nobody_looks_at_an_organization_that_is_about_to_go(leaver: Leaver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,11 +256,11 @@ def test_an_organization_moves_once_nothing_of_it_is_left(leaver: Leaver) -> Non
     with pytest.raises(Conflict, match="undeploy its projects first"):
         leaver.move("blue")
     leaver.deploy(deployed=False)
-    assert "what was under way before" in str(leaver.move("blue"))
+    assert "earlier requests and syncs to end" in str(leaver.move("blue"))
     with pytest.raises(Conflict, match="leaving its cluster"):
         leaver.deploy(deployed=True)
     leaver.pass_time()
-    assert "its CronJobs to go" in str(leaver.move("blue"))
+    assert "its CronJobs to be removed" in str(leaver.move("blue"))
     assert leaver.organization.cluster is None
 
     leaver.tick()
@@ -276,7 +276,7 @@ def test_what_remembers_the_old_cluster_deploys_nothing_there(leaver: Leaver) ->
     leaver.now = datetime.now(UTC)
     leaver.move("blue", abandon=True)
 
-    with pytest.raises(Conflict, match="may remember the old cluster until"):
+    with pytest.raises(Conflict, match="may still use the old cluster until"):
         leaver.deploy(deployed=True)
 
     store.move_organization(leaver.acme.organization.id, "blue", leaver.now - operations.FORGOTTEN)
@@ -306,7 +306,7 @@ def test_a_deletion_asks_first_and_says_what_it_waits_for(leaver: Leaver) -> Non
     assert not leaver.organization.closed
 
     begun = CliRunner().invoke(app, [*words, "--yes", "--no-wait"])
-    assert "run it again later; it waits for what was under way before" in str(begun.exception)
+    assert "run this again later; it waits for earlier requests and syncs to end" in str(begun.exception)
     assert leaver.organization.closed
 
 

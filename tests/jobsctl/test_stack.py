@@ -85,7 +85,7 @@ def test_a_stack_says_where_its_things_are_and_how_requests_are_counted(
 def test_another_stack_is_told_from_a_jobs_api(deployed: Callable[..., None]) -> None:
     deployed({"LogsBucket": {"Type": "AWS::S3::Bucket"}})
 
-    with pytest.raises(LookupError, match="is not a Jobs API: it has nothing for ORGANIZATIONS_TABLE"):
+    with pytest.raises(LookupError, match="is not a Jobs API: it has no resource for ORGANIZATIONS_TABLE"):
         stack.use(STACK)
 
 

@@ -201,7 +201,7 @@ def test_where_no_key_can_be_had_the_organization_is_made_all_the_same(
     result = CliRunner().invoke(app, ["organization", "create", fresh.id])
 
     assert (result.exit_code, json.loads(result.stdout)["id"]) == (0, fresh.id)
-    assert "shares a limit with others" in result.stderr
+    assert "shares a limit of requests" in result.stderr
     assert fresh.statuses(1) == [404]
 
 
