@@ -1,5 +1,6 @@
 """The contracts of import-linter in pyproject.toml name every module and function they are meant for."""
 
+import ast
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,21 @@ ROOT = Path(__file__).parents[2]
 KUBERNETES_LAYER = "KubernetesLayer"
 # Packages in which decisions stand beside those who carry them out.
 MIXED = ("account_events", "api", "ingest", "live", "logs", "sync", "trigger")
+
+# What decides over a run, or shows it, by what was observed of its Job and its Pod.
+DECIDING = (
+    "ingest/decision.py",
+    "ingest/giving_up.py",
+    "ingest/run_log.py",
+    "ingest/run_moves.py",
+    "ingest/unseen_end.py",
+    "k8s/failure_reason.py",
+    "k8s/job_status.py",
+    "k8s/pod_logs.py",
+    "k8s/pod_status.py",
+    "live/documents.py",
+    "live/queries.py",
+)
 
 
 def contract(contract_id: str) -> dict[str, Any]:
@@ -46,3 +62,15 @@ def test_a_function_without_the_kubernetes_layer_is_held_to_not_needing_it() -> 
     written = {folder.name for folder in without if (ROOT / folder / "app.py").exists()}
 
     assert {f"functions.{name}" for name in written} == set(contract("crud")["source_modules"])
+
+
+@pytest.mark.parametrize("module", DECIDING)
+def test_what_decides_over_a_run_takes_what_was_observed_and_reads_no_json(module: str) -> None:
+    tree = ast.parse((ROOT / "layers" / "shared" / "python" / "jobs_api" / module).read_text())
+
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    from_json = {one.name for node in imports if node.module == "jobs_api.k8s.json_fields" for one in node.names}
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+    assert from_json <= {"ZERO_TIME", "moment"}
+    assert not texts & {"metadata", "spec"}
