@@ -103,7 +103,7 @@ def set_slack_token(
 ) -> None:
     """Store the bot token for its Slack alerts; it needs the scope chat:write. Used within five minutes."""
     _store().get_organization(organization_id)
-    _operations().set_slack_token(organization_id, token)
+    import_module("jobs_api.notifications.slack.bot_token").store_bot_token(organization_id, token)
     _show({"organization": organization_id, "slack_token": "stored"})
 
 

@@ -13,6 +13,7 @@ from jobs_api.errors import Conflict
 from jobs_api.logs import archive
 from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import Organization
+from jobs_api.notifications.channels import CHANNELS
 from jobs_api.store import purging
 from jobsctl import operations, usage_keys
 
@@ -121,6 +122,7 @@ def _purge(organization_id: str) -> None:
         purging.purge_project(organization_id, project_id)
         store.forget_past_project(organization_id, project_id)
     archive.purge(organization_id)
-    operations.forget_slack_token(organization_id)
+    for channel in CHANNELS:
+        channel.sender().forget(organization_id)
     usage_keys.take(organization_id)
     store.forget_organization(organization_id)

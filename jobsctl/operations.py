@@ -1,13 +1,11 @@
 """The operator's commands, one function each; `make run` makes its example data with the same functions."""
 
-import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 from pydantic import ValidationError
 
 from jobs_api import store
@@ -161,22 +159,6 @@ def seal_environments(organization_id: str) -> int:
                 store.update_job(job, after)
                 sealed += 1
     return sealed
-
-
-def set_slack_token(organization_id: str, token: str) -> None:
-    """Store the bot token that posts an organization's Slack alerts; it replaces the present one."""
-    name = os.environ["SLACK_SECRETS"] + organization_id
-    client: Any = boto3.client("secretsmanager")
-    try:
-        client.create_secret(Name=name, SecretString=token)
-    except client.exceptions.ResourceExistsException:
-        client.put_secret_value(SecretId=name, SecretString=token)
-
-
-def forget_slack_token(organization_id: str) -> None:
-    """Remove the bot token at once, if there is one."""
-    client: Any = boto3.client("secretsmanager")
-    client.delete_secret(SecretId=os.environ["SLACK_SECRETS"] + organization_id, ForceDeleteWithoutRecovery=True)
 
 
 def check_open(organization_id: str) -> None:

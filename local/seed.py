@@ -10,6 +10,7 @@ from jobs_api import store
 from jobs_api.errors import Conflict
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
+from jobs_api.notifications.slack.bot_token import store_bot_token
 from jobsctl import operations, usage_keys
 from local.example_projects import EXAMPLES, Example
 from local.kubernetes_api import KubernetesApi, Refused
@@ -29,7 +30,7 @@ class Seeds:
 def seed_service(home: Path, slack_token: str) -> Seeds:
     """Fill the tables with what is not there yet, and issue new tokens."""
     for organization in ORGANIZATIONS:
-        operations.set_slack_token(organization, slack_token)
+        store_bot_token(organization, slack_token)
         try:
             operations.create_organization(organization)
         except Conflict:

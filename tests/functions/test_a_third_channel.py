@@ -61,6 +61,9 @@ class Pager:
     def gave_up(self, delivery: Delivery, _: datetime, /) -> None:
         self.given_up.append(delivery.id)
 
+    def forget(self, _: str, /) -> None:
+        """Remove nothing."""
+
     def test(self, _project: Project, job: Job, _now: datetime, /) -> TestResult:
         return TestResult(delivered=True, answer=f"rang {job.settings.description}")
 
@@ -136,7 +139,8 @@ def test_a_job_without_any_address_is_told_which_there_are(acme: Acme) -> None:
     answer = acme.alice.call("POST", f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}/notifications/test")
 
     assert answer.status == 409
-    assert "neither a slack_channel nor a webhook_url nor a description" in answer.json["message"]
+    assert answer.json["message"].startswith("The job has neither a slack_channel nor a webhook_url")
+    assert answer.json["message"].endswith(" nor a description; set one first")
 
 
 @pytest.mark.usefixtures("pager")

@@ -27,6 +27,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.delivery import new_delivery
 from jobs_api.model.organization import Organization, Role
 from jobs_api.model.run import RunStatus
+from jobs_api.notifications.slack.bot_token import store_bot_token
 from jobs_api.store import deliveries
 from jobs_api.store.tables import OrganizationRow
 from jobsctl import leaving, operations
@@ -118,7 +119,7 @@ def test_nothing_is_cleared_while_there_may_be_cronjobs_without_a_mark(leaver: L
 def test_an_organization_goes_with_all_it_had(leaver: Leaver) -> None:
     acme = leaver.acme
     text, _ = operations.create_token(acme.organization.id, Role.DEVELOPER, days=None)
-    operations.set_slack_token(acme.organization.id, "xoxb-acme")
+    store_bot_token(acme.organization.id, "xoxb-acme")
     acme.finish("echo hello")
     leaver.tick()
     run = acme.only_run()
@@ -229,7 +230,7 @@ def test_a_deletion_that_is_cut_off_anywhere_goes_on(
 ) -> None:
     acme = leaver.acme
     operations.create_token(acme.organization.id, Role.DEVELOPER, days=None)
-    operations.set_slack_token(acme.organization.id, "xoxb-acme")
+    store_bot_token(acme.organization.id, "xoxb-acme")
     run = a_run(acme.project, leaver.now, status=RunStatus.SUCCESS, end_time=leaver.now)
     archive.put(run, [b"hello"])
 

@@ -16,8 +16,8 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import deliver
 from jobs_api.notifications import queue as outbox
+from jobs_api.notifications.slack import bot_token, sending
 from jobs_api.notifications.slack import client as slack_module
-from jobs_api.notifications.slack import sending
 from jobs_api.store import deliveries
 from tests.example_logs import LOGS
 from tests.functions.people import NOON, new_organization
@@ -232,16 +232,16 @@ def test_an_organization_without_a_token_is_told_what_is_missing(
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The secrets that are read from here on."""
-    slack_module._tokens.clear()
+    bot_token._tokens.clear()
     read: list[str] = []
-    real = slack_module._secrets()
+    real = bot_token._secrets()
 
     class Noting:
         def get_secret_value(self, *, SecretId: str) -> object:  # noqa: N803 - AWS's name
             read.append(SecretId)
             return real.get_secret_value(SecretId=SecretId)
 
-    monkeypatch.setattr(slack_module, "_secrets", Noting)
+    monkeypatch.setattr(bot_token, "_secrets", Noting)
     return read
 
 
@@ -254,7 +254,7 @@ def test_a_token_is_read_once_in_five_minutes_however_many_ask_at_once(
 
     # Lambda freezes the process, and its monotonic clock with it.
     wall = time.time
-    monkeypatch.setattr(time, "time", lambda: wall() + slack_module.TOKEN_SECONDS)
+    monkeypatch.setattr(time, "time", lambda: wall() + bot_token.TOKEN_SECONDS)
     slack_module.post(job.organization_id, "#data", {"text": "hi"})
     assert len(reads) == 2
 

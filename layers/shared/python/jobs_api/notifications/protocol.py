@@ -17,7 +17,7 @@ type Clock = Callable[[], datetime]
 
 
 class Sender(Protocol):
-    """How a channel's deliveries are taken, anew and again, sent, given up, and tested; a module can be one."""
+    """How a channel's deliveries are taken, anew and again, sent, given up and tested; a module can be one."""
 
     def begin(self, delivery: "Delivery", run: Run, now: datetime, lease: timedelta, /) -> "Delivery | None":
         """Write a new delivery: claimed, waiting or folded. None where it is there already."""
@@ -33,6 +33,12 @@ class Sender(Protocol):
 
     def test(self, project: Project, job: Job, now: datetime, /) -> "TestResult":
         """Send a test to a job's address; say what the receiver said."""
+
+    def forget(self, organization_id: str, /) -> None:
+        """Remove what is kept for an organization beside its jobs, runs and deliveries, whether or not that is there.
+
+        An operator's command does, for an organization that is deleted.
+        """
 
 
 class Channel(Protocol):

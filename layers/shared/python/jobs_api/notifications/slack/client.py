@@ -1,22 +1,18 @@
 """Posts a message to Slack with the organization's own bot token. The only module that knows slack_sdk."""
 
 import os
-import threading
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
-from jobs_api.aws.clients import ClientError, client
 from jobs_api.errors import shortened
 from jobs_api.notifications import backoff
-from jobs_api.recent import Recent
+from jobs_api.notifications.slack.bot_token import bot_token
 
 if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
     from slack_sdk.errors import SlackApiError
 
 TIMEOUT_SECONDS: Final = 10
-TOKEN_SECONDS: Final = 300
 
 # What may be different in a while; everything else needs somebody to change something.
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors
@@ -38,8 +34,6 @@ ADVICE: Final = {
     "token_revoked": "the bot token was revoked; install the bot again and store its new token",
 }
 
-_reading = threading.Lock()
-
 
 class SlackFailed(Exception):
     """Slack did not take a message; `permanent` where trying again cannot help until somebody changes something."""
@@ -59,9 +53,7 @@ def post(organization_id: str, channel: str, message: dict[str, Any]) -> int:
     from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415
     from slack_sdk.web import WebClient  # noqa: PLC0415
 
-    with _reading:
-        # Of the threads of a batch one reads, and the others have it from memory.
-        token = _tokens.get(organization_id)
+    token = bot_token(organization_id)
     if token is None:
         raise SlackFailed(
             "This organization has no Slack token; an operator stores one with jobsctl organization slack-token",
@@ -95,22 +87,3 @@ def _failure(error: "SlackApiError") -> SlackFailed:
         status=status,
         retry_after=backoff.asked_for(str(headers.get("retry-after", "")), datetime.now(UTC)),
     )
-
-
-def _token(organization_id: str) -> str | None:
-    """Return an organization's bot token, None where it has none."""
-    try:
-        answer = _secrets().get_secret_value(SecretId=os.environ["SLACK_SECRETS"] + organization_id)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-        return None
-    return answer["SecretString"].strip()
-
-
-# That there is none is not remembered: who stores one wants to see it work.
-_tokens: Final = Recent(_token, TOKEN_SECONDS, keeps=bool)
-
-
-def _secrets() -> "SecretsManagerClient":
-    return client("secretsmanager")

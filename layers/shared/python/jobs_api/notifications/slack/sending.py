@@ -21,6 +21,7 @@ from jobs_api.model.run import Run, Streak
 from jobs_api.notifications.attempt import Sent, TestResult
 from jobs_api.notifications.slack import client, grouping, record
 from jobs_api.notifications.slack import message as messages
+from jobs_api.notifications.slack.bot_token import forget_bot_token
 from jobs_api.notifications.slack.grouping import Action, AlertDecision, AlertKind, Fact
 from jobs_api.notifications.slack.memory import Gathering, Member, Notice, Storms
 from jobs_api.notifications.slack.target import SlackTarget
@@ -132,6 +133,11 @@ def test(project: Project, job: Job, now: datetime) -> TestResult:  # noqa: ARG0
     """Post a test message."""
     message = messages.test_message(project.settings.name, job.settings.name)
     return TestResult.of(posted(job.organization_id, job.settings.slack_channel or "", message))
+
+
+def forget(organization_id: str) -> None:
+    """Remove the organization's bot token."""
+    forget_bot_token(organization_id)
 
 
 def posted(organization_id: str, channel: str, message: dict[str, object]) -> Sent:

@@ -1,0 +1,59 @@
+"""The bot token that an organization's Slack messages are posted with, in Secrets Manager."""
+
+import os
+import threading
+from typing import TYPE_CHECKING, Final
+
+from jobs_api.aws.clients import ClientError, client
+from jobs_api.recent import Recent
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+TOKEN_SECONDS: Final = 300
+
+_reading = threading.Lock()
+
+
+def bot_token(organization_id: str) -> str | None:
+    """Return an organization's bot token as it was within the last TOKEN_SECONDS, None where it has none."""
+    with _reading:
+        # Of the threads of a batch one reads, and the others have it from memory.
+        return _tokens.get(organization_id)
+
+
+def store_bot_token(organization_id: str, token: str) -> None:
+    """Store an organization's bot token in place of the one before; for an operator, whom AWS lets write secrets."""
+    try:
+        _secrets().create_secret(Name=_name(organization_id), SecretString=token)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceExistsException":
+            raise
+        _secrets().put_secret_value(SecretId=_name(organization_id), SecretString=token)
+
+
+def forget_bot_token(organization_id: str) -> None:
+    """Remove an organization's bot token, at once and whether or not there is one; for an operator."""
+    _secrets().delete_secret(SecretId=_name(organization_id), ForceDeleteWithoutRecovery=True)
+
+
+def _read(organization_id: str) -> str | None:
+    try:
+        answer = _secrets().get_secret_value(SecretId=_name(organization_id))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return None
+    return answer["SecretString"].strip()
+
+
+# That there is none is not remembered: who stores one wants to see it work.
+_tokens: Final = Recent(_read, TOKEN_SECONDS, keeps=bool)
+
+
+def _name(organization_id: str) -> str:
+    return os.environ["SLACK_SECRETS"] + organization_id
+
+
+def _secrets() -> "SecretsManagerClient":
+    return client("secretsmanager")
