@@ -122,6 +122,12 @@ def confirm_removals(
     _show(_operations().confirm_removals(organization_id, at_most=at_most, hours=hours, project_id=project_id))
 
 
+@organization.command("check-runs")
+def check_runs(organization_id: Organization) -> None:
+    """Have the next ingest compare all ended Jobs in the cluster with the runs, as after a restore of tables."""
+    _show(_operations().check_runs(organization_id))
+
+
 @organization.command("move")
 def move_organization(
     organization_id: Organization,

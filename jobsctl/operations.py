@@ -108,6 +108,13 @@ def revoke_token(organization_id: str, token_id: str) -> None:
     store.revoke_token(organization_id, token_id, datetime.now(UTC))
 
 
+def check_runs(organization_id: str) -> Organization:
+    """Have the next ingest compare all Jobs that are labelled as settled with their runs; raises NotFound."""
+    store.get_organization(organization_id)
+    store.record_settled_jobs_checked(organization_id, None)
+    return store.get_organization(organization_id)
+
+
 def confirm_removals(
     organization_id: str, *, at_most: int, hours: float = 1, project_id: str | None = None
 ) -> Organization:

@@ -116,6 +116,7 @@ class Acme:
 
     def ingest(self) -> Pass:
         """Make a pass."""
+        self.organization = store.get_organization(self.organization.id)
         made = Pass(self.organization, self.cluster, self.now)
         made.run()
         return made

@@ -15,12 +15,10 @@ from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ids import derived_id
-from jobs_api.ingest.finished_cache import FORGOTTEN_AFTER
 from jobs_api.ingest.ingester import Incomplete
 from jobs_api.k8s import labels
 from jobs_api.logs import archive
-from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from jobs_api.store.tables import RunRow
+from jobs_api.model.run import RunStatus, TriggeredBy
 from jobs_api.trigger.launch import launch
 from tests.functions.acme import Acme
 from tests.functions.people import Context
@@ -209,45 +207,8 @@ def test_the_same_pass_again_writes_nothing(acme: Acme, writes: list[str]) -> No
     again = acme.ingest()
 
     assert writes == []
-    assert (again.jobs, again.written) == (4, 0)
-
-
-def test_a_run_that_has_ended_is_read_once_more_and_then_no_longer(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[set[str]] = []
-    find_runs = store.find_runs
-
-    def noting(organization_id: str, run_ids: set[str]) -> dict[str, Run]:
-        asked.append(run_ids)
-        return find_runs(organization_id, run_ids)
-
-    monkeypatch.setattr(store, "find_runs", noting)
-    acme.finish("true")
-    acme.ingest()
-    acme.ingest()
-    asked.clear()
-
-    acme.finish("false")
-    passes = [acme.ingest(), acme.ingest()]
-
-    assert [made.jobs for made in passes] == [2, 2]
-    (newer,) = (run for run in acme.runs() if run.status is RunStatus.FAILED)
-    assert asked == [{newer.id}, {newer.id}]
-    assert len(acme.runs()) == 2
-
-
-def test_what_a_pass_remembers_does_not_outlive_the_hour(acme: Acme) -> None:
-    acme.finish("true")
-    for _ in range(3):
-        acme.ingest()
-    run = acme.only_run()
-    RunRow(run.id).delete()
-    acme.ingest()
-    assert acme.runs() == []
-
-    acme.skipped = FORGOTTEN_AFTER
-    acme.ingest()
-
-    assert acme.only_run().id == run.id
+    # Those that have ended are not listed any more.
+    assert (again.jobs, again.written) == (2, 0)
 
 
 def test_a_pass_that_is_cut_off_after_the_log_is_made_good_by_the_next(

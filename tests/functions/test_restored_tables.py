@@ -14,7 +14,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import store
 from jobs_api.cluster import Object
-from jobs_api.k8s import labels
+from jobs_api.k8s import labels, run_identity
+from jobs_api.model.organization import CHECKED_EVERY
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import queue
 from jobs_api.store.tables import ProjectsRow, RunRow
@@ -89,11 +90,42 @@ def test_runs_whose_jobs_are_still_in_the_cluster_come_back_as_they_were(acme: A
         acme.ingest()
         before = acme.only_run()
 
+    # Only the table of runs was restored, and nothing else tells of that.
+    acme.ingest()
+    assert acme.runs() == []
+    operations.check_runs(acme.organization.id)
     acme.ingest()
 
     again = acme.only_run()
     assert (again.id, again.status, again.start_time) == (before.id, RunStatus.SUCCESS, before.start_time)
     assert acme.log_of(again) == "hello\n"
+
+
+def test_a_day_later_they_come_back_without_anybody_asking(acme: Acme) -> None:
+    with restored(acme):
+        job = acme.finish("echo hello")
+        acme.ingest()
+
+    acme.skipped = CHECKED_EVERY
+    acme.ingest()
+
+    assert acme.log_of(store.get_run(acme.organization.id, run_identity.run_id_of(job))) == "hello\n"
+
+
+def test_a_run_that_was_open_then_has_the_others_come_back_as_well(acme: Acme) -> None:
+    job = acme.start("sleep 3")
+    acme.wait_for_pod(job)
+    acme.ingest()
+    with restored(acme):
+        acme.finish("echo hello")
+        acme.wait_for_end(job)
+        acme.ingest()
+
+    acme.skipped = timedelta(minutes=5)
+    acme.ingest()
+    acme.ingest()
+
+    assert [run.status for run in acme.runs()] == [RunStatus.SUCCESS] * 2
 
 
 def test_a_run_that_was_launched_since_is_not_launched_again(acme: Acme) -> None:
@@ -104,6 +136,7 @@ def test_a_run_that_was_launched_since_is_not_launched_again(acme: Acme) -> None
         acme.wait_for_end(acme.cluster.get_job(run.namespace, run.job_name))
         acme.ingest()
 
+    operations.check_runs(acme.organization.id)
     acme.ingest()
 
     assert [(found.id, found.status) for found in acme.runs()] == [(run.id, RunStatus.SUCCESS)]
@@ -136,6 +169,7 @@ def test_what_was_told_is_on_the_queue_again_where_its_delivery_is_known(
         acme.finish("exit 1")
         acme.ingest()
 
+    operations.check_runs(acme.organization.id)
     acme.ingest()
 
     first, again = (run for run in told if run.notify)

@@ -110,7 +110,9 @@ def test_neither_shows_or_records_what_the_other_runs(acme: Acme, theirs: OtherD
     assert theirs.do("call", "GET", f"/runs/{run.id}")["status"] == 404
     assert [one["id"] for one in acme.alice.call("GET", "/api/v1/jobs").json["jobs"]] == [name]
     assert acme.log_of(acme.only_run()) == "hello\n"
-    assert acme.reread(job)["metadata"]["resourceVersion"] == job["metadata"]["resourceVersion"]
+    seen = acme.reread(job)["metadata"]["resourceVersion"]
+    theirs.do("ingest")
+    assert acme.reread(job)["metadata"]["resourceVersion"] == seen
 
 
 def test_a_name_that_the_other_has_is_an_error_in_sync_and_no_takeover(acme: Acme, theirs: OtherDeployment) -> None:

@@ -70,6 +70,13 @@ def test_what_a_sync_does_not_dare_to_remove_is_confirmed_by_what_was_shown(
     assert run(*words, "66")["removal_confirmation"]["at_most"] == 66
 
 
+def test_runs_are_compared_with_the_cluster_when_an_operator_asks(organization: str) -> None:
+    store.record_settled_jobs_checked(organization, NOON)
+
+    assert "settled_jobs_checked_at" not in run("organization", "check-runs", organization)
+    assert store.get_organization(organization).wants_settled_jobs_checked(NOON)
+
+
 def test_a_slack_token_is_asked_for_stored_and_replaced(organization: str) -> None:
     for token in ("xoxb-first", "xoxb-second"):
         result = CliRunner().invoke(app, ["organization", "slack-token", organization], input=f"{token}\n")

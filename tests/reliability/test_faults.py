@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from jobs_api.cluster import client
+from jobs_api.cluster import lists
 from jobs_api.model.run import TriggeredBy
 from tests.reliability import figures
 from tests.reliability.audit import Audit
@@ -174,7 +174,7 @@ class Story:
 def test_all_agree_after_a_while_in_which_one_thing_goes_wrong(
     kind: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr(client, "PAGE", 2)
+    monkeypatch.setattr(lists, "PAGE", 2)
     world = World(monkeypatch, also=AWS_FAILED)
     request.addfinalizer(world.cluster.close)
     one_by_one(monkeypatch)
@@ -206,7 +206,7 @@ def test_whatever_goes_wrong_all_agree_in_the_end(
     seed: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     # Lists of a few objects have pages too.
-    monkeypatch.setattr(client, "PAGE", 2)
+    monkeypatch.setattr(lists, "PAGE", 2)
     drawn = repeat(seed, monkeypatch)
     world = World(monkeypatch, also=AWS_FAILED)
     request.addfinalizer(world.cluster.close)

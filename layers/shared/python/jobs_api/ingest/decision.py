@@ -37,11 +37,6 @@ class Decision:
 NO_CHANGE = Decision()
 
 
-def is_settled(observed: Observed, run: Run) -> bool:
-    """Tell whether nothing more can come of a Job and its run."""
-    return run.status.ended and observed.finished
-
-
 def is_forgotten(observed: Observed, kept: timedelta, now: datetime) -> bool:
     """Tell whether a Job's run was removed by its age, and is not to be made anew: somebody took the Job's TTL away.
 
@@ -51,6 +46,20 @@ def is_forgotten(observed: Observed, kept: timedelta, now: datetime) -> bool:
         now: aware.
     """
     return observed.created_at is not None and observed.created_at + LONGEST_OPEN + kept <= now
+
+
+def is_accounted_for(observed: Observed, run: Run | None, kept: timedelta, now: datetime) -> bool:
+    """Tell whether the tables say how a Job's run ended, or need not: it is another Job's, or too old to be kept.
+
+    Args:
+        observed: what the Job's metadata say is enough.
+        run: as it is stored, None where it is not.
+        kept: how long runs are kept after their end.
+        now: aware.
+    """
+    if run is None:
+        return is_forgotten(observed, kept, now)
+    return run.status.ended or not observed.is_of(run)
 
 
 def wants_pod(observed: Observed, run: Run | None, now: datetime) -> bool:

@@ -1,7 +1,7 @@
-"""Remembers which Jobs nothing more can come of, so that a pass asks only for the runs of the others.
+"""Remembers which settled Jobs the cluster did not let be labelled, so that a pass asks for the runs of others alone.
 
-Most Jobs in a namespace are such, and each would cost a read at each tick. What is remembered lives as long as the
-process, and is forgotten each hour: a run that a restored table no longer holds is seen again by then.
+They are listed each time, and each would cost a read. What is remembered lives as long as the process, and is forgotten
+each hour: by then the cluster may let them be labelled.
 """
 
 from datetime import datetime, timedelta

@@ -18,6 +18,7 @@ from jobs_api.ingest import decision, run_log, unseen_end
 from jobs_api.ingest.finished_cache import Settled
 from jobs_api.ingest.giving_up import wants_events_of
 from jobs_api.ingest.log_storing import PodLogs, with_what_is_left
+from jobs_api.ingest.settled_jobs import SettledJobs
 from jobs_api.ingest.slot_accounting import Accounting
 from jobs_api.k8s import job_stop, labels, run_identity
 from jobs_api.k8s.job_secrets import secrets_of
@@ -77,11 +78,16 @@ class Pass:
     # For each job when the Jobs of its slots were made, and the policy of each project.
     _made_at: defaultdict[str, dict[datetime, datetime]] = field(default_factory=lambda: defaultdict(dict))
     _policies: dict[str, ConcurrencyPolicy] | None = None
+    # Runs that ended in this pass, and whether a Job was met that is labelled as settled and is not.
+    _ended: set[str] = field(default_factory=set)
+    _met_wrong_label: bool = False
 
     def __post_init__(self) -> None:
         """Know nothing yet."""
         self._asked = Asked(self.organization.id)
         self._logs = PodLogs(self.cluster, self.organization.namespace, self.clock)
+        self._settled_jobs = SettledJobs(self.organization, self.cluster)
+        self._began_at = self.clock()
 
     def run(self) -> None:
         """Bring every run up to what the cluster shows.
@@ -90,23 +96,31 @@ class Pass:
             ClusterUnavailable: the Jobs could not be listed.
             Incomplete: single runs failed; the others are done.
         """
-        began_at = self.clock()
+        self._began_at = began_at = self.clock()
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
-            for page in chain(self._marked(), self._unmarked()):
+            for page in chain(self._settled_jobs.open_jobs(), self._unmarked()):
                 self._page(pool, page)
+            self._check_settled_jobs(pool)
             self._unaccounted(pool)
             self.organization = note_reached(self.organization, began_at, reached=True)
             accounting = Accounting(self.organization, self.cluster, began_at, self._ran, self._unsure)
             accounting.run(pool)
+        if self._met_wrong_label or accounting.met_unknown_job:
+            store.record_settled_jobs_checked(self.organization.id, None)
         self.missed, self.failed = accounting.missed, self.failed + accounting.failed
         if self.failed:
             raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
 
-    def _marked(self) -> Iterator[list[Object]]:
-        """Yield the Jobs of this deployment."""
-        selector = labels.selector({labels.ORGANIZATION: self.organization.id})
-        for page in self.cluster.list_jobs(self.organization.namespace, selector):
-            yield [job for job in page if run_identity.is_run(job)]
+    def _check_settled_jobs(self, pool: ThreadPoolExecutor) -> None:
+        """Look at Jobs that are labelled as settled and are not, where it is time for that."""
+        if not self.organization.wants_settled_jobs_checked(self._began_at):
+            return
+        failed, found = self.failed, 0
+        for page in self._settled_jobs.wrongly_labelled(pool, self._began_at):
+            found += len(page)
+            self._page(pool, page)
+        if not found or self.failed == failed:
+            store.record_settled_jobs_checked(self.organization.id, self._began_at)
 
     def _unmarked(self) -> Iterator[list[Object]]:
         """Yield the Jobs that a version before marks made for jobs of these tables, with a mark from now on."""
@@ -140,12 +154,24 @@ class Pass:
                 self._ran[run_identity.job_id_of(job)].add(slot)
                 made_at = moment(job["metadata"]["creationTimestamp"])
                 self._made_at[run_identity.job_id_of(job)][slot] = made_at or self.clock()
-        for _, seen, run in own:
-            if run and decision.is_settled(seen, run):
-                _settled.keep(self.organization.id, seen.uid)
         wanted = [seen.uid for _, seen, run in own if decision.wants_pod(seen, run, self.clock())]
         pods = self.cluster.pods_of(self.organization.namespace, wanted)
         self._each(pool, [Work(self._job, job, seen.with_pod(pods.get(seen.uid)), run) for job, seen, run in own])
+        self._label(pool, own)
+
+    def _label(self, pool: ThreadPoolExecutor, known: list[tuple[Object, Observed, Run | None]]) -> None:
+        """Label the Jobs of a page that are settled now; those that the cluster does not let be are remembered."""
+        settled = [(job, self._is_settled(seen, run)) for job, seen, run in known]
+        told = [(job, now) for job, now in settled if now is not run_identity.is_labelled_settled(job)]
+        for job in self._settled_jobs.label(pool, (job for job, now in told if now), settled=True):
+            _settled.keep(self.organization.id, job["metadata"]["uid"])
+        self._settled_jobs.label(pool, (job for job, now in told if not now), settled=False)
+
+    def _is_settled(self, seen: Observed, run: Run | None) -> bool:
+        """Tell whether nothing more can come of a Job, its slot's account included."""
+        if seen.job_id in self._unsure or (seen.slot and seen.slot > self._began_at):
+            return False
+        return seen.finished and (seen.run_id in self._ended or bool(run and run.status.ended))
 
     def _parted(self, jobs: list[Object]) -> tuple[list[Object], list[Object]]:
         """Return the Jobs of which an earlier pass found that nothing more can come, and the others."""
@@ -199,6 +225,8 @@ class Pass:
         written = store.advance_run(before, after) if before else store.create_run(after)
         if written:
             self._to_tell.append(run_events.marked(before, after))
+            if after.status.ended:
+                self._ended.add(after.id)
         return written
 
     def _one(self, work: "Work") -> bool | None:
@@ -305,7 +333,7 @@ class Pass:
 
     def _look_for(self, run: Run) -> bool:
         """End a run whose Job was not listed, once the cluster confirms that it is gone."""
-        gone = unseen_end.gone(run, self.clock()) or self._replaced_by_another(run)
+        gone = self._replaced_by_another(run) or unseen_end.gone(run, self.clock())
         if gone is None:
             return False
         try:
@@ -314,12 +342,21 @@ class Pass:
             job = None
         seen = observe(job) if job else None
         if job and seen and seen.is_of(run) and not labels.is_of_another(seen.labels):
+            self._met_wrong_label |= run_identity.is_labelled_settled(job)
             return self._job(job, seen.with_pod(self.cluster.pod_of(job)), run)
         return self._write(run, self._logs.last_words(run, gone))
 
     def _replaced_by_another(self, run: Run) -> Run | None:
         """Return how a run ends whose Job gave way to the next slot's, under the policy Replace."""
-        ended = unseen_end.replaced(run, self._made_at[run.job_id])
+        if run.scheduled_for is None:
+            return None
+        newer = self._made_at[run.job_id]
+        is_gone = unseen_end.gone(run, self.clock()) is not None
+        if is_gone and not any(slot > run.scheduled_for for slot in newer) and self._replaces(run.project_id):
+            # The next slot's Job may be settled by now, so that it was not listed.
+            later = store.runs_of_job(self.organization.id, run.job_id, run.created_at, self.clock(), before=0)
+            newer = {one.scheduled_for: one.created_at for one in later if one.job_uid and one.scheduled_for}
+        ended = unseen_end.replaced(run, newer)
         return ended if ended and self._replaces(run.project_id) else None
 
     def _replaces(self, project_id: str) -> bool:

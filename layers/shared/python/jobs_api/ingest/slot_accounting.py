@@ -16,6 +16,7 @@ from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.ingest import missed_slot
 from jobs_api.ingest.missed_slot import SlotFacts
+from jobs_api.k8s import labels, run_identity
 from jobs_api.k8s.json_fields import Object
 from jobs_api.model import slots
 from jobs_api.model.organization import Organization
@@ -50,6 +51,8 @@ class Accounting:
     unsure: Collection[str]
     missed: int = 0
     failed: int = 0
+    # Whether a Job was found for a slot that the list had not and of which there is no run.
+    met_unknown_job: bool = False
 
     def run(self, pool: Executor) -> None:
         """Account for every job that is due; one that fails keeps no other from it, and is counted."""
@@ -91,11 +94,13 @@ class Accounting:
         return settled, missing
 
     def _record(self, due: DueJob, missing: list[Slot]) -> None:
-        """Write a miss for each slot that has no run: its Job may have come and gone since."""
+        """Write a miss for each slot that has no run: its Job may have come and gone since, or be settled."""
         deadline = timedelta(seconds=due.project.settings.starting_deadline_seconds)
         until = missing[-1].at + deadline + slots.GRACE
         runs = store.runs_of_job(self.organization.id, due.job.id, missing[0].at, until)
         known = {run.scheduled_for for run in runs}
+        if any(slot.at not in known for slot in missing):
+            known |= self._slots_with_jobs(due, {slot.at for slot in missing} - known)
         cronjobs: dict[str, tuple[Object | None, Sequence[Object]]] = {}
         for slot in missing:
             if slot.at not in known:
@@ -103,6 +108,18 @@ class Accounting:
                 if name not in cronjobs:
                     cronjobs[name] = self._cronjob(due, name)
                 self._miss(slot, due, *cronjobs[name], runs)
+
+    def _slots_with_jobs(self, due: DueJob, slots_without: Collection[datetime | None]) -> set[datetime]:
+        """Return those of the slots that have a Job after all, as the cluster says now.
+
+        What the pass has listed leaves out what is settled and may be old, and a miss is final.
+        """
+        selector = labels.selector({labels.ORGANIZATION: self.organization.id, labels.JOB_ID: due.job.id})
+        pages = self.cluster.list_job_metadata(self.organization.namespace, selector)
+        found = {run_identity.slot_of(job) for page in pages for job in page if run_identity.is_run(job)}
+        there = {slot for slot in found if slot and slot in slots_without}
+        self.met_unknown_job |= bool(there)
+        return there
 
     def _miss(self, slot: Slot, due: DueJob, cronjob: Object | None, events: Sequence[Object], runs: list[Run]) -> None:
         facts = SlotFacts(due.project, due.job, due.deleted, cronjob, runs, self.organization.outages, events)

@@ -20,6 +20,9 @@ PROJECT_ID = "jobs-api.dev/project-id"
 JOB_ID = "jobs-api.dev/job-id"
 RUN_ID = "jobs-api.dev/run-id"
 TRIGGERED_BY = "jobs-api.dev/triggered-by"
+# On a Job of which nothing more can come: it has finished, and its run has ended. What is open is listed without these.
+SETTLED = "jobs-api.dev/settled"
+IS_SETTLED: Final = "true"
 
 # Annotations: what no selector needs, and what may hold characters that a label may not.
 JOB_VERSION = "jobs-api.dev/job-version"
@@ -87,6 +90,16 @@ def selector(labels: Mapping[str, str] | None = None) -> str:
 def unmarked_selector(labels: Mapping[str, str]) -> str:
     """Build the same for objects that were made before there were marks, by this deployment or another."""
     return f"{_equal({MANAGED_BY: MANAGED_BY_US, **labels})},!{DEPLOYMENT}"
+
+
+def unsettled_selector(labels: Mapping[str, str]) -> str:
+    """Build the same for this deployment's Jobs of which something may still come: those without the label too."""
+    return f"{selector(labels)},{SETTLED}!={IS_SETTLED}"
+
+
+def settled_selector(labels: Mapping[str, str]) -> str:
+    """Build the same for this deployment's Jobs that carry the label which says that nothing more can come of them."""
+    return selector({**labels, SETTLED: IS_SETTLED})
 
 
 def _equal(wanted: Mapping[str, str]) -> str:

@@ -47,6 +47,18 @@ def adopted(job: Object) -> Object:
     return {**job, "apiVersion": "batch/v1", "kind": "Job", "metadata": {**job["metadata"], "labels": marked}}
 
 
+def labelled(job: Object, *, settled: bool) -> Object:
+    """Return a Job with the label that nothing more can come of it, or without that."""
+    others = {key: value for key, value in labels_of(job).items() if key != labels.SETTLED}
+    told = {labels.SETTLED: labels.IS_SETTLED} if settled else {}
+    return {**job, "apiVersion": "batch/v1", "kind": "Job", "metadata": {**job["metadata"], "labels": others | told}}
+
+
+def is_labelled_settled(job: Object) -> bool:
+    """Tell whether a Job has the label that nothing more can come of it, whoever wrote that."""
+    return labels_of(job).get(labels.SETTLED) == labels.IS_SETTLED
+
+
 def slot_of(job: Object) -> datetime | None:
     """Return the slot that a Job was made for; None for one that somebody asked for."""
     if triggered_by_of(job) is TriggeredBy.MANUAL:

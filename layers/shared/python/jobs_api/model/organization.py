@@ -11,6 +11,8 @@ from jobs_api.model.slots import Outage
 
 # Longer than functions of a version before marks may still be at work, and than an ingest takes to mark what it finds.
 UNMARKED_FOR = timedelta(hours=1)
+# Each time costs a read for each ended Job that the cluster keeps, which a pass does not pay.
+CHECKED_EVERY = timedelta(days=1)
 
 
 class UsageKey(Document):
@@ -64,6 +66,9 @@ class Organization(Record):
     `usage_key` is absent where its requests count together with those of others. Since `marked_at` everything of it in
     its cluster carries the mark of this deployment; absent while there may be objects of a version before marks.
 
+    At `settled_jobs_checked_at` an ingest last compared all Jobs that are labelled as settled with their runs; absent
+    where the next one is to.
+
     `held_removals` is what a sync does not dare to remove, `removal_confirmation` what an operator last said to that.
     """
 
@@ -79,8 +84,14 @@ class Organization(Record):
     closed: bool = False
     retired_at: Absent[Timestamp] = None
     marked_at: Absent[Timestamp] = None
+    settled_jobs_checked_at: Absent[Timestamp] = None
     held_removals: Absent[HeldRemovals] = None
     removal_confirmation: Absent[RemovalConfirmation] = None
+
+    def wants_settled_jobs_checked(self, now: datetime) -> bool:
+        """Tell whether it is time to compare all Jobs that are labelled as settled with their runs."""
+        last = self.settled_jobs_checked_at
+        return last is None or not timedelta() <= now - last < CHECKED_EVERY
 
     def may_have_unmarked(self, now: datetime) -> bool:
         """Tell whether Jobs without a mark may be in its cluster: until a while after its CronJobs all have theirs."""

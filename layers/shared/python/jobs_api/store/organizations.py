@@ -99,6 +99,12 @@ def record_marked_again(organization_id: str, now: datetime) -> None:
     _change(organization_id, [OrganizationRow.marked_at.set(now)], condition=OrganizationRow.marked_at.exists())
 
 
+def record_settled_jobs_checked(organization_id: str, at: datetime | None) -> None:
+    """Note when all Jobs that are labelled as settled were compared with their runs; None has the next ingest do it."""
+    checked = OrganizationRow.settled_jobs_checked_at
+    _change(organization_id, [checked.set(at) if at else checked.remove()])
+
+
 def record_held_removals(organization_id: str, held: HeldRemovals | None) -> None:
     """Note what a sync does not remove of the organization's CronJobs, None for nothing."""
     action = (
@@ -248,6 +254,7 @@ def _organization_of(row: OrganizationsRow) -> Organization:
         closed=bool(row.closed),
         retired_at=row.retired_at,
         marked_at=row.marked_at,
+        settled_jobs_checked_at=row.settled_jobs_checked_at,
         held_removals=HeldRemovals.model_validate(row.held_removals) if row.held_removals else None,
         removal_confirmation=(
             RemovalConfirmation.model_validate(row.removal_confirmation) if row.removal_confirmation else None

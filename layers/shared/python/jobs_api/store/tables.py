@@ -357,6 +357,7 @@ class OrganizationRow(OrganizationsRow, discriminator="organization"):
     closed = BooleanAttribute(null=True)
     retired_at = MomentAttribute(null=True)
     marked_at = MomentAttribute(null=True)
+    settled_jobs_checked_at = MomentAttribute(null=True)
     held_removals = DocumentAttribute(null=True)
     removal_confirmation = DocumentAttribute(null=True)
 

@@ -1,0 +1,93 @@
+"""Which Jobs a pass looks at: those whose run is open, and not those that a namespace keeps.
+
+A Job that has finished and whose run has ended is settled: nothing more can come of it. It gets a label that the list
+of a pass leaves out, so that the Jobs which Kubernetes keeps for hours cost the next pass nothing, in any process.
+
+The label is a note and never the truth. Where a pass dies before it writes it, or somebody takes it off, the next pass
+looks at the Job once more and writes it. Where it stands on a Job whose run is open or missing (written by hand, or the
+tables were restored to a time before), a look at all labelled Jobs finds that: once a day, and in the next pass after
+one that came upon such a Job.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import store
+from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
+from jobs_api.errors import ClusterError
+from jobs_api.ingest import decision
+from jobs_api.k8s import labels, run_identity
+from jobs_api.k8s.json_fields import Object
+from jobs_api.k8s.observed import observe
+from jobs_api.model.organization import Organization
+
+# A cluster that refuses so many in a pass, for want of rights or by a policy, refuses the others as well.
+REFUSALS_IN_A_PASS: Final = 3
+
+logger = Logger()
+
+
+@dataclass
+class SettledJobs:
+    """The label on an organization's Jobs, in one pass."""
+
+    organization: Organization
+    cluster: Cluster
+    _refusals: list[ClusterError] = field(default_factory=list)
+
+    def open_jobs(self) -> Iterator[list[Object]]:
+        """Yield the Jobs without the label, which may be as they were some seconds ago.
+
+        That is early enough: a run only moves forward, what is written to a Job states the version that was seen, and
+        a run whose Job is not listed ends only once the cluster has confirmed that it is gone.
+        """
+        selector = labels.unsettled_selector({labels.ORGANIZATION: self.organization.id})
+        for page in self.cluster.list_jobs(self.organization.namespace, selector, cached=True):
+            yield [job for job in page if run_identity.is_run(job)]
+
+    def wrongly_labelled(self, pool: Executor, now: datetime) -> Iterator[list[Object]]:
+        """Yield the Jobs that have the label though their run is open or missing; reads the metadata of all."""
+        selector = labels.settled_selector({labels.ORGANIZATION: self.organization.id})
+        for page in self.cluster.list_job_metadata(self.organization.namespace, selector, cached=True):
+            jobs = [observe(job) for job in page if run_identity.is_run(job)]
+            runs = store.find_runs(self.organization.id, {job.run_id for job in jobs}) if jobs else {}
+            wrong = [
+                job.name
+                for job in jobs
+                if not decision.is_accounted_for(job, runs.get(job.run_id), store.kept_for(), now)
+            ]
+            yield [job for job in pool.map(self._as_it_is, wrong) if job]
+
+    def _as_it_is(self, name: str) -> Object | None:
+        try:
+            return self.cluster.get_job(self.organization.namespace, name)
+        except ObjectNotFound:
+            return None
+
+    def label(self, pool: Executor, jobs: Iterable[Object], *, settled: bool) -> list[Object]:
+        """Give Jobs the label, or take it off; return those that the cluster did not let be changed.
+
+        One that has changed since it was listed is left to the next pass.
+        """
+        tried = pool.map(lambda job: (job, self._label(job, settled=settled)), jobs)
+        return [job for job, done in tried if not done]
+
+    def _label(self, job: Object, *, settled: bool) -> bool:
+        if len(self._refusals) >= REFUSALS_IN_A_PASS:
+            return False
+        try:
+            self.cluster.replace_job(run_identity.labelled(job, settled=settled))
+        except (Stale, ObjectNotFound):
+            return True
+        except ClusterError as error:
+            if not self._refusals:
+                status = error.status if isinstance(error, ClusterRejected) else None
+                logger.warning("ended Jobs were not labelled as settled", status=status, error=str(error))
+            self._refusals.append(error)
+            return False
+        return True
