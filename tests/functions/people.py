@@ -21,6 +21,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.organization import Organization, Role
 from jobs_api.model.project import Project, ProjectSettings
 from local.functions import PAYLOAD_LIMIT_BYTES
+from tests.http_answer import HttpAnswer
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 ROOT = Path(__file__).parent.parent.parent
@@ -45,18 +46,8 @@ class Context:
         return 25_000
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(HttpAnswer):
     """What an endpoint gave."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.text)
 
     @property
     def faulty_fields(self) -> list[str]:

@@ -142,7 +142,7 @@ class SoakAudit(Audit):
             elif channel == "webhook":
                 told.add(one)
                 yield from self._arrivals(known)
-            else:
+            elif channel == "slack":
                 sent += known.status is DeliveryStatus.DELIVERED
                 attempts += known.attempts
         yield from (f"the webhook {one} tells of nothing" for one in self.webhooks.keys() - told)

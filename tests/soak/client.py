@@ -7,24 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.http_answer import HttpAnswer
 from tests.soak.ledger import Ledger
 
 PATIENCE_SECONDS = 90
 TIMEOUT_SECONDS = 40
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(HttpAnswer):
     """What came back."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
-
-    @property
-    def json(self) -> Any:
-        """Its document."""
-        return json.loads(self.text)
 
     @property
     def worth_another_try(self) -> bool:
