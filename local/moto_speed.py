@@ -15,6 +15,8 @@ from typing import Any
 from botocore.loaders import JSONFileLoader
 from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
 
+from local.moto_per_call import spare_each_call
+
 _installed = threading.Lock()
 
 
@@ -24,6 +26,7 @@ def speed_up() -> None:
         return
     SERVICE_SPECIFIC_SERIALIZERS["dynamodb"] = {"json": _Serializer}
     _share_service_models()
+    spare_each_call()
     # Imported here, since with its backends moto is slow to import.
     from moto.dynamodb.models import DynamoDBBackend  # noqa: PLC0415
     from moto.dynamodb.models.table import Table  # noqa: PLC0415
@@ -62,17 +65,43 @@ def _share_service_models() -> None:
 
 
 def _within_the_partition(query: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a Query of the table itself see its own partition only."""
+    """Let a Query of a table or of an index see its own partition only, before everything is put in order."""
 
     @wraps(query)
     def narrowed(table: Any, hash_key: Any, *arguments: Any, **options: Any) -> Any:
         index_name = options.get("index_name") or (arguments[6] if len(arguments) > 6 else None)
+        wanted = dict(options.get("hash_key_conditions") or ())
         if index_name is None and hash_key in table.items:
-            table, whole = copy.copy(table), table
-            table.items = {hash_key: whole.items[hash_key]}
+            table = _with_items(table, {hash_key: table.items[hash_key]})
+        elif index_name is not None and wanted and all(value.type == "S" for value in wanted.values()):
+            table = _with_items(table, _of_an_index(table, wanted))
         return query(table, hash_key, *arguments, **options)
 
     return narrowed
+
+
+def _with_items(table: Any, items: dict[Any, Any]) -> Any:
+    table = copy.copy(table)
+    table.items = items
+    return table
+
+
+def _of_an_index(table: Any, wanted: dict[str, Any]) -> dict[Any, Any]:
+    """Return a table's items that have these strings as attributes."""
+
+    def has_all(item: Any) -> bool:
+        return all(
+            (found := item.attrs.get(name)) and found.type == "S" and found.value == value.value
+            for name, value in wanted.items()
+        )
+
+    if not table.range_key_attr:
+        return {key: item for key, item in table.items.items() if has_all(item)}
+    partitions = (
+        (key, {place: item for place, item in partition.items() if has_all(item)})
+        for key, partition in table.items.items()
+    )
+    return {key: partition for key, partition in partitions if partition}
 
 
 _transaction = threading.local()

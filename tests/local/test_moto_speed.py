@@ -27,6 +27,26 @@ def table() -> Iterator[str]:
     client.delete_table(TableName=name)
 
 
+@pytest.fixture
+def indexed(table: str) -> str:
+    index: Any = {
+        "IndexName": "by_colour",
+        "KeySchema": [{"AttributeName": "colour", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    boto3.client("dynamodb").update_table(
+        TableName=table,
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "N"},
+            {"AttributeName": "colour", "AttributeType": "S"},
+            {"AttributeName": "n", "AttributeType": "N"},
+        ],
+        GlobalSecondaryIndexUpdates=[{"Create": index}],
+    )
+    return table
+
+
 def item(pk: str, sk: int, **attributes: Any) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"N": str(sk)}, **attributes}
 
@@ -104,6 +124,80 @@ def test_a_query_gives_its_partition_in_order_and_page_by_page(table: str) -> No
     assert [[found["sk"]["N"] for found in page["Items"]] for page in pages] == [["1", "2", "10"], ["33"]]
     nothing: Any = {**of_a, "ExpressionAttributeValues": {":pk": {"S": "c"}}}
     assert client.query(TableName=table, **nothing)["Items"] == []
+
+
+def test_a_query_of_an_index_gives_its_partition_in_order(indexed: str) -> None:
+    client = boto3.client("dynamodb")
+    for sk, colour in ((10, "red"), (2, "red"), (1, "blue"), (33, "red")):
+        client.put_item(TableName=indexed, Item=item("a", sk, colour={"S": colour}, n={"N": str(-sk)}))
+    client.put_item(TableName=indexed, Item=item("a", 34, colour={"S": "red"}))  # without the index's range key
+
+    def found(colour: str) -> list[Any]:
+        of_colour: Any = {
+            "IndexName": "by_colour",
+            "KeyConditionExpression": "colour = :colour",
+            "ExpressionAttributeValues": {":colour": {"S": colour}},
+        }
+        pages = client.get_paginator("query").paginate(TableName=indexed, PaginationConfig={"PageSize": 2}, **of_colour)
+        return [[found["sk"]["N"] for found in page["Items"]] for page in pages]
+
+    assert found("red") == [["33", "10"], ["2"]]
+    assert found("blue") == [["1"]]
+    assert found("green") == [[]]
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("SET a = :x SET b = :x", 'The "SET" section can only be used once in an update expression'),
+        ("SET a = :x REMOVE b REMOVE c", 'The "REMOVE" section can only be used once in an update expression'),
+        ("SET a = :x, a = :x", "Two document paths overlap"),
+        ("SET a = :x, b = :y", "An expression attribute value used in expression is not defined"),
+        ("SET pk = :x", "This attribute is part of the key"),
+        ("SET nobody.a = :x", "The document path provided in the update expression is invalid for update"),
+        ("SET a = deep + :x", "Incorrect operand type"),
+    ],
+)
+def test_an_update_that_makes_no_sense_is_refused(filled: str, expression: str, said: str) -> None:
+    client = boto3.client("dynamodb")
+    before = everything(filled)
+    values: Any = {":x": {"N": "1"}}
+
+    with pytest.raises(client.exceptions.ClientError, match=said):
+        client.update_item(
+            TableName=filled, Key=item("a", 1), UpdateExpression=expression, ExpressionAttributeValues=values
+        )
+
+    assert everything(filled) == before
+
+
+def test_an_update_does_all_that_it_says(filled: str) -> None:
+    expression = (
+        "SET n = n + :one, deep.y = if_not_exists(deep.y, :text), many = list_append(:list, :list) REMOVE deep.x"
+    )
+    values: Any = {":one": {"N": "1"}, ":text": {"S": "t"}, ":list": {"L": [{"N": "5"}]}}
+
+    boto3.client("dynamodb").update_item(
+        TableName=filled, Key=item("a", 1), UpdateExpression=expression, ExpressionAttributeValues=values
+    )
+
+    first = everything(filled)[0]
+    assert (first["n"], first["deep"]) == ({"N": "2"}, {"M": {"y": {"S": "t"}}})
+    assert first["many"] == {"L": [{"N": "5"}, {"N": "5"}]}
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_an_item_is_refused_just_beyond_dynamodbs_limit(table: str, parts: int) -> None:
+    client = boto3.client("dynamodb")
+
+    def put(size: int) -> None:
+        texts = {f"text{part}": {"S": "x" * (size // parts)} for part in range(parts)}
+        client.put_item(TableName=table, Item=item("large", 1, **texts))
+
+    put(400_000)
+    with pytest.raises(client.exceptions.ClientError, match="Item size has exceeded the maximum allowed size"):
+        put(410_000)
+    assert len(everything(table)[0]["text0"]["S"]) == 400_000 // parts
 
 
 def test_a_write_is_no_more_work_where_much_is_stored(table: str) -> None:
