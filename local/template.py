@@ -136,9 +136,16 @@ def read(
     else:
         document = transform(source.decode(), parameters or {})
         if cached:
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            cached.write_text(json.dumps(document))
+            _keep(cached, json.dumps(document))
     return Template(document, path.parent, stack_name, parameters or {})
+
+
+def _keep(cached: Path, text: str) -> None:
+    """Write a file of the cache whole or not at all, since another process may read it at this moment."""
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    draft = cached.with_name(f"{cached.name}.{os.getpid()}")
+    draft.write_text(text)
+    draft.replace(cached)
 
 
 def transform(source: str, parameters: Mapping[str, str]) -> dict[str, Any]:
