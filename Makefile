@@ -13,6 +13,10 @@ export PYTHONPATH := layers/shared/python:.
 # sam and boto3 want a region; nothing here talks to one.
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
+# Images of containers often set it, and then each Python compiles anew all that it imports: seconds, in every test that starts one.
+unexport PYTHONDONTWRITEBYTECODE
+# How many processes share the tests: as many as there are processors, and no more than four, since each takes up to 1.5 GB.
+WORKERS ?= auto
 
 .PHONY: help
 help: ## list the targets
@@ -62,7 +66,8 @@ rehearse: build .tools/rehearsal/ready ## deploy to an AWS on this machine and u
 
 .PHONY: pytest
 pytest: .venv/ready .tools/client/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --max-worker-restart 1 \
+	  --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-fast
 test-fast: .venv/ready ## unit tests of what needs no AWS and no cluster; some seconds

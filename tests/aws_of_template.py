@@ -21,18 +21,18 @@ _template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
 _aws = LocalAws(_template)
 _aws.__enter__()
 atexit.register(_aws.__exit__, None, None, None)
-_recorder = Recorder(_template)
-_recorder.start()
+RECORDER = Recorder(_template)
+RECORDER.start()
 
 
 @pytest.fixture(scope="session")
 def recorder() -> Recorder:
-    """What the functions asked for so far."""
-    return _recorder
+    """What the functions asked for so far, in this process."""
+    return RECORDER
 
 
 @pytest.fixture(autouse=True)
 def within_its_policy() -> Iterator[None]:
     """Fail a test in which a function asks AWS for what the template does not let it."""
     yield
-    assert not _recorder.take_refused()
+    assert not RECORDER.take_refused()

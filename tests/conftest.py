@@ -1,8 +1,9 @@
 """What all tests share. It starts nothing, and imports nothing that takes long: unit tests are to run in seconds."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,9 +18,33 @@ ROOT = Path(__file__).parent.parent
 collect_ignore = ["rehearsal"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Ask last whether a function is allowed what no test saw it do."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Ask last whether a function is allowed what no test saw it do.
+
+    Workers begin with files that have slow tests, so that none of them is left alone with one at the end.
+    """
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
     items.sort(key=lambda item: item.path.name == "test_permissions.py")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave what this worker recorded and proved; a run without workers has all of it in one process."""
+    config: Any = session.config
+    if not hasattr(config, "workerinput"):
+        return
+    # Not there where only unit tests run.
+    aws = sys.modules.get("tests.aws_of_template")
+    if aws:
+        aws.RECORDER.record.leave(Path(config.option.basetemp).parent, config.workerinput["workerid"])
+    config.workeroutput["proved"] = dict(figures.proved)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what the workers proved; one that died says nothing."""
+    figures.proved.update(getattr(node, "workeroutput", {}).get("proved", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -16,7 +16,7 @@ from local.cluster import EmbeddedCluster
 from tests.cluster.conftest import ROOT
 from tests.cluster.workloads import Eventually, Object, ended_job, ended_pod, job, pod, running_pod, shell
 
-pytestmark = pytest.mark.usefixtures("embedded")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("embedded")]
 
 # A child that stays in the process group, one that has left it, and one whose parent has ended.
 FAMILY = "sleep 300 & setsid sleep 300 & (setsid sh -c 'sleep 300 & sleep 300' &) ; "

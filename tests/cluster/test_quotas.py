@@ -1,10 +1,12 @@
 """LimitRanges and ResourceQuotas: what they give, what they refuse, and what controllers make of a refusal."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kubernetes import client
 
+from tests.cluster.conftest import Cluster
 from tests.cluster.manifests import refused
 from tests.cluster.workloads import SLEEPS, Eventually, cronjob, ended_job, job, pod
 
@@ -58,13 +60,18 @@ def test_a_pod_beyond_a_limit_is_refused_in_a_dry_run_too(
 
 
 def test_what_has_ended_counts_for_no_quota_of_pods(
-    core: client.CoreV1Api, namespace: str, image: str, eventually: Eventually
+    core: client.CoreV1Api, cluster: Cluster, namespace: str, eventually: Eventually, tmp_path: Path
 ) -> None:
+    # A process of the embedded cluster sees this machine's files; on a real one it takes its time.
+    refusal_is_seen = tmp_path / "seen"
+    wait = f"until [ -e {refusal_is_seen} ]; do sleep 0.1; done" if cluster.embedded else "sleep 20"
+    image = cluster.image
     allow(core, namespace, eventually, pods="1")
-    core.create_namespaced_pod(namespace, pod("first", image, ("true",)))
+    core.create_namespaced_pod(namespace, pod("first", image, ("sh", "-c", wait)))
     said = refused(lambda: core.create_namespaced_pod(namespace, pod("second", image, ("true",)))).body
     assert "exceeded quota: jobs, requested: pods=1, used: pods=1, limited: pods=1" in said
 
+    refusal_is_seen.touch()
     eventually(lambda: core.read_namespaced_pod("first", namespace).status.phase == "Succeeded")
 
     def taken() -> bool:

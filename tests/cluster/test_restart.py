@@ -18,6 +18,8 @@ from local.cluster.database import DamagedDatabase
 from local.cluster.kubelet.leftovers import end_leftovers, note
 from tests.cluster.workloads import Eventually, conditions, ended_job, job, pods_of, shell
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "default"
 
@@ -79,6 +81,8 @@ def test_what_was_running_has_ended_and_is_not_run_again(node: Node, eventually:
         script = shell(f"echo begun; echo $$$$ >> {starts}; sleep 300")
         batch.create_namespaced_job(NAMESPACE, job("cut", "python", script))
         (pid,) = eventually(lambda: starts.exists() and starts.read_text().split())
+        # The process runs before its Pod says so, and a cluster that dies in between does not know when it started.
+        eventually(lambda: pods_of(core, NAMESPACE, "cut")[0].status.phase == "Running")
 
     eventually(lambda: not _lives(int(pid)))
     with node.running() as (batch, core):

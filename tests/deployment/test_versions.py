@@ -11,6 +11,8 @@ import pytest
 from benchmarks import versions
 from deploy.configuration import PLACEHOLDER, RULE, configured, digest_of, misspelt, values_of
 
+pytestmark = pytest.mark.slow
+
 TEMPLATE = versions.source()
 PARAMETERS = sorted(TEMPLATE["Parameters"])
 FUNCTIONS = {name for name, each in TEMPLATE["Resources"].items() if each["Type"] == "AWS::Serverless::Function"}

@@ -24,6 +24,8 @@ from tests.functions.people import NOON, Person, new_organization, new_project
 from tests.functions.test_deliveries import a_delivery
 from tests.notifications.notification_world import new_job
 
+pytestmark = pytest.mark.slow
+
 ROWS = 10_000
 MINUTE = timedelta(minutes=1)
 # Pages of 5,000 rows, with 1,000 to a Query.

@@ -1,9 +1,10 @@
-"""Every function may do what it does, and nothing else. This comes last: it asks what all other tests saw.
+"""Every function may do what it does, and nothing else. This comes last: it asks what all other tests recorded.
 
 That a function does nothing it may not is held by each test, through `within_its_policy`.
 """
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -19,7 +20,11 @@ from jobs_api.model.commands import ProjectType
 from local.template import Template, read
 from tests.functions.people import ROOT, Context, Person, new_organization, new_project
 from tests.permissions import allowing, policies
-from tests.permissions.recording import ClusterCall, Recorder
+from tests.permissions.record import MOST_SECONDS_APART, ClusterCall, Record, left_by_others
+from tests.permissions.recording import Recorder
+
+# The first to ask for what others recorded may wait for them.
+pytestmark = pytest.mark.timeout(MOST_SECONDS_APART + 60)
 
 MANIFEST = ROOT / "deploy/kubernetes/jobs-api.yaml"
 CONTEXT = cast("LambdaContext", Context())
@@ -30,6 +35,17 @@ GROUPS = ("jobs-api", "jobs-api-reader")
 @pytest.fixture(scope="module")
 def template() -> Template:
     return read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
+
+
+@pytest.fixture
+def recorded(recorder: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """What was asked so far, in this process and in the other workers of a run, which are done then."""
+    together = Record()
+    together.add(recorder.record)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        for record in left_by_others(tmp_path_factory.getbasetemp().parent):
+            together.add(record)
+    return together
 
 
 @pytest.fixture
@@ -87,13 +103,13 @@ def test_ticks_reach_the_bus() -> None:
 
 
 @pytest.mark.usefixtures("whole_suite")
-def test_no_function_is_allowed_what_it_never_does(template: Template, recorder: Recorder) -> None:
+def test_no_function_is_allowed_what_it_never_does(template: Template, recorded: Record) -> None:
     polled = allowing.polled(template)
     unused = [
         f"{function} never needs {grant}"
         for function, granted in allowing.grants(template).items()
         for grant in granted
-        if not any(grant.covers(call) for call in recorder.asked[function] | polled.get(function, set()))
+        if not any(grant.covers(call) for call in recorded.asked[function] | polled.get(function, set()))
     ]
 
     assert not unused, "\n".join(unused)
@@ -116,14 +132,14 @@ def test_no_policy_has_an_action_or_a_resource_for_all(template: Template) -> No
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_cluster_role_allows_what_functions_do_there(template: Template, recorder: Recorder, group: str) -> None:
-    assert _made(recorder, _members(template)[group]) <= _cluster_roles()[group]
+def test_a_cluster_role_allows_what_functions_do_there(template: Template, recorded: Record, group: str) -> None:
+    assert _made(recorded, _members(template)[group]) <= _cluster_roles()[group]
 
 
 @pytest.mark.usefixtures("whole_suite")
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_cluster_role_allows_nothing_else(template: Template, recorder: Recorder, group: str) -> None:
-    assert _cluster_roles()[group] == _made(recorder, _members(template)[group])
+def test_a_cluster_role_allows_nothing_else(template: Template, recorded: Record, group: str) -> None:
+    assert _cluster_roles()[group] == _made(recorded, _members(template)[group])
 
 
 def test_who_only_shows_what_is_there_can_change_nothing() -> None:
@@ -165,17 +181,17 @@ def test_a_job_asks_for_the_namespaces_default_account_and_no_token() -> None:
     assert (account["metadata"]["name"], account["automountServiceAccountToken"]) == ("default", False)
 
 
-def test_an_operators_policy_allows_what_jobsctl_does(recorder: Recorder) -> None:
+def test_an_operators_policy_allows_what_jobsctl_does(recorded: Record) -> None:
     # One test of jobsctl asks a table that is in no stack.
-    calls = {call for call in recorder.operated if not call.resource.endswith("/none-of-this-name")}
+    calls = {call for call in recorded.operated if not call.resource.endswith("/none-of-this-name")}
 
     assert not {str(call) for call in calls if not any(grant.covers(call) for grant in policies.granted("operate"))}
 
 
 @pytest.mark.usefixtures("whole_suite")
-def test_an_operators_policy_allows_nothing_else(recorder: Recorder) -> None:
+def test_an_operators_policy_allows_nothing_else(recorded: Record) -> None:
     unused = [
-        str(grant) for grant in policies.granted("operate") if not any(grant.covers(call) for call in recorder.operated)
+        str(grant) for grant in policies.granted("operate") if not any(grant.covers(call) for call in recorded.operated)
     ]
 
     assert not unused
@@ -201,8 +217,8 @@ def _members(template: Template) -> dict[str, set[str]]:
     return members
 
 
-def _made(recorder: Recorder, functions: set[str]) -> set[ClusterCall]:
-    return {call for call, who in recorder.cluster_calls.items() if who & functions}
+def _made(recorded: Record, functions: set[str]) -> set[ClusterCall]:
+    return {call for call, who in recorded.cluster_calls.items() if who & functions}
 
 
 def _cluster_roles() -> dict[str, set[ClusterCall]]:

@@ -30,6 +30,8 @@ from tests.functions.acme import Acme, eventually
 from tests.functions.people import ROUTES, Answer, Person, new_organization, new_project
 from tests.unit.model.test_slots import a_job, a_project
 
+pytestmark = pytest.mark.slow
+
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 WITH_IDS = sorted((method, path) for method, path in ROUTES if "{" in path)

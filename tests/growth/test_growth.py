@@ -10,6 +10,8 @@ from jobs_api.logs.excerpt import excerpt, remarks, telling_line
 from jobs_api.redaction.masking import is_secret_name, masked, secret_values
 from tests.growth.growth import UNITS, is_linear, repeated
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_masking_grows_no_faster_than_the_text(unit: str) -> None:

@@ -18,6 +18,8 @@ import pytest
 
 from tests.local.conftest import eventually
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 IMPORTS = os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)])
 START_SECONDS = 60

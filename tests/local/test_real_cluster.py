@@ -17,6 +17,8 @@ from local.stack import deployment_of
 from tests.local.conftest import eventually
 from tests.local.test_make_run import ROOT, START_SECONDS, start
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = ROOT / "deploy/kubernetes/jobs-api.yaml"
 NAMESPACE = "org-acme"
 

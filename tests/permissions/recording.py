@@ -1,6 +1,5 @@
 """Records what functions ask for while tests run, and refuses what the template does not let them."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,21 +10,18 @@ from botocore.exceptions import ClientError
 from jobs_api.cluster.connection import Connection
 from local.template import Template
 from tests.permissions import allowing, running
-from tests.permissions.asking import Asked, asked
+from tests.permissions.asking import asked
+from tests.permissions.record import ClusterCall, Record
 
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
-type ClusterCall = tuple[str, str, str]
-
 
 class Recorder:
-    """What was asked, by function, from `start` on."""
+    """Keeps in `record` what is asked from `start` on."""
 
     def __init__(self, template: Template) -> None:
         """Know what is allowed."""
-        self.asked: dict[str, set[Asked]] = defaultdict(set)
-        self.operated: set[Asked] = set()
-        self.cluster_calls: dict[ClusterCall, set[str]] = defaultdict(set)
+        self.record = Record()
         self._refused: list[str] = []
         self._grants = allowing.grants(template)
         self._boundary = allowing.boundary(template)
@@ -51,7 +47,7 @@ class Recorder:
             if function := running.function():
                 self._check(function, service, operation, arguments)
             elif running.operator():
-                self.operated |= set(asked(service, operation, arguments))
+                self.record.operated |= set(asked(service, operation, arguments))
             return ask(client, operation, arguments)
 
         client_class._make_api_call = listening
@@ -60,7 +56,7 @@ class Recorder:
         for call in asked(service, operation, arguments):
             allowed = any(grant.covers(call) for grant in self._grants.get(function, []))
             if allowed and any(grant.covers(call) for grant in self._boundary):
-                self.asked[function].add(call)
+                self.record.asked[function].add(call)
                 continue
             whose = "the boundary of all functions" if allowed else "its policy"
             self._refused.append(f"{function} asks for {call.action} on {call.resource}, which {whose} does not allow")
@@ -74,7 +70,7 @@ class Recorder:
         def listening(self_: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
             function = running.function()
             if function:
-                self.cluster_calls[cluster_call(method, url)].add(function)
+                self.record.cluster_calls[cluster_call(method, url)].add(function)
             return request(self_, method, url, *args, **kwargs)
 
         connection._request = listening

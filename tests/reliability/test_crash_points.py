@@ -17,6 +17,8 @@ from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.killing import Killer
 from tests.reliability.world import HOOK, SLACK, World
 
+pytestmark = pytest.mark.slow
+
 # More than any function writes in these worlds; a walk that gets here goes in circles.
 FAR = 60
 

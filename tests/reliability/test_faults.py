@@ -22,6 +22,8 @@ from tests.reliability.faults import KINDS, Faults
 from tests.reliability.repeating import one_by_one, repeat
 from tests.reliability.world import HOOK, SLACK, World
 
+pytestmark = pytest.mark.slow
+
 STEPS = 25
 COMMANDS = ("dbt build", "dbt run --select fail", "dbt run --select slow", "dbt run --select noimage")
 AWS_FAILED = (BotoCoreError, ClientError, PynamoDBException)

@@ -23,7 +23,7 @@ from tests.reliability.repeating import in_order, one_by_one
 from tests.reliability.world import World
 
 EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "0"))
-pytestmark = pytest.mark.timeout(3600 if EXAMPLES else 300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if EXAMPLES else 300)]
 # What must have passed before all is said of a slot, with a tick for it: the projects' starting deadline is a minute.
 SETTLED_AFTER = timedelta(seconds=60) + slots.GRACE + timedelta(minutes=1)
 # So that there is something to see.
