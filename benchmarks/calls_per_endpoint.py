@@ -4,7 +4,7 @@ python -m benchmarks.calls_per_endpoint
 """
 
 from benchmarks.measure import Figure, report
-from benchmarks.stage import outside, stage
+from benchmarks.measured_service import measured_service, outside
 
 # Calls to DynamoDB and to the cluster; tests hold these to be exact.
 BUDGETS = {"list_jobs": 1, "create_job": 2, "update_job": 2, "get_run": 1, "trigger_job": 4}
@@ -15,7 +15,7 @@ def main() -> None:
     """Make each request once, warm, and list what left the function."""
     figures = []
     names = []
-    with outside(), stage() as on:
+    with outside(), measured_service() as on:
         for function, request in on.requests().items():
             request()
             on.invocations.clear()

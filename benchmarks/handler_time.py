@@ -14,7 +14,7 @@ import sys
 from statistics import median
 
 from benchmarks.measure import Figure, report
-from benchmarks.stage import outside, stage
+from benchmarks.measured_service import measured_service, outside
 
 BUDGET_MS = 3.0
 WARM_UP = 5
@@ -32,14 +32,14 @@ def main(times: int = 100) -> None:
 def measure(times: int) -> None:
     """Ask every function for the same thing many times; print what each took."""
     found = {}
-    with stage() as on, contextlib.redirect_stdout(sys.stderr):
+    with measured_service() as on, contextlib.redirect_stdout(sys.stderr):
         for function, request in on.requests().items():
             for _ in range(WARM_UP):
                 request()
             on.invocations.clear()
             for _ in range(times):
                 request()
-            found[function] = median(made.own_seconds for made in on.invocations if made.function == function)
+            found[function] = median(made.seconds_without_calls for made in on.invocations if made.function == function)
     print(json.dumps(found))
 
 

@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measure import Figure, report, seconds
-from benchmarks.stage import outside
+from benchmarks.measured_service import outside
 from local.kubernetes_api import KubernetesApi
 
 SIZES = (100, 1_000, 5_000)
@@ -57,7 +57,7 @@ def main(organizations: int = 200) -> None:
     command = [sys.executable, "-m", "benchmarks.load", "minute", str(organizations)]
     with outside() as environment:
         found = json.loads(subprocess.check_output(command, env=environment))
-    tell_of_minute(organizations, found)
+    print_minute(organizations, found)
 
 
 def apart(benchmark: str, size: int) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def grid(title: str, rows: dict[str, Sequence[float]]) -> None:
         print(f"  {name:<46}{''.join(f'{value:>10,.2f}' for value in values)}    n^{power:.2f}", flush=True)
 
 
-def tell_of_minute(organizations: int, found: dict[str, Any]) -> None:
+def print_minute(organizations: int, found: dict[str, Any]) -> None:
     """Print what a tick of all organizations costs, and how many functions at once a minute of ticks keeps busy."""
     ticks = found["ticks_per_minute"]
     figures = [Figure("dispatch_ticks, one tick", found["dispatch"], "s")]

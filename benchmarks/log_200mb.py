@@ -50,8 +50,8 @@ def measure(megabytes: int) -> None:
     from tests.service.test_logs import a_run  # noqa: PLC0415
 
     stored = []
-    put = seconds(lambda: stored.append(archive.put(a_run(), chunks(megabytes))[0]))
-    end = seconds(lambda: archive.read_end(stored[0]))
+    put = seconds(lambda: stored.append(archive.store_log(a_run(), chunks(megabytes))[0]))
+    end = seconds(lambda: archive.read_log_end(stored[0]))
     assert stored[0].size_bytes == megabytes * 16 * 62_500
     print(json.dumps({"put": put, "end": end, "peak_mib": peak_mib()}))
 

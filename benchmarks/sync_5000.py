@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.measure import ROOT, Figure, recorded_calls, report, seconds
-from benchmarks.stage import cluster
+from benchmarks.measured_service import cluster
 from local.aws import LocalAws
 from local.kubernetes_api import KubernetesApi
 from local.template import read

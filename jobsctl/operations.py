@@ -158,7 +158,7 @@ def seal_environments(organization_id: str) -> int:
     sealed = 0
     for project in store.list_projects(organization_id):
         for job in store.list_jobs(organization_id, project.id)[1]:
-            after = job if job.sealed_environment else environment.with_sealed(job)
+            after = job if job.sealed_environment else environment.with_sealed_environment(job)
             if after is job:
                 continue
             with suppress(ChangedMeanwhile):

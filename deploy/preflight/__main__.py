@@ -15,9 +15,9 @@ from samcli.commands.deploy.command import cli
 from samcli.yamlhelper import yaml_parse
 
 from deploy.configuration import values_of
-from deploy.preflight.asking import BotoAws
+from deploy.preflight.boto_account import BotoAws
+from deploy.preflight.checks import CHECKS, STOPPING, run_checks
 from deploy.preflight.findings import Plan
-from deploy.preflight.looking import CHECKS, STOPPING, look
 
 TEMPLATE: Final = Path(__file__).resolve().parents[2] / "template.yaml"
 QUESTIONS: Final = {"--guided", "-g"}
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"preflight: AWS cannot be reached: {error}")
     print(f"Stack {plan.stack} in account {identity['Account']}, {plan.region}, as {identity['Arn']}")  # noqa: T201
-    found = list(look(plan, BotoAws()))
+    found = list(run_checks(plan, BotoAws()))
     for finding in found:
         print(finding)  # noqa: T201
     stopping = sum(finding.verdict in STOPPING for finding in found)

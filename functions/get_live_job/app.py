@@ -15,7 +15,7 @@ def get_live_job(job_name: str) -> LiveJobDetail:
     """Return a Job that is in the cluster now."""
     organization = store.recent_organization(app.caller.organization_id)
     with waits(organization.id, Waits.LIVE, app.now):
-        return queries.get_job(connect(organization), organization, job_name)
+        return queries.get_live_job(connect(organization), organization, job_name)
 
 
 lambda_handler = app.resolve

@@ -28,8 +28,8 @@ def list_jobs(
     query = {"jobs_of": project_id}
     rest = job_pages.following(jobs, cursors.read(cursor, query, project.cursor_key)) if cursor else jobs
     now = app.now
-    page = job_pages.that_fit(JobDocument.of_job(job, project, now) for job in rest[:limit])
-    position = job_pages.position_of(rest[len(page) - 1]) if len(page) < len(rest) else None
+    page = job_pages.page_of(JobDocument.of_job(job, project, now) for job in rest[:limit])
+    position = job_pages.position_in_list(rest[len(page) - 1]) if len(page) < len(rest) else None
     next_cursor = cursors.sign(position, query, project.cursor_key) if position else None
     return app.written(job_pages.answer(page, len(jobs), next_cursor))
 

@@ -27,7 +27,7 @@ def list_live_jobs(
     """
     organization = store.recent_organization(app.caller.organization_id)
     with waits(organization.id, Waits.LIVE, app.now):
-        return queries.list_jobs(connect(organization), organization, status, project, limit)
+        return queries.list_live_jobs(connect(organization), organization, status, project, limit)
 
 
 lambda_handler = app.resolve

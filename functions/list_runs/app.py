@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from jobs_api import store
 from jobs_api.api import cursors
 from jobs_api.api.resolver import Api
-from jobs_api.model.answer_size import that_fit
+from jobs_api.model.answer_size import count_that_fit
 from jobs_api.model.document import Moment, rfc3339
 from jobs_api.model.run import RunList, RunStatus, TriggeredBy
 
@@ -48,7 +48,7 @@ def list_runs(
         indexed=project.runs_indexed,
     )
     documents = [run.document() for run in runs]
-    shown = that_fit(documents)
+    shown = count_that_fit(documents)
     if shown < len(runs):
         position = store.position_of(runs[shown - 1])
     return RunList(

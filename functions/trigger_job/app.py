@@ -32,7 +32,7 @@ def trigger_job(
     request = TriggerRequest.of(document or {}, project)
     if not project.settings.deployed:
         raise ProjectNotDeployed("The project is not deployed, so nothing can run; deploy it first")
-    job = environment.with_sealed(job)
+    job = environment.with_sealed_environment(job)
     command = request.command_override or job.settings.command
     run = manual_run(app.new_id("run_"), command, job, project, channels.alerts_of(project, job), app.now)
     if not store.create_run(run):

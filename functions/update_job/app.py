@@ -28,7 +28,7 @@ def update_job(
         after = before.changed(changes, project, app.now, webhook.headers_of, environment.values_of)
         if after is before:
             return JobDocument.of_job(before, project, app.now)
-        after, key = job.with_sealed(before, after)
+        after, key = job.with_sealed_secrets(before, after)
         try:
             store.update_job(before, after)
         except ChangedMeanwhile:

@@ -13,8 +13,8 @@ from botocore.validate import ParamValidator
 
 from benchmarks import versions
 from deploy.configuration import values_of
+from deploy.preflight.checks import run_checks
 from deploy.preflight.findings import Finding, Missing, Plan
-from deploy.preflight.looking import look
 
 TEMPLATE = versions.source()
 REGION = "us-east-1"
@@ -130,7 +130,7 @@ def findings(
     account: Account | None = None, deployed: Mapping[str, Any] | None = None, /, **given: str
 ) -> list[Finding]:
     """Look at an account before a deployment with these parameters."""
-    return list(look(plan(deployed, **given), account or Account()))
+    return list(run_checks(plan(deployed, **given), account or Account()))
 
 
 def said(

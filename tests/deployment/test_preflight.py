@@ -2,8 +2,8 @@
 
 import pytest
 
+from deploy.preflight.checks import CHECKS
 from deploy.preflight.findings import Verdict
-from deploy.preflight.looking import CHECKS
 from tests.deployment import accounts
 from tests.deployment.accounts import (
     A_ROLE,

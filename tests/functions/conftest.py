@@ -1,4 +1,4 @@
-"""The cast as fixtures: Alice and her projects, Rita who may only read them, and Charlie, who is a stranger."""
+"""The people of the tests as fixtures: Alice and her projects, Rita who may only read them, and Charlie, a stranger."""
 
 from collections.abc import Iterator
 from typing import Any

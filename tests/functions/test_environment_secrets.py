@@ -262,7 +262,7 @@ class TestAJobFromBefore:
         newly = {**known.settings.environment, "API_TOKEN": OTHER}
         mixed = known.model_copy(update={"settings": known.settings.model_copy(update={"environment": newly})})
 
-        sealed = environment.with_sealed(mixed)
+        sealed = environment.with_sealed_environment(mixed)
 
         assert set(sealed.settings.environment.values()) == {"***", "prod"}
         assert environment.values_of(sealed) == {**BUILD["environment"], "API_TOKEN": OTHER}

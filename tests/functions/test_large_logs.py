@@ -43,7 +43,7 @@ ACCEPTED = ["application/json", "text/plain", "*/*"]
 
 def a_run_with(project: Project, log: bytes) -> str:
     run = a_run(project, status=RunStatus.SUCCESS, end_time=NOON)
-    stored, _ = archive.put(run, [log])
+    stored, _ = archive.store_log(run, [log])
     RunRow(run.id).update(actions=[RunRow.log.set(stored.model_dump(mode="json"))])
     return f"/api/v1/runs/{run.id}/logs"
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from jobs_api.model.answer_size import ANSWER_BYTES, that_fit
+from jobs_api.model.answer_size import ANSWER_BYTES, count_that_fit
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
 from tests.functions.people import NOON, Person
@@ -34,6 +34,6 @@ def test_a_document_that_is_larger_than_an_answer_still_comes(jaffle: Project) -
     run = a_run(jaffle, command="x" * 100).document()
     too_large = run.model_copy(update={"command": "x" * ANSWER_BYTES})
 
-    assert [that_fit(documents) for documents in ([], [run], [too_large], [too_large, run], [run, too_large])] == [
+    assert [count_that_fit(page) for page in ([], [run], [too_large], [too_large, run], [run, too_large])] == [
         0, 1, 1, 1, 1,
     ]  # fmt: skip

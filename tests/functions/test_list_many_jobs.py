@@ -97,7 +97,7 @@ def test_what_fits_of_ten_thousand_jobs_is_passed_on_by_lambda(
 ) -> None:
     one = JobDocument.of_job(job(jaffle, 1, description=description, environment=environment), jaffle, NOON)
 
-    document = job_pages.answer(job_pages.that_fit(one for _ in range(10_000)), 10_000, "x" * 100)
+    document = job_pages.answer(job_pages.page_of(one for _ in range(10_000)), 10_000, "x" * 100)
 
     assert JobDocument.model_fields.keys() >= json.loads(document)["jobs"][0].keys()
     assert len(json.dumps({"statusCode": 200, "body": document})) < LAMBDA_BYTES

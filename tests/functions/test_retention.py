@@ -38,7 +38,7 @@ def job(jaffle: Project) -> Job:
 def ended(project: Project, at: datetime = NOON, **values: Any) -> Run:
     """Write a run that ended, with its log."""
     run = a_run(project, at, status=RunStatus.SUCCESS, end_time=at)
-    log, _ = archive.put(run, [b"done\n"])
+    log, _ = archive.store_log(run, [b"done\n"])
     RunRow(run.id).update(actions=[RunRow.log.set(log.model_dump(mode="json"))])
     return run.model_copy(update={"log": log, **values})
 

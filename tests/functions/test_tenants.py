@@ -288,7 +288,7 @@ def test_whatever_project_and_job_are_called_their_labels_are_of_the_same_kinds_
     assert all(LABEL_VALUE.fullmatch(value) for value in found.values())
     assert names.is_dns_label(made["metadata"]["name"])
     # `?project=` is one more term of the selector and never two, and a name cannot end its own.
-    terms = dict(term.split("=") for term in documents.selector("org-acme", project_name).split(","))
+    terms = dict(term.split("=") for term in documents.jobs_selector("org-acme", project_name).split(","))
     assert terms == {key: found[key] for key in terms} | {labels.ORGANIZATION: "org-acme"}
 
 

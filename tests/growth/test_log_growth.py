@@ -5,7 +5,7 @@ import time
 import pytest
 
 from jobs_api.logs.excerpt import excerpt, remarks
-from jobs_api.logs.excerpt.told import MAX_LOG
+from jobs_api.logs.excerpt.failures import MAX_LOG
 from tests.growth.growth import is_linear, repeated
 
 HEAD = "12:00:00  Failure in model a (models/a.sql)\n"

@@ -212,7 +212,7 @@ def test_a_neighbour_keeps_what_is_theirs(leaver: Leaver) -> None:
     store.create_organization(neighbour)
     project = new_project(neighbour.id, "jaffle", ProjectType.DBT)
     run = a_run(project, leaver.now, status=RunStatus.SUCCESS, end_time=leaver.now)
-    archive.put(run, [b"theirs"])
+    archive.store_log(run, [b"theirs"])
     leaver.delete(abandon=True)
     leaver.now += LAST_EVENT
 
@@ -232,7 +232,7 @@ def test_a_deletion_that_is_cut_off_anywhere_goes_on(
     operations.create_token(acme.organization.id, Role.DEVELOPER, days=None)
     store_bot_token(acme.organization.id, "xoxb-acme")
     run = a_run(acme.project, leaver.now, status=RunStatus.SUCCESS, end_time=leaver.now)
-    archive.put(run, [b"hello"])
+    archive.store_log(run, [b"hello"])
 
     def all_of_it() -> None:
         leaver.delete(abandon=True)

@@ -119,7 +119,7 @@ def test_make_run_goes_on_with_the_manifests_rights_says_where_it_is_and_touches
 def test_a_laptops_mark_stays_and_is_its_own(tmp_path: Path) -> None:
     assert deployment_of(tmp_path / "a") == deployment_of(tmp_path / "b" / ".." / "a")
     assert deployment_of(tmp_path / "a") != deployment_of(tmp_path / "b")
-    assert labels.mark(deployment_of(tmp_path)) == deployment_of(tmp_path)
+    assert labels.label_value(deployment_of(tmp_path)) == deployment_of(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def new_job(project: Project, name: str = "nightly", **settings: Any) -> tuple[J
     """Write a job; return it and its webhook's signing key."""
     said = {"name": name, "command": "dbt build", "schedule": "@daily", **settings}
     job = Job.new(new_id("job_"), JobSettings.of(said, project), project, NOON)
-    job, key = webhook.with_sealed(None, job)
+    job, key = webhook.with_sealed_webhook(None, job)
     return store.create_job(job), key
 
 

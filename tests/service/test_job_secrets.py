@@ -52,12 +52,12 @@ def _unsealed(sealed: str, **context: str) -> str:
 def new_job(environment: Mapping[str, str], *, in_clear: bool) -> Job:
     said = {"name": "n", "command": "dbt build", "schedule": "@daily", "environment": dict(environment)}
     job = Job.new("job_n", JobSettings.of(said, PROJECT), PROJECT, MADE_AT)
-    return job if in_clear else job_secrets.with_sealed(None, job)[0]
+    return job if in_clear else job_secrets.with_sealed_secrets(None, job)[0]
 
 
 def edited(job: Job, changes: Mapping[str, Any]) -> Job:
     after = job.changed(changes, PROJECT, MADE_AT, webhook.headers_of, environment_secrets.values_of)
-    return after if after is job else job_secrets.with_sealed(job, after)[0]
+    return after if after is job else job_secrets.with_sealed_secrets(job, after)[0]
 
 
 def meant(now: dict[str, str], sent: Mapping[str, str] | None) -> dict[str, str] | None:

@@ -55,7 +55,7 @@ def stored(key: str) -> Any:
 def test_a_log_comes_back_as_it_was_written() -> None:
     run = a_run()
 
-    log, _ = archive.put(run, [b"Running with dbt\n", "caf\u00e9\n".encode()])
+    log, _ = archive.store_log(run, [b"Running with dbt\n", "caf\u00e9\n".encode()])
     found = archive.of_run(run.model_copy(update={"log": log}))
 
     assert found.logs == "Running with dbt\ncafé\n"
@@ -65,7 +65,7 @@ def test_a_log_comes_back_as_it_was_written() -> None:
 def test_the_object_is_compressed_under_the_runs_own_key_and_says_what_it_is() -> None:
     run = a_run()
 
-    log, _ = archive.put(run, [b"one\n", b"two\n"])
+    log, _ = archive.store_log(run, [b"one\n", b"two\n"])
 
     assert log.key == f"logs/org-acme/proj_jaffle/{run.id}.log.gz"
     held = stored(log.key)
@@ -76,7 +76,7 @@ def test_the_object_is_compressed_under_the_runs_own_key_and_says_what_it_is() -
 def test_storing_a_log_again_leaves_the_same_object() -> None:
     run = a_run()
 
-    first, second = (stored(archive.put(run, [b"one\n"])[0].key)["ETag"] for _ in range(2))
+    first, second = (stored(archive.store_log(run, [b"one\n"])[0].key)["ETag"] for _ in range(2))
 
     assert first == second
 
@@ -86,7 +86,7 @@ def test_of_a_long_log_the_end_comes_back_and_a_link_to_all_of_it() -> None:
     lines = [f"line {number:07}\n".encode() for number in range(3 * MIB // 13)]
     whole = b"".join(lines)
 
-    log, end = archive.put(run, (whole[at : at + 65_536] for at in range(0, len(whole), 65_536)))
+    log, end = archive.store_log(run, (whole[at : at + 65_536] for at in range(0, len(whole), 65_536)))
     found = archive.of_run(run.model_copy(update={"log": log}))
 
     assert found.logs == whole[-MIB:].decode()
@@ -103,7 +103,7 @@ def test_of_a_long_log_the_end_comes_back_and_a_link_to_all_of_it() -> None:
 def test_a_log_of_exactly_the_limit_is_not_truncated() -> None:
     run = a_run()
 
-    log, _ = archive.put(run, [b"x" * INLINE_BYTES])
+    log, _ = archive.store_log(run, [b"x" * INLINE_BYTES])
     found = archive.of_run(run.model_copy(update={"log": log}))
 
     assert (len(found.logs), found.truncated, log.tail_key) == (INLINE_BYTES, False, None)
@@ -112,9 +112,9 @@ def test_a_log_of_exactly_the_limit_is_not_truncated() -> None:
 def test_what_is_not_utf_8_is_kept_and_shown_with_a_replacement() -> None:
     run = a_run()
 
-    log, _ = archive.put(run, [b"caf\xe9\n"])
+    log, _ = archive.store_log(run, [b"caf\xe9\n"])
 
-    assert archive.read_end(log) == "caf\ufffd\n"
+    assert archive.read_log_end(log) == "caf\ufffd\n"
     assert gzip.decompress(stored(log.key)["Body"].read()) == b"caf\xe9\n"
 
 
@@ -127,15 +127,15 @@ def test_a_run_that_never_started_has_an_empty_log() -> None:
 def test_a_log_that_nobody_stored_is_lost_and_says_so() -> None:
     lost = archive.what_is_left(a_run())
 
-    assert "gone before its log could be read" in archive.read_end(lost)
-    assert lost.size_bytes == len(archive.read_end(lost))
+    assert "gone before its log could be read" in archive.read_log_end(lost)
+    assert lost.size_bytes == len(archive.read_log_end(lost))
 
 
 @pytest.mark.parametrize("chunks", [[b"one\n", b"two\n"], [b"x" * MIB, b"end\n"]])
 def test_what_is_left_of_a_log_that_was_stored_is_all_of_it(chunks: list[bytes]) -> None:
     run = a_run()
 
-    log, _ = archive.put(run, chunks)
+    log, _ = archive.store_log(run, chunks)
 
     assert archive.what_is_left(run) == log
 
@@ -144,18 +144,18 @@ def test_a_lost_log_never_takes_the_place_of_one_that_another_pass_stores_just_t
     run = a_run()
 
     archive.what_is_left(run)
-    log, _ = archive.put(run, [b"one\n"])
+    log, _ = archive.store_log(run, [b"one\n"])
 
-    assert archive.read_end(log) == "one\n"
+    assert archive.read_log_end(log) == "one\n"
 
 
 def test_a_log_that_was_removed_is_not_found() -> None:
     run = a_run()
-    log, _ = archive.put(run, [b"one\n"])
+    log, _ = archive.store_log(run, [b"one\n"])
     s3().delete_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
 
     with pytest.raises(NotFound, match="no longer kept"):
-        archive.read_end(log)
+        archive.read_log_end(log)
 
 
 def test_nothing_is_stored_of_a_log_that_breaks_off() -> None:
@@ -166,7 +166,7 @@ def test_nothing_is_stored_of_a_log_that_breaks_off() -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        archive.put(run, breaks_off())
+        archive.store_log(run, breaks_off())
     with pytest.raises(s3().exceptions.ClientError):
         stored(f"logs/org-acme/proj_jaffle/{run.id}.log.gz")
 

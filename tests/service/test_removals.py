@@ -84,7 +84,7 @@ def test_without_a_mark_it_is_ours_where_its_job_is_known(found: ProjectRecord) 
 
 def judged(unknown: int, there: int, said: RemovalConfirmation | None = None, **values: Any) -> RemovalVerdict:
     orphans = [(orphan(number, **values), Standing.UNKNOWN) for number in range(unknown)]
-    return removals.judge(orphans, there, said, NOON)
+    return removals.removal_verdict(orphans, there, said, NOON)
 
 
 @pytest.mark.parametrize(("unknown", "there"), [(1, 10), (1, 11), (6, 66), (500, 5000)])
@@ -101,11 +101,11 @@ def test_more_than_a_tenth_or_all_is_held(unknown: int, there: int) -> None:
 def test_all_of_it_goes_where_the_tables_know_why(there: int) -> None:
     orphans = [(orphan(number), Standing.KNOWN) for number in range(there)]
 
-    assert len(removals.judge(orphans, there, None, NOON).removed) == there
+    assert len(removals.removal_verdict(orphans, there, None, NOON).removed) == there
 
 
 def test_a_part_of_an_organization_is_never_judged_by_itself() -> None:
-    verdict = removals.judge([(orphan(), Standing.UNKNOWN)], 1000, confirmation(1), NOON, whole=False)
+    verdict = removals.removal_verdict([(orphan(), Standing.UNKNOWN)], 1000, confirmation(1), NOON, whole=False)
 
     assert ([*verdict.removed], [*verdict.held]) == ([], [orphan()])
 
@@ -132,7 +132,7 @@ def test_what_an_operator_did_not_confirm_stays(said: RemovalConfirmation) -> No
 def test_a_confirmation_for_a_project_is_for_nothing_else() -> None:
     orphans = [(orphan(number, project_id=f"proj_{'ab'[number % 2]}"), Standing.UNKNOWN) for number in range(20)]
 
-    verdict = removals.judge(orphans, 20, confirmation(10, "proj_a"), NOON)
+    verdict = removals.removal_verdict(orphans, 20, confirmation(10, "proj_a"), NOON)
 
     assert {one.project_id for one in verdict.removed} == {"proj_a"}
     assert {one.project_id for one in verdict.held} == {"proj_b"}
@@ -199,7 +199,9 @@ def _follow(
     """Judge what a plan without any job would delete."""
     orphans = [change for change in plan({}, live) if isinstance(change, Delete)]
     marked = sum(labels.is_ours(one["metadata"]["labels"]) for one in live)
-    return removals.judge([(one, removals.standing(one, known[one.project_id])) for one in orphans], marked, said, NOON)
+    return removals.removal_verdict(
+        [(one, removals.standing(one, known[one.project_id])) for one in orphans], marked, said, NOON
+    )
 
 
 @given(namespaces(), tables(), CONFIRMATIONS)
@@ -211,14 +213,14 @@ def test_whatever_is_there_and_whatever_the_tables_hold(
     for one in verdict.removed:
         found = by_name[one.name]
         assert labels.is_ours(found) or (labels.is_unmarked(found) and known[one.project_id].knows_job(one.job_id))
-    unknown = [one for one in verdict.removed if not removals.is_known(one, known[one.project_id])]
+    unknown = [one for one in verdict.removed if not removals.can_explain(one, known[one.project_id])]
     covered = [one for one in unknown if said and said.covers(one.project_id, NOON)]
     if said and len(covered) <= said.at_most:
         assert (len(unknown) - len(covered)) * removals.UNKNOWN_IN <= verdict.there
     else:
         assert len(unknown) * removals.UNKNOWN_IN <= verdict.there
     for one in verdict.held:
-        assert not removals.is_known(one, known[one.project_id])
+        assert not removals.can_explain(one, known[one.project_id])
     assert {one.name for one in verdict.strangers} <= {name for name in by_name if labels.is_unmarked(by_name[name])}
 
 

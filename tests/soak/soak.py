@@ -44,7 +44,7 @@ class Actor(Protocol):
 
 
 class Soak:
-    """One soak on a stage that is set."""
+    """One soak of a running stack."""
 
     def __init__(
         self,

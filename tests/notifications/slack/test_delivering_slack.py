@@ -65,7 +65,7 @@ def test_a_message_quotes_the_log_and_counts_the_streak(queue: Queue, job: Job, 
     new_run(job, jaffle, RunStatus.FAILED, NOON - 2 * HOUR)
     new_run(job, jaffle, RunStatus.ERROR, NOON - 1 * HOUR)
     run = new_run(job, jaffle, RunStatus.FAILED)
-    log, _ = archive.put(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
+    log, _ = archive.store_log(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
     store.runs.RunRow(run.id).update(actions=[store.runs.RunRow.log.set(log.model_dump(mode="json"))])  # type: ignore[attr-defined]
     queue.tell(run, Event.FAILURE, "slack")
     queue.go(until=MINUTE)
@@ -299,7 +299,7 @@ def killed(*_: object) -> None:
 
 
 def with_log(run: Run) -> Run:
-    log, _ = archive.put(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
+    log, _ = archive.store_log(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
     store.runs.RunRow(run.id).update(actions=[store.runs.RunRow.log.set(log.model_dump(mode="json"))])  # type: ignore[attr-defined]
     return run
 

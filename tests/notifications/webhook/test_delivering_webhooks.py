@@ -243,7 +243,7 @@ def test_what_was_asked_for_when_the_run_was_created_decides(
     queue: Queue, job: Job, failed: Run, jaffle: Project, hook: Receiver
 ) -> None:
     after = job.changed({"webhook_enabled": False, "webhook_url": None}, jaffle, NOON, webhook.headers_of)
-    store.update_job(job, webhook.with_sealed(job, after)[0])
+    store.update_job(job, webhook.with_sealed_webhook(job, after)[0])
     queue.tell(failed, Event.FAILURE, "webhook")
     queue.go()
 

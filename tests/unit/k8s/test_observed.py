@@ -149,15 +149,15 @@ def act_on(observed: Observed, raw: Object) -> None:
             decided = decision.decide(observed, run, ACME, now)
             if decided.stop:
                 json.dumps(job_stop.stopped(raw, decided.stop))
-            seen = documents.standing(observed, run, now)
+            seen = documents.outcome_of(observed, run, now)
             documents.without_logs(observed, seen, 100)
             if observed.created_at:
                 documents.LiveJobDetail.of(observed, seen)
             if observed.pod:
                 documents.read_logs(observed, observed.pod, seen, "text", 100)
                 pod_logs.why_less(None, at(40), 5, observed.pod)
-    documents.is_ours(observed, ACME)
-    documents.newest([observed, observed], 1)
+    documents.is_of_organization(observed, ACME)
+    documents.newest_jobs([observed, observed], 1)
     job_secrets.secrets_of(raw)
 
 

@@ -75,11 +75,11 @@ def test_what_is_unknown_is_left_out() -> None:
 )
 def test_only_jobs_with_all_our_labels_are_ours(label: str, value: str) -> None:
     found = job()
-    assert documents.is_ours(observe(found), "org-acme")
+    assert documents.is_of_organization(observe(found), "org-acme")
 
     found["metadata"]["labels"][label] = value
 
-    assert not documents.is_ours(observe(found), "org-acme")
+    assert not documents.is_of_organization(observe(found), "org-acme")
 
 
 @pytest.mark.parametrize("status", RunStatus)
@@ -106,8 +106,8 @@ def test_a_job_alone_never_excludes_the_status_that_its_pod_gives_it(
 
 
 def test_a_project_is_selected_by_its_name_however_it_is_written() -> None:
-    assert documents.selector("org-acme", "Jaffle Shop") == documents.selector("org-acme", "jaffle-shop")
-    assert "jobs-api.dev/project=jaffle-shop" in documents.selector("org-acme", "Jaffle Shop")
+    assert documents.jobs_selector("org-acme", "Jaffle Shop") == documents.jobs_selector("org-acme", "jaffle-shop")
+    assert "jobs-api.dev/project=jaffle-shop" in documents.jobs_selector("org-acme", "Jaffle Shop")
 
 
 def test_the_newest_come_first() -> None:
@@ -116,7 +116,7 @@ def test_the_newest_come_first() -> None:
         for n in (2, 9, 4, 1)
     ]
 
-    assert [one.name for one in documents.newest(made, 3)] == ["9", "4", "2"]
+    assert [one.name for one in documents.newest_jobs(made, 3)] == ["9", "4", "2"]
 
 
 def test_why_there_is_no_log_yet_is_said_in_kubernetes_words() -> None:
@@ -136,7 +136,7 @@ def test_what_is_recorded_wins_once_the_run_has_ended() -> None:
     run = decision.decide(observe(failed(), pod(ended(1), phase="Failed")), None, "org-acme", TWO).run
     assert run
 
-    drained = documents.standing(observe(failed()), run, TWO)
+    drained = documents.outcome_of(observe(failed()), run, TWO)
 
     assert (drained.status, drained.exit_code, drained.duration_seconds) == (RunStatus.FAILED, 1, 47.0)
     assert (drained.reason, drained.message) == (None, "dbt exited with code 1")
@@ -147,8 +147,8 @@ def test_the_reason_stays_where_record_and_cluster_agree() -> None:
     killed = pod(ended(137, "OOMKilled"), phase="Failed")
     run = decision.decide(observe(failed(), killed), None, "org-acme", TWO).run
 
-    assert documents.standing(observe(failed(), killed), run, TWO).reason == "OOMKilled"
-    assert documents.standing(observe(failed()), run, TWO).reason is None
+    assert documents.outcome_of(observe(failed(), killed), run, TWO).reason == "OOMKilled"
+    assert documents.outcome_of(observe(failed()), run, TWO).reason is None
 
 
 def test_an_open_run_and_another_jobs_run_win_over_nothing() -> None:
@@ -157,4 +157,4 @@ def test_an_open_run_and_another_jobs_run_win_over_nothing() -> None:
     other = open_run.model_copy(update={"status": RunStatus.ERROR, "job_uid": "another"})
 
     for run in (None, open_run, other):
-        assert documents.standing(observe(complete()), run, TWO).status is RunStatus.SUCCESS
+        assert documents.outcome_of(observe(complete()), run, TWO).status is RunStatus.SUCCESS

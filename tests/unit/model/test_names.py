@@ -217,13 +217,13 @@ def test_is_no_dns_subdomain(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["jobs-api", "a", "Prod.2_x", "x" * 63])
 def test_a_deployments_mark_is_its_name(name: str) -> None:
-    assert labels.mark(name) == name
+    assert labels.label_value(name) == name
 
 
 @given(st.text(string.ascii_letters + string.digits + "-", min_size=1, max_size=128), st.just("x") | st.just("-"))
 def test_a_name_that_is_no_labels_value_gets_a_mark_that_is(name: str, more: str) -> None:
-    assert re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", labels.mark(name))
-    assert labels.mark(name) != labels.mark(name + more)
+    assert re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", labels.label_value(name))
+    assert labels.label_value(name) != labels.label_value(name + more)
 
 
 def test_objects_without_a_mark_are_selected_by_that() -> None:

@@ -202,7 +202,7 @@ def test_what_is_known_of_a_slot(
 ) -> None:
     found = Slot(at(slot), firing, firing.since)
 
-    assert slots.judge(found, {at(minute) for minute in ran}, at(minute), DEADLINE) is verdict
+    assert slots.slot_verdict(found, {at(minute) for minute in ran}, at(minute), DEADLINE) is verdict
 
 
 def a_run(scheduled: float, ended: float | None, **changes: Any) -> Run:

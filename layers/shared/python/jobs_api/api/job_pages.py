@@ -7,17 +7,17 @@ from jobs_api.model.answer_size import ANSWER_BYTES
 from jobs_api.model.job import Job, JobDocument, JobList
 
 
-def position_of(job: Job) -> str:
+def position_in_list(job: Job) -> str:
     """Return where a job stands in the list, oldest first: a text that sorts as the jobs do."""
     return f"{job.created_at.timestamp():020.6f} {job.id}"
 
 
 def following(jobs: Iterable[Job], position: str) -> list[Job]:
     """Return the jobs after a position, which need not be that of a job any more."""
-    return [job for job in jobs if position_of(job) > position]
+    return [job for job in jobs if position_in_list(job) > position]
 
 
-def that_fit(documents: Iterable[JobDocument]) -> list[str]:
+def page_of(documents: Iterable[JobDocument]) -> list[str]:
     """Return as many documents as fit into one answer, at least one, each as its JSON."""
     page: list[str] = []
     left = ANSWER_BYTES

@@ -63,7 +63,7 @@ class PodLogs:
             return run.model_copy(update={"log": archive.what_is_left(run)})
         try:
             begins = self._begins_at_its_end(pod)
-            log, end = archive.put(run, self._log_of(pod))
+            log, end = archive.store_log(run, self._log_of(pod))
         except NoLog:
             found = archive.find(run)
             return run.model_copy(update={"log": found, "log_note": None if found else pod_logs.why_none(pod)})
@@ -99,7 +99,7 @@ class PodLogs:
             pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
             if pod is None:
                 return with_what_is_left(before, ended)
-            log, _ = archive.put(ended, self._log_of(observe_pod(pod)))
+            log, _ = archive.store_log(ended, self._log_of(observe_pod(pod)))
         except (ClusterError, NoLog):
             return with_what_is_left(before, ended)
         return ended.model_copy(update={"log": log, "log_note": CUT_OFF})

@@ -85,7 +85,7 @@ class Accounting:
         settled: list[Slot] = []
         missing: list[Slot] = []
         for slot in owed:
-            verdict = slots.judge(slot, ran, self.now, deadline)
+            verdict = slots.slot_verdict(slot, ran, self.now, deadline)
             if verdict is SlotVerdict.OPEN:
                 break
             settled.append(slot)

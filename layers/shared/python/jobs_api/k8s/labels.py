@@ -47,11 +47,11 @@ _NOT_IN_VALUE: Final = re.compile(r"[^A-Za-z0-9]+")
 
 def deployment() -> str:
     """Return this deployment's mark, the value of the label DEPLOYMENT on everything that it makes."""
-    return mark(os.environ["DEPLOYMENT"])
+    return label_value(os.environ["DEPLOYMENT"])
 
 
 @cache
-def mark(name: str) -> str:
+def label_value(name: str) -> str:
     """Write a deployment's name as a label's value: itself where it is one, else cut, with 8 hex digits of its hash.
 
     A stack's name may have 128 characters and end in a dash; a label's value has 63 and does not.

@@ -83,19 +83,19 @@ class LiveLogs(Document):
     message: Absent[str] = None
 
 
-def selector(organization_id: str, project: str | None = None) -> str:
+def jobs_selector(organization_id: str, project: str | None = None) -> str:
     """Return the label selector for an organization's Jobs, or those of the project with this name."""
     wanted = {labels.ORGANIZATION: organization_id}
     return labels.selector(wanted | ({labels.PROJECT: names.label(project)} if project else {}))
 
 
-def is_ours(job: Observed, organization_id: str) -> bool:
+def is_of_organization(job: Observed, organization_id: str) -> bool:
     """Tell whether a Job was made by this deployment for this organization."""
     ours = labels.is_ours(job.labels) and job.labels.get(labels.ORGANIZATION) == organization_id
     return bool(ours and job.project_id and job.job_id)
 
 
-def standing(job: Observed, run: Run | None, now: datetime) -> Outcome:
+def outcome_of(job: Observed, run: Run | None, now: datetime) -> Outcome:
     """Tell how a Job's run stands: as its record says, once that is an end, and till then as the cluster shows it.
 
     The record was made when there was more to be seen: a drained node takes the pod along that tells how it ended.
@@ -144,7 +144,7 @@ def may_be(job: Observed, status: RunStatus | None) -> bool:
     return status.ended or not job.finished
 
 
-def newest(jobs: Iterable[Observed], limit: int) -> list[Observed]:
+def newest_jobs(jobs: Iterable[Observed], limit: int) -> list[Observed]:
     """Return the `limit` Jobs that were made last, newest first."""
     return nlargest(limit, jobs, key=lambda job: (job.created_at or ZERO_TIME, job.name))
 

@@ -28,7 +28,7 @@ logger = Logger()
 MOST_PAGES: Final = 40
 
 
-def list_jobs(
+def list_live_jobs(
     cluster: Cluster, organization: Organization, status: RunStatus | None, project: str | None, limit: int
 ) -> LiveJobList:
     """Return the organization's Jobs of a status and of the project with this name, None being any.
@@ -42,16 +42,16 @@ def list_jobs(
     known: dict[str, Outcome] = {}
     total = 0
     with _reading():
-        pages = cluster.list_jobs(organization.namespace, documents.selector(organization.id, project))
+        pages = cluster.list_jobs(organization.namespace, documents.jobs_selector(organization.id, project))
         for page in islice(pages, MOST_PAGES):
-            ours = (job for raw in page if documents.is_ours(job := observe(raw), organization.id))
+            ours = (job for raw in page if documents.is_of_organization(job := observe(raw), organization.id))
             jobs = [job for job in ours if documents.may_be(job, status)]
             if status:
                 unsure = [job for job in jobs if not job.complete]
                 known |= _standings(cluster, organization, unsure)
                 jobs = [job for job in jobs if job.uid not in known or known[job.uid].status is status]
             total += len(jobs)
-            shown = documents.newest([*shown, *jobs], limit)
+            shown = documents.newest_jobs([*shown, *jobs], limit)
             known = {job.uid: known[job.uid] for job in shown if job.uid in known}
         truncated = next(pages, None) is not None
         known |= _standings(cluster, organization, [job for job in shown if job.uid not in known])
@@ -65,7 +65,7 @@ def _standings(cluster: Cluster, organization: Organization, jobs: list[Observed
     going = [job.uid for job in jobs if not documents.has_record(job, runs.get(job.uid))]
     found = cluster.pods_of(organization.namespace, going)
     now = datetime.now(UTC)
-    return {job.uid: documents.standing(job.with_pod(found.get(job.uid)), runs.get(job.uid), now) for job in jobs}
+    return {job.uid: documents.outcome_of(job.with_pod(found.get(job.uid)), runs.get(job.uid), now) for job in jobs}
 
 
 def _runs_of(organization: Organization, jobs: list[Observed]) -> dict[str, Run]:
@@ -75,7 +75,7 @@ def _runs_of(organization: Organization, jobs: list[Observed]) -> dict[str, Run]
     return {uid: run for uid, run in found if run}
 
 
-def get_job(cluster: Cluster, organization: Organization, name: str) -> LiveJobDetail:
+def get_live_job(cluster: Cluster, organization: Organization, name: str) -> LiveJobDetail:
     """Return one of the organization's Jobs in detail; raises LiveJobNotFound."""
     with _reading():
         job = _find(cluster, organization, name)
@@ -86,7 +86,7 @@ def get_job(cluster: Cluster, organization: Organization, name: str) -> LiveJobD
 def _standing(cluster: Cluster, job: Observed, run: Run | None) -> Outcome:
     """Tell how one Job stands; of one that has no pod, or one that is not set up, Events alone say why."""
     now = datetime.now(UTC)
-    seen = documents.standing(job, run, now)
+    seen = documents.outcome_of(job, run, now)
     if seen.status is not RunStatus.PENDING or (job.pod and not pod_status.has_no_sandbox(job.pod)):
         return seen
     try:
@@ -95,7 +95,7 @@ def _standing(cluster: Cluster, job: Observed, run: Run | None) -> Outcome:
         # Where the rights are those of an earlier release, the rest is shown all the same.
         logger.warning("Events could not be read", status=error.status, error=str(error))
         return seen
-    return documents.standing(job.with_warnings(told), run, now)
+    return documents.outcome_of(job.with_warnings(told), run, now)
 
 
 def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int) -> LiveLogs:
@@ -114,7 +114,7 @@ def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int)
                 # Removed since, or its node was: all that is left is what its run has kept.
                 job = job.with_pod(None)
             else:
-                return documents.read_logs(job, pod, documents.standing(job, run, datetime.now(UTC)), text, tail)
+                return documents.read_logs(job, pod, documents.outcome_of(job, run, datetime.now(UTC)), text, tail)
         stored = None if job.pod else _stored(job, run, tail)
         return stored or documents.without_logs(job, _standing(cluster, job, run), tail)
 
@@ -128,7 +128,7 @@ def _find(cluster: Cluster, organization: Organization, name: str) -> Observed:
     except ObjectNotFound as error:
         raise LiveJobNotFound(name) from error
     job = observe(raw)
-    if not documents.is_ours(job, organization.id):
+    if not documents.is_of_organization(job, organization.id):
         raise LiveJobNotFound(name)
     return job.with_pod(cluster.pod_of(raw))
 
@@ -145,7 +145,7 @@ def _stored(job: Observed, run: Run | None, tail: int) -> LiveLogs | None:
     if run is None or run.log is None or not job.is_of(run):
         return None
     try:
-        end = archive.read_end(run.log)
+        end = archive.read_log_end(run.log)
     except NotFound:
         return None
     return documents.stored_logs(run, end_that_fits(archive.last_lines(end, tail)), tail)

@@ -85,7 +85,7 @@ def decoded(content: bytes, *, cut: bool) -> str:
     return content.decode("utf-8", "replace")
 
 
-def put(run: Run, chunks: Iterable[bytes]) -> tuple[StoredLog, LogEnd]:
+def store_log(run: Run, chunks: Iterable[bytes]) -> tuple[StoredLog, LogEnd]:
     """Store a run's log, never holding all of it in memory; return where it is, and its end.
 
     Storing it again replaces it. Raises what S3 raises, and what `chunks` does.
@@ -113,7 +113,7 @@ def what_is_left(run: Run) -> StoredLog:
     return StoredLog(key=key, size_bytes=len(LOST))
 
 
-def read_end(log: StoredLog) -> str:
+def read_log_end(log: StoredLog) -> str:
     """Return a stored log's last MiB, which is mostly all of it; raises NotFound where it was removed."""
     bucket, key = os.environ["LOGS_BUCKET"], log.tail_key or log.key
     try:
@@ -162,7 +162,7 @@ def of_run(run: Run) -> RunLogs:
         return RunLogs(
             run_id=run.id, job_name=run.job_name, logs="", size_bytes=0, truncated=False, message=run.log_note
         )
-    end = read_end(run.log)
+    end = read_log_end(run.log)
     inline = end_that_fits(end)
     longer = run.log.size_bytes > INLINE_BYTES or len(inline) < len(end)
     return RunLogs(

@@ -24,7 +24,7 @@ def encoded_size(text: str) -> int:
     return len(json.dumps(json.dumps(text))) - QUOTES
 
 
-def that_fit(documents: Iterable[BaseModel]) -> int:
+def count_that_fit(documents: Iterable[BaseModel]) -> int:
     """Return how many documents of a list, from the first on, one answer holds; never less than the first alone."""
     left, count = ANSWER_BYTES, 0
     for document in documents:

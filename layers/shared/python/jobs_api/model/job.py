@@ -184,7 +184,7 @@ class JobSettings(Document):
     @classmethod
     def _is_the_job_s_to_set(cls, environment: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         allowed = cast("ProjectSettings", info.context).allowed_environment
-        if faults := list(variables.faults_of(environment, allowed)):
+        if faults := list(variables.environment_faults(environment, allowed)):
             raise ValidationError.from_exception_data(cls.__name__, [_detail(fault) for fault in faults])
         return environment
 

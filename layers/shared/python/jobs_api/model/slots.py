@@ -82,7 +82,7 @@ class Account(Document):
     def changed(self, fired: Firing | None, periods: Sequence[Period], now: datetime) -> Self:
         """Return the account of a job that fires otherwise from now on, where it fired before as `fired` says."""
         unsettled = [*self.unsettled, *ended(fired, periods, self.settled_until, now)]
-        return self.model_copy(update={"since": now, "unsettled": newest(unsettled)})
+        return self.model_copy(update={"since": now, "unsettled": newest_firings(unsettled)})
 
     def settled(self, until: datetime) -> Self:
         """Return the account with everything up to then accounted for, and forget what that was about."""
@@ -147,7 +147,7 @@ def _slots(firing: Firing, begins: datetime, after: datetime, ends: datetime) ->
         yield Slot(at, firing, begins)
 
 
-def judge(slot: Slot, ran: Collection[datetime], now: datetime, deadline: timedelta) -> SlotVerdict:
+def slot_verdict(slot: Slot, ran: Collection[datetime], now: datetime, deadline: timedelta) -> SlotVerdict:
     """Tell what is known of a slot.
 
     Args:
@@ -183,7 +183,7 @@ def ended(firing: Firing | None, periods: Sequence[Period], after: datetime | No
     return [firing.model_copy(update={"until": now})]
 
 
-def newest(firings: Sequence[Firing]) -> list[Firing]:
+def newest_firings(firings: Sequence[Firing]) -> list[Firing]:
     """Return the last of some firings: as many as are kept, and as fit into what is kept of them."""
     kept: list[Firing] = []
     left = KEPT_BYTES

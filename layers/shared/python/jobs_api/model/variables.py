@@ -116,7 +116,7 @@ class VariableFault:
     message: str
 
 
-def faults_of(environment: Mapping[str, str], allowed: Collection[str]) -> Iterator[VariableFault]:
+def environment_faults(environment: Mapping[str, str], allowed: Collection[str]) -> Iterator[VariableFault]:
     """Find everything that is wrong with a job's environment, `allowed` being names that its project lets jobs set."""
     if len(environment) > MOST_VARIABLES:
         yield VariableFault(None, f"holds {len(environment)} variables; at most {MOST_VARIABLES}")

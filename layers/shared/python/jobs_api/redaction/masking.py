@@ -69,7 +69,7 @@ def is_secret_name(name: str) -> bool:
     """Tell whether a variable, header or field of this name holds a secret, as far as its name says."""
     from jobs_api.redaction import secret_names  # noqa: PLC0415
 
-    return secret_names.is_secret_name(name)
+    return secret_names.names_a_secret(name)
 
 
 def secret_values(environment: Mapping[str, str]) -> list[str]:

@@ -45,7 +45,7 @@ class Name(NamedTuple):
     end: int
 
 
-def is_secret_name(name: str) -> bool:
+def names_a_secret(name: str) -> bool:
     """Tell whether a variable, header or field of this name holds a secret, as far as its name says."""
     low = small(name)
     return next(_anchors(name, low, 0), None) is not None or _LAST_WORD.search(low[-_LONGEST_LEFT:]) is not None

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from jobs_api.schedule.fields import FORM, shown
+from jobs_api.schedule.fields import FORM, cited
 from jobs_api.schedule.firing import next_instant
 from jobs_api.schedule.grammar import Interval, InvalidSchedule, Schedule, read, split
 from jobs_api.schedule.timezones import InvalidTimezone, check_timezone, load
@@ -52,10 +52,10 @@ def parse(expression: str) -> Schedule:
     for text in split(expression):
         if "" in text.split(","):
             raise InvalidSchedule(
-                f"{shown(text)} has an empty item in its list; write values with one comma between them"
+                f"{cited(text)} has an empty item in its list; write values with one comma between them"
             )
     if not schedule.fires():
-        raise InvalidSchedule(f"{shown(expression)} never fires: no month in it has such a day")
+        raise InvalidSchedule(f"{cited(expression)} never fires: no month in it has such a day")
     return schedule
 
 

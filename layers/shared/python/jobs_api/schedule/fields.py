@@ -27,21 +27,21 @@ class Field:
         """Say what is wrong with what should be a value, to people who know another cron."""
         start = text.lower()[:3]
         if not text:
-            return f"{shown(item)} lacks a number; {self}"
+            return f"{cited(item)} lacks a number; {self}"
         if start in self.names:
-            return f"{shown(text)} is not {self.name}; write {start}"
+            return f"{cited(text)} is not {self.name}; write {start}"
         if set(text.upper()) & set("LW#"):
-            return f"{shown(text)} is not {self.name}: Kubernetes has no L, W or #; {self}"
-        return f"{shown(text)} is not {self.name}; {self}"
+            return f"{cited(text)} is not {self.name}: Kubernetes has no L, W or #; {self}"
+        return f"{cited(text)} is not {self.name}; {self}"
 
     def too_high(self, high: int, item: str) -> str:
         """Say that a value, or the end of a range, is beyond the field."""
         meant = f", and {self.after_last} is {self.low}" if self.after_last and high == self.high + 1 else ""
-        return f"{shown(item)} is too high; {self}{meant}"
+        return f"{cited(item)} is too high; {self}{meant}"
 
     def backwards(self, low: int, high: int, item: str) -> str:
         """Say how a range is written that goes over the field's end."""
-        return f"{shown(item)} runs backwards; write {low}-{self.high},{self.low}-{high} for both ends of the range"
+        return f"{cited(item)} runs backwards; write {low}-{self.high},{self.low}-{high} for both ends of the range"
 
 
 def _numbered(names: str, first: int) -> dict[str, int]:
@@ -57,6 +57,6 @@ FIELDS = (
 )
 
 
-def shown(text: str) -> str:
+def cited(text: str) -> str:
     """Quote what someone wrote for a message, cut where it is long."""
     return repr(text if len(text) <= 40 else f"{text[:39]}…")

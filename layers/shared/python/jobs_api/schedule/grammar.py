@@ -7,7 +7,7 @@ one accepts the other does. `jobs_api.schedule` is the way in, and refuses some 
 import re
 from dataclasses import dataclass
 
-from jobs_api.schedule.fields import FIELDS, FORM, Field, shown
+from jobs_api.schedule.fields import FIELDS, FORM, Field, cited
 from jobs_api.schedule.go_text import parse_duration, quote
 
 DESCRIPTORS = {
@@ -113,7 +113,7 @@ def _descriptor(expression: str) -> Schedule | Interval:
         return read(DESCRIPTORS[expression])
     if not expression.startswith("@every "):
         raise InvalidSchedule(
-            f"{shown(expression)} is not a schedule; one of {', '.join(DESCRIPTORS)} is, without spaces, or {FORM}",
+            f"{cited(expression)} is not a schedule; one of {', '.join(DESCRIPTORS)} is, without spaces, or {FORM}",
             f"unrecognized descriptor: {expression}",
         )
     try:
@@ -147,7 +147,7 @@ def _item(item: str, field: Field) -> tuple[int, bool]:
     else:
         low = _value(first, item, field)
         if len(rest) > 1:
-            raise InvalidSchedule(f"{shown(item)} has more than one dash; a range is 1-5", f"too many hyphens: {item}")
+            raise InvalidSchedule(f"{cited(item)} has more than one dash; a range is 1-5", f"too many hyphens: {item}")
         high = _value(rest[0], item, field) if rest else low
     step = _step(steps, item) if steps else 1
     if steps and not rest:
@@ -155,18 +155,20 @@ def _item(item: str, field: Field) -> tuple[int, bool]:
     _check_range(low, high, item, field)
     if step == 0:
         raise InvalidSchedule(
-            f"{shown(item)} has a step of 0; a step is at least 1", f"step of range should be a positive number: {item}"
+            f"{cited(item)} has a step of 0; a step is at least 1",
+            f"step of range should be a positive number: {item}",
         )
     return sum(1 << value for value in range(low, high + 1, step)), star and step == 1
 
 
 def _step(steps: list[str], item: str) -> int:
     if len(steps) > 1:
-        raise InvalidSchedule(f"{shown(item)} has more than one slash; a step is */5", f"too many slashes: {item}")
-    step = _integer(steps[0], f"{shown(item)} has no number as its step; a step is */5")
+        raise InvalidSchedule(f"{cited(item)} has more than one slash; a step is */5", f"too many slashes: {item}")
+    step = _integer(steps[0], f"{cited(item)} has no number as its step; a step is */5")
     if step < 0:
         raise InvalidSchedule(
-            f"{shown(item)} steps backwards; a step is at least 1", f"negative number ({step}) not allowed: {steps[0]}"
+            f"{cited(item)} steps backwards; a step is at least 1",
+            f"negative number ({step}) not allowed: {steps[0]}",
         )
     return step
 
@@ -174,7 +176,8 @@ def _step(steps: list[str], item: str) -> int:
 def _check_range(low: int, high: int, item: str, field: Field) -> None:
     if low < field.low:
         raise InvalidSchedule(
-            f"{shown(item)} starts too low; {field}", f"beginning of range ({low}) below minimum ({field.low}): {item}"
+            f"{cited(item)} starts too low; {field}",
+            f"beginning of range ({low}) below minimum ({field.low}): {item}",
         )
     if high > field.high:
         raise InvalidSchedule(field.too_high(high, item), f"end of range ({high}) above maximum ({field.high}): {item}")

@@ -35,7 +35,7 @@ def opened_of(owner: Job | Run) -> dict[str, str]:
     return dict(zip(names.split(","), values[:-1], strict=True))
 
 
-def with_sealed(job: Job) -> Job:
+def with_sealed_environment(job: Job) -> Job:
     """Return the job as it may be stored. Nothing is asked of KMS where no secret value is in the clear."""
     environment, sealed = job.settings.environment, sealed_names(job.sealed_environment)
     kept = {name for name in sealed if environment.get(name) == MASK}

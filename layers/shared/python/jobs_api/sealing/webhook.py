@@ -44,7 +44,7 @@ def key_of(job: Job, now: datetime) -> str | None:
     return next(iter(open_keys(job.webhook, job.organization_id, job.id, now)), None)
 
 
-def with_sealed(before: Job | None, after: Job) -> tuple[Job, str | None]:
+def with_sealed_webhook(before: Job | None, after: Job) -> tuple[Job, str | None]:
     """Return the job as it may be stored, and the signing key if one was made, which its owner sees this once.
 
     A job gets a key with its webhook's URL, and both go together. Nothing is asked of KMS where nothing secret changes.

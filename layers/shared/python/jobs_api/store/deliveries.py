@@ -20,7 +20,7 @@ from jobs_api.store.conditions import was_refused
 from jobs_api.store.delivery_tables import ChannelMemoryRow, DeliveriesRow, DeliveryRow
 from jobs_api.store.pages import Listing
 from jobs_api.store.projects import ID
-from jobs_api.store.tables import moment
+from jobs_api.store.tables import time_text
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 # Others that failed in the same storm write the same item.
@@ -205,7 +205,7 @@ def _row(delivery: Delivery) -> DeliveryRow:
     values = {name: getattr(delivery, name) for name in _AS_THEY_ARE}
     return DeliveryRow(
         delivery.id,
-        position=f"{moment(delivery.created_at)}#{delivery.id}",
+        position=f"{time_text(delivery.created_at)}#{delivery.id}",
         alerts=delivery.alerts.model_dump(mode="json"),
         expires_at=_expiry(delivery.updated_at),
         **values,

@@ -12,7 +12,7 @@ from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, Streak, Triggered
 from jobs_api.store.conditions import code_of
 from jobs_api.store.pages import ROWS_A_QUERY, Listing
 from jobs_api.store.runs import position_of, run_of
-from jobs_api.store.tables import RunRow, ended_in, moment
+from jobs_api.store.tables import RunRow, ended_in, time_text
 
 _ENDED: Final = [status.value for status in ENDED_STATUSES]
 # Of a job that fails every minute it is enough to know that it has failed this often.
@@ -85,7 +85,7 @@ def runs_of_job(organization_id: str, job_id: str, since: datetime, until: datet
     """
     rows = RunRow.by_job.query(
         job_id,
-        range_key_condition=RunRow.position <= f"{moment(until)}~",
+        range_key_condition=RunRow.position <= f"{time_text(until)}~",
         filter_condition=RunRow.organization_id == organization_id,
         scan_index_forward=False,
         page_size=ROWS_A_QUERY,

@@ -15,7 +15,7 @@ from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, StoredLog, TriggeredBy
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import ID
-from jobs_api.store.tables import RunRow, ended_in, moment
+from jobs_api.store.tables import RunRow, ended_in, time_text
 
 OPEN = [status.value for status in RunStatus if status not in ENDED_STATUSES]
 # Kept otherwise than as it stands in the model.
@@ -179,4 +179,4 @@ def run_of(row: RunRow) -> Run:
 
 def position_of(run: Run) -> str:
     """Return where a run stands among others, by age: a text that sorts as runs do, and never changes."""
-    return f"{moment(run.created_at)}#{run.id}"
+    return f"{time_text(run.created_at)}#{run.id}"

@@ -60,7 +60,7 @@ class MomentAttribute(Attribute[datetime]):
 
     def serialize(self, value: datetime) -> str:
         """Write it."""
-        return moment(value)
+        return time_text(value)
 
     def deserialize(self, value: str) -> datetime:
         """Read it back."""
@@ -81,7 +81,7 @@ class DocumentAttribute(JSONAttribute):
         return json.loads(value)
 
 
-def moment(value: datetime) -> str:
+def time_text(value: datetime) -> str:
     """Write a time as the tables do."""
     return value.astimezone(UTC).strftime(MOMENT_FORMAT)
 

@@ -20,7 +20,7 @@ from pynamodb.expressions.condition import size
 from jobs_api.errors import TooManyCalls
 from jobs_api.ids import new_id
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.tables import REGION, Row, moment, share_connection
+from jobs_api.store.tables import REGION, Row, share_connection, time_text
 
 # Longer than the 25 seconds after which Lambda ends a function.
 LEASE: Final = timedelta(seconds=30)
@@ -62,7 +62,7 @@ def waits(organization_id: str, what: Waits, now: datetime) -> Iterator[None]:
         TooManyCalls: the organization has as many as may be; nothing inside is done.
     """
     row = WaitingCallsRow(f"calls#{organization_id}#{what.name.lower()}")
-    entry = f"{moment(now + LEASE)}#{new_id()}"
+    entry = f"{time_text(now + LEASE)}#{new_id()}"
     if not _enter(row, entry, what, now):
         _remove_expired(row, now)
         if not _enter(row, entry, what, now):
@@ -104,5 +104,5 @@ def _remove_expired(row: WaitingCallsRow, now: datetime) -> None:
         known = WaitingCallsRow.get(row.key, consistent_read=True).waiting or set()
     except WaitingCallsRow.DoesNotExist:
         return
-    if expired := {entry for entry in known if entry < moment(now)}:
+    if expired := {entry for entry in known if entry < time_text(now)}:
         row.update([WaitingCallsRow.waiting.delete(expired)])

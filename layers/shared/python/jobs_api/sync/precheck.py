@@ -5,7 +5,7 @@ from jobs_api.cluster import Cluster
 from jobs_api.k8s import labels
 from jobs_api.model.job import wanted_version
 from jobs_api.sync.desired import Scope
-from jobs_api.sync.seen_cache import Memory, mark
+from jobs_api.sync.seen_cache import Memory, fingerprint
 
 
 def unsettled(scope: Scope, cluster: Cluster, memory: Memory) -> list[Scope]:
@@ -31,7 +31,7 @@ def unsettled(scope: Scope, cluster: Cluster, memory: Memory) -> list[Scope]:
                 suspect.add(str(cronjob["metadata"]["labels"].get(labels.PROJECT_ID)))
                 continue
             version = wanted_version(project, job)
-            if job.synced_as != version or not memory.holds(mark(cronjob), job.id, version):
+            if job.synced_as != version or not memory.holds(fingerprint(cronjob), job.id, version):
                 suspect.add(project.id)
     suspect.update(project.id for project, _ in wanted.values())
     if not suspect <= projects.keys():

@@ -193,7 +193,7 @@ def _delete(live: Manifest) -> Delete:
         job_id=_label(live, labels.JOB_ID),
         job_version=_version(live, labels.JOB_VERSION),
         project_version=_version(live, labels.PROJECT_VERSION),
-        marked=labels.is_ours(labels_of(live)),
+        marked=labels.is_ours(cronjob_labels(live)),
     )
 
 
@@ -248,7 +248,7 @@ def _version(cronjob: Manifest, annotation: str) -> int:
         return 0  # somebody took it away or wrote over it
 
 
-def labels_of(live: Manifest) -> Mapping[str, str]:
+def cronjob_labels(live: Manifest) -> Mapping[str, str]:
     """Return a live object's labels."""
     found: Mapping[str, str] = live["metadata"].get("labels") or {}
     return found
@@ -256,14 +256,14 @@ def labels_of(live: Manifest) -> Mapping[str, str]:
 
 def _may_be_ours(cronjob: Manifest) -> bool:
     """Tell whether a CronJob has our mark, or none but the id of the job that it was made for."""
-    found = labels_of(cronjob)
+    found = cronjob_labels(cronjob)
     return labels.is_ours(found) or (labels.is_unmarked(found) and bool(found.get(labels.JOB_ID)))
 
 
 def _is_anothers(cronjob: Manifest) -> bool:
-    found = labels_of(cronjob)
+    found = cronjob_labels(cronjob)
     return found.get(labels.MANAGED_BY) == labels.MANAGED_BY_US and labels.is_of_another(found)
 
 
 def _label(cronjob: Manifest, key: str) -> str:
-    return str(labels_of(cronjob).get(key, ""))
+    return str(cronjob_labels(cronjob).get(key, ""))

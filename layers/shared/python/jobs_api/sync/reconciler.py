@@ -23,7 +23,7 @@ from jobs_api.sync.desired import Manifests, Scope, Wanted, read
 from jobs_api.sync.reconcile import Change, Create, Delete, Leave, Reason, Replace
 from jobs_api.sync.removals import RemovalVerdict, Standing
 from jobs_api.sync.removing import Removals
-from jobs_api.sync.seen_cache import Memory, mark
+from jobs_api.sync.seen_cache import Memory, fingerprint
 from jobs_api.sync.trial import Trial
 
 # One object that the cluster cannot deal with must not keep the others waiting; three in a row, and it is the cluster.
@@ -72,7 +72,7 @@ class Look:
         self._desired = Manifests({})
         self._memory = memory
         self._trial = Trial(cluster)
-        self._marks: dict[str, int] = {}
+        self._fingerprints: dict[str, int] = {}
         self._projects: dict[str, Project | None] = {}
         # Orphans that could not be removed, and whose they were. Others write it while one reads: read a copy.
         self._kept: dict[str, str] = {}
@@ -98,7 +98,7 @@ class Look:
             refused = {name: wanted for name, wanted in as_wanted.items() if _was_refused(wanted)}
             list(pool.map(lambda one: self._try_again(one, jobs[one]), refused))
         for name in as_wanted.keys() - refused.keys():
-            self._settled(as_wanted[name], self._marks[name])
+            self._settled(as_wanted[name], self._fingerprints[name])
         if self._removals.is_whole:
             self._finish()
         if self._failure:
@@ -115,8 +115,8 @@ class Look:
         for page in chain(self._pages(self._scope.selector), self._unmarked_pages()):
             for cronjob in page:
                 metadata = cronjob["metadata"]
-                self._marks[metadata["name"]] = mark(cronjob)
-                if labels.is_ours(reconcile.labels_of(cronjob)):
+                self._fingerprints[metadata["name"]] = fingerprint(cronjob)
+                if labels.is_ours(reconcile.cronjob_labels(cronjob)):
                     self._there += 1
                 elif "deletionTimestamp" not in metadata:
                     self._unmarked.add(metadata["name"])
@@ -230,11 +230,11 @@ class Look:
                 self._unmarked.discard(change.name)
                 self._count("adopted")
             resumed = isinstance(change, Replace) and change.resumes
-            self._settled(wanted, mark(live), resumed=resumed, tried=change.manifest)
+            self._settled(wanted, fingerprint(live), resumed=resumed, tried=change.manifest)
 
     def _try_again(self, name: str, wanted: Wanted) -> None:
         """Try the pod of a job once more whose CronJob is as it should be, and whose pods were refused before."""
-        self._settled(wanted, self._marks[name], tried=self._desired[name])
+        self._settled(wanted, self._fingerprints[name], tried=self._desired[name])
 
     def _dated(self, change: Replace) -> Object:
         """Have the cluster leave out the slots from before the change; return the manifest to write after that.
@@ -259,7 +259,7 @@ class Look:
             case Reason.FOREIGN:
                 self._note(wanted, SyncState.ERROR, FOREIGN.format(change.name))
             case Reason.ANOTHERS:
-                whose = reconcile.labels_of(change.live)[labels.DEPLOYMENT]
+                whose = reconcile.cronjob_labels(change.live)[labels.DEPLOYMENT]
                 self._note(wanted, SyncState.ERROR, ANOTHERS.format(change.name, whose))
             case Reason.GOING:
                 self.outdated = True
@@ -280,7 +280,7 @@ class Look:
         if not project.settings.deployed or job.cronjob_name != live["metadata"]["name"]:
             self.outdated = True
             return
-        if labels.is_unmarked(reconcile.labels_of(live)):
+        if labels.is_unmarked(reconcile.cronjob_labels(live)):
             self._unmarked.add(job.cronjob_name)
         desired = Manifests({job.cronjob_name: (project, job)})
         if desired.unopened:
@@ -293,7 +293,7 @@ class Look:
             self._bring(change, (project, job))
         else:
             again = desired[job.cronjob_name] if _was_refused((project, job)) else None
-            self._settled((project, job), mark(live), tried=again)
+            self._settled((project, job), fingerprint(live), tried=again)
 
     def _make_way(self, orphan: Delete, wanted: Wanted) -> None:
         """Remove what has a job's name and was not listed, unless somebody else has to decide that."""

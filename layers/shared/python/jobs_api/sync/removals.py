@@ -52,10 +52,10 @@ def standing(orphan: Delete, record: ProjectRecord, *, closed: bool = False) -> 
     # One without a mark was made by whoever knows its job.
     if not orphan.marked and not record.knows_job(orphan.job_id):
         return Standing.STRANGER
-    return Standing.KNOWN if closed or is_known(orphan, record) else Standing.UNKNOWN
+    return Standing.KNOWN if closed or can_explain(orphan, record) else Standing.UNKNOWN
 
 
-def judge(
+def removal_verdict(
     orphans: Iterable[tuple[Delete, Standing]],
     there: int,
     confirmation: RemovalConfirmation | None,
@@ -83,7 +83,7 @@ def judge(
     return RemovalVerdict(removed, kept, found[Standing.STRANGER], there, len(unknown))
 
 
-def is_known(orphan: Delete, record: ProjectRecord) -> bool:
+def can_explain(orphan: Delete, record: ProjectRecord) -> bool:
     """Tell whether the tables know why no job wants a CronJob.
 
     Its project or its job was deleted; or its project is undeployed, or its job renamed, by a version that is at least

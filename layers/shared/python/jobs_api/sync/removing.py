@@ -46,7 +46,9 @@ class Removals:
     def judge(self, orphans: Sequence[Delete], there: int) -> RemovalVerdict:
         """Sort orphans out; `there` is how many CronJobs are this deployment's beside orphans without a mark."""
         confirmation = self.organization.removal_confirmation if self.organization else None
-        verdict = removals.judge(self._standings(orphans), there, confirmation, self._now, whole=self.is_whole)
+        verdict = removals.removal_verdict(
+            self._standings(orphans), there, confirmation, self._now, whole=self.is_whole
+        )
         if self.is_whole and verdict.unknown > len(verdict.held):
             logger.warning(
                 "CronJobs of which the tables know nothing are removed",

@@ -25,19 +25,19 @@ class Memory:
         """Note that an organization was looked at as a whole."""
         self._organizations.add(organization_id)
 
-    def holds(self, mark: int, job_id: str, version: str) -> bool:
+    def holds(self, fingerprint: int, job_id: str, version: str) -> bool:
         """Tell whether this very CronJob was found to be what this version of the job wants."""
-        return hash((mark, job_id, version)) in self._as_wanted
+        return hash((fingerprint, job_id, version)) in self._as_wanted
 
-    def keep(self, mark: int, job_id: str, version: str) -> None:
+    def keep(self, fingerprint: int, job_id: str, version: str) -> None:
         """Note that it was."""
         if len(self._as_wanted) >= LIMIT:
             self._as_wanted.clear()
             self._organizations.clear()
-        self._as_wanted.add(hash((mark, job_id, version)))
+        self._as_wanted.add(hash((fingerprint, job_id, version)))
 
 
-def mark(cronjob: Manifest) -> int:
+def fingerprint(cronjob: Manifest) -> int:
     """Return a number that stays the same while a live CronJob's spec, labels and annotations do.
 
     The API server counts the changes of the spec in `metadata.generation`; `resourceVersion` moves with the status too,

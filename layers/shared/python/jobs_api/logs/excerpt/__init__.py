@@ -3,8 +3,8 @@
 Everything here is linear in the length of the log, of which the last MAX_LOG characters are read.
 """
 
+from jobs_api.logs.excerpt.failures import LAST_LINES, MAX_SAID, MOST_FAILURES, MOST_LINES, Excerpt, Failure
 from jobs_api.logs.excerpt.reading import excerpt, remarks, telling_line
-from jobs_api.logs.excerpt.told import LAST_LINES, MAX_SAID, MOST_FAILURES, MOST_LINES, Excerpt, Failure
 
 __all__ = [
     "LAST_LINES",

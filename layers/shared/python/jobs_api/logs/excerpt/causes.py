@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Final
 
 from jobs_api.logs.excerpt import tracebacks
-from jobs_api.logs.excerpt.told import MAX_SAID, Failure, cut, squeezed
+from jobs_api.logs.excerpt.failures import MAX_SAID, Failure, cut_at_word, squeezed
 
 MOST_OF_A_LINE: Final = 1000
 # Where in the statement, and from where it was called. Postgres: LINE 3: with a caret below, CONTEXT:, DETAIL:, HINT:;
@@ -52,9 +52,9 @@ _DIFFERS: Final = "actual differs from expected:"
 
 def cause_in(lines: Iterable[str]) -> str:
     """Return in one line what a message says most of: its first line that is neither a heading nor a position."""
-    lines = [cut(line, MOST_OF_A_LINE) for line in lines if line.strip()]
+    lines = [cut_at_word(line, MOST_OF_A_LINE) for line in lines if line.strip()]
     said = _of_table(lines) or _of_python(lines) or _first(lines)
-    return cut(squeezed(said), MAX_SAID)
+    return cut_at_word(squeezed(said), MAX_SAID)
 
 
 def key(causes: Iterable[str], own: Iterable[str] = ()) -> str:
@@ -69,7 +69,7 @@ def key(causes: Iterable[str], own: Iterable[str] = ()) -> str:
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16] if told else ""
 
 
-def named(failure: Failure) -> str:
+def key_of_failure(failure: Failure) -> str:
     """Return what counts of a failure for `key`: which node it was only where the message does not say why."""
     return f"{failure.what}: {failure.cause}" if _WITHOUT_REASON.match(failure.cause) else failure.cause
 
@@ -102,7 +102,7 @@ def _of_python(lines: list[str]) -> str:
     """Return the exception where a message is a traceback, or SQLMesh's own form of one, which has no heading."""
     found = tracebacks.exception(lines)
     if found:
-        return _first(tracebacks.message(lines, found[1]))
+        return _first(tracebacks.message_lines(lines, found[1]))
     if lines and re.match(r"\s*File ['\"].{1,500}line \d+, in ", lines[0]):
         at = next((at for at in range(len(lines) - 1, 0, -1) if _EXCEPTION.match(lines[at].strip())), None)
         return _first(lines[at:]) if at else lines[-1]
@@ -175,7 +175,7 @@ _PASSING: Final = re.compile(
 
 
 def _without_the_passing(cause: str, names: list[str]) -> str:
-    said = cut(cause, MOST_OF_A_LINE).lower()
+    said = cut_at_word(cause, MOST_OF_A_LINE).lower()
     for name in names:
         said = said.replace(name, "")
     return " ".join(_PASSING.sub(lambda found: found["kept"] or "#", said).split())

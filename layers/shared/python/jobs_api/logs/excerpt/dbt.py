@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import Final
 
 from jobs_api.logs.excerpt.causes import HEADING, cause_in
+from jobs_api.logs.excerpt.failures import Failure, counted, joined, listed, squeezed
 from jobs_api.logs.excerpt.progress import Step, is_progress, step_of
 from jobs_api.logs.excerpt.records import LogRecord
-from jobs_api.logs.excerpt.told import Failure, counted, listed, shortened, squeezed
 
 # A model's file may have blanks in its name.
 _OWNER: Final = (
@@ -69,7 +69,7 @@ def failures(records: list[LogRecord]) -> list[Failure]:
     return [Failure(what, why, why) for what in dict.fromkeys(step.what for step in steps)]
 
 
-def stopped(records: list[LogRecord]) -> tuple[Failure | None, list[str]]:
+def fatal_error(records: list[LogRecord]) -> tuple[Failure | None, list[str]]:
     """Return what dbt says where it could not go on, and whose fault that is where it names a model or a test."""
     for at, record in enumerate(records):
         if _CHECKS.match(record.head):
@@ -181,7 +181,7 @@ def _failure(what: str, message: list[str]) -> Failure:
     node = _NODE.match(message[first].strip()) if message[first:] else None
     if node and what in (node["what"], _with_version(node["what"], node["path"])):
         message = message[first + 1 :]
-    return Failure(what, shortened(message), cause_in(message))
+    return Failure(what, joined(message), cause_in(message))
 
 
 def _with_sources(told: list[Failure], steps: list[Step]) -> list[Failure]:
@@ -234,7 +234,7 @@ def _with_batches(told: list[Failure], partly: list[str], records: list[LogRecor
             found.append(failure)
             continue
         said = f"{counted(len(failed), 'batch', 'batches')} failed: {listed(failed, len(failed))}"
-        found.append(Failure(failure.what, shortened([said, *why]), f"{said}: {cause_in(why)}" if why else said))
+        found.append(Failure(failure.what, joined([said, *why]), f"{said}: {cause_in(why)}" if why else said))
     return found
 
 

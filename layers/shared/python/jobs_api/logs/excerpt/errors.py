@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from jobs_api.logs.excerpt import tracebacks
 from jobs_api.logs.excerpt.causes import cause_in
+from jobs_api.logs.excerpt.failures import LAST_LINES, MAX_LINE
 from jobs_api.logs.excerpt.records import LogRecord
-from jobs_api.logs.excerpt.told import LAST_LINES, MAX_LINE
 
 # `2026-11-28 02:00:01,123 - sqlmesh - ERROR - text`, `ERROR: text`, `[error] text`, `FATAL  text`.
 _LEVEL: Final = re.compile(r"(?:.{0,120}?[\s\[|(:-])?\[?(?:ERROR|CRITICAL|FATAL|SEVERE)\b[\]):]?(?P<said>[\s:|-].*)$")
@@ -25,7 +25,7 @@ _SUMMARY: Final = re.compile(
 _OF_AN_EXCEPTION: Final = 3
 
 
-class Told(NamedTuple):
+class ErrorLines(NamedTuple):
     """The lines worth quoting, and the one that says most; `vague` where that does not say why."""
 
     lines: list[str]
@@ -33,38 +33,38 @@ class Told(NamedTuple):
     vague: bool = False
 
 
-def told(lines: list[str]) -> Told:
+def error_lines(lines: list[str]) -> ErrorLines:
     """Read lines of whatever wrote them."""
     return _exception(lines) or _logged(lines) or _named(lines) or _last(lines)
 
 
-def logged_as_error(records: list[LogRecord]) -> Told | None:
+def logged_as_error(records: list[LogRecord]) -> ErrorLines | None:
     """Return the last that a program logged in JSON as an error; None where it says that otherwise, or not at all."""
     found = [record for record in records if record.whole and record.level in {"error", "critical", "fatal"}]
     found = [record for record in found if not _SUMMARY.match(record.head)] or found
-    return Told(found[-1].lines, cause_in(found[-1].lines)) if found and not found[-1].blank else None
+    return ErrorLines(found[-1].lines, cause_in(found[-1].lines)) if found and not found[-1].blank else None
 
 
-def _exception(lines: list[str]) -> Told | None:
+def _exception(lines: list[str]) -> ErrorLines | None:
     """Return the last traceback's last frame and its exception, below what was logged with it."""
     found = tracebacks.exception(lines)
     if found is None:
         return None
     begin, end = found
-    message = _without_tail(tracebacks.message(lines, end))
+    message = _without_tail(tracebacks.message_lines(lines, end))
     said = cause_in(message)
-    if (origin := tracebacks.cause(lines, begin)) is not None:
-        raised_from = cause_in(_without_tail(tracebacks.message(lines, origin)))
+    if (origin := tracebacks.cause_of_traceback(lines, begin)) is not None:
+        raised_from = cause_in(_without_tail(tracebacks.message_lines(lines, origin)))
         said = said if raised_from in said else f"{said}: {raised_from}"
     above = next((line for line in reversed(lines[max(0, begin - 3) : begin]) if line.strip()), "")
     level = _LEVEL.match(above[:MAX_LINE]) or _ERROR.match(above[:MAX_LINE])
     quoted = [*lines[max(begin + 1, end - 2) : end], *message]
     later = _logged(lines[end + len(message) :])
     if later and not _SUMMARY.match(later.said):
-        return Told([*quoted, *later.lines], said if later.said in said else f"{later.said}")
+        return ErrorLines([*quoted, *later.lines], said if later.said in said else f"{later.said}")
     if level and (context := level["said"].strip(" -:|]\t")) and context not in said:
-        return Told([above.strip(), *quoted], f"{context}: {said}")
-    return Told(quoted, said)
+        return ErrorLines([above.strip(), *quoted], f"{context}: {said}")
+    return ErrorLines(quoted, said)
 
 
 def _without_tail(message: list[str]) -> list[str]:
@@ -79,9 +79,9 @@ def _without_tail(message: list[str]) -> list[str]:
     return message
 
 
-def _logged(lines: list[str]) -> Told | None:
+def _logged(lines: list[str]) -> ErrorLines | None:
     """Return what was logged at the level of an error, last, with the lines that belong to it."""
-    summary: Told | None = None
+    summary: ErrorLines | None = None
     for at in range(len(lines) - 1, -1, -1):
         line = lines[at][:MAX_LINE]
         match = _LEVEL.match(line) or _ERROR.match(line)
@@ -89,21 +89,21 @@ def _logged(lines: list[str]) -> Told | None:
             continue
         begins = match["said"].strip(" -:|]\t") if match.re is _LEVEL else line.strip()
         following = lines[at + 1 : at + 8]
-        found = Told([lines[at], *following], cause_in([begins, *following] if begins else following))
+        found = ErrorLines([lines[at], *following], cause_in([begins, *following] if begins else following))
         if not _SUMMARY.match(line):
             return found
         summary = summary or found._replace(vague=True)
     return summary
 
 
-def _named(lines: list[str]) -> Told | None:
+def _named(lines: list[str]) -> ErrorLines | None:
     """Return what follows the first line that names an error."""
     for at, line in enumerate(lines):
         if _TELLING.search(line[:MAX_LINE]):
-            return Told(lines[at:], cause_in(lines[at : at + 8]))
+            return ErrorLines(lines[at:], cause_in(lines[at : at + 8]))
     return None
 
 
-def _last(lines: list[str]) -> Told:
+def _last(lines: list[str]) -> ErrorLines:
     last = [line for line in lines if line.strip()][-LAST_LINES:]
-    return Told(last, last[-1].strip() if last else "", vague=True)
+    return ErrorLines(last, last[-1].strip() if last else "", vague=True)

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from jobs_api.logs.excerpt.causes import cause_in
-from jobs_api.logs.excerpt.told import MAX_LINE, MAX_SAID, MOST_FAILURES, Failure, cut, shortened
+from jobs_api.logs.excerpt.failures import MAX_LINE, MAX_SAID, MOST_FAILURES, Failure, cut_at_word, joined
 
 _FAILED: Final = re.compile(r"\s*Failed \[[^\]]{0,20}\] (?P<what>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
 _STARTED: Final = re.compile(r"\s*Started \[?[^\]]{0,20}\]? ?(?P<what>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
@@ -55,7 +55,7 @@ def said(error: list[str]) -> str:
     """Return an error in one line: what it says, and in which file."""
     place = next((found["place"] for line in error[1:] if (found := _PLACE.match(line))), "")
     told = cause_in([line for line in error if not _PLACE.match(line)])
-    return f"{cut(told, MAX_SAID - 100)} ({cut(place, 98)})" if place else told
+    return f"{cut_at_word(told, MAX_SAID - 100)} ({cut_at_word(place, 98)})" if place else told
 
 
 def _with_error(what: str, told: list[list[str]], *, alone: bool) -> Failure:
@@ -63,5 +63,5 @@ def _with_error(what: str, told: list[list[str]], *, alone: bool) -> Failure:
     whole = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])")
     for error in told:
         if alone or any(whole.search(line[:MAX_LINE]) for line in error):
-            return Failure(what, shortened(error), said(error))
+            return Failure(what, joined(error), said(error))
     return Failure(what, "")

@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 
 from jobs_api.logs.excerpt import causes, dbt, errors, fusion, progress, sqlmesh
-from jobs_api.logs.excerpt.records import Log, parsed
-from jobs_api.logs.excerpt.terminal import plain
-from jobs_api.logs.excerpt.told import (
+from jobs_api.logs.excerpt.failures import (
     LAST_LINES,
     MAX_LOG,
     MAX_SAID,
@@ -13,10 +11,12 @@ from jobs_api.logs.excerpt.told import (
     MOST_RUNNING,
     Excerpt,
     Failure,
-    cut,
+    cut_at_word,
+    joined,
     listed,
-    shortened,
 )
+from jobs_api.logs.excerpt.records import Log, parsed
+from jobs_api.logs.excerpt.terminal import plain
 
 
 def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
@@ -33,15 +33,15 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
     running = [*begun[:MOST_RUNNING], *([f"{len(begun) - MOST_RUNNING} more"] if len(begun) > MOST_RUNNING else [])]
     if found:
         count = max(len(found), dbt.failed_in_all(read.records) if dbt.speaks(read.records) else 0)
-        cause = causes.key(map(causes.named, found), own)
-        return Excerpt(found[:MOST_FAILURES], "", count, _said(found, count), cause, running, shortened(last))
-    said = cut(told.said, MAX_SAID)
+        cause = causes.key(map(causes.key_of_failure, found), own)
+        return Excerpt(found[:MOST_FAILURES], "", count, _said(found, count), cause, running, joined(last))
+    said = cut_at_word(told.said, MAX_SAID)
     if running:
         was = f"it was running {listed(begun, len(begun))}"
         said = was[0].upper() + was[1:] if progress.is_progress(said) else f"{said} ({was})"
     # Many a log ends with "exit status 1", whatever the cause was.
     cause = causes.key([said, *last] if told.vague else [said], own)
-    return Excerpt([], shortened(told.lines), 0, said, cause, running, shortened(last))
+    return Excerpt([], joined(told.lines), 0, said, cause, running, joined(last))
 
 
 def telling_line(log: str) -> str | None:
@@ -52,7 +52,7 @@ def telling_line(log: str) -> str | None:
 def remarks(log: str) -> str:
     """Return what is remarkable about a run that went well: warnings, skipped nodes, nothing to do; else ""."""
     read = parsed(plain(_end(log)))
-    return cut(dbt.ended(read.records) if dbt.speaks(read.records) else sqlmesh.ended(read.lines), MAX_SAID)
+    return cut_at_word(dbt.ended(read.records) if dbt.speaks(read.records) else sqlmesh.ended(read.lines), MAX_SAID)
 
 
 def _end(log: str) -> str:
@@ -63,37 +63,37 @@ def _end(log: str) -> str:
     return end.partition("\n")[2] or end
 
 
-def _failures(read: Log) -> tuple[list[Failure], errors.Told]:
+def _failures(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
     """Return what failed by name, or else the lines that say most."""
     if dbt.speaks(read.records):
         return _of_dbt(read)
     if fusion.speaks(read.lines):
         faults = fusion.errors(read.lines)
-        told = errors.Told(faults[0], fusion.said(faults[0])) if faults else errors.told(read.lines)
+        told = errors.ErrorLines(faults[0], fusion.said(faults[0])) if faults else errors.error_lines(read.lines)
         return fusion.failures(read.lines), told
     found = sqlmesh.failures(read.lines)
     asked = [] if found else sqlmesh.unanswered(read.lines)
     logged = errors.logged_as_error(read.records)
-    return found, errors.Told(asked, asked[0]) if asked else logged or errors.told(read.lines)
+    return found, errors.ErrorLines(asked, asked[0]) if asked else logged or errors.error_lines(read.lines)
 
 
-def _of_dbt(read: Log) -> tuple[list[Failure], errors.Told]:
+def _of_dbt(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
     """Return what the last dbt that failed says, where a log has several."""
     for records in reversed(dbt.invocations(read.records)):
         found = dbt.failures(records)
-        node, said = dbt.stopped(records)
+        node, said = dbt.fatal_error(records)
         found = found or ([node] if node else [])
         said = said or dbt.errors(records)
         if found or said:
-            return found, errors.Told(said, causes.cause_in(said)) if said else errors.told(read.lines)
-    return [], errors.told(read.lines)
+            return found, errors.ErrorLines(said, causes.cause_in(said)) if said else errors.error_lines(read.lines)
+    return [], errors.error_lines(read.lines)
 
 
 def _said(failures: list[Failure], count: int) -> str:
     first, others = failures[0], failures[1:]
     said = f"{first.what}: {first.cause}" if first.cause else f"{first.what} failed"
     if count == 1:
-        return cut(said, MAX_SAID)
+        return cut_at_word(said, MAX_SAID)
     named = listed([failure.what for failure in others], count - 1)
-    also = cut(f" (failed too: {named.removeprefix(' and ')})", MAX_SAID // 2)
-    return cut(said, MAX_SAID) + also
+    also = cut_at_word(f" (failed too: {named.removeprefix(' and ')})", MAX_SAID // 2)
+    return cut_at_word(said, MAX_SAID) + also

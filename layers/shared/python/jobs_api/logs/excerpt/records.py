@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from jobs_api.logs.excerpt.failures import MAX_LINES
 from jobs_api.logs.excerpt.terminal import plain
-from jobs_api.logs.excerpt.told import MAX_LINES
 
 # "07:28:04  message"; with --debug "06:30:57.080051 [info ] [MainThread]: message"; the Rust engine names no thread.
 _CLOCK: Final = re.compile(r"\d\d:\d\d:\d\d(?:\.\d{1,9})?(?= |$) {0,2}")

@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Final
 
 from jobs_api.logs.excerpt.causes import cause_in
-from jobs_api.logs.excerpt.told import Failure, counted, listed, shortened, squeezed
+from jobs_api.logs.excerpt.failures import Failure, counted, joined, listed, squeezed
 
 _FAILED: Final = re.compile(r"\W{0,10}Failed models\W{0,10}$")
 _SKIPPED: Final = re.compile(r"\W{0,10}Skipped models\W{0,10}$")
@@ -80,7 +80,7 @@ def _paragraph(lines: list[str], at: int) -> str:
 def _models(lines: list[str]) -> Iterable[Failure]:
     for what, message in _sections(lines, _FAILED):
         said = _rejoined(message)
-        yield Failure(_model_name(what), shortened(said), cause_in(said))
+        yield Failure(_model_name(what), joined(said), cause_in(said))
 
 
 def _sections(lines: list[str], heading: re.Pattern[str]) -> Iterable[tuple[str, list[str]]]:
@@ -142,7 +142,7 @@ def _audits(lines: list[str]) -> Iterable[Failure]:
     for audit, model in found:
         # Both lists have the same order.
         message = says[audit].pop(0) if says.get(audit) else []
-        yield Failure(f"audit {audit} on model {model}", shortened(message), cause_in(message))
+        yield Failure(f"audit {audit} on model {model}", joined(message), cause_in(message))
 
 
 def _tests(lines: list[str]) -> Iterable[Failure]:
@@ -156,7 +156,7 @@ def _tests(lines: list[str]) -> Iterable[Failure]:
         begin = next((n for n in range(at + 1, min(at + 6, len(lines))) if _RULE.match(lines[n])), at) + 1
         end = next((n for n in range(begin, len(lines)) if _RULE.match(lines[n])), len(lines))
         message = lines[begin:end]
-        yield Failure(f"test {test['what']}", shortened(message), cause_in(message))
+        yield Failure(f"test {test['what']}", joined(message), cause_in(message))
 
 
 def _model_name(quoted: str) -> str:

@@ -31,7 +31,7 @@ def exception(lines: list[str], before: int | None = None) -> tuple[int, int] | 
     return None
 
 
-def message(lines: list[str], end: int) -> list[str]:
+def message_lines(lines: list[str], end: int) -> list[str]:
     """Return an exception with the lines of its message that follow it."""
     depth = _depth(lines[end])
     found = [lines[end][depth:]]
@@ -39,7 +39,7 @@ def message(lines: list[str], end: int) -> list[str]:
     return found
 
 
-def cause(lines: list[str], begin: int) -> int | None:
+def cause_of_traceback(lines: list[str], begin: int) -> int | None:
     """Return where the exception stands that the traceback at `begin` was raised from; None where it names none."""
     above = next((at for at in range(begin - 1, max(-1, begin - 4), -1) if lines[at].strip(_INDENT)), None)
     if above is None or not lines[above].endswith(CAUSED):

@@ -24,7 +24,7 @@ def change_storms(project_id: str, channel: str, change: Callable[[Storms], Stor
     deliveries.change_memory(_key(project_id, channel), changed, now)
 
 
-def record_decision(channel: str, storms: Storms, version: int, delivery: Delivery, before: Delivery | None) -> bool:
+def record_grouping(channel: str, storms: Storms, version: int, delivery: Delivery, before: Delivery | None) -> bool:
     """Write what a channel now knows together with the delivery it was decided for; as the store's, which it calls."""
     key = _key(delivery.project_id, channel)
     return deliveries.record_decision(key, storms.model_dump(mode="json"), version, delivery, before)

@@ -80,7 +80,7 @@ def _decide(
         written = decided(delivery, decision, gathering, now, lease)
         if decision.quiet and after == known:
             return written
-        if record.record_decision(channel, after, version, written, before):
+        if record.record_grouping(channel, after, version, written, before):
             return written
         current = deliveries.find(delivery.id)
         if current and (before is None or current.updated_at != before.updated_at):
@@ -232,7 +232,7 @@ def _excerpt(run: Run) -> Excerpt:
     if run.log is None or not run.status.ended:
         return NO_EXCERPT
     try:
-        return excerpt(archive.read_end(run.log))
+        return excerpt(archive.read_log_end(run.log))
     except NotFound:
         return NO_EXCERPT
 

@@ -28,7 +28,7 @@ CHECKS: Final[dict[str, Callable[[Plan, Aws], Findings]]] = {
 STOPPING: Final = {Verdict.FAILS, Verdict.BROKEN}
 
 
-def look(plan: Plan, aws: Aws) -> Iterator[Finding]:
+def run_checks(plan: Plan, aws: Aws) -> Iterator[Finding]:
     """Yield the findings of each check."""
     for subject, check in CHECKS.items():
         try:

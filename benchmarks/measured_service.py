@@ -37,13 +37,13 @@ class Invocation:
     calls: list[Call]
 
     @property
-    def own_seconds(self) -> float:
+    def seconds_without_calls(self) -> float:
         """What the processor worked without the handler's calls to AWS and the cluster."""
         return self.processor_seconds - sum(call.processor_seconds for call in self.calls)
 
 
 @dataclass
-class Stage:
+class MeasuredService:
     """A developer with a project of 25 jobs and 25 runs; `invocations` grows with every event."""
 
     developer: "Person"
@@ -125,7 +125,7 @@ class Stage:
 
             project, job = store.get_job(self.developer.organization_id, self.project_id, self._create())
             run = new_run(job, project, RunStatus.RUNNING, datetime.now(UTC))
-            log, _ = archive.put(
+            log, _ = archive.store_log(
                 run, [b"02:00:01  1 of 1 OK created sql table model main.orders [OK in 0.01s]\n" * 100]
             )
             now = datetime.now(UTC)
@@ -161,13 +161,13 @@ def outside() -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
+def measured_service() -> Iterator[MeasuredService]:
     """Set up an organization in what `outside` runs, and record every invocation from then on."""
     with recorded_calls() as calls:
         yield _set_up(calls, KubernetesApi(Path(os.environ["JOBS_API_KUBECONFIG"])))
 
 
-def _set_up(calls: list[Call], api: KubernetesApi) -> Stage:
+def _set_up(calls: list[Call], api: KubernetesApi) -> MeasuredService:
     # The store reads the names of the tables when it is imported.
     from jobs_api import store  # noqa: PLC0415
     from jobs_api.auth import tokens  # noqa: PLC0415
@@ -180,7 +180,7 @@ def _set_up(calls: list[Call], api: KubernetesApi) -> Stage:
     secret, token = tokens.issue(organization, Role.DEVELOPER, datetime.now(UTC), expires_at=None)
     store.create_token(token)
     project = new_project(organization, "bench", ProjectType.DBT)
-    made = Stage(Person(organization), project.id, f"Bearer {secret}", _recorded_invocations(calls))
+    made = MeasuredService(Person(organization), project.id, f"Bearer {secret}", _recorded_invocations(calls))
     made.fill()
     return made
 

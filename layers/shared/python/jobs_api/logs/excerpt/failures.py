@@ -47,14 +47,14 @@ class Excerpt:
     last: str = ""
 
 
-def shortened(lines: Iterable[str], most: int = MOST_LINES) -> str:
+def joined(lines: Iterable[str], most: int = MOST_LINES) -> str:
     """Join lines without the empty ones around and between them, or what they are indented by; at most so many."""
     kept = [line.rstrip() for line in lines if line.strip()]
     more = len(kept) > most
     return "\n".join([*dedent("\n".join(kept[:most])).splitlines(), *(["…"] if more else [])])
 
 
-def cut(text: str, limit: int) -> str:
+def cut_at_word(text: str, limit: int) -> str:
     """Cut a text to a number of characters; between words, so that no half of a secret is left for a mask to miss."""
     if len(text) <= limit:
         return text
