@@ -1,8 +1,8 @@
 """The service behind the Jobs API, in packages by what they know.
 
-From the ground up; a package imports only what stands below it, and import-linter holds the order:
+The packages, lowest first; each imports only packages above it in this list, and import-linter checks the order:
 
-- `errors`, `ids`, `metrics`, `recent`: words for what goes wrong, ids, counters, what is remembered for a while
+- `errors`, `ids`, `metrics`, `recent`: error classes, ids, metrics, short-lived caches
 - `schedule`: Kubernetes' grammar for schedules, and when they fire; `redaction`: what looks secret in a text;
   `aws`: the bus, encryption
 - `model`: documents and their rules

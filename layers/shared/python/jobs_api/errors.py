@@ -1,4 +1,4 @@
-"""What can go wrong, named for the situation; `jobs_api.api.resolver` owns the table that turns each into an answer."""
+"""The errors of the service, named for the situation; `jobs_api.api.resolver` has the table of their answers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Final
 # A body of 256 KiB can break more rules than an answer of 6 MB, which is what Lambda gives, can name.
 MOST_FAULTS: Final = 200
 MOST_CHARACTERS: Final = 100
-# A rule may quote what breaks it. Of all messages together no more is told than a person would read.
+# A rule may quote the value that breaks it. All messages together have no more than a person would read.
 MOST_OF_A_MESSAGE: Final = 500
 MOST_OF_ALL_MESSAGES: Final = 16_000
 MOST_OF_A_SUMMARY: Final = 4_000
 
 
 def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
-    """Return what a caller sent as it is told back to them, cut where it is longer than anything we made."""
+    """Return a text from a caller as an error repeats it: shortened if it is longer than any id or name of ours."""
     return text if len(text) <= most else f"{text[:most]}..."
 
 
@@ -27,11 +27,11 @@ class Fault:
 
 
 class JobsApiError(Exception):
-    """Something the caller is told about; the text is shown to them as it stands."""
+    """An error that the caller gets as an answer; its text is shown unchanged."""
 
 
 class NotFound(JobsApiError):
-    """Nothing of that name for this organization; another organization's things are no different."""
+    """The organization has nothing of that name; the answer is the same for things of another organization."""
 
 
 class ProjectNotFound(NotFound):
@@ -56,14 +56,14 @@ class RunNotFound(NotFound):
 
 
 class DeliveryNotFound(NotFound):
-    """The job has no such delivery, or has it no longer."""
+    """The job has no such delivery, or it has expired."""
 
     def __init__(self, delivery_id: str) -> None:
         super().__init__(f"This job has no delivery {shortened(delivery_id)!r}; they are kept for 30 days")
 
 
 class LiveJobNotFound(NotFound):
-    """The cluster holds no Job of that name that this service made."""
+    """The cluster has no Job of that name that this service made."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -72,7 +72,7 @@ class LiveJobNotFound(NotFound):
 
 
 class Conflict(JobsApiError):
-    """The request is sound, but not as things stand."""
+    """The request is valid, but not in the present state."""
 
 
 class NameTaken(Conflict):
@@ -84,7 +84,7 @@ class TooManyJobs(Conflict):
 
 
 class ChangedMeanwhile(Conflict):
-    """Somebody else wrote the same thing first."""
+    """Somebody else changed the same thing first."""
 
 
 class KeyReused(Conflict):
@@ -104,11 +104,11 @@ class RunNotCompleted(Conflict):
 
 
 class NothingConfigured(Conflict):
-    """The job has no Slack channel or webhook for what is asked."""
+    """The job has no Slack channel or webhook that the request needs."""
 
 
 class InvalidRequest(JobsApiError):
-    """Fields break rules: all of them, not the first, up to what a person would read."""
+    """Fields break rules: lists all of them, not only the first, up to what a person would read."""
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = list(_told(faults))
@@ -120,7 +120,7 @@ class InvalidRequest(JobsApiError):
 
 
 def _told(faults: list[Fault]) -> Iterator[Fault]:
-    """Yield faults, each cut and at least one, until they are as many or as long as an answer may be."""
+    """Yield shortened faults, at least one, until they reach the number or the length that an answer may have."""
     left = MOST_OF_ALL_MESSAGES
     for at, fault in enumerate(faults[:MOST_FAULTS]):
         told = Fault(shortened(fault.field), shortened(fault.message, MOST_OF_A_MESSAGE))
@@ -131,7 +131,7 @@ def _told(faults: list[Fault]) -> Iterator[Fault]:
 
 
 class InvalidBody(JobsApiError):
-    """The body is not the JSON object it has to be."""
+    """The body is not a JSON object."""
 
 
 class PayloadTooLarge(JobsApiError):
@@ -139,16 +139,16 @@ class PayloadTooLarge(JobsApiError):
 
 
 class Forbidden(JobsApiError):
-    """The token is good, but not for this."""
+    """The token is valid, but does not allow this."""
 
 
 class TooManyCalls(JobsApiError):
-    """The organization has as many calls waiting for others as it may."""
+    """The organization already has the greatest number of waiting calls."""
 
 
 class ClusterError(JobsApiError):
-    """The organization's cluster did not do what it was asked."""
+    """The organization's cluster refused or failed a request."""
 
 
 class ClusterUnavailable(ClusterError):
-    """The organization's cluster did not answer, or not as it should."""
+    """The organization's cluster did not answer, or its answer was invalid."""

@@ -1,4 +1,4 @@
-"""Ids: 80 random bits as 16 letters and digits, or the same bits each time from the same words."""
+"""Ids: 80 bits as 16 letters and digits, random or derived from texts."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ def new_id(prefix: str = "") -> str:
 
 
 def derived_id(prefix: str, *words: str) -> str:
-    """Return an id that is always the same for the same words, so that doing a thing twice makes it once."""
+    """Return an id that is always the same for the same texts, so that a repeated action creates a thing once."""
     joined = "\0".join(words).encode("utf-8", "surrogatepass")
     return prefix + _text(hashlib.sha256(joined).digest()[:10])
 

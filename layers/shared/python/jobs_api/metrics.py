@@ -1,6 +1,6 @@
-"""What the service says about itself: figures in its log that CloudWatch turns into metrics, without a call.
+"""Metrics: lines in the log that CloudWatch turns into metrics, without a call.
 
-Alarms and dashboard of template.yaml read them; docs/operations.md says what each means.
+The alarms and the dashboard of template.yaml use them; docs/operations.md explains each.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 
 class Metric(StrEnum):
-    """Counts, but for the one in seconds."""
+    """The metrics; all are counts, except the one in seconds."""
 
     TICKS = "Ticks"
     TICKS_SENT = "TicksSent"
@@ -29,10 +29,10 @@ class Metric(StrEnum):
 
 
 def publish(values: Mapping[Metric, float]) -> None:
-    """Write figures to the log, all under one time; nothing where there are none."""
+    """Write values to the log, all with the same time; write nothing if there are none."""
     if not values:
         return
-    # An instance that shares nothing: on a laptop functions run side by side in one process.
+    # A new instance that shares nothing: on a laptop several functions run in one process.
     figures = EphemeralMetrics()
     for metric, value in values.items():
         unit = MetricUnit.Seconds if metric is Metric.INGEST_LAG else MetricUnit.Count

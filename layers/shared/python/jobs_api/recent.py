@@ -1,7 +1,7 @@
-"""Remembers for a while what was read, by the wall clock: a monotonic one stands still while Lambda freezes a process.
+"""Caches what was read for a short time, by the wall clock: a monotonic clock stops while Lambda freezes a process.
 
-A process may sleep for hours between two requests and wake up with everything that it knew. A clock that was set back
-is no reason to remember longer: what is not surely recent is read again.
+A process may be frozen for hours between two requests and continue with its old cache. If the clock was set back,
+values are not kept longer: whatever may be too old is read again.
 """
 
 import threading
@@ -13,9 +13,10 @@ MOST: Final = 1024
 
 
 class Recent[K: Hashable, V]:
-    """What `read` returned for each key in the last `seconds`; threads may share it.
+    """Caches what `read` returned for each key in the last `seconds`; threads may share it.
 
-    Only what `keeps` accepts is remembered: that something is missing may change at once. `most` bounds how much it is.
+    Only values that `keeps` accepts are cached, since a missing thing may exist a moment later. At most `most` values
+    are kept.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Recent[K: Hashable, V]:
         self._lock = threading.Lock()
 
     def get(self, key: K) -> V:
-        """Return what is remembered of a key, or read it; raises what `read` raises, and remembers no failure."""
+        """Return the cached value of a key, or read it; raises what `read` raises, and caches no failure."""
         now = self._clock()
         with self._lock:
             known = self._known.get(key)
@@ -48,12 +49,12 @@ class Recent[K: Hashable, V]:
             if self._keeps(value):
                 if len(self._known) >= self._most:
                     self._known.pop(next(iter(self._known)))
-                # As of before it was read.
+                # The time before the read counts.
                 self._known[key] = (now, value)
         return value
 
     def forget(self, key: K, *, older_than: float = 0) -> None:
-        """Read a key anew next time, unless it was read less than `older_than` seconds ago."""
+        """Read a key again next time, unless it was read less than `older_than` seconds ago."""
         with self._lock:
             known = self._known.get(key)
             if known and not 0 <= self._clock() - known[0] < older_than:

@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, signed together with the query it belongs to, so that neither can be made up."""
+"""Cursors: the position at which a page ended, signed together with its query, so that clients can forge neither."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ SIGNATURE_BYTES = 16
 
 
 def sign(position: str, query: Mapping[str, str | None], key: str) -> str:
-    """Make the cursor that goes on after `position` in the answer to this query."""
+    """Make the cursor for the page after `position` of this query."""
     return base64.urlsafe_b64encode(_signature(position, query, key) + position.encode()).decode().rstrip("=")
 
 
@@ -21,7 +21,7 @@ def read(cursor: str, query: Mapping[str, str | None], key: str) -> str:
     """Return the position in a cursor.
 
     Raises:
-        InvalidRequest: it was not made here, or for another query.
+        InvalidRequest: the cursor was not made here, or it was made for another query.
     """
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -29,7 +29,7 @@ def read(cursor: str, query: Mapping[str, str | None], key: str) -> str:
     except (binascii.Error, ValueError):
         signature, position = b"", ""
     if not position or not hmac.compare_digest(signature, _signature(position, query, key)):
-        fault = Fault("cursor", "is not one that this query gave; send next_cursor as it came, with the same filters")
+        fault = Fault("cursor", "is not a cursor of this query; send next_cursor unchanged, with the same filters")
         raise InvalidRequest([fault])
     return position
 

@@ -1,7 +1,8 @@
-"""`Idempotency-Key`: the same request again gets the first answer again, for 24 hours.
+"""`Idempotency-Key`: for 24 hours, a repeated request gets the answer of the first one.
 
-Powertools keeps the answers. It cannot make the write and the answer one step, so ids of what a keyed request makes are
-derived from the request (`Api.new_id`): where a process died between the two, the next try finds its own thing there.
+Powertools stores the answers. It cannot store an answer in the same step as the write of the request. So the ids of
+what such a request creates are derived from the request (`Api.new_id`): if a process dies in between, the next try
+finds what the first one created.
 """
 
 import hashlib
@@ -43,14 +44,14 @@ class _NotKept(Exception):
 
 
 def once(key: str, scope: str, body: str, answer: Callable[[], StoredAnswer], context: LambdaContext) -> StoredAnswer:
-    """Return `answer()`, or what it gave the first time for this key in this scope.
+    """Return `answer()`, or what it returned the first time for this key in this scope.
 
     Args:
-        key: what the client sent.
-        scope: organization, method and path, within which keys count.
-        body: the request's body; another one under the same key is an error.
-        answer: makes the answer; it is kept where its status is 2xx.
-        context: tells how long an answer that is still being made may take.
+        key: the header's value.
+        scope: organization, method and path; keys are separate for each.
+        body: the request's body; another body with the same key is an error.
+        answer: makes the answer, which is stored if its status is 2xx.
+        context: its remaining time limits how long the first answer may take.
 
     Raises:
         KeyReused: the key came before with another body.
@@ -83,7 +84,7 @@ def once(key: str, scope: str, body: str, answer: Callable[[], StoredAnswer], co
     except IdempotencyValidationError as error:
         raise KeyReused("This Idempotency-Key was used with another body; use a new key for a new request") from error
     except IdempotencyPersistenceLayerError:
-        # Only its record failed; the same request again finds what this one made, by its derived id.
+        # Only storing the answer failed; the same request again finds what this one created, by its derived id.
         if made is None:
             raise
         return made
@@ -93,7 +94,7 @@ def once(key: str, scope: str, body: str, answer: Callable[[], StoredAnswer], co
 
 
 def _hidden(answer: StoredAnswer, scope: str) -> StoredAnswer:
-    """Return an answer as it may be kept: a secret that is shown once stands in it encrypted."""
+    """Return an answer as it may be stored: a secret that is shown once is encrypted in it."""
     secrets = _SECRET.findall(answer["body"])
     if not secrets:
         return answer
@@ -107,7 +108,7 @@ def _hidden(answer: StoredAnswer, scope: str) -> StoredAnswer:
 
 
 def _shown(answer: StoredAnswer, scope: str) -> StoredAnswer:
-    """Return an answer that was kept as it was first given, byte for byte."""
+    """Return a stored answer as it was first given, byte for byte."""
     if "sealed" not in answer:
         return answer
     from jobs_api.aws import encryption  # noqa: PLC0415

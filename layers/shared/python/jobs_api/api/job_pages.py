@@ -1,4 +1,4 @@
-"""How many of a project's jobs one answer holds: all of them nearly always, or as many as fit."""
+"""Pages of a project's jobs: nearly always one page with all jobs, or else as many as fit into an answer."""
 
 import json
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from jobs_api.model.job import Job, JobDocument, JobList
 
 
 def position_in_list(job: Job) -> str:
-    """Return where a job stands in the list, oldest first: a text that sorts as the jobs do."""
+    """Return a job's position in the list, oldest first: a text that sorts as the jobs do."""
     return f"{job.created_at.timestamp():020.6f} {job.id}"
 
 
 def following(jobs: Iterable[Job], position: str) -> list[Job]:
-    """Return the jobs after a position, which need not be that of a job any more."""
+    """Return the jobs after a position; the job of that position may have been deleted."""
     return [job for job in jobs if position_in_list(job) > position]
 
 
@@ -31,6 +31,6 @@ def page_of(documents: Iterable[JobDocument]) -> list[str]:
 
 
 def answer(page: Iterable[str], total: int, next_cursor: str | None) -> str:
-    """Return the JSON of a JobList out of that of its jobs, which is half of the work where it is done twice."""
+    """Return the JSON of a JobList, made from the JSON of its jobs, so that these are not serialized twice."""
     empty = JobList(jobs=[], total=total, next_cursor=next_cursor).model_dump_json()
     return empty.replace("[]", f"[{','.join(page)}]", 1)

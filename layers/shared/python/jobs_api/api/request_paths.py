@@ -1,8 +1,8 @@
-"""The two paths of a request: the route's own, and the one that the client sent.
+"""The two paths of a request: the path within the API, and the path that the client sent.
 
 API Gateway puts the stage before a route on its own address (`/dev/api/v1/...`), and a custom domain may put a base
-path before it. Of a proxy event's two paths, `path` lacks the stage but has the base path, and `requestContext.path`
-is what the client sent.
+path before it. A proxy event has two paths: `path` lacks the stage but has the base path, and `requestContext.path` is
+the path that the client sent.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
 
@@ -27,5 +27,5 @@ def _length(event: Mapping[str, Any]) -> int:
 
 
 def _segments(path: str) -> list[str]:
-    # API Gateway takes a path with a trailing slash for the same route.
+    # API Gateway accepts a path with a trailing slash for the same route.
     return path.strip("/").split("/")

@@ -1,4 +1,4 @@
-"""What every endpoint shares: who calls, what a body may be, how an error is told, an id for every request."""
+"""What every endpoint shares: the caller, the rules for bodies, the format of errors, an id for each request."""
 
 import base64
 import binascii
@@ -32,16 +32,16 @@ JSON_TYPE: Final = "application/json"
 TEXT_TYPE: Final = "text/plain"
 NOT_UTF_8: Final = "The body must be a JSON object in UTF-8; write the character U+FFFD as \\ufffd if it is meant"
 
-# Answers are one caller's alone and true at one time, and some show a secret this once.
+# An answer is for one caller and one time, and some show a secret once.
 NOT_KEPT: Final = {"Cache-Control": ["no-store"]}
 
-# Pages of any origin may read what a token is good for: it comes in a header, and no browser sends it by itself.
+# Pages of any origin may read answers: a token comes in a header, which no browser sends by itself.
 FOR_BROWSERS: Final = {
     "Access-Control-Allow-Origin": ["*"],
     "Access-Control-Expose-Headers": ["Location, Retry-After, X-Request-ID"],
 }
 
-# The most particular class wins, as with `except`.
+# The most specific class is used, as with `except`.
 ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.InvalidBody: (400, "invalid_json"),
     errors.Forbidden: (403, "forbidden"),
@@ -54,7 +54,7 @@ ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.TooManyCalls: (429, "too_many_requests"),
     errors.ClusterUnavailable: (503, "cluster_unavailable"),
 }
-# In seconds: when it is worth asking again.
+# Retry-After, in seconds.
 RETRY_AFTER: Final[dict[type[JobsApiError], int]] = {
     errors.StillInProgress: 1,
     errors.TooManyCalls: 5,
@@ -67,7 +67,7 @@ logger = Logger()
 
 
 class Message(Document):
-    """An answer that has nothing to show but that it worked."""
+    """An answer that only says that the request succeeded."""
 
     message: str
 
@@ -80,7 +80,7 @@ class FieldFault(Document):
 
 
 class Problem(Document):
-    """The body of every answer that is not a success."""
+    """The body of every error."""
 
     message: str
     code: str
@@ -90,7 +90,7 @@ class Problem(Document):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, as the authorizer found out."""
+    """The caller of a request, as the authorizer found it."""
 
     organization_id: str
     role: Role
@@ -99,21 +99,21 @@ class Caller:
 
 @dataclass(frozen=True)
 class _BodySchema:
-    """The schema of a body, made only when the API's documentation is: no process that answers requests needs it."""
+    """The schema of a body, made only for the API's documentation: processes that answer requests do not need it."""
 
     model: type[BaseModel]
     partial: bool
 
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
         schema = self.model.model_json_schema(ref_template="#/components/schemas/{model}")
-        # What it refers to is part of some answer too, and stands in the document for that.
+        # The schemas that it refers to are also part of some answer, and so are in the document.
         schema.pop("$defs", None)
         optional = schema["properties"].keys() - set(schema.get("required", []))
         schema["properties"] |= {name: _or_null(schema["properties"][name]) for name in optional}
         if self.partial:
             schema.pop("required", None)
             for field in schema["properties"].values():
-                # A client that fills defaults in would change what nobody named.
+                # A client that fills in defaults would change fields that its user did not set.
                 field.pop("default", None)
         return schema
 
@@ -126,9 +126,9 @@ def _or_null(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def schema_of(model: type[BaseModel], *, partial: bool = False) -> _BodySchema:
-    """Show a model's fields in the API's documentation, none of them required or with a default where it is `partial`.
+    """Show a model's fields in the API's documentation; with `partial`, no field is required or has a default.
 
-    For bodies that a handler validates itself, because the rules depend on what is stored:
+    For bodies that the handler validates, because the rules depend on stored data:
     `document: Annotated[dict[str, Any], Body(), schema_of(JobSettings)]`.
     """
     return _BodySchema(model, partial)
@@ -149,13 +149,13 @@ class Api(APIGatewayRestResolver):
     """One endpoint's resolver: Powertools' own, with this API's bodies, errors and ids.
 
     Args:
-        idempotent: whether an `Idempotency-Key` is honoured.
+        idempotent: whether the endpoint supports `Idempotency-Key`.
     """
 
     def __init__(self, *, idempotent: bool = False) -> None:
         super().__init__(
             enable_validation=True,
-            # An answer that does not fit its own schema is our fault and no 422.
+            # If an answer does not match its schema, that is a fault of ours and not a 422.
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
             json_body_deserializer=_read_json,
         )
@@ -167,30 +167,30 @@ class Api(APIGatewayRestResolver):
 
     @property
     def caller(self) -> Caller:
-        """Who asks."""
+        """The caller."""
         context = self.current_event.request_context.authorizer.raw_event
         return Caller(context["organization_id"], Role(context["role"]), context["token_id"])
 
     @property
     def now(self) -> datetime:
-        """When the gateway took the request."""
+        """The time at which the gateway received the request."""
         return datetime.fromtimestamp(self.current_event.request_context.request_time_epoch / 1000, tz=UTC)
 
     @property
     def request_id(self) -> str:
-        """The gateway's id of this request, which its own errors carry too."""
+        """The gateway's id of this request, which the gateway's own errors contain too."""
         return str(self.current_event.request_context.request_id)
 
     def created(self, location: str, document: T) -> Response[T]:
-        """Answer 201 with what was made and its path in the API, `/api/v1/projects/proj_xyz/jobs/job_abc`."""
+        """Answer 201 with the created document and its path in the API, `/api/v1/projects/proj_xyz/jobs/job_abc`."""
         return Response(HTTPStatus.CREATED, content_type=JSON_TYPE, headers={"Location": location}, body=document)
 
     def written(self, text: str) -> Response[Any]:
-        """Answer with a document that is JSON already."""
+        """Answer with a document that is already JSON."""
         return Response(HTTPStatus.OK, content_type=JSON_TYPE, body=text)
 
     def document_or_text(self, document: Document, text: str) -> Response[Any]:
-        """Answer with a document, or with the bare text in it where the client asked for that."""
+        """Answer with a document, or only with the text in it if the client asked for that."""
         accepted = self.current_event.headers.get("accept", "").lower()
         wants_text = TEXT_TYPE in accepted and JSON_TYPE not in accepted
         body: Any = text if wants_text else document
@@ -198,7 +198,7 @@ class Api(APIGatewayRestResolver):
         return Response(HTTPStatus.OK, content_type=content_type, body=body)
 
     def new_id(self, prefix: str) -> str:
-        """Return an id for what this request makes: always the same one where it carries an Idempotency-Key."""
+        """Return an id for what this request creates: with an Idempotency-Key, always the same id."""
         event = self.current_event
         key = event.headers.get("idempotency-key") if self.idempotent else None
         if key is None:
@@ -206,7 +206,7 @@ class Api(APIGatewayRestResolver):
         return derived_id(prefix, _scope(event.raw_event), key, event.body or "")
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-        """Answer one request; whatever happens, in this API's shape and with the request's id."""
+        """Answer one request, whatever happens in this API's format and with the request's id."""
         request_id = event["requestContext"]["requestId"]
         keys = {"request_id": request_id, "organization_id": _organization(event), "route": event.get("resource")}
         keys |= _named(event)
@@ -216,7 +216,7 @@ class Api(APIGatewayRestResolver):
         finally:
             logger.remove_keys(keys)
         headers = answer.get("multiValueHeaders", {})
-        # After an idempotent answer was read back: it may have been made for a request to another address.
+        # Done after a stored answer was read back: it may have been made for a request to another address.
         location = {"Location": [path_prefix(event) + path for path in headers.get("Location", [])]}
         own = {"X-Request-ID": [request_id], **NOT_KEPT, **FOR_BROWSERS, **(location if "Location" in headers else {})}
         return {**answer, "multiValueHeaders": {**headers, **own}}
@@ -254,7 +254,7 @@ class Api(APIGatewayRestResolver):
 
 
 def idempotency_key(event: Mapping[str, Any]) -> str | None:
-    """Return the request's Idempotency-Key, None without one; raises InvalidRequest for one that is malformed."""
+    """Return the request's Idempotency-Key or None; raises InvalidRequest if it is malformed."""
     key = _header(event, "idempotency-key")
     if key is not None and not (1 <= len(key) <= 255 and all("!" <= c <= "~" for c in key)):
         raise errors.InvalidRequest([Fault("Idempotency-Key", "must be 1 to 255 visible ASCII characters")])
@@ -262,7 +262,7 @@ def idempotency_key(event: Mapping[str, Any]) -> str | None:
 
 
 def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event with its body as JSON text, once the caller may do what they ask."""
+    """Check the caller's rights, and return the event with its body as JSON text."""
     context = event["requestContext"]["authorizer"]
     named = _header(event, "x-organization-id")
     if named is not None and named != context["organization_id"]:
@@ -273,7 +273,7 @@ def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
     if len(body) > MAX_BODY_BYTES:
         raise errors.PayloadTooLarge(f"The body is {len(body)} bytes; at most {MAX_BODY_BYTES}")
     text = _text(body)
-    # Bodies are JSON whatever the client calls them: `curl -d` says they are a form.
+    # Bodies are JSON whatever content type the client sends: `curl -d` sends that of a form.
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     return {
         **event,
@@ -299,14 +299,14 @@ def _text(body: bytes) -> str:
         text = body.decode().strip()
     except UnicodeDecodeError as error:
         raise errors.InvalidBody(NOT_UTF_8) from error
-    # API Gateway hands a body over as text, with this character for each byte that is not UTF-8.
+    # API Gateway passes a body on as text, with this character for each byte that is not UTF-8.
     if "\ufffd" in text:
         raise errors.InvalidBody(NOT_UTF_8)
     return text
 
 
 def _read_json(text: str) -> dict[str, Any]:
-    """Read a body that is there; an absent one is `None` to handlers, and never gets here. Raises InvalidBody."""
+    """Read a body; handlers get `None` for an absent one, which is not read here. Raises InvalidBody."""
     try:
         # Unlike json.loads it takes no NaN, no half surrogate pairs and no nesting that exhausts the stack, but of a
         # name that comes twice it keeps the last.
@@ -315,7 +315,7 @@ def _read_json(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise errors.InvalidBody(f"The body must be a JSON object: {error}") from error
     if not isinstance(document, dict):
-        raise errors.InvalidBody("The body must be a JSON object, such as {}; a list, a text or a number is none")
+        raise errors.InvalidBody("The body must be a JSON object, such as {}, and not a list, a text or a number")
     return document
 
 
@@ -338,7 +338,7 @@ def _organization(event: Mapping[str, Any]) -> str:
 
 
 def _named(event: Mapping[str, Any]) -> dict[str, str]:
-    """Return the ids in the path, for the log; they are whatever the caller sent, so cut where they are too long."""
+    """Return the ids in the path, for the log; the caller chose them, so long ones are shortened."""
     named: Mapping[str, str] = event.get("pathParameters") or {}
     within_project = (event.get("resource") or "").startswith("/api/v1/projects/")
     id_is = "project_id" if within_project else "job_name"

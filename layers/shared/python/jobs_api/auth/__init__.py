@@ -1,4 +1,4 @@
-"""Who is asking: API tokens, and the usage key by which API Gateway counts an organization's requests.
+"""Authentication: API tokens, and the usage key by which API Gateway counts an organization's requests.
 
-Must not know what a caller asks for.
+Must not know what a caller requests.
 """

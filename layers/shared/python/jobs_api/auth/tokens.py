@@ -1,4 +1,4 @@
-"""Bearer tokens: `jat_<id>_<secret>`. The secret is 256 random bits, shown once; only its SHA-256 is kept."""
+"""Bearer tokens: `jat_<id>_<secret>`. The secret is 256 random bits, shown once; only its SHA-256 is stored."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 def issue(
     organization_id: str, role: Role, now: datetime, *, expires_at: datetime | None, description: str = ""
 ) -> tuple[str, Token]:
-    """Make a token: the text to hand over, which cannot be had again, and what to store."""
+    """Make a token; return its text, which cannot be recovered later, and the record to store."""
     identity, secret = new_id(), secrets.token_urlsafe(32)
     token = Token(
         id=identity,
@@ -32,9 +32,9 @@ def issue(
 
 
 def authenticate(authorization: str, find: Callable[[str], Token | None], now: datetime) -> Token | None:
-    """Return the token an `Authorization` header proves, or None: unknown, wrong, revoked or expired.
+    """Return the token of an `Authorization` header, or None if it is unknown, wrong, revoked or expired.
 
-    `find` returns what is stored under a token's id. The secret is compared in constant time.
+    `find` returns the record of a token's id. The secret is compared in constant time.
     """
     bearer = BEARER.fullmatch(authorization.strip())
     parts = TOKEN.fullmatch(bearer[1]) if bearer else None
@@ -48,5 +48,5 @@ def authenticate(authorization: str, find: Callable[[str], Token | None], now: d
 
 
 def _digest(secret: str) -> str:
-    # 256 random bits need no slow hash: nobody can list them.
+    # 256 random bits need no slow hash: nobody can guess them.
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""AWS services that the rest of the service uses: clients, the event bus, encryption with KMS.
+"""The AWS services that other packages use: clients, the event bus, encryption with KMS.
 
 Knows botocore. Must not know jobs, runs or Kubernetes.
 """

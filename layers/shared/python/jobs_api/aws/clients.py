@@ -1,6 +1,6 @@
 """The AWS clients of a process, one for each service, made when first asked for. The only module that knows botocore.
 
-`SETTINGS` says how long each may take. PynamoDB, which reads and writes the tables, makes a client of its own and takes
+`SETTINGS` has the time-outs and retries of each. PynamoDB, which reads and writes the tables, makes its own client with
 the settings of `dynamodb`.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-# What a call raises: ClientError where AWS answered that it does not do it, BotoCoreError where nothing came back.
+# What a call raises: ClientError if AWS answered with an error, BotoCoreError if there was no answer.
 __all__ = ["CONNECT_SECONDS", "SETTINGS", "BotoCoreError", "ClientError", "Settings", "client", "signed_url"]
 
 type Service = Literal["dynamodb", "eks", "events", "kms", "s3", "secretsmanager", "sqs"]
@@ -34,25 +34,25 @@ CONNECT_SECONDS: Final = 2
 
 @dataclass(frozen=True)
 class Settings:
-    """How long a call to a service may take, and how many go on at once."""
+    """How long a call to a service may take, and how many calls may run at once."""
 
     read_seconds: int
-    # The first one counts.
+    # The number of all attempts, the first included.
     attempts: int
-    # As many as threads ask at once; 10 is botocore's own.
+    # As many connections as threads that call at once; botocore's default is 10.
     connections: int = 10
     signature: str | None = None
 
 
 SETTINGS: Final[Mapping[Service, Settings]] = {
-    # Caps the time-out, so that one call that hangs cannot use up a function's 25 seconds. An ingest has 16 threads.
+    # Caps the time-out, so that one hanging call cannot use up a function's 25 seconds. An ingest has 16 threads.
     "dynamodb": Settings(read_seconds=5, attempts=4, connections=16),
-    # A request waits for it, and has the cluster to ask afterwards.
+    # A request waits for this call, and must call the cluster afterwards.
     "eks": Settings(read_seconds=5, attempts=2),
-    # An event only makes a sync sooner, so nobody waits long for the bus.
+    # An event only starts a sync sooner, so a request does not wait long for the bus.
     "events": Settings(read_seconds=3, attempts=2),
     "kms": Settings(read_seconds=5, attempts=3),
-    # A log may be long. Links that are signed with the older signature do not work in every region.
+    # A log may be long. Links with the older signature version do not work in every region.
     "s3": Settings(read_seconds=10, attempts=3, connections=16, signature="s3v4"),
     "secretsmanager": Settings(read_seconds=5, attempts=3),
     "sqs": Settings(read_seconds=5, attempts=3),
@@ -81,7 +81,7 @@ def client(service: Service) -> Any:
     made = _clients.get(service)
     if made is not None:
         return made
-    # A session is not for several threads at once, and the first threads of a batch would each make a client.
+    # Sessions are not thread-safe, and without the lock each of the first threads would make a client.
     with _making:
         if service not in _clients:
             _clients[service] = botocore.session.get_session().create_client(service, config=_config(service))
@@ -89,13 +89,13 @@ def client(service: Service) -> Any:
 
 
 def signed_url(service: str, query: str, headers: Mapping[str, str], seconds: int) -> str | None:
-    """Sign a GET to a service that somebody else is to send, with these headers; None where there are no credentials.
+    """Sign the URL of a GET that somebody else will send, with these headers; None if there are no credentials.
 
     Args:
-        service: whose endpoint it goes to, such as `sts`.
-        query: what is asked of it.
-        headers: those that have to be sent with it as they are here.
-        seconds: how long the URL is good for.
+        service: the service, such as `sts`.
+        query: the query of the URL.
+        headers: headers that must be sent with exactly these values.
+        seconds: for how long the URL is valid.
     """
     session = _signing_session()
     credentials = session.get_credentials()

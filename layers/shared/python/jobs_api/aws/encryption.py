@@ -1,8 +1,8 @@
 """Encrypts the few secrets that the tables hold, with a KMS key that never leaves KMS.
 
-KMS encrypts the secret itself and not a key to it: they are short, a function needs no cryptography of its own, and
-each decryption is in CloudTrail. Secrets Manager would be a second store, written beside the table and not with it,
-at a price per secret and month.
+KMS encrypts the secrets themselves and not a data key: they are short, so functions need no cryptography of their own,
+and CloudTrail records each decryption. Secrets Manager would be a second store, which could not be written in one step
+with the table, and which charges for each secret and month.
 """
 
 import binascii
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html
 SEALED_AT_ONCE_BYTES: Final = 4096
 
-# After a key was disabled, nobody goes on with what it had opened for longer.
+# After a key was disabled, processes use the secrets that it had decrypted for no longer than this.
 KEPT_SECONDS: Final = 3600
 
 
 class CannotOpen(Exception):
-    """KMS does not open what was sealed: not now, not for this function, or not for what it belongs to."""
+    """KMS does not decrypt a sealed value: not now, not for this function, or not in this context."""
 
 
 def seal(secret: str, **context: str) -> str:
@@ -33,7 +33,8 @@ def seal(secret: str, **context: str) -> str:
 
     Args:
         secret: any text.
-        context: what it belongs to, such as `job_id`; it must be said again to open it, and stands in CloudTrail.
+        context: what the secret belongs to, such as `job_id`; decrypting needs the same context, and CloudTrail shows
+        it.
     """
     data = secret.encode()
     parts = [data[at : at + SEALED_AT_ONCE_BYTES] for at in range(0, len(data), SEALED_AT_ONCE_BYTES)]
@@ -42,14 +43,14 @@ def seal(secret: str, **context: str) -> str:
 
 
 def unseal(sealed: str, **context: str) -> str:
-    """Decrypt what `seal` made for this context; mostly from memory the second time. Raises CannotOpen."""
+    """Decrypt what `seal` made for this context, usually from a cache after the first time. Raises CannotOpen."""
     parts = sealed.split(".")
     contexts = [tuple(sorted(_context(context, at, len(parts)).items())) for at in range(len(parts))]
     return b"".join(_unsealed(part, said) for part, said in zip(parts, contexts, strict=True)).decode()
 
 
 def _context(said: Mapping[str, str], at: int, parts: int) -> dict[str, str]:
-    # Which part it is belongs to it, or parts could be exchanged.
+    # The context includes the number of the part; otherwise parts could be exchanged.
     return {**said, "part": f"{at + 1}/{parts}"}
 
 

@@ -1,6 +1,6 @@
-"""Says on the bus that something changed, so that the cluster follows within seconds and not within a minute.
+"""Sends events to the bus when something changed, so that a sync runs within seconds and not within a minute.
 
-An event only makes a sync sooner: the tick finds the change too. So a bus that is down fails nobody's request.
+An event only starts a sync sooner: the next tick finds the change too. So if the bus is down, requests do not fail.
 """
 
 import json
@@ -23,17 +23,17 @@ logger = logging.getLogger(__name__)
 
 
 def job_changed(organization_id: str, project_id: str, job_id: str) -> None:
-    """Say that a job was created, changed or deleted."""
+    """Send that a job was created, changed or deleted."""
     _try_to_put(JOB_CHANGED, {"organization_id": organization_id, "project_id": project_id, "job_id": job_id})
 
 
 def project_changed(organization_id: str, project_id: str) -> None:
-    """Say that a project was deployed, suspended, changed or deleted."""
+    """Send that a project was deployed, suspended, changed or deleted."""
     _try_to_put(PROJECT_CHANGED, {"organization_id": organization_id, "project_id": project_id})
 
 
 def organization_ticks(organization_ids: list[str]) -> None:
-    """Say for each organization that it is time to look again; raises what the bus raises, so that it is retried."""
+    """Send a tick for each organization; raises what the bus raises, so that Lambda retries."""
     for at in range(0, len(organization_ids), ENTRIES_PER_CALL):
         _put(ORGANIZATION_TICK, [{"organization_id": name} for name in organization_ids[at : at + ENTRIES_PER_CALL]])
 
@@ -46,7 +46,7 @@ def _try_to_put(detail_type: str, detail: dict[str, str]) -> None:
 
 
 class EventsRejected(Exception):
-    """The bus answered, but took not all of the events."""
+    """The bus answered, but did not accept all of the events."""
 
 
 def _put(detail_type: str, details: list[dict[str, str]]) -> None:

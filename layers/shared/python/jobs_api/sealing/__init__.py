@@ -1,4 +1,4 @@
-"""What is secret about a job: sealed before the tables see it, opened where it is used.
+"""A job's secrets: sealed before they are written to the tables, opened where they are used.
 
-Knows which fields are secret, and KMS by `aws.encryption`. Must not know the tables or Kubernetes.
+Knows which fields are secret, and KMS through `aws.encryption`. Must not know the tables or Kubernetes.
 """
