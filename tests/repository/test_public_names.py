@@ -1,6 +1,7 @@
 """No two modules of jobs_api use one public name of a class, a constant or a function for two things."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +13,12 @@ IN_SEVERAL: Final = frozenset(
     {"ATTEMPTS", "CONNECTIONS", "Clock", "ENTRIES_PER_CALL", "LEASE", "LIMIT", "Object", "PAGE", "Span", "T"}
     | {"TIMEOUT_SECONDS", "WORKERS", "logger"}
 )
-# Callers write these with the module before them (`schedule.parse`), and all of them do the same for different things:
-# the steps of each channel, the readers of each kind of log, `decide` of each pure decision, `find` and `read`.
+# Each channel has a module of this name with the same functions, the steps of a delivery.
+CHANNEL: Final = re.compile(r"notifications/\w+/sending\.py")
+# Callers write these with the module before them (`schedule.parse`), and each means the same everywhere: the readers of
+# each kind of log, `decide` of each pure decision, `find` and `read`.
 QUALIFIED: Final = frozenset(
-    {"begin", "gave_up", "resume", "send", "test", "ended", "errors", "failures", "speaks"}
-    | {"client", "decide", "find", "parse", "post", "publish", "read", "split"}
+    {"client", "decide", "ended", "errors", "failures", "find", "parse", "post", "publish", "read", "speaks", "split"}
 )
 
 
@@ -43,7 +45,7 @@ def alike(names: Callable[[ast.Module], Iterator[str]]) -> dict[str, set[str]]:
     for file in sorted(CODE.rglob("*.py")):
         for name in names(ast.parse(file.read_text())):
             if not name.startswith("_"):
-                modules[name].add(str(file.relative_to(CODE)))
+                modules[name].add(CHANNEL.sub("notifications/*/sending.py", str(file.relative_to(CODE))))
     return {name: where for name, where in modules.items() if len(where) > 1}
 
 
