@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs_api.cluster import lists
@@ -37,6 +37,7 @@ class Pieces(io.BytesIO):
         return super().read(min(self._size, size or 0))
 
 
+@settings(deadline=None)
 @given(
     st.lists(OBJECTS),
     st.text(st.characters(codec="utf-8")),
@@ -64,6 +65,7 @@ def test_a_list_of_nothing_has_no_items(items: list[Any] | None) -> None:
     assert read.token == ""
 
 
+@settings(deadline=None)
 @given(st.lists(OBJECTS, min_size=1, max_size=3), st.data())
 def test_an_answer_that_breaks_off_is_never_taken_for_whole(items: list[dict[str, Any]], data: st.DataObject) -> None:
     content = answer({"metadata": {}, "items": items}, ascii_only=True)
