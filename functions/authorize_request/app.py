@@ -10,10 +10,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobs_api import store
 from jobs_api.auth import tokens, usage_key
 from jobs_api.errors import NotFound
-from jobs_api.model.organization import Role
+from jobs_api.model.organization import Role, Token
 
 logger = Logger()
 READS = ("GET", "HEAD", "OPTIONS")
+# A description may be as long as its operator likes, and goes to a function with each request.
+LONGEST_NAME = 255
 
 
 class Unauthorized(Exception):
@@ -50,5 +52,11 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
         },
         # Requests with the same key share a token bucket; without a key the gateway refuses every request.
         "usageIdentifierKey": usage_key.key_that_counts(organization, os.environ["SHARED_USAGE_KEY"], now),
-        "context": {"organization_id": token.organization_id, "role": token.role.value, "token_id": token.id},
+        "context": _context(token),
     }
+
+
+def _context(token: Token) -> dict[str, str]:
+    """Return what functions learn of the caller; `token_name` is the token's description, absent without one."""
+    known = {"organization_id": token.organization_id, "role": token.role.value, "token_id": token.id}
+    return known | ({"token_name": token.description[:LONGEST_NAME]} if token.description else {})

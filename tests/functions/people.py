@@ -102,6 +102,7 @@ class Person:
                     "organization_id": self.organization_id,
                     "role": self.role.value,
                     "token_id": "token",
+                    "token_name": "CI of the warehouse",
                     "principalId": "token",
                 },
             },

@@ -24,8 +24,11 @@ def authorize(authorization: str) -> dict[str, Any]:
     return policy
 
 
-def issue(person: Person, role: Role = Role.DEVELOPER, expires_at: datetime | None = None) -> tuple[str, str]:
-    text, token = tokens.issue(person.organization_id, role, datetime.now(UTC), expires_at=expires_at)
+def issue(
+    person: Person, role: Role = Role.DEVELOPER, expires_at: datetime | None = None, description: str = ""
+) -> tuple[str, str]:
+    now = datetime.now(UTC)
+    text, token = tokens.issue(person.organization_id, role, now, expires_at=expires_at, description=description)
     store.create_token(token)
     return text, token.id
 
@@ -49,6 +52,14 @@ def test_a_developer_may_do_everything(alice: Person) -> None:
     assert statement["Effect"] == "Allow"
     # The answer is kept for all routes, so it must not name the one that was asked for.
     assert statement["Resource"] == ["arn:aws:execute-api:us-east-1:123456789012:abc123/dev/*/*"]
+
+
+def test_functions_learn_the_token_s_name(alice: Person) -> None:
+    text, _ = issue(alice, description="CI of the warehouse")
+    long, _ = issue(alice, description="x" * 100_000)
+
+    assert authorize(f"Bearer {text}")["context"]["token_name"] == "CI of the warehouse"
+    assert authorize(f"Bearer {long}")["context"]["token_name"] == "x" * 255
 
 
 def test_a_reader_may_only_get(alice: Person) -> None:

@@ -24,6 +24,7 @@ from jobs_api.api.request_paths import path_prefix, route_path
 from jobs_api.errors import Fault, JobsApiError
 from jobs_api.ids import derived_id, new_id
 from jobs_api.metrics import Metric, publish
+from jobs_api.model.actor import Actor
 from jobs_api.model.document import Absent, Document, fault_of
 from jobs_api.model.organization import Role
 
@@ -95,6 +96,12 @@ class Caller:
     organization_id: str
     role: Role
     token_id: str
+    token_name: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The caller as it is stored with what it writes."""
+        return Actor(token_id=self.token_id, name=self.token_name)
 
 
 @dataclass(frozen=True)
@@ -169,7 +176,9 @@ class Api(APIGatewayRestResolver):
     def caller(self) -> Caller:
         """The caller."""
         context = self.current_event.request_context.authorizer.raw_event
-        return Caller(context["organization_id"], Role(context["role"]), context["token_id"])
+        # The gateway may still have an answer of an authorizer that gave no name.
+        name = context.get("token_name") or None
+        return Caller(context["organization_id"], Role(context["role"]), context["token_id"], name)
 
     @property
     def now(self) -> datetime:
