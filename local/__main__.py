@@ -11,13 +11,13 @@ import shlex
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from local import private_files
+from local.ending import EndSignal
 from local.home import Home, hold, is_fresh
 from local.listening import listen
 
@@ -28,9 +28,7 @@ def main(environment: Mapping[str, str]) -> int:
     """Run until a signal comes; gives the exit status."""
     # Not only what is known to be secret: projects write what they like, and all of it is this one person's.
     os.umask(0o077)
-    stopped = threading.Event()
-    for number in _SIGNALS:
-        signal.signal(number, lambda *_: stopped.set())
+    stopped = EndSignal(*_SIGNALS)
     home = Path(environment.get("JOBS_API_HOME") or ".local").absolute()
     try:
         fresh, port = is_fresh(environment.get("FRESH") or ""), _port(environment.get("PORT") or "3000")
@@ -48,7 +46,7 @@ def main(environment: Mapping[str, str]) -> int:
         return _fail(error)
 
 
-def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], stopped: threading.Event) -> int:
+def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], stopped: EndSignal) -> int:
     # Only now, because it takes seconds.
     from local.intrinsics import UnsupportedTemplate  # noqa: PLC0415
     from local.stack import Settings, running  # noqa: PLC0415

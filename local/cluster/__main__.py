@@ -2,13 +2,13 @@
 
 import os
 import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from local.cluster import EmbeddedCluster
+from local.ending import EndSignal
 
 
 def main(
@@ -22,9 +22,7 @@ def main(
 ) -> None:
     """Run a Kubernetes cluster in this process."""
     os.umask(0o077)
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+    stopped = EndSignal(signal.SIGINT, signal.SIGTERM)
     with EmbeddedCluster(home, images, port=port, keep=keep) as cluster:
         typer.echo(f"kubectl --kubeconfig {cluster.kubeconfig} get all    # {cluster.url}")
         stopped.wait()

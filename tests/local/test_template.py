@@ -139,7 +139,7 @@ def test_a_reference_resolves_as_in_cloudformation(value: object, resolved: obje
 
 @pytest.mark.parametrize(
     "value",
-    [{"Fn::ImportValue": "x"}, {"Ref": "Nothing"}, {"Fn::GetAtt": ["Named", "StreamArn"]}, {"Fn::Sub": "${Nothing}"}],
+    [{"Fn::ImportValue": "x"}, {"Ref": "Nothing"}, {"Fn::GetAtt": ["Named", "Nothing"]}, {"Fn::Sub": "${Nothing}"}],
 )
 def test_a_reference_that_is_not_understood_is_an_error(value: object) -> None:
     with pytest.raises(UnsupportedTemplate):
