@@ -88,7 +88,7 @@ def _fail(error: Exception) -> int:
 
 def _welcome(session: dict[str, Any], log: Path) -> str:
     api = f"{session['url']}/api/v1"
-    jaffle = next(project["id"] for project in session["projects"] if project["name"] == "jaffle")
+    jaffle = next((project["id"] for project in session["projects"] if project["name"] == "jaffle"), "<project id>")
     authorization = f"-H 'Authorization: Bearer {session['token']}'"
     runs = f"curl -s '{api}/projects/{jaffle}/runs?limit=1&status=success' {authorization}"
     job = '{"name": "nightly-refresh", "command": "dbt build", "schedule": "* * * * *"}'

@@ -2,12 +2,11 @@
 
 import json
 import os
-import secrets
-import string
 from types import TracebackType
 from typing import Any, Self
 from unittest import mock
 
+from local.emulator.admission import new_access_key
 from local.intrinsics import REGION
 from local.moto_speed import speed_up
 from local.moto_wire import InProcessTransport, MotoServer
@@ -24,7 +23,6 @@ _TABLE_PROPERTIES = (
     "ProvisionedThroughput",
     "TableName",
 )
-_LETTERS = string.ascii_uppercase + string.digits
 # What would make boto3 look for real credentials, or for another endpoint.
 _FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
 
@@ -89,11 +87,6 @@ class LocalAws:
         for name in _FOREIGN:
             os.environ.pop(name, None)
         os.environ.update(environment)
-
-
-def new_access_key() -> str:
-    """Make an access key that no web page knows: twenty characters, or moto takes it for no access key at all."""
-    return "LOCAL" + "".join(secrets.choice(_LETTERS) for _ in range(15))
 
 
 def create_resources(template: Template) -> None:

@@ -2,13 +2,14 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from moto.events.models import EventPattern, EventsBackend
 
+from local.emulator.events import Events
 from local.intrinsics import ACCOUNT, REGION, UnsupportedTemplate
 from local.template import Resource, Template
 
@@ -81,6 +82,37 @@ def envelope(source: str, detail_type: str, detail: Any, event_id: str | None = 
         "resources": list(resources),
         "detail": detail,
     }
+
+
+class Listener(Protocol):
+    """Calls back for every event that a bus accepts, between `start` and `stop`."""
+
+    def start(self) -> None:
+        """Begin to listen."""
+
+    def stop(self) -> None:
+        """Listen no more."""
+
+
+class EmulatorListener:
+    """Listens to the buses of the emulator."""
+
+    def __init__(self, events: Events, hear: Callable[[str, Event], None]) -> None:
+        """Call `hear` with the bus's name and the event, in the thread that put it there."""
+        self._events = events
+        self._hear = hear
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._events.listen(self._heard)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._events.ignore(self._heard)
+
+    def _heard(self, entry: Mapping[str, Any], event_id: str) -> None:
+        bus = (entry.get("EventBusName") or "default").rpartition("/")[2]
+        self._hear(bus, envelope(entry["Source"], entry["DetailType"], json.loads(entry["Detail"]), event_id))
 
 
 class BusListener:

@@ -11,9 +11,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import ModuleType
 from typing import Any
 
+from local.emulator.errors import STORE_TROUBLE
 from local.powertools import LAMBDA_CONTEXT, isolate_invocations
 from local.template import FunctionSpec
 
@@ -105,12 +107,16 @@ class Function:
             deadline=time.monotonic() + self.spec.timeout_seconds,
         )
         LAMBDA_CONTEXT.set(context)
+        trouble: list[str] = []
+        STORE_TROUBLE.set(trouble)
         try:
             answer = handler(json.loads(json.dumps(event)), context)
         except Exception as error:
             # Where Lambda writes it too: the function's log.
             print(f"[ERROR] {self.spec.name} {request_id}\n{traceback.format_exc()}")  # noqa: T201
             raise HandlerFailed(type(error).__name__, str(error)) from error
+        if trouble:
+            answer = _telling(answer, trouble[0])
         try:
             payload = json.dumps(answer)
         except (TypeError, ValueError) as error:
@@ -132,6 +138,13 @@ class Function:
             print(f"[ERROR] {self.spec.name}\n{traceback.format_exc()}")  # noqa: T201
             raise HandlerFailed("Runtime.ImportModuleError", str(error)) from error
         return handler
+
+
+def _telling(answer: Any, trouble: str) -> Any:
+    """Say in an answer of 500 what whoever asked can mend on their own machine, where the service hides its reasons."""
+    if not isinstance(answer, dict) or answer.get("statusCode") != HTTPStatus.INTERNAL_SERVER_ERROR:
+        return answer
+    return {**answer, "body": json.dumps({**json.loads(answer["body"]), "message": trouble})}
 
 
 def _load_copy(name: str, path: Any) -> ModuleType:

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from jobs_api.schedule import InvalidSchedule, next_fire, parse
-from local.bus import BusListener, Event, Rule, envelope, rules_of
+from local.bus import BusListener, EmulatorListener, Event, Listener, Rule, envelope, rules_of
+from local.emulator.events import Events
 from local.functions import Functions
 from local.intrinsics import UnsupportedTemplate
 from local.invoking import AsynchronousInvoker
@@ -28,8 +29,10 @@ _PATIENCE_SECONDS = 20.0
 class Scheduler:
     """The template's rules and event sources at work, while it is entered."""
 
-    def __init__(self, template: Template, functions: Functions, minute_seconds: float = 2.0) -> None:
-        """Read what is to be done; nothing happens yet."""
+    def __init__(
+        self, template: Template, functions: Functions, minute_seconds: float = 2.0, events: Events | None = None
+    ) -> None:
+        """Read what is to be done; nothing happens yet. Without the emulator's `events`, moto's are listened to."""
         rules = rules_of(template)
         self._patterned = [rule for rule in rules if rule.pattern]
         self._ticks = [
@@ -42,7 +45,7 @@ class Scheduler:
             # Streams feed the events for an account, and a laptop has none: nobody could write a rule.
             if ":dynamodb:" not in mapping.properties["EventSourceArn"]
         ]
-        self._listener = BusListener(self._route)
+        self._listener: Listener = EmulatorListener(events, self._route) if events else BusListener(self._route)
 
     def __enter__(self) -> Self:
         """Begin; a rate fires for the first time at once."""

@@ -1,25 +1,31 @@
 """What `make run` begins with: two organizations, the example projects, and tokens to try them with."""
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from jobs_api import store
-from jobs_api.errors import Conflict
+from jobs_api.auth import tokens
+from jobs_api.errors import Conflict, NotFound
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from jobs_api.notifications.slack.bot_token import store_bot_token
 from jobsctl import operations, usage_keys
+from local.emulator.database import Database
 from local.example_projects import EXAMPLES, Example
 from local.kubernetes_api import KubernetesApi, Refused
 from local.organizations import ORGANIZATION, ORGANIZATIONS, OTHER_ORGANIZATION
 
+_KEPT = "seeds"
+
 
 @dataclass(frozen=True)
 class Seeds:
-    """What was made; tokens as their texts, which are kept nowhere else."""
+    """What there is; tokens as their texts, which are kept for `make run` alone."""
 
     projects: list[Project]
     token: str
@@ -27,24 +33,46 @@ class Seeds:
     other_token: str
 
 
-def seed_service(home: Path, slack_token: str) -> Seeds:
-    """Fill the tables with what is not there yet, and issue new tokens."""
+def seed_service(home: Path, slack_token: str, database: Database) -> Seeds:
+    """Fill empty tables; tables that were filled once stay as people left them, and the tokens are the same.
+
+    A fill that was cut short is taken up again: what is there already is left as it is.
+    """
+    kept = database.setting(_KEPT)
+    before: dict[str, str] = json.loads(kept) if kept else {}
+    if not kept:
+        _fill(home, slack_token)
+    seeds = Seeds(
+        projects=_projects(),
+        token=_token(before.get("token"), ORGANIZATION, Role.DEVELOPER),
+        reader_token=_token(before.get("reader_token"), ORGANIZATION, Role.READER),
+        other_token=_token(before.get("other_token"), OTHER_ORGANIZATION, Role.DEVELOPER),
+    )
+    text = json.dumps({name: getattr(seeds, name) for name in ("token", "reader_token", "other_token")})
+    if text != kept:
+        database.keep_setting(_KEPT, text)
+    return seeds
+
+
+def _fill(home: Path, slack_token: str) -> None:
     for organization in ORGANIZATIONS:
         store_bot_token(organization, slack_token)
-        try:
+        with suppress(Conflict):
             operations.create_organization(organization)
-        except Conflict:
-            # It is there from an earlier call.
-            continue
         # The gateway beside this looks keys up where they were made, and so knows each at once.
         usage_keys.give(organization, settling=timedelta())
-    known = {project.settings.name: project for project in store.list_projects(ORGANIZATION)}
-    return Seeds(
-        projects=[known.get(example.name) or _create_project(example, home) for example in EXAMPLES],
-        token=_token(ORGANIZATION, Role.DEVELOPER),
-        reader_token=_token(ORGANIZATION, Role.READER),
-        other_token=_token(OTHER_ORGANIZATION, Role.DEVELOPER),
-    )
+    known = {project.settings.name for project in store.list_projects(ORGANIZATION)}
+    for example in EXAMPLES:
+        if example.name not in known:
+            _create_project(example, home)
+
+
+def _projects() -> list[Project]:
+    try:
+        return store.list_projects(ORGANIZATION)
+    except NotFound:
+        # An operator has deleted the organization.
+        return []
 
 
 def seed_cluster(api: KubernetesApi, home: Path) -> list[str]:
@@ -73,10 +101,10 @@ def _seed_namespace(api: KubernetesApi, name: str) -> Iterator[str]:
             yield f"{name} has no CronJobs until deploy/kubernetes/jobs-api.yaml is applied for it: {error}"
 
 
-def _create_project(example: Example, home: Path) -> Project:
+def _create_project(example: Example, home: Path) -> None:
     # The database is opened by the first job; its folder must be there by then.
     example.environment(home)
-    return operations.create_project(
+    operations.create_project(
         ORGANIZATION,
         {
             "name": example.name,
@@ -89,8 +117,15 @@ def _create_project(example: Example, home: Path) -> Project:
     )
 
 
-def _token(organization: str, role: Role) -> str:
-    text, _ = operations.create_token(organization, role, days=None, description="make run")
+def _token(kept: str | None, organization: str, role: Role) -> str:
+    """Return the token of an earlier start while it opens something, else a new one."""
+    if kept and tokens.authenticate(f"Bearer {kept}", store.find_token, datetime.now(UTC)):
+        return kept
+    try:
+        text, _ = operations.create_token(organization, role, days=None, description="make run")
+    except (Conflict, NotFound):
+        # An operator has deleted the organization, or is about to.
+        return kept or ""
     return text
 
 

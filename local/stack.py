@@ -14,7 +14,8 @@ from typing import Any
 
 from jobs_api.k8s import labels
 from local import private_files, usage_plans
-from local.aws import LocalAws
+from local.emulator.database import Database
+from local.emulator.emulator import Emulator
 from local.functions import Functions
 from local.gateway import Gateway
 from local.gateway.definition import definition_of
@@ -36,6 +37,8 @@ LIMITS = {
 MARK = "laptop"
 # What the inbox takes for the bot token of the seeded organizations.
 SLACK_TOKEN = "xoxb-laptop"  # noqa: S105 - it opens nothing but the inbox
+
+_INBOX_PORT = "inbox port"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def running(
 
     Raises:
         UnusableCluster: `settings.kubeconfig` names none.
+        UnusableData: what an earlier start kept in the home cannot be used.
     """
     real = KubernetesApi(settings.kubeconfig) if settings.kubeconfig else None
     session_file = settings.home / "session.json"
@@ -81,16 +85,16 @@ def running(
     template = read(ROOT / "template.yaml", parameters=parameters, cache=ROOT / ".local" / "cache")
     functions = Functions(template.functions())
     with ExitStack() as stack:
-        aws = stack.enter_context(LocalAws(template))
-        plans = usage_plans.create(template)
+        aws = stack.enter_context(Emulator(template, settings.home / "store"))
+        plans = usage_plans.emulated(aws.services.api_gateway, template)
         os.environ.update(plans.environment())
         kubeconfig = settings.kubeconfig or _embedded_cluster(stack, settings.home)
         os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
-        inbox = stack.enter_context(Inbox(settings.home, frozenset({SLACK_TOKEN})))
+        inbox = stack.enter_context(_inbox(settings.home, aws.database, say))
         beside = {PREFIX: inbox.application}
         gateway = Gateway(definition_of(template), functions, listener, beside=beside, knows_key=plans.knows)
         os.environ.update(inbox.environment(gateway.url))
-        session = _seed(settings.home, gateway.url)
+        session = _seed(settings.home, gateway.url, aws.database)
         session["kubeconfig"] = str(kubeconfig)
         refused = _seed_cluster(real or KubernetesApi(kubeconfig), settings.home)
         if refused and not real:
@@ -103,7 +107,7 @@ def running(
         session["inbox"] = {"url": gateway.url + PREFIX, "webhook_url": inbox.hooks}
         private_files.write(session_file, json.dumps(session, indent=2).encode() + b"\n")
         stack.callback(session_file.unlink, missing_ok=True)
-        stack.enter_context(Scheduler(template, functions, settings.minute_seconds))
+        stack.enter_context(Scheduler(template, functions, settings.minute_seconds, aws.services.events))
         # Cold starts are over before anyone notices them; a handler asked for meanwhile only waits for its own.
         threading.Thread(target=functions.preload, name="preload", daemon=True).start()
         yield session
@@ -113,6 +117,17 @@ def deployment_of(home: Path) -> str:
     """Return the mark of a laptop in a real cluster: the same after a restart, another for another home or machine."""
     made_of = f"{socket.gethostname()} {os.getuid()} {home.resolve()}"
     return f"{MARK}-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"
+
+
+def _inbox(home: Path, database: Database, say: Callable[[str], None]) -> Inbox:
+    """Make the inbox on the port that it had, since jobs have been told to send their webhooks there."""
+    before = int(database.setting(_INBOX_PORT) or 0)
+    inbox = Inbox(home, frozenset({SLACK_TOKEN}), before)
+    if inbox.port != before:
+        database.keep_setting(_INBOX_PORT, str(inbox.port))
+        if before:
+            say(f"Port {before} is taken, where webhooks of earlier jobs go; the inbox now has port {inbox.port}")
+    return inbox
 
 
 def _embedded_cluster(stack: ExitStack, home: Path) -> Path:
@@ -127,11 +142,11 @@ def _seed_cluster(api: KubernetesApi, home: Path) -> list[str]:
     return seed_cluster(api, home)
 
 
-def _seed(home: Path, url: str) -> dict[str, Any]:
+def _seed(home: Path, url: str, database: Database) -> dict[str, Any]:
     # The store reads its tables' names from the environment when it is imported.
     from local.seed import seed_service  # noqa: PLC0415
 
-    seeds = seed_service(home, SLACK_TOKEN)
+    seeds = seed_service(home, SLACK_TOKEN, database)
     return {
         "url": url,
         "organization_id": ORGANIZATION,

@@ -6,6 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from local.emulator.api_gateway import ApiGateway
 from local.intrinsics import REGION
 from local.template import Template
 
@@ -36,6 +37,30 @@ class UsagePlans:
         return any(
             there["id"] in found for page in client.get_paginator("get_api_keys").paginate() for there in page["items"]
         )
+
+
+@dataclass(frozen=True)
+class EmulatedUsagePlan:
+    """The template's usage plan in the emulator, which keeps the keys that it has."""
+
+    api_gateway: ApiGateway
+    plan_id: str
+
+    def environment(self) -> dict[str, str]:
+        """Give what jobsctl finds it by."""
+        return {"USAGE_PLAN": self.plan_id}
+
+    def knows(self, key: str) -> bool:
+        """Tell whether the plan has an API key with this value."""
+        return self.api_gateway.knows(self.plan_id, key)
+
+
+def emulated(api_gateway: ApiGateway, template: Template) -> EmulatedUsagePlan:
+    """Have the template's usage plan with the key of all who have none of their own."""
+    (plan,) = template.resources("AWS::ApiGateway::UsagePlan")
+    (key,) = template.resources("AWS::ApiGateway::ApiKey")
+    api_gateway.have_key(plan.name, key.name, key.properties["Value"])
+    return EmulatedUsagePlan(api_gateway, plan.name)
 
 
 def create(template: Template, shared_key: str | None = None) -> UsagePlans:

@@ -23,10 +23,13 @@ class Inbox:
     Webhooks go to https addresses only, so that it has a TLS port of its own for them.
     """
 
-    def __init__(self, home: Path, slack_tokens: frozenset[str]) -> None:
-        """Take a port for webhooks at once; certificates go to `home`, and Slack takes these tokens."""
+    def __init__(self, home: Path, slack_tokens: frozenset[str], port: int = 0) -> None:
+        """Take a port for webhooks at once, `port` if it is free; certificates go to `home`.
+
+        Slack takes these tokens. Jobs of an earlier start send their webhooks to the port that it had.
+        """
         self._credentials = issue(home / "inbox")
-        self._socket: socket.socket = listen(0)
+        self._socket: socket.socket = _listen(port)
         self.port = int(self._socket.getsockname()[1])
         self.hooks = f"https://localhost:{self.port}{PREFIX}/hooks"
         self.messages = Messages()
@@ -67,3 +70,10 @@ class Inbox:
 
     def _serve(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return listen(port)
+    except OSError:
+        return listen(0)

@@ -209,19 +209,96 @@ def test_a_port_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
     assert (process.returncode, errors) == (1, "make run: PORT must be a number up to 65535, not 'http'\n")
 
 
-def test_sigterm_ends_it_and_its_pods_and_removes_the_session(service: Running) -> None:
-    """The last one here: it ends the service."""
-    children = _descendants(service.process.pid)
+@pytest.fixture(scope="module")
+def again(service: Running) -> Iterator[Running]:
+    """The service after it was killed and started in the same home; tests before this have left runs there."""
+    service.process.kill()
+    service.process.communicate()
+    process = start(service.home)
+    try:
+        _until_it_answers(process, service.home)
+        yield Running(process, service.home, _session(service.home))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_after_a_kill_the_same_tokens_open_the_same_jobs_runs_logs_and_deliveries(again: Running) -> None:
+    before, after = again.session, _session(again.home)
+    assert {name: before[name] for name in ("token", "reader_token", "other", "projects")} == {
+        name: after[name] for name in ("token", "reader_token", "other", "projects")
+    }
+    jaffle = next(project["id"] for project in after["projects"] if project["name"] == "jaffle")
+    (job,) = again.get(f"/projects/{jaffle}/jobs")[1]["jobs"]
+    (run,) = again.get(f"/projects/{jaffle}/runs")[1]["runs"]
+    assert (job["name"], run["status"], run["exit_code"]) == ("alerting", "failed", 3)
+    assert "no_such_column" in again.get(f"/runs/{run['id']}/logs")[1]["logs"]
+    deliveries = again.get(f"/projects/{jaffle}/jobs/{job['id']}/deliveries")[1]["deliveries"]
+    assert {each["status"] for each in deliveries} == {"delivered"}
+    # Webhooks of earlier jobs arrive still.
+    assert job["webhook_url"].startswith(after["inbox"]["webhook_url"])
+    assert again.call("PUT", f"/projects/{jaffle}/jobs/{job['id']}", {"command": "dbt build"})[0] == 200
+
+
+def test_a_second_one_in_the_same_home_says_who_has_it_and_ends(again: Running) -> None:
+    process = start(again.home)
+    _, errors = process.communicate(timeout=START_SECONDS)
+
+    port = again.session["url"].rpartition(":")[2]
+    assert process.returncode == 1
+    assert errors.startswith(
+        f"make run: {again.home} is used by a `make run` of process {again.process.pid} on port {port}"
+    )
+    assert errors.count("\n") == 1
+    assert again.get("/jobs")[0] == 200
+
+
+def test_sigterm_ends_it_and_its_pods_and_removes_the_session(again: Running) -> None:
+    """The last one here: it ends the again."""
+    children = _descendants(again.process.pid)
     assert children
 
-    service.process.send_signal(signal.SIGTERM)
-    output, _ = service.process.communicate(timeout=90)
+    again.process.send_signal(signal.SIGTERM)
+    output, _ = again.process.communicate(timeout=90)
 
-    assert service.process.returncode == 0
-    assert not (service.home / "session.json").exists()
+    assert again.process.returncode == 0
+    assert not (again.home / "session.json").exists()
     eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
     assert output.count("curl -s") == 4
-    assert service.session["token"] in output
+    assert again.session["token"] in output
+
+
+def test_a_damaged_store_is_told_in_one_line_and_fresh_begins_anew_and_keeps_it(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    _until_it_answers(process, tmp_path)
+    token = _session(tmp_path)["token"]
+    process.kill()
+    process.communicate()
+    store = tmp_path / "store" / "data.sqlite3"
+    store.write_bytes(b"nothing that anybody could read")
+
+    process = start(tmp_path)
+    _, errors = process.communicate(timeout=START_SECONDS)
+    assert process.returncode == 1
+    assert errors.startswith(f"make run: the data in {store} is damaged: ")
+    assert f"`make run FRESH=1` begins anew and keeps this data in {tmp_path / 'aside'}" in errors
+    assert errors.count("\n") == 1
+
+    process = start(tmp_path, FRESH="1")
+    try:
+        _until_it_answers(process, tmp_path)
+        assert _session(tmp_path)["token"] != token
+        (kept,) = (tmp_path / "aside").glob("*/store/data.sqlite3")
+        assert kept.stat().st_size
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=90)
+    assert f"What could not be read is kept in {kept.parents[1]}" in output
+
+
+def _until_it_answers(process: subprocess.Popen[str], home: Path) -> None:
+    eventually(lambda: process.poll() is not None or _session(home).get("pid") == process.pid, START_SECONDS)
+    assert process.poll() is None
 
 
 def _descendants(pid: int) -> list[int]:

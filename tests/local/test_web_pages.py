@@ -16,7 +16,7 @@ from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.aws import new_access_key
+from local.emulator.admission import new_access_key
 from local.inbox import PREFIX, Inbox
 from local.loopback import REFUSAL, is_loopback, is_own_page
 from tests.local.conftest import Client

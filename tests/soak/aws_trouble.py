@@ -7,13 +7,14 @@ is not, nor are an operator's commands.
 import json
 import re
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from moto.core.botocore_stubber import MockRawResponse
 
-from local.moto_wire import InProcessTransport
+from local.emulator.s3 import Answer
+from local.emulator.wire import InProcessTransport, Raw
 from local.powertools import LAMBDA_CONTEXT
 from tests.soak.trouble import Trouble
 
@@ -30,11 +31,12 @@ THEIR_THREADS = ("ingest", "outbox", "deliver")
 _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 
 
-def install(trouble: Trouble) -> None:
-    """Stand before every client of this process from now on."""
-    ask = InProcessTransport.__call__
+def install(trouble: Trouble, transports: Any = InProcessTransport) -> None:
+    """Stand before every client of this process from now on, whose requests are then all seen as on the wire."""
+    ask: Callable[..., AWSResponse | None] = transports.__call__
+    transports.direct = False
 
-    def call(transport: InProcessTransport, request: AWSPreparedRequest, **more: object) -> AWSResponse | None:
+    def call(transport: Any, request: AWSPreparedRequest, **more: object) -> AWSResponse | None:
         service = _service(request)
         if service not in THROTTLED or not _in_a_function():
             return ask(transport, request, **more)
@@ -52,7 +54,7 @@ def install(trouble: Trouble) -> None:
                 ask(transport, request, **more)
                 raise ReadTimeoutError(endpoint_url=request.url)
 
-    InProcessTransport.__call__ = call  # type: ignore[method-assign,assignment]
+    transports.__call__ = call
 
 
 def _service(request: AWSPreparedRequest) -> str:
@@ -71,4 +73,4 @@ def _refused(request: AWSPreparedRequest, service: str, status: int, code: str) 
     else:
         kind, body = "application/x-amz-json-1.0", json.dumps({"__type": code, "message": "on purpose"})
     headers: Any = {"content-type": kind}
-    return AWSResponse(request.url, status, headers, MockRawResponse(body.encode()))
+    return AWSResponse(request.url, status, headers, Raw(Answer(status, content=body.encode())))

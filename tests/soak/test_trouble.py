@@ -21,8 +21,9 @@ from tests.soak.trouble import Trouble
 def trouble(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     # So that it is put back at the end.
     monkeypatch.setattr(InProcessTransport, "__call__", InProcessTransport.__call__)
+    monkeypatch.setattr(InProcessTransport, "direct", False, raising=False)
     made = Scripted()
-    aws_trouble.install(made)
+    aws_trouble.install(made, InProcessTransport)
     return made
 
 

@@ -1,0 +1,65 @@
+"""Who may ask the emulator over HTTP: whoever signs with the access key of `.local/env`, and no web page.
+
+Otherwise every web page could use it, since signatures are not checked: what a page cannot know is the key.
+"""
+
+import hmac
+import re
+import secrets
+import string
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
+
+from local.loopback import is_loopback
+
+REFUSED = b"Sign with the access key of .local/env: source it, and no web page has it.\n"
+_EXPIRED = b"This link is no longer good.\n"
+# Of signature version 4, and before that 2 and 3.
+_CREDENTIAL = re.compile(r"(?:Credential=|^AWS |AWSAccessKeyId=)([^/:,\s]+)")
+
+_LETTERS = string.ascii_uppercase + string.digits
+
+
+def new_access_key() -> str:
+    """Make an access key that no web page knows: twenty characters, as those of AWS have."""
+    return "LOCAL" + "".join(secrets.choice(_LETTERS) for _ in range(15))
+
+
+def refusal(headers: Mapping[str, str], query: str, access_key: str, now: datetime) -> bytes | None:
+    """Return what is said to a request that may not pass, None for one that may; header names are small letters."""
+    if "origin" in headers or not is_loopback(headers.get("host", "")):
+        return REFUSED
+    stated = dict(parse_qsl(query))
+    if not hmac.compare_digest(_key(headers, stated).encode(), access_key.encode()):
+        return REFUSED
+    return _EXPIRED if _is_over(stated, now) else None
+
+
+def service_of(headers: Mapping[str, str], query: str) -> str:
+    """Return the service that a request is signed for: `.../<region>/<service>/aws4_request`."""
+    stated = dict(parse_qsl(query))
+    if "AWSAccessKeyId" in stated or headers.get("authorization", "").startswith("AWS "):
+        # The older signature, which S3 alone has.
+        return "s3"
+    signed = headers.get("authorization", "") or stated.get("X-Amz-Credential", "")
+    return signed.partition("/aws4_request")[0].rpartition("/")[2]
+
+
+def _key(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+    """Return the access key that a request says it is signed with: in its header, or in a presigned link."""
+    if signed := _CREDENTIAL.search(headers.get("authorization", "")):
+        return str(signed[1])
+    return query.get("X-Amz-Credential", "").partition("/")[0] or query.get("AWSAccessKeyId", "")
+
+
+def _is_over(query: Mapping[str, str], now: datetime) -> bool:
+    try:
+        if "Expires" in query:
+            return now.timestamp() > int(query["Expires"])
+        if "X-Amz-Expires" not in query:
+            return False
+        signed = datetime.strptime(query.get("X-Amz-Date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return now > signed + timedelta(seconds=int(query["X-Amz-Expires"]))
+    except (ValueError, OverflowError):
+        return True

@@ -1,0 +1,297 @@
+"""GetItem, BatchGetItem, TransactGetItems, Query and Scan."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.emulator.dynamodb import conditions, expressions
+from local.emulator.dynamodb.expressions import Call, Given, Node, Path
+from local.emulator.dynamodb.schema import Index, Table
+from local.emulator.dynamodb.values import Item, Value, checked, kind_of, sortable
+from local.emulator.errors import AwsError, invalid
+
+PAGE_BYTES = 1024 * 1024
+_BATCH_KEYS = 100
+_TRANSACTION_ITEMS = 100
+_BATCH_BYTES = 16 * 1024 * 1024
+_LEGACY = ("AttributesToGet", "KeyConditions", "QueryFilter", "ScanFilter", "ConditionalOperator")
+# Between rows of SQLite, which are read as they are needed.
+_COMPARISONS = {"=": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+type Request = Mapping[str, Any]
+
+
+def refuse_legacy(request: Request, names: tuple[str, ...] = _LEGACY) -> None:
+    """Refuse what DynamoDB took before it had expressions, rather than answer as if it were not there."""
+    found = [name for name in names if name in request]
+    if found:
+        raise invalid(f"{', '.join(found)}: only expressions are known to the laptop's DynamoDB")
+
+
+def item_at(connection: sqlite3.Connection, table: Table, place: tuple[Any, Any]) -> Item | None:
+    """Return the item at a place."""
+    row = connection.execute(f"SELECT body FROM {table.sql} WHERE p = ? AND o = ?", place).fetchone()  # noqa: S608
+    return json.loads(row[0]) if row else None
+
+
+def get_item(connection: sqlite3.Connection, table: Table, request: Request) -> dict[str, Any]:
+    """Answer GetItem."""
+    refuse_legacy(request)
+    found = item_at(connection, table, table.place(request["Key"], exactly=True))
+    return {} if found is None else {"Item": projected(found, request)}
+
+
+def batch_get(connection: sqlite3.Connection, tables: Mapping[str, Table], request: Request) -> dict[str, Any]:
+    """Answer BatchGetItem; what makes the answer too large is left for another one."""
+    asked = request["RequestItems"]
+    if sum(len(each["Keys"]) for each in asked.values()) > _BATCH_KEYS:
+        raise invalid("Too many items requested for the BatchGetItem call")
+    found: dict[str, list[Item]] = {name: [] for name in asked}
+    left: dict[str, Any] = {}
+    size = 0
+    for name, each in asked.items():
+        refuse_legacy(each)
+        table = tables[name]
+        places = [table.place(key, exactly=True) for key in each["Keys"]]
+        if len(set(places)) != len(places):
+            raise invalid("Provided list of item keys contains duplicates")
+        for key, place in zip(each["Keys"], places, strict=True):
+            if size > _BATCH_BYTES:
+                left.setdefault(name, {**each, "Keys": []})["Keys"].append(key)
+            elif item := item_at(connection, table, place):
+                size += len(json.dumps(item))
+                found[name].append(projected(item, each))
+    return {"Responses": found, "UnprocessedKeys": left}
+
+
+def transact_get(connection: sqlite3.Connection, tables: Mapping[str, Table], request: Request) -> dict[str, Any]:
+    """Answer TransactGetItems: all of it as it was at one moment."""
+    asked = [each["Get"] for each in request["TransactItems"]]
+    if len(asked) > _TRANSACTION_ITEMS:
+        raise invalid("Member must have length less than or equal to 100")
+    connection.execute("BEGIN")
+    try:
+        return {"Responses": [get_item(connection, tables[each["TableName"]], each) for each in asked]}
+    finally:
+        connection.execute("COMMIT")
+
+
+def projected(item: Item, request: Request) -> Item:
+    """Return of an item what a request wants to see."""
+    text = request.get("ProjectionExpression")
+    if text is None:
+        return item
+    paths = expressions.projection(text, expressions.named(request.get("ExpressionAttributeNames")))
+    shown: Item = {}
+    for path in paths:
+        value = conditions.found_at(item, path.steps)
+        if value is not None:
+            _show(shown, path, value)
+    return shown
+
+
+def _show(shown: Item, path: Path, value: Value) -> None:
+    holder: Any = {"M": shown}
+    for step, following in zip(path.steps, (*path.steps[1:], None), strict=True):
+        empty: Any = value if following is None else {"L": []} if isinstance(following, int) else {"M": {}}
+        if isinstance(step, int):
+            holder["L"].append(empty)
+            holder = holder["L"][-1]
+        else:
+            holder = holder["M"].setdefault(step, empty)
+
+
+@dataclass(frozen=True)
+class _Range:
+    """Which rows a list goes through, in which order."""
+
+    where: list[str]
+    parameters: list[Any]
+    order: tuple[str, ...]
+
+
+def query(connection: sqlite3.Connection, table: Table, request: Request) -> dict[str, Any]:
+    """Answer Query."""
+    refuse_legacy(request)
+    index = _index(table, request)
+    key = index.key if index else table.key
+    if "KeyConditionExpression" not in request:
+        raise invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+    given = values_of(request)
+    names = expressions.named(request.get("ExpressionAttributeNames"))
+    tests = _tests(expressions.condition("KeyConditionExpression", request["KeyConditionExpression"], names))
+    columns = dict(zip(key.names, index.columns if index else ("p", "o"), strict=False))
+    where, parameters = [], []
+    for test in tests:
+        clause, values = _clause(test, columns, key.types, given)
+        where.append(clause)
+        parameters += values
+    if not any(test.name == "=" and _name(test.operands[0]) == key.partition for test in tests) or len(tests) > 2:
+        raise invalid("Query condition missed key schema element: " + key.partition)
+    order = (index.columns[1], "p", "o") if index else ("o",)
+    return _listed(connection, table, request, _Range(where, parameters, order), index)
+
+
+def scan(connection: sqlite3.Connection, table: Table, request: Request) -> dict[str, Any]:
+    """Answer Scan; one that is divided gets all from its first part."""
+    refuse_legacy(request)
+    index = _index(table, request)
+    if request.get("Segment"):
+        return {"Items": [], "Count": 0, "ScannedCount": 0}
+    if index:
+        partition, order = index.columns
+        return _listed(
+            connection, table, request, _Range([f"{partition} IS NOT NULL"], [], (partition, order, "p", "o")), index
+        )
+    return _listed(connection, table, request, _Range([], [], ("p", "o")), None)
+
+
+def values_of(request: Request) -> dict[str, Value]:
+    """Return a request's values for its expressions, checked."""
+    return {name: checked(value) for name, value in (request.get("ExpressionAttributeValues") or {}).items()}
+
+
+def _index(table: Table, request: Request) -> Index | None:
+    name = request.get("IndexName")
+    if name is None:
+        return None
+    if name not in table.indexes:
+        raise invalid(f"The table does not have the specified index: {name}")
+    if request.get("ConsistentRead"):
+        raise invalid("Consistent reads are not supported on global secondary indexes")
+    return table.indexes[name]
+
+
+def _tests(node: Node) -> list[Call]:
+    """Take a key condition apart: one test of the partition, and maybe one of the order."""
+    if isinstance(node, Call) and node.name == "and":
+        return [test for each in node.operands for test in _tests(each)]
+    if not isinstance(node, Call) or node.name not in {*_COMPARISONS, "between", "begins_with"}:
+        raise invalid("Invalid operator used in KeyConditionExpression")
+    return [node]
+
+
+def _name(node: Node) -> str:
+    if not isinstance(node, Path) or len(node.steps) != 1:
+        raise invalid("Invalid KeyConditionExpression: a key attribute has to stand on the left")
+    return str(node.steps[0])
+
+
+def _clause(
+    test: Call, columns: Mapping[str, str], types: Mapping[str, str], given: Mapping[str, Value]
+) -> tuple[str, list[Any]]:
+    name = _name(test.operands[0])
+    if name not in columns:
+        raise invalid(f"Query key condition not supported: {name} is no key attribute")
+    column, values = columns[name], []
+    for operand in test.operands[1:]:
+        value = conditions.value_of(operand, {}, dict(given)) if isinstance(operand, Given) else None
+        if value is None or kind_of(value) != types[name]:
+            raise invalid(
+                "One or more parameter values were invalid: Condition parameter type does not match schema type"
+            )
+        values.append(sortable(value))
+    if test.name == "between":
+        return f"{column} BETWEEN ? AND ?", values
+    if test.name != "begins_with":
+        return f"{column} {_COMPARISONS[test.name]} ?", values
+    (prefix,) = values
+    end = _after(prefix)
+    return (f"{column} >= ?", [prefix]) if end is None else (f"{column} >= ? AND {column} < ?", [prefix, end])
+
+
+def _after(prefix: Any) -> Any:
+    """Return the least value that is after all with a prefix, None where there is none."""
+    last = 0xFF if isinstance(prefix, bytes) else 0x10FFFF
+    codes = list(prefix) if isinstance(prefix, bytes) else [ord(letter) for letter in prefix]
+    while codes and codes[-1] == last:
+        codes.pop()
+    if not codes:
+        return None
+    # Surrogates are no letters.
+    codes[-1] = 0xE000 if codes[-1] == 0xD7FF and isinstance(prefix, str) else codes[-1] + 1
+    return bytes(codes) if isinstance(prefix, bytes) else "".join(map(chr, codes))
+
+
+def _listed(
+    connection: sqlite3.Connection, table: Table, request: Request, rows: _Range, index: Index | None
+) -> dict[str, Any]:
+    forward = request.get("ScanIndexForward", True)
+    where, parameters = list(rows.where), list(rows.parameters)
+    if start := request.get("ExclusiveStartKey"):
+        values = _start(table, index, start, rows.order)
+        where.append(f"({', '.join(rows.order)}) {'>' if forward else '<'} ({', '.join('?' * len(values))})")
+        parameters += values
+    order = ", ".join(f"{column}{'' if forward else ' DESC'}" for column in rows.order)
+    condition = f"WHERE {' AND '.join(where)} " if where else ""
+    statement = f"SELECT body FROM {table.sql} {condition}ORDER BY {order}"  # noqa: S608
+    limit = request.get("Limit")
+    if limit is not None and limit < 1:
+        raise invalid("1 validation error detected: Value at 'limit' failed to satisfy constraint: at least 1")
+    if limit is not None:
+        statement += f" LIMIT {int(limit)}"
+    cursor = connection.execute(statement, parameters)
+    try:
+        return _page(cursor, table, request, index)
+    finally:
+        cursor.close()
+
+
+def _start(table: Table, index: Index | None, start: Item, order: tuple[str, ...]) -> list[Any]:
+    """Return the values of the columns that a list is ordered by, at the item where it is to go on."""
+    if start.keys() != {*table.key.names, *(index.key.names if index else ())}:
+        raise invalid("The provided starting key is invalid")
+    place = dict(zip(("p", "o"), table.place(start), strict=True))
+    if index:
+        names = (*index.key.names, None)[:2]
+        place |= {
+            column: sortable(start[name]) if name else "" for column, name in zip(index.columns, names, strict=True)
+        }
+    return [place[column] for column in order]
+
+
+def _page(cursor: Iterator[tuple[str]], table: Table, request: Request, index: Index | None) -> dict[str, Any]:
+    keep = _filter(request)
+    limit, counting = request.get("Limit"), request.get("Select") == "COUNT"
+    items: list[Item] = []
+    size = looked_at = found = 0
+    last: Item | None = None
+    for (body,) in cursor:
+        item: Item = json.loads(body)
+        looked_at += 1
+        size += len(body)
+        last = item
+        shown = (
+            item if index is None or index.shown is None else {name: item[name] for name in item if name in index.shown}
+        )
+        if keep(shown):
+            found += 1
+            if not counting:
+                items.append(projected(shown, request))
+        # A page ends where it is full, also if nothing comes after.
+        if looked_at == limit or size >= PAGE_BYTES:
+            break
+    else:
+        last = None
+    answer: dict[str, Any] = {"Count": found, "ScannedCount": looked_at}
+    if not counting:
+        answer["Items"] = items
+    if last is not None:
+        answer["LastEvaluatedKey"] = table.key_of(last, index)
+    return answer
+
+
+def _filter(request: Request) -> Any:
+    text = request.get("FilterExpression")
+    if text is None:
+        return lambda _: True
+    node = expressions.condition("FilterExpression", text, expressions.named(request.get("ExpressionAttributeNames")))
+    given = values_of(request)
+    return lambda item: conditions.holds(node, item, given)
+
+
+def missing_table(name: str) -> AwsError:
+    """Make the error for a table that is not there."""
+    return AwsError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")

@@ -1,0 +1,145 @@
+"""AWS on a laptop, kept in a folder: the template's tables, buckets, queues, keys and secrets, and what they hold."""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local.emulator.admission import new_access_key
+from local.emulator.database import Database
+from local.emulator.server import Server
+from local.emulator.services import Services
+from local.emulator.wire import InProcessTransport
+from local.intrinsics import REGION, UnsupportedTemplate
+from local.template import Template
+
+_ACCESS_KEY = "access key"
+# Nothing waits for it; a sweep reads each table once.
+_SWEEP_SECONDS = 3600.0
+_FIRST_SWEEP_SECONDS = 60.0
+# What would make botocore look for real credentials, or for another endpoint.
+_FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
+
+
+class Emulator:
+    """The template's resources in a folder; while it is entered, every new botocore client of this process uses it.
+
+    Entering exports the template's function environment, an endpoint, and credentials that open nothing else.
+    """
+
+    def __init__(self, template: Template, folder: Path) -> None:
+        """Open the folder, or make it.
+
+        Raises:
+            UnusableData: what is there cannot be read.
+        """
+        self._template = template
+        self.database = Database(folder)
+        self._access_key = self.database.setting(_ACCESS_KEY) or self._new_access_key()
+        self._server = Server(None, self._access_key)
+        self.services = self._server.services = Services(self.database, lambda: self.url)
+        self.transport = InProcessTransport(self.url, self.services)
+        self._before: dict[str, str | None] = {}
+        self._ended = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Where other processes (jobsctl, the aws command line) reach it, as AWS_ENDPOINT_URL."""
+        return self._server.url
+
+    def __enter__(self) -> Self:
+        """Have what the template names, start, and export the environment."""
+        self._install()
+        self._server.start()
+        self.transport.install()
+        environment = self.environment()
+        self._before = {name: os.environ.get(name) for name in (*environment, *_FOREIGN)}
+        for name in _FOREIGN:
+            os.environ.pop(name, None)
+        os.environ.update(environment)
+        threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop, and put the environment back."""
+        self._ended.set()
+        for name, value in self._before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        self.transport.remove()
+        self.services.sqs.close()
+        self._server.stop()
+        self.database.close()
+
+    def environment(self) -> dict[str, str]:
+        """Give what a process needs in its environment to use this AWS as a function would."""
+        return {
+            **self._template.environment(),
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": self._access_key,
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # Figures for CloudWatch would only be noise in a terminal.
+            "POWERTOOLS_METRICS_DISABLED": "true",
+        }
+
+    def _new_access_key(self) -> str:
+        key = new_access_key()
+        self.database.keep_setting(_ACCESS_KEY, key)
+        return key
+
+    def _install(self) -> None:
+        template, services = self._template, self.services
+        for table in template.resources("AWS::DynamoDB::Table"):
+            services.dynamodb.install(_table(table.properties, table.name))
+        for bucket in template.resources("AWS::S3::Bucket"):
+            services.s3.install(bucket.name, _keep_days(bucket.properties))
+        for queue in template.resources("AWS::SQS::Queue"):
+            if queue.properties.get("FifoQueue"):
+                raise UnsupportedTemplate(f"{queue.logical_id}: FIFO queues are not known to the laptop stack")
+            services.sqs.install(queue.name, queue.arn, _strings(queue.properties))
+        for bus in template.resources("AWS::Events::EventBus"):
+            services.events.install(bus.name)
+        for key in template.resources("AWS::KMS::Key"):
+            services.kms.install(key.name, key.arn)
+        for plan in template.resources("AWS::ApiGateway::UsagePlan"):
+            services.api_gateway.install(plan.name, plan.name)
+
+    def _sweep(self) -> None:
+        pause = _FIRST_SWEEP_SECONDS
+        while not self._ended.wait(pause):
+            self.services.sweep()
+            pause = _SWEEP_SECONDS
+
+
+def _table(properties: Mapping[str, Any], name: str) -> dict[str, Any]:
+    wanted = ("AttributeDefinitions", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes")
+    definition = {key: properties[key] for key in wanted if key in properties}
+    expiry = properties.get("TimeToLiveSpecification", {})
+    return {
+        **definition,
+        "TableName": name,
+        "TimeToLive": expiry.get("AttributeName") if expiry.get("Enabled") else None,
+    }
+
+
+def _keep_days(properties: Mapping[str, Any]) -> float | None:
+    rules = properties.get("LifecycleConfiguration", {}).get("Rules", [])
+    days = [
+        float(rule["ExpirationInDays"])
+        for rule in rules
+        if rule.get("Status") == "Enabled" and "ExpirationInDays" in rule
+    ]
+    return min(days, default=None)
+
+
+def _strings(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: json.dumps(value) if isinstance(value, dict) else value for name, value in properties.items()}
