@@ -1,7 +1,7 @@
 """Syncs whose tables know nothing of what is in the cluster remove little or nothing until an operator says so."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +14,6 @@ from jobs_api.k8s.labels import DEPLOYMENT, JOB_ID, PROJECT_ID, PROJECT_VERSION
 from jobs_api.metrics import Metric
 from jobs_api.model.project import Project
 from jobs_api.store.tables import ProjectsRow
-from jobs_api.sync import _memory
 from jobsctl import operations
 from tests.functions.people import Person
 from tests.functions.test_sync_cronjobs import (
@@ -31,19 +30,6 @@ from tests.functions.test_sync_cronjobs import (
 )
 
 __all__ = ["cluster"]
-
-
-@pytest.fixture(autouse=True)
-def new_process() -> Iterator[None]:
-    """Forget what earlier looks found, as another process has never known it."""
-    forget()
-    yield
-    forget()
-
-
-def forget() -> None:
-    _memory._organizations.clear()
-    _memory._as_wanted.clear()
 
 
 def rows(person: Person, project: Project) -> list[ProjectsRow]:
@@ -78,7 +64,6 @@ def test_a_table_made_anew_removes_nothing_and_says_so(
     before = listed(cluster, alice)
     empty(alice, jaffle)
     for _ in range(again):
-        forget()
         tick(alice)
         tick(alice)
 
@@ -208,7 +193,6 @@ def test_when_the_right_tables_are_back_all_is_as_it_was(alice: Person, jaffle: 
 
     for row in taken:
         row.save()
-    forget()
     tick(alice)
 
     assert listed(cluster, alice) == before
@@ -231,7 +215,6 @@ def test_few_of_many_go_without_a_confirmation(alice: Person, jaffle: Project, c
 def test_deleting_the_last_jobs_needs_nobody(alice: Person, jaffle: Project, cluster: Cluster, count: int) -> None:
     for job in several(alice, jaffle, count):
         delete(alice, job)
-    forget()
 
     tick(alice)
 
@@ -321,7 +304,6 @@ def test_tables_from_before_a_project_was_deployed_do_not_undeploy_it(
     assert list(listed(cluster, alice)) == ["jaffle-nightly"]
     for row in older:
         row.save()
-    forget()
 
     tick(alice)
 

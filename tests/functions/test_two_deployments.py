@@ -190,10 +190,6 @@ def upgraded(acme: Acme) -> Callable[[], None]:
 
 def forget() -> None:
     """Be a new process."""
-    from jobs_api.sync import _memory  # noqa: PLC0415
-
-    _memory._organizations.clear()
-    _memory._as_wanted.clear()
     store.organizations._recent.clear()
 
 

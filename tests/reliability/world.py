@@ -22,7 +22,6 @@ import functions.send_notifications.app as send_notifications
 import functions.sync_cronjobs.app as sync_cronjobs
 from jobs_api import cluster as clusters
 from jobs_api import store
-from jobs_api import sync as syncing
 from jobs_api.errors import ClusterError
 from jobs_api.ingest import ingester
 from jobs_api.ingest.finished_cache import Settled
@@ -35,7 +34,6 @@ from jobs_api.notifications import queue
 from jobs_api.notifications.slack import client as slack
 from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer as Posted
-from jobs_api.sync.seen_cache import Memory
 from local.cluster.clock import TestClock
 from tests.functions.people import Answer, Context, Person, new_organization, new_project
 from tests.reliability.audit import Audit
@@ -153,7 +151,6 @@ class World:
 
     def forget(self) -> None:
         """Forget what functions remember between invocations, as when they are started anew."""
-        self.monkeypatch.setattr(syncing, "_memory", Memory())
         self.monkeypatch.setattr(ingester, "_settled", Settled())
 
     def _event(self, detail: dict[str, str]) -> dict[str, Any]:

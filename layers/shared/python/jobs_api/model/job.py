@@ -283,7 +283,7 @@ class SyncedVersion(Document):
     """What the last sync did about a job: for which version of project and job, and how it went.
 
     `in_force_at` is since when the CronJob is known to fire as it does, `resumed_at` when one was last resumed that
-    somebody had suspended by hand.
+    somebody had suspended by hand. `fingerprint` is that of the CronJob where it was found to be as it should be.
     """
 
     version: str
@@ -292,6 +292,7 @@ class SyncedVersion(Document):
     synced_at: Timestamp
     in_force_at: Timestamp | None = None
     resumed_at: Timestamp | None = None
+    fingerprint: str | None = None
 
 
 class Job(Record):
@@ -454,6 +455,7 @@ class JobVersion:
     cronjob_name: str
     version: int
     synced_as: str | None
+    fingerprint: str | None = None
 
 
 def wanted_version(project: Project, job: Job | JobVersion) -> str:

@@ -36,4 +36,5 @@ def _version_of(row: dict[str, dict[str, str]]) -> JobVersion:
         cronjob_name=row["cronjob_name"]["S"],
         version=int(row["version"]["N"]),
         synced_as=synced["version"] if synced.get("state") == SyncState.SYNCED else None,
+        fingerprint=synced.get("fingerprint"),
     )

@@ -113,6 +113,7 @@ def record_held_removals(organization_id: str, held: HeldRemovals | None) -> Non
         else OrganizationRow.held_removals.remove()
     )
     _change(organization_id, [action])
+    _recent.forget(organization_id)
 
 
 def record_removal_confirmation(organization_id: str, confirmation: RemovalConfirmation) -> None:

@@ -14,11 +14,8 @@ from jobs_api.k8s import labels
 from jobs_api.sync.desired import Scope
 from jobs_api.sync.precheck import unsettled
 from jobs_api.sync.reconciler import Look
-from jobs_api.sync.seen_cache import Memory
 
 __all__ = ["Scope", "sync"]
-
-_memory = Memory()
 
 
 def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
@@ -36,14 +33,12 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
         scope = Scope(organization_id=scope.organization_id)
         scopes = [scope]
     else:
-        scopes = unsettled(scope, cluster, _memory)
+        scopes = unsettled(scope, cluster)
     parts = [_look(part, cluster, now, done) for part in scopes]
     if any(parts):
         _look(Scope(organization_id=scope.organization_id), cluster, now, done)
     if done["adopted"]:
         store.record_marked_again(scope.organization_id, now)
-    if scope.project_id is None:
-        _memory.know(scope.organization_id)
     return done
 
 
@@ -65,7 +60,7 @@ def _has_unmarked(organization_id: str, cluster: Cluster, now: datetime) -> bool
 def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> bool:
     """Look, and once more where something changed meanwhile; tells whether all of the organization needs a look."""
     for _ in range(2):
-        look = Look(scope, cluster, now, done, _memory)
+        look = Look(scope, cluster, now, done)
         look.run()
         if not look.outdated:
             break

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from itertools import chain, groupby, islice
+from itertools import groupby, islice
 from typing import Final, assert_never
 
 from aws_lambda_powertools import Logger
@@ -20,10 +20,11 @@ from jobs_api.model.job import SyncedVersion, SyncState, wanted_version
 from jobs_api.model.project import Project
 from jobs_api.sync import reconcile
 from jobs_api.sync.desired import Manifests, Scope, Wanted, read
+from jobs_api.sync.fingerprint import fingerprint
+from jobs_api.sync.live_cronjobs import LiveCronJobs
 from jobs_api.sync.reconcile import Change, Create, Delete, Leave, Reason, Replace
 from jobs_api.sync.removals import RemovalVerdict, Standing
 from jobs_api.sync.removing import Removals
-from jobs_api.sync.seen_cache import Memory, fingerprint
 from jobs_api.sync.trial import Trial
 
 # One object that the cluster cannot deal with must not keep the others waiting; three in a row, and it is the cluster.
@@ -55,7 +56,7 @@ logger = Logger()
 class Look:
     """One look at the tables, one at the cluster, and what follows from the two."""
 
-    def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str], memory: Memory) -> None:
+    def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> None:
         self.outdated = False
         # A CronJob was seen of which the tables know nothing: only a look at the whole organization may judge that.
         self.needs_whole = False
@@ -70,9 +71,8 @@ class Look:
         self._at_once = 1
         self._failure: Exception | None = None
         self._desired = Manifests({})
-        self._memory = memory
         self._trial = Trial(cluster)
-        self._fingerprints: dict[str, int] = {}
+        self._fingerprints: dict[str, str] = {}
         self._projects: dict[str, Project | None] = {}
         # Orphans that could not be removed, and whose they were. Others write it while one reads: read a copy.
         self._kept: dict[str, str] = {}
@@ -85,10 +85,12 @@ class Look:
     def run(self) -> None:
         """Plan, change and note; raise what failed only when everything was tried."""
         jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
-        as_wanted = dict(jobs)
-        self._desired = Manifests(jobs)
-        plan = reconcile.plan(self._desired, self._live())
+        there = LiveCronJobs(self._cluster, self._scope, jobs, with_unmarked=self._may_have_unmarked())
+        self._there, self._unmarked = there.there, there.unmarked
+        as_wanted = {name: wanted for name, wanted in jobs.items() if name not in there.right}
+        self._desired = Manifests(as_wanted.copy())
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
+            plan = reconcile.plan(self._desired, self._noted(there.others(pool)))
             # No two changes of a kind are of one name; what is deleted frees its name for what is created after it.
             for alike in self._by_kind(plan, jobs, as_wanted):
                 while changes := list(islice(alike, self._at_once)):
@@ -111,26 +113,15 @@ class Look:
             changes: Iterator[Change] = alike
             yield self._removable(changes, jobs, as_wanted) if kind is Delete else changes
 
-    def _live(self) -> Iterator[Object]:
-        for page in chain(self._pages(self._scope.selector), self._unmarked_pages()):
-            for cronjob in page:
-                metadata = cronjob["metadata"]
-                self._fingerprints[metadata["name"]] = fingerprint(cronjob)
-                if labels.is_ours(reconcile.cronjob_labels(cronjob)):
-                    self._there += 1
-                elif "deletionTimestamp" not in metadata:
-                    self._unmarked.add(metadata["name"])
-                yield cronjob
+    def _noted(self, cronjobs: Iterator[Object]) -> Iterator[Object]:
+        for cronjob in cronjobs:
+            self._fingerprints[cronjob["metadata"]["name"]] = fingerprint(cronjob)
+            yield cronjob
 
-    def _pages(self, selector: str) -> Iterator[list[Object]]:
-        return self._cluster.list_cronjobs(self._namespace, selector)
-
-    def _unmarked_pages(self) -> Iterator[list[Object]]:
-        """Yield what was made before there were marks, as long as there may be some."""
+    def _may_have_unmarked(self) -> bool:
+        """Tell whether there may be CronJobs that were made before there were marks."""
         organization = self._removals.organization
-        if not self._removals.is_whole or (organization and not organization.may_have_unmarked(self._now)):
-            return iter(())
-        return self._pages(labels.unmarked_selector({labels.ORGANIZATION: self._namespace}))
+        return self._removals.is_whole and (organization is None or organization.may_have_unmarked(self._now))
 
     def _removable(
         self, orphans: Iterator[Change], jobs: Mapping[str, Wanted], as_wanted: dict[str, Wanted]
@@ -347,15 +338,13 @@ class Look:
             return False
         return project.settings.deployed and job.cronjob_name == orphan.name
 
-    def _settled(self, wanted: Wanted, live: int, *, resumed: bool = False, tried: Manifest | None = None) -> None:
+    def _settled(self, wanted: Wanted, live: str, *, resumed: bool = False, tried: Manifest | None = None) -> None:
         """Note that a job's CronJob is in place; one that was made just now, that its pods are refused, if so."""
-        project, job = wanted
         refusal = self._trial.refusal(tried) if tried else None
         if refusal:
             self._note(wanted, SyncState.ERROR, _of_pods(refusal), resumed=resumed, in_place=True)
             return
-        self._memory.keep(live, job.id, wanted_version(project, job))
-        self._note(wanted, SyncState.SYNCED, resumed=resumed, in_place=True)
+        self._note(wanted, SyncState.SYNCED, resumed=resumed, in_place=True, found=live)
 
     def _note(
         self,
@@ -365,14 +354,19 @@ class Look:
         *,
         resumed: bool = False,
         in_place: bool = False,
+        found: str | None = None,
     ) -> None:
-        """Write down how a job's CronJob stands, where that is news; `in_place` is whether it fires as it should."""
+        """Write down how a job's CronJob stands, where that is news; `in_place` is whether it fires as it should.
+
+        `found` is the fingerprint of one that is right.
+        """
         project, job = wanted
         version, known = wanted_version(project, job), job.synced
         no_news = known and (known.version, known.state, known.message) == (version, state, message)
-        if no_news and not resumed:
+        if known and no_news and not resumed and known.fingerprint == found:
             return
-        self._count("noted")
+        if not no_news:
+            self._count("noted")
         synced = SyncedVersion(
             version=version,
             state=state,
@@ -380,6 +374,7 @@ class Look:
             synced_at=known.synced_at if known and no_news else self._now,
             in_force_at=_in_force_at(wanted, self._now, in_place=in_place),
             resumed_at=self._now if resumed else known and known.resumed_at,
+            fingerprint=found,
         )
         # A project that was resumed has slots to come again, of which its jobs do not know.
         if not store.record_sync(job.replanned(project, self._now), synced):

@@ -1,0 +1,42 @@
+"""A short text that says of a CronJob: it was compared with its job, by this very code, and is as it should be.
+
+It is kept with the job, so that whoever looks next, in whatever process, need not read the CronJob's spec again.
+"""
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from jobs_api.k8s.manifests import Manifest
+
+CODE: Final = Path(__file__).parents[1]
+
+
+def fingerprint(cronjob: Manifest) -> str:
+    """Return a text that stays the same while a live CronJob's spec, labels and annotations do, and this code.
+
+    Its `metadata` are enough. The API server counts the changes of the spec in `metadata.generation`; `resourceVersion`
+    moves with the status too, each time a CronJob fires.
+    https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/batch/cronjob/strategy.go
+    """
+    metadata = cronjob["metadata"]
+    told = [
+        metadata["uid"],
+        metadata.get("generation") or metadata["resourceVersion"],
+        metadata.get("deletionTimestamp"),
+        metadata.get("labels"),
+        metadata.get("annotations"),
+        version_of_code(),
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@cache
+def version_of_code() -> str:
+    """Return a text that changes with this code: another version may want another CronJob of the same job."""
+    found = hashlib.sha256()
+    for file in sorted(CODE.rglob("*.py")):
+        found.update(file.read_bytes())
+    return found.hexdigest()
