@@ -30,7 +30,8 @@ PRICES: Final = {
     "S3 PUT": 5.00 / MILLION,
     "S3 GET": 0.40 / MILLION,
     "S3 GB-month": 0.023,
-    "DynamoDB GB-month": 0.25 + 0.20,  # with point-in-time recovery
+    "DynamoDB GB-month": 0.25,
+    "backup GB-month": 0.20,  # point-in-time recovery, of tables without their indexes
     "log byte": 0.50 / GB,
     "trace": 5.00 / MILLION,  # recorded; nobody here reads them by the API, which is 0.50 more
     "metric-month": 0.30,
@@ -54,14 +55,25 @@ RUN, JOB, WAITING_RUN, DELIVERY, LOG = 950, 800, 2_900, 700, 20_000
 RUN_INDEXES: Final = 3
 # Where an ended run is kept: the table, by_project, by_job and ended_runs.
 RUN_COPIES: Final = 4
-# Not measured, since only AWS can tell: the time of a warm request, of a pass over 1,000 CronJobs or Jobs, log lines.
-REQUEST_SECONDS, PASS_SECONDS, PASS_SECONDS_PER_1000, LINE = 0.05, 0.2, 0.5, 1_000
-# Warm environments among which the ticks of an organization take turns; each reads the runs of ended Jobs once an hour.
+# Not measured, since only AWS can tell: the time of a warm request, and of a sync that lists 1,000 CronJobs; log lines.
+REQUEST_SECONDS, SYNC_SECONDS, SYNC_SECONDS_PER_1000, LINE = 0.05, 0.1, 0.5, 1_000
+# Nor of an ingest: eight calls of 7 ms each, and 15 ms of a processor of which 512 MB have 0.29.
+INGEST_SECONDS: Final = 0.11
+# Of a function whose environment is new: an estimate, of which `python -m benchmarks.cold_import` measures the imports.
+START_SECONDS: Final = 0.7
+# What a pulse takes to arrive.
+ARRIVES_SECONDS: Final = 0.2
+# The template's.
+PULSE_SECONDS, IDLE_SECONDS, QUEUES = 5, 600, 2
+# Lambda asks a queue five times at once, each time for 20 seconds; with a maximum concurrency it never asks less.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+POLLERS: Final = 5
+# Warm environments that send notifications.
 ENVIRONMENTS: Final = 2
 # How many writes of runs and slots a stream hands over at once, where they are spread over the hour; not measured.
 RECORDS_PER_BATCH: Final = 3
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 11.0
+FUNCTIONS_GB: Final = 10.0
 # X-Ray's default, which functions cannot change: the first request of a second, and of the others one in twenty.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
@@ -74,12 +86,12 @@ type Use = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Jobs:
-    """A load: so many jobs of one organization that run so often, with so many ended Jobs of each in the cluster."""
+    """A load: so many jobs of one organization that run so often and so long; in what part of the time any runs."""
 
     jobs: int = 1000
     runs_per_month: int = 730
-    kept: int = 10
-    ticks_per_minute: int = 1
+    seconds: int = 60
+    open_part: float = 1.0
 
     @property
     def runs(self) -> int:
@@ -87,9 +99,11 @@ class Jobs:
         return self.jobs * self.runs_per_month
 
     @property
-    def ticks(self) -> int:
-        """Ticks in a month."""
-        return MINUTES * self.ticks_per_minute
+    def passes(self) -> float:
+        """Passes in a month: one after the other while a run is open, and else those of an idle organization."""
+        month = HOURS * 3600
+        each = PULSE_SECONDS + INGEST_SECONDS + ARRIVES_SECONDS
+        return month * self.open_part / each + month * (1 - self.open_part) / IDLE_SECONDS
 
 
 def dollars(use: Use, traced: float = FIRST) -> float:
@@ -119,21 +133,21 @@ def request(**use: float) -> dict[str, float]:
     return every | {name.replace("_", " "): count for name, count in use.items()}
 
 
-def changed(**use: float) -> dict[str, float]:
-    """Return the use of a request that changes a job, with the sync that follows: a look, and a note.
+def followed(own: Use, *, synced: bool) -> dict[str, float]:
+    """Return the use of a request with what follows: a pass at once and one five seconds later; before it, a sync.
 
-    Each is a trace of its own, though EventBridge may hand on that of the request to the sync.
+    What follows at once is another trace, which is recorded where the request's is.
     """
-    own = request(**use)
     follows = {
-        "Lambda request": 1,
-        "GB-second": PASS_SECONDS * 0.5,
-        "read unit": 2,
-        "write unit": 3,
-        "log byte": LINE,
+        "Lambda request": 2,
+        "GB-second": (2 * INGEST_SECONDS + synced * SYNC_SECONDS) * 0.5,
+        "read unit": 2 * 2 + synced * 2,
+        "write unit": 2 * 2 + synced * 3,
+        "queue request": 2 * 3,
+        "log byte": LINE + synced * LINE,
         "trace": 1,
     }
-    return {name: own.get(name, 0) + follows.get(name, 0) for name in {*own, *follows}} | {"event": 1}
+    return {name: own.get(name, 0) + follows.get(name, 0) for name in {*own, *follows}}
 
 
 REQUESTS: Final[dict[str, Use]] = {
@@ -143,9 +157,9 @@ REQUESTS: Final[dict[str, Use]] = {
     "list 50 jobs": request(read_unit=ceil(50 * JOB / 4096)),
     "list 50 runs": request(read_unit=1 + ceil(51 * RUN / 4096) / 2),
     # Five writes in a transaction, at two units each, and the index of slots.
-    "create a job": changed(read_unit=1, write_unit=11),
-    "change a job": changed(read_unit=2, write_unit=3),
-    "trigger": request(read_unit=2, write_unit=2 * writes(WAITING_RUN, 1 + RUN_INDEXES)),
+    "create a job": followed(request(read_unit=1, write_unit=11), synced=True),
+    "change a job": followed(request(read_unit=2, write_unit=3), synced=True),
+    "trigger": followed(request(read_unit=2, write_unit=2 * writes(WAITING_RUN, 1 + RUN_INDEXES)), synced=False),
 }
 
 
@@ -155,9 +169,11 @@ def runs(load: Jobs) -> dict[str, Use]:
         "runs: made, started, ended": {"write unit": load.runs * (3 * writes(RUN, 1 + RUN_INDEXES) + writes(RUN))},
         "runs: their slots settled": {"write unit": load.runs * 3},
         "runs: their logs stored": {"S3 PUT": load.runs, "log byte": load.runs * 300},
-        "runs: events for the account": account_events(load),
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
-        "runs: their records kept, each month": {"DynamoDB GB-month": load.runs * RUN * RUN_COPIES / GB},
+        "runs: their records kept, each month": {
+            "DynamoDB GB-month": load.runs * RUN * RUN_COPIES / GB,
+            "backup GB-month": load.runs * RUN / GB,
+        },
     }
 
 
@@ -176,28 +192,25 @@ def account_events(load: Jobs) -> Use:
     }
 
 
-def ticks(load: Jobs) -> dict[str, Use]:
-    """Return the use that grows with ticks, a month: of jobs their versions are read, of some Jobs their runs.
-
-    Each pass is a trace: of those of many organizations in the same second only some would be.
-    """
-    jobs, kept = load.jobs / 1000, load.jobs * load.kept / 1000
-    read_again = 730 * ENVIRONMENTS * load.jobs * load.kept
-    read_first = 2 * ENVIRONMENTS * load.runs
+def passes(load: Jobs) -> dict[str, Use]:
+    """Return the use that grows with passes, a month. None is traced, but for those that a traced request asks for."""
+    idle, every = HOURS * 3600 / IDLE_SECONDS, load.passes
+    open_at_once = load.runs * load.seconds / (HOURS * 3600 * load.open_part) if load.runs else 0
+    # The indexes of open runs, of what is to be told and of slots, twice: half a unit each for 4 kB.
+    read = (max(1, ceil(open_at_once * RUN / 4096)) + 3) / 2
     return {
-        "ticks: sync": {
-            "Lambda request": load.ticks,
-            "GB-second": load.ticks * 0.5 * (PASS_SECONDS + jobs * PASS_SECONDS_PER_1000),
-            "read unit": load.ticks * (2 + ceil(load.jobs * JOB / 4096)),
-            "trace": load.ticks,
+        "passes: their pulses": {"queue request": every * 3, "write unit": every * 2},
+        "passes: ingests": {
+            "Lambda request": every,
+            "GB-second": every * 0.5 * INGEST_SECONDS,
+            "read unit": every * read,
+            "log byte": idle * LINE,
         },
-        "ticks: ingest": {
-            "Lambda request": load.ticks,
-            "GB-second": load.ticks * 1.0 * (PASS_SECONDS + kept * PASS_SECONDS_PER_1000),
-            "read unit": load.ticks + reads(RUN, read_again + read_first),
-            "trace": load.ticks,
+        "passes: syncs of everything": {
+            "GB-second": idle * 0.5 * (SYNC_SECONDS + load.jobs / 1000 * SYNC_SECONDS_PER_1000),
+            "read unit": idle * (2 + ceil(load.jobs * JOB / 4096)),
+            "log byte": idle * LINE,
         },
-        "ticks: events, lines": {"event": load.ticks, "log byte": load.ticks * 3 * LINE},
     }
 
 
@@ -207,11 +220,12 @@ ALARM_METRICS: Final = 48
 FIXED: Final[dict[str, Use]] = {
     "metrics, alarms, dashboard": {"metric-month": METRICS, "alarm-month": ALARM_METRICS, "dashboard-month": 1},
     "the key of webhooks' secrets": {"key-month": 1},
+    "Lambda's polling of two queues": {"queue request": QUEUES * POLLERS * 3 * MINUTES},
     "the tick": {
-        "Lambda request": MINUTES,
-        "GB-second": MINUTES * 0.25 * 0.1,
-        "log byte": MINUTES * LINE,
-        "trace": MINUTES,
+        "Lambda request": MINUTES / 5,
+        "GB-second": MINUTES / 5 * 0.25 * 0.1,
+        "log byte": MINUTES / 5 * LINE,
+        "trace": MINUTES / 5,
     },
 }
 # A Slack token is read every five minutes while there is something to tell, a webhook's secrets once an environment.
@@ -243,11 +257,12 @@ SNAPSTART: Final[dict[str, Use]] = {
     },
     "a million cold starts": {"SnapStart GB restored": 0.5 * MILLION},
 }
+HOURLY: Final = Jobs()
+# A hundred at once take six minutes to end, and those that start together do so in a tenth of the time.
 LOADS: Final = {
-    "hourly, 10 ended Jobs kept": Jobs(),
-    "hourly, 1 ended Job kept": Jobs(kept=1),
-    "daily, 1 a day kept by the TTL": Jobs(runs_per_month=30, kept=1),
-    "hourly, 10 kept, two ticks a minute": Jobs(ticks_per_minute=2),
+    "hourly, spread over the hour": HOURLY,
+    "hourly, all at the full hour": Jobs(seconds=360, open_part=0.1),
+    "daily, within an hour": Jobs(runs_per_month=30, seconds=360, open_part=1 / 24),
 }
 
 
@@ -260,29 +275,31 @@ def table(head: str, rows: Iterable[tuple[str, Iterable[float]]]) -> list[str]:
 
 def tables() -> list[str]:
     """Return every line that docs/scale.md shows."""
-    load = Jobs()
-    parts = runs(load) | ticks(load)
+    parts = runs(HOURLY) | passes(HOURLY)
     total = sum(dollars(use) for use in parts.values())
+    events = dollars(account_events(HOURLY))
     per_load = [
-        (name, (sum(map(dollars, runs(it).values())), sum(map(dollars, ticks(it).values()))))
+        (name, (sum(map(dollars, runs(it).values())), sum(map(dollars, passes(it).values()))))
         for name, it in LOADS.items()
     ]
-    empty = sum(dollars(use) for use in ticks(Jobs(jobs=0)).values())
+    idle = Jobs(jobs=0, runs_per_month=0, open_part=0)
+    alone = sum(map(dollars, passes(idle).values()))
+    cold = dollars({"GB-second": idle.passes * START_SECONDS * 0.5})
     return [
         *table(
             "a million times | first of its second, $ | beyond, $",
             ((name, [dollars(use, traced) * MILLION for traced in (FIRST, BEYOND)]) for name, use in REQUESTS.items()),
         ),
         "",
-        *table(
-            "1,000 hourly jobs, 10 ended Jobs of each kept | $ a month", ((n, [dollars(u)]) for n, u in parts.items())
-        ),
+        *table("1,000 hourly jobs, spread over the hour | $ a month", ((n, [dollars(u)]) for n, u in parts.items())),
         f"| together | {total:,.2f} |",
+        f"| and events for the account, with `AccountEvents=true` | {events:,.2f} |",
         "",
-        *table("1,000 jobs | runs, $ a month | ticks, $ a month | together", ((n, [*c, sum(c)]) for n, c in per_load)),
+        *table("1,000 jobs | runs, $ a month | passes, $ a month | together", ((n, [*c, sum(c)]) for n, c in per_load)),
         "",
         *table("fixed costs | $ a month", ((name, [dollars(use)]) for name, use in FIXED.items())),
-        f"| each organization's ticks, without a job | {empty:,.2f} |",
+        f"| each organization where nothing runs | {alone:,.3f} |",
+        f"| more for it, if each of its passes starts a new environment | {cold:,.3f} |",
         "",
         *table("optional | $ a month", ((name, [dollars(use)]) for name, use in ELSE.items())),
         "",

@@ -91,11 +91,9 @@ def make_jobs(count: int, api: KubernetesApi) -> str:
 
 def sync(organization: str) -> None:
     """Do what a tick does."""
-    from functions.sync_cronjobs.app import lambda_handler  # noqa: PLC0415
-    from tests.functions.people import Context  # noqa: PLC0415
+    from tests.functions import passes  # noqa: PLC0415
 
-    handler: Any = lambda_handler
-    handler({"detail": {"organization_id": organization}}, Context())
+    passes.sync(organization)
 
 
 def first(organization: str) -> None:

@@ -14,6 +14,7 @@ from jobs_api.logs import archive
 from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import Organization
 from jobs_api.notifications.channels import CHANNELS
+from jobs_api.pulse import queue
 from jobs_api.store import purging
 from jobsctl import operations, usage_keys
 
@@ -49,6 +50,7 @@ def move(organization_id: str, cluster: str | None, now: datetime, *, abandon: b
             return waits_for
     if organization.cluster != cluster or organization.leaving_at:
         store.move_organization(organization_id, cluster, now)
+        queue.organization_changed(organization_id)
     return None
 
 
@@ -86,6 +88,7 @@ def _leave(organization: Organization, now: datetime, *, closed: bool) -> dateti
     if organization.leaving_at and organization.closed >= closed:
         return organization.leaving_at
     store.leave_cluster(organization.id, now, closed=closed)
+    queue.organization_changed(organization.id)
     return now
 
 

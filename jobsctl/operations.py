@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from jobs_api import store
 from jobs_api.auth import tokens
-from jobs_api.aws import event_bus
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
 from jobs_api.model import names
@@ -18,6 +17,7 @@ from jobs_api.model.document import faults_of, rfc3339
 from jobs_api.model.organization import Organization, RemovalConfirmation, Role
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resource_bounds import bound_faults
+from jobs_api.pulse import queue
 from jobs_api.sealing import environment
 
 ATTEMPTS = 3
@@ -51,7 +51,7 @@ def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project
         updated_at=now,
     )
     store.create_project(project)
-    event_bus.project_changed(organization_id, project.id)
+    queue.project_changed(organization_id, project.id)
     return project
 
 
@@ -73,14 +73,14 @@ def change_project(organization_id: str, project_id: str, changes: Mapping[str, 
         except ChangedMeanwhile:
             if attempt == ATTEMPTS:
                 raise
-    event_bus.project_changed(organization_id, project_id)
+    queue.project_changed(organization_id, project_id)
     return after
 
 
 def delete_project(organization_id: str, project_id: str) -> None:
     """Remove a project and its jobs; syncs remove CronJobs, Pods finish, runs and logs stay. Raises ProjectNotFound."""
     store.delete_project(store.get_project(organization_id, project_id))
-    event_bus.project_changed(organization_id, project_id)
+    queue.project_changed(organization_id, project_id)
 
 
 def create_token(organization_id: str, role: Role, *, days: int | None, description: str = "") -> tuple[str, str]:
@@ -146,6 +146,7 @@ def confirm_removals(
         at_most=at_most, project_id=project_id, confirmed_at=now, until=now + timedelta(hours=hours)
     )
     store.record_removal_confirmation(organization_id, confirmation)
+    queue.organization_changed(organization_id)
     return store.get_organization(organization_id)
 
 

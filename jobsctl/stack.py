@@ -11,7 +11,7 @@ NEEDED: Final = (
     "RUNS_TABLE",
     "DELIVERIES_TABLE",
     "LOGS_BUCKET",
-    "EVENT_BUS",
+    "PULSE_QUEUE",
 )
 LOGICAL_IDS: Final = {
     "OrganizationsTable": "ORGANIZATIONS_TABLE",
@@ -20,7 +20,7 @@ LOGICAL_IDS: Final = {
     "DeliveriesTable": "DELIVERIES_TABLE",
     "IdempotencyTable": "IDEMPOTENCY_TABLE",
     "LogsBucket": "LOGS_BUCKET",
-    "EventBus": "EVENT_BUS",
+    "PulseQueue": "PULSE_QUEUE",
     "UsagePlan": "USAGE_PLAN",
     "SecretsKey": "SECRETS_KEY",
 }
@@ -28,7 +28,7 @@ SHARED_API_KEY: Final = "SharedApiKey"
 
 
 def use(stack: str | None) -> None:
-    """Put the names of a CloudFormation stack's tables and bus into the environment, unless they are there already.
+    """Put the names of a CloudFormation stack's tables and queue in the environment, unless they are there already.
 
     Raises:
         LookupError: no stack is named, and the environment does not name them.
@@ -42,7 +42,7 @@ def use(stack: str | None) -> None:
         for resource in page["StackResourceSummaries"]:
             name = LOGICAL_IDS.get(resource["LogicalResourceId"])
             if name is not None:
-                # The physical id of a bus is its name, as for tables and buckets.
+                # A queue's is its URL, those of tables and buckets are their names.
                 os.environ[name] = resource["PhysicalResourceId"]
             if resource["LogicalResourceId"] == SHARED_API_KEY:
                 os.environ["SHARED_USAGE_KEY"] = _value_of(resource["PhysicalResourceId"])

@@ -33,7 +33,7 @@ class QueueSource:
         self._function = functions[properties["FunctionName"]]
         self._batch_size = min(_RECEIVE_LIMIT, properties.get("BatchSize", _RECEIVE_LIMIT))
         self._partial = "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", [])
-        limit = properties.get("ScalingConfig", {}).get("MaximumConcurrency")
+        limit = int(properties.get("ScalingConfig", {}).get("MaximumConcurrency", 0))
         concurrency = self._function.spec.reserved_concurrency or limit or _CONCURRENCY
         self._free = threading.Semaphore(concurrency)
         self._threads = ThreadPoolExecutor(concurrency)

@@ -8,8 +8,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from jobs_api import store
 from jobs_api.api.resolver import Api, schema_of
-from jobs_api.aws import event_bus
 from jobs_api.model.job import Job, JobDocument, JobSettings
+from jobs_api.pulse import queue
 from jobs_api.sealing import job as job_secrets
 from jobs_api.sealing import webhook
 
@@ -24,7 +24,7 @@ def create_job(
 
     1. Read the project, which decides the rules for the command and the webhooks.
     2. Seal the job's secrets, and write the job and the locks on its names in one transaction.
-    3. Send an event, so that a sync makes the CronJob within seconds.
+    3. Ask for a pass, so that a sync makes the CronJob within seconds.
     """
     project = store.get_project(app.caller.organization_id, project_id)
     job = Job.new(app.new_id("job_"), JobSettings.of(document, project), project, app.now)
@@ -33,7 +33,7 @@ def create_job(
     if key and written is not job:
         # An earlier try of the same request wrote the job, with another signing secret.
         key = webhook.key_of(written, app.now)
-    event_bus.job_changed(written.organization_id, written.project_id, written.id)
+    queue.job_changed(written.organization_id, written.project_id, written.id)
     document_of_job = JobDocument.of_job(written, project, app.now, webhook_secret=key)
     return app.created(f"{app.current_event.path}/{written.id}", document_of_job)
 

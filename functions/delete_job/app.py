@@ -2,8 +2,8 @@
 
 from jobs_api import store
 from jobs_api.api.resolver import Api, Message
-from jobs_api.aws import event_bus
 from jobs_api.errors import ChangedMeanwhile, NotFound
+from jobs_api.pulse import queue
 
 app = Api()
 ATTEMPTS = 3
@@ -27,7 +27,7 @@ def delete_job(project_id: str, job_id: str) -> Message:
             # The job existed a moment ago: somebody else deleted it, or an earlier try of this request did and lost the
             # answer.
             break
-    event_bus.job_changed(organization_id, project_id, job_id)
+    queue.job_changed(organization_id, project_id, job_id)
     return Message(message="Job deleted successfully")
 
 

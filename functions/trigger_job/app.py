@@ -12,6 +12,7 @@ from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.run import Run
 from jobs_api.notifications import channels
+from jobs_api.pulse import queue
 from jobs_api.sealing import environment
 from jobs_api.trigger.launch import launch
 from jobs_api.trigger.request import TriggerAnswer, TriggerRequest, manual_run
@@ -26,7 +27,8 @@ def trigger_job(
     """Run a job once, now, whether or not it is enabled.
 
     1. Write the run together with the manifest of its Job. 2. Create the Job. If the cluster cannot be reached, ingests
-    try again for up to an hour. 3. Remove the manifest from the run, which no longer waits for its Job.
+    try again for up to an hour. 3. Remove the manifest from the run, which no longer waits for its Job. 4. Ask for a
+    pass, which follows the run.
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     request = TriggerRequest.of(document or {}, project)
@@ -38,7 +40,9 @@ def trigger_job(
     if not store.create_run(run):
         # An earlier try of this request, known by its Idempotency-Key, wrote the run and died.
         run = store.get_run(project.organization_id, run.id)
-    return TriggerAnswer(job_run_id=run.id, job_name=_launched(run), status=run.status)
+    name = _launched(run)
+    queue.run_triggered(run.organization_id)
+    return TriggerAnswer(job_run_id=run.id, job_name=name, status=run.status)
 
 
 def _launched(run: Run) -> str:

@@ -6,9 +6,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from jobs_api import store
 from jobs_api.api.resolver import Api, schema_of
-from jobs_api.aws import event_bus
 from jobs_api.errors import ChangedMeanwhile
 from jobs_api.model.job import JobDocument, JobSettings
+from jobs_api.pulse import queue
 from jobs_api.sealing import environment, job, webhook
 
 app = Api()
@@ -36,7 +36,7 @@ def update_job(
                 raise
         else:
             break
-    event_bus.job_changed(after.organization_id, after.project_id, after.id)
+    queue.job_changed(after.organization_id, after.project_id, after.id)
     return JobDocument.of_job(after, project, app.now, webhook_secret=key)
 
 

@@ -20,18 +20,30 @@ def test_the_first_request_of_a_second_is_traced_and_one_in_twenty_beyond(reques
     assert dearer == pytest.approx(traces * 5.00 * 0.95)
 
 
-def test_each_tick_of_an_organization_is_two_traces_beside_the_ticks_own() -> None:
-    load = Jobs(ticks_per_minute=2)
+def test_an_idle_organization_and_a_thousand_hourly_jobs_cost_what_was_aimed_at() -> None:
+    hourly, idle = Jobs(), Jobs(jobs=0, runs_per_month=0, open_part=0)
 
-    assert sum(use.get("trace", 0) for use in costs.ticks(load).values()) == 2 * load.ticks == 4 * costs.MINUTES
-    assert costs.FIXED["the tick"]["trace"] == costs.MINUTES
+    assert sum(map(costs.dollars, (costs.runs(hourly) | costs.passes(hourly)).values())) < 14
+    started = {"GB-second": idle.passes * costs.START_SECONDS * 0.5}
+    assert sum(map(costs.dollars, [*costs.passes(idle).values(), started])) < 0.05
 
 
-def test_all_functions_but_the_one_of_the_streams_and_the_api_are_traced(template: Template) -> None:
+def test_the_arithmetic_is_that_of_the_default_parameters(template: Template) -> None:
+    environment = template.environment()
+
+    assert (int(environment["PULSE_SECONDS"]), int(environment["IDLE_PULSE_SECONDS"])) == (
+        costs.PULSE_SECONDS,
+        costs.IDLE_SECONDS,
+    )
+    mappings = template.resources("AWS::Lambda::EventSourceMapping")
+    assert sum(":sqs:" in mapping.properties["EventSourceArn"] for mapping in mappings) == costs.QUEUES
+
+
+def test_all_functions_but_those_that_would_cost_too_much_and_the_api_are_traced(template: Template) -> None:
     functions = template.resources("AWS::Lambda::Function")
 
     untraced = {one.logical_id for one in functions if one.properties["TracingConfig"]["Mode"] != "Active"}
-    assert untraced == {"PublishEventsFunction"}
+    assert untraced == {"HandlePulseFunction", "PublishEventsFunction"}
     assert [stage.properties["TracingEnabled"] for stage in template.resources("AWS::ApiGateway::Stage")] == [True]
 
 
@@ -45,7 +57,7 @@ def test_the_endpoints_that_private_functions_need_are_counted() -> None:
 
 
 def test_each_price_is_used() -> None:
-    tables = (costs.REQUESTS, costs.FIXED, costs.ELSE, costs.SNAPSTART, costs.runs(Jobs()), costs.ticks(Jobs()))
-    used = {name for table in tables for use in table.values() for name in use}
+    tables = (costs.REQUESTS, costs.FIXED, costs.ELSE, costs.SNAPSTART, costs.runs(Jobs()), costs.passes(Jobs()))
+    used = {name for table in tables for use in table.values() for name in use} | set(costs.account_events(Jobs()))
 
     assert set(costs.PRICES) == used

@@ -39,10 +39,10 @@ def test_nobody_speaks_to_it_without_tls(template: Template, kind: str) -> None:
         assert resource.arn in denied.get(resource.name, []), f"{resource.logical_id} takes calls in clear text"
 
 
-def test_there_are_three_queues_and_a_bucket_to_hold_this_for(template: Template) -> None:
+def test_there_are_four_queues_and_a_bucket_to_hold_this_for(template: Template) -> None:
     counts = {kind: len(list(template.resources(kind))) for kind in POLICIES}
 
-    assert counts == {"AWS::SQS::Queue": 3, "AWS::S3::Bucket": 1, "AWS::SNS::Topic": 0}
+    assert counts == {"AWS::SQS::Queue": 4, "AWS::S3::Bucket": 1, "AWS::SNS::Topic": 0}
 
 
 def test_a_queue_has_one_policy_since_sqs_keeps_one(template: Template) -> None:

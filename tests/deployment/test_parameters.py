@@ -18,7 +18,7 @@ def roles(template: Template) -> dict[str, dict[str, Any]]:
 def test_every_role_is_within_the_given_boundary_those_that_sam_makes_too() -> None:
     found = roles(with_parameters(PermissionsBoundary=BOUNDARY))
 
-    assert len(found) == 23
+    assert len(found) == 22
     assert {role["PermissionsBoundary"] for role in found.values()} == {BOUNDARY}
 
 

@@ -81,8 +81,8 @@ class TestAccount:
         assert (finding.verdict, finding.subject) == (Verdict.RISK, "concurrent executions")
         assert "10 functions at once" in finding.what
 
-    @pytest.mark.parametrize(("unreserved", "found"), [(10, True), (160, True), (161, False)])
-    def test_reserving_needs_161_executions(self, unreserved: int, found: bool) -> None:  # noqa: FBT001
+    @pytest.mark.parametrize(("unreserved", "found"), [(10, True), (119, True), (120, False)])
+    def test_reserving_needs_120_executions(self, unreserved: int, found: bool) -> None:  # noqa: FBT001
         limit = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}}
 
         fails = said(Account(lambda__get_account_settings=limit), ReserveConcurrency="true")
@@ -90,7 +90,7 @@ class TestAccount:
         assert fails == ([("fails", "ReserveConcurrency")] if found else [])
 
     def test_what_the_stack_has_reserved_already_it_needs_no_more(self) -> None:
-        limit = {"AccountLimit": {"ConcurrentExecutions": 161, "UnreservedConcurrentExecutions": 100}}
+        limit = {"AccountLimit": {"ConcurrentExecutions": 120, "UnreservedConcurrentExecutions": 100}}
         deployed = stack("UPDATE_COMPLETE", ReserveConcurrency="true")
 
         assert said(Account(lambda__get_account_settings=limit), deployed, ReserveConcurrency="true") == []

@@ -83,7 +83,7 @@ def test_an_operator_can_change_no_code_no_role_and_no_key() -> None:
     grants = policies.granted("operate")
     services = {grant.action.partition(":")[0] for grant in grants}
 
-    assert services == {"apigateway", "cloudformation", "dynamodb", "events", "kms", "s3", "secretsmanager"}
+    assert services == {"apigateway", "cloudformation", "dynamodb", "kms", "s3", "secretsmanager", "sqs"}
     assert {grant.action for grant in grants if grant.action.startswith("kms:")} == {"kms:Encrypt"}
     assert not [grant for grant in policies.granted("operate") if grant.resource == "*"]
 

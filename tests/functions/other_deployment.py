@@ -50,14 +50,11 @@ def started(deployment: str, kubeconfig: Path) -> "Iterator[subprocess.Popen[str
 
 def _serve(answers: TextIO) -> None:
     # The store reads its tables' names from the environment when it is imported.
-    from functions.ingest_runs import app as ingest_runs  # noqa: PLC0415
-    from functions.sync_cronjobs import app as sync_cronjobs  # noqa: PLC0415
     from jobs_api import store  # noqa: PLC0415
     from jobs_api.model.commands import ProjectType  # noqa: PLC0415
     from jobs_api.model.organization import Organization  # noqa: PLC0415
-    from tests.functions.people import NOON, Context, Person, new_project  # noqa: PLC0415
-
-    context: Any = Context()
+    from tests.functions import passes  # noqa: PLC0415
+    from tests.functions.people import NOON, Person, new_project  # noqa: PLC0415
 
     def organization(name: str) -> None:
         store.create_organization(Organization(id=name, name="theirs", created_at=NOON, marked_at=NOON))
@@ -69,15 +66,15 @@ def _serve(answers: TextIO) -> None:
         answer = Person(owner).call(method, f"/api/v1{path}", body)
         return {"status": answer.status, "json": answer.json}
 
-    def tell(handler: Callable[[Any, Any], None]) -> Callable[[str], None]:
-        return lambda owner: handler({"detail": {"organization_id": owner}}, context)
+    def sync(owner: str) -> None:
+        passes.sync(owner)
 
     commands: dict[str, Callable[..., Any]] = {
         "organization": organization,
         "project": project,
         "call": call,
-        "sync": tell(sync_cronjobs.lambda_handler),
-        "ingest": tell(ingest_runs.lambda_handler),
+        "sync": sync,
+        "ingest": passes.ingest,
     }
     for line in sys.stdin:
         command, *arguments = json.loads(line)

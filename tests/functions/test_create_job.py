@@ -343,7 +343,7 @@ class TestIdempotencyKey:
             raise SystemExit
 
         with monkeypatch.context() as patch:
-            patch.setattr("jobs_api.aws.event_bus.job_changed", die)
+            patch.setattr("jobs_api.pulse.queue.job_changed", die)
             with pytest.raises(SystemExit):
                 alice.call("POST", path(jaffle), BUILD, headers=key)
         written = alice.call("GET", path(jaffle)).json["jobs"]

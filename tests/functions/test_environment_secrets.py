@@ -3,14 +3,11 @@
 import json
 import os
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import botocore.session
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.ingest_runs import app as ingest_runs
-from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import store
 from jobs_api.aws import encryption
 from jobs_api.cluster import ObjectNotFound
@@ -18,8 +15,9 @@ from jobs_api.model.job import Job, JobSettings
 from jobs_api.model.project import Project
 from jobs_api.redaction.masking import secret_values
 from jobs_api.sealing import environment
+from tests.functions import passes
 from tests.functions.acme import Acme
-from tests.functions.people import NOON, Context, Person
+from tests.functions.people import NOON, Person
 from tests.functions.test_webhook_secrets import kms as kms  # noqa: PLC0414 - a fixture
 
 SECRET, OTHER = "env-s3cret-7", "env-0ther-7"
@@ -274,8 +272,7 @@ class TestInTheCluster:
         return {one["name"]: one.get("value", "") for one in container["env"]}
 
     def tick(self, acme: Acme) -> None:
-        event = {"detail": {"organization_id": acme.organization.id}}
-        sync_cronjobs.lambda_handler(event, cast("LambdaContext", Context()))
+        passes.sync(acme.organization.id)
 
     def create(self, acme: Acme, **settings: Any) -> dict[str, Any]:
         jobs = f"/api/v1/projects/{acme.project.id}/jobs"
@@ -315,8 +312,7 @@ class TestInTheCluster:
         assert waiting.launch
 
         encryption._opened.clear()
-        event = {"detail": {"organization_id": acme.organization.id}}
-        ingest_runs.lambda_handler(event, cast("LambdaContext", Context()))
+        passes.ingest(acme.organization.id)
 
         made = acme.cluster.get_job(acme.organization.namespace, run["job_name"])
         assert self.given(made)["DB_PASSWORD"] == SECRET

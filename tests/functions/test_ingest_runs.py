@@ -1,16 +1,13 @@
-"""ingest_runs against a cluster that runs real processes: every way a run can end, and every way a pass can be cut."""
+"""Ingests against a cluster that runs real processes: every way a run can end, and every way a pass can be cut."""
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.client import BaseClient
 
-from functions.ingest_runs.app import lambda_handler
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.errors import ClusterUnavailable
@@ -20,8 +17,8 @@ from jobs_api.k8s import labels
 from jobs_api.logs import archive
 from jobs_api.model.run import RunStatus, TriggeredBy
 from jobs_api.trigger.launch import launch
+from tests.functions import passes
 from tests.functions.acme import Acme
-from tests.functions.people import Context
 from tests.functions.refusals import Refuse
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -363,16 +360,14 @@ def test_a_run_waits_an_hour_for_a_cluster_that_is_down_and_no_longer(acme: Acme
     young = acme.triggered(created_at=acme.now() - timedelta(minutes=59))
     old = acme.triggered(created_at=acme.now() - timedelta(minutes=61))
     refuse("GET", "/jobs")
-    event = json.loads((EVENTS / "ingest_runs.json").read_text())
-    event["detail"] = {"organization_id": acme.organization.id}
 
     with pytest.raises(ClusterUnavailable):
-        lambda_handler(event, cast("LambdaContext", Context()))
+        passes.ingest(acme.organization.id)
 
     assert acme.status_of(young) is RunStatus.PENDING
     assert acme.status_of(old) is RunStatus.ERROR
     refuse()
-    lambda_handler(event, cast("LambdaContext", Context()))
+    passes.ingest(acme.organization.id)
     assert store.get_run(acme.organization.id, young.id).launch is None
 
 

@@ -9,13 +9,12 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.ingest_runs import app as ingest_runs
 from functions.send_notifications import app as send_notifications
-from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api.cluster import ClusterUnavailable, Object
 from jobs_api.metrics import Metric
 from jobs_api.notifications import queue
 from local.template import read
+from tests.functions import passes
 from tests.functions.acme import Acme
 from tests.functions.people import ROOT, Context
 from tests.functions.refusals import Refuse
@@ -40,14 +39,11 @@ def figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def sync(acme: Acme) -> None:
-    event = json.loads((ROOT / "events/sync_cronjobs.json").read_text())
-    detail = {"organization_id": acme.organization.id}
-    sync_cronjobs.lambda_handler({**event, "detail": detail}, cast("LambdaContext", Context()))
+    passes.sync(acme.organization.id)
 
 
 def ingest(acme: Acme) -> None:
-    event = {"detail": {"organization_id": acme.organization.id}}
-    ingest_runs.lambda_handler(event, cast("LambdaContext", Context()))
+    passes.ingest(acme.organization.id)
 
 
 def edited_by_hand(acme: Acme) -> Object:

@@ -12,12 +12,11 @@ import pytest
 import yaml
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.dispatch_ticks import app as dispatch_ticks
-from functions.ingest_runs import app as ingest_runs
-from functions.sync_cronjobs import app as sync_cronjobs
+from functions.restore_pulses import app as restore_pulses
 from jobs_api import cluster
 from jobs_api.model.commands import ProjectType
 from local.template import Template, read
+from tests.functions import passes
 from tests.functions.people import ROOT, Context, Person, new_organization, new_project
 from tests.permissions import allowing, policies
 from tests.permissions.record import MOST_SECONDS_APART, ClusterCall, Record, left_by_others
@@ -61,18 +60,14 @@ def asked(method: str, path: str) -> Callable[[Person], Any]:
     return lambda person: person.call(method, path)
 
 
-def told(handler: Callable[[dict[str, Any], LambdaContext], Any]) -> Callable[[Person], Any]:
-    return lambda person: handler({"detail": {"organization_id": person.organization_id}}, CONTEXT)
-
-
 @pytest.mark.parametrize(
     "ask",
     [
         pytest.param(asked("GET", "/api/v1/jobs"), id="list_live_jobs"),
         pytest.param(asked("GET", "/api/v1/jobs/x"), id="get_live_job"),
         pytest.param(asked("GET", "/api/v1/jobs/x/logs"), id="get_live_logs"),
-        pytest.param(told(sync_cronjobs.lambda_handler), id="sync_cronjobs"),
-        pytest.param(told(ingest_runs.lambda_handler), id="ingest_runs"),
+        pytest.param(lambda person: passes.sync(person.organization_id), id="sync"),
+        pytest.param(lambda person: passes.ingest(person.organization_id), id="ingest"),
     ],
 )
 def test_a_cluster_function_may_ask_eks_where_its_cluster_is(
@@ -96,10 +91,10 @@ def test_a_trigger_may_ask_eks_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert alice.call("POST", f"{path}/{job['id']}/trigger").status == 202
 
 
-def test_ticks_reach_the_bus() -> None:
+def test_ticks_reach_the_queue() -> None:
     new_organization("ticked")
 
-    dispatch_ticks.lambda_handler(json.loads((ROOT / "events/dispatch_ticks.json").read_text()), CONTEXT)
+    restore_pulses.lambda_handler(json.loads((ROOT / "events/restore_pulses.json").read_text()), CONTEXT)
 
 
 @pytest.mark.usefixtures("whole_suite")
@@ -159,7 +154,7 @@ def test_the_roles_hold_only_in_organizations_namespaces() -> None:
 
 def test_every_cluster_function_is_let_into_the_cluster_as_its_group(template: Template) -> None:
     assert _members(template) == {
-        "jobs-api": {"trigger_job", "sync_cronjobs", "ingest_runs"},
+        "jobs-api": {"trigger_job", "handle_pulse"},
         "jobs-api-reader": {"list_live_jobs", "get_live_job", "get_live_logs"},
     }
     assert set().union(*_members(template).values()) == set(_cluster_functions(template).values())

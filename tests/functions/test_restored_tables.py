@@ -6,12 +6,10 @@ A table is restored here by writing its rows as they were; DynamoDB would make a
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import store
 from jobs_api.cluster import Object
 from jobs_api.k8s import labels, run_identity
@@ -21,8 +19,8 @@ from jobs_api.notifications import queue
 from jobs_api.store.tables import ProjectsRow, RunRow
 from jobs_api.trigger.launch import launch
 from jobsctl import operations
+from tests.functions import passes
 from tests.functions.acme import Acme
-from tests.functions.people import Context
 
 
 @contextmanager
@@ -48,8 +46,7 @@ def _run_rows(acme: Acme) -> list[RunRow]:
 
 def sync(acme: Acme) -> dict[str, Object]:
     """Sync; return the CronJobs then by their names."""
-    event = {"detail": {"organization_id": acme.organization.id}}
-    sync_cronjobs.lambda_handler(event, cast("LambdaContext", Context()))
+    passes.sync(acme.organization.id)
     selector = labels.selector({labels.ORGANIZATION: acme.organization.id})
     pages = acme.cluster.list_cronjobs(acme.organization.namespace, selector)
     return {cronjob["metadata"]["name"]: cronjob for page in pages for cronjob in page}

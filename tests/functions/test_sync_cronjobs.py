@@ -1,18 +1,13 @@
 """The cluster follows the tables: on every change, every minute, and whatever anybody does in between."""
 
-import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import botocore.client
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from functions.sync_cronjobs.app import lambda_handler
 from jobs_api import cluster as clusters
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterUnavailable, Object
@@ -21,9 +16,9 @@ from jobs_api.model.job import Job, SyncedVersion, SyncState
 from jobs_api.model.project import Project
 from jobs_api.model.resources import Resources
 from local.cluster import EmbeddedCluster
-from tests.functions.people import NOON, Context, Person
+from tests.functions import passes
+from tests.functions.people import NOON, Person
 
-EVENT = json.loads((Path(__file__).parents[2] / "events" / "sync_cronjobs.json").read_text())
 NIGHTLY = {"name": "nightly", "command": "dbt build", "schedule": "0 2 * * *"}
 
 
@@ -37,8 +32,8 @@ def cluster(embedded_cluster: EmbeddedCluster, alice: Person) -> Cluster:
 
 
 def sync(**detail: str) -> None:
-    """Hand the function the sample event, about something else."""
-    lambda_handler({**EVENT, "detail": detail}, cast("LambdaContext", Context()))
+    """Make the CronJobs of an organization match, or of a part of it."""
+    passes.sync(**detail)
 
 
 def tick(person: Person) -> None:
@@ -580,12 +575,6 @@ def test_another_organizations_cronjobs_are_none_of_its_business(
     tick(charlie)
     assert calls.cluster == [f"GET /apis/batch/v1/namespaces/{charlie.organization_id}/cronjobs"]
     assert listed(cluster, alice).keys() == {"jaffle-nightly"}
-
-
-@pytest.mark.parametrize("event", [{}, {"detail": None}, {"detail": {}}, {"detail": {"organization_id": 7}}])
-def test_an_event_that_names_no_organization_is_an_error(event: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        lambda_handler(event, cast("LambdaContext", Context()))
 
 
 def test_the_synced_time_is_that_of_the_change_and_not_of_the_last_look(

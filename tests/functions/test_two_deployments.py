@@ -3,22 +3,20 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from subprocess import Popen
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import store
 from jobs_api.cluster import Object
 from jobs_api.ingest.missed_slot import cronjob_of
 from jobs_api.k8s import labels, manifests
 from jobs_api.trigger.launch import launch
 from local.cluster import EmbeddedCluster
+from tests.functions import passes
 from tests.functions.acme import Acme
 from tests.functions.other_deployment import OtherDeployment, started
-from tests.functions.people import Context
 from tests.functions.test_restored_tables import jobs_path, sync
 
 YEARLY = {"name": "yearly", "command": "dbt build", "schedule": "0 0 1 1 *"}
@@ -55,7 +53,7 @@ def writes(embedded_cluster: EmbeddedCluster) -> Iterator[list[tuple[str, str]]]
 def event(acme: Acme, **ids: str) -> None:
     """Sync what a change is about, as its event has it done."""
     detail = {"organization_id": acme.organization.id, "project_id": acme.project.id, **ids}
-    sync_cronjobs.lambda_handler({"detail": detail}, cast("LambdaContext", Context()))
+    passes.sync(**detail)
 
 
 def cronjobs(acme: Acme) -> dict[str, Object]:

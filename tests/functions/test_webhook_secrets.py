@@ -9,9 +9,10 @@ import botocore.session
 import pytest
 
 from jobs_api import store
-from jobs_api.aws import encryption, event_bus
+from jobs_api.aws import encryption
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
+from jobs_api.pulse import queue
 from jobs_api.sealing import webhook as webhook_secrets
 from tests.functions.people import NOON, Person
 
@@ -125,7 +126,7 @@ def test_a_request_that_was_cut_off_and_came_again_shows_the_secret_that_is_stor
 ) -> None:
     headers = {"Idempotency-Key": "cut-off"}
     with monkeypatch.context() as cut_off:
-        cut_off.setattr(event_bus, "job_changed", lambda *_: 1 / 0)
+        cut_off.setattr(queue, "job_changed", lambda *_: 1 / 0)
         assert alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", HOOK, headers=headers).status == 500
 
     created = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", HOOK, headers=headers)

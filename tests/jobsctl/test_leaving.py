@@ -12,12 +12,9 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from typer.testing import CliRunner
 
-from functions.dispatch_ticks import app as dispatch_ticks
-from functions.ingest_runs import app as ingest_runs
-from functions.sync_cronjobs import app as sync_cronjobs
+from functions.restore_pulses import app as restore_pulses
 from jobs_api import store
 from jobs_api.auth import tokens
-from jobs_api.aws import event_bus
 from jobs_api.errors import Conflict, NotFound
 from jobs_api.ids import new_id
 from jobs_api.k8s import labels
@@ -28,11 +25,13 @@ from jobs_api.model.delivery import new_delivery
 from jobs_api.model.organization import Organization, Role
 from jobs_api.model.run import RunStatus
 from jobs_api.notifications.slack.bot_token import store_bot_token
+from jobs_api.pulse import queue
 from jobs_api.store import deliveries
 from jobs_api.store.tables import OrganizationRow
 from jobsctl import leaving, operations
 from jobsctl.__main__ import app
 from jobsctl.leaving import LAST_EVENT, UNDER_WAY
+from tests.functions import passes
 from tests.functions.acme import Acme
 from tests.functions.people import Context, new_project
 from tests.functions.test_runs import a_run
@@ -68,9 +67,8 @@ class Leaver:
 
     def tick(self) -> None:
         """Let the service look at the organization."""
-        event = {"detail": {"organization_id": self.acme.organization.id}}
-        sync_cronjobs.lambda_handler(event, CONTEXT)
-        ingest_runs.lambda_handler(event, CONTEXT)
+        passes.sync(self.acme.organization.id)
+        passes.ingest(self.acme.organization.id)
 
     def cronjobs(self) -> list[str]:
         selector = labels.selector({labels.ORGANIZATION: self.acme.organization.id})
@@ -110,8 +108,7 @@ def test_nothing_is_cleared_while_there_may_be_cronjobs_without_a_mark(leaver: L
     leaver.deploy(deployed=False)
     leaver.move("other")
     leaver.pass_time()
-    event = {"detail": {"organization_id": leaver.acme.organization.id}}
-    ingest_runs.lambda_handler(event, CONTEXT)
+    passes.ingest(leaver.acme.organization.id)
 
     assert leaver.organization.cleared_at is None
 
@@ -168,7 +165,7 @@ def test_a_cronjob_that_came_late_holds_it_up(leaver: Leaver) -> None:
     leaver.delete()
     leaver.pass_time()
 
-    ingest_runs.lambda_handler({"detail": {"organization_id": leaver.acme.organization.id}}, CONTEXT)
+    passes.ingest(leaver.acme.organization.id)
 
     assert leaver.cronjobs() == ["jaffle-nightly"]
     assert "its CronJobs to be removed" in str(leaver.delete())
@@ -176,16 +173,16 @@ def test_a_cronjob_that_came_late_holds_it_up(leaver: Leaver) -> None:
 
 def test_nobody_looks_at_an_organization_that_is_about_to_go(leaver: Leaver, monkeypatch: pytest.MonkeyPatch) -> None:
     ticked: list[str] = []
-    monkeypatch.setattr(event_bus, "organization_ticks", ticked.extend)
+    monkeypatch.setattr(queue, "ask_for_all", lambda ids, _: ticked.extend(ids))
     leaver.delete()
-    dispatch_ticks.lambda_handler({}, CONTEXT)
+    restore_pulses.lambda_handler({}, CONTEXT)
     assert leaver.acme.organization.id in ticked
     ticked.clear()
     leaver.pass_time()
     leaver.tick()
     leaver.delete()
 
-    dispatch_ticks.lambda_handler({}, CONTEXT)
+    restore_pulses.lambda_handler({}, CONTEXT)
 
     assert leaver.acme.organization.id not in ticked
 

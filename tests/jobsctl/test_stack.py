@@ -23,7 +23,7 @@ TABLE = {
 RESOURCES: dict[str, Any] = {
     **{logical_id: TABLE for logical_id in stack.LOGICAL_IDS if logical_id.endswith("Table")},
     "LogsBucket": {"Type": "AWS::S3::Bucket"},
-    "EventBus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "bus"}},
+    "PulseQueue": {"Type": "AWS::SQS::Queue"},
 }
 
 

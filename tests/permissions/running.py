@@ -15,8 +15,9 @@ JOBSCTL = f"{ROOT}/jobsctl/"
 TESTS = f"{ROOT}/tests/"
 
 _RESOLVE = Api.resolve.__code__
-# Tests of deliveries call what that function does with a message, without the queue before it.
+# Tests of deliveries and of passes call what those functions do with a message, without the queue before them.
 _DELIVERING = "jobs_api/notifications/deliver.py"
+_PASSING = ("jobs_api/pulse/passes.py", "jobs_api/pulse/handling.py")
 _HANDED = "follow_threads.<locals>.following.<locals>.run"
 
 _made_in: dict[int, str] = {}
@@ -37,6 +38,8 @@ def function() -> str | None:
             name = _made_in.get(id(frame.f_locals["self"]), name)
         if frame.f_code.co_qualname == "deliver" and name.endswith(_DELIVERING):
             return "send_notifications"
+        if name.endswith(_PASSING):
+            return "handle_pulse"
         if name.startswith(FUNCTIONS):
             return name.removeprefix(FUNCTIONS).partition("/")[0]
         if frame.f_code.co_qualname == _HANDED:

@@ -19,7 +19,8 @@ STAGE = "dev"
 PARAMETERS = {
     "ManageAccessEntries": "false",
     "Monitoring": "false",
-    "TicksPerMinute": "6",
+    "PulseSeconds": "2",
+    "IdlePulseSeconds": "20",
     # More than a test asks that waits for something, and less than one that does not.
     "OrganizationRate": "2.5",
     "OrganizationBurst": "20",

@@ -59,7 +59,7 @@ def test_the_value_of_a_changed_parameter_answers(deployment: Deployment, alice:
     assert published(before, after) == FUNCTIONS, "not every function's alias has moved"
     assert {function["environment"]["RUN_RETENTION_DAYS"] for function in after.values()} == {"90"}
     # Values that were not named again are those of the first deployment.
-    assert {function["environment"]["TICKS_PER_MINUTE"] for function in after.values()} == {"6"}
+    assert {function["environment"]["PULSE_SECONDS"] for function in after.values()} == {"2"}
 
 
 def test_aliases_that_are_put_back_answer_with_the_code_and_values_before(

@@ -17,9 +17,7 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-import functions.ingest_runs.app as ingest_runs
 import functions.send_notifications.app as send_notifications
-import functions.sync_cronjobs.app as sync_cronjobs
 from jobs_api import cluster as clusters
 from jobs_api import store
 from jobs_api.errors import ClusterError
@@ -35,6 +33,7 @@ from jobs_api.notifications.slack import client as slack
 from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer as Posted
 from local.cluster.clock import TestClock
+from tests.functions import passes
 from tests.functions.people import Answer, Context, Person, new_organization, new_project
 from tests.reliability.audit import Audit
 from tests.reliability.fake_cluster import StillCluster
@@ -74,11 +73,9 @@ class World:
         self.cluster = StillCluster(self.clock)
         self.cluster.storage.create("namespaces", {"metadata": {"name": self.organization.namespace}})
         self.project = self.new_project("jaffle")
-        now = SimpleNamespace(now=lambda _: self.now() + self.skew)
+        now = SimpleNamespace(now=lambda *_: self.now() + self.skew)
         self.monkeypatch.setattr(clusters, "connect", lambda _: self.cluster.cluster)
-        self.monkeypatch.setattr(ingest_runs, "connect", lambda _: self.cluster.cluster)
-        self.monkeypatch.setattr(ingest_runs, "datetime", now)
-        self.monkeypatch.setattr(sync_cronjobs, "datetime", now)
+        self.monkeypatch.setattr(passes, "now", now.now)
         self.monkeypatch.setattr(send_notifications, "datetime", now)
         # A message that sleeps is looked at all the same; what is not due is left alone.
         self.monkeypatch.setattr(queue, "hide", lambda *_: None)
@@ -130,14 +127,14 @@ class World:
         self.notify()
 
     def sync(self, **detail: str) -> None:
-        """Run sync_cronjobs on an event about the organization or, with ids, about a part of it."""
+        """Make the CronJobs of the organization match or, with ids, of a part of it."""
         with suppress(*EXPECTED, *self.also):
-            sync_cronjobs.lambda_handler(self._event(detail), _context())
+            passes.sync(self.organization.id, **detail)
 
     def ingest(self) -> None:
-        """Run ingest_runs."""
+        """Bring the organization's runs up to date."""
         with suppress(*EXPECTED, *self.also):
-            ingest_runs.lambda_handler(self._event({}), _context())
+            passes.ingest(self.organization.id, lambda: self.now() + self.skew)
 
     def notify(self) -> None:
         """Run send_notifications on what waits in the queue; what it does not confirm stays there."""
@@ -152,9 +149,6 @@ class World:
     def forget(self) -> None:
         """Forget what functions remember between invocations, as when they are started anew."""
         self.monkeypatch.setattr(ingester, "_settled", Settled())
-
-    def _event(self, detail: dict[str, str]) -> dict[str, Any]:
-        return {"detail": {"organization_id": self.organization.id, **detail}}
 
     def _take(self) -> None:
         """Take this organization's messages off the queue that all tests share."""
@@ -188,6 +182,10 @@ class World:
         return Audit(*audited, inbox=self.inbox, posted=self.slack, waits=waits)
 
     # -- people
+
+    def organization_now(self) -> Organization:
+        """Return the organization as it stands in the table."""
+        return store.get_organization(self.organization.id)
 
     @property
     def alice(self) -> Person:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.sync_cronjobs import app as sync_cronjobs
 from jobs_api import store
 from jobs_api.model.organization import Organization
+from jobs_api.pulse import passes
 from jobs_api.recent import Recent
-from tests.functions.people import Context, new_organization
+from jobs_api.sync import Scope
+from tests.functions.people import new_organization
 
 THREE_HOURS = 3 * 3600
 
@@ -140,12 +141,11 @@ def test_an_organization_that_moved_while_a_function_slept_is_synced_where_it_is
         connected.append(found.cluster)
 
     monkeypatch.setattr("jobs_api.cluster.connect", connect)
-    monkeypatch.setattr(sync_cronjobs, "sync", lambda *_: Counter[str]())
-    event = {"detail": {"organization_id": organization.id}}
-    sync_cronjobs.lambda_handler(event, Context())  # type: ignore[arg-type]
+    monkeypatch.setattr(passes, "sync", lambda *_: Counter[str]())
+    passes.sync_cronjobs(Scope(organization_id=organization.id), datetime.now(UTC))
     store.move_organization(organization.id, "another", datetime.now(UTC) - timedelta(hours=2))
 
     request.getfixturevalue("frozen")
-    sync_cronjobs.lambda_handler(event, Context())  # type: ignore[arg-type]
+    passes.sync_cronjobs(Scope(organization_id=organization.id), datetime.now(UTC))
 
     assert connected == [None, "another"]

@@ -1,12 +1,13 @@
 """Somebody who wants it to go wrong: the node goes down, calls fail in storms, hands reach into the cluster."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from jobs_api.aws import event_bus
 from jobs_api.cluster import Cluster
 from jobs_api.k8s import labels
+from jobs_api.pulse import queue
 from tests.soak.door import Door
 from tests.soak.ledger import Ledger
 from tests.soak.node import Node
@@ -97,7 +98,7 @@ class Saboteur:
 
     def _repeat(self) -> None:
         """Have the same events come again, several at once."""
-        event_bus.organization_ticks(self._places * self._random.randint(1, 3))
+        queue.ask_for_all(self._places * self._random.randint(1, 3), datetime.now(UTC))
         self._ledger.happened["events twice or out of turn"] += 1
 
     # -- hands in the cluster

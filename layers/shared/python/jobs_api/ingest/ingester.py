@@ -29,6 +29,7 @@ from jobs_api.model import run_events
 from jobs_api.model.organization import Organization
 from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.model.slots import AwaitedSlot
 from jobs_api.notifications import queue
 from jobs_api.notifications.alert_lookup import Asked
 from jobs_api.store import project_records
@@ -67,6 +68,10 @@ class Pass:
     written: int = 0
     failed: int = 0
     missed: int = 0
+    # Whether runs were open when the pass came to them, and slots that are due without a Job.
+    has_open: bool = False
+    awaited: list[AwaitedSlot] = field(default_factory=list)
+    settled: int = 0
     figures: dict[Metric, float] = field(default_factory=dict)
     _accounted: set[str] = field(default_factory=set)
     _to_tell: list[Run] = field(default_factory=list)
@@ -108,6 +113,7 @@ class Pass:
         if self._met_wrong_label or accounting.met_unknown_job:
             store.record_settled_jobs_checked(self.organization.id, None)
         self.missed, self.failed = accounting.missed, self.failed + accounting.failed
+        self.awaited, self.settled = accounting.awaited, accounting.settled
         if self.failed:
             raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
 
@@ -190,9 +196,14 @@ class Pass:
 
     def _unaccounted(self, pool: ThreadPoolExecutor) -> None:
         """Launch what still waits for its Job, and end what no longer has one."""
-        left = (run for run in store.open_runs(self.organization.id) if run.id not in self._accounted)
+        left = (run for run in self._open() if run.id not in self._accounted)
         for runs in batched(left, PAGE, strict=False):
             self._each(pool, [Work(self._launch if run.launch else self._look_for, run) for run in runs])
+
+    def _open(self) -> Iterator[Run]:
+        for run in store.open_runs(self.organization.id):
+            self.has_open = True
+            yield run
 
     def _each(self, pool: ThreadPoolExecutor, works: Iterable["Work"]) -> None:
         results = list(pool.map(self._one, works))

@@ -6,7 +6,7 @@ follows from job and slot, and the account of a job moves on only from where it 
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import batched, islice
 
@@ -21,7 +21,7 @@ from jobs_api.k8s.json_fields import Object
 from jobs_api.model import slots
 from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run
-from jobs_api.model.slots import Slot, SlotVerdict
+from jobs_api.model.slots import AwaitedSlot, Slot, SlotVerdict
 from jobs_api.notifications import channels
 from jobs_api.store import DueJob
 
@@ -53,6 +53,9 @@ class Accounting:
     failed: int = 0
     # Whether a Job was found for a slot that the list had not and of which there is no run.
     met_unknown_job: bool = False
+    # Accounts that moved on, and slots that are due without a Job so far.
+    settled: int = 0
+    awaited: list[AwaitedSlot] = field(default_factory=list)
 
     def run(self, pool: Executor) -> None:
         """Account for every job that is due; one that fails keeps no other from it, and is counted."""
@@ -77,7 +80,7 @@ class Accounting:
             self._record(due, missing)
         after = job.settled(settled[-1].at, project, self.now) if settled else job.replanned(project, self.now)
         if after != job:
-            store.settle_job(due, after)
+            self.settled += store.settle_job(due, after)
 
     def _settled(self, owed: list[Slot], deadline: timedelta, job_id: str) -> tuple[list[Slot], list[Slot]]:
         """Return the slots of which all is known, and those of them at which nothing seems to have run."""
@@ -87,6 +90,7 @@ class Accounting:
         for slot in owed:
             verdict = slots.slot_verdict(slot, ran, self.now, deadline)
             if verdict is SlotVerdict.OPEN:
+                self.awaited.append(AwaitedSlot(slot.at, slots.judged_at(slot, deadline)))
                 break
             settled.append(slot)
             if verdict is SlotVerdict.MISSED:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from jobs_api.model import slots
 from jobs_api.model.document import Absent, Document, Record, Timestamp
+from jobs_api.model.pulse import Pulse
 from jobs_api.model.slots import Outage
 
 # Longer than functions of a version before marks may still be at work, and than an ingest takes to mark what it finds.
@@ -70,6 +71,8 @@ class Organization(Record):
     where the next one is to.
 
     `held_removals` is what a sync does not dare to remove, `removal_confirmation` what an operator last said to that.
+
+    `pulse` says when it is looked at next.
     """
 
     id: str
@@ -87,6 +90,7 @@ class Organization(Record):
     settled_jobs_checked_at: Absent[Timestamp] = None
     held_removals: Absent[HeldRemovals] = None
     removal_confirmation: Absent[RemovalConfirmation] = None
+    pulse: Pulse = Field(default_factory=Pulse)
 
     def wants_settled_jobs_checked(self, now: datetime) -> bool:
         """Tell whether it is time to compare all Jobs that are labelled as settled with their runs."""

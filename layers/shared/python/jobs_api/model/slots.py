@@ -111,6 +111,14 @@ class Slot:
         return self.in_force or self.at > self.begins + IN_FORCE_WITHIN
 
 
+@dataclass(frozen=True)
+class AwaitedSlot:
+    """A slot that is due and of which no Job was seen; after `judged_at` it is no longer open."""
+
+    at: datetime
+    judged_at: datetime
+
+
 class SlotVerdict(StrEnum):
     """What is known of a slot: it ran, it was missed, it was not expected to run, or it is too early to say."""
 
@@ -158,9 +166,14 @@ def slot_verdict(slot: Slot, ran: Collection[datetime], now: datetime, deadline:
     """
     if slot.at in ran:
         return SlotVerdict.RAN
-    if slot.at + deadline + GRACE >= now:
+    if judged_at(slot, deadline) >= now:
         return SlotVerdict.OPEN
     return SlotVerdict.MISSED if slot.expected else SlotVerdict.UNEXPECTED
+
+
+def judged_at(slot: Slot, deadline: timedelta) -> datetime:
+    """Return the time after which a slot without a run is not open any more."""
+    return slot.at + deadline + GRACE
 
 
 def next_look(

@@ -79,13 +79,14 @@ def publish(runs: Iterable[Run]) -> int:
     return len(pairs)
 
 
-def try_to_publish(runs: Iterable[Run]) -> int:
-    """Do the same, where a queue that is down is only told in the log; return how many messages were queued."""
+def try_to_publish(runs: Iterable[Run]) -> bool:
+    """Do the same, where a queue that is down is only told in the log; tells whether no mark is left."""
     try:
-        return publish(run for run in runs if run.notify)
+        publish(run for run in runs if run.notify)
     except (QueueRejected, BotoCoreError, ClientError):
-        logger.warning("The queue did not take all that is to be told; the next tick tries again", exc_info=True)
-        return 0
+        logger.warning("The queue did not take all that is to be told; the next pass tries again", exc_info=True)
+        return False
+    return True
 
 
 def queue(message: QueueMessage) -> None:

@@ -5,7 +5,7 @@ Deliveries are in `store.deliveries`, which most functions have no use for and s
 Every function takes the organization first, so that nothing of another one can be read or written by its id alone.
 """
 
-from jobs_api.store.due_jobs import DueJob, due_jobs, settle_job
+from jobs_api.store.due_jobs import DueJob, due_jobs, next_due, settle_job
 from jobs_api.store.job_versions import list_job_versions
 from jobs_api.store.jobs import create_job, delete_job, get_job, list_jobs, record_sync, update_job
 from jobs_api.store.organizations import (
@@ -95,6 +95,7 @@ __all__ = [
     "list_runs",
     "list_tokens",
     "move_organization",
+    "next_due",
     "note_log_begins",
     "open_runs",
     "past_projects",

@@ -17,6 +17,7 @@ from jobs_api.model.organization import (
     Token,
     UsageKey,
 )
+from jobs_api.model.pulse import Pulse
 from jobs_api.model.slots import Outage
 from jobs_api.recent import Recent
 from jobs_api.store.conditions import was_refused
@@ -51,7 +52,7 @@ def get_organization(organization_id: str) -> Organization:
         row = OrganizationsRow.get(ALL, organization_id)
     except OrganizationsRow.DoesNotExist as error:
         raise NotFound(f"There is no organization {organization_id!r}") from error
-    return _organization_of(row)
+    return organization_of(row)
 
 
 def recent_organization(organization_id: str) -> Organization:
@@ -64,7 +65,7 @@ _recent = Recent(get_organization, seconds=60)
 
 def list_organizations() -> list[Organization]:
     """Return every organization, by id."""
-    return [_organization_of(row) for row in OrganizationsRow.query(ALL)]
+    return [organization_of(row) for row in OrganizationsRow.query(ALL)]
 
 
 def record_outages(organization: Organization, outages: list[Outage]) -> None:
@@ -239,7 +240,8 @@ def _change(organization_id: str, actions: list[Action], condition: Condition | 
     return True
 
 
-def _organization_of(row: OrganizationsRow) -> Organization:
+def organization_of(row: OrganizationsRow) -> Organization:
+    """Read an organization out of its row."""
     if not isinstance(row, OrganizationRow):
         raise TypeError(f"{row.partition} {row.sort} is not an organization")
     return Organization.known(
@@ -259,6 +261,14 @@ def _organization_of(row: OrganizationsRow) -> Organization:
         held_removals=HeldRemovals.model_validate(row.held_removals) if row.held_removals else None,
         removal_confirmation=(
             RemovalConfirmation.model_validate(row.removal_confirmation) if row.removal_confirmation else None
+        ),
+        pulse=Pulse.known(
+            generation=int(row.pulse_generation or 0),
+            began_at=row.pass_began_at,
+            busy_until=row.pass_busy_until,
+            asked_at=row.pass_asked_at,
+            due_at=row.pass_due_at,
+            sync_due_at=row.sync_due_at,
         ),
     )
 

@@ -22,7 +22,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 from pynamodb.connection import Connection
-from pynamodb.constants import NULL, STRING
+from pynamodb.constants import ALL_NEW, ATTRIBUTES, NULL, STRING
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
@@ -102,13 +102,21 @@ class Row(Model):
         return row
 
     def update(self, actions: list[Action], condition: Condition | None = None, **_: Any) -> None:
-        """Update the item, without reading it back: no caller looks at the row afterwards.
+        """Update the item, without reading it back: hardly a caller looks at the row afterwards.
 
         PynamoDB's own `update` reads the whole item back, and where that is of another class than this row it raises a
         ValueError although the update is done.
         """
         key, sort = self._get_hash_range_key_serialized_values()
         self._get_connection().update_item(key, range_key=sort, condition=condition, actions=actions)
+
+    def update_and_read(self, actions: list[Action], condition: Condition) -> Self:
+        """Update the item; return it as it is afterwards."""
+        key, sort = self._get_hash_range_key_serialized_values()
+        answer = self._get_connection().update_item(
+            key, range_key=sort, condition=condition, actions=actions, return_values=ALL_NEW
+        )
+        return self.from_raw_data(answer[ATTRIBUTES])
 
     def values(self, names: Iterable[str]) -> dict[str, Any]:
         """Return attributes by their names here, None where there is no value."""
@@ -360,6 +368,13 @@ class OrganizationRow(OrganizationsRow, discriminator="organization"):
     settled_jobs_checked_at = MomentAttribute(null=True)
     held_removals = DocumentAttribute(null=True)
     removal_confirmation = DocumentAttribute(null=True)
+    # What `model.pulse.Pulse` has, each on its own, since conditions are about them.
+    pulse_generation = NumberAttribute(null=True)
+    pass_began_at = MomentAttribute(null=True)
+    pass_busy_until = MomentAttribute(null=True)
+    pass_asked_at = MomentAttribute(null=True)
+    pass_due_at = MomentAttribute(null=True)
+    sync_due_at = MomentAttribute(null=True)
 
 
 class TokenRow(OrganizationsRow, discriminator="token"):

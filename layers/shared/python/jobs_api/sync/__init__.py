@@ -1,7 +1,7 @@
 """Makes a cluster's CronJobs what the tables say they should be, and notes in the tables how that went.
 
 Level-triggered: an event says only where to look. Whatever is found there is put right, however it came about, so
-that a lost event, a crash half way or two syncs at once cost at most the minute until the next tick.
+that a lost message, a crash half way or two syncs at once cost at most the time until the next sync of everything.
 """
 
 from collections import Counter
@@ -21,8 +21,9 @@ __all__ = ["Scope", "sync"]
 def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
     """Bring the CronJobs in scope up to date; return how many were created, replaced, deleted and so on.
 
-    What changes while it looks is looked at once more, and then left to the next tick. A change that fails keeps no
-    other from being made. CronJobs of which the tables know nothing stay where they are many, and are counted as held.
+    What changes while it looks is looked at once more, and then counted as left. Jobs that are not as they should be
+    are counted as failing. A change that fails keeps no other from being made. CronJobs of which the tables know
+    nothing stay where they are many, and are counted as held.
 
     Raises:
         ClusterUnavailable: the cluster did not answer, to all of it or to a part; nothing untrue was noted.
@@ -64,4 +65,5 @@ def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> 
         look.run()
         if not look.outdated:
             break
+    done["left"] += look.outdated
     return look.needs_whole

@@ -361,6 +361,7 @@ class Look:
         `found` is the fingerprint of one that is right.
         """
         project, job = wanted
+        self._count("failing", state is SyncState.ERROR)
         version, known = wanted_version(project, job), job.synced
         no_news = known and (known.version, known.state, known.message) == (version, state, message)
         if known and no_news and not resumed and known.fingerprint == found:

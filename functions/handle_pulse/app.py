@@ -1,0 +1,19 @@
+"""The queue of pulses: each message says that it is time to look at an organization, or asks that it be."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api.pulse.handling import handle
+from jobs_api.pulse.queue import PulseMessage
+
+logger = Logger()
+
+
+@logger.inject_lambda_context(clear_state=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 - Lambda's signature
+    """Look at the organization; raises where that could not even be noted, so that the message comes again."""
+    for record in event["Records"]:
+        handle(PulseMessage.of_json(record["body"]), lambda: datetime.now(UTC))

@@ -1,0 +1,28 @@
+"""Every few minutes: asks for a pass over each organization whose pulse was lost, or that never had one."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api import store
+from jobs_api.metrics import Metric, publish
+from jobs_api.pulse import queue
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 - Lambda's signature
+    """Look for pulses that are past their time.
+
+    Raises where the queue does not take all that is asked for, so that Lambda tries again; asked twice is one pass.
+    """
+    now = datetime.now(UTC)
+    organizations = [one for one in store.list_organizations() if one.retired_at is None]
+    without = [one for one in organizations if one.pulse.is_lost(now)]
+    lost = [one.id for one in without if one.pulse.generation]
+    publish({Metric.TICKS: 1, Metric.ORGANIZATIONS: len(organizations), Metric.PULSES_LOST: len(lost)})
+    logger.info("ticked", organizations=len(organizations), lost=lost[:10])
+    queue.ask_for_all([one.id for one in without], now)

@@ -1,0 +1,129 @@
+"""Takes a message of the pulse: makes the passes it is for, decides when the next one is due, and sends its pulse.
+
+One pass over an organization goes on at a time, by a generation that each pass takes. What happens where a process dies
+between two of the steps stands in docs/reliability.md; nothing of it does anything twice.
+"""
+
+import os
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from aws_lambda_powertools import Logger
+
+from jobs_api.errors import NotFound
+from jobs_api.ingest.ingester import Clock
+from jobs_api.metrics import Metric, publish
+from jobs_api.model.organization import Organization
+from jobs_api.pulse import passes, queue
+from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, next_pulse
+from jobs_api.pulse.queue import PulseMessage
+from jobs_api.store import pulses
+from jobs_api.sync import Scope
+
+# After a sync that left anything to be done.
+SYNC_AGAIN: Final = timedelta(minutes=1)
+ATTEMPTS: Final = 3
+
+logger = Logger()
+
+
+def handle(message: PulseMessage, clock: Clock) -> None:
+    """Make the passes that a message is for; nothing where it is superseded, or another pass has done that.
+
+    A pass that fails is made again later, by the pulse that it sends all the same. Raises what the tables or the queue
+    raise, so that SQS hands the message out once more.
+    """
+    if message.changed:
+        scope = Scope(organization_id=message.organization_id, project_id=message.project_id, job_id=message.job_id)
+        _sync(scope, clock)
+        # What the sync made has slots to come.
+        message = PulseMessage(message.organization_id, asked_at=clock())
+    organization = _begin(message, clock())
+    if organization is None:
+        return
+    if organization.retired_at:
+        pulses.end_pass(organization, None, None, asked=True)
+        return
+    facts = _ingest(organization, clock)
+    if message.asked_at:
+        # An index may not have yet what was asked about.
+        facts = replace(facts, moving=True)
+    is_sync_due = organization.pulse.is_sync_due(clock()) and facts.unreached_since is None
+    _end(organization, facts, clock(), is_sync_due=is_sync_due)
+    if is_sync_due:
+        # A first one may take minutes, in which ended runs are to be seen: the next pass does not wait for it.
+        _sync(Scope(organization_id=organization.id), clock)
+
+
+def pace() -> Pace:
+    """Return how often this deployment looks."""
+    seconds = int(os.environ["PULSE_SECONDS"]), int(os.environ["IDLE_PULSE_SECONDS"])
+    return Pace(*(timedelta(seconds=one) for one in seconds))
+
+
+def _begin(message: PulseMessage, now: datetime) -> Organization | None:
+    """Return the organization whose pass begins; None where there is nothing to do, or another pass will do it."""
+    if message.generation is not None:
+        return pulses.begin_pass(message.organization_id, message.generation, now)
+    asked_at = message.asked_at or now
+    for _ in range(ATTEMPTS):
+        if organization := pulses.begin_asked_pass(message.organization_id, asked_at, now):
+            return organization
+        there = pulses.current_organization(message.organization_id)
+        if there is None:
+            return None
+        began_at = there.pulse.began_at
+        if began_at and began_at >= asked_at + pulses.CLOSEST:
+            return None
+        if not there.pulse.is_busy(now):
+            break
+        if there.pulse.asked_at or pulses.ask_busy_pass(there, asked_at):
+            return None
+    # The last pass began just now: this one follows it, together with what is asked for until then.
+    queue.ask_later(message, pulses.CLOSEST)
+    return None
+
+
+def _ingest(organization: Organization, clock: Clock) -> PassFacts:
+    try:
+        ingested = passes.ingest_runs(organization, clock)
+    except Exception:
+        logger.exception("an ingest failed", organization_id=organization.id)
+        publish({Metric.INGEST_ERRORS: 1})
+        return PassFacts(incomplete=True)
+    if ingested.error:
+        publish({Metric.INGEST_ERRORS: 1})
+    return ingested.facts
+
+
+def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync_due: bool) -> None:
+    """Note when the next pass is due, and send its pulse; nothing where another pass has begun meanwhile."""
+    usual = pace()
+    # Who waits for CronJobs to go is not kept waiting.
+    hurry = organization.leaving_at or organization.held_removals
+    sync_due_at = now + min(usual.latest, SYNC_AGAIN if hurry else usual.latest) if is_sync_due else None
+    facts = replace(facts, sync_due_at=sync_due_at or organization.pulse.sync_due_at)
+    due_at = next_pulse(facts, now, usual)
+    if not pulses.end_pass(organization, due_at, sync_due_at):
+        # Asked for meanwhile, or taken over by a pass that began after this one was taken for dead.
+        due_at = min(due_at, now + SOONEST)
+        if not pulses.end_pass(organization, due_at, sync_due_at, asked=True):
+            return
+    queue.send_pulse(organization.id, organization.pulse.generation, due_at - now)
+
+
+def _sync(scope: Scope, clock: Clock) -> None:
+    """Make CronJobs match; what is left to do is tried again after a while, with all of the organization."""
+    try:
+        done = passes.sync_cronjobs(scope, clock())
+        if not done["failing"] and not done["left"]:
+            return
+    except NotFound:
+        return
+    except Exception:
+        logger.exception("a sync failed", **scope.model_dump(exclude_none=True))
+        publish({Metric.SYNC_ERRORS: 1})
+    delay = min(SYNC_AGAIN, pace().latest)
+    pulses.sync_sooner(scope.organization_id, clock() + delay)
+    queue.ask_later(PulseMessage(scope.organization_id, asked_at=clock() + delay), delay)

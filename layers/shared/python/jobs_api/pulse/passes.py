@@ -1,0 +1,94 @@
+"""The two passes over an organization, each with its figures: an ingest of its runs, and a sync of its CronJobs."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from aws_lambda_powertools import Logger
+
+from jobs_api import cluster, store
+from jobs_api.errors import ClusterError
+from jobs_api.ingest.ingester import Clock, Incomplete, Pass, end_overdue, note_cleared, note_reached
+from jobs_api.metrics import Metric, publish
+from jobs_api.model.organization import Organization
+from jobs_api.notifications import queue
+from jobs_api.pulse.next_pulse import PassFacts
+from jobs_api.sync import Scope, sync
+
+logger = Logger()
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What an ingest found, and why it is to be made again where that is so."""
+
+    facts: PassFacts
+    error: ClusterError | Incomplete | None = None
+
+
+def ingest_runs(organization: Organization, clock: Clock) -> Ingested:
+    """Bring an organization's runs and their logs up to what its cluster shows; tell of them what is to be told."""
+    told = False
+    try:
+        found = _ingest(organization, clock)
+    except ClusterError as error:
+        publish({Metric.CLUSTER_ERRORS: 1})
+        logger.warning("the cluster was not reached", organization_id=organization.id, error=str(error))
+        # Nobody waits for ever for a cluster that is gone, or lets nobody in.
+        now = clock()
+        reached = note_reached(organization, now, reached=False)
+        end_overdue(organization, now)
+        found = Ingested(PassFacts(unreached_since=reached.outages[-1].since), error)
+    finally:
+        # What was written just now, what an earlier pass was cut off before, and what other functions left.
+        told = queue.try_to_publish(store.runs_to_notify(organization.id))
+    return found if told else replace(found, facts=replace(found.facts, marks_left=True))
+
+
+def _ingest(organization: Organization, clock: Clock) -> Ingested:
+    began_at = clock()
+    ingest = Pass(organization, cluster.connect(organization), clock)
+    error = None
+    try:
+        ingest.run()
+        if organization.leaving_at:
+            note_cleared(organization, ingest.cluster, clock())
+        publish({Metric.INGEST_PASSES: 1})
+    except Incomplete as incomplete:
+        error = incomplete
+    finally:
+        publish(ingest.figures)
+        logger.info(
+            "ingested",
+            organization_id=organization.id,
+            jobs=ingest.jobs,
+            written=ingest.written,
+            missed=ingest.missed,
+            failed=ingest.failed,
+        )
+    facts = PassFacts(
+        moving=ingest.has_open or bool(ingest.written or ingest.settled),
+        next_slot=store.next_due(organization.id, began_at),
+        awaited=ingest.awaited,
+        incomplete=error is not None,
+    )
+    return Ingested(facts, error)
+
+
+def sync_cronjobs(scope: Scope, now: datetime) -> Counter[str]:
+    """Make the CronJobs in scope match; return how many were created, replaced, deleted, left and so on.
+
+    Raises what `jobs_api.sync.sync` raises, and NotFound where there is no such organization any more.
+    """
+    organization = store.recent_organization(scope.organization_id)
+    try:
+        done = sync(scope, cluster.connect(organization), now)
+    except ClusterError:
+        publish({Metric.CLUSTER_ERRORS: 1})
+        raise
+    changes = done["created"] + done["replaced"] + done["deleted"]
+    publish({Metric.SYNC_PASSES: 1, Metric.SYNC_CHANGES: changes, Metric.DRIFT_REPAIRED: done["repaired"]})
+    if done["held"]:
+        publish({Metric.REMOVALS_HELD: done["held"]})
+    logger.info("synced", **scope.model_dump(exclude_none=True), changes=dict(done))
+    return done

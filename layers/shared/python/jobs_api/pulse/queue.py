@@ -1,0 +1,154 @@
+"""The messages that say when an organization is looked at next.
+
+A pulse has a generation and the delay up to when it is due; a pass sends it. Anybody else asks for a pass to be made
+now, and for the CronJobs of what has changed to be made to match. That makes a pass sooner and nothing else: what is
+lost is found by a later one. So a queue that is down fails nobody's request.
+"""
+
+import json
+import logging
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import batched
+from math import ceil
+from typing import TYPE_CHECKING, Any, Final
+
+from jobs_api.aws.clients import BotoCoreError, ClientError, client
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+LONGEST_DELAY_SECONDS: Final = 900
+ENTRIES_PER_CALL: Final = 10
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PulseMessage:
+    """A message on the queue: the pulse of a `generation`, or else that somebody asked for a pass at `asked_at`.
+
+    With `changed` the CronJobs of that project, or that job of it, are to be made to match first; where neither is
+    named, those of the whole organization.
+    """
+
+    organization_id: str
+    generation: int | None = None
+    asked_at: datetime | None = None
+    changed: bool = False
+    project_id: str | None = None
+    job_id: str | None = None
+
+    @classmethod
+    def of_json(cls, text: str) -> "PulseMessage":
+        """Read one back; raises ValueError, KeyError, TypeError or RecursionError for what is none."""
+        said = json.loads(text)
+        generation, asked_at = said.get("generation"), said.get("asked_at")
+        ids = [said["organization_id"], said.get("project_id") or "", said.get("job_id") or ""]
+        if not all(isinstance(one, str) for one in ids) or not isinstance(generation, int | None):
+            raise TypeError("ids are texts, and a generation is a number")
+        if (generation is None) is (asked_at is None):
+            raise ValueError("it is either a pulse or asks for a pass")
+        asked = datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at else None
+        return cls(ids[0], generation, asked, bool(said.get("changed")), ids[1] or None, ids[2] or None)
+
+    @property
+    def json(self) -> str:
+        """The message's body."""
+        said: dict[str, Any] = {"organization_id": self.organization_id}
+        if self.generation is not None:
+            said["generation"] = self.generation
+        if self.asked_at is not None:
+            said["asked_at"] = self.asked_at.isoformat()
+        if self.changed:
+            named = {"project_id": self.project_id, "job_id": self.job_id}
+            said |= {"changed": True} | {name: value for name, value in named.items() if value}
+        return json.dumps(said)
+
+
+def job_changed(organization_id: str, project_id: str, job_id: str) -> None:
+    """Say that a job was created, changed or deleted."""
+    _try_to_ask(PulseMessage(organization_id, None, _now(), changed=True, project_id=project_id, job_id=job_id))
+
+
+def project_changed(organization_id: str, project_id: str) -> None:
+    """Say that a project was deployed, suspended, changed or deleted."""
+    _try_to_ask(PulseMessage(organization_id, None, _now(), changed=True, project_id=project_id))
+
+
+def organization_changed(organization_id: str) -> None:
+    """Say that something about an organization changed that all its CronJobs depend on."""
+    _try_to_ask(PulseMessage(organization_id, None, _now(), changed=True))
+
+
+def run_triggered(organization_id: str) -> None:
+    """Say that there is a run to follow."""
+    _try_to_ask(PulseMessage(organization_id, None, _now()))
+
+
+def ask_later(message: PulseMessage, delay: timedelta) -> None:
+    """Ask for a pass again after a delay; a queue that does not take it leaves that to the next tick."""
+    _try_to_ask(message, delay)
+
+
+def send_pulse(organization_id: str, generation: int, delay: timedelta) -> None:
+    """Send the next pulse; a queue that does not take it leaves that to the next tick."""
+    entry = {**_entry(PulseMessage(organization_id, generation), delay), "MessageSystemAttributes": _untraced()}
+    try:
+        _client().send_message(**entry, QueueUrl=_url())
+    except (BotoCoreError, ClientError):
+        logger.warning("The queue did not take a pulse; the next tick asks for the pass", exc_info=True)
+
+
+def ask_for_all(organization_ids: Iterable[str], asked_at: datetime) -> None:
+    """Ask for a pass over each organization; raises what SQS raises, and QueueRefused where it takes not all."""
+    refused = 0
+    for some in batched(organization_ids, ENTRIES_PER_CALL, strict=False):
+        messages = [PulseMessage(organization_id, None, asked_at) for organization_id in some]
+        entries = [{"Id": str(at), **_entry(message)} for at, message in enumerate(messages)]
+        answer = _client().send_message_batch(QueueUrl=_url(), Entries=entries)  # type: ignore[arg-type]
+        refused += len(answer.get("Failed", []))
+    if refused:
+        raise QueueRefused(f"{refused} organizations could not be asked about")
+
+
+class QueueRefused(Exception):
+    """The queue answered, but took not all of the messages."""
+
+
+def _try_to_ask(message: PulseMessage, delay: timedelta = timedelta()) -> None:
+    try:
+        _client().send_message(**_entry(message, delay), QueueUrl=_url())
+    except (BotoCoreError, ClientError):
+        logger.warning("The queue did not take that a pass is asked for; the next one finds it", exc_info=True)
+
+
+def _entry(message: PulseMessage, delay: timedelta = timedelta()) -> dict[str, Any]:
+    seconds = min(LONGEST_DELAY_SECONDS, max(0, ceil(delay.total_seconds())))
+    return {"MessageBody": message.json, "DelaySeconds": seconds}
+
+
+def _untraced() -> dict[str, Any]:
+    """Return what ends a trace: passes that follow from each other would else be one trace without an end.
+
+    A request that is traced hands its trace on to the pass that it asks for.
+    https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
+    """
+    header = f"Root=1-{int(_now().timestamp()):08x}-{secrets.token_hex(12)};Sampled=0"
+    return {"AWSTraceHeader": {"DataType": "String", "StringValue": header}}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _url() -> str:
+    return os.environ["PULSE_QUEUE"]
+
+
+def _client() -> "SQSClient":
+    return client("sqs")

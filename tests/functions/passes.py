@@ -1,0 +1,26 @@
+"""The two passes that a message of the pulse leads to, made at once and with what went wrong raised."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+from jobs_api import store
+from jobs_api.ingest.ingester import Clock
+from jobs_api.pulse import passes
+from jobs_api.sync import Scope
+
+
+def now() -> datetime:
+    """Return the present, as the function has it."""
+    return datetime.now(UTC)
+
+
+def sync(organization_id: str, project_id: str | None = None, job_id: str | None = None) -> Counter[str]:
+    """Make the CronJobs of an organization match, or of a part of it."""
+    return passes.sync_cronjobs(Scope(organization_id=organization_id, project_id=project_id, job_id=job_id), now())
+
+
+def ingest(organization_id: str, clock: Clock = now) -> None:
+    """Bring an organization's runs up to date; raises why that is to be done again."""
+    ingested = passes.ingest_runs(store.get_organization(organization_id), clock)
+    if ingested.error:
+        raise ingested.error

@@ -1,0 +1,122 @@
+"""A world that lives by its pulse: the queue and the ticks are played, in the world's time."""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import botocore.client
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.restore_pulses import app as restore_pulses
+from jobs_api.pulse import queue
+from jobs_api.pulse.handling import handle
+from jobs_api.pulse.queue import PulseMessage
+from tests.functions.people import Context
+from tests.reliability.world import World
+
+TICK = timedelta(minutes=5)
+# When SQS hands out again what its receiver never confirmed.
+VISIBILITY = timedelta(minutes=30)
+MOST_RECEIVED = 3
+
+
+@dataclass
+class Message:
+    """A message that sleeps until it is due; `received` says how often it was handed out."""
+
+    due_at: datetime
+    body: str
+    received: int = 0
+
+
+@dataclass
+class Pulsing:
+    """The world's pulse. `spoil` does to each message that is sent what a queue may do: it returns what arrives."""
+
+    world: World
+    monkeypatch: pytest.MonkeyPatch
+    waiting: list[Message] = field(default_factory=list)
+    refuses: bool = False
+    spoil: Callable[[Message], list[Message]] = lambda message: [message]
+    passes: list[datetime] = field(default_factory=list)
+    # What the handling of the next message happens in.
+    cut_off: AbstractContextManager[None] = field(default_factory=nullcontext)
+    next_tick: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Stand in for the queue, before AWS."""
+        ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def call(client: Any, operation: str, arguments: Any) -> Any:
+            if arguments.get("QueueUrl") != os.environ["PULSE_QUEUE"]:
+                return ask_aws(client, operation, arguments)
+            if self.refuses:
+                raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, operation)
+            for entry in arguments.get("Entries", [arguments]):
+                self._take(entry["MessageBody"], entry["DelaySeconds"])
+            return {}
+
+        self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        self.monkeypatch.setattr(queue, "_now", self.now)
+        self.monkeypatch.setattr(restore_pulses, "datetime", type("Clock", (), {"now": lambda *_: self.now()}))
+        self.next_tick = self.now() + TICK
+
+    def now(self) -> datetime:
+        """Return the world's time."""
+        return self.world.now()
+
+    def live(self, **time: float) -> None:
+        """Let time pass, with every message handled when it is due, and with the ticks."""
+        end = self.now() + timedelta(**time)
+        while (moment := self._next()) <= end:
+            self.world.advance(seconds=max(0.0, (moment - self.now()).total_seconds()))
+            if moment == self.next_tick:
+                self.next_tick += TICK
+                self.tick()
+            else:
+                self.handle_one()
+        self.world.advance(seconds=max(0.0, (end - self.now()).total_seconds()))
+
+    def tick(self) -> None:
+        """Do what EventBridge has done every five minutes."""
+        try:
+            restore_pulses.lambda_handler({}, Context())  # type: ignore[arg-type]
+        except (ClientError, queue.QueueRefused):
+            return
+
+    def handle_one(self) -> None:
+        """Hand out the message that is due first; a receiver that dies gets it again much later."""
+        message = min(self.waiting, key=lambda one: one.due_at)
+        message.due_at, message.received = self.now() + VISIBILITY, message.received + 1
+        before, done = self._began_at(), False
+        cut_off, self.cut_off = self.cut_off, nullcontext()
+        with suppress(ClientError), cut_off:
+            handle(PulseMessage.of_json(message.body), self.now)
+            done = True
+        if self._began_at() != before:
+            self.passes.append(self.now())
+        if done or message.received == MOST_RECEIVED:
+            self.waiting.remove(message)
+        self.world.cluster.settle()
+        self.world.notify()
+
+    def ends(self) -> int:
+        """Return how many pulses are current: messages that would lead to a pass by themselves."""
+        generation = self.world.organization_now().pulse.generation
+        return sum(json.loads(one.body).get("generation") == generation for one in self.waiting)
+
+    def _next(self) -> datetime:
+        return min([self.next_tick, *(max(self.now(), one.due_at) for one in self.waiting)])
+
+    def _take(self, body: str, delay_seconds: int) -> None:
+        if json.loads(body)["organization_id"] != self.world.organization.id:
+            return
+        self.waiting += self.spoil(Message(self.now() + timedelta(seconds=delay_seconds), body))
+
+    def _began_at(self) -> datetime | None:
+        return self.world.organization_now().pulse.began_at

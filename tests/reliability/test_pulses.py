@@ -1,0 +1,196 @@
+"""An organization that lives by its pulse alone, with messages lost, doubled, late and out of order."""
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from jobs_api.cluster import Object
+from jobs_api.k8s import labels
+from jobs_api.model.run import RunStatus
+from tests.reliability.killing import Killer
+from tests.reliability.pulsing import Message, Pulsing
+from tests.reliability.world import HOOK, World
+
+# A pass, its end, the sync that follows and what they write: a walk that gets here goes in circles.
+FAR = 40
+
+
+@pytest.fixture
+def pulsing(world: World, monkeypatch: pytest.MonkeyPatch) -> Pulsing:
+    return Pulsing(world, monkeypatch)
+
+
+def test_an_organization_where_nothing_happens_is_looked_at_every_ten_minutes(pulsing: Pulsing) -> None:
+    pulsing.live(minutes=10)
+    pulsing.passes.clear()
+
+    pulsing.live(minutes=60)
+
+    assert len(pulsing.passes) == 6
+    assert pulsing.ends() == 1
+
+
+def test_a_run_is_seen_within_seconds_of_its_start_and_of_its_end(pulsing: Pulsing, world: World) -> None:
+    job = world.create(schedule="0 * * * *", command="dbt run --select slow")
+    pulsing.live(minutes=29, seconds=30)
+    assert world.runs(job) == []
+    pulsing.live(minutes=30)
+
+    pulsing.live(seconds=2)
+    (run,) = world.runs(job)
+    pulsing.live(seconds=10)
+    assert world.runs(job)[0].status is RunStatus.RUNNING
+    pulsing.live(minutes=3)
+    (run,) = world.runs(job)
+
+    assert run.status is RunStatus.SUCCESS
+    assert run.end_time
+    assert run.updated_at - run.end_time <= timedelta(seconds=7)
+
+
+def test_a_trigger_makes_a_pass_at_once_and_another_for_what_an_index_may_not_have_had(
+    pulsing: Pulsing, world: World
+) -> None:
+    job = world.create(schedule="0 0 1 1 *", command="dbt run --select slow")
+    pulsing.live(minutes=15)
+    pulsing.passes.clear()
+
+    world.trigger(job)
+    pulsing.live(seconds=12)
+
+    assert [round((one - pulsing.passes[0]).total_seconds()) for one in pulsing.passes] == [0, 5, 10]
+
+
+def test_many_at_once_become_one(pulsing: Pulsing, world: World) -> None:
+    job = world.create(schedule="0 0 1 1 *", enabled=False, command="dbt run --select slow")
+    pulsing.live(minutes=15)
+    pulsing.passes.clear()
+
+    for _ in range(30):
+        world.trigger(job)
+    pulsing.live(seconds=4)
+
+    assert len(pulsing.passes) <= 3
+    assert pulsing.ends() == 1
+    assert len(world.runs(job)) == 30
+
+
+def test_an_edit_reaches_the_cluster_at_once_and_its_slots_are_followed(pulsing: Pulsing, world: World) -> None:
+    job = world.create(schedule="0 0 1 1 *")
+    pulsing.live(minutes=15)
+
+    world.call("PUT", f"/{job}", {"schedule": "* * * * *"})
+    pulsing.live(seconds=3)
+    assert world.call("GET", f"/{job}").json["sync"]["state"] == "synced"
+    pulsing.live(minutes=2)
+
+    assert len(world.runs(job)) == 2
+
+
+def test_drift_by_hand_is_put_right_within_ten_minutes(pulsing: Pulsing, world: World) -> None:
+    world.create(schedule="0 0 1 1 *")
+    pulsing.live(minutes=11)
+    (before,) = cronjobs(world)
+    metadata = before["metadata"]
+    world.cluster.cluster.delete_cronjob(
+        metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"]
+    )
+    assert cronjobs(world) == []
+
+    pulsing.live(minutes=10, seconds=5)
+
+    assert [one["metadata"]["name"] for one in cronjobs(world)] == [metadata["name"]]
+
+
+def test_a_pulse_that_is_lost_is_replaced_by_a_tick(pulsing: Pulsing) -> None:
+    pulsing.live(minutes=11)
+    pulsing.waiting.clear()
+    pulsing.passes.clear()
+
+    pulsing.live(minutes=16)
+
+    assert pulsing.passes
+    assert pulsing.ends() == 1
+
+
+def test_a_pulse_that_comes_twice_or_late_does_nothing_twice(pulsing: Pulsing, world: World) -> None:
+    pulsing.spoil = lambda message: [message, Message(message.due_at, message.body), _late(message)]
+    world.create(command="dbt run --select slow", schedule="*/5 * * * *", **HOOK)
+
+    pulsing.live(minutes=12)
+
+    assert pulsing.ends() <= 3  # the same one, as often as it came
+    gaps = [b - a for a, b in zip(pulsing.passes, pulsing.passes[1:], strict=False)]
+    assert min(gaps) >= timedelta(seconds=1)
+    assert world.audit().findings() == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_the_queue_does_to_messages_runs_are_seen_and_nothing_is_told_twice(
+    pulsing: Pulsing, world: World, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+
+    def spoil(message: Message) -> list[Message]:
+        kind = chance.random()
+        if kind < 0.1:
+            return []
+        late = Message(message.due_at + timedelta(seconds=chance.choice([3, 30, 300])), message.body)
+        return [message, late] if kind < 0.3 else [late] if kind < 0.5 else [message]
+
+    pulsing.spoil = spoil
+    world.create(command="dbt run --select slow", schedule="*/7 * * * *", **HOOK)
+    pulsing.live(minutes=30)
+    pulsing.spoil = lambda message: [message]
+    pulsing.live(minutes=20)
+
+    assert world.audit().findings() == []
+    assert all(run.status is RunStatus.SUCCESS for run in world.runs()[2:])
+
+
+def test_a_queue_that_refuses_everything_fails_no_request_and_is_made_up_for(pulsing: Pulsing, world: World) -> None:
+    pulsing.live(minutes=11)
+    pulsing.refuses = True
+    job = world.create(schedule="0 0 1 1 *", command="dbt build")
+    run = world.trigger(job)
+    pulsing.live(minutes=20)
+    assert pulsing.waiting == []
+    pulsing.refuses = False
+
+    pulsing.live(minutes=7)
+
+    assert [one.id for one in world.runs(job) if one.status is RunStatus.SUCCESS] == [run]
+    assert pulsing.ends() == 1
+
+
+def test_wherever_a_pass_is_killed_another_one_follows_and_one_pulse_is_left(
+    pulsing: Pulsing, world: World, killer: Killer
+) -> None:
+    job = world.create(schedule="0 0 1 1 *", **HOOK)
+    pulsing.live(minutes=12)
+    for writes in range(FAR):
+        killer.killed_it = False
+        world.trigger(job)
+        pulsing.cut_off = killer.after(writes)
+        pulsing.live(seconds=30)
+        pulsing.passes.clear()
+        # Until it is taken for dead and a tick has come since, or its pulse is due.
+        pulsing.live(minutes=11)
+        assert pulsing.passes, f"no pass after {killer.made}"
+        assert pulsing.ends() == 1
+        if not killer.killed_it:
+            break
+    else:
+        pytest.fail("it never got to its end")
+    pulsing.live(minutes=5)
+    assert world.audit().findings() == []
+
+
+def cronjobs(world: World) -> list[Object]:
+    selector = labels.selector({labels.ORGANIZATION: world.organization.id})
+    return [one for page in world.cluster.cluster.list_cronjobs(world.organization.namespace, selector) for one in page]
+
+
+def _late(message: Message) -> Message:
+    return Message(message.due_at + timedelta(minutes=2), message.body)
