@@ -65,7 +65,7 @@ def change_project(organization_id: str, project_id: str, changes: Mapping[str, 
         if settings == before.settings:
             return before
         if settings.deployed and not before.settings.deployed:
-            _check_settled(organization_id)
+            _check_has_moved(organization_id)
         after = before.changed(settings, datetime.now(UTC))
         try:
             store.update_project(after, before.version)
@@ -175,7 +175,7 @@ def check_open(organization_id: str) -> None:
         raise Conflict(f"Organization {organization_id!r} is being deleted")
 
 
-def _check_settled(organization_id: str) -> None:
+def _check_has_moved(organization_id: str) -> None:
     """Refuse to deploy while functions may still make CronJobs in a cluster that the organization leaves."""
     organization = store.get_organization(organization_id)
     if organization.leaving_at:

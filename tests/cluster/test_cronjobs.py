@@ -108,10 +108,10 @@ class Nightly:
             now = self._days.now()
             minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
             self._days.pass_by((minute - now).total_seconds())
-            self.settle()
+            self.run_until_idle()
         return minute
 
-    def settle(self) -> None:
+    def run_until_idle(self) -> None:
         """Return when the controllers have looked at all that was due: they take turns, and a new Job's is last."""
         name = f"{PROBE}{time.monotonic_ns()}"
         probe = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
@@ -208,7 +208,7 @@ def test_a_forbidden_slot_past_its_deadline_does_not(
     (first,) = nightly.jobs()
     days.pass_by(15)
     batch.delete_namespaced_job(first.metadata.name, namespace, propagation_policy="Background")
-    nightly.settle()
+    nightly.run_until_idle()
     assert nightly.jobs() == []
 
 
@@ -232,7 +232,7 @@ def test_resumed_after_the_deadline_it_waits_for_the_next_slot(
     nightly.next_minute()
     days.pass_by(15)
     nightly.patch(suspend=False)
-    nightly.settle()
+    nightly.run_until_idle()
     assert nightly.jobs() == []
     slot = nightly.next_minute()
     assert nightly.slots() == [slot]
@@ -248,11 +248,11 @@ def test_a_slot_from_before_it_last_fired_is_not_made_up_for(
     if dated:
         nightly.note_last_fired(minute + timedelta(seconds=1))
     nightly.patch(schedule=f"{minute.minute} {minute.hour} * * *")
-    nightly.settle()
+    nightly.run_until_idle()
     assert nightly.jobs() == []
 
     nightly.patch(successfulJobsHistoryLimit=7)
-    nightly.settle()
+    nightly.run_until_idle()
 
     eventually(lambda: nightly.slots() == ([] if dated else [minute]))
 
@@ -260,9 +260,9 @@ def test_a_slot_from_before_it_last_fired_is_not_made_up_for(
 def test_a_new_schedule_counts_from_now_on(nightly: Nightly, days: Days | RealTime, image: str) -> None:
     yesterday = days.now() - timedelta(minutes=10)
     nightly.create(cronjob("nightly", image, ("true",), f"{yesterday.minute} {yesterday.hour} * * *"))
-    nightly.settle()
+    nightly.run_until_idle()
     nightly.patch(schedule="* * * * *")
-    nightly.settle()
+    nightly.run_until_idle()
     assert nightly.jobs() == []
     slot = nightly.next_minute()
     assert nightly.slots() == [slot]

@@ -239,7 +239,7 @@ class Audit:
                     yield f"Slack was not asked about {run.id}"
                 elif known.status is DeliveryStatus.DELIVERED and not any(run.id in message for message in arrived):
                     yield f"no message in Slack tells of {run.id}"
-                elif not known.status.settled and not self._is_due_later(known):
+                elif not known.status.ended and not self._is_due_later(known):
                     yield f"the message {one} of {run.id} is {known.status}"
                 elif known.status is DeliveryStatus.FAILED:
                     yield f"the message {one} of {run.id} was given up: {known.error}"
@@ -250,7 +250,7 @@ class Audit:
         """Tell whether a delivery waits for its next attempt, or for who sends it to be given up."""
         due_at = delivery and (delivery.next_attempt_at or delivery.claimed_until)
         # It is looked at again with the tick after that.
-        return bool(self.waits and delivery and not delivery.status.settled and due_at and due_at > self.now - TICK)
+        return bool(self.waits and delivery and not delivery.status.ended and due_at and due_at > self.now - TICK)
 
 
 def expected_deliveries(run: Run, channel: str | None = None) -> Iterable[str]:

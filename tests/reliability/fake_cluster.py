@@ -92,7 +92,7 @@ class StillCluster:
 
     # -- time
 
-    def settle(self) -> None:
+    def run_until_idle(self) -> None:
         """Let controllers and kubelet do all that they can do without time passing."""
         with self._lock:
             while self._work() or self._play():
@@ -101,12 +101,12 @@ class StillCluster:
     def advance(self, until: datetime) -> None:
         """Let time pass, stopping at each moment at which something is due."""
         with self._lock:
-            self.settle()
+            self.run_until_idle()
             while (next_at := self._next_at()) and next_at <= until:
                 self.clock.set(max(next_at, self.clock.now()))
-                self.settle()
+                self.run_until_idle()
             self.clock.set(until)
-            self.settle()
+            self.run_until_idle()
 
     def _work(self) -> bool:
         self._queue._collect_due(self.clock.now())

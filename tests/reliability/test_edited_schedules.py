@@ -28,7 +28,7 @@ def put(world: World, job_id: str, **changes: Any) -> Any:
     answer = world.call("PUT", f"/{job_id}", changes)
     assert answer.status == 200, answer.text
     world.sync(project_id=world.project.id, job_id=job_id)
-    world.cluster.settle()
+    world.cluster.run_until_idle()
     return answer.json
 
 
@@ -48,7 +48,7 @@ def change_image(world: World, job_id: str) -> None:
     del job_id
     world.operate(image="dbt:2")
     world.sync(project_id=world.project.id)
-    world.cluster.settle()
+    world.cluster.run_until_idle()
 
 
 def suspend_by_hand(world: World, job_id: str) -> None:
@@ -58,7 +58,7 @@ def suspend_by_hand(world: World, job_id: str) -> None:
     found = world.cluster.storage.get("cronjobs", stored.namespace, stored.name)
     world.cluster.storage.replace("cronjobs", {**found, "spec": {**found["spec"], "suspend": True}})
     world.sync()
-    world.cluster.settle()
+    world.cluster.run_until_idle()
 
 
 def wait_for_the_old_schedule(world: World, job_id: str) -> None:

@@ -131,7 +131,7 @@ class Story:
         if there := sorted(storage.view(resource), key=lambda stored: stored.name):
             stored = self._random.choice(there)
             storage.delete(resource, stored.namespace, stored.name, "Background")
-            self._world.cluster.settle()
+            self._world.cluster.run_until_idle()
             figures.proved[f"fault injected: {resource} deleted"] += 1
 
     def _suspend_by_hand(self) -> None:

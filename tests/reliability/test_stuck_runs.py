@@ -47,7 +47,7 @@ def state(world: World) -> RunStatus:
 def lose(world: World, resource: str) -> None:
     for stored in list(world.cluster.storage.view(resource)):
         world.cluster.storage.delete(resource, stored.namespace, stored.name, "Background")
-    world.cluster.settle()
+    world.cluster.run_until_idle()
 
 
 def cut_off(world: World) -> None:

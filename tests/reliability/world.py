@@ -121,9 +121,9 @@ class World:
     def tick(self) -> None:
         """Do what EventBridge does each minute, and what SQS does all the time."""
         self.sync()
-        self.cluster.settle()
+        self.cluster.run_until_idle()
         self.ingest()
-        self.cluster.settle()
+        self.cluster.run_until_idle()
         self.notify()
 
     def sync(self, **detail: str) -> None:

@@ -86,7 +86,7 @@ def test_its_numbers_are_the_codes() -> None:
     for fact in (
         f"first {grouping.FIRST_REMINDER.seconds // 3600} hour after",
         f"up to once in {grouping.LONGEST_REMINDER.total_seconds() / 3600:.0f} hours",
-        f"waits {grouping.SETTLE.seconds} seconds for the others",
+        f"waits {grouping.GATHER_FOR.seconds} seconds for the others",
         f"in the next {grouping.WINDOW.seconds // 60} minutes",
         f"at most {message.MOST_JOBS_SHOWN} lines",
         f"{grouping.MOST_CHANGES} times within {grouping.FLAPPING.seconds // 3600} hour",

@@ -16,7 +16,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job, JobSettings
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
-from jobs_api.model.slots import Account
+from jobs_api.model.slots import SlotHistory
 from jobs_api.sync.reconcile import Create, Delete, Leave, Reason, Replace, compare, plan
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
@@ -56,7 +56,7 @@ def wanted(
         version=version,
         created_at=NOON,
         updated_at=NOON,
-        slots=Account(since=since),
+        slots=SlotHistory(since=since),
     )
     return manifests.cronjob(project, job)
 

@@ -212,7 +212,7 @@ def test_whatever_is_there_and_whatever_the_tables_hold(
     by_name = {one["metadata"]["name"]: one["metadata"]["labels"] for one in live}
     for one in verdict.removed:
         found = by_name[one.name]
-        assert labels.is_ours(found) or (labels.is_unmarked(found) and known[one.project_id].knows_job(one.job_id))
+        assert labels.is_ours(found) or (labels.is_unlabelled(found) and known[one.project_id].knows_job(one.job_id))
     unknown = [one for one in verdict.removed if not removals.can_explain(one, known[one.project_id])]
     covered = [one for one in unknown if said and said.covers(one.project_id, NOON)]
     if said and len(covered) <= said.at_most:
@@ -221,7 +221,7 @@ def test_whatever_is_there_and_whatever_the_tables_hold(
         assert len(unknown) * removals.UNKNOWN_IN <= verdict.there
     for one in verdict.held:
         assert not removals.can_explain(one, known[one.project_id])
-    assert {one.name for one in verdict.strangers} <= {name for name in by_name if labels.is_unmarked(by_name[name])}
+    assert {one.name for one in verdict.strangers} <= {name for name in by_name if labels.is_unlabelled(by_name[name])}
 
 
 @given(namespaces(), tables())

@@ -227,7 +227,7 @@ def test_a_name_that_is_no_labels_value_gets_a_mark_that_is(name: str, more: str
 
 
 def test_objects_without_a_mark_are_selected_by_that() -> None:
-    assert labels.unmarked_selector({labels.ORGANIZATION: "org-acme"}) == (
+    assert labels.unlabelled_selector({labels.ORGANIZATION: "org-acme"}) == (
         "app.kubernetes.io/managed-by=jobs-api,jobs-api.dev/organization=org-acme,!jobs-api.dev/deployment"
     )
 

@@ -17,7 +17,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job, JobSettings, SyncedVersion, SyncState
 from jobs_api.model.project import ConcurrencyPolicy, Project, ProjectSettings
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from jobs_api.model.slots import Account, Firing, Outage, Period, Slot, SlotVerdict
+from jobs_api.model.slots import Firing, Outage, Period, Slot, SlotHistory, SlotVerdict
 from jobs_api.schedule import timezones
 from tests.objects import event
 
@@ -317,7 +317,7 @@ def test_why_a_slot_was_missed(firing: Firing, facts: dict[str, Any], told: str)
 def test_a_time_that_an_edit_wrote_is_no_sign_that_a_slot_was_started() -> None:
     """A sync writes when the schedule was changed to where the controller writes when it last started a Job."""
     project = a_project()
-    job = a_job(project).model_copy(update={"slots": Account(since=at(5))})
+    job = a_job(project).model_copy(update={"slots": SlotHistory(since=at(5))})
     before = SINCE.model_copy(update={"until": at(5)})
     facts = SlotFacts(project, job, deleted=False, cronjob=a_cronjob(last=5), runs=[], outages=[])
 

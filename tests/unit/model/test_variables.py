@@ -52,8 +52,8 @@ def test_every_name_that_is_not_the_job_s_is_refused_by_its_name() -> None:
 
     assert refused.keys() == {f"environment.{name}" for name in REFUSED}
     assert refused["environment.PATH"] == (
-        "PATH decides which program is started, and how a shell starts, which is the project's and not the job's to "
-        "say; an operator can set it for the project, or add it to the project's allowed_environment"
+        "PATH decides which program is started, and how a shell starts, which only the project may "
+        "set; an operator can set it for the project, or add it to the project's allowed_environment"
     )
 
 

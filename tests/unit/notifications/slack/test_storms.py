@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from jobs_api.model.alert_targets import Event
 from jobs_api.notifications.slack.grouping import (
+    GATHER_FOR,
     MOST_CHANGES,
     MOST_LISTED,
     MOST_SAID,
-    SETTLE,
     WINDOW,
     Action,
     AlertDecision,
@@ -197,7 +197,7 @@ def test_a_list_shows_who_recovered_before_it_was_sent() -> None:
     channel.hear(0.01, F, "b")
     channel.hear(0.02, S, "b")
 
-    _, decision, gathering = wake(channel.storms, "dlv_0", "a", NOON + SETTLE)
+    _, decision, gathering = wake(channel.storms, "dlv_0", "a", NOON + GATHER_FOR)
 
     assert decision.action is Action.SEND
     assert gathering
@@ -207,8 +207,8 @@ def test_a_list_shows_who_recovered_before_it_was_sent() -> None:
 def test_a_delivery_that_is_woken_twice_says_nothing_new() -> None:
     channel = Channel()
     channel.hear(0, F)
-    storms, first, _ = wake(channel.storms, "dlv_0", "a", NOON + SETTLE)
-    _, second, _ = wake(storms, "dlv_0", "a", NOON + SETTLE)
+    storms, first, _ = wake(channel.storms, "dlv_0", "a", NOON + GATHER_FOR)
+    _, second, _ = wake(storms, "dlv_0", "a", NOON + GATHER_FOR)
 
     assert (first.action, second.action) == (Action.SEND, Action.FOLD)
 
@@ -230,7 +230,7 @@ def test_a_list_has_an_end() -> None:
     channel = Channel()
     for number in range(150):
         channel.hear(0, F, f"job {number}")
-    _, _, gathering = wake(channel.storms, "dlv_0", "job 0", NOON + SETTLE)
+    _, _, gathering = wake(channel.storms, "dlv_0", "job 0", NOON + GATHER_FOR)
 
     assert gathering
     assert (len(gathering.members), gathering.more) == (100, 50)

@@ -130,9 +130,9 @@ class Pass:
 
     def _unmarked(self) -> Iterator[list[Object]]:
         """Yield the Jobs that a version before marks made for jobs of these tables, with a mark from now on."""
-        if not self.organization.may_have_unmarked(self.clock()):
+        if not self.organization.may_have_unlabelled(self.clock()):
             return
-        selector = labels.unmarked_selector({labels.ORGANIZATION: self.organization.id})
+        selector = labels.unlabelled_selector({labels.ORGANIZATION: self.organization.id})
         for page in self.cluster.list_jobs(self.organization.namespace, selector):
             jobs = [job for job in page if run_identity.is_run(job)]
             known = project_records.known_jobs(self.organization.id, map(run_identity.owner_of, jobs))

@@ -67,7 +67,7 @@ def is_ours(found: Mapping[str, str]) -> bool:
     return found.get(MANAGED_BY) == MANAGED_BY_US and found.get(DEPLOYMENT) == deployment()
 
 
-def is_unmarked(found: Mapping[str, str]) -> bool:
+def is_unlabelled(found: Mapping[str, str]) -> bool:
     """Tell by its labels whether a deployment made an object before there were marks: which one, the tables know."""
     return found.get(MANAGED_BY) == MANAGED_BY_US and DEPLOYMENT not in found
 
@@ -87,7 +87,7 @@ def selector(labels: Mapping[str, str] | None = None) -> str:
     return _equal({MANAGED_BY: MANAGED_BY_US, DEPLOYMENT: deployment(), **(labels or {})})
 
 
-def unmarked_selector(labels: Mapping[str, str]) -> str:
+def unlabelled_selector(labels: Mapping[str, str]) -> str:
     """Build the same for objects that were made before there were marks, by this deployment or another."""
     return f"{_equal({MANAGED_BY: MANAGED_BY_US, **labels})},!{DEPLOYMENT}"
 

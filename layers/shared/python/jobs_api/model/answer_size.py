@@ -1,7 +1,7 @@
-r"""How much one answer may hold.
+r"""How large one answer may be.
 
-Lambda passes 6 MB on. That is counted once the body, JSON itself, stands as a string in the JSON of the proxy
-integration: a NUL of a log is `\u0000` in the one and `\\u0000` in the other.
+Lambda allows 6 MB. It counts the JSON of the proxy integration, in which the body, itself JSON, is a string: a NUL of a
+log is `\u0000` in the one and `\\u0000` in the other.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-# Well under 6 MB: the envelope, the headers and a presigned link need a few thousand more.
+# Well under 6 MB: the envelope, the headers and a presigned link need a few thousand bytes.
 ANSWER_BYTES: Final = 4_500_000
 # A character beyond the basic plane is a pair of escapes.
 CHARACTER_BYTES: Final = 14
@@ -20,12 +20,12 @@ QUOTES: Final = len(json.dumps(json.dumps("")))
 
 
 def encoded_size(text: str) -> int:
-    """Return how many bytes a text takes of an answer, within a string of its JSON."""
+    """Return how many bytes a text takes in an answer, as part of a string of its JSON."""
     return len(json.dumps(json.dumps(text))) - QUOTES
 
 
 def count_that_fit(documents: Iterable[BaseModel]) -> int:
-    """Return how many documents of a list, from the first on, one answer holds; never less than the first alone."""
+    """Return how many documents of a list, from the first on, fit into one answer; at least one."""
     left, count = ANSWER_BYTES, 0
     for document in documents:
         left -= len(json.dumps(json.dumps(document.model_dump(mode="json"))))
@@ -36,7 +36,7 @@ def count_that_fit(documents: Iterable[BaseModel]) -> int:
 
 
 def end_that_fits(text: str, limit: int = ANSWER_BYTES) -> str:
-    """Return a text's end, as much as `limit` bytes of an answer hold: mostly all of it. Linear in its length."""
+    """Return as much of a text's end as fits into `limit` bytes of an answer, usually all. Linear in its length."""
     if len(text) * CHARACTER_BYTES <= limit:
         return text
     kept_from = len(text)

@@ -1,7 +1,7 @@
-"""The rules for a job's command: which dbt and SQLMesh invocations may run, and how one becomes words.
+"""The rules for a job's command: which dbt and SQLMesh invocations may run, and how a command is split into words.
 
-Nothing here is run by a shell. `jobs_api.words` splits as a POSIX shell does, and what only a shell could act on or
-expand is rejected, so that nobody believes that it happened. dbt's words are those of its own command line:
+No shell runs a command. `jobs_api.model.words` splits it as a POSIX shell does. What only a shell could execute or
+expand is rejected, so that no user believes that it has an effect. dbt's words are those of its own command line:
 https://docs.getdbt.com/reference/dbt-commands, https://docs.getdbt.com/reference/global-configs/about-global-configs
 """
 
@@ -14,14 +14,14 @@ from jobs_api.model.words import Line, Unbalanced, read, split
 
 
 class ProjectType(StrEnum):
-    """What a project is written in; also the first word of each of its commands."""
+    """The tool of a project; also the first word of each of its commands."""
 
     DBT = "dbt"
     SQLMESH = "sqlmesh"
 
 
 class InvalidCommand(ValueError):
-    """A command that may not run; the text says why and what would be right."""
+    """The command may not run; the text says why and what would be right."""
 
 
 DBT_SUBCOMMANDS = (
@@ -43,9 +43,8 @@ DBT_SUBCOMMANDS = (
     "test",
 )
 
-# Flags that stand before the subcommand and take the next word as their value; every other flag there is a switch.
-# dbt Core's are the options of its `cli` group; the last five it wants after the subcommand, dbt Fusion takes in both
-# places.
+# Flags before the subcommand that take the next word as their value; every other flag there is a switch. dbt Core's are
+# the options of its `cli` group; the last five it wants after the subcommand, dbt Fusion takes in both places.
 _DBT_VALUE_FLAGS = frozenset(
     {
         "--defer-state",
@@ -107,10 +106,10 @@ def parse_command(command: str, project_type: ProjectType) -> list[str]:
 
 
 def job_type(command: str | Sequence[str]) -> str:
-    """Tell what a command does by its subcommand: `sqlmesh run` is `run`, `dbt docs generate` is `docs generate`.
+    """Return a command's job type, its subcommand: `sqlmesh run` is `run`, `dbt docs generate` is `docs generate`.
 
-    dbt's two-word subcommands keep their space, `ls` stays `ls`; a command without a subcommand is a `run`. Takes what
-    `parse_command` accepted, as text or as words.
+    dbt's two-word subcommands keep their space, `ls` stays `ls`; a command without a subcommand is a `run`. The command
+    must be one that `parse_command` accepts, as text or as words.
     """
     words = split(command) if isinstance(command, str) else list(command)
     return " ".join(_subcommand(words)) or "run"
@@ -143,7 +142,7 @@ def _read(command: str) -> Line:
 
 
 def _check_for_a_shell_s_work(line: Line) -> None:
-    # The bracket of `$(date)` outside quotes is an operator too, and double quotes would not help.
+    # Outside quotes the bracket of `$(date)` is also an operator, and double quotes would not help.
     if line.operator and line.expansion != "$(":
         raise InvalidCommand(
             f"the command has {_named(line.operator)} outside quotes, which only a shell understands, and none runs "
@@ -167,7 +166,7 @@ def _check_dbt_subcommand(words: list[str]) -> None:
 
 
 def _subcommand(words: list[str]) -> tuple[str, ...]:
-    """Find the subcommand among a command's words: one word, two where the first is a group of dbt's, or none."""
+    """Return a command's subcommand: one word, two if the first is a group of dbt, or none."""
     program, *rest = words or [""]
     if program not in set(ProjectType):
         return ()
@@ -180,7 +179,7 @@ def _subcommand(words: list[str]) -> tuple[str, ...]:
 
 
 def _after_flags(words: Iterable[str], value_flags: frozenset[str]) -> Iterator[str]:
-    """Skip the flags that come first, each with its value, and give the words from the first that is none."""
+    """Skip the leading flags, each with its value, and return the words from the first other word on."""
     rest = iter(words)
     for word in rest:
         if word in value_flags:

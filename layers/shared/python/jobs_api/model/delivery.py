@@ -24,7 +24,7 @@ class DeliveryStatus(StrEnum):
     FOLDED = "folded"
 
     @property
-    def settled(self) -> bool:
+    def ended(self) -> bool:
         """Whether nothing more happens by itself."""
         return self in {DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.FOLDED}
 

@@ -1,4 +1,4 @@
-"""What every JSON document of the API has in common: times with a `Z`, and no `null` for what has no value."""
+"""What every JSON document of the API has in common: times with a `Z`, and no `null` for a field without a value."""
 
 import re
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ def _is_none(value: object) -> bool:
 
 def rfc3339(moment: datetime) -> str:
     """Format an aware time as RFC 3339 in UTC with `Z` and whole seconds, the fraction dropped."""
-    # Cut and not formatted by strftime, which takes twice as long: a list has hundreds of these.
+    # A slice, because strftime takes twice as long, and a list has hundreds of these.
     return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
@@ -49,14 +49,14 @@ Timestamp = Annotated[
 
 def _check_rfc3339(text: object) -> object:
     if isinstance(text, str) and not RFC3339.fullmatch(text):
-        # A `+` that a URL has as it is reads as a space.
+        # An unescaped `+` in a URL is read as a space.
         hint = ", its + written as %2B" if isinstance(text, str) and PLUS_LOST.search(text) else ""
         raise ValueError(f"must be a time with its offset{hint}, such as 2026-04-28T02:00:00Z")
     return text
 
 
 def _check_year(moment: datetime) -> datetime:
-    # Beyond these, moving a time to UTC may leave what a datetime can hold.
+    # Beyond these years, converting a time to UTC may exceed the range of a datetime.
     if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         raise ValueError(f"must lie in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
     return moment
@@ -75,16 +75,16 @@ Absent = Annotated[T | None, Field(exclude_if=_is_none)]
 
 
 class Document(BaseModel):
-    """A JSON object that the API gives or takes; immutable, and strange fields are an error."""
+    """A JSON object that the API accepts or returns; immutable, and unknown fields are an error."""
 
-    # Errors name no input: they are logged, and it may be a secret.
+    # Errors do not quote the input: they are logged, and the input may be a secret.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @classmethod
     def known(cls, **values: Any) -> Self:
-        """Make a document of values that are valid already, as unpickling does; lists are made of thousands.
+        """Make a document from values that are already valid, as unpickling does; lists have thousands of documents.
 
-        Unlike `model_construct`, which takes five times as long, it wants every field that has no plain default.
+        Unlike `model_construct`, which takes five times as long, it needs every field that has no plain default.
         """
         document = cls.__new__(cls)
         document.__setstate__(
@@ -100,30 +100,31 @@ class Document(BaseModel):
 
 @cache
 def _defaults(model: type[BaseModel]) -> dict[str, Any]:
-    """Return what each field of a model is where nothing is said, in the order of the fields."""
+    """Return the default of each field of a model, in the order of the fields."""
     return {name: field.default for name, field in model.model_fields.items()}
 
 
 class Record(Document):
-    """A document that is kept and never given or taken whole, so that no process waits for its rules to be compiled."""
+    """A document that is only stored, never accepted or returned whole, so that no process must compile its rules."""
 
     model_config = ConfigDict(defer_build=True)
 
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
-    """Say each of pydantic's errors in our words; a strange field gets the name it was probably meant to be."""
+    """Return pydantic's errors in our words; for an unknown field, suggest the name that was probably meant."""
     details = error.errors(include_url=False)
     return [fault_of(detail, known=model.model_fields if at < MOST_FAULTS else ()) for at, detail in enumerate(details)]
 
 
 def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) -> Fault:
-    """Say one of pydantic's errors in our words, leaving `skip` parts off the front of its path."""
+    """Return one of pydantic's errors in our words, without the first `skip` parts of its path."""
     path = ".".join(str(part) for part in detail["loc"][skip:]) or "body"
     match detail["type"], detail.get("ctx", {}):
         case "value_error", {"error": reason}:
             message = str(reason)
         case "extra_forbidden", _:
-            # It compares character by character, and nobody meant one of ours by a name of thousands.
+            # The search compares character by character, and nobody who sends a name of thousands of characters meant
+            # one of ours.
             meant = get_close_matches(path, list(known), n=1) if len(path) <= MOST_CHARACTERS else []
             message = "is not a field of this object" + (f"; did you mean {meant[0]}?" if meant else "")
         case "missing", _:

@@ -1,4 +1,4 @@
-"""A job: the command, when it runs, whom to tell; `JobSettings` holds every rule for what its owner may say."""
+"""A job: its command, its schedule, who is notified; `JobSettings` has every rule for what its owner may set."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -28,12 +28,12 @@ from jobs_api.model.document import Absent, Document, Record, Timestamp, faults_
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
 from jobs_api.model.sealed_webhook import SealedWebhook
-from jobs_api.model.slots import Account, Firing
+from jobs_api.model.slots import Firing, SlotHistory
 from jobs_api.model.webhook_url import check_webhook_url, origin_of
 from jobs_api.redaction.masking import MASK, shown
 
 MAX_HEADERS_BYTES = 16 * 1024
-# "#name" as people type it, or an id as Slack's own links carry it.
+# "#name" as people type it, or an id as in Slack's links.
 SLACK_CHANNEL = re.compile(r"#[\w.-]{1,80}|[CDG][A-Z0-9]{6,20}")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 RESERVED_HEADER = re.compile(r"host|content-.*|webhook-.*", re.IGNORECASE)
@@ -75,10 +75,10 @@ def _check_slack_channel(channel: str) -> str:
 
 
 class JobSettings(Document):
-    """What the owner of a job decides; fields and defaults are the API's own.
+    """The settings of a job's owner; fields and defaults are those of the API.
 
-    Validate through `of`, which knows the project and what it allows. Flags stand before what they make necessary: a
-    rule over several fields is checked with the last of them, so that all faults of a request come in one answer.
+    Validate with `of`, which knows the project and what it allows. The order of fields matters: the check of a rule
+    over several fields is on the last of them, so that one answer reports all faults of a request.
     """
 
     model_config = ConfigDict(strict=True, validate_default=True)
@@ -101,7 +101,7 @@ class JobSettings(Document):
 
     @classmethod
     def of(cls, document: Mapping[str, Any], project: Project) -> "JobSettings":
-        """Validate what an owner sent for a job of this project.
+        """Validate the settings that an owner sent for a job of this project.
 
         Raises:
             InvalidRequest: with every field that breaks a rule.
@@ -113,17 +113,17 @@ class JobSettings(Document):
 
     @classmethod
     def stored(cls, document: Mapping[str, Any]) -> "JobSettings":
-        """Read settings back from the table: they were valid when they were written, and rules may have grown since.
+        """Read settings from the table without validation: they were valid when written, but rules may have changed.
 
-        What is secret of `webhook_headers` and `environment` are masks in there; the values themselves are sealed, in
-        the job's `webhook` and `sealed_environment`.
+        Secrets of `webhook_headers` and `environment` are masks in the settings; the values are sealed in the job's
+        `webhook` and `sealed_environment`.
         """
         return cls.known(**{**document, "resources": Resources.known(**document["resources"])})
 
     def changed(self, changes: Mapping[str, Any], project: Project, stored: "StoredSecrets") -> "JobSettings":
-        """Return these settings with the fields that were sent replaced, each as a whole; `of`'s rules and errors.
+        """Return these settings with each sent field replaced as a whole; with the rules and errors of `of`.
 
-        A mask that was sent stands for the stored value. Values are opened only where some stay and others do not.
+        A sent mask keeps the stored value. Values are opened only if some stay and others do not.
         """
         document = self.model_dump(mode="json", exclude={"webhook_headers", "environment"}) | dict(changes)
         faults: list[Fault] = []
@@ -139,7 +139,7 @@ class JobSettings(Document):
         environment = self._environment_of(changes, stored)
         if environment == self.environment:
             kept["environment"] = self.environment
-            # Its names are judged again; its values were when they were sent.
+            # Its names are checked again; its values were checked when they were sent.
             environment = {name: "" if value == MASK else value for name, value in self.environment.items()}
         document["environment"] = environment
         try:
@@ -156,7 +156,7 @@ class JobSettings(Document):
         return bool(self.webhook_headers) and isinstance(headers, dict) and MASK in headers.values()
 
     def _environment_of(self, changes: Mapping[str, Any], stored: "StoredSecrets") -> Any:
-        """Return the environment that was sent, with stored values for masks; what is stored if it is the same."""
+        """Return the sent environment with stored values in place of masks; the stored one if nothing changes."""
         sent = changes.get("environment", self.environment)
         if not isinstance(sent, dict) or sent == displayed(self.environment) or sent == self.environment:
             return sent if not isinstance(sent, dict) else self.environment
@@ -170,7 +170,7 @@ class JobSettings(Document):
     @model_validator(mode="before")
     @classmethod
     def _drop_what_is_not_said(cls, document: dict[str, Any]) -> dict[str, Any]:
-        """Drop read-only fields, so that an answer can be sent back, and `null`, which stands for a default."""
+        """Drop read-only fields, so that clients can send answers back, and `null`, which means the default."""
         said = {name: value for name, value in document.items() if name not in READ_ONLY}
         return {n: v for n, v in said.items() if v is not None or n not in cls.model_fields or _required(cls, n)}
 
@@ -227,7 +227,7 @@ def _required(model: type[BaseModel], name: str) -> bool:
 
 
 def displayed(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return variables as they are shown: a mask for what is secret."""
+    """Return variables as answers show them: with masks for secrets."""
     return {name: MASK if variables.is_secret(name) else value for name, value in environment.items()}
 
 
@@ -238,7 +238,7 @@ def sealed_names(sealed_environment: str | None) -> set[str]:
 
 @dataclass(frozen=True)
 class StoredSecrets:
-    """What is secret of a stored job, opened when it is asked for.
+    """The secrets of a stored job, opened when they are used.
 
     `sealed_names` are its variables that are sealed, `headers_for` is the origin that its headers were given for.
     """
@@ -263,7 +263,7 @@ def _unmask(headers: dict[str, Any], stored: Mapping[str, str]) -> dict[str, Any
 
 
 class SyncState(StrEnum):
-    """How the CronJob in the cluster stands to the job."""
+    """Whether the CronJob in the cluster matches the job."""
 
     PENDING = "pending"
     SYNCED = "synced"
@@ -280,10 +280,11 @@ class JobSync(Document):
 
 
 class SyncedVersion(Document):
-    """What the last sync did about a job: for which version of project and job, and how it went.
+    """The result of the last sync of a job, and the versions of project and job that it compared.
 
-    `in_force_at` is since when the CronJob is known to fire as it does, `resumed_at` when one was last resumed that
-    somebody had suspended by hand. `fingerprint` is that of the CronJob where it was found to be as it should be.
+    `in_force_at` is the time since which the CronJob is known to have its present firing; `resumed_at` is when a sync
+    last resumed it after somebody had suspended it by hand. `fingerprint` is that of the CronJob
+    when it was last found to match.
     """
 
     version: str
@@ -301,7 +302,7 @@ class Job(Record):
     `webhook` and `sealed_environment` are what is secret, sealed; `headers_for` is the origin that the headers in there
     were given for, None where they were given without an address or before this was noted.
     `kept_slug` is the slug of one from before names that lose letters had slugs of their own, None for today's.
-    `due_at` is when its slots are to be looked at next, None where it has none to come.
+    `due_at` is when its slots must next be checked, None if it has no future slots.
     """
 
     id: str
@@ -317,12 +318,12 @@ class Job(Record):
     created_at: Timestamp
     updated_at: Timestamp
     synced: SyncedVersion | None = None
-    slots: Account = Field(default_factory=lambda job: Account(since=job["created_at"]))
+    slots: SlotHistory = Field(default_factory=lambda job: SlotHistory(since=job["created_at"]))
     due_at: Timestamp | None = None
 
     @classmethod
     def new(cls, job_id: str, settings: JobSettings, project: Project, now: datetime) -> "Job":
-        """Make a project's new job."""
+        """Make a new job of a project."""
         job = cls.known(
             id=job_id,
             organization_id=project.organization_id,
@@ -334,7 +335,7 @@ class Job(Record):
             created_at=now,
             updated_at=now,
             synced=None,
-            slots=Account(since=now),
+            slots=SlotHistory(since=now),
             due_at=None,
         )
         return job.replanned(project, now)
@@ -347,7 +348,7 @@ class Job(Record):
         stored_headers: Callable[["Job"], Mapping[str, str]],
         stored_environment: Callable[["Job"], Mapping[str, str]] | None = None,
     ) -> "Job":
-        """Return the job's next version with the fields that were sent replaced; itself where nothing is different.
+        """Return the job's next version with the sent fields replaced; the same job if nothing changes.
 
         New secret values are in the clear: `job_secrets` seals them before they are written. What opens the stored
         ones is asked only where some stay and others do not.
@@ -374,26 +375,26 @@ class Job(Record):
         return after.model_copy(update={"slots": account}).replanned(project, now)
 
     def removed(self, project: Project, now: datetime) -> "Job | None":
-        """Return what is to be kept of a job that is deleted: its slots that may be open; None where there are none."""
+        """Return the rest of a deleted job: its slots that may not be settled; None if there are none."""
         account = self.slots.changed(self.firing, project.periods, now)
         if not account.unsettled:
             return None
-        # Nothing will start a pod any more, so that no value need outlive the job.
+        # Nothing will start a Pod any more, so no secret value needs to be kept.
         disabled = self.settings.model_copy(update={"enabled": False, "environment": {}})
         update = {"settings": disabled, "sealed_environment": None, "slots": account}
         return self.model_copy(update=update).replanned(project, now)
 
     def settled(self, until: datetime, project: Project, now: datetime) -> "Job":
-        """Return the job with all slots up to then accounted for."""
+        """Return the job with all slots up to then settled."""
         return self.model_copy(update={"slots": self.slots.settled(until)}).replanned(project, now)
 
     def replanned(self, project: Project, now: datetime) -> "Job":
-        """Return the job with the time at which its slots are to be looked at next."""
-        due_at = slots.next_look(self.firings, project.periods, self.slots.settled_until, now)
+        """Return the job with the time at which its slots must next be checked."""
+        due_at = slots.next_check(self.firings, project.periods, self.slots.settled_until, now)
         return self.model_copy(update={"due_at": due_at})
 
     def fires_like(self, other: "Job") -> bool:
-        """Tell whether another version of the job has the same slots, and the same CronJob for them."""
+        """Return whether another version of the job has the same slots and the same CronJob."""
         ours, theirs = self.settings, other.settings
         return (ours.schedule, ours.timezone, ours.enabled, self.cronjob_name) == (
             theirs.schedule,
@@ -404,7 +405,7 @@ class Job(Record):
 
     @property
     def headers_go_to(self) -> str | None:
-        """The origin that its headers were given for; None where that is not known, and they go nowhere."""
+        """The origin for which its headers were given; None if it is not known, and then they are not sent."""
         return self.headers_for or (origin_of(self.settings.webhook_url) if self.settings.webhook_url else None)
 
     @property
@@ -414,7 +415,7 @@ class Job(Record):
 
     @property
     def firing(self) -> Firing | None:
-        """How it fires now, None while it is disabled."""
+        """Its present schedule and timezone, None while it is disabled."""
         if not self.settings.enabled:
             return None
         return Firing(
@@ -426,17 +427,17 @@ class Job(Record):
         )
 
     def fires_since(self, project: Project) -> datetime:
-        """Return when it began to fire as it does: with the last edit of its schedule, or with its project."""
-        # What is written down is cut to whole seconds.
+        """Return when its present firing began: at the last edit of its schedule, or with its project's period."""
+        # Stored times have whole seconds.
         return max([self.slots.since, *(period.since for period in project.periods[-1:])]).replace(microsecond=0)
 
     @property
     def firings(self) -> list[Firing]:
-        """How it fired as far as that is not settled, oldest first, and how it fires now."""
+        """Its earlier firings whose slots are not settled, oldest first, and the present one."""
         return [*self.slots.unsettled, *([self.firing] if self.firing else [])]
 
     def sync(self, project: Project) -> JobSync:
-        """Tell how the cluster stands to this job, as far as the last sync knows."""
+        """Return whether the CronJob matches this job, as the last sync found."""
         if not project.settings.deployed:
             return JobSync(state=SyncState.NOT_DEPLOYED)
         if self.synced is None:
@@ -449,7 +450,7 @@ class Job(Record):
 
 @dataclass(frozen=True, slots=True)
 class JobVersion:
-    """All of a job that a sync has to know where there is nothing to do; `synced_as` is the last version in place."""
+    """What a sync reads of a job to find that it has nothing to do; `synced_as` is the version that was last synced."""
 
     id: str
     cronjob_name: str
@@ -459,12 +460,12 @@ class JobVersion:
 
 
 def wanted_version(project: Project, job: Job | JobVersion) -> str:
-    """Return the version that a CronJob must carry to be up to date: it changes with the project and with the job."""
+    """Return the version that an up-to-date CronJob has: it changes with the project and with the job."""
     return f"{project.version}.{job.version}"
 
 
 class JobDocument(JobSettings):
-    """A job as the API gives it: its settings, secrets masked, and what the service adds."""
+    """A job as the API returns it: its settings with masked secrets, and the fields that the service adds."""
 
     id: str
     project_id: str

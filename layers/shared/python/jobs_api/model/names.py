@@ -28,7 +28,7 @@ class InvalidName(ValueError):
 
 
 def check_name(name: str) -> str:
-    """Give back a project's or job's name if it may be one.
+    """Return a project's or job's name if it is valid.
 
     Raises:
         InvalidName: it is empty or longer than 100 characters, has no letter or digit, or has a control character.
@@ -46,9 +46,9 @@ def check_name(name: str) -> str:
 def slug(name: str) -> str:
     """Write a name in `a-z`, `0-9` and single dashes between them, as long as it needs to be.
 
-    Letters are taken apart first, so `Café №5` is `cafe-no5`. Letters that cannot be written so are told by 8 hex
-    digits of a hash that is the same for all ways of typing the name: `日本` is `x-` and those, `日次 v2` is `v2-` and
-    those. So names that differ in letters differ in their slugs. The slug of a slug is itself.
+    Accents are removed first, so `Café №5` is `cafe-no5`. If other letters are lost, 8 hex digits of a hash follow,
+    which is the same for all ways of typing the name: `日本` is `x-` and the hash, `日次 v2` is `v2-` and the hash. So
+    names that differ in letters differ in their slugs. The slug of a slug is itself.
     """
     left, loses = _left_of(name), any(map(_is_lost, _taken_apart(name)))
     if not left:
@@ -57,7 +57,7 @@ def slug(name: str) -> str:
 
 
 def older_slug(name: str) -> str:
-    """Return a name's slug as it was made before letters that are lost among others counted; older jobs keep theirs."""
+    """Return the slug that a name had before lost letters led to a hash; older jobs keep such a slug."""
     return _left_of(name) or f"x-{_name_hash(name)}"
 
 
@@ -70,7 +70,7 @@ def _taken_apart(name: str) -> Iterator[str]:
 
 
 def _is_lost(character: str) -> bool:
-    """Tell whether a slug has no place for this letter, digit or vowel sign."""
+    """Return whether a slug loses this letter, digit or vowel sign."""
     return _NOT_IN_SLUG.search(character.lower()) is not None and (
         character.isalnum() or unicodedata.category(character).startswith("M")
     )
@@ -83,7 +83,7 @@ def _name_hash(name: str) -> str:
 def cronjob_name(project: str, job: str) -> str:
     """Name the CronJob of a job: `{project}-{job}` as slugs, at most 52 characters, always the same for the same two.
 
-    Where it has to be cut, 8 hex digits of the whole name's hash tell it from others with the same beginning.
+    A shortened name ends with 8 hex digits of the whole name's hash, so that names with the same beginning differ.
     """
     return _cut(f"{slug(project)}-{slug(job)}", CRONJOB_NAME_LENGTH)
 
@@ -95,8 +95,8 @@ def job_name(project: str, job: str, at: datetime, suffix: str = "") -> str:
         project: its name or slug.
         job: its name or slug.
         at: when it was triggered, aware; written in UTC.
-        suffix: lower-case letters and digits that come last, after a dash, where a second run is triggered within the
-            same second.
+        suffix: lower-case letters and digits at the end, after a dash, for a second run that is triggered in the same
+        second.
     """
     if at.tzinfo is None:
         raise ValueError("the time of a run is aware, this one has no time zone")
@@ -108,17 +108,17 @@ def job_name(project: str, job: str, at: datetime, suffix: str = "") -> str:
 
 
 def label(value: str) -> str:
-    """Write any text as a label's value: its slug, cut to 63 characters. Ids are valid as they are and need none."""
+    """Write any text as a label's value: its slug, shortened to 63 characters. Ids are valid values already."""
     return _cut(slug(value), LABEL_LENGTH)
 
 
 def is_dns_label(text: str) -> bool:
-    """Tell whether a text is a DNS label as RFC 1123 has it, which is what a namespace's name must be."""
+    """Return whether a text is a DNS label of RFC 1123, as a namespace's name must be."""
     return _DNS_LABEL.fullmatch(text) is not None
 
 
 def is_dns_subdomain(text: str) -> bool:
-    """Tell whether a text is a DNS subdomain, at most 253 characters, as the names of most Kubernetes objects are."""
+    """Return whether a text is a DNS subdomain of at most 253 characters, as most names in Kubernetes are."""
     return len(text) <= SUBDOMAIN_LENGTH and _DNS_SUBDOMAIN.fullmatch(text) is not None
 
 

@@ -97,7 +97,7 @@ class Organization(Record):
         last = self.settled_jobs_checked_at
         return last is None or not timedelta() <= now - last < CHECKED_EVERY
 
-    def may_have_unmarked(self, now: datetime) -> bool:
+    def may_have_unlabelled(self, now: datetime) -> bool:
         """Tell whether Jobs without a mark may be in its cluster: until a while after its CronJobs all have theirs."""
         if self.marked_at is None:
             return True

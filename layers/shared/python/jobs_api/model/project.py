@@ -18,7 +18,7 @@ LONGEST_NAME = 255
 
 
 class ConcurrencyPolicy(StrEnum):
-    """What a CronJob does when its last run still goes, in Kubernetes' words."""
+    """What a CronJob does if its previous run has not ended, in Kubernetes' words."""
 
     ALLOW = "Allow"
     FORBID = "Forbid"
@@ -52,19 +52,19 @@ class ProjectSettings(Document):
     working_directory: Annotated[str, Field(pattern=r"^/", max_length=1024)] | None = None
     resources: Resources = Resources()
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
-    # Never 0: the CronJob's controller would delete a Job before its log was kept.
+    # Never 0: the CronJob's controller would delete a Job before its log is stored.
     successful_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     failed_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     starting_deadline_seconds: Annotated[int, Field(ge=10, le=7 * DAY)] = 600
     active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY)] = DAY
     ttl_seconds: Annotated[int, Field(ge=600, le=30 * DAY)] = DAY
     environment_secret: Annotated[str, AfterValidator(_check_dns_label)] | None = None
-    # Left out where they are empty, so that the release before this can read such a project.
-    # Names that its jobs may set although they are the project's, such as PATH: jobs_api.variables has the list.
+    # Omitted if they are empty, so that the previous release can read such a project. Names that its jobs may set
+    # although they are the project's, such as PATH: jobs_api.variables has the list.
     allowed_environment: Annotated[list[VariableName], Field(max_length=MOST_NAMES)] = Field(
         default=[], exclude_if=lambda names: not names
     )
-    # What its jobs may ask for beyond cpu, memory and ephemeral-storage, such as nvidia.com/gpu.
+    # What its jobs may request besides cpu, memory and ephemeral-storage, such as nvidia.com/gpu.
     allowed_resources: Annotated[list[ResourceName], Field(max_length=MOST_NAMES)] = Field(
         default=[], exclude_if=lambda names: not names
     )
@@ -103,7 +103,7 @@ class Project(Record):
 
     @property
     def periods(self) -> list[Period]:
-        """When its enabled jobs fired, as far as that still matters, oldest first; the last may go on."""
+        """The periods in which its jobs fired and may have slots to settle, oldest first; the last may be open."""
         return [*self.fired, *([Period(since=self.fires_since or self.created_at)] if self.fires else [])]
 
     @property

@@ -1,4 +1,4 @@
-"""A run: one Kubernetes Job of ours, however often it is seen, and what became of it."""
+"""A run: one Kubernetes Job of ours, however often it is seen, and its result."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from jobs_api.redaction.masking import LONGEST_SHOWN, masked, shown
 
 
 class RunStatus(StrEnum):
-    """Where a run is; it only ever moves down this list, and the last three are ends."""
+    """The status of a run; it only moves down this list, and the last three are ends."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -23,26 +23,26 @@ class RunStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether this status is final."""
         return self in ENDED_STATUSES
 
 
-# Nothing stays open for longer. An hour to be launched, a quarter to be scheduled, 30 days until its deadline and an
-# hour for a cluster that cannot be asked: then `ingest` ends it.
+# No run stays open for longer: an hour to be launched, a quarter of an hour to be scheduled, 30 days until its
+# deadline, and an hour for a cluster that cannot be reached. Then an ingest ends it.
 LONGEST_OPEN: Final = timedelta(days=35)
 
 ENDED_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR})
 
 
 class TriggeredBy(StrEnum):
-    """Who started a run: its schedule, or somebody."""
+    """Who started a run: its schedule, or a trigger."""
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
 
 
 class JobRun(Document):
-    """A run as the API gives it; `duration_seconds` has one decimal, `exit_code` is the command's own."""
+    """A run as the API returns it; `duration_seconds` has one decimal, `exit_code` is that of the command."""
 
     id: str
     project_id: str
@@ -67,7 +67,7 @@ class JobRun(Document):
 
 
 class StoredLog(Document):
-    """Where a run's log is kept: `key` in the bucket, the log's own size before compression."""
+    """Where a run's log is stored: its `key` in the bucket, and its size before compression."""
 
     key: str
     size_bytes: int
@@ -75,7 +75,7 @@ class StoredLog(Document):
 
 
 class Run(JobRun):
-    """A run as it is stored: what the API gives, and what only this service needs.
+    """A run as it is stored: what the API returns, and what only this service needs.
 
     `launch` is the Job manifest that is still to be created in the cluster; it is written with the run and cleared
     once the Job exists, so that a process that dies in between loses nothing. What is secret of its environment are
@@ -130,16 +130,16 @@ _SHOWN: Final = (*_TOLD[:-1], "command")
 
 
 class RunList(Document):
-    """A page of runs, newest first; `next_cursor` is there while more match."""
+    """A page of runs, newest first, with a `next_cursor` while more match."""
 
     runs: list[JobRun]
     next_cursor: Absent[str] = None
 
 
 class Streak(Document):
-    """How a job's runs went before one of them: how many failed in a row, since when, and the last success before.
+    """A job's runs before one of them: how many failed in a row, since when, and the last success before that.
 
-    With `more`, there are failures beyond those that were counted.
+    With `more`, there are more failures than were counted.
     """
 
     failures: int = 0

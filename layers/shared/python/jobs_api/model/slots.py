@@ -68,7 +68,7 @@ class Firing(Period):
     in_force_at: Timestamp | None = None
 
 
-class Account(Document):
+class SlotHistory(Document):
     """A job's account of its slots.
 
     It has fired as it does since `since`; `unsettled` is how it fired before, as far as slots of that may be open; all
@@ -176,7 +176,7 @@ def judged_at(slot: Slot, deadline: timedelta) -> datetime:
     return slot.at + deadline + GRACE
 
 
-def next_look(
+def next_check(
     firings: Sequence[Firing], periods: Iterable[Period], after: datetime | None, now: datetime
 ) -> datetime | None:
     """Return when it is next worth looking at a job's slots: at its first open one; None where none will come.

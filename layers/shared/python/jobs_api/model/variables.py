@@ -66,7 +66,7 @@ RESERVED: Final = (
         ),
     ),
     VariableKind(
-        "through whom a process reaches the network",
+        "the proxies and name servers of a process",
         (
             *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY", "SOCKS_PROXY", "WS_PROXY"),
             *("WSS_PROXY", "GRPC_PROXY", "NO_GRPC_PROXY", "RES_OPTIONS", "RESOLV_*", "LOCALDOMAIN", "HOSTALIASES"),
@@ -75,7 +75,7 @@ RESERVED: Final = (
         either_case=True,
     ),
     VariableKind(
-        "whose certificates are believed, and who may read what is encrypted",
+        "which certificates are trusted, and who may read encrypted traffic",
         (
             *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
             *("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED", "PGSSLROOTCERT"),
@@ -84,7 +84,7 @@ RESERVED: Final = (
         ),
     ),
     VariableKind(
-        "where credentials are found, and who is asked for them",
+        "where credentials are found, and which server issues them",
         (
             *("AWS_CONTAINER_*", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CONFIG_FILE", "AWS_PROFILE"),
             *("AWS_DEFAULT_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_DATA_PATH", "AWS_ENDPOINT_URL"),
@@ -136,7 +136,7 @@ def environment_faults(environment: Mapping[str, str], allowed: Collection[str])
         elif name not in allowed and (decides := reserved(name)):
             yield VariableFault(
                 name,
-                f"{shortened(name)} decides {decides}, which is the project's and not the job's to say; an operator "
+                f"{shortened(name)} decides {decides}, which only the project may set; an operator "
                 "can set it for the project, or add it to the project's allowed_environment",
             )
 

@@ -43,7 +43,7 @@ def deliver(message: QueueMessage, clock: Clock) -> datetime | None:
         When to look again; None where nothing is left to do.
     """
     known = deliveries.find(delivery_id(message.run_id, message.event, message.channel))
-    if known and known.status.settled:
+    if known and known.status.ended:
         return None
     due_at = known and _due_at(known)
     if due_at and due_at > clock():
@@ -113,7 +113,7 @@ def _settled(message: QueueMessage, claimed: Delivery, sent: Sent, now: datetime
         status_code=sent.status_code,
         error=sent.error,
     )
-    if not deliveries.settle(claimed, after):
+    if not deliveries.record_result(claimed, after):
         logger.warning("a send took longer than its claim, and may have been made twice", delivery_id=claimed.id)
         return now
     if after.status is DeliveryStatus.FAILED:
@@ -149,7 +149,7 @@ def _of_somebody_else(known: Delivery, now: datetime) -> datetime | None:
     current = deliveries.find(known.id)
     if current is None:
         return now + timedelta(seconds=1)
-    return None if current.status.settled else _due_at(current)
+    return None if current.status.ended else _due_at(current)
 
 
 def _due_at(delivery: Delivery) -> datetime | None:

@@ -1,7 +1,6 @@
-"""What is secret in a job's environment: sealed when it is written, opened to start a pod, to mask or to change it.
+"""The secret values of a job's environment: sealed when written, opened to start a Pod, to mask or to change them.
 
-A value is secret where its variable's name says so. In the job's settings, in tables and in answers a mask stands for
-it.
+A value is secret if its variable's name says so. In the job's settings, in tables and in answers a mask replaces it.
 """
 
 from typing import Final
@@ -12,21 +11,21 @@ from jobs_api.model.run import Run
 from jobs_api.model.variables import is_secret
 from jobs_api.redaction.masking import MASK
 
-# No value holds this character.
+# No value contains this character.
 END: Final = "\0"
 
 
 def values_of(job: Job) -> dict[str, str]:
-    """Return a job's variables with the values themselves. At most a call to KMS per 4 KiB; raises CannotOpen.
+    """Return a job's variables with their real values. At most one call to KMS per 4 KiB; raises CannotOpen.
 
-    Those of a job that was written before they were sealed are in its settings as they are.
+    The settings of a job from before values were sealed contain them in clear.
     """
     environment, opened = job.settings.environment, opened_of(job)
     return {name: opened.get(name, value) if value == MASK else value for name, value in environment.items()}
 
 
 def opened_of(owner: Job | Run) -> dict[str, str]:
-    """Return the sealed values alone, by name, of a job or of a run that waits to be launched; raises CannotOpen."""
+    """Return only the sealed values, by name, of a job or of a run that waits to be launched; raises CannotOpen."""
     if owner.sealed_environment is None:
         return {}
     names, _, sealed = owner.sealed_environment.partition(":")
@@ -36,13 +35,13 @@ def opened_of(owner: Job | Run) -> dict[str, str]:
 
 
 def with_sealed_environment(job: Job) -> Job:
-    """Return the job as it may be stored. Nothing is asked of KMS where no secret value is in the clear."""
+    """Return the job as it may be stored. KMS is called only if some secret value is in clear."""
     environment, sealed = job.settings.environment, sealed_names(job.sealed_environment)
     kept = {name for name in sealed if environment.get(name) == MASK}
     clear = {name: value for name, value in environment.items() if name not in kept and is_secret(name)}
     if not clear and kept == sealed:
         return job
-    # Some are in the clear beside others only where more names are taken for secret than when those were sealed.
+    # Clear values beside sealed ones occur only if more names count as secret now than when those were sealed.
     opened = opened_of(job) if kept else {}
     values = {name: value for name, value in opened.items() if name in kept} | clear
     settings = job.settings.model_copy(update={"environment": environment | dict.fromkeys(values, MASK)})
@@ -51,7 +50,7 @@ def with_sealed_environment(job: Job) -> Job:
 
 
 def _sealed(job: Job, values: dict[str, str]) -> str:
-    # In JSON a control character would take six bytes, and KMS encrypts no empty text.
+    # In JSON a control character would take six bytes, and KMS does not encrypt an empty text.
     sealed = encryption.seal("".join(value + END for value in values.values()), **_context(job, job.id))
     return f"{','.join(values)}:{sealed}"
 

@@ -1,4 +1,4 @@
-"""What is secret about a job's webhook: sealed when it is written, opened to send or to change it."""
+"""The secrets of a job's webhook: sealed when written, opened to send or to change it."""
 
 import json
 import secrets
@@ -12,11 +12,11 @@ from jobs_api.model.sealed_webhook import SealedKey, SealedWebhook
 from jobs_api.model.webhook_url import origin_of
 from jobs_api.redaction.masking import MASK
 
-# Between the 24 and 64 that the specification of Standard Webhooks asks for.
+# The specification of Standard Webhooks requires 24 to 64.
 KEY_BYTES: Final = 32
-# How long a key that was rotated out goes on signing beside the new one.
+# How long a replaced key also signs beside the new one.
 OVERLAP: Final = timedelta(days=1)
-# Rotating more often than that within a day drops the oldest.
+# More rotations than this within a day drop the oldest key.
 MOST_KEYS: Final = 4
 
 
@@ -26,7 +26,7 @@ def headers_of(job: Job) -> dict[str, str]:
 
 
 def open_headers(webhook: SealedWebhook, organization_id: str, job_id: str) -> dict[str, str]:
-    """Return the values of sealed headers. At most a call to KMS per 4 KiB."""
+    """Return the values of sealed headers. At most one call to KMS per 4 KiB."""
     if webhook.headers is None:
         return {}
     opened: dict[str, str] = json.loads(_unseal(webhook.headers, organization_id, job_id))
@@ -34,7 +34,7 @@ def open_headers(webhook: SealedWebhook, organization_id: str, job_id: str) -> d
 
 
 def open_keys(webhook: SealedWebhook, organization_id: str, job_id: str, now: datetime) -> list[str]:
-    """Return the keys that sign at this time, newest first. At most a call to KMS for each."""
+    """Return the keys that sign at this time, newest first. At most one call to KMS for each."""
     good = [key.sealed for key in webhook.keys if key.expires_at is None or key.expires_at > now]
     return [_unseal(sealed, organization_id, job_id) for sealed in good]
 
@@ -45,9 +45,9 @@ def key_of(job: Job, now: datetime) -> str | None:
 
 
 def with_sealed_webhook(before: Job | None, after: Job) -> tuple[Job, str | None]:
-    """Return the job as it may be stored, and the signing key if one was made, which its owner sees this once.
+    """Return the job as it may be stored, and the signing key if one was made, which its owner sees only now.
 
-    A job gets a key with its webhook's URL, and both go together. Nothing is asked of KMS where nothing secret changes.
+    A job gets a key with its webhook's URL, and loses both together. KMS is called only if a secret changes.
     """
     url, headers, webhook = after.settings.webhook_url, after.settings.webhook_headers, after.webhook
     if before is None or headers != before.settings.webhook_headers:
@@ -67,7 +67,7 @@ def with_sealed_webhook(before: Job | None, after: Job) -> tuple[Job, str | None
 
 
 def rotated(job: Job, now: datetime) -> tuple[Job, str, datetime]:
-    """Return the job with a new signing key, the key, and until when the old one signs too."""
+    """Return the job with a new signing key, that key, and until when the old key also signs."""
     key, until = _new_key(), now + OVERLAP
     old = [
         known if known.expires_at else known.model_copy(update={"expires_at": until})

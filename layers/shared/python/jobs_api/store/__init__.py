@@ -1,8 +1,8 @@
-"""The tables: what should be, what ran, who may ask. The only package that knows PynamoDB.
+"""The tables: wanted jobs, runs, organizations and tokens. The only package that knows PynamoDB.
 
-Deliveries are in `store.deliveries`, which most functions have no use for and so do not load.
+Most functions do not use deliveries, so these are in `store.deliveries` and are not loaded here.
 
-Every function takes the organization first, so that nothing of another one can be read or written by its id alone.
+The organization is the first argument of every function, so that an id alone reaches nothing of another organization.
 """
 
 from jobs_api.store.due_jobs import DueJob, due_jobs, next_due, settle_job
@@ -23,8 +23,8 @@ from jobs_api.store.organizations import (
     recent_organization,
     record_cleared,
     record_held_removals,
-    record_marked,
-    record_marked_again,
+    record_label_restored,
+    record_labelled,
     record_outages,
     record_removal_confirmation,
     record_settled_jobs_checked,
@@ -103,8 +103,8 @@ __all__ = [
     "recent_organization",
     "record_cleared",
     "record_held_removals",
-    "record_marked",
-    "record_marked_again",
+    "record_label_restored",
+    "record_labelled",
     "record_outages",
     "record_removal_confirmation",
     "record_settled_jobs_checked",

@@ -23,12 +23,12 @@ from jobs_api.store.projects import ID
 from jobs_api.store.tables import time_text
 from jobs_api.store.transactions import ConditionFailed, write_all
 
-# Others that failed in the same storm write the same item.
+# Deliveries of the same storm write the same item.
 CHANGING_ATTEMPTS = 20
-# Kept otherwise than as they stand in the model.
+# Stored in another form than the model's.
 _OTHERWISE = frozenset({"id", "alerts"})
 _AS_THEY_ARE = tuple(name for name in Delivery.model_fields if name not in _OTHERWISE)
-# What changes in the life of a delivery.
+# The attributes that change after a delivery is created.
 _CHANGING = (
     *("status", "attempts", "status_code", "error", "reason", "folded_into", "next_attempt_at", "delivered_at"),
     *("alerts", "notice", "claim", "claimed_until", "cut_off", "give_up_at", "expires_at"),
@@ -36,7 +36,7 @@ _CHANGING = (
 
 
 def find(delivery_id: str) -> Delivery | None:
-    """Return a delivery, None where there is none. One GetItem."""
+    """Return a delivery, or None. One GetItem."""
     try:
         row = DeliveryRow.get(delivery_id, consistent_read=True)
     except DeliveryRow.DoesNotExist:
@@ -55,9 +55,9 @@ def get(organization_id: str, job_id: str, delivery_id: str) -> Delivery:
 def page(
     organization_id: str, job_id: str, *, status: DeliveryStatus | None, limit: int, before: str | None
 ) -> tuple[list[Delivery], str | None]:
-    """Return up to `limit` of a job's deliveries, newest first, older than `before`; and where to go on.
+    """Return up to `limit` of a job's deliveries, newest first, older than `before`; and the position to continue from.
 
-    At most `pages.QUERIES` Queries, so that a page may be short of `limit`, or empty, and yet not the last.
+    It makes at most `pages.QUERIES` Queries, so a page may have fewer than `limit`, or none, and yet not be the last.
     """
     condition: Condition = DeliveryRow.organization_id == organization_id
     if status:
@@ -69,7 +69,7 @@ def page(
 
 
 def create(delivery: Delivery) -> bool:
-    """Write a new delivery; False where it is there already, and nothing is written. One PutItem."""
+    """Write a new delivery; return False, and write nothing, if it exists already. One PutItem."""
     try:
         _row(delivery).save(condition=DeliveryRow.key.does_not_exist())
     except PutError as error:
@@ -80,7 +80,7 @@ def create(delivery: Delivery) -> bool:
 
 
 def claimed(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery:
-    """Return a delivery as it is once it is claimed: to be written by `create`, or by `claim`."""
+    """Return a delivery with a claim on it, to be written by `create` or `claim`."""
     return delivery.model_copy(
         update={
             "status": DeliveryStatus.SENDING,
@@ -96,9 +96,9 @@ def claimed(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery:
 
 
 def claim(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | None:
-    """Take a delivery that is due, or whose sender was cut off; None where somebody else has it or has settled it.
+    """Claim a delivery that is due, or whose sender died; return None if another sender has it, or it has ended.
 
-    One UpdateItem. Of all who try, one gets it.
+    One UpdateItem. Of all senders that try, one gets the claim.
     """
     mine = claimed(delivery, now, lease)
     due = (DeliveryRow.status == DeliveryStatus.PENDING.value) & (DeliveryRow.next_attempt_at <= now)
@@ -107,14 +107,14 @@ def claim(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | Non
     return mine if _update(delivery, mine, same & (due | cut_off)) else None
 
 
-def settle(claimed: Delivery, after: Delivery) -> bool:
-    """Write what became of a claimed delivery; False where the claim ran out and another has it. One UpdateItem."""
+def record_result(claimed: Delivery, after: Delivery) -> bool:
+    """Write the result of a claimed delivery; False if the claim expired and another sender has it. One UpdateItem."""
     ended = after.model_copy(update={"claim": None, "claimed_until": None, "cut_off": 0})
     return _update(claimed, ended, DeliveryRow.claim == claimed.claim)
 
 
 def change(before: Delivery, after: Delivery) -> bool:
-    """Replace a delivery that nobody is sending; False where it was changed meanwhile. One UpdateItem."""
+    """Replace a delivery that nobody is sending; False if somebody else has changed it. One UpdateItem."""
     same = (DeliveryRow.updated_at == before.updated_at) & (DeliveryRow.status == before.status.value)
     return _update(before, after, same)
 
@@ -132,7 +132,7 @@ def change_memory(key: str, change: Callable[[dict[str, Any]], dict[str, Any]], 
     """Change what a channel remembers, however many others do at the same time. A GetItem and a PutItem, mostly once.
 
     Raises:
-        ChangedMeanwhile: the others never stopped.
+        ChangedMeanwhile: others changed it each time first.
     """
     for _ in range(CHANGING_ATTEMPTS):
         known, version = memory_at(key)

@@ -1,4 +1,4 @@
-"""Jobs whose slots are due to be looked at: a sparse index names them, so that those that are not due cost nothing."""
+"""Jobs whose slots must be checked: a sparse index lists them, so that jobs that are not due cost nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from jobs_api.store.jobs import job_of, slots_of
 from jobs_api.store.projects import partition_of, project_of
 from jobs_api.store.tables import JOB, META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
 
-# Of the 100 keys that a BatchGetItem takes, each job may need two: its own and its project's.
+# A BatchGetItem takes 100 keys, and each job may need two: its own and its project's.
 JOBS_PER_READ = 50
 
 
 @dataclass(frozen=True)
 class DueJob:
-    """A job, or what is left of one that was deleted, and its project as it was read at the same time."""
+    """A job, or the rest of a deleted one, and its project as read at the same time."""
 
     project: Project
     job: Job
@@ -29,13 +29,13 @@ class DueJob:
 
 
 def due_jobs(organization_id: str, now: datetime) -> Iterator[DueJob]:
-    """Yield the organization's jobs that are due, longest due first. The index may lag by a moment."""
+    """Yield the organization's due jobs, the longest due first. The index may lag by a moment."""
     for keys in batched(_due_keys(organization_id, now), JOBS_PER_READ, strict=False):
         wanted = dict.fromkeys([*keys, *((partition, META) for partition, _ in keys)])
         rows = {(row.partition, row.sort): row for row in ProjectsRow.batch_get(list(wanted), consistent_read=True)}
         for partition, sort in keys:
             row, project = rows.get((partition, sort)), rows.get((partition, META))
-            # Either may have gone since the index was read.
+            # Either may have been deleted since the index was read.
             if isinstance(row, JobRow) and isinstance(project, ProjectRow):
                 found = project_of(project, organization_id)
                 yield DueJob(found, job_of(row, found), isinstance(row, PastJobRow))
@@ -48,9 +48,9 @@ def next_due(organization_id: str, after: datetime) -> datetime | None:
 
 
 def settle_job(due: DueJob, after: Job) -> bool:
-    """Move a job's account of its slots on; what is left of a deleted job goes where nothing is left to settle.
+    """Write that a job's slots are settled so far; remove the rest of a deleted job once all its slots are settled.
 
-    False where its owner changed it meanwhile, or somebody else settled it, and nothing is written. One write.
+    Return False, and write nothing, if its owner has changed the job, or another process has settled it. One write.
     """
     kind, prefix = (PastJobRow, PAST_JOB) if due.deleted else (JobRow, JOB)
     row = kind(partition_of(due.job.organization_id, due.job.project_id), prefix + due.job.id)

@@ -1,6 +1,6 @@
-"""Puts runs that ended before there was an index `ended_runs` into it.
+"""Adds runs that ended before the index `ended_runs` existed to that index.
 
-Only operators do this, so that no function loads it. Cut off or done twice, it goes on where it was.
+Only operators do this, so no function loads it. After an interruption it continues; repeated, it changes nothing.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import partition_of
 from jobs_api.store.tables import META, ProjectRow, RunRow, ended_in
 
-# As many as the client's connections.
+# As many threads as the client has connections.
 WORKERS = 16
 _ENDED = [status.value for status in ENDED_STATUSES]
 
 
 def index_runs(organization_id: str, project_id: str) -> int:
-    """Give a project's ended runs the index's key where they lack it, and note that all have it.
+    """Write the index's key to a project's ended runs that lack it, and record that all have it.
 
-    Returns how many lacked it. To be run when every function writes the key itself.
+    Return how many lacked it. Run this only when every function writes the key itself.
     """
     lacking = RunRow.by_project.query(
         project_id,
@@ -44,7 +44,7 @@ def _indexer(project_id: str) -> Callable[[RunRow], bool]:
         try:
             RunRow(row.run_id).update(actions=[RunRow.ended_in.set(key)], condition=RunRow.status == row.status)
         except UpdateError as error:
-            # Its time was up, and DynamoDB has removed it.
+            # It had expired, and DynamoDB has removed it.
             if not was_refused(error):
                 raise
             return False

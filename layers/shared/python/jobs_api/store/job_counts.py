@@ -1,6 +1,6 @@
-"""How many jobs a project has: a number on the project's item, which changes in the transaction of each job.
+"""The number of jobs of a project: an attribute of the project's item, changed in the transaction of each job.
 
-Projects from before there was such a number get it from a count, before the next of their jobs is made or deleted.
+For projects from before this attribute, the jobs are counted before the next job is created or deleted.
 """
 
 from collections.abc import Callable
@@ -15,18 +15,18 @@ from jobs_api.store.projects import partition_of
 from jobs_api.store.tables import JOB, META, ProjectRow, ProjectsRow
 from jobs_api.store.transactions import ConditionFailed, write_all
 
-# A list reads them all, 2 MB where they are ordinary ones, and each tick of a sync their versions.
+# A list reads all jobs, 2 MB for ordinary ones, and the sync of each tick reads their versions.
 MOST_JOBS: Final = 2_000
 ATTEMPTS: Final = 3
 
 
 def write_with_one_more(organization_id: str, project_id: str, fill: Callable[[TransactWrite], None]) -> None:
-    """Write a transaction that makes a job, and count it.
+    """Write a transaction that creates a job, and count the job.
 
     Raises:
-        ConditionFailed: a condition of `fill` does not hold.
-        ProjectNotFound: the project is gone.
-        TooManyJobs: it has as many as it may have.
+        ConditionFailed: a condition of `fill` is false.
+        ProjectNotFound: the project was deleted.
+        TooManyJobs: the project has the greatest number of jobs.
     """
     row = ProjectRow(partition_of(organization_id, project_id), META)
     room = ProjectRow.job_count < MOST_JOBS
@@ -39,7 +39,7 @@ def write_with_one_more(organization_id: str, project_id: str, fill: Callable[[T
 
 
 def write_with_one_less(organization_id: str, project_id: str, fill: Callable[[TransactWrite], None]) -> None:
-    """Write a transaction that removes a job, and count it; raises ConditionFailed, ProjectNotFound as above."""
+    """Write a transaction that removes a job, and count that; raises ConditionFailed, ProjectNotFound as above."""
     row = ProjectRow(partition_of(organization_id, project_id), META)
 
     def fill_all(transaction: TransactWrite) -> None:
@@ -50,12 +50,12 @@ def write_with_one_less(organization_id: str, project_id: str, fill: Callable[[T
 
 
 def _write_counted(organization_id: str, project_id: str, fill: Callable[[TransactWrite], None]) -> None:
-    """Write a transaction; where it fails over the project's count alone, count first or say why."""
+    """Write a transaction; if only the condition on the count fails, count the jobs and try again, or raise why."""
     for _ in range(ATTEMPTS):
         try:
             write_all(fill)
         except ConditionFailed as error:
-            # PynamoDB sends updates last, and the project's is the only one.
+            # PynamoDB sends updates last, and the update of the project is the only one.
             if error.at != {error.writes - 1}:
                 raise
             count = _count_of(organization_id, project_id)
@@ -70,7 +70,7 @@ def _write_counted(organization_id: str, project_id: str, fill: Callable[[Transa
 
 
 def _count_of(organization_id: str, project_id: str) -> int | None:
-    """Return how many jobs a project has, None where that is not known; raises ProjectNotFound."""
+    """Return how many jobs a project has, None if they were never counted; raises ProjectNotFound."""
     try:
         row = ProjectsRow.get(partition_of(organization_id, project_id), META, consistent_read=True)
     except ProjectsRow.DoesNotExist as error:
@@ -80,9 +80,10 @@ def _count_of(organization_id: str, project_id: str) -> int | None:
 
 
 def _note_count(organization_id: str, project_id: str) -> None:
-    """Count the jobs of a project and write that down.
+    """Count the jobs of a project and store the number.
 
-    Until that is done no job of it is made or deleted; of two who count at once, the first is believed.
+    Until this is done no job of the project is created or deleted; if two processes count at once, the first one's
+    number stays.
     """
     partition = partition_of(organization_id, project_id)
     count = ProjectsRow.count(partition, ProjectsRow.sort.startswith(JOB), consistent_read=True)

@@ -1,4 +1,4 @@
-"""Jobs by their versions alone: what every tick reads by the thousand, so it goes around the models."""
+"""The versions of jobs: every tick reads thousands of them, so this reads rows without the models."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ ATTRIBUTES = [attribute.attr_name for attribute in (JobRow.sort, JobRow.cronjob_
 
 
 def list_job_versions(organization_id: str, project_id: str) -> Iterator[JobVersion]:
-    """Yield the versions of a project's jobs; none where there is no such project. One Query."""
+    """Yield the versions of a project's jobs; none if there is no such project. One Query."""
     table = ProjectsRow._get_connection()  # noqa: SLF001 - the way to rows as they are that PynamoDB's own models take
     begin: Any = None
     while True:

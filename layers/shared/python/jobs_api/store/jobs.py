@@ -1,4 +1,4 @@
-"""Jobs in the table. A job's slug and its CronJob's name are locks beside it, written in the same transaction."""
+"""Jobs in the table. The transaction of a job also writes locks on its slug and on its CronJob's name."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNot
 from jobs_api.model.job import Job, JobSettings, SyncedVersion
 from jobs_api.model.project import Project
 from jobs_api.model.sealed_webhook import SealedWebhook
-from jobs_api.model.slots import Account
+from jobs_api.model.slots import SlotHistory
 from jobs_api.redaction.masking import MASK
 from jobs_api.store import job_counts
 from jobs_api.store.conditions import was_refused
@@ -33,7 +33,7 @@ from jobs_api.store.tables import (
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 NO_WEBHOOK = SealedWebhook()
-# How long it is known that a job was deleted: longer than any cluster is away before its CronJob can be removed.
+# How long a deleted job is recorded: longer than a cluster can be unreachable before its CronJob can be removed.
 DELETED_FOR = timedelta(days=90)
 
 
@@ -64,13 +64,13 @@ def get_job(organization_id: str, project_id: str, job_id: str) -> tuple[Project
 def create_job(job: Job) -> Job:
     """Write a new job and the locks on its names, and return it. One transaction.
 
-    A job that has this very id already is returned instead: ids come twice only where a request with an
-    Idempotency-Key is tried again, and then the job is what its first try wrote before it was cut off.
+    If a job with this id exists, it is returned instead. An id comes twice only if a request with an Idempotency-Key is
+    repeated; then the job is the one that the first try wrote before it died.
 
     Raises:
         NameTaken: the project has a job with the same slug, or the namespace a CronJob of the same name.
-        ProjectNotFound: the project is gone.
-        TooManyJobs: it has as many as it may have.
+        ProjectNotFound: the project was deleted.
+        TooManyJobs: the project has the greatest number of jobs.
     """
     _check_older_names(job)
 
@@ -89,7 +89,7 @@ def create_job(job: Job) -> Job:
 
 
 def update_job(before: Job, after: Job) -> None:
-    """Replace a job by its next version, and its locks where it was renamed. One write.
+    """Replace a job by its next version, and its locks if it was renamed. One write.
 
     Raises:
         ChangedMeanwhile: somebody changed or deleted it since `before` was read.
@@ -113,7 +113,7 @@ def update_job(before: Job, after: Job) -> None:
     old, new = ({lock.sort: lock for lock in _locks(job)} for job in (before, after))
     taken, freed = [new[key] for key in new.keys() - old.keys()], [old[key] for key in old.keys() - new.keys()]
     taken.sort(key=lambda lock: lock.sort, reverse=True)
-    # PynamoDB sends what is deleted first, then what is put, then updates, in whatever order they were added.
+    # PynamoDB sends deletions first, then puts, then updates, whatever the order in which they were added.
     at_taken, at_job = len(freed), len(freed) + len(taken)
 
     def fill(transaction: TransactWrite) -> None:
@@ -139,9 +139,9 @@ def update_job(before: Job, after: Job) -> None:
 
 
 def delete_job(job: Job, now: datetime, remains: Job | None = None) -> None:
-    """Remove a job and free its names, keeping that there was one, and what remains to be settled of it.
+    """Remove a job and the locks on its names; keep a record of the deletion, and of its slots that are not settled.
 
-    One transaction; raises ChangedMeanwhile where it changed or went.
+    One transaction; raises ChangedMeanwhile if the job was changed or deleted.
     """
     partition = partition_of(job.organization_id, job.project_id)
     expires_at = int((now + DELETED_FOR).timestamp())
@@ -162,9 +162,9 @@ def delete_job(job: Job, now: datetime, remains: Job | None = None) -> None:
 
 
 def record_sync(job: Job, synced: SyncedVersion) -> bool:
-    """Note what a sync did about a job, and when its slots are due.
+    """Record what a sync did about a job, and when its slots are due.
 
-    False where the job changed or went meanwhile, and the note was dropped.
+    Return False, and record nothing, if the job was changed or deleted.
     """
     row = _row(job)
     try:
@@ -180,12 +180,12 @@ def record_sync(job: Job, synced: SyncedVersion) -> bool:
 
 
 def slots_of(job: Job) -> list[Action]:
-    """Return the updates of a job's account of its slots, and of when that is to be looked at."""
+    """Return the updates of a job's slot history, and of when its slots must next be checked."""
     return [JobRow.slots.set(job.slots.model_dump(mode="json")), *due_of(job)]
 
 
 def due_of(job: Job) -> list[Action]:
-    """Return the updates of when a job's account is due."""
+    """Return the updates of when a job's slots must next be checked."""
     return [
         JobRow.due_in.set(job.organization_id) if job.due_at else JobRow.due_in.remove(),
         JobRow.due_at.set(job.due_at) if job.due_at else JobRow.due_at.remove(),
@@ -198,7 +198,7 @@ def _set_or_removed(attribute: Any, value: Any) -> Action:
 
 
 def _locks(job: Job) -> list[LockRow]:
-    """Return the name's lock within the project, then the CronJob's within the namespace."""
+    """Return the lock on the name within the project, then the lock on the CronJob's name within the namespace."""
     partition = partition_of(job.organization_id, job.project_id)
     return [
         LockRow(partition, NAME_LOCK + job.slug, holder=job.id),
@@ -207,7 +207,7 @@ def _locks(job: Job) -> list[LockRow]:
 
 
 def _check_older_names(job: Job) -> None:
-    """Raise NameTaken where a job has this name under a slug of before; reads nothing for nearly all names."""
+    """Raise NameTaken if a job has this name under an older slug; for nearly all names this reads nothing."""
     partition = partition_of(job.organization_id, job.project_id)
     if held_by_older(partition, job.settings.name, job.id, lambda job_id: (partition, JOB + job_id)):
         raise NameTaken("This project has a job of this name already; choose another name")
@@ -224,7 +224,7 @@ def _changed(job: Job) -> ChangedMeanwhile:
 
 
 def job_of(row: ProjectsRow, project: Project) -> Job:
-    """Read a job, or what is left of one, out of its row."""
+    """Read a job, or the rest of a deleted one, from its row."""
     if not isinstance(row, JobRow):
         raise TypeError(f"{row.partition} {row.sort} is not a job")
     return Job.known(
@@ -241,7 +241,7 @@ def job_of(row: ProjectsRow, project: Project) -> Job:
         created_at=row.created_at,
         updated_at=row.updated_at,
         synced=_synced(row.synced),
-        slots=Account.model_validate(row.slots) if row.slots else Account(since=row.created_at),
+        slots=SlotHistory.model_validate(row.slots) if row.slots else SlotHistory(since=row.created_at),
         due_at=row.due_at,
     )
 
@@ -253,7 +253,7 @@ def _synced(stored: dict[str, Any] | None) -> SyncedVersion | None:
 def _row(job: Job, kind: type[JobRow] = JobRow, prefix: str = JOB) -> JobRow:
     settings = job.settings.model_dump(mode="json")
     if settings.get("webhook_headers"):
-        # Their values are in `webhook`, sealed; here they never are, whatever the caller forgot.
+        # Their values are sealed in `webhook`; the settings never contain them, even if the caller forgot to mask them.
         settings["webhook_headers"] = dict.fromkeys(settings["webhook_headers"], MASK)
     return kind(
         partition_of(job.organization_id, job.project_id),

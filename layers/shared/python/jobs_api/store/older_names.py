@@ -1,4 +1,4 @@
-"""Slugs from before names that lose letters had slugs of their own: `日次 v2` was `v2`, and who was, stays so."""
+"""Older slugs, from before names that lose letters got a hash: `日次 v2` was `v2`. Older jobs keep them."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from jobs_api.store.tables import NAME_LOCK, JobRow, LockRow, ProjectRow, Projec
 
 
 def kept_slug(stored: str | None, name: str) -> str | None:
-    """Return the slug of a row where it is not the one that its name has today; `stored` is None in older rows."""
+    """Return the slug of a row if its name would get another one today; `stored` is None in older rows."""
     if name.isascii():
         return None
     slug = stored or names.older_slug(name)
@@ -15,16 +15,16 @@ def kept_slug(stored: str | None, name: str) -> str | None:
 
 
 def held_by_older(locks: str, name: str, own_id: str, key_of: Callable[[str], tuple[str, str]]) -> bool:
-    """Tell whether something else has this very name under its older slug, where today's slug would not meet it.
+    """Return whether something else has this name under its older slug, which the lock on today's slug would not show.
 
-    Nothing is read for a name that loses no letters. What is made from now on never takes an older slug, so nothing
-    can come between this and the write.
+    For a name that loses no letters, nothing is read. New things never take an older slug, so no other process can take
+    it between this call and the write.
 
     Args:
         locks: the partition with the locks on names.
         name: a name that is about to be taken.
-        own_id: the id of what takes it.
-        key_of: gives the key of what has an id.
+        own_id: the id of the thing that takes the name.
+        key_of: returns the key of the thing with an id.
     """
     older = names.older_slug(name)
     if older == names.slug(name):

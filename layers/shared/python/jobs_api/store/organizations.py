@@ -29,7 +29,7 @@ TOKEN_KEY = "token#"  # noqa: S105 - a key's prefix
 
 
 def create_organization(organization: Organization) -> None:
-    """Write a new organization; raises Conflict where the id is taken."""
+    """Write a new organization; raises Conflict if the id is taken."""
     row = OrganizationRow(
         ALL,
         organization.id,
@@ -56,7 +56,7 @@ def get_organization(organization_id: str) -> Organization:
 
 
 def recent_organization(organization_id: str) -> Organization:
-    """Return an organization as it was at most a minute ago, mostly without a call; raises NotFound."""
+    """Return an organization as it was at most a minute ago, usually from a cache; raises NotFound."""
     return _recent.get(organization_id)
 
 
@@ -69,7 +69,7 @@ def list_organizations() -> list[Organization]:
 
 
 def record_outages(organization: Organization, outages: list[Outage]) -> None:
-    """Note when the organization's cluster could not be reached."""
+    """Record when the organization's cluster could not be reached."""
     row = OrganizationRow(ALL, organization.id)
     row.update(
         actions=[OrganizationRow.outages.set([outage.model_dump(mode="json") for outage in outages])],
@@ -78,25 +78,25 @@ def record_outages(organization: Organization, outages: list[Outage]) -> None:
 
 
 def leave_cluster(organization_id: str, now: datetime, *, closed: bool) -> None:
-    """Note that the organization is to leave its cluster, and with `closed` that it is to be deleted."""
+    """Record that the organization is leaving its cluster, and with `closed` that it is being deleted."""
     actions = [OrganizationRow.leaving_at.set(now), OrganizationRow.cleared_at.remove()]
     _change(organization_id, [*actions, *([OrganizationRow.closed.set(True)] if closed else [])])
 
 
 def record_cleared(organization_id: str, now: datetime) -> bool:
-    """Note that nothing of the organization is left in its cluster that could start; False where it leaves none."""
+    """Record that its cluster has no CronJob of the organization any more; False if it is not leaving a cluster."""
     return _change(
         organization_id, [OrganizationRow.cleared_at.set(now)], condition=OrganizationRow.leaving_at.exists()
     )
 
 
-def record_marked(organization_id: str, now: datetime) -> None:
-    """Note that everything of the organization in its cluster carries this deployment's mark, as of now."""
+def record_labelled(organization_id: str, now: datetime) -> None:
+    """Record that from now on all objects of the organization in its cluster carry the deployment label."""
     _change(organization_id, [OrganizationRow.marked_at.set(now)])
 
 
-def record_marked_again(organization_id: str, now: datetime) -> None:
-    """Note that something lost its mark and has it back: an older version was at work meanwhile."""
+def record_label_restored(organization_id: str, now: datetime) -> None:
+    """Record that an object had lost the label and has it back, because an older version had been at work."""
     _change(organization_id, [OrganizationRow.marked_at.set(now)], condition=OrganizationRow.marked_at.exists())
 
 
@@ -107,7 +107,7 @@ def record_settled_jobs_checked(organization_id: str, at: datetime | None) -> No
 
 
 def record_held_removals(organization_id: str, held: HeldRemovals | None) -> None:
-    """Note what a sync does not remove of the organization's CronJobs, None for nothing."""
+    """Record which of the organization's CronJobs a sync holds, None for none."""
     action = (
         OrganizationRow.held_removals.set(held.model_dump(mode="json"))
         if held
@@ -118,14 +118,14 @@ def record_held_removals(organization_id: str, held: HeldRemovals | None) -> Non
 
 
 def record_removal_confirmation(organization_id: str, confirmation: RemovalConfirmation) -> None:
-    """Note what an operator lets a sync remove; raises NotFound."""
+    """Record an operator's confirmation of removals; raises NotFound."""
     document = confirmation.model_dump(mode="json")
     if not _change(organization_id, [OrganizationRow.removal_confirmation.set(document)]):
         raise NotFound(f"There is no organization {organization_id!r}")
 
 
 def use_removal_confirmation(organization_id: str, confirmation: RemovalConfirmation, now: datetime) -> None:
-    """Note that everything it was given for is removed, unless there is a newer one by now."""
+    """Record that a sync has removed everything that was confirmed, unless there is a newer confirmation."""
     as_read = confirmation.model_dump(mode="json")
     _change(
         organization_id,
@@ -135,19 +135,19 @@ def use_removal_confirmation(organization_id: str, confirmation: RemovalConfirma
 
 
 def retire_organization(organization_id: str, now: datetime) -> None:
-    """Note that nobody is to look at the organization any more."""
+    """Record that the organization gets no more ticks."""
     _change(organization_id, [OrganizationRow.retired_at.set(now)])
 
 
 def move_organization(organization_id: str, cluster: str | None, now: datetime) -> None:
-    """Give the organization another cluster, None for the deployment's default; it no longer leaves the old one."""
+    """Record the organization's new cluster, None for the deployment's default; the move is then complete."""
     named = OrganizationRow.cluster.set(cluster) if cluster else OrganizationRow.cluster.remove()
     left = [OrganizationRow.leaving_at.remove(), OrganizationRow.cleared_at.remove()]
     _change(organization_id, [named, OrganizationRow.cluster_since.set(now), *left])
 
 
 def forget_organization(organization_id: str) -> None:
-    """Remove an organization and its tokens, itself last, so that what was cut off is found again."""
+    """Remove an organization's tokens and last the organization, so that an interrupted removal can continue."""
     own = OrganizationsRow.sort.startswith(TOKEN_KEY)
     for pointer in OrganizationsRow.query(organization_id, own, consistent_read=True):
         OrganizationsRow(pointer.sort, META).delete()
@@ -156,7 +156,7 @@ def forget_organization(organization_id: str) -> None:
 
 
 def record_usage_key(organization_id: str, usage_key: UsageKey) -> None:
-    """Note which API key counts an organization's requests; raises NotFound."""
+    """Record which API key counts an organization's requests; raises NotFound."""
     if not _change(organization_id, [OrganizationRow.usage_key.set(usage_key.model_dump(mode="json"))]):
         raise NotFound(f"There is no organization {organization_id!r}")
 
@@ -191,7 +191,7 @@ def create_token(token: Token) -> None:
 
 
 def find_token(token_id: str) -> Token | None:
-    """Return a token by its id, revoked and expired ones too. One consistent GetItem."""
+    """Return a token by its id, even if it is revoked or expired. One consistent GetItem."""
     try:
         row = OrganizationsRow.get(TOKEN_KEY + token_id, META, consistent_read=True)
     except OrganizationsRow.DoesNotExist:
@@ -216,20 +216,20 @@ def list_tokens(organization_id: str) -> list[Token]:
 
 
 def revoke_token(organization_id: str, token_id: str, now: datetime) -> None:
-    """End a token; the gateway may take up to a minute to notice. Raises NotFound."""
+    """Revoke a token; the gateway may accept it for up to one more minute. Raises NotFound."""
     get_token(organization_id, token_id)
     row = TokenRow(TOKEN_KEY + token_id, META)
     row.update(actions=[TokenRow.revoked_at.set(now)], condition=TokenRow.partition.exists())
 
 
 def expire_token(token: Token, at: datetime) -> None:
-    """Let a token end at a time."""
+    """Set the time at which a token expires."""
     row = TokenRow(TOKEN_KEY + token.id, META)
     row.update(actions=[TokenRow.expires_at.set(at)], condition=TokenRow.partition.exists())
 
 
 def _change(organization_id: str, actions: list[Action], condition: Condition | None = None) -> bool:
-    """Change an organization that is there; False where it is not, or where the condition does not hold."""
+    """Change an existing organization; False if it does not exist, or if the condition is false."""
     there = OrganizationRow.partition.exists()
     try:
         OrganizationRow(ALL, organization_id).update(actions, there if condition is None else there & condition)

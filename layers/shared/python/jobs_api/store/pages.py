@@ -1,4 +1,4 @@
-"""A page of a list, out of an index that is read with a filter: a bounded number of Queries, then where to go on.
+"""A page of a list from an index that is read with a filter: a limited number of Queries, and the next position.
 
 DynamoDB applies a filter after it has read, so that a Query may read 1 MB and return nothing. Its `Limit` counts what
 is read, not what is returned.
@@ -13,7 +13,7 @@ from pynamodb.expressions.condition import Condition
 
 from jobs_api.store.tables import Row
 
-# What one request reads at most: so many Queries, each of so many rows, or of 1 MB where that is less.
+# The most that one request reads: this many Queries, each of this many rows or 1 MB, whichever is less.
 QUERIES: Final = 5
 ROWS_A_QUERY: Final = 1_000
 
@@ -33,9 +33,9 @@ class Listing[R: Row]:
     Args:
         index: the index, whose range key is `position`.
         row: the class of its rows.
-        key: the partition of it.
+        key: the partition of the index.
         within: a condition on `position`, None for all.
-        filter: what is to be left out.
+        filter: the condition that rows must meet.
         selective: whether the filter may leave out many rows in a row. Pages are then read at full size from the start.
     """
 
@@ -47,10 +47,10 @@ class Listing[R: Row]:
     selective: bool
 
     def parts(self, first: int) -> Iterator[Part[R]]:
-        """Yield what one Query after the other has read; after `QUERIES` of them it ends, whatever is left.
+        """Yield the rows of one Query after another; stop after `QUERIES` of them, even if rows are left.
 
         Args:
-            first: how many rows the first Query reads where the filter is not selective.
+            first: how many rows the first Query reads if the filter is not selective.
         """
         begin: Any = None
         for size in (ROWS_A_QUERY if self.selective else min(first, ROWS_A_QUERY), *repeat(ROWS_A_QUERY, QUERIES - 1)):
@@ -69,9 +69,9 @@ class Listing[R: Row]:
                 return
 
     def page(self, limit: int) -> tuple[list[R], str | None]:
-        """Return up to `limit` rows, and the position to go on before; None where no more match.
+        """Return up to `limit` rows, and the position from which to continue; None if no more match.
 
-        It may be fewer, or none, though more match: then what one request reads was used up.
+        There may be fewer rows, or none, although more match: then the request has read as much as it may.
         """
         found: list[R] = []
         read_up_to = None

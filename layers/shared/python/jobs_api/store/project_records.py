@@ -1,6 +1,6 @@
-"""What the tables know of projects and jobs that CronJobs and Jobs in a cluster say they belong to.
+"""What the tables record of the projects and jobs that are named in the labels of CronJobs and Jobs.
 
-Only syncs and ingests ask this, so that other functions do not load it.
+Only syncs and ingests use this, so other functions do not load it.
 """
 
 from collections.abc import Iterable
@@ -13,15 +13,15 @@ from jobs_api.store.tables import DELETED_JOB, JOB, META, PAST_JOB, JobRow, Proj
 
 type JobKey = tuple[str, str]
 
-# Whose rows tell that there is a job, or was.
+# The rows that show that a job exists or existed.
 KINDS = (JOB, PAST_JOB, DELETED_JOB)
 
 
 def project_record(organization_id: str, project_id: str, job_ids: Iterable[str]) -> ProjectRecord:
-    """Return what there is of a project and of some jobs; ids that cannot be ones have no record.
+    """Return the records of a project and of some jobs; malformed ids have no record.
 
-    One BatchGetItem, and one more for each 33 jobs. The project is read before its jobs, and both after whatever is in
-    the cluster was listed: what they say is at least as new as that.
+    One BatchGetItem, and one more for each 33 jobs. The project is read before its jobs, and both after the cluster was
+    listed, so the records are at least as new as that list.
     """
     try:
         partition = partition_of(organization_id, project_id)
@@ -43,7 +43,7 @@ def project_record(organization_id: str, project_id: str, job_ids: Iterable[str]
 
 
 def known_jobs(organization_id: str, jobs: Iterable[JobKey]) -> set[JobKey]:
-    """Return those of (project id, job id) that there are or were. One BatchGetItem for each 25 or so."""
+    """Return those of (project id, job id) that exist or existed. One BatchGetItem for about each 25."""
     asked = [(project, job) for project, job in set(jobs) if ID.fullmatch(project) and ID.fullmatch(job)]
     keys = {(partition_of(organization_id, project), kind + job) for project, job in asked for kind in KINDS}
     pointers = {(organization_id, PAST_POINTER + project) for project, _ in asked}

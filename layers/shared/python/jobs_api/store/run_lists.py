@@ -1,4 +1,4 @@
-"""Lists of runs, newest first unless told otherwise. All come from indexes, which may lag by a moment."""
+"""Lists of runs, newest first unless a docstring says otherwise. All read indexes, which may lag by a moment."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from jobs_api.store.runs import position_of, run_of
 from jobs_api.store.tables import RunRow, ended_in, time_text
 
 _ENDED: Final = [status.value for status in ENDED_STATUSES]
-# Of a job that fails every minute it is enough to know that it has failed this often.
+# For a job that fails every minute it is enough to know that it has failed this often.
 LONGEST_STREAK: Final = 500
 # Most streaks are short.
 FIRST_OF_A_STREAK: Final = 50
@@ -23,7 +23,7 @@ FIRST_OF_A_STREAK: Final = 50
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs of a project are wanted; None is any. `kept_at` leaves out those that are past their time by then."""
+    """The filters of a list of runs; None means any. `kept_at` omits runs that have expired by then."""
 
     job_id: str | None = None
     status: RunStatus | None = None
@@ -42,17 +42,17 @@ def list_runs(
     before: str | None,
     indexed: bool = False,
 ) -> tuple[list[Run], str | None]:
-    """Return up to `limit` runs, older than the position `before`; and where to go on, None where no more match.
+    """Return up to `limit` runs, older than the position `before`; and the position to continue from, None at the end.
 
-    The caller has checked that the project is the organization's. At most `pages.QUERIES` Queries: where these do not
-    find as many, the page is shorter, or empty, and there is a position all the same.
+    The caller must have checked that the project belongs to the organization. If `pages.QUERIES` Queries do not find
+    `limit` runs, the page is shorter, or empty, but still has a position.
 
     Args:
         organization_id: the organization.
         project_id: the project.
         wanted: the filters.
         limit: at least 1.
-        before: a position that an earlier page ended with; the same for whatever index it came from.
+        before: the position at which an earlier page ended; a position is the same in every index.
         indexed: whether all ended runs of the project are in the index `ended_runs`.
     """
     within = RunRow.position < before if before else None
@@ -61,7 +61,7 @@ def list_runs(
     except QueryError as error:
         if not indexed or code_of(error) != "ValidationException":
             raise
-        # CloudFormation says that an index is made before DynamoDB has filled it.
+        # CloudFormation reports that an index is made before DynamoDB has filled it.
         rows, position = _listing(organization_id, project_id, wanted, within, indexed=False).page(limit)
     return [run_of(row) for row in rows], position
 
@@ -73,15 +73,15 @@ def open_runs(organization_id: str) -> Iterator[Run]:
 
 
 def runs_to_notify(organization_id: str) -> Iterator[Run]:
-    """Yield the organization's runs of which something is still to be told."""
+    """Yield the organization's runs with events that are not on the queue yet."""
     for row in RunRow.to_notify.query(organization_id):
         yield run_of(row)
 
 
 def runs_of_job(organization_id: str, job_id: str, since: datetime, until: datetime, *, before: int = 20) -> list[Run]:
-    """Return a job's runs that were made between two times, and as many as `before` that were made earlier.
+    """Return a job's runs that were created between two times, and `before` runs that were created earlier.
 
-    How much is read depends on how many runs were made in that time, and on nothing else.
+    How much is read depends only on the number of runs in that time.
     """
     rows = RunRow.by_job.query(
         job_id,
@@ -101,7 +101,7 @@ def runs_of_job(organization_id: str, job_id: str, since: datetime, until: datet
 
 
 def streak_before(run: Run) -> Streak:
-    """Tell how the job's runs before this one went, as far back as the last success. Mostly one Query."""
+    """Return the results of the job's runs before this one, back to the last success. Usually one Query."""
     failures, since = 0, None
     ended = (RunRow.organization_id == run.organization_id) & RunRow.status.is_in(*_ENDED)
     earlier = Listing(RunRow.by_job, RunRow, run.job_id, RunRow.position < position_of(run), ended, selective=False)
@@ -118,9 +118,10 @@ def streak_before(run: Run) -> Streak:
 
 
 def has_succeeded_since(run: Run) -> bool:
-    """Tell whether a newer run of the job has succeeded, and ended after this one. Mostly one Query.
+    """Return whether a newer run of the job has succeeded, and ended after this one. Usually one Query.
 
-    The newest are read first. Where thousands of newer ones have failed since, there is no telling, and it has not.
+    The newest runs are read first. If thousands of newer ones have failed, this cannot be found out, and the answer is
+    False.
     """
     succeeded = (
         (RunRow.organization_id == run.organization_id)
@@ -134,7 +135,7 @@ def has_succeeded_since(run: Run) -> bool:
 def _listing(
     organization_id: str, project_id: str, wanted: RunFilter, within: Condition | None, *, indexed: bool
 ) -> Listing[RunRow]:
-    """Choose the index that holds the fewest runs beside those that are wanted."""
+    """Choose the index with the fewest runs that the filters would skip."""
     index, key, answered = _index_for(organization_id, project_id, wanted, indexed=indexed)
     condition = RunRow.organization_id == organization_id
     left = {name: asked for name, asked in _conditions(project_id, wanted).items() if name not in answered}
@@ -148,11 +149,11 @@ def _listing(
 def _index_for(
     organization_id: str, project_id: str, wanted: RunFilter, *, indexed: bool
 ) -> tuple[Any, str, frozenset[str]]:
-    """Return an index, its partition, and which of the filters that answers. A filter may not name an index's key."""
+    """Return an index, its partition, and the filters that these apply. A filter may not name an index's key."""
     status = wanted.status
     if status and not status.ended:
         return RunRow.open_runs, organization_id, frozenset()
-    # Nearly all runs are successes, so that the job's own index has the fewer of others.
+    # Nearly all runs are successes, so the job's index has fewer runs to skip.
     if status and indexed and not (wanted.job_id and status is RunStatus.SUCCESS):
         return RunRow.ended_runs, ended_in(project_id, status), frozenset({"project_id", "status"})
     if wanted.job_id:

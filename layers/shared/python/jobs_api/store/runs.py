@@ -1,4 +1,4 @@
-"""Runs in the table: made once, moved forward only. `store.run_lists` lists them."""
+"""Runs in the table: each is created once, and only moves forward. `store.run_lists` lists them."""
 
 import os
 from collections.abc import Iterable
@@ -18,13 +18,13 @@ from jobs_api.store.projects import ID
 from jobs_api.store.tables import RunRow, ended_in, time_text
 
 OPEN = [status.value for status in RunStatus if status not in ENDED_STATUSES]
-# Kept otherwise than as it stands in the model.
+# Stored in another form than the model's.
 _OTHERWISE = frozenset({"id", "log", "alerts", "notify"})
 _AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)
 
 
 def create_run(run: Run) -> bool:
-    """Write a new run, and what is to be told of it; False where it is there already, and nothing is written.
+    """Write a new run and its events to send; return False, and write nothing, if it exists already.
 
     One PutItem.
     """
@@ -38,15 +38,15 @@ def create_run(run: Run) -> bool:
 
 
 def kept_for() -> timedelta:
-    """Return how long runs are kept, as the logs bucket keeps their logs."""
+    """Return how long runs are kept; the bucket keeps their logs for the same time."""
     return timedelta(days=int(os.environ["RUN_RETENTION_DAYS"]))
 
 
 def get_run(organization_id: str, run_id: str, *, kept_at: datetime | None = None) -> Run:
     """Return a run; raises RunNotFound. One GetItem.
 
-    With `kept_at`, a run that is past its time by then is not found: DynamoDB may take two days to remove it, and its
-    log may be gone sooner.
+    With `kept_at`, a run that has expired by then is not found: DynamoDB may take two days to remove it, and its log
+    may be removed sooner.
     """
     if not ID.fullmatch(run_id):
         raise RunNotFound(run_id)
@@ -61,16 +61,16 @@ def get_run(organization_id: str, run_id: str, *, kept_at: datetime | None = Non
 
 
 def find_runs(organization_id: str, run_ids: Iterable[str]) -> dict[str, Run]:
-    """Return those of the runs that exist, by id. One BatchGetItem per 100."""
+    """Return the runs that exist, by id. One BatchGetItem per 100."""
     rows = RunRow.batch_get(list(run_ids), consistent_read=True)
     return {row.run_id: run_of(row) for row in rows if row.organization_id == organization_id}
 
 
 def advance_run(before: Run, after: Run) -> bool:
-    """Move a run on, from what was read to what is now known; False where somebody moved it first.
+    """Move a run forward, from the state that was read to a new one; False if another process moved it first.
 
-    Only a run that has not ended moves, and only from the status it was read in, so that two ingests at once, or one
-    that comes late, cannot take it back. What is to be told of the move is written with it.
+    Only a run that has not ended moves, and only from the status that was read. So two ingests at once, or a late one,
+    cannot move it back. The events to send are written with the move.
     """
     after = run_events.marked(before, after.without_secrets())
     return _update(
@@ -81,12 +81,12 @@ def advance_run(before: Run, after: Run) -> bool:
 
 
 def note_log_begins(run: Run, stamp: str) -> None:
-    """Note how the log of a run that goes on begins; of one that has ended meanwhile nothing is. One UpdateItem."""
+    """Record how the log of an open run begins; if the run has ended, record nothing. One UpdateItem."""
     _update(run.id, [RunRow.log_begins.set(stamp)], RunRow.status.is_in(*OPEN))
 
 
 def run_launched(run: Run, job_name: str, now: datetime) -> bool:
-    """Clear the mark that a run's Job is to be created, noting the name it got. One UpdateItem."""
+    """Remove `launch` from a run whose Job was created, and record the Job's name. One UpdateItem."""
     return _update(
         run.id,
         [
@@ -100,7 +100,7 @@ def run_launched(run: Run, job_name: str, now: datetime) -> bool:
 
 
 def run_notified(run: Run) -> bool:
-    """Clear the mark that there is something to tell of a run; False where more has been added since it was read."""
+    """Clear `notify` of a run whose events are on the queue; False if more events were added since it was read."""
     return _update(
         run.id,
         [RunRow.notify.remove(), RunRow.notify_in.remove()],
@@ -119,7 +119,7 @@ def _update(run_id: str, actions: list[Action], condition: Condition) -> bool:
 
 
 def _progress(run: Run) -> list[Action]:
-    """Return the updates of everything that may change while a run goes on; what has no value stays untouched."""
+    """Return the updates of everything that may change while a run is open; fields without a value do not change."""
     values: list[tuple[Any, Any]] = [
         (RunRow.status, run.status.value),
         (RunRow.updated_at, run.updated_at),
@@ -142,7 +142,7 @@ def _progress(run: Run) -> list[Action]:
 
 
 def _end(run: Run) -> list[Action]:
-    """Return the updates of what only an end changes."""
+    """Return the updates of what only the end of a run changes."""
     ended = RunRow.ended_in.set(ended_in(run.project_id, run.status))
     return [RunRow.open_in.remove(), ended, RunRow.expires_at.set(_expiry(run))]
 
@@ -167,7 +167,7 @@ def _row(run: Run) -> RunRow:
 
 
 def run_of(row: RunRow) -> Run:
-    """Read a run out of its row."""
+    """Read a run from its row."""
     values = row.values(_AS_THEY_ARE)
     values["status"], values["triggered_by"] = RunStatus(values["status"]), TriggeredBy(values["triggered_by"])
     values["exit_code"] = None if values["exit_code"] is None else int(values["exit_code"])
@@ -178,5 +178,5 @@ def run_of(row: RunRow) -> Run:
 
 
 def position_of(run: Run) -> str:
-    """Return where a run stands among others, by age: a text that sorts as runs do, and never changes."""
+    """Return a run's position among others, by age: a text that sorts as the runs do, and never changes."""
     return f"{time_text(run.created_at)}#{run.id}"

@@ -1,7 +1,7 @@
-"""The tables' rows as PynamoDB sees them; template.yaml owns their names, keys and indexes.
+"""The PynamoDB models of the tables' rows; template.yaml defines their names, keys and indexes.
 
 The projects table has two kinds of partition. `{organization}/{project}` holds the project (`meta`), its jobs
-(`job#<id>`), the locks on their names (`name#<slug>`) and which were deleted lately (`removed#<id>`): one Query up to
+(`job#<id>`), the locks on their names (`name#<slug>`) and recently deleted jobs (`removed#<id>`): one Query up to
 `meta` lists the jobs and proves the tenant.
 `{organization}` holds a pointer to each project and the locks on what must be unique in the whole namespace.
 """
@@ -35,7 +35,7 @@ REGION = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
 META = "meta"
 JOB = "job#"
-# After `meta`, so that they are on no list of jobs.
+# These sort after `meta`, so a list of jobs does not read them.
 PAST_JOB = "past#"
 DELETED_JOB = "removed#"
 NAME_LOCK = "name#"
@@ -47,7 +47,7 @@ connection = Connection(
     region=REGION,
     connect_timeout_seconds=CONNECT_SECONDS,
     read_timeout_seconds=_SETTINGS.read_seconds,
-    # PynamoDB does not count the first one.
+    # PynamoDB does not count the first attempt.
     max_retry_attempts=_SETTINGS.attempts - 1,
     max_pool_connections=_SETTINGS.connections,
 )
@@ -64,7 +64,7 @@ class MomentAttribute(Attribute[datetime]):
 
     def deserialize(self, value: str) -> datetime:
         """Read it back."""
-        # strptime, which would read exactly what is written, takes ten times as long.
+        # strptime, which reads exactly this format, takes ten times as long.
         return datetime.fromisoformat(value)
 
 
@@ -77,7 +77,7 @@ class DocumentAttribute(JSONAttribute):
 
     def deserialize(self, value: str) -> Any:
         """Read it back."""
-        # PynamoDB makes a decoder for each.
+        # PynamoDB would make a decoder for each value.
         return json.loads(value)
 
 
@@ -131,7 +131,7 @@ def _readers(kind: type[Model]) -> list[tuple[str, str, str, Callable[[Any], Any
 
 
 class SlotsDue(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """An organization's jobs by when their slots are to be looked at next; it holds their keys and kinds."""
+    """An organization's jobs by when their slots must next be checked; contains their keys and kinds."""
 
     class Meta:
         index_name = "slots_due"
@@ -156,7 +156,7 @@ class ProjectsRow(Row):
 
 
 class ProjectRow(ProjectsRow, discriminator="project"):
-    """A project; one without a `slug` is from before names that lose letters had slugs of their own."""
+    """A project; one without a `slug` is from before names that lose letters got a hash."""
 
     settings = DocumentAttribute()
     slug = UnicodeAttribute(null=True)
@@ -171,10 +171,10 @@ class ProjectRow(ProjectsRow, discriminator="project"):
 
 
 class JobRow(ProjectsRow, discriminator="job"):
-    """A job; `synced` is written by sync alone and never with what the owner says.
+    """A job; only a sync writes `synced`, and never together with the owner's changes.
 
-    `webhook` and `sealed_environment` are encrypted. One without a `slug` is from before names that lose letters had
-    slugs of their own.
+    `webhook` and `sealed_environment` are encrypted. One without a `slug` is from before names that lose letters got a
+    hash.
     """
 
     settings = DocumentAttribute()
@@ -193,24 +193,24 @@ class JobRow(ProjectsRow, discriminator="job"):
 
 
 class PastJobRow(JobRow, discriminator="past_job"):
-    """What is left of a job that was deleted while some of its slots were open; it goes when they are settled."""
+    """The rest of a job that was deleted before all its slots were settled; removed when they are."""
 
 
 class DeletedJobRow(ProjectsRow, discriminator="deleted_job"):
-    """That a job was deleted, so that a sync knows why its CronJob is to go; `expires_at` in seconds since 1970."""
+    """A record that a job was deleted, so that a sync may remove its CronJob; `expires_at` in seconds since 1970."""
 
     deleted_at = MomentAttribute()
     expires_at = NumberAttribute()
 
 
 class LockRow(ProjectsRow, discriminator="lock"):
-    """A name that is taken, and by what id."""
+    """A lock on a name, with the id of its owner."""
 
     holder = UnicodeAttribute()
 
 
 class PointerRow(ProjectsRow, discriminator="pointer"):
-    """That an organization has a project."""
+    """A project of an organization."""
 
 
 class ByProject(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -247,7 +247,7 @@ class OpenRuns(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
 
 class EndedRuns(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Runs of a project that ended in one and the same way, by age."""
+    """Runs of a project that ended with one status, by age."""
 
     class Meta:
         index_name = "ended_runs"
@@ -258,7 +258,7 @@ class EndedRuns(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
 
 class ToNotify(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Runs of an organization of which something is still to be told."""
+    """Runs of an organization with events that are not on the queue yet."""
 
     class Meta:
         index_name = "to_notify"
@@ -271,9 +271,8 @@ class ToNotify(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 class RunRow(Row):
     """A run. `position` orders runs by age.
 
-    `open_in` is there only while the run has not ended and `ended_in` only from then on, `notify_in` while something is
-    still to be told of it. DynamoDB removes it some time after `expires_at`, in seconds since 1970: mostly within two
-    days.
+    Only an open run has `open_in`, only an ended run `ended_in`, and only a run with events that are not on the queue
+    yet `notify_in`. DynamoDB removes it some time after `expires_at`, in seconds since 1970: usually within two days.
     """
 
     class Meta:
@@ -317,7 +316,7 @@ class RunRow(Row):
     expires_at = NumberAttribute(null=True)
 
     def serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:  # noqa: FBT001, FBT002 - PynamoDB's
-        """Write it as an item; whoever makes the row of a run that has ended cannot forget `ended_in`."""
+        """Write it as an item, and set `ended_in` if the run has ended, so that no caller can forget it."""
         if self.status in ENDED_STATUSES:
             self.ended_in = ended_in(self.project_id, self.status)
         written: dict[str, dict[str, Any]] = super().serialize(null_check=null_check)
@@ -390,11 +389,11 @@ class TokenRow(OrganizationsRow, discriminator="token"):
 
 
 class TokenPointerRow(OrganizationsRow, discriminator="token_pointer"):
-    """That an organization has a token."""
+    """A token of an organization."""
 
 
 def share_connection(*models: type[Model]) -> None:
-    """Let models reach their tables over one client: PynamoDB makes one for each, at a tenth of a second each."""
+    """Let all models share one client: PynamoDB would make one for each model, which takes a tenth of a second."""
     for model in models:
         table = model._get_connection()  # noqa: SLF001 - there is no public way to give a model its connection
         connection.add_meta_table(table.get_meta_table())

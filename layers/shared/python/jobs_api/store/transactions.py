@@ -1,4 +1,4 @@
-"""Runs a transaction again where it only collided with another, and tells which condition failed where one did."""
+"""Repeats a transaction that collided with another one, and reports which condition was false."""
 
 import random
 import time
@@ -11,15 +11,15 @@ from jobs_api.errors import ChangedMeanwhile
 from jobs_api.store.tables import connection
 
 ATTEMPTS = 6
-# Who collided waits up to so long, and each time up to twice as long; the others are done within milliseconds.
+# The longest first wait after a collision; it doubles each time. Other transactions end within milliseconds.
 FIRST_WAIT_SECONDS = 0.02
 
 
 class ConditionFailed(Exception):
-    """A transaction wrote nothing; `at` has the positions of the writes whose condition did not hold.
+    """A transaction wrote nothing; `at` has the positions of the writes whose condition was false.
 
-    They count in the order in which PynamoDB sends them: condition checks, deletions, puts, updates. `writes` is how
-    many there were.
+    Positions follow the order in which PynamoDB sends writes: condition checks, deletions, puts, updates. `writes` is
+    their number.
     """
 
     def __init__(self, at: frozenset[int], writes: int) -> None:
@@ -32,8 +32,8 @@ def write_all(fill: Callable[[TransactWrite], None]) -> None:
     """Write everything that `fill` puts into the transaction, or nothing.
 
     Raises:
-        ConditionFailed: a condition of one of the writes does not hold.
-        ChangedMeanwhile: other transactions on the same items kept getting in first.
+        ConditionFailed: a condition of one of the writes is false.
+        ChangedMeanwhile: other transactions on the same items came first in every try.
     """
     for attempt in range(ATTEMPTS):
         try:
@@ -44,7 +44,7 @@ def write_all(fill: Callable[[TransactWrite], None]) -> None:
             failed = frozenset(at for at, code in enumerate(codes) if code == "ConditionalCheckFailed")
             if failed:
                 raise ConditionFailed(failed, len(codes)) from error
-            # DynamoDB cancels one of two transactions that meet on an item; it is as if that one had never come.
+            # DynamoDB cancels one of two transactions that collide on an item; the cancelled one has changed nothing.
             if "TransactionConflict" not in codes:
                 raise
             time.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - it spreads load

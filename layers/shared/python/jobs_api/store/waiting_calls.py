@@ -1,8 +1,8 @@
-"""How many calls of an organization wait for others at the same time, for its cluster or for receivers of webhooks.
+"""Counts how many calls of an organization wait at the same time, for its cluster or for receivers of webhooks.
 
-Such a call holds a function for as long as somebody else takes. So each organization has so many at once, in an item
-beside the idempotency records: a set with an entry for each, which says when it ends at the latest, should nobody be
-left to take it out.
+Such a call occupies a function until somebody else answers. So their number is limited for each organization. An item
+beside the idempotency records is a set with an entry for each call. The entry has the latest time at which it is valid,
+in case its function dies and cannot remove it.
 """
 
 import os
@@ -30,7 +30,7 @@ logger = Logger()
 
 
 class Waits(StrEnum):
-    """What calls wait for; each has its own number."""
+    """What calls wait for; each kind is counted separately."""
 
     TESTS = "test notifications"
     LIVE = "live calls"
@@ -56,10 +56,10 @@ share_connection(WaitingCallsRow)
 
 @contextmanager
 def waits(organization_id: str, what: Waits, now: datetime) -> Iterator[None]:
-    """Count a call while it is inside. One UpdateItem before and one after.
+    """Count a call while the block runs. One UpdateItem before and one after.
 
     Raises:
-        TooManyCalls: the organization has as many as may be; nothing inside is done.
+        TooManyCalls: the organization already has the greatest number; the block does not run.
     """
     row = WaitingCallsRow(f"calls#{organization_id}#{what.name.lower()}")
     entry = f"{time_text(now + LEASE)}#{new_id()}"
@@ -77,7 +77,7 @@ def waits(organization_id: str, what: Waits, now: datetime) -> Iterator[None]:
 
 
 def _enter(row: WaitingCallsRow, entry: str, what: Waits, now: datetime) -> bool:
-    """Add an entry where there is room for one. One UpdateItem."""
+    """Add an entry unless the set is full. One UpdateItem."""
     count: Any = size(WaitingCallsRow.waiting)  # type: ignore[no-untyped-call]
     room = WaitingCallsRow.waiting.does_not_exist() | (count < AT_ONCE[what])
     gone_at = int((now + WAITING_KEPT_FOR).timestamp())
@@ -94,12 +94,12 @@ def _leave(row: WaitingCallsRow, entry: str) -> None:
     try:
         row.update([WaitingCallsRow.waiting.delete({entry})])
     except PynamoDBException:
-        # The answer is there, and the entry ends by itself.
+        # The call has its answer already, and the entry expires by itself.
         logger.warning("%s: a call that has ended counts for a while longer", row.key, exc_info=True)
 
 
 def _remove_expired(row: WaitingCallsRow, now: datetime) -> None:
-    """Take out the entries of calls whose function was cut off."""
+    """Remove the entries of calls whose function died."""
     try:
         known = WaitingCallsRow.get(row.key, consistent_read=True).waiting or set()
     except WaitingCallsRow.DoesNotExist:

@@ -39,7 +39,7 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
     if any(parts):
         _look(Scope(organization_id=scope.organization_id), cluster, now, done)
     if done["adopted"]:
-        store.record_marked_again(scope.organization_id, now)
+        store.record_label_restored(scope.organization_id, now)
     return done
 
 
@@ -53,9 +53,11 @@ def _has_unmarked(organization_id: str, cluster: Cluster, now: datetime) -> bool
         organization = store.recent_organization(organization_id)
     except NotFound:
         return False
-    if organization.marked_at is None or not organization.may_have_unmarked(now):
+    if organization.marked_at is None or not organization.may_have_unlabelled(now):
         return organization.marked_at is None
-    return any(cluster.list_cronjobs(organization_id, labels.unmarked_selector({labels.ORGANIZATION: organization_id})))
+    return any(
+        cluster.list_cronjobs(organization_id, labels.unlabelled_selector({labels.ORGANIZATION: organization_id}))
+    )
 
 
 def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> bool:

@@ -31,7 +31,7 @@ class LiveCronJobs:
         self._namespace = scope.organization_id
         self._selectors = [scope.selector]
         if with_unmarked:
-            self._selectors.append(labels.unmarked_selector({labels.ORGANIZATION: scope.organization_id}))
+            self._selectors.append(labels.unlabelled_selector({labels.ORGANIZATION: scope.organization_id}))
         self._orphans: list[Object] = []
         self._differing: list[str] = []
         self._whole: list[Object] = []

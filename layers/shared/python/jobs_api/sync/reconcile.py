@@ -257,7 +257,7 @@ def cronjob_labels(live: Manifest) -> Mapping[str, str]:
 def _may_be_ours(cronjob: Manifest) -> bool:
     """Tell whether a CronJob has our mark, or none but the id of the job that it was made for."""
     found = cronjob_labels(cronjob)
-    return labels.is_ours(found) or (labels.is_unmarked(found) and bool(found.get(labels.JOB_ID)))
+    return labels.is_ours(found) or (labels.is_unlabelled(found) and bool(found.get(labels.JOB_ID)))
 
 
 def _is_anothers(cronjob: Manifest) -> bool:

@@ -121,7 +121,7 @@ class Look:
     def _may_have_unmarked(self) -> bool:
         """Tell whether there may be CronJobs that were made before there were marks."""
         organization = self._removals.organization
-        return self._removals.is_whole and (organization is None or organization.may_have_unmarked(self._now))
+        return self._removals.is_whole and (organization is None or organization.may_have_unlabelled(self._now))
 
     def _removable(
         self, orphans: Iterator[Change], jobs: Mapping[str, Wanted], as_wanted: dict[str, Wanted]
@@ -145,7 +145,7 @@ class Look:
         self._removals.note(self._verdict, complete=complete)
         organization = self._removals.organization
         if complete and organization and organization.marked_at is None and not self._unmarked:
-            store.record_marked(organization.id, self._now)
+            store.record_labelled(organization.id, self._now)
 
     def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> ClusterUnavailable | None:
         """Make a change; return why it failed where the cluster could not at the moment."""
@@ -271,7 +271,7 @@ class Look:
         if not project.settings.deployed or job.cronjob_name != live["metadata"]["name"]:
             self.outdated = True
             return
-        if labels.is_unmarked(reconcile.cronjob_labels(live)):
+        if labels.is_unlabelled(reconcile.cronjob_labels(live)):
             self._unmarked.add(job.cronjob_name)
         desired = Manifests({job.cronjob_name: (project, job)})
         if desired.unopened:

@@ -1,4 +1,4 @@
-"""Runs that somebody asks for: the request, the run that it makes, and how its Job is launched.
+"""Triggered runs: the request, the run, and how its Job is launched.
 
-Launching again what was launched changes nothing: the Job's name is the lock.
+Launching a run twice creates one Job: the Job's name is the lock.
 """

@@ -1,4 +1,4 @@
-"""Creates the Kubernetes Job of a manual run, once, however often it is tried."""
+"""Creates the Kubernetes Job of a triggered run once, however often it is tried."""
 
 import re
 
@@ -14,13 +14,13 @@ _TIME = re.compile(r"-\d{8}-\d{6}$")
 def launch(cluster: Cluster, run: Run) -> str:
     """Create the Job that waits in `run.launch`; return its name.
 
-    That it exists is success: an earlier try was cut off before it could say so. Another run of the same second has
-    the name already, or another deployment; then this one's ends in letters of its id.
+    If the Job exists already, that is a success: an earlier try died before it could record it. If another run of the
+    same second, or another deployment, has the name, this run's name ends with characters of its id.
 
     Raises:
-        ClusterUnavailable: the cluster cannot be asked; it may have created the Job all the same.
-        ClusterRejected: it refuses; with status 422 it will refuse again.
-        CannotOpen: KMS does not open what is secret of its environment.
+        ClusterUnavailable: the cluster does not answer, but may have created the Job.
+        ClusterRejected: the cluster refuses; with status 422 it would refuse again.
+        CannotOpen: KMS does not decrypt the secret values of its environment.
     """
     manifest: Object = manifests.with_values(run.launch or {}, environment.opened_of(run))
     name: str = manifest["metadata"]["name"]
@@ -47,12 +47,12 @@ def _is_of_run(cluster: Cluster, manifest: Object, run_id: str) -> bool:
     except ObjectNotFound:
         return False
     found = job["metadata"].get("labels") or {}
-    # Two deployments have a run of one id where the tables of one were copied from the other's.
+    # Two deployments have a run with the same id if the tables of one were copied from the other.
     return bool(found.get(labels.RUN_ID) == run_id and not labels.is_of_another(found))
 
 
 def _other_name(name: str, run_id: str) -> str:
-    """Return the name with the end of the run's id: always the same one, so that a second try finds the first."""
+    """Return the name with the end of the run's id: always the same name, so that a second try finds the first."""
     time = _TIME.search(name)
     ending = (time.group() if time else "") + f"-{run_id[-6:]}"
     return _TIME.sub("", name)[: LONGEST_JOB_NAME - len(ending)].rstrip("-") + ending

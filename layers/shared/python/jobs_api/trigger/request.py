@@ -1,4 +1,4 @@
-"""A run that somebody asks for: what they may say about it, and what is written down."""
+"""The request for a triggered run, and the run that is written for it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from jobs_api.model.run import Run, RunStatus, TriggeredBy
 
 
 class TriggerRequest(Document):
-    """What one run may do differently; validate through `of`."""
+    """What a trigger may change for one run; validate with `of`."""
 
     command_override: Absent[Annotated[str, Field(strict=True, max_length=4096)]] = None
 
@@ -42,7 +42,7 @@ class TriggerRequest(Document):
 
 
 class TriggerAnswer(Document):
-    """That a run was accepted."""
+    """The answer that a run was accepted."""
 
     job_run_id: str
     job_name: str
@@ -51,9 +51,9 @@ class TriggerAnswer(Document):
 
 
 def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: RunAlerts | None, now: datetime) -> Run:
-    """Return the run to write: pending, and with the Job that is still to be created for it.
+    """Return the run to write: pending, with the manifest of the Job that must be created for it.
 
-    The job is one whose environment is sealed.
+    The job's environment must be sealed.
     """
     job_name = names.job_name(project.slug, job.slug, now)
     return Run(

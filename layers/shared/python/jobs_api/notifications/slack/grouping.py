@@ -20,7 +20,7 @@ LONGEST_REMINDER: Final = timedelta(hours=24)
 MOST_CHANGES: Final = 3
 FLAPPING: Final = timedelta(hours=1)
 # How long the first of several jobs waits for the others: what one ingest finds is queued within a second or two.
-SETTLE: Final = timedelta(seconds=5)
+GATHER_FOR: Final = timedelta(seconds=5)
 # What fails for the cause of a message that was sent this recently is told of in one more, at the end of the window.
 WINDOW: Final = timedelta(minutes=5)
 # When a channel that a message did not reach may be told by the next failure: not by each, for what it is worth.
@@ -178,7 +178,7 @@ def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: Aler
         gathering = Gathering(leader=fact.delivery_id, due_at=window.ends_at, members=[fact.member])
     else:
         window = Window(ends_at=fact.now + WINDOW)
-        gathering = Gathering(leader=fact.delivery_id, due_at=fact.now + SETTLE, members=[fact.member])
+        gathering = Gathering(leader=fact.delivery_id, due_at=fact.now + GATHER_FOR, members=[fact.member])
     storms = _with_window(storms, cause, window.model_copy(update={"gathering": gathering}))
     storms = _with_job(storms, fact, job.model_copy(update={"waits_in": gathering.leader}))
     if leads:
