@@ -1,6 +1,6 @@
-"""Where the logs of ended runs are kept: S3, compressed, and the end of a long one once more by itself.
+"""Stores the logs of ended runs in S3, compressed; the end of a long log is a second object.
 
-Bytes are kept as they were written, whatever their encoding. The only module that knows S3.
+Logs are stored byte for byte, whatever their encoding. The only module that knows S3.
 """
 
 import gzip
@@ -18,28 +18,28 @@ from jobs_api.model.run import Run, StoredLog
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What an answer holds of a log, or less of one that grows too much as JSON: see `answer_size`.
+# How much of a log an answer contains; less if the log grows too much as JSON: see `answer_size`.
 INLINE_BYTES: Final = 1024 * 1024
 # Compressed bytes that stay in memory before they go to a file.
 SPOOLED_BYTES: Final = 1024 * 1024
 LINK_SECONDS: Final = 15 * 60
-# What may be left of a character that was cut: up to three bytes 10xxxxxx.
+# The rest of a character that was cut: up to three bytes 10xxxxxx.
 CONTINUATION: Final = bytes(range(0x80, 0xC0))
 LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 TEXT: Final = "text/plain; charset=utf-8"
-# What an object says of itself: the log's size before compression.
+# The object's metadata: the log's size before compression.
 SIZE: Final = "size-bytes"
 
 
 class PurgeRefused(JobsApiError):
-    """S3 removed not all that it was asked to."""
+    """S3 did not remove all objects."""
 
 
 class RunLogs(Document):
-    """The stored log of a run that has ended. Of a `truncated` one `logs` is the end, and `download_url` gives it all.
+    """The stored log of an ended run. If it is `truncated`, `logs` is its end, and `download_url` leads to all of it.
 
-    That is one over 1 MiB, and a shorter one of mostly control bytes, each of which takes seven bytes of an answer. One
-    of which a part was never to be had is `truncated` too: `message` says why, or why there is none at all.
+    A log over 1 MiB is truncated, and a shorter one of mostly control characters, which take seven bytes each in an
+    answer. So is a log of which a part was lost: `message` says why, or why there is no log at all.
     """
 
     run_id: str
@@ -52,7 +52,7 @@ class RunLogs(Document):
 
 
 class LogEnd:
-    """Keeps the last bytes of what passes through it."""
+    """Keeps the last bytes of a stream."""
 
     def __init__(self, limit: int = INLINE_BYTES) -> None:
         self._limit = limit
@@ -63,7 +63,7 @@ class LogEnd:
         """Take the next bytes."""
         self.size += len(chunk)
         self._kept += chunk
-        # Cut only now and then: each cut copies what is kept.
+        # Shortened only sometimes, because that copies the kept bytes.
         if len(self._kept) > 2 * self._limit:
             del self._kept[: -self._limit]
 
@@ -79,14 +79,14 @@ class LogEnd:
 
 
 def decoded(content: bytes, *, cut: bool) -> str:
-    """Read a log as text: what is not UTF-8 is replaced; after a cut the rest of a character is left out."""
+    """Read a log as text: invalid UTF-8 is replaced; the rest of a character that was cut is omitted."""
     if cut:
         content = content[:3].lstrip(CONTINUATION) + content[3:]
     return content.decode("utf-8", "replace")
 
 
 def store_log(run: Run, chunks: Iterable[bytes]) -> tuple[StoredLog, LogEnd]:
-    """Store a run's log, never holding all of it in memory; return where it is, and its end.
+    """Store a run's log as a stream, so that memory stays small; return where it is, and its end.
 
     Storing it again replaces it. Raises what S3 raises, and what `chunks` does.
     """
@@ -94,7 +94,7 @@ def store_log(run: Run, chunks: Iterable[bytes]) -> tuple[StoredLog, LogEnd]:
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
         _compress(chunks, end, file)
         stored = _stored(run, end.size)
-        # The log itself comes last: where that is, its end is too.
+        # The log itself is written last: if it exists, so does its end.
         if stored.tail_key:
             _put_object(stored.tail_key, gzip.compress(end.content, mtime=0), len(end.content))
         _put_object(stored.key, file, end.size)
@@ -102,9 +102,9 @@ def store_log(run: Run, chunks: Iterable[bytes]) -> tuple[StoredLog, LogEnd]:
 
 
 def what_is_left(run: Run) -> StoredLog:
-    """Return the log of a run whose pod is gone: what a pass stored before it was cut off, else a line that it is lost.
+    """Return the log of a run whose Pod is gone: the one that an interrupted pass stored, else a line that it is lost.
 
-    The line has a key of its own: of two passes at once, one may have read the log just before it went.
+    The line has another key, because of two passes at once, one may have read the log just before the Pod was deleted.
     """
     if found := find(run):
         return found
@@ -114,7 +114,7 @@ def what_is_left(run: Run) -> StoredLog:
 
 
 def read_log_end(log: StoredLog) -> str:
-    """Return a stored log's last MiB, which is mostly all of it; raises NotFound where it was removed."""
+    """Return a stored log's last MiB, which is usually all of it; raises NotFound if it was removed."""
     bucket, key = os.environ["LOGS_BUCKET"], log.tail_key or log.key
     try:
         stored = _client().get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -124,7 +124,7 @@ def read_log_end(log: StoredLog) -> str:
 
 
 def link(log: StoredLog, file_name: str) -> str:
-    """Return a link to all of a log that opens in a browser, without a token, for a quarter of an hour."""
+    """Return a link to a whole log, valid for a quarter of an hour, which a browser opens without a token."""
     return _client().generate_presigned_url(
         "get_object",
         Params={
@@ -139,7 +139,7 @@ def link(log: StoredLog, file_name: str) -> str:
 
 
 def purge(organization_id: str) -> int:
-    """Remove every log of an organization; return how many objects that were. Operators do this, no function may."""
+    """Remove every log of an organization; return the number of objects. Only operators do this; functions may not."""
     purged = 0
     bucket = os.environ["LOGS_BUCKET"]
     pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{organization_id}/")
@@ -157,7 +157,7 @@ def purge(organization_id: str) -> int:
 
 
 def of_run(run: Run) -> RunLogs:
-    """Return the logs of a run that has ended; one that never started has none."""
+    """Return the logs of an ended run; a run that never started has none."""
     if run.log is None:
         return RunLogs(
             run_id=run.id, job_name=run.job_name, logs="", size_bytes=0, truncated=False, message=run.log_note
@@ -187,17 +187,17 @@ def _prefix(run: Run) -> str:
 
 
 def _stored(run: Run, size_bytes: int) -> StoredLog:
-    """Return where a run's log is, given its size; one that an answer cannot hold has its end beside it."""
+    """Return where a run's log is, given its size; a log that is too large for an answer has a second object."""
     tail_key = f"{_prefix(run)}.tail.gz" if size_bytes > INLINE_BYTES else None
     return StoredLog(key=f"{_prefix(run)}.log.gz", size_bytes=size_bytes, tail_key=tail_key)
 
 
 def find(run: Run) -> StoredLog | None:
-    """Return where a run's log is, by asking the bucket; None where it was never stored."""
+    """Look in the bucket for a run's log; return where it is, None if it was never stored."""
     try:
         told = _client().head_object(Bucket=os.environ["LOGS_BUCKET"], Key=f"{_prefix(run)}.log.gz")
     except ClientError as error:
-        # An answer to HEAD has no body to give the error its name.
+        # The answer to HEAD has no body that would name the error.
         if error.response["Error"]["Code"] != "404":
             raise
         return None
@@ -206,7 +206,7 @@ def find(run: Run) -> StoredLog | None:
 
 
 def _compress(chunks: Iterable[bytes], end: LogEnd, file: IO[bytes]) -> None:
-    # Without a time in it, the same log is the same object.
+    # No time in the gzip header, so that the same log is the same object.
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as zipped:
         for chunk in chunks:
             zipped.write(chunk)

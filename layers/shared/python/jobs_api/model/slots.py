@@ -1,8 +1,8 @@
-"""The slots of a job: the times at which it should have run, and which of them count as missed. Facts in, decision out.
+"""The slots of a job: the times at which it should run, and the decision which of them were missed.
 
 A job fires by one schedule at a time, and only while its project does. An edit ends one `Firing` and begins the next;
-suspending a project ends a `Period` of it. Slots are those of a firing within a period, so that no edit and no resume
-makes slots of a past that was different. Times in these documents are whole seconds, as slots are.
+suspending a project ends a `Period` of it. Slots are the times of a firing within a period, so an edit or a resume adds
+no slots to the past. Times in these documents are whole seconds, as slots are.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,33 +17,33 @@ from jobs_api import schedule
 from jobs_api.ids import derived_id
 from jobs_api.model.document import Document, Timestamp, rfc3339
 
-# How long after its starting deadline a slot counts as missed: the cluster's clock may be behind ours.
+# How long after its starting deadline a slot is missed: the cluster's clock may be behind ours.
 GRACE: Final = timedelta(minutes=1)
-# How long a change may take to reach the cluster: an event makes it seconds, a tick each minute makes it certain.
+# How long a change may take to reach the cluster: with an event some seconds, without one until a tick.
 IN_FORCE_WITHIN: Final = timedelta(minutes=2)
-# What is due within so little of the change's arrival may have been looked at by the CronJob controller before.
+# The CronJob controller may have handled a slot this shortly after a change with the settings from before.
 ARRIVES_WITHIN: Final = timedelta(seconds=5)
-# How long ended periods are kept: longer than any starting deadline, so that all their slots have been settled.
+# How long ended periods are kept: longer than any starting deadline, so that all their slots are settled by then.
 KEPT_FOR: Final = timedelta(days=8)
-# How many ended firings or periods are kept at most; somebody has then edited hundreds of times within a deadline.
+# The most ended firings or periods that are kept; more would need hundreds of edits within one starting deadline.
 MOST_KEPT: Final = 200
-# And how much of them as JSON: schedules may be long, and an item of the table has an end.
+# The most bytes of them as JSON: schedules may be long, and an item of the table is limited.
 KEPT_BYTES: Final = 64 * 1024
 
 
-# How soon a job notices that its project fires again; its slots since then are looked at then.
+# How soon a job notices that its project fires again; its slots since then are checked then.
 IDLE_FOR: Final = timedelta(minutes=15)
 EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Period(Document):
-    """A time during which something was so: after `since`, and up to and with `until`; None while it goes on."""
+    """A period: after `since`, up to and including `until`; None while the period is open."""
 
     since: Timestamp
     until: Timestamp | None = None
 
     def holds(self, moment: datetime) -> bool:
-        """Tell whether a time is in it."""
+        """Return whether a time is in the period."""
         return self.since < moment and (self.until is None or moment <= self.until)
 
 
@@ -57,9 +57,9 @@ class Outage(Period):
 
 
 class Firing(Period):
-    """How a job fired during a period.
+    """A period in which a job has one schedule and one timezone.
 
-    `in_force_at` is when its CronJob was first known to fire like this, None where that never was.
+    `in_force_at` is when its CronJob was first known to have this schedule, None if it never had.
     """
 
     schedule: str
@@ -69,10 +69,10 @@ class Firing(Period):
 
 
 class SlotHistory(Document):
-    """A job's account of its slots.
+    """The firings of a job and how far its slots are settled.
 
-    It has fired as it does since `since`; `unsettled` is how it fired before, as far as slots of that may be open; all
-    slots up to `settled_until` are accounted for.
+    `since` is when the present firing began. `unsettled` lists earlier firings that may have slots to settle. All slots
+    up to `settled_until` are settled.
     """
 
     since: Timestamp
@@ -80,19 +80,19 @@ class SlotHistory(Document):
     settled_until: Timestamp | None = None
 
     def changed(self, fired: Firing | None, periods: Sequence[Period], now: datetime) -> Self:
-        """Return the account of a job that fires otherwise from now on, where it fired before as `fired` says."""
+        """Return the history of a job whose firing changes now; `fired` is the firing that ends."""
         unsettled = [*self.unsettled, *ended(fired, periods, self.settled_until, now)]
         return self.model_copy(update={"since": now, "unsettled": newest_firings(unsettled)})
 
     def settled(self, until: datetime) -> Self:
-        """Return the account with everything up to then accounted for, and forget what that was about."""
+        """Return the history with all slots up to then settled, without firings that are no longer needed."""
         left = [firing for firing in self.unsettled if firing.until is None or firing.until > until]
         return self.model_copy(update={"unsettled": left, "settled_until": until})
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A time at which a job should run; `begins` is when what makes it due, a firing within a period, began."""
+    """A time at which a job should run; `begins` is when its firing within a period began."""
 
     at: datetime
     firing: Firing
@@ -100,14 +100,14 @@ class Slot:
 
     @property
     def in_force(self) -> bool:
-        """Whether the CronJob was there and fired like this when the slot came."""
+        """Whether the CronJob existed with this schedule at the time of the slot."""
         known = self.firing.in_force_at
         # What is written down is cut to whole seconds.
         return known is not None and known >= self.begins.replace(microsecond=0) and self.at > known + ARRIVES_WITHIN
 
     @property
     def expected(self) -> bool:
-        """Whether it is missed where nothing ran: a change that is on its way to the cluster misses nothing yet."""
+        """Whether the slot is missed if nothing ran; while a change is on its way to the cluster, it is not."""
         return self.in_force or self.at > self.begins + IN_FORCE_WITHIN
 
 
@@ -120,7 +120,7 @@ class AwaitedSlot:
 
 
 class SlotVerdict(StrEnum):
-    """What is known of a slot: it ran, it was missed, it was not expected to run, or it is too early to say."""
+    """The verdict on a slot: it ran, it was missed, it was not expected to run, or it is too early to decide."""
 
     RAN = "ran"
     MISSED = "missed"
@@ -134,9 +134,9 @@ def owed(
     """Yield the slots of a job later than `after` and not later than `until`, in their order.
 
     Args:
-        firings: how the job fired, oldest first, none overlapping.
-        periods: when its project fired, likewise.
-        after: what is earlier is settled; None where nothing is.
+        firings: the job's firings, oldest first, without overlap.
+        periods: the periods of its project, likewise.
+        after: the time up to which slots are settled; None if none are.
         until: aware.
     """
     known = list(periods)
@@ -156,13 +156,13 @@ def _slots(firing: Firing, begins: datetime, after: datetime, ends: datetime) ->
 
 
 def slot_verdict(slot: Slot, ran: Collection[datetime], now: datetime, deadline: timedelta) -> SlotVerdict:
-    """Tell what is known of a slot.
+    """Decide about a slot.
 
     Args:
         slot: one that is due.
-        ran: for which slots of the job there are runs, or Jobs that will be.
-        now: when it was last looked for Jobs; aware.
-        deadline: how late a CronJob may start what it missed.
+        ran: the slots of the job that have a run, or a Job that will become one.
+        now: when the Jobs of the cluster were last listed; aware.
+        deadline: how late a CronJob may start a slot.
     """
     if slot.at in ran:
         return SlotVerdict.RAN
@@ -179,9 +179,9 @@ def judged_at(slot: Slot, deadline: timedelta) -> datetime:
 def next_check(
     firings: Sequence[Firing], periods: Iterable[Period], after: datetime | None, now: datetime
 ) -> datetime | None:
-    """Return when it is next worth looking at a job's slots: at its first open one; None where none will come.
+    """Return when a job's slots must next be checked: at its first slot that is not settled; None if none will come.
 
-    Of a job that only waits for its project to fire nobody knows the next slot, so it is looked at now and then.
+    If a job waits for its project to fire, its next slot is unknown, so it is checked at intervals.
     """
     first = next(owed(firings, periods, after, EVER), None)
     if first:
@@ -190,14 +190,14 @@ def next_check(
 
 
 def ended(firing: Firing | None, periods: Sequence[Period], after: datetime | None, now: datetime) -> list[Firing]:
-    """Return what is to be remembered of a firing that ends now: nothing where none of its slots may be open."""
+    """Return a firing that ends now, or nothing if all its slots are settled."""
     if firing is None or next(owed([firing], periods, after, now), None) is None:
         return []
     return [firing.model_copy(update={"until": now})]
 
 
 def newest_firings(firings: Sequence[Firing]) -> list[Firing]:
-    """Return the last of some firings: as many as are kept, and as fit into what is kept of them."""
+    """Return the newest firings: as many as the limits of number and bytes allow."""
     kept: list[Firing] = []
     left = KEPT_BYTES
     for firing in reversed(firings[-MOST_KEPT:]):
@@ -209,7 +209,7 @@ def newest_firings(firings: Sequence[Firing]) -> list[Firing]:
 
 
 def remembered[P: Period](periods: Iterable[P], now: datetime) -> list[P]:
-    """Return the periods that may still matter, the newest last."""
+    """Return the periods that may have slots to settle, the newest last."""
     kept = [period for period in periods if period.until is None or period.until > now - KEPT_FOR]
     return kept[-MOST_KEPT:]
 

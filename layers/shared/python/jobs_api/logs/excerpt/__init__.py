@@ -1,6 +1,6 @@
-"""What a log says went wrong, or what is remarkable about a run that went well: dbt's, SQLMesh's, any other text.
+"""Reads what a log says about a failure, or a success with warnings: logs of dbt, SQLMesh and any other program.
 
-Everything here is linear in the length of the log, of which the last MAX_LOG characters are read.
+The time is linear in the length of the log, of which at most the last MAX_LOG characters are read.
 """
 
 from jobs_api.logs.excerpt.failures import LAST_LINES, MAX_SAID, MOST_FAILURES, MOST_LINES, Excerpt, Failure

@@ -1,6 +1,6 @@
-"""What dbt 1.x says of a run: what failed, what stopped it, what was going on, how it ended.
+"""Reads the log of dbt 1.x: the failed nodes, the error that stopped dbt, and how the run ended.
 
-The formats of its log hold the same messages; `records` has taken them apart.
+The formats of its log have the same messages; `records` splits a log into them.
 """
 
 import re
@@ -48,18 +48,18 @@ _BATCH: Final = re.compile(r"Batch \d{1,7} of \d{1,7} ERROR creating batch (?P<b
 
 
 def speaks(records: list[LogRecord]) -> bool:
-    """Whether dbt wrote this."""
+    """Return whether dbt wrote this log."""
     return any(record.clocked for record in records)
 
 
 def invocations(records: list[LogRecord]) -> list[list[LogRecord]]:
-    """Return what each dbt said, of which each begins with its version."""
+    """Split the records by invocations of dbt; each begins with dbt's version."""
     begins = [at for at, record in enumerate(records) if at and _BEGINS.match(record.head)]
     return [records[begin:end] for begin, end in pairwise([0, *begins, len(records)])]
 
 
 def failures(records: list[LogRecord]) -> list[Failure]:
-    """Return all that failed, each once, in the order in which it is told first."""
+    """Return each failed node once, in the order of its first message."""
     steps = [step for step in map(step_of, records) if step and step.state in _BAD]
     found = _with_unit_tests(_with_sources(list(_told(_summary(records))), steps), steps)
     found = _with_batches(found, [step.what for step in steps if step.state == "PARTIALLY"], records)
@@ -70,7 +70,7 @@ def failures(records: list[LogRecord]) -> list[Failure]:
 
 
 def fatal_error(records: list[LogRecord]) -> tuple[Failure | None, list[str]]:
-    """Return what dbt says where it could not go on, and whose fault that is where it names a model or a test."""
+    """Return the error that stopped dbt, and the model or test that caused it, if dbt names one."""
     for at, record in enumerate(records):
         if _CHECKS.match(record.head):
             return None, _of_checks(records[at + 1 : at + 10])
@@ -79,7 +79,7 @@ def fatal_error(records: list[LogRecord]) -> tuple[Failure | None, list[str]]:
             continue
         lines = [match["rest"] or "", *record.lines[1:]]
         if not any(line.strip() for line in lines):
-            # Written line by line, each with its time.
+            # dbt writes these line by line, each with its time.
             lines = [line for each in records[at + 1 : at + 20] for line in each.lines]
         told = [(at, line.strip()) for at, line in enumerate(lines) if line.strip()][:4]
         first, node = next(((at, _NODE.match(line)) for at, line in told if not HEADING.match(line)), (0, None))
@@ -97,18 +97,18 @@ def _of_checks(records: list[LogRecord]) -> list[str]:
 
 
 def errors(records: list[LogRecord]) -> list[str]:
-    """Return the lines of what was logged as an error, where it is neither a node's nor what stopped dbt."""
+    """Return the lines that were logged as errors and neither belong to a node nor stopped dbt."""
     found = [record for record in records if record.level == "error" and not step_of(record) and not record.blank]
     return [line for record in found for line in record.lines]
 
 
 def failed_in_all(records: list[LogRecord]) -> int:
-    """Return how many nodes failed, as dbt counts them at its end; 0 where it does not."""
+    """Return how many nodes failed by dbt's own count at the end; 0 if there is none."""
     return _stats(records)["ERROR"]
 
 
 def ended(records: list[LogRecord]) -> str:
-    """Say what is remarkable about a run that went well; "" where nothing is."""
+    """Return the warnings and skipped nodes of a success, or that nothing was to do; "" if there are none."""
     stats, steps = _stats(records), [step for step in map(step_of, records) if step]
     warned = [found["what"] for record in records if (found := _WARNED.match(record.head))]
     warned += [step.what for step in steps if step.state == "WARN" and step.what.startswith("source ")]
@@ -124,7 +124,7 @@ def ended(records: list[LogRecord]) -> str:
 
 
 def _summary(records: list[LogRecord]) -> list[LogRecord]:
-    """Return the summary at the end, where there is one: with --debug, errors of nodes also stand where they happen."""
+    """Return the summary at the end, if any: with --debug, errors of nodes are also logged when they happen."""
     begin = next((at for at in range(len(records) - 1, -1, -1) if _COMPLETED.match(records[at].head)), None)
     return records if begin is None else records[begin:]
 
@@ -142,7 +142,7 @@ def _told(records: list[LogRecord]) -> Iterable[Failure]:
         elif current and _ends(record, found[current]):
             told.add(current)
             current = None
-        # With --fail-fast the same is told when it happens and again at the end.
+        # With --fail-fast the same failure is logged when it happens and again at the end.
         if current and current not in told:
             found.setdefault(current, []).extend([] if record.blank else message)
     return [_failure(what, message) for (what, _), message in found.items()]

@@ -1,4 +1,4 @@
-"""What any other program says went wrong: its last exception, what it logged as an error, or how its output ends."""
+"""Reads the error of any other program: its last exception, a line logged as an error, or the end of its output."""
 
 import re
 from itertools import islice
@@ -16,7 +16,7 @@ _ERROR: Final = re.compile(
     r"(?:[\w.-]{1,60}: |[A-Z]\w{1,40} |\[)?(?:[\w.]{0,200}(?:Error|Exception)|error|fatal)\]?: ?(?P<said>.*)$"
 )
 _TELLING: Final = re.compile(r"\b(?:\w{0,200}(?:Error|Exception)|Failure|FATAL|fatal|ERROR|error|failed)\b")
-# These say that there were errors, not which.
+# These lines say that there were errors, but not which.
 _SUMMARY: Final = re.compile(
     r".{0,200}\b(?:\d+ errors?|transaction is aborted|exit(?:ed|ing)?(?: with)? (?:code|status)|exit status"
     r"|finished with|completed with|plan application failed|command failed|see (?:the )?logs?)\b",
@@ -26,7 +26,7 @@ _OF_AN_EXCEPTION: Final = 3
 
 
 class ErrorLines(NamedTuple):
-    """The lines worth quoting, and the one that says most; `vague` where that does not say why."""
+    """The lines to quote, and the most useful one; `vague` if that does not give the reason."""
 
     lines: list[str]
     said: str
@@ -34,19 +34,19 @@ class ErrorLines(NamedTuple):
 
 
 def error_lines(lines: list[str]) -> ErrorLines:
-    """Read lines of whatever wrote them."""
+    """Read the lines of any program."""
     return _exception(lines) or _logged(lines) or _named(lines) or _last(lines)
 
 
 def logged_as_error(records: list[LogRecord]) -> ErrorLines | None:
-    """Return the last that a program logged in JSON as an error; None where it says that otherwise, or not at all."""
+    """Return the last record that a program logged in JSON as an error, or None."""
     found = [record for record in records if record.whole and record.level in {"error", "critical", "fatal"}]
     found = [record for record in found if not _SUMMARY.match(record.head)] or found
     return ErrorLines(found[-1].lines, cause_in(found[-1].lines)) if found and not found[-1].blank else None
 
 
 def _exception(lines: list[str]) -> ErrorLines | None:
-    """Return the last traceback's last frame and its exception, below what was logged with it."""
+    """Return the line above the last traceback, its last frame and its exception."""
     found = tracebacks.exception(lines)
     if found is None:
         return None
@@ -68,7 +68,7 @@ def _exception(lines: list[str]) -> ErrorLines | None:
 
 
 def _without_tail(message: list[str]) -> list[str]:
-    """Leave out what a log says after an exception's message, which begins with the level or time of the next line."""
+    """Drop the lines after an exception's message; the first of them begins with a level or a time."""
     for at, line in enumerate(islice(message, 1, None), start=1):
         if _LEVEL.match(line[:MAX_LINE]) or re.match(
             r"\d{4}-\d\d-\d\d[ T]\d\d:|Error: |During handling|The above exception", line
@@ -80,7 +80,7 @@ def _without_tail(message: list[str]) -> list[str]:
 
 
 def _logged(lines: list[str]) -> ErrorLines | None:
-    """Return what was logged at the level of an error, last, with the lines that belong to it."""
+    """Return the last line that was logged at the level of an error, with the lines that belong to it."""
     summary: ErrorLines | None = None
     for at in range(len(lines) - 1, -1, -1):
         line = lines[at][:MAX_LINE]
@@ -97,7 +97,7 @@ def _logged(lines: list[str]) -> ErrorLines | None:
 
 
 def _named(lines: list[str]) -> ErrorLines | None:
-    """Return what follows the first line that names an error."""
+    """Return the lines from the first one that names an error."""
     for at, line in enumerate(lines):
         if _TELLING.search(line[:MAX_LINE]):
             return ErrorLines(lines[at:], cause_in(lines[at : at + 8]))

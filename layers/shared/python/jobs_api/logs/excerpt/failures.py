@@ -1,11 +1,11 @@
-"""What is read out of a log, and how much of it."""
+"""The failures and the excerpt of a log, and their limits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Final
 
-# Of a log that is longer, the end is read.
+# Of a longer log only the end is read.
 MAX_LOG: Final = 1024 * 1024
 MAX_LINES: Final = 20_000
 MAX_LINE: Final = 4000
@@ -19,9 +19,9 @@ MAX_SAID: Final = 300
 
 @dataclass(frozen=True)
 class Failure:
-    """One thing that failed: `model orders`, `test not_null_orders_id`; and what was said about it.
+    """One node that failed, such as `model orders` or `test not_null_orders_id`, with its message.
 
-    `cause` is the one line of the message that says most.
+    `cause` is the line of the message that gives the reason.
     """
 
     what: str
@@ -31,11 +31,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """What a log says went wrong: by name where it names them, and otherwise the lines that tell most.
+    """What a log says about a failure: the failed nodes if it names them, or else the most useful lines.
 
-    `count` is how many failed, of which `failures` has the first MOST_FAILURES. `said` is all that in one line, ""
-    where the log says nothing. `cause` is the same text for logs that failed for one cause. `running` names what had
-    begun and not ended, `last` is how the log ends.
+    `count` is how many failed; `failures` has the first MOST_FAILURES. `said` is all that in one line, "" if the log
+    says nothing. `cause` is the same text for logs with the same cause. `running` names nodes that had begun and not
+    ended, `last` is the end of the log.
     """
 
     failures: list[Failure]
@@ -48,14 +48,14 @@ class Excerpt:
 
 
 def joined(lines: Iterable[str], most: int = MOST_LINES) -> str:
-    """Join lines without the empty ones around and between them, or what they are indented by; at most so many."""
+    """Join at most so many lines, without empty lines and without their common indentation."""
     kept = [line.rstrip() for line in lines if line.strip()]
     more = len(kept) > most
     return "\n".join([*dedent("\n".join(kept[:most])).splitlines(), *(["…"] if more else [])])
 
 
 def cut_at_word(text: str, limit: int) -> str:
-    """Cut a text to a number of characters; between words, so that no half of a secret is left for a mask to miss."""
+    """Shorten a text to a number of characters, between words, since masking would not find half of a secret."""
     if len(text) <= limit:
         return text
     kept = text[: limit - 1]
@@ -64,7 +64,7 @@ def cut_at_word(text: str, limit: int) -> str:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Say how many: `1 warning`, `2 warnings`."""
+    """Return a number with its noun: `1 warning`, `2 warnings`."""
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 

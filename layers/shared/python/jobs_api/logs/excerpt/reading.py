@@ -20,11 +20,11 @@ from jobs_api.logs.excerpt.terminal import plain
 
 
 def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
-    """Read what went wrong.
+    """Return the excerpt of a failed run's log.
 
     Args:
         log: the end of a log as it was written, of a command that failed or was ended.
-        own: names that only this run has, which do not make another cause.
+        own: names that only this run has, which must not affect the cause.
     """
     read = parsed(plain(_end(log)))
     found, told = _failures(read)
@@ -39,7 +39,7 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
     if running:
         was = f"it was running {listed(begun, len(begun))}"
         said = was[0].upper() + was[1:] if progress.is_progress(said) else f"{said} ({was})"
-    # Many a log ends with "exit status 1", whatever the cause was.
+    # Many logs end with "exit status 1", whatever the cause is.
     cause = causes.key([said, *last] if told.vague else [said], own)
     return Excerpt([], joined(told.lines), 0, said, cause, running, joined(last))
 
@@ -50,7 +50,7 @@ def telling_line(log: str) -> str | None:
 
 
 def remarks(log: str) -> str:
-    """Return what is remarkable about a run that went well: warnings, skipped nodes, nothing to do; else ""."""
+    """Return the warnings and skipped nodes of a success, or that nothing was to do; "" if there are none."""
     read = parsed(plain(_end(log)))
     return cut_at_word(dbt.ended(read.records) if dbt.speaks(read.records) else sqlmesh.ended(read.lines), MAX_SAID)
 
@@ -64,7 +64,7 @@ def _end(log: str) -> str:
 
 
 def _failures(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
-    """Return what failed by name, or else the lines that say most."""
+    """Return the failed nodes, or else the most useful lines."""
     if dbt.speaks(read.records):
         return _of_dbt(read)
     if fusion.speaks(read.lines):
@@ -78,7 +78,7 @@ def _failures(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
 
 
 def _of_dbt(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
-    """Return what the last dbt that failed says, where a log has several."""
+    """Return the failures of the last invocation of dbt that failed, if a log has several."""
     for records in reversed(dbt.invocations(read.records)):
         found = dbt.failures(records)
         node, said = dbt.fatal_error(records)

@@ -1,4 +1,4 @@
-"""What SQLMesh says of a run: models, audits and unit tests that failed, what was skipped, a question nobody answered.
+"""Reads the log of SQLMesh: failed models, audits and unit tests, skipped models, prompts that nobody answered.
 
 Its console wraps what is wider than 80 columns: the rest goes on at the first column, where nothing within a message
 begins. It writes in Markdown where there is no terminal, and as for a terminal in older versions.
@@ -55,7 +55,7 @@ def unanswered(lines: list[str]) -> list[str]:
 
 
 def ended(lines: list[str]) -> str:
-    """Say what is remarkable about a run that went well; "" where nothing is."""
+    """Return the warnings and skipped models of a success, or that nothing was to do; "" if there are none."""
     warnings = [_paragraph(lines, at).partition("]")[2].strip(" :") for at in _where(lines, _WARNED)]
     skipped = [_model_name(what) for what, _ in _sections(lines, _SKIPPED)]
     said = [f"{counted(len(warnings), 'warning')}: {listed(warnings, len(warnings), 1)}"] if warnings else []
@@ -113,7 +113,7 @@ def _node(line: str, following: str) -> str:
 
 
 def _rejoined(message: list[str]) -> list[str]:
-    """Make whole again the lines that were wrapped.
+    """Join the lines that were wrapped.
 
     What pointed into a line by its place below it points nowhere after that, and is left out.
     """
@@ -160,6 +160,6 @@ def _tests(lines: list[str]) -> Iterable[Failure]:
 
 
 def _model_name(quoted: str) -> str:
-    """Leave off the quotes and the database's name, which tells nobody anything."""
+    """Remove the quotes and the database's name, which is the same for all models."""
     name = quoted.translate({ord(mark): None for mark in "\"`'"})
     return f"model {name.partition('.')[2] if name.count('.') > 1 else name}"

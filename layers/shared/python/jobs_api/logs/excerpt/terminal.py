@@ -1,4 +1,4 @@
-"""Leaves of a log what a terminal would have left on the screen: no colours, links, bells or overwritten progress."""
+"""Reduces a log to what a terminal would show at the end: no colours, links, bells or overwritten progress."""
 
 import re
 from typing import Final
