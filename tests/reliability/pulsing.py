@@ -102,7 +102,7 @@ class Pulsing:
             self.passes.append(self.now())
         if done or message.received == MOST_RECEIVED:
             self.waiting.remove(message)
-        self.world.cluster.settle()
+        self.world.cluster.run_until_idle()
         self.world.notify()
 
     def ends(self) -> int:
