@@ -383,7 +383,7 @@ def test_a_sender_that_is_killed_after_it_posted_posts_again_only_after_its_clai
     delivery = fail(queue, job, jaffle)
     message = queue.messages[0]
     with monkeypatch.context() as during:
-        during.setattr(deliveries, "settle", killed)
+        during.setattr(deliveries, "record_result", killed)
         with pytest.raises(Killed):
             queue.go(until=MINUTE)
     queue.messages = [message]

@@ -169,7 +169,7 @@ def test_a_sender_that_is_killed_after_the_send_sends_again_under_the_same_id(
     delivery = queue.tell(failed, Event.FAILURE, "webhook")
     message = queue.messages[0]
     with monkeypatch.context() as during:
-        during.setattr(deliveries, "settle", killed)
+        during.setattr(deliveries, "record_result", killed)
         with pytest.raises(Killed):
             queue.go()
     assert len(hook.received) == 1
