@@ -22,7 +22,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
-from benchmarks.laptop import PATIENCE_SECONDS, Client, Laptop, laptop, until
+from benchmarks.laptop_stack import PATIENCE_SECONDS, Client, Laptop, laptop, until
 from benchmarks.measure import ROOT, Figure, report
 from benchmarks.webhook_receivers import receivers
 from local.aws import LocalAws
