@@ -1,4 +1,4 @@
-"""What the service costs, measured and held against its budgets: `make bench`, or one `python -m benchmarks.<name>`."""
+"""Measures the service and compares it with budgets: `make bench`, or one with `python -m benchmarks.<name>`."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Looks into a cluster from beside the service, to see when something is there; plain HTTPS with the kubeconfig."""
+"""Reads a cluster without the service, to see when an object exists; plain HTTPS with the kubeconfig."""
 
 import base64
 import time

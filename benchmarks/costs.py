@@ -1,4 +1,4 @@
-"""What the service costs, from how often it asks for what, item sizes and list prices.
+"""Computes what the service costs, from numbers of calls, sizes of items and list prices.
 
 python -m benchmarks.costs
 

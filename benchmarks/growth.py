@@ -1,4 +1,4 @@
-"""How long masking and reading a log take at 10 KB, 100 KB and 1 MB: of an ordinary log, and of the worst texts known.
+"""Measures masking and reading of a log at 10 KB, 100 KB and 1 MB: an ordinary log, and the worst texts known.
 
 .venv/bin/python -m benchmarks.growth
 """

@@ -1,4 +1,4 @@
-"""What a warm handler adds to the calls it makes: its own time, without AWS and the cluster.
+"""Measures the processor time of a warm handler without its calls to AWS and the cluster.
 
     python -m benchmarks.handler_time [times]
 

@@ -1,4 +1,4 @@
-"""A log of 200 MB, stored whole while it streams by, and its end read back.
+"""Measures storing a log of 200 MB as a stream, and reading its end.
 
     python -m benchmarks.log_200mb [megabytes]
 

@@ -1,4 +1,4 @@
-"""Every function, warm and in this process, over AWS and a cluster that are outside of it."""
+"""The service as the benchmarks measure it: every function in this process, AWS and the cluster outside of it."""
 
 import contextlib
 import importlib
@@ -30,7 +30,7 @@ DELIVERIES = 25
 
 @dataclass(frozen=True)
 class Invocation:
-    """One event that a handler answered, how long the processor worked for it, and the calls it made."""
+    """One event that a handler answered, its processor time, and the calls that it made."""
 
     function: str
     processor_seconds: float
@@ -38,7 +38,7 @@ class Invocation:
 
     @property
     def seconds_without_calls(self) -> float:
-        """What the processor worked without the handler's calls to AWS and the cluster."""
+        """The processor time without the handler's calls to AWS and the cluster."""
         return self.processor_seconds - sum(call.processor_seconds for call in self.calls)
 
 
