@@ -1,4 +1,4 @@
-"""How a cluster says no, and how that is told: not reachable, or reached and refused."""
+"""The errors of a cluster: it cannot be reached, or it refuses a request."""
 
 import json
 
@@ -22,21 +22,21 @@ class ObjectNotFound(ClusterRejected):
 
 
 class AlreadyExists(ClusterRejected):
-    """Another object has the name."""
+    """Another object already has the name."""
 
 
 class Stale(ClusterRejected):
-    """The object is no longer the version, or the one, that the write was meant for."""
+    """The object has another version or UID than the one that the write names."""
 
 
 class Expired(ClusterRejected):
-    """A list went on for so long that the cluster forgot where it began."""
+    """A list took so long that the cluster no longer has its resourceVersion."""
 
 
 def refusal(status: int, body: bytes) -> ClusterError:
-    """Turn an answer that is not a success into the error to raise.
+    """Return the error to raise for an answer that is not a success.
 
-    401 comes here after it was tried with a fresh token: a cluster that does not know us is as good as none.
+    A 401 comes here only after a second try with a new token; then the cluster counts as unreachable.
     """
     reason, message = _read(body)
     if status >= 500 or status in {BUSY, UNAUTHORIZED}:
@@ -62,7 +62,7 @@ def _read(body: bytes) -> tuple[str, str]:
     """Return reason and message of a Kubernetes Status; a proxy in between may have answered with anything else."""
     try:
         status = json.loads(body)
-        # It may quote what it refuses, an environment for one.
+        # The message may quote the refused object, such as an environment.
         return str(status.get("reason", "")), shown(str(status.get("message", "")))
     except (ValueError, AttributeError):
         return "", shown(body[:200].decode("utf-8", "replace").strip())

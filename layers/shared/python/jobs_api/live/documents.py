@@ -32,12 +32,12 @@ class LiveJob(Document):
 
     @classmethod
     def of(cls, job: Observed, seen: Outcome) -> Self:
-        """Show a Job, and how its run stands."""
+        """Show a Job with the state of its run."""
         return cls(**_told(job, seen))
 
 
 class LiveJobDetail(LiveJob):
-    """A Kubernetes Job of this service, and why it stands as it does: `reason` is Kubernetes' word for it."""
+    """A Kubernetes Job of this service, with Kubernetes' `reason` for its state."""
 
     namespace: str
     command: Absent[str] = None
@@ -61,10 +61,10 @@ class LiveJobDetail(LiveJob):
 
 
 class LiveJobList(Document):
-    """Live Jobs, newest first; `total` counts all that match, beyond the limit too.
+    """Live Jobs, newest first; `total` counts all that match, also beyond the limit.
 
-    Of a namespace that holds more than one call reads, `truncated` is true, and what is shown and counted is of the
-    part that was read.
+    If the namespace has more Jobs than one call reads, `truncated` is true, and the list and `total` cover only those
+    that were read.
     """
 
     jobs: list[LiveJob]
@@ -123,7 +123,7 @@ def outcome_of(job: Observed, run: Run | None, now: datetime) -> Outcome:
 
 
 def has_record(job: Observed, run: Run | None) -> bool:
-    """Tell whether it is recorded how a Job's run ended."""
+    """Return whether the end of a Job's run is recorded."""
     return run is not None and run.status.ended and job.is_of(run)
 
 
@@ -145,12 +145,12 @@ def may_be(job: Observed, status: RunStatus | None) -> bool:
 
 
 def newest_jobs(jobs: Iterable[Observed], limit: int) -> list[Observed]:
-    """Return the `limit` Jobs that were made last, newest first."""
+    """Return the newest `limit` Jobs, newest first."""
     return nlargest(limit, jobs, key=lambda job: (job.created_at or ZERO_TIME, job.name))
 
 
 def without_logs(job: Observed, seen: Outcome, tail: int) -> LiveLogs:
-    """Answer for a Job that has written nothing, saying why."""
+    """Answer for a Job without a log, with the reason."""
     why = f"{seen.reason}: {seen.message}" if seen.reason and seen.message else seen.message or seen.reason
     return LiveLogs(
         job_name=job.name,
@@ -163,7 +163,7 @@ def without_logs(job: Observed, seen: Outcome, tail: int) -> LiveLogs:
 
 
 def read_logs(job: Observed, pod: ObservedPod, seen: Outcome, logs: str, tail: int) -> LiveLogs:
-    """Answer with what a Job's pod has written."""
+    """Answer with the log of a Job's Pod."""
     none = pod_logs.is_excuse(logs, pod)
     return LiveLogs(
         job_name=job.name,
@@ -176,7 +176,7 @@ def read_logs(job: Observed, pod: ObservedPod, seen: Outcome, logs: str, tail: i
 
 
 def stored_logs(run: Run, logs: str, tail: int) -> LiveLogs:
-    """Answer for a Job whose pod is gone with what its run has kept."""
+    """Answer for a Job whose Pod is gone, with the stored log of its run."""
     return LiveLogs(
         job_name=run.job_name, pod_name=run.pod_name, logs=logs, tail=tail, status=run.status, message=run.log_note
     )

@@ -1,4 +1,4 @@
-"""Asks the cluster what `GET /jobs` and its kin want to know."""
+"""Reads from the cluster what `GET /jobs` and the other live calls return."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run, RunStatus
 
 logger = Logger()
-# Of 500 Jobs each. A namespace should hold no more; to read as many takes some seconds, and an answer has 25.
+# Of 500 Jobs each. A namespace should have no more; reading these takes some seconds, and an answer may take 25.
 MOST_PAGES: Final = 40
 
 
@@ -92,7 +92,7 @@ def _standing(cluster: Cluster, job: Observed, run: Run | None) -> Outcome:
     try:
         told = cluster.warnings_of(job.namespace, (job.pod or job).uid)
     except ClusterRejected as error:
-        # Where the rights are those of an earlier release, the rest is shown all the same.
+        # With the rights of an earlier release, everything else is still shown.
         logger.warning("Events could not be read", status=error.status, error=str(error))
         return seen
     return documents.outcome_of(job.with_warnings(told), run, now)
@@ -111,7 +111,7 @@ def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int)
             try:
                 text = _read(cluster, pod, tail)
             except ClusterRejected:
-                # Removed since, or its node was: all that is left is what its run has kept.
+                # The Pod or its node was removed since: only the stored log of its run is left.
                 job = job.with_pod(None)
             else:
                 return documents.read_logs(job, pod, documents.outcome_of(job, run, datetime.now(UTC)), text, tail)
@@ -134,7 +134,7 @@ def _find(cluster: Cluster, organization: Organization, name: str) -> Observed:
 
 
 def _read(cluster: Cluster, pod: ObservedPod, tail: int) -> str:
-    """Return the end of a pod's log; 10,000 lines may be more than a function can hold."""
+    """Return the end of a Pod's log; 10,000 lines may be more than a function's memory."""
     end = archive.LogEnd()
     for chunk in cluster.stream_log(pod.namespace, pod.name, tail=tail):
         end.add(chunk)
@@ -153,7 +153,7 @@ def _stored(job: Observed, run: Run | None, tail: int) -> LiveLogs | None:
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Tell who asks that the cluster cannot be read, but not in its own words: they name roles and hosts."""
+    """Turn errors of the cluster into answers without its own words, which name roles and hosts."""
     try:
         yield
     except ClusterRejected as error:
