@@ -48,6 +48,7 @@ class Kubelet:
         self._recorder = Recorder(storage, "kubelet")
         self._workers: dict[str, PodWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._some_run = asyncio.Event()
         self._stopped = False
 
     async def run(self) -> None:
@@ -110,13 +111,9 @@ class Kubelet:
         return read(log, Reading(tail_lines, follow, timestamps, since, limit_bytes))
 
     async def _rotate_logs(self) -> None:
-        loop = asyncio.get_running_loop()
-        looked_at = loop.time()
         while True:
-            await asyncio.sleep(0.5)
-            if loop.time() - looked_at < self.LOOKS_AT_LOGS_EVERY_SECONDS:
-                continue
-            looked_at = loop.time()
+            await self._some_run.wait()
+            await asyncio.sleep(self.LOOKS_AT_LOGS_EVERY_SECONDS)
             for uid in list(self._running):
                 self._workers[uid].look_at_logs()
 
@@ -175,10 +172,13 @@ class Kubelet:
         self._workers[uid] = worker
         task = asyncio.get_running_loop().create_task(worker.run())
         self._running[uid] = task
+        self._some_run.set()
         task.add_done_callback(lambda ended: self._ended(uid, ended))
 
     def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
         del self._running[uid]
+        if not self._running:
+            self._some_run.clear()
         if not task.cancelled() and (error := task.exception()):
             logger.error("pod %s came to an unexpected end", uid, exc_info=error)
 
