@@ -156,7 +156,7 @@ class EmbeddedCluster:
             working = [
                 tasks.create_task(controllers.run()),
                 tasks.create_task(kubelet.run()),
-                *([tasks.create_task(self._stay_alive(database))] if database else []),
+                tasks.create_task(self._keep_house(database)),
             ]
             serving_task = tasks.create_task(server.serve(sockets=[listening]))
             while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -174,9 +174,11 @@ class EmbeddedCluster:
             for task in working:
                 task.cancel()
 
-    async def _stay_alive(self, database: Database) -> None:
+    async def _keep_house(self, database: Database | None) -> None:
         while True:
             await asyncio.sleep(self.ALIVE_EVERY_SECONDS)
-            # A full disk is told to whoever writes.
-            with contextlib.suppress(ApiError):
-                database.touch(self.clock.now())
+            self.storage.rest()
+            if database:
+                # A full disk is told to whoever writes.
+                with contextlib.suppress(ApiError):
+                    database.touch(self.clock.now())

@@ -31,6 +31,8 @@ _GENERATED_BASE_LENGTH = 58  # 63 less the five letters
 # How many changes a watch can start behind; a pod goes through about ten. Each holds an object or two, as they were.
 _HISTORY = 1_000
 
+_COME_AND_STAY = frozenset({"events", "jobs", "pods"})
+
 
 class Admission(Protocol):
     """Fills in defaults and refuses what breaks a rule (ApiError); may change the object it is given."""
@@ -80,6 +82,8 @@ class Storage:
         self._unwritten: StoredChanges | None = None
         self._untold: deque[Change] = deque()
         self._telling = False
+        self._written: StoredChanges = []
+        self._quiet: StoredChanges = []
         self._objects: dict[str, dict[str, dict[str, Stored]]] = {resource: {} for resource in KINDS}
         self._owned: dict[str, set[tuple[str, str, str]]] = {}
         self._uids: set[str] = set()
@@ -227,6 +231,17 @@ class Storage:
 
     # -- what outlives the process
 
+    def rest(self) -> None:
+        """Make small what was written before the last call of this: of Jobs, Pods and Events most are old and over.
+
+        A Job and its Pod stay until their time to live is over, which may be a day, and an Event for an hour.
+        """
+        quiet, self._quiet, self._written = self._quiet, self._written, []
+        for change in quiet:
+            change.stored.rest()
+            if change.previous:
+                change.previous.rest()
+
     def keep_in(self, database: Database) -> None:
         """Fill an empty storage with what a database holds, and from now on write there what changes.
 
@@ -237,6 +252,8 @@ class Storage:
             stored = Stored(obj, int(obj["metadata"]["resourceVersion"]))
             self._objects[resource].setdefault(stored.namespace, {})[stored.name] = stored
             self._index(resource, stored)
+            if resource in _COME_AND_STAY:
+                stored.rest()
         self.version = self.compacted = database.version
         self._database = database
 
@@ -351,6 +368,8 @@ class Storage:
                 if len(self.history) == self.history.maxlen:
                     self.compacted = self.history[0].stored.version
                 self.history.append(change)
+                if change.resource in _COME_AND_STAY:
+                    self._written.append(change)
                 for listener in list(self._listeners):
                     listener(change)
         finally:

@@ -2,6 +2,7 @@
 
 import json
 import marshal
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -20,36 +21,55 @@ class Event(NamedTuple):
 class Stored:
     """One version of one object. `object` is shared and must not be changed."""
 
-    __slots__ = ("_item", "object", "version")
+    __slots__ = ("_head", "_item", "_labels", "_object", "name", "namespace", "version")
 
     def __init__(self, obj: Object, version: int) -> None:
-        self.object = obj
+        self.name = str(obj["metadata"]["name"])
+        # "" for what has none.
+        self.namespace = str(obj["metadata"].get("namespace", ""))
         self.version = version
+        self._object: Object | None = obj
         self._item: bytes | None = None
+        self._head = b""
+        self._labels: dict[str, str] = {}
+
+    @property
+    def object(self) -> Object:
+        """Give the object; of one at rest it is read from its JSON each time."""
+        if self._object is None:
+            read: Object = json.loads(self.body)
+            return read
+        return self._object
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Give metadata.labels."""
+        return self._labels if self._object is None else self._object["metadata"].get("labels") or {}
+
+    def rest(self) -> None:
+        """Keep the JSON and the labels alone, a quarter of what an object takes that nobody may ask for again."""
+        if self._object is None:
+            return
+        self._labels = {sys.intern(str(key)): sys.intern(str(value)) for key, value in self.labels.items()}
+        self._head, self._item = _shared(self._heading()), self.item
+        self._object = None
 
     @property
     def item(self) -> bytes:
         """Give the object as JSON, made once, without the apiVersion and kind that items of a list do not have."""
         if self._item is None:
-            bare = {key: value for key, value in self.object.items() if key not in {"apiVersion", "kind"}}
+            obj = self.object
+            bare = {key: value for key, value in obj.items() if key not in {"apiVersion", "kind"}}
             self._item = json.dumps(bare, separators=(",", ":")).encode()
         return self._item
 
     @property
     def body(self) -> bytes:
         """Give the object as JSON."""
-        head = f'{{"kind":"{self.object["kind"]}","apiVersion":"{self.object["apiVersion"]}",'
-        return head.encode() + self.item[1:]
+        return (self._head or self._heading()) + self.item[1:]
 
-    @property
-    def name(self) -> str:
-        """Give metadata.name."""
-        return str(self.object["metadata"]["name"])
-
-    @property
-    def namespace(self) -> str:
-        """Give metadata.namespace, "" for what has none."""
-        return str(self.object["metadata"].get("namespace", ""))
+    def _heading(self) -> bytes:
+        return f'{{"kind":"{self.object["kind"]}","apiVersion":"{self.object["apiVersion"]}",'.encode()
 
 
 @dataclass(frozen=True)
@@ -66,3 +86,11 @@ def copied[T](value: T) -> T:
     """Copy JSON data. marshal does so many times faster than copy.deepcopy, and shares the keys."""
     copy: T = marshal.loads(marshal.dumps(value))  # type: ignore[arg-type]  # noqa: S302 - JSON data, written one call ago
     return copy
+
+
+_HEADINGS: dict[bytes, bytes] = {}
+
+
+def _shared(heading: bytes) -> bytes:
+    """Return the one copy of a heading, of which there are as many as kinds."""
+    return _HEADINGS.setdefault(heading, heading)

@@ -15,6 +15,7 @@ from local.cluster.kinds import KINDS
 from local.cluster.rules.admission import Rules
 from local.cluster.rules.warnings import warnings_of
 from local.cluster.storage import Storage
+from local.cluster.versions import Stored
 from tests.cluster.manifests import cron_job
 
 JSON = st.recursive(
@@ -95,5 +96,7 @@ def _code(read: Callable[[], Matcher | None]) -> int:
     except ApiError as error:
         return error.code
     if matches:
-        matches({"metadata": {"labels": {"a": "b"}}, "spec": {}})
+        matches(
+            Stored({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p", "labels": {"a": "b"}}, "spec": {}}, 1)
+        )
     return 200

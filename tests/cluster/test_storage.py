@@ -1,5 +1,6 @@
 """The storage by itself: versions, copies, owners and grace, without a network in between."""
 
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -127,3 +128,35 @@ def test_subscribers_hear_of_every_write_in_order(storage: Storage) -> None:
     ]
     versions = [int(event.object["metadata"]["resourceVersion"]) for event in events]
     assert versions == sorted(set(versions))
+
+
+def test_an_object_at_rest_says_what_it_said_before(storage: Storage) -> None:
+    storage.create("jobs", named("once", labels={"team": "data"}, annotations={"note": "ü\U0001f600"}))
+    before = storage.find("jobs", "default", "once")
+    assert before
+    told = (before.object, before.labels, before.item, before.body, before.name, before.namespace, before.version)
+    storage.rest()
+    assert before.object is before.object
+    storage.rest()
+    after = (before.object, before.labels, before.item, before.body, before.name, before.namespace, before.version)
+    assert after == told
+    assert before.object is not before.object
+
+    storage.replace("jobs", {**storage.get("jobs", "default", "once"), "spec": {"suspend": True}})
+    storage.delete("jobs", "default", "once")
+
+
+def test_what_is_at_rest_takes_little_more_memory_than_its_json(storage: Storage) -> None:
+    """A laptop that runs a job every minute has 1,400 ended Jobs and Pods after a day, and keeps each for that long."""
+    spec = {f"field{index}": {"name": f"name-{index}", "value": {"from": [index]}} for index in range(40)}
+    tracemalloc.start()
+    for index in range(1_500):
+        storage.create("pods", {**named(f"pod-{index}", labels={"job": "one"}), "spec": spec})
+        if index % 10 == 0:
+            storage.rest()
+    storage.rest()
+    storage.rest()
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    size = sum(len(stored.body) for stored in storage.view("pods"))
+    assert kept < 2 * size, f"{kept / size:.1f} times its JSON"

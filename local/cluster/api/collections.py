@@ -70,7 +70,7 @@ async def delete_all(request: Request) -> Response:
     going = [
         stored
         for stored in storage.ordered(kind.resource, request.path_params.get("namespace"))
-        if matches is None or matches(stored.object)
+        if matches is None or matches(stored)
     ]
     for stored in going:
         # One may be gone already, as a dependent of another.

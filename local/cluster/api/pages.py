@@ -112,7 +112,7 @@ def _take(moment: list[Stored], begin: int, matches: Matcher | None, limit: int)
         return moment[begin:end], end
     items: list[Stored] = []
     for index in range(begin, len(moment)):
-        if matches(moment[index].object):
+        if matches(moment[index]):
             if limit and len(items) == limit:
                 return items, index
             items.append(moment[index])

@@ -7,9 +7,10 @@ from typing import Any
 
 from local.cluster.errors import BadRequest
 from local.cluster.kinds import Kind
+from local.cluster.versions import Stored
 
 type Object = dict[str, Any]
-type Matcher = Callable[[Object], bool]
+type Matcher = Callable[[Stored], bool]
 
 _TOKEN = re.compile(r"\s*(?:(?P<word>[^\s,()!=<>]+)|(?P<mark>==|!=|[=!<>,()]))")
 # What k8s.io/kubernetes/pkg/apis/*/v1/conversion.go lets one select by, besides name and namespace.
@@ -78,7 +79,7 @@ def label_matcher(selector: str) -> Matcher | None:
     requirements = parse_labels(selector)
     if not requirements:
         return None
-    return lambda obj: _meets(requirements, obj["metadata"].get("labels") or {})
+    return lambda stored: _meets(requirements, stored.labels)
 
 
 def _meets(requirements: list[Requirement], labels: dict[str, str]) -> bool:
@@ -169,7 +170,12 @@ def field_matcher(kind: Kind, selector: str) -> Matcher | None:
     terms = [_field_term(kind, term) for term in re.split(r"(?<!\\),", selector) if term]
     if not terms:
         return None
-    return lambda obj: all((field_value(kind, obj, field) == value) is wanted for field, wanted, value in terms)
+
+    def matches(stored: Stored) -> bool:
+        obj = stored.object
+        return all((field_value(kind, obj, field) == value) is wanted for field, wanted, value in terms)
+
+    return matches
 
 
 def _field_term(kind: Kind, term: str) -> tuple[str, bool, str]:

@@ -130,7 +130,7 @@ class _Events:
     def _wanted(self, stored: Stored) -> bool:
         if self._namespace is not None and stored.namespace != self._namespace:
             return False
-        return self._matches is None or self._matches(stored.object)
+        return self._matches is None or self._matches(stored)
 
     def _line(self, event: str, stored: Stored) -> bytes:
         body = self._table(stored) if self._as_table else stored.body
