@@ -17,7 +17,7 @@ from local.cluster.api.faults import Faults
 from local.cluster.api.pages import Pages
 from local.cluster.clock import Clock
 from local.cluster.controllers import Controllers
-from local.cluster.database import Database
+from local.cluster.database import Database, UnusableDatabase
 from local.cluster.errors import ApiError
 from local.cluster.kubelet import Kubelet
 from local.cluster.namespaces import furnish
@@ -33,8 +33,8 @@ class EmbeddedCluster:
     `home` holds what it writes (kubeconfig, certificates, the pods' folders and logs), `images` the folders that pods
     can run. Port 0 lets the system choose; `url` and `kubeconfig` are valid once started. With `keep` all that was
     there is there again when a cluster is started in the same home, however the one before ended: its objects lie in
-    `home`/cluster. What was running is not, as on a node that went down. `stopped_at` is then when the cluster before
-    was last alive, None where there was none.
+    `home`/cluster. What was running is not, as on a node that went down. `stopped_at` is then since when there was no
+    cluster, None where there never was one before or somebody has said `stop_is_noted`; `started_at` until when.
     """
 
     # How often it is noted that the cluster lives, as a kubelet renews its lease.
@@ -49,6 +49,9 @@ class EmbeddedCluster:
         self.storage = Storage(self.clock, Rules())
         self.faults: Faults | None = None
         self.stopped_at: datetime | None = None
+        self.started_at = self.clock.now()
+        self._went_down_at: datetime | None = None
+        self._kept: Database | None = None
         self._home = home
         self._images = images
         self._port = port
@@ -104,6 +107,17 @@ class EmbeddedCluster:
 
         asyncio.run_coroutine_threadsafe(hold(), self._loop).result()
 
+    def stop_is_noted(self) -> None:
+        """Let the next cluster in this home not tell of this stop again; what cannot be written is told twice."""
+
+        def forget() -> None:
+            if self._kept:
+                with contextlib.suppress(ApiError):
+                    self._kept.stop_is_noted()
+
+        if self._loop:
+            self._loop.call_soon_threadsafe(forget)
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
@@ -118,12 +132,12 @@ class EmbeddedCluster:
         self._loop, self._stop = asyncio.get_running_loop(), (stop := asyncio.Event())
         private_files.folder(self._home)
         credentials = serving.issue(self._home, keep=self._keep)
-        database = self._database() if self._keep else None
+        self._kept = self._database() if self._keep else None
         try:
-            await self._run_parts(credentials, serving.listen(self._port), database, stop)
+            await self._run_parts(credentials, serving.listen(self._port), stop)
         finally:
-            if database:
-                database.close()
+            if self._kept:
+                self._kept.close()
 
     def _database(self) -> Database:
         path = self._home / "cluster" / "objects.sqlite"
@@ -131,21 +145,21 @@ class EmbeddedCluster:
         database = Database(path, self.clock.now())
         try:
             self.storage.keep_in(database)
-            self.stopped_at = database.alive_at if known else None
-        except BaseException:
+            if known:
+                self._went_down_at = database.alive_at
+                database.begin()
+                self.stopped_at = database.stopped_at
+        except BaseException as error:
             database.close()
+            if isinstance(error, ApiError):
+                raise UnusableDatabase(error.message) from error
             raise
         return database
 
-    async def _run_parts(
-        self,
-        credentials: serving.Credentials,
-        listening: socket.socket,
-        database: Database | None,
-        stop: asyncio.Event,
-    ) -> None:
+    async def _run_parts(self, credentials: serving.Credentials, listening: socket.socket, stop: asyncio.Event) -> None:
+        self.started_at = self.clock.now()
         controllers = Controllers(self.storage, self.clock)
-        kubelet = Kubelet(self.storage, self.clock, self._images, self._home, went_down_at=self.stopped_at)
+        kubelet = Kubelet(self.storage, self.clock, self._images, self._home, went_down_at=self._went_down_at)
         application, self.faults = app.build(self.storage, kubelet, credentials.token)
         self._pages = application.state.pages
         server = serving.server(self.faults, credentials)
@@ -156,7 +170,7 @@ class EmbeddedCluster:
             working = [
                 tasks.create_task(controllers.run()),
                 tasks.create_task(kubelet.run()),
-                tasks.create_task(self._keep_house(database)),
+                tasks.create_task(self._keep_house()),
             ]
             serving_task = tasks.create_task(server.serve(sockets=[listening]))
             while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -174,11 +188,11 @@ class EmbeddedCluster:
             for task in working:
                 task.cancel()
 
-    async def _keep_house(self, database: Database | None) -> None:
+    async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(self.ALIVE_EVERY_SECONDS)
             self.storage.rest()
-            if database:
+            if self._kept:
                 # A full disk is told to whoever writes.
                 with contextlib.suppress(ApiError):
-                    database.touch(self.clock.now())
+                    self._kept.touch(self.clock.now())

@@ -1,8 +1,9 @@
 """What a cluster that is started again finds as it was: its objects in a SQLite file, each there before its answer.
 
-A table has each object as it is now, a row has the version of the last write and when the cluster was last alive. A
-commit survives `kill -9` whenever that comes (WAL, synchronous=NORMAL); of what a power cut takes, whole commits are
-missing at the end, never a part of one.
+A table has each object as it is now. A row has the version of the last write, when the cluster was last alive, and
+since when it had been stopped before this start, until somebody has made a note of that. A commit survives `kill -9`
+whenever that comes (WAL, synchronous=NORMAL); of what a power cut takes, whole commits are missing at the end, never a
+part of one.
 """
 
 import json
@@ -27,7 +28,7 @@ CREATE TABLE objects (
     resource TEXT, namespace TEXT, name TEXT, version INTEGER NOT NULL, checksum INTEGER NOT NULL, object BLOB NOT NULL,
     PRIMARY KEY (resource, namespace, name)
 ) WITHOUT ROWID;
-CREATE TABLE cluster (version INTEGER NOT NULL, alive_at TEXT NOT NULL);
+CREATE TABLE cluster (version INTEGER NOT NULL, alive_at TEXT NOT NULL, stopped_at TEXT);
 """
 
 
@@ -102,6 +103,22 @@ class Database:
         with self._transaction():
             self._connection.execute("UPDATE cluster SET alive_at = ?", (timestamp(now),))
 
+    @property
+    def stopped_at(self) -> datetime | None:
+        """Give since when the cluster was stopped, None where it never was or that is noted; see `stop_is_noted`."""
+        told = self._row()[2]
+        return parse_timestamp(told) if told else None
+
+    def begin(self) -> None:
+        """Note that the cluster was stopped when it was last alive, unless a stop before is not noted yet."""
+        with self._transaction():
+            self._connection.execute("UPDATE cluster SET stopped_at = coalesce(stopped_at, alive_at)")
+
+    def stop_is_noted(self) -> None:
+        """Forget that the cluster was stopped; raises ApiError."""
+        with self._transaction():
+            self._connection.execute("UPDATE cluster SET stopped_at = NULL")
+
     def close(self) -> None:
         """Leave the file to others."""
         self._connection.close()
@@ -117,7 +134,7 @@ class Database:
         if not form[0] and not execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             for statement in _TABLES.split(";"):
                 execute(statement)
-            execute("INSERT INTO cluster VALUES (1, ?)", (timestamp(now),))
+            execute("INSERT INTO cluster VALUES (1, ?, NULL)", (timestamp(now),))
             execute(f"PRAGMA application_id = {_APPLICATION}")
             execute(f"PRAGMA user_version = {FORMAT}")
         elif application[0] != _APPLICATION:
@@ -131,9 +148,9 @@ class Database:
         if told != "ok":
             raise DamagedDatabase(self._path, told)
 
-    def _row(self) -> tuple[int, str]:
+    def _row(self) -> tuple[int, str, str | None]:
         with self._readable():
-            found: tuple[int, str] | None = self._connection.execute("SELECT version, alive_at FROM cluster").fetchone()
+            found: tuple[int, str, str | None] | None = self._connection.execute("SELECT * FROM cluster").fetchone()
         if found is None:
             raise DamagedDatabase(self._path, "it does not say at which version it is")
         return found

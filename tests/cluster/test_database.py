@@ -81,6 +81,25 @@ def test_it_is_known_when_the_cluster_was_last_alive(path: Path) -> None:
         assert database.alive_at == NOON + timedelta(seconds=90)
 
 
+def test_a_stop_is_told_until_somebody_has_made_a_note_of_it(path: Path) -> None:
+    clock = TestClock(NOON)
+    with stored(path, clock):
+        pass
+
+    with closing(Database(path, NOON + timedelta(hours=1))) as database:
+        assert database.stopped_at is None
+        database.begin()
+        database.touch(NOON + timedelta(hours=1))
+    with closing(Database(path, NOON + timedelta(hours=2))) as database:
+        database.begin()
+        assert database.stopped_at == NOON
+        database.stop_is_noted()
+        assert database.stopped_at is None
+    with closing(Database(path, NOON + timedelta(hours=3))) as database:
+        database.begin()
+        assert database.stopped_at == NOON + timedelta(hours=1)
+
+
 @contextmanager
 def a_full_disk(storage: Storage) -> Iterator[None]:
     """Let SQLite find no room for another page."""

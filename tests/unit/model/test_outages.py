@@ -30,6 +30,12 @@ def test_a_stop_of_no_length_is_none() -> None:
     assert acme().outages_after_stop(NOON, NOON) == []
 
 
+def test_a_stop_that_is_told_twice_is_one() -> None:
+    first = acme().outages_after_stop(NOON, LATER)
+    again = acme(*first).outages_after_stop(NOON, LATER + timedelta(minutes=5))
+    assert again == [Outage(since=NOON, until=LATER + timedelta(minutes=5), stopped=True)]
+
+
 def test_a_restart_now_and_then_does_not_fill_the_item() -> None:
     organization = acme()
     for day in range(400):

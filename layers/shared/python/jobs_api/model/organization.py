@@ -118,10 +118,14 @@ class Organization(Record):
         return [*slots.remembered(self.outages, now), Outage(since=now)]
 
     def outages_after_stop(self, since: datetime, until: datetime) -> list[Outage]:
-        """Return its outages, where the service was stopped between these times, and its cluster with it."""
+        """Return its outages, where the service was stopped between these times, and its cluster with it.
+
+        Told again of the same stop, with a later end, as after a start that was cut short, it is still one.
+        """
         if since >= until:
             return self.outages
-        ended = [one if one.until else one.model_copy(update={"until": since}) for one in self.outages]
+        before = [one for one in self.outages if not (one.stopped and one.since >= since.replace(microsecond=0))]
+        ended = [one if one.until else one.model_copy(update={"until": since}) for one in before]
         return [*slots.remembered(ended, until), Outage(since=since, until=until, stopped=True)]
 
     @property
