@@ -2,6 +2,7 @@
 
 import base64
 import time
+from http import HTTPStatus
 from typing import Any
 
 import urllib3
@@ -47,6 +48,13 @@ class ClusterView:
                 return
             time.sleep(0.2)
         raise TimeoutError("the example projects were not deployed in time")
+
+    def change_secret(self, name: str, data: dict[str, str]) -> None:
+        """Put values into a Secret, each in Base64."""
+        headers = {**self._pool.headers, "Content-Type": "application/merge-patch+json"}
+        url = f"{self._server}/api/v1/{self._namespace}/secrets/{name}"
+        response = self._pool.request("PATCH", url, headers=headers, json={"data": data})
+        assert response.status == HTTPStatus.OK, response.data.decode()
 
     def _states(self, job_name: str) -> list[dict[str, Any]]:
         pods = self._get(f"/api/v1/{self._namespace}/pods?labelSelector=batch.kubernetes.io/job-name%3D{job_name}")

@@ -59,10 +59,10 @@ class Laptop:
     names: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
-    def started(cls, home: Path) -> "Laptop":
+    def started(cls, home: Path, **more: str) -> "Laptop":
         """Start `make run`'s process in a home, and wait for its first answer."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBS_API_")}
-        environment |= {"JOBS_API_HOME": str(home), "PORT": "0"}
+        environment |= {"JOBS_API_HOME": str(home), "PORT": "0", **more}
         # What a killed one has left says where that was.
         (home / "session.json").unlink(missing_ok=True)
         begun = time.monotonic()
@@ -123,10 +123,10 @@ class Laptop:
 
 
 @contextmanager
-def laptop() -> Iterator[Laptop]:
-    """Run `make run`'s process until the block ends."""
+def laptop(**more: str) -> Iterator[Laptop]:
+    """Run `make run`'s process until the block ends, with `more` in its environment."""
     with TemporaryDirectory() as home:
-        stack = Laptop.started(Path(home))
+        stack = Laptop.started(Path(home), **more)
         try:
             yield stack
         finally:
