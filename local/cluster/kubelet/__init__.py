@@ -107,7 +107,7 @@ class Kubelet:
         if worker:
             log = worker.log(container, previous=previous)
         else:
-            log = found(self._folder(stored), container, self._clock) if stored else None
+            log = found(self._folder(stored), container, self._clock, previous=previous) if stored else None
         return read(log, Reading(tail_lines, follow, timestamps, since, limit_bytes))
 
     async def _rotate_logs(self) -> None:
@@ -156,10 +156,10 @@ class Kubelet:
         uid = change.stored.object["metadata"]["uid"]
         if change.type == "DELETED":
             self._forget(uid)
-        elif uid not in self._workers:
-            self._consider(change.stored)
         elif "deletionTimestamp" in change.stored.object["metadata"]:
             self._wind_up(uid, change)
+        elif uid not in self._workers:
+            self._consider(change.stored)
 
     def _consider(self, stored: Stored) -> None:
         """Take on a pod that is for this node and has not ended."""
@@ -181,6 +181,9 @@ class Kubelet:
             self._some_run.clear()
         if not task.cancelled() and (error := task.exception()):
             logger.error("pod %s came to an unexpected end", uid, exc_info=error)
+        elif self._workers.get(uid) and self._workers[uid].is_told:
+            # Its log is found in its folder. There may be thousands that have ended.
+            del self._workers[uid]
 
     def _wind_up(self, uid: str, change: Change) -> None:
         """End a pod that is being deleted; each further deletion may shorten its grace."""
@@ -190,16 +193,17 @@ class Kubelet:
         if uid in self._running:
             if before.get("deletionGracePeriodSeconds") != grace:
                 self._workers[uid].stop(grace)
-        elif grace:
+        elif grace and uid in self._workers:
             self._storage.delete("pods", metadata["namespace"], metadata["name"], grace_seconds=0)
 
     def _forget(self, uid: str) -> None:
-        worker = self._workers.pop(uid, None)
-        if worker is None:
-            return
-        loop = asyncio.get_running_loop()
-        if task := self._running.get(uid):
+        loop, worker = asyncio.get_running_loop(), self._workers.pop(uid, None)
+
+        def remove() -> None:
+            shutil.rmtree(self._pods / uid, ignore_errors=True)
+
+        if worker and (task := self._running.get(uid)):
             worker.stop(0)
-            task.add_done_callback(lambda _: loop.run_in_executor(None, worker.remove_folder))
+            task.add_done_callback(lambda _: loop.run_in_executor(None, remove))
         else:
-            loop.run_in_executor(None, worker.remove_folder)
+            loop.run_in_executor(None, remove)

@@ -106,11 +106,11 @@ class Log(asyncio.Protocol):
             follower.set()
 
 
-def found(folder: Path, container: str, clock: Clock) -> Log | None:
-    """Return the log that an earlier kubelet left of a container's last run in a pod's folder, None without one."""
+def found(folder: Path, container: str, clock: Clock, *, previous: bool = False) -> Log | None:
+    """Return the log of a container's last run in a pod's folder, or of the run before; None without one."""
     attempts = ((path, path.stem.rpartition("-")) for path in folder.glob("logs/*.log"))
     mine = ((int(attempt), path) for path, (name, _, attempt) in attempts if name == container)
-    paths = [path for _, path in sorted(mine)]
+    paths = [path for _, path in sorted(mine)][: -1 if previous else None]
     if not paths:
         return None
     log = Log(paths[-1], clock)

@@ -1,7 +1,6 @@
 """One pod, from the moment it is seen until it has ended or is gone."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 from local.cluster.controllers.recorder import Note, Recorder
@@ -84,6 +83,12 @@ class PodWorker:
         return True
 
     @property
+    def is_told(self) -> bool:
+        """Tell whether the pod's status says that it has ended, or the pod is gone."""
+        pod = self._current()
+        return pod is None or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+
+    @property
     def has_begun(self) -> bool:
         """Tell whether anything of it was ever started, or is being started."""
         return any(runner.log for runner in self._runners)
@@ -134,10 +139,6 @@ class PodWorker:
         # While a container waits for its restart, the run that ended is the previous one already.
         waits = "waiting" in runner.container.state
         return runner.previous_log if previous and not waits else runner.log
-
-    def remove_folder(self) -> None:
-        """Delete what the pod has written."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def look_at_logs(self) -> None:
         """Begin another file for each log that has grown too large."""
