@@ -8,6 +8,7 @@ import base64
 import http.client
 import json
 import ssl
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -58,14 +59,22 @@ class KubernetesApi:
         """Say where it is, without anything secret."""
         return f"{self.server} (context {self.context} of {self._kubeconfig})"
 
-    def create(self, path: str, document: dict[str, Any]) -> None:
-        """Create an object; one that is already there stays as it is.
+    def create(
+        self, path: str, document: dict[str, Any], again: Callable[[dict[str, Any]], bool] | None = None
+    ) -> None:
+        """Create an object; one that is already there stays as it is, unless `again` says of it that it is of no use.
 
         Raises:
             Refused: with the cluster's reason.
             UnusableCluster: it cannot be reached.
         """
         status, answer = self._send("POST", path, document)
+        if status == HTTPStatus.CONFLICT and again:
+            place = f"{path}/{document['metadata']['name']}"
+            found, there = self._send("GET", place, None)
+            if found == HTTPStatus.OK and again(json.loads(there)):
+                self._send("DELETE", f"{place}?propagationPolicy=Background", None)
+                status, answer = self._send("POST", path, document)
         if status >= HTTPStatus.BAD_REQUEST and status != HTTPStatus.CONFLICT:
             raise Refused(f"{self.server} refused {path}: {status} {_message(answer)}", status)
 

@@ -84,12 +84,19 @@ def seed_cluster(api: KubernetesApi, home: Path) -> list[str]:
     refused = [line for organization in ORGANIZATIONS for line in _seed_namespace(api, organization)]
     for example in EXAMPLES:
         for path, document in _cluster_objects(example, home):
+            name = document["metadata"]["name"]
             try:
-                api.create(path, document)
+                api.create(path, document, again=_has_failed)
             except Refused as error:
-                name = document["metadata"]["name"]
                 refused.append(f"{name} of {ORGANIZATION} was not made, which example jobs may need: {error}")
     return refused
+
+
+def _has_failed(found: dict[str, Any]) -> bool:
+    """Tell whether a Job that deploys a project failed, as where `make run` was stopped meanwhile: it is run again."""
+    return any(
+        one["type"] == "Failed" and one["status"] == "True" for one in found.get("status", {}).get("conditions", [])
+    )
 
 
 def _seed_namespace(api: KubernetesApi, name: str) -> Iterator[str]:

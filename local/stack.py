@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs_api.k8s import labels
 from local import private_files, usage_plans
@@ -19,11 +19,15 @@ from local.emulator.emulator import Emulator
 from local.functions import Functions
 from local.gateway import Gateway
 from local.gateway.definition import definition_of
+from local.home import DamagedData, UnusableData
 from local.inbox import PREFIX, Inbox
 from local.kubernetes_api import KubernetesApi
 from local.organizations import ORGANIZATION, ORGANIZATIONS, OTHER_ORGANIZATION
 from local.scheduler import Scheduler
 from local.template import read
+
+if TYPE_CHECKING:
+    from local.cluster import EmbeddedCluster
 
 ROOT = Path(__file__).resolve().parent.parent
 # On a laptop everybody is one person, whom the limits of the cloud would only surprise.
@@ -91,7 +95,9 @@ def running(
         aws = stack.enter_context(Emulator(template, settings.home / "store"))
         plans = usage_plans.emulated(aws.services.api_gateway, template)
         os.environ.update(plans.environment())
-        kubeconfig = settings.kubeconfig or _embedded_cluster(stack, settings.home)
+        cluster = None if settings.kubeconfig else _embedded_cluster(stack, settings.home)
+        kubeconfig = cluster.kubeconfig if cluster else settings.kubeconfig
+        assert kubeconfig  # noqa: S101 - one of the two has it
         os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
         inbox = stack.enter_context(_inbox(settings.home, aws.database, say))
         beside = {PREFIX: inbox.application}
@@ -104,6 +110,8 @@ def running(
             raise OSError("; ".join(refused))
         for line in refused:
             say(line)
+        if cluster:
+            _note_stop(cluster)
         stack.enter_context(gateway)
         environment = {**aws.environment(), **inbox.environment(gateway.url), **plans.environment()}
         private_files.write(settings.home / "env", _exports(environment).encode())
@@ -134,10 +142,29 @@ def _inbox(home: Path, database: Database, say: Callable[[str], None]) -> Inbox:
     return inbox
 
 
-def _embedded_cluster(stack: ExitStack, home: Path) -> Path:
+def _embedded_cluster(stack: ExitStack, home: Path) -> "EmbeddedCluster":
     from local.cluster import EmbeddedCluster  # noqa: PLC0415  # not needed beside a real cluster
+    from local.cluster.database import DamagedDatabase, UnusableDatabase  # noqa: PLC0415
 
-    return stack.enter_context(EmbeddedCluster(home, ROOT / "local" / "images")).kubeconfig
+    try:
+        return stack.enter_context(EmbeddedCluster(home, ROOT / "local" / "images", keep=True))
+    except DamagedDatabase as error:
+        raise DamagedData(error.path, error.reason) from error
+    except UnusableDatabase as error:
+        raise UnusableData(str(error)) from error
+
+
+def _note_stop(cluster: "EmbeddedCluster") -> None:
+    """Write down that the service was stopped before this start, for the slots that were missed meanwhile."""
+    # The store reads its tables' names from the environment when it is imported.
+    from jobs_api import store  # noqa: PLC0415
+
+    if cluster.stopped_at is None:
+        return
+    for organization in store.list_organizations():
+        outages = organization.outages_after_stop(cluster.stopped_at, cluster.started_at)
+        store.record_outages(organization, outages)
+    cluster.stop_is_noted()
 
 
 def _seed_cluster(api: KubernetesApi, home: Path) -> list[str]:
