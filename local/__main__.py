@@ -20,6 +20,7 @@ from local import private_files
 from local.ending import EndSignal
 from local.home import Home, hold, is_fresh
 from local.listening import listen
+from local.memory import stay_small
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -28,6 +29,7 @@ def main(environment: Mapping[str, str]) -> int:
     """Run until a signal comes; gives the exit status."""
     # Not only what is known to be secret: projects write what they like, and all of it is this one person's.
     os.umask(0o077)
+    stay_small()
     stopped = EndSignal(*_SIGNALS)
     home = Path(environment.get("JOBS_API_HOME") or ".local").absolute()
     try:
