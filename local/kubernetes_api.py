@@ -86,7 +86,7 @@ class KubernetesApi:
         if "token" not in self._user:
             return self._send_with_client(method, path, document)
         server = urlsplit(self.server)
-        connection = http.client.HTTPSConnection(server.hostname or "", server.port, context=self._tls(), timeout=10)
+        connection = http.client.HTTPSConnection(server.hostname or "", server.port, context=self._tls(), timeout=30)
         headers = {"Authorization": f"Bearer {self._user['token']}", "Content-Type": "application/json"}
         try:
             body = None if document is None else json.dumps(document)

@@ -74,7 +74,7 @@ class Kubelet:
         One that has not begun stays as it is, for the next kubelet.
         """
         self._stopped = True
-        for uid, task in self._running.items():
+        for uid, task in list(self._running.items()):
             worker = self._workers[uid]
             if worker.has_begun:
                 worker.stop(grace_seconds, why=SERVICE_STOPPED)
