@@ -1,4 +1,4 @@
-"""Sync, ingest and a minute of many organizations, as they grow; and where they stop growing in step.
+"""Sync, ingest and the pulses of many organizations, as they grow; and where they stop growing in step.
 
     python -m benchmarks.load [organizations]
 
@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,9 +26,8 @@ from local.kubernetes_api import KubernetesApi
 
 SIZES = (100, 1_000, 5_000)
 JOBS_EACH = 5
-# What template.yaml reserves for each of the two functions.
-RESERVED = 20
-BUSINESS = {"sync_cronjobs": "sync", "ingest_runs": "ingest"}
+# PulseConcurrency of template.yaml.
+AT_ONCE = 5
 
 
 def main(organizations: int = 200) -> None:
@@ -54,10 +54,10 @@ def main(organizations: int = 200) -> None:
             "peak memory, MiB": [found["peak_mib"] for found in ingests],
         },
     )
-    command = [sys.executable, "-m", "benchmarks.load", "minute", str(organizations)]
+    command = [sys.executable, "-m", "benchmarks.load", "pulses", str(organizations)]
     with outside() as environment:
         found = json.loads(subprocess.check_output(command, env=environment))
-    print_minute(organizations, found)
+    print_pulses(organizations, found)
 
 
 def apart(benchmark: str, size: int) -> dict[str, Any]:
@@ -75,47 +75,40 @@ def grid(title: str, rows: dict[str, Sequence[float]]) -> None:
         print(f"  {name:<46}{''.join(f'{value:>10,.2f}' for value in values)}    n^{power:.2f}", flush=True)
 
 
-def print_minute(organizations: int, found: dict[str, Any]) -> None:
-    """Print what a tick of all organizations costs, and how many functions at once a minute of ticks keeps busy."""
-    ticks = found["ticks_per_minute"]
-    figures = [Figure("dispatch_ticks, one tick", found["dispatch"], "s")]
-    for function, name in BUSINESS.items():
-        taken = found[function]
-        figures += [
-            Figure(f"{name}, the slowest organization", max(taken), "s"),
-            Figure(f"{name}, all organizations", sum(taken), "s"),
-            Figure(f"{name}, busy at once", sum(taken) * ticks / 60, "", budget=RESERVED),
-        ]
+def print_pulses(organizations: int, found: dict[str, Any]) -> None:
+    """Print what a tick costs, and how many passes at once organizations keep busy that all have open runs."""
+    figures = [Figure("restore_pulses, one tick", found["restore"], "s")]
+    for name in ("sync", "ingest"):
+        figures += [Figure(f"{name}, the slowest organization", max(found[name]), "s")]
+        figures += [Figure(f"{name}, all organizations", sum(found[name]), "s")]
+    often, seldom = found["pulse_seconds"], found["idle_pulse_seconds"]
+    busy = sum(ingest / (often + ingest) for ingest in found["ingest"]) + sum(found["sync"]) / seldom
+    figures += [Figure("busy at once", busy, "", budget=found["at_once"])]
     report(
-        f"A minute of {organizations} organizations with {JOBS_EACH} jobs each",
+        f"{organizations} organizations with {JOBS_EACH} jobs each and an open run",
         figures,
-        f"busy at once: the seconds of all organizations, {ticks} ticks in 60 seconds, one function at work on each",
+        f"busy at once: an ingest every {often} s after the last, a sync every {seldom} s; budget: PulseConcurrency",
     )
 
 
-def minute(organizations: int) -> None:
-    """Make organizations, and let each be looked at as a tick does, in this process; print what it took."""
-    from tests.functions.people import Context  # noqa: PLC0415 - the store reads the tables' names when it is imported
+def pulses(organizations: int) -> None:
+    """Make organizations, and make each one's passes in this process; print what they took."""
+    from tests.functions import passes  # noqa: PLC0415 - the store reads the tables' names when it is imported
+    from tests.functions.people import Context  # noqa: PLC0415
 
-    ticks = os.environ["TICKS_PER_MINUTE"]
     api = KubernetesApi(Path(os.environ["JOBS_API_KUBECONFIG"]))
-    found: dict[str, Any] = {"ticks_per_minute": int(ticks)}
+    found: dict[str, Any] = {name: int(os.environ[name.upper()]) for name in ("pulse_seconds", "idle_pulse_seconds")}
+    found["at_once"] = AT_ONCE
+    restore: Callable[..., Any] = importlib.import_module("functions.restore_pulses.app").lambda_handler
     with contextlib.redirect_stdout(sys.stderr):
         names = [make_organization(api) for _ in range(organizations)]
-        os.environ["TICKS_PER_MINUTE"] = "1"
-        found["dispatch"] = seconds(lambda: handler("dispatch_ticks")({}, Context()))
-        for function in BUSINESS:
-            # The first tick makes what is to be there, and is none like the others.
+        found["restore"] = seconds(lambda: restore({}, Context()))
+        made: dict[str, Callable[[str], object]] = {"sync": passes.sync, "ingest": passes.ingest}
+        for name, one in made.items():
+            # The first pass makes what is to be there, and is none like the others.
             for _ in range(2):
-                found[function] = [tick_seconds(function, name) for name in names]
+                found[name] = [seconds(partial(one, organization)) for organization in names]
     print(json.dumps(found))
-
-
-def tick_seconds(function: str, organization: str) -> float:
-    """Return how long a function looks at an organization."""
-    from tests.functions.people import Context  # noqa: PLC0415 - as above
-
-    return seconds(lambda: handler(function)({"detail": {"organization_id": organization}}, Context()))
 
 
 def make_organization(api: KubernetesApi) -> str:
@@ -135,14 +128,8 @@ def make_organization(api: KubernetesApi) -> str:
     return organization
 
 
-def handler(function: str) -> Callable[..., Any]:
-    """Return a function's handler."""
-    found: Callable[..., Any] = importlib.import_module(f"functions.{function}.app").lambda_handler
-    return found
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["minute"]:
-        minute(int(sys.argv[2]))
+    if sys.argv[1:2] == ["pulses"]:
+        pulses(int(sys.argv[2]))
     else:
         main(*map(int, sys.argv[1:]))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,8 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.send_notifications import app as send_notifications
 from jobs_api.cluster import ClusterUnavailable, Object
-from jobs_api.metrics import Metric
+from jobs_api.metrics import Metric, Tally
 from jobs_api.notifications import queue
+from jobs_api.pulse import passes as pulse_passes
 from local.template import read
 from tests.functions import passes
 from tests.functions.acme import Acme
@@ -26,6 +27,7 @@ type Figures = Callable[[], dict[str, float]]
 def figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Figures:
     """What was published since it was asked for last, added up."""
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED")
+    monkeypatch.setattr(pulse_passes, "_ended_well", Tally())
 
     def published() -> dict[str, float]:
         found: dict[str, float] = {}
@@ -85,7 +87,15 @@ def test_a_run_counts_once(acme: Acme, figures: Figures) -> None:
 
     ingest(acme)
 
-    assert figures() == {"IngestPasses": 1}
+    assert figures() == {}
+
+
+def test_passes_that_follow_each_other_within_a_minute_are_told_of_together() -> None:
+    tally, now = Tally(), datetime(2026, 4, 28, 12, tzinfo=UTC)
+
+    told = [tally.count(now + timedelta(seconds=seconds)) for seconds in (0, 5, 10, 59, 60, 65, 200)]
+
+    assert told == [1, 0, 0, 0, 4, 0, 2]
 
 
 @pytest.mark.parametrize("handle", [sync, ingest])

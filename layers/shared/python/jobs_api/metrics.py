@@ -3,10 +3,15 @@
 The alarms and the dashboard of template.yaml use them; docs/operations.md explains each.
 """
 
+import threading
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+TOLD_EVERY: Final = timedelta(minutes=1)
 
 
 class Metric(StrEnum):
@@ -29,6 +34,25 @@ class Metric(StrEnum):
     CLUSTER_ERRORS = "ClusterErrors"
     NOTIFICATION_FAILURES = "NotificationFailures"
     NOTIFICATION_ERRORS = "NotificationErrors"
+
+
+class Tally:
+    """Counts what happens too often to be worth a line each time, in one process."""
+
+    def __init__(self) -> None:
+        """Count from nothing; what is counted first is told at once."""
+        self._counting = threading.Lock()
+        self._count = 0
+        self._told_at: datetime | None = None
+
+    def count(self, now: datetime) -> int:
+        """Count one more; return all that was not told so far once that is a minute ago, else 0."""
+        with self._counting:
+            self._count += 1
+            if self._told_at and timedelta() <= now - self._told_at < TOLD_EVERY:
+                return 0
+            self._told_at, told, self._count = now, self._count, 0
+            return told
 
 
 def publish(values: Mapping[Metric, float]) -> None:

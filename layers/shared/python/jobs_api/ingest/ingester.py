@@ -68,11 +68,12 @@ class Pass:
     written: int = 0
     failed: int = 0
     missed: int = 0
-    # Whether runs were open when the pass came to them, and slots that are due without a Job.
-    has_open: bool = False
+    # Slots that are due without a Job, and how many accounts of slots moved on.
     awaited: list[AwaitedSlot] = field(default_factory=list)
     settled: int = 0
     figures: dict[Metric, float] = field(default_factory=dict)
+    # The runs that were open before the Jobs were listed, as an index has them: their Jobs are not read one by one.
+    _open: dict[str, Run] = field(default_factory=dict)
     _accounted: set[str] = field(default_factory=set)
     _to_tell: list[Run] = field(default_factory=list)
     _asked: Asked = field(init=False)
@@ -102,6 +103,7 @@ class Pass:
             Incomplete: single runs failed; the others are done.
         """
         self._began_at = began_at = self.clock()
+        self._open = {run.id: run for run in store.open_runs(self.organization.id)}
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
             for page in chain(self._settled_jobs.open_jobs(), self._unmarked()):
                 self._page(pool, page)
@@ -150,7 +152,7 @@ class Pass:
         """Ingest a page of Jobs; nothing of it is kept but the ids."""
         self.jobs += len(jobs)
         settled, others = self._parted(jobs)
-        runs = store.find_runs(self.organization.id, {run_identity.run_id_of(job) for job in others}) if others else {}
+        runs = self._runs_of(others)
         read = ((job, observe(job)) for job in others)
         known = ((job, seen, runs.get(seen.run_id)) for job, seen in read)
         own = [(job, seen, run) for job, seen, run in known if self._is_own(seen, run)]
@@ -164,6 +166,13 @@ class Pass:
         pods = self.cluster.pods_of(self.organization.namespace, wanted)
         self._each(pool, [Work(self._job, job, seen.with_pod(pods.get(seen.uid)), run) for job, seen, run in own])
         self._label(pool, own)
+
+    def _runs_of(self, jobs: list[Object]) -> dict[str, Run]:
+        """Return the runs of Jobs by id, those that exist; what the index has of one may be a moment old, as all reads."""
+        ids = {run_identity.run_id_of(job) for job in jobs}
+        unknown = ids - self._open.keys()
+        found = store.find_runs(self.organization.id, unknown) if unknown else {}
+        return found | {run_id: self._open[run_id] for run_id in ids & self._open.keys()}
 
     def _label(self, pool: ThreadPoolExecutor, known: list[tuple[Object, Observed, Run | None]]) -> None:
         """Label the Jobs of a page that are settled now; those that the cluster does not let be are remembered."""
@@ -196,14 +205,14 @@ class Pass:
 
     def _unaccounted(self, pool: ThreadPoolExecutor) -> None:
         """Launch what still waits for its Job, and end what no longer has one."""
-        left = (run for run in self._open() if run.id not in self._accounted)
+        left = (run for run in self._open.values() if run.id not in self._accounted)
         for runs in batched(left, PAGE, strict=False):
             self._each(pool, [Work(self._launch if run.launch else self._look_for, run) for run in runs])
 
-    def _open(self) -> Iterator[Run]:
-        for run in store.open_runs(self.organization.id):
-            self.has_open = True
-            yield run
+    @property
+    def has_open(self) -> bool:
+        """Whether runs were open when the pass began."""
+        return bool(self._open)
 
     def _each(self, pool: ThreadPoolExecutor, works: Iterable["Work"]) -> None:
         results = list(pool.map(self._one, works))

@@ -71,7 +71,9 @@ def _reasons(facts: PassFacts, now: datetime, pace: Pace) -> Iterator[datetime]:
     if facts.next_slot:
         yield facts.next_slot + AFTER_SLOT
     for slot in facts.awaited:
-        yield now + pace.open_runs if now < slot.at + JOB_WITHIN else slot.judged_at + AFTER_SLOT
+        yield slot.judged_at + AFTER_SLOT
+        if now < slot.at + JOB_WITHIN:
+            yield now + pace.open_runs
     if facts.sync_due_at:
         yield facts.sync_due_at
     yield from facts.due

@@ -3,19 +3,21 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from aws_lambda_powertools import Logger
 
 from jobs_api import cluster, store
 from jobs_api.errors import ClusterError
 from jobs_api.ingest.ingester import Clock, Incomplete, Pass, end_overdue, note_cleared, note_reached
-from jobs_api.metrics import Metric, publish
+from jobs_api.metrics import Metric, Tally, publish
 from jobs_api.model.organization import Organization
 from jobs_api.notifications import queue
 from jobs_api.pulse.next_pulse import PassFacts
 from jobs_api.sync import Scope, sync
 
 logger = Logger()
+_ended_well: Final = Tally()
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,18 @@ def ingest_runs(organization: Organization, clock: Clock) -> Ingested:
 def _ingest(organization: Organization, clock: Clock) -> Ingested:
     began_at = clock()
     ingest = Pass(organization, cluster.connect(organization), clock)
-    error = None
+    error, ended_well = None, 0
     try:
         ingest.run()
         if organization.leaving_at:
             note_cleared(organization, ingest.cluster, clock())
-        publish({Metric.INGEST_PASSES: 1})
+        ended_well = _ended_well.count(clock())
+        publish({Metric.INGEST_PASSES: ended_well} if ended_well else {})
     except Incomplete as incomplete:
         error = incomplete
     finally:
         publish(ingest.figures)
-        logger.info(
-            "ingested",
-            organization_id=organization.id,
-            jobs=ingest.jobs,
-            written=ingest.written,
-            missed=ingest.missed,
-            failed=ingest.failed,
-        )
+        _log(ingest, told=bool(ended_well))
     facts = PassFacts(
         moving=ingest.has_open or bool(ingest.written or ingest.settled),
         next_slot=store.next_due(organization.id, began_at),
@@ -73,6 +69,19 @@ def _ingest(organization: Organization, clock: Clock) -> Ingested:
         incomplete=error is not None,
     )
     return Ingested(facts, error)
+
+
+def _log(ingest: Pass, *, told: bool) -> None:
+    """Write a line about a pass that did anything, and once a minute about one that did not: they may be 500,000."""
+    if told or ingest.written or ingest.missed or ingest.failed:
+        logger.info(
+            "ingested",
+            organization_id=ingest.organization.id,
+            jobs=ingest.jobs,
+            written=ingest.written,
+            missed=ingest.missed,
+            failed=ingest.failed,
+        )
 
 
 def sync_cronjobs(scope: Scope, now: datetime) -> Counter[str]:

@@ -1,0 +1,25 @@
+"""When a pulse counts as lost: nothing will happen any more by itself."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs_api.model.pulse import LOST_AFTER, Pulse
+
+NOW = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
+MOMENT = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("pulse", "lost"),
+    [
+        pytest.param(Pulse(), True, id="there never was one"),
+        pytest.param(Pulse(generation=1, due_at=NOW + MOMENT), False, id="it is due later"),
+        pytest.param(Pulse(generation=1, due_at=NOW - LOST_AFTER), False, id="it may be on its way"),
+        pytest.param(Pulse(generation=1, due_at=NOW - LOST_AFTER - MOMENT), True, id="it never came"),
+        pytest.param(Pulse(generation=1, busy_until=NOW + MOMENT), False, id="a pass goes on"),
+        pytest.param(Pulse(generation=1, busy_until=NOW - LOST_AFTER - MOMENT), True, id="the pass is dead"),
+    ],
+)
+def test_a_pulse_is_lost_when_its_time_is_well_past(pulse: Pulse, *, lost: bool) -> None:
+    assert pulse.is_lost(NOW) is lost

@@ -1,0 +1,90 @@
+"""When an organization is looked at next: each reason alone, and what holds for all of them together."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs_api.model.slots import AwaitedSlot
+from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, next_pulse
+
+NOW = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
+PACE = Pace()
+MOMENTS = st.integers(-7200, 7200).map(lambda seconds: NOW + timedelta(seconds=seconds))
+# A slot counts as missed a minute after its starting deadline.
+SLOTS = st.builds(
+    lambda at, deadline: AwaitedSlot(at, at + timedelta(seconds=60 + deadline)), MOMENTS, st.integers(10, 9000)
+)
+FACTS = st.builds(
+    PassFacts,
+    moving=st.booleans(),
+    next_slot=st.none() | MOMENTS,
+    awaited=st.lists(SLOTS, max_size=3),
+    marks_left=st.booleans(),
+    unreached_since=st.none() | MOMENTS,
+    incomplete=st.booleans(),
+    sync_due_at=st.none() | MOMENTS,
+    due=st.lists(MOMENTS, max_size=3),
+)
+PACES = st.builds(
+    Pace,
+    open_runs=st.integers(1, 60).map(lambda seconds: timedelta(seconds=seconds)),
+    latest=st.integers(10, 900).map(lambda seconds: timedelta(seconds=seconds)),
+)
+
+
+def after(**time: float) -> datetime:
+    return NOW + timedelta(**time)
+
+
+@pytest.mark.parametrize(
+    ("facts", "seconds"),
+    [
+        pytest.param({}, 600, id="nothing runs and nothing is due"),
+        pytest.param({"moving": True}, 5, id="a run is open"),
+        pytest.param({"marks_left": True}, 5, id="something is still to be told or launched"),
+        pytest.param({"next_slot": after(minutes=3)}, 181, id="a slot comes: just after it"),
+        pytest.param({"next_slot": after(hours=3)}, 600, id="a slot comes, but not soon"),
+        pytest.param({"next_slot": NOW}, 1, id="a slot comes at this moment"),
+        pytest.param(
+            {"awaited": [AwaitedSlot(after(seconds=-9), after(hours=1))]}, 5, id="a slot has come, its Job not yet"
+        ),
+        pytest.param(
+            {"awaited": [AwaitedSlot(after(minutes=-2), after(minutes=3))]}, 181, id="a slot will count as missed"
+        ),
+        pytest.param(
+            {"awaited": [AwaitedSlot(after(minutes=-2), after(hours=3))]}, 600, id="a slot will, but not soon"
+        ),
+        pytest.param({"incomplete": True}, 30, id="a part of the pass failed"),
+        pytest.param({"sync_due_at": after(minutes=1)}, 60, id="a sync is tried again"),
+        pytest.param({"due": [after(minutes=4), after(minutes=2)]}, 120, id="something else falls due"),
+        pytest.param({"due": [after(minutes=-4)]}, 1, id="something else is overdue"),
+        pytest.param({"unreached_since": NOW}, 5, id="the cluster is out of reach, just now"),
+        pytest.param({"unreached_since": after(seconds=-20)}, 20, id="for as long as it has been"),
+        pytest.param({"unreached_since": after(hours=-2), "moving": True}, 60, id="for hours, runs or no runs"),
+        pytest.param({"moving": True, "next_slot": after(seconds=2)}, 3, id="the first reason of two"),
+        # A Pod whose image cannot be pulled belongs to a run that is open until it is given up.
+        pytest.param({"moving": True, "due": [after(minutes=9)]}, 5, id="an image pull is given up later"),
+    ],
+)
+def test_the_first_reason_decides(facts: dict[str, Any], seconds: float) -> None:
+    assert next_pulse(PassFacts(**facts), NOW, PACE) == after(seconds=seconds)
+
+
+@given(facts=FACTS, pace=PACES)
+def test_it_is_never_later_than_the_pace_and_never_sooner_than_the_least(facts: PassFacts, pace: Pace) -> None:
+    assert NOW + SOONEST <= next_pulse(facts, NOW, pace) <= NOW + pace.latest
+
+
+@given(facts=FACTS, pace=PACES, seconds=st.integers(0, 600))
+def test_time_that_passes_never_makes_it_earlier(facts: PassFacts, pace: Pace, seconds: int) -> None:
+    assert next_pulse(facts, after(seconds=seconds), pace) >= next_pulse(facts, NOW, pace)
+
+
+@given(facts=FACTS, pace=PACES, more=MOMENTS)
+def test_another_reason_never_makes_it_later(facts: PassFacts, pace: Pace, more: datetime) -> None:
+    with_more = PassFacts(**{**vars(facts), "due": [*facts.due, more]})
+
+    assert next_pulse(with_more, NOW, pace) <= next_pulse(facts, NOW, pace)
