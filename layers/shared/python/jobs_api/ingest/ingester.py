@@ -168,7 +168,7 @@ class Pass:
         self._label(pool, own)
 
     def _runs_of(self, jobs: list[Object]) -> dict[str, Run]:
-        """Return the runs of Jobs by id, those that exist; what the index has of one may be a moment old, as all reads."""
+        """Return the runs of Jobs by id, those that exist; what the index has of one may be a moment old."""
         ids = {run_identity.run_id_of(job) for job in jobs}
         unknown = ids - self._open.keys()
         found = store.find_runs(self.organization.id, unknown) if unknown else {}
