@@ -47,13 +47,15 @@ class PulseMessage:
     def of_json(cls, text: str) -> "PulseMessage":
         """Read one back; raises ValueError, KeyError, TypeError or RecursionError for what is none."""
         said = json.loads(text)
+        if not isinstance(said, dict):
+            raise TypeError("a message is an object")
+        ids = [said["organization_id"], said.get("project_id", ""), said.get("job_id", "")]
         generation, asked_at = said.get("generation"), said.get("asked_at")
-        ids = [said["organization_id"], said.get("project_id") or "", said.get("job_id") or ""]
-        if not all(isinstance(one, str) for one in ids) or not isinstance(generation, int | None):
-            raise TypeError("ids are texts, and a generation is a number")
-        if (generation is None) is (asked_at is None):
-            raise ValueError("it is either a pulse or asks for a pass")
-        asked = datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at else None
+        if not all(isinstance(one, str) for one in ids):
+            raise TypeError("ids are texts")
+        if (generation is None) is (asked_at is None) or type(generation) not in {int, type(None)}:
+            raise TypeError("it has either a generation, which is a number, or when a pass was asked for")
+        asked = datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at is not None else None
         return cls(ids[0], generation, asked, bool(said.get("changed")), ids[1] or None, ids[2] or None)
 
     @property
