@@ -16,4 +16,4 @@ logger = Logger()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 - Lambda's signature
     """Look at the organization; raises where that could not even be noted, so that the message comes again."""
     for record in event["Records"]:
-        handle(PulseMessage.of_json(record["body"]), lambda: datetime.now(UTC))
+        handle(PulseMessage.of_record(record), lambda: datetime.now(UTC))

@@ -27,22 +27,32 @@ MOST_RECEIVED = 3
 
 @dataclass
 class Message:
-    """A message that sleeps until it is due; `received` says how often it was handed out."""
+    """A message that sleeps until it is due, sent at `sent_at` by the queue's clock, and `received` so many times."""
 
     due_at: datetime
     body: str
+    sent_at: datetime
     received: int = 0
 
 
 @dataclass
 class Pulsing:
-    """The world's pulse. `spoil` does to each message that is sent what a queue may do: it returns what arrives."""
+    """The world's pulse.
+
+    Args:
+        spoil: what the queue does to a message that is sent; it returns what arrives, and when.
+        refuses: whether the queue takes nothing.
+        asker_ahead: how far the clock of those who ask for passes is ahead of the queue's and of the cluster's.
+        handler_ahead: asked before each message how far the clock of the process is ahead that handles it.
+    """
 
     world: World
     monkeypatch: pytest.MonkeyPatch
     waiting: list[Message] = field(default_factory=list)
     refuses: bool = False
     spoil: Callable[[Message], list[Message]] = lambda message: [message]
+    asker_ahead: timedelta = timedelta()
+    handler_ahead: Callable[[], timedelta] = timedelta
     passes: list[datetime] = field(default_factory=list)
     # What the handling of the next message happens in.
     cut_off: AbstractContextManager[None] = field(default_factory=nullcontext)
@@ -62,7 +72,7 @@ class Pulsing:
             return {}
 
         self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-        self.monkeypatch.setattr(queue, "_now", self.now)
+        self.monkeypatch.setattr(queue, "_now", lambda: self.now() + self.asker_ahead)
         self.monkeypatch.setattr(restore_pulses, "datetime", type("Clock", (), {"now": lambda *_: self.now()}))
         self.next_tick = self.now() + TICK
 
@@ -93,10 +103,10 @@ class Pulsing:
         """Hand out the message that is due first; a receiver that dies gets it again much later."""
         message = min(self.waiting, key=lambda one: one.due_at)
         message.due_at, message.received = self.now() + VISIBILITY, message.received + 1
-        before, done = self._began_at(), False
+        before, done, ahead = self._began_at(), False, self.handler_ahead()
         cut_off, self.cut_off = self.cut_off, nullcontext()
         with suppress(ClientError), cut_off:
-            handle(PulseMessage.of_json(message.body), self.now)
+            handle(PulseMessage.of_record(_record(message)), lambda: self.now() + ahead)
             done = True
         if self._began_at() != before:
             self.passes.append(self.now())
@@ -116,7 +126,11 @@ class Pulsing:
     def _take(self, body: str, delay_seconds: int) -> None:
         if json.loads(body)["organization_id"] != self.world.organization.id:
             return
-        self.waiting += self.spoil(Message(self.now() + timedelta(seconds=delay_seconds), body))
+        self.waiting += self.spoil(Message(self.now() + timedelta(seconds=delay_seconds), body, self.now()))
 
     def _began_at(self) -> datetime | None:
         return self.world.organization_now().pulse.began_at
+
+
+def _record(message: Message) -> dict[str, Any]:
+    return {"body": message.body, "attributes": {"SentTimestamp": str(int(message.sent_at.timestamp() * 1000))}}

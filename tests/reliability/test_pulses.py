@@ -1,6 +1,7 @@
 """An organization that lives by its pulse alone, with messages lost, doubled, late and out of order."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -115,7 +116,7 @@ def test_a_pulse_that_is_lost_is_replaced_by_a_tick(pulsing: Pulsing) -> None:
 
 
 def test_a_pulse_that_comes_twice_or_late_does_nothing_twice(pulsing: Pulsing, world: World) -> None:
-    pulsing.spoil = lambda message: [message, Message(message.due_at, message.body), _late(message)]
+    pulsing.spoil = lambda message: [message, _late(message, 0), _late(message, 120)]
     world.create(command="dbt run --select slow", schedule="*/5 * * * *", **HOOK)
 
     pulsing.live(minutes=12)
@@ -136,7 +137,7 @@ def test_whatever_the_queue_does_to_messages_runs_are_seen_and_nothing_is_told_t
         kind = chance.random()
         if kind < 0.1:
             return []
-        late = Message(message.due_at + timedelta(seconds=chance.choice([3, 30, 300])), message.body)
+        late = _late(message, chance.choice([3, 30, 300]))
         return [message, late] if kind < 0.3 else [late] if kind < 0.5 else [message]
 
     pulsing.spoil = spoil
@@ -192,5 +193,5 @@ def cronjobs(world: World) -> list[Object]:
     return [one for page in world.cluster.cluster.list_cronjobs(world.organization.namespace, selector) for one in page]
 
 
-def _late(message: Message) -> Message:
-    return Message(message.due_at + timedelta(minutes=2), message.body)
+def _late(message: Message, seconds: int) -> Message:
+    return replace(message, due_at=message.due_at + timedelta(seconds=seconds))

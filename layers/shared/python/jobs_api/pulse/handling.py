@@ -74,7 +74,7 @@ def _begin(message: PulseMessage, now: datetime) -> Organization | None:
         if there is None:
             return None
         began_at = there.pulse.began_at
-        if began_at and began_at >= asked_at + pulses.CLOSEST:
+        if began_at and asked_at + pulses.CLOSEST <= began_at <= now + pulses.CLOSEST:
             return None
         if not there.pulse.is_busy(now):
             break
