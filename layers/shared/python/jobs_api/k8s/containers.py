@@ -1,4 +1,4 @@
-"""The containers of a Pod, each with what its spec and its status say of it."""
+"""Reads the containers of a Pod: what its spec and its status say about each."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Final
 from jobs_api.k8s.json_fields import Object, mapping, members, moment, text, whole
 from jobs_api.k8s.manifests import CONTAINER
 
-# What keeps a container from starting until somebody changes something. Kubernetes goes on trying all the same.
+# Reasons for which a container does not start until somebody changes something. Kubernetes keeps trying nevertheless.
 # https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/images/types.go
 IMAGE_REASONS: Final = frozenset(
     {
@@ -26,14 +26,14 @@ SETUP_REASONS: Final = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "PreCreateHookError", "PreStartHookError"}
 )
 START_REASONS: Final = frozenset({"ContainerCannotRun", "RunContainerError", "StartError"})
-# What a container waits for where nothing is wrong with itself.
+# Reasons for which every container waits at first. They say nothing about a fault.
 ORDINARY: Final = frozenset({"ContainerCreating", "Pending", "PodInitializing"})
 
 
 class Kind(Enum):
-    """What a container of a Pod is there for: the command, to end before it, to stay with it, or to run beside it.
+    """What a container of a Pod does: it runs the command, ends before the command, stays with it, or runs beside it.
 
-    A native sidecar is an init container that is restarted whenever it ends, and keeps nothing from starting.
+    A native sidecar is an init container that Kubernetes restarts whenever it ends. Nothing waits for its end.
     https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
     """
 
@@ -45,7 +45,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Waiting:
-    """Why a Pod's command has not started; Kubernetes' own words. `container` and `image` are whose fault it is."""
+    """Why a Pod's command has not started, in Kubernetes' words; `container` and `image` are the ones that wait."""
 
     reason: str
     message: str = ""
@@ -57,13 +57,13 @@ class Waiting:
 
     @property
     def hopeless(self) -> bool:
-        """Whether it will not end by waiting longer."""
+        """Whether the container cannot start until somebody changes something."""
         return self.reason in IMAGE_REASONS | SETUP_REASONS
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a container's process ended: `reason` and `message` are Kubernetes' own, "" where it gave none."""
+    """How a container's process ended; `reason` and `message` are Kubernetes' own, "" where it gave none."""
 
     exit_code: int
     reason: str = ""
@@ -74,10 +74,10 @@ class Ended:
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a Pod: of `waiting`, `running` and `ended` one is set, none before the kubelet has said anything.
+    """A container of a Pod. At most one of `waiting`, `running` and `ended` is set; none before the kubelet reported.
 
-    `last_ended` is how it ended before it was started again, `runtime_ids` by which names the runtime knows it.
-    `memory_limit` is Kubernetes' quantity, "512Mi" for one, "" without.
+    `last_ended` is how the process before the current one ended. `runtime_ids` are the container runtime's names for
+    the container. `memory_limit` is a quantity of Kubernetes, such as "512Mi"; "" without a limit.
     """
 
     name: str
@@ -98,12 +98,12 @@ class Container:
 
     @property
     def has_run(self) -> bool:
-        """Whether its process was ever started, and may have written a log."""
+        """Whether its process has ever started, so that there may be a log."""
         return self.running or (self.ended is not None and self.ended.reason not in START_REASONS)
 
     @property
     def got_its_image(self) -> bool:
-        """Whether it got as far as its image, or further: its Pod has what it runs in."""
+        """Whether the node has its image. Then the node has also set up the Pod's network and volumes."""
         return self.has_started or (self.waiting is not None and self.waiting.reason not in ORDINARY)
 
     @property
@@ -113,14 +113,14 @@ class Container:
 
     @property
     def any_end(self) -> Ended | None:
-        """How it ended, or had ended before it was to start again; None where it did neither."""
+        """How its process ended, the current one or the one before; None where no process has ended."""
         return self.ended or self.last_ended
 
 
 def read_containers(spec: Object, status: Object) -> list[Container]:
     """Read a Pod's containers, in the order in which they start.
 
-    Ephemeral containers are left out: somebody looks at the Pod with them, and they neither keep it from ending nor
+    Ephemeral containers are left out: somebody adds them to inspect the Pod. They do not delay its end, and do not
     change how it ends. https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/
     """
     first = _joined(spec.get("initContainers"), status.get("initContainerStatuses"))
@@ -133,7 +133,7 @@ def read_containers(spec: Object, status: Object) -> list[Container]:
 
 
 def read_end(terminated: object) -> Ended | None:
-    """Read how a container ended, as its state or an annotation holds it; None where it has not."""
+    """Read how a container ended, from its state or from an annotation; None where it has not ended."""
     if not isinstance(terminated, dict):
         return None
     return Ended(
@@ -152,12 +152,12 @@ def image_of(spec: Object) -> str:
 
 
 def _command_of(names: list[str]) -> str:
-    """Return the name of the command's container: others may be injected before or beside it."""
+    """Return the name of the command's container. Other containers may be injected before or beside it."""
     return CONTAINER if CONTAINER in names else next(iter(names), "")
 
 
 def _joined(specs: object, statuses: object) -> list[tuple[str, Object, Object]]:
-    """Return name, spec and status of containers; a status whose spec is missing is one of a container too."""
+    """Return name, spec and status of each container, also where the spec of a status is missing."""
     said = {text(one.get("name")): one for one in reversed(members(statuses))}
     made = [(name, spec, said.pop(name, {})) for spec in members(specs) for name in [text(spec.get("name"))]]
     return made + [(name, {}, status) for name, status in reversed(said.items())]

@@ -1,4 +1,4 @@
-"""Why a Job failed: its own command, or what kept that from running or ended it; in words a person can act on."""
+"""Says why a Job failed: its command failed, or something prevented or ended the command; and what to do about it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from jobs_api.model.words import Unbalanced, split
 
 MAX_DETAIL = 500
 POD_GONE = "PodGone"
-# The kubelet's word, and containerd's for what ran on a node that went down, with an exit code of 255.
+# The kubelet's reason, and containerd's reason for a command on a node that went down, with an exit code of 255.
 # https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
 LOST_REASONS = frozenset({"ContainerStatusUnknown", "Unknown"})
 
-# What the kubelet of a laptop says of what it ended, or finds ended, because the service itself was stopped.
+# What a laptop's kubelet says about a command that ended because the service itself was stopped.
 SERVICE_STOPPED = "the service was stopped while the run was going"
 
-# Ours are no longer; the annotation that holds it may have been written by anybody.
+# A command of this service is not longer; but anybody may have written the annotation.
 LONGEST_COMMAND = 4096
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why: Kubernetes' word for it, a sentence, and whether that makes the run `failed` or `error`."""
+    """Why a run failed: Kubernetes' reason, a sentence, and the run's status, `failed` or `error`."""
 
     reason: str
     message: str
@@ -45,12 +45,12 @@ def cause_of(job: Observed) -> Cause:
 
 
 def cause_of_own_end(job: Observed, pod: ObservedPod) -> Cause:
-    """Say how the command itself ended that exited with another code than 0, whatever became of its Pod since."""
+    """Say how a command ended that exited by itself with a code other than 0, whatever happened to its Pod later."""
     return _first(_OWN_RULES, job, pod) or _whatever_kubernetes_says(job)
 
 
 def cause_of_no_pod(waits: Waiting) -> Cause:
-    """Say why a run is given up whose Job gets no pod."""
+    """Say why ingest gives up a run for whose Job Kubernetes makes no Pod."""
     return Cause(
         waits.reason,
         f"The cluster made no pod for the run ({_detail(waits.reason, waits.message)}); ask for less in resources, or "
@@ -59,7 +59,7 @@ def cause_of_no_pod(waits: Waiting) -> Cause:
 
 
 def cause_of_no_sandbox(job: Observed, waits: Waiting) -> Cause:
-    """Say why a run is given up whose Pod its node cannot set up."""
+    """Say why ingest gives up a run whose Pod its node cannot set up."""
     return Cause(
         waits.reason,
         f"The node could not set up the pod ({_detail(waits.reason, waits.message)}), so {command_name(job)} never "
@@ -68,7 +68,7 @@ def cause_of_no_sandbox(job: Observed, waits: Waiting) -> Cause:
 
 
 def cause_of_nothing(job: Observed, waits: Waiting | None) -> Cause:
-    """Say why a run ended at a deadline where nothing had ever started; `waits` is the last reason seen, if any."""
+    """Say why a run reached its deadline before anything had started; `waits` is the last reason seen, if any."""
     told = f" ({_detail(waits.reason, waits.message)})" if waits else ""
     return Cause(
         waits.reason if waits else DEADLINE,
@@ -82,12 +82,12 @@ def _first(rules: "list[CauseRule]", job: Observed, pod: ObservedPod) -> Cause |
 
 
 def command_name(job: Observed) -> str:
-    """Return the program that a Job runs, `dbt` for one."""
+    """Return the program that a Job runs, such as `dbt`."""
     return next(iter(_words((job.command or "")[:LONGEST_COMMAND])), "The command")
 
 
 def _stopped(job: Observed) -> Cause | None:
-    """Ingest gave up on it and left word why, before it let the deadline end it."""
+    """Ingest gave up the run. It wrote the reason on the Job before it ended the Job by a deadline."""
     if not job.stopped:
         return None
     reason, _, message = job.stopped.partition(": ")
@@ -127,7 +127,7 @@ def _service_stopped(_: Observed, pod: ObservedPod) -> Cause | None:
 
 
 def _disrupted(_: Observed, pod: ObservedPod) -> Cause | None:
-    """The pod was taken away, or the kubelet refused it: Evicted, Preempting, NodeShutdown, OutOfcpu and their like.
+    """The cluster removed the Pod, or the kubelet refused it: Evicted, Preempting, NodeShutdown, OutOfcpu and others.
 
     https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
     """
@@ -152,7 +152,7 @@ def _could_not_start(job: Observed, pod: ObservedPod) -> Cause | None:
 
 
 def _init_failed(job: Observed, pod: ObservedPod) -> Cause | None:
-    """An init container failed, ours or one that was injected: the command's own container never got its turn."""
+    """An init container failed, ours or an injected one, so the command's container did not start."""
     first = pod_status.failed_init(pod)
     ended = first.any_end if first else None
     if first is None or ended is None:
@@ -169,7 +169,7 @@ def _init_failed(job: Observed, pod: ObservedPod) -> Cause | None:
 
 
 def _never_started(waits: Waiting, job: Observed) -> Cause:
-    """Say that a container is not to be had; of one that is not ours, name and image are its own."""
+    """Say that a container cannot start; name the container and its image where it is not the command's."""
     ours = waits.container == CONTAINER
     image = waits.image or (job.image if ours else "")
     detail, whose = _detail(waits.reason, waits.message), "" if ours else f" of the container {waits.container}"
@@ -234,7 +234,7 @@ def _whatever_kubernetes_says(job: Observed) -> Cause:
 
 type CauseRule = Callable[[Observed, ObservedPod], Cause | None]
 
-# The most certain first: an evicted pod's command exits non-zero as well, and that is not what went wrong.
+# The most certain first: the command of an evicted Pod exits with another code than 0 too, but that is not the cause.
 _POD_RULES: list[CauseRule] = [
     _out_of_memory,
     _service_stopped,

@@ -1,4 +1,4 @@
-"""The secrets that a Job's command is given: its own log may quote them."""
+"""The secrets in the environment of a Job's command, which its log may contain."""
 
 from jobs_api.k8s.json_fields import Object, mapping, members, text
 from jobs_api.redaction.masking import secret_values

@@ -1,4 +1,4 @@
-"""How a run stands, as its Kubernetes Job and Pod tell it: what ingest records, and what the live calls show."""
+"""What state a run is in, by its Kubernetes Job and Pod: ingest records it, and the live calls answer it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,8 +15,9 @@ from jobs_api.model.run import RunStatus
 class Outcome:
     """What Kubernetes knows of a run now.
 
-    `has_run` tells whether the command was started, `start_time` and `end_time` are its own where that is known and
-    else the Job's. `reason` is Kubernetes' word; `message` its own text while a run waits, ours once it has failed.
+    `has_run`: whether the command has started. `start_time` and `end_time` are the command's where Kubernetes knows
+    them, else the Job's. `reason` is Kubernetes' word. `message` is Kubernetes' text while a run waits, and this
+    service's text once the run has failed.
     """
 
     status: RunStatus
@@ -30,27 +31,27 @@ class Outcome:
 
     @property
     def duration_seconds(self) -> float | None:
-        """How long it took, with one decimal; None while it goes on."""
+        """How long it took, with one decimal; None while it has not ended."""
         if self.start_time is None or self.end_time is None:
             return None
         return duration_seconds(self.start_time, self.end_time)
 
 
 def duration_seconds(start_time: datetime, end_time: datetime) -> float:
-    """Return the time between, with one decimal; clocks of two machines may not agree, and none is below zero."""
+    """Return the time between, with one decimal, at least 0: the clocks of two machines may differ."""
     return max(0.0, round((end_time - start_time).total_seconds(), 1))
 
 
 def outcome(observed: Observed, *, now: datetime | None = None) -> Outcome:
-    """Tell how a run stands.
+    """Return what state a run is in.
 
-    Its end is that of its command, however long a sidecar stays, and however one ends. Where nothing but the command
-    was in the Pod, the Job knows of its end as soon as it looks, and is waited for.
+    A run ends when its command ends, however long a sidecar stays and however the sidecar ends. Where the Pod has only
+    the command, the run ends when the Job has ended: its controller soon sees the Pod's end.
 
     Args:
-        observed: what its Job and newest Pod say, and Events of a run that has not started.
-        now: aware; without it a killed command is not taken for ended while something else in its Pod goes on, and no
-            command whose node does not tell that the Pod has ended.
+        observed: what the Job and its newest Pod say, and the Events of a run that has not started.
+        now: aware. Without it, two kinds of commands do not count as ended: a killed command while another container of
+            its Pod runs, and a command whose node has not reported the Pod's end.
     """
     if observed.complete:
         return _ended(observed, RunStatus.SUCCESS)
@@ -67,7 +68,7 @@ def outcome(observed: Observed, *, now: datetime | None = None) -> Outcome:
 
 
 def _remembered(observed: Observed, end: Ended) -> ObservedPod:
-    """Return a Pod that shows how the command ended, as its Job was told when that was seen."""
+    """Return a Pod that shows how the command ended, as an annotation of the Job says."""
     command = Container(CONTAINER, Kind.COMMAND, observed.image, ended=end)
     return ObservedPod(name=observed.pod.name if observed.pod else "", phase="Failed", command=command)
 
@@ -92,13 +93,13 @@ def _going(observed: Observed) -> Outcome:
 
 
 def _waits_for(observed: Observed) -> Waiting | None:
-    """Tell why a run has not started, None where it runs; the Job may say so itself while its Pod was not read."""
+    """Return why a run has not started, None where it runs. The Job may say why where its Pod was not read."""
     said = warnings.latest(observed.warnings)
     if observed.pod:
         waits = pod_status.waiting(observed.pod)
         return (said or waits) if waits else None
     if observed.ready:
-        # Without probes, running is being ready.
+        # The containers have no probes, so one that runs is also ready.
         return None
     if observed.held_back:
         return Waiting("Suspended", "the Job has no pod yet")
@@ -108,7 +109,7 @@ def _waits_for(observed: Observed) -> Waiting | None:
 def _ended(observed: Observed, status: RunStatus, reason: str | None = None, message: str | None = None) -> Outcome:
     pod = observed.pod
     has_run = pod is not None and pod.has_run
-    # What never ran may have an exit code too, the container runtime's.
+    # A container that never ran may have an exit code too, from the container runtime.
     exit_code = pod.ended.exit_code if pod and pod.ended and has_run else None
     return Outcome(
         status,

@@ -1,4 +1,4 @@
-"""A Job that ingest ends, and what it is told then: why, and how its command had ended, which goes with its Pod."""
+"""Ends a Job, and writes on it why, and how its command had ended: at the deadline Kubernetes deletes its Pod."""
 
 import json
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from jobs_api.model.run import Run
 
 @dataclass(frozen=True)
 class Stop:
-    """That a Job is to be ended now: why, as `reason: message`, and how its command had ended, if it ran."""
+    """Why a Job is to be ended now, as `reason: message`, and how its command had ended, if it ran."""
 
     why: str
     end: str | None = None
 
 
 def stopped(job: Object, stop: Stop) -> Object:
-    """Return a Job that ends, at a deadline that has passed, and says why; its Pod goes with it.
+    """Return the Job with a deadline that has passed, and with the reason. Kubernetes then ends it and deletes its Pod.
 
-    A deadline may be changed while a Job goes on; one that has passed ends it and leaves it there to be seen.
+    A Job's deadline may be changed while the Job runs. A deadline that has passed ends the Job and keeps the object.
     """
     metadata = mapping(job.get("metadata"))
     told = {labels.STOPPED: stop.why} | ({labels.COMMAND_END: stop.end} if stop.end else {})
@@ -36,7 +36,7 @@ def stopped(job: Object, stop: Stop) -> Object:
 
 
 def end_of(run: Run) -> str | None:
-    """Return what a Job is told of its run's end, for when its Pod is gone; None where its command never ran."""
+    """Return the annotation that says how a run's command ended; None where the command never ran."""
     if run.exit_code is None or run.end_time is None:
         return None
     times = {"startedAt": rfc3339(run.start_time) if run.start_time else None, "finishedAt": rfc3339(run.end_time)}
@@ -44,7 +44,7 @@ def end_of(run: Run) -> str | None:
 
 
 def end_told(told: str | None) -> Ended | None:
-    """Read what a Job was told of its command's end; None where it was not, or somebody wrote over it."""
+    """Read that annotation; None where it is missing, or somebody has changed it."""
     try:
         end = json.loads(told) if told else None
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Reads single fields of what an API server sends; total: a field that is missing, null or of another kind is empty."""
+"""Reads single fields of an API server's JSON; a field that is missing, null or of another type is read as empty."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -7,8 +7,8 @@ type Object = dict[str, Any]
 
 # Kubernetes writes Go's zero time where something never happened.
 ZERO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# Later times and longer spans are somebody's typing error, and sums with them would leave the calendar: a Job's
-# deadline may be any 64-bit number of seconds, an annotation anything.
+# Later times and longer spans are typing errors, and a sum with them would exceed the calendar: a Job's deadline may
+# be any 64-bit number of seconds, and an annotation may have any text.
 LAST_TIME: Final = datetime(9000, 1, 1, tzinfo=UTC)
 LONGEST: Final = timedelta(days=36_500)
 _LONGEST_SECONDS: Final = int(LONGEST.total_seconds())
@@ -16,7 +16,7 @@ _TEXT: Final = frozenset({str})
 
 
 def mapping(value: object) -> Object:
-    """Return an object's members, of anything else none."""
+    """Return the members of an object; none for anything else."""
     return value if isinstance(value, dict) else {}
 
 
@@ -40,7 +40,7 @@ def texts(value: object) -> dict[str, str]:
 
 
 def whole(value: object) -> int:
-    """Return a whole number, 0 where it is left out: so does Kubernetes read it."""
+    """Return a whole number, 0 where the field is missing, as Kubernetes reads it."""
     return value if type(value) is int else 0
 
 
@@ -52,7 +52,7 @@ def span(value: object) -> timedelta | None:
 
 
 def moment(value: object) -> datetime | None:
-    """Read one of Kubernetes' times; None for one that is missing, zero or none at all."""
+    """Read a time of Kubernetes; None where it is missing, zero or no time."""
     if not isinstance(value, str) or not value:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The labels and annotations on everything this service makes in a cluster, and selectors for them."""
+"""The labels and annotations on every object that this service makes in a cluster, and selectors for them."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from typing import Final
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGED_BY_US = "jobs-api"
 
-# Which deployment made an object: two may share a cluster, and each leaves the other's alone.
+# Which deployment made an object. Two deployments may share a cluster, and neither changes the other's objects.
 DEPLOYMENT = "jobs-api.dev/deployment"
 
 ORGANIZATION = "jobs-api.dev/organization"
@@ -20,23 +20,23 @@ PROJECT_ID = "jobs-api.dev/project-id"
 JOB_ID = "jobs-api.dev/job-id"
 RUN_ID = "jobs-api.dev/run-id"
 TRIGGERED_BY = "jobs-api.dev/triggered-by"
-# On a Job of which nothing more can come: it has finished, and its run has ended. What is open is listed without these.
+# On a Job that has finished and whose run has ended. A pass lists the Jobs without this label.
 SETTLED = "jobs-api.dev/settled"
 IS_SETTLED: Final = "true"
 
-# Annotations: what no selector needs, and what may hold characters that a label may not.
+# Annotations: facts that no selector needs, or that may contain characters which a label may not.
 JOB_VERSION = "jobs-api.dev/job-version"
 PROJECT_VERSION = "jobs-api.dev/project-version"
 SPEC_HASH = "jobs-api.dev/spec-hash"
-# Since when a CronJob fires as it does: slots until then are not its own.
+# When the CronJob's current schedule took effect: earlier slots do not belong to this schedule.
 FIRES_SINCE = "jobs-api.dev/fires-since"
 COMMAND = "jobs-api.dev/command"
 JOB_TYPE = "jobs-api.dev/job-type"
-# The CronJob's own name, on what is made from it: the owner of a Job goes with the CronJob.
+# The name of the CronJob, on each Job made from it: a Job loses its owner when the CronJob is deleted.
 CRONJOB = "jobs-api.dev/cronjob"
-# On a Job that ingest ended by its deadline: why. It was given up, or its command had ended and something else stayed.
+# On a Job that ingest ended by its deadline: why. Ingest gave it up, or its command had ended and a sidecar stayed.
 STOPPED = "jobs-api.dev/stopped"
-# On such a Job, how its command had ended, as JSON; its Pod goes at the deadline.
+# On the same Job, how its command had ended, as JSON; Kubernetes deletes its Pod at the deadline.
 COMMAND_END = "jobs-api.dev/ended"
 
 
@@ -46,15 +46,15 @@ _NOT_IN_VALUE: Final = re.compile(r"[^A-Za-z0-9]+")
 
 
 def deployment() -> str:
-    """Return this deployment's mark, the value of the label DEPLOYMENT on everything that it makes."""
+    """Return the value of the label DEPLOYMENT on every object that this deployment makes."""
     return label_value(os.environ["DEPLOYMENT"])
 
 
 @cache
 def label_value(name: str) -> str:
-    """Write a deployment's name as a label's value: itself where it is one, else cut, with 8 hex digits of its hash.
+    """Return a deployment's name as a valid label value: unchanged, or shortened with 8 hex digits of its hash.
 
-    A stack's name may have 128 characters and end in a dash; a label's value has 63 and does not.
+    The name of a stack may have 128 characters and end in a dash; the value of a label has 63 and ends in none.
     """
     if _VALUE.fullmatch(name):
         return name
@@ -63,17 +63,17 @@ def label_value(name: str) -> str:
 
 
 def is_ours(found: Mapping[str, str]) -> bool:
-    """Tell by its labels whether this deployment made an object."""
+    """Return whether this deployment made an object, by its labels."""
     return found.get(MANAGED_BY) == MANAGED_BY_US and found.get(DEPLOYMENT) == deployment()
 
 
 def is_unlabelled(found: Mapping[str, str]) -> bool:
-    """Tell by its labels whether a deployment made an object before there were marks: which one, the tables know."""
+    """Return whether an object is from before the deployment label; the tables then know which deployment made it."""
     return found.get(MANAGED_BY) == MANAGED_BY_US and DEPLOYMENT not in found
 
 
 def is_of_another(found: Mapping[str, str]) -> bool:
-    """Tell by its labels whether another deployment made an object."""
+    """Return whether another deployment made an object, by its labels."""
     return DEPLOYMENT in found and found[DEPLOYMENT] != deployment()
 
 
@@ -88,17 +88,17 @@ def selector(labels: Mapping[str, str] | None = None) -> str:
 
 
 def unlabelled_selector(labels: Mapping[str, str]) -> str:
-    """Build the same for objects that were made before there were marks, by this deployment or another."""
+    """Build the selector for objects without the deployment label: an earlier version of a deployment made them."""
     return f"{_equal({MANAGED_BY: MANAGED_BY_US, **labels})},!{DEPLOYMENT}"
 
 
 def unsettled_selector(labels: Mapping[str, str]) -> str:
-    """Build the same for this deployment's Jobs of which something may still come: those without the label too."""
+    """Build the selector for this deployment's Jobs that are not settled: those without the label `settled`."""
     return f"{selector(labels)},{SETTLED}!={IS_SETTLED}"
 
 
 def settled_selector(labels: Mapping[str, str]) -> str:
-    """Build the same for this deployment's Jobs that carry the label which says that nothing more can come of them."""
+    """Build the selector for this deployment's Jobs with the label `settled`."""
     return selector({**labels, SETTLED: IS_SETTLED})
 
 

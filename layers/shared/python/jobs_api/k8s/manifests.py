@@ -1,4 +1,4 @@
-"""What a job is in the cluster: the CronJob of its schedule, and the Job of one manual run, around the same pod."""
+"""The manifests of a job: the CronJob for its schedule and the Job for one manual run, both with the same Pod."""
 
 import hashlib
 import json
@@ -21,13 +21,13 @@ type Manifest = dict[str, Any]
 
 CONTAINER: Final = "job"
 NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
-# A Job at its deadline deletes its pod, and the log goes with it. A pod at its own deadline stays, so the kubelet ends
-# a run that takes too long; the Job's deadline comes later, for pods that never get as far as a node.
+# At a Job's deadline Kubernetes deletes its Pod, and with it the log. At a Pod's deadline the kubelet ends the command
+# and the Pod stays. So a run has the Pod's deadline; the Job's is later, for Pods that no node takes.
 # https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup
 UNSCHEDULED_SECONDS: Final = 15 * 60
 
-# With a backoff limit of 0 any failure ends the Job. A pod that the cluster took away (a drained node, a spot instance,
-# a preemption) says nothing about the command: ignored, it is replaced and counts as no failure.
+# With a backoff limit of 0 any failure ends the Job. But a Pod that the cluster removed (a drained node, a spot
+# instance, a preemption) says nothing about the command: it is ignored, replaced, and does not count as a failure.
 # https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
 DISRUPTIONS: Final[Manifest] = {
     "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
@@ -38,7 +38,7 @@ CONTAINER_SECURITY: Final[Manifest] = {"allowPrivilegeEscalation": False, "capab
 
 
 def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NO_SECRETS) -> Manifest:
-    """Return the CronJob that a job of a deployed project should have; `opened` are the values that it has sealed."""
+    """Return the CronJob that a job of a deployed project should have; `opened` are its decrypted sealed values."""
     settings, policy = job.settings, project.settings
     ours = _labels(project, job)
     template = with_values(_job(project, job, settings.command, TriggeredBy.SCHEDULED), opened)
@@ -63,9 +63,10 @@ def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NO_SECRETS) 
 
 
 def job(project: Project, job: Job, run_id: str, job_name: str, command: str) -> Manifest:
-    """Return the Kubernetes Job of a manual run: the job's own pod, with the command of this one run.
+    """Return the Kubernetes Job of a manual run: the Pod of the job, with the command of this run.
 
-    No CronJob owns it: it neither counts for the concurrency policy nor goes with the CronJob; its TTL removes it.
+    It has no owner. So the concurrency policy does not count it, and it stays when the CronJob is deleted; its TTL
+    removes it.
     """
     made = _job(project, job, command, TriggeredBy.MANUAL, run_id)
     metadata = {**made["metadata"], "name": job_name, "namespace": project.namespace}
@@ -73,7 +74,7 @@ def job(project: Project, job: Job, run_id: str, job_name: str, command: str) ->
 
 
 def with_values(manifest: Manifest, opened: Mapping[str, str]) -> Manifest:
-    """Return a Job, or what a CronJob makes them of, with values in place of the masks that stand for them."""
+    """Return a Job, or a CronJob's template, with the values in place of the masks."""
     if not opened:
         return manifest
     pod = manifest["spec"]["template"]
@@ -93,11 +94,11 @@ def _with_values(container: Manifest, opened: Mapping[str, str]) -> Manifest:
 
 
 def _job(project: Project, job: Job, command: str, triggered_by: TriggeredBy, run_id: str | None = None) -> Manifest:
-    """Return the metadata and spec of a Job, as a CronJob holds them in its template."""
+    """Return the metadata and spec of a Job; a CronJob has them in its template."""
     ours = {**_labels(project, job), labels.TRIGGERED_BY: triggered_by.value}
     if run_id:
         ours[labels.RUN_ID] = run_id
-    # Not judged again: it was valid when it was stored, and the rules may have grown since.
+    # Not checked again: it was valid when it was stored, and the rules may be stricter now.
     policy, words = project.settings, split(command)
     annotations = {
         labels.JOB_VERSION: str(job.version),
@@ -135,7 +136,7 @@ def _pod(project: Project, job: Job, words: list[str], run_id: str | None) -> Ma
         "restartPolicy": "Never",
         "activeDeadlineSeconds": policy.active_deadline_seconds,
         "automountServiceAccountToken": False,
-        # Or each Service of the namespace would add variables that nobody asked for.
+        # Otherwise each Service of the namespace adds variables to the environment.
         "enableServiceLinks": False,
         "securityContext": POD_SECURITY,
         "containers": [container],
@@ -143,10 +144,10 @@ def _pod(project: Project, job: Job, words: list[str], run_id: str | None) -> Ma
 
 
 def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[str, str]]:
-    """Return the job's variables and who it is, by name, so that the order in which they were sent changes nothing."""
+    """Return the variables of the job and of the run, sorted by name, so that their order in a request is no change."""
     own = job.settings.environment
     variables = {
-        # Older jobs may have some of ours, such as the run's id, which a scheduled pod is not given.
+        # Older jobs may have variables with a reserved name, such as the run's id, which a scheduled Pod does not get.
         **{name: value for name, value in own.items() if not name.startswith(OURS)},
         "JOBS_API_ORGANIZATION_ID": project.organization_id,
         "JOBS_API_PROJECT_ID": project.id,
@@ -157,12 +158,12 @@ def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[st
 
 
 def _variable(name: str, value: str) -> dict[str, str]:
-    # The API server stores no empty value, and one that is missing is empty.
+    # The API server does not store an empty value: a variable without a value is empty.
     return {"name": name, "value": _literal(value)} if value else {"name": name}
 
 
 def _resources(asked: Resources) -> dict[str, dict[str, str]]:
-    """Write quantities as the API server will keep them, so that what it stores can be compared with what is wanted."""
+    """Return quantities as the API server stores them, so that they can be compared with what it stores."""
     parts = {"requests": asked.requests, "limits": asked.limits}
     return {
         part: {name: _canonical(quantity) for name, quantity in quantities.items()}
@@ -175,11 +176,11 @@ def _canonical(quantity: str) -> str:
     try:
         return canonical(quantity)
     except InvalidQuantity:
-        return quantity  # one that slipped through: the cluster will say what is wrong with it
+        return quantity  # not a valid one: the cluster then rejects the manifest, and says why
 
 
 def _literal(text: str) -> str:
-    """Keep Kubernetes from expanding `$(NAME)` in a word or a value: `$$` is a `$` to it, wherever it stands.
+    """Write `$` as `$$`, so that Kubernetes does not expand `$(NAME)` in a word or a value.
 
     Source: https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go
     """

@@ -1,7 +1,7 @@
-"""What a Kubernetes Job and its newest Pod say: read once from the API server's JSON, and all that decisions look at.
+"""What a Kubernetes Job and its newest Pod say, read once from the API server's JSON. Decisions take this, not JSON.
 
-The reader is total: whatever an API server can send gives an `Observed`, where a field that is missing, null or of
-another kind than it should be counts as not said.
+The reader never fails: every JSON of an API server gives an `Observed`. A field that is missing, null or of another
+type than expected is read as empty.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,23 +19,23 @@ from jobs_api.model.run import Run, TriggeredBy
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What a Job of this service says, and its newest Pod where that was read.
+    """What a Job of this service says, and its newest Pod where the Pod was read.
 
     Args:
-        labels: as they stand on the Job.
-        run_id: the run's, as `run_identity` finds it; so are `project_id`, `job_id`, `cronjob_name`, `triggered_by` and
-            `slot`.
-        command: the command line, None on a Job that somebody made without.
-        started_at: when its controller began with it.
-        ended_at: when Kubernetes was done with it.
+        labels: the labels on the Job.
+        run_id: the id of its run, from `run_identity`; so are `project_id`, `job_id`, `cronjob_name`, `triggered_by`
+            and `slot`.
+        command: the command line, None on a Job that somebody made without one.
+        started_at: when the Job controller began with it.
+        ended_at: when Kubernetes finished it.
         deadline: how long it may take.
-        image: the one that its command runs in.
-        active: how many of its Pods go on, `ready` of them run.
-        suspended: whether it is to wait; `held_back` is the controller's word that it does.
+        image: the image of the command's container.
+        active: how many of its Pods have not ended; `ready` of them run.
+        suspended: whether its spec suspends it; `held_back` is whether the controller has confirmed that.
         failure: Kubernetes' reason and message for its failure, each "" where it gave none.
-        stopped: why ingest ended it, "" where it did not; `command_end` is how its command had ended by then.
-        pod: None where there is none (any more), or nobody asked.
-        warnings: what Events say is wrong with the Job or its Pod, as far as somebody asked.
+        stopped: why ingest ended it, "" where ingest did not; `command_end` is how its command had ended by then.
+        pod: None where there is none, where it was deleted, or where it was not read.
+        warnings: what Events say is wrong with the Job or its Pod, where Events were read.
     """
 
     name: str
@@ -69,20 +69,20 @@ class Observed:
 
     @property
     def finished(self) -> bool:
-        """Whether Kubernetes is done with the Job."""
+        """Whether Kubernetes has finished the Job."""
         return self.complete or self.failed
 
     @property
     def going_since(self) -> datetime | None:
-        """When its controller began with it, or else when it was made."""
+        """When the Job controller began with it, or else when it was created."""
         return self.started_at or self.created_at
 
     def is_of(self, run: Run) -> bool:
-        """Tell whether the Job is this run's own, and not one that somebody made from its manifest later."""
+        """Return whether the Job belongs to this run. False for a Job that somebody made later from its manifest."""
         return run.job_uid == self.uid or (run.job_uid is None and self.run_id == run.id)
 
     def with_pod(self, pod: Object | None) -> Self:
-        """Return it with what its newest Pod says, given as JSON; None is no Pod."""
+        """Return it with what its newest Pod says, given as JSON; None means that there is no Pod."""
         return replace(self, pod=observe_pod(pod) if pod is not None else None)
 
     def with_warnings(self, events: Iterable[Object]) -> Self:
@@ -91,7 +91,7 @@ class Observed:
 
 
 def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = ()) -> Observed:
-    """Read a Job, its newest Pod, and the Events of either that warn, from the API server's JSON."""
+    """Read a Job, its newest Pod, and the warnings about either, from the API server's JSON."""
     metadata, spec, status = (mapping(job.get(part)) for part in ("metadata", "spec", "status"))
     told, conditions = texts(metadata.get("annotations")), read_conditions(status)
     complete, failed = conditions.get("Complete"), conditions.get("Failed")
@@ -111,7 +111,7 @@ def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = (
         job_type=told.get(labels.JOB_TYPE, ""),
         created_at=moment(metadata.get("creationTimestamp")),
         started_at=moment(status.get("startTime")),
-        # Only one that is complete has a completionTime.
+        # Only a complete Job has a completionTime.
         ended_at=moment(status.get("completionTime")) or (failed.since if failed else None),
         deadline=span(spec.get("activeDeadlineSeconds")),
         image=image_of(mapping(mapping(spec.get("template")).get("spec"))),

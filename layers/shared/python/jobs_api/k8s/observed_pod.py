@@ -1,4 +1,4 @@
-"""What a Pod says, read once from the API server's JSON; total, as `observed` is."""
+"""What a Pod says, read once from the API server's JSON; like `observed`, it never fails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ DEFAULT_GRACE: Final = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition of a Job or a Pod: `holds` is None where Kubernetes does not know."""
+    """A condition of a Job or a Pod; `holds` is None where Kubernetes does not know."""
 
     holds: bool | None
     reason: str = ""
@@ -27,14 +27,14 @@ class ObservedPod:
     """What a Pod says: `phase`, `reason` and `message` are Kubernetes' own words, "" where it gave none.
 
     Args:
-        taken_at: when a node took it.
-        gone_by: when it is to be gone at the latest, None where nobody deletes it; `deletion_grace` is what it is given
-            from being deleted until then.
-        grace: what its containers are given to end when they are told to.
+        taken_at: when a node accepted it.
+        gone_by: when it must have ended after its deletion, None where nobody has deleted it; `deletion_grace` is the
+            time between the deletion and `gone_by`.
+        grace: how long its containers may take to end after the signal to end.
         conditions: by their type.
         command: the container that runs the command, `job`.
-        others: init containers, sidecars, and what a service mesh or an agent injects, in their order. They count as
-            far as they keep the command from starting.
+        others: init containers, sidecars, and containers that a service mesh or an agent injects, in their order. They
+            matter only where they prevent the command from starting.
     """
 
     name: str
@@ -59,7 +59,7 @@ class ObservedPod:
 
     @property
     def has_run(self) -> bool:
-        """Whether the command's process was ever started, so that its log can be asked for."""
+        """Whether the command's process has ever started, so that there may be a log."""
         return self.command.has_run
 
     @property
@@ -74,11 +74,11 @@ class ObservedPod:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing of it goes on, so that its Job knows of its end as soon as it looks."""
+        """Whether all its containers have ended, so that its Job soon ends too."""
         return self.phase in {"Succeeded", "Failed"}
 
     def before_the_command(self) -> list[Container]:
-        """Return what starts before the command: init containers and native sidecars."""
+        """Return the containers that start before the command: init containers and native sidecars."""
         return [one for one in self.others if one.kind in {Kind.INIT, Kind.SIDECAR}]
 
 
@@ -107,7 +107,7 @@ def observe_pod(pod: Object) -> ObservedPod:
 
 
 def read_conditions(status: Object) -> dict[str, Condition]:
-    """Read the conditions of a Job or a Pod, by their type; the API server lets there be one of each."""
+    """Read the conditions of a Job or a Pod, by their type; the API server allows one of each."""
     return {text(one.get("type")): _condition(one) for one in reversed(members(status.get("conditions")))}
 
 

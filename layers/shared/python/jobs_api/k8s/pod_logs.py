@@ -1,4 +1,4 @@
-"""What a kubelet gives for a log that is none, or not all of it. Facts in, a sentence out."""
+"""What a kubelet answers where it has no log, or only a part of it. Facts in, a sentence out."""
 
 import re
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Final
 from jobs_api.k8s.json_fields import moment
 from jobs_api.k8s.observed_pod import ObservedPod
 
-# Since 1.32 a kubelet has answered 200 before it looks for the log, so that what it cannot do comes as the log itself.
+# Since 1.32 a kubelet answers 200 before it searches for the log, so its error text arrives in place of the log.
 # https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/kubelet_pods.go (GetKubeletContainerLogs)
 EXCUSES: Final = (
     # kuberuntime_container.go, GetContainerLogs
@@ -17,21 +17,21 @@ EXCUSES: Final = (
     re.compile(r'failed to open log file "(?P<id>[^"]+)": .+'),
 )
 EXCUSE_BYTES: Final = 1024
-# A kubelet looks every 10 seconds whether a log has grown beyond `containerLogMaxSize`, and only then begins another
-# file. https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
+# A kubelet checks every 10 seconds whether a log has exceeded `containerLogMaxSize`, and then starts another file.
+# https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
 LOOKS_EVERY: Final = timedelta(seconds=10)
-# A command that says its first words later than this has probably said others before.
+# A command whose first readable line is later than this has probably written lines before it.
 LATE_AFTER: Final = timedelta(seconds=30)
-# And one that writes fast enough to have written this much before its first words that can be read.
+# So has a command that writes so fast that it may have written this much before its first readable line.
 LOST_BYTES: Final = 1024 * 1024
 ROTATED: Final = "the node keeps no more than the last 10 MiB of a log within reach (containerLogMaxSize)"
 
 
 def is_excuse(text: str, pod: ObservedPod) -> bool:
-    """Tell whether all that a kubelet gave is its word that it has no log of a Pod's command.
+    """Return whether the text is a kubelet's message that it has no log of a Pod's command.
 
-    It names the container, or a path with the Pod's UID, so that no command says it by chance. Of a container that the
-    kubelet has lost no name is known; then it is enough that the Pod was taken away.
+    Such a message names the container, or a path with the Pod's UID, so no command writes it by chance. Where the
+    kubelet has lost the container, its name is not known; then it is enough that the Pod was removed.
     """
     line = text.removesuffix("\n")
     if len(text) > EXCUSE_BYTES or "\n" in line:
@@ -43,34 +43,34 @@ def is_excuse(text: str, pod: ObservedPod) -> bool:
 
 
 def why_none(pod: ObservedPod) -> str:
-    """Say why there is no log of a Pod whose node has none."""
+    """Say why a Pod has no log, where its node has none."""
     told = f" ({pod.reason}: {pod.message})" if pod.reason and pod.message else f" ({pod.reason})" if pod.reason else ""
     return f"There is no log: the node removed it with the pod{told}"
 
 
 def noted(pod_name: str, begins: str) -> str:
-    """Return what to note of how a pod's log begins; `begins` is "" where there is no line yet."""
+    """Return the text that records how a Pod's log begins; `begins` is "" where there is no line yet."""
     return f"{pod_name} {begins}"
 
 
 def has_begun(note: str | None) -> bool:
-    """Tell whether it is noted how a log begins."""
+    """Return whether that text has the time of a first line."""
     return bool(note and note.partition(" ")[2])
 
 
 def seen_of(note: str | None, pod: ObservedPod) -> str | None:
-    """Return what was noted of this pod, None where nothing was: a run whose pod was replaced begins anew."""
+    """Return what was recorded of this Pod, None where nothing was: a replaced Pod has a new log."""
     name, blank, begins = (note or "").partition(" ")
     return begins if blank and name == pod.name else None
 
 
 def why_less(seen: str | None, begins: str, size_bytes: int, pod: ObservedPod) -> str | None:
-    """Say why what can be read of an ended command's log is not all of it; None where it is, as far as that shows.
+    """Say why a part of an ended command's log is lost; None where nothing seems to be lost.
 
     Args:
-        seen: the stamp of the log's first line while the command ran; "" where there was no line yet, None where
-            nobody looked.
-        begins: that stamp now, "" where nothing can be read.
+        seen: the time of the log's first line while the command ran; "" where there was no line yet, None where no
+            pass read it.
+        begins: the time of the first line now, "" where nothing can be read.
         size_bytes: how much can be read.
         pod: the command's.
     """
@@ -87,7 +87,7 @@ def why_less(seen: str | None, begins: str, size_bytes: int, pod: ObservedPod) -
 
 
 def _late(started_at: datetime, first: datetime, finished_at: datetime, size_bytes: int) -> str | None:
-    """Say that a log begins late, where the command was silent for too long, or writes fast."""
+    """Say that a log begins late, where the command was silent for long, or writes fast."""
     silence, writing = (first - started_at).total_seconds(), (finished_at - first).total_seconds()
     if silence < LATE_AFTER.total_seconds() and silence * size_bytes / max(writing, 1) < LOST_BYTES:
         return None

@@ -1,6 +1,6 @@
-"""How the command of a Pod stands: whether it ended by itself, and what it waits for.
+"""The state of a Pod's command: whether it ended by itself, and what it waits for.
 
-A Pod may have more containers than the command's. How they end, and whether they stay, says nothing about the run.
+A Pod may have other containers too. How they end, and whether they stay, says nothing about the run.
 """
 
 import signal
@@ -14,20 +14,20 @@ from jobs_api.k8s.observed_pod import ObservedPod
 
 DEADLINE: Final = "DeadlineExceeded"
 
-# Sent by somebody else; a process that crashes gets one of the other signals from its own doing.
+# Signals that another process sends. A process that crashes gets one of the other signals.
 FROM_OUTSIDE: Final = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL, signal.SIGTERM})
-# How soon a kubelet tells that it has ended a pod, once the last container is gone.
+# How soon a kubelet reports the end of a Pod after its last container has ended.
 TOLD_WITHIN: Final = timedelta(seconds=30)
-# A disruption is dated by the control plane and a container's end by its node, and their clocks differ.
+# The control plane gives the time of a disruption, and a node that of a container's end: their clocks differ.
 CLOCKS_DIFFER: Final = timedelta(seconds=10)
 
 
 def own_end(pod: ObservedPod, now: datetime | None = None) -> Ended | None:
-    """Return how the command ended, where it ended by itself: before anything that ends whole pods came along.
+    """Return how the command ended, where it ended by itself, before something ended the whole Pod.
 
-    None where it has not ended, and where its deadline, an eviction, a drained node or somebody's `kubectl delete` may
-    have ended it: what becomes of those is for the Job to say. A kubelet that ends a pod says so only once all of its
-    containers have ended; of a command that was killed while others go on, that is waited for until `now` is late.
+    None where it has not ended. None too where its deadline, an eviction, a drained node or a `kubectl delete` may have
+    ended it: the Job then says what became of it. A kubelet reports the end of a Pod only after all of its containers
+    have ended. So a killed command counts as ended while other containers run only once `now` is late enough.
     https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/status/status_manager.go (mergePodStatus)
     """
     ended, at = pod.ended, pod.finished_at
@@ -39,7 +39,7 @@ def own_end(pod: ObservedPod, now: datetime | None = None) -> Ended | None:
 
 
 def signal_of(exit_code: int) -> signal.Signals | None:
-    """Return the signal that an exit code stands for: 128 and its number, as shells and container runtimes have it."""
+    """Return the signal that an exit code stands for: shells and container runtimes add 128 to its number."""
     try:
         return signal.Signals(exit_code - 128) if exit_code > 128 else None
     except ValueError:
@@ -47,10 +47,10 @@ def signal_of(exit_code: int) -> signal.Signals | None:
 
 
 def stays(pod: ObservedPod, now: datetime | None = None) -> bool:
-    """Tell whether a Pod whose command has ended goes on: something else in it does, or its node tells of no end.
+    """Return whether a Pod stays after its command has ended: another container runs, or its node reports no end.
 
-    A kubelet tells the end of the last container first, and that of the Pod once its sandbox is taken down. That is
-    waited for until `now` is late: a Job that is ended in between would have failed, whatever its command did.
+    A kubelet reports the end of the last container first, and that of the Pod after it has removed the sandbox. Until
+    `now` is late enough, that is awaited: a Job that is ended in between would fail, whatever its command did.
     https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/status/status_manager.go (mergePodStatus)
     """
     if pod.is_terminal:
@@ -62,7 +62,7 @@ def stays(pod: ObservedPod, now: datetime | None = None) -> bool:
 
 
 def failed_init(pod: ObservedPod) -> Container | None:
-    """Return the init container that failed, so that the command cannot start; None without one."""
+    """Return the init container whose failure keeps the command from starting; None without one."""
     if pod.command.has_started:
         return None
     once = (one for one in pod.others if one.kind is Kind.INIT)
@@ -70,9 +70,9 @@ def failed_init(pod: ObservedPod) -> Container | None:
 
 
 def has_no_sandbox(pod: ObservedPod) -> bool:
-    """Tell whether a node took a Pod and could not make what its containers run in: a network, its volumes.
+    """Return whether a node accepted a Pod and could not set up its sandbox: its network or its volumes.
 
-    Why stands in Events alone. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
+    Only Events say why. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
     """
     if pod.is_terminal or pod.taken_at is None or any(one.got_its_image for one in (pod.command, *pod.others)):
         return False
@@ -81,9 +81,9 @@ def has_no_sandbox(pod: ObservedPod) -> bool:
 
 
 def waiting(pod: ObservedPod) -> Waiting | None:
-    """Tell why the command has not started, None where it has: no node, no image, a missing secret.
+    """Return why the command has not started, None where it has: no node, no image, a missing secret.
 
-    What keeps a sidecar from starting that is no init container keeps nothing else.
+    A sidecar that is not an init container does not keep the command from starting.
     """
     if pod.command.has_started:
         return None
@@ -97,23 +97,23 @@ def waiting(pod: ObservedPod) -> Waiting | None:
 
 
 def waited_for(pod: ObservedPod) -> Waiting | None:
-    """Tell what the command of a Pod was waiting for that has been ended: an init container ends with it."""
+    """Return what the command of an ended Pod was waiting for: an init container ends with its Pod."""
     if first := failed_init(pod):
         return Waiting("PodInitializing", f"the init container {first.name} had not ended", first.name)
     return waiting(pod)
 
 
 def _goes_on(pod: ObservedPod) -> Waiting | None:
-    """Tell that an init container runs, and has to end before the command may start."""
+    """Return the init container that must end before the command starts, where one runs."""
     first = next((one.name for one in pod.others if one.kind is Kind.INIT and one.running), None)
     return Waiting("PodInitializing", f"the init container {first} is going on", first) if first else None
 
 
 def _ends(pod: ObservedPod) -> Iterator[datetime]:
-    """Yield the times at which something other than the command began to end the whole Pod."""
+    """Yield when something other than the command began to end the whole Pod."""
     taken = pod.conditions.get("DisruptionTarget")
     if taken and taken.holds:
-        # The kubelet dates its own when all is over.
+        # The kubelet's own condition has the time at which everything had ended.
         at = taken.since if taken.reason != "TerminationByKubelet" else None
         yield at - CLOCKS_DIFFER if at else ZERO_TIME
     elif pod.reason not in {"", DEADLINE}:

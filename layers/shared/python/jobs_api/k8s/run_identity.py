@@ -1,6 +1,6 @@
 """Which run, job, project and slot a Kubernetes Job belongs to, by its labels, annotations and owner.
 
-For whom that is all of a Job that matters, and for `observed`, which has it with everything else that a Job says.
+For callers that need nothing else of a Job; `observed` reads this and everything else.
 """
 
 import re
@@ -12,21 +12,21 @@ from jobs_api.k8s.json_fields import Object, mapping, members, moment, text, tex
 from jobs_api.model.run import TriggeredBy
 
 SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"
-# On a Job made by `kubectl create job --from=cronjob/...`, whose labels are the CronJob's.
+# On a Job made by `kubectl create job --from=cronjob/...`: it has the labels of the CronJob.
 INSTANTIATED = "cronjob.kubernetes.io/instantiate"
-# The slot in minutes since 1970, from 1989 until 2160.
+# A slot in minutes since 1970 has eight digits from 1989 until 2160.
 _SLOT_MINUTE = re.compile(r"-\d{8}$")
 _MANUAL_TIME = re.compile(r"-\d{8}-\d{6}(-[a-z0-9]+)?$")
 
 
 def is_run(job: Object) -> bool:
-    """Tell whether a Job has what every one of ours has; somebody with kubectl may copy half of the labels."""
+    """Return whether a Job has every label of a run; somebody with kubectl may copy only some of them."""
     ours = labels_of(job)
     return bool(ours.get(labels.PROJECT_ID) and ours.get(labels.JOB_ID))
 
 
 def run_id_of(job: Object) -> str:
-    """Return the id of a Job's run: the one it was made for, or one that follows from its UID."""
+    """Return the id of a Job's run: a label of the Job has it, or it follows from the Job's UID."""
     return labels_of(job).get(labels.RUN_ID) or derived_id("run_", text(_metadata(job).get("uid")))
 
 
@@ -42,25 +42,25 @@ def owner_of(job: Object) -> tuple[str, str]:
 
 
 def adopted(job: Object) -> Object:
-    """Return a Job that was made before there were marks with this deployment's."""
+    """Return a Job without a deployment label, with this deployment's."""
     marked = {**labels_of(job), labels.DEPLOYMENT: labels.deployment()}
     return {**job, "apiVersion": "batch/v1", "kind": "Job", "metadata": {**job["metadata"], "labels": marked}}
 
 
 def labelled(job: Object, *, settled: bool) -> Object:
-    """Return a Job with the label that nothing more can come of it, or without that."""
+    """Return a Job with or without the label `settled`."""
     others = {key: value for key, value in labels_of(job).items() if key != labels.SETTLED}
     told = {labels.SETTLED: labels.IS_SETTLED} if settled else {}
     return {**job, "apiVersion": "batch/v1", "kind": "Job", "metadata": {**job["metadata"], "labels": others | told}}
 
 
 def is_labelled_settled(job: Object) -> bool:
-    """Tell whether a Job has the label that nothing more can come of it, whoever wrote that."""
+    """Return whether a Job has the label `settled`, whoever wrote it."""
     return labels_of(job).get(labels.SETTLED) == labels.IS_SETTLED
 
 
 def slot_of(job: Object) -> datetime | None:
-    """Return the slot that a Job was made for; None for one that somebody asked for."""
+    """Return the slot that a Job was made for; None for a Job that somebody requested."""
     if triggered_by_of(job) is TriggeredBy.MANUAL:
         return None
     return moment(_annotations(job).get(SCHEDULED_FOR))
@@ -69,8 +69,8 @@ def slot_of(job: Object) -> datetime | None:
 def cronjob_name_of(job: Object) -> str:
     """Return the name of the CronJob that a Job belongs to.
 
-    Its annotation says so, also once the CronJob is gone and the garbage collector has taken the owner off. Jobs from
-    before there was one have their owner, and else names that begin with it, as a rule.
+    Its annotation says so, also after the CronJob was deleted and the garbage collector removed the owner. Older Jobs
+    have no annotation: their owner says so, or else their name, which as a rule begins with the CronJob's.
     """
     if told := _annotations(job).get(labels.CRONJOB):
         return told
@@ -83,7 +83,7 @@ def cronjob_name_of(job: Object) -> str:
 
 
 def triggered_by_of(job: Object) -> TriggeredBy:
-    """Tell who started a Job's run."""
+    """Return who started a Job's run."""
     manual = _annotations(job).get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in labels_of(job)
     return TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED
 

@@ -1,4 +1,4 @@
-"""What Kubernetes' Events say is wrong with an object that does not get on: facts in, the last word out."""
+"""What Kubernetes' Events say is wrong with an object. Events in, the newest warning out."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jobs_api.k8s.json_fields import ZERO_TIME, Object, mapping, members, moment
 
 @dataclass(frozen=True)
 class Warned:
-    """An Event that warns: Kubernetes' reason and message, and when it was last said."""
+    """An Event that warns: Kubernetes' reason and message, and when it last occurred."""
 
     reason: str
     message: str
@@ -18,7 +18,7 @@ class Warned:
 
 
 def read(events: Iterable[Object]) -> tuple[Warned, ...]:
-    """Read those Events that warn, as the API server lists them, in either of Kubernetes' two forms."""
+    """Read the Events that warn, as the API server lists them, in either of Kubernetes' two forms."""
     return tuple(
         Warned(text(event.get("reason")), text(event.get("message")) or text(event.get("note")), said_at(event))
         for event in members(list(events))
@@ -30,9 +30,9 @@ def latest(warned: Iterable[Warned], *, reason: str | None = None, since: dateti
     """Return the newest warning, with Kubernetes' reason and message; None where there is none.
 
     Args:
-        warned: of one object.
-        reason: the only one that is wanted; None is any.
-        since: aware; what was last said before that is left out.
+        warned: the warnings about one object.
+        reason: only warnings with this reason; None means any.
+        since: aware; older warnings are left out.
     """
     wanted = [one for one in warned if reason in {None, one.reason} and (since is None or one.said_at >= since)]
     last = max(wanted, key=lambda one: one.said_at, default=None)
@@ -40,7 +40,7 @@ def latest(warned: Iterable[Warned], *, reason: str | None = None, since: dateti
 
 
 def said_at(event: Object) -> datetime:
-    """Return when an Event was last said; one that repeats is counted, and not written again.
+    """Return when an Event last occurred; Kubernetes counts the repetitions of an Event and does not write it again.
 
     https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
     """
