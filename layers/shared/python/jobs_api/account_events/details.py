@@ -1,4 +1,4 @@
-"""What an event for the account says: the documents, and which of them a write makes. Facts in, decision out."""
+"""The documents of the events for the account, and which of them a write makes. Facts in, decision out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ class Subject(Document):
 
 
 class RunDetail(Document):
-    """The detail of an event about a run; `event_id` is the same each time the same event comes again.
+    """The detail of an event about a run; a repeated event has the same `event_id`.
 
-    Within a `version` fields may be added; none is removed or changes its meaning.
+    Within a `version` fields may be added; no field is removed or changes its meaning.
     """
 
     version: int = DETAIL_VERSION
@@ -75,7 +75,7 @@ class AccountEvent:
 
 @dataclass(frozen=True)
 class RunNews:
-    """Something that a write of a run says, before the names are known."""
+    """What a write of a run says, before the names of project and job are known."""
 
     detail_type: DetailType
     run: Run
@@ -86,7 +86,7 @@ class RunNews:
         return self.run.organization_id, self.run.project_id, self.run.job_id
 
     def told(self, names: Mapping[JobAddress, SubjectNames]) -> AccountEvent:
-        """Return the event. A run that keeps its job's names for alerts gives those where the job is gone."""
+        """Return the event. Where the job is gone, its names are those that the run keeps for alerts."""
         run, (project_name, job_name) = self.run, names.get(self.address, NAMELESS)
         kept = run.alerts
         detail = RunDetail(
@@ -107,7 +107,7 @@ class RunNews:
 
 @dataclass(frozen=True)
 class JobNews:
-    """What a write of a job's owner did, before the project's name is known."""
+    """What a write of a job says, before the project's name is known."""
 
     action: JobAction
     job: StoredJob
@@ -135,7 +135,7 @@ class JobNews:
 
 
 def run_news(images: Images[Run]) -> Iterator[RunNews]:
-    """Yield what a write of a run says; one that DynamoDB removed because its time was over says nothing."""
+    """Yield what a write of a run says; nothing for a run that DynamoDB removed at its `expires_at`."""
     before, after = images.before, images.after
     if after is None:
         return
@@ -150,7 +150,7 @@ def run_news(images: Images[Run]) -> Iterator[RunNews]:
 
 
 def job_news(images: Images[StoredJob]) -> Iterator[JobNews]:
-    """Yield what a write of a job says; what a sync or the account of its slots notes there says nothing."""
+    """Yield what a write of a job says; nothing where a sync wrote its result, or its slots were settled."""
     before, after = images.before, images.after
     if after is None:
         if before is not None:

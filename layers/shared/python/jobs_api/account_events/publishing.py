@@ -1,4 +1,4 @@
-"""Turns records of the tables' streams into events on the bus, and says from which record to go on where that fails."""
+"""Turns records of the tables' streams into events on the bus; where that fails, returns the record to begin with."""
 
 import json
 import logging
@@ -28,9 +28,9 @@ class _Said:
 
 
 def publish_records(records: Sequence[StreamRecord]) -> str | None:
-    """Put on the bus what these records of one shard say; return the sequence number to go on from, None when done.
+    """Put on the bus what these records of one shard say; return the sequence number to begin with, None when done.
 
-    Raises what a table or the bus raises where nothing of it is done; the whole batch is to come again then.
+    Raises what a table or the bus raises where nothing was put on it; Lambda then delivers the whole batch again.
     """
     said = [_Said(_number(record), news) for record in records for news in _news(record)]
     names = names_of(one.news.address for one in said)
@@ -38,25 +38,25 @@ def publish_records(records: Sequence[StreamRecord]) -> str | None:
     try:
         account_bus.put([_entry(event) for event in events])
     except EntriesRefused as error:
-        logger.warning("The bus refused an event; the stream brings it again", exc_info=True)
+        logger.warning("The bus refused an event; the stream delivers it again", exc_info=True)
         return said[error.taken].sequence_number
     return None
 
 
 def _news(record: StreamRecord) -> list[RunNews | JobNews]:
-    """Read a record. One that makes no sense is put aside: its stream would stand still behind it for a day."""
+    """Read a record. An unreadable one is logged and skipped: otherwise its stream would wait for it for a day."""
     try:
         if f":table/{os.environ['RUNS_TABLE']}/stream/" in record["eventSourceARN"]:
             return list(run_news(run_images(record)))
         return list(job_news(job_images(record)))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        logger.exception("a record of a stream makes no sense")
+        logger.exception("a record of a stream cannot be read")
         client("sqs").send_message(QueueUrl=os.environ["DEAD_EVENTS"], MessageBody=_place(record))
         return []
 
 
 def _place(record: StreamRecord) -> str:
-    """Say which item it was, without its content, which may be secret and long."""
+    """Return which item the record is about, without its content, which may be secret and long."""
     change = record.get("dynamodb") or {}
     return json.dumps(
         {

@@ -1,5 +1,5 @@
-"""When an organization is looked at next, and the pass that is made then.
+"""When the next pass over an organization is due, and what a pass does.
 
-`next_pulse` decides, knowing nothing but facts and the time. `queue` sends messages, which anybody may ask it to.
-`handling` takes a message, and makes the `passes` that it is for.
+`next_pulse` decides from facts and the time alone. `queue` sends queue messages; every module may ask it to.
+`handling` takes a queue message and makes the `passes` that the message requests.
 """

@@ -1,7 +1,7 @@
-"""Takes a message of the pulse: makes the passes it is for, decides when the next one is due, and sends its pulse.
+"""Takes a message from the pulse queue: makes the passes, decides when the next one is due, and sends its pulse.
 
-One pass over an organization goes on at a time, by a generation that each pass takes. What happens where a process dies
-between two of the steps stands in docs/reliability.md; nothing of it does anything twice.
+Each pass takes a generation, so that one pass over an organization runs at a time. docs/reliability.md says what
+happens where a process dies between two of the steps; nothing is done twice.
 """
 
 import os
@@ -21,7 +21,7 @@ from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
 from jobs_api.sync import Scope
 
-# After a sync that left anything to be done.
+# When a sync is repeated after one that left something to do.
 SYNC_AGAIN: Final = timedelta(minutes=1)
 ATTEMPTS: Final = 3
 
@@ -29,15 +29,15 @@ logger = Logger()
 
 
 def handle(message: PulseMessage, clock: Clock) -> None:
-    """Make the passes that a message is for; nothing where it is superseded, or another pass has done that.
+    """Make the passes that a message requests; none where it is superseded, or another pass has done them.
 
-    A pass that fails is made again later, by the pulse that it sends all the same. Raises what the tables or the queue
-    raise, so that SQS hands the message out once more.
+    Where a pass fails, the pulse is sent all the same, and repeats the pass later. Raises what the tables or the queue
+    raise, so that SQS delivers the message again.
     """
     if message.changed:
         scope = Scope(organization_id=message.organization_id, project_id=message.project_id, job_id=message.job_id)
         _sync(scope, clock)
-        # What the sync made has slots to come.
+        # The sync made jobs whose next slots this pass needs.
         message = PulseMessage(message.organization_id, asked_at=clock())
     organization = _begin(message, clock())
     if organization is None:
@@ -47,23 +47,23 @@ def handle(message: PulseMessage, clock: Clock) -> None:
         return
     facts = _ingest(organization, clock)
     if message.asked_at:
-        # An index may not have yet what was asked about.
+        # An index may not show yet what the request is about.
         facts = replace(facts, moving=True)
     is_sync_due = organization.pulse.is_sync_due(clock()) and facts.unreached_since is None
     _end(organization, facts, clock(), is_sync_due=is_sync_due)
     if is_sync_due:
-        # A first one may take minutes, in which ended runs are to be seen: the next pass does not wait for it.
+        # A first sync may take minutes. The next pass does not wait for it, so that ended runs are seen.
         _sync(Scope(organization_id=organization.id), clock)
 
 
 def pace() -> Pace:
-    """Return how often this deployment looks."""
+    """Return how often this deployment makes passes."""
     seconds = int(os.environ["PULSE_SECONDS"]), int(os.environ["IDLE_PULSE_SECONDS"])
     return Pace(*(timedelta(seconds=one) for one in seconds))
 
 
 def _begin(message: PulseMessage, now: datetime) -> Organization | None:
-    """Return the organization whose pass begins; None where there is nothing to do, or another pass will do it."""
+    """Return the organization whose pass begins; None where nothing is due, or another pass will do it."""
     if message.generation is not None:
         return pulses.begin_pass(message.organization_id, message.generation, now)
     asked_at = message.asked_at or now
@@ -80,7 +80,7 @@ def _begin(message: PulseMessage, now: datetime) -> Organization | None:
             break
         if there.pulse.asked_at or pulses.ask_busy_pass(there, asked_at):
             return None
-    # The last pass began just now: this one follows it, together with what is asked for until then.
+    # The last pass began just now: the next one follows it, and does everything that is requested until then.
     queue.ask_later(message, pulses.CLOSEST)
     return None
 
@@ -98,15 +98,15 @@ def _ingest(organization: Organization, clock: Clock) -> PassFacts:
 
 
 def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync_due: bool) -> None:
-    """Note when the next pass is due, and send its pulse; nothing where another pass has begun meanwhile."""
+    """Record when the next pass is due, and send its pulse; do nothing where another pass has begun meanwhile."""
     usual = pace()
-    # Who waits for CronJobs to go is not kept waiting.
+    # An operator may be waiting for CronJobs to be removed.
     hurry = organization.leaving_at or organization.held_removals
     sync_due_at = now + min(usual.latest, SYNC_AGAIN if hurry else usual.latest) if is_sync_due else None
     facts = replace(facts, sync_due_at=sync_due_at or organization.pulse.sync_due_at)
     due_at = next_pulse(facts, now, usual)
     if not pulses.end_pass(organization, due_at, sync_due_at):
-        # Asked for meanwhile, or taken over by a pass that began after this one was taken for dead.
+        # Requested meanwhile, or another pass began because this one seemed to have died.
         due_at = min(due_at, now + SOONEST)
         if not pulses.end_pass(organization, due_at, sync_due_at, asked=True):
             return
@@ -114,7 +114,7 @@ def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync
 
 
 def _sync(scope: Scope, clock: Clock) -> None:
-    """Make CronJobs match; what is left to do is tried again after a while, with all of the organization."""
+    """Make CronJobs match; what is left to do is repeated later, for the whole organization."""
     try:
         done = passes.sync_cronjobs(scope, clock())
         if not done["failing"] and not done["left"]:

@@ -1,4 +1,4 @@
-"""Decides when an organization is looked at next, from what its last pass found. Facts in, a moment out."""
+"""Decides when the next pass over an organization is due, from what its last pass found. Facts in, a time out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from typing import Final
 
 from jobs_api.model.slots import AwaitedSlot
 
-# The CronJob controller makes a slot's Job within a second, mostly.
+# The CronJob controller usually makes a slot's Job within a second.
 AFTER_SLOT: Final = timedelta(seconds=1)
-# A Job that is not there by then is hardly under way: its slot is looked at again when it counts as missed.
+# A Job that is not there by then will hardly come; the next pass for its slot is when the slot counts as missed.
 JOB_WITHIN: Final = timedelta(minutes=1)
-# Nothing is looked at more often than this, whatever is due.
+# Passes are never closer than this.
 SOONEST: Final = timedelta(seconds=1)
-# A cluster that is out of reach is tried again after as long as it has been, between these.
+# A cluster that cannot be reached is tried again after as long as it has been out of reach, within these limits.
 RETRY_WITHIN: Final = (timedelta(seconds=5), timedelta(minutes=1))
-# What one of many runs failed with may be over by then; the runs that did not fail need no other pass.
+# What made one of many runs fail may be over by then; the other runs need no sooner pass.
 INCOMPLETE_AGAIN: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How often a deployment looks: at open runs, and at the latest at everything."""
+    """How often a deployment makes passes: while runs are open, and at least."""
 
     open_runs: timedelta = timedelta(seconds=5)
     latest: timedelta = timedelta(minutes=10)
@@ -32,15 +32,14 @@ class PassFacts:
     """What a pass found.
 
     Args:
-        moving: runs are open, or the pass wrote something, or was asked for: what follows from that, an index may not
-            show yet.
-        next_slot: the first slot to come of any job.
+        moving: runs are open, the pass wrote something, or it was requested: an index may not show yet what follows.
+        next_slot: the first future slot of any job.
         awaited: slots that are due, without a Job yet.
-        marks_left: something is still to be told of a run, or a Job to be launched.
-        unreached_since: the cluster could not be reached, since then; nothing else is known then.
-        incomplete: a part of the pass failed, and is to be tried again.
-        sync_due_at: when all CronJobs are to be compared with the tables.
-        due: whatever else falls due, and when.
+        marks_left: a run's notification is still to be sent, or its Job to be launched.
+        unreached_since: since when the cluster cannot be reached; then the other facts are unknown.
+        incomplete: a part of the pass failed, and is to be repeated.
+        sync_due_at: when the next sync of everything is due.
+        due: when anything else is due.
     """
 
     moving: bool = False
@@ -54,7 +53,7 @@ class PassFacts:
 
 
 def next_pulse(facts: PassFacts, now: datetime, pace: Pace) -> datetime:
-    """Return when the next pass is due: by the first reason there is for one, and at the latest by the pace."""
+    """Return when the next pass is due: at the first of the reasons, and at the latest after the pace."""
     soonest = now + min(SOONEST, pace.latest)
     return max(soonest, min([now + pace.latest, *_reasons(facts, now, pace)]))
 

@@ -22,27 +22,27 @@ _ended_well: Final = Tally()
 
 @dataclass(frozen=True)
 class Ingested:
-    """What an ingest found, and why it is to be made again where that is so."""
+    """What an ingest found, and why it is to be repeated, if so."""
 
     facts: PassFacts
     error: ClusterError | Incomplete | None = None
 
 
 def ingest_runs(organization: Organization, clock: Clock) -> Ingested:
-    """Bring an organization's runs and their logs up to what its cluster shows; tell of them what is to be told."""
+    """Update an organization's runs and their logs to what its cluster shows; send their notifications."""
     told = False
     try:
         found = _ingest(organization, clock)
     except ClusterError as error:
         publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("the cluster was not reached", organization_id=organization.id, error=str(error))
-        # Nobody waits for ever for a cluster that is gone, or lets nobody in.
+        # A run does not wait for ever for a cluster that is gone, or that denies access.
         now = clock()
         reached = note_reached(organization, now, reached=False)
         end_overdue(organization, now)
         found = Ingested(PassFacts(unreached_since=reached.outages[-1].since), error)
     finally:
-        # What was written just now, what an earlier pass was cut off before, and what other functions left.
+        # What this pass wrote, what an earlier pass died before it sent, and what other functions left.
         told = queue.try_to_publish(store.runs_to_notify(organization.id))
     return found if told else replace(found, facts=replace(found.facts, marks_left=True))
 
@@ -85,9 +85,9 @@ def _log(ingest: Pass, *, told: bool) -> None:
 
 
 def sync_cronjobs(scope: Scope, now: datetime) -> Counter[str]:
-    """Make the CronJobs in scope match; return how many were created, replaced, deleted, left and so on.
+    """Make the CronJobs in scope match; return how many were created, replaced, deleted and so on.
 
-    Raises what `jobs_api.sync.sync` raises, and NotFound where there is no such organization any more.
+    Raises what `jobs_api.sync.sync` raises, and NotFound where the organization does not exist any more.
     """
     organization = store.recent_organization(scope.organization_id)
     try:

@@ -1,8 +1,8 @@
-"""The messages that say when an organization is looked at next.
+"""The queue messages that say when the next pass over an organization is due.
 
-A pulse has a generation and the delay up to when it is due; a pass sends it. Anybody else asks for a pass to be made
-now, and for the CronJobs of what has changed to be made to match. That makes a pass sooner and nothing else: what is
-lost is found by a later one. So a queue that is down fails nobody's request.
+A pass sends a pulse, with its generation and the delay until it is due. Other modules request a pass now, and a sync
+of the CronJobs whose job or project has changed. Such a request only makes a pass sooner: a later pass finds what a
+lost message was about. So a request of a user succeeds also where the queue is down.
 """
 
 import json
@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PulseMessage:
-    """A message on the queue: the pulse of a `generation`, or else that somebody asked for a pass at `asked_at`.
+    """A message on the queue: the pulse of a `generation`, or a request for a pass at `asked_at`.
 
-    With `changed` the CronJobs of that project, or that job of it, are to be made to match first; where neither is
+    With `changed`, the CronJobs of that project, or of that job of it, are made to match first; where neither is
     named, those of the whole organization.
     """
 
@@ -45,7 +45,7 @@ class PulseMessage:
 
     @classmethod
     def of_json(cls, text: str) -> "PulseMessage":
-        """Read one back; raises ValueError, KeyError, TypeError or RecursionError for what is none."""
+        """Read a message; raises ValueError, KeyError, TypeError or RecursionError for any other text."""
         said = json.loads(text)
         if not isinstance(said, dict):
             raise TypeError("a message is an object")
@@ -54,7 +54,7 @@ class PulseMessage:
         if not all(isinstance(one, str) for one in ids):
             raise TypeError("ids are texts")
         if (generation is None) is (asked_at is None) or type(generation) not in {int, type(None)}:
-            raise TypeError("it has either a generation, which is a number, or when a pass was asked for")
+            raise TypeError("a message has either a generation, which is a number, or `asked_at`")
         asked = datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at is not None else None
         return cls(ids[0], generation, asked, bool(said.get("changed")), ids[1] or None, ids[2] or None)
 
@@ -86,32 +86,32 @@ class PulseMessage:
 
 
 def job_changed(organization_id: str, project_id: str, job_id: str) -> None:
-    """Say that a job was created, changed or deleted."""
+    """Request a sync: a job was created, changed or deleted."""
     _try_to_ask(PulseMessage(organization_id, None, _now(), changed=True, project_id=project_id, job_id=job_id))
 
 
 def project_changed(organization_id: str, project_id: str) -> None:
-    """Say that a project was deployed, suspended, changed or deleted."""
+    """Request a sync: a project was deployed, suspended, changed or deleted."""
     _try_to_ask(PulseMessage(organization_id, None, _now(), changed=True, project_id=project_id))
 
 
 def organization_changed(organization_id: str) -> None:
-    """Say that something about an organization changed that all its CronJobs depend on."""
+    """Request a sync: something changed on which all CronJobs of an organization depend."""
     _try_to_ask(PulseMessage(organization_id, None, _now(), changed=True))
 
 
 def run_triggered(organization_id: str) -> None:
-    """Say that there is a run to follow."""
+    """Request a pass: there is a new run."""
     _try_to_ask(PulseMessage(organization_id, None, _now()))
 
 
 def ask_later(message: PulseMessage, delay: timedelta) -> None:
-    """Ask for a pass again after a delay; a queue that does not take it leaves that to the next tick."""
+    """Request a pass after a delay; where the queue refuses, the next tick requests it."""
     _try_to_ask(message, delay)
 
 
 def send_pulse(organization_id: str, generation: int, delay: timedelta) -> None:
-    """Send the next pulse; a queue that does not take it leaves that to the next tick."""
+    """Send the next pulse; where the queue refuses, the next tick requests the pass."""
     entry = {**_entry(PulseMessage(organization_id, generation), delay), "MessageSystemAttributes": _untraced()}
     try:
         _client().send_message(**entry, QueueUrl=_url())
@@ -120,7 +120,7 @@ def send_pulse(organization_id: str, generation: int, delay: timedelta) -> None:
 
 
 def ask_for_all(organization_ids: Iterable[str], asked_at: datetime) -> None:
-    """Ask for a pass over each organization; raises what SQS raises, and QueueRefused where it takes not all."""
+    """Request a pass over each organization; raises what SQS raises, and QueueRefused where it refuses some."""
     refused = 0
     for some in batched(organization_ids, ENTRIES_PER_CALL, strict=False):
         messages = [PulseMessage(organization_id, None, asked_at) for organization_id in some]
@@ -128,18 +128,18 @@ def ask_for_all(organization_ids: Iterable[str], asked_at: datetime) -> None:
         answer = _client().send_message_batch(QueueUrl=_url(), Entries=entries)  # type: ignore[arg-type]
         refused += len(answer.get("Failed", []))
     if refused:
-        raise QueueRefused(f"{refused} organizations could not be asked about")
+        raise QueueRefused(f"no pass could be requested for {refused} organizations")
 
 
 class QueueRefused(Exception):
-    """The queue answered, but took not all of the messages."""
+    """The queue answered, but did not take all of the messages."""
 
 
 def _try_to_ask(message: PulseMessage, delay: timedelta = timedelta()) -> None:
     try:
         _client().send_message(**_entry(message, delay), QueueUrl=_url())
     except (BotoCoreError, ClientError):
-        logger.warning("The queue did not take that a pass is asked for; the next one finds it", exc_info=True)
+        logger.warning("The queue did not take the request for a pass; the next pass finds the change", exc_info=True)
 
 
 def _entry(message: PulseMessage, delay: timedelta = timedelta()) -> dict[str, Any]:
@@ -148,9 +148,9 @@ def _entry(message: PulseMessage, delay: timedelta = timedelta()) -> dict[str, A
 
 
 def _untraced() -> dict[str, Any]:
-    """Return what ends a trace: passes that follow from each other would else be one trace without an end.
+    """Return the header that ends a trace: otherwise all passes that follow each other would be one endless trace.
 
-    A request that is traced hands its trace on to the pass that it asks for.
+    A traced request passes its trace on to the pass that it requests.
     https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
     """
     header = f"Root=1-{int(_now().timestamp()):08x}-{secrets.token_hex(12)};Sampled=0"

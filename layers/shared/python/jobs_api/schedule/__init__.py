@@ -1,11 +1,11 @@
 """When jobs run: the schedules that this service takes, and the times at which Kubernetes will fire them.
 
-Kubernetes reads and walks schedules with a Go library. What it accepts and when it fires is in `grammar` and
-`firing`; this package adds what this service does not want of it, and speaks datetimes.
+Kubernetes reads schedules with a Go library. `grammar` has what that library accepts, and `firing` when a schedule
+fires. This package rejects the schedules that this service does not support, and works with datetimes.
 
-croniter, which many would reach for, is not used: it accepts what Kubernetes rejects (7 for Sunday, `L`, `#`, six
-fields, reversed ranges), and fires at other times around clock changes and where a day's two fields meet. The tests
-hold the two against each other where they mean the same.
+croniter, the usual library, is not used. It accepts what Kubernetes rejects (7 for Sunday, `L`, `#`, six fields,
+reversed ranges), and fires at other times around clock changes and where day of month and day of week are combined.
+The tests compare the two where they should agree.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ __all__ = [
     "parse",
 ]
 
-# As long as a command may be; every value of every field in a list takes a tenth of it.
+# As for a command. A list of every value of every field is a tenth of it.
 MAX_LENGTH = 4096
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ _SECOND = timedelta(seconds=1)
 
 
 def parse(expression: str) -> Schedule:
-    """Read a schedule that a job may have: what Kubernetes takes and what fires, save `@every`.
+    """Read a schedule for a job: one that Kubernetes accepts and that fires, but not `@every`.
 
     Raises:
         InvalidSchedule: Kubernetes would reject it, or it is `@every`, has an empty item in a list, or would not fire
@@ -60,7 +60,7 @@ def parse(expression: str) -> Schedule:
 
 
 def kubernetes_schedule(expression: str) -> Schedule | Interval:
-    """Read a schedule as a Kubernetes API server does, whether or not this service would take it for a job.
+    """Read a schedule as a Kubernetes API server does, also one that this service does not support.
 
     Raises:
         InvalidSchedule: Kubernetes rejects it; its attribute `kubernetes` says so in the API server's words.
@@ -71,8 +71,8 @@ def kubernetes_schedule(expression: str) -> Schedule | Interval:
 def fire_times(expression: str, timezone: str, after: datetime) -> Iterator[datetime]:
     """Yield the times at which Kubernetes fires a schedule, in UTC, each later than the one before and than `after`.
 
-    They come for ever, or for as long as there are datetimes; there are none where a schedule never fires. Anything
-    that Kubernetes accepts will do; `@every` counts from `after`.
+    They do not end before the year 9999. There are none where a schedule never fires. Every schedule that Kubernetes
+    accepts can be given; `@every` counts from `after`.
 
     Raises:
         InvalidSchedule: Kubernetes rejects the expression.
@@ -81,16 +81,16 @@ def fire_times(expression: str, timezone: str, after: datetime) -> Iterator[date
     """
     schedule, zone = _read_before(expression), load(timezone)
     if after.tzinfo is None:
-        raise ValueError("fire times come after an aware time, this one has no time zone")
+        raise ValueError("fire times are counted from an aware time; `after` has no time zone")
     return _walk(schedule, zone, (after - _EPOCH) // _SECOND)
 
 
-# A list of jobs and each tick ask for the same few schedules again and again; what is read is immutable.
+# A list of jobs and each pass read the same few schedules many times; what `read` returns is immutable.
 _read_before = lru_cache(maxsize=4096)(read)
 
 
 def next_fire(expression: str, timezone: str, after: datetime) -> datetime | None:
-    """Find the first of `fire_times`, or None; the same errors."""
+    """Return the first of `fire_times`, or None; raises the same errors."""
     return next(fire_times(expression, timezone, after), None)
 
 
@@ -100,5 +100,5 @@ def _walk(schedule: Schedule | Interval, zone: ZoneInfo, after: int) -> Iterator
             yield datetime.fromtimestamp(instant, UTC)
             after = instant
     except (OverflowError, ValueError):
-        # A datetime ends with the year 9999.
+        # The last datetime is in the year 9999.
         return

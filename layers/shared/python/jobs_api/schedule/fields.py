@@ -1,4 +1,4 @@
-"""The five fields of a schedule: what each may hold, and what to tell who wrote something else."""
+"""The five fields of a schedule: the values of each, and the messages about a field that is wrong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ FORM = "write five fields, minute hour day-of-month month day-of-week, such as 0
 class Field:
     """One field: its name with an article, its lowest and highest value, and its values' names.
 
-    `after_last` is what people mean who write one more than the highest value: 7 for Sunday, 24 for midnight.
+    `after_last` is what people mean by the highest value plus one: 7 for Sunday, 24 for midnight.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Field:
         return f"{self.name} is {self.low} to {self.high}{named}"
 
     def no_value(self, text: str, item: str) -> str:
-        """Say what is wrong with what should be a value, to people who know another cron."""
+        """Say what is wrong with a value. Its author may know another cron."""
         start = text.lower()[:3]
         if not text:
             return f"{cited(item)} lacks a number; {self}"
@@ -35,12 +35,12 @@ class Field:
         return f"{cited(text)} is not {self.name}; {self}"
 
     def too_high(self, high: int, item: str) -> str:
-        """Say that a value, or the end of a range, is beyond the field."""
+        """Say that a value, or the end of a range, is higher than the field allows."""
         meant = f", and {self.after_last} is {self.low}" if self.after_last and high == self.high + 1 else ""
         return f"{cited(item)} is too high; {self}{meant}"
 
     def backwards(self, low: int, high: int, item: str) -> str:
-        """Say how a range is written that goes over the field's end."""
+        """Say how to write a range that passes the field's highest value."""
         return f"{cited(item)} runs backwards; write {low}-{self.high},{self.low}-{high} for both ends of the range"
 
 

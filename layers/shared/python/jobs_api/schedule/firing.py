@@ -1,10 +1,10 @@
-"""When a schedule fires: the walk that the CronJob controller's library does, changes of the clock included.
+"""When a schedule fires: the same search as in the CronJob controller's library, changes of the clock included.
 
-https://github.com/robfig/cron v3 (spec.go, `Next`) goes from field to field, month first, and moves the time on until
-each matches; whatever wraps around starts over. What it does where clocks change follows from how Go adds hours (on
-the absolute time) and days (on the calendar), and is what Kubernetes does, so it is done here step by step. On
-Lord Howe Island, whose clocks change by half an hour, the hours it tries then begin at half past: a schedule for a
-full hour loses that day.
+https://github.com/robfig/cron v3 (spec.go, `Next`) goes from field to field, month first, and moves the time forward
+until each field matches; where a field wraps around, it starts again. At clock changes the result depends on how Go
+adds hours (to the absolute time) and days (in the calendar). Kubernetes fires by that result, so this module takes the
+same steps. On Lord Howe Island clocks change by half an hour. The hours that the library tries then begin at half
+past, so a schedule for a full hour does not fire on that day.
 """
 
 from zoneinfo import ZoneInfo
@@ -13,14 +13,14 @@ from jobs_api.schedule.grammar import Interval, Schedule
 from jobs_api.schedule.timezones import instant, local
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-# The library gives up after five years; 29 February is up to eight away, around 2100.
+# The library gives up after five years. 29 February can be eight years away, around the year 2100.
 _SEARCHES = 2
 
 
 def next_instant(schedule: Schedule | Interval, zone: ZoneInfo, after: int) -> int | None:
     """Find the first instant after another, both in seconds since 1970; None where there is none.
 
-    Where the library gives up after five years without a day (29 February around 2100), the search goes on.
+    Where the library gives up after five years (29 February around 2100), this function searches on.
 
     Raises:
         OverflowError, ValueError: the search went beyond what a datetime can hold.
@@ -38,12 +38,12 @@ def next_instant(schedule: Schedule | Interval, zone: ZoneInfo, after: int) -> i
 
 
 class _Search:
-    """One run of the library's `Next`: a time that is moved on until everything matches."""
+    """One call of the library's `Next`: a time that moves forward until everything matches."""
 
     def __init__(self, schedule: Schedule, zone: ZoneInfo, instant: int) -> None:
         self._schedule = schedule
         self._zone = zone
-        # Until the first move, smaller fields keep what they were at the start.
+        # Until the first move, smaller fields keep the values that they had at the start.
         self._moved = False
         self._go_to(instant)
 
@@ -97,12 +97,12 @@ class _Search:
     def _go_to_next_day(self) -> None:
         now, before = self._local, self.instant
         self._go_to_local(now.year, now.month, now.day + 1, now.hour, now.minute, now.second)
-        # Midnight may not exist, and the clock then stand at 1 or at 23.
+        # Where midnight does not exist, the clock shows 1 or 23.
         hour = self._local.hour
         if hour:
             self._go_to(self.instant + (24 - hour if hour > 12 else -hour) * _HOUR)
         if self.instant <= before:
-            # Samoa had no 30 December in 2011. The library never gets past it.
+            # Samoa had no 30 December in 2011. There the library never finds a time.
             self._go_to(before + _DAY)
 
     def _find_hour(self) -> bool:
@@ -127,7 +127,7 @@ class _Search:
         return True
 
     def _is_full(self) -> bool:
-        """Tell whether it is the minute's first second, and go to the next one if not."""
+        """Return whether it is the minute's first second; if not, go to the next minute."""
         second = self._local.second
         if second:
             self._moved = True
@@ -135,7 +135,7 @@ class _Search:
         return not second
 
     def _go_on(self, unit: int, count: int) -> None:
-        """Go on by so many hours or minutes at once, or by one of them where clocks change on the way."""
+        """Move forward by several hours or minutes at once, or by one where clocks change in between."""
         offset = self._local.utcoffset()
         start = self.instant
         self._go_to(start + count * unit)

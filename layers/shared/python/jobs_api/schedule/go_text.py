@@ -1,4 +1,4 @@
-"""What Go's standard library does with text where Kubernetes lets it show: quotes in messages, and durations."""
+"""Text as Go's standard library writes and reads it, where Kubernetes' users see that: quotes, and durations."""
 
 import re
 
@@ -28,7 +28,7 @@ _ESCAPES = {
 
 
 def quote(text: str) -> str:
-    """Quote a text as `strconv.Quote` does, which is how it stands in an error about a number."""
+    """Quote a text as `strconv.Quote` does: error messages about a number have it so."""
     return f'"{"".join(_ESCAPES.get(c) or _printable(c) for c in text)}"'
 
 
@@ -61,7 +61,7 @@ def _nanoseconds(amount: re.Match[str], text: str) -> int:
         raise ValueError(f"time: missing unit in duration {_quote_bytes(text)}")
     if unit not in _UNITS:
         raise ValueError(f"time: unknown unit {_quote_bytes(unit)} in duration {_quote_bytes(text)}")
-    # 19 digits are more than an int64 of nanoseconds can hold, and than a fraction of an hour needs.
+    # 19 digits are more than an int64 of nanoseconds has, and more than a fraction of an hour needs.
     if len(whole.lstrip("0")) > 19:
         raise ValueError(f"time: invalid duration {_quote_bytes(text)}")
     part = int(fraction[:19]) * _UNITS[unit] // 10 ** len(fraction[:19]) if fraction else 0
@@ -78,6 +78,6 @@ def _printable(character: str) -> str:
 
 
 def _quote_bytes(text: str) -> str:
-    """Quote as package time does: what is not printable ASCII is written byte by byte."""
+    """Quote as Go's package time does: a character that is not printable ASCII is written byte by byte."""
     plain = text.replace("\\", "\\\\").replace('"', '\\"').encode("utf-8", "surrogatepass")
     return '"' + "".join(chr(b) if 0x20 <= b < 0x80 else f"\\x{b:02x}" for b in plain) + '"'

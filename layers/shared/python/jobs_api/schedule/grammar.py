@@ -1,7 +1,7 @@
-"""The grammar of a CronJob's schedule: five fields or a descriptor in, sets of minutes, hours and days out.
+"""The grammar of a CronJob's schedule: reads five fields or a descriptor into sets of minutes, hours and days.
 
-Kubernetes reads schedules with https://github.com/robfig/cron v3 (`ParseStandard`, parser.go), and so does this: what
-one accepts the other does. `jobs_api.schedule` is the way in, and refuses some of it.
+Kubernetes reads schedules with https://github.com/robfig/cron v3 (`ParseStandard`, parser.go). This module accepts
+exactly what that library accepts. Other modules call `jobs_api.schedule`, which rejects some of it.
 """
 
 import re
@@ -27,11 +27,11 @@ _INT64_DIGITS = 19
 
 
 class InvalidSchedule(ValueError):
-    """An expression that is no schedule; the text says what is wrong and what would be right.
+    """A text that is not a schedule; the message says what is wrong and what would be right.
 
     Attributes:
-        kubernetes: what an API server says of it after `Invalid value: "…": `; empty where Kubernetes accepts it and
-            only this service does not.
+        kubernetes: the API server's message after `Invalid value: "…": `; empty where Kubernetes accepts the schedule
+            and only this service does not.
     """
 
     def __init__(self, message: str, kubernetes: str = "") -> None:
@@ -43,8 +43,8 @@ class InvalidSchedule(ValueError):
 class Schedule:
     """Minutes, hours and days on which something fires; in each set, bit n stands for n, Sunday being day 0.
 
-    `every_day` is true where the day of month or of week contains a star. A day then has to be in both sets, and
-    otherwise in one of them.
+    `every_day` is true where the day of month or the day of week has a star. A day must then be in both sets;
+    otherwise it must be in one of them.
     """
 
     minutes: int
@@ -55,7 +55,7 @@ class Schedule:
     every_day: bool
 
     def fires(self) -> bool:
-        """Tell whether there is ever such a day: `0 0 31 6 *` has none. What fires, fires within eight years."""
+        """Return whether such a day exists: `0 0 31 6 *` has none. A schedule that fires does so within eight years."""
         in_some_month = any(self.months >> month & 1 and self.days & _up_to(last) for month, last in _MONTH_ENDS)
         in_some_week = bool(self.months and self.weekdays)
         some_day = in_some_month and in_some_week if self.every_day else in_some_month or in_some_week
@@ -64,12 +64,12 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """`@every 5m`: so many seconds after the last time, whatever the clock says."""
+    """`@every 5m`: fires this many seconds after the last time, whatever the clock shows."""
 
     seconds: int
 
     def fires(self) -> bool:
-        """Tell that it does."""
+        """Return True: an interval always fires."""
         return True
 
 
@@ -81,7 +81,7 @@ def _up_to(last: int) -> int:
 
 
 def split(expression: str) -> list[str]:
-    """Split an expression into its fields at what Go takes for white space."""
+    """Split an expression into its fields, at the characters that Go counts as white space."""
     return _WORD.findall(expression)
 
 
@@ -126,9 +126,9 @@ def _descriptor(expression: str) -> Schedule | Interval:
 
 
 def _set(text: str, field: Field) -> tuple[int, bool]:
-    """Read one field into the set of its values, and tell whether it has a star."""
+    """Read one field into the set of its values, and return whether it has a star."""
     values, star = 0, False
-    # A value listed a thousand times is read once.
+    # A value that is listed a thousand times is read once.
     for item in dict.fromkeys(text.split(",")):
         if item:
             more, starred = _item(item, field)
@@ -142,7 +142,7 @@ def _item(item: str, field: Field) -> tuple[int, bool]:
     first, *rest = span.split("-")
     star = first in {"*", "?"}
     if star:
-        # What stands after a star and a dash is never looked at: `*-5` is `*`.
+        # The library ignores what follows a star and a dash: `*-5` is `*`.
         low, high = field.low, field.high
     else:
         low = _value(first, item, field)
@@ -188,13 +188,13 @@ def _check_range(low: int, high: int, item: str, field: Field) -> None:
 
 
 def _value(text: str, item: str, field: Field) -> int:
-    # Go's lower case of a dotted capital I is a plain i, Python's is two characters.
+    # In lower case a dotted capital I is a plain i in Go, but two characters in Python.
     named = field.names.get(text.replace("\u0130", "i").lower())
     return _integer(text, field.no_value(text, item)) if named is None else named
 
 
 def _integer(text: str, message: str) -> int:
-    """Read a number as Go's strconv.Atoi does: ASCII digits with or without a sign, in 64 bits."""
+    """Read a number as Go's strconv.Atoi does: ASCII digits with or without a sign, within 64 bits."""
     if not _INTEGER.fullmatch(text):
         raise InvalidSchedule(message, _not_an_integer(text, "invalid syntax"))
     digits = text.lstrip("+-").lstrip("0") or "0"

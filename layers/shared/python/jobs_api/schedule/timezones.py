@@ -1,4 +1,4 @@
-"""Time zones by their IANA names, from the tzdata package alone, and the arithmetic that Go does in them."""
+"""Time zones by their IANA names, from the tzdata package alone, and the calculations that Go does in them."""
 
 import calendar
 from datetime import datetime, timedelta
@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 import tzdata
 
-# The longest IANA name has 32 characters; there is nothing to suggest for a longer one.
+# The longest IANA name has 32 characters; for a longer text there is no suggestion.
 _LONGEST_NAME = 32
 _DATA = Path(tzdata.__file__).parent
 
 
 class InvalidTimezone(ValueError):
-    """Not the name of a time zone; the text says what would be one.
+    """A text that is not the name of a time zone; the message says what would be one.
 
     Attributes:
-        kubernetes: what an API server says of it after `Invalid value: "…": `.
+        kubernetes: the API server's message after `Invalid value: "…": `.
     """
 
     def __init__(self, message: str, kubernetes: str) -> None:
@@ -27,13 +27,13 @@ class InvalidTimezone(ValueError):
 
 
 def check_timezone(name: str) -> str:
-    """Give back a time zone's name if it is IANA's, in IANA's own spelling: `Europe/Berlin`, `UTC`.
+    """Return a time zone's name in IANA's spelling, if it is IANA's: `Europe/Berlin`, `UTC`.
 
-    What counts is the list in the tzdata package, never what the machine has installed. Kubernetes takes these names
-    and, depending on the files of its host, a few that are none (`posix/UTC`, `localtime`).
+    The tzdata package has the list, whatever the machine has installed. Kubernetes accepts these names and, depending
+    on the files of its host, a few others (`posix/UTC`, `localtime`).
 
     Raises:
-        InvalidTimezone: it is not in that list, or is `Local`, which Kubernetes rejects by name:
+        InvalidTimezone: the name is not in that list, or is `Local`, which Kubernetes rejects by name:
             https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#time-zones
     """
     if name in _names():
@@ -52,7 +52,7 @@ def check_timezone(name: str) -> str:
 
 @cache
 def load(name: str) -> ZoneInfo:
-    """Load a time zone; the rules are tzdata's, so they are the same on every machine.
+    """Load a time zone; the rules are from tzdata, so they are the same on every machine.
 
     Raises:
         InvalidTimezone: as `check_timezone`.
@@ -63,15 +63,15 @@ def load(name: str) -> ZoneInfo:
 
 
 def local(instant: int, zone: ZoneInfo) -> datetime:
-    """Tell the local time at an instant, in seconds since 1970."""
+    """Return the local time at an instant, in seconds since 1970."""
     return datetime.fromtimestamp(instant, zone)
 
 
 def instant(zone: ZoneInfo, year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
-    """Find when a local time is, in seconds since 1970, as Go's time.Date does it; month and day may overflow.
+    """Return when a local time is, in seconds since 1970, as Go's time.Date does; month and day may overflow.
 
-    A local time that does not exist comes out on one side of the gap, one that comes twice as one of the two. Which
-    one follows from the two looks at the offset: https://cs.opensource.google/go/go/+/master:src/time/time.go
+    For a local time that does not exist, the result is on one side of the gap; for one that occurs twice, it is one of
+    the two. Go reads the offset twice, which decides: https://cs.opensource.google/go/go/+/master:src/time/time.go
     """
     years, month = divmod(month - 1, 12)
     wall = calendar.timegm((year + years, month + 1, day, hour, minute, second))
@@ -95,7 +95,7 @@ def _unknown(name: str) -> str:
 
 
 def _meant(wanted: str) -> str | None:
-    """Guess a zone by its name in any case, or its place alone; not for GMT+2, which Etc/GMT+2 is the opposite of."""
+    """Guess a zone by its name in any case, or by its place; not for GMT+2, since Etc/GMT+2 is the opposite."""
     if any(c.isdigit() for c in wanted):
         return None
     names = {name.lower(): name for name in sorted(_names())}
