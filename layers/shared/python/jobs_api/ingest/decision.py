@@ -1,7 +1,7 @@
-"""What becomes of a run, given what the cluster shows: facts in, decision out; `ingester` does what is decided.
+"""Decides what becomes of a run, given what the cluster shows. Facts in, decision out; `ingester` acts on it.
 
-Seen twice, late or in any order, the same facts lead to the same run: its id is the Job's, its status only moves
-forward, and an end is final.
+The same facts lead to the same run, also when they are seen twice, late or in another order: its id is the Job's, its
+status only moves forward, and an end is final.
 """
 
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ _PROGRESS: Final = (RunStatus.PENDING, RunStatus.RUNNING)
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a run, in this order: stop its Job, store its pod's log, write the run, end its Job.
+    """What to do about a run, in this order: stop its Job, store its Pod's log, write the run, end its Job.
 
-    Before the log of a run that was never seen is stored, it is written that there is such a run. A Job that is to end
-    with its run takes its pod along, so it ends last; `quotes` names another container whose log says why nothing ran.
+    A run that is seen for the first time is written before its log is stored. A Job that ends with its run ends last,
+    because its Pod is deleted with it. `quotes` names another container, whose log says why the command never ran.
     """
 
     run: Run | None = None
@@ -38,23 +38,23 @@ NO_CHANGE = Decision()
 
 
 def is_forgotten(observed: Observed, kept: timedelta, now: datetime) -> bool:
-    """Tell whether a Job's run was removed by its age, and is not to be made anew: somebody took the Job's TTL away.
+    """Return whether a Job's run was removed because of its age, and must not come back: its TTL is missing.
 
     Args:
         observed: the Job.
-        kept: how long runs are kept after their end.
+        kept: how long a run is kept after its end.
         now: aware.
     """
     return observed.created_at is not None and observed.created_at + LONGEST_OPEN + kept <= now
 
 
 def is_accounted_for(observed: Observed, run: Run | None, kept: timedelta, now: datetime) -> bool:
-    """Tell whether the tables say how a Job's run ended, or need not: it is another Job's, or too old to be kept.
+    """Return whether the tables need nothing more of a Job: its run has ended, is another Job's, or is too old to keep.
 
     Args:
-        observed: what the Job's metadata say is enough.
-        run: as it is stored, None where it is not.
-        kept: how long runs are kept after their end.
+        observed: only the metadata of the Job are needed.
+        run: as stored, None where there is none.
+        kept: how long a run is kept after its end.
         now: aware.
     """
     if run is None:
@@ -63,20 +63,20 @@ def is_accounted_for(observed: Observed, run: Run | None, kept: timedelta, now: 
 
 
 def wants_pod(observed: Observed, run: Run | None, now: datetime) -> bool:
-    """Tell whether the Job's pod has something to say that its run does not know."""
+    """Return whether the Job's Pod may say something that its run does not have yet."""
     if run is None or run.status is RunStatus.PENDING or observed.finished:
         return run is None or not run.status.ended
     return not run.status.ended and (not observed.ready or giving_up.has_outlived(observed, now))
 
 
 def decide(observed: Observed, run: Run | None, organization_id: str, now: datetime) -> Decision:
-    """Decide over the run of a Job.
+    """Decide what becomes of the run of a Job.
 
     Args:
-        observed: the Job, with its pod where `wants_pod` said that it has something to tell, and with the Events of the
-            object that `giving_up.wants_events_of` names.
-        run: as it is stored, None where it is not.
-        organization_id: whose namespace the Job was found in.
+        observed: the Job, with its Pod where `wants_pod` said so, and with the Events of the object that
+            `giving_up.wants_events_of` names.
+        run: as stored, None where there is none.
+        organization_id: in whose namespace the Job was found.
         now: aware.
     """
     known = run or run_moves.new_run(observed, organization_id, now)
@@ -97,7 +97,7 @@ def decide(observed: Observed, run: Run | None, organization_id: str, now: datet
 
 
 def _progressed(observed: Observed, seen: Outcome, run: Run | None, known: Run, now: datetime) -> Decision:
-    """Move a run on to what is seen of it, where that is further."""
+    """Move a run to the state in which it was seen, if that is a later one."""
     if seen.status.ended:
         ran = seen.has_run or RunStatus.SUCCESS is seen.status or RunStatus.RUNNING is known.status
         failed_init = pod_status.failed_init(observed.pod) if observed.pod else None
@@ -113,7 +113,7 @@ def _progressed(observed: Observed, seen: Outcome, run: Run | None, known: Run, 
 
 
 def _given_up(cause: Cause, observed: Observed, run: Run, now: datetime) -> Decision:
-    """End a run that cannot start, and its Job with it, so that it does not start later behind everybody's back."""
+    """End a run that cannot start, and its Job too: otherwise the Job might start after its run has ended."""
     seen = Outcome(
         cause.status,
         start_time=observed.started_at,
@@ -137,14 +137,15 @@ def _outlived(observed: Observed, run: Run, seen: Outcome, now: datetime) -> Dec
 
 
 def _ended_before_its_job(observed: Observed, run: Run) -> Decision:
-    """End the Job of a run that has ended, where whoever wrote that was cut off before."""
+    """End the Job of an ended run, where the process that ended the run died before it ended the Job."""
     going = not observed.finished and not observed.stopped
     return Decision(stop=stop_of(run)) if going else NO_CHANGE
 
 
 def stop_of(run: Run) -> Stop:
-    """Return how the Job of a run that has ended is ended too.
+    """Return how to end the Job of a run that has ended.
 
-    Its command had ended, and a sidecar stayed; or nobody could launch it or reach the cluster, and it runs though.
+    Either its command had ended and a sidecar stayed; or the run was given up because it could not be launched or the
+    cluster could not be reached, and the Job runs nevertheless.
     """
     return Stop(f"{pod_status.DEADLINE}: {run.error_message or 'the command had ended'}", end_of(run))

@@ -1,7 +1,7 @@
-"""Remembers which settled Jobs the cluster did not let be labelled, so that a pass asks for the runs of others alone.
+"""Remembers which settled Jobs the cluster did not let this service label, so that a pass does not read their runs.
 
-They are listed each time, and each would cost a read. What is remembered lives as long as the process, and is forgotten
-each hour: by then the cluster may let them be labelled.
+Each pass lists those Jobs, and each would cost a read. The memory is the process's, and is cleared each hour: by then
+the cluster may allow the label.
 """
 
 from datetime import datetime, timedelta
@@ -13,21 +13,21 @@ LIMIT: Final = 200_000
 
 
 class Settled:
-    """Jobs that have finished and whose runs have ended."""
+    """Settled Jobs: they have finished and their runs have ended."""
 
     def __init__(self) -> None:
         self._jobs: set[int] = set()
         self._since: datetime | None = None
 
     def holds(self, organization_id: str, uid: str, now: datetime) -> bool:
-        """Tell whether this was found of a Job within the hour."""
+        """Return whether a Job was found settled within the last hour."""
         if self._since is None or not timedelta() <= now - self._since < FORGOTTEN_AFTER:
             self._jobs.clear()
             self._since = now
         return hash((organization_id, uid)) in self._jobs
 
     def keep(self, organization_id: str, uid: str) -> None:
-        """Note that this was found of a Job."""
+        """Remember that a Job is settled."""
         if len(self._jobs) >= LIMIT:
             self._jobs.clear()
         self._jobs.add(hash((organization_id, uid)))

@@ -1,4 +1,4 @@
-"""When a run is given up that its cluster does not start, or does not end: what it waited for, and for how long."""
+"""When to give up a run that its cluster does not start or does not end: by what it waits for, and how long."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,21 +11,21 @@ from jobs_api.k8s.observed import Observed
 from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.model.run import Run, RunStatus
 
-# How long an image may be missing or a secret be unknown, from when a node took the pod: the kubelet tries at 0, 10, 30
-# and 70 seconds, so a registry that hiccups costs nothing, and nobody waits a day for an image that does not exist.
+# How long an image or a secret may be missing, from when a node accepted the Pod. The kubelet tries at 0, 10, 30 and
+# 70 seconds: a short failure of a registry ends no run, and nobody waits a day for an image that does not exist.
 STUCK_AFTER: Final = timedelta(seconds=60)
-# How long a node may try to set up a pod, and the cluster refuse to make one, each with a reason that Events tell.
+# How long a node may try to set up a Pod, and how long the cluster may refuse to make one, where Events say why.
 NOTHING_AFTER: Final = timedelta(minutes=5)
-# How long a Job may have no pod where nobody says why, as while its controller is down.
+# How long a Job may have no Pod where nothing says why, as while its controller is down.
 SILENT_AFTER: Final = timedelta(minutes=15)
-# How long before its Job's deadline a run is given up that has not started: two ticks.
+# How long before its Job's deadline a run that has not started is given up: two ticks.
 LAST_LOOK: Final = timedelta(minutes=2)
-# How long a Job may stay unfinished beyond its deadline, as where its node is lost and nobody confirms the end.
+# How long after its deadline a Job may be unfinished, as where its node is lost and nothing confirms the end.
 OVERDUE_AFTER: Final = timedelta(minutes=10)
 
 
 def why_hopeless(observed: Observed, run: Run, now: datetime) -> Cause | None:
-    """Say why a run will not start, where it has waited long enough for what will not come."""
+    """Say why a run will not start, where it has waited long enough; else None."""
     if observed.pod:
         return _why_its_pod_waits(observed, observed.pod, now)
     if _is_without_pod(observed, run, SILENT_AFTER, now):
@@ -38,19 +38,19 @@ def why_hopeless(observed: Observed, run: Run, now: datetime) -> Cause | None:
 
 
 def why_never_ran(observed: Observed) -> Cause:
-    """Say why a deadline ended what had never started."""
+    """Say why a run reached its deadline before its command had started."""
     waits = pod_status.waited_for(observed.pod) if observed.pod else None
     return failure_reason.cause_of_nothing(observed, warnings.latest(observed.warnings) or waits)
 
 
 def never_ran(seen: Outcome, run: Run) -> bool:
-    """Tell whether a deadline ended what had never started."""
+    """Return whether a run reached its deadline before its command had started."""
     pending = run.status is RunStatus.PENDING and not seen.has_run
     return pending and seen.status is RunStatus.ERROR and seen.reason == pod_status.DEADLINE
 
 
 def has_outlived(observed: Observed, now: datetime) -> bool:
-    """Tell whether a Job is still unfinished long after its deadline; one that somebody suspended never starts."""
+    """Return whether a Job is unfinished long after its deadline, other than one that somebody suspended."""
     deadline, since = observed.deadline, observed.going_since
     if observed.finished or deadline is None or since is None:
         return False
@@ -58,9 +58,9 @@ def has_outlived(observed: Observed, now: datetime) -> bool:
 
 
 def wants_events_of(observed: Observed, run: Run | None, now: datetime) -> str | None:
-    """Return the UID of the object whose Events say why nothing runs, once that has gone on for too long; else None.
+    """Return the UID of the object whose Events say why nothing runs, once that has lasted for too long; else None.
 
-    They are asked for when a run is about to be given up, and mostly once.
+    So Events are read only when a run is about to be given up, and mostly once.
     """
     if run and run.status.ended:
         return None
@@ -85,20 +85,20 @@ def _why_its_pod_waits(observed: Observed, pod: ObservedPod, now: datetime) -> C
 
 
 def _is_without_sandbox(pod: ObservedPod, now: datetime) -> bool:
-    """Tell whether a node has tried for too long to set up a pod."""
+    """Return whether a node has tried for too long to set up a Pod."""
     return bool(pod.taken_at and pod_status.has_no_sandbox(pod) and now - pod.taken_at >= NOTHING_AFTER)
 
 
 def _is_nearly_over(observed: Observed, now: datetime) -> bool:
-    """Tell whether a Job's deadline is about to end it, and to take along the pod that says why it has not started."""
+    """Return whether a Job's deadline is near. At the deadline the Pod is deleted that says why nothing has started."""
     deadline, since = observed.deadline, observed.started_at
     return bool(deadline and since and now >= since + deadline - LAST_LOOK)
 
 
 def _is_without_pod(observed: Observed, run: Run | None, after: timedelta, now: datetime) -> bool:
-    """Tell whether a Job has had no pod for so long, as far as it says itself.
+    """Return whether a Job has had no Pod for that long, as far as the Job says.
 
-    One whose pod ran, was taken away and cannot be replaced has been without one since nobody knows when: it is left to
+    Where a Pod ran, was removed and cannot be replaced, it is unknown since when the Job has none: such a Job ends at
     its deadline.
     """
     waits = not observed.finished and not observed.active and not observed.suspended

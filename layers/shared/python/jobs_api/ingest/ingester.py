@@ -1,4 +1,4 @@
-"""One pass over an organization's Jobs: asks the cluster and the table, has `decision` decide, does what it decided.
+"""One pass over an organization's Jobs: asks the cluster and the tables, lets `decision` decide, and acts on that.
 
 Everything here may be done twice or by two passes at once: logs replace themselves, writes are conditional.
 """
@@ -35,10 +35,10 @@ from jobs_api.notifications.alert_lookup import Asked
 from jobs_api.store import project_records
 from jobs_api.trigger.launch import launch
 
-# Reading and storing a log is waiting for others, so that many at once cost little; the clients' pools are as large.
+# Reading and storing logs is mostly waiting, so many at once cost little; the clients' pools have the same size.
 WORKERS = 16
 PAGE = 500
-# What the API server answers to a manifest that it will never take.
+# The API server's statuses for a manifest that it will never accept.
 REFUSED_FOR_GOOD = frozenset({400, 422})
 
 METRIC_OF_END = {
@@ -54,7 +54,7 @@ type Clock = Callable[[], datetime]
 
 
 class Incomplete(Exception):
-    """Some runs could not be ingested; the pass is to be tried again."""
+    """Some runs could not be ingested; the pass is to be repeated."""
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Pass:
     written: int = 0
     failed: int = 0
     missed: int = 0
-    # Slots that are due without a Job, and how many accounts of slots moved on.
+    # Slots that are due without a Job, and how many slots were settled.
     awaited: list[AwaitedSlot] = field(default_factory=list)
     settled: int = 0
     figures: dict[Metric, float] = field(default_factory=dict)
@@ -78,29 +78,29 @@ class Pass:
     _to_tell: list[Run] = field(default_factory=list)
     _asked: Asked = field(init=False)
     _logs: PodLogs = field(init=False)
-    # For each job the slots of which there are Jobs, and the jobs of which one could not be ingested.
+    # For each job the slots that have Jobs, and the jobs with a Job that could not be ingested.
     _ran: defaultdict[str, set[datetime]] = field(default_factory=lambda: defaultdict(set))
     _unsure: set[str] = field(default_factory=set)
-    # For each job when the Jobs of its slots were made, and the policy of each project.
+    # For each job and slot when the slot's Job was made, and the concurrency policy of each project.
     _made_at: defaultdict[str, dict[datetime, datetime]] = field(default_factory=lambda: defaultdict(dict))
     _policies: dict[str, ConcurrencyPolicy] | None = None
-    # Runs that ended in this pass, and whether a Job was met that is labelled as settled and is not.
+    # Runs that ended in this pass, and whether a Job is labelled as settled although it is not.
     _ended: set[str] = field(default_factory=set)
     _met_wrong_label: bool = False
 
     def __post_init__(self) -> None:
-        """Know nothing yet."""
+        """Start without any knowledge of the cluster."""
         self._asked = Asked(self.organization.id)
         self._logs = PodLogs(self.cluster, self.organization.namespace, self.clock)
         self._settled_jobs = SettledJobs(self.organization, self.cluster)
         self._began_at = self.clock()
 
     def run(self) -> None:
-        """Bring every run up to what the cluster shows.
+        """Update every run to what the cluster shows.
 
         Raises:
             ClusterUnavailable: the Jobs could not be listed.
-            Incomplete: single runs failed; the others are done.
+            Incomplete: some runs failed; the others are done.
         """
         self._began_at = began_at = self.clock()
         self._open = {run.id: run for run in store.open_runs(self.organization.id)}
@@ -120,7 +120,7 @@ class Pass:
             raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
 
     def _check_settled_jobs(self, pool: ThreadPoolExecutor) -> None:
-        """Look at Jobs that are labelled as settled and are not, where it is time for that."""
+        """Check the Jobs with the label `settled`, where such a check is due."""
         if not self.organization.wants_settled_jobs_checked(self._began_at):
             return
         failed, found = self.failed, 0
@@ -131,7 +131,7 @@ class Pass:
             store.record_settled_jobs_checked(self.organization.id, self._began_at)
 
     def _unmarked(self) -> Iterator[list[Object]]:
-        """Yield the Jobs that a version before marks made for jobs of these tables, with a mark from now on."""
+        """Yield this organization's Jobs from before the deployment label, and give each the label."""
         if not self.organization.may_have_unlabelled(self.clock()):
             return
         selector = labels.unlabelled_selector({labels.ORGANIZATION: self.organization.id})
@@ -141,15 +141,15 @@ class Pass:
             yield [self._adopted(job) for job in jobs if run_identity.owner_of(job) in known]
 
     def _adopted(self, job: Object) -> Object:
-        """Mark a Job, so that the next list has it; one that moves on meanwhile is marked by the next pass."""
+        """Label a Job, so that the next list contains it. Where it has changed meanwhile, the next pass labels it."""
         try:
             return self.cluster.replace_job(run_identity.adopted(job))
         except ClusterRejected as error:
-            logger.warning("a Job was not marked", subject=job["metadata"]["name"], error=str(error))
+            logger.warning("a Job was not labelled", subject=job["metadata"]["name"], error=str(error))
             return job
 
     def _page(self, pool: ThreadPoolExecutor, jobs: list[Object]) -> None:
-        """Ingest a page of Jobs; nothing of it is kept but the ids."""
+        """Ingest a page of Jobs; only their ids stay in memory."""
         self.jobs += len(jobs)
         settled, others = self._parted(jobs)
         runs = self._runs_of(others)
@@ -168,14 +168,14 @@ class Pass:
         self._label(pool, own)
 
     def _runs_of(self, jobs: list[Object]) -> dict[str, Run]:
-        """Return the runs of Jobs by id, those that exist; what the index has of one may be a moment old."""
+        """Return the runs of Jobs by id, where they exist; the index may show a run as it was a moment ago."""
         ids = {run_identity.run_id_of(job) for job in jobs}
         unknown = ids - self._open.keys()
         found = store.find_runs(self.organization.id, unknown) if unknown else {}
         return found | {run_id: self._open[run_id] for run_id in ids & self._open.keys()}
 
     def _label(self, pool: ThreadPoolExecutor, known: list[tuple[Object, Observed, Run | None]]) -> None:
-        """Label the Jobs of a page that are settled now; those that the cluster does not let be are remembered."""
+        """Label the Jobs of a page that are settled now; remember those that the cluster refuses to."""
         settled = [(job, self._is_settled(seen, run)) for job, seen, run in known]
         told = [(job, now) for job, now in settled if now is not run_identity.is_labelled_settled(job)]
         for job in self._settled_jobs.label(pool, (job for job, now in told if now), settled=True):
@@ -183,13 +183,13 @@ class Pass:
         self._settled_jobs.label(pool, (job for job, now in told if not now), settled=False)
 
     def _is_settled(self, seen: Observed, run: Run | None) -> bool:
-        """Tell whether nothing more can come of a Job, its slot's account included."""
+        """Return whether a Job is settled, and the slot that it was made for too."""
         if seen.job_id in self._unsure or (seen.slot and seen.slot > self._began_at):
             return False
         return seen.finished and (seen.run_id in self._ended or bool(run and run.status.ended))
 
     def _parted(self, jobs: list[Object]) -> tuple[list[Object], list[Object]]:
-        """Return the Jobs of which an earlier pass found that nothing more can come, and the others."""
+        """Return the Jobs that an earlier pass found settled, and the others."""
         settled: list[Object] = []
         others: list[Object] = []
         now = self.clock()
@@ -204,7 +204,7 @@ class Pass:
         return seen.is_of(run)
 
     def _unaccounted(self, pool: ThreadPoolExecutor) -> None:
-        """Launch what still waits for its Job, and end what no longer has one."""
+        """Launch the runs that still wait for a Job, and end the runs whose Job is gone."""
         left = (run for run in self._open.values() if run.id not in self._accounted)
         for runs in batched(left, PAGE, strict=False):
             self._each(pool, [Work(self._launch if run.launch else self._look_for, run) for run in runs])
@@ -220,11 +220,11 @@ class Pass:
         self.failed += results.count(None)
         told, self._to_tell = self._to_tell, []
         self._count(told)
-        # Marks that stay, since the queue did not take them, are found by whoever looks for them next.
+        # Where the queue did not take them, `notify` stays on the runs, and a later pass finds it.
         queue.try_to_publish(told)
 
     def _count(self, written: Iterable[Run]) -> None:
-        """Count the runs that ended, and how late that was seen."""
+        """Count the runs that ended, and how long after their end that was seen."""
         for run in written:
             if run.status.ended:
                 logger.info(
@@ -241,7 +241,7 @@ class Pass:
                 self.figures[Metric.INGEST_LAG] = max(lag, self.figures.get(Metric.INGEST_LAG, 0))
 
     def _write(self, before: Run | None, after: Run) -> bool:
-        """Write a new run, or a run's move; what that makes worth telling is told once this page is done."""
+        """Write a new run, or a run's move; its notifications are queued once the page is done."""
         written = store.advance_run(before, after) if before else store.create_run(after)
         if written:
             self._to_tell.append(run_events.marked(before, after))
@@ -250,7 +250,7 @@ class Pass:
         return written
 
     def _one(self, work: "Work") -> bool | None:
-        """Do one run's work: whether anything was written, None where it failed. The others go on."""
+        """Do one run's work; return whether anything was written, None where it failed. A failure stops no other."""
         try:
             return work.do()
         except Exception:
@@ -264,16 +264,16 @@ class Pass:
             return None
 
     def _job(self, job: Object, seen: Observed, run: Run | None) -> bool:
-        """Ingest one Job: `job` is as it came, to be sent back where it is stopped, and `seen` what it says."""
+        """Ingest one Job: `job` is its JSON, which is sent back to stop it, and `seen` is what it says."""
         launched = False
         if run and run.launch and not run.status.ended:
-            # Who created the Job was cut off before this; left as it is, it would be created again once it is gone.
+            # The process that created the Job died before it recorded that; without it, a pass creates the Job again.
             launched = store.run_launched(run, seen.name, self.clock())
         now = self.clock()
         seen = self._with_warnings(seen, run, now)
         decided = decision.decide(seen, run, self.organization.id, now)
         if decided.stop and not self._is_known(seen):
-            # Tables that know nothing of a job, empty or restored ones perhaps, have no say over what it runs.
+            # Tables without the job may be empty or restored ones; they must not decide over its runs.
             return launched
         if decided.stop and not self._replaced(job_stop.stopped(job, decided.stop)):
             return launched
@@ -292,12 +292,12 @@ class Pass:
             after = after.model_copy(update={"log_begins": self._logs.begins(after)})
         written = self._write(run, after.without_secrets(secrets_of(job)))
         if written and decided.ends_job and self._is_known(seen):
-            # The next pass does it where this one is cut off, or the Job has moved on.
+            # Where this process dies before, or the Job has changed, the next pass does it.
             self._replaced(job_stop.stopped(job, decision.stop_of(after)))
         return written or launched
 
     def _with_warnings(self, seen: Observed, run: Run | None, now: datetime) -> Observed:
-        """Return what is seen of a Job with what Events say, where that decides over its run."""
+        """Return what a Job says with its Events, where these decide what becomes of its run."""
         uid = wants_events_of(seen, run, now)
         return seen.with_warnings(self._warnings_of(uid)) if uid else seen
 
@@ -305,7 +305,7 @@ class Pass:
         try:
             return self.cluster.warnings_of(self.organization.namespace, uid)
         except ClusterRejected as error:
-            # Where the rights are those of an earlier release, what it said is not known; all else goes on.
+            # The rights may be those of an earlier release. Then the Events are unknown, and the pass continues.
             logger.warning("Events could not be read", status=error.status, error=str(error))
             return []
 
@@ -314,20 +314,20 @@ class Pass:
         return owner in project_records.known_jobs(self.organization.id, [owner])
 
     def _new(self, run: Run) -> Run:
-        """Return a run that is seen for the first time with whom it tells."""
+        """Return a run that is seen for the first time, with the targets of its notifications."""
         return run.model_copy(update={"alerts": self._asked.of(run)})
 
     def _begun(self, run: Run) -> Run | None:
-        """Write that there is a run, before its log is stored; None where it is there already.
+        """Write a run before its log is stored; None where it is written already.
 
-        Its id is its Job's. Cut off in between, and with the Job gone by the next pass, nobody could tell any more
-        whose log that is, and which slot it was.
+        A run's id is its Job's. If the process died after storing the log, and the Job were gone by the next pass,
+        nothing would say to which run the log belongs, and which slot that was.
         """
         begun = run_events.marked(None, run_log.begun(run))
         return begun if store.create_run(begun) else None
 
     def _replaced(self, job: Object) -> bool:
-        """Replace a Job; False where it has moved on since it was listed, and the next pass decides anew."""
+        """Replace a Job; False where it has changed since it was listed: the next pass decides again."""
         try:
             self.cluster.replace_job(job)
         except (Stale, ObjectNotFound):
@@ -335,7 +335,7 @@ class Pass:
         return True
 
     def _launch(self, run: Run) -> bool:
-        """Create the Job of a run that still waits for it."""
+        """Create the Job of a run that has none yet."""
         late = unseen_end.not_launched(run, self.clock())
         if late:
             return self._write(run, late)
@@ -352,7 +352,7 @@ class Pass:
         return store.run_launched(run, name, self.clock())
 
     def _look_for(self, run: Run) -> bool:
-        """End a run whose Job was not listed, once the cluster confirms that it is gone."""
+        """End a run whose Job was not listed, once the cluster confirms that the Job is gone."""
         gone = self._replaced_by_another(run) or unseen_end.gone(run, self.clock())
         if gone is None:
             return False
@@ -367,20 +367,20 @@ class Pass:
         return self._write(run, self._logs.last_words(run, gone))
 
     def _replaced_by_another(self, run: Run) -> Run | None:
-        """Return how a run ends whose Job gave way to the next slot's, under the policy Replace."""
+        """Return how a run ends whose Job the controller deleted for the next slot, under the policy Replace."""
         if run.scheduled_for is None:
             return None
         newer = self._made_at[run.job_id]
         is_gone = unseen_end.gone(run, self.clock()) is not None
         if is_gone and not any(slot > run.scheduled_for for slot in newer) and self._replaces(run.project_id):
-            # The next slot's Job may be settled by now, so that it was not listed.
+            # The Job of the next slot may be settled by now, and then it was not listed.
             later = store.runs_of_job(self.organization.id, run.job_id, run.created_at, self.clock(), before=0)
             newer = {one.scheduled_for: one.created_at for one in later if one.job_uid and one.scheduled_for}
         ended = unseen_end.replaced(run, newer)
         return ended if ended and self._replaces(run.project_id) else None
 
     def _replaces(self, project_id: str) -> bool:
-        """Tell whether a project's runs replace each other; all are asked about once in a pass, where it matters."""
+        """Return whether a project's runs replace each other; the policies are read once in a pass, if needed."""
         if self._policies is None:
             projects = store.list_projects(self.organization.id)
             self._policies = {project.id: project.settings.concurrency_policy for project in projects}
@@ -388,7 +388,7 @@ class Pass:
 
 
 class Work:
-    """Something to do about one run, and what to call it where that fails."""
+    """Something to do for one run, and its name for the log where that fails."""
 
     def __init__(self, do: Callable[..., bool], subject: Object | Run, *more: Observed | Run | None) -> None:
         self._do = do
@@ -397,12 +397,12 @@ class Work:
         self.job_id = subject.job_id if isinstance(subject, Run) else run_identity.job_id_of(subject)
 
     def do(self) -> bool:
-        """Do it; tells whether anything was written."""
+        """Do it; return whether anything was written."""
         return self._do(*self._arguments)
 
 
 def note_reached(organization: Organization, now: datetime, *, reached: bool) -> Organization:
-    """Note whether the organization's cluster could be reached, where that is news; return it with that."""
+    """Record whether the organization's cluster could be reached, if that has changed; return the organization."""
     outages = organization.outages_if(reached=reached, now=now)
     if outages == organization.outages:
         return organization
@@ -411,16 +411,16 @@ def note_reached(organization: Organization, now: datetime, *, reached: bool) ->
 
 
 def note_cleared(organization: Organization, cluster: Cluster, now: datetime) -> None:
-    """Note of an organization that is to leave its cluster that no CronJob of it is left there, where that is so."""
+    """Record that the cluster has no CronJob of an organization that leaves it, if that is so."""
     if organization.marked_at is None:
-        return  # some of them may have no mark yet; the next sync sees to that
+        return  # some of them may have no label yet; the next sync handles those
     selector = labels.selector({labels.ORGANIZATION: organization.id})
     if not any(cluster.list_cronjobs(organization.namespace, selector)):
         store.record_cleared(organization.id, now)
 
 
 def end_overdue(organization: Organization, now: datetime) -> int:
-    """End what has waited too long for a cluster that cannot be asked; return how many runs that were."""
+    """End the runs that have waited too long for an unreachable cluster; return how many."""
     deadlines = {
         project.id: timedelta(seconds=project.settings.active_deadline_seconds)
         for project in store.list_projects(organization.id)

@@ -1,4 +1,4 @@
-"""Reads the logs of an organization's pods out of its cluster, and stores those of runs that have ended.
+"""Reads the logs of an organization's Pods from its cluster, and stores those of runs that have ended.
 
 Everything here may be done twice or by two passes at once: logs replace themselves.
 """
@@ -18,7 +18,7 @@ from jobs_api.logs import archive
 from jobs_api.model.run import Run, RunStatus
 
 CUT_OFF: Final = "The log ends where the run was replaced, or its Job deleted"
-# How much of a log's end is searched for what went wrong: some hundred nodes, of which JSON needs a kilobyte each.
+# How much of a log's end is searched for the failure: some hundred nodes, each with a kilobyte of JSON.
 TOLD_IN_BYTES: Final = 512 * 1024
 
 
@@ -28,21 +28,21 @@ class NoLog(Exception):
 
 @dataclass(frozen=True)
 class PodLogs:
-    """The logs of an organization's pods; `clock` gives aware times."""
+    """The logs of an organization's Pods; `clock` gives aware times."""
 
     cluster: Cluster
     namespace: str
     clock: Callable[[], datetime]
 
     def look_at(self, run: Run | None) -> None:
-        """Note how the log of a run that goes on begins, once there is a first line: a later one is another file."""
+        """Record the first line's time in the log of a running command. A later first line means another file."""
         if run and run.status is RunStatus.RUNNING and not pod_logs.has_begun(run.log_begins):
             note = self.begins(run)
             if note is not None and note != run.log_begins:
                 store.note_log_begins(run, note)
 
     def begins(self, run: Run) -> str | None:
-        """Return what to note of how a log begins, None where it cannot be had just now."""
+        """Return the text that records how a log begins, None where it cannot be read now."""
         if run.pod_name is None:
             return None
         try:
@@ -51,14 +51,14 @@ class PodLogs:
             return None
 
     def end_of(self, pod: ObservedPod, container: str) -> str:
-        """Return the last lines of another container's log, nothing where they cannot be had."""
+        """Return the last lines of another container's log, nothing where they cannot be read."""
         try:
             return self.cluster.read_log(self.namespace, pod.name, container=container, tail=run_log.QUOTED_LINES)
         except ClusterError:
             return ""
 
     def stored(self, run: Run, pod: ObservedPod | None) -> Run:
-        """Store the log, before anything that tells others that the run has ended."""
+        """Store the log, before anything else says that the run has ended."""
         if pod is None:
             return run.model_copy(update={"log": archive.what_is_left(run)})
         try:
@@ -70,7 +70,7 @@ class PodLogs:
         except ClusterRejected:
             return self.stored(run, None)
         except ClusterUnavailable:
-            # The node may be out of reach for a while, or for good.
+            # The node may be out of reach for a while, or may not come back.
             if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
                 raise
             return self.stored(run, None)
@@ -81,7 +81,7 @@ class PodLogs:
         return self.cluster.log_begins(self.namespace, pod.name)
 
     def _log_of(self, pod: ObservedPod) -> Iterator[bytes]:
-        """Yield a log; raises NoLog where the kubelet says in its place that it has none."""
+        """Yield a log; raises NoLog where the kubelet sends a message that it has none."""
         chunks = self.cluster.stream_log(self.namespace, pod.name)
         first = next(chunks, b"")
         if len(first) <= pod_logs.EXCUSE_BYTES:
@@ -92,7 +92,7 @@ class PodLogs:
         yield from chunks
 
     def last_words(self, before: Run, ended: Run) -> Run:
-        """Return a run whose Job is gone with its log, which can be read for as long as its pod takes to end."""
+        """Return a run whose Job is gone with its log, which can be read until its Pod has ended."""
         if before.status is not RunStatus.RUNNING or before.job_uid is None:
             return with_what_is_left(before, ended)
         try:
@@ -106,7 +106,7 @@ class PodLogs:
 
 
 def with_what_is_left(before: Run, ended: Run) -> Run:
-    """Return a run that ended out of sight with its log, where its command was started."""
+    """Return a run whose end no pass saw, with what is known of its log, where its command was started."""
     if before.status is not RunStatus.RUNNING:
         return ended
     return ended.model_copy(update={"log": archive.what_is_left(ended)})

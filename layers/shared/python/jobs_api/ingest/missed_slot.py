@@ -1,4 +1,4 @@
-"""A slot that was missed: why, as far as that can be told, and the run that says so. Facts in, decision out."""
+"""Why a slot was missed, as far as that is known, and the run that says so. Facts in, decision out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,23 +15,23 @@ from jobs_api.model.project import ConcurrencyPolicy, Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Outage, Slot, miss_id
 
-# A CronJob that was suspended by hand is put back by the next sync that reaches the cluster.
+# The next sync that reaches the cluster resumes a CronJob that somebody suspended by hand.
 SUSPENDED_FOR: Final = timedelta(hours=1)
 LONGEST_REASON: Final = 500
 
 
 @dataclass(frozen=True)
 class SlotFacts:
-    """What is known about a job beside its slots.
+    """What is known about a job and its CronJob.
 
     Args:
-        project: the job's, as it is now.
+        project: the job's project, as it is now.
         job: as it is now.
-        deleted: whether the job was deleted since.
-        cronjob: the CronJob of the slot's name as it is in the cluster now, None where it is not there.
+        deleted: whether the job was deleted since the slot.
+        cronjob: the CronJob that the slot belongs to, as it is in the cluster now, None where it is not there.
         runs: the job's runs around the slot.
         outages: when the cluster could not be reached.
-        events: those of the CronJob that warn.
+        events: the CronJob's Events that warn.
     """
 
     project: Project
@@ -44,14 +44,14 @@ class SlotFacts:
 
     @property
     def deadline(self) -> timedelta:
-        """How late the CronJob may start what it missed."""
+        """How late the CronJob may still start a slot."""
         return timedelta(seconds=self.project.settings.starting_deadline_seconds)
 
 
 def missed_run(slot: Slot, facts: SlotFacts, alerts: RunAlerts | None, now: datetime) -> Run:
-    """Return the run that records a missed slot; its id is always the same for the same job and slot.
+    """Return the run that records a missed slot; for the same job and slot its id is always the same.
 
-    Its name is the one that the Kubernetes Job would have had.
+    Its name is the name that the Kubernetes Job would have had.
     """
     job, project = facts.job, facts.project
     return Run(
@@ -75,15 +75,15 @@ def missed_run(slot: Slot, facts: SlotFacts, alerts: RunAlerts | None, now: date
 
 
 def why(slot: Slot, facts: SlotFacts) -> str:
-    """Say why nothing ran at a slot, the surest reason first."""
+    """Say why nothing ran at a slot, the most certain reason first."""
     rules = _ALWAYS if slot.in_force else _NOT_IN_FORCE
     return next(text for rule in rules if (text := rule(slot, facts)))
 
 
 def _vanished(slot: Slot, facts: SlotFacts) -> str | None:
-    """Find that the CronJob did start it: its controller notes for which slot it last made a Job."""
+    """Say that the CronJob did start it: its controller records for which slot it last made a Job."""
     last = moment(mapping((facts.cronjob or {}).get("status")).get("lastScheduleTime"))
-    # A sync writes there too: when the last change was, so that no slot from before it is started.
+    # A sync writes that time too, with the time of the last change, so that no earlier slot is started.
     if last != slot.at or last == facts.job.fires_since(facts.project):
         return None
     return (
@@ -93,7 +93,7 @@ def _vanished(slot: Slot, facts: SlotFacts) -> str | None:
 
 
 def _refused(slot: Slot, facts: SlotFacts) -> str | None:
-    """Find that the cluster let the CronJob make no Job; its controller tries again until the deadline is over."""
+    """Say that the cluster did not let the CronJob make a Job; its controller repeats that until the deadline."""
     said = warnings.latest(warnings.read(facts.events), reason="FailedCreate", since=slot.at)
     if said is None:
         return None
@@ -104,7 +104,7 @@ def _refused(slot: Slot, facts: SlotFacts) -> str | None:
 
 
 def _previous_run(slot: Slot, facts: SlotFacts) -> str | None:
-    """Under Forbid, find the run that was still going when the slot came."""
+    """Say, under the policy Forbid, which run had not ended when the slot came."""
     if facts.project.settings.concurrency_policy is not ConcurrencyPolicy.FORBID:
         return None
     for run in facts.runs:
@@ -125,7 +125,7 @@ def _stopped(slot: Slot, facts: SlotFacts) -> str | None:
 
 
 def _outage(slot: Slot, facts: SlotFacts) -> str | None:
-    # An outage is noticed a tick after it began, and what was due just before it could still be started within it.
+    # An outage is seen up to a tick after it began; a slot just before may still have been started late within it.
     for outage in facts.outages:
         begins = outage.since - IN_FORCE_WITHIN
         if not outage.stopped and begins < slot.at and (outage.until is None or slot.at <= outage.until):
@@ -184,7 +184,7 @@ def _unknown(_: Slot, __: SlotFacts) -> str:
 
 
 def _is_current(slot: Slot, facts: SlotFacts) -> bool:
-    """Tell whether the CronJob in the cluster is still the one that should have fired."""
+    """Return whether the CronJob in the cluster is still the one that should have fired."""
     return not facts.deleted and facts.project.fires and slot.firing.until is None
 
 
@@ -205,6 +205,6 @@ _ALWAYS: list[MissRule] = [
 
 
 def cronjob_of(found: Object | None, job: Job) -> Object | None:
-    """Return the CronJob if it is this job's, made by this deployment."""
+    """Return the CronJob if it is this job's, and made by this deployment."""
     there = texts(mapping((found or {}).get("metadata")).get("labels"))
     return found if there.get(labels.JOB_ID) == job.id and not labels.is_of_another(there) else None

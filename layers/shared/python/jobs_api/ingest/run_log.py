@@ -1,4 +1,4 @@
-"""What its log adds to a run: where it is, why the command failed, what it was doing, what kept it from starting."""
+"""What a log adds to its run: where it is stored, why the command failed, what it was doing, why it never ran."""
 
 from datetime import timedelta
 from typing import Final
@@ -7,21 +7,21 @@ from jobs_api.logs.excerpt import excerpt, remarks
 from jobs_api.logs.excerpt.terminal import plain
 from jobs_api.model.run import Run, RunStatus, StoredLog
 
-# How long a log that cannot be read is asked for again, from the end of its run.
+# How long after the end of its run an unreadable log is read again.
 LOG_WITHIN: Final = timedelta(minutes=10)
-# Of the log of an init container that failed: as much as its end may fill of a message.
+# Lines of the log of a failed init container: as many as fit into a message.
 QUOTED_LINES: Final = 3
 QUOTED_CHARACTERS: Final = 200
 
 
 def begun(run: Run) -> Run:
-    """Return a run whose command has ended as it was while that went on: what is known of it before its log is kept."""
+    """Return the ended run as it was while its command ran: this is stored before its log is."""
     ended = ("end_time", "duration_seconds", "exit_code", "error_message", "message")
     return run.model_copy(update={**dict.fromkeys(ended), "status": RunStatus.RUNNING})
 
 
 def with_log(run: Run, log: StoredLog, end: str) -> Run:
-    """Return an ended run with where its log is and what that says of its end: why it failed, what was running.
+    """Return an ended run with where its log is, and what the log says: why it failed, what was running.
 
     Args:
         run: ended.
@@ -39,12 +39,12 @@ def with_log(run: Run, log: StoredLog, end: str) -> Run:
 
 
 def quoting(run: Run, log: str) -> Run:
-    """Return a run that never started with the end of the log of what kept it from that."""
+    """Return a run that never started, with the end of the log of the container that prevented it."""
     lines = [one for line in plain(log).split("\n") if (one := _printable(line))][-QUOTED_LINES:]
     told = " | ".join(line[:QUOTED_CHARACTERS] for line in lines)
     return run.model_copy(update={"error_message": f"{run.error_message}: {told}"}) if told else run
 
 
 def _printable(line: str) -> str:
-    """Return a line without what cannot be seen, as marks of the direction of writing."""
+    """Return a line without invisible characters, such as those for the direction of writing."""
     return "".join(char for char in line.replace("\t", " ").replace("\xa0", " ") if char.isprintable()).strip()

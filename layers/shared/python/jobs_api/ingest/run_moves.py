@@ -1,4 +1,4 @@
-"""The run that a Job is, and how it moves on with what is seen of it."""
+"""Makes the run of a Job, and moves it to the state in which it was seen."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from jobs_api.model.words import Unbalanced
 
 
 def new_run(observed: Observed, organization_id: str, now: datetime) -> Run:
-    """Return the run that a Job is, before anything is known of how it goes."""
+    """Return the run of a Job, before anything is known of its progress."""
     return Run(
         id=observed.run_id,
         organization_id=organization_id,
@@ -31,7 +31,7 @@ def new_run(observed: Observed, organization_id: str, now: datetime) -> Run:
 
 
 def moved(run: Run, seen: Outcome, observed: Observed, now: datetime) -> Run:
-    """Return a run that has gone on to what is seen of it."""
+    """Return a run in the state in which it was seen."""
     return run.model_copy(
         update={
             "status": seen.status,
@@ -44,7 +44,7 @@ def moved(run: Run, seen: Outcome, observed: Observed, now: datetime) -> Run:
 
 
 def ended(run: Run, seen: Outcome, observed: Observed, now: datetime) -> Run:
-    """Return a run that has ended as is seen of it."""
+    """Return a run that has ended, with the end that was seen."""
     start_time = seen.start_time if seen.has_run or run.start_time is None else run.start_time
     return moved(run, seen, observed, now).model_copy(
         update={
@@ -58,7 +58,7 @@ def ended(run: Run, seen: Outcome, observed: Observed, now: datetime) -> Run:
 
 
 def _job_type(command: str | None) -> str:
-    """Tell what a command does that stands on a Job from before its type did, or that somebody wrote there."""
+    """Return a command's type, for a Job without a known one: an older Job, or one that somebody edited."""
     try:
         return commands.job_type(command) if command else "run"
     except Unbalanced:

@@ -1,12 +1,12 @@
-"""Which Jobs a pass looks at: those whose run is open, and not those that a namespace keeps.
+"""Which Jobs a pass reads: those whose run is open. It leaves out the ended Jobs that a namespace keeps.
 
-A Job that has finished and whose run has ended is settled: nothing more can come of it. It gets a label that the list
-of a pass leaves out, so that the Jobs which Kubernetes keeps for hours cost the next pass nothing, in any process.
+A Job is settled when it has finished and its run has ended. A pass gives it a label, and lists the Jobs without that
+label. So the Jobs that Kubernetes keeps for hours cost the next passes nothing, in any process.
 
-The label is a note and never the truth. Where a pass dies before it writes it, or somebody takes it off, the next pass
-looks at the Job once more and writes it. Where it stands on a Job whose run is open or missing (written by hand, or the
-tables were restored to a time before), a look at all labelled Jobs finds that: once a day, and in the next pass after
-one that came upon such a Job.
+The label is no proof. Where a pass dies before it writes the label, or somebody removes it, the next pass reads the Job
+again and writes it. A labelled Job may have an open run or none (somebody wrote the label, or the tables were restored
+to an earlier time). A check of all labelled Jobs finds that. It is made once a day, and in the pass after one that
+found such a Job.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import observe
 from jobs_api.model.organization import Organization
 
-# A cluster that refuses so many in a pass, for want of rights or by a policy, refuses the others as well.
+# A cluster that refuses so many in one pass, by its rights or by a policy, refuses the others too.
 REFUSALS_IN_A_PASS: Final = 3
 
 logger = Logger()
@@ -34,24 +34,24 @@ logger = Logger()
 
 @dataclass
 class SettledJobs:
-    """The label on an organization's Jobs, in one pass."""
+    """The label on an organization's Jobs, during one pass."""
 
     organization: Organization
     cluster: Cluster
     _refusals: list[ClusterError] = field(default_factory=list)
 
     def open_jobs(self) -> Iterator[list[Object]]:
-        """Yield the Jobs without the label, which may be as they were some seconds ago.
+        """Yield the Jobs without the label, as they were up to some seconds ago.
 
-        That is early enough: a run only moves forward, what is written to a Job states the version that was seen, and
-        a run whose Job is not listed ends only once the cluster has confirmed that it is gone.
+        That is recent enough: a run only moves forward, a write to a Job states the version that was read, and a run
+        whose Job is not listed ends only after the cluster has confirmed that the Job is gone.
         """
         selector = labels.unsettled_selector({labels.ORGANIZATION: self.organization.id})
         for page in self.cluster.list_jobs(self.organization.namespace, selector, cached=True):
             yield [job for job in page if run_identity.is_run(job)]
 
     def wrongly_labelled(self, pool: Executor, now: datetime) -> Iterator[list[Object]]:
-        """Yield the Jobs that have the label though their run is open or missing; reads the metadata of all."""
+        """Yield the Jobs with the label whose run is open or missing; reads the metadata of all labelled Jobs."""
         selector = labels.settled_selector({labels.ORGANIZATION: self.organization.id})
         for page in self.cluster.list_job_metadata(self.organization.namespace, selector, cached=True):
             jobs = [observe(job) for job in page if run_identity.is_run(job)]
@@ -70,9 +70,9 @@ class SettledJobs:
             return None
 
     def label(self, pool: Executor, jobs: Iterable[Object], *, settled: bool) -> list[Object]:
-        """Give Jobs the label, or take it off; return those that the cluster did not let be changed.
+        """Write or remove the label on Jobs; return those that the cluster did not let this service change.
 
-        One that has changed since it was listed is left to the next pass.
+        A Job that has changed since it was listed is left for the next pass.
         """
         tried = pool.map(lambda job: (job, self._label(job, settled=settled)), jobs)
         return [job for job, done in tried if not done]

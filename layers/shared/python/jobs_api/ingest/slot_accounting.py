@@ -1,7 +1,7 @@
-"""Accounts for the slots of an organization's jobs: a run for each, or a run that says why there was none.
+"""Settles the slots of an organization's jobs: each slot gets a run, or a run that says why there was none.
 
-Part of an ingest's pass, which knows what is in the cluster. Doing it twice changes nothing: a miss has an id that
-follows from job and slot, and the account of a job moves on only from where it was read.
+Part of an ingest, which knows what is in the cluster. Doing it twice changes nothing: the id of a miss follows from job
+and slot, and the time up to which a job is settled changes only if it is still the one that was read.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ from jobs_api.model.slots import AwaitedSlot, Slot, SlotVerdict
 from jobs_api.notifications import channels
 from jobs_api.store import DueJob
 
-# Of a job, in one pass: after days without a cluster the rest follows with the next passes.
+# Slots of one job in one pass. After days without a cluster, the next passes settle the rest.
 SLOTS_AT_ONCE = 100
 JOBS_AT_ONCE = 500
 
@@ -39,9 +39,9 @@ class Accounting:
     Args:
         organization: as it is stored.
         cluster: its cluster.
-        now: when the pass began to look for Jobs; what it did not find was not there by then.
+        now: when the pass began to list Jobs; a Job that it did not find did not exist by then.
         ran: for each job the slots whose Jobs the pass has found.
-        unsure: jobs of which a run could not be ingested; nothing is said about those.
+        unsure: jobs with a run that could not be ingested; their slots are not settled.
     """
 
     organization: Organization
@@ -51,14 +51,14 @@ class Accounting:
     unsure: Collection[str]
     missed: int = 0
     failed: int = 0
-    # Whether a Job was found for a slot that the list had not and of which there is no run.
+    # Whether a slot has a Job that was not listed, and no run.
     met_unknown_job: bool = False
-    # Accounts that moved on, and slots that are due without a Job so far.
+    # How many slots were settled, and which are due without a Job so far.
     settled: int = 0
     awaited: list[AwaitedSlot] = field(default_factory=list)
 
     def run(self, pool: Executor) -> None:
-        """Account for every job that is due; one that fails keeps no other from it, and is counted."""
+        """Settle every job that is due; a job that fails is counted, and stops no other."""
         due = (one for one in store.due_jobs(self.organization.id, self.now) if one.job.id not in self.unsure)
         for jobs in batched(due, JOBS_AT_ONCE, strict=False):
             list(pool.map(self._try, jobs))
@@ -71,7 +71,7 @@ class Accounting:
             self.failed += 1
 
     def _account(self, due: DueJob) -> None:
-        """Settle a job's slots in their order, up to the first of which it is too early to speak."""
+        """Settle a job's slots in their order, up to the first one that may still get its Job."""
         project, job = due.project, due.job
         deadline = timedelta(seconds=project.settings.starting_deadline_seconds)
         owed = slots.owed(job.firings, project.periods, job.slots.settled_until, self.now)
@@ -83,7 +83,7 @@ class Accounting:
             self.settled += store.settle_job(due, after)
 
     def _settled(self, owed: list[Slot], deadline: timedelta, job_id: str) -> tuple[list[Slot], list[Slot]]:
-        """Return the slots of which all is known, and those of them at which nothing seems to have run."""
+        """Return the slots that can be settled, and those of them that seem to have no Job."""
         ran = self.ran.get(job_id, ())
         settled: list[Slot] = []
         missing: list[Slot] = []
@@ -98,7 +98,7 @@ class Accounting:
         return settled, missing
 
     def _record(self, due: DueJob, missing: list[Slot]) -> None:
-        """Write a miss for each slot that has no run: its Job may have come and gone since, or be settled."""
+        """Write a miss for each slot that has no run: its Job may have come and gone meanwhile, or be settled."""
         deadline = timedelta(seconds=due.project.settings.starting_deadline_seconds)
         until = missing[-1].at + deadline + slots.GRACE
         runs = store.runs_of_job(self.organization.id, due.job.id, missing[0].at, until)
@@ -114,9 +114,9 @@ class Accounting:
                 self._miss(slot, due, *cronjobs[name], runs)
 
     def _slots_with_jobs(self, due: DueJob, slots_without: Collection[datetime | None]) -> set[datetime]:
-        """Return those of the slots that have a Job after all, as the cluster says now.
+        """Return those of the slots that have a Job in the cluster now.
 
-        What the pass has listed leaves out what is settled and may be old, and a miss is final.
+        The list of the pass leaves out settled Jobs and may be old, and a miss is final.
         """
         selector = labels.selector({labels.ORGANIZATION: self.organization.id, labels.JOB_ID: due.job.id})
         pages = self.cluster.list_job_metadata(self.organization.namespace, selector)
@@ -132,7 +132,7 @@ class Accounting:
             self.missed += 1
 
     def _cronjob(self, due: DueJob, name: str) -> tuple[Object | None, Sequence[Object]]:
-        """Return a job's CronJob as it is now, with what Events say is wrong with it."""
+        """Return a job's CronJob as it is now, and the warnings about it."""
         try:
             found = missed_slot.cronjob_of(self.cluster.get_cronjob(self.organization.namespace, name), due.job)
         except ObjectNotFound:
@@ -142,6 +142,6 @@ class Accounting:
         try:
             return found, self.cluster.warnings_of(self.organization.namespace, found["metadata"]["uid"])
         except ClusterRejected as error:
-            # Where the rights are those of an earlier release, what it said is not known; the miss is one all the same.
+            # The rights may be those of an earlier release. Then the Events are unknown; the miss is recorded.
             logger.warning("Events could not be read", status=error.status, error=str(error))
             return found, ()

@@ -1,4 +1,4 @@
-"""How a run ends that no Job in the cluster shows any more, or yet: gone, replaced, never launched, out of reach."""
+"""How a run ends whose Job is not in the cluster: deleted, replaced, never launched, or out of reach."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -10,15 +10,15 @@ from jobs_api.k8s.job_status import duration_seconds
 from jobs_api.model.document import rfc3339
 from jobs_api.model.run import Run, RunStatus
 
-# How long a run that could not be launched is tried again.
+# For how long a launch is repeated.
 LAUNCH_FOR: Final = timedelta(hours=1)
-# How long a run's Job may be missing before it is believed gone.
+# How long a run's Job must be missing before the run ends.
 GONE_AFTER: Final = timedelta(minutes=2)
 UNSCHEDULED: Final = timedelta(seconds=manifests.UNSCHEDULED_SECONDS)
 
 
 def gone(run: Run, now: datetime) -> Run | None:
-    """Return how a run ends whose Job is not in the cluster; None while it is too early to tell."""
+    """Return how a run ends whose Job is not in the cluster; None while it is too early to say."""
     if run.status.ended or now - run.updated_at < GONE_AFTER:
         return None
     return _failed(
@@ -30,13 +30,13 @@ def gone(run: Run, now: datetime) -> Run | None:
 
 
 def replaced(run: Run, newer: Mapping[datetime, datetime]) -> Run | None:
-    """Return how a run ends whose Job is gone because the next slot's took its place; None where there is none such.
+    """Return how a run ends whose Job was replaced by the Job of a later slot; None where there is no such Job.
 
-    Under the policy Replace the CronJob controller deletes the Job that goes on, and then makes the next.
+    Under the policy Replace the CronJob controller deletes the running Job, and then makes the next one.
 
     Args:
-        run: as it is stored, its Job gone from the cluster.
-        newer: for each slot of the job that has a Job, when that was made.
+        run: as stored; its Job is not in the cluster.
+        newer: for each slot of the job that has a Job, when that Job was made.
     """
     if run.status.ended or run.scheduled_for is None:
         return None
@@ -52,12 +52,12 @@ def replaced(run: Run, newer: Mapping[datetime, datetime]) -> Run | None:
 
 
 def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run | None:
-    """Return how a run ends that the cluster refused, or did not take for an hour; None while it is worth trying.
+    """Return how a run ends that the cluster refused, or did not accept for an hour; None while it can be tried again.
 
     Args:
-        run: as it is stored, still to be launched.
+        run: as stored, not launched yet.
         now: aware.
-        refused: what the cluster said where trying again cannot help.
+        refused: the cluster's message where it will never accept the run.
     """
     if refused:
         return _failed(run, f"The cluster refused the run, so it could not be launched: {refused}", now)
@@ -69,10 +69,10 @@ def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run 
 
 
 def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
-    """Return how a run ends whose cluster cannot be asked; None while the cluster may still come back in time.
+    """Return how a run ends whose cluster cannot be reached; None while the cluster may still come back in time.
 
     Args:
-        run: as it is stored, not ended.
+        run: as stored, not ended.
         deadline: how long its project lets a run take, None where the project is gone.
         now: aware.
     """
@@ -89,7 +89,7 @@ def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
 
 
 def _failed(run: Run, message: str, now: datetime) -> Run:
-    """End a run that the cluster knows nothing of; when it really ended is unknown."""
+    """End a run whose Job the cluster does not have; it is unknown when it really ended."""
     return run.model_copy(
         update={
             "status": RunStatus.ERROR,
