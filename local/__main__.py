@@ -1,9 +1,9 @@
 """`python -m local`, which is `make run`: the whole service in one process, until Ctrl-C or SIGTERM.
 
-Environment: PORT (3000), JOBS_API_HOME (.local), JOBS_API_KUBECONFIG (a real cluster instead of the embedded one, named
-before anything is made in it; KUBECONFIG means nothing here), JOBS_API_MINUTE_SECONDS (2: how long a minute of the
+Environment: PORT (3000), JOBS_API_HOME (.local), JOBS_API_KUBECONFIG (a real cluster instead of the embedded one,
+printed before anything is created in it; KUBECONFIG is not read), JOBS_API_MINUTE_SECONDS (2: how long a minute of the
 template's schedules takes), JOBS_API_PARAMETERS (parameters of template.yaml, as `sam deploy --parameter-overrides`
-takes them: "OrganizationRate=2 OrganizationBurst=5"), FRESH (1 begins anew: what earlier starts kept is removed).
+takes them: "OrganizationRate=2 OrganizationBurst=5"), FRESH (1 removes what earlier starts kept).
 """
 
 import os
@@ -26,8 +26,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Run until a signal comes; gives the exit status."""
-    # Not only what is known to be secret: projects write what they like, and all of it is this one person's.
+    """Run until a signal comes; return the exit status."""
+    # All files are private, not only those known to hold secrets: a project may write secrets anywhere.
     os.umask(0o077)
     stay_small()
     stopped = EndSignal(*_SIGNALS)
@@ -49,7 +49,7 @@ def main(environment: Mapping[str, str]) -> int:
 
 
 def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], stopped: EndSignal) -> int:
-    # Only now, because it takes seconds.
+    # Imported here, because the import takes seconds.
     from local.intrinsics import UnsupportedTemplate  # noqa: PLC0415
     from local.stack import Settings, running  # noqa: PLC0415
 
@@ -62,7 +62,7 @@ def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], 
     )
     log = home.path / "functions.log"
     terminal = sys.stdout
-    # What functions print is their log, as in Lambda; the terminal is for whoever started this.
+    # As in Lambda, what functions print goes to their log. The terminal shows messages to the user.
     try:
         with (
             open(log, "w", buffering=1, opener=private_files.opener) as lines,
@@ -122,5 +122,5 @@ Ctrl-C ends all of it.
 if __name__ == "__main__":
     status = main(os.environ)
     sys.stderr.flush()
-    # A handler that hangs is on a thread that would keep the process.
+    # A thread on which a handler hangs would keep the process from ending.
     os._exit(status)

@@ -1,4 +1,4 @@
-"""EventBridge on a laptop: hears what is put on moto's buses, from any process, and finds the rules it matches."""
+"""EventBridge on a laptop: receives events from any process and finds the rules that match them."""
 
 import json
 import uuid
@@ -18,13 +18,13 @@ type Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A function that a rule invokes, and what it gets instead of the event where the rule says so."""
+    """A function that a rule invokes, and the input that replaces the event if the rule has one."""
 
     function: str
     constant_input: str | None = None
 
     def input(self, event: Event) -> Event:
-        """Give what the function is invoked with."""
+        """Return the input of the invocation."""
         return event if self.constant_input is None else json.loads(self.constant_input)
 
 
@@ -39,7 +39,7 @@ class Rule:
     targets: tuple[Target, ...]
 
     def matches(self, bus: str, event: Event) -> bool:
-        """Tell whether the rule is for an event on a bus."""
+        """Return whether the rule matches an event on a bus."""
         return self.pattern is not None and self.bus == bus and self.pattern.matches_event(cast("Any", event))
 
 
@@ -47,7 +47,7 @@ def rules_of(template: Template) -> list[Rule]:
     """Read the template's enabled rules.
 
     Raises:
-        UnsupportedTemplate: a target takes a part of the event, or a transformed one.
+        UnsupportedTemplate: a target has an InputPath or an InputTransformer.
     """
     rules = template.resources("AWS::Events::Rule")
     return [_rule(rule) for rule in rules if rule.properties.get("State", "ENABLED") == "ENABLED"]
@@ -88,26 +88,26 @@ class Listener(Protocol):
     """Calls back for every event that a bus accepts, between `start` and `stop`."""
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
 
 
 class EmulatorListener:
     """Listens to the buses of the emulator."""
 
     def __init__(self, events: Events, hear: Callable[[str, Event], None]) -> None:
-        """Call `hear` with the bus's name and the event, in the thread that put it there."""
+        """Call `hear` with the bus's name and the event, in the thread that sent the event."""
         self._events = events
         self._hear = hear
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         self._events.listen(self._heard)
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._events.ignore(self._heard)
 
     def _heard(self, entry: Mapping[str, Any], event_id: str) -> None:
@@ -118,18 +118,18 @@ class EmulatorListener:
 class BusListener:
     """Calls back for every event that a bus accepts, between `start` and `stop`.
 
-    moto delivers to queues and logs only, so its PutEvents is wrapped. The alternative, a rule that copies everything
-    to a queue, would add a poll's delay to each event and a poll's work to each idle second.
+    moto delivers to queues and logs only, so its PutEvents is wrapped. A rule that copies all events to a queue would
+    delay each event until the next poll, and polling costs time even when nothing happens.
     """
 
     def __init__(self, hear: Callable[[str, Event], None]) -> None:
-        """Call `hear` with the bus's name and the event, in the thread that put it there."""
+        """Call `hear` with the bus's name and the event, in the thread that sent the event."""
         self._hear = hear
         self._backend: Any = EventsBackend
         self._original = EventsBackend.put_events
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         original, hear = self._original, self._hear
 
         def put_events(backend: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -145,5 +145,5 @@ class BusListener:
         self._backend.put_events = put_events
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._backend.put_events = self._original

@@ -1,4 +1,4 @@
-"""The projects in local/examples as `make run` sets them up: image, folder, environment and how they are deployed."""
+"""The projects in local/examples as `make run` sets them up: image, folder, environment and deployment."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,8 @@ EXAMPLES_FOLDER = Path(__file__).resolve().parent / "examples"
 class Example:
     """One example project.
 
-    `image` is a folder under local/images. `deploy_command` is what CI would run once whenever the project is
-    deployed; run again, it changes nothing that is already there. Its environment is that of the project's jobs.
+    `image` is a folder under local/images. CI would run `deploy_command` once at each deployment of the project; a
+    second run changes nothing. It has the same environment as the project's jobs.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Example:
 
     @property
     def working_directory(self) -> Path:
-        """The folder a job's process starts in."""
+        """The working directory of a job's process."""
         return EXAMPLES_FOLDER / self.name
 
     @property
@@ -32,9 +32,9 @@ class Example:
         return f"{self.name}-env"
 
     def environment(self, home: Path) -> dict[str, str]:
-        """What every process of the project finds in its environment; all it writes goes to `<home>/<name>`.
+        """The environment of every process of the project, which writes to `<home>/<name>` only.
 
-        The folder is created here, since DuckDB does not create the one its file is in.
+        The folder is created here, since DuckDB does not create the folder of its file.
         """
         data = home.resolve() / self.name
         data.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ class Example:
         return database | {
             "SQLMESH_CACHE_PATH": str(data / "cache"),
             "SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "true",
-            "COLUMNS": "120",  # how wide SQLMesh writes where there is no terminal to ask
+            "COLUMNS": "120",  # SQLMesh's line width, since there is no terminal
         }
 
 

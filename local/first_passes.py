@@ -1,4 +1,4 @@
-"""Has every organization looked at when the stack starts: what its pulses were, the last start took with it."""
+"""Requests a pass over every organization when the stack starts, since pulses of the last start are lost."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from jobs_api.store.tables import OrganizationRow
 
 
 def ask() -> None:
-    """Ask for a pass over each organization; nobody works on one, whatever a killed process has noted."""
+    """Request a pass over each organization, even where a killed process recorded that it works on one."""
     organizations = [one.id for one in store.list_organizations() if one.retired_at is None]
     for organization in organizations:
         OrganizationRow(ALL, organization).update(

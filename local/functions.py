@@ -1,4 +1,4 @@
-"""Runs Lambda handlers in this process as Lambda would: one warm environment for each event that runs at a time."""
+"""Runs Lambda handlers in this process as Lambda would: each concurrent event has a warm environment of its own."""
 
 import contextvars
 import importlib.util
@@ -23,18 +23,18 @@ type Handler = Callable[[Any, "LambdaContext"], Any]
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
-# What the template allows the function that waits most, for other people's receivers. More environments would only
-# wait for each other: the interpreter runs one thread at a time.
+# The template's limit for the function that waits longest, the sender of webhooks. More environments would only wait
+# for each other, because the interpreter runs one thread at a time.
 _DEFAULT_CONCURRENCY = 20
 
 _loading = threading.RLock()
 
 
 class HandlerFailed(Exception):
-    """The handler raised, or gave an answer that Lambda would not pass on."""
+    """The handler raised, or returned an answer that Lambda would not pass on."""
 
     def __init__(self, error_type: str, message: str) -> None:
-        """Keep what Lambda would report as errorType and errorMessage."""
+        """Store what Lambda would report as errorType and errorMessage."""
         super().__init__(f"{error_type}: {message}")
         self.error_type = error_type
         self.message = message
@@ -42,7 +42,7 @@ class HandlerFailed(Exception):
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """What a handler gets as its second argument, under Lambda's own names."""
+    """A handler's second argument, with Lambda's own names."""
 
     function_name: str
     invoked_function_arn: str
@@ -56,11 +56,11 @@ class LambdaContext:
 
     @property
     def log_group_name(self) -> str:
-        """Where CloudWatch would keep the function's log."""
+        """The log group in which CloudWatch would store the function's log."""
         return f"/aws/lambda/{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give the time until the function's timeout, never below zero."""
+        """Return the time until the function's timeout, never below zero."""
         return max(0, int((self.deadline - time.monotonic()) * 1000))
 
 
@@ -68,7 +68,7 @@ class Function:
     """One function and its warm execution environments."""
 
     def __init__(self, spec: FunctionSpec) -> None:
-        """Load nothing yet, as the first event does; from here on Powertools keeps invocations apart."""
+        """Prepare Powertools for concurrent invocations; the first event loads the handler."""
         isolate_invocations()
         self.spec = spec
         self.concurrency = spec.reserved_concurrency or _DEFAULT_CONCURRENCY
@@ -76,17 +76,17 @@ class Function:
         self._warm: list[Handler] = []
 
     def preload(self) -> None:
-        """Have one environment ready before the first event."""
+        """Load one environment before the first event."""
         if not self._warm:
             self._warm.append(self._cold_start())
 
     def invoke(self, event: Any, *, request_id: str | None = None) -> Any:
-        """Run the handler on an event and give its answer, both as they look after a way through JSON.
+        """Run the handler on an event and return its answer, both converted to JSON and back.
 
-        Waits while as many events run as the function may have at a time.
+        Waits while as many events run as the function's concurrency allows.
 
         Raises:
-            HandlerFailed: it raised or could not be imported, or its answer is no JSON or over 6 MB.
+            HandlerFailed: the handler raised or could not be imported, or its answer is not JSON or is over 6 MB.
         """
         with self._free:
             try:
@@ -112,7 +112,7 @@ class Function:
         try:
             answer = handler(json.loads(json.dumps(event)), context)
         except Exception as error:
-            # Where Lambda writes it too: the function's log.
+            # Lambda writes it to the function's log too.
             print(f"[ERROR] {self.spec.name} {request_id}\n{traceback.format_exc()}")  # noqa: T201
             raise HandlerFailed(type(error).__name__, str(error)) from error
         if trouble:
@@ -128,8 +128,8 @@ class Function:
     def _cold_start(self) -> Handler:
         module_name, _, attribute = self.spec.handler.rpartition(".")
         path = self.spec.code / f"{module_name.replace('.', '/')}.py"
-        # The name under which the rest of the project imports it, and the same for every copy: Powertools makes
-        # idempotency keys of it.
+        # Every copy has the name by which the rest of the project imports the module, because Powertools builds
+        # idempotency keys from that name.
         name = ".".join((*self.spec.code.parts[-2:], module_name))
         try:
             with _loading:
@@ -141,20 +141,20 @@ class Function:
 
 
 def _telling(answer: Any, trouble: str) -> Any:
-    """Say in an answer of 500 what whoever asked can mend on their own machine, where the service hides its reasons."""
+    """Add to an answer of 500 which problem of this machine caused it; the service itself hides reasons."""
     if not isinstance(answer, dict) or answer.get("statusCode") != HTTPStatus.INTERNAL_SERVER_ERROR:
         return answer
     return {**answer, "body": json.dumps({**json.loads(answer["body"]), "message": trouble})}
 
 
 def _load_copy(name: str, path: Any) -> ModuleType:
-    """Run a module's file anew, leaving the copy that others may have imported in its place."""
+    """Run a module's file again, without replacing the copy that others may have imported."""
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"There is no handler at {path}")
     module = importlib.util.module_from_spec(spec)
     imported = sys.modules.get(name)
-    # Annotations are looked up by the module's name while it runs.
+    # While the module runs, its annotations are resolved by the module's name.
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
@@ -168,20 +168,20 @@ class Functions:
     """The template's functions by name and by ARN."""
 
     def __init__(self, specs: list[FunctionSpec]) -> None:
-        """Know them all, loading none."""
+        """Hold all functions, without loading them."""
         self._by_name = {spec.name: Function(spec) for spec in specs}
 
     def __iter__(self) -> Iterator[Function]:
-        """Give every function."""
+        """Iterate over the functions."""
         return iter(self._by_name.values())
 
     def preload(self) -> None:
-        """Have an environment of each ready; one that cannot be imported says so in the log."""
+        """Load an environment of each function; log those that cannot be imported."""
         for function in self:
             with suppress(HandlerFailed):
                 function.preload()
 
     def __getitem__(self, name_or_arn: str) -> Function:
-        """Find one by its name, its ARN (that of an alias too), or an integration's URI, which has it within."""
+        """Find a function by its name, its ARN or its alias' ARN, or an integration's URI, which contains the ARN."""
         _, _, name = name_or_arn.removesuffix("/invocations").rpartition(":function:")
         return self._by_name[name.partition(":")[0]]

@@ -1,13 +1,13 @@
-"""The folder of a laptop stack, `.local` or JOBS_API_HOME: who uses it, in which format it is, and how one begins anew.
+"""The folder of a laptop stack, `.local` or JOBS_API_HOME: its lock, its format, and how to start without its data.
 
-    lock        who holds it: a process id and a port, true while the file is locked
-    format      the number of the format of all below
-    store/      what AWS keeps: tables, objects, queues, keys and secrets
-    cluster/    what the embedded cluster keeps
-    damaged     why the last start ended, if it was for damaged data; what a new start goes by
-    aside/      data that a new start could not read, kept for whoever wants to repair it
+    lock        who holds the folder: a process id and a port, valid while the file is locked
+    format      the number of the data's format
+    store/      the data of AWS: tables, objects, queues, keys and secrets
+    cluster/    the data of the embedded cluster
+    damaged     which damaged data ended the last start; the next start moves these aside
+    aside/      damaged data, kept so that somebody can repair them
 
-Only data is told here; `make run` writes more, all of it made anew by each start.
+`make run` writes more files, and each start writes these again.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ from pathlib import Path
 from local import private_files
 
 FORMAT = 1
-# What a new start begins without: the data, and what the jobs of the examples made.
+# What FRESH=1 removes: the data, and what the jobs of the examples wrote.
 DATA = ("format", "store", "cluster")
 MADE_BY_JOBS = ("pods", "analytics", "jaffle")
 
@@ -33,47 +33,47 @@ class HomeTaken(OSError):
 
 
 class UnusableData(OSError):
-    """What an earlier `make run` left cannot be used; the message says why, and what would help."""
+    """The data of an earlier `make run` cannot be used; the message says why, and what would help."""
 
 
 class DamagedData(UnusableData):
-    """It cannot be read."""
+    """The data cannot be read."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        """Say what is damaged, and how."""
+        """Name the damaged data and the damage."""
         super().__init__(f"the data in {path} is damaged: {reason}")
 
 
 class Home:
-    """A folder that this process holds."""
+    """A folder that this process has locked."""
 
     def __init__(self, path: Path, lock: int) -> None:
-        """Use `hold` to make one; `lock` is the descriptor of its file, which is locked."""
+        """Use `hold` to create a Home; `lock` is the descriptor of the locked file."""
         self.path = path
         self._lock = lock
 
     @property
     def store(self) -> Path:
-        """Where AWS keeps its data."""
+        """The folder of AWS's data."""
         return self.path / "store"
 
     @property
     def cluster(self) -> Path:
-        """Where the embedded cluster keeps its data."""
+        """The folder of the embedded cluster's data."""
         return self.path / "cluster"
 
     def serves_on(self, port: int) -> None:
-        """Let others know who holds the folder."""
+        """Write into the lock file which process holds the folder, and its port."""
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, json.dumps({"pid": os.getpid(), "port": port}).encode(), 0)
 
     def prepare(self, *, fresh: bool) -> list[str]:
-        """Begin anew if that is wanted, and see that the data is of the format that this version writes.
+        """Remove the data if the start is fresh, and check that the data have the format of this version.
 
-        Returns what to tell whoever wanted it: where data is kept that could not be read.
+        Returns messages for the user: where damaged data are kept.
 
         Raises:
-            UnusableData: it is of another format.
+            UnusableData: the data have another format.
         """
         said = self._begin_anew() if fresh else []
         form = self.path / "format"
@@ -90,15 +90,15 @@ class Home:
         return said
 
     def started(self) -> None:
-        """Remember that the data could be read."""
+        """Record that the data could be read."""
         self._mark.unlink(missing_ok=True)
 
     @contextmanager
     def read(self) -> Iterator[None]:
-        """Add the way out to what is raised inside where data cannot be used, and keep the data for it.
+        """Add to an error about unusable data what the user can do, and record which data are damaged.
 
         Raises:
-            UnusableData: something inside did.
+            UnusableData: the block raised it.
         """
         try:
             yield
@@ -129,13 +129,13 @@ class Home:
 
 @contextmanager
 def hold(path: Path) -> Iterator[Home]:
-    """Keep a folder to this process until the block ends or the process does, however it ends.
+    """Lock a folder for this process until the block or the process ends, even by a kill.
 
     Raises:
-        HomeTaken: naming the process that holds it, and its port.
+        HomeTaken: another process holds it; the message has the process id and the port.
     """
     private_files.folder(path)
-    # Programs that are started do not inherit the descriptor, and so cannot keep the lock longer than this process.
+    # Child processes do not inherit the descriptor, so they cannot hold the lock after this process has ended.
     lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, private_files.FILE)
     try:
         try:
@@ -150,7 +150,7 @@ def hold(path: Path) -> Iterator[Home]:
 
 
 def is_fresh(text: str) -> bool:
-    """Read what FRESH says; raises ValueError where it is neither a yes nor a no."""
+    """Read FRESH; raises ValueError if it is neither a yes nor a no."""
     meaning = {"": False, "0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}
     try:
         return meaning[text.strip().lower()]
@@ -174,7 +174,7 @@ def _remove(path: Path) -> None:
 
 
 def main(path: Path) -> int:
-    """Tell by the exit status whether the folder may be removed, for `make clean`."""
+    """For `make clean`: exit with status 0 if the folder may be removed."""
     if not path.exists():
         return 0
     try:

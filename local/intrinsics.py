@@ -1,6 +1,6 @@
-"""Resolves CloudFormation's intrinsic functions in a template, as far as a laptop needs them.
+"""Resolves those intrinsic functions of CloudFormation that template.yaml uses.
 
-Names are decided before anything is created, so that a reference is a pure function of the template.
+Names are chosen before resources are created, so that a reference depends on the template alone.
 Reference: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
 """
 
@@ -15,7 +15,7 @@ REGION = "us-east-1"
 _NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
-# The property that names a resource of each type, and the ARN it then has.
+# For each type of resource: the property that names it, and the form of its ARN.
 _NAMES = {
     "AWS::DynamoDB::Table": ("TableName", f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}"),
     "AWS::Events::EventBus": ("Name", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{{}}"),
@@ -28,14 +28,14 @@ _NAMES = {
 
 
 class UnsupportedTemplate(ValueError):
-    """The template asks for something that the laptop stack cannot give."""
+    """The template uses something that the laptop stack does not support."""
 
 
 class Resolver:
-    """Answers references within one transformed template."""
+    """Resolves references within one transformed template."""
 
     def __init__(self, template: Mapping[str, Any], stack_name: str, parameters: Mapping[str, str]) -> None:
-        """Take the template's own defaults for every parameter that is not given."""
+        """Use the template's default for each parameter that is not given."""
         self._resources = template["Resources"]
         self._conditions = template.get("Conditions", {})
         self._mappings = template.get("Mappings", {})
@@ -46,7 +46,7 @@ class Resolver:
             "AWS::AccountId": ACCOUNT,
             "AWS::Partition": "aws",
             "AWS::Region": REGION,
-            # Ends in an id of its own for each stack that ever was.
+            # CloudFormation ends it in an id that is unique to the stack.
             "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack_name}/{UUID(int=0)}",
             "AWS::StackName": stack_name,
             "AWS::URLSuffix": "amazonaws.com",
@@ -69,10 +69,10 @@ class Resolver:
         }
 
     def resolve(self, value: Any) -> Any:
-        """Give `value` with every reference in it replaced.
+        """Return `value` with every reference replaced.
 
         Raises:
-            UnsupportedTemplate: a function or a resource that is not known here.
+            UnsupportedTemplate: an unknown function or resource.
         """
         if isinstance(value, list):
             resolved = [self.resolve(item) for item in value]
@@ -89,11 +89,11 @@ class Resolver:
         return {key: item for key, item in resolved_items.items() if item is not _NO_VALUE}
 
     def condition(self, name: str) -> bool:
-        """Tell whether the condition of this name holds."""
+        """Return whether the condition of this name holds."""
         return bool(self.resolve(self._conditions[name]))
 
     def name(self, logical_id: str) -> str:
-        """Give the physical name of a resource: its own, or one made of the stack and the logical id."""
+        """Return the physical name of a resource: the one it states, else one made of the stack's name and its id."""
         resource = self._resource(logical_id)
         property_name, _ = _NAMES.get(resource["Type"], ("Name", ""))
         given = self.resolve(resource.get("Properties", {}).get(property_name))
@@ -105,7 +105,7 @@ class Resolver:
         return name.lower() if resource["Type"] == "AWS::S3::Bucket" else name
 
     def arn(self, logical_id: str) -> str:
-        """Give the ARN that a resource has under its physical name."""
+        """Return a resource's ARN, which contains its physical name."""
         _, pattern = _NAMES.get(self._resource(logical_id)["Type"], ("", f"arn:aws:local:{REGION}:{ACCOUNT}:{{}}"))
         return pattern.format(self.name(logical_id))
 

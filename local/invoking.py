@@ -1,4 +1,4 @@
-"""Lambda's asynchronous invocation: events queue, failed ones come again, and at last go to a dead letter queue.
+"""Lambda's asynchronous invocation: events are queued, retried when they fail, and at last sent to a dead letter queue.
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
@@ -14,7 +14,7 @@ from local.functions import Functions, HandlerFailed
 from local.template import Template
 
 _DEFAULT_RETRIES = 2
-# How many events of one function run at a time where the template sets no limit.
+# How many events of one function run at a time if the template sets no limit.
 _CONCURRENCY = 4
 
 
@@ -25,7 +25,7 @@ class _Settings:
 
 
 class AsynchronousInvoker:
-    """Hands events to functions without waiting for them."""
+    """Invokes functions with events, without waiting for them."""
 
     def __init__(self, template: Template, functions: Functions, retry_seconds: float) -> None:
         """Retry a failed event after `retry_seconds`, and again after twice that (in the cloud one and two minutes)."""
@@ -52,12 +52,12 @@ class AsynchronousInvoker:
         self._queue(function, event, str(uuid.uuid4()), attempt=0)
 
     def wait_until_idle(self, timeout_seconds: float) -> bool:
-        """Wait until nothing is queued or runs; False where the time is over first. Retries to come do not count."""
+        """Wait until nothing is queued or runs, retries excepted; return False on a time-out."""
         with self._changed:
             return self._changed.wait_for(lambda: self._pending == 0 or self._stopped, timeout_seconds)
 
     def stop(self) -> None:
-        """Drop what is queued; what runs is not waited for."""
+        """Drop queued events, and do not wait for running ones."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

@@ -1,7 +1,7 @@
-"""Creates objects in a cluster by plain HTTPS, because importing the Kubernetes client takes longer than a start may.
+"""Creates objects in a cluster over plain HTTPS, because importing the Kubernetes client takes too long for a start.
 
-It knows the certificates and tokens that a kubeconfig can hold. What asks a program for credentials is left to the
-official client.
+It reads certificates and tokens from a kubeconfig. If the kubeconfig names a program for credentials, the official
+client runs that program.
 """
 
 import base64
@@ -22,10 +22,10 @@ class UnusableCluster(OSError):
 
 
 class Refused(OSError):
-    """The cluster understood and refuses; `status` is the HTTP status."""
+    """The cluster refused the request; `status` is the HTTP status."""
 
     def __init__(self, message: str, status: int) -> None:
-        """Keep the status."""
+        """Store the status."""
         super().__init__(message)
         self.status = status
 
@@ -34,10 +34,10 @@ class KubernetesApi:
     """The API server of a kubeconfig's current context."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        """Read the kubeconfig; nothing is sent yet.
+        """Read the kubeconfig, without sending anything.
 
         Raises:
-            UnusableCluster: saying what is wrong with it.
+            UnusableCluster: the kubeconfig cannot be used; the message says why.
         """
         self._kubeconfig = kubeconfig
         try:
@@ -56,17 +56,17 @@ class KubernetesApi:
             ) from error
 
     def __str__(self) -> str:
-        """Say where it is, without anything secret."""
+        """Return the cluster's address, without credentials."""
         return f"{self.server} (context {self.context} of {self._kubeconfig})"
 
     def create(
         self, path: str, document: dict[str, Any], again: Callable[[dict[str, Any]], bool] | None = None
     ) -> None:
-        """Create an object; one that is already there stays as it is, unless `again` says of it that it is of no use.
+        """Create an object, or leave it unchanged if it exists and `again` does not say to create it again.
 
         Raises:
-            Refused: with the cluster's reason.
-            UnusableCluster: it cannot be reached.
+            Refused: the cluster refused; the message is its reason.
+            UnusableCluster: the cluster cannot be reached.
         """
         status, answer = self._send("POST", path, document)
         if status == HTTPStatus.CONFLICT and again:
@@ -79,7 +79,7 @@ class KubernetesApi:
             raise Refused(f"{self.server} refused {path}: {status} {_message(answer)}", status)
 
     def may_list(self, path: str) -> bool:
-        """Tell whether a collection can be listed."""
+        """Return whether this client may list a collection."""
         return self._send("GET", f"{path}?limit=1", None)[0] == HTTPStatus.OK
 
     def _send(self, method: str, path: str, document: dict[str, Any] | None) -> tuple[int, str]:
@@ -117,7 +117,7 @@ class KubernetesApi:
 
 
 def _message(answer: str) -> str:
-    """Return what a Status says; a proxy in between may have answered with anything."""
+    """Return a Status' message, or the text of the answer, since a proxy may have answered."""
     try:
         return str(json.loads(answer)["message"])
     except (ValueError, LookupError, TypeError):

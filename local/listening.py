@@ -1,19 +1,19 @@
-"""Takes the port before anything else is imported or started, so that a taken one is told at once."""
+"""Takes the port before anything else is imported or started, so that a taken port is reported at once."""
 
 import socket
 
 
 class PortTaken(OSError):
-    """Something else listens where the gateway should."""
+    """Another process listens on the gateway's port."""
 
 
 def listen(port: int = 0) -> socket.socket:
-    """Listen on a port of 127.0.0.1, 0 for any free one; connections wait until somebody serves them.
+    """Listen on a port of 127.0.0.1, 0 for any free one; connections wait until a server accepts them.
 
     Raises:
-        PortTaken: naming the port.
+        PortTaken: the port is taken; the message names it.
     """
-    # With the protocol named, asyncio turns Nagle's algorithm off.
+    # asyncio turns off Nagle's algorithm only on sockets that name their protocol.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,8 +1,8 @@
-"""Keeps web pages out of what listens on a laptop.
+"""Refuses requests of web pages to the servers of a laptop.
 
-Any page that is open in a browser there may send requests to 127.0.0.1, and one whose name was made to lead there (DNS
-rebinding) may read the answers as its own. A browser says in `Host` by what name it came, and in `Origin` which page
-sent it; a page can change neither.
+Any page in a browser can send requests to 127.0.0.1. If the page's domain name resolves to 127.0.0.1 (DNS rebinding),
+the page can also read the answers. The browser sends the name in `Host` and the page's origin in `Origin`, and a page
+can change neither header.
 """
 
 import json
@@ -16,7 +16,7 @@ REFUSAL = "This answers on 127.0.0.1 and localhost alone, and to no page from el
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a `Host` names this machine itself, with any port: another may be forwarded to this one."""
+    """Return whether a `Host` names this machine; any port counts, since another port may be forwarded to this one."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -25,20 +25,20 @@ def is_loopback(host: str) -> bool:
 
 
 def is_own_page(origin: str, host: str) -> bool:
-    """Tell whether an `Origin` is what was asked itself; a page of another port of this machine is not."""
+    """Return whether an `Origin` is the server itself; a page of another port of this machine is not."""
     return origin in {f"http://{host}", f"https://{host}"}
 
 
 class Loopback:
-    """An ASGI middleware that answers 403 to a foreign `Host`, and, but for an API that any page may call, `Origin`."""
+    """An ASGI middleware that answers 403 to a foreign `Host`, and to a foreign `Origin` unless all are allowed."""
 
     def __init__(self, app: ASGIApp, *, any_origin: bool = False) -> None:
-        """Guard an application."""
+        """Wrap an application."""
         self._app = app
         self._any_origin = any_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it. What has no `Host` at all comes from no browser."""
+        """Pass the request on, or refuse it. A request without `Host` cannot come from a browser."""
         if scope["type"] == "http" and not self._may_pass(scope):
             await _refuse(send)
         else:

@@ -1,4 +1,4 @@
-"""Spares each call to moto what comes out the same every time, or what grows with the square of an item's attributes.
+"""Makes calls to moto faster: caches repeated results, and avoids work that is quadratic in an item's attributes.
 
 One call of a test takes some milliseconds of a processor, and a run of all tests makes a hundred thousand.
 """
@@ -8,12 +8,12 @@ from typing import Any
 
 import botocore.useragent
 
-# What moto takes for DynamoDB's limit of 400 KB, between two sizes that it saw DynamoDB take and refuse.
+# moto's limit for items. DynamoDB's is 400 KB; moto's authors saw DynamoDB accept and refuse sizes around this one.
 MOST_BYTES_IN_ITEM = 405_000
 
 
 def spare_each_call() -> None:
-    """Change moto and botocore in this process; their answers stay as they are."""
+    """Change moto and botocore in this process; their answers stay the same."""
     agent: Any = botocore.useragent
     agent.sanitize_user_agent_string_component = cache(agent.sanitize_user_agent_string_component)
     _remember_actions()
@@ -22,7 +22,7 @@ def spare_each_call() -> None:
 
 
 def _remember_actions() -> None:
-    """Let moto find out once which method of its own each action is."""
+    """Let moto look up the method of each action once."""
     from moto.core import responses  # noqa: PLC0415 - it takes long to import
 
     module: Any = responses
@@ -31,9 +31,9 @@ def _remember_actions() -> None:
 
 
 def _validate_updates_once() -> None:
-    """Let a validator of an UpdateExpression look up what it is about once, and not at each node.
+    """Let a validator of an UpdateExpression look up its node types once, and not at each node.
 
-    The clauses of a kind are counted for the whole expression, and not for each part of it again.
+    Count the clauses of a kind once for the whole expression, not for each part of it.
     """
     from moto.dynamodb.parsing import ast_nodes, validators  # noqa: PLC0415
 
@@ -65,13 +65,13 @@ def _validate_updates_once() -> None:
 
 
 def _measure_items_once() -> None:
-    """Let an item be measured when it has all its attributes, and not before each of them."""
+    """Measure an item once when it is complete, not before each attribute."""
     from moto.dynamodb.exceptions import ItemSizeTooLarge  # noqa: PLC0415
     from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict  # noqa: PLC0415
 
     def begin(item: Any, hash_key: Any, range_key: Any, attrs: dict[str, Any]) -> None:
         item.hash_key, item.range_key, item.attrs = hash_key, range_key, LimitedSizeDict()
-        # Its update measures nothing.
+        # The update of this dictionary measures nothing.
         item.attrs.update({key: DynamoType(value) for key, value in attrs.items()})
         if item.size() > MOST_BYTES_IN_ITEM:
             raise ItemSizeTooLarge

@@ -1,7 +1,7 @@
-"""Makes moto's DynamoDB quick enough to try a service on, where it takes time in proportion to all that is stored.
+"""Makes moto's DynamoDB fast with many items: calls no longer take time in proportion to all stored items.
 
-moto is made for tests with a few items. With 1,000 jobs in the table a transaction took half a second, since it copies
-the whole table in case it has to go back, and a Query of one partition looked at all of them.
+moto is made for tests with a few items. With 1,000 jobs in the table a transaction took half a second, because it
+copies the whole table for a rollback. A Query of one partition read all items.
 """
 
 import base64
@@ -27,7 +27,7 @@ def speed_up() -> None:
     SERVICE_SPECIFIC_SERIALIZERS["dynamodb"] = {"json": _Serializer}
     _share_service_models()
     spare_each_call()
-    # Imported here, since with its backends moto is slow to import.
+    # Imported here, because moto's backends are slow to import.
     from moto.dynamodb.models import DynamoDBBackend  # noqa: PLC0415
     from moto.dynamodb.models.table import Table  # noqa: PLC0415
 
@@ -39,7 +39,7 @@ def speed_up() -> None:
 
 
 class _Serializer(JSONSerializer):
-    """Gives items as moto keeps them, which is DynamoDB's own wire format but for bytes.
+    """Returns items as moto stores them: in DynamoDB's own wire format, except bytes.
 
     moto's own tries every member of the union, under four spellings, for every attribute: 80 ms for 25 items.
     """
@@ -57,15 +57,15 @@ class _Serializer(JSONSerializer):
 def _share_service_models() -> None:
     """Let botocore parse the description of a service once.
 
-    Every session does it anew, 0.1 s for DynamoDB, and PynamoDB makes one for each of its models. Clients of one
-    session share what was parsed, so those of several may.
+    Otherwise every session parses it again (0.1 s for DynamoDB), and PynamoDB creates a session for each of its models.
+    Clients of one session share the parsed description, so clients of several sessions may share it too.
     """
     loader: Any = JSONFileLoader
     loader.load_file = staticmethod(cache(loader().load_file))
 
 
 def _within_the_partition(query: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a Query of a table or of an index see its own partition only, before everything is put in order."""
+    """Let a Query of a table or an index select its partition before it sorts."""
 
     @wraps(query)
     def narrowed(table: Any, hash_key: Any, *arguments: Any, **options: Any) -> Any:
@@ -108,7 +108,7 @@ _transaction = threading.local()
 
 
 def _copied_unless_in_transaction(table: Any, memo: dict[int, Any]) -> Any:
-    """Copy a table as `copy.deepcopy` would; a transaction, which does so for a way back, gets the table itself."""
+    """Copy a table as `copy.deepcopy` would; but return the table itself to a transaction, which only rolls back."""
     if getattr(_transaction, "under_way", False):
         return table
     duplicate = table.__class__.__new__(table.__class__)
@@ -118,7 +118,7 @@ def _copied_unless_in_transaction(table: Any, memo: dict[int, Any]) -> Any:
 
 
 def _restoring_items(transact: Callable[..., None]) -> Callable[..., None]:
-    """Give a failed transaction its way back: the items it names as they were, instead of a copy of the table."""
+    """Roll back a failed transaction by restoring the items that it names, instead of a copy of the table."""
 
     @wraps(transact)
     def restoring(backend: Any, transact_items: list[dict[str, Any]]) -> None:
@@ -137,7 +137,7 @@ def _restoring_items(transact: Callable[..., None]) -> Callable[..., None]:
 
 
 def _as_it_is(backend: Any, transact_item: dict[str, Any]) -> tuple[Any, Any, Any, Any] | None:
-    """Copy the item that a part of a transaction is about; None where the part is malformed, as moto will tell."""
+    """Copy the item that a part of a transaction changes; None if the part is malformed, which moto reports."""
     operation: dict[str, Any] = next(iter(transact_item.values()), {})
     table = backend.tables.get(operation.get("TableName"))
     key = operation.get("Key") or operation.get("Item") or {}

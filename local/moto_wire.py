@@ -1,4 +1,4 @@
-"""Two ways to one moto: HTTP for other processes, and a call without a socket for clients in this process.
+"""Two transports to one moto: HTTP for other processes, and function calls for clients in this process.
 
 Measured on two busy cores with items of 25 attributes: a GetItem takes 7 ms over HTTP and 2 ms in process, a PutItem 8
 and 3, a Query of 25 items 20 and 14.
@@ -21,10 +21,10 @@ from local.loopback import is_loopback
 
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
-# Of signature version 4, and before that 2 and 3.
+# Signature version 4, and the older versions 2 and 3.
 _CREDENTIAL = re.compile(r"(?:Credential=|^AWS |AWSAccessKeyId=)([^/:,\s]+)")
 _REFUSED = b"Sign with the access key of .local/env: source it, and no web page has it.\n"
-# moto's DynamoDB checks a condition and writes in two steps, so without this two threads could both pass.
+# moto's DynamoDB checks a condition and then writes, so without this lock two threads could both pass the check.
 _DYNAMODB = threading.RLock()
 
 
@@ -35,8 +35,8 @@ def _held(*, dynamodb: bool) -> AbstractContextManager[Any]:
 class MotoServer:
     """moto's server on a free port of 127.0.0.1; `url` once it is started.
 
-    It answers only to whoever signs with `access_key`. Otherwise every web page could use it: moto checks no signature,
-    takes requests of any `Host`, and lets pages of any origin read the answers.
+    It answers only requests that name `access_key`. Otherwise every web page could use it: moto does not check
+    signatures, accepts any `Host`, and lets pages of any origin read the answers.
     """
 
     url: str
@@ -49,14 +49,14 @@ class MotoServer:
         self._stopped = False
 
     def start(self) -> None:
-        """Listen, and answer from a thread of its own."""
+        """Listen, and answer in a thread of the server."""
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening; what was stored stays in this process."""
+        """Stop listening; stored data stay in this process."""
         self._stopped = True
         if self._server:
             self._server.shutdown()
@@ -64,7 +64,7 @@ class MotoServer:
         self._listener.close()
 
     def _serve(self) -> None:
-        # Flask is imported with the first connection: on most days none comes, since this process needs no socket.
+        # Flask is imported at the first connection: often there is none, because this process needs no socket.
         while not select.select([self._listener], [], [], 0.2)[0]:
             if self._stopped:
                 return
@@ -86,7 +86,7 @@ def _http_server(listener: socket.socket, access_key: str) -> Any:
         disable_nagle_algorithm = True
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Say nothing: a line per call would bury what the functions log."""
+            """Log nothing: a line for each call would hide what the functions log."""
 
     application = DomainDispatcherApplication(create_backend_app)
 
@@ -107,14 +107,14 @@ def _http_server(listener: socket.socket, access_key: str) -> Any:
 
 
 def may_pass(environ: dict[str, Any], access_key: str) -> bool:
-    """Tell whether a request is signed with the access key, and no page's."""
+    """Return whether a request names the access key and does not come from a web page."""
     if "HTTP_ORIGIN" in environ or not is_loopback(environ.get("HTTP_HOST", "")):
         return False
     return hmac.compare_digest(_stated_key(environ).encode(), access_key.encode())
 
 
 def _stated_key(environ: dict[str, Any]) -> str:
-    """Return the access key that a request says it is signed with: in its header, or in a presigned link."""
+    """Return the access key that a request names in its header or presigned link."""
     if signed := _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", "")):
         return str(signed[1])
     query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
@@ -123,23 +123,23 @@ def _stated_key(environ: dict[str, Any]) -> str:
 
 
 class InProcessTransport:
-    """Answers the clients of this process that were pointed at the server, without the way through a socket."""
+    """Answers the clients of this process whose endpoint is the server, without a socket."""
 
     def __init__(self, url: str) -> None:
-        """Take over calls whose address begins with `url`."""
+        """Answer calls whose address begins with `url`."""
         self._url = url
         self._moto = BotocoreStubber()
 
     def install(self) -> None:
-        """Reach every client of every session that is made from now on."""
+        """Answer every client of the sessions that are created from now on."""
         botocore.handlers.BUILTIN_HANDLERS.append(("before-send", self))
 
     def remove(self) -> None:
-        """Let sessions made from now on use the socket."""
+        """Let sessions that are created from now on use the socket."""
         botocore.handlers.BUILTIN_HANDLERS.remove(("before-send", self))
 
     def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
-        """Answer a signed request, or give None to let botocore send it."""
+        """Answer a signed request, or return None to let botocore send it."""
         scope = _SCOPE.search(_text(request.headers.get("Authorization", "")))
         if not scope or not request.url.startswith(self._url):
             return None
@@ -156,7 +156,7 @@ class InProcessTransport:
         if answer is None:
             return None
         status, headers, body = answer
-        # Any mapping will do for the headers, and a plain one is the fastest.
+        # The headers may be any mapping, and a dict is the fastest.
         return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""The organizations that `make run` begins with, whose ids are their namespaces."""
+"""The organizations that `make run` creates; their ids are their namespaces."""
 
 ORGANIZATION = "org-acme"
 OTHER_ORGANIZATION = "org-globex"

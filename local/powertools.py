@@ -1,7 +1,7 @@
-"""Keeps what Powertools knows about a request with its invocation, because here many run in one process.
+"""Stores Powertools' data about a request for each invocation, because many invocations run in this process.
 
-In Lambda a process handles one event at a time, so Powertools keeps the current event and context on a class that all
-resolvers share, and log keys on one formatter per service. Threads would read each other's.
+In Lambda a process handles one event at a time, so Powertools stores the current event and context on a class that all
+resolvers share, and log keys on one formatter for each service. Threads would read each other's data.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ LAMBDA_CONTEXT: ContextVar[Any] = ContextVar("LAMBDA_CONTEXT")
 def isolate_invocations() -> None:
     """Change Powertools so that concurrent invocations share no state; a second call changes nothing.
 
-    It needs what `local.functions` gives: a copy of the function's module, and so of its resolver, for each invocation
-    that runs at a time, and a `contextvars` context of its own.
+    It depends on `local.functions`, which gives each concurrent invocation its own copy of the function's module, with
+    its resolver, and its own `contextvars` context.
     """
     resolver: Any = ApiGatewayResolver
-    if not getattr(resolver._to_proxy_event, "isolated", False):  # noqa: SLF001  # Powertools has no seam for it
+    if not getattr(resolver._to_proxy_event, "isolated", False):  # noqa: SLF001  # Powertools has no hook for it
         resolver._to_proxy_event = _kept_on_the_resolver(resolver._to_proxy_event)  # noqa: SLF001
-    # Log keys: the thread-safe twins of these methods keep them in a context variable.
+    # Log keys: the thread-safe versions of these methods store them in a context variable.
     formatter: Any = LambdaPowertoolsFormatter
     formatter.append_keys = formatter.thread_safe_append_keys
     formatter.remove_keys = formatter.thread_safe_remove_keys
@@ -35,11 +35,11 @@ def _kept_on_the_resolver(original: Callable[[Any, dict[str, Any]], Any]) -> Cal
         proxy = original(self, event)
         context = LAMBDA_CONTEXT.get(None)
         if context is None:
-            # Somebody calls the handler directly: then what the caller sets on the class counts.
+            # Without an invocation, somebody calls the handler directly and sets the event on the class.
             vars(self).pop("current_event", None)
             vars(self).pop("lambda_context", None)
         else:
-            # Attributes of the instance hide those of the class.
+            # Attributes of the instance take precedence over those of the class.
             self.current_event, self.lambda_context = proxy, context
         return proxy
 

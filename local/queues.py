@@ -1,4 +1,4 @@
-"""Polls the queues that feed functions, as Lambda's event source mappings do.
+"""Polls queues and invokes functions with their messages, as Lambda's event source mappings do.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -11,20 +11,20 @@ from local.functions import Functions, HandlerFailed
 from local.intrinsics import REGION, UnsupportedTemplate
 from local.template import Resource
 
-# SQS gives no more at once.
+# SQS's limit for one receive.
 _RECEIVE_LIMIT = 10
 _CONCURRENCY = 4
 _EMPTY_WAIT_SECONDS = 0.25
 
 
 class QueueSource:
-    """One event source mapping: batches of a queue's messages go to a function, handled ones leave the queue."""
+    """One event source mapping: invokes a function with batches of a queue's messages, and deletes those it handled."""
 
     def __init__(self, mapping: Resource, functions: Functions) -> None:
         """Read the mapping.
 
         Raises:
-            UnsupportedTemplate: it filters, or its source is not a queue.
+            UnsupportedTemplate: the mapping has a filter, or its source is not a queue.
         """
         properties = mapping.properties
         if "FilterCriteria" in properties or ":sqs:" not in properties["EventSourceArn"]:
@@ -41,7 +41,7 @@ class QueueSource:
         self._poller = threading.Thread(target=self._poll, name=mapping.logical_id, daemon=True)
 
     def start(self) -> None:
-        """Begin to poll."""
+        """Start polling."""
         import boto3  # noqa: PLC0415  # after the transport to moto is installed
 
         self._sqs: Any = boto3.client("sqs")
@@ -49,14 +49,15 @@ class QueueSource:
         self._poller.start()
 
     def stop(self) -> None:
-        """Poll no more; a batch under way is not waited for."""
+        """Stop polling, without waiting for a batch that is being handled."""
         self._stop.set()
         self._poller.join()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _poll(self) -> None:
         while not self._stop.is_set():
-            # First the place, then the messages: a message must not wait out its visibility in our hands.
+            # Wait for a free place before receiving: a received message must not wait until its visibility timeout is
+            # over.
             if not self._free.acquire(timeout=_EMPTY_WAIT_SECONDS):
                 continue
             messages = self._sqs.receive_message(
@@ -75,7 +76,8 @@ class QueueSource:
         try:
             answer = self._function.invoke({"Records": [self._record(message) for message in messages]})
         except HandlerFailed:
-            # Nothing is deleted: each message is seen again after its visibility timeout, until the queue's redrive.
+            # Nothing is deleted: SQS delivers each message again after its visibility timeout, until the queue's
+            # redrive.
             return
         finally:
             self._free.release()
@@ -85,7 +87,7 @@ class QueueSource:
             self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 
     def _failed(self, answer: Any, messages: list[dict[str, Any]]) -> set[str]:
-        """Give the ids of the messages that the function could not handle; a malformed answer means all of them."""
+        """Return the ids of the messages that the function could not handle; a malformed answer means all of them."""
         if not self._partial or not answer:
             return set()
         ids = {message["MessageId"] for message in messages}

@@ -1,6 +1,6 @@
-"""Makes happen by itself what AWS does for the template: schedules fire, events reach functions, queues are emptied.
+"""Does what AWS does for the template: fires schedules, sends events to functions, and polls queues.
 
-Schedules fire faster than in the cloud: a minute of a `rate(…)` takes `minute_seconds`.
+A `rate(…)` fires faster than in the cloud: its minute takes `minute_seconds`.
 """
 
 import re
@@ -22,17 +22,17 @@ from local.template import Template
 _MINUTES = {"minute": 1, "hour": 60, "day": 24 * 60}
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _CRON = re.compile(r"cron\((.+)\)")
-# How long a tick waits at most for what the one before set off.
+# How long a tick waits at most for the work that the previous tick started.
 _PATIENCE_SECONDS = 20.0
 
 
 class Scheduler:
-    """The template's rules and event sources at work, while it is entered."""
+    """Runs the template's rules and event sources during its `with` block."""
 
     def __init__(
         self, template: Template, functions: Functions, minute_seconds: float = 2.0, events: Events | None = None
     ) -> None:
-        """Read what is to be done; nothing happens yet. Without the emulator's `events`, moto's are listened to."""
+        """Read the rules and sources, without starting them. `events` are the emulator's; None means moto's."""
         rules = rules_of(template)
         self._patterned = [rule for rule in rules if rule.pattern]
         self._ticks = [
@@ -42,13 +42,13 @@ class Scheduler:
         self._queues = [
             QueueSource(mapping, functions)
             for mapping in template.resources("AWS::Lambda::EventSourceMapping")
-            # Streams feed the events for an account, and a laptop has none: nobody could write a rule.
+            # Streams only serve the account's event bus, which a laptop does not have.
             if ":dynamodb:" not in mapping.properties["EventSourceArn"]
         ]
         self._listener: Listener = EmulatorListener(events, self._route) if events else BusListener(self._route)
 
     def __enter__(self) -> Self:
-        """Begin; a rate fires for the first time at once."""
+        """Start; a rate fires at once for the first time."""
         self._listener.start()
         for queue in self._queues:
             queue.start()
@@ -59,7 +59,7 @@ class Scheduler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop; what functions do at the moment is not waited for."""
+        """Stop, without waiting for running functions."""
         self._invoker.stop()
         for tick in self._ticks:
             tick.stop()
@@ -73,7 +73,7 @@ class Scheduler:
                 self._invoke(rule, event)
 
     def _fire(self, rule: Rule) -> None:
-        # In the cloud a minute is enough for the work of a tick; here the next one would pile up behind it.
+        # In the cloud a tick's work is done before the next tick. Here ticks are faster, and would queue up.
         self._invoker.wait_until_idle(_PATIENCE_SECONDS)
         self._invoke(rule, envelope("aws.events", "Scheduled Event", {}, resources=[rule.arn]))
 
@@ -83,7 +83,7 @@ class Scheduler:
 
 
 class _Tick:
-    """A thread that fires one rule by its schedule."""
+    """A thread that fires one rule on its schedule."""
 
     def __init__(self, rule: Rule, schedule: "Schedule", fire: Callable[[Rule], None]) -> None:
         self._rule = rule
@@ -107,7 +107,7 @@ class _Tick:
 
 
 class Schedule:
-    """When a rule fires. A rate is sped up; a cron expression keeps to the clock, in UTC.
+    """When a rule fires. A rate is sped up; a cron expression follows the clock, in UTC.
 
     Syntax: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
     """
@@ -116,18 +116,18 @@ class Schedule:
         """Read `rate(…)` or `cron(…)`.
 
         Raises:
-            UnsupportedTemplate: it is neither, or a cron that Kubernetes' grammar has no words for.
+            UnsupportedTemplate: the text is neither, or is a cron expression that Kubernetes' grammar cannot express.
         """
         rate = _RATE.fullmatch(expression)
         self._interval = int(rate[1]) * _MINUTES[rate[2]] * minute_seconds if rate else None
         self._cron = None if rate else _five_fields(expression)
 
     def first_wait(self, now: datetime) -> float:
-        """Give the seconds until it fires for the first time: none for a rate."""
+        """Return the seconds until it fires for the first time: zero for a rate."""
         return self.wait(now) if self._cron else 0.0
 
     def wait(self, now: datetime) -> float:
-        """Give the seconds until it fires next."""
+        """Return the seconds until it fires next."""
         if self._cron is None:
             return self._interval or 0.0
         fires_at = next_fire(self._cron, "UTC", now)
@@ -135,7 +135,7 @@ class Schedule:
 
 
 def _five_fields(expression: str) -> str:
-    """Translate EventBridge's six cron fields, which end in a year and count Sunday as 1, into the usual five."""
+    """Translate EventBridge's six cron fields, which end with a year and number Sunday 1, into the usual five."""
     cron = _CRON.fullmatch(expression)
     fields = cron[1].split() if cron else []
     if len(fields) != 6 or fields[5] != "*":

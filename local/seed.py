@@ -1,4 +1,4 @@
-"""What `make run` begins with: two organizations, the example projects, and tokens to try them with."""
+"""Creates what `make run` starts with: two organizations, the example projects, and tokens for them."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _KEPT = "seeds"
 
 @dataclass(frozen=True)
 class Seeds:
-    """What there is; tokens as their texts, which are kept for `make run` alone."""
+    """What was created; the texts of tokens are stored for `make run` only."""
 
     projects: list[Project]
     token: str
@@ -34,9 +34,9 @@ class Seeds:
 
 
 def seed_service(home: Path, slack_token: str, database: Database) -> Seeds:
-    """Fill empty tables; tables that were filled once stay as people left them, and the tokens are the same.
+    """Fill empty tables. Tables that an earlier start filled stay unchanged, and the tokens stay the same.
 
-    A fill that was cut short is taken up again: what is there already is left as it is.
+    If an earlier start was interrupted, this one adds what is missing.
     """
     kept = database.setting(_KEPT)
     before: dict[str, str] = json.loads(kept) if kept else {}
@@ -59,7 +59,7 @@ def _fill(home: Path, slack_token: str) -> None:
         store_bot_token(organization, slack_token)
         with suppress(Conflict):
             operations.create_organization(organization)
-        # The gateway beside this looks keys up where they were made, and so knows each at once.
+        # The gateway reads keys from the same store, so it knows a new key at once.
         usage_keys.give(organization, settling=timedelta())
     known = {project.settings.name for project in store.list_projects(ORGANIZATION)}
     for example in EXAMPLES:
@@ -76,10 +76,10 @@ def _projects() -> list[Project]:
 
 
 def seed_cluster(api: KubernetesApi, home: Path) -> list[str]:
-    """Create the namespaces, the projects' secrets, and a Job that deploys each project as its CI would.
+    """Create the namespaces, the projects' Secrets, and a Job that deploys each project as its CI would.
 
-    Returns what the cluster refused, and what is to be done about that, a line each: a real cluster may allow no more
-    than deploy/kubernetes/jobs-api.yaml does, by whose rights namespaces and secrets are made by somebody else.
+    Returns a line for each object that the cluster refused, with what to do about it. A real cluster may grant only the
+    rights of deploy/kubernetes/jobs-api.yaml, and with these an operator has to create namespaces and Secrets.
     """
     refused = [line for organization in ORGANIZATIONS for line in _seed_namespace(api, organization)]
     for example in EXAMPLES:
@@ -103,13 +103,13 @@ def _seed_namespace(api: KubernetesApi, name: str) -> Iterator[str]:
     try:
         api.create("/api/v1/namespaces", {"metadata": {"name": name}})
     except Refused as error:
-        # Whoever may work in a namespace without being allowed to make one finds out by a list.
+        # A client may have rights in a namespace without the right to create it; a list shows that.
         if not api.may_list(f"/apis/batch/v1/namespaces/{name}/cronjobs"):
             yield f"{name} has no CronJobs until deploy/kubernetes/jobs-api.yaml is applied for it: {error}"
 
 
 def _create_project(example: Example, home: Path) -> None:
-    # The database is opened by the first job; its folder must be there by then.
+    # The folder must exist before the first job opens the database.
     example.environment(home)
     operations.create_project(
         ORGANIZATION,
@@ -125,7 +125,7 @@ def _create_project(example: Example, home: Path) -> None:
 
 
 def _token(kept: str | None, organization: str, role: Role) -> str:
-    """Return the token of an earlier start while it opens something, else a new one."""
+    """Return the token of an earlier start if it is valid, else a new one."""
     if kept and tokens.authenticate(f"Bearer {kept}", store.find_token, datetime.now(UTC)):
         return kept
     try:
@@ -151,7 +151,7 @@ def _cluster_objects(example: Example, home: Path) -> Iterator[tuple[str, dict[s
         "envFrom": [{"secretRef": {"name": example.environment_secret}}],
     }
     job = {
-        # Without our labels: it is the project's own deployment, not a run of a job.
+        # The Job has no labels of this service, because it deploys the project and is not a run of a job.
         "metadata": {"name": f"deploy-{example.name}"},
         "spec": {
             "backoffLimit": 0,

@@ -1,4 +1,4 @@
-"""Everything that `make run` starts, in the order in which each part needs the ones before."""
+"""Starts everything of `make run`, in an order in which each part finds the parts it needs."""
 
 import hashlib
 import json
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from local.cluster import EmbeddedCluster
 
 ROOT = Path(__file__).resolve().parent.parent
-# On a laptop everybody is one person, whom the limits of the cloud would only surprise.
+# A laptop has one user, whom the limits of the cloud would surprise.
 LIMITS = {
     "OrganizationRate": "1000",
     "OrganizationBurst": "2000",
     "OrganizationListRate": "1000",
     "OrganizationTriggerRate": "1000",
-    # Nobody pays for a pass, and whoever tries the service out watches.
+    # A pass costs nothing here, and somebody who tries the service watches the result.
     "PulseSeconds": "1",
     "IdlePulseSeconds": "10",
 }
-# What it marks in a cluster of its own. In a real one, laptops have a mark each.
+# The deployment's name in the embedded cluster. In a real cluster, each laptop has its own.
 MARK = "laptop"
-# What the inbox takes for the bot token of the seeded organizations.
+# The bot token of the seeded organizations, which only the inbox accepts.
 SLACK_TOKEN = "xoxb-laptop"  # noqa: S105 - it opens nothing but the inbox
 
 _INBOX_PORT = "inbox port"
@@ -53,7 +53,7 @@ class Settings:
     """What the environment decides.
 
     Args:
-        home: the folder for all that is written.
+        home: the folder for all files.
         kubeconfig: a cluster to use instead of the embedded one.
         minute_seconds: how long a minute of the template's schedules takes.
         parameters: of the template, in place of their defaults.
@@ -69,19 +69,19 @@ class Settings:
 def running(
     settings: Settings, listener: socket.socket, say: Callable[[str], None] = print
 ) -> Iterator[dict[str, Any]]:
-    """Run the stack behind a listening socket; gives what session.json holds.
+    """Run the stack on a listening socket; yields the content of session.json.
 
-    The API answers by then, and the file is there. On the way out everything ends, pods included. `say` is for whoever
-    started it: which real cluster it is about to use, and what it may not do there.
+    The API answers and the file exists before the block runs. After the block everything ends, pods included. `say`
+    shows the user which real cluster is about to be used, and what the cluster does not allow.
 
     Raises:
-        UnusableCluster: `settings.kubeconfig` names none.
-        UnusableData: what an earlier start kept in the home cannot be used.
+        UnusableCluster: `settings.kubeconfig` names no cluster.
+        UnusableData: the data of an earlier start cannot be used.
     """
     real = KubernetesApi(settings.kubeconfig) if settings.kubeconfig else None
     session_file = settings.home / "session.json"
     session_file.unlink(missing_ok=True)
-    # Not in the home, which may be a new one each time.
+    # Outside the home, so that a new home can use the images.
     mark = deployment_of(settings.home) if real else MARK
     parameters = {**LIMITS, "DeploymentName": mark, **settings.parameters}
     if real:
@@ -120,19 +120,19 @@ def running(
         stack.callback(session_file.unlink, missing_ok=True)
         stack.enter_context(Scheduler(template, functions, settings.minute_seconds, aws.services.events))
         _ask_for_first_passes()
-        # Cold starts are over before anyone notices them; a handler asked for meanwhile only waits for its own.
+        # Functions are loaded in advance; a request meanwhile waits only for its own function.
         threading.Thread(target=functions.preload, name="preload", daemon=True).start()
         yield session
 
 
 def deployment_of(home: Path) -> str:
-    """Return the mark of a laptop in a real cluster: the same after a restart, another for another home or machine."""
+    """Return a laptop's deployment name in a real cluster: one for each home and machine, the same after a restart."""
     made_of = f"{socket.gethostname()} {os.getuid()} {home.resolve()}"
     return f"{MARK}-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"
 
 
 def _inbox(home: Path, database: Database, say: Callable[[str], None]) -> Inbox:
-    """Make the inbox on the port that it had, since jobs have been told to send their webhooks there."""
+    """Make the inbox on its earlier port, since jobs send their webhooks there."""
     before = int(database.setting(_INBOX_PORT) or 0)
     inbox = Inbox(home, frozenset({SLACK_TOKEN}), before)
     if inbox.port != before:
@@ -199,5 +199,5 @@ def _seed(home: Path, url: str, database: Database) -> dict[str, Any]:
 
 
 def _exports(environment: dict[str, str]) -> str:
-    """Make a file for a shell to source, so that jobsctl and the aws command line find this AWS."""
+    """Return a file for a shell to source, so that jobsctl and the aws command line find this AWS."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())

@@ -1,4 +1,4 @@
-"""Reads template.yaml through the SAM transform that a deployment runs, so that the laptop cannot drift from it."""
+"""Reads template.yaml through the SAM transform of a deployment, so that laptop and deployment cannot differ."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from local.intrinsics import REGION, Resolver, UnsupportedTemplate
 
 _CODE_KEYS = ("CodeUri", "ContentUri")
-# The transform takes code that was uploaded; this prefix stands for the template's own folder.
+# The transform only accepts uploaded code; this prefix replaces the template's own folder.
 _UPLOADED = "s3://local/"
 
 
@@ -44,16 +44,16 @@ class Resource:
 
 
 class Template:
-    """The transformed template, whose resources are resolved when they are asked for."""
+    """The transformed template; resources are resolved when they are read."""
 
     def __init__(self, document: dict[str, Any], folder: Path, stack_name: str, parameters: Mapping[str, str]) -> None:
-        """Take the output of the SAM transform; code paths are relative to `folder`."""
+        """Use the output of the SAM transform; code paths are relative to `folder`."""
         self.folder = folder
         self._document = document
         self._resolver = Resolver(document, stack_name, parameters)
 
     def resources(self, resource_type: str) -> Iterator[Resource]:
-        """Give the resources of a type whose condition holds, in the order of their names."""
+        """Return the resources of a type whose condition holds, in the order of their names."""
         for logical_id, resource in sorted(self._document["Resources"].items()):
             if resource["Type"] != resource_type:
                 continue
@@ -63,7 +63,7 @@ class Template:
             yield Resource(logical_id, self._resolver.name(logical_id), self._resolver.arn(logical_id), properties)
 
     def kinds(self) -> dict[str, str]:
-        """Give the type of each resource whose condition holds, by its logical id."""
+        """Return the type of each resource whose condition holds, by its logical id."""
         return {
             logical_id: resource["Type"]
             for logical_id, resource in self._document["Resources"].items()
@@ -71,18 +71,18 @@ class Template:
         }
 
     def output(self, name: str) -> Any:
-        """Give the value of an output."""
+        """Return the value of an output."""
         return self._resolver.resolve(self._document["Outputs"][name]["Value"])
 
     def functions(self) -> list[FunctionSpec]:
-        """Give the Lambda functions, with Lambda's own defaults where the template says nothing."""
+        """Return the Lambda functions, with Lambda's defaults for what the template does not state."""
         return [self._function(resource) for resource in self.resources("AWS::Lambda::Function")]
 
     def environment(self) -> dict[str, str]:
-        """Give the environment that all functions share.
+        """Return the environment that all functions share.
 
         Raises:
-            UnsupportedTemplate: two functions want different values for a name. They live in one process here.
+            UnsupportedTemplate: two functions have different values for a variable; here they share one process.
         """
         merged: dict[str, str] = {}
         for function in self.functions():
@@ -121,8 +121,8 @@ def read(
 ) -> Template:
     """Read a SAM template.
 
-    Importing the transform takes longer than everything else that `make run` does before it listens, so its output
-    is kept in the folder `cache`, under the hash of all that it is made of.
+    Importing the transform takes longer than the rest of a start of `make run`. So its output is stored in the folder
+    `cache`, under a hash of all inputs.
 
     Raises:
         UnsupportedTemplate: the transform refuses the template, with its reasons.
@@ -141,7 +141,7 @@ def read(
 
 
 def _keep(cached: Path, text: str) -> None:
-    """Write a file of the cache whole or not at all, since another process may read it at this moment."""
+    """Write a complete file of the cache or none, since another process may be reading it."""
     cached.parent.mkdir(parents=True, exist_ok=True)
     draft = cached.with_name(f"{cached.name}.{os.getpid()}")
     draft.write_text(text)
@@ -149,13 +149,13 @@ def _keep(cached: Path, text: str) -> None:
 
 
 def transform(source: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Turn SAM into CloudFormation; code stays where it is, as a path relative to the template."""
-    # Imported only when the cache has nothing: 1.5 seconds of schemas.
+    """Turn SAM into CloudFormation; code is named by its path relative to the template."""
+    # Imported only if the cache is empty, because it loads schemas for 1.5 seconds.
     from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415
     from samtranslator.translator.transform import transform as sam_transform  # noqa: PLC0415
     from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415
 
-    # It logs an error for every feature toggle it does not know.
+    # It logs an error for each unknown feature toggle.
     logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
     document = yaml_parse(source)
     for resource in document["Resources"].values():
@@ -164,7 +164,7 @@ def transform(source: str, parameters: Mapping[str, str]) -> dict[str, Any]:
             if key in properties:
                 properties[key] = _UPLOADED + properties[key]
     try:
-        # The transform takes its region from a boto3 session, and without one refuses to work.
+        # The transform reads its region from a boto3 session, and fails without a region.
         os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
         transformed = sam_transform(document, dict(parameters), _NoManagedPolicies())
     except InvalidDocumentException as error:

@@ -1,4 +1,4 @@
-"""The usage plan of template.yaml in moto, for jobsctl to add API keys to and for the gateway to look them up."""
+"""The usage plan of template.yaml in moto, to which jobsctl adds API keys and in which the gateway finds them."""
 
 import sys
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from local.emulator.api_gateway import ApiGateway
 from local.intrinsics import REGION
 from local.template import Template
 
-# What moto checks API documents with: half a second to import, and no document comes here.
+# Modules with which moto checks API documents. They take half a second to import, and no document is checked here.
 _UNUSED = (
     "openapi_spec_validator",
     "openapi_spec_validator.validation",
@@ -20,20 +20,20 @@ _UNUSED = (
 
 @dataclass(frozen=True)
 class UsagePlans:
-    """The one usage plan; `plan_id` as API Gateway gave it out."""
+    """The one usage plan; API Gateway chose `plan_id`."""
 
     plan_id: str
 
     def environment(self) -> dict[str, str]:
-        """Give what jobsctl finds it by."""
+        """Return the variables by which jobsctl finds the plan."""
         return {"USAGE_PLAN": self.plan_id}
 
     def knows(self, key: str) -> bool:
-        """Tell whether the plan has an API key with this value."""
+        """Return whether the plan has an API key with this value."""
         client = _client()
         pages = client.get_paginator("get_usage_plan_keys").paginate(usagePlanId=self.plan_id)
         found = [member["id"] for page in pages for member in page["items"] if member["value"] == key]
-        # moto leaves in the plan what was deleted.
+        # moto leaves deleted keys in the plan.
         return any(
             there["id"] in found for page in client.get_paginator("get_api_keys").paginate() for there in page["items"]
         )
@@ -41,22 +41,22 @@ class UsagePlans:
 
 @dataclass(frozen=True)
 class EmulatedUsagePlan:
-    """The template's usage plan in the emulator, which keeps the keys that it has."""
+    """The template's usage plan in the emulator."""
 
     api_gateway: ApiGateway
     plan_id: str
 
     def environment(self) -> dict[str, str]:
-        """Give what jobsctl finds it by."""
+        """Return the variables by which jobsctl finds the plan."""
         return {"USAGE_PLAN": self.plan_id}
 
     def knows(self, key: str) -> bool:
-        """Tell whether the plan has an API key with this value."""
+        """Return whether the plan has an API key with this value."""
         return self.api_gateway.knows(self.plan_id, key)
 
 
 def emulated(api_gateway: ApiGateway, template: Template) -> EmulatedUsagePlan:
-    """Have the template's usage plan with the key of all who have none of their own."""
+    """Create the template's usage plan and the shared key, unless they exist."""
     (plan,) = template.resources("AWS::ApiGateway::UsagePlan")
     (key,) = template.resources("AWS::ApiGateway::ApiKey")
     api_gateway.have_key(plan.name, key.name, key.properties["Value"])
@@ -64,7 +64,7 @@ def emulated(api_gateway: ApiGateway, template: Template) -> EmulatedUsagePlan:
 
 
 def create(template: Template, shared_key: str | None = None) -> UsagePlans:
-    """Create the template's usage plan and the key of all who have none, in the AWS that is entered."""
+    """Create the template's usage plan and the shared key, in the AWS whose `with` block is open."""
     client = _client()
     (plan,) = template.resources("AWS::ApiGateway::UsagePlan")
     made: str = client.create_usage_plan(name=plan.name)["id"]
@@ -83,7 +83,7 @@ def _client() -> Any:
 
 
 def _import_backend() -> None:
-    """Import moto's API Gateway without what it checks API documents with."""
+    """Import moto's API Gateway without the modules that check API documents."""
     stub: Any = ModuleType(_UNUSED[0])
     stub.validate, stub.OpenAPIValidationError = None, Exception
     stubs = {name: stub for name in _UNUSED if name not in sys.modules}

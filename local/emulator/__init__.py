@@ -1,1 +1,1 @@
-"""AWS on a laptop, kept in a folder: emulator.py puts it together, and each service has a module of its own."""
+"""AWS on a laptop, kept in a folder: emulator.py combines the services, and each service has its own module."""

@@ -1,6 +1,8 @@
-"""Who may ask the emulator over HTTP: whoever signs with the access key of `.local/env`, and no web page.
+"""Who may call the emulator over HTTP: programs that sign with the access key of `.local/env`.
 
-Otherwise every web page could use it, since signatures are not checked: what a page cannot know is the key.
+The emulator checks
+which key a request names, but not its signature. A web page does not know the key. A request with an `Origin`, or for
+another host than this machine, is refused as well.
 """
 
 import hmac
@@ -13,21 +15,21 @@ from urllib.parse import parse_qsl
 
 from local.loopback import is_loopback
 
-REFUSED = b"Sign with the access key of .local/env: source it, and no web page has it.\n"
-_EXPIRED = b"This link is no longer good.\n"
-# Of signature version 4, and before that 2 and 3.
+REFUSED = b"Sign with the access key of .local/env (source that file); requests of web pages are refused.\n"
+_EXPIRED = b"This link has expired.\n"
+# Signature version 4, and the older versions 2 and 3.
 _CREDENTIAL = re.compile(r"(?:Credential=|^AWS |AWSAccessKeyId=)([^/:,\s]+)")
 
 _LETTERS = string.ascii_uppercase + string.digits
 
 
 def new_access_key() -> str:
-    """Make an access key that no web page knows: twenty characters, as those of AWS have."""
+    """Make a random access key of twenty characters, as AWS's keys have."""
     return "LOCAL" + "".join(secrets.choice(_LETTERS) for _ in range(15))
 
 
 def refusal(headers: Mapping[str, str], query: str, access_key: str, now: datetime) -> bytes | None:
-    """Return what is said to a request that may not pass, None for one that may; header names are small letters."""
+    """Return why a request is refused, None if it may pass; header names are in lower case."""
     if "origin" in headers or not is_loopback(headers.get("host", "")):
         return REFUSED
     stated = dict(parse_qsl(query))
@@ -40,14 +42,14 @@ def service_of(headers: Mapping[str, str], query: str) -> str:
     """Return the service that a request is signed for: `.../<region>/<service>/aws4_request`."""
     stated = dict(parse_qsl(query))
     if "AWSAccessKeyId" in stated or headers.get("authorization", "").startswith("AWS "):
-        # The older signature, which S3 alone has.
+        # The older signature, which only S3 accepts.
         return "s3"
     signed = headers.get("authorization", "") or stated.get("X-Amz-Credential", "")
     return signed.partition("/aws4_request")[0].rpartition("/")[2]
 
 
 def _key(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-    """Return the access key that a request says it is signed with: in its header, or in a presigned link."""
+    """Return the access key that a request names in its header or presigned link."""
     if signed := _CREDENTIAL.search(headers.get("authorization", "")):
         return str(signed[1])
     return query.get("X-Amz-Credential", "").partition("/")[0] or query.get("AWSAccessKeyId", "")

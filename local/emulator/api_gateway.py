@@ -1,4 +1,4 @@
-"""API Gateway's API keys on SQLite, with the one usage plan that they belong to."""
+"""API Gateway's API keys on SQLite, and the one usage plan to which they belong."""
 
 import hashlib
 import json
@@ -15,19 +15,19 @@ _LETTERS = string.ascii_lowercase + string.digits
 
 
 class ApiGateway:
-    """The keys of a database, by method and path as the wire has them."""
+    """The keys of a database, served by the method and path of HTTP requests."""
 
     def __init__(self, database: Database) -> None:
-        """Hold what the database holds."""
+        """Use the keys in the database."""
         self._database = database
         self._plans: dict[str, str] = {}
 
     def install(self, plan: str, name: str) -> None:
-        """Have a usage plan."""
+        """Create a usage plan, unless it exists."""
         self._plans[plan] = name
 
     def have_key(self, plan: str, name: str, value: str) -> None:
-        """Have a key with this value in a plan."""
+        """Create a key with this value in a plan, unless it exists."""
         identity = hashlib.sha256(value.encode()).hexdigest()[:10]
         row = (identity, name, value, json.dumps({"enabled": True}), time.time())
         with self._database.writing() as connection:
@@ -37,13 +37,13 @@ class ApiGateway:
             )
 
     def knows(self, plan: str, value: str) -> bool:
-        """Tell whether a plan has a key with this value."""
+        """Return whether a plan has a key with this value."""
         statement = "SELECT 1 FROM plan_keys JOIN api_keys ON api_keys.id = plan_keys.key WHERE plan = ? AND value = ?"
         with self._database.reading() as connection:
             return connection.execute(statement, (plan, value)).fetchone() is not None
 
     def __call__(self, method: str, path: str, query: Mapping[str, str], request: Mapping[str, Any]) -> dict[str, Any]:
-        """Do what REST asks for; raises AwsError where API Gateway would refuse it."""
+        """Answer a REST request; raises AwsError where API Gateway would refuse it."""
         match method, path.strip("/").split("/"):
             case "POST", ["apikeys"]:
                 return self.create_key(request)
@@ -76,7 +76,7 @@ class ApiGateway:
         return _told(row, shown=True)
 
     def add(self, plan: str, key: str) -> dict[str, Any]:
-        """Put a key into a plan."""
+        """Add a key to a plan."""
         with self._database.writing() as connection:
             row = connection.execute("SELECT * FROM api_keys WHERE id = ?", (key,)).fetchone()
             if row is None:
@@ -88,7 +88,7 @@ class ApiGateway:
 
     def _keys(self, statement: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         values = {"prefix": query.get("name", ""), "plan": query.get("plan", "")}
-        # Without a second page, as many as there may be.
+        # All keys are on one page, so no marker for a second page is returned.
         where = " WHERE substr(name, 1, length(:prefix)) = :prefix ORDER BY at, id"
         with self._database.reading() as connection:
             rows = connection.execute(statement + where, values).fetchall()

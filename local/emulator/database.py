@@ -1,8 +1,8 @@
-"""One SQLite file that holds what AWS would keep, but for the contents of objects.
+"""One SQLite file that holds what AWS would store, except the contents of S3 objects.
 
-A write is in the file once it is answered, so that it survives the end of this process however it comes: SQLite's
-write-ahead log is written, if not flushed to the disk, at each commit. What a power cut may take is the last second,
-since `keep_flushing` flushes at that pace. https://www.sqlite.org/pragma.html#pragma_synchronous
+A write is in the file before it is answered, so a killed process loses nothing: each commit writes SQLite's write-ahead
+log, but does not flush it to the disk. `keep_flushing` flushes every second, so a power cut may lose the last second.
+https://www.sqlite.org/pragma.html#pragma_synchronous
 """
 
 import sqlite3
@@ -45,10 +45,10 @@ CREATE TABLE plan_keys (plan TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (plan
 
 
 class Database:
-    """The file of a folder, for any number of threads; other processes may have it open too."""
+    """The database file of a folder, for any number of threads; other processes may open it too."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the folder's file, or make both.
+        """Open the folder's file, or create the folder and the file.
 
         Raises:
             DamagedData: the file cannot be read.
@@ -70,7 +70,7 @@ class Database:
         self._flusher.start()
 
     def close(self) -> None:
-        """Flush, and close every connection that nobody uses."""
+        """Flush, and close every unused connection."""
         self._closed.set()
         self._written.set()
         self._flusher.join()
@@ -80,7 +80,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection on which each statement sees what is committed when it starts.
+        """Yield a connection on which each statement sees what was committed before it started.
 
         Raises:
             AwsError: the file cannot be read.
@@ -90,7 +90,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection whose statements are all done when the block ends, and none if it raises.
+        """Yield a connection whose statements are committed together when the block ends, or rolled back if it raises.
 
         Raises:
             AwsError: the disk is full, or the file cannot be read.
@@ -101,20 +101,20 @@ class Database:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                # Some failures of SQLite have rolled back by themselves.
+                # After some errors SQLite rolls back by itself.
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
             self._written.set()
 
     def setting(self, name: str) -> str | None:
-        """Return what was kept under a name."""
+        """Return the setting of this name."""
         with self.reading() as connection:
             row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
     def keep_setting(self, name: str, value: str) -> None:
-        """Keep something that each start is to find again."""
+        """Store a setting, so that every later start finds it."""
         with self.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
@@ -127,7 +127,7 @@ class Database:
         try:
             yield connection
         except sqlite3.Error:
-            # One on which something failed is not used again.
+            # A connection on which a statement failed is not used again.
             connection.close()
             raise
         except BaseException:
@@ -165,12 +165,12 @@ class Database:
 
 
 def _make(folder: Path) -> None:
-    """Make the folder with an empty file in it, or nothing: a start that is cut short leaves no half of it."""
+    """Create the folder with an empty database, or nothing if the process dies meanwhile."""
     draft = private_files.folder(folder.with_name(f"{folder.name}.new"))
     (draft / FILE).unlink(missing_ok=True)
     connection = _connect(draft / FILE)
     connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    # Closing the last connection removes the write-ahead log.
+    # SQLite removes the write-ahead log when the last connection closes.
     connection.close()
     draft.rename(folder)
 
@@ -189,7 +189,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def _told(folder: Path) -> Iterator[None]:
-    """Say in AWS's way what SQLite says, with what whoever owns this machine can do about it."""
+    """Turn an error of SQLite into one of AWS that says what the user of this machine can do about it."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -203,6 +203,6 @@ def _told(folder: Path) -> Iterator[None]:
 
 
 def disk_full(folder: Path, error: Exception) -> AwsError:
-    """Make the error for a write that finds no room; 507 and not 500, since to try again at once gains nothing."""
+    """Make the error for a write to a full disk: 507, since clients retry 500, and a retry would fail too."""
     reason = f"Nothing was written, since {folder} takes no more: {error}. Make room, and ask again"
     return store_trouble("DiskFull", reason, 507)

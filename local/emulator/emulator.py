@@ -1,4 +1,4 @@
-"""AWS on a laptop, kept in a folder: the template's tables, buckets, queues, keys and secrets, and what they hold."""
+"""AWS on a laptop, stored in a folder: the template's tables, buckets, queues, keys and secrets, and their content."""
 
 import json
 import os
@@ -17,24 +17,24 @@ from local.intrinsics import REGION, UnsupportedTemplate
 from local.template import Template
 
 _ACCESS_KEY = "access key"
-# Nothing waits for it; a sweep reads each table once.
+# Nothing waits for a sweep, and each sweep reads every table once.
 _SWEEP_SECONDS = 3600.0
 _FIRST_SWEEP_SECONDS = 60.0
-# What would make botocore look for real credentials, or for another endpoint.
+# Variables that would make botocore use real credentials or another endpoint.
 _FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
 
 
 class Emulator:
-    """The template's resources in a folder; while it is entered, every new botocore client of this process uses it.
+    """The template's resources in a folder; within its `with` block, new botocore clients of this process use them.
 
-    Entering exports the template's function environment, an endpoint, and credentials that open nothing else.
+    Entering the block exports the functions' environment, an endpoint, and credentials that are valid only here.
     """
 
     def __init__(self, template: Template, folder: Path) -> None:
-        """Open the folder, or make it.
+        """Open or create the folder.
 
         Raises:
-            UnusableData: what is there cannot be read.
+            UnusableData: the folder's data cannot be read.
         """
         self._template = template
         self.database = Database(folder)
@@ -51,7 +51,7 @@ class Emulator:
         return self._server.url
 
     def __enter__(self) -> Self:
-        """Have what the template names, start, and export the environment."""
+        """Create the template's resources, start the server and export the environment."""
         self._install()
         self._server.start()
         self.transport.install()
@@ -66,7 +66,7 @@ class Emulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop, and put the environment back."""
+        """Stop the server and restore the environment."""
         self._ended.set()
         for name, value in self._before.items():
             os.environ.pop(name, None)
@@ -78,7 +78,7 @@ class Emulator:
         self.database.close()
 
     def environment(self) -> dict[str, str]:
-        """Give what a process needs in its environment to use this AWS as a function would."""
+        """Return the environment with which a process uses this AWS as a function would."""
         return {
             **self._template.environment(),
             "AWS_ENDPOINT_URL": self.url,
@@ -87,7 +87,7 @@ class Emulator:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            # Figures for CloudWatch would only be noise in a terminal.
+            # CloudWatch metrics would only fill the terminal.
             "POWERTOOLS_METRICS_DISABLED": "true",
         }
 

@@ -1,4 +1,4 @@
-"""EventBridge's PutEvents: an event is heard by whoever listens in this process, and kept nowhere."""
+"""EventBridge's PutEvents: passes each event to the listeners of this process and stores none."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -13,24 +13,24 @@ class Events:
     """The buses of an account."""
 
     def __init__(self) -> None:
-        """Hold the buses that `install` names, beside the default one."""
+        """Start with the default bus alone; `install` adds others."""
         self._buses = {"default"}
         self._listeners: list[Heard] = []
 
     def install(self, name: str) -> None:
-        """Have a bus."""
+        """Add a bus."""
         self._buses.add(name)
 
     def listen(self, hear: Heard) -> None:
-        """Call `hear` with each event as it was put, and its id, in the thread that put it there."""
+        """Call `hear` with each event and its id, in the thread that sent it."""
         self._listeners.append(hear)
 
     def ignore(self, hear: Heard) -> None:
-        """Call it no more."""
+        """Stop calling `hear`."""
         self._listeners.remove(hear)
 
     def __call__(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Do an operation by its name; raises AwsError where EventBridge would refuse it."""
+        """Run an operation by its name; raises AwsError where EventBridge would refuse it."""
         if operation == "ListEventBuses":
             return {"EventBuses": [{"Name": name} for name in sorted(self._buses)]}
         if operation != "PutEvents":

@@ -20,18 +20,18 @@ class KMS:
     """The keys of a database; an encrypted text begins with the id of its key."""
 
     def __init__(self, database: Database) -> None:
-        """Hold the keys that `install` names."""
+        """Start without keys."""
         self._database = database
         self._arns: dict[str, str] = {}
 
     def install(self, identity: str, arn: str) -> None:
-        """Have a key, with the material that it has already."""
+        """Create a key, or keep its material if it exists."""
         with self._database.writing() as connection:
             connection.execute("INSERT OR IGNORE INTO encryption_keys VALUES (?, ?)", (identity, os.urandom(32)))
         self._arns[identity] = arn
 
     def __call__(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Do an operation by its name; raises AwsError where KMS would refuse it."""
+        """Run an operation by its name; raises AwsError where KMS would refuse it."""
         context = json.dumps(request.get("EncryptionContext") or {}, sort_keys=True).encode()
         match operation:
             case "Encrypt":

@@ -1,7 +1,7 @@
-"""S3 with its objects in files: what a request means by its method, path and query, as the wire has it.
+"""S3 with its objects in files: answers requests by their method, path and query.
 
-An object is first written to a file of its own and then named by the database, so that it is there whole or not at
-all. A file that no object names is what was left by a write that was cut short; `sweep` removes it.
+A write first writes the object's content to a new file and then the file's name to the database, so that an object is
+complete or does not exist. An interrupted write leaves a file that no object names; `sweep` removes it.
 """
 
 import hashlib
@@ -34,12 +34,12 @@ class Readable(Protocol):
     """The content of a request."""
 
     def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, none at the end."""
+        """Return up to `size` bytes, and no bytes at the end."""
 
 
 @dataclass
 class Asked:
-    """A request; names of headers are small letters."""
+    """A request; header names are in lower case."""
 
     method: str
     bucket: str
@@ -51,7 +51,7 @@ class Asked:
 
 @dataclass
 class Answer:
-    """An answer: `content` in memory, or a file from its place on, of `size` bytes."""
+    """An answer: `content` in memory, or `size` bytes of a file from its current position."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -63,18 +63,18 @@ class S3:
     """The buckets of a database, with the files beside it."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        """Hold the buckets that `install` names."""
+        """Start without buckets."""
         self._database = database
         self._clock = clock
         self._folder = private_files.folder(database.folder / "objects")
         self._buckets: dict[str, float | None] = {}
 
     def install(self, name: str, keep_days: float | None = None) -> None:
-        """Have a bucket, with the objects that it holds already; they go after `keep_days`."""
+        """Create a bucket, or keep its objects if it exists; objects expire after `keep_days`."""
         self._buckets[name] = keep_days
 
     def __call__(self, asked: Asked) -> Answer:  # noqa: PLR0911 - an answer for each kind
-        """Do what REST asks for; raises AwsError where S3 would refuse it."""
+        """Answer a REST request; raises AwsError where S3 would refuse it."""
         if not asked.bucket and asked.method == "GET":
             names = "".join(f"<Bucket><Name>{escape(name)}</Name></Bucket>" for name in sorted(self._buckets))
             return _xml("ListAllMyBucketsResult", f"<Buckets>{names}</Buckets>")
@@ -99,7 +99,7 @@ class S3:
         )
 
     def sweep(self, older_than: float = 3600) -> None:
-        """Remove objects whose days are over, and files without an object that are older than some seconds."""
+        """Remove expired objects, and files without an object that are older than some seconds."""
         for bucket, days in self._buckets.items():
             if days is not None:
                 with self._database.reading() as connection:
@@ -240,7 +240,7 @@ def _pieces(asked: Asked) -> Iterator[bytes]:
 
 
 def _chunks(content: Readable) -> Iterator[bytes]:
-    """Read what is sent with a size before each chunk and a checksum at the end.
+    """Read content that is sent in chunks, with a size before each and a checksum at the end.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
     """
@@ -309,7 +309,7 @@ def _xml(name: str, content: str) -> Answer:
 
 
 def refusal(error: AwsError) -> Answer:
-    """Return the answer for an error, as S3 words it."""
+    """Return S3's XML answer for an error."""
     more = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in error.more.items())
     text = f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>{more}</Error>"
     content = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()

@@ -1,4 +1,4 @@
-"""Secrets Manager on SQLite: secrets with one version each."""
+"""Secrets Manager on SQLite; each secret has one version."""
 
 import json
 import secrets
@@ -18,11 +18,11 @@ class SecretsManager:
     """The secrets of a database."""
 
     def __init__(self, database: Database) -> None:
-        """Hold what the database holds."""
+        """Use the secrets in the database."""
         self._database = database
 
     def __call__(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Do an operation by its name; raises AwsError where Secrets Manager would refuse it."""
+        """Run an operation by its name; raises AwsError where Secrets Manager would refuse it."""
         match operation:
             case "CreateSecret":
                 return self._create(request["Name"], request)

@@ -1,4 +1,4 @@
-"""The emulator over HTTP, for other processes: jobsctl, the aws command line, and whoever follows a link to a log."""
+"""The emulator over HTTP, for other processes: jobsctl, the aws command line, and browsers that open a log's link."""
 
 import threading
 from datetime import UTC, datetime
@@ -15,10 +15,10 @@ _IDLE_SECONDS = 60
 
 
 class Server:
-    """The server, on a free port of 127.0.0.1 from the moment it is made; it answers once it is started."""
+    """The server. It takes a free port of 127.0.0.1 when it is created, and answers once it is started."""
 
     def __init__(self, services: Services | None, access_key: str) -> None:
-        """Take a port; whoever asks has to state the access key."""
+        """Take a port; requests must name the access key."""
         self.services = services
         self.access_key = access_key
         self._http = _Threads(("127.0.0.1", 0), _Handler, self)
@@ -26,11 +26,11 @@ class Server:
         self._thread = threading.Thread(target=self._http.serve_forever, args=(1.0,), name="aws", daemon=True)
 
     def start(self) -> None:
-        """Answer, from threads of its own."""
+        """Answer requests in threads of the server."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening; requests under way are not waited for."""
+        """Stop listening, without waiting for open requests."""
         if self._thread.is_alive():
             self._http.shutdown()
             self._thread.join()
@@ -47,7 +47,7 @@ class _Threads(ThreadingHTTPServer):
 
 
 class _Content:
-    """A request's content, which ends where the request does: by its length or by its chunks."""
+    """A request's content, which ends after Content-Length bytes or after the last chunk."""
 
     def __init__(self, file: Any, headers: Any) -> None:
         self._file = file
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Threads
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the standard library
-        """Say nothing: a line per call would bury what the functions log."""
+        """Log nothing: a line for each call would hide what the functions log."""
 
     def _answer(self) -> None:
         owner = self.server.owner
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         service = admission.service_of(headers, query)
         answer = owner.services.answer(service, self.command, self.path, headers, content)
         while content.read(_PIECE):
-            # What was not wanted stands before the next request.
+            # On a kept connection, unread content would be taken for the next request.
             pass
         self._send(answer)
 

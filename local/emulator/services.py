@@ -1,4 +1,4 @@
-"""The services of an emulator, by the names that signatures have: what each answers to a request."""
+"""The services of an emulator, by the names that signatures give them."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,17 +20,17 @@ type Operation = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 
 
 class Services:
-    """All that keeps its data in one database, and the buses, which keep none."""
+    """All services that use one database, and the buses, which store nothing."""
 
     def __init__(self, database: Database, url: Callable[[], str]) -> None:
-        """Make each service; `url()` is where programs reach them."""
+        """Create the services; `url()` returns the address of the emulator."""
         self.dynamodb = DynamoDB(database)
         self.sqs = SQS(database, url)
         self.s3 = S3(database)
         self.kms = KMS(database)
         self.events = Events()
         self.api_gateway = ApiGateway(database)
-        # Those whose requests name an operation and are JSON.
+        # Services whose requests name an operation and are JSON.
         self.by_operation: dict[str, Operation] = {
             "dynamodb": self.dynamodb,
             "sqs": self.sqs,
@@ -40,7 +40,7 @@ class Services:
         }
 
     def answer(self, service: str, method: str, url: str, headers: Mapping[str, str], content: Readable) -> Answer:
-        """Answer a request as it is on the wire; names of headers are small letters."""
+        """Answer an HTTP request; header names are in lower case."""
         if service == "s3":
             return self._s3(method, url, headers, content)
         try:
@@ -49,7 +49,7 @@ class Services:
             return _refusal(service, error)
 
     def sweep(self) -> None:
-        """Remove what has had its time, as AWS does by itself."""
+        """Remove expired items, objects and queue messages, as AWS does."""
         self.dynamodb.sweep()
         self.sqs.sweep()
         self.s3.sweep()
@@ -80,7 +80,7 @@ class Services:
             return self.s3(Asked(method, bucket, key, query, headers, content))
         except AwsError as error:
             refused = s3.refusal(error)
-            # An answer to HEAD has no content, and so the error no name.
+            # An answer to HEAD has no content, so it cannot name the error.
             return s3.Answer(refused.status) if method == "HEAD" else refused
 
 
@@ -91,6 +91,6 @@ def _json(status: int, content: Any, headers: Mapping[str, str] = {}) -> Answer:
 def _refusal(service: str, error: AwsError) -> Answer:
     headers = {"x-amzn-errortype": error.code}
     if service == "sqs":
-        # SQS has kept the codes that it had when its answers were XML.
+        # SQS also returns the error codes of its older XML protocol.
         headers["x-amzn-query-error"] = f"{error.code};Sender"
     return _json(error.status, {"__type": error.code, "message": error.message, **error.more}, headers)

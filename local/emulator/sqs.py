@@ -18,14 +18,14 @@ from local.emulator.errors import AwsError
 _BATCH = 10
 _MESSAGE_BYTES = 1024 * 1024
 _DELAY_SECONDS = 900
-# What AWS takes where a queue does not say.
+# AWS's defaults for a queue's attributes.
 _DEFAULTS = {
     "VisibilityTimeout": 30,
     "DelaySeconds": 0,
     "MessageRetentionPeriod": 345_600,
     "ReceiveMessageWaitTimeSeconds": 0,
 }
-# How soon one who waits sees what another process sent.
+# How often a waiting receiver checks for messages from other processes.
 _LOOK_SECONDS = 0.5
 _COUNTS = """
 SELECT
@@ -39,10 +39,10 @@ type Request = Mapping[str, Any]
 
 
 class SQS:
-    """The queues of a database; `attributes` of a queue are those of CreateQueue."""
+    """The queues of a database; a queue's `attributes` are those of CreateQueue."""
 
     def __init__(self, database: Database, url: Callable[[], str], clock: Callable[[], float] = time.time) -> None:
-        """Hold the queues that `install` names, at addresses under `url()`."""
+        """Start without queues; their addresses begin with `url()`."""
         self._database = database
         self._url = url
         self._clock = clock
@@ -52,18 +52,18 @@ class SQS:
         self._closed = False
 
     def install(self, name: str, arn: str, attributes: Mapping[str, Any]) -> None:
-        """Have a queue, with the messages that it holds already."""
+        """Create a queue, or keep its messages if it exists."""
         self._queues[name] = {**_DEFAULTS, **attributes, "QueueArn": arn}
         self._arns[arn] = name
 
     def close(self) -> None:
-        """Let nobody wait any longer."""
+        """End the wait of every receiver."""
         with self._sent:
             self._closed = True
             self._sent.notify_all()
 
     def __call__(self, operation: str, request: Request) -> dict[str, Any]:  # noqa: PLR0911 - an answer for each kind
-        """Do an operation by its name; raises AwsError where SQS would refuse it."""
+        """Run an operation by its name; raises AwsError where SQS would refuse it."""
         match operation:
             case "SendMessage":
                 return self._send(self._named(request), [request])[0]
@@ -98,7 +98,7 @@ class SQS:
         raise AwsError("InvalidAction", f"{operation} is not known to the laptop's SQS")
 
     def sweep(self) -> None:
-        """Remove messages that are older than their queues keep them."""
+        """Remove messages that are older than their queue's retention period."""
         with self._database.writing() as connection:
             for name, queue in self._queues.items():
                 oldest = self._clock() - float(queue["MessageRetentionPeriod"])
@@ -172,7 +172,7 @@ class SQS:
             return [_message(connection, identity) for (identity,) in found]
 
     def _bury(self, connection: sqlite3.Connection, queue: str, now: float) -> None:
-        """Move what was received too often to the dead letter queue, from where it is received as a new message."""
+        """Move messages that were received too often to the dead letter queue."""
         policy = json.loads(self._queues[queue].get("RedrivePolicy") or "{}")
         dead = self._arns.get(policy.get("deadLetterTargetArn", ""))
         if dead:

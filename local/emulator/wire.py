@@ -1,7 +1,7 @@
-"""The way of this process's own clients to the emulator: a call, without a socket.
+"""Connects this process's own botocore clients to the emulator by a function call instead of a socket.
 
-Most calls take the shortest way: a request that botocore has written as JSON is answered by what botocore would have
-read from the answer. It is neither signed nor sent, and botocore's retries have nothing to do.
+Most calls are answered before botocore signs and sends them: the emulator gets the request's JSON and returns what
+botocore would have parsed from the answer. So botocore retries nothing.
 """
 
 import base64
@@ -24,14 +24,14 @@ from local.emulator.services import Services
 
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
-# Whose answers botocore would read as they are, but for binary values.
+# Services whose JSON answers botocore returns unchanged, except for binary values.
 _DIRECT = frozenset({"dynamodb", "sqs", "events"})
 
 
 class InProcessTransport:
-    """Answers clients of this process that were pointed at `url`."""
+    """Answers the clients of this process whose endpoint is `url`."""
 
-    # Turned off by whoever wants each request to be one that can be seen and disturbed on the wire.
+    # Turned off by tests that record requests or inject faults into them.
     direct = True
 
     def __init__(self, url: str, services: Services) -> None:
@@ -40,17 +40,17 @@ class InProcessTransport:
         self._services = services
 
     def install(self) -> None:
-        """Reach every client of every session that is made from now on."""
+        """Answer every client of the sessions that are created from now on."""
         _share_service_models()
         botocore.handlers.BUILTIN_HANDLERS += [("before-call", self.before_call), ("before-send", self)]
 
     def remove(self) -> None:
-        """Let sessions made from now on use the socket."""
+        """Let sessions that are created from now on use the socket."""
         botocore.handlers.BUILTIN_HANDLERS.remove(("before-call", self.before_call))
         botocore.handlers.BUILTIN_HANDLERS.remove(("before-send", self))
 
     def before_call(self, model: Any, params: dict[str, Any], **_: object) -> tuple[Any, dict[str, Any]] | None:
-        """Answer an operation with what botocore would make of the answer, or give None to let it go on."""
+        """Return what botocore would parse from the answer, or None to let botocore send the request."""
         service = model.service_model.service_name
         if not self.direct or service not in _DIRECT or not params["url"].startswith(self._url):
             return None
@@ -67,19 +67,19 @@ class InProcessTransport:
         return SimpleNamespace(status_code=status), parsed
 
     def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
-        """Answer a signed request, or give None to let botocore send it."""
+        """Answer a signed request, or return None to let botocore send it."""
         scope = SCOPE.search(_text(request.headers.get("Authorization", "")))
         if not scope or not request.url.startswith(self._url):
             return None
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         url = request.url.removeprefix(self._url)
         answer = self._services.answer(scope[1], request.method, url, headers, _readable(request.body))
-        # Any mapping that knows names in any spelling will do for the headers.
+        # Headers need a mapping that ignores the case of names.
         return AWSResponse(request.url, answer.status, HeadersDict(answer.headers), Raw(answer))  # type: ignore[arg-type]
 
 
 class Raw:
-    """What botocore reads an answer from."""
+    """The object from which botocore reads an answer."""
 
     def __init__(self, answer: Answer) -> None:
         """Give what the answer has."""
@@ -88,7 +88,7 @@ class Raw:
         self._left = len(content) if isinstance(content, bytes) else answer.size or 0
 
     def read(self, amt: int | None = None, **_: object) -> bytes:
-        """Give so many bytes, or all that are left; the file is closed at its end."""
+        """Return up to so many bytes, or all that are left; the file is closed at its end."""
         wanted = self._left if amt is None or amt < 0 else min(amt, self._left)
         piece = self._file.read(wanted)
         self._left -= len(piece)
@@ -97,12 +97,12 @@ class Raw:
         return piece
 
     def stream(self, amt: int = 65536, **_: object) -> Iterator[bytes]:
-        """Give all that is left in pieces."""
+        """Yield the rest in pieces."""
         while self._left:
             yield self.read(amt)
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._file.close()
 
 
@@ -136,8 +136,8 @@ def _text(value: str | bytes) -> str:
 def _share_service_models() -> None:
     """Let botocore parse the description of a service once.
 
-    Every session does it anew, 0.1 s for DynamoDB, and PynamoDB makes one for each of its models. Clients of one
-    session share what was parsed, so those of several may.
+    Otherwise every session parses it again (0.1 s for DynamoDB), and PynamoDB creates a session for each of its models.
+    Clients of one session share the parsed description, so clients of several sessions may share it too.
     """
     loader: Any = JSONFileLoader
     if not hasattr(loader.load_file, "cache_info"):

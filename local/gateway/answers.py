@@ -1,4 +1,4 @@
-"""What goes back to the client: a handler's answer, or the gateway's own in the form the template gave it."""
+"""The response to the client: a handler's answer, or the gateway's own answer in the template's form."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ _DEFAULT_STATUS = {
     "AUTHORIZER_CONFIGURATION_ERROR": 500,
     "AUTHORIZER_FAILURE": 500,
     "DEFAULT_4XX": 400,
-    # What a function that fails, or answers nonsense, looks like.
+    # The answer where a function fails or returns a malformed answer.
     "DEFAULT_5XX": 502,
     "INTEGRATION_TIMEOUT": 504,
     "INVALID_API_KEY": 403,
@@ -44,17 +44,17 @@ _DEFAULT_TEMPLATE = '{"message":$context.error.messageString}'
 _VARIABLE = re.compile(r"\$context\.([A-Za-z0-9_.]+)|\$\{context\.([A-Za-z0-9_.]+)\}")
 _HEADER_PREFIX = "gatewayresponse.header."
 _PROXY_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
-# The gateway sets these itself, and hands a function's own on under another name.
+# The gateway sets these headers itself, and renames those that a function returns.
 _REMAPPED = {"connection", "content-length", "date", "server", "www-authenticate"}
 
 
 class MalformedAnswer(ValueError):
-    """A handler's answer that is not in the form of the Lambda proxy integration."""
+    """A handler's answer does not have the form of the Lambda proxy integration."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A response, ready to send but for its length."""
+    """A response, complete except for its length."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -62,17 +62,17 @@ class Answer:
 
 
 class GatewayRefusal(Exception):
-    """The gateway answers by itself, with the response of this type."""
+    """The gateway answers with its own response of this type."""
 
     def __init__(self, kind: str, message: str | None) -> None:
-        """Keep the response type and the message that API Gateway has for it."""
+        """Store the response type and API Gateway's message for it."""
         super().__init__(f"{kind}: {message}")
         self.kind = kind
         self.message = message
 
 
 def own_answer(api: ApiDefinition, refusal: GatewayRefusal, request: Request, context: Mapping[str, Any]) -> Answer:
-    """Fill in the template's response for a refusal, or that of its class, or API Gateway's default."""
+    """Build the answer to a refusal: the template's for its type, else the one for its class, else the default."""
     default = _DEFAULT_STATUS[refusal.kind]
     family = "DEFAULT_4XX" if default < HTTPStatus.INTERNAL_SERVER_ERROR else "DEFAULT_5XX"
     wanted = api.responses.get(refusal.kind) or api.responses.get(family) or GatewayResponse()
@@ -93,7 +93,7 @@ def own_answer(api: ApiDefinition, refusal: GatewayRefusal, request: Request, co
 
 
 def _parameters(parameters: dict[str, str], request: Request, variables: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Give the headers of a gateway response: `'literal'`, `context.…` or `method.request.header.…`."""
+    """Return the headers of a gateway response: `'literal'`, `context.…` or `method.request.header.…`."""
     headers = []
     for target, source in parameters.items():
         if not target.startswith(_HEADER_PREFIX):
@@ -120,7 +120,7 @@ def handler_answer(api: ApiDefinition, request: Request, returned: Any) -> Answe
     """Turn what a handler returned into a response.
 
     Raises:
-        MalformedAnswer: it is not an object, has other keys than the five, or a value of the wrong type.
+        MalformedAnswer: the value is not an object, has other keys than the five, or has a value of the wrong type.
     """
     if not isinstance(returned, dict) or not _PROXY_KEYS.issuperset(returned):
         raise MalformedAnswer(f"a handler returns an object with {sorted(_PROXY_KEYS)} and nothing else")
@@ -140,7 +140,7 @@ def handler_answer(api: ApiDefinition, request: Request, returned: Any) -> Answe
 
 
 def _handler_headers(returned: dict[str, Any]) -> list[tuple[str, str]]:
-    """Merge `headers` and `multiValueHeaders`: where both have a name, the latter's values count."""
+    """Merge `headers` and `multiValueHeaders`; where both have a name, the values of `multiValueHeaders` count."""
     single, multiple = returned.get("headers") or {}, returned.get("multiValueHeaders") or {}
     if not isinstance(single, dict) or not isinstance(multiple, dict):
         raise MalformedAnswer("headers must be objects")
@@ -163,7 +163,7 @@ def _header(value: Any) -> str:
 
 
 def _handler_body(api: ApiDefinition, request: Request, body: str, *, encoded: bool) -> bytes:
-    """Decode base64 where the client accepts a binary media type first; otherwise it is sent as it is."""
+    """Decode base64 if the first media type that the client accepts is binary; otherwise return the body unchanged."""
     accepted = (request.header("accept") or "").partition(",")[0].partition(";")[0].strip().lower()
     if not encoded or not is_binary(api, accepted):
         return body.encode()

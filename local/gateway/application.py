@@ -33,7 +33,7 @@ class GatewayApplication:
         timeout_seconds: float,
         authorization: Authorization,
     ) -> None:
-        """Run handlers in `threads`, and give up on one after `timeout_seconds`."""
+        """Run handlers in `threads`, and stop waiting for one after `timeout_seconds`."""
         self._api = api
         self._functions = functions
         self._threads = threads
@@ -51,7 +51,7 @@ class GatewayApplication:
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
 
     def unreadable(self) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        """Give the status, headers and body for what is no HTTP: a strange method, or a path beyond 64 KiB."""
+        """Return the status, headers and body for a request that is not valid HTTP, or whose path is over 64 KiB."""
         request = Request("GET", "/", "", [], b"", source_ip="127.0.0.1")
         answer = self._refuse(GatewayRefusal("DEFAULT_4XX", "Bad Request"), request, "/")
         return answer.status, _headers(request, answer), answer.body
@@ -82,14 +82,14 @@ class GatewayApplication:
         try:
             return await asyncio.wait_for(asyncio.shield(work), min(self._timeout, function_timeout))
         except TimeoutError:
-            # A thread cannot be stopped: the handler runs on, and what it answers is not heard.
+            # A thread cannot be stopped: the handler continues, and its answer is ignored.
             work.add_done_callback(lambda done: done.cancelled() or done.exception())
             if function_timeout < self._timeout:
                 raise GatewayRefusal("DEFAULT_5XX", _INTERNAL) from None
             raise GatewayRefusal("INTEGRATION_TIMEOUT", "Endpoint request timed out") from None
 
     async def _through(self, request: Request, route: Route, parameters: dict[str, str]) -> Answer:
-        """Have a request authorized, and then answered, by threads that nobody else's requests hold up."""
+        """Authorize a request and call its handler, each in the threads of its own function."""
         loop = asyncio.get_running_loop()
         event = await loop.run_in_executor(self._threads.authorizing, self._authorized, request, route, parameters)
         return await loop.run_in_executor(self._threads.of(route.function), self._invoke, request, route, event)
@@ -117,7 +117,7 @@ def _headers(request: Request, answer: Answer) -> list[tuple[bytes, bytes]]:
 
 
 async def _read(scope: MutableMapping[str, Any], receive: Receive) -> tuple[Request, bool]:
-    """Read a request; False beside it where its body is over the limit, and so was not kept."""
+    """Read a request; the second value is False if its body is over the limit, and then the body is dropped."""
     chunks: list[bytes] = []
     size = 0
     more = True

@@ -1,4 +1,4 @@
-"""Asks the template's Lambda authorizer, keeps its answer for the TTL, and judges each request by the policy in it."""
+"""Calls the template's Lambda authorizer, caches its answer for the TTL, and applies its policy to each request."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ _UNAUTHORIZED = "Unauthorized"
 
 
 class Authorization:
-    """The authorizers of one API and what they answered lately."""
+    """The authorizers of one API and their cached answers."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Authorization:
         knows_key: Callable[[str], bool] = lambda _: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start with nothing kept; `knows_key` tells whether the usage plan has an API key, `clock` gives seconds."""
+        """Start with an empty cache; `knows_key` tells if the usage plan has an API key, `clock` returns seconds."""
         self._api = api
         self._functions = functions
         self._clock = clock
@@ -34,10 +34,10 @@ class Authorization:
         self._lock = threading.Lock()
 
     def authorize(self, route: Route, request: Request, event: dict[str, Any]) -> dict[str, Any] | None:
-        """Give what the handler finds in `requestContext.authorizer`; None where the route needs no authorizer.
+        """Return the handler's `requestContext.authorizer`; None if the route has no authorizer.
 
         Raises:
-            GatewayRefusal: 401, 403, 429, or 500 where the authorizer itself fails.
+            GatewayRefusal: 401, 403, 429, or 500 if the authorizer itself fails.
         """
         if route.authorizer is None:
             return None
@@ -79,7 +79,7 @@ class Authorization:
         except HandlerFailed as error:
             if error.message == _UNAUTHORIZED:
                 raise GatewayRefusal("UNAUTHORIZED", _UNAUTHORIZED) from error
-            # API Gateway has no message for this one: `$context.error.messageString` is null.
+            # API Gateway has no message for this refusal: `$context.error.messageString` is null.
             raise GatewayRefusal("AUTHORIZER_FAILURE", None) from error
         if not isinstance(answer, dict) or not isinstance(answer.get("principalId"), str):
             raise GatewayRefusal("AUTHORIZER_CONFIGURATION_ERROR", None)
@@ -103,7 +103,7 @@ class Authorization:
 
 
 def _context(answer: dict[str, Any]) -> dict[str, str]:
-    """Give the context's values as a proxy integration sees them: always strings."""
+    """Return the context's values as strings, as a proxy integration gets them."""
     context = answer.get("context") or {}
     if any(not isinstance(value, str | int | float) for value in context.values()):
         raise InvalidPolicy("context values must be strings, numbers or booleans")

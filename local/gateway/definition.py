@@ -1,4 +1,4 @@
-"""What the template says about its API: the OpenAPI document that the SAM transform makes for API Gateway.
+"""Reads the template's API from the OpenAPI document that the SAM transform makes for API Gateway.
 
 Extensions: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
 """
@@ -24,8 +24,8 @@ class Authorizer:
 
     Args:
         function: the URI that names its function.
-        headers: the headers it looks at; a request without one of them is not authorized, and the function not asked.
-        pattern: what a TOKEN authorizer's header must match, or the function is not asked either.
+        headers: the headers it needs; a request without one of them is refused, and the function is not called.
+        pattern: what a TOKEN authorizer's header must match; otherwise the function is not called.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Authorizer:
 
 @dataclass(frozen=True)
 class Mock:
-    """What the gateway answers by itself, as to a browser that asks before it asks (OPTIONS)."""
+    """An answer of the gateway itself, such as to a CORS preflight (OPTIONS)."""
 
     status: int
     headers: dict[str, str]
@@ -49,7 +49,7 @@ class Mock:
 class Route:
     """A resource and a method on it; `function` is the URI that names its function.
 
-    Where it needs a key, its requests count for the API key that the authorizer names. A mock has no function.
+    If the route needs a key, its requests count for the API key that the authorizer names. A mock has no function.
     """
 
     method: str
@@ -62,7 +62,7 @@ class Route:
 
 @dataclass(frozen=True)
 class GatewayResponse:
-    """How the template wants one kind of the gateway's own answers; what is None keeps its default."""
+    """The template's form of one type of the gateway's own answers; None means the default."""
 
     status: int | None = None
     parameters: dict[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class GatewayResponse:
 
 @dataclass(frozen=True)
 class Limit:
-    """How many requests may come: `rate` a second for ever, and `burst` of them at once."""
+    """How many requests are allowed: `rate` a second on average, and `burst` at once."""
 
     rate: float
     burst: int
@@ -79,7 +79,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class UsagePlan:
-    """What each API key of the plan may do, in all and by methods, which are named as `/pets/{id}/GET`."""
+    """The limits of each API key of the plan: in total, and by method, named like `/pets/{id}/GET`."""
 
     name: str
     rate: float
@@ -87,7 +87,7 @@ class UsagePlan:
     by_method: Mapping[str, Limit] = field(default_factory=dict)
 
     def limits(self, method: str) -> dict[str, Limit]:
-        """Return the limits that a request to a method counts for: that of all under no name, and its own."""
+        """Return the limits for a request to a method: the total one under the name "", and the method's own."""
         every = {"": Limit(self.rate, self.burst)}
         return every | ({method: self.by_method[method]} if method in self.by_method else {})
 
@@ -109,7 +109,7 @@ def definition_of(template: Template) -> ApiDefinition:
     """Read the one API of a template.
 
     Raises:
-        UnsupportedTemplate: there is not exactly one, or it does something that the gateway here cannot do.
+        UnsupportedTemplate: there is not exactly one API, or it uses a feature that this gateway lacks.
     """
     apis = list(template.resources("AWS::ApiGateway::RestApi"))
     stages = [stage.properties["StageName"] for stage in template.resources("AWS::ApiGateway::Stage")]

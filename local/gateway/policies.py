@@ -1,4 +1,4 @@
-"""Decides by the IAM policy that a Lambda authorizer returned.
+"""Applies the IAM policy that a Lambda authorizer returned.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
 """
@@ -10,14 +10,14 @@ from typing import Any
 
 
 class InvalidPolicy(ValueError):
-    """The authorizer's answer is no policy that API Gateway would take."""
+    """The authorizer's answer is not a policy that API Gateway would accept."""
 
 
 def allows(policy: Any, method_arn: str) -> bool:
-    """Tell whether a policy lets a request pass: something must allow it, and nothing may deny it.
+    """Return whether a policy allows a request: one statement must allow it, and none may deny it.
 
     Raises:
-        InvalidPolicy: a statement lacks what it needs, or has a condition, which is not understood here.
+        InvalidPolicy: a statement lacks a required member, or has a condition, which is not supported here.
     """
     effects = {_effect(statement) for statement in _statements(policy) if _covers(statement, method_arn)}
     return effects == {"Allow"}
@@ -60,6 +60,6 @@ def _matches(pattern: str, text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Turn IAM's wildcards, where `*` crosses every separator, into a regular expression."""
+    """Turn IAM's wildcards into a regular expression; `*` matches separators too."""
     parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
     return re.compile("".join(parts), re.DOTALL)

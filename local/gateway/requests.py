@@ -1,4 +1,4 @@
-"""A request as API Gateway understands it, and the event of the Lambda proxy integration made from it.
+"""A request as API Gateway reads it, and the event that the Lambda proxy integration makes from it.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from local.gateway.definition import ApiDefinition, Route
 from local.intrinsics import ACCOUNT, REGION
 
-# The gateway keeps these to itself.
+# Headers that the gateway does not pass on.
 _HOP_HEADERS = {
     "connection",
     "content-length",
@@ -47,18 +47,18 @@ class Request:
     received_at: float = field(default_factory=time.time)
 
     def header(self, name: str) -> str | None:
-        """Give the last value of a header, whatever its case."""
+        """Return the last value of a header; the case of its name does not matter."""
         wanted = name.lower()
         return next((value for key, value in reversed(self.headers) if key.lower() == wanted), None)
 
 
 def method_arn(api: ApiDefinition, request: Request) -> str:
-    """Give what an authorizer is asked for: the API, its stage, the method and the path."""
+    """Return the ARN that an authorizer gets: the API, its stage, the method and the path."""
     return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.api_id}/{api.stage}/{request.method}{request.path}"
 
 
 def proxy_event(api: ApiDefinition, request: Request, route: Route, parameters: dict[str, str]) -> dict[str, Any]:
-    """Make the event without the authorizer's context, which `requestContext.authorizer` takes later."""
+    """Make the event without the authorizer's context, which is added later as `requestContext.authorizer`."""
     headers = _grouped((name, value) for name, value in _forwarded(request) if name.lower() not in _HOP_HEADERS)
     query = _grouped(parse_qsl(request.query, keep_blank_values=True))
     body, encoded = _body(api, request)
@@ -79,7 +79,7 @@ def proxy_event(api: ApiDefinition, request: Request, route: Route, parameters: 
 
 
 def request_context(api: ApiDefinition, request: Request, resource: str) -> dict[str, Any]:
-    """Make `requestContext`, which is also what `$context` means in a gateway response."""
+    """Make `requestContext`, which gateway responses call `$context`."""
     domain = request.header("host") or "localhost"
     received = datetime.fromtimestamp(request.received_at, UTC)
     return {
@@ -117,7 +117,7 @@ def request_context(api: ApiDefinition, request: Request, resource: str) -> dict
 
 
 def _forwarded(request: Request) -> list[tuple[str, str]]:
-    """Give the headers with those that the gateway adds."""
+    """Return the headers, including those that the gateway adds."""
     _, _, port = (request.header("host") or "").partition(":")
     before = request.header("x-forwarded-for")
     kept = [(name, value) for name, value in request.headers if not name.lower().startswith("x-forwarded-")]
@@ -138,13 +138,13 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _body(api: ApiDefinition, request: Request) -> tuple[str | None, bool]:
-    """Give the body as text, or in base64 where its media type counts as binary in this API."""
+    """Return the body as text, or in base64 if its media type counts as binary in this API."""
     if not request.body:
         return None, False
     media_type = (request.header("content-type") or "application/json").partition(";")[0].strip().lower()
     if is_binary(api, media_type):
         return base64.b64encode(request.body).decode(), True
-    # What is no UTF-8 arrives damaged, as it does in the cloud.
+    # A body that is not UTF-8 arrives damaged, as in the cloud.
     return request.body.decode("utf-8", "replace"), False
 
 

@@ -1,4 +1,4 @@
-"""Finds the route of a request by its path as it was sent, before any percent-decoding."""
+"""Finds the route of a request by its path before percent-decoding."""
 
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -14,7 +14,7 @@ class _Node:
     routes: dict[str, Route] = field(default_factory=dict)
 
     def child(self, segment: str) -> "_Node":
-        """Give the node below for a segment of a resource: `jobs`, `{id}` or `{proxy+}`."""
+        """Return the child node for a segment of a resource: `jobs`, `{id}` or `{proxy+}`."""
         if segment.startswith("{") and segment.endswith("+}"):
             self.greedy = self.greedy or (segment[1:-2], _Node())
             return self.greedy[1]
@@ -37,9 +37,9 @@ class Router:
             node.routes[route.method] = route
 
     def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
-        """Give the route and its path parameters, decoded; an encoded slash does not end a segment.
+        """Return the route and its decoded path parameters; an encoded slash does not end a segment.
 
-        None where there is no such resource or it does not take the method: API Gateway tells neither apart.
+        None if there is no such resource or the resource lacks the method: API Gateway answers both alike.
         """
         segments = raw_path.removeprefix("/").removesuffix("/").split("/")
         found = self._walk(self._root, segments, {})

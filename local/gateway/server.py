@@ -1,4 +1,4 @@
-"""Listens on 127.0.0.1 and serves the gateway from a thread of its own."""
+"""Listens on 127.0.0.1 and serves the gateway in a thread of its own."""
 
 import asyncio
 import socket
@@ -18,12 +18,12 @@ from local.gateway.definition import ApiDefinition
 from local.gateway.threads import Threads
 from local.loopback import Loopback
 
-# How long a stop waits for answers under way.
+# How long a stop waits for open requests.
 _GRACE_SECONDS = 2
 
 
 class Gateway:
-    """The API of a template on a listening socket, while it is entered."""
+    """The API of a template, served on a listening socket during the `with` block."""
 
     def __init__(
         self,
@@ -34,10 +34,10 @@ class Gateway:
         beside: Mapping[str, ASGIApp] | None = None,
         knows_key: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Serve on `listener`, which is closed with the gateway; give up on a handler after `timeout_seconds`.
+        """Serve on `listener`, which is closed with the gateway; stop waiting for a handler after `timeout_seconds`.
 
-        `beside` has what is served beside the API, by the first part of its paths, such as `/_inbox`; `knows_key` tells
-        whether the API's usage plan has an API key.
+        `beside` maps the beginning of paths, such as `/_inbox`, to the applications that are served beside the API.
+        `knows_key` tells whether the API's usage plan has an API key.
         """
         self._socket = listener
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -45,7 +45,7 @@ class Gateway:
         authorization = Authorization(api, functions, knows_key)
         application = GatewayApplication(api, functions, self._threads, timeout_seconds, authorization)
         config = uvicorn.Config(
-            # Pages of any origin may call the API, as the template says; what is beside it guards itself.
+            # The template lets pages of any origin call the API; the other applications check origins themselves.
             Loopback(_beside(application, beside or {}), any_origin=True),
             http=type("_Protocol", (_SpellingKept,), {"application": application}),
             loop="asyncio",
@@ -62,14 +62,14 @@ class Gateway:
         self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
 
     def __enter__(self) -> Self:
-        """Serve; connections that came since the port was taken have waited."""
+        """Start serving; connections that arrived earlier are answered now."""
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop listening and let answers under way go out."""
+        """Stop listening and finish open requests."""
         self._server.should_exit = True
         self._thread.join()
         self._threads.shutdown()
@@ -79,7 +79,7 @@ class Gateway:
 
 
 def _beside(api: ASGIApp, others: Mapping[str, ASGIApp]) -> ASGIApp:
-    """Send each request to the application whose path it is, and every other one to the API."""
+    """Route each request to the application with its path, and all others to the API."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         first = "/" + scope.get("path", "").split("/", 2)[1] if scope["type"] == "http" else ""
@@ -89,9 +89,9 @@ def _beside(api: ASGIApp, others: Mapping[str, ASGIApp]) -> ASGIApp:
 
 
 class _SpellingKept(HttpToolsProtocol):
-    """uvicorn's HTTP, which puts header names in lower case, keeping beside them what the client wrote.
+    """uvicorn's HTTP protocol, which writes header names in lower case; this one keeps the client's spelling too.
 
-    What it cannot read is answered by the gateway too, not by uvicorn.
+    The gateway, not uvicorn, answers requests that cannot be parsed.
     """
 
     application: GatewayApplication

@@ -1,6 +1,6 @@
-"""The threads in which the gateway waits for functions: each function has its own, as many as it may run at a time.
+"""The threads in which the gateway waits for functions: each function has as many as its concurrency allows.
 
-One that waits long for others, however often it is called, thereby takes no thread from the rest, as in Lambda.
+So a slow function takes no threads from the others, as in Lambda.
 """
 
 import threading
@@ -9,22 +9,22 @@ from typing import Final
 
 from local.functions import Functions
 
-# Mostly an answer that is kept, and at times a function that reads one item.
+# The authorizer's answer is mostly cached; otherwise its function reads one item.
 AUTHORIZING_THREADS: Final = 8
 
 
 class Threads:
-    """Pools of threads by function, made when they are first needed."""
+    """Pools of threads by function, created when they are first needed."""
 
     def __init__(self, functions: Functions) -> None:
-        """Start none."""
+        """Start no threads."""
         self._functions = functions
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._lock = threading.Lock()
         self.authorizing = ThreadPoolExecutor(AUTHORIZING_THREADS, thread_name_prefix="authorizer")
 
     def of(self, function: str) -> ThreadPoolExecutor:
-        """Return the threads of a function, which is given by whatever finds it in `Functions`."""
+        """Return the threads of a function, given by a name, ARN or URI that `Functions` finds."""
         found = self._functions[function]
         with self._lock:
             if found.spec.name not in self._pools:
@@ -34,7 +34,7 @@ class Threads:
             return self._pools[found.spec.name]
 
     def shutdown(self) -> None:
-        """Take nothing more on; a handler that hangs is not waited for."""
+        """Accept no more work, and do not wait for handlers that hang."""
         with self._lock:
             for pool in (self.authorizing, *self._pools.values()):
                 pool.shutdown(wait=False, cancel_futures=True)

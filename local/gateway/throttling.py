@@ -1,4 +1,4 @@
-"""A usage plan as API Gateway keeps it: a bucket of requests for each API key, which fills again at a steady rate."""
+"""A usage plan as API Gateway applies it: a token bucket for each API key."""
 
 import threading
 import time
@@ -9,30 +9,30 @@ from local.gateway.definition import Limit, UsagePlan
 
 
 class Throttle:
-    """Counts the requests of each key, of keys that an authorizer names (`usageIdentifierKey`).
+    """Counts the requests of each API key; an authorizer names the key (`usageIdentifierKey`).
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html
 
-    A method with a limit of its own has a bucket of its own for each key, beside the key's. AWS does not say whether
-    such a request counts for both.
+    A method with its own limit has its own bucket for each key, and a request to it counts in both buckets. AWS does
+    not document whether it counts in both.
     """
 
     def __init__(
         self, plan: UsagePlan | None, knows: Callable[[str], bool], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Take the plan and what tells whether it has a key; `clock` gives seconds."""
+        """Use `plan`; `knows` tells whether the plan has a key, `clock` returns seconds."""
         self._plan = plan
         self._knows = knows
         self._clock = clock
         self._lock = threading.Lock()
-        # For each key, and each key and method, what was left in its bucket, and when that was.
+        # For each key, and for each key and method: how many requests were left in its bucket, and when.
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
 
     def take(self, key: str | None, method: str = "") -> None:
         """Count one request to a method, named as in the plan.
 
         Raises:
-            GatewayRefusal: 429 where one of its buckets is empty, 403 without a key or with one not in the plan.
+            GatewayRefusal: 429 if one of the buckets is empty, 403 without a key or with a key outside the plan.
         """
         if self._plan is None or not key or not ((key, "") in self._buckets or self._knows(key)):
             raise GatewayRefusal("INVALID_API_KEY", "Forbidden")

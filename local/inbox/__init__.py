@@ -1,4 +1,4 @@
-"""Where notifications arrive on a laptop: it receives webhooks over TLS, stands in for Slack's API, and shows both."""
+"""The laptop's receiver of notifications: it receives webhooks over TLS, replaces Slack's API, and shows both."""
 
 import asyncio
 import socket
@@ -18,15 +18,15 @@ __all__ = ["PREFIX", "Inbox"]
 
 
 class Inbox:
-    """The inbox, while it is entered; the gateway serves its page beside the API, under `/_inbox`.
+    """The inbox, which runs during the `with` block; the gateway serves its page under `/_inbox`.
 
-    Webhooks go to https addresses only, so that it has a TLS port of its own for them.
+    Webhooks go to https addresses only, so the inbox has a TLS port for them.
     """
 
     def __init__(self, home: Path, slack_tokens: frozenset[str], port: int = 0) -> None:
-        """Take a port for webhooks at once, `port` if it is free; certificates go to `home`.
+        """Take a port for webhooks, `port` if it is free; certificates are written to `home`.
 
-        Slack takes these tokens. Jobs of an earlier start send their webhooks to the port that it had.
+        The inbox's Slack accepts `tokens`. Jobs of an earlier start send webhooks to the port that the inbox had then.
         """
         self._credentials = issue(home / "inbox")
         self._socket: socket.socket = _listen(port)
@@ -49,7 +49,7 @@ class Inbox:
         self._thread = threading.Thread(target=self._serve, name="inbox", daemon=True)
 
     def environment(self, gateway_url: str) -> dict[str, str]:
-        """Give what functions find it by, in the parameters that an operator would use for hosts of their own."""
+        """Return the variables by which functions find the inbox: those that an operator sets for other hosts."""
         return {
             "SLACK_API_URL": f"{gateway_url}{PREFIX}/slack/api/",
             "WEBHOOK_ALLOWED_HOSTS": f"localhost:{self.port}",
@@ -57,14 +57,14 @@ class Inbox:
         }
 
     def __enter__(self) -> Self:
-        """Receive."""
+        """Start receiving."""
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Receive no more."""
+        """Stop receiving."""
         self._server.should_exit = True
         self._thread.join(3)
 

@@ -1,8 +1,8 @@
 """The inbox over HTTP: hooks to send webhooks to, Slack's chat.postMessage, a page, and the same as JSON.
 
-`/_inbox/hooks/anything` takes every webhook; `?status=500`, `?delay=20` (seconds) and `?retry_after=60` let it
-misbehave. Slack has every channel but those that begin with `#no-`; `#archived-` and `#busy-` are what they are called.
-No web page but its own gets an answer.
+`/_inbox/hooks/anything` accepts every webhook; `?status=500`, `?delay=20` (seconds) and `?retry_after=60` change its
+answer. Slack has every channel except those that begin with `#no-`; `#archived-…` is archived and `#busy-…` is rate
+limited. Requests of other web pages are refused.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from local.inbox.messages import Messages
 from local.loopback import Loopback
 
 PREFIX = "/_inbox"
-# Where each channel's sender finds its receiver.
+# The variable that tells each channel's sender where its receiver is.
 RECEIVERS = {"webhook": f"{PREFIX}/hooks/{{name:path}}", "slack": f"{PREFIX}/slack/api/chat.postMessage"}
 _PAGE = Path(__file__).parent / "page.html"
 _REFUSALS = {"#no-": "channel_not_found", "#archived-": "is_archived", "#busy-": "ratelimited"}
@@ -32,7 +32,7 @@ _BUSY_SECONDS = 30
 
 
 def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) -> Starlette:
-    """Make it; Slack takes these tokens, and `hooks` is where webhooks may be sent."""
+    """Make the application; its Slack accepts these tokens, and `hooks` is the address for webhooks."""
 
     async def hook(request: Request) -> Response:
         status = _whole(request, "status", HTTPStatus.OK, least=200, most=599)
@@ -42,7 +42,7 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
             raise HTTPException(HTTPStatus.BAD_REQUEST, "retry_after is a header, and can hold no such characters")
         body = await request.body()
         document = _document(body)
-        # Looking up the secret takes a moment, and others may be sending meanwhile.
+        # In a thread, because reading the secret takes time and must not delay other senders.
         from local.inbox.signatures import verdict  # noqa: PLC0415 - the store wants its tables' names
 
         verified, checked = await run_in_threadpool(verdict, body, document, request.headers)
@@ -88,7 +88,7 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
 
 
 def _whole(request: Request, name: str, default: int, *, least: int = 0, most: int = 999_999_999) -> int:
-    """Read a whole number from the query; raises HTTPException with 400 for what is none."""
+    """Read a whole number from the query; raises HTTPException with 400 if it is not one."""
     text = request.query_params.get(name, str(int(default)))
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most):
         raise HTTPException(HTTPStatus.BAD_REQUEST, f"{name} must be a whole number from {least} to {most}")
@@ -100,7 +100,7 @@ def _target(request: Request) -> str:
 
 
 def _document(body: bytes) -> Any:
-    """Read a body as JSON that can be shown as JSON again; as text where it is none."""
+    """Read a body as JSON that can be written as JSON again, else as text."""
     try:
         return _json(body)
     except (ValueError, RecursionError):
@@ -108,7 +108,7 @@ def _document(body: bytes) -> Any:
 
 
 def _json(text: bytes | str) -> Any:
-    """Read JSON; raises ValueError or RecursionError, also for half a surrogate pair, which no answer can hold."""
+    """Read JSON; raises ValueError or RecursionError, also for half a surrogate pair, which cannot be sent."""
     document = json.loads(text, parse_constant=str)
     json.dumps(document, ensure_ascii=False).encode()
     return document

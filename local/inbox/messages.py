@@ -1,4 +1,4 @@
-"""What arrived, newest first, as long as this process lives; the oldest go when there are many."""
+"""The messages that arrived since this process started, newest first; the oldest are dropped when there are many."""
 
 import itertools
 import threading
@@ -17,7 +17,7 @@ def _now() -> str:
 
 @dataclass(frozen=True)
 class Message:
-    """A webhook or a Slack message; `verdict` is what became of its signature, or what Slack says to it."""
+    """A webhook or a Slack message; `verdict` says whether the signature is right, or is Slack's answer."""
 
     number: int
     kind: str
@@ -31,7 +31,7 @@ class Message:
 
 @dataclass
 class Messages:
-    """All that arrived since a time, which is another one after each `clear`."""
+    """All messages since the start or the last `clear`."""
 
     since: str = field(default_factory=_now)
     _kept: deque[Message] = field(default_factory=lambda: deque(maxlen=_MOST))
@@ -39,7 +39,7 @@ class Messages:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, kind: str, to: str, verdict: str, headers: Mapping[str, str], body: Any, *, good: bool) -> Message:
-        """Keep a message; it is `good` where its receiver would take it."""
+        """Store a message; `good` says whether its receiver would accept it."""
         shown = {name: value for name, value in headers.items() if name != "authorization"}
         with self._lock:
             message = Message(next(self._numbers), kind, _now(), to, verdict, good, shown, body)
@@ -52,7 +52,7 @@ class Messages:
             return [asdict(message) for message in reversed(self._kept) if message.number > after]
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all messages."""
         with self._lock:
             self._kept.clear()
             self.since = _now()

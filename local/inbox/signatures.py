@@ -1,4 +1,4 @@
-"""Verifies webhooks as their receivers would; the secrets, which those were given, are looked up here."""
+"""Verifies webhooks as their receivers would, with the secrets from the table."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from jobs_api.sealing import webhook
 
 
 def verdict(body: bytes, document: Any, headers: Mapping[str, str]) -> tuple[bool, str]:
-    """Say whether a webhook is signed with a secret of the job that it names, and what is to be said about that."""
+    """Return whether a webhook is signed with a secret of the job that it names, and a sentence about that."""
     if "webhook-signature" not in headers:
         return False, "not signed"
     job = _job(document)
@@ -23,7 +23,7 @@ def verdict(body: bytes, document: Any, headers: Mapping[str, str]) -> tuple[boo
     for key in webhook.open_keys(job.webhook, job.organization_id, job.id, datetime.now(UTC)):
         try:
             Webhook(key).verify(body, dict(headers))
-        # A body that is no text is an error of its own to it.
+        # A body that is not text raises another error.
         except (WebhookVerificationError, ValueError) as error:
             reason = str(error)
         else:

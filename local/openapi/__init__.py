@@ -1,8 +1,8 @@
-"""docs/openapi.json: the functions' own schemas, merged, in a user's words; `make openapi` writes it.
+"""docs/openapi.json: the functions' own schemas, merged and described for users; `make openapi` writes it.
 
-What is true of the API comes from the code: routes, parameters and schemas from the functions and their models, errors
-from the resolver's table, webhooks from their payload. The words and examples are in `words/`, which no function
-loads. A field without words, or words without a field, stop the writing.
+The facts come from the code: routes, parameters and schemas from the functions and their models, errors from the
+resolver's table, webhooks from their payload. Descriptions and examples are in `words/`, which no function loads. A
+field without a description, or a description without a field, is an error.
 """
 
 import json
@@ -81,7 +81,7 @@ def document(functions: list[str]) -> dict[str, Any]:
 
 
 def text(template: Template) -> str:
-    """Return the file as it should stand in docs/."""
+    """Return the content of docs/openapi.json."""
     for name, value in template.environment().items():
         os.environ.setdefault(name, value)
     functions = sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py"))

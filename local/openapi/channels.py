@@ -1,4 +1,4 @@
-"""What the document says of channels, which are those that the service has registered."""
+"""What the document says about the channels that the service has registered."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from local.openapi.words import words
 
 
 def schemas(models: dict[str, Any]) -> dict[str, Any]:
-    """Return the schemas in which channels stand by their names, made of those of the models."""
+    """Return the schemas that have a member for each channel, made from the models' schemas."""
     delivery = models["DeliveryDocument"]
     channel = {"channel": {"$ref": f"{PREFIX}Channel"}}
     outcome = {one.name: {"anyOf": [{"$ref": f"{PREFIX}TestResult"}, NULL]} for one in CHANNELS}
@@ -21,7 +21,7 @@ def schemas(models: dict[str, Any]) -> dict[str, Any]:
 
 
 def filled(text: str) -> str:
-    """Put into words what is sent through the channels, for `{messages}`, and where it goes, for `{addresses}`."""
+    """Replace `{messages}` by what the channels send, and `{addresses}` by where they send it."""
     messages = _listed([f"{one.sends}s" for one in CHANNELS])
     return text.replace("{messages}", messages).replace(
         "{addresses}", _listed([f"`{one.address_field}`" for one in CHANNELS])

@@ -1,4 +1,4 @@
-"""The errors of the document: what each call can answer beside its success, by status and code."""
+"""The errors of the document: what each call can answer besides its success, by status and code."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -8,7 +8,7 @@ from jobs_api.api import resolver
 from local.openapi.schemas import PREFIX
 from local.openapi.words import words
 
-# The gateway answers 401, and what nobody thought of is a 500; the others are in the resolver's own table.
+# The gateway answers 401, and an unexpected exception is a 500; the other errors are in the resolver's table.
 STATUSES = {"unauthorized": 401, "internal_error": 500} | {code: status for status, code in resolver.ANSWERS.values()}
 EVERYWHERE = {"unauthorized", "forbidden", "too_many_requests", "internal_error"}
 OF_A_BODY = {"invalid_json", "payload_too_large", "invalid_request"}
@@ -39,7 +39,7 @@ def schemas() -> dict[str, Any]:
 
 
 def of(codes: Iterable[str]) -> dict[str, Any]:
-    """Return an operation's answers for these codes, by status, and whatever else may go wrong on the way."""
+    """Return an operation's answers for these codes, by status, and the errors that every operation may answer."""
     answers = {}
     by_status = sorted(codes, key=lambda code: (STATUSES[code], code))
     for status, group in groupby(by_status, STATUSES.__getitem__):
@@ -51,7 +51,7 @@ def of(codes: Iterable[str]) -> dict[str, Any]:
 
 
 def responses() -> dict[str, Any]:
-    """Return the answers that `of` was asked for, each with its codes."""
+    """Return the answers that `of` was called for, each with its codes."""
     other = {"description": "Any other error, of the gateway for instance, has the same shape", **_content({})}
     return {name: _response(codes) for name, codes in sorted(_used.items())} | {"OtherProblem": other}
 

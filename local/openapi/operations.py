@@ -10,7 +10,7 @@ from local.openapi import channels, errors
 from local.openapi.schemas import PREFIX, tidy_parameter
 from local.openapi.words import words
 
-# Powertools' own errors, which no answer of this API has.
+# Powertools' own errors, which this API never answers.
 FOREIGN = {"HTTPValidationError", "ResponseValidationError", "ValidationError"}
 PARAMETERS: dict[str, Any] = {
     "X-Organization-ID": {
@@ -43,7 +43,7 @@ class Served:
 
 
 def served(function: str) -> Served | None:
-    """Return the call of a function; None for one that answers no request."""
+    """Return the call that a function answers; None if it answers none."""
     module = importlib.import_module(f"functions.{function}.app")
     if not hasattr(module, "app"):
         return None
@@ -55,7 +55,7 @@ def served(function: str) -> Served | None:
 
 
 def bodies(calls: list[Served]) -> dict[str, Any]:
-    """Return the schemas of all bodies, by the names they have in the document."""
+    """Return the schemas of all bodies, by their names in the document."""
     return {
         words.operation(call.function)["body"]["schema"]: call.operation["requestBody"]["content"][JSON_TYPE]["schema"]
         for call in calls
@@ -118,7 +118,7 @@ def _answers(call: Served, said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _codes(call: Served, said: dict[str, Any]) -> set[str]:
-    """Return the codes of a call: every call's, those of what it takes, and what its words add."""
+    """Return the error codes of a call: those of every call, of its parameters and body, and of its words."""
     places = {parameter["in"] for parameter in call.operation.get("parameters", [])}
     codes = errors.EVERYWHERE | set(said.get("errors", []))
     codes |= {"not_found"} if "path" in places else set()

@@ -1,7 +1,7 @@
-"""The schemas of the document: pydantic's, each under a name and in a user's words.
+"""The schemas of the document: pydantic's, each with a name and a description for users.
 
-An answer leaves out what has no value and may gain fields, which pydantic's schema of its model does not say: there a
-missing value is `null` and a strange field is an error.
+An answer omits fields without a value and may have new fields. pydantic's schema says otherwise: a missing value is
+`null` and an unknown field is an error. So the schemas of answers are changed.
 """
 
 import json
@@ -13,7 +13,7 @@ from local.openapi.words import words
 
 PREFIX = "#/components/schemas/"
 NULL = {"type": "null"}
-# Objects and lists of words that have no class of their own, by their field.
+# Objects and enumerations without a class, by their field.
 INLINE = {
     "environment": "Environment",
     "webhook_headers": "WebhookHeaders",
@@ -23,7 +23,7 @@ INLINE = {
 
 
 def named(models: dict[str, Any], bodies: dict[str, Any]) -> dict[str, Any]:
-    """Return every schema, described, by its class's name or, of a body, by the name it has in the document."""
+    """Return every schema with descriptions, by its class's name, or a body's by its name in the document."""
     found = {**models, **bodies}
     inline: dict[str, Any] = {}
     enums = {_values(schema): name for name, schema in models.items() if "enum" in schema}
@@ -49,19 +49,19 @@ def renamed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def tidy_parameter(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a parameter, which is there or is not, but never `null`."""
+    """Return the schema of a parameter, which may be absent but never `null`."""
     return _without_null(_tidy(schema))
 
 
 def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
-    """Drop the titles that pydantic makes of names, and write whole numbers as such."""
+    """Drop the titles that pydantic makes of names, and write whole numbers without a fraction."""
     kept = {key: value for key, value in schema.items() if key not in {"title", "description"}}
     whole = {key: int(kept[key]) for key in ("minimum", "maximum") if isinstance(kept.get(key), float)}
     return {**kept, **whole, **({"anyOf": [_tidy(kind) for kind in kept["anyOf"]]} if "anyOf" in kept else {})}
 
 
 def _without_inline(field: dict[str, Any], name: str, inline: dict[str, Any], enums: dict[Any, str]) -> dict[str, Any]:
-    """Move an object or a list of words that stands in a field to a schema of its own."""
+    """Move an object or enumeration that is written inside a field to a schema of its own."""
     if "anyOf" in field:
         return {**field, "anyOf": [_without_inline(kind, name, inline, enums) for kind in field["anyOf"]]}
     if field.get("type") == "array":
@@ -79,7 +79,7 @@ def _values(schema: dict[str, Any]) -> frozenset[str]:
 
 
 def _as_answered(schema: dict[str, Any], *, shared: bool) -> None:
-    """Turn a model's schema into that of what is answered; a `shared` one is sent too, and stays as strict."""
+    """Turn a model's schema into that of an answer; a `shared` one is also a body, and stays strict."""
     always = [name for name, field in schema["properties"].items() if NULL not in field.get("anyOf", [])]
     schema["properties"] = {name: _without_null(field) for name, field in schema["properties"].items()}
     for field in schema["properties"].values():
@@ -101,14 +101,14 @@ def _described(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in schema.items() if key not in {"title", "description", "properties"}}
     fields = {}
     for field, content in schema.get("properties", {}).items():
-        # Generators of clients take none but plain values for defaults.
+        # Client generators accept only plain values as defaults.
         plain = {key: value for key, value in content.items() if (key, value) != ("default", {})}
         fields[field] = {**plain, "description": words.field(name, field)}
     return {"description": words.schema(name), **kept, **({"properties": fields} if fields else {})}
 
 
 def _reachable(some: Any, schemas: dict[str, Any]) -> Iterator[str]:
-    """Yield the names of the schemas that are referred to, directly or not; none of them refers to itself."""
+    """Yield the names of the schemas that are referred to, directly or indirectly; no schema refers to itself."""
     for name in re.findall(rf'"{PREFIX}(\w+)"', json.dumps(some)):
         yield name
         yield from _reachable(schemas.get(name, {}), schemas)

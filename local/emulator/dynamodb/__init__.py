@@ -1,7 +1,7 @@
-"""DynamoDB on SQLite: its operations with JSON in and out, as the wire has them, binary values in base64.
+"""DynamoDB on SQLite: operations with JSON in and out as over HTTP, and binary values in base64.
 
-What the service does not use is refused rather than answered wrongly: the parameters from before there were
-expressions, PartiQL, streams, and tables that are made at run time.
+Operations that the service does not use are refused: parameters that are older than expressions, PartiQL, streams, and
+CreateTable.
 """
 
 import json
@@ -17,7 +17,7 @@ from local.emulator.errors import AwsError
 
 __all__ = ["DynamoDB"]
 
-# How many expired items go at once; other writes wait meanwhile.
+# How many expired items are removed in one transaction; other writes wait meanwhile.
 _SWEEP = 500
 _READS = {"GetItem": reading.get_item, "Query": reading.query, "Scan": reading.scan}
 _WRITES = {"PutItem": writing.put_item, "UpdateItem": writing.update_item, "DeleteItem": writing.delete_item}
@@ -37,20 +37,20 @@ class DynamoDB:
     """The tables of a database."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        """Hold the tables that `install` names; `clock` is in seconds since 1970."""
+        """Start without tables; `clock` returns seconds since 1970."""
         self._database = database
         self._clock = clock
         self._tables = _Tables()
 
     def install(self, definition: Mapping[str, Any]) -> None:
-        """Have a table as CreateTable would make it, with what it holds already."""
+        """Create a table as CreateTable would, or keep its items if it exists."""
         table = Table(definition)
         with self._database.writing() as connection:
             install(connection, table)
         self._tables[table.name] = table
 
     def __call__(self, operation: str, request: Request) -> dict[str, Any]:
-        """Do an operation by its name; raises AwsError where DynamoDB would refuse it."""
+        """Run an operation by its name; raises AwsError where DynamoDB would refuse it."""
         if operation in _READS:
             with self._database.reading() as connection:
                 return _READS[operation](connection, self._tables[request["TableName"]], request)
@@ -84,7 +84,7 @@ class DynamoDB:
         raise AwsError("UnknownOperationException", f"{operation} is not known to the laptop's DynamoDB")
 
     def sweep(self) -> int:
-        """Remove items whose time is over; returns how many. DynamoDB does so within some days."""
+        """Remove expired items and return how many. DynamoDB does so within some days."""
         removed = 0
         for table in self._tables.values():
             if not table.expires_by:
@@ -99,7 +99,7 @@ class DynamoDB:
                 if not rows:
                     break
                 with self._database.writing() as connection:
-                    # Again with the condition: an item may have been given more time since.
+                    # The condition is checked again, because a write may have extended the item's time meanwhile.
                     connection.executemany(f"DELETE {expired} AND rowid = ?", [(path, now, row) for (row,) in rows])
                 removed += len(rows)
         return removed

@@ -19,7 +19,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def holds(node: Node, item: Item, given: Given_) -> bool:
-    """Tell whether a condition holds for an item; one that is not there is an empty one."""
+    """Return whether a condition holds for an item; a missing item counts as an empty one."""
     if not isinstance(node, Call):
         raise invalid("Invalid ConditionExpression: Syntax error; a condition has to compare something")
     match node.name:
@@ -72,7 +72,7 @@ def value_of(node: Node, item: Item, given: Given_) -> Value | None:
 
 
 def found_at(item: Item, steps: tuple[str | int, ...]) -> Value | None:
-    """Return the value at a path, None where the path leads nowhere."""
+    """Return the value at a path, None if there is none."""
     found: Value | None = item.get(steps[0])  # type: ignore[arg-type]
     for step in steps[1:]:
         if found is None:

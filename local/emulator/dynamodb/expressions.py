@@ -24,7 +24,7 @@ COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
 
 @dataclass(frozen=True)
 class Path:
-    """Where a value is: the names and the places in lists that lead to it."""
+    """Where a value is: the attribute names and list positions that lead to it."""
 
     steps: tuple[str | int, ...]
 
@@ -277,7 +277,7 @@ type Names = tuple[tuple[str, str], ...]
 
 
 def named(names: Mapping[str, str] | None) -> Names:
-    """Return a request's names for attributes in a form that can be remembered by."""
+    """Return a request's attribute names in a hashable form, for use as a cache key."""
     return tuple(names.items()) if names else ()
 
 

@@ -17,21 +17,21 @@ _BATCH_KEYS = 100
 _TRANSACTION_ITEMS = 100
 _BATCH_BYTES = 16 * 1024 * 1024
 _LEGACY = ("AttributesToGet", "KeyConditions", "QueryFilter", "ScanFilter", "ConditionalOperator")
-# Between rows of SQLite, which are read as they are needed.
+# Between rows that SQLite reads on demand.
 _COMPARISONS = {"=": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 type Request = Mapping[str, Any]
 
 
 def refuse_legacy(request: Request, names: tuple[str, ...] = _LEGACY) -> None:
-    """Refuse what DynamoDB took before it had expressions, rather than answer as if it were not there."""
+    """Refuse parameters that are older than expressions. To ignore them would give a wrong answer."""
     found = [name for name in names if name in request]
     if found:
         raise invalid(f"{', '.join(found)}: only expressions are known to the laptop's DynamoDB")
 
 
 def item_at(connection: sqlite3.Connection, table: Table, place: tuple[Any, Any]) -> Item | None:
-    """Return the item at a place."""
+    """Return the item with this key."""
     row = connection.execute(f"SELECT body FROM {table.sql} WHERE p = ? AND o = ?", place).fetchone()  # noqa: S608
     return json.loads(row[0]) if row else None
 
@@ -44,7 +44,7 @@ def get_item(connection: sqlite3.Connection, table: Table, request: Request) -> 
 
 
 def batch_get(connection: sqlite3.Connection, tables: Mapping[str, Table], request: Request) -> dict[str, Any]:
-    """Answer BatchGetItem; what makes the answer too large is left for another one."""
+    """Answer BatchGetItem; keys beyond the size limit of an answer are returned as unprocessed."""
     asked = request["RequestItems"]
     if sum(len(each["Keys"]) for each in asked.values()) > _BATCH_KEYS:
         raise invalid("Too many items requested for the BatchGetItem call")
@@ -67,7 +67,7 @@ def batch_get(connection: sqlite3.Connection, tables: Mapping[str, Table], reque
 
 
 def transact_get(connection: sqlite3.Connection, tables: Mapping[str, Table], request: Request) -> dict[str, Any]:
-    """Answer TransactGetItems: all of it as it was at one moment."""
+    """Answer TransactGetItems: all items as of one moment."""
     asked = [each["Get"] for each in request["TransactItems"]]
     if len(asked) > _TRANSACTION_ITEMS:
         raise invalid("Member must have length less than or equal to 100")
@@ -79,7 +79,7 @@ def transact_get(connection: sqlite3.Connection, tables: Mapping[str, Table], re
 
 
 def projected(item: Item, request: Request) -> Item:
-    """Return of an item what a request wants to see."""
+    """Return the attributes of an item that a request asks for."""
     text = request.get("ProjectionExpression")
     if text is None:
         return item
@@ -105,7 +105,7 @@ def _show(shown: Item, path: Path, value: Value) -> None:
 
 @dataclass(frozen=True)
 class _Range:
-    """Which rows a list goes through, in which order."""
+    """Which rows a list reads, and in which order."""
 
     where: list[str]
     parameters: list[Any]
@@ -135,7 +135,7 @@ def query(connection: sqlite3.Connection, table: Table, request: Request) -> dic
 
 
 def scan(connection: sqlite3.Connection, table: Table, request: Request) -> dict[str, Any]:
-    """Answer Scan; one that is divided gets all from its first part."""
+    """Answer Scan; of a parallel scan, the first segment returns all items."""
     refuse_legacy(request)
     index = _index(table, request)
     if request.get("Segment"):
@@ -149,7 +149,7 @@ def scan(connection: sqlite3.Connection, table: Table, request: Request) -> dict
 
 
 def values_of(request: Request) -> dict[str, Value]:
-    """Return a request's values for its expressions, checked."""
+    """Check and return the values of a request's expressions."""
     return {name: checked(value) for name, value in (request.get("ExpressionAttributeValues") or {}).items()}
 
 
@@ -165,7 +165,7 @@ def _index(table: Table, request: Request) -> Index | None:
 
 
 def _tests(node: Node) -> list[Call]:
-    """Take a key condition apart: one test of the partition, and maybe one of the order."""
+    """Split a key condition into the test of the partition key and an optional test of the sort key."""
     if isinstance(node, Call) and node.name == "and":
         return [test for each in node.operands for test in _tests(each)]
     if not isinstance(node, Call) or node.name not in {*_COMPARISONS, "between", "begins_with"}:
@@ -203,14 +203,14 @@ def _clause(
 
 
 def _after(prefix: Any) -> Any:
-    """Return the least value that is after all with a prefix, None where there is none."""
+    """Return the smallest value that sorts after all values with a prefix, None if there is none."""
     last = 0xFF if isinstance(prefix, bytes) else 0x10FFFF
     codes = list(prefix) if isinstance(prefix, bytes) else [ord(letter) for letter in prefix]
     while codes and codes[-1] == last:
         codes.pop()
     if not codes:
         return None
-    # Surrogates are no letters.
+    # Surrogates are not characters.
     codes[-1] = 0xE000 if codes[-1] == 0xD7FF and isinstance(prefix, str) else codes[-1] + 1
     return bytes(codes) if isinstance(prefix, bytes) else "".join(map(chr, codes))
 
@@ -240,7 +240,7 @@ def _listed(
 
 
 def _start(table: Table, index: Index | None, start: Item, order: tuple[str, ...]) -> list[Any]:
-    """Return the values of the columns that a list is ordered by, at the item where it is to go on."""
+    """Return the sort columns' values of the item after which a list continues."""
     if start.keys() != {*table.key.names, *(index.key.names if index else ())}:
         raise invalid("The provided starting key is invalid")
     place = dict(zip(("p", "o"), table.place(start), strict=True))
@@ -270,7 +270,7 @@ def _page(cursor: Iterator[tuple[str]], table: Table, request: Request, index: I
             found += 1
             if not counting:
                 items.append(projected(shown, request))
-        # A page ends where it is full, also if nothing comes after.
+        # A full page ends, even if nothing follows.
         if looked_at == limit or size >= PAGE_BYTES:
             break
     else:
@@ -293,5 +293,5 @@ def _filter(request: Request) -> Any:
 
 
 def missing_table(name: str) -> AwsError:
-    """Make the error for a table that is not there."""
+    """Make the error for a table that does not exist."""
     return AwsError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")

@@ -1,4 +1,4 @@
-"""A table as SQLite keeps it: a row for each item, with columns for its key and for the keys of each index."""
+"""A table in SQLite: a row for each item, with columns for its key and for the keys of each index."""
 
 import json
 import sqlite3
@@ -16,7 +16,7 @@ _SPLIT = 200
 
 @dataclass(frozen=True)
 class Key:
-    """The attributes of a key with their types; `order` is None where it is one attribute alone."""
+    """The attributes of a key with their types; `order` is None for a key without a sort key."""
 
     partition: str
     order: str | None
@@ -30,7 +30,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Index:
-    """A secondary index: the columns of its key, and which attributes it shows (None for all)."""
+    """A secondary index: the columns of its key, and the attributes that it projects (None for all)."""
 
     key: Key
     columns: tuple[str, str]
@@ -38,10 +38,10 @@ class Index:
 
 
 class Table:
-    """What a definition, as CreateTable takes it, says about a table."""
+    """A table, described by the parameters of CreateTable."""
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
-        """Read the definition; `TimeToLive` in it names the attribute that says when an item goes."""
+        """Read the definition; `TimeToLive` in it names the attribute that says when an item expires."""
         self.definition = dict(definition)
         self.name: str = definition["TableName"]
         self._types = {each["AttributeName"]: each["AttributeType"] for each in definition["AttributeDefinitions"]}
@@ -60,7 +60,7 @@ class Table:
 
     @cached_property
     def insertion(self) -> str:
-        """The statement that puts a row in the place of the one with its key."""
+        """The statement that inserts a row, or replaces the row with the same key."""
         columns = ["p", "o", "body", *(column for index in self.indexes.values() for column in index.columns)]
         replaced = ", ".join(f"{column} = excluded.{column}" for column in columns[2:])
         places = ", ".join("?" * len(columns))
@@ -81,18 +81,18 @@ class Table:
             )
 
     def row(self, item: Item) -> list[Any]:
-        """Return what the columns hold for an item."""
+        """Return an item's column values."""
         return [*self.place(item), json.dumps(item, separators=(",", ":")), *self._index_columns(item)]
 
     def place(self, item: Item, *, exactly: bool = False) -> tuple[Any, Any]:
-        """Return what finds an item by its key.
+        """Return the column values that find an item by its key.
 
         Args:
             item: the item, or only its key.
-            exactly: whether it has to be only its key.
+            exactly: whether `item` may have no other attributes.
 
         Raises:
-            AwsError: it has no such key.
+            AwsError: the item has no such key.
         """
         if exactly and item.keys() != set(self.key.names):
             raise invalid("The provided key element does not match the schema")
@@ -102,7 +102,7 @@ class Table:
         return sortable(item[self.key.partition]), order
 
     def key_of(self, item: Item, index: Index | None = None) -> Item:
-        """Return the attributes of an item that say where a list goes on after it."""
+        """Return the attributes of an item after which a list continues (LastEvaluatedKey)."""
         names = dict.fromkeys((*self.key.names, *(index.key.names if index else ())))
         return {name: item[name] for name in names}
 
@@ -153,7 +153,7 @@ class Table:
 
 
 def install(connection: sqlite3.Connection, table: Table) -> None:
-    """Have a table as its definition wants it: made, or made anew from its items where keys or indexes changed."""
+    """Create a table, or rebuild it from its items if its keys or indexes changed."""
     row = connection.execute("SELECT definition FROM tables WHERE name = ?", (table.name,)).fetchone()
     text = json.dumps(table.definition, sort_keys=True)
     if row and row[0] == text:

@@ -1,4 +1,4 @@
-"""What an update makes of an item."""
+"""Applies an UpdateExpression to an item."""
 
 import copy
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from local.emulator.errors import invalid
 
 
 def updated(update: Update, item: Item, given: dict[str, Value], keys: Iterable[str]) -> Item:
-    """Return the item after an update: every operand is read from the item as it was before."""
+    """Return the item after an update; every operand is read from the item before the update."""
     _no_overlap(update, frozenset(keys))
     after = copy.deepcopy(item)
     for path, value in [(path, _operand(node, item, given)) for path, node in update.sets]:
@@ -27,13 +27,13 @@ def updated(update: Update, item: Item, given: dict[str, Value], keys: Iterable[
 
 
 def touched(update: Update) -> set[str]:
-    """Return the names of the attributes that an update is about."""
+    """Return the names of the attributes that an update changes."""
     paths = [path for path, _ in (*update.sets, *update.adds, *update.deletes)]
     return {str(path.steps[0]) for path in (*paths, *update.removes)}
 
 
 def _last_first(step: str | int) -> tuple[int, str]:
-    """Order removals so that those from a list begin at its end, and places stay what the request means."""
+    """Order removals from the end of a list to its start, so that no removal moves the position of a later one."""
     return (-step, "") if isinstance(step, int) else (0, step)
 
 
@@ -106,7 +106,7 @@ def _delete(item: Item, path: Path, before: Value | None, less: Value) -> None:
     if left:
         _put(item, path, {kind: left})
     else:
-        # A set is never empty.
+        # DynamoDB has no empty sets.
         _remove(item, path)
 
 

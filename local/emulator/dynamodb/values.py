@@ -1,4 +1,4 @@
-"""DynamoDB's values as the wire has them: {"S": "text"}, {"N": "1"}, {"L": [...]}; how they compare, sort and weigh."""
+"""DynamoDB's values as sent over HTTP, such as {"S": "text"} or {"N": "1"}: their order and their size."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ def kind_of(value: Value) -> str:
 
 
 def number(text: str) -> Decimal:
-    """Read a number; raises AwsError where it is none."""
+    """Read a number; raises AwsError if it is not one."""
     try:
         found = Decimal(text)
     except (InvalidOperation, TypeError):
@@ -36,14 +36,14 @@ def number(text: str) -> Decimal:
 
 
 def written(value: Decimal) -> str:
-    """Write a number as DynamoDB gives it back: without an exponent or zeros that mean nothing."""
+    """Write a number as DynamoDB returns it: without an exponent, leading or trailing zeros."""
     text = f"{value:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in {"-0", ""} else text
 
 
 def checked(value: Any) -> Value:
-    """Return a value in DynamoDB's own form, numbers as it writes them; raises AwsError where it is malformed."""
+    """Return a value with its numbers written as DynamoDB writes them; raises AwsError if it is malformed."""
     if not isinstance(value, dict) or len(value) != 1 or (kind := kind_of(value)) not in _TYPES:
         raise invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
     content = value[kind]
@@ -71,7 +71,7 @@ def _checked_set(kind: str, content: list[str]) -> list[str]:
 
 
 def equal(one: Value, other: Value) -> bool:  # noqa: PLR0911 - an answer for each kind
-    """Tell whether two values are the same; sets have no order."""
+    """Return whether two values are equal; the order within a set does not matter."""
     kind = kind_of(one)
     if kind != kind_of(other):
         return False
@@ -91,7 +91,7 @@ def equal(one: Value, other: Value) -> bool:  # noqa: PLR0911 - an answer for ea
 
 
 def comparable(one: Value, other: Value) -> tuple[Any, Any] | None:
-    """Return what two values are ordered by, None where they have no order."""
+    """Return the keys by which two values are ordered, None if they have no order."""
     kind = kind_of(one)
     if kind != kind_of(other):
         return None
@@ -106,7 +106,7 @@ def comparable(one: Value, other: Value) -> tuple[Any, Any] | None:
 
 
 def sortable(value: Value) -> str | bytes:
-    """Return what SQLite orders as DynamoDB orders the values of a key."""
+    """Return a value that SQLite sorts as DynamoDB sorts the values of a key."""
     match kind_of(value):
         case "S":
             text: str = value["S"]
@@ -120,7 +120,7 @@ def sortable(value: Value) -> str | bytes:
 
 
 def _sortable_number(value: Decimal) -> str:
-    """Write a sign, then the power of ten, then the digits; of negative numbers, what larger ones lack."""
+    """Write the sign, the power of ten and the digits; the complements of the last two for negative numbers."""
     if not value:
         return "1"
     digits = "".join(map(str, value.normalize().as_tuple().digits))
@@ -131,7 +131,7 @@ def _sortable_number(value: Decimal) -> str:
 
 
 def weight(item: Item) -> int:
-    """Return an item's size in bytes as DynamoDB counts it, near enough for its limits."""
+    """Return about how many bytes DynamoDB counts for an item."""
     return sum(len(name.encode("utf-8", "surrogatepass")) + _weight(value) for name, value in item.items())
 
 

@@ -53,7 +53,7 @@ def update_item(connection: sqlite3.Connection, table: Table, request: Request) 
 
 
 def check(connection: sqlite3.Connection, table: Table, request: Request) -> dict[str, Any]:
-    """Do a transaction's ConditionCheck."""
+    """Answer a transaction's ConditionCheck."""
     _before(connection, table, table.place(request["Key"], exactly=True), request)
     return {}
 
@@ -83,7 +83,7 @@ def batch_write(connection: sqlite3.Connection, tables: Mapping[str, Table], req
 def transact_write(
     connection: sqlite3.Connection, tables: Mapping[str, Table], request: Request, now: float
 ) -> dict[str, Any]:
-    """Answer TransactWriteItems; asked again with the same token within ten minutes, it changes nothing more."""
+    """Answer TransactWriteItems; a repeat with the same token within ten minutes changes nothing."""
     asked = [next(iter(each.items())) for each in request["TransactItems"]]
     if not 0 < len(asked) <= _TRANSACTION_ITEMS:
         raise invalid("Member must have length less than or equal to 100")
@@ -129,7 +129,7 @@ def _was_done(connection: sqlite3.Connection, request: Request, now: float) -> b
 
 
 def _before(connection: sqlite3.Connection, table: Table, place: tuple[Any, Any], request: Request) -> Item | None:
-    """Return the item as it is; raises AwsError where it does not meet the request's condition."""
+    """Return the stored item; raises AwsError if it does not meet the request's condition."""
     before = item_at(connection, table, place)
     text = request.get("ConditionExpression")
     if text is None:

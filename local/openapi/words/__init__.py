@@ -1,4 +1,4 @@
-"""The sentences and examples of docs/openapi.json, each of which has to be used, and none of which may be missing."""
+"""The descriptions and examples of docs/openapi.json. Each must be used, and none may be missing."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _unwrapped(said: Any) -> Any:
-    """Put each paragraph on one line, as Markdown reads it anyway."""
+    """Put each paragraph on one line, which Markdown renders alike."""
     if isinstance(said, dict):
         return {name: _unwrapped(part) for name, part in said.items()}
     return re.sub(r"(?<!\n)\n(?!\n)", " ", said) if isinstance(said, str) else said
@@ -26,7 +26,7 @@ class MissingWords(LookupError):
 
 
 class Words:
-    """What the files say; remembers what was asked for, so that nothing stale stays in them."""
+    """The content of the files; records which parts were used, so that unused ones are found."""
 
     def __init__(self) -> None:
         files = ("operations", "schemas", "parameters", "errors")
@@ -35,24 +35,24 @@ class Words:
         self._asked: set[tuple[str, ...]] = set()
 
     def operation(self, function: str) -> dict[str, Any]:
-        """Return what is said of a call."""
+        """Return the description of a call."""
         return dict(self._said(self.operations, "operations", function))
 
     def parameter(self, function: str, name: str) -> str:
-        """Return what is said of a call's parameter."""
+        """Return the description of a call's parameter."""
         own = f"{function} {name}"
         return str(self._said(self.parameters, "parameters", own if own in self.parameters else name))
 
     def error(self, code: str) -> dict[str, str]:
-        """Return what a code means, and the message of an example."""
+        """Return the description of an error code, and an example message."""
         return dict(self._said(self.errors, "errors", code))
 
     def schema(self, name: str) -> str:
-        """Return what is said of a schema, by its name in the document."""
+        """Return the description of a schema, by its name in the document."""
         return str(self._said(self.schemas, "schemas", name)["description"])
 
     def field(self, schema: str, name: str) -> str:
-        """Return what is said of a field of a schema, there or where the schema takes its fields' words from."""
+        """Return the description of a schema's field, from the schema or from the one whose descriptions it shares."""
         said = self.schemas[schema]
         if name in said.get("fields", {}):
             self._asked.add(("fields", schema, name))
@@ -66,11 +66,11 @@ class Words:
         return self._said(self.examples[kind], kind, name)
 
     def public_names(self) -> dict[str, str]:
-        """Give the document's name of each class that is called otherwise there."""
+        """Return the document's names of the classes that have another name there."""
         return {said["model"]: name for name, said in self.schemas.items() if "model" in said}
 
     def all_said(self) -> None:
-        """Raise MissingWords where a file explains what the API does not have."""
+        """Raise MissingWords if a file describes something that the API does not have."""
         kinds = {"operations": self.operations, "schemas": self.schemas, "parameters": self.parameters}
         kinds |= {"errors": self.errors, "bodies": self.examples["bodies"], "answers": self.examples["answers"]}
         there: set[tuple[str, ...]] = {(kind, name) for kind, said in kinds.items() for name in said}
