@@ -1,4 +1,4 @@
-"""AWS on a laptop: moto in this process, holding the tables, buckets, queues and buses of template.yaml."""
+"""AWS on a laptop: moto in this process, with the tables, buckets, queues and buses of template.yaml."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from local.moto_speed import speed_up
 from local.moto_wire import InProcessTransport, MotoServer
 from local.template import Template
 
-# boto3 is imported where it is used: its sessions must be made after the transport is installed.
+# boto3 is imported where it is used, because its sessions must be created after the transport is installed.
 
 _TABLE_PROPERTIES = (
     "AttributeDefinitions",
@@ -23,18 +23,18 @@ _TABLE_PROPERTIES = (
     "ProvisionedThroughput",
     "TableName",
 )
-# What would make boto3 look for real credentials, or for another endpoint.
+# Variables that would make boto3 use real credentials or another endpoint.
 _FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
 
 
 class LocalAws:
-    """moto with the template's resources; while it is entered, every new botocore client of this process uses it.
+    """moto with the template's resources; in its `with` block, new botocore clients of this process use it.
 
-    Entering exports the template's function environment, an endpoint, and credentials that open nothing else.
+    Entering the block exports the functions' environment, an endpoint, and credentials that are valid only here.
     """
 
     def __init__(self, template: Template) -> None:
-        """Prepare to hold the resources of `template`."""
+        """Prepare for the resources of `template`."""
         self._template = template
         self._access_key = new_access_key()
         self._server = MotoServer(self._access_key)
@@ -47,7 +47,7 @@ class LocalAws:
         return self._server.url
 
     def __enter__(self) -> Self:
-        """Start, export the environment and create what the template names."""
+        """Start moto, export the environment and create the template's resources."""
         self._server.start()
         speed_up()
         self._transport = InProcessTransport(self.url)
@@ -59,7 +59,7 @@ class LocalAws:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop, and put the environment back."""
+        """Stop moto and restore the environment."""
         for name, value in self._before.items():
             os.environ.pop(name, None)
             if value is not None:
@@ -69,7 +69,7 @@ class LocalAws:
         self._server.stop()
 
     def environment(self) -> dict[str, str]:
-        """Give what a process needs in its environment to use this AWS as a function would."""
+        """Return the environment with which a process uses this AWS as a function would."""
         return {
             **self._template.environment(),
             "AWS_ENDPOINT_URL": self.url,
@@ -78,7 +78,7 @@ class LocalAws:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            # Figures for CloudWatch would only be noise in a terminal.
+            # CloudWatch metrics would only fill the terminal.
             "POWERTOOLS_METRICS_DISABLED": "true",
         }
 
@@ -93,13 +93,13 @@ def create_resources(template: Template) -> None:
     """Create the template's tables, buckets, queues and buses, as CloudFormation would name and key them."""
     from boto3.session import Session  # noqa: PLC0415
 
-    # The template's properties are as untyped as YAML is; a client is made where there is something for it to do.
+    # The template's properties are untyped, as YAML is. A client is created only if there is something for it to do.
     session: Any = Session(region_name=REGION)
     for table in template.resources("AWS::DynamoDB::Table"):
         _create_table(session.client("dynamodb"), {**table.properties, "TableName": table.name})
     for bucket in template.resources("AWS::S3::Bucket"):
         session.client("s3").create_bucket(Bucket=bucket.name)
-    # A dead letter queue has to be there before the queue that names it.
+    # A dead letter queue must exist before the queue that names it.
     for queue in sorted(template.resources("AWS::SQS::Queue"), key=lambda queue: "RedrivePolicy" in queue.properties):
         session.client("sqs").create_queue(QueueName=queue.name, Attributes=_queue_attributes(queue.properties))
     for bus in template.resources("AWS::Events::EventBus"):
@@ -116,8 +116,8 @@ def _create_table(dynamodb: Any, properties: dict[str, Any]) -> None:
 
 
 def _create_key(kms: Any, identity: str) -> None:
-    """Create a key whose id is the template's choice and not moto's."""
-    kms.list_keys()  # so that moto's module is there to be changed
+    """Create a key with an id that the template decides, not moto."""
+    kms.list_keys()  # so that moto's module is loaded and can be changed
     with mock.patch("moto.kms.models.generate_key_id", return_value=identity):
         kms.create_key()
 

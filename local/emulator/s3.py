@@ -159,7 +159,7 @@ class S3:
     def _content(self, name: str, size: int, headers: dict[str, str], wanted: str | None) -> Answer:
         first, last = _range(wanted, size)
         try:
-            file = (self._folder / name).open("rb")  # - whoever answers closes it
+            file = (self._folder / name).open("rb")  # - closed after the answer
         except FileNotFoundError as error:
             reason = f"The file {name} of an object is missing in {self._folder}"
             raise store_trouble("DamagedData", reason, 500) from error
@@ -171,7 +171,7 @@ class S3:
         return Answer(206, {**headers, "content-range": f"bytes {first}-{last}/{size}"}, file, length)
 
     def _delete_many(self, asked: Asked) -> Answer:
-        document = ET.fromstring(b"".join(_pieces(asked)))  # noqa: S314 - of whoever has the access key
+        document = ET.fromstring(b"".join(_pieces(asked)))  # noqa: S314 - from a program that has the access key
         keys = [found.text or "" for found in document.iter() if found.tag.rpartition("}")[2] == "Key"]
         if len(keys) > _PAGE:
             raise AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate")

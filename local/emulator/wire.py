@@ -82,7 +82,7 @@ class Raw:
     """The object from which botocore reads an answer."""
 
     def __init__(self, answer: Answer) -> None:
-        """Give what the answer has."""
+        """Hold the parts of the answer."""
         content = answer.content
         self._file = io.BytesIO(content) if isinstance(content, bytes) else content
         self._left = len(content) if isinstance(content, bytes) else answer.size or 0

@@ -1,6 +1,9 @@
-"""The pages, and what the template says to operators, are in plain words: short sentences, and no idioms."""
+"""Pages, the template's comments, and the code's docstrings and comments are in plain words: short, without idioms."""
 
+import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +32,23 @@ PLAINER: Final = {
     r"\bmarks? what\b|\bits mark\b": "label",
     r"\blets? (?:\w+ )?in\b(?! on)": "give access",
 }
+# Beside those, in code.
+PLAINER_IN_CODE: Final = PLAINER | {
+    r"\bwhoever\b": "name the user, the caller or the program",
+    r"\bmisbehaves?\b|\bfor ever\b|\bcut short\b": "say what happens: fails, never ends, is interrupted",
+    r"^(?:Have|Know|Be|Give) ": "say what the function does: create, return, load",
+    r"\b(?:listen|read|take|send|receive|poll|look)s? no more\b": "stop",
+    r"\bwhile it is entered\b": "during its `with` block",
+}
+# Folders and files whose docstrings and comments are held to these words.
+DONE: Final = (
+    "local/*.py",
+    "local/emulator/**/*.py",
+    "local/gateway/*.py",
+    "local/inbox/*.py",
+    "local/openapi/**/*.py",
+)
+CODE: Final = [path for pattern in DONE for path in sorted(ROOT.glob(pattern))]
 
 
 def prose(page: Path) -> list[str]:
@@ -42,6 +62,40 @@ def prose(page: Path) -> list[str]:
         for part in paragraphs
         for sentence in re.split(r"(?<=[.!?:;])\s+(?=[\w«(*`\[])", " ".join(part.split()))
     ]
+
+
+def remarks(path: Path) -> list[str]:
+    """Return the paragraphs of a module's docstrings and comments; code in them is left out."""
+    source = path.read_text()
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found += re.split(r"\n\s*\n|\n(?=    \w+: )", ast.get_docstring(node) or "")
+    block: list[str] = []
+    last = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            if block and token.start[0] != last + 1:
+                found.append(" ".join(block))
+                block = []
+            block.append(re.sub(r"# (?:noqa|type): ?[\w\[\], -]*?(?= - |  |$)|#", "", token.string).strip())
+            last = token.start[0]
+    found.append(" ".join(block))
+    return [" ".join(re.sub(r"``?[^`]*``?", "code", part).split()) for part in found if not part.startswith("    ")]
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_docstring_or_comment_has_to_be_read_twice(path: Path) -> None:
+    sentences = [one for part in remarks(path) for one in re.split(r"(?<=[.!?:;])\s+(?=[\w«(*`\[])", part)]
+    riddles = [
+        f"{plainer}: {part}"
+        for part in remarks(path)
+        for pattern, plainer in PLAINER_IN_CODE.items()
+        if re.search(pattern, part)
+    ]
+
+    assert [sentence for sentence in sentences if len(sentence.split()) > MOST_WORDS] == []
+    assert riddles == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
