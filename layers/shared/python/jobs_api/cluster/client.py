@@ -1,4 +1,4 @@
-"""What this service asks of a cluster: CronJobs, Jobs, Pods and their logs, as the API server's own JSON."""
+"""The calls of this service to a cluster: CronJobs, Jobs, Pods and their logs, as the API server's own JSON."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,13 +11,13 @@ from jobs_api.cluster.connection import Connection, reading
 from jobs_api.cluster.lists import METADATA, Lists, Object
 from jobs_api.k8s.manifests import CONTAINER
 
-# Events of one object: each that repeats is one, so that more than these say nothing new.
+# Events of one object: a repeated Event is one object, so more than these say nothing new.
 EVENTS: Final = 50
 CHUNK_BYTES: Final = 64 * 1024
 TAIL_BYTES: Final = 16 * 1024
 # More than a time with nanoseconds and an offset.
 STAMP_BYTES: Final = 48
-# UIDs in one selector: 50 make a URL of 2 KB, where a proxy may stop at 8.
+# UIDs in one selector: 50 make a URL of 2 KB; some proxies allow 8 KB.
 OWNERS: Final = 50
 
 BATCH: Final = "/apis/batch/v1"
@@ -29,9 +29,9 @@ CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
 class Cluster:
     """One cluster. Threads may share it.
 
-    Every method raises ClusterUnavailable where the cluster does not answer or cannot now, and ClusterRejected (or
-    ObjectNotFound, AlreadyExists, Stale) where it refuses. Objects are dictionaries, as the API server writes them;
-    those in lists carry no `kind` and `apiVersion` of their own.
+    Every method raises ClusterUnavailable where the cluster does not answer or is not able to now, and ClusterRejected
+    (or ObjectNotFound, AlreadyExists, Stale) where it refuses. Objects are dictionaries, as the API server writes them;
+    objects in lists have no `kind` and `apiVersion`.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -40,25 +40,25 @@ class Cluster:
         self._lists = Lists(connection)
 
     def list_cronjobs(self, namespace: str, selector: str) -> Iterator[list[Object]]:
-        """Yield the CronJobs that a label selector chooses, page by page, each object once."""
+        """Yield the CronJobs that a label selector matches, page by page, each object once."""
         return self._lists.pages(_path(BATCH, namespace, "cronjobs"), selector)
 
     def list_cronjob_metadata(self, namespace: str, selector: str, *, cached: bool = False) -> Iterator[list[Object]]:
-        """Yield the same with nothing but their `metadata`; what is `cached` may be old, see `Lists.pages`."""
+        """Yield only the `metadata` of the same; with `cached`, they may be old, see `Lists.pages`."""
         return self._lists.pages(_path(BATCH, namespace, "cronjobs"), selector, cached=cached, accept=METADATA)
 
     def list_jobs(self, namespace: str, selector: str, *, cached: bool = False) -> Iterator[list[Object]]:
-        """Yield the Jobs that a label selector chooses, page by page, each object once; `cached` as above."""
+        """Yield the Jobs that a label selector matches, page by page, each object once; `cached` as above."""
         return self._lists.pages(_path(BATCH, namespace, "jobs"), selector, cached=cached)
 
     def list_job_metadata(self, namespace: str, selector: str, *, cached: bool = False) -> Iterator[list[Object]]:
-        """Yield the same with nothing but their `metadata`."""
+        """Yield only the `metadata` of the same."""
         return self._lists.pages(_path(BATCH, namespace, "jobs"), selector, cached=cached, accept=METADATA)
 
     def list_pods(self, namespace: str, selector: str) -> Iterator[list[Object]]:
-        """Yield the Pods that a label selector chooses, each once: those of a few Jobs, which a server gives at once.
+        """Yield the Pods that a label selector matches, each once: those of a few Jobs, which fit into one answer.
 
-        Never old ones: a Job that has ended and a Pod from before that would be a run that says nothing of its end.
+        Never from a cache: with an ended Job and its Pod as it was before, the end of a run could not be read.
         """
         return self._lists.pages(_path(CORE, namespace, "pods"), selector, limit=0)
 
@@ -76,10 +76,10 @@ class Cluster:
         return self._create("cronjobs", cronjob)
 
     def replace_cronjob(self, cronjob: Object) -> Object:
-        """Replace a CronJob, if it is still what `metadata.uid` and `metadata.resourceVersion` say; return it.
+        """Replace a CronJob, if `metadata.uid` and `metadata.resourceVersion` are still its own; return it.
 
         Raises:
-            Stale: it is not.
+            Stale: it has changed.
             ObjectNotFound: it is gone.
         """
         metadata = cronjob["metadata"]
@@ -88,9 +88,9 @@ class Cluster:
         return replaced
 
     def replace_cronjob_status(self, cronjob: Object) -> Object:
-        """Replace a CronJob's status, and nothing else of it, as `replace_cronjob` does the rest; return it.
+        """Replace a CronJob's status alone, under the conditions of `replace_cronjob`; return it.
 
-        Labels and annotations are to be those that are there: the API server takes them over.
+        `cronjob` must have the labels and annotations of the live one: the API server writes them too.
         """
         metadata = cronjob["metadata"]
         path = _path(BATCH, metadata["namespace"], "cronjobs", metadata["name"])
@@ -98,10 +98,10 @@ class Cluster:
         return replaced
 
     def delete_cronjob(self, namespace: str, name: str, uid: str, resource_version: str) -> None:
-        """Delete a CronJob, if it is still this one at this version; its Jobs are left to finish.
+        """Delete a CronJob, if it still has this UID and version; its Jobs run to their end.
 
         Raises:
-            Stale: it is not.
+            Stale: it has changed.
             ObjectNotFound: it is gone.
         """
         options = {
@@ -125,7 +125,7 @@ class Cluster:
         metadata = job["metadata"]
         pages = self.list_pods(metadata["namespace"], f"{CONTROLLER_UID}={metadata['uid']}")
         pods = [pod for page in pages for pod in page]
-        # RFC 3339 in UTC: the order of the text is the order in time.
+        # RFC 3339 in UTC: the texts sort as the times do.
         return max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
 
     def pods_of(self, namespace: str, uids: Iterable[str]) -> dict[str, Object]:
@@ -140,10 +140,10 @@ class Cluster:
         return found
 
     def replace_job(self, job: Object) -> Object:
-        """Replace a Job, if it is still what `metadata.uid` and `metadata.resourceVersion` say; return it.
+        """Replace a Job, if `metadata.uid` and `metadata.resourceVersion` are still its own; return it.
 
         Raises:
-            Stale: it is not.
+            Stale: it has changed.
             ObjectNotFound: it is gone.
         """
         metadata = job["metadata"]
@@ -153,23 +153,23 @@ class Cluster:
         return replaced
 
     def warnings_of(self, namespace: str, uid: str) -> list[Object]:
-        """Return the Events of an object that warn, by its UID: some of them, where there are dozens. One call."""
+        """Return the warnings about an object, by its UID; some of them, where there are dozens. One call."""
         selector = f"involvedObject.uid={uid},type=Warning"
         page = self._connection.get(_path(CORE, namespace, "events"), {"fieldSelector": selector, "limit": EVENTS})
         found: list[Object] = page["items"] or []
         return found
 
     def try_pod(self, pod: Object) -> None:
-        """Have the cluster say whether it would take a Pod now, limits and quotas included; nothing is made.
+        """Ask the cluster whether it would accept a Pod now, limits and quotas included; no Pod is created.
 
         Raises:
-            ClusterRejected: it would not, with its own words; or it does not let this service ask.
+            ClusterRejected: it would not, in its own words; or this service may not ask.
         """
         path = _path(CORE, pod["metadata"]["namespace"], "pods")
         self._connection.send("POST", path, {"dryRun": "All"}, json.dumps(pod).encode())
 
     def read_log(self, namespace: str, pod: str, *, container: str = CONTAINER, tail: int) -> str:
-        """Return the last `tail` lines that a container wrote, and no more than some 16 KiB of them.
+        """Return the last `tail` lines that a container wrote, at most some 16 KiB of them.
 
         Raises:
             ObjectNotFound: the Pod is gone.
@@ -179,10 +179,10 @@ class Cluster:
         return self._log(namespace, pod, query).decode("utf-8", "replace")
 
     def log_begins(self, namespace: str, pod: str) -> str:
-        """Return the stamp of the first line that can be read of a Pod's command, as it was written; "" without one.
+        """Return the time of the first readable line of a Pod's command, as the kubelet wrote it; "" without one.
 
-        A kubelet serves its current file alone, and begins another whenever one has grown to 10 MiB: a stamp that
-        changes is a beginning that was lost. Raises as `read_log`.
+        A kubelet serves only its current file, and starts another when one has grown to 10 MiB. So where the time
+        changes, the beginning of the log is lost. Raises as `read_log`.
         """
         query = {"container": CONTAINER, "timestamps": "true", "limitBytes": STAMP_BYTES}
         stamp, space, _ = self._log(namespace, pod, query).partition(b" ")
@@ -191,14 +191,14 @@ class Cluster:
     def stream_log(
         self, namespace: str, pod: str, *, container: str = CONTAINER, tail: int | None = None
     ) -> Iterator[bytes]:
-        """Yield all that can be read of what a Pod's container wrote, or its last `tail` lines, in chunks.
+        """Yield everything that can be read of a Pod's container's log, or its last `tail` lines, in chunks.
 
         Raises as `read_log`, at the first chunk.
         """
         wanted = {"container": container, "tailLines": tail}
         query = {name: value for name, value in wanted.items() if value is not None}
         response = self._connection.send("GET", _path(CORE, namespace, "pods", pod) + "/log", query, whole=False)
-        # A caller that stops half way leaves an answer unread; such a connection is of no more use and is closed.
+        # A caller that stops early leaves an answer unread; such a connection cannot be used again and is closed.
         with closing(response):
             chunks = response.stream(CHUNK_BYTES)
             while chunk := reading(lambda: next(chunks, b"")):

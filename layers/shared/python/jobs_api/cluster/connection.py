@@ -1,4 +1,4 @@
-"""HTTP to one cluster: a pool of connections, short timeouts, a bearer token, and errors named for the situation."""
+"""HTTP to one cluster: a pool of connections, short timeouts, a bearer token, and one error for each situation."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from jobs_api.cluster.lazy_client import rest
 from jobs_api.errors import ClusterUnavailable
 
 CONNECTIONS: Final = 16
-# In seconds. Connecting and reading, both tried twice, stay under the 25 seconds that a function has.
+# In seconds. Connecting and reading, each tried twice, take less than the 25 seconds of a function.
 TIMEOUT: Final = urllib3.Timeout(connect=2, read=8)
-# The second try is for a connection that the cluster closed while it lay in the pool. It is safe for a POST too: what
-# is made has a name, and making it twice is AlreadyExists.
+# The second try is for a connection that the cluster closed while it was idle. It is safe for a POST too: a created
+# object has a name, and creating it twice is AlreadyExists.
 RETRIES: Final = urllib3.Retry(total=1, redirect=0, status=0, allowed_methods=None)
 
 
@@ -25,13 +25,13 @@ JSON: Final = "application/json, */*"
 
 
 class Credentials(Protocol):
-    """Who we are to a cluster; asked for each request, from many threads."""
+    """What identifies this service to a cluster; read for each request, from many threads."""
 
     def authorization(self) -> str | None:
-        """Return the value of the Authorization header, None where a client certificate says who we are."""
+        """Return the value of the Authorization header, None where a client certificate identifies the service."""
 
     def renew(self) -> None:
-        """Forget what the cluster did not accept, so that the next request carries something new."""
+        """Drop what the cluster did not accept, so that the next request has something new."""
 
 
 class Connection:
@@ -40,9 +40,9 @@ class Connection:
     def __init__(self, configuration: Any, credentials: Credentials, lost: Callable[[], None] = lambda: None) -> None:
         """Take the client's Configuration for address, certificates and proxy.
 
-        `lost` is called where nobody answers there, or not as the cluster that was meant.
+        `lost` is called where the address does not answer, or something other than the cluster answers there.
         """
-        # Configuration reads the proxy from the environment, but not for whom there is none.
+        # Configuration reads proxies from the environment, but not the hosts without a proxy.
         configuration.no_proxy = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.retries = RETRIES
@@ -69,11 +69,11 @@ class Connection:
         whole: bool = True,
         accept: str = JSON,
     ) -> urllib3.BaseHTTPResponse:
-        """Send a request and return a success, read to its end only if `whole`; `accept` is in what form.
+        """Send a request and return a success; with `whole`, read to its end. `accept` is the content type to ask for.
 
         Raises:
-            ClusterUnavailable: no connection, no answer in time, or one that says that the cluster cannot now.
-            ClusterRejected: or one of its kinds, for any other answer.
+            ClusterUnavailable: no connection, no answer in time, or an answer that the cluster is not able to now.
+            ClusterRejected: or one of its subclasses, for any other answer.
         """
         url = self._host + path + (f"?{urlencode(query)}" if query else "")
         response = self._request(method, url, body, whole=whole, accept=accept)
@@ -105,7 +105,7 @@ class Connection:
 
 
 def reading[T](step: Callable[[], T]) -> T:
-    """Do a step that waits for the cluster; raises ClusterUnavailable where it waits in vain."""
+    """Do a step that waits for the cluster; raises ClusterUnavailable where no answer comes."""
     try:
         return step()
     except HTTPError as error:

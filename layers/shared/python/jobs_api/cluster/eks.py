@@ -1,4 +1,4 @@
-"""EKS: where a cluster is, and the bearer token that tells it who we are."""
+"""EKS: the address of a cluster, and the bearer token that identifies this service to it."""
 
 import base64
 import threading
@@ -13,24 +13,24 @@ from jobs_api.errors import ClusterUnavailable
 # https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
 TOKEN_PREFIX: Final = "k8s-aws-v1."  # noqa: S105 - not a secret, what every token starts with
 CLUSTER_HEADER: Final = "x-k8s-aws-id"
-# EKS takes a token for 15 minutes after it was signed, whatever expiry its URL carries; the URL needs only a minute.
+# EKS accepts a token for 15 minutes after it was signed, whatever its URL says; the URL must be valid for a minute.
 TOKEN_KEPT_SECONDS: Final = 13 * 60
 URL_EXPIRES_SECONDS: Final = 60
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a cluster's API server is, and the certificate authority (PEM) that proves it is the one."""
+    """The address of a cluster's API server, and the certificate authority (PEM) for its certificate."""
 
     url: str
     certificate_authority: bytes
 
 
 def describe(name: str) -> Endpoint:
-    """Ask EKS where a cluster is.
+    """Ask EKS for the address of a cluster.
 
     Raises:
-        ClusterUnavailable: there is no such cluster, it is still being made, or EKS cannot be asked.
+        ClusterUnavailable: there is no such cluster, it is being created, or EKS does not answer.
     """
     try:
         cluster = client("eks").describe_cluster(name=name)["cluster"]
@@ -42,7 +42,7 @@ def describe(name: str) -> Endpoint:
 
 
 def sign_token(name: str) -> str:
-    """Sign a request to STS that the cluster sends to learn who we are: the token is its URL.
+    """Sign a request to STS: its URL is the token. The cluster sends the request to learn who signed it.
 
     Raises:
         ClusterUnavailable: there are no credentials to sign with.
@@ -55,9 +55,9 @@ def sign_token(name: str) -> str:
 
 
 class Tokens:
-    """The token for one cluster, signed anew before it expires; threads may share it.
+    """The token for one cluster, signed again before it expires; threads may share it.
 
-    `clock` counts seconds, those too in which Lambda froze the process; a monotonic clock may stand still then.
+    `clock` counts seconds, also while Lambda has frozen the process; a monotonic clock may stop then.
     """
 
     def __init__(self, cluster: str, clock: Callable[[], float] = time.time) -> None:
@@ -68,14 +68,14 @@ class Tokens:
         self._signed_at = 0.0
 
     def current(self) -> str:
-        """Return a token that is good for at least another minute."""
+        """Return a token that is valid for at least another minute."""
         with self._lock:
-            # A clock that was set back says nothing of its age.
+            # After a clock was set back, it does not show the token's age.
             if self._token is None or not 0 <= self._clock() - self._signed_at <= TOKEN_KEPT_SECONDS:
                 self._token, self._signed_at = sign_token(self._cluster), self._clock()
             return self._token
 
     def forget(self) -> None:
-        """Sign a new one next time."""
+        """Sign a new token at the next call."""
         with self._lock:
             self._token = None

@@ -1,7 +1,7 @@
-"""Lists of the API server, in pages: as they are, or as its cache shows them; an answer is never whole in memory.
+"""Lists from the API server, in pages, from its storage or its cache. An answer is never whole in memory.
 
-Where a list may be old, it comes from the API server's cache, which has no pages: a limit is ignored there, and a
-namespace of 20,000 Jobs is an answer of 160 MB. So an answer is put aside as it arrives, and read object by object.
+Where a list may be old, it comes from the API server's cache, which has no pages: it ignores a limit, and a namespace
+of 20,000 Jobs is an answer of 160 MB. So an answer is written to a file as it arrives, and read object by object.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list
 """
 
@@ -20,13 +20,13 @@ from jobs_api.errors import ClusterUnavailable
 type Object = dict[str, Any]
 
 PAGE: Final = 500
-# How often one list may start again; each time the cluster kept its history for less long than the list took.
+# How often one list may start again; each time the list took longer than the cluster kept its history.
 RESTARTS: Final = 3
 # https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
 
 LIST_CHUNK_BYTES: Final = 64 * 1024
-# More than a page of Jobs; what is larger goes to the disk.
+# More than a page of Jobs; a larger answer goes to the disk.
 IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
 _DECODER: Final = json.JSONDecoder()
 
@@ -41,20 +41,20 @@ class Lists:
     def pages(
         self, path: str, selector: str, *, cached: bool = False, accept: str = JSON, limit: int | None = None
     ) -> Iterator[list[Object]]:
-        """Yield what a label selector chooses, in parts of 500 at most, each object once.
+        """Yield what a label selector matches, in parts of at most 500, each object once.
 
-        A list that has to start again leaves out what it gave before.
+        Where a list has to start again, objects that were already yielded are left out.
 
         Args:
-            path: the collection's.
+            path: of the collection.
             selector: see `labels.selector`.
-            cached: as the API server's cache shows it, which may be some seconds old, and older than a list before.
-            accept: METADATA for objects that have nothing else.
-            limit: how many the server is to give at once, as many as a page has unless told otherwise. With 0, for
-                all, it asks its cache since 1.31, and sees to it that this is not old.
+            cached: from the API server's cache: some seconds old, and perhaps older than an earlier list.
+            accept: METADATA for the metadata alone.
+            limit: how many objects the server should send at once; by default as many as a page has. With 0, for all,
+                a server from 1.31 on reads its cache, and makes sure that it is not old.
 
         Raises:
-            ClusterUnavailable: also where an answer breaks off.
+            ClusterUnavailable: also where an answer is incomplete.
         """
         given: set[str] = set()
         for attempt in range(RESTARTS + 1):
@@ -66,7 +66,7 @@ class Lists:
             except Expired:
                 continue
             return
-        raise ClusterUnavailable("The cluster forgets a list faster than it gives it; try again in a while")
+        raise ClusterUnavailable("The cluster keeps its history for less time than a list takes; try again in a while")
 
     def _answers(
         self, path: str, selector: str, accept: str, limit: int | None, *, cached: bool
@@ -79,7 +79,7 @@ class Lists:
                 self._put_aside(path, query, accept, body)
                 answer = ListAnswer(body)
                 items = iter(answer)
-                # An empty list is a page as well.
+                # An empty list is a page too.
                 yield tuple(islice(items, PAGE))
                 yield from batched(items, PAGE, strict=False)
             if not answer.token:
@@ -88,7 +88,7 @@ class Lists:
             query["continue"] = answer.token
 
     def _put_aside(self, path: str, query: Object, accept: str, body: IO[bytes]) -> None:
-        """Take an answer as fast as it comes: an API server gives up on a client that works in between."""
+        """Read an answer as fast as it comes: an API server closes the connection of a client that is slow."""
         response = self._connection.send("GET", path, query, whole=False, accept=accept)
         with closing(response):
             chunks = response.stream(LIST_CHUNK_BYTES)
@@ -98,7 +98,7 @@ class Lists:
 
 
 class ListAnswer:
-    """A list as the API server writes it, read object by object; `token` leads to the rest, once it was read."""
+    """A list as the API server writes it, read object by object; afterwards `token` gives the rest."""
 
     def __init__(self, body: IO[bytes]) -> None:
         """Read from a file, from where it stands."""
@@ -109,11 +109,11 @@ class ListAnswer:
         self._at = 0
 
     def __iter__(self) -> Iterator[Object]:
-        """Yield the items; raises ClusterUnavailable for what is no list."""
+        """Yield the items; raises ClusterUnavailable for anything that is not a list."""
         try:
             yield from self._items()
         except (ValueError, AttributeError, TypeError) as error:
-            raise ClusterUnavailable("The cluster answered with something that is no list") from error
+            raise ClusterUnavailable("The cluster did not answer with a list") from error
 
     def _items(self) -> Iterator[Object]:
         self._take("{")
@@ -147,7 +147,7 @@ class ListAnswer:
         return found
 
     def _next(self) -> str:
-        """Return the next character that is no space, "" at the end."""
+        """Return the next character that is not a space, "" at the end."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
                 self._at += 1
@@ -157,9 +157,9 @@ class ListAnswer:
                 return ""
 
     def _value(self) -> Any:
-        """Decode the next value: what is cut off is tried again with twice as much, so that a large one costs its size.
+        """Decode the next value. An incomplete one is tried again with twice as much, so the work grows with its size.
 
-        No value of a list is a number, which would seem whole where it is cut off.
+        No value of a list is a number, which would look complete where it is not.
         """
         self._next()
         while True:

@@ -68,7 +68,7 @@ class Pass:
     written: int = 0
     failed: int = 0
     missed: int = 0
-    # Slots that are due without a Job, and how many slots were settled.
+    # Slots that are due without a Job, and how many jobs had slots settled.
     awaited: list[AwaitedSlot] = field(default_factory=list)
     settled: int = 0
     figures: dict[Metric, float] = field(default_factory=dict)

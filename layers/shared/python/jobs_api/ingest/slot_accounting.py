@@ -53,7 +53,7 @@ class Accounting:
     failed: int = 0
     # Whether a slot has a Job that was not listed, and no run.
     met_unknown_job: bool = False
-    # How many slots were settled, and which are due without a Job so far.
+    # How many jobs had slots settled, and which slots are due without a Job so far.
     settled: int = 0
     awaited: list[AwaitedSlot] = field(default_factory=list)
 

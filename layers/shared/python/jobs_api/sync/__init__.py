@@ -1,7 +1,7 @@
-"""Makes a cluster's CronJobs what the tables say they should be, and notes in the tables how that went.
+"""Makes a cluster's CronJobs what the tables say they should be, and records in the tables how that went.
 
-Level-triggered: an event says only where to look. Whatever is found there is put right, however it came about, so
-that a lost message, a crash half way or two syncs at once cost at most the time until the next sync of everything.
+Level-triggered: a message says only where to look. A sync corrects every difference that it finds, whatever its cause.
+So a lost message, a crash or two syncs at once delay a change at most until the next sync of everything.
 """
 
 from collections import Counter
@@ -19,15 +19,15 @@ __all__ = ["Scope", "sync"]
 
 
 def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
-    """Bring the CronJobs in scope up to date; return how many were created, replaced, deleted and so on.
+    """Make the CronJobs in scope match the tables; return how many were created, replaced, deleted and so on.
 
-    What changes while it looks is looked at once more, and then counted as left. Jobs that are not as they should be
-    are counted as failing. A change that fails keeps no other from being made. CronJobs of which the tables know
-    nothing stay where they are many, and are counted as held.
+    Where something changes during a sync, it is repeated once; what then still changes is counted as left. Jobs that
+    are not as they should be are counted as failing. A change that fails stops no other. Where many CronJobs are
+    unknown to the tables, they are not removed, but counted as held.
 
     Raises:
-        ClusterUnavailable: the cluster did not answer, to all of it or to a part; nothing untrue was noted.
-        ClusterRejected: the cluster allows no listing, or no deleting.
+        ClusterUnavailable: the cluster did not answer some or all of the calls; nothing untrue was recorded.
+        ClusterRejected: this service may not list CronJobs, or not delete them.
     """
     done: Counter[str] = Counter()
     if _has_unmarked(scope.organization_id, cluster, now):
@@ -44,10 +44,10 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
 
 
 def _has_unmarked(organization_id: str, cluster: Cluster, now: datetime) -> bool:
-    """Tell whether what is listed by its mark may not be all there is. Nothing less than the whole is then looked at.
+    """Return whether there may be CronJobs that a list by the deployment label leaves out; if so, all are compared.
 
-    A job that is renamed right after an upgrade has its old CronJob, which would go on firing beside the new one. For a
-    while a function of the version before may still be at work, so that a CronJob which had a mark has none again.
+    Right after an upgrade, a renamed job still has its old CronJob, which would fire beside the new one. For a while a
+    function of the earlier version may also run, and write a CronJob without the label.
     """
     try:
         organization = store.recent_organization(organization_id)
@@ -61,7 +61,7 @@ def _has_unmarked(organization_id: str, cluster: Cluster, now: datetime) -> bool
 
 
 def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> bool:
-    """Look, and once more where something changed meanwhile; tells whether all of the organization needs a look."""
+    """Compare, and repeat that once where something changed meanwhile; return whether all has to be compared."""
     for _ in range(2):
         look = Look(scope, cluster, now, done)
         look.run()

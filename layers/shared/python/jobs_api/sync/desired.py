@@ -1,4 +1,4 @@
-"""What should be in a cluster: which jobs an event is about, and the CronJobs they should have."""
+"""What should be in a cluster: which jobs a message is about, and the CronJobs that they should have."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.sealing import environment
 
-# Of KMS as of the cluster and the tables, nearly all of the time is waiting.
+# Calls to KMS, like those to the cluster and the tables, are mostly waiting.
 WORKERS: Final = 16
 
 type Wanted = tuple[Project, Job]
@@ -25,7 +25,7 @@ logger = Logger()
 
 
 class Scope(BaseModel):
-    """How much to look at: an organization, one project of it, or one job; the `detail` of every event on the bus."""
+    """What to compare: an organization, one project of it, or one job."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,13 +35,13 @@ class Scope(BaseModel):
 
     @property
     def selector(self) -> str:
-        """The label selector of everything in it."""
+        """The label selector for everything in it."""
         ids = {labels.PROJECT_ID: self.project_id, labels.JOB_ID: self.job_id}
         return labels.selector({label: value for label, value in ids.items() if value})
 
 
 def read(scope: Scope) -> Iterator[Wanted]:
-    """Yield the jobs in scope that should have a CronJob, each with its project as it was read at the same time."""
+    """Yield the jobs in scope that should have a CronJob, each with its project, both read at the same time."""
     try:
         if scope.project_id is None:
             for project in store.list_projects(scope.organization_id):
@@ -54,16 +54,16 @@ def read(scope: Scope) -> Iterator[Wanted]:
             project, job = store.get_job(scope.organization_id, scope.project_id, scope.job_id)
             jobs = [job]
     except NotFound:
-        return  # deleted since, so nothing of it should be there
+        return  # deleted since, so nothing of it should be in the cluster
     if project.settings.deployed:
         yield from ((project, job) for job in jobs)
 
 
 class Manifests(Mapping[str, Manifest]):
-    """The CronJobs of jobs, made when they are asked for: thousands of them are never in memory at once.
+    """The CronJobs of jobs, each made when it is read: so thousands of them are never in memory at once.
 
-    What is sealed of their environments is opened before that, side by side. Manifests of jobs in `unopened` have masks
-    in place of values and must go nowhere.
+    The sealed values of their environments are decrypted first, in parallel. Where that failed, the job is in
+    `unopened`, its manifest has masks in place of values, and must not be sent anywhere.
     """
 
     def __init__(self, jobs: Mapping[str, Wanted]) -> None:
@@ -80,7 +80,7 @@ class Manifests(Mapping[str, Manifest]):
             self._opened[name] = environment.opened_of(self._jobs[name][1])
         except CannotOpen as error:
             job_id = self._jobs[name][1].id
-            logger.warning("what is sealed of an environment does not open", job_id=job_id, error=str(error))
+            logger.warning("the sealed values of an environment cannot be decrypted", job_id=job_id, error=str(error))
             self.unopened.add(name)
 
     def __getitem__(self, name: str) -> Manifest:

@@ -1,6 +1,6 @@
-"""A short text that says of a CronJob: it was compared with its job, by this very code, and is as it should be.
+"""A short text that says: this version of the code compared a CronJob with its job, and found it as it should be.
 
-It is kept with the job, so that whoever looks next, in whatever process, need not read the CronJob's spec again.
+The job's row keeps it, so that a later sync, in any process, need not read the CronJob's spec again.
 """
 
 import hashlib
@@ -15,9 +15,10 @@ CODE: Final = Path(__file__).parents[1]
 
 
 def fingerprint(cronjob: Manifest) -> str:
-    """Return a text that stays the same while a live CronJob's spec, labels and annotations do, and this code.
+    """Return a text that changes when a live CronJob's spec, labels or annotations do, or this code.
 
-    Its `metadata` are enough. The API server counts the changes of the spec in `metadata.generation`; `resourceVersion`
+    It needs the `metadata` alone. The API server counts changes of the spec in `metadata.generation`; `resourceVersion`
+    changes with the status too, each time a CronJob fires.
     moves with the status too, each time a CronJob fires.
     https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/batch/cronjob/strategy.go
     """
@@ -35,7 +36,7 @@ def fingerprint(cronjob: Manifest) -> str:
 
 @cache
 def version_of_code() -> str:
-    """Return a text that changes with this code: another version may want another CronJob of the same job."""
+    """Return a text that changes with this code: another version may want another CronJob for the same job."""
     found = hashlib.sha256()
     for file in sorted(CODE.rglob("*.py")):
         found.update(file.read_bytes())

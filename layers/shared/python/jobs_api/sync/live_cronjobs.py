@@ -1,4 +1,4 @@
-"""What a cluster has of the CronJobs in a scope, without reading the specs of those that are known to be right."""
+"""Which CronJobs a cluster has in a scope; does not read the specs of those that are known to be right."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
@@ -11,19 +11,19 @@ from jobs_api.sync.desired import Scope, Wanted
 from jobs_api.sync.fingerprint import fingerprint
 from jobs_api.sync.reconcile import cronjob_labels
 
-# As many are read one by one; where more differ, as after a deployment, their lists are fewer calls.
+# Up to so many are read one by one; where more differ, as after a deployment, lists need fewer calls.
 READ_ALONE: Final = 64
 
 
 class LiveCronJobs:
-    """One look at a cluster, as it is now: never out of a cache, since what is removed is decided from this.
+    """The CronJobs in a cluster as they are now, never from a cache: removals are decided from them.
 
-    `right` names the CronJobs that are as they were when they were last found right. `there` counts all that are this
-    deployment's, and `unmarked` names those without its mark.
+    `right` names the CronJobs that have not changed since they were last found right. `there` counts all of this
+    deployment's, and `unmarked` names those without a deployment label.
     """
 
     def __init__(self, cluster: Cluster, scope: Scope, jobs: Mapping[str, Wanted], *, with_unmarked: bool) -> None:
-        """List the metadata of what is there, of one job all; `jobs` are by the names of their CronJobs."""
+        """List their metadata, and for a single job its CronJobs; `jobs` are by the names of their CronJobs."""
         self.right: set[str] = set()
         self.there = 0
         self.unmarked: set[str] = set()
@@ -73,11 +73,11 @@ class LiveCronJobs:
         try:
             return self._cluster.get_cronjob(self._namespace, name)
         except ObjectNotFound:
-            return None  # it went since, and is made anew
+            return None  # deleted since; it is created again
 
 
 def is_right(cronjob: Object, wanted: Wanted) -> bool:
-    """Tell by its metadata whether a CronJob was found right for these versions of project and job."""
+    """Return whether a CronJob was found right for these versions of project and job, by its metadata."""
     project, job = wanted
     synced = job.synced
     if synced is None or synced.state is not SyncState.SYNCED or synced.version != wanted_version(project, job):

@@ -1,4 +1,4 @@
-"""A glance before a look: which projects of an organization have anything to do at all, mostly none."""
+"""A cheap check before a sync: which projects of an organization have anything to do; mostly there is none."""
 
 from jobs_api import store
 from jobs_api.cluster import Cluster
@@ -10,16 +10,16 @@ from jobs_api.sync.fingerprint import fingerprint
 
 
 def unsettled(scope: Scope, cluster: Cluster) -> list[Scope]:
-    """Return what in scope needs a look: nothing where all is as it was when it was last found right.
+    """Return the scopes that need a sync: none where everything is as it was when it was last found right.
 
-    Only a whole organization is worth a glance; anything else is returned as it is. Lists the metadata in the cluster,
-    which may be some seconds old: what differs is looked at as it is now, and what does not yet differ is seen by the
-    next glance. Reads the versions of the jobs, not the jobs.
+    Only a whole organization is checked; any other scope is returned as it is. Lists the metadata in the cluster, which
+    may be some seconds old: the sync reads again what differs, and the next check finds what does not differ yet. Reads
+    the versions of the jobs, not the jobs.
     """
     if scope.project_id:
         return [scope]
     if _has_held(scope.organization_id):
-        return [scope]  # whether they are still there, only a look at all of it can tell
+        return [scope]  # only a sync of the whole can say whether they are still there
     projects = {project.id: project for project in store.list_projects(scope.organization_id)}
     wanted = {
         job.cronjob_name: (project, job)
@@ -37,12 +37,12 @@ def unsettled(scope: Scope, cluster: Cluster) -> list[Scope]:
                 suspect.add(project.id)
     suspect.update(project.id for project, _ in wanted.values())
     if not suspect <= projects.keys():
-        return [scope]  # something there belongs to no project that exists
+        return [scope]  # a CronJob belongs to no existing project
     return [scope.model_copy(update={"project_id": project_id}) for project_id in sorted(suspect)]
 
 
 def _has_held(organization_id: str) -> bool:
-    """Tell whether some CronJobs wait for an operator's confirmation, as far as that was known a minute ago."""
+    """Return whether some CronJobs wait for an operator's confirmation; the answer may be a minute old."""
     try:
         return store.recent_organization(organization_id).held_removals is not None
     except NotFound:

@@ -1,7 +1,7 @@
 """Decides what to change in a cluster so that its CronJobs are those that should be. No calls, no clock.
 
-A CronJob carries the versions of the project and the job that it was made from. They only grow, so whoever finds newer
-ones than its own knows that it has read the tables too early, and leaves the CronJob alone.
+A CronJob carries the versions of the project and the job that it was made from. Versions only grow. So where a CronJob
+has newer versions than those that a sync has read, the sync read the tables too early, and leaves the CronJob alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,8 +12,8 @@ from typing import Any, Final
 from jobs_api.k8s import labels
 from jobs_api.k8s.manifests import Manifest
 
-# What the API server fills in where a manifest says nothing, by the field's name. Anything else that is there and was
-# never asked for was put there by somebody.
+# What the API server fills in where a manifest says nothing, by the field's name. Any other value that no manifest
+# asked for was written by somebody.
 # https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/defaults.go, and batch/v1/defaults.go
 DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
     "completionMode": ("NonIndexed",),
@@ -28,15 +28,15 @@ DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
     "terminationMessagePath": ("/dev/termination-log",),
     "terminationMessagePolicy": ("File",),
 }
-# Maps whose keys are all ours: one more is never a default.
+# Maps in which every key is ours: another key is never a default.
 OURS_ALONE: Final = frozenset({"annotations", "labels", "limits", "requests"})
 
 
 class Reason(StrEnum):
     """Why a CronJob that should be different is left as it is.
 
-    NEWER was made from newer versions than ours. GOING is being deleted; its name is free once it is gone. FOREIGN has
-    no label of ours, so it is none of ours. ANOTHERS is marked as another deployment's of this service.
+    NEWER was made from newer versions than those read. GOING is being deleted; its name is free once it is gone.
+    FOREIGN has no label of this service. ANOTHERS has the label of another deployment.
     """
 
     NEWER = "newer"
@@ -59,10 +59,10 @@ class Create:
 
 @dataclass(frozen=True)
 class Replace:
-    """Put a CronJob right; the manifest's metadata states the uid and resourceVersion that it replaces.
+    """Replace a CronJob; the manifest's metadata state the uid and resourceVersion that are replaced.
 
-    `resumes` tells whether it is one that fired by these very versions until somebody suspended it. `dated` is the live
-    CronJob with the status that is to be written before it is replaced, None where its status may stay.
+    `resumes`: it fired by these versions until somebody suspended it. `dated`: the live CronJob with the status to
+    write before it is replaced, None where its status may stay.
     """
 
     manifest: Manifest
@@ -77,10 +77,10 @@ class Replace:
 
 @dataclass(frozen=True)
 class Delete:
-    """Remove a CronJob that no job wants, if it is still this one at this version; its Jobs are left to finish.
+    """Remove a CronJob that no job wants, if it has not changed meanwhile; its Jobs run to their end.
 
-    `job_version` and `project_version` are those that it was made from. One that is not `marked` was made before there
-    were marks, perhaps by another deployment: it is this one's only where the tables know its job.
+    `job_version` and `project_version` are those it was made from. `marked`: it has a deployment label. Without one,
+    another deployment may have made it: it is this one's only where the tables know its job.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Delete:
 
 @dataclass(frozen=True)
 class Leave:
-    """Touch nothing, although the CronJob is not as it should be."""
+    """Change nothing, although the CronJob is not as it should be."""
 
     live: Manifest
     reason: Reason
@@ -110,14 +110,14 @@ type Change = Create | Replace | Delete | Leave
 
 
 def plan(desired: Mapping[str, Manifest], live: Iterable[Manifest]) -> Iterator[Change]:
-    """Yield what to do, in the order to do it, so that the live CronJobs of a namespace become the desired ones.
+    """Yield the changes, in the order to make them, that turn a namespace's live CronJobs into the desired ones.
 
-    Deletions come last but for creations, since a name may have to be freed first. Nothing is yielded for what is as
-    it should be.
+    Deletions come before creations, since a name may have to become free first, and after all else. Nothing is yielded
+    for a CronJob that is as it should be.
 
     Args:
-        desired: manifests by name; each is looked up at most twice, so it may make them when asked.
-        live: CronJobs as the API server lists them, each once; read as the plan goes on, none is kept.
+        desired: manifests by name; each is read at most twice, so a mapping may make them on demand.
+        live: CronJobs as the API server lists them, each once; they are read one by one, and none is kept.
     """
     missing = dict.fromkeys(desired)
     orphans: list[Delete] = []
@@ -136,16 +136,16 @@ def plan(desired: Mapping[str, Manifest], live: Iterable[Manifest]) -> Iterator[
 
 
 def compare(wanted: Manifest, live: Manifest, *, latest: bool = False) -> Replace | Delete | Leave | None:
-    """Tell what to do about a live CronJob of the wanted one's name; None where it is as it should be.
+    """Return what to do about the live CronJob with the wanted one's name; None where it is as it should be.
 
-    It is to be deleted where it belongs to an earlier job of the same name. One without a mark that is this very job's
-    is adopted: what replaces it has the mark.
+    It is deleted where it belongs to an earlier job with the same name. Where it has no deployment label and is this
+    very job's, it is replaced by one with the label.
 
     Args:
-        wanted: what should be.
-        live: what is.
-        latest: `wanted` was read after `live` was listed. Newer versions in the cluster are then not to be believed:
-            somebody edited them, or the tables were restored from a backup.
+        wanted: the CronJob that should be there.
+        live: the CronJob that is there.
+        latest: `wanted` was read after `live` was listed. Newer versions in the cluster are then wrong: somebody
+            edited them, or the tables were restored from a backup.
     """
     if not _may_be_ours(live):
         return Leave(live, Reason.ANOTHERS if _is_anothers(live) else Reason.FOREIGN)
@@ -164,16 +164,16 @@ def compare(wanted: Manifest, live: Manifest, *, latest: bool = False) -> Replac
 
 
 def _dated(wanted: Manifest, live: Manifest) -> Manifest | None:
-    """Return the live CronJob as if it had last fired when the wanted one began to; None where it has fired since.
+    """Return the live CronJob as if it had last fired when the wanted one takes effect; None where it has fired since.
 
-    The CronJob controller looks for slots after `lastScheduleTime`, or else `creationTimestamp`, within the starting
-    deadline, by whatever schedule it finds; and it looks at any change and whenever a Job ends. So a schedule that is
-    moved onto a minute which has just passed would be started for that minute by the next edit.
+    The CronJob controller starts slots after `lastScheduleTime`, or else `creationTimestamp`, within the starting
+    deadline, by the schedule that it finds. It does so at any change and whenever a Job ends. So if a schedule is moved
+    to a minute that has just passed, the next edit would start a run for that minute.
     https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/cronjob/utils.go, `mostRecentScheduleTime`
     """
     since = wanted["metadata"]["annotations"][labels.FIRES_SINCE]
     status = live.get("status") or {}
-    # RFC 3339 in UTC and whole seconds, all of them: the order of the texts is the order in time.
+    # All are RFC 3339 in UTC with whole seconds, so texts compare as times do.
     if wanted["spec"]["suspend"] or (status.get("lastScheduleTime") or live["metadata"]["creationTimestamp"]) >= since:
         return None
     return {**live, "apiVersion": "batch/v1", "kind": "CronJob", "status": {**status, "lastScheduleTime": since}}
@@ -204,17 +204,17 @@ def _resumes(wanted: Manifest, live: Manifest) -> bool:
 
 
 def _has_drifted(wanted: Manifest, live: Manifest) -> bool:
-    """Tell whether a CronJob is not what was asked for; labels and annotations that others put on it do no harm."""
+    """Return whether a CronJob differs from what was asked for; other people's labels and annotations do not count."""
     for part in ("labels", "annotations"):
         there = live["metadata"].get(part) or {}
-        # The versions and the hash of the spec are among them, so a changed job is seen here and goes no further.
+        # Versions and the hash of the spec are among them, so a changed job is found here, without comparing specs.
         if not wanted["metadata"][part].items() <= there.items():
             return True
     return _differs(wanted["spec"], live.get("spec"))
 
 
 def _differs(wanted: Any, live: Any) -> bool:
-    """Compare what was asked for with what is stored, allowing for what an API server adds to it."""
+    """Compare what was asked for with what is stored, apart from what an API server adds to it."""
     if wanted == live:
         return False
     if isinstance(wanted, dict) and isinstance(live, dict):
@@ -231,13 +231,13 @@ def _unequal(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[str
 
 
 def _was_added(key: str, value: Any) -> bool:
-    # What is empty says nothing; the API server writes some of it out, such as `creationTimestamp: null`.
+    # Empty values mean nothing; the API server writes some of them, such as `creationTimestamp: null`.
     return value not in (None, "", {}, []) and value not in DEFAULTS.get(key, ())
 
 
 def _is_newer(live: Manifest, wanted: Manifest) -> bool:
-    # One of the two is enough: project and job are read one after the other, so a reader may have one newer than
-    # another reader and the other older. Who leaves it alone for that is put right by the next tick.
+    # One newer version is enough: project and job are read one after the other, so of two syncs each may have read one
+    # of them newer. Where a sync leaves a CronJob alone for that reason, the next sync corrects it.
     return any(_version(live, key) > _version(wanted, key) for key in (labels.JOB_VERSION, labels.PROJECT_VERSION))
 
 
@@ -245,7 +245,7 @@ def _version(cronjob: Manifest, annotation: str) -> int:
     try:
         return int((cronjob["metadata"].get("annotations") or {})[annotation])
     except (KeyError, ValueError):
-        return 0  # somebody took it away or wrote over it
+        return 0  # somebody removed or changed it
 
 
 def cronjob_labels(live: Manifest) -> Mapping[str, str]:
@@ -255,7 +255,7 @@ def cronjob_labels(live: Manifest) -> Mapping[str, str]:
 
 
 def _may_be_ours(cronjob: Manifest) -> bool:
-    """Tell whether a CronJob has our mark, or none but the id of the job that it was made for."""
+    """Return whether a CronJob has this deployment's label, or no deployment label and a job's id."""
     found = cronjob_labels(cronjob)
     return labels.is_ours(found) or (labels.is_unlabelled(found) and bool(found.get(labels.JOB_ID)))
 

@@ -1,4 +1,4 @@
-"""One look at what should be and at what is, and everything that follows from the two."""
+"""Compares the tables with the cluster once, and makes and records every change that follows."""
 
 import re
 import threading
@@ -27,9 +27,9 @@ from jobs_api.sync.removals import RemovalVerdict, Standing
 from jobs_api.sync.removing import Removals
 from jobs_api.sync.trial import Trial
 
-# One object that the cluster cannot deal with must not keep the others waiting; three in a row, and it is the cluster.
+# One object that the cluster cannot process must not stop the others; after three in a row, the cluster is at fault.
 FAILURES_IN_A_ROW: Final = 3
-# A change is mostly waiting, for the cluster and for the table; the clients' pools are as large.
+# A change is mostly waiting for the cluster and the table; the clients' pools have the same size.
 WORKERS: Final = 16
 FORBIDDEN: Final = 403
 MESSAGE_LENGTH: Final = 1000
@@ -54,11 +54,11 @@ logger = Logger()
 
 
 class Look:
-    """One look at the tables, one at the cluster, and what follows from the two."""
+    """Reads the tables once and the cluster once, and acts on the differences."""
 
     def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> None:
         self.outdated = False
-        # A CronJob was seen of which the tables know nothing: only a look at the whole organization may judge that.
+        # A CronJob is unknown to the tables: only a comparison of the whole organization may decide about it.
         self.needs_whole = False
         self._scope = scope
         self._namespace = scope.organization_id
@@ -67,23 +67,23 @@ class Look:
         self._done = done
         self._counting = threading.Lock()
         self._failures_in_a_row = 0
-        # Kubernetes' own controllers begin like this: a cluster that cannot at the moment is not asked often in vain.
+        # Slow start, as in Kubernetes' own controllers: the batch doubles after each success.
         self._at_once = 1
         self._failure: Exception | None = None
         self._desired = Manifests({})
         self._trial = Trial(cluster)
         self._fingerprints: dict[str, str] = {}
         self._projects: dict[str, Project | None] = {}
-        # Orphans that could not be removed, and whose they were. Others write it while one reads: read a copy.
+        # Orphans that could not be removed, and their jobs. Threads write here while others read: read a copy.
         self._kept: dict[str, str] = {}
         self._removals = Removals(scope, now)
         self._verdict = RemovalVerdict()
-        # How many CronJobs of ours were seen, and which of them have no mark yet.
+        # How many CronJobs of this deployment there are, and which of them have no deployment label yet.
         self._there = 0
         self._unmarked: set[str] = set()
 
     def run(self) -> None:
-        """Plan, change and note; raise what failed only when everything was tried."""
+        """Plan, change and record; raise the failures only after everything was tried."""
         jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
         there = LiveCronJobs(self._cluster, self._scope, jobs, with_unmarked=self._may_have_unmarked())
         self._there, self._unmarked = there.there, there.unmarked
@@ -91,7 +91,7 @@ class Look:
         self._desired = Manifests(as_wanted.copy())
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
             plan = reconcile.plan(self._desired, self._noted(there.others(pool)))
-            # No two changes of a kind are of one name; what is deleted frees its name for what is created after it.
+            # Changes of one kind have different names; deletions free names for the creations after them.
             for alike in self._by_kind(plan, jobs, as_wanted):
                 while changes := list(islice(alike, self._at_once)):
                     for change in changes:
@@ -119,16 +119,16 @@ class Look:
             yield cronjob
 
     def _may_have_unmarked(self) -> bool:
-        """Tell whether there may be CronJobs that were made before there were marks."""
+        """Return whether there may be CronJobs from before the deployment label."""
         organization = self._removals.organization
         return self._removals.is_whole and (organization is None or organization.may_have_unlabelled(self._now))
 
     def _removable(
         self, orphans: Iterator[Change], jobs: Mapping[str, Wanted], as_wanted: dict[str, Wanted]
     ) -> Iterator[Change]:
-        """Return which orphans are to be removed; of the others it is known afterwards why not."""
+        """Return which orphans to remove; `_kept` then says why the others stay."""
         found = [orphan for orphan in orphans if isinstance(orphan, Delete)]
-        # Those without a mark that jobs want are adopted, so that they count as well.
+        # Those without a label that jobs want are replaced with the label, so they count too.
         adopted = (self._unmarked & jobs.keys()) - {orphan.name for orphan in found}
         self._verdict = verdict = self._removals.judge(found, self._there + len(adopted))
         self._unmarked -= {orphan.name for orphan in verdict.strangers}
@@ -138,8 +138,8 @@ class Look:
         return iter(verdict.removed)
 
     def _finish(self) -> None:
-        """Note what only a look at the whole organization can tell."""
-        # The last look's, where there are two.
+        """Record what only a comparison of the whole organization can say."""
+        # Where a comparison was repeated, the last one counts.
         self._done["held"] = len(self._verdict.held)
         complete = not self.outdated and self._failure is None
         self._removals.note(self._verdict, complete=complete)
@@ -148,17 +148,17 @@ class Look:
             store.record_labelled(organization.id, self._now)
 
     def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> ClusterUnavailable | None:
-        """Make a change; return why it failed where the cluster could not at the moment."""
+        """Make a change; return why it failed, where the cluster could not do it now."""
         try:
             if isinstance(change, Delete):
                 self._delete(change)
             elif change.name in self._desired.unopened:
                 self._note(jobs[change.name], SyncState.ERROR, UNOPENED)
             elif isinstance(change, Create) and jobs[change.name][1].id in list(self._kept.values()):
-                # Renamed, and the CronJob of its old name is still there: with two of them each slot would run twice.
+                # The job was renamed and the CronJob with its old name is still there: both would run each slot.
                 self.outdated = True
             elif isinstance(change, Create) and (why := self._stands_in_the_way_of(change, jobs[change.name][1].id)):
-                # Where a look at the whole organization follows, that says it.
+                # Where a comparison of the whole organization follows, that one says it.
                 if not self.needs_whole:
                     self._note(jobs[change.name], SyncState.ERROR, why)
             else:
@@ -168,7 +168,7 @@ class Look:
         return None
 
     def _stands_in_the_way_of(self, change: Create, job_id: str) -> str | None:
-        """Say which orphan that stays has a new CronJob's name, or is the same job's under another name."""
+        """Return the orphan that stays and has a new CronJob's name, or belongs to the same job under another name."""
         for orphan in self._verdict.held:
             if orphan.name == change.name or orphan.job_id == job_id:
                 return HELD.format(orphan.name)
@@ -177,7 +177,7 @@ class Look:
         return None
 
     def _judge(self, failures: Sequence[ClusterUnavailable | None]) -> None:
-        """Go on after failures here and there, one by one at first, and give up after several in a row."""
+        """Continue one by one after single failures, and give up after several in a row."""
         self._at_once = 1 if any(failures) else min(2 * self._at_once, WORKERS)
         for failure in failures:
             self._failures_in_a_row = self._failures_in_a_row + 1 if failure else 0
@@ -190,7 +190,7 @@ class Look:
             self._done[what] += count
 
     def _bring(self, change: Create | Replace | Leave, wanted: Wanted) -> None:
-        """Make a job's CronJob what it should be, and note how that went."""
+        """Make a job's CronJob what it should be, and record how that went."""
         try:
             match change:
                 case Create():
@@ -203,7 +203,7 @@ class Look:
         except AlreadyExists:
             self._look_closer(wanted)
         except Stale:
-            # Another sync was faster, or the controller, which notes in the status when it last fired.
+            # Another sync was faster, or the controller, which writes to the status when it fires.
             self.outdated = True
         except ClusterRejected as error:
             if isinstance(change, Replace) and isinstance(error, ObjectNotFound):
@@ -224,13 +224,13 @@ class Look:
             self._settled(wanted, fingerprint(live), resumed=resumed, tried=change.manifest)
 
     def _try_again(self, name: str, wanted: Wanted) -> None:
-        """Try the pod of a job once more whose CronJob is as it should be, and whose pods were refused before."""
+        """Try a job's Pod again, where its CronJob is as it should be and its Pods were refused before."""
         self._settled(wanted, self._fingerprints[name], tried=self._desired[name])
 
     def _dated(self, change: Replace) -> Object:
-        """Have the cluster leave out the slots from before the change; return the manifest to write after that.
+        """Let the cluster leave out the slots from before the change; return the manifest to write after that.
 
-        The status goes first: a CronJob that fires by a new schedule and an old status may start a slot of the past.
+        The status is written first: with a new schedule and an old status, a CronJob may start a slot of the past.
         """
         if change.dated is None:
             return change.manifest
@@ -239,7 +239,7 @@ class Look:
         except ClusterRejected as error:
             if error.status != FORBIDDEN:
                 raise
-            # A manifest from before an upgrade does not allow it; the job's other changes must not wait for that.
+            # The manifest of an earlier release does not allow it; the job's other changes must not wait for that.
             logger.warning("CronJob %s may start a slot from before its change: %s", change.name, error)
             return change.manifest
         version = {"resourceVersion": live["metadata"]["resourceVersion"]}
@@ -260,7 +260,7 @@ class Look:
                 assert_never(change.reason)
 
     def _look_closer(self, wanted: Wanted) -> None:
-        """Compare one CronJob again, the cluster first and then the tables: what is read later is at least as new."""
+        """Compare one CronJob again; read the cluster first and then the tables, which are then at least as new."""
         project, job = wanted
         try:
             live = self._cluster.get_cronjob(self._namespace, job.cronjob_name)
@@ -287,7 +287,7 @@ class Look:
             self._settled((project, job), fingerprint(live), tried=again)
 
     def _make_way(self, orphan: Delete, wanted: Wanted) -> None:
-        """Remove what has a job's name and was not listed, unless somebody else has to decide that."""
+        """Remove a CronJob that was not listed and has a job's name, unless an operator has to decide that."""
         match self._removals.standing(orphan):
             case Standing.KNOWN:
                 self._delete(orphan)
@@ -296,13 +296,13 @@ class Look:
                 self._unmarked.discard(orphan.name)
                 self._note(wanted, SyncState.ERROR, FOREIGN.format(orphan.name))
             case Standing.UNKNOWN if self._removals.is_whole:
-                # It came since the list, and the next one has it.
+                # It was created after the list; the next list contains it.
                 self.outdated = True
             case Standing.UNKNOWN:
                 self.needs_whole = True
 
     def _delete(self, orphan: Delete) -> None:
-        """Remove a CronJob that no job wants, if that is still so: a job may have come since the tables were read."""
+        """Remove a CronJob that no job wants, if that is still so: a job may have been created since the read."""
         self._kept[orphan.name] = orphan.job_id
         if self._is_wanted(orphan):
             self.outdated = True
@@ -339,7 +339,7 @@ class Look:
         return project.settings.deployed and job.cronjob_name == orphan.name
 
     def _settled(self, wanted: Wanted, live: str, *, resumed: bool = False, tried: Manifest | None = None) -> None:
-        """Note that a job's CronJob is in place; one that was made just now, that its pods are refused, if so."""
+        """Record that a job's CronJob is in place; for a new one also whether the cluster refuses its Pods."""
         refusal = self._trial.refusal(tried) if tried else None
         if refusal:
             self._note(wanted, SyncState.ERROR, _of_pods(refusal), resumed=resumed, in_place=True)
@@ -356,9 +356,9 @@ class Look:
         in_place: bool = False,
         found: str | None = None,
     ) -> None:
-        """Write down how a job's CronJob stands, where that is news; `in_place` is whether it fires as it should.
+        """Record the state of a job's CronJob, if that has changed; `in_place` is whether it fires as it should.
 
-        `found` is the fingerprint of one that is right.
+        `found` is the fingerprint of a CronJob that is right.
         """
         project, job = wanted
         self._count("failing", state is SyncState.ERROR)
@@ -377,16 +377,16 @@ class Look:
             resumed_at=self._now if resumed else known and known.resumed_at,
             fingerprint=found,
         )
-        # A project that was resumed has slots to come again, of which its jobs do not know.
+        # A resumed project has future slots that its jobs do not know yet.
         if not store.record_sync(job.replanned(project, self._now), synced):
-            # The job changed or went, perhaps after its CronJob was made just now.
+            # The job was changed or deleted meanwhile, perhaps after its CronJob was created.
             self.outdated = True
 
 
 def _in_force_at(wanted: Wanted, now: datetime, *, in_place: bool) -> datetime | None:
-    """Return since when the CronJob fires as the job does, None where it does not yet.
+    """Return since when the CronJob fires as the job says, None where it does not yet.
 
-    A rejected change of anything else leaves a CronJob in place that fires as it should.
+    Where the cluster rejects another change, the CronJob stays in place and fires as it should.
     """
     project, job = wanted
     begins = job.fires_since(project)
@@ -397,27 +397,27 @@ def _in_force_at(wanted: Wanted, now: datetime, *, in_place: bool) -> datetime |
 
 
 def _was_refused(wanted: Wanted) -> bool:
-    """Tell whether a job was not as it should be at the last look, for whatever reason."""
+    """Return whether a job was not as it should be when it was last compared, for whatever reason."""
     project, job = wanted
     synced = job.synced
     return bool(synced and synced.state is SyncState.ERROR and synced.version == wanted_version(project, job))
 
 
 def _was_synced(wanted: Wanted) -> bool:
-    """Tell whether a job's CronJob was as it should be already, so that somebody else must have changed it."""
+    """Return whether a job's CronJob was already as it should be, so that somebody must have changed it."""
     project, job = wanted
     synced = job.synced
     return bool(synced and synced.state is SyncState.SYNCED and synced.version == wanted_version(project, job))
 
 
 def _of_pods(error: ClusterRejected) -> str:
-    """Say how the cluster refuses pods, without the name it knows us by."""
+    """Say why the cluster refuses Pods, without the name that it has for this service."""
     said = WHO.sub("this service", str(error))
     return f"The CronJob is in place, but the cluster refuses its pods as things are: {said}"[:MESSAGE_LENGTH]
 
 
 def _in_words(error: ClusterRejected) -> str:
-    """Say what the cluster said, without the name it knows us by."""
+    """Say what the cluster said, without the name that it has for this service."""
     text = str(error)
     if isinstance(error, ObjectNotFound):
         return f"The cluster has not what this job needs: {text}"

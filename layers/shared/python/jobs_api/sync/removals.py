@@ -1,7 +1,7 @@
-"""Which CronJobs that no job wants may be removed: those of which the tables know why, and few others at once.
+"""Which CronJobs that no job wants may be removed: those of which the tables know why, and a few others at once.
 
-Tables that know nothing of what is in a cluster are more likely the wrong ones, empty, or restored to an earlier time
-than right. So what they have no record of is removed only where it is a small part; otherwise an operator confirms.
+Where the tables do not know many CronJobs of a cluster, the tables are more likely wrong: empty, or restored to an
+earlier time. So CronJobs without a record are removed only where they are few; otherwise an operator has to confirm.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,13 +14,13 @@ from jobs_api.model.organization import HeldRemovals, RemovalConfirmation
 from jobs_api.model.project_record import ProjectRecord
 from jobs_api.sync.reconcile import Delete
 
-# One in so many of an organization's CronJobs may go without a record of why.
+# One in so many of an organization's CronJobs may be removed without a record of why.
 UNKNOWN_IN: Final = 10
 NAMED: Final = 20
 
 
 class Standing(StrEnum):
-    """What the tables say of a CronJob that no job wants: why that is so, nothing, or not even that it is ours."""
+    """What the tables say about a CronJob that no job wants: why that is so, nothing, or not even that it is ours."""
 
     KNOWN = "known"
     UNKNOWN = "unknown"
@@ -29,9 +29,9 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class RemovalVerdict:
-    """Orphans by what is to become of them: removed, held until an operator confirms, or left to whoever made them.
+    """What to do with each orphan: remove it, hold it until an operator confirms, or leave it to its maker.
 
-    `there` is how many CronJobs of this deployment there are, `unknown` of how many the tables do not know why.
+    `there` is how many CronJobs this deployment has, `unknown` how many of them the tables do not explain.
     """
 
     removed: Sequence[Delete] = ()
@@ -42,14 +42,14 @@ class RemovalVerdict:
 
 
 def standing(orphan: Delete, record: ProjectRecord, *, closed: bool = False) -> Standing:
-    """Tell how an orphan stands.
+    """Return what the tables say about an orphan.
 
     Args:
         orphan: a CronJob that no job wants.
-        record: of the project that it says it belongs to.
-        closed: whether its organization is being deleted: an operator said that nothing of it is to stay.
+        record: of the project that its labels name.
+        closed: whether its organization is being deleted, so that nothing of it is to stay.
     """
-    # One without a mark was made by whoever knows its job.
+    # A CronJob without a deployment label belongs to the deployment whose tables know its job.
     if not orphan.marked and not record.knows_job(orphan.job_id):
         return Standing.STRANGER
     return Standing.KNOWN if closed or can_explain(orphan, record) else Standing.UNKNOWN
@@ -63,14 +63,14 @@ def removal_verdict(
     *,
     whole: bool = True,
 ) -> RemovalVerdict:
-    """Decide what becomes of an organization's orphans.
+    """Decide what to do with an organization's orphans.
 
     Args:
-        orphans: each with how it stands.
-        there: how many CronJobs are this deployment's, orphans without a mark left out.
-        confirmation: the last one of an operator.
+        orphans: each with what the tables say about it.
+        there: how many CronJobs are this deployment's, without the orphans that have no deployment label.
+        confirmation: an operator's last one.
         now: aware.
-        whole: whether these are all that the organization has; of a part of them the unknown ones are all held.
+        whole: whether these are all of the organization's; otherwise all unknown ones are held.
     """
     found: dict[Standing, list[Delete]] = {one: [] for one in Standing}
     for orphan, stands in orphans:
@@ -84,10 +84,10 @@ def removal_verdict(
 
 
 def can_explain(orphan: Delete, record: ProjectRecord) -> bool:
-    """Tell whether the tables know why no job wants a CronJob.
+    """Return whether the tables know why no job wants a CronJob.
 
-    Its project or its job was deleted; or its project is undeployed, or its job renamed, by a version that is at least
-    the CronJob's own. Tables with older versions are from before it was made: they tell what was, not what should be.
+    Either its project or its job was deleted; or its project was undeployed, or its job renamed, by a version that is
+    not older than the CronJob's. Older tables are from before the CronJob was made, and cannot say what should be.
     """
     if record.deleted:
         return True
@@ -104,12 +104,12 @@ def can_explain(orphan: Delete, record: ProjectRecord) -> bool:
 def held(
     unknown: Sequence[Delete], there: int, confirmation: RemovalConfirmation | None, now: datetime
 ) -> list[Delete]:
-    """Return those of the CronJobs of which the tables know nothing that must stay until an operator confirms.
+    """Return those of the unknown CronJobs that must stay until an operator confirms their removal.
 
     Args:
-        unknown: CronJobs that no job wants and of which the tables do not know why.
-        there: how many CronJobs of this deployment the organization has in its cluster, these included.
-        confirmation: the last one of an operator.
+        unknown: CronJobs that no job wants and that the tables do not explain.
+        there: how many CronJobs of this deployment the organization has in its cluster, including these.
+        confirmation: an operator's last one.
         now: aware.
     """
     rest = list(unknown)
@@ -121,7 +121,7 @@ def held(
 
 
 def described(found: Sequence[Delete], there: int, now: datetime) -> HeldRemovals:
-    """Describe what is held, for an operator to judge."""
+    """Describe what is held, so that an operator can decide."""
     return HeldRemovals(
         count=len(found),
         there=there,

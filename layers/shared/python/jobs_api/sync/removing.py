@@ -1,4 +1,4 @@
-"""Finds out which CronJobs that no job wants a look may remove, and notes which it may not."""
+"""Decides which CronJobs that no job wants a sync may remove, and records which it may not."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ logger = Logger()
 
 
 class Removals:
-    """The removals of one look; only one at a whole organization can tell how large a part of it is unknown."""
+    """The removals of one comparison; only that of a whole organization shows how large the unknown part is."""
 
     def __init__(self, scope: Scope, now: datetime) -> None:
         self.is_whole = scope.project_id is None
@@ -28,12 +28,12 @@ class Removals:
         self._now = now
 
     def standing(self, orphan: Delete) -> Standing:
-        """Tell what the tables know of one."""
+        """Return what the tables say about an orphan."""
         ((_, standing),) = self._standings([orphan])
         return standing
 
     def _standings(self, orphans: Iterable[Delete]) -> Iterator[tuple[Delete, Standing]]:
-        # Whoever deletes an organization says that nothing of it is to stay.
+        # Nothing of an organization that is deleted is to stay.
         closed = self.organization is not None and self.organization.closed
         of_projects = defaultdict[str, list[Delete]](list)
         for orphan in orphans:
@@ -44,7 +44,7 @@ class Removals:
             yield from ((orphan, removals.standing(orphan, record, closed=closed)) for orphan in found)
 
     def judge(self, orphans: Sequence[Delete], there: int) -> RemovalVerdict:
-        """Sort orphans out; `there` is how many CronJobs are this deployment's beside orphans without a mark."""
+        """Sort the orphans; `there` is how many CronJobs are this deployment's, without orphans that have no label."""
         confirmation = self.organization.removal_confirmation if self.organization else None
         verdict = removals.removal_verdict(
             self._standings(orphans), there, confirmation, self._now, whole=self.is_whole
@@ -60,9 +60,9 @@ class Removals:
         return verdict
 
     def note(self, verdict: RemovalVerdict, *, complete: bool) -> None:
-        """Write down what is held, where that is news, and that a confirmation is used up once nothing is unknown.
+        """Record what is held, if that has changed, and that a confirmation is used up once nothing is unknown.
 
-        A look that is not `complete`, since something failed or changed meanwhile, cannot say that nothing is.
+        Where the comparison is not `complete`, since something failed or changed, that cannot be said.
         """
         organization = self.organization
         if organization is None:

@@ -1,7 +1,7 @@
-"""Whether the cluster would take a job's pods: one is tried, and none is made.
+"""Whether the cluster would accept a job's Pods: a Pod is sent as a dry run, so that none is created.
 
-A CronJob is taken whatever its pods ask for. That a LimitRange, a quota or an admission policy refuses them shows only
-when it fires, and then in Events alone. A dry run of a Job does not show it either: its pods are not looked at.
+The cluster accepts a CronJob whatever its Pods request. Whether a LimitRange, a quota or an admission policy refuses
+the Pods shows only when it fires, and then only in Events. A dry run of a Job does not show it: it checks no Pods.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
 """
 
@@ -16,9 +16,9 @@ from jobs_api.cluster import Cluster, ClusterRejected, Object
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.k8s.manifests import Manifest
 
-# What the API server says where the rights are those of an earlier release; all else that it refuses is about the pod.
+# The API server's message where the rights are those of an earlier release; every other refusal is about the Pod.
 NOT_ALLOWED: Final = re.compile(r'^pods is forbidden: User "[^"]*" cannot ')
-# A quota, a limit and a policy forbid, a pod that is none is invalid. What else goes wrong says nothing about the pod.
+# Quotas, limits and policies forbid a Pod; a wrong Pod is invalid. Other errors say nothing about the Pod.
 REFUSALS: Final = frozenset({403, 422})
 TRIAL_NAME_LENGTH: Final = 50
 
@@ -26,7 +26,7 @@ logger = Logger()
 
 
 class Trial:
-    """The pods that were tried in one look. Jobs whose pods differ in nothing but what they run are tried once."""
+    """The Pods that one sync has tried. Where Pods differ only in their command and names, one of them is tried."""
 
     def __init__(self, cluster: Cluster) -> None:
         """Try pods in a cluster."""
@@ -36,10 +36,10 @@ class Trial:
         self._given_up = False
 
     def refusal(self, cronjob: Manifest) -> ClusterRejected | None:
-        """Return how the cluster refuses a CronJob's pods; None where it takes them, or cannot be asked."""
+        """Return the error with which the cluster refuses a CronJob's Pods; None where it accepts them, or fails."""
         pod = pod_of(cronjob)
         alike = kind_of(pod)
-        # One after the other: of hundreds that are alike the first is asked about, and the others wait for its answer.
+        # One after the other: the first of hundreds of equal Pods is tried, and the others wait for its answer.
         with self._trying:
             if alike not in self._known and not self._given_up:
                 self._known[alike] = self._try(pod)
@@ -49,7 +49,7 @@ class Trial:
         try:
             self._cluster.try_pod(pod)
         except ClusterUnavailable as error:
-            # Nobody else is to wait for it too; who was not tried is not said to be refused.
+            # No other thread should wait for it too. A Pod that was not tried does not count as refused.
             self._given_up = True
             logger.warning("A pod could not be tried", error=str(error))
         except ClusterRejected as error:
@@ -60,14 +60,14 @@ class Trial:
 
 
 def pod_of(cronjob: Manifest) -> Object:
-    """Return a pod as the CronJob's Jobs would make it."""
+    """Return a Pod as the CronJob's Jobs would create it."""
     metadata, template = cronjob["metadata"], cronjob["spec"]["jobTemplate"]["spec"]["template"]
     named = {"generateName": f"{metadata['name'][:TRIAL_NAME_LENGTH]}-", "namespace": metadata["namespace"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {**template["metadata"], **named}, "spec": template["spec"]}
 
 
 def kind_of(pod: Object) -> str:
-    """Return what of a pod admission goes by: all but the command, its variables, and who it is."""
+    """Return the part of a Pod that admission depends on: all but the command, its variables and its names."""
     containers = [
         {field: value for field, value in one.items() if field not in {"command", "env"}}
         for one in pod["spec"]["containers"]
