@@ -1,1 +1,1 @@
-"""People and other services are told of runs: what is due, when and how it is sent, and what became of it."""
+"""Notifies people and other services about runs: what is due, when and how it is sent, and how that went."""

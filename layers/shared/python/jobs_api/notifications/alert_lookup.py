@@ -1,4 +1,4 @@
-"""What the jobs of scheduled runs ask to be told of, as it stands when a run is first seen."""
+"""Which notifications the jobs of scheduled runs request, at the time when a run is first seen."""
 
 import threading
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from jobs_api.notifications import channels
 
 @dataclass
 class Asked:
-    """What jobs ask for, each read once; for one pass over an organization."""
+    """The notifications that jobs request; reads each job once, for one pass over an organization."""
 
     organization_id: str
     _known: dict[str, RunAlerts | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, run: Run) -> RunAlerts | None:
-        """Return whom a new run tells; nobody, where its job is gone."""
+        """Return the targets of a new run's notifications; none where its job is gone."""
         with self._lock:
             if run.job_id in self._known:
                 return self._known[run.job_id]

@@ -1,4 +1,4 @@
-"""How one attempt to deliver went."""
+"""The result of one attempt to deliver."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from jobs_api.redaction.masking import shown
 
 @dataclass(frozen=True)
 class Sent:
-    """An attempt's end: delivered; or failed with an `error`, for good where `permanent`; or not tried yet at all.
+    """The result of an attempt: delivered; failed with an `error`, finally where `permanent`; or not tried yet.
 
     `retry_after` is what the receiver asked for. With `postponed_until` nothing was sent.
     """
@@ -24,9 +24,9 @@ class Sent:
 
 
 class TestResult(Document):
-    """How one test went; `answer` is how the receiver's own answer begins."""
+    """The result of one test; `answer` is the beginning of the receiver's answer."""
 
-    __test__ = False  # pytest takes every Test… for one of its own
+    __test__ = False  # its name begins with Test, so pytest would collect it
 
     delivered: bool
     status_code: Absent[int] = None
@@ -35,6 +35,6 @@ class TestResult(Document):
 
     @classmethod
     def of(cls, sent: Sent, answer: str = "") -> Self:
-        """Return it of an attempt, and of what the receiver answered with its secrets masked."""
+        """Return the result of an attempt, with the receiver's answer, in which secrets are masked."""
         error = shown(sent.error) if sent.error else None
         return cls(delivered=sent.delivered, status_code=sent.status_code, error=error, answer=answer or None)

@@ -1,4 +1,4 @@
-"""When a delivery that failed is tried again: exponential backoff with full jitter, for a day.
+"""When a failed delivery is tried again: exponential backoff with full jitter, for a day.
 
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 """
@@ -11,9 +11,9 @@ from typing import Final
 FIRST: Final = timedelta(seconds=20)
 LONGEST_PAUSE: Final = timedelta(hours=6)
 GIVE_UP_AFTER: Final = timedelta(hours=24)
-# Below this a second try finds what the first one found.
+# Any sooner, a second attempt would meet the same fault as the first.
 SHORTEST: Final = timedelta(seconds=1)
-# What is longer is no number of seconds, and no date.
+# A longer text is neither a number of seconds nor a date.
 MOST_DIGITS: Final = 9
 LONGEST_DATE: Final = 100
 
@@ -25,19 +25,19 @@ def next_attempt(
     retry_after: timedelta | None = None,
     chance: float | None = None,
 ) -> datetime | None:
-    """Return when to try again after `attempts` failed ones; None when it is time to give up.
+    """Return when to try again after `attempts` failures; None when it is time to give up.
 
     Args:
         attempts: how many there were, from 1.
         now: when the last one failed.
-        give_up_at: after this nothing is tried any more.
-        retry_after: what the receiver asked for; it is waited for in full, up to one last try at `give_up_at`.
-        chance: between 0 and 1, the jitter; drawn where it is not given.
+        give_up_at: after this time there are no more attempts.
+        retry_after: what the receiver asked for; the wait is that long, but one last attempt is at `give_up_at`.
+        chance: between 0 and 1, for the jitter; random where it is not given.
     """
     if now >= give_up_at:
         return None
     most = min(LONGEST_PAUSE, FIRST * (1 << min(attempts - 1, 20)))
-    drawn = random.random() if chance is None else chance  # noqa: S311 - it spreads load, it guards nothing
+    drawn = random.random() if chance is None else chance  # noqa: S311 - it spreads load and protects nothing
     wait = max(SHORTEST, most * drawn, retry_after or SHORTEST)
     return min(now + wait, give_up_at)
 
@@ -46,7 +46,7 @@ def asked_for(retry_after: str | None, now: datetime) -> timedelta | None:
     """Read a Retry-After: seconds, or a date; https://www.rfc-editor.org/rfc/rfc9110#field.retry-after.
 
     Returns:
-        How long to wait, at most until the last try; None where nothing is asked for that makes sense.
+        How long to wait, at most until the last attempt; None where the value is neither seconds nor a date.
     """
     said = (retry_after or "").strip()
     if said.isascii() and said.isdecimal():
@@ -55,7 +55,7 @@ def asked_for(retry_after: str | None, now: datetime) -> timedelta | None:
         until = parsedate_to_datetime(said[:LONGEST_DATE])
         wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
     except OverflowError:
-        # A date beyond all that can be counted with, by its zone; one that is long past reads as one far away.
+        # With its zone, the date is beyond what datetime can count; a date long past reads like one far ahead.
         return GIVE_UP_AFTER
     except (AttributeError, IndexError, TypeError, ValueError):
         return None

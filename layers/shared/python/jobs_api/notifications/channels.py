@@ -1,4 +1,4 @@
-"""The channels that there are. Everything else asks here; a channel more is a line more in `CHANNELS`."""
+"""The list of channels. All other code asks this module; a new channel is one more entry in `CHANNELS`."""
 
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.job import Job
@@ -7,12 +7,12 @@ from jobs_api.notifications.protocol import Channel
 from jobs_api.notifications.slack.channel import SLACK
 from jobs_api.notifications.webhook.channel import WEBHOOK
 
-# In the order in which a run tells of itself.
+# The order in which notifications of a run are queued.
 CHANNELS: tuple[Channel, ...] = (SLACK, WEBHOOK)
 
 
 def named(name: object) -> Channel:
-    """Return the channel of a name; raises ValueError where there is none."""
+    """Return the channel with a name; raises ValueError where there is none."""
     for channel in CHANNELS:
         if channel.name == name:
             return channel
@@ -20,18 +20,18 @@ def named(name: object) -> Channel:
 
 
 def is_known(name: str) -> bool:
-    """Tell whether there is a channel of this name; a newer version may have left deliveries of another one."""
+    """Return whether there is a channel with this name; a newer version may have left deliveries for another one."""
     return any(channel.name == name for channel in CHANNELS)
 
 
 def load_senders() -> None:
-    """Import what every channel needs to send: for a function that sends, while it starts, and not with a message."""
+    """Import what every channel needs to send. A function that sends calls this while it starts, before any message."""
     for channel in CHANNELS:
         channel.sender()
 
 
 def alerts_of(project: Project, job: Job) -> RunAlerts | None:
-    """Return whom the runs of a job tell of what, as its owner wants it now; None where nobody is told."""
+    """Return the targets of a job's runs and their events, as its owner wants them now; None where there are none."""
     wanted = [(channel, target) for channel in CHANNELS if (target := channel.target(job))]
     if not wanted:
         return None
@@ -44,14 +44,14 @@ def alerts_of(project: Project, job: Job) -> RunAlerts | None:
 
 
 def hearing(alerts: RunAlerts | None, event: Event) -> list[Channel]:
-    """Return the channels through which somebody may want to hear of an event of a run.
+    """Return the channels for which the targets of a run request an event.
 
-    A newer version may have written of one that is not known here; through that nobody is told.
+    A newer version may have written a target for an unknown channel; nothing is sent to that.
     """
     wanted = alerts.channels(event) if alerts else []
     return [channel for channel in CHANNELS if channel.name in wanted]
 
 
 def with_address(job: Job) -> list[Channel]:
-    """Return the channels that a job has an address for, whether or not anything is to be sent there."""
+    """Return the channels for which a job has an address, whether or not it requests any event there."""
     return [channel for channel in CHANNELS if getattr(job.settings, channel.address_field)]

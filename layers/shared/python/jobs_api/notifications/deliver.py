@@ -1,8 +1,8 @@
-"""Delivers one message: decides, claims, sends and records, in this order, so that nobody is told twice or never.
+"""Delivers one queue message: decides, claims, sends and records, in this order, so that each one is sent once.
 
-The record in the table is the truth; the message on the queue only says where to look. A delivery is claimed with a
-conditional write before anything is sent. Where its sender is killed after the receiver took it and before that is
-written down, the claim runs out and it is sent once more, under the same id.
+The row in the table is the truth; the queue message only names the delivery. A conditional write claims a delivery
+before anything is sent. Where its sender dies after the receiver took it and before that was recorded, the claim
+expires, and the delivery is sent once more, with the same id.
 """
 
 from dataclasses import replace
@@ -23,11 +23,11 @@ from jobs_api.notifications.queue import QueueMessage
 from jobs_api.redaction.masking import shown
 from jobs_api.store import deliveries
 
-# Longer than a send may take, with all that is read and written around it.
+# Longer than a send may take, with everything that is read and written before and after it.
 LEASE: Final = timedelta(seconds=60)
 
-# How many senders in a row may be killed over one delivery, which also kill what they had in hand beside it. From the
-# second on a message is sent without its excerpt: a log is the most that is read for one.
+# After how many senders in a row that died over one delivery it fails; each also stops the other deliveries of its
+# process. From the second attempt on it is sent without its excerpt: a log is the largest thing that a sender reads.
 MOST_CUT_OFF: Final = 4
 KILLED: Final = Sent(
     error="each of its senders was killed over it; an operator finds out why, and redeliver tries again"
@@ -37,10 +37,10 @@ logger = Logger()
 
 
 def deliver(message: QueueMessage, clock: Clock) -> datetime | None:
-    """Do what is due for a message, which may have come before, come late, or be somebody else's at this moment.
+    """Do what is due for a queue message. It may be a repeated or a late one, or another sender may have it now.
 
     Returns:
-        When to look again; None where nothing is left to do.
+        When to try again; None where nothing is left to do.
     """
     known = deliveries.find(delivery_id(message.run_id, message.event, message.channel))
     if known and known.status.ended:
@@ -59,7 +59,7 @@ def deliver(message: QueueMessage, clock: Clock) -> datetime | None:
 
 
 def _untold(known: Delivery, now: datetime) -> datetime | None:
-    """Give up a delivery whose run is no longer kept, so that nobody waits for it; return when to look again."""
+    """Give up a delivery whose run was removed, so that it does not wait for ever; return when to try again."""
     update = {
         "status": DeliveryStatus.FAILED,
         "error": "the run is no longer kept, so there is nothing to tell of it",
@@ -72,7 +72,7 @@ def _untold(known: Delivery, now: datetime) -> datetime | None:
 
 
 def _attempt(message: QueueMessage, known: Delivery | None, run: Run, clock: Clock) -> datetime | None:
-    """Claim a delivery, send it, and write down how that went."""
+    """Claim a delivery, send it, and record the result."""
     sender, now = channels.named(message.channel).sender(), clock()
     if known is None:
         known = new_delivery(run, message.event, message.channel, now, backoff.GIVE_UP_AFTER)
@@ -97,7 +97,7 @@ def _attempt(message: QueueMessage, known: Delivery | None, run: Run, clock: Clo
 
 
 def _settled(message: QueueMessage, claimed: Delivery, sent: Sent, now: datetime) -> datetime | None:
-    """Write down how an attempt went, and return when the next one is."""
+    """Record the result of an attempt, and return when the next one is."""
     after = _after(claimed, sent, now)
     if not sent.delivered and not sent.postponed_until:
         publish({Metric.NOTIFICATION_FAILURES: 1})
@@ -122,7 +122,7 @@ def _settled(message: QueueMessage, claimed: Delivery, sent: Sent, now: datetime
 
 
 def _after(claimed: Delivery, sent: Sent, now: datetime) -> Delivery:
-    """Return a delivery as an attempt left it."""
+    """Return a delivery with the result of an attempt."""
     update: dict[str, object] = {"updated_at": now, "next_attempt_at": None}
     if sent.delivered:
         update |= {
@@ -133,7 +133,7 @@ def _after(claimed: Delivery, sent: Sent, now: datetime) -> Delivery:
         }
         return claimed.model_copy(update=update)
     if sent.postponed_until:
-        # What was not tried is no attempt, and does not hide what the last one met with.
+        # A postponed delivery has had no attempt; the error of the last attempt stays.
         retry_at = min(sent.postponed_until, claimed.give_up_at) if now < claimed.give_up_at else None
         update |= {"attempts": claimed.attempts - 1, "error": claimed.error or sent.error}
     else:
@@ -145,7 +145,7 @@ def _after(claimed: Delivery, sent: Sent, now: datetime) -> Delivery:
 
 
 def _of_somebody_else(known: Delivery, now: datetime) -> datetime | None:
-    """Return when to look again at a delivery that somebody else took first."""
+    """Return when to try again a delivery that another sender claimed first."""
     current = deliveries.find(known.id)
     if current is None:
         return now + timedelta(seconds=1)
@@ -153,5 +153,5 @@ def _of_somebody_else(known: Delivery, now: datetime) -> datetime | None:
 
 
 def _due_at(delivery: Delivery) -> datetime | None:
-    """Return when there is something to do: its next attempt, or the end of the claim of who sends it now."""
+    """Return when something is to be done: the next attempt, or at the end of the current sender's claim."""
     return delivery.claimed_until if delivery.status is DeliveryStatus.SENDING else delivery.next_attempt_at

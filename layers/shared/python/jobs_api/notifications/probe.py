@@ -1,4 +1,4 @@
-"""Tests of a job's notifications: what is configured is tried now, and what the receivers said is told."""
+"""Tests a job's notifications: sends a test through each configured channel, and returns what the receivers said."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from jobs_api.notifications.protocol import Channel
 
 
 class TestOutcome(RootModel[dict[str, TestResult]]):
-    """How the test of each configured channel went, by the channel's name."""
+    """The result of the test of each configured channel, by the channel's name."""
 
     __test__ = False
 
@@ -21,7 +21,7 @@ class TestOutcome(RootModel[dict[str, TestResult]]):
 
 
 def test_all(project: Project, job: Job, channels: Sequence[Channel], now: datetime) -> TestOutcome:
-    """Send a test through each of these channels, for which the job has an address, side by side."""
+    """Send a test through each of these channels, for which the job has an address, in parallel."""
     with ThreadPoolExecutor(len(channels)) as side_by_side:
         asked = {one.name: side_by_side.submit(one.sender().test, project, job, now) for one in channels}
     return TestOutcome({name: answer.result() for name, answer in asked.items()})

@@ -1,4 +1,4 @@
-"""What the service asks of every channel; notifications/channels.py lists those that there are."""
+"""What every channel has to provide; notifications/channels.py lists the channels."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,47 +17,47 @@ type Clock = Callable[[], datetime]
 
 
 class Sender(Protocol):
-    """How a channel's deliveries are taken, anew and again, sent, given up and tested; a module can be one."""
+    """How a channel claims, sends, gives up and tests deliveries; a module can be one."""
 
     def begin(self, delivery: "Delivery", run: Run, now: datetime, lease: timedelta, /) -> "Delivery | None":
-        """Write a new delivery: claimed, waiting or folded. None where it is there already."""
+        """Write a new delivery: claimed, waiting or folded. None where it exists already."""
 
     def resume(self, delivery: "Delivery", now: datetime, lease: timedelta, /) -> "Delivery | None":
-        """Take a delivery that is due again, as `begin`. None where somebody else has it."""
+        """Claim a delivery that is due again, as `begin`. None where another sender has claimed it."""
 
     def send(self, delivery: "Delivery", run: Run, clock: Clock, /) -> "Sent":
-        """Send a claimed delivery; say how that went."""
+        """Send a claimed delivery; return the result."""
 
     def gave_up(self, delivery: "Delivery", now: datetime, /) -> None:
-        """Note that a delivery has failed for good."""
+        """Record that a delivery has failed finally."""
 
     def test(self, project: Project, job: Job, now: datetime, /) -> "TestResult":
-        """Send a test to a job's address; say what the receiver said."""
+        """Send a test to a job's address; return what the receiver said."""
 
     def forget(self, organization_id: str, /) -> None:
-        """Remove what is kept for an organization beside its jobs, runs and deliveries, whether or not that is there.
+        """Remove what is stored for an organization beside its jobs, runs and deliveries, whether or not it exists.
 
-        An operator's command does, for an organization that is deleted.
+        An operator's command calls this for an organization that is deleted.
         """
 
 
 class Channel(Protocol):
-    """A way in which somebody is told. What it takes to send is imported when something is sent, and not before."""
+    """A way to notify somebody. What it needs for sending is imported only when something is sent."""
 
     @property
     def name(self) -> str:
-        """Its word in the API, in the tables and on the queue; the folder of a channel has it, too."""
+        """Its name in the API, in the tables and on the queue, and the name of its folder."""
 
     @property
     def sends(self) -> str:
-        """What arrives through it, in the singular, such as `Slack message`."""
+        """What a receiver gets, in the singular, such as `Slack message`."""
 
     @property
     def address_field(self) -> str:
-        """The field of a job that says where it leads."""
+        """The field of a job that has the address."""
 
     def target(self, job: Job, /) -> Target | None:
-        """Return where it leads and what it hears of as a job's owner wants it now; None where nobody wants to hear."""
+        """Return the target of a job and its events, as the owner wants them now; None where no event is requested."""
 
     def sender(self) -> Sender:
-        """Import what sends, and return it."""
+        """Import the module that sends, and return it."""

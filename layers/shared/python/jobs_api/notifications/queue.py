@@ -1,6 +1,6 @@
-"""Puts on the queue what is to be told of runs, and only then clears the mark that it is.
+"""Queues the notifications of runs, and only then clears `notify` on the runs.
 
-Cut off in between, the next tick finds the mark and queues it again; that makes the same deliveries, not new ones.
+Where the process dies between the two, the next pass finds `notify` and queues them again: that adds no deliveries.
 """
 
 import json
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 ENTRIES_PER_CALL: Final = 10
 CLEARERS: Final = 8
-# SQS counts its twelve hours from when the message was received.
+# SQS counts the twelve hours from when a message was received.
 LONGEST_SLEEP_SECONDS: Final = 43_000
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class QueueMessage:
-    """A message on the queue: tell of this event of this run through this channel."""
+    """A queue message: notify about this event of this run through this channel."""
 
     organization_id: str
     run_id: str
@@ -42,7 +42,7 @@ class QueueMessage:
 
     @classmethod
     def of_json(cls, text: str) -> "QueueMessage":
-        """Read one back; raises ValueError, KeyError, TypeError or RecursionError for what is none."""
+        """Read a message; raises ValueError, KeyError, TypeError or RecursionError for any other text."""
         said = json.loads(text)
         if not isinstance(said["organization_id"], str) or not isinstance(said["run_id"], str):
             raise TypeError("ids are texts")
@@ -56,14 +56,14 @@ class QueueMessage:
 
 
 class QueueRejected(Exception):
-    """The queue did not take everything; what it did not take stays marked."""
+    """The queue did not take every message; the runs of the others keep their `notify`."""
 
 
 def publish(runs: Iterable[Run]) -> int:
-    """Queue what these runs have to tell; return how many messages that were.
+    """Queue the notifications of these runs; return how many messages that were.
 
     Raises:
-        QueueRejected: some are still marked; what SQS raises: some may be queued and still marked.
+        QueueRejected: some runs keep their `notify`; what SQS raises: some may be queued and keep it too.
     """
     told = list(runs)
     if not told:
@@ -75,16 +75,16 @@ def publish(runs: Iterable[Run]) -> int:
     with ThreadPoolExecutor(CLEARERS, thread_name_prefix="outbox") as pool:
         list(pool.map(store.run_notified, [run for run in told if run.id not in rejected]))
     if rejected:
-        raise QueueRejected(f"{len(rejected)} runs are still to be told of")
+        raise QueueRejected(f"{len(rejected)} runs have notifications that were not queued")
     return len(pairs)
 
 
 def try_to_publish(runs: Iterable[Run]) -> bool:
-    """Do the same, where a queue that is down is only told in the log; tells whether no mark is left."""
+    """Do the same, but only log where the queue fails; return whether no `notify` is left."""
     try:
         publish(run for run in runs if run.notify)
     except (QueueRejected, BotoCoreError, ClientError):
-        logger.warning("The queue did not take all that is to be told; the next pass tries again", exc_info=True)
+        logger.warning("The queue did not take every notification; the next pass tries again", exc_info=True)
         return False
     return True
 
@@ -95,17 +95,17 @@ def queue(message: QueueMessage) -> None:
 
 
 def put_aside(message: QueueMessage) -> None:
-    """Queue a message with the dead letters, where an alarm waits for it."""
+    """Send a message to the dead letters, for which there is an alarm."""
     _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=message.json)
 
 
 def put_text_aside(body: str) -> None:
-    """Queue what is no message of ours with the dead letters."""
+    """Send a text that is no queue message to the dead letters."""
     _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=body)
 
 
 def hide(receipt_handle: str, seconds: int) -> None:
-    """Let a message that was received come again after this many seconds, up to twelve hours."""
+    """Let SQS deliver a received message again after so many seconds, up to twelve hours."""
     _client().change_message_visibility(
         QueueUrl=os.environ["NOTIFICATIONS_QUEUE"],
         ReceiptHandle=receipt_handle,
@@ -114,11 +114,11 @@ def hide(receipt_handle: str, seconds: int) -> None:
 
 
 def try_to_hide(receipt_handle: str, seconds: int) -> None:
-    """Do the same, where a queue that is down only means that the message comes again later."""
+    """Do the same; where the queue fails, the message is only delivered again later."""
     try:
         hide(receipt_handle, seconds)
     except (BotoCoreError, ClientError):
-        logger.warning("A message could not be hidden; it comes again once its visibility is over", exc_info=True)
+        logger.warning("A message could not be hidden; it comes again after its visibility timeout", exc_info=True)
 
 
 def _messages(run: Run) -> Iterator[QueueMessage]:
@@ -128,7 +128,7 @@ def _messages(run: Run) -> Iterator[QueueMessage]:
 
 
 def _send(messages: list[QueueMessage]) -> set[str]:
-    """Send up to ten messages; return the runs of those that the queue did not take."""
+    """Send up to ten messages; return the runs whose messages the queue did not take."""
     entries: list[SendMessageBatchRequestEntryTypeDef] = [
         {"Id": str(at), "MessageBody": message.json} for at, message in enumerate(messages)
     ]

@@ -1,1 +1,1 @@
-"""The Slack channel: which messages are sent, grouped and worded how, and the client that sends them."""
+"""The Slack channel: which messages are sent, how they are grouped and worded, and the client that posts them."""

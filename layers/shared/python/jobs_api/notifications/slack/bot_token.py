@@ -1,4 +1,4 @@
-"""The bot token that an organization's Slack messages are posted with, in Secrets Manager."""
+"""The bot token with which an organization's Slack messages are posted, in Secrets Manager."""
 
 import os
 import threading
@@ -16,14 +16,14 @@ _reading = threading.Lock()
 
 
 def bot_token(organization_id: str) -> str | None:
-    """Return an organization's bot token as it was within the last TOKEN_SECONDS, None where it has none."""
+    """Return an organization's bot token, at most TOKEN_SECONDS old, None where it has none."""
     with _reading:
-        # Of the threads of a batch one reads, and the others have it from memory.
+        # Of the threads that send a batch, one reads it, and the others use the cached one.
         return _tokens.get(organization_id)
 
 
 def store_bot_token(organization_id: str, token: str) -> None:
-    """Store an organization's bot token in place of the one before; for an operator, whom AWS lets write secrets."""
+    """Replace an organization's bot token; for an operator, whom AWS allows to write secrets."""
     try:
         _secrets().create_secret(Name=_name(organization_id), SecretString=token)
     except ClientError as error:
@@ -33,7 +33,7 @@ def store_bot_token(organization_id: str, token: str) -> None:
 
 
 def forget_bot_token(organization_id: str) -> None:
-    """Remove an organization's bot token, at once and whether or not there is one; for an operator."""
+    """Delete an organization's bot token immediately, whether or not there is one; for an operator."""
     _secrets().delete_secret(SecretId=_name(organization_id), ForceDeleteWithoutRecovery=True)
 
 
@@ -47,7 +47,7 @@ def _read(organization_id: str) -> str | None:
     return answer["SecretString"].strip()
 
 
-# That there is none is not remembered: who stores one wants to see it work.
+# A missing token is not cached: whoever stores one wants to see that it works.
 _tokens: Final = Recent(_read, TOKEN_SECONDS, keeps=bool)
 
 

@@ -1,4 +1,4 @@
-"""Slack, as the registry lists it."""
+"""The Slack channel, for the registry."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,7 @@ class _Slack:
         return SlackTarget.wanted_by(job)
 
     def sender(self) -> "Sender":
-        from jobs_api.notifications.slack import sending  # noqa: PLC0415 - who only asks for targets sends nothing
+        from jobs_api.notifications.slack import sending  # noqa: PLC0415 - a caller that needs targets alone does not send
 
         return sending
 

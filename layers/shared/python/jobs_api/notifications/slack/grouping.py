@@ -1,9 +1,9 @@
-"""Which ends of runs are worth a message in a Slack channel, so that a storm of failures is a few messages.
+"""Which ends of runs get a message in a Slack channel, so that a storm of failures becomes a few messages.
 
-Facts in, decision out. A channel is told when a job begins to fail, reminded more and more slowly while it goes on
-failing, and told once when it works again. Jobs of a project that begin to fail for one cause at about the same time
-share a message, as do those that recover. What is decided here is written together with the delivery it is about, so
-that each run counts once, however often and in whatever order its end is heard of.
+Facts in, decision out. A channel gets a message when a job begins to fail, reminders at growing intervals while it
+continues to fail, and one message when it succeeds again. Jobs of a project that begin to fail for one cause at about
+the same time share a message; so do jobs that recover. A decision is written together with the delivery that it is
+about, so that each run counts once, however often and in whatever order the messages about its end arrive.
 """
 
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ from jobs_api.notifications.slack.memory import Gathering, JobStorm, Member, Not
 
 FIRST_REMINDER: Final = timedelta(hours=1)
 LONGEST_REMINDER: Final = timedelta(hours=24)
-# A job that goes to and fro is told of this often within FLAPPING; after that the channel hears how it stands then.
+# A job may fail and recover by turns. Within FLAPPING it gets so many messages; then one that says its last state.
 MOST_CHANGES: Final = 3
 FLAPPING: Final = timedelta(hours=1)
-# How long the first of several jobs waits for the others: what one ingest finds is queued within a second or two.
+# How long the first of several jobs waits for the others: one ingest queues its messages within a second or two.
 GATHER_FOR: Final = timedelta(seconds=5)
-# What fails for the cause of a message that was sent this recently is told of in one more, at the end of the window.
+# Failures for a cause whose message was sent this recently share one more message, at the end of the window.
 WINDOW: Final = timedelta(minutes=5)
-# When a channel that a message did not reach may be told by the next failure: not by each, for what it is worth.
+# After a message could not be delivered, how soon another failure may send one: otherwise each failure would try.
 TRY_AFTER: Final = timedelta(minutes=5)
 MOST_LISTED: Final = 100
-# Of so many on a list the own error is kept: those that a message shows.
+# How many of a list's members keep their error: as many as a message shows.
 MOST_SAID: Final = 20
 FORGET_AFTER: Final = timedelta(days=2)
 RECOVERY: Final = "recovery"
 
 
 class AlertKind(StrEnum):
-    """What a message says."""
+    """The kinds of message."""
 
     FAILING = "failing"
     REMINDER = "reminder"
@@ -42,7 +42,7 @@ class AlertKind(StrEnum):
 
 
 class Action(StrEnum):
-    """What becomes of one delivery."""
+    """What to do with one delivery."""
 
     SEND = "send"
     WAIT = "wait"
@@ -51,10 +51,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Fact:
-    """A run has ended; `now` is when that is heard of.
+    """A run has ended; `now` is when the message about that arrives.
 
-    `cause` is the same text for failures of one cause. With `succeeded_since`, a newer run of the job is known to have
-    succeeded, which the channel need not have heard of: of a job that works it is told nothing.
+    `cause` is the same text for failures of one cause. With `succeeded_since`, a newer run of the job has succeeded,
+    perhaps without a message to the channel: then a failure before it gets none.
     """
 
     delivery_id: str
@@ -70,9 +70,9 @@ class Fact:
 
 @dataclass(frozen=True)
 class AlertDecision:
-    """What becomes of a delivery: sent as `kind`; looked at again `until` then; or folded, into `into` if there is one.
+    """What to do with a delivery: send it as `kind`, decide again at `until`, or fold it, perhaps `into` another.
 
-    Where `quiet`, there was nothing to tell, and no record is needed either.
+    Where `quiet`, there is nothing to say, and the delivery need not be recorded.
     """
 
     action: Action
@@ -84,7 +84,7 @@ class AlertDecision:
 
 
 def decide(storms: Storms, fact: Fact) -> tuple[Storms, AlertDecision]:
-    """Decide over the end of a run that was not heard of before."""
+    """Decide what to do about the end of a run that was not counted yet."""
     storms = _without_the_old(storms, fact.now)
     job = storms.jobs.get(fact.member.job_id)
     if fact.event is Event.FAILURE:
@@ -99,7 +99,7 @@ def decide(storms: Storms, fact: Fact) -> tuple[Storms, AlertDecision]:
 def wake(
     storms: Storms, delivery_id: str, job_id: str, now: datetime
 ) -> tuple[Storms, AlertDecision, Gathering | None]:
-    """Decide over a delivery that waited, now that its time has come; also the list that gathered for it."""
+    """Decide what to do with a delivery that has waited until now; return the list that gathered for it too."""
     for cause, window in storms.windows.items():
         gathering = window.gathering
         if gathering and gathering.leader == delivery_id:
@@ -117,9 +117,9 @@ def wake(
 
 
 def not_reached(storms: Storms, notice: Notice, job_id: str, now: datetime) -> Storms:
-    """Take back that a channel was told, of one job or of those on a list, since the message was given up.
+    """Take back that a message about a job, or about those on a list, reached the channel: it was given up.
 
-    It is reminded by what fails a little later, as if that were due.
+    A failure a little later sends a reminder, as if that were due.
     """
     jobs = dict(storms.jobs)
     for name in [member.job_id for member in notice.members] or [job_id]:
@@ -132,7 +132,7 @@ def not_reached(storms: Storms, notice: Notice, job_id: str, now: datetime) -> S
 
 
 def reminder_interval(reminders: int) -> timedelta:
-    """Return how long a job fails on until the channel is reminded, after so many reminders."""
+    """Return how long a job fails until the next reminder, after so many reminders."""
     return min(FIRST_REMINDER * (1 << min(reminders, 10)), LONGEST_REMINDER)
 
 
@@ -210,7 +210,7 @@ def _recovery(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertD
 
 
 def _recovery_taken_back(storms: Storms, job_id: str) -> tuple[Storms, bool]:
-    """Take a job off the list of recoveries that nobody has read yet: to the channel it never worked again."""
+    """Remove a job from a list of recoveries that was not sent yet: for the channel, the job never recovered."""
     window = storms.windows.get(RECOVERY)
     if window is None or window.gathering is None:
         return storms, False
@@ -229,7 +229,7 @@ def _plain_success(storms: Storms, job: JobStorm | None, fact: Fact) -> tuple[St
 
 
 def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
-    """Tell of a failure that is heard of after a newer end, unless the channel knows of one from about then."""
+    """Decide about a failure whose message arrives after that of a newer end; the channel may know one from then."""
     about_then = job.failure_told_for and abs(fact.ended_at - job.failure_told_for) < FIRST_REMINDER
     if job.failing_since or about_then:
         return storms, _folded("the channel knows of failures from about then", job.waits_in)
@@ -238,7 +238,7 @@ def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Al
 
 
 def _told(storms: Storms, job_id: str, delivery_id: str, now: datetime) -> Storms:
-    """Note that the channel now knows of a job what `delivery_id` was to tell."""
+    """Record that the channel now knows about a job what `delivery_id` was to say."""
     job = storms.jobs.get(job_id)
     if job is None or job.waits_in != delivery_id or job.failing_since is None:
         return storms
@@ -253,7 +253,7 @@ def _told(storms: Storms, job_id: str, delivery_id: str, now: datetime) -> Storm
 
 
 def _marked_recovered(storms: Storms, job_id: str) -> Storms:
-    """Note on every list that still gathers that a job works again."""
+    """Record on every list that still gathers that a job has recovered."""
     for cause, window in storms.windows.items():
         if window.gathering and cause != RECOVERY:
             members = [
@@ -274,7 +274,7 @@ def _with_window(storms: Storms, cause: str, window: Window) -> Storms:
 
 
 def _without_the_old(storms: Storms, now: datetime) -> Storms:
-    """Drop windows that are over and jobs that have been well for long, so that a channel's state stays small."""
+    """Drop windows that are over and jobs that have recovered long ago, so that a channel's state stays small."""
     windows = {cause: window for cause, window in storms.windows.items() if window.gathering or window.ends_at > now}
     jobs = {name: job for name, job in storms.jobs.items() if job.failing_since or now - job.newest < FORGET_AFTER}
     return storms.model_copy(update={"jobs": jobs, "windows": windows})

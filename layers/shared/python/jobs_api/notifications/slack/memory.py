@@ -1,4 +1,4 @@
-"""What a Slack channel has been told of a project's jobs, as it is stored."""
+"""What a Slack channel knows about a project's jobs, in its stored form."""
 
 from pydantic import Field
 
@@ -6,9 +6,9 @@ from jobs_api.model.document import Document, Timestamp
 
 
 class Member(Document):
-    """A job on the list of a message; `recovered` where it worked again before the message was sent.
+    """A job on the list of a message; `recovered` where it succeeded again before the message was sent.
 
-    `said` is the beginning of its own error, where the list has room for that.
+    `said` is the beginning of its own error, where the list has room for it.
     """
 
     job_id: str
@@ -19,7 +19,7 @@ class Member(Document):
 
 
 class Notice(Document):
-    """What a Slack message says: its kind and, where it tells of several jobs, which; `more` are not on the list."""
+    """What a Slack message says: its kind and, for several jobs, which ones; `more` counts those not on the list."""
 
     kind: str
     members: list[Member] = Field(default_factory=list)
@@ -36,18 +36,18 @@ class Gathering(Document):
 
 
 class Window(Document):
-    """What happens to alerts of one cause until `ends_at`: they join the message that gathers, or begin the next."""
+    """What to do with failures of one cause until `ends_at`: they join the message that gathers, or begin the next."""
 
     ends_at: Timestamp
     gathering: Gathering | None = None
 
 
 class JobStorm(Document):
-    """What a channel knows of one job.
+    """What a channel knows about one job.
 
-    `newest` is the end of the newest run that counted, `failing_since` the end of the first that failed in a row. While
-    `told` is false, `waits_in` is the delivery that will tell of it. `changes` are the last times the channel was told
-    that it began to fail, `failure_told_for` the end of the newest failed run that it was told of.
+    `newest` is the end of the newest run that counted, `failing_since` the end of the first run that failed in a row.
+    While `told` is false, the delivery `waits_in` is to tell the channel. `changes` are the last times at which the
+    channel learned that the job began to fail. `failure_told_for` is the end of the newest failed run that it knows.
     """
 
     newest: Timestamp
@@ -61,7 +61,7 @@ class JobStorm(Document):
 
 
 class Storms(Document):
-    """What a channel knows of the jobs of a project, and the windows that are open, by cause."""
+    """What a channel knows about the jobs of a project, and the open windows, by cause."""
 
     jobs: dict[str, JobStorm] = Field(default_factory=dict)
     windows: dict[str, Window] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a Slack message looks like: Block Kit with what a person needs to act, masked, escaped and within the limits.
+"""Builds a Slack message in Block Kit: what a person needs to act; masked, escaped and within Slack's limits.
 
 https://docs.slack.dev/reference/block-kit/blocks and https://docs.slack.dev/messaging/formatting-message-text
 """
@@ -16,7 +16,7 @@ from jobs_api.redaction.masking import LONGEST_SHOWN, masked
 HEADER_LIMIT: Final = 150
 SECTION_LIMIT: Final = 3000
 FALLBACK_LIMIT: Final = 300
-# Of Slack's 50 blocks a message is read to about a dozen.
+# Slack allows 50 blocks, but people read about a dozen.
 MOST_FAILURES_SHOWN: Final = 5
 MOST_JOBS_SHOWN: Final = 20
 EXCERPT_LIMIT: Final = 2000
@@ -28,7 +28,7 @@ type Block = dict[str, Any]
 
 @dataclass(frozen=True)
 class MessageFacts:
-    """What is known when a message is written; `streak` counts the failed runs before this one."""
+    """What is known when a message is built; `streak` counts the failed runs before this one."""
 
     kind: AlertKind
     project_name: str
@@ -53,14 +53,14 @@ def message(facts: MessageFacts) -> dict[str, Any]:
 
 
 def test_message(project_name: str, job_name: str) -> dict[str, Any]:
-    """Return a message that only proves that messages arrive; names in it are shown as they are, whatever they hold."""
+    """Return a message that only shows that messages arrive; names appear in it as they are, whatever they contain."""
     text = f"Alerts of {project_name} / {job_name} arrive here. This is a test; nothing has happened."
     shown = {"type": "section", "text": {"type": "plain_text", "text": cut(text, SECTION_LIMIT), "emoji": False}}
     return {"text": escaped(text, FALLBACK_LIMIT), "mrkdwn": False, "blocks": [shown]}
 
 
 def escaped(text: str, limit: int = SECTION_LIMIT) -> str:
-    """Escape what would be a link, a mention or an entity; cut what is then over the limit, between entities."""
+    """Escape links, mentions and entities; shorten the result to the limit, between entities."""
     pieces = [_ENTITIES.get(char, char) for char in text]
     if sum(map(len, pieces)) <= limit:
         return "".join(pieces)
@@ -115,7 +115,7 @@ def _list(facts: MessageFacts) -> list[Block]:
 
 
 def _line(member: Member, facts: MessageFacts) -> str:
-    """Name a job and its run, with its own error where that is not what the message quotes below."""
+    """Name a job and its run, with its own error where that differs from the error that the message quotes."""
     since = " (has succeeded since)" if member.recovered else ""
     own = member.said if facts.kind is not AlertKind.RECOVERED and member.run_id != facts.run.id else ""
     differs = own and own != cut(facts.run.error_message or "", len(own))
@@ -146,9 +146,9 @@ def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
 
 
 def _what_failed(facts: MessageFacts) -> list[Block]:
-    """Quote the failing models and tests, or else the telling lines of the log, or else the run's error.
+    """Quote the failed models and tests, or else the most useful lines of the log, or else the run's error.
 
-    Of a run that was ended from outside: why, what was running, and how its log ends. Of a success what is remarkable.
+    For a run that was ended from outside: why, what was running, and the log's end. For a success: its warnings.
     """
     run, told = facts.run, facts.excerpt
     if facts.kind in {AlertKind.RECOVERED, AlertKind.SUCCESS}:
@@ -187,7 +187,7 @@ def _section(text: str) -> Block:
 
 
 def _sections(lines: list[str]) -> list[Block]:
-    """Put lines into as few sections as hold them."""
+    """Put lines into as few sections as possible."""
     texts = [""]
     for line in lines:
         if len(texts[-1]) + len(line) + 1 > SECTION_LIMIT:
@@ -197,23 +197,23 @@ def _sections(lines: list[str]) -> list[Block]:
 
 
 def _quoted(text: str, facts: MessageFacts) -> str:
-    """Show text as it is, in a code block; masked before it is cut, so that no half of a secret is left."""
+    """Show text in a code block; it is masked before it is shortened, so that no half of a secret is left."""
     return f"```{_code(masked(cut(text, LONGEST_SHOWN), facts.secrets), EXCERPT_LIMIT)}```" if text.strip() else ""
 
 
 def _code(text: str, limit: int) -> str:
-    # A backtick would end the code; there is no way to escape one.
+    # A backtick would end the code block, and cannot be escaped.
     return escaped(text.replace("`", "'"), limit)
 
 
 def _moment(moment: datetime) -> str:
-    """Write a time so that each reader sees it in their own zone."""
+    """Write a time so that Slack shows it in each reader's time zone."""
     utc = moment.astimezone(UTC)
     return f"<!date^{int(utc.timestamp())}^{{date_short_pretty}} {{time}}|{utc:%Y-%m-%d %H:%M} UTC>"
 
 
 def spoken(seconds: float) -> str:
-    """Write a duration as people do: `754.1` is `12 min 34 s`."""
+    """Write a duration for people: `754.1` is `12 min 34 s`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s"

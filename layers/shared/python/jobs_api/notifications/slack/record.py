@@ -1,4 +1,4 @@
-"""What a Slack channel has been told of a project's jobs, in the table."""
+"""What a Slack channel knows about a project's jobs, in the table."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,13 +10,13 @@ from jobs_api.store import deliveries
 
 
 def storms_in(project_id: str, channel: str) -> tuple[Storms, int]:
-    """Return what a channel knows of a project's jobs, and the version of that, from 0. One GetItem."""
+    """Return what a channel knows about a project's jobs, and the version of that, from 0. One GetItem."""
     kept, version = deliveries.memory_at(_key(project_id, channel))
     return Storms.model_validate(kept), version
 
 
 def change_storms(project_id: str, channel: str, change: Callable[[Storms], Storms], now: datetime) -> None:
-    """Change what a channel knows, however many others do at the same time. A GetItem and a PutItem, mostly once."""
+    """Change what a channel knows, also while others do. A GetItem and a PutItem, repeated only on a conflict."""
 
     def changed(kept: dict[str, Any]) -> dict[str, Any]:
         return change(Storms.model_validate(kept)).model_dump(mode="json")
@@ -25,7 +25,7 @@ def change_storms(project_id: str, channel: str, change: Callable[[Storms], Stor
 
 
 def record_grouping(channel: str, storms: Storms, version: int, delivery: Delivery, before: Delivery | None) -> bool:
-    """Write what a channel now knows together with the delivery it was decided for; as the store's, which it calls."""
+    """Write what a channel now knows together with the delivery that it was decided for; see the store."""
     key = _key(delivery.project_id, channel)
     return deliveries.record_decision(key, storms.model_dump(mode="json"), version, delivery, before)
 

@@ -1,4 +1,4 @@
-"""Sends a delivery to Slack, where it is worth a message of its own; otherwise folds it into another, or waits."""
+"""Sends a delivery to Slack if it should have its own message; otherwise folds it into another one, or waits."""
 
 import hashlib
 import re
@@ -30,20 +30,20 @@ from jobs_api.sealing import environment
 from jobs_api.store import deliveries
 
 NO_EXCERPT: Final = Excerpt([], "")
-# How much of its own error each job on a list keeps: the list is a part of what is stored of a channel.
+# How much of its error each job on a list keeps: the list is part of the stored state of a channel.
 SAID_LIMIT: Final = 240
 EXCERPT_SECONDS: Final = 8.0
-# As many as are sent side by side; what takes too long goes on alone, and keeps no other waiting for longer than that.
+# One thread for each message that is sent at once. A log that takes too long is read on, but no message waits for it.
 _reading: Final = ThreadPoolExecutor(10, thread_name_prefix="excerpt")
 
 logger = Logger()
 
 
 def begin(delivery: Delivery, run: Run, now: datetime, lease: timedelta) -> Delivery | None:
-    """Decide what becomes of a new delivery, and take it where it is to be sent.
+    """Decide what to do with a new delivery, and claim it where it is to be sent.
 
     Returns:
-        It as it is written: to be sent, waiting, or folded. None where it is there, or others kept getting in first.
+        The delivery as written: claimed, waiting, or folded. None where it exists, or where others kept writing first.
     """
     fact = _fact(delivery, run, now)
 
@@ -54,7 +54,7 @@ def begin(delivery: Delivery, run: Run, now: datetime, lease: timedelta) -> Deli
 
 
 def resume(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | None:
-    """Take a delivery that is due again, once it is decided whether it is still worth a message; as `begin`."""
+    """Claim a delivery that is due again, if it should still have a message; as `begin`."""
     if not (delivery.attempts == 0 and delivery.reason):
         return deliveries.claim(delivery, now, lease)
 
@@ -71,7 +71,7 @@ def _decide(
     now: datetime,
     lease: timedelta,
 ) -> Delivery | None:
-    """Decide on what the channel knows, and write both together; anew where it learned something meanwhile."""
+    """Decide by what the channel knows, and write both together; repeat that where the channel's state has changed."""
     target = SlackTarget.of(delivery.alerts)
     channel = target.channel if target else ""
     for _ in range(deliveries.CHANGING_ATTEMPTS):
@@ -91,7 +91,7 @@ def _decide(
 def decided(
     delivery: Delivery, decision: AlertDecision, gathering: Gathering | None, now: datetime, lease: timedelta
 ) -> Delivery:
-    """Return a delivery as a decision leaves it."""
+    """Return a delivery with a decision applied."""
     kind = decision.kind or AlertKind.FAILING
     notice = Notice(kind=kind, members=gathering.members, more=gathering.more) if gathering else Notice(kind=kind)
     if decision.action is Action.SEND:
@@ -110,7 +110,7 @@ def decided(
 
 
 def send(delivery: Delivery, run: Run, _: Callable[[], datetime]) -> Sent:
-    """Write and post the message of a claimed delivery."""
+    """Build and post the message of a claimed delivery."""
     target = SlackTarget.of(delivery.alerts)
     if target is None:
         return Sent(error="The job has no Slack channel", permanent=True)
@@ -119,7 +119,7 @@ def send(delivery: Delivery, run: Run, _: Callable[[], datetime]) -> Sent:
 
 
 def gave_up(delivery: Delivery, now: datetime) -> None:
-    """Note that a channel was not told after all, so that it is not left alone until a reminder is due."""
+    """Record that the channel did not get the message, so that the next one does not wait until a reminder is due."""
     target, notice = SlackTarget.of(delivery.alerts), _notice(delivery)
     if target and notice and notice.kind in {AlertKind.FAILING, AlertKind.REMINDER}:
 
@@ -141,7 +141,7 @@ def forget(organization_id: str) -> None:
 
 
 def posted(organization_id: str, channel: str, message: dict[str, object]) -> Sent:
-    """Post a message and say how it went."""
+    """Post a message and return the result."""
     try:
         status = client.post(organization_id, channel, message)
     except client.SlackFailed as failed:
@@ -157,7 +157,7 @@ def posted(organization_id: str, channel: str, message: dict[str, object]) -> Se
 def failure_group(run: Run) -> str:
     """Return a text that is the same for runs that failed for one cause.
 
-    Their log says it where there is one; else it is their error without names and numbers.
+    Their log gives the cause where there is a log; else it is their error without names and numbers.
     """
     if run.cause:
         return run.cause
@@ -217,7 +217,7 @@ def _plain_kind(event: Event) -> AlertKind:
 
 
 def _excerpt_in_time(run: Run) -> Excerpt:
-    """Read what the log says, or nothing where that takes too long: an alert is sent without it rather than late."""
+    """Read the excerpt of the log, or nothing where that takes too long: no alert should be late."""
     reading = _reading.submit(_excerpt, run)
     try:
         return reading.result(EXCERPT_SECONDS)
@@ -228,7 +228,7 @@ def _excerpt_in_time(run: Run) -> Excerpt:
 
 
 def _excerpt(run: Run) -> Excerpt:
-    """Read what the log says went wrong, or how it ends; a run that could not start has none, and old logs go."""
+    """Read why the log says that the run failed, or its end. Some runs have no log, and old logs expire."""
     if run.log is None or not run.status.ended:
         return NO_EXCERPT
     try:
@@ -238,7 +238,7 @@ def _excerpt(run: Run) -> Excerpt:
 
 
 def _secrets(delivery: Delivery) -> list[str]:
-    """Return secrets that the job's own environment holds, and its log may quote."""
+    """Return the secrets of the job's own environment, which its log may contain."""
     try:
         _, job = store.get_job(delivery.organization_id, delivery.project_id, delivery.job_id)
     except NotFound:

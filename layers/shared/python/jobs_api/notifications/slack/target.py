@@ -1,4 +1,4 @@
-"""Where alerts in Slack go: what a job says of it, and how that is kept with a run."""
+"""The target of alerts in Slack: what a job says about it, and its form on a run."""
 
 from typing import Self
 
@@ -7,13 +7,13 @@ from jobs_api.model.job import Job
 
 
 class SlackTarget(EndsTarget):
-    """Which Slack channel hears of failures, of successes, or of both."""
+    """The Slack channel that gets failures, successes, or both."""
 
     channel: str
 
     @classmethod
     def wanted_by(cls, job: Job) -> Self | None:
-        """Return what a job's owner wants, None where that is nothing."""
+        """Return what a job's owner requests, None where that is nothing."""
         settings = job.settings
         if not settings.slack_channel or not (settings.slack_alerts_enabled or settings.slack_alert_on_success):
             return None
@@ -25,6 +25,6 @@ class SlackTarget(EndsTarget):
 
     @classmethod
     def of(cls, alerts: RunAlerts) -> Self | None:
-        """Return what was kept with a run, None where it tells nobody in Slack."""
+        """Return the target that is stored with a run, None where it has none."""
         kept = alerts.targets.get("slack")
         return cls.model_validate(kept) if kept else None

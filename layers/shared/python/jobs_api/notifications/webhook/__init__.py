@@ -1,1 +1,1 @@
-"""The webhook channel: signed payloads, where they may go, and how they are sent."""
+"""The webhook channel: signed payloads, the hosts to which they may be sent, and how they are sent."""

@@ -1,4 +1,4 @@
-"""Webhooks, as the registry lists them."""
+"""The webhook channel, for the registry."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,7 @@ class _Webhook:
         return WebhookTarget.wanted_by(job)
 
     def sender(self) -> "Sender":
-        from jobs_api.notifications.webhook import sending  # noqa: PLC0415 - who only asks for targets sends nothing
+        from jobs_api.notifications.webhook import sending  # noqa: PLC0415 - a caller that needs targets alone does not send
 
         return sending
 

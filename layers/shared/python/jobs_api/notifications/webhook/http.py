@@ -1,8 +1,8 @@
-"""Sends a webhook to a host that somebody else chose, so that it can be turned against nothing on the inside.
+"""Sends a webhook to a host that a user chose, in such a way that it cannot reach anything inside the network.
 
-Only https, with the certificate verified. The name is resolved once, every address it has must be public, and the
-connection is made to the very address that was judged: what the name says a moment later changes nothing. No redirect
-is followed, no proxy asked. A receiver has ten seconds in all, however slowly it drips.
+Only https, with a verified certificate. The name is resolved once, each of its addresses must be public, and the
+connection goes to one of the checked addresses: a later change of the name has no effect. Redirects and proxies are
+not followed. A receiver has ten seconds in all, however slowly it answers.
 """
 
 import os
@@ -27,11 +27,11 @@ from jobs_api.model.webhook_url import Address, is_allowed, is_public
 from jobs_api.notifications import backoff
 
 TIMEOUT_SECONDS: Final = 10.0
-# Where the job's own headers name none.
+# Unless the job's own headers have one.
 USER_AGENT: Final = "jobs-api-webhooks/1"
-# Of an answer this much is read, to show to whoever tests their receiver.
+# Only so much of an answer is read, for the result of a test.
 RECEIVER_ANSWER_BYTES: Final = 1024
-# A name with many dead addresses may not use up the time of the one that works.
+# Otherwise a name with many dead addresses could use up the time of the one that works.
 MOST_ADDRESSES: Final = 3
 NO_PUBLIC_ADDRESS: Final = "the host name could not be resolved, or leads to a private, local or reserved address"
 
@@ -39,13 +39,13 @@ type Resolve = Callable[[str, int], list[Address]]
 
 
 class Refused(Exception):
-    """The URL leads to where no webhook may go; trying again cannot help."""
+    """No webhook may be sent to this URL; trying again cannot help."""
 
 
 class LeadsInside(Refused):
-    """The host's name has an address that is not public. Told and tried again like a name that has none.
+    """The host's name has an address that is not public. It is reported and tried again like a name without any.
 
-    Whoever may write a job would otherwise learn which names there are on the inside, and where they lead.
+    Otherwise the author of a job could find out which names exist inside the network, and their addresses.
     """
 
     def __init__(self) -> None:
@@ -53,12 +53,12 @@ class LeadsInside(Refused):
 
 
 class Unreachable(Exception):
-    """There was no answer: no such name, no connection, no valid certificate, or not in time."""
+    """There was no answer: no such name, no connection, no valid certificate, or too late."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a receiver said; `text` is the beginning of its body."""
+    """What a receiver answered; `text` is the beginning of its body."""
 
     status: int
     text: str
@@ -66,14 +66,14 @@ class Answer:
 
     @property
     def accepted(self) -> bool:
-        """Whether it took the webhook."""
+        """Whether the receiver accepted the webhook."""
         return 200 <= self.status < 300
 
 
 def resolved(host: str, port: int) -> list[Address]:
     """Ask the system for a name's addresses, once; raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    # A scope such as %eth0 belongs to link-local addresses, which are refused in any case.
+    # A scope such as %eth0 is only for link-local addresses, which are refused in any case.
     return list(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
 
 
@@ -85,11 +85,11 @@ def post(
     resolve: Resolve = resolved,
     timeout_seconds: float | None = None,
 ) -> Answer:
-    """Send a webhook and return the answer, whatever its status; in ten seconds unless told otherwise.
+    """Send a webhook and return the answer, whatever its status; by default within ten seconds.
 
     Raises:
-        Refused: the URL is none that is sent to.
-        LeadsInside: the host has an address that is not public, and the operator has not named it.
+        Refused: no webhook may be sent to this URL.
+        LeadsInside: the host has an address that is not public, and the operator has not allowed the host.
         Unreachable: no answer came.
     """
     parts = urlsplit(url)
@@ -106,7 +106,7 @@ def post(
 
 
 class _Deadline:
-    """Ends whatever connection is open when the time is over: a socket's own timeout starts anew with each byte."""
+    """Closes the open connection when the time is over: a socket's own timeout starts again with each byte."""
 
     def __init__(self, seconds: float) -> None:
         self.passed = threading.Event()
@@ -117,7 +117,7 @@ class _Deadline:
         self.timer.start()
 
     def guard(self, sock: socket.socket) -> None:
-        """End this connection too; of its own descriptor, since TLS takes the other over."""
+        """Close this connection too, by a copy of its descriptor, since TLS takes over the original."""
         with self._lock:
             self.release_held()
             self._open = sock.dup()
@@ -155,7 +155,7 @@ def _deadline(seconds: float) -> Iterator[_Deadline]:
 
 
 def _addresses(host: str, port: int, resolve: Resolve, deadline: _Deadline) -> list[Address]:
-    """Resolve a host within the deadline and judge what comes; one bad address condemns the name."""
+    """Resolve a host within the deadline and check its addresses; one that is not public forbids the host."""
     addresses = _in_time(lambda: resolve(host, port), deadline)
     if not is_allowed(host, port) and not all(map(is_public, addresses)):
         raise LeadsInside
@@ -165,7 +165,7 @@ def _addresses(host: str, port: int, resolve: Resolve, deadline: _Deadline) -> l
 
 
 def _in_time(ask: Callable[[], list[Address]], deadline: _Deadline) -> list[Address]:
-    """Ask in a thread of its own: the system's resolver knows no timeout but its own."""
+    """Resolve in a separate thread: the system's resolver has only its own timeout."""
     answers: list[list[Address] | OSError | UnicodeError] = []
     done = threading.Event()
 
@@ -190,7 +190,7 @@ def _in_time(ask: Callable[[], list[Address]], deadline: _Deadline) -> list[Addr
 def _send(
     addresses: list[Address], parts: SplitResult, body: bytes, headers: Mapping[str, str], deadline: _Deadline
 ) -> Answer:
-    """Try the addresses in turn until one takes the connection; what was sent is never sent to a second one."""
+    """Try the addresses in turn until one accepts the connection; a webhook is never sent to a second address."""
     failure: Exception = OSError("the name has no address")
     for address in addresses:
         connection = _Connection(address, parts, deadline)
@@ -209,7 +209,7 @@ def _send(
 
 
 class _Connection(HTTPSConnection):
-    """A connection to one address, in the name of the host that led there."""
+    """A connection to one address, for the host that has this address."""
 
     def __init__(self, address: Address, parts: SplitResult, deadline: _Deadline) -> None:
         name = (parts.hostname or "").rstrip(".")
@@ -239,7 +239,7 @@ def _exchange(
     response = connection.getresponse()
     try:
         if deadline.passed.is_set():
-            # Cut off among its headers, which http.client takes for their end.
+            # The connection was closed among the headers, which http.client reads as their end.
             raise TimeoutError
         retry_after = backoff.asked_for(response.headers.get("Retry-After"), datetime.now(UTC))
         return Answer(response.status, _beginning(response), retry_after)
@@ -248,7 +248,7 @@ def _exchange(
 
 
 def _beginning(response: BaseHTTPResponse) -> str:
-    """Return how the body begins. Whether the webhook was taken is known by then, whatever becomes of the rest."""
+    """Return the beginning of the body. The status is known by then, even if the rest does not arrive."""
     try:
         return response.read(RECEIVER_ANSWER_BYTES, decode_content=False).decode("utf-8", "replace")
     except (HTTPError, HTTPException, OSError):
@@ -257,7 +257,7 @@ def _beginning(response: BaseHTTPResponse) -> str:
 
 @lru_cache(maxsize=4)
 def _tls(extra_authorities: str | None) -> ssl.SSLContext:
-    """Make what verifies certificates; hosts that the operator named may have one of an authority of their own."""
+    """Return the context that verifies certificates; hosts that the operator allowed may have another authority."""
     context = ssl.create_default_context()
     if extra_authorities:
         context.load_verify_locations(cafile=extra_authorities)

@@ -1,4 +1,4 @@
-"""What a webhook says and how it is signed: Standard Webhooks, https://github.com/standard-webhooks/standard-webhooks."""
+"""The content of a webhook and its signature: https://github.com/standard-webhooks/standard-webhooks."""
 
 import json
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class Named(Document):
 
 
 class WebhookData(Document):
-    """What happened, to what; a test has no run."""
+    """What happened, and to which run and job; a test has no run."""
 
     project: Named
     job: Named
@@ -36,7 +36,7 @@ class WebhookData(Document):
 class WebhookBody(Document):
     """The body of every webhook. `timestamp` is when it happened, the same on every attempt.
 
-    Within a `version` fields may be added; none is removed or changes its meaning.
+    Within a `version` fields may be added; no field is removed or changes its meaning.
     """
 
     type: WebhookType
@@ -46,7 +46,7 @@ class WebhookBody(Document):
 
 
 def body_of(run: Run, event: Event, alerts: RunAlerts) -> bytes:
-    """Return the JSON to send about a run; always the same bytes for the same event."""
+    """Return the JSON to send about a run; the same bytes each time for the same event."""
     seen = as_of(run, event)
     happened_at = (seen.end_time or seen.updated_at) if event is not Event.STARTED else seen.start_time
     return _encoded(
@@ -70,10 +70,10 @@ def test_body(project: Named, job: Named, now: datetime) -> bytes:
 
 
 def headers(message_id: str, body: bytes, keys: Iterable[str], now: datetime) -> dict[str, str]:
-    """Return the headers that sign a body: one signature for each key that is good, newest first.
+    """Return the headers that sign a body: one signature for each valid key, newest first.
 
     Args:
-        message_id: the same on every attempt, so that a receiver can drop what it has.
+        message_id: the same on every attempt, so that a receiver can ignore a repetition.
         body: what is sent.
         keys: signing secrets.
         now: when it is sent.

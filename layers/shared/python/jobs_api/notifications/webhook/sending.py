@@ -1,4 +1,4 @@
-"""Sends a delivery as a webhook: signed, to its receiver only while that answers, one at a time where it is slow."""
+"""Sends a delivery as a signed webhook: not while its receiver is down, and one at a time where it is slow."""
 
 import random
 import threading
@@ -24,29 +24,29 @@ from jobs_api.redaction.masking import SHORTEST_VALUE, masked
 from jobs_api.sealing import webhook
 from jobs_api.store import deliveries, receivers
 
-# A receiver that takes longer gets one webhook at a time: the others would hold up everybody else's.
+# A slower receiver gets one webhook at a time: otherwise its webhooks would delay those for other receivers.
 SLOW: Final = timedelta(seconds=3)
-# How long a receiver that gets one at a time is left to the one that has it, should that be cut off.
+# How long one delivery has a slow receiver for itself, in case its sender dies.
 LEASE: Final = timedelta(seconds=http.TIMEOUT_SECONDS + 5)
-# Those that wait for the same receiver do not all come back at once, and the less often the longer they have waited: a
-# message that was received too often goes to the dead letters, whatever it still waits for.
+# Deliveries that wait for the same receiver do not all come back at once, and come back less often the longer they have
+# waited: SQS moves a message that was received too often to the dead letters, whatever it still waits for.
 SHORTEST_SPREAD: Final = timedelta(seconds=5)
 LONGEST_SPREAD: Final = timedelta(minutes=30)
 
 
 def begin(delivery: Delivery, run: Run, now: datetime, lease: timedelta) -> Delivery | None:  # noqa: ARG001 - as for Slack
-    """Write a new delivery, already taken; None where it is there."""
+    """Write a new delivery, already claimed; None where it exists already."""
     claimed = deliveries.claimed(delivery, now, lease)
     return claimed if deliveries.create(claimed) else None
 
 
 def resume(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | None:
-    """Take a delivery that is due again; None where somebody else has it."""
+    """Claim a delivery that is due again; None where another sender has claimed it."""
     return deliveries.claim(delivery, now, lease)
 
 
 def send(delivery: Delivery, run: Run, clock: Callable[[], datetime]) -> Sent:
-    """Send a claimed delivery, unless its receiver has enough to do."""
+    """Send a claimed delivery, unless its receiver is busy."""
     target = WebhookTarget.of(delivery.alerts)
     if target is None:
         return Sent(error="The job has no webhook", permanent=True)
@@ -57,7 +57,7 @@ def send(delivery: Delivery, run: Run, clock: Callable[[], datetime]) -> Sent:
         look_again_at = busy_until + _spread(delivery, now)
         return Sent(postponed_until=look_again_at, error="the receiver is slow or down; one attempt at a time")
     body, headers = _signed(delivery, run, target, now)
-    # What was read until here took its time as well, but that is not the receiver's.
+    # The reads until here also take time, but that is not the receiver's.
     begun_at = clock()
     with _noticed(receiver, begun_at):
         sent, _ = answered(target.url, body, headers)
@@ -66,11 +66,11 @@ def send(delivery: Delivery, run: Run, clock: Callable[[], datetime]) -> Sent:
 
 
 def gave_up(delivery: Delivery, now: datetime) -> None:
-    """Leave it at that: each webhook stands for itself."""
+    """Do nothing: webhooks do not depend on each other."""
 
 
 def test(project: Project, job: Job, now: datetime) -> TestResult:
-    """Send a test, signed and with the job's own headers as any webhook."""
+    """Send a test, signed and with the job's own headers like any webhook."""
     body = payload.test_body(
         payload.Named(id=project.id, name=project.settings.name),
         payload.Named(id=job.id, name=job.settings.name),
@@ -80,17 +80,17 @@ def test(project: Project, job: Job, now: datetime) -> TestResult:
     signed = payload.headers(new_id("test_"), body, keys, now)
     extra = webhook.headers_of(job)
     sent, answer = answered(job.settings.webhook_url or "", body, {**extra, **signed})
-    # A receiver may send back what it was sent.
+    # The receiver's answer may contain what it was sent.
     own = [value for value in (*extra.values(), *keys) if len(value) >= SHORTEST_VALUE]
     return TestResult.of(sent, masked(answer, own))
 
 
 def forget(organization_id: str) -> None:
-    """Remove nothing: what is secret about a webhook is kept with its job."""
+    """Remove nothing: the secrets of a webhook are stored with its job."""
 
 
 def answered(url: str, body: bytes, headers: dict[str, str]) -> tuple[Sent, str]:
-    """Post signed headers and a body; say how it went, and how the answer's text begins."""
+    """Post signed headers and a body; return the result, and the beginning of the answer's text."""
     try:
         answer = http.post(url, body, headers)
     except http.LeadsInside as inside:
@@ -114,19 +114,19 @@ def answered(url: str, body: bytes, headers: dict[str, str]) -> tuple[Sent, str]
 
 
 def receiver_of(organization_id: str, url: str) -> str:
-    """Return host and port, for one organization: what is slow or down is a machine, not a path on it.
+    """Return host and port, for one organization: a host is slow or down, whatever the path.
 
-    For the others it may answer as quickly as ever, at another path. None of them waits for what this one sends there.
+    For other organizations the same host may be fast, at another path. They do not wait for this one's webhooks.
     """
     parts = urlsplit(url)
     return f"{organization_id}#{parts.hostname}:{parts.port or 443}"
 
 
 def _signed(delivery: Delivery, run: Run, target: WebhookTarget, now: datetime) -> tuple[bytes, dict[str, str]]:
-    """Return what is sent: the body, and the headers that sign it with those that the job's owner wants."""
+    """Return the body, and the headers: those that sign it and those that the job's owner wants."""
     sealed = target.sealed
     try:
-        # A key that was rotated since then signs as well, or alone once its day is over.
+        # Keys may have been rotated meanwhile: for a day both sign, then the new one alone.
         _, job = store.get_job(delivery.organization_id, delivery.project_id, delivery.job_id)
         keys = webhook.open_keys(job.webhook, delivery.organization_id, delivery.job_id, now)
     except NotFound:
@@ -138,7 +138,7 @@ def _signed(delivery: Delivery, run: Run, target: WebhookTarget, now: datetime) 
 
 
 def _spread(delivery: Delivery, now: datetime) -> timedelta:
-    """Draw how much later than it could a delivery that waits is looked at again."""
+    """Return a random delay, by which a waiting delivery comes back later than it could."""
     waited = GIVE_UP_AFTER - (delivery.give_up_at - now)
     longest = min(max(SHORTEST_SPREAD, waited / 4), LONGEST_SPREAD)
     return longest * random.uniform(0.2, 1)  # noqa: S311 - it spreads load
@@ -146,7 +146,7 @@ def _spread(delivery: Delivery, now: datetime) -> timedelta:
 
 @contextmanager
 def _noticed(receiver: str, begun_at: datetime) -> Iterator[None]:
-    """Tell the others that a receiver keeps one waiting while it does so, and not only once that is over."""
+    """Mark a receiver as slow as soon as it is late, so that other senders see it before the send has ended."""
     noticing = (receiver, begun_at + SLOW, begun_at + LEASE)
     watch = threading.Timer(SLOW.total_seconds(), receivers.keeps_waiting, noticing)
     watch.daemon = True
@@ -158,7 +158,7 @@ def _noticed(receiver: str, begun_at: datetime) -> Iterator[None]:
 
 
 def _remember(receiver: str, sent: Sent, begun_at: datetime, ended_at: datetime, *, known: bool) -> None:
-    """Note how the receiver stands, where that has changed."""
+    """Record whether the receiver is slow or down, if that has changed."""
     if sent.permanent and sent.status_code is None:
         return
     if sent.status_code is None:

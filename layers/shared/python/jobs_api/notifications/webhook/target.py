@@ -1,4 +1,4 @@
-"""Where webhooks go: what a job says of it, and how that is kept with a run."""
+"""The target of webhooks: what a job says about it, and its form on a run."""
 
 from typing import Self
 
@@ -8,14 +8,14 @@ from jobs_api.model.sealed_webhook import SealedWebhook
 
 
 class WebhookTarget(EventsTarget):
-    """Where a webhook goes and what it hears of."""
+    """The URL of a webhook and the events for it."""
 
     url: str
     sealed: SealedWebhook
 
     @classmethod
     def wanted_by(cls, job: Job) -> Self | None:
-        """Return what a job's owner wants, None where that is nothing."""
+        """Return what a job's owner requests, None where that is nothing."""
         settings = job.settings
         if not settings.webhook_enabled or not settings.webhook_url:
             return None
@@ -24,6 +24,6 @@ class WebhookTarget(EventsTarget):
 
     @classmethod
     def of(cls, alerts: RunAlerts) -> Self | None:
-        """Return what was kept with a run, None where it sends no webhook."""
+        """Return the target that is stored with a run, None where it has none."""
         kept = alerts.targets.get("webhook")
         return cls.model_validate(kept) if kept else None
