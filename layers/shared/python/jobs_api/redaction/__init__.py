@@ -1,4 +1,4 @@
-"""What looks like a secret in a text, and the text without it.
+"""Finds and masks what looks like a secret in a text.
 
-Pure, and linear in the length of the text. Must not know whose text it is: callers hand in the secrets that they know.
+Pure; the time is linear in the length of the text. Must not know whose text it is: callers pass the secrets they know.
 """

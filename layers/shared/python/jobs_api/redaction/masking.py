@@ -1,7 +1,7 @@
-"""Masks what looks like a secret in text that leaves for other people's screens: better one word too many.
+"""Masks what looks like a secret in text that people outside see. In doubt a word is masked.
 
-Several modules find secrets, each by another sign; what any of them finds is masked, and all else stays as it was, byte
-for byte. The work grows with the length of the text and no faster: a text is whatever somebody's process printed.
+Several modules find secrets, each in another way. What one of them finds is masked; everything else stays unchanged,
+byte for byte. The work is linear in the length of the text, which may be anything that a process printed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,25 +9,25 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
-# The modules that find secrets are loaded by the first text that may hold one: their expressions take longer to compile
-# than most functions take to start, and most requests show no such text.
+# The modules that find secrets are imported for the first text that may have one: their expressions take longer to
+# compile than most functions take to start, and most requests show no such text.
 
 type Span = tuple[int, int]
 
 MASK: Final = "***"
-# Shorter values of such variables would mask half of the text.
+# A shorter value would mask half of the text.
 SHORTEST_VALUE: Final = 6
-# What is masked may be what kept a name and its value apart, so that a text is read again until nothing changes; one
-# that is longer than anything that is shown is read once.
+# A mask may replace what separated a name from its value. So the text is read again until nothing changes. A text that
+# is longer than any that people see is read once.
 MOST_ROUNDS: Final = 6
 LONGEST_SHOWN: Final = 65_536
 
-# A secret that is found is looked for in the rest of its text, and so many of them.
+# A secret that was found is masked wherever the text repeats it: so many secrets, each up to this length.
 MOST_REPEATED: Final = 8
 LONGEST_REPEATED: Final = 256
 
-# What every name, address, header and option begins with that a secret is found by; and how long a word must be that is
-# one by its form.
+# The beginnings of every name, address, header and option by which a secret is found; and the length from which a word
+# may be a secret by its form.
 _SIGNS: Final = (
     *"pass pw secret token cred auth key jwt sess otp pin conn identified bearer basic cookie private".split(),  # noqa: SIM905
     *"kennwort senha contrase wachtwoord парол 密 口令 パスワード 비밀 @ :// ? & ; %3 %2 \u2026 ...".split(),  # noqa: SIM905
@@ -40,9 +40,9 @@ __all__ = ["MASK", "SHORTEST_VALUE", "is_secret_name", "masked", "secret_values"
 
 
 def masked(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return the text with everything masked that looks like a secret, and these known secrets wherever they stand.
+    """Return the text with masks for everything that looks like a secret, and for these known secrets.
 
-    Masked once more, it stays as it is, up to 64 K characters.
+    Up to 64 K characters, a second call changes nothing more.
     """
     known = [secret for secret in set(secrets) if secret.strip("*")]
     if not known and len(text) <= 256 and _is_harmless(text):
@@ -56,9 +56,9 @@ def masked(text: str, secrets: Iterable[str] = ()) -> str:
 
 @lru_cache(maxsize=2048)
 def shown(text: str) -> str:
-    """Return a text as it may leave: masked, and no longer than anything that people read. Lists show the same often.
+    """Return a text for people: masked, and shortened to what people read. Cached, since lists repeat the same texts.
 
-    What leaves this service and came from a log, a cluster, a command or another service goes through here.
+    Every text that leaves this service and came from a log, a cluster, a command or another service passes here.
     """
     if len(text) > LONGEST_SHOWN:
         text = text[: LONGEST_SHOWN - 1] + "…"
@@ -66,19 +66,19 @@ def shown(text: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether a variable, header or field of this name holds a secret, as far as its name says."""
+    """Return whether a variable, header or field has a secret, judged by its name."""
     from jobs_api.redaction import secret_names  # noqa: PLC0415
 
     return secret_names.names_a_secret(name)
 
 
 def secret_values(environment: Mapping[str, str]) -> list[str]:
-    """Return the values of those variables that their names call secret."""
+    """Return the values of those variables whose names say that they are secret."""
     return [value for name, value in environment.items() if len(value) >= SHORTEST_VALUE and is_secret_name(name)]
 
 
 def _is_harmless(text: str) -> bool:
-    """Tell whether a short text holds nothing that a secret could be found by, as most commands and messages do."""
+    """Return whether a short text has no sign of a secret at all, like most commands and messages."""
     low = text.lower()
     return not any(sign in low for sign in _SIGNS) and all(len(word) < _SHORTEST_FORM for word in text.split())
 
@@ -105,7 +105,7 @@ def _found(text: str, secrets: Iterable[str]) -> Iterator[Span]:
 
 
 def _again(text: str, found: list[Span]) -> Iterator[Span]:
-    """Yield where else those stand that look like a secret: `parse "redis://:S@db": invalid port ":S" after host`."""
+    """Yield where a found secret is repeated: `parse "redis://:S@db": invalid port ":S" after host`."""
     from jobs_api.redaction.secret_words import looks_secret  # noqa: PLC0415
 
     values = dict.fromkeys(text[begin:end] for begin, end in found if SHORTEST_VALUE <= end - begin <= LONGEST_REPEATED)
@@ -122,7 +122,7 @@ def _everywhere(text: str, secret: str) -> Iterator[Span]:
 
 
 def _together(spans: Iterable[Span]) -> Iterator[Span]:
-    """Yield spans in order, those as one that touch."""
+    """Yield spans in order; spans that touch become one."""
     begin = end = -1
     for span in spans:
         if span[0] > end:

@@ -1,4 +1,4 @@
-"""Finds the value that is assigned to a secret's name: `password=...`, `"token": "..."`, whatever the sign is."""
+"""Finds the value that is assigned to a secret's name: `password=...`, `"token": "..."`, with any sign."""
 
 import re
 from typing import Final
@@ -8,9 +8,9 @@ from jobs_api.redaction.secret_names import Name
 from jobs_api.redaction.secret_values import GAP, Span
 from jobs_api.redaction.secret_words import looks_secret
 
-# What may stand between a name and its `=`: the mark or bracket that its quotation or index ends with.
+# What may follow a name before its `=`: the quotation mark or bracket that ends its quotation or index.
 CLOSE: Final = r"(?:\\*+[\"'`]|%2[27]|&(?:quot|apos|\#0{0,4}3[49]);|\\+u002[27]|[\])}\u201d\u2019\xbb*])"
-# Tags that only say how a text looks, and cells of a table.
+# Tags for the look of a text, and for cells of a table.
 _LOOK: Final = r"(?:</?(?:b|i|br|em|strong|span|code|p|div|td|dd|th|dt)(?:\s[^<>]{0,100}+)?\s?/?>)"
 _SEPARATOR: Final = re.compile(
     # `password (again):`, `passwords[0] =`.
@@ -25,7 +25,7 @@ _SEPARATOR: Final = re.compile(
 _ENCODED_BLANKS: Final = re.compile(r"(?:%(?:25){0,3}20)*+")
 # A call or a tuple: of one, or of a user and a password.
 _CALL: Final = re.compile(rf"\({GAP}*+(?:[bu]?[\"'][^\"'\r\n]{{0,200}}+[\"']{GAP}*+,{GAP}*+)?(?=[bu]?[\"'])")
-# A line of a shell that goes on.
+# The end of a line of a shell that continues on the next line.
 _CONTINUED: Final = re.compile(r"\\\r?\n")
 NEXT_LINE: Final = re.compile(
     rf"\r?\n(?P<indent>{GAP}*+)(?:-{GAP}++)?(?![\r\n])"
@@ -47,29 +47,29 @@ _PASSED: Final = re.compile(r"\d{1,4}(?!\w)")
 # `max_tokens: 4096`, `token_count=12`: how many there are.
 _COUNTED: Final = re.compile(r"(?:\w{0,60}_)?tokens|tokens?_count", re.IGNORECASE)
 _FEW: Final = re.compile(r"\d{1,7}(?![\w.-])")
-# `volume "creds" : secret "creds" not found`: what follows is a name of its own.
+# `volume "creds" : secret "creds" not found`: the next word is another name.
 _ANOTHER: Final = re.compile(r"(?:secret|credential)s?\s[\"']")
-# `model user_tokens: Catalog Error: ...`, as an alert says what failed and why: a sentence follows.
+# `model user_tokens: Catalog Error: ...`, as an alert says what failed and why: the value would be a sentence.
 _NODE: Final = re.compile(r"(?<!\w)(?:model|snapshot|audit|unit_test|analysis|function|(?P<named>source|test|seed)) \Z")
 _SENTENCE: Final = re.compile(r": (?P<word>\S{1,200}+) \S")
 _MAPPING: Final = re.compile(r"[ \t]*+(?:-[ \t]++)?[\"']?[\w.-]{1,64}+[\"']?:(?:\s|\Z)")
-# credentials=(aws_key_id='...' aws_secret_key='...'): the names inside are secret enough.
+# credentials=(aws_key_id='...' aws_secret_key='...'): the names inside are found themselves.
 _NESTED: Final = re.compile(r"\(\s{0,8}[\w.-]{1,64}\s{0,8}=")
 _COMMENT: Final = re.compile(r"[ \t]#")
-# `expected token 'end of print statement'`: a parser's tokens are no secrets.
+# `expected token 'end of print statement'`: the tokens of a parser are not secret.
 _PARSED: Final = re.compile(
     r"(?:expected|expecting|unexpected|unrecognized|extraneous|mismatched|next|previous|current|last|first|found|near|at|start"
     r"|end|any|syntax)\s\Z",
     re.IGNORECASE,
 )
-# `TokenError: ...` begins a message.
+# `TokenError: ...` is the beginning of a message.
 _CLASSES: Final = ("Error", "Exception", "Warning", "Failure", "Fault", "Manager", "Source", "NotFound", "Expired")
 
 
 def assigned(text: str, name: Name) -> Span | None:
     """`password=...`, `"password": ...`, the value on the next line too."""
     sign = _SEPARATOR.match(text, name.end) or _CALL.match(text, name.end)
-    # `scheme://token:...@host` is an address, which is read as one.
+    # `scheme://token:...@host` is an address; `secret_places` reads addresses.
     is_user = text.startswith("://", name.start - 3)
     if not sign or is_user or is_parsed(text, name) or text[name.start : name.end].endswith(_CLASSES):
         return None
@@ -92,7 +92,7 @@ def assigned(text: str, name: Name) -> Span | None:
 
 
 def _is_count(text: str, name: Name, at: int) -> bool:
-    """Tell whether dbt counts what passed, or somebody tokens."""
+    """Return whether this is dbt's count of passed tests, or a number of tokens."""
     word = text[name.start : name.end][:64]
     if word.lower() == "pass":
         return _PASSED.match(text, at) is not None
@@ -100,22 +100,22 @@ def _is_count(text: str, name: Name, at: int) -> bool:
 
 
 def _goes_on(text: str, name: Name, at: int) -> bool:
-    """Tell whether a sentence goes on behind its colon; what a line begins with may be a key of YAML."""
+    """Return whether a sentence follows the colon; at the beginning of a line it may be a key of YAML."""
     return text[at - 2 : at] == ": " and _indent(text, name) is None and _SAID.match(text, at) is not None
 
 
 def _is_node(text: str, name: Name) -> bool:
-    """Tell whether this is the name of something that failed, before a sentence that says why."""
+    """Return whether this is the name of something that failed, before a sentence that says why."""
     kind = _NODE.search(text[max(0, name.start - 16) : name.start])
     sentence = _SENTENCE.match(text, name.end)
     if not kind or not sentence or looks_secret(sentence["word"]):
         return False
-    # `test password: ...` is not what dbt calls a test.
+    # `test password: ...` is not how dbt names a test.
     return not kind["named"] or bool(re.search(r"[._]", text[name.start : name.end]))
 
 
 def _value(text: str, at: int, name: Name, sign: str) -> Span | None:
-    """Return where the value stands that begins here: quoted, in brackets, a block or line of YAML, or a word."""
+    """Return the place of the value that begins here: quoted, in brackets, a block or line of YAML, or a word."""
     if (
         NO_VALUE.match(text, at)
         or _NESTED.match(text, at)
@@ -135,14 +135,14 @@ def _value(text: str, at: int, name: Name, sign: str) -> Span | None:
 
 
 def _scalar(text: str, at: int) -> Span:
-    """Return YAML's plain scalar, which may hold blanks."""
+    """Return YAML's plain scalar, which may contain blanks."""
     line = text[at : values.line_end(text, at)]
     comment = _COMMENT.search(line)
     return at, at + len((line[: comment.start()] if comment else line).rstrip())
 
 
 def _indent(text: str, name: Name) -> int | None:
-    """Return how deep a name is indented that begins its line, None for one that does not."""
+    """Return the indentation of a name at the beginning of its line, None for any other."""
     floor = max(0, name.start - 200)
     before = text[text.rfind("\n", floor, name.start) + 1 if "\n" in text[floor : name.start] else floor : name.start]
     if floor and len(before) == name.start - floor:
@@ -152,7 +152,7 @@ def _indent(text: str, name: Name) -> int | None:
 
 
 def _in_mapping(text: str, name: Name, at: int) -> bool:
-    """Tell whether the line before or after is one of a mapping in YAML too."""
+    """Return whether the line before or after is also one of a YAML mapping."""
     after = values.line_end(text, at) + 1
     line = text.rfind("\n", max(0, name.start - 200), name.start) + 1
     before = text.rfind("\n", max(0, line - 201), max(0, line - 1)) + 1
@@ -170,6 +170,6 @@ def _on_next_line(text: str, at: int) -> Span | None:
 
 
 def is_parsed(text: str, name: Name) -> bool:
-    """Tell whether a parser speaks of a token of its own."""
+    """Return whether a parser names one of its own tokens."""
     is_token = text[name.start : name.end].lower() in {"token", "tokens"}
     return is_token and bool(_PARSED.search(text[max(0, name.start - 16) : name.start]))

@@ -1,4 +1,4 @@
-"""Finds what a cut left of a secret: a text that ends with an ellipsis may end in the middle of one."""
+"""Finds the beginning of a secret before an ellipsis: a shortened text may end in the middle of a secret."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from typing import Final
 from jobs_api.redaction.secret_values import Span
 
 _CUT: Final = re.compile(r"(?:…|\.\.\.)[\"'`)\]}\s]{0,8}\Z")
-# What begins like a secret of a known form, or like an address with a password before its `@`.
+# The beginning of a secret of a known form, or of an address with a password before its `@`.
 _BEGUN: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA|LTAI|gh[oprsu]_|github_pat_|gl[a-z]{2,5}-|xox[a-z]-|xapp-|[srp]k_live_|whsec_|AIza|ya29\."
     r"|GOCSPX-|dapi|npm_|pypi-|dckr_pat_|hvs\.|jat_|eyJ|sk-|LS0tLS1)[\w.+/=-]{0,4000}"
@@ -18,7 +18,7 @@ _SHORTEST_PART: Final = 4
 
 
 def find(text: str, secrets: Iterable[str]) -> Iterator[Span]:
-    """Yield what stands before an ellipsis at the end of a text and begins like a secret, known or of a known form."""
+    """Yield what precedes an ellipsis at the text's end, if it begins like a secret, known or of a known form."""
     cut = _CUT.search(text, max(0, len(text) - 16))
     if cut is None:
         return

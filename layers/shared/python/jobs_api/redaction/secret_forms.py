@@ -1,4 +1,4 @@
-"""Finds what is secret by its own form, whatever stands before it: keys of known providers, JWTs, keys in PEM."""
+"""Finds secrets by their own form, whatever precedes them: keys of known providers, JWTs, keys in PEM."""
 
 import re
 from collections.abc import Iterator
@@ -34,16 +34,16 @@ _PREFIXED: Final = (
     r"eyJ[\w-]{8,}(?:\.[\w-]*){0,5}[\w+/=-]*",  # JWTs, and JSON in Base64
     r"LS0tLS1CRUdJTi[\w+/=-]{8,}",  # PEM in Base64
 )
-# To the end of its word, so that what is longer than it was is hidden as well.
+# To the end of the word: a key may be longer than the known ones.
 _FORMED: Final = re.compile(r"(?:" + "|".join(_PREFIXED) + r")(?:[\w=]++)?+")
 _ENTRA: Final = re.compile(r"[\w~.]{3}[78]Q~[\w~.-]{31,34}")
-# The parameter of an address that signs it, or is a key to it.
+# A parameter of an address that is its signature, or a key.
 _PARAMETER: Final = re.compile(
     r"[?&;](?:sig|signature|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|code|key|sas"
     r"|hmac|apikey|api_key|client_secret|access_token|id_token|refresh_token)=([^\s&\"'<>#]++)",
     re.IGNORECASE,
 )
-# What a chat's incoming webhook is protected by stands in its path.
+# The secret of a chat's incoming webhook is in its path.
 _HOOK: Final = re.compile(
     r"(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
     r"|webhook\.office\.com/webhookb2|outlook\.office\.com/webhook|api\.telegram\.org/bot)/?([^\s\"'<>]++)"
@@ -53,18 +53,18 @@ _MARK: Final = re.compile(
     r"|---- (?P<ssh2>BEGIN|END) SSH2 ENCRYPTED PRIVATE KEY ----"
 )
 _PUTTY: Final = re.compile(r"Private-Lines: \d{1,6}(?=\r?\n)")
-# A line of such a key: Base64, or a header of it; whatever a log puts before it.
+# A line of such a key: Base64, or a header; a log may put other text before it.
 _KEY_LINE: Final = re.compile(
     r"[^\w\r\n*]{0,8}(?:[\w-]{1,40}: [^\r\n]*+|[A-Za-z0-9+/]*+={0,2}\s{0,8}"
     r"|[^\r\n]{0,64}?[A-Za-z0-9+/]{24,}+={0,2}\W{0,8})(?:[\r\n]|\Z)"
 )
-# Its first line, which is all of it where line breaks are written as `\\n`.
+# The first line of such a key, which is the whole key where line breaks are written as `\\n`.
 _KEY_ON_LINE: Final = re.compile(r"(?:[\w+/=:,. \t-]|\\+[nrt])*+")
 _LONGEST_KEY: Final = 32_768
 
 
 def find(text: str) -> Iterator[Span]:
-    """Yield where secrets of a known form stand."""
+    """Yield the places of secrets of a known form."""
     for found in _FORMED.finditer(text):
         if not text[found.start() - 1 : found.start()].isalnum() or found.start() == 0:
             yield found.span()
@@ -82,7 +82,7 @@ def find(text: str) -> Iterator[Span]:
 
 
 def _keys(text: str) -> Iterator[Span]:
-    """Yield keys in PEM: to their end, or as far as their lines go where a log or a message was cut."""
+    """Yield keys in PEM: to their end, or to their last line where a log or a message was shortened."""
     marks = [(found["edge"] or found["ssh2"], *found.span()) for found in _MARK.finditer(text)]
     done = 0
     for at, (edge, begin, end) in enumerate(marks):
@@ -100,7 +100,7 @@ def _keys(text: str) -> Iterator[Span]:
 
 
 def _below(text: str, at: int, limit: int) -> int:
-    """Return where the lines of a key end that has no end."""
+    """Return where the lines of a key without an end marker end."""
     own = _KEY_ON_LINE.match(text, at, limit)
     at = own.end() if own else at
     while at < limit and text[at] in "\r\n":
@@ -112,7 +112,7 @@ def _below(text: str, at: int, limit: int) -> int:
 
 
 def _above(text: str, at: int, floor: int) -> int:
-    """Return where the lines of a key begin that has no beginning."""
+    """Return where the lines of a key without a begin marker begin."""
     begin = text.rfind("\n", floor, at) + 1 or floor
     while begin > floor:
         start = text.rfind("\n", floor, begin - 1) + 1 or floor

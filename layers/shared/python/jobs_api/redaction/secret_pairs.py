@@ -1,4 +1,4 @@
-"""Finds the value that stands beside a secret's name: in a pair, a tag, a cell of a table, a field of a form."""
+"""Finds the value beside a secret's name: in a pair, a tag, a cell of a table, a field of a form."""
 
 import re
 from typing import Final
@@ -8,13 +8,13 @@ from jobs_api.redaction.secret_assigned import CLOSE
 from jobs_api.redaction.secret_names import Name
 from jobs_api.redaction.secret_values import GAP, Span
 
-# Hadoop's configuration and Apple's property lists have pairs of their own.
+# Hadoop's configuration and Apple's property lists have their own kinds of pairs.
 _CELL: Final = re.compile(
     r"\s{0,8}</(?:td|th|dt|name|key)>\s{0,64}<(?:td|dd|th|value|string)(?:\s[^<>]{0,100}+)?>", re.IGNORECASE
 )
 # A field of a form: its headers, an empty line, its value.
 _FIELD: Final = re.compile(r"\"(?:;[^\r\n]{0,200}+)?\r?\n(?:[\w-]{1,40}: [^\r\n]{0,200}+\r?\n){0,3}+\r?\n(?=[^\r\n])")
-# The other half of a pair: {"name": "DB_PASSWORD", "value": "..."}, over several lines too.
+# The other half of a pair, also over several lines: {"name": "DB_PASSWORD", "value": "..."}.
 _PAIR: Final = re.compile(
     rf"{CLOSE}{{0,2}}+[\s,;&]{{1,64}}+(?:\\*+[\"'])?(?:value|val|content|default)(?:\\*+[\"'])?\s{{0,8}}+[:=]{GAP}*+",
     re.IGNORECASE,
@@ -26,7 +26,7 @@ _NAME_AFTER: Final = re.compile(
 _VALUE_BEFORE: Final = re.compile(r"[\"']value\\*+[\"']\s{0,8}:\s{0,8}(?:\\*+[\"'])?", re.IGNORECASE)
 _TAG: Final = re.compile(r"[\"']?(?:\s[^<>\r\n]{0,200}+)?(?<!/)>|&gt;")
 _OPEN_TAG: Final = re.compile(r"<(?![/!?])[^<>]{0,100}+\Z|&lt;(?:[\w-]{1,40}+:)?\Z")
-# Of a text that goes on without its end no more than this is looked at.
+# How much is read of a text whose end is missing.
 _LONGEST_PART: Final = 4096
 
 
@@ -76,7 +76,7 @@ def tagged(text: str, name: Name) -> Span | None:
 
 
 def _content(text: str, begin: int, mark: str) -> Span:
-    """Return what stands before a mark, or on the line, without the blanks around it."""
+    """Return what precedes a mark, or is on the line, without surrounding blanks."""
     end = text.find(mark, begin, begin + _LONGEST_PART)
     content = text[begin : end if end >= 0 else values.line_end(text, begin)]
     begin += len(content) - len(content.lstrip())

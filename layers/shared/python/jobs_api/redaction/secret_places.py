@@ -1,4 +1,4 @@
-"""Finds what is secret by where it stands: in an address, in a header of HTTP, behind an option of a program."""
+"""Finds secrets by their place: in an address, in an HTTP header, after an option of a program."""
 
 import re
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ _QUOTE: Final = re.compile(r"[\s\"'<>`|]")
 _SPACE: Final = re.compile(r"\s")
 _QUERY: Final = re.compile(r"[?#]")
 _PORT: Final = re.compile(r"\d{1,5}(?=[/?#\"'\s,;)\]}]|\Z)")
-# Their paths may hold an `@` behind a port, where that of a database is still the password.
+# The path of these may have an `@` after a port. In other addresses an `@` there still ends the password.
 _WITH_PATHS: Final = ("http", "https", "ws", "wss")
-# Whose user may be the password, with whatever in it.
+# In these the user may be the password, with any characters.
 _WITHOUT_USERS: Final = ("redis", "rediss", "valkey", "valkeys")
-# Users that say nothing without a password, and passwords that only fill their place.
+# Users that are not secret without a password, and passwords that are only placeholders.
 _OPEN_USERS: Final = frozenset({"git", "hg", "anonymous"})
 _FILLERS: Final = frozenset({"", "x", "x-oauth-basic", "x-token-auth"})
 _ENCODED: Final = re.compile(r"%3a%2f%2f[^\s%&\"'<>]{0,128}+%3a((?:[^\s%&\"'<>]|%(?!40|2f))++)%40", re.IGNORECASE)
@@ -30,7 +30,7 @@ _BARE: Final = re.compile(
 _ORACLE: Final = re.compile(
     r"(?:thin:|(?:sqlplus|sqlldr|impdp|expdp|rman|conn(?:ect)?)\s(?:-\w\s){0,3})[\w.$-]{1,64}+/([^\s@\"'<>]{1,256}+)@"
 )
-# dbt says of a connection's parameters which value is of the wrong type, and not which parameter.
+# dbt says which value of a connection's parameters has the wrong type, but not which parameter.
 _OF_A_PROFILE: Final = re.compile(
     r"Credentials in profile .{1,300}?\binvalid: (?:'([^'\r\n]{1,300}+)'|(\S{1,300}+)) is not\b", re.DOTALL
 )
@@ -42,14 +42,14 @@ _HEADER: Final = re.compile(
     rf"(?:authorization|cookie2?)(?:(?:\\*+[\"'`])?{GAP}*+(?:=>|[:=])|[\"']{GAP}*+,){GAP}*+", re.IGNORECASE
 )
 _NEXT_HEADER: Final = re.compile(r"[\r\n]|[\s,;]++(?=[A-Za-z][\w-]{1,40}:\s)")
-# The mark before the header's name, `"Authorization: Basic ..."`, ends its value too.
+# The quotation mark before the header's name, `"Authorization: Basic ..."`, also ends its value.
 _OPENED: Final = re.compile(r"([\"'`])[\w-]{0,16}\Z")
 _SCHEME_WORD: Final = re.compile(rf"(?P<word>[A-Za-z][\w-]{{0,31}}+){GAP}++(?=\S)")
 _BEARER: Final = re.compile(rf"\b(?P<kind>bearer|basic){GAP}++(?=[\w.~+/$!*-])", re.IGNORECASE)
 _AFTER_BEARER: Final = ("token", "realm=", "error=", "scope=")
 _BASE64: Final = re.compile(r"[\w+/-]{0,200}?(?:\d|=|[a-z][A-Z])")
 
-# Programs, and the options behind which they take a password. With `:` or `%` it follows the user's name.
+# Programs, and their options that take a password. With `:` or `%` it follows the user's name.
 _PROGRAM: Final = re.compile(
     r"(?<![\w-])(?:(?P<glued>mysql|mariadb|7z)|(?P<small>sshpass|mongo|beeline|az|(?:docker|podman|helm|skopeo)\slogin)"
     r"|(?P<big>sqlcmd|bcp|isql|tsql|zip|unzip)|(?P<a>redis-cli)|(?P<w>ldap)|(?P<user>curl|wget|https?|xh|smbclient|lftp)"
@@ -70,7 +70,7 @@ _OPTIONS: Final = {
 
 
 def find(text: str) -> Iterator[Span]:
-    """Yield where addresses, headers and commands hold a secret."""
+    """Yield the places of secrets in addresses, headers and commands."""
     yield from _in_addresses(text)
     if "@" in text:
         for found in _BARE.finditer(text):
@@ -94,7 +94,7 @@ def _in_addresses(text: str) -> Iterator[Span]:
 
 
 def _password(text: str, at: int, limit: int, scheme: str) -> Span | None:
-    """Return where the password stands in an address, or a user's name that is one."""
+    """Return the place of the password in an address, or of a user's name that is one."""
     user = _USER.match(text, at, limit)
     end = user.end() if user else at
     if scheme in _WITHOUT_USERS and end > at and text[end : end + 1] != ":":
@@ -112,14 +112,14 @@ def _password(text: str, at: int, limit: int, scheme: str) -> Span | None:
 
 
 def _at_sign(text: str, at: int, limit: int, stops: re.Pattern[str]) -> int | None:
-    """Return where the `@` is that ends a password, which may hold others, and slashes."""
+    """Return the place of the `@` that ends a password, which may contain other `@` and slashes."""
     stop = stops.search(text, at, limit)
     end = stop.start() if stop else limit
     query = _QUERY.search(text, at, end)
     last = text.rfind("@", at, query.start()) if query else -1
     if last < 0:
         last = text.rfind("@", at, end)
-    # `/@scope` is a path; the one before it ended the password, if there is one.
+    # `/@scope` is a path; the `@` before it ended the password, if there is one.
     before = text.rfind("@", at, last) if last > at and text[last - 1] == "/" else -1
     last = before if before >= 0 else last
     return last if last >= 0 else None
@@ -143,7 +143,7 @@ def _in_headers(text: str) -> Iterator[Span]:
 
 
 def _header(text: str, header: re.Match[str]) -> Span:
-    """Return where a header's value stands, without the scheme that it begins with."""
+    """Return the place of a header's value, without the scheme at its beginning."""
     at = header.end()
     if value := quoted(text, at):
         at, end = value[0]
@@ -170,7 +170,7 @@ def _in_commands(text: str) -> Iterator[Span]:
 
 
 def _behind(option: re.Pattern[str], text: str, at: int, end: int) -> Iterator[Span]:
-    """Yield what stands behind an option: in quotation marks, or as a word."""
+    """Yield the value after an option: in quotation marks, or a word."""
     while found := option.search(text, at, end):
         begin = found.end()
         mark = text[begin : begin + 1]

@@ -1,4 +1,4 @@
-"""Finds what is secret by the name before it: what is assigned to it, said of it, or stands beside or below it."""
+"""Finds secrets by the name before them: a value that is assigned, stated in a sentence, beside or below the name."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -22,12 +22,12 @@ _FOR_WHOM: Final = re.compile(
 )
 _BLANK: Final = re.compile(rf"{GAP}*+(?P<cell>[|\u2502]){GAP}*+|{GAP}++(?:\\\r?\n{GAP}*+)?")
 _OF_LETTERS: Final = re.compile(r"\w\w")
-# `secret "dbt-env" not found`: so Kubernetes names the object, not what it holds.
+# `secret "dbt-env" not found`: Kubernetes names the object so, not its content.
 _NAMED: Final = re.compile(
     r"[\"'`]\s(?:(?:was|is)\s)?(?:not|does|do|forbidden|already|in|of|on|for|cannot|has|could|exists|from|must)\b"
 )
 _OBJECTS: Final = re.compile(r"(?:secret|credential)s?|tokens", re.IGNORECASE)
-# Most names in ordinary text: a word follows that is none of those that a value comes after.
+# Most names in ordinary text: the next word is none of those after which a value comes.
 _IN_A_SENTENCE: Final = re.compile(
     r" (?!(?:is|was|are|be|now|set|changed|equals?|for|of)(?![a-z]))[a-z]{1,32}+(?=[ \r\n.,]|\Z)"
 )
@@ -38,7 +38,7 @@ type Form = Callable[[str, Name], Span | None]
 
 
 def find(text: str, low: str) -> Iterator[Span]:
-    """Yield where values of secret names stand; `low` is the text in small letters."""
+    """Yield the places of values of secret names; `low` is the text in small letters."""
     at = 0
     while name := next_name(text, low, at):
         found = None
@@ -63,7 +63,7 @@ def _said(text: str, name: Name) -> Span | None:
 
 
 def _adjacent(text: str, name: Name) -> Span | None:
-    """A blank alone: `--token abc`, `x-api-key abc`, `PASSWORD 'abc'`, `password x7Gh2k`."""
+    """Only a blank before the value: `--token abc`, `x-api-key abc`, `PASSWORD 'abc'`, `password x7Gh2k`."""
     blank = _BLANK.match(text, name.end)
     word = text[name.start : name.end]
     if not blank or word.lower() in {"pass", "auth", "pin", "otp"} or is_parsed(text, name):
@@ -85,7 +85,7 @@ def _adjacent(text: str, name: Name) -> Span | None:
 
 
 def _is_enclosed_secret(text: str, at: int, word: str, span: Span) -> bool:
-    """Tell whether what is in quotation marks or angles beside a name is a secret, and no name of one or a mark."""
+    """Return whether a word in quotation marks or angles beside a name is a secret, and no name or punctuation."""
     if text[at] in "<[":
         return text[at] == "<" and not is_plain(text[slice(*span)])
     names_it = _OBJECTS.fullmatch(word) and _NAMED.match(text, span[1])
@@ -94,12 +94,12 @@ def _is_enclosed_secret(text: str, at: int, word: str, span: Span) -> bool:
 
 
 def _takes_any_word(word: str) -> bool:
-    """Tell whether a blank is enough behind this name: `--token`, `x-api-key`, `IDENTIFIED BY`."""
+    """Return whether a blank alone separates this name from its value: `--token`, `x-api-key`, `IDENTIFIED BY`."""
     return "-" in word or word.lower().startswith("identified ")
 
 
 def _below(text: str, name: Name) -> Span | None:
-    """A name alone on its line, and a word alone on the next."""
+    """A name alone on its line, and a single word on the next line."""
     below = NEXT_LINE.match(text, name.end)
     if not below or _indent_of_alone(text, name) is None:
         return None

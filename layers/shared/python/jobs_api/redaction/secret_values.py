@@ -1,4 +1,4 @@
-"""Where the value ends that stands behind a secret's name: quoted, in brackets, a word, a line, a block of YAML."""
+"""Where the value after a secret's name ends: quoted, in brackets, a word, a line, a block of YAML."""
 
 import re
 from functools import cache
@@ -6,17 +6,17 @@ from typing import Final
 
 type Span = tuple[int, int]
 
-# A space on the same line: any of Unicode's, what has no width, colours of a terminal, HTML's.
+# A blank on the same line: any of Unicode's, characters without width, colours of a terminal, HTML's.
 GAP: Final = r"(?:[^\S\r\n]|[\u200b-\u200d\u2060\ufeff\xad]|\x1b\[[0-9;]{0,16}m|&nbsp;)"
 _OPENS: Final = re.compile(
     r"(?:[bBrRuUfFnNeE]{1,2}(?=[\"']))?"
     r"(?P<mark>\"{3}|'{3}|\\*+[\"'`]|%2[27]|&(?:quot|apos|\#0{0,4}3[49]);|\\+u002[27]|[\u201c\u201d\u2018\u2019\xab])"
 )
-# What stands before a closing quote; a backslash keeps the next character from closing it.
+# The text before a closing quote; a backslash keeps the next character from closing it.
 _QUOTED: Final = {mark: re.compile(rf"(?:[^{mark}\\\r\n]|\\[^\r\n])*+") for mark in "\"'`"}
 _CLOSING: Final = {"\u201c": "\u201d", "\u2018": "\u2019", "\xab": "\xbb"}
-# What ends a word without quotation marks. `,` `)` `"` and their like do so only before a blank, the end, more of their
-# kind or the next `name=`: elsewhere they may be the password's own.
+# The end of a word without quotation marks. `,` `)` `"` and the like end it only before a blank, the end, more of the
+# same or the next `name=`: elsewhere they may be part of the password.
 _STOP: Final = re.compile(
     r"\s|[,;&](?=\Z|[\s,;&\"'`)}\]]|\\[\"']|[\w.%-]{1,64}[\"']?(?:=|:(?!/)))"
     r"|[)}\]>\"'`](?=\Z|[\s,;:.!?)}\]>\"'`<])|\\+[\"'`]|<(?=/?[a-zA-Z][\w:-]{0,32}\s?/?>)"
@@ -27,16 +27,16 @@ _LIST: Final = re.compile(r"\[[^\]\r\n]*+")
 _ANGLES: Final = re.compile(r"<[^<>\s/!][^<>\r\n]{0,256}+(?=>)")
 _BRACES: Final = re.compile(r"\{(?:[^}\r\n]|\}\})++")
 _BLOCK: Final = re.compile(rf"[|>][-+0-9]{{0,2}}{GAP}*+(?:#[^\r\n]*+)?\r?\n")
-# Of a text over several lines no more than this is looked at for its end.
+# How much is read of a text over several lines to find its end.
 _LONGEST_TEXT: Final = 4096
 _LINE: Final = re.compile(r"[^\r\n]*+")
 _INDENT: Final = re.compile(r"[ \t]*+")
 
 
 def quoted(text: str, at: int) -> tuple[Span, int] | None:
-    """Return what stands between the quotation marks that open here, and where that ends; None where none open.
+    """Return the text between the quotation marks that open here, and where it ends; None where none open.
 
-    Without a closing mark on the line it is the rest of the line.
+    Without a closing mark on the line, it is the rest of the line.
     """
     opens = _OPENS.match(text, at)
     if not opens:
@@ -50,25 +50,25 @@ def quoted(text: str, at: int) -> tuple[Span, int] | None:
 
 
 def closing(text: str, at: int, mark: str) -> int:
-    """Return where a text ends in which one stands that this mark opened: before the mark, or with the line."""
+    """Return where a text ends that this mark opened: before the closing mark, or at the end of the line."""
     end = _closed_on_line(text, at, mark)
     return line_end(text, at) if end is None else end
 
 
 def bracketed(text: str, at: int, *, braces: bool) -> tuple[Span, int] | None:
-    """Return what stands in a list's brackets, or with `braces` in ODBC's; None where none open."""
+    """Return the text in a list's brackets, or with `braces` in ODBC's; None where none open."""
     found = (_BRACES.match(text, at) if braces else None) or _LIST.match(text, at) or _ANGLES.match(text, at)
     return ((at + 1, found.end()), found.end() + 1) if found else None
 
 
 def templated(text: str, at: int) -> tuple[Span, int] | None:
-    """Return an expression of Jinja, braces and all; None where none begins."""
+    """Return an expression of Jinja with its braces; None where none begins."""
     end = text.find("}}", at, at + 512) if text.startswith("{{", at) else -1
     return ((at, end + 2), end + 2) if end >= 0 else None
 
 
 def word(text: str, at: int, *, encoded: bool = False) -> Span | None:
-    """Return the word that stands here without quotation marks; `encoded` where its URL's `&` is `%26`."""
+    """Return the word here without quotation marks; `encoded` where its URL has `%26` for `&`."""
     if encoded:
         found = _ENCODED.match(text, at)
         return (at, found.end()) if found else None
@@ -78,13 +78,13 @@ def word(text: str, at: int, *, encoded: bool = False) -> Span | None:
 
 
 def connection_word(text: str, span: Span) -> Span:
-    """Return a word of a connection string, which ends at its semicolon and may hold blanks."""
+    """Return a word of a connection string, which ends at its semicolon and may contain blanks."""
     more = _TO_SEMICOLON.match(text, span[1])
     return (span[0], more.end()) if more else span
 
 
 def block(text: str, at: int, indent: int) -> Span | None:
-    """Return the lines below `|` or `>` that are indented deeper than the line of their key; None without any."""
+    """Return the lines below `|` or `>` that are indented deeper than their key's line; None without any."""
     opens = _BLOCK.match(text, at)
     if not opens:
         return None
@@ -109,7 +109,7 @@ def line_end(text: str, at: int, limit: int | None = None) -> int:
 
 
 def _closed(text: str, begin: int, mark: str) -> int | None:
-    """Return where the mark stands that closes what this one opened; None where none does on the line."""
+    """Return the place of the mark that closes what this one opened; None where the line has none."""
     if len(mark) == 1 and mark in _QUOTED:
         return _closed_on_line(text, begin, mark)
     if mark[-1] in _QUOTED and mark[0] == "\\":
@@ -128,7 +128,7 @@ def _closed_on_line(text: str, begin: int, mark: str) -> int | None:
         end = found.end()
         if text[end : end + 1] != mark:
             return None
-        # SQL's way to put a quotation mark into a text: two of them.
+        # In SQL, two quotation marks stand for one within a text.
         if mark != "'" or end == begin or text[end + 1 : end + 2] != mark:
             return end
         end += 2
@@ -136,7 +136,7 @@ def _closed_on_line(text: str, begin: int, mark: str) -> int | None:
 
 
 def _closed_escaped(text: str, begin: int, mark: str) -> int | None:
-    r"""Return where a text ends in a text that was quoted itself: `\"...\"`; a mark with more backslashes is inside."""
+    r"""Return where a text ends in a text that was quoted itself: `\"...\"`; marks with more backslashes are inside."""
     for found in _or_line_end(mark[-1]).finditer(text, begin):
         at = found.start()
         if found[0] != mark[-1]:
@@ -150,5 +150,5 @@ def _closed_escaped(text: str, begin: int, mark: str) -> int | None:
 
 @cache
 def _or_line_end(mark: str) -> re.Pattern[str]:
-    """Return what finds a mark or the end of the line, whichever comes first: nothing beyond is looked at."""
+    """Return an expression that finds a mark or the end of the line, whichever comes first; it reads no further."""
     return re.compile(rf"{re.escape(mark)}|[\r\n]")

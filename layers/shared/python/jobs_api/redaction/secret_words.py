@@ -1,4 +1,4 @@
-"""Which words behind a secret's name are plain English, and which look like a secret: `token expired`, `token x7Gh`."""
+"""Which words after a secret's name are plain English, and which look like a secret: `token expired`, `token x7Gh`."""
 
 import re
 from typing import Final
@@ -10,13 +10,13 @@ PLAIN: Final = frozenset(
     "over under after before between during against via per is are was were be been being am has have had do does did "
     "can cannot could may might must shall should will would also only still already never always now there here too "
     "very just yet again both either neither each any all some other another same different new old own next last "
-    # What a secret is said to be, or not.
+    # What a secret is said to be, or not to be.
     "missing invalid valid incorrect correct wrong right bad good ok okay ill-formed malformed corrupt stale absent "
     "present optional mandatory necessary unknown unset set null nil empty blank weak strong short long shorter longer "
     "identical unavailable available accessible inaccessible ambiguous unique private public read-only write-only "
     "given taken known shown written sent found held read seen broken chosen hidden stolen made built put left met "
     "inactive active true false false-positive unauthorized denied lost kept gone due out up down off forbidden "
-    # What else follows: `password authentication`, `secret manager`, `api-key header`, `token bucket`, SQL's own words.
+    # Others: `password authentication`, `secret manager`, `api-key header`, `token bucket`, words of SQL.
     "authentication auth authorization authorizer manager managers store stores scope scopes name names value values "
     "type types file files path field fields column columns table tables view model models source sources seed test "
     "tests key keys id ids user users role roles account database schema warehouse project profile target row rows "
@@ -33,12 +33,12 @@ _DESCRIBING: Final = ("ed", "ing", "able", "ible", "ly")
 _LETTERS: Final = re.compile(r"[a-z]++(?:['-][a-z]++)*+", re.IGNORECASE)
 _CALL: Final = re.compile(r"[A-Za-z_]{1,64}+\(")
 _MARKED: Final = re.compile(r"[!@#$%^&*~+]")
-# Longer words are not looked at as a whole.
+# Of a longer word only the beginning is checked.
 _LONGEST: Final = 4096
 
 
 def is_plain(word: str) -> bool:
-    """Tell whether a word says something of a secret rather than being one."""
+    """Return whether a word says something about a secret, and is not the secret."""
     bare = word.strip(".,;:!?()[]{}<>\"'`…|")
     if len(bare) > 24:
         return False
@@ -49,8 +49,8 @@ def is_plain(word: str) -> bool:
 
 
 def looks_secret(word: str) -> bool:
-    """Tell whether a word is none of a language: letters mixed with digits or with marks, and not short."""
-    # A mask within it is no mark of its own.
+    """Return whether a word is not from a language: it mixes letters with digits or with marks, and is not short."""
+    # A mask within the word does not count.
     head = word[:_LONGEST].replace("***", "").rstrip(".,;:!?)")
     # `varchar(64)` is a type.
     if len(head) < 6 or head[0] in "(|.=<-[" or _CALL.match(head):
