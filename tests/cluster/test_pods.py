@@ -1,11 +1,13 @@
 """Pods: their phases, what their containers' states say, and what their processes get to see."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from kubernetes import client
 
+from tests.cluster.manifests import refused
 from tests.cluster.workloads import SLEEPS, Eventually, Object, ended_pod, pod, running_pod, shell
 
 type Run = Callable[..., Any]
@@ -251,6 +253,46 @@ def test_a_pod_past_its_own_deadline(
     done = ended_pod(core, namespace, "work", eventually)
     assert (done.status.phase, done.status.reason) == ("Failed", "DeadlineExceeded")
     assert done.status.message == "Pod was active on the node longer than the specified deadline"
+
+
+def test_a_deadline_that_is_set_while_the_pod_runs_ends_it_with_its_grace_and_its_log(
+    core: client.CoreV1Api, namespace: str, image: str, eventually: Eventually
+) -> None:
+    script = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+    wanted = pod("work", image, shell(script))
+    wanted["spec"] |= {"terminationGracePeriodSeconds": 30, "activeDeadlineSeconds": 3600}
+    core.create_namespaced_pod(namespace, wanted)
+    running_pod(core, namespace, "work", eventually)
+    eventually(lambda: core.read_namespaced_pod_log("work", namespace) == "ready\n")
+
+    core.patch_namespaced_pod("work", namespace, {"spec": {"activeDeadlineSeconds": 1}})
+
+    done = ended_pod(core, namespace, "work", eventually)
+    assert (done.status.phase, done.status.reason) == ("Failed", "DeadlineExceeded")
+    assert done.status.container_statuses[0].state.terminated.exit_code == 3
+    assert core.read_namespaced_pod_log("work", namespace) == "ready\nbye\n"
+
+
+def test_a_deadline_may_only_be_set_or_lowered(core: client.CoreV1Api, namespace: str, image: str) -> None:
+    core.create_namespaced_pod(namespace, pod("work", image, SLEEPS))
+
+    def change(seconds: int | None) -> Any:
+        return core.patch_namespaced_pod("work", namespace, {"spec": {"activeDeadlineSeconds": seconds}})
+
+    assert change(3600).spec.active_deadline_seconds == 3600
+    assert change(1800).spec.active_deadline_seconds == 1800
+    assert [refused(partial(change, seconds)).status for seconds in (3600, None, 0)] == [422, 422, 422]
+    assert core.read_namespaced_pod("work", namespace).spec.active_deadline_seconds == 1800
+
+
+def test_a_patch_of_another_pod_of_the_same_name_is_a_conflict(
+    core: client.CoreV1Api, namespace: str, image: str
+) -> None:
+    core.create_namespaced_pod(namespace, pod("work", image, SLEEPS))
+
+    change = {"metadata": {"uid": "another"}, "spec": {"activeDeadlineSeconds": 1}}
+
+    assert refused(lambda: core.patch_namespaced_pod("work", namespace, change)).status == 409
 
 
 def test_a_deleted_pod_may_finish_what_it_does(

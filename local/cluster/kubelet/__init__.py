@@ -160,6 +160,8 @@ class Kubelet:
             self._wind_up(uid, change)
         elif uid not in self._workers:
             self._consider(change.stored)
+        elif _has_another_deadline(change):
+            self._workers[uid].look_at_deadline(change.stored.object)
 
     def _consider(self, stored: Stored) -> None:
         """Take on a pod that is for this node and has not ended."""
@@ -207,3 +209,8 @@ class Kubelet:
             task.add_done_callback(lambda _: loop.run_in_executor(None, remove))
         else:
             loop.run_in_executor(None, remove)
+
+
+def _has_another_deadline(change: Change) -> bool:
+    before = change.previous.object["spec"] if change.previous else {}
+    return bool(change.stored.object["spec"].get("activeDeadlineSeconds") != before.get("activeDeadlineSeconds"))

@@ -1,6 +1,7 @@
 """One pod, from the moment it is seen until it has ended or is gone."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from local.cluster.controllers.recorder import Note, Recorder
@@ -32,6 +33,8 @@ class PodWorker:
         self._kill_at: float | None = None
         self._sidecars: dict[ContainerRunner, asyncio.Task[None]] = {}
         self._verdict: Verdict | None = None
+        self._deadline: asyncio.Task[None] | None = None
+        self._taken_at = node.clock.now()
         self._again: asyncio.TimerHandle | None = None
         self._timers: list[asyncio.TimerHandle] = []
         spec = pod["spec"]
@@ -52,12 +55,14 @@ class PodWorker:
         if not await once_there_is_room(self._bind):
             return
         await once_there_is_room(self._make_folders)
-        deadline = asyncio.create_task(self._enforce_deadline())
+        self._taken_at = self._node.clock.now()
+        self._deadline = asyncio.create_task(self._enforce_deadline())
         try:
             if await self._initialized():
                 await asyncio.gather(*(self._unless_stopped(runner) for runner in self._of_kind(init=False)))
         finally:
-            deadline.cancel()
+            self._deadline.cancel()
+            self._deadline = None
         try:
             await self._end_sidecars()
         finally:
@@ -168,11 +173,19 @@ class PodWorker:
         self._publish()
         return True
 
+    def look_at_deadline(self, pod: Object) -> None:
+        """Take over the pod's deadline, which may be set or lowered while it runs."""
+        self._pod = {**self._pod, "spec": {**self._pod["spec"], **_deadline_of(pod)}}
+        if self._deadline and not self._verdict:
+            self._deadline.cancel()
+            self._deadline = asyncio.create_task(self._enforce_deadline())
+
     async def _enforce_deadline(self) -> None:
+        """End the pod at its deadline, counted from when the node took it (pkg/kubelet/active_deadline.go)."""
         seconds = self._pod["spec"].get("activeDeadlineSeconds")
         if seconds is None:
             return
-        await self._node.clock.sleep(seconds)
+        await self._node.clock.sleep_until(self._taken_at + timedelta(seconds=seconds))
         self._verdict = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
         self._note(Note("Normal", "DeadlineExceeded", self._verdict.message))
         self.stop(self._pod["spec"].get("terminationGracePeriodSeconds", 30))
@@ -215,3 +228,8 @@ class PodWorker:
     def _settings(self, resource: str, name: str) -> Object | None:
         stored = self._storage.find(resource, self._namespace, name)
         return stored.object if stored else None
+
+
+def _deadline_of(pod: Object) -> Object:
+    seconds = pod["spec"].get("activeDeadlineSeconds")
+    return {} if seconds is None else {"activeDeadlineSeconds": seconds}

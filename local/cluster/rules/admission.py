@@ -75,6 +75,7 @@ def _check(kind: Kind, obj: Object, faults: Faults) -> None:
 
 
 def _check_pod_update(new: Object, old: Object, faults: Faults) -> None:
+    _check_deadline_update(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"), faults)
     if _unchangeable(new) != _unchangeable(old):
         allowed = (
             "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
@@ -82,6 +83,18 @@ def _check_pod_update(new: Object, old: Object, faults: Faults) -> None:
             "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
         )
         faults.forbidden("spec", f"pod updates may not change fields other than {allowed}")
+
+
+def _check_deadline_update(new: int | None, old: int | None, faults: Faults) -> None:
+    """A deadline may be set, or lowered.
+
+    https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/apis/core/validation/validation.go (ValidatePodUpdate)
+    """
+    path = "spec.activeDeadlineSeconds"
+    if old is not None and new is None:
+        faults.invalid(path, None, "must not update from a positive integer to nil value")
+    elif old is not None and new is not None and new > old:
+        faults.invalid(path, new, "must be less than or equal to previous value")
 
 
 def _unchangeable(spec: Object) -> Object:
