@@ -73,7 +73,7 @@ ENVIRONMENTS: Final = 2
 # How many writes of runs and slots a stream hands over at once, where they are spread over the hour; not measured.
 RECORDS_PER_BATCH: Final = 3
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 10.0
+FUNCTIONS_GB: Final = 10.5
 # X-Ray's default, which functions cannot change: the first request of a second, and of the others one in twenty.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
@@ -159,6 +159,8 @@ REQUESTS: Final[dict[str, Use]] = {
     # Five writes in a transaction, at two units each, and the index of slots.
     "create a job": followed(request(read_unit=1, write_unit=11), synced=True),
     "change a job": followed(request(read_unit=2, write_unit=3), synced=True),
+    # The note, and its indexes; what the cluster is asked costs nothing.
+    "cancel a run": followed(request(read_unit=1, write_unit=writes(RUN, 1 + RUN_INDEXES)), synced=False),
     "trigger": followed(request(read_unit=2, write_unit=2 * writes(WAITING_RUN, 1 + RUN_INDEXES)), synced=False),
 }
 

@@ -74,6 +74,8 @@ class MeasuredService:
             "create_job": self._create,
             "delete_job": lambda: self._call("DELETE", f"{jobs}/{self._create()}"),
             # Another job each time, since a second run of one within a second has to look for a free name.
+            # Of another run each time: one that was cancelled needs no call to the cluster.
+            "cancel_run": lambda: self._call("POST", f"/api/v1/runs/{self._triggered()}/cancel"),
             "trigger_job": lambda: self._call("POST", f"{jobs}/{self._create()}/trigger"),
             **self._about_notifications(),
         }
@@ -114,6 +116,11 @@ class MeasuredService:
             made = new_delivery(run, Event.FAILURE, "slack", now, timedelta(days=1))
             assert deliveries.create(made)
         return made.id
+
+    def _triggered(self) -> str:
+        """Return the id of a run that goes on, of a job of its own."""
+        job = f"/api/v1/projects/{self.project_id}/jobs/{self._create()}"
+        return str(self._call("POST", f"{job}/trigger")["job_run_id"])
 
     def _ended(self) -> str:
         """Return the id of a run that has ended and whose log is stored."""

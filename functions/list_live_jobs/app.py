@@ -8,8 +8,7 @@ from jobs_api import store
 from jobs_api.api.resolver import Api
 from jobs_api.cluster import connect
 from jobs_api.live import queries
-from jobs_api.live.documents import LiveJobList
-from jobs_api.model.run import RunStatus
+from jobs_api.live.documents import LiveJobList, LiveStatus
 from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()
@@ -17,7 +16,7 @@ app = Api()
 
 @app.get("/api/v1/jobs")
 def list_live_jobs(
-    status: RunStatus | None = None,
+    status: LiveStatus | None = None,
     project: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> LiveJobList:

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from jobs_api import cluster, store
 from jobs_api.api.resolver import Api, logger, schema_of
 from jobs_api.aws.encryption import CannotOpen
+from jobs_api.cancel import ending
 from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.run import Run
@@ -56,8 +57,17 @@ def _launched(run: Run) -> str:
             publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("not launched yet", run_id=run.id, error=str(error))
         return run.job_name
-    store.run_launched(run, name, app.now)
+    if not store.run_launched(run, name, app.now):
+        _end_if_cancelled(run, name)
     return name
+
+
+def _end_if_cancelled(run: Run, name: str) -> None:
+    """End the Job of a run that was cancelled while its Job was created; where that fails, ingest does it."""
+    try:
+        ending.end_if_cancelled(cluster.connect(store.recent_organization(run.organization_id)), run, name, app.now)
+    except (ClusterUnavailable, cluster.ClusterRejected, ending.NotAllowed) as error:
+        logger.warning("not ended yet", run_id=run.id, error=str(error))
 
 
 lambda_handler = app.resolve

@@ -18,6 +18,7 @@ SUMMARIES = {
     "run.started": "A run has started",
     "run.success": "A run has succeeded",
     "run.failure": "A run has ended as `failed` or `error`",
+    "run.cancelled": "A run was cancelled",
     "test": "Somebody tests the job's notifications",
 }
 DESCRIPTION = """\

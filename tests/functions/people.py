@@ -61,6 +61,7 @@ class Person:
 
     organization_id: str
     role: Role = Role.DEVELOPER
+    token_name: str = "CI of the warehouse"
 
     def call(
         self,
@@ -102,8 +103,8 @@ class Person:
                     "organization_id": self.organization_id,
                     "role": self.role.value,
                     "token_id": "token",
-                    "token_name": "CI of the warehouse",
                     "principalId": "token",
+                    **({"token_name": self.token_name} if self.token_name else {}),
                 },
             },
             "body": text,

@@ -42,10 +42,15 @@ class World:
         self.jobs = f"/api/v1/projects/{acme.project.id}/jobs"
         self.job = f"{self.jobs}/{acme.job.id}"
         self.run = a_run(acme.project)
+        self.triggered = ""
         hooked, _ = new_job(acme.project, name="told", webhook_enabled=True, webhook_url="https://hooks.example/")
         self.hooked = f"{self.jobs}/{hooked.id}"
         self.failed = new_run(hooked, acme.project, RunStatus.FAILED)
         self.delivery = delivery_id(self.failed.id, Event.FAILURE, "webhook")
+
+    def trigger(self) -> None:
+        """Begin a run that goes on."""
+        self.triggered = self.call("POST", f"{self.job}/trigger").json["job_run_id"]
 
     def deliver(self) -> None:
         """Send the webhook of the failed run."""
@@ -61,6 +66,7 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "rename a job": lambda world: world.call("PUT", world.job, {"name": "another name"}),
     "delete a job": lambda world: world.call("DELETE", world.job),
     "trigger": lambda world: world.call("POST", f"{world.job}/trigger"),
+    "cancel a run": lambda world: world.call("POST", f"/api/v1/runs/{world.triggered}/cancel"),
     "list runs": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/runs"),
     "read a run": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}"),
     "read a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs"),
@@ -116,6 +122,8 @@ def _said(cell: str) -> Counter[str]:
 def test_a_call_asks_what_the_page_says(world: World, asked: Counter[str], call: str) -> None:
     if call == "redeliver":
         world.deliver()
+    if call == "cancel a run":
+        world.trigger()
     asked.clear()
 
     CALLS[call](world)

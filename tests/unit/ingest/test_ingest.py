@@ -18,7 +18,7 @@ from jobs_api.model.run import Run, RunStatus, StoredLog, TriggeredBy
 from tests.objects import TWO, UID, at, complete, ended, failed, job, pod, runs, waits
 from tests.unit.logs.test_excerpts import DBT
 
-PENDING, RUNNING, SUCCESS, FAILED, ERROR = RunStatus
+PENDING, RUNNING, SUCCESS, FAILED, ERROR, _ = RunStatus
 ACME = "org-acme"
 
 

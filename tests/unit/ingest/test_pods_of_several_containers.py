@@ -14,7 +14,7 @@ from jobs_api.k8s.observed import observe
 from jobs_api.model.run import Run, RunStatus
 from tests.objects import TWO, at, being_deleted, beside, ended, failed, job, pod, runs, waits
 
-PENDING, RUNNING, SUCCESS, FAILED, ERROR = RunStatus
+PENDING, RUNNING, SUCCESS, FAILED, ERROR, _ = RunStatus
 ACME = "org-acme"
 EVICTED = {
     "type": "DisruptionTarget",

@@ -21,7 +21,7 @@ from jobs_api.live import documents
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from tests.objects import TWO, UID, at, beside, complete, ended, event, failed, job, pod, runs, waits
 
-PENDING, RUNNING, SUCCESS, FAILED, ERROR = RunStatus
+PENDING, RUNNING, SUCCESS, FAILED, ERROR, _ = RunStatus
 ACME = "org-acme"
 MOST_SECONDS = 2**63 - 1
 

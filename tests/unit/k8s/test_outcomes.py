@@ -12,7 +12,7 @@ from jobs_api.k8s.observed import observe
 from jobs_api.model.run import RunStatus
 from tests.objects import TWO, being_deleted, complete, ended, failed, job, pod, runs, waits
 
-PENDING, RUNNING, SUCCESS, FAILED, ERROR = RunStatus
+PENDING, RUNNING, SUCCESS, FAILED, ERROR, _ = RunStatus
 NODE_DRAINED = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "message": "drained"}
 NO_NODE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}
 

@@ -8,7 +8,7 @@ from jobs_api.k8s.job_status import Outcome
 from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import observe
 from jobs_api.live import documents
-from jobs_api.live.documents import LiveJob, LiveJobDetail
+from jobs_api.live.documents import LiveJob, LiveJobDetail, LiveStatus
 from jobs_api.model.run import RunStatus
 from tests.objects import TWO, at, complete, ended, failed, job, pod, runs, waits
 
@@ -82,7 +82,7 @@ def test_only_jobs_with_all_our_labels_are_ours(label: str, value: str) -> None:
     assert not documents.is_of_organization(observe(found), "org-acme")
 
 
-@pytest.mark.parametrize("status", RunStatus)
+@pytest.mark.parametrize("status", LiveStatus)
 @pytest.mark.parametrize(
     ("found", "its_pod"),
     [
@@ -95,14 +95,14 @@ def test_only_jobs_with_all_our_labels_are_ours(label: str, value: str) -> None:
     ],
 )
 def test_a_job_alone_never_excludes_the_status_that_its_pod_gives_it(
-    status: RunStatus, found: Object, its_pod: Object | None
+    status: LiveStatus, found: Object, its_pod: Object | None
 ) -> None:
     actual = LiveJob.of(observe(found), outcome(found, its_pod)).status
 
     assert documents.may_be(observe(found), actual)
     assert documents.may_be(observe(found), None)
     if found == complete():
-        assert documents.may_be(observe(found), status) == (status is RunStatus.SUCCESS)
+        assert documents.may_be(observe(found), status) == (status is LiveStatus.SUCCESS)
 
 
 def test_a_project_is_selected_by_its_name_however_it_is_written() -> None:
@@ -129,7 +129,7 @@ def test_why_there_is_no_log_yet_is_said_in_kubernetes_words() -> None:
     assert waiting.message == "ImagePullBackOff: Back-off pulling"
     assert starting.message == "ContainerCreating"
     assert gone.message == "The pod is gone, and its log was not stored"
-    assert (waiting.logs, waiting.status) == ("", RunStatus.PENDING)
+    assert (waiting.logs, waiting.status) == ("", LiveStatus.PENDING)
 
 
 def test_what_is_recorded_wins_once_the_run_has_ended() -> None:

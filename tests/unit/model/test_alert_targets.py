@@ -45,7 +45,7 @@ def test_nobody_is_told_through_a_channel_that_is_not_known_here() -> None:
 def test_a_target_that_says_of_no_event_hears_of_none(target: dict[str, Any]) -> None:
     alerts = RunAlerts(**NAMES, targets={"pager": target})
 
-    assert [alerts.channels(event) for event in Event] == [[], [], []]
+    assert [alerts.channels(event) for event in Event] == [[]] * len(Event)
 
 
 @pytest.mark.parametrize("target", ["#data", 1, ["#data"]])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.run import Run, RunStatus, StoredLog, TriggeredBy
-from jobs_api.model.run_events import as_of, channels, marked
+from jobs_api.model.run_events import as_of, channels, happened, marked
 from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.notifications.slack.target import SlackTarget
 from jobs_api.notifications.webhook.target import WebhookTarget
@@ -110,13 +110,25 @@ def test_each_channel_is_told_what_it_asked_for() -> None:
     assert channels(told, Event.FAILURE) == ["slack", "webhook"]
 
 
+def test_of_a_cancelled_run_only_who_lists_it_hears() -> None:
+    cancelled = a_run(RunStatus.CANCELLED)
+    as_usual, listed = alerts(events=[Event.SUCCESS, Event.FAILURE]), alerts(events=[Event.CANCELLED])
+
+    assert happened(a_run(RunStatus.RUNNING), cancelled) == [Event.CANCELLED]
+    assert channels(as_usual, Event.CANCELLED) == []
+    assert channels(listed, Event.CANCELLED) == ["webhook"]
+
+
 def test_of_a_start_nobody_learns_how_it_ended() -> None:
     ended = a_run(
         RunStatus.FAILED, start_time=NOON, end_time=NOON, duration_seconds=0.0, exit_code=1, error_message="x"
     )
 
+    ended = ended.model_copy(update={"cancel_requested_at": NOON, "cancel_reason": "x"})
+
     seen = as_of(ended, Event.STARTED).document().model_dump(mode="json")
 
     assert seen["status"] == "running"
-    assert not {"end_time", "duration_seconds", "exit_code", "error_message"} & seen.keys()
+    hidden = {"end_time", "duration_seconds", "exit_code", "error_message", "cancel_requested_at", "cancel_reason"}
+    assert not hidden & seen.keys()
     assert as_of(ended, Event.FAILURE) is ended

@@ -103,6 +103,10 @@ class RunNotCompleted(Conflict):
     """Stored logs exist only once a run has ended."""
 
 
+class RunAlreadyEnded(Conflict):
+    """A run that has ended cannot be cancelled."""
+
+
 class NothingConfigured(Conflict):
     """The job has no Slack channel or webhook that the request needs."""
 

@@ -31,6 +31,7 @@ class Metric(StrEnum):
     RUNS_SUCCEEDED = "RunsSucceeded"
     RUNS_FAILED = "RunsFailed"
     RUNS_ERRORED = "RunsErrored"
+    RUNS_CANCELLED = "RunsCancelled"
     CLUSTER_ERRORS = "ClusterErrors"
     NOTIFICATION_FAILURES = "NotificationFailures"
     NOTIFICATION_ERRORS = "NotificationErrors"

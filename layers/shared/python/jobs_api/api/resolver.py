@@ -49,6 +49,7 @@ ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.NotFound: (404, "not_found"),
     errors.Conflict: (409, "conflict"),
     errors.ProjectNotDeployed: (409, "project_not_deployed"),
+    errors.RunAlreadyEnded: (409, "run_already_ended"),
     errors.RunNotCompleted: (409, "run_not_completed"),
     errors.PayloadTooLarge: (413, "payload_too_large"),
     errors.InvalidRequest: (422, "invalid_request"),

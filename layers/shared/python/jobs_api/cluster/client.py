@@ -22,6 +22,7 @@ OWNERS: Final = 50
 
 BATCH: Final = "/apis/batch/v1"
 CORE: Final = "/api/v1"
+MERGE_PATCH: Final = "application/merge-patch+json"
 # https://kubernetes.io/docs/reference/labels-annotations-taints/#batchkubernetesio-controller-uid
 CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
 
@@ -151,6 +152,16 @@ class Cluster:
             "PUT", _path(BATCH, metadata["namespace"], "jobs", metadata["name"]), job
         )
         return replaced
+
+    def patch_pod(self, namespace: str, name: str, change: Object) -> None:
+        """Change what a merge patch says of a Pod, if it is still the one that `metadata.uid` in it says.
+
+        Raises:
+            Stale: another Pod has the name.
+            ObjectNotFound: it is gone.
+        """
+        path = _path(CORE, namespace, "pods", name)
+        self._connection.send("PATCH", path, body=json.dumps(change).encode(), content=MERGE_PATCH)
 
     def warnings_of(self, namespace: str, uid: str) -> list[Object]:
         """Return the warnings about an object, by its UID; some of them, where there are dozens. One call."""

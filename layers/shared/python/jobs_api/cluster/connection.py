@@ -68,6 +68,7 @@ class Connection:
         *,
         whole: bool = True,
         accept: str = JSON,
+        content: str = "application/json",
     ) -> urllib3.BaseHTTPResponse:
         """Send a request and return a success; with `whole`, read to its end. `accept` is the content type to ask for.
 
@@ -76,11 +77,11 @@ class Connection:
             ClusterRejected: or one of its subclasses, for any other answer.
         """
         url = self._host + path + (f"?{urlencode(query)}" if query else "")
-        response = self._request(method, url, body, whole=whole, accept=accept)
+        response = self._request(method, url, body, whole=whole, accept=accept, content=content)
         if response.status == UNAUTHORIZED:
             response.drain_conn()
             self._credentials.renew()
-            response = self._request(method, url, body, whole=whole, accept=accept)
+            response = self._request(method, url, body, whole=whole, accept=accept, content=content)
             if response.status == UNAUTHORIZED:
                 self._lost()
         if response.status >= 300:
@@ -88,9 +89,9 @@ class Connection:
         return response
 
     def _request(
-        self, method: str, url: str, body: bytes | None, *, whole: bool, accept: str
+        self, method: str, url: str, body: bytes | None, *, whole: bool, accept: str, content: str
     ) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": accept, "Content-Type": "application/json", "User-Agent": "jobs-api"}
+        headers = {"Accept": accept, "Content-Type": content, "User-Agent": "jobs-api"}
         if authorization := self._credentials.authorization():
             headers["Authorization"] = authorization
         try:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from jobs_api.ingest import giving_up, run_moves
+from jobs_api.ingest import cancelled_end, giving_up, run_moves
 from jobs_api.k8s import pod_status
+from jobs_api.k8s.cancelling import Ending, ending_of
 from jobs_api.k8s.failure_reason import Cause
 from jobs_api.k8s.job_status import Outcome, outcome
-from jobs_api.k8s.job_stop import Stop, end_of
+from jobs_api.k8s.job_stop import Stop, cancelled, end_of
 from jobs_api.k8s.observed import Observed
 from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus
 
@@ -21,7 +22,7 @@ _PROGRESS: Final = (RunStatus.PENDING, RunStatus.RUNNING)
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a run, in this order: stop its Job, store its Pod's log, write the run, end its Job.
+    """What to do about a run, in this order: end its Pod, stop its Job, store its log, write the run, end its Job.
 
     A run that is seen for the first time is written before its log is stored. A Job that ends with its run ends last,
     because its Pod is deleted with it. `quotes` names another container, whose log says why the command never ran.
@@ -32,6 +33,7 @@ class Decision:
     stop: Stop | None = None
     quotes: str | None = None
     ends_job: bool = False
+    ends_pod: bool = False
 
 
 NO_CHANGE = Decision()
@@ -64,7 +66,7 @@ def is_accounted_for(observed: Observed, run: Run | None, kept: timedelta, now: 
 
 def wants_pod(observed: Observed, run: Run | None, now: datetime) -> bool:
     """Return whether the Job's Pod may say something that its run does not have yet."""
-    if run is None or run.status is RunStatus.PENDING or observed.finished:
+    if run is None or run.status is RunStatus.PENDING or observed.finished or run.is_to_be_cancelled:
         return run is None or not run.status.ended
     return not run.status.ended and (not observed.ready or giving_up.has_outlived(observed, now))
 
@@ -84,8 +86,10 @@ def decide(observed: Observed, run: Run | None, organization_id: str, now: datet
         return NO_CHANGE
     if known.status.ended:
         return _ended_before_its_job(observed, known)
-    seen = outcome(observed, now=now)
+    seen = cancelled_end.judged(outcome(observed, now=now), known)
     going = not observed.finished and not seen.status.ended
+    if going and known.is_to_be_cancelled:
+        return _cancelling(observed, run, known, seen, now)
     if going and (cause := giving_up.why_hopeless(observed, known, now)):
         return _given_up(cause, observed, known, now)
     if going and giving_up.has_outlived(observed, now):
@@ -104,12 +108,35 @@ def _progressed(observed: Observed, seen: Outcome, run: Run | None, known: Run, 
         return Decision(
             run_moves.ended(known, seen, observed, now),
             wants_log=ran,
-            quotes=failed_init.name if failed_init else None,
+            quotes=failed_init.name if failed_init and seen.status is not RunStatus.CANCELLED else None,
             ends_job=not observed.finished,
         )
     if run is None or _PROGRESS.index(seen.status) > _PROGRESS.index(known.status):
         return Decision(run_moves.moved(known, seen, observed, now))
     return NO_CHANGE
+
+
+def _cancelling(observed: Observed, run: Run | None, known: Run, seen: Outcome, now: datetime) -> Decision:
+    """End what a run has in the cluster that is to be cancelled; the run ends with it, or when its pod has.
+
+    1. A pod that a node has is told to end, and waited for. 2. One of which its node does not tell in time is given up.
+    3. Where no pod is left that will tell more, the run ends now, and its Job with it.
+    """
+    how, silent_since = ending_of(observed), cancelled_end.silent_since(observed, now)
+    if silent_since is None and cancelled_end.will_tell(observed, now):
+        return replace(_progressed(observed, seen, run, known, now), ends_pod=how is Ending.POD)
+    ran = seen.has_run or known.status is RunStatus.RUNNING
+    message = cancelled_end.SILENT if silent_since else None if ran else cancelled_end.NOT_STARTED
+    ended = Outcome(
+        RunStatus.CANCELLED,
+        has_run=seen.has_run,
+        start_time=seen.start_time,
+        end_time=silent_since or now,
+        message=message,
+        pod_name=seen.pod_name,
+    )
+    after = run_moves.ended(known, ended, observed, now)
+    return Decision(after, wants_log=ran, stop=None if observed.stopped else cancelled(message))
 
 
 def _given_up(cause: Cause, observed: Observed, run: Run, now: datetime) -> Decision:
@@ -146,6 +173,8 @@ def stop_of(run: Run) -> Stop:
     """Return how to end the Job of a run that has ended.
 
     Either its command had ended and a sidecar stayed; or the run was given up because it could not be launched or the
-    cluster could not be reached, and the Job runs nevertheless.
+    cluster could not be reached, and the Job runs nevertheless; or it was cancelled while its Job was created.
     """
+    if run.status is RunStatus.CANCELLED:
+        return cancelled(run.message)
     return Stop(f"{pod_status.DEADLINE}: {run.error_message or 'the command had ended'}", end_of(run))

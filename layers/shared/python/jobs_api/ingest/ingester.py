@@ -13,6 +13,7 @@ from itertools import batched, chain
 from aws_lambda_powertools import Logger
 
 from jobs_api import store
+from jobs_api.cancel import ending
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.ingest import decision, run_log, unseen_end
 from jobs_api.ingest.finished_cache import Settled
@@ -24,6 +25,7 @@ from jobs_api.k8s import job_stop, labels, run_identity
 from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.json_fields import Object, moment
 from jobs_api.k8s.observed import Observed, observe
+from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.metrics import Metric
 from jobs_api.model import run_events
 from jobs_api.model.organization import Organization
@@ -45,6 +47,7 @@ METRIC_OF_END = {
     RunStatus.SUCCESS: Metric.RUNS_SUCCEEDED,
     RunStatus.FAILED: Metric.RUNS_FAILED,
     RunStatus.ERROR: Metric.RUNS_ERRORED,
+    RunStatus.CANCELLED: Metric.RUNS_CANCELLED,
 }
 
 logger = Logger()
@@ -272,10 +275,8 @@ class Pass:
         now = self.clock()
         seen = self._with_warnings(seen, run, now)
         decided = decision.decide(seen, run, self.organization.id, now)
-        if decided.stop and not self._is_known(seen):
-            # Tables without the job may be empty or restored ones; they must not decide over its runs.
-            return launched
-        if decided.stop and not self._replaced(job_stop.stopped(job, decided.stop)):
+        self._end_pod(seen.pod if decided.ends_pod else None)
+        if decided.stop and not (self._may_stop(seen, run) and self._replaced(job_stop.stopped(job, decided.stop))):
             return launched
         if decided.run is None:
             self._logs.look_at(run)
@@ -295,6 +296,23 @@ class Pass:
             # Where this process dies before, or the Job has changed, the next pass does it.
             self._replaced(job_stop.stopped(job, decision.stop_of(after)))
         return written or launched
+
+    def _may_stop(self, seen: Observed, run: Run | None) -> bool:
+        """Tell whether a Job may be stopped.
+
+        Tables that know nothing of a job, empty or restored ones perhaps, have no say over what it runs, unless
+        somebody asked for this very run.
+        """
+        return bool(run and run.cancel_requested_at) or self._is_known(seen)
+
+    def _end_pod(self, pod: ObservedPod | None) -> None:
+        """End the pod of a run that is to be cancelled, if any; where the cluster refuses, each pass says so."""
+        if pod is None:
+            return
+        try:
+            ending.end_pod(self.cluster, pod, self.clock())
+        except (ending.NotAllowed, ClusterRejected) as error:
+            logger.warning("a run could not be cancelled", subject=pod.name, error=str(error))
 
     def _with_warnings(self, seen: Observed, run: Run | None, now: datetime) -> Observed:
         """Return what a Job says with its Events, where these decide what becomes of its run."""
@@ -335,7 +353,10 @@ class Pass:
         return True
 
     def _launch(self, run: Run) -> bool:
-        """Create the Job of a run that has none yet."""
+        """Create the Job of a run that has none yet. The run was listed a while ago, and may be cancelled since."""
+        known = store.find_runs(self.organization.id, [run.id]).get(run.id)
+        if known is None or known.launch is None:
+            return False
         late = unseen_end.not_launched(run, self.clock())
         if late:
             return self._write(run, late)
@@ -349,7 +370,10 @@ class Pass:
                 else None
             )
             return refused is not None and self._write(run, refused)
-        return store.run_launched(run, name, self.clock())
+        launched = store.run_launched(run, name, self.clock())
+        if not launched:
+            ending.end_if_cancelled(self.cluster, run, name, self.clock())
+        return launched
 
     def _look_for(self, run: Run) -> bool:
         """End a run whose Job was not listed, once the cluster confirms that the Job is gone."""

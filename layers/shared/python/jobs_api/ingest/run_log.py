@@ -33,7 +33,7 @@ def with_log(run: Run, log: StoredLog, end: str) -> Run:
     told = excerpt(end, own=(run.job_name, run.cronjob_name, run.pod_name or "", run.id))
     if run.status is not RunStatus.FAILED:
         running = f"It was running {', '.join(told.running)}" if told.running else None
-        return run.model_copy(update={"log": log, "message": running})
+        return run.model_copy(update={"log": log, "message": running or run.message})
     message = f"{run.error_message}: {told.said}" if told.said else run.error_message
     return run.model_copy(update={"log": log, "error_message": message, "cause": told.cause or None})
 

@@ -89,13 +89,17 @@ def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
 
 
 def _failed(run: Run, message: str, now: datetime) -> Run:
-    """End a run whose Job the cluster does not have; it is unknown when it really ended."""
+    """End a run whose Job the cluster does not have; it is unknown when it really ended.
+
+    A run that somebody wants cancelled is cancelled then.
+    """
+    cancelled = run.is_to_be_cancelled
     return run.model_copy(
         update={
-            "status": RunStatus.ERROR,
+            "status": RunStatus.CANCELLED if cancelled else RunStatus.ERROR,
             "end_time": now,
             "duration_seconds": duration_seconds(run.start_time, now) if run.start_time else None,
-            "error_message": message,
+            "message" if cancelled else "error_message": message,
             "updated_at": now,
         }
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jobs_api.k8s import pod_status
+from jobs_api.k8s import job_stop, pod_status
 from jobs_api.k8s.containers import IMAGE_REASONS, SETUP_REASONS, START_REASONS, Waiting
 from jobs_api.k8s.manifests import CONTAINER
 from jobs_api.k8s.observed import Observed
@@ -27,7 +27,7 @@ LONGEST_COMMAND = 4096
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a run failed: Kubernetes' reason, a sentence, and the run's status, `failed` or `error`."""
+    """Why a run failed: Kubernetes' reason, a sentence, and the run's status, `failed`, `error` or `cancelled`."""
 
     reason: str
     message: str
@@ -36,7 +36,7 @@ class Cause:
 
 def cause_of(job: Observed) -> Cause:
     """Say why a Job failed."""
-    cause = _stopped(job) or _deadline(job)
+    cause = _stopped(job) or _cancelled(job) or _deadline(job)
     if cause:
         return cause
     if job.pod is None:
@@ -91,7 +91,15 @@ def _stopped(job: Observed) -> Cause | None:
     if not job.stopped:
         return None
     reason, _, message = job.stopped.partition(": ")
-    return Cause(reason, message or reason)
+    status = RunStatus.CANCELLED if reason == job_stop.CANCELLED else RunStatus.ERROR
+    return Cause(reason, message or reason, status)
+
+
+def _cancelled(job: Observed) -> Cause | None:
+    """Its Pod was ended by the deadline that a cancel gave it."""
+    if job.pod and job.pod.cancelled_at and job.pod.reason == DEADLINE:
+        return Cause(job_stop.CANCELLED, "the run was cancelled", RunStatus.CANCELLED)
+    return None
 
 
 def _deadline(job: Observed) -> Cause | None:

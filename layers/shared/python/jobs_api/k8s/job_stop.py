@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from jobs_api.k8s import labels
 from jobs_api.k8s.containers import Ended, read_end
@@ -10,28 +11,43 @@ from jobs_api.k8s.json_fields import Object, mapping, texts
 from jobs_api.model.document import rfc3339
 from jobs_api.model.run import Run
 
+# The reason of what ends because somebody cancelled its run.
+CANCELLED: Final = "Cancelled"
+
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a Job is to be ended now, as `reason: message`, and how its command had ended, if it ran."""
+    """Why a Job is to be ended now, as `reason: message`, and how its command had ended, if it ran.
+
+    With `makes_no_pod` the Job creates no Pod until then, even if it was suspended.
+    """
 
     why: str
     end: str | None = None
+    makes_no_pod: bool = False
+
+
+def cancelled(why: str | None = None) -> Stop:
+    """Return how the Job of a cancelled run is ended that has no pod which a node could end."""
+    return Stop(f"{CANCELLED}: {why or 'the run was cancelled'}", makes_no_pod=True)
 
 
 def stopped(job: Object, stop: Stop) -> Object:
     """Return the Job with a deadline that has passed, and with the reason. Kubernetes then ends it and deletes its Pod.
 
-    A Job's deadline may be changed while the Job runs. A deadline that has passed ends the Job and keeps the object.
+    A Job's deadline may be changed while the Job runs. A deadline that has passed ends the Job and keeps the object. A
+    suspended Job has no deadline, so it is resumed; with a parallelism of 0 it creates no Pod before the deadline.
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/#suspending-a-job
     """
     metadata = mapping(job.get("metadata"))
+    halted = {"parallelism": 0, "suspend": False} if stop.makes_no_pod else {}
     told = {labels.STOPPED: stop.why} | ({labels.COMMAND_END: stop.end} if stop.end else {})
     return {
         **job,
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {**metadata, "annotations": texts(metadata.get("annotations")) | told},
-        "spec": {**mapping(job.get("spec")), "activeDeadlineSeconds": 1},
+        "spec": {**mapping(job.get("spec")), "activeDeadlineSeconds": 1, **halted},
     }
 
 

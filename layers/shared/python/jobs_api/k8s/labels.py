@@ -38,6 +38,8 @@ CRONJOB = "jobs-api.dev/cronjob"
 STOPPED = "jobs-api.dev/stopped"
 # On the same Job, how its command had ended, as JSON; Kubernetes deletes its Pod at the deadline.
 COMMAND_END = "jobs-api.dev/ended"
+# On a Pod whose deadline was lowered because somebody cancelled the run: when.
+CANCELLED_AT = "jobs-api.dev/cancelled-at"
 
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set

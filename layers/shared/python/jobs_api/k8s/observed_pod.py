@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from jobs_api.k8s import labels
 from jobs_api.k8s.containers import Container, Ended, Kind, read_containers
-from jobs_api.k8s.json_fields import Object, mapping, members, moment, span, text
+from jobs_api.k8s.json_fields import Object, mapping, members, moment, span, text, texts
 
 # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 DEFAULT_GRACE: Final = timedelta(seconds=30)
@@ -31,6 +32,7 @@ class ObservedPod:
         gone_by: when it must have ended after its deletion, None where nobody has deleted it; `deletion_grace` is the
             time between the deletion and `gone_by`.
         grace: how long its containers may take to end after the signal to end.
+        cancelled_at: when its deadline was lowered to cancel the run, None where nobody did that.
         conditions: by their type.
         command: the container that runs the command, `job`.
         others: init containers, sidecars, and containers that a service mesh or an agent injects, in their order. They
@@ -48,6 +50,7 @@ class ObservedPod:
     deletion_grace: timedelta = timedelta()
     grace: timedelta = DEFAULT_GRACE
     deadline: timedelta | None = None
+    cancelled_at: datetime | None = None
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     command: Container
     others: tuple[Container, ...] = ()
@@ -100,6 +103,7 @@ def observe_pod(pod: Object) -> ObservedPod:
         deletion_grace=span(metadata.get("deletionGracePeriodSeconds")) or timedelta(),
         grace=DEFAULT_GRACE if grace is None else grace,
         deadline=span(spec.get("activeDeadlineSeconds")),
+        cancelled_at=moment(texts(metadata.get("annotations")).get(labels.CANCELLED_AT)),
         conditions=read_conditions(status),
         command=command,
         others=tuple(one for one in containers if one is not command),

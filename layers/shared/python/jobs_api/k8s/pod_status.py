@@ -120,7 +120,11 @@ def _ends(pod: ObservedPod) -> Iterator[datetime]:
         yield ZERO_TIME
     if pod.gone_by:
         yield pod.gone_by - pod.deletion_grace - CLOCKS_DIFFER
-    if pod.deadline and pod.taken_at:
+    if pod.cancelled_at:
+        if pod.reason == DEADLINE or not pod.is_terminal:
+            # What exits well did its work; a node's clock that is behind must not make a failure of what was cancelled.
+            yield pod.cancelled_at if pod.ended and pod.ended.exit_code == 0 else pod.cancelled_at - CLOCKS_DIFFER
+    elif pod.deadline and pod.taken_at:
         yield pod.taken_at + pod.deadline
     elif pod.reason == DEADLINE:
         yield ZERO_TIME

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 from heapq import nlargest
 from typing import Self
 
@@ -16,12 +17,27 @@ from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.redaction.masking import shown
 
 
+class LiveStatus(StrEnum):
+    """How a Job stands; to a Job a cancelled run is one that was ended from outside, so an `error`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    ERROR = "error"
+
+    @classmethod
+    def of(cls, status: RunStatus) -> "LiveStatus":
+        """Return how a Job stands, by the status of its run."""
+        return cls.ERROR if status is RunStatus.CANCELLED else cls(status.value)
+
+
 class LiveJob(Document):
     """A Kubernetes Job of this service."""
 
     id: str
     project: str
-    status: RunStatus
+    status: LiveStatus
     start_time: Timestamp
     end_time: Absent[Timestamp] = None
     duration_seconds: Absent[float] = None
@@ -79,7 +95,7 @@ class LiveLogs(Document):
     pod_name: Absent[str] = None
     logs: str
     tail: int
-    status: RunStatus
+    status: LiveStatus
     message: Absent[str] = None
 
 
@@ -117,9 +133,16 @@ def outcome_of(job: Observed, run: Run | None, now: datetime) -> Outcome:
         end_time=run.end_time,
         exit_code=run.exit_code,
         reason=seen.reason if agrees else None,
-        message=run.error_message,
+        message=_why(run),
         pod_name=run.pod_name or seen.pod_name,
     )
+
+
+def _why(run: Run) -> str | None:
+    """Say why a run ended; of one that was cancelled the reason that was given."""
+    if run.status is not RunStatus.CANCELLED:
+        return run.error_message
+    return f"The run was cancelled: {run.cancel_reason}" if run.cancel_reason else "The run was cancelled"
 
 
 def has_record(job: Observed, run: Run | None) -> bool:
@@ -132,7 +155,7 @@ def may_have_ended(job: Observed) -> bool:
     return job.finished or bool(job.stopped)
 
 
-def may_be(job: Observed, status: RunStatus | None) -> bool:
+def may_be(job: Observed, status: LiveStatus | None) -> bool:
     """Tell whether a Job can have this status, as far as it says without its pod and its run; None is any.
 
     One that is complete is a success. One that failed may be one too, where a sidecar did, and so may one that goes on.
@@ -140,8 +163,8 @@ def may_be(job: Observed, status: RunStatus | None) -> bool:
     if status is None:
         return True
     if job.complete:
-        return status is RunStatus.SUCCESS
-    return status.ended or not job.finished
+        return status is LiveStatus.SUCCESS
+    return RunStatus(status.value).ended or not job.finished
 
 
 def newest_jobs(jobs: Iterable[Observed], limit: int) -> list[Observed]:
@@ -157,7 +180,7 @@ def without_logs(job: Observed, seen: Outcome, tail: int) -> LiveLogs:
         pod_name=seen.pod_name,
         logs="",
         tail=tail,
-        status=seen.status,
+        status=LiveStatus.of(seen.status),
         message=_shown(why) or "The pod is gone, and its log was not stored",
     )
 
@@ -170,7 +193,7 @@ def read_logs(job: Observed, pod: ObservedPod, seen: Outcome, logs: str, tail: i
         pod_name=pod.name,
         logs="" if none else logs,
         tail=tail,
-        status=seen.status,
+        status=LiveStatus.of(seen.status),
         message=pod_logs.why_none(pod) if none else None,
     )
 
@@ -178,7 +201,12 @@ def read_logs(job: Observed, pod: ObservedPod, seen: Outcome, logs: str, tail: i
 def stored_logs(run: Run, logs: str, tail: int) -> LiveLogs:
     """Answer for a Job whose Pod is gone, with the stored log of its run."""
     return LiveLogs(
-        job_name=run.job_name, pod_name=run.pod_name, logs=logs, tail=tail, status=run.status, message=run.log_note
+        job_name=run.job_name,
+        pod_name=run.pod_name,
+        logs=logs,
+        tail=tail,
+        status=LiveStatus.of(run.status),
+        message=run.log_note,
     )
 
 
@@ -190,7 +218,7 @@ def _told(job: Observed, seen: Outcome) -> dict[str, object]:
     return {
         "id": job.name,
         "project": job.labels.get(labels.PROJECT, ""),
-        "status": seen.status,
+        "status": LiveStatus.of(seen.status),
         "start_time": seen.start_time or job.going_since,
         "end_time": seen.end_time,
         "duration_seconds": seen.duration_seconds,

@@ -16,7 +16,7 @@ from jobs_api.k8s.job_status import Outcome
 from jobs_api.k8s.observed import Observed, observe
 from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.live import documents
-from jobs_api.live.documents import LiveJob, LiveJobDetail, LiveJobList, LiveLogs
+from jobs_api.live.documents import LiveJob, LiveJobDetail, LiveJobList, LiveLogs, LiveStatus
 from jobs_api.logs import archive
 from jobs_api.model import names
 from jobs_api.model.answer_size import end_that_fits
@@ -29,7 +29,7 @@ MOST_PAGES: Final = 40
 
 
 def list_live_jobs(
-    cluster: Cluster, organization: Organization, status: RunStatus | None, project: str | None, limit: int
+    cluster: Cluster, organization: Organization, status: LiveStatus | None, project: str | None, limit: int
 ) -> LiveJobList:
     """Return the organization's Jobs of a status and of the project with this name, None being any.
 
@@ -49,7 +49,7 @@ def list_live_jobs(
             if status:
                 unsure = [job for job in jobs if not job.complete]
                 known |= _standings(cluster, organization, unsure)
-                jobs = [job for job in jobs if job.uid not in known or known[job.uid].status is status]
+                jobs = [job for job in jobs if job.uid not in known or LiveStatus.of(known[job.uid].status) is status]
             total += len(jobs)
             shown = documents.newest_jobs([*shown, *jobs], limit)
             known = {job.uid: known[job.uid] for job in shown if job.uid in known}

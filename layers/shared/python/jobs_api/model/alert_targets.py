@@ -14,11 +14,12 @@ from jobs_api.model.document import Document, Record
 
 
 class Event(StrEnum):
-    """What there is to tell of a run; `failure` is a run that ended `failed` or in `error`."""
+    """What there is to tell of a run; `failure` is a run that ended `failed` or in `error`, and `cancelled` is none."""
 
     STARTED = "started"
     SUCCESS = "success"
     FAILURE = "failure"
+    CANCELLED = "cancelled"
 
 
 class EventsTarget(Record):
@@ -30,7 +31,8 @@ class EventsTarget(Record):
 class EndsTarget(Record):
     """Where a channel leads that follows how runs end; a channel adds fields of its own.
 
-    Where it hears of failures it is asked about each end of a run: a success may be the recovery.
+    Where it hears of failures it is asked about each success too, which may be the recovery. It hears of no cancelled
+    run: somebody knows of that who asked for it.
     """
 
     failures: bool
@@ -77,4 +79,4 @@ def _hears(target: Mapping[str, Any], event: Event) -> bool:
     if "events" in target:
         return event in target["events"]
     failures, successes = bool(target.get("failures")), bool(target.get("successes"))
-    return {Event.STARTED: False, Event.FAILURE: failures, Event.SUCCESS: failures or successes}[event]
+    return {Event.FAILURE: failures, Event.SUCCESS: failures or successes}.get(event, False)

@@ -39,7 +39,7 @@ HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 RESERVED_HEADER = re.compile(r"host|content-.*|webhook-.*", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-WebhookEvent = Literal["started", "success", "failure"]
+WebhookEvent = Literal["started", "success", "failure", "cancelled"]
 DEFAULT_EVENTS: list[WebhookEvent] = ["success", "failure"]
 
 

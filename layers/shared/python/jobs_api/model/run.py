@@ -7,19 +7,21 @@ from typing import Final
 
 from pydantic import Field
 
+from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked, shown
 
 
 class RunStatus(StrEnum):
-    """The status of a run; it only moves down this list, and the last three are ends."""
+    """The status of a run. It moves from `pending` to `running` and then to one of the others, which are ends."""
 
     PENDING = "pending"
     RUNNING = "running"
     SUCCESS = "success"
     FAILED = "failed"
     ERROR = "error"
+    CANCELLED = "cancelled"
 
     @property
     def ended(self) -> bool:
@@ -31,7 +33,11 @@ class RunStatus(StrEnum):
 # deadline, and an hour for a cluster that cannot be reached. Then an ingest ends it.
 LONGEST_OPEN: Final = timedelta(days=35)
 
-ENDED_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR})
+ENDED_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR, RunStatus.CANCELLED})
+
+
+# What ended without the command's success, by itself or by something else; a cancelled run is none of these.
+FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
 
 
 class TriggeredBy(StrEnum):
@@ -62,6 +68,9 @@ class JobRun(Document):
     error_message: Absent[str] = None
     message: Absent[str] = None
     pod_name: Absent[str] = None
+    cancel_requested_at: Absent[Timestamp] = None
+    cancel_reason: Absent[str] = None
+    cancelled_by: Absent[Actor] = None
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -105,6 +114,11 @@ class Run(JobRun):
         """
         return (self.updated_at if self.status.ended else self.created_at + LONGEST_OPEN) + kept
 
+    @property
+    def is_to_be_cancelled(self) -> bool:
+        """Whether somebody asked for it to be cancelled, and it goes on."""
+        return self.cancel_requested_at is not None and not self.status.ended
+
     def document(self) -> JobRun:
         """Return what the API shows of it. Rows of earlier releases hold texts that nobody masked."""
         stored = vars(self)
@@ -126,7 +140,7 @@ def _cut(text: str) -> str:
 # What is made of a log's or a cluster's words; and what of that is shown, with the command that somebody gave.
 LONGEST_TOLD: Final = 2000
 _TOLD: Final = ("error_message", "message", "cause")
-_SHOWN: Final = (*_TOLD[:-1], "command")
+_SHOWN: Final = (*_TOLD[:-1], "command", "cancel_reason")
 
 
 class RunList(Document):

@@ -4,9 +4,7 @@
 """
 
 from jobs_api.model.alert_targets import Event, RunAlerts
-from jobs_api.model.run import Run, RunStatus
-
-FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
+from jobs_api.model.run import FAILURES, Run, RunStatus
 
 
 def marked(before: Run | None, after: Run) -> Run:
@@ -26,8 +24,9 @@ def as_of(run: Run, event: Event) -> Run:
     if event is not Event.STARTED or run.status is RunStatus.RUNNING:
         return run
     ended = ("end_time", "duration_seconds", "exit_code", "error_message", "message", "log")
+    cancelled = ("cancel_requested_at", "cancel_reason", "cancelled_by")
     started = {"status": RunStatus.RUNNING, "updated_at": run.start_time or run.updated_at}
-    return run.model_copy(update={**dict.fromkeys(ended), **started})
+    return run.model_copy(update={**dict.fromkeys((*ended, *cancelled)), **started})
 
 
 def happened(before: Run | None, after: Run) -> list[Event]:
@@ -37,12 +36,19 @@ def happened(before: Run | None, after: Run) -> list[Event]:
         return []
     events = [Event.STARTED] if old is RunStatus.PENDING and _has_started(after) else []
     if after.status.ended:
-        events.append(Event.FAILURE if after.status in FAILURES else Event.SUCCESS)
+        events.append(end_event(after.status))
     return events
 
 
+def end_event(status: RunStatus) -> Event:
+    """Return the event that an end is."""
+    if status is RunStatus.CANCELLED:
+        return Event.CANCELLED
+    return Event.FAILURE if status in FAILURES else Event.SUCCESS
+
+
 def _has_started(run: Run) -> bool:
-    """Whether the command was started. In `error` only what was killed has an exit code, or a log."""
-    if run.status is RunStatus.ERROR:
+    """Whether the command was started. In `error`, or cancelled, only what was killed has an exit code, or a log."""
+    if run.status in {RunStatus.ERROR, RunStatus.CANCELLED}:
         return run.exit_code is not None or run.log is not None
     return run.status is not RunStatus.PENDING

@@ -105,6 +105,11 @@ def run_triggered(organization_id: str) -> None:
     _try_to_ask(PulseMessage(organization_id, None, _now()))
 
 
+def run_cancelled(organization_id: str) -> None:
+    """Say that there is a run to end."""
+    _try_to_ask(PulseMessage(organization_id, None, _now()))
+
+
 def ask_later(message: PulseMessage, delay: timedelta) -> None:
     """Request a pass after a delay; where the queue refuses, the next tick requests it."""
     _try_to_ask(message, delay)

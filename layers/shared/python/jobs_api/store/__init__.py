@@ -53,10 +53,12 @@ from jobs_api.store.run_lists import (
 )
 from jobs_api.store.runs import (
     advance_run,
+    cancel_unlaunched,
     create_run,
     find_runs,
     get_run,
     kept_for,
+    note_cancel_request,
     note_log_begins,
     position_of,
     run_launched,
@@ -67,6 +69,7 @@ __all__ = [
     "DueJob",
     "RunFilter",
     "advance_run",
+    "cancel_unlaunched",
     "create_job",
     "create_organization",
     "create_project",
@@ -96,6 +99,7 @@ __all__ = [
     "list_tokens",
     "move_organization",
     "next_due",
+    "note_cancel_request",
     "note_log_begins",
     "open_runs",
     "past_projects",

@@ -8,13 +8,14 @@ from typing import Any, Final
 from pynamodb.exceptions import QueryError
 from pynamodb.expressions.condition import Condition
 
-from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, Streak, TriggeredBy
+from jobs_api.model.run import FAILURES, Run, RunStatus, Streak, TriggeredBy
 from jobs_api.store.conditions import code_of
 from jobs_api.store.pages import ROWS_A_QUERY, Listing
 from jobs_api.store.runs import position_of, run_of
 from jobs_api.store.tables import RunRow, ended_in, time_text
 
-_ENDED: Final = [status.value for status in ENDED_STATUSES]
+# A cancelled run says nothing about how the job works.
+_TELLING: Final = [status.value for status in (RunStatus.SUCCESS, *sorted(FAILURES))]
 # For a job that fails every minute it is enough to know that it has failed this often.
 LONGEST_STREAK: Final = 500
 # Most streaks are short.
@@ -101,9 +102,12 @@ def runs_of_job(organization_id: str, job_id: str, since: datetime, until: datet
 
 
 def streak_before(run: Run) -> Streak:
-    """Return the results of the job's runs before this one, back to the last success. Usually one Query."""
+    """Return the results of the job's runs before this one, back to the last success. Usually one Query.
+
+    Cancelled runs are left out: they neither end a streak nor lengthen it.
+    """
     failures, since = 0, None
-    ended = (RunRow.organization_id == run.organization_id) & RunRow.status.is_in(*_ENDED)
+    ended = (RunRow.organization_id == run.organization_id) & RunRow.status.is_in(*_TELLING)
     earlier = Listing(RunRow.by_job, RunRow, run.job_id, RunRow.position < position_of(run), ended, selective=False)
     read_up_to = None
     for part in earlier.parts(FIRST_OF_A_STREAK):

@@ -11,6 +11,7 @@ from pynamodb.expressions.update import Action
 
 from jobs_api.errors import RunNotFound
 from jobs_api.model import run_events
+from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, StoredLog, TriggeredBy
 from jobs_api.store.conditions import was_refused
@@ -19,7 +20,7 @@ from jobs_api.store.tables import RunRow, ended_in, time_text
 
 OPEN = [status.value for status in RunStatus if status not in ENDED_STATUSES]
 # Stored in another form than the model's.
-_OTHERWISE = frozenset({"id", "log", "alerts", "notify"})
+_OTHERWISE = frozenset({"id", "log", "alerts", "notify", "cancelled_by"})
 _AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)
 
 
@@ -99,6 +100,37 @@ def run_launched(run: Run, job_name: str, now: datetime) -> bool:
     )
 
 
+def note_cancel_request(run: Run) -> bool:
+    """Note of a run that goes on who asks for it to be cancelled; False where it has ended, or somebody asked before.
+
+    One that still waits for its Job is not noted, but cancelled by `cancel_unlaunched`. One UpdateItem.
+    """
+    return _update(
+        run.id,
+        [*_cancel_request(run), RunRow.updated_at.set(run.updated_at)],
+        RunRow.status.is_in(*OPEN) & RunRow.cancel_requested_at.does_not_exist() & RunRow.launch.does_not_exist(),
+    )
+
+
+def cancel_unlaunched(before: Run, after: Run) -> bool:
+    """End a run that still waits for its Job, which nobody creates from then on; False where somebody has created it.
+
+    One UpdateItem.
+    """
+    after = run_events.marked(before, after)
+    return _update(
+        before.id,
+        [
+            *_cancel_request(after),
+            *_progress(after),
+            *_end(after),
+            RunRow.launch.remove(),
+            RunRow.sealed_environment.remove(),
+        ],
+        RunRow.status.is_in(*OPEN) & RunRow.launch.exists(),
+    )
+
+
 def run_notified(run: Run) -> bool:
     """Clear `notify` of a run whose events are on the queue; False if more events were added since it was read."""
     return _update(
@@ -141,6 +173,15 @@ def _progress(run: Run) -> list[Action]:
     return [attribute.set(value) for attribute, value in values if value is not None]
 
 
+def _cancel_request(run: Run) -> list[Action]:
+    values: list[tuple[Any, Any]] = [
+        (RunRow.cancel_requested_at, run.cancel_requested_at),
+        (RunRow.cancel_reason, run.cancel_reason),
+        (RunRow.cancelled_by, run.cancelled_by.model_dump(mode="json") if run.cancelled_by else None),
+    ]
+    return [attribute.set(value) for attribute, value in values if value is not None]
+
+
 def _end(run: Run) -> list[Action]:
     """Return the updates of what only the end of a run changes."""
     ended = RunRow.ended_in.set(ended_in(run.project_id, run.status))
@@ -162,6 +203,7 @@ def _row(run: Run) -> RunRow:
         expires_at=_expiry(run),
         log=run.log.model_dump(mode="json") if run.log else None,
         alerts=run.alerts.model_dump(mode="json") if run.alerts else None,
+        cancelled_by=run.cancelled_by.model_dump(mode="json") if run.cancelled_by else None,
         **values,
     )
 
@@ -173,6 +215,7 @@ def run_of(row: RunRow) -> Run:
     values["exit_code"] = None if values["exit_code"] is None else int(values["exit_code"])
     values["log"] = StoredLog.model_validate(row.log) if row.log else None
     values["alerts"] = RunAlerts.model_validate(row.alerts) if row.alerts else None
+    values["cancelled_by"] = Actor.model_validate(row.cancelled_by) if row.cancelled_by else None
     values["notify"] = [Event(event) for event in row.notify or ()]
     return Run.known(id=row.run_id, **values)
 

@@ -13,9 +13,14 @@ from jobs_api.model.run import JobRun, Run
 from jobs_api.model.run_events import as_of
 
 PAYLOAD_VERSION: Final = 1
-TYPES: Final = {Event.STARTED: "run.started", Event.SUCCESS: "run.success", Event.FAILURE: "run.failure"}
+TYPES: Final = {
+    Event.STARTED: "run.started",
+    Event.SUCCESS: "run.success",
+    Event.FAILURE: "run.failure",
+    Event.CANCELLED: "run.cancelled",
+}
 
-type WebhookType = Literal["run.started", "run.success", "run.failure", "test"]
+type WebhookType = Literal["run.started", "run.success", "run.failure", "run.cancelled", "test"]
 
 
 class Named(Document):

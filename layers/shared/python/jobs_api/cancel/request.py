@@ -1,0 +1,49 @@
+"""A request to cancel a run, and what becomes of a run that still waits for its Job."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, Self
+
+from pydantic import Field, ValidationError
+
+from jobs_api.errors import InvalidRequest
+from jobs_api.model.actor import Actor
+from jobs_api.model.document import Absent, Document, faults_of
+from jobs_api.model.run import Run, RunStatus
+
+REASON_CHARACTERS: Final = 255
+UNLAUNCHED: Final = "Cancelled before it was launched"
+
+
+class CancelRequest(Document):
+    """Why a run is cancelled; validate through `of`."""
+
+    reason: Absent[Annotated[str, Field(strict=True, max_length=REASON_CHARACTERS)]] = None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Validate a request; raises InvalidRequest."""
+        try:
+            return cls.model_validate(dict(document))
+        except ValidationError as error:
+            raise InvalidRequest(faults_of(error, cls)) from error
+
+
+class CancelAnswer(Document):
+    """That a run is to be cancelled, or is."""
+
+    run_id: str
+    status: RunStatus
+    message: str = "Run cancellation requested"
+
+
+def asked_of(run: Run, request: CancelRequest, actor: Actor, now: datetime) -> Run:
+    """Return a run of which somebody asks that it be cancelled."""
+    asked = {"cancel_requested_at": now, "cancel_reason": request.reason or None, "cancelled_by": actor}
+    return run.model_copy(update={**asked, "updated_at": now})
+
+
+def unlaunched(run: Run, now: datetime) -> Run:
+    """Return a run as it ends that is cancelled while it waits for its Job: it is never launched."""
+    ended = {"status": RunStatus.CANCELLED, "end_time": now, "message": UNLAUNCHED, "updated_at": now}
+    return run.model_copy(update={**ended, "launch": None, "sealed_environment": None})
