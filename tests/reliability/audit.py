@@ -80,6 +80,7 @@ class Audit:
             *self._runs_and_jobs(),
             *self._doubles(),
             *self._open_runs(),
+            *self._cancels(),
             *self._logs(),
             *self._slots(),
             *self._alerts(),
@@ -122,8 +123,10 @@ class Audit:
     def _runs_and_jobs(self) -> Iterator[str]:
         """Each Kubernetes Job is one run, which has ended as soon as the Job has."""
         by_uid = {run.job_uid: run for run in self.runs if run.job_uid}
+        # One that was cancelled while its Job was created never learned of it.
+        by_id = {run.id: run for run in self.runs if run.status is RunStatus.CANCELLED and run.job_uid is None}
         for uid, job in self.live.items():
-            name, run, seen = job["metadata"]["name"], by_uid.get(uid), observe(job)
+            name, run, seen = job["metadata"]["name"], by_uid.get(uid) or by_id.get(run_of(job)), observe(job)
             if run is None:
                 yield f"the Job {name} is no run"
             elif seen.finished and not run.status.ended:
@@ -154,6 +157,19 @@ class Audit:
         for run in self.runs:
             if run.status.ended is (run.id in opened):
                 yield f"the run {run.id} is {run.status} and {'on' if run.id in opened else 'not on'} the list of open"
+
+    def _cancels(self) -> Iterator[str]:
+        """What somebody wants cancelled ends, and nothing else is cancelled."""
+        for run in self.runs:
+            since = run.cancel_requested_at
+            if run.is_to_be_cancelled and since and not (self.waits and self.now - since < 2 * TICK):
+                yield f"the run {run.id} was to be cancelled at {since}, and is {run.status}"
+            elif run.status is RunStatus.CANCELLED and (since is None or run.cancelled_by is None):
+                yield f"the run {run.id} was cancelled by nobody"
+            elif run.status is RunStatus.CANCELLED and run.error_message:
+                yield f"the run {run.id} was cancelled, and says {run.error_message}"
+            elif run.status is RunStatus.CANCELLED and run.exit_code is not None and not (run.log or run.log_note):
+                yield f"the run {run.id} was cancelled while it ran, and has no log"
 
     def _is_awaited(self, run: Run) -> bool:
         """Tell whether it is too early to say that a run's Job is gone."""
@@ -257,7 +273,7 @@ def expected_deliveries(run: Run, channel: str | None = None) -> Iterable[str]:
     """Return the ids of what is to be told of a run that has ended, through a channel or through all."""
     if not run.status.ended:
         return []
-    event = Event.SUCCESS if run.status is RunStatus.SUCCESS else Event.FAILURE
+    event = run_events.end_event(run.status)
     wanted = run_events.channels(run.alerts, event)
     return [delivery_id(run.id, event, one) for one in wanted if channel in {None, one}]
 

@@ -2,7 +2,7 @@
 
 Its API, its storage and its controllers are the embedded cluster's own; only the kubelet is played. What a command does
 stands in its words: `fail` exits with 1, `hang` never ends, `slow` takes three minutes, `noimage` cannot be pulled;
-anything else ends well at once.
+anything else ends well at once. All of them end with code 143 at SIGTERM, which a pod's deadline sends.
 """
 
 import asyncio
@@ -23,12 +23,13 @@ from jobs_api.cluster.lazy_client import Configuration
 from local.cluster.api import app
 from local.cluster.clock import TestClock, parse_timestamp, timestamp
 from local.cluster.controllers import Controllers
-from local.cluster.kubelet.status import Container, pod_status
+from local.cluster.kubelet.status import Container, Verdict, pod_status
 from local.cluster.rules.admission import Rules
 from local.cluster.storage import Object, Storage
 
 TOKEN = "still"
 SLOW = timedelta(minutes=3)
+DEADLINE = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
 @dataclass
@@ -117,7 +118,8 @@ class StillCluster:
         return bool(keys)
 
     def _next_at(self) -> datetime | None:
-        times = [self._queue._collect_due(self.clock.now()), *(self._ends_at(pod) for pod in self._running())]
+        ends = (at for pod in self._running() for at in (self._ends_at(pod), deadline_of(pod)))
+        times = [self._queue._collect_due(self.clock.now()), *ends]
         return min((time for time in times if time), default=None)
 
     # -- the kubelet's part
@@ -137,6 +139,9 @@ class StillCluster:
             self.storage.delete("pods", metadata["namespace"], metadata["name"], grace_seconds=0)
             # A finalizer of the Job controller may still hold it; then it is that one's turn.
             return phase in {"Pending", "Running"}
+        if phase in {"Pending", "Running"} and self._is_past_its_deadline(pod):
+            self._publish(pod, self._terminated(pod, 143), DEADLINE)
+            return True
         if phase == "Pending":
             return self._start(pod)
         ends_at = self._ends_at(pod) if phase == "Running" else None
@@ -155,9 +160,14 @@ class StillCluster:
             self._publish(pod, {"running": {"startedAt": timestamp(self.clock.now())}})
         return True
 
-    def _publish(self, pod: Object, state: Object) -> None:
+    def _is_past_its_deadline(self, pod: Object) -> bool:
+        """Tell whether its deadline ends a pod, before its command ends by itself."""
+        deadline, ends_at = deadline_of(pod), self._ends_at(pod)
+        return bool(deadline and deadline <= self.clock.now() and not (ends_at and ends_at <= deadline))
+
+    def _publish(self, pod: Object, state: Object, verdict: Verdict | None = None) -> None:
         containers = [Container(one, state=state) for one in pod["spec"]["containers"]]
-        status = pod_status(pod, containers, self.clock.now())
+        status = pod_status(pod, containers, self.clock.now(), stopping=verdict is not None, verdict=verdict)
         self.storage.replace_status("pods", {**pod, "status": status})
 
     def _terminated(self, pod: Object, code: int) -> Object:
@@ -237,6 +247,12 @@ class Credentials:
     def renew(self) -> None:
         """Get a new one."""
         self.token = TOKEN
+
+
+def deadline_of(pod: Object) -> datetime | None:
+    """Return when the kubelet ends a pod that it has taken."""
+    taken, seconds = pod.get("status", {}).get("startTime"), pod["spec"].get("activeDeadlineSeconds")
+    return parse_timestamp(taken) + timedelta(seconds=seconds) if taken and seconds else None
 
 
 def words(pod: Object) -> list[str]:

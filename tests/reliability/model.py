@@ -87,12 +87,16 @@ class Project:
 
 @dataclass
 class Model:
-    """Everything that should be; `ended` are jobs that were deleted, `manual` each accepted run's command by its id."""
+    """Everything that should be; `ended` are jobs that were deleted, `manual` each accepted run's command by its id.
+
+    `cancelled` has the ids of runs of which a cancel was accepted.
+    """
 
     projects: dict[str, Project] = field(default_factory=lambda: {name: Project() for name in PROJECTS})
     jobs: dict[str, Job] = field(default_factory=dict)
     ended: dict[str, Job] = field(default_factory=dict)
     manual: dict[str, str] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
 
     def is_taken(self, project: str, name: str, but_by: str | None = None) -> bool:
         """Tell whether a job may not have a name, since another has it or its CronJob would be another's."""

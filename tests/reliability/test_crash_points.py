@@ -82,6 +82,82 @@ def a_trigger_of_what_hangs(world: World) -> Act:
 
 
 @scenario
+def a_cancel_of_a_run_that_goes_on(world: World) -> Act:
+    run = _hanging(world)
+    return lambda: world.cancel(run)
+
+
+@scenario
+def a_cancel_with_a_key(world: World) -> Act:
+    run = _hanging(world)
+    return lambda: world.cancel(run, key="once")
+
+
+@scenario
+def a_cancel_of_a_run_that_waits_for_its_job(world: World) -> Act:
+    job = world.create(enabled=False, **HOOK, webhook_events=["cancelled"])
+    _cut_off(world)
+    run = world.trigger(job)
+    _reconnect(world)
+    return lambda: world.cancel(run)
+
+
+@scenario
+def a_cancel_of_a_run_whose_job_was_suspended_by_hand(world: World) -> Act:
+    run = _suspended(world)
+    return lambda: world.cancel(run)
+
+
+@scenario
+def a_trigger_that_is_cancelled_while_its_job_is_created(world: World) -> Act:
+    job = world.create(command="dbt run --select hang", enabled=False)
+
+    def act() -> None:
+        before = world.cluster.wrap
+
+        def cancelled_first(request: Request, ask: Ask) -> Answer:
+            if request.method == "POST" and request.path.endswith("/jobs"):
+                world.cluster.wrap = before
+                for run in world.runs(job):
+                    world.cancel(run.id)
+            return before(request, ask)
+
+        world.cluster.wrap = cancelled_first
+        try:
+            world.trigger(job)
+        finally:
+            world.cluster.wrap = before
+
+    return act
+
+
+@scenario
+def an_ingest_of_a_run_that_is_to_be_cancelled(world: World) -> Act:
+    run = _hanging(world, **HOOK, webhook_events=["success", "failure", "cancelled"])
+    _cut_off(world)
+    world.cancel(run)
+    _reconnect(world)
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_a_run_whose_pod_a_cancel_has_ended(world: World) -> Act:
+    run = _hanging(world, **HOOK, webhook_events=["cancelled"])
+    world.cancel(run)
+    world.advance(seconds=5)
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_a_run_that_is_to_be_cancelled_and_was_suspended_by_hand(world: World) -> Act:
+    run = _suspended(world)
+    _cut_off(world)
+    world.cancel(run)
+    _reconnect(world)
+    return world.ingest
+
+
+@scenario
 def a_sync_of_new_jobs(world: World) -> Act:
     world.create("one")
     world.create("two")
@@ -288,6 +364,22 @@ def _survives(prepare: Scenario, writes: int, patches: pytest.MonkeyPatch) -> bo
     assert findings == [], f"after write {writes} of {killer.made}: {findings}"
     world.cluster.close()
     return killed
+
+
+def _hanging(world: World, **more: Any) -> str:
+    """Have a run that goes on until somebody ends it; return its id."""
+    run = world.trigger(world.create(command="dbt run --select hang", enabled=False, **more))
+    world.minute()
+    return run
+
+
+def _suspended(world: World) -> str:
+    """Have a run whose Job somebody suspended while it ran."""
+    run = _hanging(world)
+    for stored in list(world.cluster.storage.view("jobs")):
+        world.cluster.storage.replace("jobs", {**stored.object, "spec": {**stored.object["spec"], "suspend": True}})
+    world.cluster.run_until_idle()
+    return run
 
 
 def _synced(world: World, name: str = "often", command: str = "dbt build", **more: Any) -> str:

@@ -15,9 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from jobs_api.cluster import lists
-from jobs_api.model.run import TriggeredBy
+from jobs_api.k8s.observed import observe
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from tests.reliability import figures
-from tests.reliability.audit import Audit
+from tests.reliability.audit import Audit, run_of
 from tests.reliability.faults import KINDS, Faults
 from tests.reliability.repeating import one_by_one, repeat
 from tests.reliability.world import HOOK, SLACK, World
@@ -45,6 +46,7 @@ class Story:
         self._made = 2
         self._triggered = 0
         self.accepted: set[str] = set()
+        self.cancels: set[str] = set()
         self.created = set(self._jobs)
         self.to_delete: set[str] = set()
         self.deleted: set[str] = set()
@@ -55,6 +57,7 @@ class Story:
         happens: Callable[[], object] = self._random.choice(
             [
                 *(self._create, self._change, self._rename, self._delete, self._trigger, self._trigger, self._pause),
+                *(self._cancel, self._cancel, self._suspend_a_job_by_hand),
                 *(self._lose_a_pod, self._lose_a_job, self._suspend_by_hand, self._jump, self._drift, self._start_anew),
                 *(self._late_event, self._late_event, *[self._minute] * 6),
             ]
@@ -105,6 +108,33 @@ class Story:
         if answer := self._request("POST", f"/{self._job()}/trigger", {}, key=f"trigger-{self._triggered}"):
             self.accepted.add(answer["job_run_id"])
 
+    def _cancel(self) -> None:
+        """Ask for a run to be cancelled, mostly one that goes on; twice where no answer comes."""
+        with suppress(*AWS_FAILED):
+            runs = sorted(self._world.runs(), key=lambda run: (run.status.ended, run.created_at))[:5]
+            if not runs:
+                return
+            run = self._random.choice(runs)
+            for _ in range(2):
+                answer = self._world.cancel(run.id)
+                assert answer.status in {202, 404, 409, 500, 503}, answer.text
+                if answer.status == 202:
+                    self.cancels.add(run.id)
+                if answer.status < 500:
+                    return
+
+    def _suspend_a_job_by_hand(self) -> None:
+        storage = self._world.cluster.storage
+        going = [one for one in storage.view("jobs") if not observe(one.object).finished]
+        for stored in sorted(going, key=lambda one: one.name)[:1]:
+            storage.replace("jobs", {**stored.object, "spec": {**stored.object["spec"], "suspend": True}})
+            self._world.cluster.run_until_idle()
+            figures.proved["fault injected: Job suspended by hand"] += 1
+            run_id = run_of(stored.object)
+            # Nobody but a cancel would end it before its deadline; a run that nobody has ingested is not found.
+            if self._world.cancel(run_id).status == 202:
+                self.cancels.add(run_id)
+
     def broken_promises(self, audit: Audit) -> list[str]:
         """Return what clients were told that is not so."""
         jobs = {job.id for _, job in audit.jobs}
@@ -112,9 +142,21 @@ class Story:
         return [
             *(f"the run {run_id} was accepted and is not there" for run_id in self.accepted - manual),
             *(["more runs than triggers"] if len(manual) > self._triggered else []),
+            *(
+                f"the cancel of {run.id} was accepted, and it is {run.status}"
+                for run in audit.runs
+                if self._is_lost(run)
+            ),
             *(f"{job} was created and is not there" for job in self.created - self.to_delete - jobs),
             *(f"{job} was deleted and is there" for job in self.deleted & jobs),
         ]
+
+    def _is_lost(self, run: Run) -> bool:
+        """Tell whether a cancel was accepted and the run neither was cancelled nor ended by itself."""
+        own = {RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.CANCELLED}
+        # Clocks differ by half a minute, so what had ended in an error may have been asked for before that.
+        before = run.end_time and run.cancel_requested_at and run.end_time < run.cancel_requested_at
+        return run.id in self.cancels and run.status not in own and not before
 
     def _pause(self) -> None:
         with suppress(*AWS_FAILED):
@@ -234,6 +276,8 @@ def test_whatever_goes_wrong_all_agree_in_the_end(
     assert list(world.audit()._alerts()) == []
     figures.proved["slots audited"] += audit.slots
     figures.proved["runs audited"] += len(audit.runs)
+    figures.proved["cancels audited"] += len(story.cancels)
+    figures.proved["runs cancelled"] += sum(run.status is RunStatus.CANCELLED for run in audit.runs)
     figures.proved["logs audited"] += sum(run.log is not None for run in audit.runs)
     figures.proved["webhooks audited"] += len(set(world.inbox))
     figures.proved["messages audited"] += len(world.slack)

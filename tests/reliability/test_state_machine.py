@@ -126,6 +126,20 @@ class Machine(RuleBasedStateMachine):
         assert key or self.model.projects[job.project].deployed
         self.model.manual.setdefault(answer.json["job_run_id"], job.command)
 
+    @rule(which=st.integers(0, 30))
+    def cancel(self, which: int) -> None:
+        """Ask for one of the newest runs to be cancelled, whoever started it."""
+        runs = [run for project in self.projects.values() for run in self.world.runs(project_id=project.id)]
+        if not runs:
+            return
+        run = sorted(runs, key=lambda run: (run.status.ended, run.id))[which % len(runs)]
+        answer = self.world.cancel(run.id)
+        over = run.status.ended and run.status != "cancelled"
+        assert answer.status == (409 if over else 202), answer.text
+        if not over:
+            self.model.cancelled.add(run.id)
+        figures.proved["cancels of the state machine"] += 1
+
     @rule(job_id=gone, method=st.sampled_from(["GET", "PUT", "DELETE", "POST"]))
     def ask_for_what_is_gone(self, job_id: str, method: str) -> None:
         path = f"/{job_id}/trigger" if method == "POST" else f"/{job_id}"
@@ -203,7 +217,11 @@ class Machine(RuleBasedStateMachine):
         runs = {run.id: run for project in self.projects.values() for run in self.world.runs(project_id=project.id)}
         assert {run_id for run_id, run in runs.items() if run.triggered_by == "manual"} == self.model.manual.keys()
         for run_id, command in self.model.manual.items():
-            assert not runs[run_id].status.ended or runs[run_id].status == ENDS[command], runs[run_id]
+            ends = {ENDS[command], "cancelled"} if run_id in self.model.cancelled else {ENDS[command]}
+            assert not runs[run_id].status.ended or runs[run_id].status in ends, runs[run_id]
+        for run in runs.values():
+            assert run.status != "cancelled" or run.id in self.model.cancelled, run
+            assert run.cancel_requested_at is None or run.id in self.model.cancelled, run
         for job_id, job in (self.model.jobs | self.model.ended).items():
             ours = [run for run in runs.values() if run.job_id == job_id and run.scheduled_for]
             counted = Counter(run.scheduled_for for run in ours)

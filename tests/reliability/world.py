@@ -213,6 +213,14 @@ class World:
         assert answer.status == 202, answer.text
         return str(answer.json["job_run_id"])
 
+    def cancel(self, run_id: str, key: str | None = None) -> Answer:
+        """Ask for a run to be cancelled."""
+        headers = {"Idempotency-Key": key} if key else None
+        body = {"reason": "not today"}
+        return self.alice.call(
+            "POST", f"/api/v1/runs/{run_id}/cancel", body, at=self.now() + self.skew, headers=headers
+        )
+
     def operate(self, project_id: str | None = None, **settings: Any) -> None:
         """Change the project, or another one, as an operator does."""
         before = store.get_project(self.organization.id, project_id or self.project.id)

@@ -24,6 +24,8 @@ TO_COME = re.compile(r"^this is \S+, with (\d+) lines to come$", re.MULTILINE)
 # What a job is called, what it does and when: the fields that clients change.
 SHOWN = ("name", "command", "schedule", "enabled", "description")
 
+OWN_ENDS = frozenset({RunStatus.SUCCESS, RunStatus.FAILED})
+
 
 @dataclass
 class SoakAudit(Audit):
@@ -40,7 +42,13 @@ class SoakAudit(Audit):
     def findings(self) -> list[str]:
         """Return a sentence for everything that is not as it should be."""
         self.counts.clear()
-        found = [*super().findings(), *self._known_jobs(), *self._accepted(), *self._certain_slots()]
+        found = [
+            *super().findings(),
+            *self._known_jobs(),
+            *self._accepted(),
+            *self._cancelled(),
+            *self._certain_slots(),
+        ]
         self.counts["slots in the tables"] = self.slots
         return found
 
@@ -83,6 +91,19 @@ class SoakAudit(Audit):
         for job_id, count in (made - accepted - self.ledger.unanswered_triggers).items():
             if job_id in self.ledger.jobs:
                 yield f"{count} runs of {job_id} that nobody triggered"
+
+    def _cancelled(self) -> Iterator[str]:
+        """Each accepted cancel ended its run, unless the command ended by itself; nothing else was cancelled."""
+        asked = self.ledger.cancels
+        for run in self.runs:
+            self.counts["runs cancelled"] += run.status is RunStatus.CANCELLED
+            self.counts["cancels of commands that ended by themselves"] += run.id in asked and run.status in OWN_ENDS
+            if run.id in asked and run.cancel_requested_at is None:
+                yield f"the accepted cancel of {run.id} is lost"
+            elif run.id in asked and run.status not in {RunStatus.CANCELLED, *OWN_ENDS} and not _ended_before(run):
+                yield f"the accepted cancel of {run.id} came to nothing: it is {run.status}, {run.error_message}"
+            elif run.status is RunStatus.CANCELLED and run.id not in asked | self.ledger.unanswered_cancels:
+                yield f"the run {run.id} was cancelled, and nobody asked for that"
 
     def _unlisted(self, run_id: str) -> Run | None:
         """Find a run whose project is gone."""
@@ -155,7 +176,7 @@ class SoakAudit(Audit):
     def _to_tell(self) -> Iterator[tuple[Run, Event, str]]:
         for run in self.runs:
             if run.status.ended:
-                event = Event.SUCCESS if run.status is RunStatus.SUCCESS else Event.FAILURE
+                event = run_events.end_event(run.status)
                 yield from ((run, event, channel) for channel in run_events.channels(run.alerts, event))
 
     def _arrivals(self, known: Delivery) -> Iterator[str]:
@@ -177,6 +198,11 @@ def summary(audits: list[SoakAudit]) -> dict[str, Counter[str]]:
         "Runs in error by reason": Counter(_reason(run.error_message or "") for run in errors),
         "Audited": sum((audit.counts for audit in audits), Counter()),
     }
+
+
+def _ended_before(run: Run) -> bool:
+    """Tell whether a run had ended when somebody asked for it to be cancelled, and nobody had seen that."""
+    return bool(run.end_time and run.cancel_requested_at and run.end_time < run.cancel_requested_at)
 
 
 def _reason(message: str) -> str:

@@ -54,6 +54,8 @@ class Editor:
             self._delete: 1,
             self._trigger: 4,
             self._trigger_twice: 2,
+            self._cancel: 2,
+            self._cancel_twice: 1,
             self._clash: 1,
             self._look: 3,
         }
@@ -170,6 +172,41 @@ class Editor:
             return
         elif self._was(answer, 202):
             self._ledger.accepted.append(Accepted(answer.json["job_run_id"], job.organization_id, job.id))
+
+    def _cancel(self) -> None:
+        """Cancel one of the runs that go on, as a person does who has looked at the list."""
+        if run_id := self._going():
+            self._cancelled(run_id, self.client.call("cancel", *self._cancel_of(run_id)))
+
+    def _cancel_twice(self) -> None:
+        """Cancel a run from two places at once, and then again."""
+        run_id = self._going()
+        if run_id is None:
+            return
+        with ThreadPoolExecutor(2) as both:
+            clients = (self.client, self._other)
+            answers = list(both.map(lambda client: client.call("cancel", *self._cancel_of(run_id)), clients))
+        for answer in (*answers, self.client.call("cancel", *self._cancel_of(run_id))):
+            self._cancelled(run_id, answer)
+
+    def _going(self) -> str | None:
+        """Return the id of a run that goes on, or of one that has just ended."""
+        project_id = self._random.choice(self._place.projects)
+        answer = self.client.once("list runs", "GET", f"/projects/{project_id}/runs?limit=20")
+        runs = answer.json["runs"] if answer and answer.status == 200 else []
+        going = [run["id"] for run in runs if run["status"] in {"pending", "running"}] or [run["id"] for run in runs]
+        return self._random.choice(going) if going else None
+
+    def _cancel_of(self, run_id: str) -> tuple[str, str, dict[str, str], str]:
+        return "POST", f"/runs/{run_id}/cancel", {"reason": f"editor {self._number} wants it so"}, self._key()
+
+    def _cancelled(self, run_id: str, answer: Answer | None) -> None:
+        if answer is None:
+            self._ledger.unanswered_cancels.add(run_id)
+        elif answer.status == 409 and answer.json["code"] == "run_already_ended":
+            return
+        elif self._was(answer, 202):
+            self._ledger.cancels.add(run_id)
 
     def _clash(self) -> None:
         """Change two fields of a job from two places at once: neither is lost."""

@@ -64,11 +64,14 @@ class Accepted:
 class Ledger:
     """All of it. Threads write to it; each job is written to by one of them alone.
 
+    `cancels` has the ids of runs of which a cancel was accepted, `unanswered_cancels` those of which nobody knows.
     `by_hand` has the names of Kubernetes Jobs that were deleted, or whose pods were, behind everybody's back.
     """
 
     jobs: dict[str, KnownJob] = field(default_factory=dict)
     accepted: list[Accepted] = field(default_factory=list)
+    cancels: set[str] = field(default_factory=set)
+    unanswered_cancels: set[str] = field(default_factory=set)
     unanswered_creates: Counter[str] = field(default_factory=Counter)
     unanswered_triggers: Counter[str] = field(default_factory=Counter)
     projects: dict[str, list[Lasting]] = field(default_factory=dict)

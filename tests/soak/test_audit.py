@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pynamodb.expressions.update import Action
 
 from jobs_api.logs import archive
 from jobs_api.model.run import Run
@@ -125,6 +126,26 @@ def lose_a_change(soaked: Soaked) -> None:
     soaked.job.document["command"] = "dbt test"
 
 
+def lose_a_cancel(soaked: Soaked) -> None:
+    soaked.ledger.cancels.add(soaked.accepted.run_id)
+
+
+def cancel_what_nobody_wanted_cancelled(soaked: Soaked) -> None:
+    now = soaked.world.now()
+    actions: list[Action] = [
+        RunRow.status.set("cancelled"),
+        RunRow.cancel_requested_at.set(now),
+        RunRow.cancelled_by.set({"token_id": "x"}),
+    ]
+    RunRow(soaked.accepted.run_id).update(actions=actions)
+
+
+def leave_a_cancel_undone(soaked: Soaked) -> None:
+    long_ago = soaked.world.now() - timedelta(minutes=5)
+    actions: list[Action] = [RunRow.status.set("running"), RunRow.cancel_requested_at.set(long_ago)]
+    RunRow(soaked.accepted.run_id).update(actions=actions)
+
+
 PLANTED: dict[Callable[[Soaked], None], str] = {
     lose_an_accepted_run: r"the accepted run run_\w+ is lost",
     lose_a_scheduled_run: r"job_\w+ has 0 runs at .*, when it should have run",
@@ -136,6 +157,9 @@ PLANTED: dict[Callable[[Soaked], None], str] = {
     lose_an_alert: r"the webhook dlv_\w+ of run_\w+ is said to be delivered, and never arrived",
     tell_of_nothing: r"the webhook dlv_nothing tells of nothing",
     bring_back_a_deleted_job: r"job_\w+ is still there, which its owner knows otherwise",
+    lose_a_cancel: r"the accepted cancel of run_\w+ is lost",
+    cancel_what_nobody_wanted_cancelled: r"the run run_\w+ was cancelled, and nobody asked for that",
+    leave_a_cancel_undone: r"the run run_\w+ was to be cancelled at .*, and is running",
     lose_a_change: r"job_\w+: command is 'dbt build', not 'dbt test'",
 }
 
