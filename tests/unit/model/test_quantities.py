@@ -216,7 +216,7 @@ def test_all_faults_come_at_once_each_at_its_field() -> None:
         }
     )
     assert found == {
-        "limit": "is not part of resources; these have requests and limits",
+        "limit": "is not a field of resources; its fields are requests and limits",
         "requests.memory": "'1GB' is not a quantity; write a number and a unit, such as 500m, 2, 512Mi or 1.5G; "
         "did you mean G or Gi?",
         "requests.gpu": "must be cpu, memory, ephemeral-storage, hugepages-<size> or a device such as nvidia.com/gpu",

@@ -1,7 +1,7 @@
 r"""How large one answer may be.
 
-Lambda allows 6 MB. It counts the JSON of the proxy integration, in which the body, itself JSON, is a string: a NUL of a
-log is `\u0000` in the one and `\\u0000` in the other.
+Lambda allows 6 MB. It counts the JSON of the proxy integration. In that JSON the body, itself JSON, is a string: a NUL
+of a log is `\u0000` in the body, and `\\u0000` in the JSON around it.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-# Well under 6 MB: the envelope, the headers and a presigned link need a few thousand bytes.
+# Well below 6 MB: the envelope, the headers and a presigned link need a few thousand bytes.
 ANSWER_BYTES: Final = 4_500_000
 # A character beyond the basic plane is a pair of escapes.
 CHARACTER_BYTES: Final = 14
@@ -20,7 +20,7 @@ QUOTES: Final = len(json.dumps(json.dumps("")))
 
 
 def encoded_size(text: str) -> int:
-    """Return how many bytes a text takes in an answer, as part of a string of its JSON."""
+    """Return how many bytes a text needs in an answer, as part of a string of its JSON."""
     return len(json.dumps(json.dumps(text))) - QUOTES
 
 

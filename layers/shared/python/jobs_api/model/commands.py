@@ -21,7 +21,7 @@ class ProjectType(StrEnum):
 
 
 class InvalidCommand(ValueError):
-    """The command may not run; the text says why and what would be right."""
+    """The command may not run; the text says why, and what would be right."""
 
 
 DBT_SUBCOMMANDS = (
@@ -43,8 +43,8 @@ DBT_SUBCOMMANDS = (
     "test",
 )
 
-# Flags before the subcommand that take the next word as their value; every other flag there is a switch. dbt Core's are
-# the options of its `cli` group; the last five it wants after the subcommand, dbt Fusion takes in both places.
+# Flags before the subcommand whose value is the next word; every other flag there is a switch. dbt Core has these as
+# options of its `cli` group. It wants the last five after the subcommand; dbt Fusion accepts them in both places.
 _DBT_VALUE_FLAGS = frozenset(
     {
         "--defer-state",
@@ -83,9 +83,8 @@ def parse_command(command: str, project_type: ProjectType) -> list[str]:
     """Split a job's command into the words that its container runs, the program's name first.
 
     Raises:
-        InvalidCommand: it has unbalanced quotes or control characters, starts with another program, is nothing but
-            the program's name, wants a shell to act on it or to expand something, or is for dbt and has no subcommand
-            that is allowed here.
+        InvalidCommand: it has unbalanced quotes or control characters, starts with another program, has nothing but
+            the program's name, needs a shell, or is for dbt and has no subcommand that is allowed here.
     """
     project_type = ProjectType(project_type)
     _check_characters(command, project_type)
@@ -108,8 +107,8 @@ def parse_command(command: str, project_type: ProjectType) -> list[str]:
 def job_type(command: str | Sequence[str]) -> str:
     """Return a command's job type, its subcommand: `sqlmesh run` is `run`, `dbt docs generate` is `docs generate`.
 
-    dbt's two-word subcommands keep their space, `ls` stays `ls`; a command without a subcommand is a `run`. The command
-    must be one that `parse_command` accepts, as text or as words.
+    dbt's two-word subcommands keep their space, and `ls` stays `ls`; a command without a subcommand is a `run`.
+    `parse_command` must accept the command, given as text or as words.
     """
     words = split(command) if isinstance(command, str) else list(command)
     return " ".join(_subcommand(words)) or "run"
@@ -123,7 +122,7 @@ _DBT_GROUPS = frozenset(words[0] for words in _ALLOWED if len(words) > 1)
 def _check_characters(command: str, project_type: ProjectType) -> None:
     control = _CONTROL.search(command)
     if control:
-        raise InvalidCommand(f"the command has the control character {control.group()!r}; take it out")
+        raise InvalidCommand(f"the command has the control character {control.group()!r}; remove it")
     if project_type is ProjectType.DBT:
         forbidden = _FORBIDDEN_IN_DBT.search(command)
         if forbidden:

@@ -1,4 +1,4 @@
-"""A delivery: one event of one run told through one channel, and what became of it."""
+"""A delivery: one event of one run, sent through one channel, and its result."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,12 +10,12 @@ from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.run import Run
 from jobs_api.redaction.masking import shown
 
-# How long a delivery can be looked at, and sent again, after it was last touched.
+# How long a delivery can be read, and sent again, after it last changed.
 DELIVERY_KEPT_FOR: Final = timedelta(days=30)
 
 
 class DeliveryStatus(StrEnum):
-    """How a delivery stands: `folded` ones are not sent, since another message tells the same."""
+    """The state of a delivery: a `folded` one is not sent, since another message says the same."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -25,12 +25,12 @@ class DeliveryStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Whether the delivery stays in this status unless somebody sends it again."""
         return self in {DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.FOLDED}
 
 
 class DeliveryDocument(Document):
-    """A delivery as the API gives it."""
+    """A delivery as the API returns it."""
 
     id: str
     project_id: str
@@ -53,9 +53,9 @@ class DeliveryDocument(Document):
 class Delivery(DeliveryDocument):
     """A delivery as it is stored.
 
-    `alerts` is where it goes, `notice` what its channel has decided to say, in a form of the channel's own. While it is
-    being sent, `claim` names who sends it, and nobody else may until `claimed_until`; `cut_off` counts the senders in a
-    row that were killed over it. After `give_up_at` it is no longer tried.
+    `alerts` has the target, `notice` what the channel has decided to say, in the channel's own form. While a delivery
+    is being sent, `claim` names its sender, and no other sender may send it until `claimed_until`. `cut_off` counts
+    the senders in a row that died over it. After `give_up_at` there are no more attempts.
     """
 
     organization_id: str
@@ -67,11 +67,11 @@ class Delivery(DeliveryDocument):
     give_up_at: Timestamp
 
     def is_being_sent(self, now: datetime) -> bool:
-        """Whether somebody has it in hand at this moment."""
+        """Return whether a sender has claimed it now."""
         return self.claimed_until is not None and self.claimed_until > now
 
     def again(self, alerts: RunAlerts | None, now: datetime, give_up_after: timedelta) -> "Delivery":
-        """Return it due at once and anew; to where `alerts` leads, or where it went if nothing is configured now."""
+        """Return it as new and due now, with the target in `alerts`, or its old one if the job has none now."""
         leads_somewhere = alerts is not None and self.channel in alerts.targets
         gathers = self.status is DeliveryStatus.PENDING and self.attempts == 0
         return self.model_copy(
@@ -109,14 +109,14 @@ class DeliveryList(Document):
 
 
 def delivery_id(run_id: str, event: Event, channel: str) -> str:
-    """Return the id under which this is delivered, however often it is asked for."""
+    """Return the id of this delivery, which is always the same."""
     return derived_id("dlv_", run_id, event, channel)
 
 
 def new_delivery(run: Run, event: Event, channel: str, now: datetime, give_up_after: timedelta) -> Delivery:
-    """Return a delivery that is due at once; the run has alerts."""
+    """Return a delivery that is due now; the run must have a target."""
     if run.alerts is None:
-        raise ValueError(f"{run.id} tells nobody")
+        raise ValueError(f"{run.id} has no target for notifications")
     return Delivery(
         id=delivery_id(run.id, event, channel),
         organization_id=run.organization_id,

@@ -1,4 +1,4 @@
-"""An organization: who owns projects, in which Kubernetes namespace, on which cluster."""
+"""An organization: it owns projects, and has a Kubernetes namespace in a cluster."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,9 +10,9 @@ from jobs_api.model.document import Absent, Document, Record, Timestamp
 from jobs_api.model.pulse import Pulse
 from jobs_api.model.slots import Outage
 
-# Longer than functions of a version before marks may still be at work, and than an ingest takes to mark what it finds.
+# Longer than a function of an earlier release may run after an upgrade, and than an ingest takes to label every Job.
 UNMARKED_FOR = timedelta(hours=1)
-# Each time costs a read for each ended Job that the cluster keeps, which a pass does not pay.
+# Each check reads a run for each ended Job in the cluster, which a pass does not.
 CHECKED_EVERY = timedelta(days=1)
 
 
@@ -24,9 +24,9 @@ class UsageKey(Document):
 
 
 class HeldRemovals(Document):
-    """CronJobs that a sync does not remove, though no job wants them: the tables do not know why, and they are many.
+    """CronJobs that no job wants and that a sync does not remove: the tables do not know why, and there are many.
 
-    `count` of the `there` CronJobs that the organization has in its cluster, since `since`; some of them by name.
+    `count` of the `there` CronJobs of the organization in its cluster, since `since`; some of them by name.
     """
 
     count: int
@@ -36,12 +36,12 @@ class HeldRemovals(Document):
     since: Timestamp
 
     def is_like(self, other: "HeldRemovals | None") -> bool:
-        """Tell whether another says the same, whenever it began."""
+        """Return whether another one says the same, whenever it began."""
         return other is not None and self.model_copy(update={"since": other.since}) == other
 
 
 class RemovalConfirmation(Document):
-    """That an operator wants them removed: `at_most` so many, of one project where it is named, until `until`."""
+    """An operator's permission to remove them: at most `at_most`, of one project where it is named, until `until`."""
 
     at_most: int
     project_id: Absent[str] = None
@@ -50,29 +50,29 @@ class RemovalConfirmation(Document):
     used_at: Absent[Timestamp] = None
 
     def covers(self, project_id: str, now: datetime) -> bool:
-        """Tell whether a CronJob of a project may be removed by it."""
+        """Return whether it permits the removal of a project's CronJob."""
         return self.used_at is None and now < self.until and self.project_id in {None, project_id}
 
 
 class Organization(Record):
     """An organization; its id is also its Kubernetes namespace.
 
-    `cluster` is the EKS cluster's name, absent where the deployment's default serves; it is that since `cluster_since`.
-    `outages` is when it could not be reached lately.
+    `cluster` is the EKS cluster's name, absent for the deployment's default; `cluster_since` is since when it is that.
+    `outages` are the recent periods in which the cluster could not be reached.
 
-    Where an operator wants it out of its cluster, to move or to delete it, that is so since `leaving_at`, and at
-    `cleared_at` nothing of it was left there that could start. With `closed` it is to be deleted; since `retired_at`
-    nobody looks at it.
+    `leaving_at`: when an operator began to move or delete the organization. `cleared_at`: when nothing that could start
+    was left in its cluster. `closed`: it is to be deleted. `retired_at`: when passes over it ended.
 
-    `usage_key` is absent where its requests count together with those of others. Since `marked_at` everything of it in
-    its cluster carries the mark of this deployment; absent while there may be objects of a version before marks.
+    `usage_key` is absent where its requests are counted together with those of others. `marked_at`: since when all its
+    objects in the cluster have the deployment label; absent while some may be from an earlier release.
 
-    At `settled_jobs_checked_at` an ingest last compared all Jobs that are labelled as settled with their runs; absent
-    where the next one is to.
+    `settled_jobs_checked_at`: when an ingest last compared all Jobs with the label `settled` with their runs; absent
+    where the next one is to do that.
 
-    `held_removals` is what a sync does not dare to remove, `removal_confirmation` what an operator last said to that.
+    `held_removals` are the CronJobs that a sync does not remove, `removal_confirmation` is what an operator last
+    permitted.
 
-    `pulse` says when it is looked at next.
+    `pulse` says when the next pass over it is due.
     """
 
     id: str
@@ -93,12 +93,12 @@ class Organization(Record):
     pulse: Pulse = Field(default_factory=Pulse)
 
     def wants_settled_jobs_checked(self, now: datetime) -> bool:
-        """Tell whether it is time to compare all Jobs that are labelled as settled with their runs."""
+        """Return whether it is time to compare all Jobs with the label `settled` with their runs."""
         last = self.settled_jobs_checked_at
         return last is None or not timedelta() <= now - last < CHECKED_EVERY
 
     def may_have_unlabelled(self, now: datetime) -> bool:
-        """Tell whether Jobs without a mark may be in its cluster: until a while after its CronJobs all have theirs."""
+        """Return whether its cluster may have Jobs without the label: until a while after all its CronJobs have it."""
         if self.marked_at is None:
             return True
         return self.created_at < self.marked_at <= now < self.marked_at + UNMARKED_FOR
@@ -109,7 +109,7 @@ class Organization(Record):
         return bool(self.outages) and self.outages[-1].until is None
 
     def outages_if(self, *, reached: bool, now: datetime) -> list[Outage]:
-        """Return its outages, given whether the cluster was reached now; the same ones where that is no news."""
+        """Return its outages, given whether the cluster was reached now; unchanged where that has not changed."""
         if reached is not self.is_cut_off:
             return self.outages
         if reached:
@@ -118,9 +118,9 @@ class Organization(Record):
         return [*slots.remembered(self.outages, now), Outage(since=now)]
 
     def outages_after_stop(self, since: datetime, until: datetime) -> list[Outage]:
-        """Return its outages, where the service was stopped between these times, and its cluster with it.
+        """Return its outages, after the service and its cluster were stopped between these times.
 
-        Told again of the same stop, with a later end, as after a start that was cut short, it is still one.
+        Where a start died and is repeated, the same stop comes again with a later end: it stays one outage.
         """
         if since >= until:
             return self.outages

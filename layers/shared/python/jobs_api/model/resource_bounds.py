@@ -1,4 +1,4 @@
-"""What nobody can mean by a quantity that Kubernetes accepts: fractions of a byte, more than any node has, too little.
+"""Quantities that Kubernetes accepts but nobody means: a fraction of a byte, more than any node has, or too little.
 
 An API server only warns of fractions of a byte, and the kubelet then never starts the container:
 https://github.com/kubernetes/kubernetes/blob/master/pkg/api/pod/warnings.go
@@ -14,11 +14,11 @@ from jobs_api.model.quantity import InvalidQuantity, parse
 
 STANDARD: Final = ("cpu", "memory", "ephemeral-storage")
 HUGEPAGES: Final = "hugepages-"
-# Above the largest machines of EC2 (1,920 processors, 32 TiB of memory, 120 TB of disk, 128 accelerators' cores), and
-# written as people would. https://docs.aws.amazon.com/ec2/latest/instancetypes/
+# Above the largest machines of EC2 (1,920 processors, 32 TiB of memory, 120 TB of disk, 128 accelerators' cores), in
+# round numbers. https://docs.aws.amazon.com/ec2/latest/instancetypes/
 LARGEST: Final = {"cpu": "2000", "memory": "64Ti", "ephemeral-storage": "128Ti"}
 MOST_DEVICES: Final = "256"
-# Container runtimes refuse less, or their own first process is killed for it.
+# With less, a container runtime refuses to start, or its own first process is killed.
 LEAST_MEMORY_LIMIT: Final = "4Mi"
 
 _MEBI: Final = 1 << 20
@@ -26,14 +26,14 @@ _MEBI: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ResourceFault:
-    """One thing wrong with a container's resources: `path` such as `("limits", "cpu")`, and what would be right."""
+    """One fault in a container's resources: its `path`, such as `("limits", "cpu")`, and what would be right."""
 
     path: tuple[str, ...]
     message: str
 
 
 def bound_faults(requests: Mapping[str, str], limits: Mapping[str, str]) -> list[ResourceFault]:
-    """Find quantities that cannot be meant; what is no quantity is somebody else's to tell."""
+    """Return the quantities that nobody can mean; `resource_faults` reports texts that are not quantities."""
     return [
         ResourceFault((part, name), message)
         for part, quantities in (("requests", requests), ("limits", limits))
@@ -45,7 +45,7 @@ def bound_faults(requests: Mapping[str, str], limits: Mapping[str, str]) -> list
 def name_faults(
     requests: Mapping[str, str], limits: Mapping[str, str], allowed: Collection[str]
 ) -> list[ResourceFault]:
-    """Find names that a job may ask for only where its project's `allowed_resources` has them."""
+    """Return the names that a job may use only where its project's `allowed_resources` has them."""
     return [
         ResourceFault(
             (part, name),
@@ -64,7 +64,7 @@ def _faults_of(part: str, name: str, text: str) -> Iterator[str]:
     except InvalidQuantity:
         return
     if not (name in STANDARD or "/" in name or name.startswith(HUGEPAGES)):
-        # There is no such resource, which is told already.
+        # `name_faults` reports a resource that does not exist.
         return
     value, shown = quantity.value, shortened(text)
     most = LARGEST.get("memory" if name.startswith(HUGEPAGES) else name, MOST_DEVICES)
@@ -84,7 +84,7 @@ def _is_in_bytes(name: str) -> bool:
 
 
 def _meant(text: str, value: Decimal) -> str:
-    """Guess what was meant, so that it is taken: a unit that is missing or half written, or else whole mebibytes."""
+    """Guess a valid quantity: with the unit that is missing or incomplete, or else in whole mebibytes."""
     text = text.strip(" ")
     number = text.removesuffix("m")
     unit = "Mi" if number != text else "Gi"

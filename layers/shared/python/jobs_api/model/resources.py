@@ -1,7 +1,7 @@
-"""What a job may ask of the machine it runs on: `resources` of the API, under the rules of a Kubernetes container.
+"""What a job may request of its node: `resources` of the API, under the rules for a Kubernetes container.
 
-The rules are those of Kubernetes' own validation (`ValidateResourceRequirements`); reading and writing the quantities
-is `jobs_api.amounts`. https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+The rules are those of Kubernetes' own validation (`ValidateResourceRequirements`); `jobs_api.model.quantity` reads and
+writes the quantities. https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 """
 
 import re
@@ -27,7 +27,7 @@ __all__ = [
     "resource_faults",
 ]
 
-# A pod has a handful of resources; anything beyond this is a mistake that would crowd an item of the table.
+# A Pod has a few resources; a larger object is a mistake, and would fill an item of the table.
 MAX_BYTES = 16 * 1024
 
 _MIN_INT64, _MAX_INT64 = Decimal(-(1 << 63)), Decimal((1 << 63) - 1)
@@ -36,12 +36,12 @@ _NAME_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 def parse_quantity(text: str) -> Decimal:
-    """Read a quantity into the number that an API server keeps of it: exact, but rounded up to thousandths.
+    """Read a quantity as the number that an API server stores: exact, but rounded up to thousandths.
 
-    Beyond an int64 it is the largest or smallest of them, as it is to whoever uses it in Kubernetes.
+    Beyond an int64 it is the largest or smallest int64, as everywhere in Kubernetes.
 
     Raises:
-        InvalidQuantity: it is none.
+        InvalidQuantity: the text is not a quantity.
     """
     return max(_MIN_INT64, min(_MAX_INT64, parse(text).stored().value))
 
@@ -50,13 +50,13 @@ def canonical(text: str) -> str:
     """Write a resource's quantity as an API server stores it: `0.5` is `500m`, `1024Mi` is `1Gi`.
 
     Raises:
-        InvalidQuantity: it is none.
+        InvalidQuantity: the text is not a quantity.
     """
     return str(parse(text).stored())
 
 
 def resource_faults(requests: Mapping[str, str], limits: Mapping[str, str]) -> list[ResourceFault]:
-    """Find everything that an API server would reject in a container's resources."""
+    """Return everything that an API server would reject in a container's resources."""
     faults: list[ResourceFault] = []
     asked = {"limits": _read(limits, "limits", faults), "requests": _read(requests, "requests", faults)}
     for part, quantities in asked.items():
@@ -66,15 +66,15 @@ def resource_faults(requests: Mapping[str, str], limits: Mapping[str, str]) -> l
         faults += _faults_between(name, request, asked["limits"].get(name), limits)
     named = asked["limits"].keys() | asked["requests"].keys()
     if any(name.startswith(HUGEPAGES) for name in named) and not named & set(_COMPUTE):
-        faults.append(ResourceFault((), "huge pages need cpu or memory beside them, in requests or limits"))
+        faults.append(ResourceFault((), "has huge pages, which need cpu or memory too, in requests or limits"))
     return faults
 
 
 class Resources(Document):
-    """What a job asks for and what it may take: names and quantities in Kubernetes' words, as they were sent.
+    """What a job requests and what it may use at most: names and quantities in Kubernetes' terms, as they were sent.
 
-    A number is taken for the text of its digits; empty means that nothing is asked. Validated with the settings of a
-    project as context they are those of a job of it, which may ask for less than Kubernetes takes.
+    A number becomes the text of its digits; empty means that nothing is requested. Validated with a project's settings
+    as context, a job may request less than Kubernetes would allow.
     """
 
     requests: dict[str, str] = Field(default={}, exclude_if=lambda asked: not asked)
@@ -92,7 +92,7 @@ class Resources(Document):
         asked = {part: _texts(document.get(part), part, faults) for part in ("requests", "limits")}
         size = sum(len(name) + len(text) for quantities in asked.values() for name, text in quantities.items())
         if size > MAX_BYTES:
-            faults.append(ResourceFault((), f"is {size} characters in all; at most {MAX_BYTES}"))
+            faults.append(ResourceFault((), f"has {size} characters in all; at most {MAX_BYTES} are allowed"))
         else:
             faults += resource_faults(**asked)
             if info.context is not None:
@@ -102,11 +102,11 @@ class Resources(Document):
         return asked
 
 
-_STRANGE = "is not part of resources; these have requests and limits"
+_STRANGE = "is not a field of resources; its fields are requests and limits"
 
 
 def _texts(quantities: Any, part: str, faults: list[ResourceFault]) -> dict[str, str]:
-    """Give each quantity as text; `null` is as good as nothing."""
+    """Return each quantity as text; `null` counts as none."""
     if quantities is None:
         return {}
     if not isinstance(quantities, dict):
@@ -147,7 +147,7 @@ def _faults_of(name: str, quantity: Quantity) -> Iterator[str]:
 def _faults_between(
     name: str, request: Quantity, limit: Quantity | None, limits: Mapping[str, str]
 ) -> Iterator[ResourceFault]:
-    """Compare a request with its limit. What cannot be overcommitted has both, and the same in both."""
+    """Compare a request with its limit. A resource that cannot be overcommitted needs both, with the same quantity."""
     overcommitted = _is_native(name) and not name.startswith(HUGEPAGES)
     if limit is None:
         if not overcommitted and name not in limits:
@@ -177,7 +177,7 @@ def _is_extended(name: str) -> bool:
 
 
 def _is_qualified(name: str) -> bool:
-    """Tell whether a name is `name` or `domain/name`, as the keys of labels are."""
+    """Return whether a name is `name` or `domain/name`, like the keys of labels."""
     prefix, slash, last = name.rpartition("/")
     return _NAME_PART.fullmatch(last) is not None and (not slash or is_dns_subdomain(prefix))
 
@@ -190,12 +190,12 @@ def _is_multiple(quantity: Quantity, page_size: str) -> bool:
     size, asked = page.rounded_up(), quantity.rounded_up()
     if size is None or size <= 0 or not page.is_whole:
         return False
-    # What an int64 cannot hold counts as no pages at all.
+    # A quantity beyond an int64 counts as no pages at all.
     return asked is None or asked % size == 0
 
 
 def check_resource_name(name: str) -> str:
-    """Return the name of a resource that Kubernetes knows or that may be a device's; raise ValueError for any other."""
+    """Return the name of a resource that Kubernetes or a device plugin may know; raise ValueError for any other."""
     if fault := next(_name_faults(name), None):
         raise ValueError(fault)
     return name

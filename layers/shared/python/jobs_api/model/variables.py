@@ -1,7 +1,7 @@
-"""A job's environment: how much it may hold, and which names are not the job's to set.
+"""A job's environment: how large it may be, and which names a job may not set.
 
-A job may set what its tool reads. What decides which code a process loads, which program it starts or where it finds
-credentials is the project's: docs/jobs.md has the same list in words, and a test compares the two.
+A job may set what its tool reads. Only the project may set what decides which code a process loads, which program it
+starts or where it finds credentials. docs/jobs.md has the same list in words; a test compares the two.
 """
 
 import re
@@ -17,13 +17,13 @@ MOST_VARIABLES: Final = 100
 MOST_BYTES: Final = 32 * 1024
 LONGEST_CACHED: Final = 255
 VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Always set by the service, whatever a project allows.
+# The service always sets these, whatever a project allows.
 OURS: Final = "JOBS_API_"
 
 
 @dataclass(frozen=True)
 class VariableKind:
-    """Names of one effect: `*` stands for any end of a name; proxies are read in capitals and in small letters."""
+    """Names with one effect: `*` matches any end of a name; proxies are read in capital and in small letters."""
 
     decides: str
     names: tuple[str, ...]
@@ -99,7 +99,7 @@ RESERVED: Final = (
         ),
     ),
 )
-# Of those above, what only says how Python writes, so that a job may have it.
+# Of those above, a job may have these: they only say how Python writes.
 HARMLESS: Final = frozenset(
     {
         *("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED", "PYTHONIOENCODING"),
@@ -110,25 +110,25 @@ HARMLESS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class VariableFault:
-    """What is wrong with a variable, or with the environment as a whole where there is no `name`."""
+    """What is wrong with a variable; without a `name`, with the whole environment."""
 
     name: str | None
     message: str
 
 
 def environment_faults(environment: Mapping[str, str], allowed: Collection[str]) -> Iterator[VariableFault]:
-    """Find everything that is wrong with a job's environment, `allowed` being names that its project lets jobs set."""
+    """Return everything wrong with a job's environment; `allowed` are the names that its project lets jobs set."""
     if len(environment) > MOST_VARIABLES:
-        yield VariableFault(None, f"holds {len(environment)} variables; at most {MOST_VARIABLES}")
+        yield VariableFault(None, f"has {len(environment)} variables; at most {MOST_VARIABLES} are allowed")
     size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
     if size > MOST_BYTES:
-        yield VariableFault(None, f"is {size} bytes in all; at most {MOST_BYTES}")
+        yield VariableFault(None, f"has {size} bytes in all; at most {MOST_BYTES} are allowed")
     for name, value in environment.items():
         if not VARIABLE.fullmatch(name):
             rule = "is not a variable name: letters, digits and _, not starting with a digit"
             yield VariableFault(None, f"{shortened(name)!r} {rule}")
         elif "\0" in value:
-            yield VariableFault(None, f"the value of {shortened(name)} holds a NUL character, which no process can get")
+            yield VariableFault(None, f"the value of {shortened(name)} has a NUL character, which no process can get")
         elif value == MASK and is_secret(name):
             yield VariableFault(name, f"has no stored value that {MASK} could stand for; send the value itself")
         elif name.startswith(OURS):
@@ -142,7 +142,7 @@ def environment_faults(environment: Mapping[str, str], allowed: Collection[str])
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether a variable's value is secret, as its name says: it is sealed, and shown as a mask."""
+    """Return whether a variable's value is secret, by its name: then it is sealed, and shown as a mask."""
     # A list asks for the same few names thousands of times.
     return _is_secret(name) if len(name) <= LONGEST_CACHED else is_secret_name(name)
 
@@ -153,7 +153,7 @@ def _is_secret(name: str) -> bool:
 
 
 def reserved(name: str) -> str | None:
-    """Tell what a variable of this name decides that is not a job's to say; None where a job may set it."""
+    """Return what a variable with this name decides that only the project may set; None where a job may set it."""
     if name in HARMLESS:
         return None
     return next((kind.decides for kind, pattern in _PATTERNS if pattern.fullmatch(name)), None)

@@ -1,4 +1,4 @@
-"""Which network addresses are public, so that a webhook can never be turned against the inside."""
+"""Which network addresses are public, so that a webhook cannot reach anything inside the network."""
 
 import os
 import re
@@ -7,15 +7,15 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
-# RFC 6052: the last 32 bits of an address in here are an IPv4 address that a translator will use.
+# RFC 6052: the last 32 bits of an address in this network are an IPv4 address, which a translator uses.
 NAT64 = IPv6Network("64:ff9b::/96")
-# Of IPv6, what was ever given out for use on the internet: https://www.iana.org/assignments/ipv6-address-space. What
-# embeds IPv4 addresses outside of it (::/96, ::ffff:0:0:0/96) is dead, and so is all else there.
+# The IPv6 addresses that were ever assigned for the internet: https://www.iana.org/assignments/ipv6-address-space. All
+# others are unused, including those that embed IPv4 addresses (::/96, ::ffff:0:0:0/96).
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-# What IANA gave a special purpose: https://www.iana.org/assignments/iana-ipv4-special-registry and
-# https://www.iana.org/assignments/iana-ipv6-special-registry. Python's tables have most of them; these are "global"
-# there, or have parts that are: anycast that reaches the nearest machine of a kind, such as this network's own NAT,
-# protocols of the network itself, documentation. Nobody receives webhooks in any of them.
+# Networks with a special purpose: https://www.iana.org/assignments/iana-ipv4-special-registry and
+# https://www.iana.org/assignments/iana-ipv6-special-registry. Python's tables have most of them. These are "global"
+# there, in whole or in part: anycast to the nearest machine of a kind, such as this network's own NAT, protocols of the
+# network itself, documentation. Nobody receives webhooks there.
 SPECIAL = tuple(
     map(
         ip_network,
@@ -25,11 +25,11 @@ SPECIAL = tuple(
         ),
     )
 )
-# ISATAP (RFC 5214): an interface's id that holds an IPv4 address in its last 32 bits.
+# ISATAP (RFC 5214): an interface id with an IPv4 address in its last 32 bits.
 ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 MAX_URL_LENGTH = 2048
-# What a resolver takes for a name, RFC 1035's length included; an underscore is in no host's name by the rules, and in
-# some all the same.
+# What a resolver accepts as a name, with RFC 1035's length. By the rules no host's name has an underscore, but some
+# names have one.
 MAX_HOST_LENGTH = 253
 HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?")
 
@@ -37,7 +37,7 @@ type Address = IPv4Address | IPv6Address
 
 
 def is_public(address: Address) -> bool:
-    """Whether packets to this address leave for the public internet, embedded IPv4 addresses included."""
+    """Whether packets to this address leave for the public internet, also by an embedded IPv4 address."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped or address in NAT64:
             return is_public(_last_32_bits(address))
@@ -49,7 +49,7 @@ def is_public(address: Address) -> bool:
 
 
 def is_allowed(host: str, port: int | None) -> bool:
-    """Whether the operator named this host, as it is or with this port, as one that need not be public.
+    """Whether the operator allowed this host, with any port or with this one, although it is not public.
 
     WEBHOOK_ALLOWED_HOSTS is a list with commas: `hooks.internal,ci.internal:8443`.
     """
@@ -62,7 +62,7 @@ def _last_32_bits(address: IPv6Address) -> IPv4Address:
 
 
 def _tunnelled_to(address: IPv6Address) -> Iterator[IPv4Address]:
-    """Yield the IPv4 addresses that a 6to4 or ISATAP address would reach; Teredo is special as a whole."""
+    """Yield the IPv4 addresses that a 6to4 or ISATAP address would reach; Teredo is a special network as a whole."""
     if address.sixtofour:
         yield address.sixtofour
     if (int(address) >> 32) & 0xFFFF_FFFF in ISATAP:
@@ -70,7 +70,7 @@ def _tunnelled_to(address: IPv6Address) -> Iterator[IPv4Address]:
 
 
 def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL that `check_webhook_url` accepts, the same for all spellings of them."""
+    """Return scheme, host and port of a URL that `check_webhook_url` accepts, the same for each of its spellings."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     with suppress(ValueError):
@@ -79,9 +79,9 @@ def origin_of(url: str) -> str:
 
 
 def check_webhook_url(url: str) -> str:
-    """Return the URL if it is https to a public host, else raise ValueError saying what would be right.
+    """Return the URL if it is https to a public host, else raise ValueError with what would be right.
 
-    A host name is not resolved here: it is judged each time it is resolved, just before sending.
+    A host name is not resolved here: its addresses are checked each time before a webhook is sent.
     """
     if len(url) > MAX_URL_LENGTH:
         raise ValueError(f"must be at most {MAX_URL_LENGTH} characters")
@@ -95,11 +95,11 @@ def check_webhook_url(url: str) -> str:
     if parts.scheme != "https" or not host:
         raise ValueError("must be an https URL, such as https://example.com/hooks/jobs")
     if "[" in parts.netloc and ":" not in host:
-        raise ValueError("must have nothing but an IPv6 address in brackets")
+        raise ValueError("must have only an IPv6 address in brackets")
     if port == 0:
         raise ValueError("must have a port from 1 to 65535, or none for 443")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("must not hold a user or password; send credentials in webhook_headers")
+        raise ValueError("must not have a user or password; send credentials in webhook_headers")
     if not is_allowed(host, port):
         _check_host(host)
     return url
@@ -126,6 +126,6 @@ def _is_name(host: str) -> bool:
 
 
 def _reads_as_ipv4(host: str) -> bool:
-    """Whether a resolver would take the name for a number, as it does `127.1`, `0x7f000001` and `2130706433`."""
+    """Whether a resolver would read the name as a number, as it does `127.1`, `0x7f000001` and `2130706433`."""
     last = host.rstrip(".").rsplit(".", 1)[-1]
     return last.isdigit() or last[:2] == "0x"

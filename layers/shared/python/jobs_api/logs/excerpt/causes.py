@@ -1,4 +1,4 @@
-"""Which line of a message says why something failed, and which failures have one cause."""
+"""Finds the line of a message that says why something failed, and which failures have the same cause."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ from jobs_api.logs.excerpt import tracebacks
 from jobs_api.logs.excerpt.failures import MAX_SAID, Failure, cut_at_word, squeezed
 
 MOST_OF_A_LINE: Final = 1000
-# Where in the statement, and from where it was called. Postgres: LINE 3: with a caret below, CONTEXT:, DETAIL:, HINT:;
+# Positions in the statement, and its callers. Postgres: LINE 3: with a caret below, CONTEXT:, DETAIL:, HINT:;
 # BigQuery: Location:, Job ID:; DuckDB: Candidate bindings:; dbt: "> in macro ...", "compiled code at ...".
 _WHERE: Final = re.compile(
     r"(?:[\s^~|\u2500-\u257f_=.-]+$|LINE \d+:|line \d+(?:$|[,:])|File \"|in \"<unicode string>\""
@@ -19,25 +19,25 @@ _WHERE: Final = re.compile(
     r"|> (?:in|called by) |compiled code at |Candidate bindings: |Did you mean )",
     re.IGNORECASE,
 )
-# What is followed by the line that says more: "Database Error", "...: SQL compilation error:", "error line 3 at
-# position 7", "google.api_core.exceptions.NotFound: 404".
+# Lines whose next line says more: "Database Error", "...: SQL compilation error:", "error line 3 at position 7",
+# "google.api_core.exceptions.NotFound: 404".
 _OPENS: Final = re.compile(
     r"(?:^|[\s:])(?:[A-Z]\w{1,40} Error(?: in .{1,600}\))?|[\w.]{0,200}(?:Error|Exception)|SQL compilation error"
     r"|SQL execution error|error line \d+ at position \d+|on Line: \d+|(?:response|error) code \d{1,5}\)?|\d{3})$|:$"
     r"|^Error: Failed to (?:(?!: ).){1,900}$"
 )
-# What SQLMesh says above the statement that it could not read, below which the reason stands.
+# SQLMesh writes this line, then the statement that it could not read, and then the reason.
 _ABOVE: Final = re.compile(r"(?:.{0,500}: )?(?:Failed|Could not|Cannot) .{1,200} for$")
-# A heading by itself, of which errors within errors have several.
+# A heading by itself; an error within another error has several.
 HEADING: Final = re.compile(r"[A-Z]\w{1,40} Error$", re.IGNORECASE)
-# How redshift_connector writes an error: {'S': 'ERROR', 'C': '42703', 'M': 'column "x" ...', 'F': ...}.
+# redshift_connector writes an error so: {'S': 'ERROR', 'C': '42703', 'M': 'column "x" ...', 'F': ...}.
 _FIELDS: Final = re.compile(r"\{'S': '.{0,500}?'M': (?P<quote>['\"])(?P<said>.{1,900}?)(?P=quote)(?:, '[A-Z]'|\})")
-# How Redshift writes one: `error:  ...`, `code:      15007`, `context:   ...`.
+# Redshift writes one so: `error:  ...`, `code:    15007`, `context:   ...`.
 _CONTEXT: Final = re.compile(r"\s*context: {2,}(?P<said>\S.*)$")
 _CLASS: Final = re.compile(r"(?:[A-Za-z_][\w.]{0,200}(?:Error|Exception):?|\S{1,200} failed, error:)$")
 _SAYS_MORE: Final = re.compile(r"[A-Z]\w{1,40}(?: \w{1,40}){0,3} (?:Error|Exception): ")
 _EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]{0,200}(?:Error|Exception|Interrupt|Exit|Iteration)(?::|$)")
-# These say that something failed and leave open why: whose they are belongs to the cause.
+# These lines say that something failed, but not why: the name of the node is then part of the cause.
 _WITHOUT_REASON: Final = re.compile(
     r"got \d+ results?|(?:assertionerror: )?data mismatch|actual differs from expected|its data is older|$"
     r"|.{0,200}(?:audit error|contract that failed)",
@@ -51,18 +51,18 @@ _DIFFERS: Final = "actual differs from expected:"
 
 
 def cause_in(lines: Iterable[str]) -> str:
-    """Return in one line what a message says most of: its first line that is neither a heading nor a position."""
+    """Return the most useful line of a message: the first one that is neither a heading nor a position."""
     lines = [cut_at_word(line, MOST_OF_A_LINE) for line in lines if line.strip()]
     said = _of_table(lines) or _of_python(lines) or _first(lines)
     return cut_at_word(squeezed(said), MAX_SAID)
 
 
 def key(causes: Iterable[str], own: Iterable[str] = ()) -> str:
-    """Return a text that is the same for the same causes, whatever run, number or time they name.
+    """Return a text that is equal for equal causes, whatever run, number or time they name.
 
     Args:
         causes: one line each.
-        own: names that only this run has, such as its pod's.
+        own: names that only this run has, such as that of its Pod.
     """
     names = [name.lower() for name in own if name]
     told = sorted({_without_the_passing(cause, names) for cause in causes if cause})
@@ -70,7 +70,7 @@ def key(causes: Iterable[str], own: Iterable[str] = ()) -> str:
 
 
 def key_of_failure(failure: Failure) -> str:
-    """Return what counts of a failure for `key`: which node it was only where the message does not say why."""
+    """Return the part of a failure that counts for `key`: its node's name only where the message has no reason."""
     return f"{failure.what}: {failure.cause}" if _WITHOUT_REASON.match(failure.cause) else failure.cause
 
 
@@ -99,7 +99,7 @@ def _first(lines: list[str]) -> str:
 
 
 def _of_python(lines: list[str]) -> str:
-    """Return the exception where a message is a traceback, or SQLMesh's own form of one, which has no heading."""
+    """Return the exception of a message that is a traceback, or SQLMesh's form of one, which has no heading."""
     found = tracebacks.exception(lines)
     if found:
         return _first(tracebacks.message_lines(lines, found[1]))
@@ -110,7 +110,7 @@ def _of_python(lines: list[str]) -> str:
 
 
 def _of_table(lines: list[str]) -> str:
-    """Return what a table says that is the message's point: the columns of a contract, the cells of a unit test."""
+    """Return the important part of a table: the columns of a contract, or the cells of a unit test."""
     for at, line in enumerate(lines):
         if line.strip() == _CONTRACT:
             rows = [[cell.strip() for cell in row.split("|")] for row in lines[at:] if row.lstrip().startswith("| ")]
@@ -126,7 +126,7 @@ def _of_table(lines: list[str]) -> str:
 
 
 def _mismatched(table: list[str]) -> list[str]:
-    """Return the cells of SQLMesh's table of a unit test that differ: `amount: expected 3, actual 2`."""
+    """Return the cells that differ in SQLMesh's table of a unit test: `amount: expected 3, actual 2`."""
     heads, found = list[str](), list[str]()
     for line in table[:200]:
         cells = [cell.strip() for cell in line.strip().strip("┃│").split("┃" if "┃" in line else "│")]
@@ -142,7 +142,7 @@ def _mismatched(table: list[str]) -> list[str]:
 
 
 def _changed(table: list[str]) -> list[str]:
-    """Return the cells that differ, `total 11.0→10.0` (actual→expected), and the rows that are on one side alone.
+    """Return the cells that differ, `total 11.0→10.0` (actual→expected), and the rows that only one side has.
 
     dbt's tables are daff's: https://paulfitz.github.io/daff-doc/spec.html.
     """
@@ -160,13 +160,13 @@ def _changed(table: list[str]) -> list[str]:
 
 
 _PASSING: Final = re.compile(
-    # What is a name or a code and no passing number stays: HTTP 403, error 1045, exit code 137.
+    # A number that is part of a name or a code stays: HTTP 403, error 1045, exit code 137.
     r"(?P<kept>\b(?:code|status|error|errno|https?|sqlstate|ora)\W{1,3}\d{1,5}\b)"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?:z\b|[+-]\d\d:?\d\d\b)?"
     r"|\d\d:\d\d:\d\d(?:\.\d+)?"
     r"|0x[0-9a-f]+"
-    # Ids: letters and digits by turns, twice. A name with a number is a name: orders_2024, stg_v2, raw2orders.
+    # Ids: letters and digits alternate twice. A name with a number is a name: orders_2024, stg_v2, raw2orders.
     r"|(?<![a-z0-9])(?=[a-z]*+\d++[a-z]++\d)[a-z0-9]{6,}"
     r"|[0-9a-f]{16,}"
     r"|\d{6,}"

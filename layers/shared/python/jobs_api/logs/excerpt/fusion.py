@@ -1,4 +1,4 @@
-"""What dbt's Rust engine says of a run: dbt Fusion, dbt 2. Read in public issues; nobody here could run it.
+"""Reads the log of dbt's Rust engine: dbt Fusion, dbt 2. Its form is from public issues; nobody here could run it.
 
 Failed [  1.00s] model main.orders (table)
 error: dbt1308: Failed to resolve function TO_EUR
@@ -23,12 +23,12 @@ MOST_ERRORS: Final = 200
 
 
 def speaks(lines: list[str]) -> bool:
-    """Whether this engine wrote a log."""
+    """Return whether this engine wrote a log."""
     return any(_ERROR.match(line[:MAX_LINE]) or line.startswith("dbt-fusion ") for line in lines)
 
 
 def failures(lines: list[str]) -> list[Failure]:
-    """Return the nodes that failed, each with the error that names it or its file."""
+    """Return the nodes that failed, each with the error that names the node or its file."""
     told = errors(lines)
     names = list(dict.fromkeys(found["what"] for line in lines if (found := _FAILED.match(line[:MAX_LINE]))))
     alone = len(names) == len(told) == 1
@@ -37,7 +37,7 @@ def failures(lines: list[str]) -> list[Failure]:
 
 
 def errors(lines: list[str]) -> list[list[str]]:
-    """Return every error with the lines that belong to it, once each."""
+    """Return each error once, with the lines that belong to it."""
     found, current = list[list[str]](), None
     for line in lines:
         match = _ERROR.match(line[:MAX_LINE])
@@ -52,7 +52,7 @@ def errors(lines: list[str]) -> list[list[str]]:
 
 
 def said(error: list[str]) -> str:
-    """Return an error in one line: what it says, and in which file."""
+    """Return an error in one line: its message and its file."""
     place = next((found["place"] for line in error[1:] if (found := _PLACE.match(line))), "")
     told = cause_in([line for line in error if not _PLACE.match(line)])
     return f"{cut_at_word(told, MAX_SAID - 100)} ({cut_at_word(place, 98)})" if place else told

@@ -1,4 +1,4 @@
-"""dbt's lines of progress: which node began, and how it ended."""
+"""Reads dbt's lines of progress: which node began, and how it ended."""
 
 import re
 from typing import Final, NamedTuple
@@ -20,7 +20,7 @@ class Step(NamedTuple):
 
 
 def running(records: list[LogRecord]) -> list[str]:
-    """Return what had begun and not ended; nothing where dbt came to its end."""
+    """Return the nodes that began and did not end; none where dbt ended by itself."""
     open_steps = dict[tuple[str, str, bool], str]()
     for record in records:
         step = step_of(record)
@@ -34,14 +34,14 @@ def running(records: list[LogRecord]) -> list[str]:
 
 
 def is_progress(line: str) -> bool:
-    """Whether a line only says how far dbt is."""
+    """Return whether a line only reports dbt's progress."""
     return _STEP.match(line) is not None
 
 
 def step_of(record: LogRecord) -> Step | None:
-    """Read a line of progress; None where it is none."""
+    """Read a line of progress; None for any other line."""
     match = _STEP.match(record.head)
-    # Where a process was killed while it wrote, the line breaks off anywhere.
+    # Where a process was killed while it wrote, the line may end anywhere.
     status = _STATUS.search(match["rest"]) if match else None
     if match is None or status is None:
         return None
@@ -51,19 +51,19 @@ def step_of(record: LogRecord) -> Step | None:
     if not words:
         return None
     what = _named(words)
-    # Hooks are counted by themselves.
+    # dbt counts hooks separately.
     return Step((match["at"], match["of"], what.startswith("hook ")), match["state"], what)
 
 
 def _named(words: list[str]) -> str:
-    """Return kind and name of what a line of progress is about: `START sql view model main.stg_orders`."""
+    """Return kind and name of the node in a line of progress: `START sql view model main.stg_orders`."""
     name = words[-1]
     if "freshness" in words:
         return f"source {name}"
     for word, kind in (("model", "model"), ("seed", "seed"), ("snapshot", "snapshot"), ("snapshotting", "snapshot")):
         if word in words[:-1]:
             relation = " ".join(words[words.index(word) + 1 :]).removeprefix("file ")
-            # Behind the schema stands the relation's name, which is the node's where it has no alias.
+            # The relation's name follows the schema; without an alias it is also the node's name.
             return f"{kind} {relation.rpartition('.')[2]}"
     if "hook" in words[0]:
         return f"hook {name}"

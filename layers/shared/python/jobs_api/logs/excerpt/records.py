@@ -1,4 +1,4 @@
-"""Takes a log apart into what was logged at once: dbt's text, debug and JSON formats, and what is none of them."""
+"""Splits a log into records: from dbt's text, debug and JSON formats, and from lines in no known format."""
 
 import json
 import re
@@ -15,10 +15,9 @@ _LEVEL: Final = re.compile(r"\[(?P<level>[a-z]{4,8}) {0,2}\] ?(?:\[[^\]]{0,80}\]
 
 @dataclass
 class LogRecord:
-    """One thing that was logged: its lines, the first as it stands behind time and level; `level` where it is told.
+    """One record of a log: its lines, the first without time and level; `level` where the log has it.
 
-    `clocked` where dbt logged it; other lines are whatever else wrote to the output. `whole` where no more lines can
-    follow, as in JSON.
+    `clocked`: dbt logged it; other lines are from other programs. `whole`: no more lines can follow, as in JSON.
     """
 
     lines: list[str]
@@ -28,25 +27,25 @@ class LogRecord:
 
     @property
     def head(self) -> str:
-        """Return the first line without what it is indented by."""
+        """Return the first line without its indentation."""
         return self.lines[0].strip()
 
     @property
     def blank(self) -> bool:
-        """Whether nothing was said."""
+        """Whether the record has no text."""
         return not any(line.strip() for line in self.lines)
 
 
 @dataclass
 class Log:
-    """The records of a log in their order, without those of the level `debug`."""
+    """The records of a log in their order, without those of level `debug`."""
 
     records: list[LogRecord] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
 
 def parsed(text: str) -> Log:
-    """Take the last lines of a text apart that has no terminal sequences in it any more."""
+    """Split the last lines of a text, from which terminal sequences were removed."""
     log, hidden = Log(), False
     for line in text.rsplit("\n", MAX_LINES)[-MAX_LINES:]:
         record = _from_json(line) or _from_text(line)

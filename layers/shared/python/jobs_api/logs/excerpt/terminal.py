@@ -7,18 +7,18 @@ from typing import Final
 _SEQUENCES: Final = re.compile(
     # CSI: colours, cursor movements, erasing.
     r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]?"
-    # Strings up to their terminator: OSC (titles, and links, whose text stands outside), DCS, SOS, PM, APC.
+    # Strings up to their terminator: OSC (titles, and links, whose text is not part of it), DCS, SOS, PM, APC.
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x1b\\|\x9c)?"
-    # ESC ( B and its like, and what is left of any other.
+    # ESC ( B and the like, and the rest of any other sequence.
     r"|\x1b[ -/]*+[0-~]?"
 )
-# Only from the first of many carriage returns on, each of which would be looked at again for every one before it.
+# Matches only from the first of many carriage returns on; otherwise each one would be read again for every one before.
 _NEW_LINES: Final = re.compile(r"(?<!\r)\r*+\n|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS: Final = dict.fromkeys([*range(0x08), *range(0x0E, 0x20), *range(0x7F, 0xA0)])
 
 
 def plain(text: str) -> str:
-    """Return a text as it reads, with line breaks of one kind."""
+    """Return a text as a terminal shows it, with one kind of line break."""
     text = _NEW_LINES.sub("\n", _SEQUENCES.sub("", text))
     if "\r" in text or "\b" in text:
         text = "\n".join(_on_screen(line) for line in text.split("\n"))
@@ -26,7 +26,7 @@ def plain(text: str) -> str:
 
 
 def _on_screen(line: str) -> str:
-    """Return what is left of a line that was written over: the last part behind a carriage return that is not empty."""
+    """Return the visible rest of an overwritten line: the last part after a carriage return that is not empty."""
     if "\r" in line:
         line = next((part for part in reversed(line.split("\r")) if part.strip()), "")
     if "\b" not in line:

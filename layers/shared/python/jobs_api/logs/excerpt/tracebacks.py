@@ -1,10 +1,10 @@
-"""Finds the exception that a Python traceback ends with."""
+"""Finds the exception at the end of a Python traceback."""
 
 from itertools import islice
 from typing import Final
 
 TRACEBACK: Final = "Traceback (most recent call last):"
-# What stands before each line of an exception group.
+# What precedes each line of an exception group.
 _INDENT: Final = " \t|+-"
 # An exception's own message may have several lines.
 MOST_MESSAGE_LINES: Final = 12
@@ -14,11 +14,11 @@ CAUSED: Final = "The above exception was the direct cause of the following excep
 
 
 def exception(lines: list[str], before: int | None = None) -> tuple[int, int] | None:
-    """Return where the last traceback begins and where its exception stands; None where it has none.
+    """Return where the last traceback begins, and where its exception is; None where there is none.
 
     Args:
-        lines: of a log.
-        before: where the traceback ends at the latest.
+        lines: the lines of a log.
+        before: the line by which the traceback has ended.
     """
     until = len(lines) if before is None else before
     at = next((at for at in range(until - 1, -1, -1) if lines[at].endswith(TRACEBACK)), None)
@@ -32,7 +32,7 @@ def exception(lines: list[str], before: int | None = None) -> tuple[int, int] | 
 
 
 def message_lines(lines: list[str], end: int) -> list[str]:
-    """Return an exception with the lines of its message that follow it."""
+    """Return an exception with the lines of its message."""
     depth = _depth(lines[end])
     found = [lines[end][depth:]]
     found += [line[depth:] for line in islice(lines, end + 1, end + MOST_MESSAGE_LINES)]
@@ -40,7 +40,7 @@ def message_lines(lines: list[str], end: int) -> list[str]:
 
 
 def cause_of_traceback(lines: list[str], begin: int) -> int | None:
-    """Return where the exception stands that the traceback at `begin` was raised from; None where it names none."""
+    """Return where the exception is that caused the traceback at `begin`; None where it names none."""
     above = next((at for at in range(begin - 1, max(-1, begin - 4), -1) if lines[at].strip(_INDENT)), None)
     if above is None or not lines[above].endswith(CAUSED):
         return None
