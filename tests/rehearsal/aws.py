@@ -1,10 +1,13 @@
-"""MiniStack with two things put right; its own interpreter runs this file, which shares nothing with the project.
+"""MiniStack with three things put right; its own interpreter runs this file, which shares nothing with the project.
 
 A batch of messages needs the permission for a single one: MiniStack asks for actions that IAM does not have.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
 
 Policies may name the partitions that a call is about, of which MiniStack tells them nothing.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+
+A parameter is a text, also where a property of a resource is a number, as CloudFormation makes it. MiniStack leaves a text
+as the number of messages that a function may work on at once, and then gives no function any.
 """
 
 import json
@@ -12,9 +15,11 @@ from typing import Any
 
 from ministack.app import main  # type: ignore[import-not-found]
 from ministack.core import iam_actions  # type: ignore[import-not-found]
+from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
 _action = iam_actions.extract_iam_action
 _context = iam_actions.dynamodb_service_context
+_at_once = lambda_svc._sqs_esm_concurrency
 
 
 def of_one_message(*request: Any) -> Any:
@@ -34,6 +39,13 @@ def with_leading_keys(body: bytes) -> Any:
     return {**_context(body), **({"dynamodb:LeadingKeys": list(partition.values())} if partition else {})}
 
 
+def with_a_number(esm: dict[str, Any], *more: Any, **named: Any) -> Any:
+    """Return how many batches of a queue a function may work on at once."""
+    scaling = {name: int(value) for name, value in (esm.get("ScalingConfig") or {}).items()}
+    return _at_once({**esm, "ScalingConfig": scaling}, *more, **named)
+
+
 iam_actions.extract_iam_action = of_one_message
+lambda_svc._sqs_esm_concurrency = with_a_number
 iam_actions.dynamodb_service_context = with_leading_keys
 main()
