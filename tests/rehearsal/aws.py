@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsq
 Policies may name the partitions that a call is about, of which MiniStack tells them nothing.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 
-A parameter is a text, also where a property of a resource is a number, as CloudFormation makes it. MiniStack leaves a text
-as the number of messages that a function may work on at once, and then gives no function any.
+A parameter is a text, and CloudFormation makes a number of it where a property is one. MiniStack leaves the text as the
+number of batches that a function may work on at once, and then hands no function any.
 """
 
 import json
