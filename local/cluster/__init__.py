@@ -31,13 +31,13 @@ class EmbeddedCluster:
     """The cluster, in a thread of its own while it is started, which can be once.
 
     `home` holds what it writes (kubeconfig, certificates, the pods' folders and logs), `images` the folders that pods
-    can run. Port 0 lets the system choose; `url` and `kubeconfig` are valid once started. With `keep` all that was
-    there is there again when a cluster is started in the same home, however the one before ended: its objects lie in
-    `home`/cluster. What was running is not, as on a node that went down. `stopped_at` is then since when there was no
-    cluster, None where there never was one before or somebody has said `stop_is_noted`; `started_at` until when.
+    can run. Port 0 lets the system choose; `url` and `kubeconfig` are valid once started. With `keep` the objects are
+    stored in `home`/cluster, and the next cluster in the same home has them again, even if this one is killed. What ran
+    before does not run any more, as on a node that went down. The cluster was stopped from `stopped_at` to
+    `started_at`; `stopped_at` is None in a new home and after a call of `stop_is_noted`.
     """
 
-    # How often it is noted that the cluster lives, as a kubelet renews its lease.
+    # How often the cluster records that it is alive, as a kubelet renews its lease.
     ALIVE_EVERY_SECONDS = 10.0
 
     def __init__(
@@ -73,7 +73,7 @@ class EmbeddedCluster:
         self.stop()
 
     def start(self) -> None:
-        """Return once the API answers; raises what kept it from starting."""
+        """Return once the API answers; raises the error that prevented the start."""
         self._thread = threading.Thread(target=self._run, name="embedded-cluster", daemon=True)
         self._thread.start()
         self._started.wait()
@@ -82,7 +82,7 @@ class EmbeddedCluster:
             raise self._failure
 
     def stop(self) -> None:
-        """End every pod, then the API; return once nothing is left of either."""
+        """End every pod, then the API; return once both have ended."""
         if self._thread is None or self._loop is None or self._stop is None:
             return
         with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
@@ -91,13 +91,13 @@ class EmbeddedCluster:
         self._thread = None
 
     def compact(self) -> None:
-        """Forget the past, as etcd does every five minutes: continue tokens that are out expire."""
+        """Drop old versions, as etcd does every five minutes: continue tokens in use expire."""
         if self._loop is None or self._pages is None:
             raise RuntimeError("the cluster has not been started")
         self._loop.call_soon_threadsafe(self._pages.forget)
 
     def lag(self, *, lags: bool = True) -> None:
-        """Keep what the watch cache shows (lists with resourceVersion=0) as it is now; or let it follow again."""
+        """Freeze the watch cache, which answers lists with resourceVersion=0; or let it follow the storage again."""
         if self._loop is None or self._pages is None:
             raise RuntimeError("the cluster has not been started")
         pages = self._pages
@@ -108,7 +108,7 @@ class EmbeddedCluster:
         asyncio.run_coroutine_threadsafe(hold(), self._loop).result()
 
     def stop_is_noted(self) -> None:
-        """Let the next cluster in this home not tell of this stop again; what cannot be written is told twice."""
+        """Forget the stop, so that the next cluster in this home does not report it again; on a full disk it does."""
 
         def forget() -> None:
             if self._kept:
@@ -177,9 +177,9 @@ class EmbeddedCluster:
                 await asyncio.sleep(0.005)
             self._started.set()
             await stop.wait()
-            # Or a run that ends now would make room for the next one, of a slot that should count as missed.
+            # Otherwise a run that ends now would make room for the next one, whose slot should be missed.
             controllers.start_no_more()
-            # The API outlives the pods, so that who follows a log sees its end.
+            # The API ends after the pods, so that a client that follows a log sees the log's end.
             await kubelet.stop()
             await controllers.idle()
             application.state.watches.end()
@@ -193,6 +193,6 @@ class EmbeddedCluster:
             await asyncio.sleep(self.ALIVE_EVERY_SECONDS)
             self.storage.rest()
             if self._kept:
-                # A full disk is told to whoever writes.
+                # A write to a full disk raises its own error.
                 with contextlib.suppress(ApiError):
                     self._kept.touch(self.clock.now())

@@ -1,4 +1,4 @@
-"""What time it is in the cluster, and waiting for a later time; tests put their own time in."""
+"""The cluster's clock, which also waits for a later time; tests set their own time."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -13,17 +13,17 @@ class Clock:
 
     async def sleep_until(self, at: datetime) -> None:
         """Return once `now()` has reached `at`; at once if it has already."""
-        while (left := (at - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - time is no event one could wait for
-            # In slices, because a laptop that slept has moved the wall clock and not the loop's.
+        while (left := (at - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - the clock has no event for it
+            # In short waits, because after a laptop's sleep the wall clock has moved on and the loop's has not.
             await asyncio.sleep(min(left, 60))
 
     async def sleep(self, seconds: float) -> None:
-        """Return after `seconds` of this clock's time."""
+        """Wait for `seconds` of this clock's time."""
         await self.sleep_until(self.now() + timedelta(seconds=seconds))
 
 
 class TestClock(Clock):
-    """A clock that stands still until a test moves it, from any thread; who sleeps on it wakes when due."""
+    """A clock that stands still until a test moves it, from any thread; sleepers wake when their time has come."""
 
     __test__ = False  # not a test case, whatever its name suggests to pytest
 
@@ -36,7 +36,7 @@ class TestClock(Clock):
         return self._now
 
     def set(self, at: datetime) -> None:
-        """Make it `at` (aware) and wake everyone who sleeps, to look at the time again."""
+        """Set the time to `at` (aware) and wake all sleepers, which check the time again."""
         self._now = at.astimezone(UTC)
         for loop, moved in self._sleepers.copy():
             if not loop.is_closed():

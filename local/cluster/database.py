@@ -1,9 +1,8 @@
-"""What a cluster that is started again finds as it was: its objects in a SQLite file, each there before its answer.
+"""Stores a cluster's objects in a SQLite file, for the next start; each write is stored before it is answered.
 
 A table has each object as it is now. A row has the version of the last write, when the cluster was last alive, and
-since when it had been stopped before this start, until somebody has made a note of that. A commit survives `kill -9`
-whenever that comes (WAL, synchronous=NORMAL); of what a power cut takes, whole commits are missing at the end, never a
-part of one.
+since when the cluster had been stopped before this start, until `stop_is_noted`. A commit survives `kill -9` (WAL,
+synchronous=NORMAL). A power cut may lose the last commits, but never a part of one.
 """
 
 import json
@@ -20,7 +19,7 @@ from local.cluster.clock import parse_timestamp, timestamp
 from local.cluster.errors import ApiError
 from local.cluster.versions import Change, Object
 
-# "JACl": so that another program's database is never taken for ours.
+# "JACl": so that another program's database is refused.
 _APPLICATION = 0x4A41436C
 FORMAT = 1
 _TABLES = """
@@ -33,14 +32,14 @@ CREATE TABLE cluster (version INTEGER NOT NULL, alive_at TEXT NOT NULL, stopped_
 
 
 class UnusableDatabase(OSError):
-    """The file cannot be used: another version wrote it, or another process does."""
+    """The file cannot be used: another version wrote it, or another process uses it."""
 
 
 class DamagedDatabase(UnusableDatabase):
     """The file cannot be read; `path` and `reason` say which and why."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        """Keep both."""
+        """Store both."""
         super().__init__(f"the cluster's objects in {path} are damaged: {reason}")
         self.path = path
         self.reason = reason
@@ -50,7 +49,7 @@ class Database:
     """One open file, used by one process at a time and from one thread."""
 
     def __init__(self, path: Path, now: datetime) -> None:
-        """Open the file, or make one that is empty.
+        """Open the file, or create an empty one.
 
         Raises:
             DamagedDatabase: it cannot be read.
@@ -68,7 +67,7 @@ class Database:
             raise
 
     def objects(self) -> Iterator[tuple[str, Object]]:
-        """Iterate over (resource, object) of all there is, in the order of their versions; raises DamagedDatabase."""
+        """Iterate over all (resource, object), in the order of their versions; raises DamagedDatabase."""
         with self._readable():
             for resource, name, checksum, body in self._connection.execute(
                 "SELECT resource, name, checksum, object FROM objects ORDER BY version"
@@ -79,19 +78,19 @@ class Database:
 
     @property
     def version(self) -> int:
-        """Give the version of the last write, which may have been a deletion."""
+        """Return the version of the last write, which may have been a deletion."""
         return int(self._row()[0])
 
     @property
     def alive_at(self) -> datetime:
-        """Give when the cluster last wrote or said that it was alive."""
+        """Return when the cluster last wrote or recorded that it was alive."""
         return parse_timestamp(self._row()[1])
 
     def write(self, changes: Iterable[Change], version: int, now: datetime) -> None:
-        """Write what one call changed, all of it or nothing.
+        """Write all changes of one call, or none.
 
         Raises:
-            ApiError: there is no room, say; with 500, as an API server answers whose etcd takes no write.
+            ApiError: the disk is full, for example; with 500, as an API server answers whose etcd refuses writes.
         """
         with self._transaction():
             for change in changes:
@@ -99,18 +98,18 @@ class Database:
             self._connection.execute("UPDATE cluster SET version = ?, alive_at = ?", (version, timestamp(now)))
 
     def touch(self, now: datetime) -> None:
-        """Note that the cluster is alive; raises ApiError."""
+        """Record that the cluster is alive; raises ApiError."""
         with self._transaction():
             self._connection.execute("UPDATE cluster SET alive_at = ?", (timestamp(now),))
 
     @property
     def stopped_at(self) -> datetime | None:
-        """Give since when the cluster was stopped, None where it never was or that is noted; see `stop_is_noted`."""
+        """Return since when the cluster was stopped, None if it never was or after `stop_is_noted`."""
         told = self._row()[2]
         return parse_timestamp(told) if told else None
 
     def begin(self) -> None:
-        """Note that the cluster was stopped when it was last alive, unless a stop before is not noted yet."""
+        """Record that the cluster stopped when it was last alive, unless an earlier stop is still recorded."""
         with self._transaction():
             self._connection.execute("UPDATE cluster SET stopped_at = coalesce(stopped_at, alive_at)")
 
@@ -120,12 +119,12 @@ class Database:
             self._connection.execute("UPDATE cluster SET stopped_at = NULL")
 
     def close(self) -> None:
-        """Leave the file to others."""
+        """Close the file, so that others can use it."""
         self._connection.close()
 
     def _open(self, now: datetime) -> None:
         execute = self._connection.execute
-        # Held until it is closed: two clusters on one file would each take the other's writes for damage.
+        # The lock is held until the file is closed: two clusters on one file would corrupt each other's data.
         execute("PRAGMA locking_mode = EXCLUSIVE")
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = NORMAL")
@@ -179,13 +178,13 @@ class Database:
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """Say in one line what SQLite finds wrong with the file."""
+        """Return in one line what SQLite reports about the file."""
         try:
             yield
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise UnusableDatabase(f"{self._path} is used by another process") from error
-            # A full disk or a missing right is no damage; a missing table is.
+            # A full disk or a missing right is not damage; a missing table is.
             if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 raise UnusableDatabase(f"{self._path} cannot be used: {error}") from error
             raise DamagedDatabase(self._path, str(error)) from error

@@ -1,6 +1,6 @@
-"""Deletion as Kubernetes has it: grace for pods, finalizers, owners and what they own, namespaces and what they hold.
+"""Deletion as in Kubernetes: grace periods of pods, finalizers, owners and dependents, namespaces and their content.
 
-The garbage collector of a real cluster does the same a moment later; here it is done in the same call.
+In a real cluster the garbage collector deletes dependents a moment later; here the same call does it.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ FOREGROUND = "foregroundDeletion"
 
 @dataclass(frozen=True)
 class Preconditions:
-    """What must still be true of an object for it to be deleted."""
+    """What must be true of an object before it is deleted."""
 
     uid: str | None = None
     version: str | None = None
 
 
 class Shelf(Protocol):
-    """What deletion needs of the storage."""
+    """The methods of the storage that deletion needs."""
 
     clock: Clock
 
@@ -33,28 +33,28 @@ class Shelf(Protocol):
         ...
 
     def contents(self, namespace: str) -> list[tuple[str, Stored]]:
-        """Return what a namespace holds."""
+        """Return the objects in a namespace."""
         ...
 
     def dependents(self, uid: str) -> list[tuple[str, Stored]]:
-        """Return what names a uid among its owners."""
+        """Return the objects that have the uid among their owners."""
         ...
 
     def exists(self, uid: str) -> bool:
-        """Tell whether an object of that uid is stored."""
+        """Return whether an object with that uid is stored."""
         ...
 
     def put(self, resource: str, obj: Object, previous: Stored) -> Stored:
-        """Store a new version in the place of an older one."""
+        """Store a new version of an object."""
         ...
 
     def take(self, resource: str, stored: Stored) -> Object:
-        """Take an object out, and return its last version."""
+        """Remove an object, and return its last version."""
         ...
 
 
 class Deletion:
-    """Deletes from a storage, and sees to what that entails."""
+    """Deletes objects from a storage, with their dependents."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
@@ -69,7 +69,7 @@ class Deletion:
         *,
         dry_run: bool,
     ) -> Object:
-        """Do what Storage.delete says."""
+        """Implement Storage.delete."""
         kind, obj = KINDS[resource], copied(stored.object)
         metadata = obj["metadata"]
         _check_preconditions(kind, metadata, preconditions)
@@ -93,13 +93,13 @@ class Deletion:
         return copied(left.object) if left else obj
 
     def write(self, resource: str, new: Object, stored: Stored) -> None:
-        """Store `new` in the place of `stored`; one that was only waiting for its last finalizer goes instead."""
+        """Replace `stored` by `new`, or delete it if it only waited for its last finalizer."""
         put = self._shelf.put(resource, new, stored)
         if self._may_go(resource, new):
             self._remove(resource, put)
 
     def collect_if_orphaned(self, resource: str, stored: Stored) -> None:
-        """Delete an object whose owners are all gone, as the garbage collector does."""
+        """Delete an object whose owners are all deleted, as the garbage collector does."""
         owners = stored.object["metadata"].get("ownerReferences", [])
         known = {kind.name for kind in KINDS.values()}
         if owners and all(owner.get("kind") in known and not self._shelf.exists(owner["uid"]) for owner in owners):
@@ -116,7 +116,7 @@ class Deletion:
     def _mark(self, resource: str, obj: Object, grace: int) -> None:
         metadata = obj["metadata"]
         at = timestamp(self._shelf.clock.now() + timedelta(seconds=grace))
-        # A second deletion may only bring the end nearer.
+        # A second deletion may only shorten the grace period.
         metadata["deletionTimestamp"] = min(at, metadata.get("deletionTimestamp", at))
         if resource == "namespaces":
             obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
@@ -132,7 +132,7 @@ class Deletion:
         return gone
 
     def _after_removal(self, gone: Stored) -> None:
-        """Let go of owners and of a namespace that were only waiting for this object; collect what it owned."""
+        """Remove owners and a namespace that only waited for this object, and delete its dependents."""
         for owner in gone.object["metadata"].get("ownerReferences", []):
             self._finish_foreground(gone.namespace, owner)
         for resource, dependent in self._shelf.dependents(gone.object["metadata"]["uid"]):
@@ -182,7 +182,7 @@ class Deletion:
 
 
 def _grace_seconds(resource: str, obj: Object, asked: int | None) -> int:
-    """Give the seconds a pod has to end (podStrategy.CheckGracefulDelete); other kinds have none."""
+    """Return a pod's grace period in seconds (podStrategy.CheckGracefulDelete); other kinds have none."""
     if resource != "pods":
         return 0
     spec, phase = obj.get("spec", {}), obj.get("status", {}).get("phase")

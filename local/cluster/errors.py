@@ -8,14 +8,14 @@ from local.cluster.kinds import Kind
 
 @dataclass(frozen=True)
 class Cause:
-    """One fault of an object: `reason` is a metav1.CauseType, `field` a path such as spec.containers[0].name."""
+    """One fault of an object; `reason` is a metav1.CauseType, `field` a path such as spec.containers[0].name."""
 
     reason: str
     message: str
     field: str
 
     def as_dict(self) -> dict[str, str]:
-        """Give the cause as it stands in `details.causes`."""
+        """Return the cause in the form of `details.causes`."""
         return {"reason": self.reason, "message": self.message, "field": self.field}
 
 
@@ -35,7 +35,7 @@ class ApiError(Exception):
             self.code = code
 
     def status(self) -> dict[str, Any]:
-        """Give the metav1.Status to answer with."""
+        """Return the metav1.Status of the answer."""
         body = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -56,19 +56,19 @@ class BadRequest(ApiError):
 
 
 class Unauthorized(ApiError):
-    """No token, or not ours."""
+    """The request has no token, or a wrong one."""
 
     code, reason = 401, "Unauthorized"
 
 
 class Forbidden(ApiError):
-    """Understood, and not allowed."""
+    """The request is not allowed."""
 
     code, reason = 403, "Forbidden"
 
     @classmethod
     def in_terminating(cls, kind: Kind, name: str, namespace: str) -> "Forbidden":
-        """Say that nothing new can be made in a namespace that is being deleted."""
+        """Make the error for a creation in a namespace that is being deleted."""
         why = f"unable to create new content in namespace {namespace} because it is being terminated"
         cause = Cause("NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace")
         details = {**_details(kind, name, kind.resource), "causes": [cause.as_dict()]}
@@ -76,18 +76,18 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """No such object, or no such path."""
+    """The object or the path does not exist."""
 
     code, reason = 404, "NotFound"
 
     @classmethod
     def named(cls, kind: Kind, name: str) -> "NotFound":
-        """Say that there is no `kind` of that name."""
+        """Make the error for a missing `kind` of that name."""
         return cls(f'{kind.qualified} "{name}" not found', _details(kind, name, kind.resource))
 
 
 class MethodNotAllowed(ApiError):
-    """The path exists and does not take this verb."""
+    """The path exists, but not with this verb."""
 
     code, reason = 405, "MethodNotAllowed"
 
@@ -99,12 +99,12 @@ class AlreadyExists(ApiError):
 
     @classmethod
     def named(cls, kind: Kind, name: str) -> "AlreadyExists":
-        """Say that a `kind` of that name exists."""
+        """Make the error for an existing `kind` of that name."""
         return cls(f'{kind.qualified} "{name}" already exists', _details(kind, name, kind.resource))
 
 
 class Conflict(ApiError):
-    """The object is no longer what the caller thinks it is."""
+    """The object has changed since the caller read it."""
 
     code, reason = 409, "Conflict"
 
@@ -112,7 +112,7 @@ class Conflict(ApiError):
 
     @classmethod
     def named(cls, kind: Kind, name: str, why: str = MODIFIED) -> "Conflict":
-        """Say why the write or deletion of `name` was not done."""
+        """Make the error that says why `name` was not written or deleted."""
         message = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {why}'
         return cls(message, _details(kind, name, kind.resource))
 
@@ -124,19 +124,19 @@ class Expired(ApiError):
 
 
 class UnsupportedMediaType(ApiError):
-    """The body comes in a form that the path does not take."""
+    """The path does not accept the body's media type."""
 
     code, reason = 415, "UnsupportedMediaType"
 
 
 class Invalid(ApiError):
-    """The object breaks rules of its kind; all of them are listed."""
+    """The object breaks rules of its kind; the error lists all of them."""
 
     code, reason = 422, "Invalid"
 
     @classmethod
     def of(cls, kind: Kind, name: str, causes: list[Cause]) -> "Invalid":
-        """List every cause, in the message too, as field.ErrorList.ToAggregate writes it."""
+        """List every cause, also in the message, as field.ErrorList.ToAggregate writes it."""
         lines = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
         listed = lines[0] if len(lines) == 1 else "[" + ", ".join(lines) + "]"
         details = {**_details(kind, name, kind.name), "causes": [cause.as_dict() for cause in causes]}

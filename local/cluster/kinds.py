@@ -1,4 +1,4 @@
-"""The kinds of objects this cluster keeps, and how Kubernetes names and treats each."""
+"""The kinds of objects that this cluster stores, with Kubernetes' names and rules for each."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,27 +17,27 @@ class Kind:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     namespaced: bool = True
-    # Kinds with a status ignore one in a plain write, and the spec in a write to /status.
+    # For kinds with a status, a plain write ignores the status, and a write to /status ignores the spec.
     has_status: bool = False
     counts_generations: bool = False
-    # What DELETE does where the caller names no propagationPolicy. batch/v1 Jobs orphan, for old clients' sake.
+    # What DELETE does without a propagationPolicy. batch/v1 Jobs orphan their Pods, for old clients.
     propagation: Propagation = "Background"
-    # Kinds whose DELETE answers with the object rather than with a Status.
+    # Whether DELETE answers with the object instead of a Status.
     returns_deleted: bool = False
 
     @property
     def api_version(self) -> str:
-        """Give `apiVersion` as objects state it: v1 or batch/v1."""
+        """Return the `apiVersion` of objects: v1 or batch/v1."""
         return f"{self.group}/v1" if self.group else "v1"
 
     @property
     def qualified(self) -> str:
-        """Give the resource as error messages name it: pods or jobs.batch."""
+        """Return the resource as error messages name it: pods or jobs.batch."""
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
     @property
     def qualified_kind(self) -> str:
-        """Give the kind as validation errors name it: Pod or Job.batch."""
+        """Return the kind as validation errors name it: Pod or Job.batch."""
         return f"{self.name}.{self.group}" if self.group else self.name
 
 

@@ -1,4 +1,4 @@
-"""What a namespace finds in itself soon after it was made: its default ServiceAccount and the cluster's CA."""
+"""Adds to each new namespace its default ServiceAccount and the cluster's CA."""
 
 import asyncio
 
@@ -9,12 +9,12 @@ INITIAL = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
 def furnish(storage: Storage, authority: str) -> None:
-    """Make the first namespaces, and from now on put into every new one what belongs there; `authority` is PEM."""
+    """Create the first namespaces, and furnish every namespace that is created later; `authority` is PEM."""
     loop = asyncio.get_running_loop()
 
     def changed(change: Change) -> None:
         if change.resource == "namespaces" and change.type == "ADDED":
-            # Later, since whoever else listens has not heard of the namespace yet.
+            # In a later turn of the loop, because other listeners do not know the namespace yet.
             loop.call_soon(_furnish_one, storage, change.stored.name, authority)
 
     storage.listen(changed)
@@ -29,5 +29,5 @@ def _furnish_one(storage: Storage, namespace: str, authority: str) -> None:
         storage.create("serviceaccounts", {"metadata": {"name": "default", "namespace": namespace}})
         storage.create("configmaps", bundle)
     except ApiError:
-        # The namespace has gone already, or somebody was faster; there is nothing left to do for us.
+        # The namespace is deleted already, or the object was created by somebody else.
         return

@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Credentials:
-    """What server and clients share: files of the certificate, and the bearer token."""
+    """The files of the certificate and the bearer token, for server and clients."""
 
     authority: Path
     certificate: Path
@@ -29,7 +29,7 @@ class Credentials:
 
 
 def issue(home: Path, *, keep: bool = False) -> Credentials:
-    """Make a new authority, certificate and token under `home`; with `keep` those of an earlier run stay in use."""
+    """Make a new authority, certificate and token under `home`; with `keep` use those of an earlier start."""
     folder = private_files.folder(home / "pki")
     files, known = (folder / "ca.crt", folder / "server.crt", folder / "server.key"), folder / "token"
     if keep and known.exists():
@@ -40,7 +40,7 @@ def issue(home: Path, *, keep: bool = False) -> Credentials:
     authority.cert_pem.write_to_path(credentials.authority)
     private_files.write(credentials.key, issued.private_key_pem.bytes())
     credentials.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-    # Last, since a set without it is one that was cut short.
+    # Written last: without this file, an earlier start was interrupted.
     known.unlink(missing_ok=True)
     if keep:
         private_files.write(known, credentials.token.encode())
@@ -48,7 +48,7 @@ def issue(home: Path, *, keep: bool = False) -> Credentials:
 
 
 def write_kubeconfig(path: Path, url: str, credentials: Credentials) -> None:
-    """Write what kubectl and the official clients read; it holds the token, so only the owner may read it."""
+    """Write the kubeconfig for kubectl and the official clients; it has the token, so only its owner may read it."""
     name = "embedded"
     config = {
         "apiVersion": "v1",
@@ -66,7 +66,7 @@ def write_kubeconfig(path: Path, url: str, credentials: Credentials) -> None:
 
 def listen(port: int) -> socket.socket:
     """Open the socket; 0 lets the system choose a port."""
-    # With the protocol named, asyncio turns Nagle's algorithm off; without it, each answer would wait 40 ms.
+    # asyncio turns off Nagle's algorithm only on sockets that name their protocol; otherwise each answer waits 40 ms.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((HOST, port))
@@ -75,26 +75,26 @@ def listen(port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """A server that looks at the clock once a second, for its Date header, where uvicorn does ten times."""
+    """A uvicorn server that wakes once a second for its Date header, instead of ten times."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._ends = asyncio.Event()
 
     async def main_loop(self) -> None:
-        """Return once it is to end."""
+        """Return once the server should end."""
         while not await self.on_tick(0):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ends.wait(), 1)
 
     def end(self) -> None:
-        """Let it end now."""
+        """End the server now."""
         self.should_exit = True
         self._ends.set()
 
 
 def server(app: ASGIApp, credentials: Credentials) -> Server:
-    """Make the server; it logs nothing per request."""
+    """Make the server, which logs no requests."""
     return Server(
         uvicorn.Config(
             app,
@@ -108,7 +108,7 @@ def server(app: ASGIApp, credentials: Credentials) -> Server:
 
 
 async def end(server: Server) -> None:
-    """Stop taking requests, give those under way a second, and drop the connections that clients keep open."""
+    """Stop accepting requests, give open ones a second, and close idle connections."""
     server.end()
     under_way = list(server.server_state.tasks)
     if under_way:

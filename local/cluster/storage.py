@@ -1,7 +1,7 @@
 """Every object of the cluster, in memory, with Kubernetes' rules for versions, conflicts and deletion.
 
-Used from one event loop only, so nothing here locks. What is stored is never changed in place: a write puts a new
-object in its place, which is what lets lists, watches and page snapshots share one copy of each and of its JSON.
+Used from one event loop only, so nothing here locks. A stored object is never changed: a write replaces it by a new
+one. So lists, watches and page snapshots share one copy of each object and of its JSON.
 """
 
 import asyncio
@@ -21,14 +21,15 @@ from local.cluster.versions import Change, Event, EventType, Object, Stored, cop
 
 __all__ = ["Admission", "Change", "Event", "EventType", "Object", "Preconditions", "Storage", "Stored", "copied"]
 
-# Named out here, because inside Storage `list` is a method.
+# Named here, because inside Storage `list` is a method.
 type StoredList = list[Stored]
 type Owned = list[tuple[str, Stored]]
 type StoredChanges = list[Change]
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, so that no suffix is a word
 _GENERATED_BASE_LENGTH = 58  # 63 less the five letters
-# How many changes a watch can start behind; a pod goes through about ten. Each holds an object or two, as they were.
+# How many changes the history has; a watch can start that far back. A pod has about ten changes, and each holds one or
+# two objects.
 _HISTORY = 1_000
 
 _COME_AND_STAY = frozenset({"events", "jobs", "pods"})
@@ -38,16 +39,16 @@ class Admission(Protocol):
     """Fills in defaults and refuses what breaks a rule (ApiError); may change the object it is given."""
 
     def create(self, kind: Kind, obj: Object) -> None:
-        """Look at an object that is about to be stored for the first time."""
+        """Check an object before it is stored for the first time."""
 
     def give_defaults(self, kind: Kind, obj: Object, storage: "Storage") -> None:
-        """Fill in, before that, what the object's namespace gives."""
+        """Before `create`, set the defaults of the object's namespace."""
 
     def limit(self, kind: Kind, obj: Object, storage: "Storage") -> None:
-        """Refuse, after that, what is beyond what the object's namespace allows."""
+        """After `create`, refuse an object beyond the limits of its namespace."""
 
     def update(self, kind: Kind, obj: Object, old: Object) -> None:
-        """Look at an object that is about to take the place of `old`."""
+        """Check an object before it replaces `old`."""
 
 
 class _AdmitEverything:
@@ -67,7 +68,7 @@ class _AdmitEverything:
 class Storage:
     """The objects, by resource (a plural such as "pods"), namespace ("" or None for cluster-wide) and name.
 
-    Objects go in and out as copies, `view` and `find` excepted.
+    Objects are copied on the way in and out, except by `view` and `find`.
     """
 
     def __init__(self, clock: Clock, admission: Admission | None = None) -> None:
@@ -75,10 +76,10 @@ class Storage:
         self.version = 1
         self.admission: Admission = admission or _AdmitEverything()
         self.history: deque[Change] = deque(maxlen=_HISTORY)
-        # What came with or before this version is not in the history.
+        # The history begins after this version.
         self.compacted = 0
         self._database: Database | None = None
-        # What the call under way has changed, None while there is none.
+        # The changes of the current call, None outside of calls.
         self._unwritten: StoredChanges | None = None
         self._untold: deque[Change] = deque()
         self._telling = False
@@ -135,8 +136,8 @@ class Storage:
     def create(self, resource: str, obj: Object, *, dry_run: bool = False) -> Object:
         """Store a new object and return it as stored.
 
-        Raises AlreadyExists, NotFound where its namespace does not exist, Forbidden where that is being deleted, and
-        what admission refuses.
+        Raises AlreadyExists, NotFound if its namespace does not exist, Forbidden if the namespace is being deleted, and
+        the errors of admission.
         """
         kind = KINDS[resource]
         obj = {"apiVersion": kind.api_version, "kind": kind.name, **copied(obj)}
@@ -164,13 +165,13 @@ class Storage:
     def replace(self, resource: str, obj: Object, *, dry_run: bool = False) -> Object:
         """Store a new version of everything but the status; return it as stored.
 
-        Raises NotFound, Conflict where metadata.resourceVersion or .uid is stated and is not the stored one, and what
-        admission refuses. Writing what is there already changes nothing, the version included.
+        Raises NotFound, Conflict if `obj` states another metadata.resourceVersion or .uid than the stored one, and the
+        errors of admission. Writing an equal object changes nothing, not even the version.
         """
         return self._replace(resource, obj, dry_run=dry_run, status=False)
 
     def replace_status(self, resource: str, obj: Object, *, dry_run: bool = False) -> Object:
-        """Store a new status, and nothing else of `obj`; otherwise like `replace`."""
+        """Store only the status of `obj`; otherwise like `replace`."""
         return self._replace(resource, obj, dry_run=dry_run, status=True)
 
     def delete(
@@ -184,26 +185,26 @@ class Storage:
         preconditions: Preconditions | None = None,
         dry_run: bool = False,
     ) -> Object:
-        """Delete an object, or mark it as being deleted, and return how it looked last.
+        """Delete an object, or set its deletionTimestamp, and return its last version.
 
-        A pod that is on a node and has not ended is only marked, and stays until its kubelet deletes it with
-        `grace_seconds=0`. A finalizer, Foreground propagation with dependents left, and a namespace with content mark
-        too. Raises NotFound and, for preconditions that do not hold, Conflict.
+        A pod that is on a node and has not ended only gets the timestamp, and stays until its kubelet deletes it with
+        `grace_seconds=0`. The same is true of an object with a finalizer, of Foreground propagation with dependents,
+        and of a namespace with content. Raises NotFound and, for preconditions that do not hold, Conflict.
         """
         stored = self._require(resource, namespace, name)
         expected = preconditions or Preconditions()
         with self._as_one():
             return self._deletion.delete(resource, stored, propagation, grace_seconds, expected, dry_run=dry_run)
 
-    # -- what deletion is built on
+    # -- what deletion uses
 
     def contents(self, namespace: str) -> Owned:
-        """Return (resource, object) of all a namespace holds, owners first, so that no controller makes one anew."""
+        """Return (resource, object) of all in a namespace, owners first, so that no controller creates one again."""
         ordered = dict.fromkeys(("cronjobs", "jobs", *KINDS))
         return [(resource, stored) for resource in ordered for stored in self.view(resource, namespace)]
 
     def exists(self, uid: str) -> bool:
-        """Tell whether an object of that uid is stored."""
+        """Return whether an object with that uid is stored."""
         return uid in self._uids
 
     def put(self, resource: str, obj: Object, previous: Stored | None = None) -> Stored:
@@ -220,7 +221,7 @@ class Storage:
         return stored
 
     def take(self, resource: str, stored: Stored) -> Object:
-        """Take an object out, and return it under the version that this made."""
+        """Remove an object, and return it with the version of the removal."""
         del self._objects[resource][stored.namespace][stored.name]
         self._unindex(resource, stored)
         self.version += 1
@@ -229,12 +230,12 @@ class Storage:
         self._changed(Change("DELETED", resource, Stored(gone, self.version), stored))
         return gone
 
-    # -- what outlives the process
+    # -- persistence
 
     def rest(self) -> None:
-        """Make small what was written before the last call of this: of Jobs, Pods and Events most are old and over.
+        """Reduce the memory of objects that were written before the last call: most Jobs, Pods and Events are old.
 
-        A Job and its Pod stay until their time to live is over, which may be a day, and an Event for an hour.
+        A Job and its Pod stay until their time to live is over, which may be a day; an Event stays for an hour.
         """
         quiet, self._quiet, self._written = self._quiet, self._written, []
         for change in quiet:
@@ -243,10 +244,10 @@ class Storage:
                 change.previous.rest()
 
     def keep_in(self, database: Database) -> None:
-        """Fill an empty storage with what a database holds, and from now on write there what changes.
+        """Fill an empty storage from a database, and write all later changes to it.
 
-        Raises DamagedDatabase, and then is not to be used. A call that changes what cannot be written changes nothing,
-        and raises ApiError.
+        Raises DamagedDatabase; then the storage must not be used. From now on a call whose changes cannot be written
+        changes nothing and raises ApiError.
         """
         for resource, obj in database.objects():
             stored = Stored(obj, int(obj["metadata"]["resourceVersion"]))
@@ -324,7 +325,7 @@ class Storage:
 
     @contextmanager
     def _as_one(self) -> Iterator[None]:
-        """Make all that a call changes one write, of which all hear afterwards; where it fails, nothing has changed."""
+        """Write all changes of a call at once, then inform the listeners; if the write fails, nothing has changed."""
         if self._unwritten is not None:
             yield
             return
@@ -358,7 +359,7 @@ class Storage:
                 self._unwritten.append(change)
 
     def _tell(self) -> None:
-        """Tell everybody of every change, in the order of versions, also where who is told changes something itself."""
+        """Send every change to all listeners in the order of versions, even if a listener makes changes itself."""
         if self._telling:
             return
         self._telling = True
@@ -377,7 +378,7 @@ class Storage:
 
 
 def _plain_update(kind: Kind, old: Object, obj: Object) -> Object:
-    """Give the object with what only the server sets, and the status, as they were."""
+    """Return the object with the stored status and the stored fields that only the server sets."""
     new = {"apiVersion": kind.api_version, "kind": kind.name, **copied(obj)}
     if kind.has_status:
         new.pop("status", None)

@@ -11,7 +11,7 @@ type EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
 class Event(NamedTuple):
-    """What a subscriber gets; `object` is the subscriber's own copy."""
+    """A change for a subscriber; `object` is the subscriber's own copy."""
 
     type: EventType
     resource: str
@@ -35,7 +35,7 @@ class Stored:
 
     @property
     def object(self) -> Object:
-        """Give the object; of one at rest it is read from its JSON each time."""
+        """Return the object; after `rest` it is parsed from its JSON each time."""
         if self._object is None:
             read: Object = json.loads(self.body)
             return read
@@ -43,11 +43,11 @@ class Stored:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Give metadata.labels."""
+        """Return metadata.labels."""
         return self._labels if self._object is None else self._object["metadata"].get("labels") or {}
 
     def rest(self) -> None:
-        """Keep the JSON and the labels alone, a quarter of what an object takes that nobody may ask for again."""
+        """Keep only the JSON and the labels, a quarter of the memory, since the object may not be read again."""
         if self._object is None:
             return
         self._labels = {sys.intern(str(key)): sys.intern(str(value)) for key, value in self.labels.items()}
@@ -56,7 +56,7 @@ class Stored:
 
     @property
     def item(self) -> bytes:
-        """Give the object as JSON, made once, without the apiVersion and kind that items of a list do not have."""
+        """Return the object's JSON, made once, without apiVersion and kind, which items of a list do not have."""
         if self._item is None:
             obj = self.object
             bare = {key: value for key, value in obj.items() if key not in {"apiVersion", "kind"}}
@@ -65,7 +65,7 @@ class Stored:
 
     @property
     def body(self) -> bytes:
-        """Give the object as JSON."""
+        """Return the object as JSON."""
         return (self._head or self._heading()) + self.item[1:]
 
     def _heading(self) -> bytes:
@@ -74,7 +74,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Change:
-    """A write, as watches see it: the version it made, what it put there, and what stood there before."""
+    """A write, as watches see it: its version, the new object, and the previous one."""
 
     type: EventType
     resource: str
@@ -83,7 +83,7 @@ class Change:
 
 
 def copied[T](value: T) -> T:
-    """Copy JSON data. marshal does so many times faster than copy.deepcopy, and shares the keys."""
+    """Copy JSON data. marshal is many times faster than copy.deepcopy, and shares the keys."""
     copy: T = marshal.loads(marshal.dumps(value))  # type: ignore[arg-type]  # noqa: S302 - JSON data, written one call ago
     return copy
 
@@ -92,5 +92,5 @@ _HEADINGS: dict[bytes, bytes] = {}
 
 
 def _shared(heading: bytes) -> bytes:
-    """Return the one copy of a heading, of which there are as many as kinds."""
+    """Return the shared copy of a heading; there is one for each kind."""
     return _HEADINGS.setdefault(heading, heading)

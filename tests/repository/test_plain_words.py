@@ -41,14 +41,8 @@ PLAINER_IN_CODE: Final = PLAINER | {
     r"\bwhile it is entered\b": "during its `with` block",
 }
 # Folders and files whose docstrings and comments are held to these words.
-DONE: Final = (
-    "local/*.py",
-    "local/emulator/**/*.py",
-    "local/gateway/*.py",
-    "local/inbox/*.py",
-    "local/openapi/**/*.py",
-)
-CODE: Final = [path for pattern in DONE for path in sorted(ROOT.glob(pattern))]
+DONE: Final = ("local/**/*.py",)
+CODE: Final = [path for pattern in DONE for path in sorted(ROOT.glob(pattern)) if "examples" not in path.parts]
 
 
 def prose(page: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Durations and ages as kubectl shows them: with two figures at most, the smaller one left out where it is zero."""
+"""Durations and ages as kubectl shows them: with two units at most, and without the smaller one if it is zero."""
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ _STEPS = (
 
 
 def age(at: str | None, now: datetime) -> str:
-    """Give the time since a timestamp."""
+    """Return the time since a timestamp."""
     return human_duration((now - parse_timestamp(at)).total_seconds()) if at else "<unknown>"
 
 

@@ -1,4 +1,4 @@
-"""The API server: every path, who may use it, and how refusals look."""
+"""The API server: its paths, its authentication, and the form of its refusals."""
 
 import hmac
 import logging
@@ -26,13 +26,13 @@ _OPEN = {"/healthz", "/livez", "/readyz", "/version"}
 
 
 class _Own(StringConvertor):
-    """The subresources that a namespace has itself."""
+    """The subresources of a namespace."""
 
     regex = "status|finalize"
 
 
 class _Namespaces(StringConvertor):
-    """The one kind whose objects have paths within them."""
+    """Namespaces, the only kind whose objects contain other paths."""
 
     regex = "namespaces"
 
@@ -42,7 +42,7 @@ register_url_convertor("namespaces", _Namespaces())
 
 
 def build(storage: Storage, kubelet: LogReader, token: str) -> tuple[Starlette, Faults]:
-    """Return the application and the faults that stand before it; `token` is the one bearer token it accepts."""
+    """Return the application and its middleware for faults; `token` is the only bearer token that it accepts."""
     app = Starlette(
         routes=_routes(),
         exception_handlers={
@@ -57,7 +57,7 @@ def build(storage: Storage, kubelet: LogReader, token: str) -> tuple[Starlette, 
 
 
 class BearerToken:
-    """Lets nobody through without the token, health checks excepted."""
+    """Refuses requests without the token, except health checks."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app

@@ -26,7 +26,7 @@ async def listing(request: Request) -> Response:
     limit, token = query.whole(request, "limit") or 0, request.query_params.get("continue", "")
     namespace = request.path_params.get("namespace")
     if request.query_params.get("resourceVersion") == "0" and not token:
-        # Whatever moment the watch cache shows, and all of it: there a limit is ignored.
+        # The watch cache answers with all objects at its own version, and ignores the limit.
         page = pages.cached(kind.resource, namespace, matches)
     else:
         page = pages.page(kind.resource, namespace, matches, limit, token)
@@ -47,14 +47,14 @@ def _metadata(page: Page) -> dict[str, Any]:
 
 
 def _list_body(kind: Kind, page: Page) -> bytes:
-    """Write a list around the JSON that each object carries with it."""
+    """Write a list from the JSON that is stored with each object."""
     head = {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": _metadata(page)}
     items = b",".join([stored.item for stored in page.items])
     return json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"items":[' + items + b"]}"
 
 
 def _metadata_body(page: Page) -> bytes:
-    """Write a list of metadata alone; its items do carry their kind, unlike those of other lists."""
+    """Write a list of metadata; its items have a kind, unlike those of other lists."""
     partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
     head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": _metadata(page)}
     items = [{**partial, "metadata": stored.object["metadata"]} for stored in page.items]
@@ -62,7 +62,7 @@ def _metadata_body(page: Page) -> bytes:
 
 
 async def delete_all(request: Request) -> Response:
-    """Answer a DELETE of a collection: every object that matches goes, and the list shows which."""
+    """Answer a DELETE of a collection: delete every object that matches, and answer with their list."""
     kind = required_kind(request)
     if kind.namespaced and "namespace" not in request.path_params:
         raise MethodNotAllowed("the server does not allow this method on the requested resource", {})
@@ -73,7 +73,7 @@ async def delete_all(request: Request) -> Response:
         if matches is None or matches(stored)
     ]
     for stored in going:
-        # One may be gone already, as a dependent of another.
+        # One may be deleted already, as a dependent of another.
         if storage.find(kind.resource, stored.namespace, stored.name):
             delete_one(request, kind, stored.name, options)
     return Json(_list_body(kind, Page(going, storage.version)))

@@ -24,7 +24,7 @@ class Column:
     priority: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the metav1.TableColumnDefinition."""
+        """Return the metav1.TableColumnDefinition."""
         described = f"{self.name} of the object."
         return {
             "name": self.name,
@@ -56,7 +56,7 @@ def _pod(obj: Object, now: datetime) -> list[Any]:
 
 
 def _pod_reason(obj: Object) -> str:
-    """Give the STATUS column: the phase, or what is more telling than the phase."""
+    """Return the STATUS column: the phase, or a reason that says more."""
     status = obj.get("status", {})
     reason = status.get("reason") or status.get("phase", "Unknown")
     running = False

@@ -20,14 +20,14 @@ _JSON, _YAML = "application/json", "application/yaml"
 
 @dataclass
 class Decoded:
-    """An object and what the client is to be warned of."""
+    """An object and the warnings for the client."""
 
     object: Object
     warnings: list[str] = field(default_factory=list)
 
 
 class TooLarge(ApiError):
-    """More than an API server takes."""
+    """The body is larger than an API server accepts."""
 
     code, reason = 413, "RequestEntityTooLarge"
 
@@ -86,7 +86,7 @@ def _unrecognized(kind: Kind, why: str) -> BadRequest:
 
 
 def decode_object(parsed: Any, kind: Kind, field_validation: str) -> Decoded:
-    """Check parsed JSON against the fields of `kind`; unknown ones go, with a warning or, if Strict, an error."""
+    """Check parsed JSON against the fields of `kind`; drop unknown ones with a warning, or raise an error if Strict."""
     if not isinstance(parsed, dict):
         raise _unrecognized(kind, "json parse error: json: cannot unmarshal into Go value of type struct")
     stated, version = parsed.get("kind") or kind.name, parsed.get("apiVersion") or kind.api_version

@@ -1,4 +1,4 @@
-"""What the cluster says it can do: versions, groups, resources."""
+"""What the cluster supports: versions, groups, resources."""
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -7,7 +7,7 @@ from local.cluster.api.objects import no_such_path
 from local.cluster.api.responses import Json
 from local.cluster.kinds import KINDS, Kind
 
-# The server whose answers the rules here were checked against.
+# The version of the server with whose answers these rules were compared.
 VERSION = {
     "major": "1",
     "minor": "32",

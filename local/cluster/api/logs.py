@@ -1,4 +1,4 @@
-"""`GET pods/{name}/log`: what a container wrote, so far or as it writes it."""
+"""`GET pods/{name}/log`: what a container has written, and with `follow` what it writes from now on."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ _OPTIONS = Kind("PodLogOptions", "podlogoptions", "podlogoptions")
 
 
 class LogReader(Protocol):
-    """The part of a kubelet that this path needs."""
+    """The method of a kubelet that this path needs."""
 
     def read_log(  # noqa: PLR0913 - they are the options of the API's call
         self,
@@ -37,7 +37,7 @@ class LogReader(Protocol):
 
 
 async def pod_log(request: Request) -> Response:
-    """Answer with the log as plain text; 400 for a container that has none yet, or no earlier one."""
+    """Answer with the log as plain text; 400 if the container has no log, or with `previous` no earlier one."""
     namespace, name = request.path_params["namespace"], request.path_params["name"]
     options = _options(request, name)
     pod = storage_of(request).get("pods", namespace, name)
@@ -81,7 +81,7 @@ def _since(request: Request, seconds: int | None, since_time: str | None) -> dat
         try:
             return storage_of(request).clock.now() - timedelta(seconds=seconds)
         except OverflowError:
-            # Longer ago than there are times: all of it.
+            # Before the first time that datetime can express, so the whole log.
             return None
     if not since_time:
         return None
@@ -92,7 +92,7 @@ def _since(request: Request, seconds: int | None, since_time: str | None) -> dat
 
 
 def _container(pod: Object, asked: str) -> str:
-    """Return the container that is meant; raises BadRequest where that is not clear or it does not exist."""
+    """Return the requested container; raises BadRequest if it does not exist, or if several exist and none is named."""
     name, spec = pod["metadata"]["name"], pod["spec"]
     started = [one["name"] for one in spec.get("initContainers", [])]
     main = [one["name"] for one in spec["containers"]]
@@ -123,7 +123,7 @@ def _check_started(pod: Object, container: str, *, previous: bool) -> None:
         return
     waiting = state.get("waiting", {})
     if waiting.get("reason") in {"ImagePullBackOff", "ErrImagePull"}:
-        # The kubelet words these two in its own way.
+        # These two messages are the kubelet's.
         failing = {
             "ImagePullBackOff": "trying and failing to pull image",
             "ErrImagePull": "image can't be pulled",

@@ -23,7 +23,7 @@ _ORPHANS = (
 
 
 def storage_of(request: Request) -> Storage:
-    """Return the storage of the cluster that was asked."""
+    """Return the storage of the request's cluster."""
     return cast("Storage", request.app.state.storage)
 
 
@@ -39,7 +39,7 @@ def required_kind(request: Request) -> Kind:
 
 
 def no_such_path() -> NotFound:
-    """Make the answer to a path that leads nowhere."""
+    """Make the error for a path that does not exist."""
     return NotFound("the server could not find the requested resource", {})
 
 
@@ -75,7 +75,7 @@ async def replace(request: Request) -> Response:
 
 
 async def patch(request: Request) -> Response:
-    """Answer a PATCH of any of the four sorts; only an apply makes what does not exist."""
+    """Answer a PATCH of any of the four types; only an apply creates an object that does not exist."""
     kind, storage = required_kind(request), storage_of(request)
     name, how = request.path_params["name"], media_type(request)
     change = parse(await body(request), kind)
@@ -94,7 +94,7 @@ async def patch(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Answer a DELETE with the object that is on its way out, or with a Status once it is gone."""
+    """Answer a DELETE with the object while it is being deleted, or with a Status if it is deleted."""
     kind, options = required_kind(request), await delete_options(request)
     name = request.path_params["name"]
     gone = delete_one(request, kind, name, options)
@@ -154,7 +154,7 @@ def _namespace(request: Request) -> str | None:
 
 
 def _place(request: Request, kind: Kind, obj: Object) -> None:
-    """Put the object where the URL says; raises BadRequest where it says otherwise itself."""
+    """Set the name and namespace of the URL; raises BadRequest if the object has others."""
     metadata = obj.setdefault("metadata", {})
     if kind.namespaced:
         namespace = request.path_params["namespace"]

@@ -1,7 +1,7 @@
-"""Lists in pages: each page of one list shows the same moment, and a token that is too old is refused.
+"""Lists in pages: all pages of one list show the same version, and a token that is too old is refused.
 
-A continue token is written like a real API server's: base64 of {"v", "rv", "start"}. The moment a list began is kept
-(references only) for five minutes, as long as etcd keeps history by default.
+A continue token is written like a real API server's: base64 of {"v", "rv", "start"}. References to the objects of a
+list's first page and the rest are kept for five minutes, as long as etcd keeps history by default.
 """
 
 import base64
@@ -28,7 +28,7 @@ _TOO_OLD = (
 
 @dataclass(frozen=True)
 class Page:
-    """Some objects of a list: `next` is the continue token, `remaining` counts what it leads to, where known."""
+    """Some objects of a list: `next` is the continue token, `remaining` how many objects follow, if known."""
 
     items: list[Stored]
     version: int
@@ -42,19 +42,19 @@ class Pages:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._moments: dict[tuple[str, str | None, int], tuple[datetime, list[Stored]]] = {}
-        # What lists out of the watch cache show while that is held: all there was, by resource.
+        # While the watch cache is frozen: all its objects, by resource.
         self._held: dict[str, list[Stored]] | None = None
 
     def forget(self) -> None:
-        """Let every continue token expire, as etcd's compaction does."""
+        """Make every continue token expire, as etcd's compaction does."""
         self._moments.clear()
 
     def hold(self, *, held: bool = True) -> None:
-        """Keep the watch cache at this moment, as where it lags behind; or let it follow again."""
+        """Freeze the watch cache, as if it lagged behind; or let it follow the storage again."""
         self._held = {resource: self._storage.ordered(resource) for resource in KINDS} if held else None
 
     def cached(self, resource: str, namespace: str | None, matches: Matcher | None) -> Page:
-        """Return everything that matches, as the watch cache shows it."""
+        """Return every matching object in the watch cache."""
         if self._held is None:
             return self.page(resource, namespace, matches, 0, "")
         there = [one for one in self._held[resource] if namespace is None or one.namespace == namespace]
@@ -74,7 +74,7 @@ class Pages:
             return Page(items, self._storage.version if version < 0 else version)
         if version > 0:
             self._keep(resource, namespace, version, moment)
-        # A real server does not know how many of the rest a selector will let through, and says nothing.
+        # With a selector a real server does not count the rest, and omits the number.
         remaining = None if matches else len(moment) - end
         last = (_key if namespace is None else _name)(moment[end - 1])
         return Page(items, version, _encode(version, last + "\0"), remaining)
@@ -97,7 +97,7 @@ class Pages:
 
 
 def _key(stored: Stored) -> str:
-    """Give an object's place in a list of all namespaces, as Storage.ordered has it."""
+    """Return an object's sort key in a list of all namespaces, as Storage.ordered sorts."""
     return f"{stored.namespace}/{stored.name}"
 
 
@@ -106,7 +106,7 @@ def _name(stored: Stored) -> str:
 
 
 def _take(moment: list[Stored], begin: int, matches: Matcher | None, limit: int) -> tuple[list[Stored], int]:
-    """Collect what matches from `begin` on; return it and where the next page begins."""
+    """Collect matching objects from `begin` on; return them and where the next page begins."""
     if matches is None:
         end = begin + limit if limit else len(moment)
         return moment[begin:end], end

@@ -1,4 +1,4 @@
-"""The four sorts of PATCH: JSON patch, merge patch, strategic merge patch, and server-side apply, kept simple."""
+"""The four types of PATCH: JSON patch, merge patch, strategic merge patch, and a simple server-side apply."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import jsonpatch
 from local.cluster.errors import ApiError, UnsupportedMediaType
 from local.cluster.storage import Object, copied
 
-# What identifies an item of a list that strategic merges do not replace as a whole (patchMergeKey in types.go).
+# The field that identifies an item of a list, for lists that strategic merges merge (patchMergeKey in types.go).
 _MERGE_KEYS = {
     "containers": "name",
     "initContainers": "name",
@@ -37,7 +37,7 @@ class Unprocessable(ApiError):
 
 
 def patched(media_type: str, old: Object, change: Any) -> Any:
-    """Return `old` (left as it is) with the change made; raises UnsupportedMediaType, Unprocessable."""
+    """Return a changed copy of `old`; raises UnsupportedMediaType, Unprocessable."""
     match media_type:
         case "application/json-patch+json":
             return _json_patch(old, change)
@@ -72,7 +72,7 @@ def merge(old: Any, change: Any) -> Any:
 
 
 def strategic(old: Any, change: Any) -> Any:
-    """Merge as strategicpatch does: lists of named things by name, directives obeyed."""
+    """Merge as strategicpatch does: merge lists by their items' names, and follow directives."""
     if not isinstance(change, dict):
         return copied(change)
     if change.get(_DIRECTIVE) == "replace":
@@ -120,7 +120,7 @@ def _merge_items(old: list[Any], change: list[Any], name: str) -> list[Any]:
 
 
 def _ordered(items: list[Any], order: list[Any], name: str | None) -> list[Any]:
-    """Put items into the order that was asked for; those not mentioned stay behind, in their own order."""
+    """Sort items into the requested order; items that it does not mention follow in their own order."""
     wanted = [item.get(name) if name and isinstance(item, dict) else item for item in order]
 
     def place(item: Any) -> int:

@@ -1,6 +1,6 @@
 """Kubernetes' protobuf bodies, which newer kubectl sends for the kinds it knows, read into JSON data.
 
-The wire format is protobuf's own behind four magic bytes and an envelope with the type and the object:
+Four magic bytes are followed by an envelope with the type and the object, both in protobuf's wire format:
 https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 """
 
@@ -69,13 +69,13 @@ def _bytes(value: _Wire) -> bytes:
 
 
 def _message(struct: str, content: bytes) -> dict[str, Any]:
-    """Read a struct; one embedded in it is a message of its own on the wire, and its fields are ours in JSON."""
+    """Read a struct; an embedded struct is a message of its own, whose fields JSON shows in the outer struct."""
     names = NUMBERS[struct].split()
     read: dict[str, Any] = {}
     for number, value in _items(content):
         name = names[number - 1] if number <= len(names) else "-"
         if name == "-":
-            # Left out, it would be lost without anyone noticing.
+            # To ignore the field would lose its value without a message.
             raise ValueError(f"proto: field {number} of {struct} is not known to this cluster; send JSON instead")
         if name.startswith(","):
             read |= _message(name[1:], _bytes(value))
@@ -85,7 +85,7 @@ def _message(struct: str, content: bytes) -> dict[str, Any]:
 
 
 def _shown_in(struct: str) -> str:
-    """Give the struct that JSON shows an embedded struct's fields in."""
+    """Return the struct in which JSON shows an embedded struct's fields."""
     return {"VolumeSource": "Volume", "ProbeHandler": "Probe"}.get(struct, struct)
 
 
@@ -122,7 +122,7 @@ def _signed(value: _Wire) -> int:
 
 
 def _time(value: _Wire) -> str | None:
-    """Read a time; the zero one, which JSON writes as null, is year 1 here or empty."""
+    """Read a time; year 1 or an empty message is the zero time, which JSON writes as null."""
     seconds = _signed(dict(_items(_bytes(value))).get(1, 0))
     return timestamp(datetime.fromtimestamp(seconds, UTC)) if seconds > 0 else None
 

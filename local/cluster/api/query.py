@@ -34,7 +34,7 @@ def whole(request: Request, name: str) -> int | None:
 
 
 def dry_run(request: Request, body: dict[str, Any] | None = None) -> bool:
-    """Tell whether nothing is to be stored; raises Invalid for a value other than All."""
+    """Return whether nothing may be stored; raises Invalid for a value other than All."""
     asked = [*request.query_params.getlist("dryRun"), *((body or {}).get("dryRun") or [])]
     if unknown := [value for value in asked if value != "All"]:
         raise _unsupported_dry_run(unknown[0])
@@ -49,7 +49,7 @@ def _unsupported_dry_run(value: str) -> ApiError:
 
 
 def selected(request: Request, kind: Kind) -> Matcher | None:
-    """Return what tells whether an object is asked for, or None where all of them are; raises BadRequest."""
+    """Return a function that tells whether an object is selected, None if all are; raises BadRequest."""
     by_label = label_matcher(request.query_params.get("labelSelector", ""))
     by_field = field_matcher(kind, request.query_params.get("fieldSelector", ""))
     if by_label and by_field:
@@ -58,6 +58,6 @@ def selected(request: Request, kind: Kind) -> Matcher | None:
 
 
 def kind_of(request: Request) -> Kind | None:
-    """Return the kind whose path was asked for, or None where this cluster keeps none such."""
+    """Return the kind of the path, or None if this cluster has no such kind."""
     kind = KINDS.get(request.path_params["resource"])
     return kind if kind and request.url.path.startswith(f"/apis/{kind.group}/" if kind.group else "/api/") else None

@@ -13,7 +13,7 @@ _QUOTED = re.compile(r'[\\"]')
 
 
 class Json(Response):
-    """JSON, of bytes that are JSON already or of anything else."""
+    """A JSON answer, from bytes that are JSON already or from data."""
 
     media_type = "application/json"
 
@@ -30,13 +30,13 @@ def refusal(error: ApiError) -> Json:
 
 
 def wants_table(request: Request) -> bool:
-    """Tell whether the client, as kubectl get does, prefers a Table to the object."""
+    """Return whether the client prefers a Table to the object, as kubectl get does."""
     first = request.headers.get("accept", "").split(",", 1)[0]
     return "as=Table" in first and "g=meta.k8s.io" in first
 
 
 def wants_metadata(request: Request) -> bool:
-    """Tell whether the client prefers the metadata of a list's objects to the objects.
+    """Return whether the client prefers the metadata of a list's objects to the objects.
 
     https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables, the same negotiation
     """
@@ -45,7 +45,7 @@ def wants_metadata(request: Request) -> bool:
 
 
 def add_warnings(response: Response, warnings: list[str]) -> None:
-    """Put each warning into a header of its own (RFC 7234: code 299, agent -, quoted text)."""
+    """Add a header for each warning (RFC 7234: code 299, agent -, quoted text)."""
     for warning in dict.fromkeys(warnings):
         quoted = _QUOTED.sub(r"\\\g<0>", warning)
         response.raw_headers.append((b"warning", f'299 - "{quoted}"'.encode("latin-1", "replace")))

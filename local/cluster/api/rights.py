@@ -1,6 +1,6 @@
-"""Rights that can be taken away: an API server with RBAC, seen by one client who has the rights of a role.
+"""Limits a client to the rights of a role, as an API server with RBAC does.
 
-The embedded cluster authorizes nothing; set as its fault, this answers as a real one does where a role says no.
+The embedded cluster checks no rights. Set as its fault, this refuses what the role does not allow.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,7 +16,7 @@ _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "GET": "ge
 
 
 def only(rules: Iterable[Mapping[str, Any]], namespaces: Collection[str]) -> Fault:
-    """Return a fault that refuses what the rules of a ClusterRole, bound in some namespaces alone, do not allow."""
+    """Return a fault that refuses what a ClusterRole, bound in some namespaces only, does not allow."""
     granted = [
         (group, resource, verb)
         for rule in rules
@@ -39,7 +39,7 @@ def only(rules: Iterable[Mapping[str, Any]], namespaces: Collection[str]) -> Fau
 
 
 def _asked(method: str, path: str) -> tuple[str, str, str, str, str] | None:
-    """Return namespace, group, resource with its subresource, verb and name; None where a path is no resource's."""
+    """Return namespace, group, resource with subresource, verb and name; None if the path is not a resource's."""
     steps = path.strip("/").split("/")
     match steps:
         case ["api", "v1", *rest]:

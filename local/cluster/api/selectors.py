@@ -13,7 +13,7 @@ type Object = dict[str, Any]
 type Matcher = Callable[[Stored], bool]
 
 _TOKEN = re.compile(r"\s*(?:(?P<word>[^\s,()!=<>]+)|(?P<mark>==|!=|[=!<>,()]))")
-# What k8s.io/kubernetes/pkg/apis/*/v1/conversion.go lets one select by, besides name and namespace.
+# The selectable fields of k8s.io/kubernetes/pkg/apis/*/v1/conversion.go, besides name and namespace.
 _FIELDS: dict[str, tuple[str, ...]] = {
     "pods": (
         "spec.nodeName",
@@ -53,7 +53,7 @@ class Requirement:
     values: frozenset[str] = frozenset()
 
     def matches(self, labels: dict[str, str]) -> bool:
-        """Tell whether a set of labels meets the term."""
+        """Return whether a set of labels meets the term."""
         match self.operator:
             case "in":
                 return labels.get(self.key) in self.values
@@ -75,7 +75,7 @@ class Requirement:
 
 
 def label_matcher(selector: str) -> Matcher | None:
-    """Return what tells whether an object's labels match, or None for a selector that all match; raises BadRequest."""
+    """Return a function that tells whether an object's labels match, None if all do; raises BadRequest."""
     requirements = parse_labels(selector)
     if not requirements:
         return None
@@ -144,7 +144,7 @@ def _values(tokens: list[str]) -> frozenset[str]:
 
 
 def _value(tokens: list[str]) -> str:
-    """Take a value, which may be empty: `a=` and `a=,b` select the empty string."""
+    """Read a value, which may be empty: `a=` and `a=,b` select the empty string."""
     return tokens.pop(0) if tokens and tokens[0] != "," else ""
 
 
@@ -166,7 +166,7 @@ def _unreadable(why: str) -> BadRequest:
 
 
 def field_matcher(kind: Kind, selector: str) -> Matcher | None:
-    """Return what tells whether an object's fields match, or None for an empty selector; raises BadRequest."""
+    """Return a function that tells whether an object's fields match, None for an empty selector; raises BadRequest."""
     terms = [_field_term(kind, term) for term in re.split(r"(?<!\\),", selector) if term]
     if not terms:
         return None
@@ -198,7 +198,7 @@ def _unknown_field(kind: Kind, field: str) -> str:
 
 
 def field_value(kind: Kind, obj: Object, field: str) -> str:
-    """Give a selectable field as text; one that is not set is "", or its zero."""
+    """Return a selectable field as text; an unset field is "" or its zero value."""
     if kind.resource == "events" and field == "source":
         return str(obj.get("source", {}).get("component") or obj.get("reportingComponent", ""))
     if field == "status.successful":

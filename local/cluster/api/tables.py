@@ -9,7 +9,7 @@ from local.cluster.storage import Object
 
 
 def table(kind: Kind, objects: list[Object], now: datetime, include: str, metadata: dict[str, Any]) -> Object:
-    """Give a metav1.Table of objects; `include` is None, Metadata or Object, as the includeObject parameter has it."""
+    """Return a metav1.Table of objects; `include` is the includeObject parameter: None, Metadata or Object."""
     columns, cells = TABLES[kind.resource]
     rows = [{"cells": cells(obj, now), **_row_object(obj, include)} for obj in objects]
     return {

@@ -1,4 +1,4 @@
-"""Watches: every change of some objects, as it happens, for as long as the client stays."""
+"""Watches: stream every change of some objects until the client disconnects."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ _LONGEST_SECONDS = 1800
 
 
 class Watches:
-    """The watches that are open, so that a cluster that stops can end them."""
+    """The open watches, so that a cluster can end them when it stops."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -38,7 +38,7 @@ class Watches:
         return queue
 
     def close(self, queue: asyncio.Queue[Change | None]) -> None:
-        """Take no more interest."""
+        """Stop sending changes to the queue."""
         self._open.discard(queue)
         if not self._open:
             self._stop_listening()
@@ -65,7 +65,7 @@ def watch(request: Request, kind: Kind, matches: Matcher | None, watches: Watche
 
 
 class _Events:
-    """What one watch has to say."""
+    """The events of one watch."""
 
     def __init__(self, request: Request, kind: Kind, matches: Matcher | None, storage: Storage) -> None:
         self._kind = kind
@@ -77,7 +77,7 @@ class _Events:
         self._described = False
 
     async def stream(self, watches: Watches, version: int, seconds: int) -> AsyncIterator[bytes]:
-        # The queue is opened before the past is read, with nothing awaited between: no change falls in between.
+        # The queue is opened before the history is read, without an await in between, so that no change is lost.
         queue = watches.open()
         try:
             try:
@@ -85,7 +85,7 @@ class _Events:
             except Expired as error:
                 yield json.dumps({"type": "ERROR", "object": error.status()}).encode() + b"\n"
                 return
-            # Even when empty: it sends the headers, which clients wait for.
+            # Sent even if empty, because it sends the headers, for which clients wait.
             yield past
             async for seen in self._future(queue, seconds):
                 yield self._line(*seen)
@@ -118,7 +118,7 @@ class _Events:
                 yield seen
 
     def _seen(self, change: Change) -> _Seen | None:
-        """Tell what a change is to this watch: an object that no longer matches is gone, one that now does is new."""
+        """Return a change as this watch sees it: DELETED if the object no longer matches, ADDED if it now does."""
         if change.resource != self._kind.resource:
             return None
         now = change.type != "DELETED" and self._wanted(change.stored)
@@ -140,6 +140,6 @@ class _Events:
         version = {"resourceVersion": str(stored.version)}
         shown: dict[str, Any] = table(self._kind, [stored.object], self._storage.clock.now(), self._include, version)
         if self._described:
-            shown["columnDefinitions"] = None  # said once, in the first event
+            shown["columnDefinitions"] = None  # sent once, in the first event
         self._described = True
         return json.dumps(shown, separators=(",", ":")).encode()

@@ -1,7 +1,7 @@
-"""The controllers of the embedded cluster: CronJobs start Jobs, Jobs start Pods, what has ended is counted and cleared.
+"""The controllers of the embedded cluster: CronJobs start Jobs, Jobs start Pods; ended ones are counted and deleted.
 
-Owner references are followed by the storage itself. Nothing polls: a write wakes whom it concerns, and time wakes
-those who asked for it.
+The storage follows owner references itself. Nothing polls: a write or a time that a controller has set wakes the
+controller of the object.
 """
 
 import asyncio
@@ -33,16 +33,16 @@ class Controllers:
         self._starts = True
 
     def start_no_more(self) -> None:
-        """Leave CronJobs alone from now on: the cluster is about to stop."""
+        """Start no more Jobs of CronJobs, because the cluster is about to stop."""
         self._starts = False
 
     async def idle(self) -> None:
-        """Return once all that has changed has been looked at."""
+        """Return once every change has been handled."""
         while self._queue.is_ready:  # noqa: ASYNC110 - each turn of the loop works on one key
             await asyncio.sleep(0)
 
     async def run(self) -> None:
-        """Work until cancelled, beginning with a look at everything there is."""
+        """Work until cancelled, beginning with all existing objects."""
         unlisten = self._storage.listen(self._changed)
         try:
             for resource in ("cronjobs", "jobs", "pods"):
@@ -62,7 +62,7 @@ class Controllers:
             logger.warning("cannot reconcile %s %s/%s: %s", *key, error.message)
             self._queue.add_at(key, self._clock.now() + _RETRY)
         except Exception:
-            # One object that nobody can handle must not stop the others.
+            # An error about one object must not stop the others.
             logger.exception("cannot reconcile %s %s/%s", *key)
             self._queue.add_at(key, self._clock.now() + _RETRY)
 
@@ -93,7 +93,7 @@ class Controllers:
             and change.type == "MODIFIED"
             and _when(change.stored.object) != _when(change.previous.object)
         ):
-            # As in Kubernetes a new schedule counts from now on: its slots of this morning have not been missed.
+            # As in Kubernetes a new schedule counts from now on: slots before now are not missed.
             self._queue.add_at(key, next_wake(change.stored.object, self._clock.now()))
         else:
             self._queue.add(key)

@@ -1,4 +1,4 @@
-"""What a CronJob needs at a given moment: the decisions of Kubernetes' CronJob controller v2, without its I/O."""
+"""Decides what to do for a CronJob at a given time, as Kubernetes' CronJob controller v2 does, without I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ _HISTORY_DEFAULTS = {"Complete": ("successfulJobsHistoryLimit", 3), "Failed": ("
 
 @dataclass(frozen=True)
 class Start:
-    """A Job to create, and the slot it is for."""
+    """A Job to create, and its slot."""
 
     job: Object
     slot: datetime
@@ -24,7 +24,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, in this order: delete Jobs by name, start one, write the status, look again at `wake_at`."""
+    """What to do, in this order: delete Jobs by name, start one, write the status, decide again at `wake_at`."""
 
     status: Object
     delete: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Decision:
 
 
 def decide(cronjob: Object, jobs: Sequence[Object], now: datetime) -> Decision:
-    """Decide over a CronJob and every Job it controls (syncCronJob and cleanupFinishedJobs)."""
+    """Decide for a CronJob and every Job that it controls (syncCronJob and cleanupFinishedJobs)."""
     status, notes = _seen(cronjob.get("status", {}), jobs)
     decision = Decision(status, _beyond_history(cronjob["spec"], jobs), notes=notes)
     if cronjob["metadata"].get("deletionTimestamp") or cronjob["spec"].get("suspend"):
@@ -47,7 +47,7 @@ def decide(cronjob: Object, jobs: Sequence[Object], now: datetime) -> Decision:
 
 
 def next_wake(cronjob: Object, now: datetime) -> datetime | None:
-    """Return the first slot after `now`; None where the CronJob never runs again, or nobody can read its schedule."""
+    """Return the first slot after `now`; None if the CronJob never runs again, or its schedule is not readable."""
     try:
         return next(slots(cronjob["spec"], _anchor(cronjob, now)), None)
     except ValueError:
@@ -55,7 +55,7 @@ def next_wake(cronjob: Object, now: datetime) -> datetime | None:
 
 
 def started(status: Object, job: Object, slot: datetime) -> Object:
-    """Give the status after `job`, as stored, was created for its slot or found to be there already."""
+    """Return the status after the stored `job` was created for its slot, or was found to exist."""
     active = [one for one in status.get("active", []) if one["uid"] != job["metadata"]["uid"]]
     if not finished(job):
         active.append(_reference(job))
@@ -63,7 +63,7 @@ def started(status: Object, job: Object, slot: datetime) -> Object:
 
 
 def _run_if_due(cronjob: Object, decision: Decision, now: datetime) -> Decision:
-    """Add the Job of the latest slot that was missed, unless it was had already or may not run now."""
+    """Add the Job of the latest missed slot, unless the slot has its Job already or may not run now."""
     status = decision.status
     later = replace(decision, wake_at=next_wake(cronjob, now))
     due = missed(cronjob["spec"], _earliest(cronjob, now), now)
@@ -72,7 +72,7 @@ def _run_if_due(cronjob: Object, decision: Decision, now: datetime) -> Decision:
     if due.too_many:
         advice = "Set or decrease .spec.startingDeadlineSeconds or check clock skew"
         later = _noted(later, "Warning", "TooManyMissedTimes", f"too many missed start times. {advice}")
-    # The name is the lock: whatever was lost since, the Job of a slot can be created only once while it exists.
+    # The name is the lock: even if the status was lost, a slot's Job cannot be created twice while it exists.
     name = job_name(cronjob, due.latest)
     had = time_in(status, "lastScheduleTime") == due.latest
     if had or any(one["name"] == name for one in status.get("active", [])):
@@ -84,7 +84,7 @@ def _started_under_policy(cronjob: Object, decision: Decision, slot: datetime) -
     active = decision.status.get("active", [])
     policy = cronjob["spec"].get("concurrencyPolicy", "Allow")
     if active and policy == "Forbid":
-        # Not lost: when the running Job ends, the same slot is looked at again, within its starting deadline.
+        # The slot is not lost: when the running Job ends, it is decided again, within its starting deadline.
         why = "Not starting job because prior execution is running and concurrency policy is Forbid"
         return _noted(decision, "Normal", "JobAlreadyActive", why)
     start = Start(job_for(cronjob, slot), slot)
@@ -96,7 +96,7 @@ def _started_under_policy(cronjob: Object, decision: Decision, slot: datetime) -
 
 
 def job_name(cronjob: Object, slot: datetime) -> str:
-    """Name the Job of a slot: the CronJob's name and the slot in minutes since 1970."""
+    """Return the name of a slot's Job: the CronJob's name and the slot in minutes since 1970."""
     return f"{cronjob['metadata']['name']}-{int(slot.timestamp()) // 60}"
 
 
@@ -124,7 +124,7 @@ def _in_zone(slot: datetime, zone: str | None) -> str:
 
 
 def _anchor(cronjob: Object, now: datetime) -> datetime:
-    """Return where the next slot is counted from; only @every depends on more than `now` (nextScheduleTimeDuration)."""
+    """Return the time from which the next slot is counted: `now`, except for @every (nextScheduleTimeDuration)."""
     if not counts_from_last(cronjob["spec"]):
         return now
     since = time_in(cronjob.get("status", {}), "lastScheduleTime") or time_in(cronjob["metadata"], "creationTimestamp")
@@ -132,7 +132,7 @@ def _anchor(cronjob: Object, now: datetime) -> datetime:
 
 
 def _earliest(cronjob: Object, now: datetime) -> datetime:
-    """Return the time after which slots count as missed; those before it, or past their deadline, are forgotten."""
+    """Return the time after which slots count as missed; slots before it, or past their deadline, do not."""
     since = time_in(cronjob.get("status", {}), "lastScheduleTime") or time_in(cronjob["metadata"], "creationTimestamp")
     deadline = cronjob["spec"].get("startingDeadlineSeconds")
     if deadline is None:
@@ -142,7 +142,7 @@ def _earliest(cronjob: Object, now: datetime) -> datetime:
 
 
 def _seen(status: Object, jobs: Sequence[Object]) -> tuple[Object, tuple[Note, ...]]:
-    """Take Jobs that ended or vanished off the active list, and keep the time of the latest success."""
+    """Remove Jobs that ended or were deleted from the active list, and store the time of the latest success."""
     by_uid = {job["metadata"]["uid"]: job for job in jobs}
     active, notes = [], []
     for one in status.get("active", []):
@@ -156,7 +156,7 @@ def _seen(status: Object, jobs: Sequence[Object]) -> tuple[Object, tuple[Note, .
     known = {one["uid"] for one in status.get("active", [])}
     for job in jobs:
         if job["metadata"]["uid"] not in known and not finished(job):
-            # Created just before a crash that lost the status, or by someone who gave it this owner.
+            # The Job was created just before a crash that lost the status, or somebody created it with this owner.
             said = f"Saw a job that the controller did not create or forgot: {job['metadata']['name']}"
             notes.append(Note("Warning", "UnexpectedJob", said))
     successes = [job["status"]["completionTime"] for job in jobs if finished(job) == "Complete"]
@@ -166,7 +166,7 @@ def _seen(status: Object, jobs: Sequence[Object]) -> tuple[Object, tuple[Note, .
 
 
 def _beyond_history(spec: Object, jobs: Sequence[Object]) -> tuple[str, ...]:
-    """Name the oldest ended Jobs beyond the history limits."""
+    """Return the names of the oldest ended Jobs beyond the history limits."""
     names: list[str] = []
     for kind, (limit_field, default) in _HISTORY_DEFAULTS.items():
         ended = [job for job in jobs if finished(job) == kind]
@@ -189,7 +189,7 @@ def _reference(job: Object) -> Object:
 
 
 def _with_active(status: Object, active: list[Object]) -> Object:
-    """Set the active list; an empty one is left out, as Go's omitempty does."""
+    """Set the active list, or remove it if it is empty, as Go's omitempty does."""
     rest = {key: value for key, value in status.items() if key != "active"}
     return {"active": active, **rest} if active else rest
 

@@ -1,4 +1,4 @@
-"""What a failed Pod means under a Job's podFailurePolicy."""
+"""Applies a Job's podFailurePolicy to a failed Pod."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -9,7 +9,7 @@ type Action = Literal["Count", "Ignore", "FailJob"]
 
 
 class Verdict(NamedTuple):
-    """Whether a failure counts, is ignored or fails the Job, and for the last a message."""
+    """Whether a failure counts, is ignored or fails the Job; if it fails the Job, also a message."""
 
     action: Action
     message: str = ""
@@ -20,7 +20,8 @@ def judge(job: Object, pod: Object) -> Verdict:
     for index, rule in enumerate(job["spec"].get("podFailurePolicy", {}).get("rules", [])):
         matched = next(_exit_code_matches(rule, pod), None) or next(_condition_matches(rule, pod), None)
         if matched:
-            # FailIndex needs Indexed completion, which this cluster does not have; there it is a failure like others.
+            # FailIndex needs Indexed completion, which this cluster does not support, so it counts like another
+            # failure.
             action: Action = rule["action"] if rule["action"] in {"Ignore", "FailJob"} else "Count"
             return Verdict(action, f"{matched} matching {action} rule at index {index}")
     return Verdict("Count")

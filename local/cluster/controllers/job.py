@@ -1,4 +1,4 @@
-"""What a Job needs at a given moment: the decisions of Kubernetes' Job controller, without its I/O."""
+"""Decides what to do for a Job at a given time, as Kubernetes' Job controller does, without I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +9,13 @@ from local.cluster.controllers.job_pods import Tally, pod_for, restarts, retry_a
 from local.cluster.controllers.objects import TRACKING_FINALIZER, Object, condition, finished, has_condition, time_in
 from local.cluster.controllers.recorder import Note
 
-# The most Pods started in one go; the rest follow as soon as these are stored.
+# The most Pods that one decision starts; the rest follow as soon as these are stored.
 _BATCH = 500
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, in this order: delete and create Pods, write the status, let counted Pods go, delete the Job."""
+    """What to do, in this order: delete and create Pods, write the status, release counted Pods, delete the Job."""
 
     status: Object
     create: tuple[Object, ...] = ()
@@ -27,7 +27,7 @@ class Decision:
 
 
 def decide(job: Object, pods: Sequence[Object], now: datetime) -> Decision:
-    """Decide over a Job and every Pod it controls."""
+    """Decide for a Job and every Pod that it controls."""
     status = job.get("status", {})
     if job["metadata"].get("deletionTimestamp"):
         return Decision(status, release=_tracked(pods))
@@ -47,7 +47,7 @@ def decide(job: Object, pods: Sequence[Object], now: datetime) -> Decision:
 
 
 def _after_the_end(job: Object, pods: Sequence[Object], now: datetime) -> Decision:
-    """Let Pods go and, once ttlSecondsAfterFinished is over, the Job as well."""
+    """Release the Pods, and delete the Job once ttlSecondsAfterFinished is over."""
     ended = condition(job, finished(job) or "")
     seconds = job["spec"].get("ttlSecondsAfterFinished")
     release = _tracked(pods)
@@ -59,7 +59,7 @@ def _after_the_end(job: Object, pods: Sequence[Object], now: datetime) -> Decisi
 
 
 def _counted(status: Object, counts: Tally, now: datetime) -> Object:
-    """Add the Pods that ended since the last look, and state those there are."""
+    """Count the Pods that ended since the last decision, and those that exist."""
     new = {
         **status,
         "startTime": status.get("startTime") or timestamp(now),
@@ -67,14 +67,14 @@ def _counted(status: Object, counts: Tally, now: datetime) -> Object:
         "succeeded": status.get("succeeded", 0) + len(counts.succeeded),
         "failed": status.get("failed", 0) + counts.counted_failures,
     }
-    # Go leaves zeros out of these three, and writes them in the two pointers below.
+    # Go omits zeros in these three fields, and writes them in the two pointers below.
     new = {key: value for key, value in new.items() if value or key not in {"active", "succeeded", "failed"}}
     pointers = {"ready": counts.ready, "terminating": len(counts.terminating), "uncountedTerminatedPods": {}}
     return {**new, **pointers}
 
 
 def _suspended_or_resumed(job: Object, status: Object, now: datetime) -> tuple[Object, tuple[Note, ...]]:
-    """Keep the Suspended condition; a Job that is suspended has no start, and a new one when it is resumed."""
+    """Set the Suspended condition; a suspended Job has no startTime, and gets a new one when it is resumed."""
     was, wanted = has_condition(job, "Suspended"), bool(job["spec"].get("suspend"))
     if wanted:
         status = {key: value for key, value in status.items() if key != "startTime"}
@@ -94,7 +94,7 @@ class _Failure:
 
 
 def _failure(job: Object, counts: Tally, now: datetime) -> _Failure | None:
-    """Say why the Job has failed, if it has; once it has, the first reason stays."""
+    """Return why the Job has failed, if it has; the first reason stays."""
     if known := condition(job, "FailureTarget"):
         return _Failure(known["reason"], known["message"])
     if counts.fatal:
@@ -125,7 +125,7 @@ def _deadline(job: Object) -> datetime | None:
 
 
 def _failed(decision: Decision, counts: Tally, failure: _Failure, now: datetime) -> Decision:
-    """Delete what still runs; the Job is Failed when the last of it has ended, and until then only bound to be."""
+    """Delete running Pods; the Job is FailureTarget until the last of them has ended, and then Failed."""
     status = _with_condition(decision.status, now, "FailureTarget", failure.reason, failure.message)
     decision = _deleting(replace(decision, status=status), counts.active)
     if counts.active or counts.terminating:
@@ -138,7 +138,7 @@ def _is_complete(job: Object, counts: Tally) -> bool:
     succeeded, wanted = job["status"].get("succeeded", 0), job["spec"].get("completions")
     if counts.active or counts.terminating:
         return False
-    # Without completions the Pods share one piece of work: the first success says that it is done.
+    # Without completions the Pods share one task, which the first success completes.
     return bool(succeeded >= (1 if wanted is None else wanted))
 
 
@@ -150,7 +150,7 @@ def _completed(decision: Decision, now: datetime) -> Decision:
 
 
 def _with_pods_for(job: Object, counts: Tally, pods: Sequence[Object], decision: Decision, now: datetime) -> Decision:
-    """Bring the number of Pods to what is wanted now, failures having delayed the next (manageJob)."""
+    """Start or delete Pods until their number is right; after failures a start is delayed (manageJob)."""
     missing = _wanted(job, counts) - len(counts.active) - _blocking(job, counts)
     if missing < 0:
         return replace(_deleting(decision, counts.active[missing:]), wake_at=_deadline(job))
@@ -173,7 +173,7 @@ def _wanted(job: Object, counts: Tally) -> int:
 
 
 def _blocking(job: Object, counts: Tally) -> int:
-    """Count the Pods that are on their way out and must have ended before others take their place."""
+    """Count the Pods that are being deleted and must end before others replace them."""
     return len(counts.terminating) if "podFailurePolicy" in job["spec"] else 0
 
 
@@ -192,7 +192,7 @@ def _names(pods: Sequence[Object]) -> tuple[str, ...]:
 def _with_condition(
     status: Object, now: datetime, kind: str, reason: str, message: str, *, is_true: bool = True
 ) -> Object:
-    """Set a condition; one that says the same already keeps its times."""
+    """Set a condition; an equal one keeps its times."""
     conditions = status.get("conditions", [])
     known = next((one for one in conditions if one["type"] == kind), None)
     wanted = "True" if is_true else "False"

@@ -1,4 +1,4 @@
-"""The Pods of a Job: how one is made, and what those there are amount to."""
+"""Makes and counts the Pods of a Job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def pod_for(job: Object) -> Object:
             "namespace": metadata["namespace"],
             "labels": {**(wanted.get("labels") or {}), **tracking_labels(job)},
             **({"annotations": wanted["annotations"]} if wanted.get("annotations") else {}),
-            # Kept until the Job has counted the Pod, so that no deletion can make a failure unseen.
+            # The finalizer stays until the Job has counted the Pod, so that a deletion cannot hide a failure.
             "finalizers": [TRACKING_FINALIZER],
             "ownerReferences": [controller_reference(job, "batch/v1", "Job")],
         },
@@ -38,7 +38,7 @@ def pod_for(job: Object) -> Object:
 
 
 def tracking_labels(job: Object) -> dict[str, str]:
-    """Give the labels by which a Job's Pods are found, in both spellings that Kubernetes sets."""
+    """Return the labels of a Job's Pods, in both spellings that Kubernetes sets."""
     name, uid = job["metadata"]["name"], job["metadata"]["uid"]
     return {
         "batch.kubernetes.io/controller-uid": uid,
@@ -50,7 +50,7 @@ def tracking_labels(job: Object) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Tally:
-    """The Pods of a Job, sorted: running or about to, being deleted, and ended since the last count."""
+    """The Pods of a Job by state: active, being deleted, and ended since the last count."""
 
     active: tuple[Object, ...]
     terminating: tuple[Object, ...]
@@ -70,12 +70,12 @@ class Tally:
 
     @property
     def fatal(self) -> str:
-        """Return why the podFailurePolicy ends the Job, or ""."""
+        """Return why the podFailurePolicy fails the Job, or ""."""
         return next((verdict.message for verdict in self.verdicts if verdict.action == "FailJob"), "")
 
 
 def tally(job: Object, pods: Sequence[Object]) -> Tally:
-    """Sort a Job's Pods. One without the tracking finalizer has been counted before."""
+    """Sort a Job's Pods by state. A Pod without the tracking finalizer has been counted before."""
     only_failed = _replaces_only_failed(job)
     tracked = [pod for pod in pods if TRACKING_FINALIZER in pod["metadata"].get("finalizers", [])]
     failed = tuple(pod for pod in tracked if _has_failed(pod, only_failed=only_failed))
@@ -89,7 +89,7 @@ def tally(job: Object, pods: Sequence[Object]) -> Tally:
 
 
 def restarts(pods: Sequence[Object]) -> int:
-    """Count the containers restarted in place, which restartPolicy OnFailure has count against the backoffLimit."""
+    """Count restarts of containers; with restartPolicy OnFailure they count against the backoffLimit."""
     statuses = [pod.get("status", {}) for pod in pods]
     fields = ("initContainerStatuses", "containerStatuses")
     return sum(one.get("restartCount", 0) for status in statuses for kind in fields for one in status.get(kind, []))
@@ -103,13 +103,13 @@ def retry_at(pods: Sequence[Object]) -> datetime | None:
         failures = 0 if succeeded else failures + 1
     if not failures:
         return None
-    # Capped before it is raised, since 2**1000 seconds is no timedelta.
+    # The exponent is capped first, since a timedelta cannot hold 2**1000 seconds.
     delay = min(_BACKOFF * float(2 ** min(failures - 1, 10)), _LONGEST_BACKOFF)
     return ended[-1][0] + delay
 
 
 def _replaces_only_failed(job: Object) -> bool:
-    """Say whether a Pod that is being deleted counts only once it has failed; the rule with a podFailurePolicy."""
+    """Return whether a Pod that is being deleted counts only after it failed, as with a podFailurePolicy."""
     return "podFailurePolicy" in job["spec"] or job["spec"].get("podReplacementPolicy") == "Failed"
 
 
@@ -130,7 +130,7 @@ def _deleted(pod: Object) -> bool:
 
 
 def _ended_at(pod: Object) -> datetime:
-    """Return when its last container ended, or else when it was deleted or made."""
+    """Return when the Pod's last container ended, or else when the Pod was deleted or created."""
     statuses = pod.get("status", {}).get("containerStatuses", [])
     times = [one.get("state", {}).get("terminated", {}).get("finishedAt") for one in statuses]
     metadata = pod["metadata"]

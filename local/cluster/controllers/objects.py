@@ -1,4 +1,4 @@
-"""Facts about Jobs and Pods that more than one decision rests on, and the references between objects."""
+"""Facts about Jobs and Pods that several decisions use, and the references between objects."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ def condition(obj: Object, kind: str) -> Object | None:
 
 
 def has_condition(obj: Object, kind: str) -> bool:
-    """Say whether the condition of that type is True."""
+    """Return whether the condition of that type is True."""
     found = condition(obj, kind)
     return found is not None and found["status"] == "True"
 
@@ -52,6 +52,6 @@ def controller_of(obj: Object) -> Object | None:
 
 
 def controlled_by(obj: Object, uid: str) -> bool:
-    """Say whether the object's controller is the one with `uid`."""
+    """Return whether the object's controller is the one with `uid`."""
     controller = controller_of(obj)
     return controller is not None and controller["uid"] == uid

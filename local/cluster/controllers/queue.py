@@ -1,4 +1,4 @@
-"""The keys of objects to look at, now or at a later time; a key that is in twice is looked at once."""
+"""A queue of objects' keys, due now or later; a key that is added twice is returned once."""
 
 import asyncio
 import heapq
@@ -17,30 +17,30 @@ class Key(NamedTuple):
 
 
 class WorkQueue:
-    """Hands out keys as they become due, and sleeps in between: nothing here polls."""
+    """Returns keys when they are due, and sleeps in between instead of polling."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ready: dict[Key, None] = {}
         self._due_at: dict[Key, datetime] = {}
-        # Times that were set, those since replaced included: cheaper to skip than to find among thousands.
+        # All times that were set. Replaced times stay, because skipping them later is cheaper than finding them now.
         self._times: list[tuple[datetime, Key]] = []
         self._changed = asyncio.Event()
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether there is something to look at now."""
+        """Return whether a key is due now."""
         return bool(self._ready)
 
     def add(self, key: Key) -> None:
-        """Have `key` looked at now."""
+        """Make `key` due now."""
         self._ready[key] = None
         self._changed.set()
 
     def add_at(self, key: Key, at: datetime | None) -> None:
-        """Have `key` looked at `at` a time, or sooner where that was asked for before; None asks for nothing.
+        """Make `key` due at a time, unless it is due earlier; None changes nothing.
 
-        As in Kubernetes, whose queue keeps the earlier of two times, and takes none back:
+        As in Kubernetes, whose queue keeps the earlier of two times and removes none:
         https://github.com/kubernetes/client-go/blob/master/util/workqueue/delaying_queue.go
         """
         known = self._due_at.get(key)
@@ -61,7 +61,7 @@ class WorkQueue:
             await self._until_changed_or(next_at)
 
     def _collect_due(self, now: datetime) -> datetime | None:
-        """Make ready what is due, and return when something is next."""
+        """Move due keys to the ready ones, and return when the next is due."""
         while self._times:
             at, key = self._times[0]
             if self._due_at.get(key) == at:

@@ -1,8 +1,8 @@
 """Carries out what the controllers decide.
 
-Reading, deciding and writing happen without an await in between, so that on the cluster's one event loop nobody can
-come between them. Each returns the time at which to look again, and raises ApiError where what it has to create is
-refused; then it is to be called again, and goes on from what there is.
+Reading, deciding and writing happen without an await in between, so on the cluster's one event loop nothing else runs
+between them. Each reconciler returns the time of the next decision. It raises ApiError if an object that it creates is
+refused; the caller then calls it again, and it continues from the stored objects.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class CronJobReconciler:
         self._recorder = Recorder(storage, "cronjob-controller")
 
     def sync(self, namespace: str, name: str) -> datetime | None:
-        """Bring one CronJob up to date; one that is gone needs nothing."""
+        """Bring one CronJob up to date; a deleted one needs nothing."""
         stored = self._storage.find("cronjobs", namespace, name)
         if stored is None:
             return None
@@ -43,12 +43,13 @@ class CronJobReconciler:
         return decision.wake_at
 
     def _start(self, cronjob: Object, status: Object, start: cronjobs.Start) -> Object:
-        """Create the Job and return the status to write, unchanged where someone else holds the Job's name."""
+        """Create the Job and return the new status, or the old status if another owner's Job has the name."""
         name = start.job["metadata"]["name"]
         try:
             job = self._storage.create("jobs", start.job)
         except AlreadyExists:
-            # Ours, if a crash came between its creation and this status: then it is taken up, never started again.
+            # The Job is this CronJob's if a crash came between its creation and this status; then it is not started
+            # again.
             job = self._storage.get("jobs", start.job["metadata"]["namespace"], name)
             if not controlled_by(job, cronjob["metadata"]["uid"]):
                 return status
@@ -66,14 +67,14 @@ class CronJobReconciler:
 
 
 class JobReconciler:
-    """Starts the Pods of Jobs and keeps count of them."""
+    """Starts and counts the Pods of Jobs."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._recorder = Recorder(storage, "job-controller")
 
     def sync(self, namespace: str, name: str) -> datetime | None:
-        """Bring one Job up to date; one that is gone needs nothing."""
+        """Bring one Job up to date; a deleted one needs nothing."""
         stored = self._storage.find("jobs", namespace, name)
         if stored is None:
             return None
@@ -86,18 +87,19 @@ class JobReconciler:
         _write_status(self._storage, "jobs", job, _without(decision.status, missing))
         for note in decision.notes:
             self._recorder.record(job, note)
-        # Only now that the status tells of them may the Pods that were counted disappear.
+        # The counted Pods may only be deleted now, after the status counts them.
         for pod in decision.release:
             release(self._storage, namespace, pod)
         if decision.remove:
             self._storage.delete("jobs", namespace, name, "Foreground")
         if refusal:
-            # Only now that the Job has begun, so that its deadline counts (syncJob returns manageJob's error last).
+            # Raised only after the Job has its start, so that its deadline counts (syncJob returns manageJob's error
+            # last).
             raise refusal
         return decision.wake_at
 
     def _create_all(self, job: Object, pods: Sequence[Object]) -> tuple[ApiError | None, int]:
-        """Create Pods up to the first that is refused; return the refusal, and how many there are not."""
+        """Create Pods until one is refused; return the refusal and how many Pods are missing."""
         for index, wanted in enumerate(pods):
             try:
                 self._create(job, wanted)
@@ -120,14 +122,14 @@ class JobReconciler:
 
 
 def _without(status: Object, missing: int) -> Object:
-    """Take Pods that were not made after all out of a Job's count; a zero is left out."""
+    """Subtract the missing Pods from a Job's count, and omit a zero."""
     active = status.get("active", 0) - missing
     rest = {key: value for key, value in status.items() if key != "active"}
     return {**rest, **({"active": active} if active > 0 else {})}
 
 
 def release_if_abandoned(storage: Storage, namespace: str, name: str) -> None:
-    """Let go of a Pod that no Job will ever count, because its Job is gone."""
+    """Release a Pod that no Job will count, because its Job is deleted."""
     stored = storage.find("pods", namespace, name)
     if stored is None:
         return
@@ -138,7 +140,7 @@ def release_if_abandoned(storage: Storage, namespace: str, name: str) -> None:
 
 
 def release(storage: Storage, namespace: str, name: str) -> None:
-    """Take the tracking finalizer off a Pod, which ends one that was only kept by it."""
+    """Remove the tracking finalizer from a Pod; a deleted Pod that only waited for this is removed."""
     stored = storage.find("pods", namespace, name)
     if stored is None or TRACKING_FINALIZER not in stored.object["metadata"].get("finalizers", []):
         return

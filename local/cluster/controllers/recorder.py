@@ -1,4 +1,4 @@
-"""Writes Event objects, so that `kubectl describe` tells what was done and why."""
+"""Writes Events, so that `kubectl describe` shows what was done and why."""
 
 import hashlib
 from collections import deque
@@ -15,7 +15,7 @@ _TIME_FIELDS = ("firstTimestamp", "lastTimestamp")
 
 
 class Note(NamedTuple):
-    """Something worth telling about an object; `type` is Normal or Warning."""
+    """The content of an Event about an object; `type` is Normal or Warning."""
 
     type: str
     reason: str
@@ -28,15 +28,15 @@ class Recorder:
     def __init__(self, storage: Storage, component: str) -> None:
         self._storage = storage
         self._component = component
-        # Those that an earlier start wrote are forgotten in their time, too.
+        # Events of an earlier start expire as well.
         known = (stored for stored in storage.view("events") if stored.object.get("reportingComponent") == component)
         self._written: deque[tuple[datetime, str, str]] = deque(
             sorted((parse_timestamp(one.object["firstTimestamp"]), one.namespace, one.name) for one in known)
         )
 
     def record(self, about: dict[str, Any], note: Note) -> None:
-        """Store the note as an Event, or count it once more where the same was said before."""
-        # Its namespace may be gone or on its way out, and with it everyone who would read this; or the disk is full.
+        """Store the note as an Event, or increase the count of an equal Event."""
+        # The namespace may be deleted or being deleted, and its Events with it; or the disk is full.
         with suppress(ApiError):
             self._record(about, note)
 

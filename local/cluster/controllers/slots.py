@@ -14,29 +14,29 @@ _FIRST_LOOK_BACK = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Missed:
-    """The slots since a CronJob last ran: the latest of them, if any, and whether they were more than a hundred."""
+    """The slots since a CronJob last ran: the latest one, if any, and whether there were more than a hundred."""
 
     latest: datetime | None = None
     too_many: bool = False
 
 
 def slots(spec: Mapping[str, Any], after: datetime) -> Iterator[datetime]:
-    """Yield the slots strictly after `after`, aware and in UTC; raises ValueError for what nobody can read.
+    """Yield the slots strictly after `after`, aware and in UTC; raises ValueError if the schedule is not readable.
 
-    `spec` is a CronJob's. Without a timeZone it is in the controller's own, which is UTC here.
+    `spec` is a CronJob's. Without a timeZone the schedule is in the controller's own, which is UTC here.
     """
     return fire_times(spec["schedule"], spec.get("timeZone") or "UTC", after)
 
 
 def counts_from_last(spec: Mapping[str, Any]) -> bool:
-    """Say whether slots depend on when the last one was, as those of `@every 5m` do, and not on a clock alone."""
+    """Return whether slots depend on the last slot, as those of `@every 5m` do, and not on the clock alone."""
     return str(spec["schedule"]).startswith("@every ")
 
 
 def missed(spec: Mapping[str, Any], since: datetime, now: datetime) -> Missed:
     """Find the slots after `since` and up to `now` (mostRecentScheduleTime).
 
-    As in Kubernetes the hundred is an estimate: the time that passed, divided by the distance of the first two slots.
+    As in Kubernetes the number is an estimate: the time that passed, divided by the distance of the first two slots.
     """
     first_two = list(takewhile(lambda at: at <= now, islice(slots(spec, since), 2)))
     if len(first_two) < 2:
@@ -49,8 +49,8 @@ def missed(spec: Mapping[str, Any], since: datetime, now: datetime) -> Missed:
 def _latest(spec: Mapping[str, Any], since: datetime, now: datetime) -> datetime | None:
     """Find the last slot after `since` and up to `now`.
 
-    Looks back from `now` in ever larger steps: walking a minutely schedule through the week that a laptop's lid was
-    closed takes longer than a tick may.
+    Searches back from `now` in ever larger steps. A walk through all slots of a schedule that fires every minute, after
+    a laptop slept for a week, would take too long.
     """
     look_back = now - since if counts_from_last(spec) else _FIRST_LOOK_BACK
     while True:

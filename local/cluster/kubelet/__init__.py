@@ -27,12 +27,12 @@ _STOP_GRACE_SECONDS = 3.0
 class Kubelet:
     """Runs pods.
 
-    `images` holds a folder for each image; under `home` are their environments (`images`) and what pods write
-    (`pods`), of which the next start clears what is no pod's any more. `went_down_at` is when the kubelet before this
-    one was last alive, and what it ran is taken to have ended.
+    `images` has a folder for each image. `home` has the images' environments (`images`) and the files of pods (`pods`);
+    a start removes those of deleted pods. `went_down_at` is when the previous kubelet was last alive; everything that
+    it ran counts as ended.
     """
 
-    # containerLogMonitorInterval: of the machine's time, as it is real processes that write.
+    # containerLogMonitorInterval, in the machine's time, because real processes write the logs.
     LOOKS_AT_LOGS_EVERY_SECONDS = 10.0
 
     def __init__(
@@ -52,7 +52,7 @@ class Kubelet:
         self._stopped = False
 
     async def run(self) -> None:
-        """Run every pod there is and every one that comes, until cancelled or stopped."""
+        """Run all present and future pods, until cancelled or stopped."""
         await asyncio.to_thread(
             self._clear, {stored.object["metadata"]["uid"] for stored in self._storage.view("pods")}
         )
@@ -69,9 +69,9 @@ class Kubelet:
             await self.stop(0)
 
     async def stop(self, grace_seconds: float = _STOP_GRACE_SECONDS) -> None:
-        """End every pod that has begun, killing what has not ended after `grace_seconds`; return once none is left.
+        """End every pod that has begun, and kill it after `grace_seconds`; return once all have ended.
 
-        One that has not begun stays as it is, for the next kubelet.
+        A pod that has not begun stays unchanged, for the next kubelet.
         """
         self._stopped = True
         for uid, task in list(self._running.items()):
@@ -99,8 +99,8 @@ class Kubelet:
     ) -> AsyncIterator[bytes]:
         """Yield what a container wrote, many lines at a time; with `follow`, until it has ended.
 
-        `since` is aware; lines from before are left out. `previous` is the run before the last restart. A container
-        that never ran has written nothing.
+        `since` is aware; earlier lines are omitted. `previous` is the run before the last restart. The log of a
+        container that never ran is empty.
         """
         stored = self._storage.find("pods", namespace, pod)
         worker = self._workers.get(stored.object["metadata"]["uid"]) if stored else None
@@ -118,7 +118,7 @@ class Kubelet:
                 self._workers[uid].look_at_logs()
 
     def _clear(self, uids: set[str]) -> None:
-        """End what has outlived an earlier kubelet, and delete what pods wrote that are no more."""
+        """End processes of an earlier kubelet, and remove the files of deleted pods."""
         if self._pods.exists() and (count := end_leftovers(self._pods.iterdir())):
             logger.warning("%d processes had outlived their pods", count)
         for folder in self._pods.iterdir() if self._pods.exists() else ():
@@ -129,7 +129,7 @@ class Kubelet:
         return self._pods / str(stored.object["metadata"]["uid"])
 
     def _resume(self, stored: Stored) -> None:
-        """Go on with a pod that an earlier kubelet may have begun: what that one started has not outlived it."""
+        """Continue a pod that an earlier kubelet may have begun, and whose processes have ended with that kubelet."""
         pod, leaves = stored.object, "deletionTimestamp" in stored.object["metadata"]
         begun_at = self._begun_at(stored)
         if not begun_at and not leaves:
@@ -142,9 +142,9 @@ class Kubelet:
             self._storage.delete("pods", stored.namespace, stored.name, grace_seconds=0)
 
     def _begun_at(self, stored: Stored) -> datetime | None:
-        """Return when a container of the pod last began, None where none ever did.
+        """Return when a container of the pod last began, None if none did.
 
-        A log is opened before its process is started, so that there is one even where the status knows nothing yet.
+        A log is opened before its process starts, so it exists even if the status does not mention the process yet.
         """
         logs = self._folder(stored) / "logs"
         begun = any(logs.glob("*.log"))
@@ -164,7 +164,7 @@ class Kubelet:
             self._workers[uid].look_at_deadline(change.stored.object)
 
     def _consider(self, stored: Stored) -> None:
-        """Take on a pod that is for this node and has not ended."""
+        """Start a worker for a pod of this node that has not ended."""
         pod = stored.object
         ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
         if self._stopped or ended or pod["spec"].get("nodeName", NODE_NAME) != NODE_NAME:
@@ -184,7 +184,7 @@ class Kubelet:
         if not task.cancelled() and (error := task.exception()):
             logger.error("pod %s came to an unexpected end", uid, exc_info=error)
         elif self._workers.get(uid) and self._workers[uid].is_told:
-            # Its log is found in its folder. There may be thousands that have ended.
+            # Drop its worker: its log is found in its folder, and there may be thousands of ended pods.
             del self._workers[uid]
 
     def _wind_up(self, uid: str, change: Change) -> None:

@@ -25,8 +25,8 @@ _NEVER = "1970-01-01T00:00:00Z"
 class ContainerRunner:
     """Runs one container of a pod.
 
-    `publish` is called whenever the state has changed, `note` with what is worth an Event, `lookup` finds the Secrets
-    and ConfigMaps of the pod's namespace.
+    `publish` is called after each change of state, `note` for each Event, and `lookup` finds the Secrets and ConfigMaps
+    of the pod's namespace.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class ContainerRunner:
     ) -> None:
         self.container = container
         self.started = asyncio.Event()
-        # Whether it is not to be restarted: its pod ends.
+        # Whether the pod ends, so that the container is not restarted.
         self.last = False
-        # Why the kubelet ends it, where that is worth saying.
+        # Why the kubelet ends the container, if the status should say so.
         self.ended_because = ""
         self.log: Log | None = None
         self.previous_log: Log | None = None
@@ -59,17 +59,17 @@ class ContainerRunner:
         self._launching = False
 
     async def run(self) -> None:
-        """Return once the container has ended for good."""
+        """Return once the container has ended and will not be restarted."""
         self._task = asyncio.create_task(self._run_with_restarts())
         try:
             await asyncio.wait({self._task})
         finally:
-            self._task.cancel()  # which matters only where this very call was cancelled
+            self._task.cancel()  # this matters only if this call was cancelled
         if not self._task.cancelled():
             self._task.result()
 
     def stop(self) -> None:
-        """Ask the process to end; a container that has none yet gets none."""
+        """Ask the process to end; a container without a process gets none."""
         self._stopping = True
         if self._process:
             self._note(Note("Normal", "Killing", f"Stopping container {self.container.name}"))
@@ -79,11 +79,11 @@ class ContainerRunner:
 
     @property
     def runs(self) -> bool:
-        """Tell whether its process goes on."""
+        """Return whether its process runs."""
         return self._process is not None
 
     def look_at_log(self) -> None:
-        """Begin another log file where this one has grown too large, as long as somebody writes."""
+        """Begin another log file if this one is too large and the process runs."""
         if self._process and self.log:
             self.log.rotate_if_large()
 
@@ -140,14 +140,14 @@ class ContainerRunner:
         note(self._folder, self._process.pid)
         self._started(self._process)
         ended = await self._process.wait()
-        # The last lines may still be in the pipe. A process that fled its minder may hold it open for ever.
+        # The last lines may still be in the pipe. A process that escaped its minder may keep the pipe open without end.
         with suppress(TimeoutError):
             await asyncio.wait_for(log.ended.wait(), _LOG_DRAIN_SECONDS)
         self._process = None
         self._ended(ended)
 
     async def _launch(self, command: Command, log: Log) -> Process:
-        """Start the process; not to be cancelled half-way, since nobody could tell whether it runs."""
+        """Start the process. Must not be cancelled meanwhile, or the caller would not know whether it runs."""
         self._launching = True
         try:
             process = await self._node.launcher.launch(command, lambda: log)
@@ -158,7 +158,7 @@ class ContainerRunner:
         return process
 
     async def _configure(self, image: Path) -> Command:
-        """Return what to run, waiting for Secrets and ConfigMaps that are missing."""
+        """Return the command, after a wait for missing Secrets and ConfigMaps."""
         spec = self.container.spec
         self.container.image_id = f"local/{image.name}"
         while True:
@@ -207,7 +207,7 @@ class ContainerRunner:
         self._publish()
 
     def _last_words(self, ended: Exit) -> str:
-        """Return why it was ended, or the log's end where the container asks for it as its termination message."""
+        """Return why the container was ended, or the end of its log if its spec wants that as termination message."""
         if ended.code != 0 and self.ended_because:
             return self.ended_because
         if ended.code == 0 or self.container.spec.get("terminationMessagePolicy") != "FallbackToLogsOnError":

@@ -16,14 +16,14 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class ConfigError(Exception):
-    """Something that the container refers to is missing; the message is the one of CreateContainerConfigError."""
+    """An object that the container refers to is missing; the message is that of CreateContainerConfigError."""
 
 
 def variables(pod: Object, container: Object, image: Path, folder: Path, lookup: Lookup) -> dict[str, str]:
-    """Build the whole environment; nothing of the cluster's own gets in.
+    """Build the whole environment, without variables of the cluster's own process.
 
-    `image` is a virtual environment, `folder` the pod's own place on disk, `lookup` finds a Secret or ConfigMap by
-    its resource and name. Later entries win: the image's, then envFrom, then env. Raises ConfigError.
+    `image` is a virtual environment, `folder` the pod's folder, `lookup` finds a Secret or ConfigMap by its resource
+    and name. Variables of envFrom replace the image's, and those of env replace both. Raises ConfigError.
     """
     found = {
         "PATH": f"{image / 'bin'}:{_SYSTEM_PATH}",
@@ -42,15 +42,15 @@ def variables(pod: Object, container: Object, image: Path, folder: Path, lookup:
 
 
 def command_line(container: Object, variables: Mapping[str, str]) -> list[str]:
-    """Join command and args, with $(NAME) put in; raises ConfigError where there is neither.
+    """Join command and args, with $(NAME) replaced; raises ConfigError if both are missing.
 
-    Images have no entrypoint of their own here, so that args alone are the command.
+    Images have no entrypoint here, so args without a command are the command.
     """
     return [expand(word, variables) for word in [*container.get("command", []), *container.get("args", [])]]
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Put in what $(NAME) stands for; $$ is a dollar, and an unknown name stays as it is written."""
+    """Replace $(NAME) by the variable's value; $$ is a dollar, and an unknown name stays unchanged."""
 
     def value(match: re.Match[str]) -> str:
         return "$" if match[1] == "$" else variables.get(match[2], match[0])
@@ -86,7 +86,7 @@ def _referred(source: Object, pod: Object, container: Object, lookup: Lookup) ->
 
 
 def _data(resource: str, reference: Object, pod: Object, lookup: Lookup) -> dict[str, str] | None:
-    """Return what a Secret or ConfigMap holds; None for one that may be missing and is."""
+    """Return the data of a Secret or ConfigMap; None if it is optional and missing."""
     del pod
     found = lookup(resource, reference.get("name", ""))
     if found is None:
@@ -94,7 +94,7 @@ def _data(resource: str, reference: Object, pod: Object, lookup: Lookup) -> dict
             return None
         raise ConfigError(f'{resource.removesuffix("s")} "{reference.get("name", "")}" not found')
     held: dict[str, str] = found.get("data") or {}
-    # Bytes that are no UTF-8 survive as Python's surrogates, all the way into the process.
+    # Bytes that are not UTF-8 become Python's surrogates, and the same bytes again in the process.
     return {key: os.fsdecode(base64.b64decode(text)) for key, text in held.items()} if resource == "secrets" else held
 
 

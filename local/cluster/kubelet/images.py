@@ -1,7 +1,7 @@
 """Images: a folder with a requirements file, installed into a virtual environment of its own on first use.
 
 `dbt` or `dbt:1.10` is the folder images/dbt; a tag is only a label here. The environment's name ends in a hash of the
-requirements, so that a changed file is another environment, and a changed image is pulled anew.
+requirements, so a changed file is installed into another environment.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
     rf"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/)?{_PART}(?:/{_PART})*(?::\w[\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
 )
-_READY = ".ready"  # written last: an environment without it is one whose installation was cut short
+_READY = ".ready"  # written last: without it, the installation was interrupted
 
 
 class PullFailed(Exception):
-    """The image cannot be had; `reason` is ErrImagePull, ErrImageNeverPull or InvalidImageName."""
+    """The image cannot be installed; `reason` is ErrImagePull, ErrImageNeverPull or InvalidImageName."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class Images:
     """The images under `folder`, installed under `home`."""
 
     def __init__(self, folder: Path, home: Path, launcher: Launcher) -> None:
-        # Absolute, since the launcher works in another directory.
+        # Absolute, because the launcher has another working directory.
         self._folder = folder.resolve()
         self._home = home.resolve()
         self._launcher = launcher
@@ -56,16 +56,16 @@ class Images:
         return self._home / f"{requirements.parent.name}-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
 
     def is_present(self, image: str) -> bool:
-        """Say whether the image needs no pull; False for one that does not exist."""
+        """Return whether the image is installed; False if it does not exist."""
         try:
             return (self.environment(image) / _READY).exists()
         except PullFailed:
             return False
 
     async def pull(self, image: str) -> Path:
-        """Install the image unless it is there, and return its environment; raises PullFailed.
+        """Install the image if needed, and return its environment; raises PullFailed.
 
-        Those who pull the same image at the same time wait for one installation.
+        Concurrent pulls of one image wait for the same installation.
         """
         environment = self.environment(image)
         if not (environment / _READY).exists():
@@ -74,17 +74,17 @@ class Images:
                 pull = asyncio.create_task(self._install(image, environment))
                 self._pulls[environment] = pull
                 pull.add_done_callback(lambda task: self._pulled(environment, task))
-            # Shielded: the pod that asked first may be deleted while others wait.
+            # Shielded, because the pod that asked first may be deleted while others wait.
             await asyncio.shield(pull)
         return environment
 
     def _pulled(self, environment: Path, task: asyncio.Task[None]) -> None:
         del self._pulls[environment]
         if not task.cancelled():
-            task.exception()  # looked at, in case that everyone who waited for it has gone
+            task.exception()  # retrieved, since asyncio complains if nobody does
 
     async def close(self) -> None:
-        """Stop the installations that are under way."""
+        """Stop running installations."""
         pulls = list(self._pulls.values())
         for pull in pulls:
             pull.cancel()
@@ -92,7 +92,7 @@ class Images:
 
     async def _install(self, image: str, environment: Path) -> None:
         requirements = self._requirements(image)
-        # What is there was cut short.
+        # An earlier installation was interrupted.
         await asyncio.to_thread(shutil.rmtree, environment, ignore_errors=True)
         # The pinned one first.
         uv = shutil.which(_PROJECT / ".tools" / "uv" / "bin" / "uv") or shutil.which("uv")
@@ -104,7 +104,7 @@ class Images:
         return self._folder / re.sub(r"(@.*|:[^:/]*)$", "", image) / "requirements.txt"
 
     async def _run(self, argv: list[str]) -> None:
-        """Run one step of an installation, which ends with the cluster as containers do; raises PullFailed."""
+        """Run one step of an installation; it ends with the cluster, as containers do. Raises PullFailed."""
         output = _Collected()
         process = await self._launcher.launch(Command(argv, dict(os.environ), "/"), lambda: output)
         ended = await process.wait()
@@ -136,7 +136,7 @@ def _is_empty(requirements: Path) -> bool:
 
 
 class _Collected(asyncio.Protocol):
-    """What a command printed."""
+    """Collects a command's output."""
 
     def __init__(self) -> None:
         self.said = b""
@@ -146,12 +146,12 @@ class _Collected(asyncio.Protocol):
         self.said += data
 
     def connection_lost(self, exc: Exception | None) -> None:
-        del exc  # a pipe's end is its end
+        del exc  # the end of the pipe is no error
         self.ended.set()
 
 
 def _full_name(image: str) -> str:
-    """Give the reference as Docker completes it: docker.io/library/NAME:latest."""
+    """Return the reference as Docker completes it: docker.io/library/NAME:latest."""
     full = image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
     if "/" not in full:
         return f"docker.io/library/{full}"

@@ -1,6 +1,6 @@
-"""Starts the processes of containers and sees to it that none outlives its pod, or the cluster.
+"""Starts the processes of containers, and ends all of them with their pod or with the cluster.
 
-    cluster ──socket──▶ launcher             one; small, so that a fork of it costs a millisecond
+    cluster ──socket──▶ launcher             one; small, so that forking it takes a millisecond
                            └─▶ minder        one for each container; adopts what the command orphans
                                   └─▶ the container's command and all that it starts
 
@@ -8,8 +8,8 @@ A program of its own that needs only the standard library: `python -I -S launche
 the socket FD brings two descriptors, a container's control socket and where its output goes. On the control socket
 the minder reads one line of JSON, {"argv", "env", "cwd", "memory_bytes"?}, and then commands, T to ask the command to
 end and K to end it and all of its descendants. It writes lines of JSON: {"pid"} or {"failed", "errno"}, and at last
-{"exited", "oom"}. The cluster holds the far end of each socket and nobody else does, so end-of-file means that the
-cluster is gone, however it went, SIGKILL included: then everything here ends.
+{"exited", "oom"}. Only the cluster holds the other end of each socket. So end-of-file means that the cluster has ended,
+even by SIGKILL, and then everything here ends.
 """
 
 import contextlib
@@ -33,9 +33,9 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main(fd: int) -> None:
-    """Fork a minder for every container, until the cluster closes its end; adopt what a killed minder leaves."""
+    """Fork a minder for every container, until the cluster closes its socket; adopt processes of killed minders."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # which has the kernel bury ended minders
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that the kernel reaps ended minders
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     with socket.socket(fileno=fd) as cluster:
@@ -53,7 +53,7 @@ def main(fd: int) -> None:
 
 
 class Minder:
-    """Runs one command and answers for all that comes of it."""
+    """Runs one command and ends all of its descendants."""
 
     def __init__(self, control: int, output: int) -> None:
         self._control = socket.socket(fileno=control)
@@ -61,7 +61,7 @@ class Minder:
         self._ended: dict[int, int] = {}
 
     def run(self) -> None:
-        """Start the command, stay until it has ended, leave nothing behind."""
+        """Start the command, wait until it ends, and kill its descendants."""
         os.setsid()
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         child_ended = _child_signal()
@@ -76,7 +76,7 @@ class Minder:
         oom = self._watch(process.pid, child_ended, spec.get("memory_bytes"))
         self._kill_all()
         code = os.waitstatus_to_exitcode(self._ended[process.pid])
-        process.returncode = code  # waited for here, so that Popen need not
+        process.returncode = code  # reaped here, so that Popen need not
         self._tell({"exited": code, "oom": oom})
 
     def _start(self, spec: dict[str, Any]) -> "subprocess.Popen[bytes] | None":
@@ -89,7 +89,7 @@ class Minder:
                 stdout=self._output,
                 stderr=self._output,
                 start_new_session=True,
-                # Even a minder that is SIGKILLed takes its command along. No threads here for a fork to trip over.
+                # The kernel kills the command if the minder is killed. preexec_fn is safe here, without other threads.
                 preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509
             )
         except (OSError, ValueError) as error:
@@ -100,7 +100,7 @@ class Minder:
             os.close(self._output)
 
     def _watch(self, pid: int, child_ended: int, memory_bytes: int | None) -> bool:
-        """Return once the command has ended; whether that was for want of memory."""
+        """Wait until the command has ended; return whether it was killed because it used too much memory."""
         oom, timeout = False, _MEMORY_CHECK_SECONDS if memory_bytes else None
         while pid not in self._ended:
             readable, _, _ = select.select([self._control.fileno(), child_ended], [], [], timeout)
@@ -124,19 +124,19 @@ class Minder:
         if not commands or b"K" in commands:
             self._kill_all()
         elif b"T" in commands:
-            # The command alone, as in a container, where it is up to process 1 to pass it on.
+            # Only the command gets SIGTERM, as in a container, where process 1 passes it on.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     def _kill_all(self) -> None:
-        """Kill every descendant, and those that come to be meanwhile."""
+        """Kill every descendant, including those that start meanwhile."""
         while True:
             _kill_family()
             if not self._bury(0):
                 return
 
     def _bury(self, flags: int) -> bool:
-        """Collect ended children, adopted ones too; False where there are none left, ended or not."""
+        """Reap ended children, including adopted ones; return False if there are no children left."""
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, flags)
@@ -148,7 +148,7 @@ class Minder:
         return False
 
     def _tell(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # nobody left to tell
+        with contextlib.suppress(OSError):  # the cluster has ended
             self._control.sendall(json.dumps(message).encode() + b"\n")
 
 
@@ -187,7 +187,7 @@ def _family(pid: int) -> dict[int, int]:
 
 def _children_from_proc(pid: int) -> list[tuple[int, int]]:
     children = []
-    # A process may end at any moment, and its files with it.
+    # A process may end at any moment, and its files in /proc with it.
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - ten times a second
             for child in Path(f"/proc/{pid}/task/{thread}/children").read_text().split():

@@ -1,9 +1,9 @@
-"""Processes of pods that have outlived their cluster, found and ended by the next one.
+"""Finds and ends processes of pods that still run after their cluster has ended.
 
-The minders end with the cluster, and their containers with them (launcher.py). What is left is what somebody took the
-minders from, as `killall -9 python` does. A process is ours where it was noted when it was started, by its id and its
-start, since ids are used again; or where its environment names the pod's folder as HOME, and it has no terminal: a
-person who tries a job's environment in a shell has one. A descendant of ours is ours.
+The minders end with the cluster, and their containers with them (launcher.py). Processes remain if somebody killed
+their minders, as `killall -9 python` does. A process belongs to a pod if its id and start time were recorded at its
+start (ids are reused). It also does if its HOME is the pod's folder and it has no terminal; a person who tries a job's
+environment in a shell has a terminal. So do the descendants of such processes.
 """
 
 import os
@@ -21,8 +21,8 @@ _NOTES = "processes"
 
 
 def note(folder: Path, pid: int) -> None:
-    """Write down that a pod has started a process, for a cluster that comes later."""
-    # Where a full disk does not take it, the environment tells.
+    """Record that a pod has started a process, for the next cluster."""
+    # If the disk is full, the process can still be found by its environment.
     with suppress(OSError):
         if started := start_of(pid):
             with (folder / _NOTES).open("a") as notes:
@@ -30,7 +30,7 @@ def note(folder: Path, pid: int) -> None:
 
 
 def end_leftovers(folders: Iterable[Path]) -> int:
-    """Kill what still runs of the pods with these folders, return once it is gone; how many processes that were."""
+    """Kill all processes of the pods with these folders, wait until they have ended, and return how many there were."""
     homes = {str(folder / "home"): folder for folder in folders}
     noted = {pid for folder in homes.values() for pid in _noted(folder)}
     ours = {pid for pid in _processes() if pid in noted or _environment_is_of(pid, homes)}
@@ -47,9 +47,9 @@ def end_leftovers(folders: Iterable[Path]) -> int:
 
 
 def start_of(pid: int) -> str | None:
-    """Return what tells a process from an earlier or later one with its id, None where it has ended.
+    """Return what distinguishes a process from others with the same id, None if it has ended.
 
-    On Linux the start in clock ticks and which boot they count from; elsewhere the start as ps shows it.
+    On Linux: the start in clock ticks since boot, and the boot's id. Elsewhere: the start as ps shows it.
     """
     with suppress(OSError, subprocess.CalledProcessError):
         if _LINUX:
@@ -103,7 +103,7 @@ def _descendants(pid: int) -> set[int]:
 
 
 def _lives(pid: int) -> bool:
-    """Tell whether a process goes on; one that has ended and waits for its parent to notice does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         if _LINUX:
             return _stat(pid)[0] != "Z"

@@ -2,9 +2,9 @@
 
     2026-04-28T02:00:01.123456000Z stdout F the line
 
-F is a full line, P one that goes on in the next. Both streams share a pipe, which keeps their order; what is lost is
-which of the two a line came from. A file that has grown beyond 10 MiB is put aside and another begun, as a kubelet
-does; only the one that is written is ever read.
+F is a full line, P a part that continues in the next line. Both streams share a pipe, which keeps their order, so a
+line does not say from which stream it came. A file over 10 MiB is renamed and another begun, as a kubelet does; only
+the newest file is read.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from local.private_files import opener
 
 _LONGEST_LINE = 16 * 1024
 _BLOCK = 256 * 1024
-# containerLogMaxSize and containerLogMaxFiles, the one that is written included.
+# containerLogMaxSize and containerLogMaxFiles, including the newest file.
 _MAX_BYTES = 10 * 1024 * 1024
 _MAX_FILES = 5
 
 
 class Log(asyncio.Protocol):
-    """Writes what a process prints, and wakes those who follow."""
+    """Writes what a process prints, and wakes the followers of the log."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
@@ -37,7 +37,7 @@ class Log(asyncio.Protocol):
         self._followers: set[asyncio.Event] = set()
 
     def data_received(self, data: bytes) -> None:
-        """Write the lines that are complete."""
+        """Write the complete lines."""
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")
         prefix = _stamp(self._clock.now())
         out = [piece for line in lines for piece in _pieces(prefix, line, ends=True)]
@@ -47,7 +47,7 @@ class Log(asyncio.Protocol):
         self._write(out)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Write what came without a line's end, and let followers go."""
+        """Write the last line if it has no newline, and end the followers."""
         del exc  # a pipe's end is its end
         if self._unfinished:
             self._write(list(_pieces(_stamp(self._clock.now()), self._unfinished, ends=False)))
@@ -56,7 +56,7 @@ class Log(asyncio.Protocol):
         self._wake()
 
     def rotate_if_large(self) -> None:
-        """Put a file that has grown too large aside, under the time, and begin another; only the newest are kept.
+        """Rename a file that is too large to one with the time, and begin another; keep only the newest files.
 
         https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/logs/container_log_manager.go
         """
@@ -70,7 +70,7 @@ class Log(asyncio.Protocol):
         self._wake()
 
     async def grown(self, follower: asyncio.Event) -> None:
-        """Return once there is more to read, or never will be."""
+        """Return once there is more to read, or the log has ended."""
         self._followers.add(follower)
         try:
             await follower.wait()
@@ -79,7 +79,7 @@ class Log(asyncio.Protocol):
             self._followers.discard(follower)
 
     def tail(self, lines: int, limit_bytes: int) -> str:
-        """Return the last lines, at most so many bytes of them."""
+        """Return the last lines, up to so many bytes."""
         with self.path.open("rb") as file:
             file.seek(_start_of_tail(file, lines))
             text = b"".join(_Rendering(Reading()).of(file.read().split(b"\n")[:-1]))
@@ -91,7 +91,7 @@ class Log(asyncio.Protocol):
             self._wake()
 
     def _append(self, text: bytes) -> None:
-        """Write lines whole; those that a full disk has no room for are lost, as container runtimes lose them."""
+        """Write complete lines; lines that do not fit on a full disk are lost, as with container runtimes."""
         end = self._file.tell()
         try:
             whole = self._file.write(text) == len(text)
@@ -152,7 +152,7 @@ async def _texts(log: Log, how: Reading) -> AsyncIterator[bytes]:
             file.seek(_start_of_tail(file, tail))
             unfinished = b""
             while True:
-                # Both are asked before reading, or the last lines could be missed.
+                # Both are read before the file, or the last lines could be missed.
                 ended, put_aside = log.ended.is_set(), not _is_at(file, log.path)
                 while block := file.read(_BLOCK):
                     *lines, unfinished = (unfinished + block).split(b"\n")
@@ -162,16 +162,16 @@ async def _texts(log: Log, how: Reading) -> AsyncIterator[bytes]:
                 if ended or not how.follow:
                     return
                 await log.grown(follower)
-        tail = None  # who follows goes on with all of the next file
+        tail = None  # a follower reads all of the next file
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:
-    """Tell whether an open file still has this name."""
+    """Return whether an open file has this name, so was not renamed."""
     return os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 class _Rendering:
-    """Turns lines of the file into what a reader wants to see."""
+    """Turns lines of the file into the lines that a reader requested."""
 
     def __init__(self, how: Reading) -> None:
         self._timestamps = how.timestamps
@@ -190,7 +190,7 @@ class _Rendering:
 
 
 def _start_of_tail(file: BinaryIO, lines: int | None) -> int:
-    """Return where the last `lines` lines begin, reading no more of the file than they take."""
+    """Return where the last `lines` lines begin, without reading the file before them."""
     if lines is None:
         return 0
     position, newlines = file.seek(0, 2), 0
@@ -208,7 +208,7 @@ def _start_of_tail(file: BinaryIO, lines: int | None) -> int:
 
 
 def _pieces(prefix: bytes, line: bytes, *, ends: bool) -> Iterator[bytes]:
-    """Cut a line to the length that container runtimes keep."""
+    """Split a line into pieces of the length that container runtimes write."""
     while len(line) > _LONGEST_LINE:
         yield prefix + b"P " + line[:_LONGEST_LINE] + b"\n"
         line = line[_LONGEST_LINE:]
@@ -216,5 +216,5 @@ def _pieces(prefix: bytes, line: bytes, *, ends: bool) -> Iterator[bytes]:
 
 
 def _stamp(at: datetime) -> bytes:
-    """Write a time with the nine digits of Go's nanoseconds, always as long, so that stamps sort as text."""
+    """Write a time with nine digits of nanoseconds, as Go does; all have the same length, so that they sort as text."""
     return f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z stdout ".encode()

@@ -1,4 +1,4 @@
-"""What all containers on this machine share: a clock, images, the launcher, and how long to wait after a failure."""
+"""What all containers on this machine share: a clock, images, the launcher, and delays after failures."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from local.cluster.kubelet.images import Images
 from local.cluster.kubelet.processes import Launcher
 
 NODE_NAME = "embedded"
-# How soon it is tried again to write what a full disk did not take; of the machine's time, as it is a real disk.
+# The delay before a write to a full disk is tried again, in the machine's time, because the disk is real.
 ROOM_CHECK_SECONDS = 1.0
 _FIRST_BACKOFF = timedelta(seconds=10)
 _LONGEST_BACKOFF = timedelta(minutes=5)
@@ -19,7 +19,7 @@ _LONGEST_BACKOFF = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Node:
-    """The machine that pods run on."""
+    """The machine on which pods run."""
 
     clock: Clock
     images: Images
@@ -27,7 +27,7 @@ class Node:
 
 
 class Backoff:
-    """The times to try again at: 10 s after a failure, then twice as long each time, up to 5 minutes."""
+    """Delays between attempts: 10 s after the first failure, then twice as long each time, up to 5 minutes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -45,7 +45,7 @@ class Backoff:
 
 
 async def once_there_is_room[T](write: Callable[[], T]) -> T:
-    """Do what needs the disk, again and again while that is full."""
+    """Run a function that writes to the disk, and repeat it while the disk is full."""
     while True:
         try:
             return write()

@@ -1,4 +1,4 @@
-"""The processes of containers, as the cluster sees them; launcher.py is the far end."""
+"""The cluster's side of containers' processes; launcher.py is the other side."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ _LAUNCHER = Path(__file__).with_name("launcher.py")
 
 @dataclass(frozen=True)
 class Command:
-    """What to run: `env` is the whole environment, `memory_bytes` what all of its processes may hold together."""
+    """A command; `env` is the whole environment, `memory_bytes` the limit for all of its processes together."""
 
     argv: list[str]
     env: dict[str, str]
@@ -35,7 +35,7 @@ class Exit:
 
 
 class StartFailed(Exception):
-    """The command could not be started; the message is what a container runtime would say."""
+    """The command could not be started; the message is that of a container runtime."""
 
 
 class Process:
@@ -55,16 +55,17 @@ class Process:
         self._send(b"K")
 
     async def wait(self) -> Exit:
-        """Return once the command has ended and none of its descendants is left."""
+        """Return once the command and all of its descendants have ended."""
         try:
             told = json.loads(await self._reader.readline() or "null")
         except ConnectionError:
             told = None
         finally:
-            # Where the wait is cancelled this is what kills: the minder reads end-of-file.
+            # If the wait is cancelled, closing the socket kills the command, because the minder reads end-of-file.
             self._writer.close()
         if told is None:
-            # Its minder was killed, which takes the command along; this takes the rest of its session's first group.
+            # The minder was killed, and the kernel killed the command; this kills the rest of the command's process
+            # group.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             return Exit(137)
@@ -84,18 +85,18 @@ class Launcher:
         self._socket: socket.socket | None = None
 
     def open(self) -> None:
-        """Start the launcher ahead of the first command."""
+        """Start the launcher before the first command."""
         ours, theirs = socket.socketpair()
         with theirs:
             argv = [sys.executable, "-I", "-S", str(_LAUNCHER), str(theirs.fileno())]
-            # A session of its own: Ctrl-C in a terminal is for the cluster to act on.
+            # A session of its own, so that Ctrl-C in a terminal only reaches the cluster.
             self._process = subprocess.Popen(
                 argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True, cwd="/"
             )
         self._socket = ours
 
     async def close(self) -> None:
-        """End the launcher; commands that are still running are not its business but that of who started them."""
+        """End the launcher; running commands are ended by their own callers."""
         if self._socket:
             self._socket.close()
         if self._process:
@@ -129,14 +130,14 @@ class Launcher:
             if self._socket:
                 socket.send_fds(self._socket, [b"+"], descriptors)
                 return
-        # Somebody killed it. What it started lives on, each with its own minder.
+        # Somebody killed the launcher. The commands that it started still run, each with its own minder.
         self.open()
         assert self._socket  # noqa: S101 - open() sets it
         socket.send_fds(self._socket, [b"+"], descriptors)
 
 
 def _why(command: Command, what: str, error: str) -> str:
-    """Say why a command did not start, in containerd's and runc's words."""
+    """Return why a command did not start, in containerd's and runc's words."""
     if what == "cwd":
         detail = f'chdir to cwd ("{command.cwd}") set in config.json failed: {error}'
     elif error == "no such file or directory" and "/" not in command.argv[0]:

@@ -1,4 +1,4 @@
-"""Getting the image of a container, for as long as it takes, and telling how that goes."""
+"""Pulls the image of a container, with retries, and reports the progress."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ async def pull(
 ) -> Path:
     """Return the environment of the image that `container` (a spec) names.
 
-    `wait_for` is told the reason and message with which the container waits, `note` what is worth an Event.
+    Calls `wait_for` with the reason and message of the waiting container, and `note` for each Event.
     """
     image, backoff = container["image"], Backoff(node.clock)
     while True:

@@ -1,4 +1,4 @@
-"""What a pod's status says, from the states of its containers."""
+"""Builds a pod's status from the states of its containers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady",
 
 @dataclass
 class Container:
-    """One container of a pod, as it stands."""
+    """One container of a pod and its state."""
 
     spec: Object
     init: bool = False
@@ -27,27 +27,27 @@ class Container:
 
     @property
     def name(self) -> str:
-        """Give the container's name."""
+        """Return the container's name."""
         return str(self.spec["name"])
 
     @property
     def sidecar(self) -> bool:
-        """Tell whether it is an init container that stays: started before those after it, and restarted always."""
+        """Return whether it is a sidecar: an init container that runs beside the later ones and is always restarted."""
         return self.init and self.spec.get("restartPolicy") == "Always"
 
     @property
     def begun(self) -> bool:
-        """Tell whether it was ever started."""
+        """Return whether it was ever started."""
         return "waiting" not in self.state or bool(self.last_state)
 
     @property
     def exit_code(self) -> int | None:
-        """Return how it ended; None while it has not."""
+        """Return its exit code; None until it has ended."""
         ended = self.state.get("terminated")
         return None if ended is None else int(ended["exitCode"])
 
     def status(self) -> Object:
-        """Give its containerStatus."""
+        """Return its containerStatus."""
         running = "running" in self.state
         return {
             "name": self.name,
@@ -71,9 +71,9 @@ class Verdict:
 
 
 def phase(containers: Sequence[Container], restart_policy: str, *, stopping: bool = False) -> str:
-    """Sum up the containers (getPhase of the kubelet). A pod that is being stopped ends in a terminal phase.
+    """Return a pod's phase (getPhase of the kubelet); a pod that is being stopped gets a terminal phase.
 
-    How a sidecar ended says nothing; that one runs keeps a pod running.
+    A sidecar's exit code does not count, but a running sidecar keeps the pod running.
     """
     init = [one for one in containers if one.init and not one.sidecar and one.exit_code != 0]
     main = [one for one in containers if not one.init]
@@ -100,7 +100,7 @@ def pod_status(
     stopping: bool = False,
     verdict: Verdict | None = None,
 ) -> Object:
-    """Build the status, keeping conditions that others set and the times of those that did not change."""
+    """Build the status; keep conditions that others set, and the times of unchanged conditions."""
     old = pod.get("status", {})
     reached = phase(containers, pod["spec"].get("restartPolicy", "Always"), stopping=stopping)
     if verdict and reached in {"Succeeded", "Failed"}:
@@ -123,10 +123,10 @@ def pod_status(
 
 
 def status_after_crash(pod: Object, at: datetime, begun_at: datetime | None, why: str = "") -> Object:
-    """Build the status of a pod whose node went down at about `at`: what had begun has ended, and nobody knows how.
+    """Build the status of a pod whose node went down at about `at`: started containers ended, with an unknown exit.
 
-    `begun_at` is when it last began, None where nothing of it did, and `why` is what is said of the end. (containerd
-    says nothing, and dates the end with its own next start.)
+    `begun_at` is when the pod last began, None if it never did, and `why` the message of the end. (containerd gives no
+    message, and dates the end with its own next start.)
 
     https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
     """
@@ -142,7 +142,7 @@ def status_after_crash(pod: Object, at: datetime, begun_at: datetime | None, why
         container.state = before.get("state", container.state)
         container.restarts, container.container_id = before.get("restartCount", 0), before.get("containerID", "")
         if begun_at and "terminated" not in container.state:
-            # A process may have been started of which nobody has written yet that it runs.
+            # A process may have started before the status said so.
             since = container.state.get("running", {}).get("startedAt") or timestamp(min(begun_at, at))
             ended = {"exitCode": 255, "reason": "Unknown", "startedAt": since}
             ended["finishedAt"] = max(timestamp(at), since)
@@ -154,7 +154,7 @@ def status_after_crash(pod: Object, at: datetime, begun_at: datetime | None, why
 
 def _conditions(known: list[Object], containers: Sequence[Container], reached: str, now: datetime) -> list[Object]:
     first, stay = [one for one in containers if one.init], [one for one in containers if one.sidecar or not one.init]
-    # What has run once was initialized, though a sidecar be down just now (GenerateContainersInitializedCondition).
+    # A pod that ran once is initialized, even while a sidecar is down (GenerateContainersInitializedCondition).
     initialized = any(one.begun for one in containers if not one.init) or all(
         "running" in one.state if one.sidecar else one.exit_code == 0 for one in first
     )

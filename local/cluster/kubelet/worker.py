@@ -1,4 +1,4 @@
-"""One pod, from the moment it is seen until it has ended or is gone."""
+"""Runs one pod until it has ended or is deleted."""
 
 import asyncio
 from datetime import timedelta
@@ -12,12 +12,12 @@ from local.cluster.kubelet.node import NODE_NAME, ROOM_CHECK_SECONDS, Node, once
 from local.cluster.kubelet.status import Container, Object, Verdict, pod_status
 from local.cluster.storage import Storage
 
-# What a sidecar is left at the least, however long the others took to end.
+# The least grace period of a sidecar, even if the other containers used up the pod's.
 _LEAST_GRACE_SECONDS = 2.0
 
 
 class PodWorker:
-    """Runs the containers of one pod and keeps its status; `folder` is the pod's own place on disk."""
+    """Runs the containers of one pod and writes its status; `folder` is the pod's folder."""
 
     def __init__(self, storage: Storage, node: Node, recorder: Recorder, pod: Object, folder: Path) -> None:
         self.uid: str = pod["metadata"]["uid"]
@@ -51,7 +51,7 @@ class PodWorker:
         )
 
     async def run(self) -> None:
-        """Return once the pod has ended; where it is being deleted, the object goes too."""
+        """Return once the pod has ended; if it is being deleted, delete the object too."""
         if not await once_there_is_room(self._bind):
             return
         await once_there_is_room(self._make_folders)
@@ -72,7 +72,7 @@ class PodWorker:
         await once_there_is_room(self._confirm_deletion)
 
     async def _initialized(self) -> bool:
-        """Run the init containers in their order; a sidecar need only have started for the next one's turn to come."""
+        """Run the init containers in order; after a sidecar has started, the next container starts."""
         for runner in self._of_kind(init=True):
             if runner.container.sidecar and not self._stopping:
                 self._sidecars[runner] = asyncio.create_task(runner.run())
@@ -89,22 +89,22 @@ class PodWorker:
 
     @property
     def is_told(self) -> bool:
-        """Tell whether the pod's status says that it has ended, or the pod is gone."""
+        """Return whether the pod's status says that it has ended, or the pod is deleted."""
         pod = self._current()
         return pod is None or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
 
     @property
     def has_begun(self) -> bool:
-        """Tell whether anything of it was ever started, or is being started."""
+        """Return whether a container was started or is being started."""
         return any(runner.log for runner in self._runners)
 
     def stop(self, grace_seconds: float, why: str = "") -> None:
-        """Ask every process to end and kill what is left after `grace_seconds`; a second call only brings that nearer.
+        """Ask every process to end, and kill it after `grace_seconds`; a second call can only shorten that time.
 
-        `why` is said of each that does not end well, for the statuses to show.
+        The statuses of containers that fail show `why`.
 
-        Sidecars outlast the others: it is their turn once those have ended. The grace is the machine's time, not the
-        cluster's clock: it is a real process that ends.
+        Sidecars are ended after the other containers have ended. The grace period is in the machine's time, not the
+        cluster clock's, because the processes are real.
         """
         loop = asyncio.get_running_loop()
         already, self._stopping = self._stopping, True
@@ -113,13 +113,13 @@ class PodWorker:
         if not already:
             for runner in self._runners:
                 runner.last, runner.ended_because = True, why
-                # A sidecar that has not started need not.
+                # A sidecar that has not started is not started any more.
                 if not runner.container.sidecar or not runner.runs:
                     runner.stop()
         self._timers.append(loop.call_later(grace_seconds, self._kill))
 
     async def _end_sidecars(self) -> None:
-        """End the sidecars one by one, the last of them first, each with what is left of the pod's grace.
+        """End the sidecars one by one, the last one first, each with the rest of the pod's grace period.
 
         https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/kuberuntime/kuberuntime_container.go
         (killContainersWithSyncResult, killContainer)
@@ -137,16 +137,16 @@ class PodWorker:
             await task
 
     def log(self, container: str, *, previous: bool = False) -> Log | None:
-        """Return a container's log, or that of its run before the last restart; None where there is none."""
+        """Return a container's log, or the log of its run before the last restart; None if there is none."""
         runner = next((one for one in self._runners if one.container.name == container), None)
         if runner is None:
             return None
-        # While a container waits for its restart, the run that ended is the previous one already.
+        # While a container waits for its restart, the ended run counts as the previous one.
         waits = "waiting" in runner.container.state
         return runner.previous_log if previous and not waits else runner.log
 
     def look_at_logs(self) -> None:
-        """Begin another file for each log that has grown too large."""
+        """Begin another file for each log that is too large."""
         for runner in self._runners:
             runner.look_at_log()
 
@@ -163,7 +163,7 @@ class PodWorker:
             await runner.run()
 
     def _bind(self) -> bool:
-        """Do what a scheduler does, and say that the containers are on their way; False for a pod already gone."""
+        """Bind the pod to the node, as a scheduler does, and write its first status; False if it is deleted."""
         pod = self._current()
         if pod is None:
             return False
@@ -199,7 +199,7 @@ class PodWorker:
             (self._folder / part).mkdir(parents=True, exist_ok=True)
 
     def _publish(self) -> None:
-        """Write the status, and again until that succeeds where the disk is full."""
+        """Write the status; on a full disk, try again until it succeeds."""
         if self._again:
             self._again.cancel()
         self._again = None
@@ -211,7 +211,7 @@ class PodWorker:
     def _write_status(self) -> None:
         pod = self._current()
         if pod is None:
-            return  # deleted by force; the processes are on their way out
+            return  # deleted by force; the processes are being ended
         containers = [runner.container for runner in self._runners]
         now = self._node.clock.now()
         status = pod_status(pod, containers, now, stopping=self._stopping, verdict=self._verdict)

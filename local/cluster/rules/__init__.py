@@ -1,1 +1,1 @@
-"""Kubernetes' rules for objects: what they may hold, what is filled in, what is refused."""
+"""Kubernetes' rules for objects: allowed fields, defaults, and validation."""

@@ -1,4 +1,4 @@
-"""What happens to every object on its way into the storage, whoever sends it: defaults, then validation."""
+"""Applies defaults and validation to every object before it is stored."""
 
 from local.cluster.errors import Invalid
 from local.cluster.kinds import Kind
@@ -13,7 +13,7 @@ from local.cluster.rules.quality import quality_of_service
 from local.cluster.rules.volumes import check_keys
 from local.cluster.storage import Object, Storage
 
-# What of a running pod's spec may still change.
+# The fields of a running pod's spec that may change.
 _MUTABLE = {"activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "nodeName"}
 
 
@@ -21,7 +21,7 @@ class Rules:
     """Kubernetes' defaults and validation (storage.Admission)."""
 
     def create(self, kind: Kind, obj: Object) -> None:
-        """Fill in what is left out, then refuse what breaks a rule (Invalid)."""
+        """Set the defaults, then refuse an object that breaks a rule (Invalid)."""
         if kind.has_status:
             obj["status"] = {}
         fill_in(kind, obj)
@@ -39,16 +39,16 @@ class Rules:
         _refuse(kind, obj, faults)
 
     def give_defaults(self, kind: Kind, obj: Object, storage: Storage) -> None:
-        """Give a pod what LimitRanges say."""
+        """Set the defaults of LimitRanges in a pod."""
         if kind.resource == "pods":
             give_defaults(obj, storage)
 
     def limit(self, kind: Kind, obj: Object, storage: Storage) -> None:
-        """Refuse what LimitRanges and quotas do not allow."""
+        """Refuse an object that LimitRanges and quotas do not allow."""
         check(kind, obj, storage)
 
     def update(self, kind: Kind, obj: Object, old: Object) -> None:
-        """Do the same for a new version, which may not change everything either."""
+        """Do the same for a new version, and refuse changes of fixed fields."""
         fill_in(kind, obj)
         faults = Faults()
         _check(kind, obj, faults)

@@ -6,7 +6,7 @@ from local.cluster.rules.jobs import check_job_spec
 from local.cluster.storage import Object
 
 _POLICIES = ["Allow", "Forbid", "Replace"]
-# 63, less the eleven characters of the time that end a Job's name.
+# 63, less the eleven characters for the time at the end of a Job's name.
 LONGEST_NAME = 52
 
 
@@ -34,9 +34,9 @@ def check_cronjob_spec(spec: Object, faults: Faults) -> None:
 def _check_schedule(schedule: str, faults: Faults) -> None:
     path, expression = "spec.schedule", schedule
     if schedule.startswith(("TZ=", "CRON_TZ=")):
-        # The library takes a zone before the schedule; Kubernetes refuses it afterwards, whatever it is.
+        # The library accepts a zone before the schedule; Kubernetes then refuses every zone there.
         zone, _, rest = schedule.partition(" ")
-        # A second zone is not taken for one; the space keeps our parser from it too.
+        # Only the first zone is removed. A space before the rest makes our parser refuse a second one too.
         expression = rest.strip() if not rest.strip().startswith(("TZ=", "CRON_TZ=")) else f" {rest.strip()}"
         name = zone.partition("=")[2]
         if fault := _unknown_zone(name):
@@ -64,7 +64,7 @@ def _check_timezone(name: str, faults: Faults) -> None:
 
 
 def _unknown_zone(name: str) -> str:
-    """Say what Go's time.LoadLocation says of a name, or ""; it knows "" and Local."""
+    """Return the error of Go's time.LoadLocation for a name, or ""; it accepts "" and Local."""
     if name in {"", "Local"}:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""What Kubernetes fills in where an object says nothing (pkg/apis/*/v1/defaults.go and the strategies)."""
+"""Kubernetes' defaults for missing fields (pkg/apis/*/v1/defaults.go and the strategies)."""
 
 import base64
 from typing import Any
@@ -69,7 +69,7 @@ def _fill_conditions(spec: Object) -> None:
 
 
 def _fill_pod(spec: Object) -> None:
-    """Set what a pod has and a template of one has not."""
+    """Set the fields that a pod has and a pod template does not."""
     _default(spec, enableServiceLinks=True, serviceAccountName="default")
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
         resources = container.setdefault("resources", {})
@@ -158,7 +158,7 @@ def _stored(quantities: dict[str, str]) -> dict[str, str]:
 
 
 def _is_latest(image: str) -> bool:
-    """Tell whether an image is named by the tag latest, or by none, and so is pulled each time."""
+    """Return whether an image has the tag latest or no tag, and so is pulled each time."""
     bare, _, digest = image.partition("@")
     _, colon, tag = bare.rpartition("/")[2].partition(":")
     return tag == "latest" if colon else not digest

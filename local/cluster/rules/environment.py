@@ -16,7 +16,7 @@ _FIELDS = (
     "status.podIP",
     "status.podIPs",
 )
-# Fields that can be named, though not in an environment variable.
+# Valid fields that an environment variable cannot use.
 _OTHER_FIELDS = ("metadata.annotations", "metadata.labels", "spec.restartPolicy", "spec.schedulerName", "status.phase")
 _AMOUNTS = ("cpu", "ephemeral-storage", "memory")
 _RESOURCES = tuple(f"{side}.{name}" for side in ("limits", "requests") for name in _AMOUNTS)

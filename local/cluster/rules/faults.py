@@ -21,37 +21,37 @@ class Faults:
         self.causes: list[Cause] = []
 
     def required(self, path: str, detail: str = "") -> None:
-        """Say that the field must have a value."""
+        """Add: the field must have a value."""
         self._add("Required", path, "Required value" + (f": {detail}" if detail else ""))
 
     def invalid(self, path: str, value: Any, *details: str) -> None:
-        """Say what is wrong with a value, once for each detail."""
+        """Add a fault of a value for each detail."""
         for detail in details:
             self._add("Invalid", path, f"Invalid value: {shown(value)}: {detail}")
 
     def unsupported(self, path: str, value: Any, supported: Iterable[str]) -> None:
-        """Say that the value is not one of a few."""
+        """Add: the value is not one of those allowed."""
         listed = ", ".join(f'"{one}"' for one in supported)
         self._add("NotSupported", path, f"Unsupported value: {shown(value)}: supported values: {listed}")
 
     def forbidden(self, path: str, detail: str) -> None:
-        """Say that the field may not be set here."""
+        """Add: the field may not be set here."""
         self._add("Forbidden", path, f"Forbidden: {detail}")
 
     def duplicate(self, path: str, value: Any) -> None:
-        """Say that another one has the same value."""
+        """Add: another item has the same value."""
         self._add("Duplicate", path, f"Duplicate value: {shown(value)}")
 
     def missing(self, path: str, value: Any) -> None:
-        """Say that what the value refers to does not exist."""
+        """Add: the value refers to something that does not exist."""
         self._add("NotFound", path, f"Not found: {shown(value)}")
 
     def too_long(self, path: str, limit: int) -> None:
-        """Say that the value has more than `limit` bytes."""
+        """Add: the value has more than `limit` bytes."""
         self._add("TooLong", path, f"Too long: may not be more than {limit} bytes")
 
     def too_many(self, path: str, count: int, limit: int) -> None:
-        """Say that the list has more than `limit` items."""
+        """Add: the list has more than `limit` items."""
         self._add("TooMany", path, f"Too many: {count}: must have at most {limit} items")
 
     def negative(self, path: str, value: int | None) -> None:

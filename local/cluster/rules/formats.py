@@ -1,4 +1,4 @@
-"""The forms of Kubernetes' names: each function lists what is wrong with a text, in the words of its own checks.
+"""The forms of Kubernetes' names: each function lists the faults of a text, in Kubernetes' words.
 
 They follow k8s.io/apimachinery/pkg/util/validation.
 """
@@ -37,7 +37,7 @@ def dns_subdomain(text: str) -> list[str]:
 
 
 def qualified_name(text: str) -> list[str]:
-    """Check a name with or without a domain before it: what keys of labels and names of resources are."""
+    """Check a name with or without a domain before it, such as a label's key or a resource's name."""
     what = f"must consist of {_ALPHANUMERIC}, and {_ENDS}"
     pattern = _pattern(what, _QUALIFIED, "MyName", "my.name", "123-abc")
     parts = text.split("/")
@@ -66,7 +66,7 @@ def label_value(text: str) -> list[str]:
 
 
 def variable_name(text: str) -> list[str]:
-    """Check the name of an environment variable, by the relaxed rule that holds since 1.32."""
+    """Check the name of an environment variable, by the relaxed rule since 1.32."""
     if not text:
         return ["environment variable name must be non-empty"]
     if any(not " " <= character <= "~" or character == "=" for character in text):
@@ -88,7 +88,7 @@ def config_key(text: str) -> list[str]:
 
 
 def port_name(text: str) -> list[str]:
-    """Check the name of a port, as IANA has services' names."""
+    """Check the name of a port, by IANA's rule for service names."""
     faults = []
     if len(text) > 15:
         faults.append("must be no more than 15 characters")

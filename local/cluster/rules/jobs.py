@@ -1,4 +1,4 @@
-"""Rules for Jobs (validateJobSpec), and for what of a Job may not change."""
+"""Rules for Jobs (validateJobSpec), and for changes of Jobs."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def check_job_spec(spec: Object, path: str, faults: Faults) -> None:
 
 
 def check_job_update(new: Object, old: Object, faults: Faults) -> None:
-    """Check that a Job keeps what it was started with; a suspended one may still change where it will run."""
+    """Check that the fixed fields of a Job do not change; a suspended Job may change where it will run."""
     completions = old.get("completionMode") == "Indexed" and new.get("completions") == new.get("parallelism")
     for field in ("completions", "selector", "template", "completionMode", "podFailurePolicy", "managedBy"):
         if field == "completions" and completions:
@@ -63,7 +63,7 @@ def _check_completion(spec: Object, path: str, faults: Faults) -> None:
 
 def _check_restarts(spec: Object, path: str, faults: Faults) -> None:
     policy = spec["template"]["spec"]["restartPolicy"]
-    if policy in {"", "Always"}:  # Always is what the pod's own default made of nothing
+    if policy in {"", "Always"}:  # Always is the pod's default for a missing policy
         faults.required(path, 'valid values: "OnFailure", "Never"')
     elif policy not in {"OnFailure", "Never"}:
         faults.unsupported(path, policy, ["OnFailure", "Never"])

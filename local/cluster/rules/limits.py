@@ -1,6 +1,6 @@
-"""LimitRanges and ResourceQuotas: what a namespace gives its containers, and what it refuses.
+"""LimitRanges and ResourceQuotas: a namespace's defaults and limits for containers.
 
-Of a LimitRange the items for containers, of a quota the counts of objects and what containers ask for.
+Supports a LimitRange's items for containers, and a quota's counts of objects and sums of requests and limits.
 https://github.com/kubernetes/kubernetes/blob/v1.34.0/plugin/pkg/admission/limitranger/admission.go
 https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/quota/v1/evaluator/core/pods.go
 """
@@ -18,7 +18,7 @@ _BINARY = (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 
 
 def give_defaults(pod: Object, storage: Storage) -> None:
-    """Give a pod's containers what they do not ask for themselves; a request that only the limit says is the limit."""
+    """Set missing requests and limits of a pod's containers; a missing request is the container's limit."""
     for item in _items(pod["metadata"]["namespace"], storage):
         limits = {**item.get("max", {}), **item.get("default", {})}
         requests = {**item.get("min", {}), **limits, **item.get("defaultRequest", {})}
@@ -33,7 +33,7 @@ def give_defaults(pod: Object, storage: Storage) -> None:
 
 
 def check(kind: Kind, obj: Object, storage: Storage) -> None:
-    """Refuse what is beyond a limit or a quota of its namespace (Forbidden)."""
+    """Refuse an object beyond a limit or quota of its namespace (Forbidden)."""
     namespace = obj["metadata"].get("namespace")
     if kind.resource == "pods" and (said := [one for item in _items(namespace, storage) for one in _breaks(item, obj)]):
         raise _forbidden(kind, obj, said[0] if len(said) == 1 else f"[{', '.join(said)}]")
@@ -96,7 +96,7 @@ def _check_quota(kind: Kind, obj: Object, quota: Object, storage: Storage) -> No
 
 
 def _usage(kind: Kind, obj: Object) -> dict[str, Decimal]:
-    """Give what an object counts for; a pod that has ended asks for nothing any more."""
+    """Return what an object counts in a quota; an ended pod counts nothing."""
     counted = {f"count/{kind.qualified}": Decimal(1)}
     if kind.resource != "pods" or obj.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
         return counted

@@ -12,7 +12,7 @@ def check_metadata(kind: Kind, metadata: Object, faults: Faults) -> None:
     """Check the metadata of an object of `kind`."""
     check_name = dns_label if kind.resource == "namespaces" else dns_subdomain
     if prefix := metadata.get("generateName"):
-        # A dash at its end is where the random letters will come.
+        # A dash at its end is allowed, because random letters follow it.
         faults.invalid("metadata.generateName", prefix, *check_name(prefix[:-1] + "a" if prefix[-1] == "-" else prefix))
     if not metadata.get("name"):
         faults.required("metadata.name", "name or generateName is required")
@@ -35,7 +35,7 @@ def check_labels(labels: dict[str, str] | None, path: str, faults: Faults) -> No
 
 
 def check_annotations(annotations: dict[str, str] | None, path: str, faults: Faults) -> None:
-    """Check annotations: their keys, and their size together."""
+    """Check annotations: their keys, and their total size."""
     size = 0
     for key, value in (annotations or {}).items():
         faults.invalid(path, key, *qualified_name(key.lower()))

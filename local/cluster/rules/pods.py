@@ -13,7 +13,7 @@ _MAX_INT32 = (1 << 31) - 1
 
 
 def check_template(template: Object, path: str, faults: Faults) -> None:
-    """Check a pod template. Its labels are named without `metadata` in between, as Kubernetes names them."""
+    """Check a pod template. Paths of its labels omit `metadata`, as in Kubernetes."""
     metadata = template.get("metadata") or {}
     check_labels(metadata.get("labels"), f"{path}.labels", faults)
     check_annotations(metadata.get("annotations"), f"{path}.annotations", faults)
@@ -23,7 +23,7 @@ def check_template(template: Object, path: str, faults: Faults) -> None:
 
 
 def check_pod_spec(spec: Object, path: str, faults: Faults) -> None:
-    """Check a pod's spec, defaults filled in."""
+    """Check a pod's spec, in which the defaults are set."""
     check_volumes(spec.get("volumes") or [], f"{path}.volumes", faults)
     check_containers(spec, path, faults)
     _check_choice(spec, "restartPolicy", ["Always", "OnFailure", "Never"], path, faults)

@@ -7,7 +7,7 @@ _COMPUTE = ("cpu", "memory")
 
 
 def quality_of_service(spec: Object) -> str:
-    """Give Guaranteed, Burstable or BestEffort (https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/)."""
+    """Return Guaranteed, Burstable or BestEffort (https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/)."""
     containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
     asked = [container.get("resources") or {} for container in containers]
     if not any(_positive(resources.get(side)) for resources in asked for side in ("limits", "requests")):

@@ -18,7 +18,7 @@ _INTEGERS = {
     "services.nodeports",
     "services.loadbalancers",
 }
-# What a quota may name, and a container may not.
+# Resources that only a quota may name.
 _QUOTA = {
     *_INTEGERS,
     "storage",
@@ -29,7 +29,7 @@ _FORMATS = {Style.DECIMAL: "DecimalSI", Style.BINARY: "BinarySI", Style.EXPONENT
 
 
 def check_resources(resources: dict[str, Any], path: str, faults: Faults) -> None:
-    """Check requests and limits, each and against each other. They hold quantities that can be read."""
+    """Check requests and limits, alone and against each other; their quantities are readable."""
     limits = {name: parse(text) for name, text in (resources.get("limits") or {}).items()}
     requests = {name: parse(text) for name, text in (resources.get("requests") or {}).items()}
     for name, quantity in limits.items():
@@ -81,7 +81,7 @@ def _check_name(name: str, path: str, faults: Faults) -> None:
 
 
 def is_native(name: str) -> bool:
-    """Tell whether a resource is Kubernetes' own rather than a device's."""
+    """Return whether a resource is Kubernetes' own and not a device's."""
     return "/" not in name or "kubernetes.io/" in name
 
 
@@ -100,12 +100,12 @@ def _divides(page_size: str, quantity: Quantity) -> bool:
         return False
     if page.mantissa <= 0 or not page.is_whole:
         return False
-    # Go rounds both up to whole numbers first.
+    # Go first rounds both up to whole numbers.
     return -(-quantity.value // 1) % -(-page.value // 1) == 0
 
 
 def _struct(quantity: Quantity) -> str:
-    """Write a quantity as Go prints one that it holds by value."""
+    """Write a quantity as Go prints the struct of one."""
     amount = f"i:resource.int64Amount{{value:{quantity.mantissa}, scale:{quantity.exponent}}}"
     exact = "d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}"
     return f'resource.Quantity{{{amount}, {exact}, s:"{quantity.text or ""}", Format:"{_FORMATS[quantity.style]}"}}'

@@ -1,4 +1,4 @@
-"""JSON's plain values read as Go's types: strings, numbers, quantities, times; what does not fit is refused."""
+"""JSON's plain values read as Go's types: strings, numbers, quantities, times; other values are refused."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from typing import Any
 from jobs_api.model.quantity import InvalidQuantity, parse
 from local.cluster.clock import parse_timestamp, timestamp
 
-# Given a value, its path and a list for the paths of unknown fields.
+# Called with a value, its path and a list for the paths of unknown fields.
 type Reader = Callable[[Any, str, list[str]], Any]
 
 
@@ -40,7 +40,7 @@ def scalar_reader(field_type: str, shown: str) -> Reader:
 
 
 def kind_of(value: Any) -> str:
-    """Give the kind of a JSON value in Go's words."""
+    """Return Go's word for the type of a JSON value."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):
@@ -76,7 +76,7 @@ def _read_time(value: Any, _path: str, _unknown: list[str]) -> str:
         at = parse_timestamp(value)
     except ValueError:
         raise ValueError(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}"') from None
-    # MicroTime keeps its fraction; the client's models do not tell the two apart.
+    # MicroTime keeps its fraction of a second; the client's models have the same type for Time and MicroTime.
     return value if at.microsecond else timestamp(at)
 
 

@@ -1,9 +1,9 @@
 """The fields of each kind and their types, and JSON read into them as Go's decoder reads it into Kubernetes' structs.
 
-`null` is the zero value, what is empty and may be left out is left out, what nobody knows is reported, and what does
-not fit is refused in Go's words. Which fields there are comes from the official client's models; what those do not
-tell, such as the width of integers, is in the tables here. The models are read as files: importing them means importing
-all 700, which takes seconds.
+`null` is the zero value. Empty optional fields are omitted, unknown fields are reported, and values of a wrong type are
+refused in Go's words. The fields come from the official client's models; the tables here have what the models lack,
+such as the width of integers. The models are read as files, because Python can only import all 700, which takes
+seconds.
 """
 
 import ast
@@ -60,7 +60,8 @@ _NAMED = {
     "restartPolicy": "RestartPolicy",
     "terminationMessagePolicy": "TerminationMessagePolicy",
 }
-# Pointers tell "empty" from "not there", so an empty one stays; other strings and all lists and maps do not.
+# A pointer distinguishes "empty" from "missing", so an empty value stays; other empty strings, lists and maps are
+# omitted.
 _POINTERS = {
     "timeZone",
     "runtimeClassName",
@@ -69,9 +70,9 @@ _POINTERS = {
     "preemptionPolicy",
     "podReplacementPolicy",
 }
-# Booleans that are no pointers: false is left out.
+# Booleans that are not pointers: false is omitted.
 _PLAIN_FLAGS = {"hostIPC", "hostNetwork", "hostPID", "readOnly", "stdin", "stdinOnce", "tty"}
-# Structs that are no pointers: Go shows them even when nobody set them.
+# Structs that are not pointers: Go shows them even if they are not set.
 _ALWAYS = {
     ("Container", "resources"),
     ("CronJob", "metadata"),
@@ -101,7 +102,7 @@ class Field:
 
 
 def read(struct: str, parsed: Any) -> tuple[dict[str, Any], list[str]]:
-    """Return JSON as an object of a struct, and the paths of the fields that nobody knows; raises ValueError."""
+    """Return JSON as an object of a struct, and the paths of unknown fields; raises ValueError."""
     unknown: list[str] = []
     return reader(struct)(parsed, "", unknown), unknown
 
@@ -121,7 +122,7 @@ def fields(struct: str) -> dict[str, Field]:
 
 
 def is_struct(field_type: str) -> bool:
-    """Tell whether a type is a struct with fields of its own."""
+    """Return whether a type is a struct with fields."""
     return field_type[:1].isupper()
 
 
@@ -150,7 +151,7 @@ def _models() -> Path:
 
 
 def _type(struct: str, name: str, declared: str) -> str:
-    """Give a field's type in our notation: the client's, with structs under Go's names and finer scalars."""
+    """Return a field's type in the client's notation, but with Go's names for structs and more types of scalars."""
     declared = re.sub(r"\b(?:Core)?V1(\w+)", r"\1", declared)
     if (struct, name) in _QUANTITIES:
         return declared.replace("str)", "quantity)") if declared.startswith("dict") else "quantity"
@@ -165,7 +166,7 @@ def _type(struct: str, name: str, declared: str) -> str:
 
 @cache
 def reader(field_type: str, shown: str = "") -> Reader:
-    """Return what reads a value of a type, given its path and a list for unknown fields' paths."""
+    """Return a function that reads a value of a type, given the value's path and a list for paths of unknown fields."""
     if is_struct(field_type):
         return _struct_reader(field_type)
     if field_type.startswith("list["):
@@ -194,7 +195,7 @@ def _struct_reader(struct: str) -> Reader:
     def read_struct(value: Any, path: str, unknown: list[str]) -> Any:
         if not isinstance(value, dict):
             raise Misfit(kind_of(value), _written(struct))
-        if not readers:  # on first use, since structs contain themselves
+        if not readers:  # on first use, since structs may contain themselves
             readers.update({name: (field, _field_reader(field)) for name, field in fields(struct).items()})
         into: dict[str, Any] = {"creationTimestamp": None} if struct == "ObjectMeta" else {}
         for name, item in value.items():
@@ -261,7 +262,7 @@ def _map_reader(item_type: str) -> Reader:
 
 
 def _zero(item_type: str) -> Any:
-    """Give what a null in a list or a map stands for."""
+    """Return the value of a null in a list or a map."""
     if is_struct(item_type):
         return reader(item_type)({}, "?", [])
     return {"str": "", "bytes": "", "bool": False, "quantity": "0"}.get(item_type, 0)

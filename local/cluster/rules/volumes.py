@@ -8,7 +8,7 @@ from local.cluster.storage import Object
 
 
 def check_volumes(volumes: list[Object], path: str, faults: Faults) -> None:
-    """Check that volumes have names of their own and one source each."""
+    """Check that volumes have unique names and one source each."""
     names = set[str]()
     for index, volume in enumerate(volumes):
         at, name = f"{path}[{index}]", volume.get("name", "")

@@ -1,4 +1,4 @@
-"""What a client is warned of, though the object is stored (pkg/api/pod/warnings.go and the strategies)."""
+"""Warnings to the client about an object that is stored (pkg/api/pod/warnings.go and the strategies)."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ _DEPRECATED_LABELS = {
 
 
 def warnings_of(kind: Kind, obj: Object) -> list[str]:
-    """List the warnings for an object that was just written."""
+    """Return the warnings for an object that was just written."""
     found: list[str] = []
     if kind.resource in {"jobs", "cronjobs", "pods"} and (faults := dns_label(obj["metadata"]["name"])):
         where = "the Pod's hostname" if kind.resource == "pods" else "Pod names and hostnames"
@@ -53,7 +53,7 @@ def _of_container(container: Object, path: str) -> Iterator[str]:
     seen = set[str]()
     for index, variable in enumerate(container.get("env") or []):
         name = variable["name"]
-        # A variable that refers to the one it hides is a common way to extend it.
+        # A variable that refers to the earlier one of its name usually extends it, so there is no warning.
         if name in seen and f"$({name})" not in variable.get("value", ""):
             hides = f'hides previous definition of "{name}", which may be dropped when using apply'
             yield f"{path}.env[{index}]: {hides}"
