@@ -22,6 +22,7 @@ from local.home import Home, hold, is_fresh
 from local.listening import listen
 from local.memory import stay_small
 
+_TURN_SECONDS = 0.0005
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -62,6 +63,8 @@ def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], 
     )
     log = home.path / "functions.log"
     terminal = sys.stdout
+    # A request takes turns with background threads ten times and more, and by default would wait up to 5 ms each time.
+    sys.setswitchinterval(_TURN_SECONDS)
     # As in Lambda, what functions print goes to their log. The terminal shows messages to the user.
     try:
         with (

@@ -308,3 +308,13 @@ def test_what_is_not_known_is_refused_and_not_answered_wrongly(
     with pytest.raises(ClientError) as refused:
         getattr(running.client(service, way), operation)()
     assert code(refused) == "UnknownOperationException"
+
+
+def test_an_update_of_nothing_leaves_the_item(running: Running) -> None:
+    tables = running.client("dynamodb")
+    key = {"pk": {"S": "a"}, "sk": {"S": "one"}}
+    tables.put_item(TableName="runs", Item={**key, "note": {"S": "kept"}})
+
+    tables.update_item(TableName="runs", Key=key)
+
+    assert tables.get_item(TableName="runs", Key=key)["Item"] == {**key, "note": {"S": "kept"}}
