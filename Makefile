@@ -1,21 +1,21 @@
-# `make run` and `make test` create what they need: uv, Python 3.13 and the environments below. A machine needs make, and
-# a python3 with pip.
+# `make run` and `make test` create what they need: uv, Python 3.13 and the environments below. The machine needs make,
+# and python3 with pip.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# Always the one that requirements/uv.txt pins, whatever the machine has.
+# The version in requirements/uv.txt, even if the machine has another.
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 SAM := .tools/sam/bin/sam
 SAM_PYTHON := .tools/sam/bin/python
 export PYTHONPATH := layers/shared/python:.
-# sam and boto3 want a region; nothing here talks to one.
+# sam and boto3 need a region, although no target calls AWS except deploy and preflight.
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
-# Images of containers often set it, and then each Python compiles anew all that it imports: seconds, in every test that starts one.
+# Container images often set it. Then each new Python process compiles all its imports again, which takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
-# How many processes share the tests: as many as there are processors, and no more than four, since each takes up to 1.5 GB.
+# How many processes run the tests: one for each processor, at most four, since each takes up to 1.5 GB.
 WORKERS ?= auto
 
 .PHONY: help
@@ -23,7 +23,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: .venv/ready ## the whole service on this machine, on 127.0.0.1:3000; FRESH=1 begins anew
+run: .venv/ready ## the whole service on this machine, on 127.0.0.1:3000; FRESH=1 removes its data first
 	@exec $(BIN)/python -m local
 
 .PHONY: test
@@ -53,7 +53,7 @@ build: .venv/ready .tools/sam/ready $(UV) samconfig.toml ## layers and functions
 	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(abspath $(UV))" $(SAM) build
 
 .PHONY: preflight
-preflight: .tools/sam/ready samconfig.toml ## what of a deployment with OPTIONS would fail, and what would be right
+preflight: .tools/sam/ready samconfig.toml ## what would fail in a deployment with OPTIONS, and how to repair it
 	$(SAM_PYTHON) -m deploy.preflight $(OPTIONS)
 
 .PHONY: deploy
@@ -112,7 +112,7 @@ clean: ## remove everything made here, and what the laptop stack keeps
 	python3 -m local.home .local
 	rm -rf .venv .tools .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# Where SAM reads how to build and deploy, and writes what --guided was told; never part of a commit.
+# SAM's options for build and deploy; sam deploy --guided writes its answers here. Never committed.
 samconfig.toml:
 	cp samconfig.example.toml $@
 
@@ -126,7 +126,7 @@ samconfig.toml:
 	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python $<
 	@touch $@
 
-# Tools whose pins clash with ours and with each other's, each in an environment of its own.
+# Tools with pins that conflict with ours and with each other's; each has an environment of its own.
 .tools/%/ready: requirements/%.txt .python-version | $(UV)
 	$(UV) venv --quiet --clear $(@D)
 	$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<

@@ -1,4 +1,4 @@
-"""Reads a cluster without the service, to see when an object exists; plain HTTPS with the kubeconfig."""
+"""Reads a cluster over plain HTTPS, without the service, to see when an object exists."""
 
 import base64
 import time
@@ -8,7 +8,7 @@ from typing import Any
 import urllib3
 import yaml
 
-# What make run deploys; nothing measured before has a machine to itself.
+# The deployments that make run starts; until they end, they slow everything that is measured.
 DEPLOYMENTS = ("deploy-analytics", "deploy-jaffle")
 
 
@@ -28,15 +28,15 @@ class ClusterView:
         )
 
     def has_cronjob(self, name: str) -> bool:
-        """Say whether a CronJob of this name is there."""
+        """Return whether a CronJob of this name exists."""
         return self._get(f"/apis/batch/v1/{self._namespace}/cronjobs/{name}") is not None
 
     def has_started(self, job_name: str) -> bool:
-        """Say whether a Job's process runs, or has run."""
+        """Return whether a Job's process runs, or has run."""
         return any(state.keys() & {"running", "terminated"} for state in self._states(job_name))
 
     def has_ended(self, job_name: str) -> bool:
-        """Say whether a Job's process has ended."""
+        """Return whether a Job's process has ended."""
         return any("terminated" in state for state in self._states(job_name))
 
     def wait_until_deployed(self, patience_seconds: float) -> None:

@@ -2,10 +2,10 @@
 
     python -m benchmarks.cold_import [rounds]
 
-The layers are installed as a build would do it, bytecode included, into .local/benchmarks. What is compared is the
-processor's time for the import alone, without the start of the interpreter. The functions take turns, with a client
-before every second of them, and each is held against the one just before it: a machine that is busy for a while slows
-both. A function's figure is the median of these ratios, in the time of the median client.
+The layers are installed into .local/benchmarks as a build installs them, with bytecode. The figures are the processor's
+time for the import, without the start of the interpreter. A client is measured between functions, and each function is
+compared with the client next to it, because a busy machine slows both. A function's figure is the median of these
+ratios, multiplied by the median time of the client.
 """
 
 import hashlib
@@ -99,12 +99,12 @@ def import_seconds(statement: str, path: Sequence[Path], template: Template, **m
         "PATH": os.environ["PATH"],
         **more,
     }
-    # -S: no site-packages, so that nothing of this project's own environment is seen or searched.
+    # -S: no site-packages, so that Python does not search this project's own environment.
     return float(subprocess.check_output([sys.executable, "-S", "-c", program], env=environment))
 
 
 def megabytes(folder: Path, *, bytecode: bool = False) -> float:
-    """Return the size of all files in a folder, without what Python compiled into it unless asked for."""
+    """Return the size of all files in a folder, without bytecode unless `bytecode` is true."""
     files = (path for path in folder.rglob("*") if path.is_file() and (bytecode or path.suffix != ".pyc"))
     return sum(path.stat().st_size for path in files) / 1e6
 

@@ -2,8 +2,8 @@
 
 python -m benchmarks.costs
 
-docs/scale.md holds what this prints; a test compares the two. Calls are those that tests hold to be exact, by
-docs/data-model.md; sizes are of typical items, and what could not be measured here is named so.
+docs/scale.md has what this prints; a test compares the two. Tests hold the numbers of calls to be exact, by
+docs/data-model.md. Sizes are of typical items. Comments name the figures that could not be measured here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ MILLION: Final = 1_000_000
 MINUTES: Final = 730 * 60
 GB: Final = 1_000_000_000
 
-# List prices of us-east-1 in dollars, as they were known in November 2025. Check them before you rely on a figure.
+# List prices of us-east-1 in dollars, of November 2025. Check them before you rely on a figure.
 PRICES: Final = {
     "gateway request": 3.50 / MILLION,
     "Lambda request": 0.20 / MILLION,
@@ -51,30 +51,30 @@ PRICES: Final = {
 
 # Bytes: a run with Slack alerts, a job with its sync, a run that waits for its launch with the Job inside.
 RUN, JOB, WAITING_RUN, DELIVERY, LOG = 950, 800, 2_900, 700, 20_000
-# What a run stands in beside the table: by_project and by_job, and open_runs until it ends.
+# A run's indexes: by_project and by_job, and open_runs until it ends.
 RUN_INDEXES: Final = 3
-# Where an ended run is kept: the table, by_project, by_job and ended_runs.
+# The table and the indexes of an ended run: by_project, by_job and ended_runs.
 RUN_COPIES: Final = 4
-# Not measured, since only AWS can tell: the time of a warm request, and of a sync that lists 1,000 CronJobs; log lines.
+# Not measured, since that needs AWS: the time of a warm request and of a sync that lists 1,000 CronJobs; log lines.
 REQUEST_SECONDS, SYNC_SECONDS, SYNC_SECONDS_PER_1000, LINE = 0.05, 0.1, 0.5, 1_000
 # Nor of an ingest: eight calls of 7 ms each, and 15 ms of a processor of which 512 MB have 0.29.
 INGEST_SECONDS: Final = 0.11
 # Of a function whose environment is new: an estimate, of which `python -m benchmarks.cold_import` measures the imports.
 START_SECONDS: Final = 0.7
-# What a pulse takes to arrive.
+# The delay of a pulse.
 ARRIVES_SECONDS: Final = 0.2
 # The template's.
 PULSE_SECONDS, IDLE_SECONDS, QUEUES = 5, 600, 2
-# Lambda asks a queue five times at once, each time for 20 seconds; with a maximum concurrency it never asks less.
+# Lambda polls a queue with five requests at a time, each for 20 seconds; with a maximum concurrency always so many.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 POLLERS: Final = 5
 # Warm environments that send notifications.
 ENVIRONMENTS: Final = 2
-# How many writes of runs and slots a stream hands over at once, where they are spread over the hour; not measured.
+# How many writes of runs and slots one batch of a stream has if they are spread over the hour; not measured.
 RECORDS_PER_BATCH: Final = 3
 # The memory of all functions together.
 FUNCTIONS_GB: Final = 10.5
-# X-Ray's default, which functions cannot change: the first request of a second, and of the others one in twenty.
+# X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
 # docs/deploy.md lists those that functions in private subnets need, besides the two that cost nothing.
@@ -86,7 +86,7 @@ type Use = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Jobs:
-    """A load: so many jobs of one organization that run so often and so long; in what part of the time any runs."""
+    """A load: how many jobs of one organization run, how often and how long, and how much of the time one runs."""
 
     jobs: int = 1000
     runs_per_month: int = 730
@@ -100,7 +100,7 @@ class Jobs:
 
     @property
     def passes(self) -> float:
-        """Passes in a month: one after the other while a run is open, and else those of an idle organization."""
+        """Passes in a month: one after another while a run is open, otherwise those of an idle organization."""
         month = HOURS * 3600
         each = PULSE_SECONDS + INGEST_SECONDS + ARRIVES_SECONDS
         return month * self.open_part / each + month * (1 - self.open_part) / IDLE_SECONDS
@@ -122,7 +122,7 @@ def writes(size: int, tables: int = 1) -> float:
 
 
 def request(**use: float) -> dict[str, float]:
-    """Return the use of one request that is traced: what all of them have, and its own."""
+    """Return the use of one traced request: what all requests use, and its own calls."""
     every = {
         "gateway request": 1,
         "Lambda request": 1,
@@ -260,7 +260,7 @@ SNAPSTART: Final[dict[str, Use]] = {
     "a million cold starts": {"SnapStart GB restored": 0.5 * MILLION},
 }
 HOURLY: Final = Jobs()
-# A hundred at once take six minutes to end, and those that start together do so in a tenth of the time.
+# A hundred runs that start at once take six minutes to end.
 LOADS: Final = {
     "hourly, spread over the hour": HOURLY,
     "hourly, all at the full hour": Jobs(seconds=360, open_part=0.1),

@@ -2,9 +2,9 @@
 
     python -m benchmarks.handler_time [times]
 
-The handlers run in a process of their own, as they do in Lambda: beside moto, Python would look through moto's many
-objects for garbage in a handler's time. It is the processor's time that counts, since apart from its calls a handler
-waits for nothing, and a busy machine would only lengthen the rest.
+The handlers run in a process of their own, as in Lambda; in moto's process, garbage collection of moto's many objects
+would count as a handler's time. The figure is processor time: apart from its calls a handler waits for nothing, so
+elapsed time would only add how busy the machine is.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ def main(times: int = 100) -> None:
 
 
 def measure(times: int) -> None:
-    """Ask every function for the same thing many times; print what each took."""
+    """Call every function many times with the same event; print the time of each."""
     found = {}
     with measured_service() as on, contextlib.redirect_stdout(sys.stderr):
         for function, request in on.requests().items():

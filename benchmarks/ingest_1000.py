@@ -2,8 +2,8 @@
 
     python -m benchmarks.ingest_1000 [count]
 
-A process of its own, as small as a function's, ingests. AWS is moto over HTTP, in the process beside it. The cluster is
-played by JSON texts that are parsed as answers would be, since 1,000 real pods would be the slowest part by far.
+A process as small as a function's ingests. AWS is moto over HTTP, in another process. JSON texts that are parsed like
+answers replace the cluster, because 1,000 real pods would take most of the time.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ LOG = "".join(f"02:00:01  {n} of 100 OK created sql table model main.model_{n:03
 # What a round trip to an API server in the same region takes.
 ROUND_TRIP_SECONDS = 0.005
 
-# A field manager's entry, to give the objects their usual size.
+# A managedFields entry, so that the objects have their usual size.
 MANAGED = [{"manager": "m", "operation": "Update", "fieldsV1": {f"f:{n}": {"f:name": {}} for n in range(40)}}]
 
 
@@ -56,16 +56,16 @@ def measured(count: int) -> dict[str, Any]:
 
 
 class StandIn:
-    """Answers what a pass asks of a cluster with as many finished Jobs as wanted."""
+    """Answers the calls of a pass, as a cluster with many finished Jobs would."""
 
     def __init__(self, organization: str, count: int) -> None:
-        """Take whose Jobs they are, and how many."""
+        """Answer with so many Jobs of an organization."""
         self._organization = organization
         self._count = count
         self._labelled: set[str] = set()
 
     def list_jobs(self, _: str, __: str, **___: object) -> Iterator[list[dict[str, Any]]]:
-        """Give those without the label in pages, as the client does."""
+        """Return the Jobs without the label in pages, as the client does."""
         for first in range(0, self._count, PAGE):
             numbers = range(first, min(first + PAGE, self._count))
             texts = [json.dumps(self._job(n)) for n in numbers if f"uid-{n}" not in self._labelled]
@@ -75,28 +75,28 @@ class StandIn:
             yield json.loads(page)
 
     def list_job_metadata(self, _: str, __: str, **___: object) -> Iterator[list[dict[str, Any]]]:
-        """Give none: the first pass looks for those that are labelled and should not be."""
+        """Return no Jobs: the first pass searches for Jobs with a wrong label."""
         yield from ()
 
     def replace_job(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Take a label."""
+        """Accept a label."""
         time.sleep(ROUND_TRIP_SECONDS)
         self._labelled.add(json.loads(json.dumps(job))["metadata"]["uid"])
         return job
 
     def pods_of(self, _: str, wanted: Iterable[str]) -> dict[str, Any]:
-        """Give a pod for each."""
+        """Return a pod for each Job."""
         uids = list(wanted)
         time.sleep(ROUND_TRIP_SECONDS * len(uids) / 50)
         return {uid: json.loads(json.dumps(self._pod(uid))) for uid in uids}
 
     def stream_log(self, _: str, __: str, **___: object) -> Iterator[bytes]:
-        """Give the log."""
+        """Yield the log."""
         time.sleep(ROUND_TRIP_SECONDS)
         yield LOG.encode()
 
     def log_begins(self, _: str, __: str) -> str:
-        """Give the stamp of the log's first line."""
+        """Return the time of the log's first line."""
         from tests.objects import at  # noqa: PLC0415 - as below
 
         time.sleep(ROUND_TRIP_SECONDS)
@@ -120,7 +120,7 @@ class StandIn:
 
 
 def measure(count: int) -> None:
-    """Ingest twice in this process; print what was found."""
+    """Ingest twice in this process; print the figures."""
     from jobs_api import store  # noqa: PLC0415 - it reads the tables' names when it is imported
     from jobs_api.ingest.ingester import Pass  # noqa: PLC0415
     from tests.functions.people import new_organization  # noqa: PLC0415

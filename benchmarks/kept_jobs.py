@@ -1,11 +1,11 @@
-"""An ingest over 3 open Jobs beside 5,000 ended ones that the cluster keeps, in a process that remembers nothing.
+"""An ingest of 3 open Jobs in a cluster that keeps 5,000 ended ones, in a new process.
 
     python -m benchmarks.kept_jobs [count]
 
-It is compared with the bare listing of the 3, and with the bare listing of all, which is the least that a pass costs
-where ended Jobs are not labelled. Then the check of all labelled Jobs against their runs, once a day. AWS is moto over
-HTTP, and no measure of DynamoDB's time; so its calls are counted and left out. Jobs are suspended, so that no Pod is
-made.
+It is compared with only listing the 3 Jobs, and with only listing all Jobs, which every pass would need if ended Jobs
+had no label. Then the daily check of all labelled Jobs against their runs is measured. AWS is moto over HTTP, whose
+time says nothing about DynamoDB's; so its calls are counted, and their time is subtracted. Jobs are suspended, so that
+no Pod is made.
 """
 
 import contextlib

@@ -62,7 +62,7 @@ def zipped_megabytes(folder: Path) -> float:
 
 @contextmanager
 def plain_build() -> Iterator[Path]:
-    """Give a folder with the functions and the shared code as they are written, without bytecode."""
+    """Make a folder with the functions and the shared code, without bytecode."""
     with TemporaryDirectory() as folder:
         plain = Path(folder)
         for code in (ROOT / "functions", SHARED):
@@ -71,7 +71,7 @@ def plain_build() -> Iterator[Path]:
 
 
 def cold_imports(plain: Path, rounds: int) -> list[Figure]:
-    """Measure each function; what it takes with a plain build stands as the most it may be."""
+    """Measure each function; its budget is the time with a plain build."""
     template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
     with_cluster = cluster_functions()
     times: dict[tuple[str, str], list[float]] = defaultdict(list)

@@ -1,9 +1,9 @@
-"""Sync, ingest and the pulses of many organizations, as they grow; and where they stop growing in step.
+"""Sync, ingest and the pulses of many organizations at growing sizes, and where time stops growing linearly.
 
     python -m benchmarks.load [organizations]
 
-`n^1.0` beside a row is linear growth between the two largest sizes. Below the smallest, connecting and importing are
-most of it.
+`n^1.0` beside a row is linear growth between the two largest sizes. At sizes below the smallest, connecting and
+importing take most of the time.
 """
 
 import contextlib
@@ -61,7 +61,7 @@ def main(organizations: int = 200) -> None:
 
 
 def apart(benchmark: str, size: int) -> dict[str, Any]:
-    """Return what a benchmark finds at a size; each with an AWS of its own, of which a process has one."""
+    """Return a benchmark's figures at a size, from a new process, since a process has only one AWS."""
     command = [sys.executable, "-m", f"benchmarks.{benchmark}", "json", str(size)]
     found: dict[str, Any] = json.loads(subprocess.check_output(command))
     return found
@@ -76,7 +76,7 @@ def grid(title: str, rows: dict[str, Sequence[float]]) -> None:
 
 
 def print_pulses(organizations: int, found: dict[str, Any]) -> None:
-    """Print what a tick costs, and how many passes at once organizations keep busy that all have open runs."""
+    """Print the cost of a tick, and how many concurrent passes organizations need if all have open runs."""
     figures = [Figure("restore_pulses, one tick", found["restore"], "s")]
     for name in ("sync", "ingest"):
         figures += [Figure(f"{name}, the slowest organization", max(found[name]), "s")]
@@ -92,7 +92,7 @@ def print_pulses(organizations: int, found: dict[str, Any]) -> None:
 
 
 def pulses(organizations: int) -> None:
-    """Make organizations, and make each one's passes in this process; print what they took."""
+    """Make organizations and their passes in this process; print the time of the passes."""
     from tests.functions import passes  # noqa: PLC0415 - the store reads the tables' names when it is imported
     from tests.functions.people import Context  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ def pulses(organizations: int) -> None:
         found["restore"] = seconds(lambda: restore({}, Context()))
         made: dict[str, Callable[[str], object]] = {"sync": passes.sync, "ingest": passes.ingest}
         for name, one in made.items():
-            # The first pass makes what is to be there, and is none like the others.
+            # The first pass creates objects, so it is not like later ones.
             for _ in range(2):
                 found[name] = [seconds(partial(one, organization)) for organization in names]
     print(json.dumps(found))

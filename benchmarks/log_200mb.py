@@ -2,8 +2,8 @@
 
     python -m benchmarks.log_200mb [megabytes]
 
-A process of its own stores it; S3 is moto over HTTP, in the process beside it. The peak of its
-memory is at least what this process had when it started the other one, so a short run shows no smaller figure.
+A separate process stores the log; S3 is moto over HTTP, in this process. The separate process' peak of memory is at
+least this process' memory at the start, so a short log shows no smaller figure.
 """
 
 import json
@@ -19,7 +19,7 @@ from local.aws import LocalAws
 from local.template import read
 
 MEMORY_MIB = 256.0
-# What ingest_runs may take in all; its timeout stands in template.yaml.
+# The timeout of ingest_runs, from template.yaml.
 SECONDS = 60.0
 
 
@@ -38,14 +38,14 @@ def main(megabytes: int = 200) -> None:
 
 
 def chunks(megabytes: int) -> Iterator[bytes]:
-    """Give a log in the pieces in which it comes from a pod, none like another, and hardly to be compressed."""
+    """Yield a log in pieces, as it comes from a pod; all differ, and compression hardly helps."""
     draw = random.Random(0)  # noqa: S311 - the same log each time
     for _ in range(megabytes * 16):
         yield draw.randbytes(31_000).hex().encode() + b"\n" * 500
 
 
 def measure(megabytes: int) -> None:
-    """Store it; print what was found."""
+    """Store the log; print the figures."""
     from jobs_api.logs import archive  # noqa: PLC0415 - its settings come from the environment
     from tests.service.test_logs import a_run  # noqa: PLC0415
 

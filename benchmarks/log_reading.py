@@ -1,10 +1,10 @@
-"""How many logs of failed runs are read rightly, by tool, version and format, now and before the reader was rebuilt.
+"""How many logs of failed runs are read correctly, by tool, version and format, now and before the reader was rebuilt.
 
     python -m benchmarks.log_reading [--wrong]
 
-Reads the logs of tests/data/run_logs, which dbt and SQLMesh wrote, and holds what is read against what
-run_results.json said of the same run. `named` counts runs whose failing models and tests are named, all of them and
-nothing else; `said` those whose error_message says why, and names one that failed where any did.
+Reads the logs of tests/data/run_logs, which dbt and SQLMesh wrote, and compares the result with run_results.json of the
+same run. `named` counts runs for which exactly the failing models and tests are named. `said` counts runs whose
+error_message says why, and names a failed node if there is one.
 """
 
 import gzip
@@ -21,7 +21,7 @@ LOGS = Path(__file__).parent.parent / "tests" / "data" / "run_logs"
 
 
 class Score(NamedTuple):
-    """What was read of one log, and whether that is right; `named` is None where no node failed."""
+    """Whether one log was read correctly; `named` is None if no node failed."""
 
     case: str
     group: tuple[str, str, str]
@@ -40,16 +40,16 @@ def scores() -> Iterator[Score]:
 
 
 def judged(case: str, log: str, truth: dict[str, Any]) -> Score:
-    """Judge what is read of a log.
+    """Compare what is read from a log with the truth.
 
     Args:
         case: its name.
         log: its text.
-        truth: `failed` nodes, and `says`: of each list of words one must be in the message.
+        truth: `failed` has the failed nodes; of each list of words in `says`, one must be in the message.
     """
     read, failed = excerpt(log), truth["failed"]
     hooks = [failure.what for failure in read.failures if failure.what.startswith(("hook ", "operation "))]
-    # Of hooks run_results.json says nothing in most versions.
+    # In most versions run_results.json does not mention hooks.
     names = [failure.what for failure in read.failures if failure.what not in hooks]
     all_named = (
         set(names) <= set(failed)

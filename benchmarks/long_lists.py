@@ -1,8 +1,8 @@
-"""What lists ask of DynamoDB where 10,000 rows are there and none of them matches.
+"""How many Queries a list needs when 10,000 rows exist and none matches.
 
     python -m benchmarks.long_lists
 
-Each figure is the Queries of one request; the requests that follow its cursors, to the end, are beside it.
+Each figure is the number of Queries of the first request; beside it are those of the requests for further pages.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ FILTERS: tuple[dict[str, str], ...] = (
 
 
 def main() -> None:
-    """Ask each list of runs, and of deliveries."""
+    """Request each list of runs and of deliveries."""
     with LocalAws(read(Path(ROOT) / "template.yaml", cache=ROOT / ".local" / "cache")):
         from jobs_api.model.run import RunStatus  # noqa: PLC0415
         from jobs_api.store.runs import _row as row_of_run  # noqa: PLC0415

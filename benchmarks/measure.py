@@ -1,4 +1,4 @@
-"""What all benchmarks share: figures against budgets, and a record of the calls that leave a function."""
+"""What all benchmarks share: figures with budgets, and a record of a function's calls to AWS and the cluster."""
 
 import os
 import time
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value and, where there is one, the most it may be."""
+    """One measured value and its budget, if it has one."""
 
     name: str
     value: float
@@ -38,7 +38,7 @@ class Figure:
 
 
 def report(title: str, figures: Sequence[Figure], *notes: str) -> None:
-    """Print figures with their budgets and the ratio between the two, and how busy the machine is beside it."""
+    """Print figures with their budgets, the ratio of the two, and how busy the machine is."""
     busy = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
     print(
         f"\n{title} ({busy})",
@@ -64,7 +64,7 @@ def seconds(action: Callable[[], Any]) -> float:
 
 @dataclass(frozen=True)
 class Call:
-    """One call to AWS or to the cluster, and what of its time the processor worked in this process."""
+    """One call to AWS or to the cluster, with its elapsed time and this process' processor time."""
 
     name: str
     seconds: float
@@ -75,7 +75,7 @@ class Call:
 def recorded_calls() -> Iterator[list[Call]]:
     """Collect the calls to AWS and to a cluster that are made inside; clear the list to start again.
 
-    A call's time is all that the client library spends on it, from its arguments to its parsed answer.
+    A call's time includes everything that the client library does, from its arguments to its parsed answer.
     """
     calls: list[Call] = []
 
@@ -91,7 +91,7 @@ def recorded_calls() -> Iterator[list[Call]]:
         return call
 
     aws = botocore.client.BaseClient
-    # What the Kubernetes client sends everything through; botocore has a pool of its own.
+    # The Kubernetes client sends all requests through this; botocore has its own pool.
     cluster = urllib3.PoolManager
     with (
         mock.patch.object(aws, "_make_api_call", recording(aws._make_api_call, lambda _, name, *__: name)),  # type: ignore[attr-defined]  # noqa: SLF001
@@ -101,7 +101,7 @@ def recorded_calls() -> Iterator[list[Call]]:
 
 
 def _cluster_call(_: urllib3.PoolManager, method: str, url: str, *__: Any, **___: Any) -> str:
-    """Name a call by its method and what stands behind the namespace, such as `GET pods/{name}/log`."""
+    """Name a call by its method and the path after the namespace, such as `GET pods/{name}/log`."""
     in_namespace = urlsplit(url).path.partition("/namespaces/")[2]
     resource, *names = in_namespace.split("/")[1:]
     return f"{method} {'/'.join([resource, *(['{name}'] if names else []), *names[1:]])}"

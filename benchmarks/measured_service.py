@@ -1,4 +1,4 @@
-"""The service as the benchmarks measure it: every function in this process, AWS and the cluster outside of it."""
+"""The service as the benchmarks measure it: every function in this process, AWS and the cluster in others."""
 
 import contextlib
 import importlib
@@ -54,7 +54,7 @@ class MeasuredService:
     ended: str | None = None
 
     def requests(self) -> dict[str, Callable[[], object]]:
-        """Return one request for each function, by the function's name; what it needs first is done inside it."""
+        """Return one request for each function, by the function's name; each prepares what it needs."""
         jobs = f"/api/v1/projects/{self.project_id}/jobs"
         job = f"{jobs}/{self._create()}"
         answer = self._call("POST", f"{job}/trigger")
@@ -73,7 +73,7 @@ class MeasuredService:
             "update_job": lambda: self._call("PUT", job, {"description": f"edit {next(self.numbers)}"}),
             "create_job": self._create,
             "delete_job": lambda: self._call("DELETE", f"{jobs}/{self._create()}"),
-            # Another job each time, since a second run of one within a second has to look for a free name.
+            # Another job each time, since a second run of a job within a second has to search for a free name.
             # Of another run each time: one that was cancelled needs no call to the cluster.
             "cancel_run": lambda: self._call("POST", f"/api/v1/runs/{self._triggered()}/cancel"),
             "trigger_job": lambda: self._call("POST", f"{jobs}/{self._create()}/trigger"),
@@ -81,13 +81,13 @@ class MeasuredService:
         }
 
     def fill(self) -> None:
-        """Make the jobs and runs that lists are measured on."""
+        """Make the jobs and runs for the lists."""
         jobs = [self._create() for _ in range(JOBS)]
         for number in range(RUNS):
             self._call("POST", f"/api/v1/projects/{self.project_id}/jobs/{jobs[number % JOBS]}/trigger")
 
     def _about_notifications(self) -> dict[str, Callable[[], object]]:
-        # Of a channel without a token, so that a test is answered without Slack.
+        # The organization has no Slack token, so that a test is answered without a call to Slack.
         settings = {"slack_channel": "#data", "slack_alerts_enabled": True, "webhook_url": "https://example.com/hook"}
         job_id = self._create(**settings)
         job = f"/api/v1/projects/{self.project_id}/jobs/{job_id}"
@@ -101,7 +101,7 @@ class MeasuredService:
         }
 
     def _deliver(self, job_id: str) -> str:
-        """Write deliveries as if they had been made, and return one's id."""
+        """Write deliveries that count as made, and return the id of one."""
         from jobs_api import store  # noqa: PLC0415 - the store reads the names of the tables when it is imported
         from jobs_api.model.alert_targets import Event  # noqa: PLC0415
         from jobs_api.model.delivery import new_delivery  # noqa: PLC0415
@@ -160,7 +160,7 @@ class MeasuredService:
 
 @contextmanager
 def outside() -> Iterator[dict[str, str]]:
-    """Run AWS and a cluster; give what a process needs in its environment to use them, as this one does from now on."""
+    """Run AWS and a cluster; yield the environment for other processes, which this process has from now on."""
     template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
     with TemporaryDirectory() as home, LocalAws(template) as aws, cluster(Path(home)) as kubeconfig:
         os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
@@ -224,7 +224,7 @@ def cluster(home: Path) -> Iterator[Path]:
     )
     try:
         assert process.stdout
-        assert process.stdout.readline(), "the cluster did not start"  # it says where it is once it answers
+        assert process.stdout.readline(), "the cluster did not start"  # it prints its address once it answers
         yield home / "kubeconfig"
     finally:
         process.terminate()

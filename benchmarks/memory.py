@@ -2,9 +2,9 @@
 
     python -m benchmarks.memory [runs]
 
-A minute of the template's schedules takes half a second, so that the ticks of a night pass while the runs do. Their
-`dbt` is a shell script that prints as much as a build does (140 KB). What the runs themselves need is not counted: they
-have ended by the time of each look.
+A minute of the template's schedules takes half a second, so that a night's ticks happen during the runs. Their
+`dbt` is a shell script that prints as much as a build does (140 KB). The memory of the runs' processes
+is not counted, because they have ended before each measurement.
 """
 
 import base64
@@ -28,7 +28,7 @@ done
 
 
 def main(runs: int = 2_000) -> None:
-    """Start the stack, run, and print what it holds."""
+    """Start the stack, trigger runs, and print the memory."""
     begun = time.monotonic()
     with laptop(JOBS_API_MINUTE_SECONDS=str(MINUTE_SECONDS)) as stack:
         stack.cluster.wait_until_deployed(180)
@@ -64,7 +64,7 @@ def _has_ended(client: Client, run: str) -> bool:
 
 
 def _stand_in(stack: Laptop) -> None:
-    """Let jaffle's jobs find the script before dbt."""
+    """Put the script before dbt on the PATH of jaffle's jobs."""
     folder = stack.home / "stand-in"
     folder.mkdir()
     program = folder / "dbt"

@@ -1,4 +1,4 @@
-"""How soon people are told, and whether receivers that are dead hold up those that are not.
+"""How soon notifications arrive, and whether receivers that do not answer delay those that do.
 
     python -m benchmarks.notifications [rounds]
 
@@ -39,11 +39,11 @@ RECEIVERS = 50
 EACH = 20
 DEAD = 5
 WATCHED = RECEIVERS - DEAD
-# What one attempt at a receiver that does not answer takes, once, before all others know.
+# How long the first attempt at a receiver that does not answer takes; later attempts know that it is slow.
 TIMEOUT_SECONDS = 10.0
-# Those that wait for the dead are looked at now and then; that must not be what keeps the machine busy.
+# How often waiting deliveries are read; rarely, so that reading does not load the machine.
 MOST_PROCESSOR_TIME = 1.25
-# How long after the start it is looked what is left for the dead.
+# How long after the start the remaining deliveries to dead receivers are counted.
 LOOK_AFTER_SECONDS = 60.0
 
 
@@ -77,7 +77,7 @@ def alerts(stack: Laptop, rounds: int) -> Iterator[Figure]:
 
 
 def _one_alert(stack: Laptop, client: Client, folder: Path, number: int) -> tuple[float, float]:
-    """Let a job of its own fail, in a channel of its own: what fails again, or together, would be folded."""
+    """Let a new job with a new channel fail, since messages about repeated failures are combined."""
     job = stack.create_job(
         client,
         environment={"PATH": str(folder)},
@@ -115,7 +115,7 @@ class Outcome:
 
 
 def fan_out_figures(well: Outcome, told: Outcome) -> Iterator[Figure]:
-    """Say what the dead cost the others, and what is left for themselves."""
+    """Return how much dead receivers delay the others, and how many of their own deliveries are left."""
     held_up = max(told.arrived) - max(well.arrived)
     yield Figure(f"{WATCHED} receivers, beside {DEAD} that are well: all told", max(well.arrived), "s")
     yield Figure(f"the same beside {DEAD} dead ones: half told", median(told.arrived), "s")
@@ -174,7 +174,7 @@ def _deliveries(job: "Job") -> "list[Delivery]":
 
 @contextmanager
 def emptied(template: Template) -> Iterator[None]:
-    """Have the function empty the queue, as its event source mapping says."""
+    """Invoke the function with batches of the queue, as its event source mapping does."""
     functions = Functions(template.functions())
     sources = [QueueSource(mapping, functions) for mapping in template.resources("AWS::Lambda::EventSourceMapping")]
     for source in sources:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.permissions
 
-That each is needed, and nothing else asked for, is what tests/functions/test_permissions.py holds.
+tests/functions/test_permissions.py checks that each is needed and no other is.
 """
 
 from benchmarks.measure import ROOT, Figure, report

@@ -1,9 +1,9 @@
-"""How soon a run's end is seen on the laptop, and how often an organization is looked at, with what calls.
+"""How soon the laptop records a run's end, and how many passes and calls an organization takes.
 
     python -m benchmarks.pulses [rounds]
     python -m benchmarks.pulses simulate [jobs]
 
-First the stack of `make run` as it is: so many runs, of which the command writes down when it ends. Then an hour of an
+First the stack of `make run` as it is: so many runs, whose command records when it ends. Then an hour of an
 organization where nothing runs, and of one with hourly jobs that take three minutes each, spread over the hour, in the
 world of tests/reliability, where time is passed in and the default parameters hold.
 """
@@ -57,7 +57,7 @@ def one_run(stack: Laptop) -> tuple[str, float, float]:
     job = stack.create_job(
         client, environment={"PATH": str(command(stack.home))}, webhook_enabled=True, webhook_url=hook
     )
-    # Not in step with the passes.
+    # A random wait, so that ends do not follow the rhythm of the passes.
     time.sleep(random.random())  # noqa: S311
     run = client.call("POST", f"{stack.jobs}/{job['id']}/trigger")["job_run_id"]
     until(lambda: client.call("GET", f"/runs/{run}")["status"] == "success", stack.process)
@@ -88,7 +88,7 @@ def percentile(values: list[float], percent: int) -> float:
 
 
 def command(home: Path) -> Path:
-    """Return the folder of a `dbt` that says when it ends."""
+    """Return the folder of a `dbt` that prints when it ends."""
     folder = home / "timed"
     program = folder / "dbt"
     if not program.exists():
@@ -107,7 +107,7 @@ def simulate(jobs: int = 1000) -> None:
     """Print passes and calls of an hour."""
     from pytest import MonkeyPatch  # noqa: PLC0415, PT013
 
-    import tests.aws_of_template  # noqa: F401, PLC0415 - an AWS that has to be there before the store is imported
+    import tests.aws_of_template  # noqa: F401, PLC0415 - AWS must exist before the store is imported
     from tests.reliability.pulsing import Pulsing  # noqa: PLC0415
     from tests.reliability.world import World  # noqa: PLC0415
 
@@ -127,7 +127,7 @@ def simulate(jobs: int = 1000) -> None:
 
 
 def count_calls(monkeypatch: Any) -> Counter[str]:
-    """Return the calls of AWS and of the cluster that are made from here on."""
+    """Return a counter of all later calls to AWS and the cluster."""
     import botocore.client  # noqa: PLC0415
 
     from jobs_api.cluster.connection import Connection  # noqa: PLC0415

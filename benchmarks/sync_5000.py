@@ -1,12 +1,12 @@
-"""A sync of 5,000 CronJobs that are all as they should be, beside the bare listing of them.
+"""A sync of 5,000 CronJobs that need no change, compared with only listing them.
 
     python -m benchmarks.sync_5000 [count]
 
-The CronJobs are made by a first sync. Then another process, as small as a function's, syncs and lists in turn: what the
-budget counts is the sync without the time that reading the jobs from DynamoDB takes (moto is no measure of
-that), and the most memory that process ever had. The first sync of that process is cold: nothing is remembered, and
-modules are still to be imported. The embedded cluster's objects have no `managedFields`, which are metadata: a list of
-metadata is larger on a real one, as is the list of whole objects.
+A first sync makes the CronJobs. Then another process, as small as a function's, syncs and lists in turn. The budget is
+for the sync without reading the jobs from DynamoDB (moto's time says nothing about that), and for the process' peak
+memory. The first sync of that process is cold: its caches are empty, and it imports modules. The embedded cluster's
+objects have no `managedFields`, which are metadata: a list of metadata is larger on a real one, as is the list of whole
+objects.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def main(count: int = 5000) -> None:
 
 
 def measured(count: int) -> dict[str, Any]:
-    """Make the jobs, have one process create their CronJobs and another find them as they should be."""
+    """Make the jobs; one process creates their CronJobs, and another finds that they need no change."""
     template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
     with TemporaryDirectory() as home, LocalAws(template) as aws, cluster(Path(home)) as kubeconfig:
         os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
@@ -90,7 +90,7 @@ def make_jobs(count: int, api: KubernetesApi) -> str:
 
 
 def sync(organization: str) -> None:
-    """Do what a tick does."""
+    """Sync as a tick does."""
     from tests.functions import passes  # noqa: PLC0415
 
     passes.sync(organization)
@@ -104,7 +104,7 @@ def first(organization: str) -> None:
 
 
 def measure(organization: str) -> None:
-    """Sync and list in turn, in this process; print what was found."""
+    """Sync and list in turn, in this process; print the figures."""
     from jobs_api import cluster as clusters  # noqa: PLC0415
     from jobs_api import store  # noqa: PLC0415
     from jobs_api.k8s import labels  # noqa: PLC0415
@@ -116,7 +116,7 @@ def measure(organization: str) -> None:
 
     totals, syncs, listings = [], [], []
     with recorded_calls() as calls, contextlib.redirect_stdout(sys.stderr):
-        cold = seconds(lambda: sync(organization))  # connects, and imports what comes late
+        cold = seconds(lambda: sync(organization))  # connects, and imports what is imported on first use
         made = [*calls]
         cold_own = cold - sum(call.seconds for call in made if " " not in call.name)
         names = [call.name for call in made]

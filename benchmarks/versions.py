@@ -1,9 +1,9 @@
-"""How many functions' versions a change publishes: everything invokes the alias `live`, which knows versions alone.
+"""How many functions' versions a change publishes; all callers invoke a version, through the alias `live`.
 
     python -m benchmarks.versions
 
-The transform that AWS runs names a version by what it is made of. A deployment publishes those whose names are new; the
-traffic of all others stays on what was there before.
+AWS's transform names a version by a hash of its content. A deployment publishes versions with new names; all other
+functions keep their version.
 """
 
 import json
@@ -16,7 +16,7 @@ from benchmarks.measure import ROOT, Figure, report
 from deploy.configuration import configured, values_of
 from local.template import transform
 
-# What a parameter may be, where its type and default do not tell.
+# Other values of parameters, where type and default do not suggest one.
 EXAMPLES = {
     "SubnetIds": "subnet-0a1b,subnet-2c3d",
     "SecurityGroupIds": "sg-0a1b",
@@ -54,7 +54,7 @@ def layers(template: Document) -> list[str]:
 
 
 def with_content(template: Document, resource: str) -> Document:
-    """Return the template where a layer or a function holds something else, which SAM puts at another place in S3."""
+    """Return the template as if a layer or a function had other content, so another place in S3."""
     resources = template["Resources"]
     properties = resources[resource]["Properties"]
     key = "ContentUri" if "ContentUri" in properties else "CodeUri"
@@ -70,7 +70,7 @@ def deployed(
     Args:
         template: as `source` gives it.
         parameters: those that are not as the template has them.
-        configure: whether it goes by `make deploy`.
+        configure: whether `make deploy` deploys it.
     """
     asked = [{"ParameterKey": name, "ParameterValue": value} for name, value in (parameters or {}).items()]
     values = values_of(template, asked, {})

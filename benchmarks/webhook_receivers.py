@@ -1,4 +1,4 @@
-"""Receivers of webhooks beside a benchmark, in a process of their own: some accept, some take a connection for ever.
+"""Receivers of webhooks beside a benchmark, in a process of their own: some accept, some never answer.
 
 python -m benchmarks.webhook_receivers count dead
 """
@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 720.0
 
 @dataclass
 class Receivers:
-    """Receivers in a process of their own, which says of each request to whom it came, and when.
+    """Receivers in a process of their own, which reports each request's receiver and time.
 
     `arrived` has the times at the first `watched` of them, `tried` counts the requests to the others.
     """
@@ -34,7 +34,7 @@ class Receivers:
     tried: int = 0
 
     def listen(self, lines: Iterator[str]) -> None:
-        """Take down what the process says, until it ends."""
+        """Collect the process' reports, until it ends."""
         for line in lines:
             receiver, at = line.split()
             if int(receiver) < self.watched:
@@ -43,7 +43,7 @@ class Receivers:
                 self.tried += 1
 
     def wait_for(self, count: int) -> list[float]:
-        """Return when webhooks arrived, once there are as many; raises TimeoutError."""
+        """Wait for so many webhooks, and return when they arrived; raises TimeoutError."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while len(self.arrived) < count:
             if time.monotonic() > deadline:
@@ -54,7 +54,7 @@ class Receivers:
 
 @contextmanager
 def receivers(count: int, dead: int, watched: int) -> Iterator[Receivers]:
-    """Start as many receivers, of which the last never answer and the first are watched."""
+    """Start so many receivers; the last ones never answer, and the first ones are watched."""
     command = [sys.executable, "-m", "benchmarks.webhook_receivers", str(count), str(dead)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
@@ -69,7 +69,7 @@ def receivers(count: int, dead: int, watched: int) -> Iterator[Receivers]:
 
 
 def receive(count: int, dead: int) -> None:
-    """Be the receivers, until the process is killed."""
+    """Run the receivers, until the process is killed."""
     writing = threading.Lock()
 
     def noting(number: int, then: Behaviour) -> Behaviour:

@@ -1,8 +1,8 @@
-"""Builds a Lambda layer: its packages for both architectures, what no function uses left out, and bytecode.
+"""Builds a Lambda layer: its packages for both architectures, without unused files, and with bytecode.
 
-Lambda mounts layers read-only, so without bytecode in them every cold start compiles every module again. A wheel with
-compiled code names the architecture in its file names, and Python loads only what fits; so one layer holds both, and
-none can be packed for the wrong one. Two builds of one commit are equal, byte for byte and in their times.
+Lambda mounts layers read-only, so without bytecode in them every cold start compiles every module again. Compiled
+modules have the architecture in their file names, and Python loads only the right ones. So one layer has both, and no
+layer can be for the wrong one. Two builds of one commit are equal, in every byte and every file's time.
 """
 
 import os
@@ -16,15 +16,15 @@ from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).resolve().parent
 RUNTIME = (3, 13)
-# The C library of the runtime, Amazon Linux 2023, is 2.34; these wheels ask for 2.28 at most.
+# The C library of the runtime, Amazon Linux 2023, is version 2.34; these wheels need at most 2.28.
 MANYLINUX = ("2_28", "2_17", "2014")
 ARCHITECTURES = ("aarch64", "x86_64")
-# The layer below another; what is in it is not packed again.
+# The layer on which another is built; its packages are not packed again.
 BELOW = {"kubernetes": "dependencies"}
-# Zip files know no time before.
+# The first time that zip files can hold.
 EPOCH = 315532800
 
-# What the service asks botocore for; of the other 400 no function may know.
+# The botocore services that functions use; about 400 others are removed.
 SERVICES = frozenset({"dynamodb", "eks", "events", "kms", "s3", "secretsmanager", "sqs", "sts"})
 UNUSED = (
     "bin",
@@ -32,18 +32,18 @@ UNUSED = (
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",
     "*.dist-info/REQUESTED",
-    # Resources, which nobody here makes, and their examples.
+    # boto3's resources, which no function uses, and their examples.
     "boto3/data",
     "boto3/examples",
-    # A page to try the API on, which none of the endpoints serves.
+    # Swagger UI, which no endpoint serves.
     "aws_lambda_powertools/event_handler/openapi/swagger_ui",
     # Slack's other APIs, and the name that slack_sdk once had.
     "slack",
     *(f"slack_sdk/{part}" for part in ("audit_logs", "oauth", "rtm", "rtm_v2", "scim", "socket_mode")),
-    # 900 models and the calls that take them; jobs_api.cluster.light loads neither.
+    # 900 models and their API classes; jobs_api.cluster.lazy_client loads neither.
     "kubernetes/client/api",
     "kubernetes/client/models",
-    # Faster copies of what is there in Python too, and is asked once per process.
+    # Faster copies of Python code that runs once in each process.
     "charset_normalizer/*.so",
     "*__mypyc*.so",
     "yaml/*.so",
@@ -52,7 +52,7 @@ REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==.*?(?=^[A-Za-z0-9]|\Z)", re.MULTI
 
 
 def main(layer: str, artifacts: Path) -> None:
-    """Build a layer into a folder, as SAM wants it: everything under `python`."""
+    """Build a layer into a folder as SAM expects it: everything under `python`."""
     if sys.version_info[:2] != RUNTIME:
         sys.exit(f"layers need Python {'.'.join(map(str, RUNTIME))} to compile for the runtime, not {sys.version}")
     target = artifacts / "python"
@@ -67,7 +67,7 @@ def main(layer: str, artifacts: Path) -> None:
 
 
 def install(layer: str, target: Path) -> None:
-    """Install a layer's own requirements, the wheels of one architecture over those of the other."""
+    """Install a layer's own requirements for both architectures into one folder."""
     below = BELOW.get(layer)
     wanted, given = requirements(layer), requirements(below) if below else {}
     changed = [name for name in given if name in wanted and wanted[name] != given[name]]
@@ -83,13 +83,13 @@ def install(layer: str, target: Path) -> None:
 
 
 def requirements(layer: str) -> dict[str, str]:
-    """Read a layer's requirements: each with its hashes, by name."""
+    """Read a layer's requirements, each with its hashes, by name."""
     text = (HERE / layer / "requirements.txt").read_text()
     return {match[1]: match[0] for match in REQUIREMENT.finditer(text)}
 
 
 def installer(architecture: str) -> list[str]:
-    """Give the command that installs wheels of an architecture: uv, which the Makefile has, or else pip."""
+    """Return the command that installs wheels of an architecture: the Makefile's uv, or else pip."""
     rules = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv:
@@ -97,7 +97,7 @@ def installer(architecture: str) -> list[str]:
         return [uv, "pip", "install", *rules, "--python", sys.executable, "--python-platform", platform]
     if find_spec("pip") is None:
         sys.exit("layers are installed with uv or pip, and neither is here: make build brings uv")
-    # pip takes each platform by itself, and the oldest has a name of its own.
+    # pip needs each platform as an option of its own, and the oldest has another name.
     platforms = [f"manylinux{version}" if version == "2014" else f"manylinux_{version}" for version in MANYLINUX]
     flags = [flag for platform in platforms for flag in ("--platform", f"{platform}_{architecture}")]
     version = ".".join(map(str, RUNTIME))
@@ -117,7 +117,7 @@ def prune(target: Path) -> None:
 
 
 def compile_all(target: Path) -> None:
-    """Compile for a runtime that trusts the bytecode: the sources beside it, shown in tracebacks, cannot change."""
+    """Compile without checks of the sources, since Lambda's layers cannot change. Tracebacks still show the sources."""
     where = ["-s", str(target), "-p", "/opt/python"]
     mode = ["--invalidation-mode", "unchecked-hash", "-q", "-j", "1"]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}

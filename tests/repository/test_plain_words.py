@@ -41,7 +41,7 @@ PLAINER_IN_CODE: Final = PLAINER | {
     r"\bwhile it is entered\b": "during its `with` block",
 }
 # Folders and files whose docstrings and comments are held to these words.
-DONE: Final = ("local/**/*.py",)
+DONE: Final = ("benchmarks/*.py", "layers/*.py", "local/**/*.py")
 CODE: Final = [path for pattern in DONE for path in sorted(ROOT.glob(pattern)) if "examples" not in path.parts]
 
 
