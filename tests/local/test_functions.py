@@ -111,3 +111,12 @@ def test_a_failure_is_told_with_its_type_and_logged(capsys: pytest.CaptureFixtur
 def test_a_handler_that_cannot_be_imported_is_a_failure() -> None:
     with pytest.raises(HandlerFailed, match=r"Runtime\.ImportModuleError"):
         function("nothing").invoke({})
+
+
+def test_an_answer_of_500_says_what_kept_the_store_from_writing() -> None:
+    full = function("full")
+
+    told = [json.loads(full.invoke({"status": status})["body"]) for status in (500, 503, 200)]
+
+    assert [each["message"] for each in told] == ["Nothing was written. Make room", *["Something went wrong"] * 2]
+    assert told[0]["code"] == "internal_error"
