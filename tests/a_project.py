@@ -1,4 +1,4 @@
-"""A project in memory, for tests of the rules that its jobs obey."""
+"""A project in memory, for tests of jobs' rules."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ MADE_AT = datetime(2026, 4, 28, 12, tzinfo=UTC)
 
 
 def project(**settings: Any) -> Project:
-    """Give a dbt project, with other settings where some are given."""
+    """Return a dbt project with these settings, and defaults for the others."""
     said = {"name": "jaffle", "project_type": "dbt", "image": "dbt:1", **settings}
     return Project(
         id="proj_jaffle",

@@ -1,8 +1,8 @@
 """AWS for tests that need one: moto in this process with the resources of template.yaml, started once.
 
-It starts when this file is imported, since the tables' names have to stand in the environment before `jobs_api.store`
-is imported anywhere. So the conftest.py of each folder that needs it imports the two fixtures below before all else.
-Tests do not clean up: each has organizations of its own.
+It starts when this file is imported, because the environment must have the tables' names before anything imports
+`jobs_api.store`. So the conftest.py of each folder that needs it imports the two fixtures below first. Tests do not
+clean up, because each has its own organizations.
 """
 
 import atexit
@@ -27,12 +27,12 @@ RECORDER.start()
 
 @pytest.fixture(scope="session")
 def recorder() -> Recorder:
-    """What the functions asked for so far, in this process."""
+    """The calls that functions have made in this process."""
     return RECORDER
 
 
 @pytest.fixture(autouse=True)
 def within_its_policy() -> Iterator[None]:
-    """Fail a test in which a function asks AWS for what the template does not let it."""
+    """Fail a test in which a function makes a call that the template does not allow."""
     yield
     assert not RECORDER.take_refused()

@@ -1,4 +1,4 @@
-"""What all tests share. It starts nothing, and imports nothing that takes long: unit tests are to run in seconds."""
+"""What all tests share. It starts nothing and imports nothing slow, so that unit tests run in seconds."""
 
 import sys
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 
-# Needs what `make build` makes, and an AWS of its own: `make rehearse`.
+# These tests need the output of `make build` and their own AWS: `make rehearse` runs them.
 collect_ignore = ["rehearsal"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Ask last whether a function is allowed what no test saw it do.
+    """Run last the test for granted permissions that no test used.
 
-    Workers begin with files that have slow tests, so that none of them is left alone with one at the end.
+    Workers begin with the files that have slow tests, so that no slow file runs alone at the end.
     """
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
@@ -30,11 +30,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leave what this worker recorded and proved; a run without workers has all of it in one process."""
+    """Write this worker's record and figures for the other workers; a run without workers has one process."""
     config: Any = session.config
     if not hasattr(config, "workerinput"):
         return
-    # Not there where only unit tests run.
+    # Missing if only unit tests run.
     aws = sys.modules.get("tests.aws_of_template")
     if aws:
         aws.RECORDER.record.leave(Path(config.option.basetemp).parent, config.workerinput["workerid"])
@@ -43,19 +43,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Add up what the workers proved; one that died says nothing."""
+    """Add up the workers' figures; a worker that died has none."""
     figures.proved.update(getattr(node, "workeroutput", {}).get("proved", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was proved how often."""
+    """Print how often each property was checked."""
     for what, count in sorted(figures.proved.items()):
         terminalreporter.write_line(f"{what}: {count:,}")
 
 
 @pytest.fixture(scope="session")
 def embedded_cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[EmbeddedCluster]":
-    """A cluster that `jobs_api.cluster.connect` finds, started once; each test makes namespaces of its own in it."""
+    """A cluster for `jobs_api.cluster.connect`, started once; each test creates its own namespaces in it."""
     from local.cluster import EmbeddedCluster  # noqa: PLC0415 - it takes long to import
 
     with (

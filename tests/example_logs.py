@@ -1,4 +1,4 @@
-"""Logs of failed runs, as dbt and SQLMesh wrote them and as others write them, by their file names."""
+"""Logs of failed runs, by their file names: written by dbt, SQLMesh and other programs."""
 
 from pathlib import Path
 

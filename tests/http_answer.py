@@ -1,4 +1,4 @@
-"""What a request was answered with, wherever it went."""
+"""An answer to an HTTP request."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Jobs and Pods as an API server writes them, for tests of what is read out of them."""
+"""Jobs and Pods as an API server writes them, for tests of code that reads them."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,12 +20,12 @@ OWNERS = {
 
 
 def at(seconds: float) -> str:
-    """Write the time that many seconds after two o'clock."""
+    """Return the text of the time so many seconds after two o'clock."""
     return (TWO + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def job(*conditions: Object, run_id: str | None = None, **status: Any) -> Object:
-    """Give a CronJob's Job that was made at two, or with `run_id` a manual run's."""
+    """Return a CronJob's Job that was created at two, or with `run_id` a manual run's."""
     found = OWNERS | {labels.TRIGGERED_BY: "manual" if run_id else "scheduled"}
     metadata: Object = {
         "name": "jaffle-nightly-29622840",
@@ -50,18 +50,18 @@ def job(*conditions: Object, run_id: str | None = None, **status: Any) -> Object
 
 
 def complete(seconds: float = 754) -> Object:
-    """Give a Job that Kubernetes saw through."""
+    """Return a Job that is Complete."""
     return job({"type": "Complete", "status": "True"}, completionTime=at(seconds), succeeded=1)
 
 
 def failed(reason: str = "BackoffLimitExceeded", message: str = "Job has reached the limit", at_: float = 60) -> Object:
-    """Give a Job that Kubernetes gave up."""
+    """Return a Job that is Failed."""
     stated = {"type": "Failed", "status": "True", "reason": reason, "message": message}
     return job({**stated, "lastTransitionTime": at(at_)}, failed=1)
 
 
 def pod(state: Object | None = None, **status: Any) -> Object:
-    """Give the Job's Pod, with its container in a state."""
+    """Return the Job's Pod, with its container in a state."""
     statuses = [{"name": "job", "image": "dbt:1.10", "state": state}] if state else []
     return {
         "metadata": {
@@ -77,29 +77,29 @@ def pod(state: Object | None = None, **status: Any) -> Object:
 
 
 def waits(reason: str, message: str = "") -> Object:
-    """Give the state of a container that has not started."""
+    """Return the state of a container that has not started."""
     return {"waiting": {"reason": reason, **({"message": message} if message else {})}}
 
 
 def runs() -> Object:
-    """Give the state of a container that was started after three seconds."""
+    """Return the state of a container that was started after three seconds."""
     return {"running": {"startedAt": at(3)}}
 
 
 def ended(exit_code: int, reason: str | None = None, message: str = "", seconds: float = 50) -> Object:
-    """Give the state of a container that has ended."""
+    """Return the state of a container that has ended."""
     told = {"exitCode": exit_code, "reason": reason or ("Error" if exit_code else "Completed")}
     times = {"startedAt": at(3), "finishedAt": at(seconds)}
     return {"terminated": told | times | ({"message": message} if message else {})}
 
 
 def being_deleted(found: Object) -> Object:
-    """Mark a Pod as being deleted."""
+    """Return the Pod with a deletionTimestamp."""
     return {**found, "metadata": {**found["metadata"], "deletionTimestamp": at(40)}}
 
 
 def beside(found: Object, name: str, state: Object, *, init: bool = False, sidecar: bool = False) -> Object:
-    """Add a container to a Pod, before its own: `sidecar` makes an init container one that stays."""
+    """Add a container to a Pod, before its own; `sidecar` makes an init container a sidecar."""
     kinds = ("initContainers", "initContainerStatuses") if init or sidecar else ("containers", "containerStatuses")
     spec: Object = {"name": name, "image": f"{name}:1", **({"restartPolicy": "Always"} if sidecar else {})}
     status = {"name": name, "image": f"{name}:1", "state": state}
@@ -111,6 +111,6 @@ def beside(found: Object, name: str, state: Object, *, init: bool = False, sidec
 
 
 def event(reason: str, message: str, seconds: float = 100, kind: str = "Warning") -> Object:
-    """Give an Event, said that many seconds after two o'clock."""
+    """Return an Event of so many seconds after two o'clock."""
     times = {"firstTimestamp": at(seconds), "lastTimestamp": at(seconds)}
     return {"metadata": {"name": "x.1"}, "type": kind, "reason": reason, "message": message, **times}

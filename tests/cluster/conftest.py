@@ -1,8 +1,8 @@
 """A cluster for the tests in this folder: the embedded one, or with TEST_KUBECONFIG=path any real one.
 
 TEST_IMAGE names an image with `python` and `sh` on its path; the default exists on the embedded cluster, and a real one
-can pull it. A real one pulls images, ends pods with their grace and deletes namespaces bit by bit: there a test may
-take TEST_SECONDS (900), and wait for TEST_WAIT_SECONDS (300) for one thing.
+can pull it. On a real cluster pulls, ends of pods and deletions of namespaces take longer: there a test may take
+TEST_SECONDS (900), and wait TEST_WAIT_SECONDS (300) for one condition.
 """
 
 import os
@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test here the time that a real cluster takes, whatever its own mark says."""
+    """Give every test here the time that a real cluster takes, instead of the time in its own mark."""
     for item in items:
         if REAL and HERE in item.path.parents:
             item.add_marker(pytest.mark.timeout(TEST_SECONDS), append=False)
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What tests are given: `kubeconfig` always, `embedded` where it is ours and can be interfered with."""
+    """The cluster of the tests; `embedded` is set for the embedded one, with which tests can interfere."""
 
     kubeconfig: Path
     image: str
@@ -83,7 +83,7 @@ def image(cluster: Cluster) -> str:
 
 @pytest.fixture
 def namespace(api: client.ApiClient) -> Iterator[str]:
-    """Give a namespace of the test's own; it goes, with all that is in it, when the test is over."""
+    """Create a namespace for one test, and delete it with its content after the test."""
     core = client.CoreV1Api(api)
     name = f"test-{uuid.uuid4().hex[:10]}"
     core.create_namespace({"metadata": {"name": name}})
@@ -93,7 +93,7 @@ def namespace(api: client.ApiClient) -> Iterator[str]:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], Any]], Any]:
-    """Give a function that asks until the answer is true, and returns it; it fails after WAIT_SECONDS."""
+    """Return a function that calls another until its result is true, and returns that; it fails after WAIT_SECONDS."""
 
     def wait(ask: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -107,7 +107,7 @@ def eventually() -> Callable[[Callable[[], Any]], Any]:
 
 @pytest.fixture
 def kubectl(cluster: Cluster, namespace: str) -> Callable[..., str]:
-    """Give a function that runs kubectl in the test's namespace and returns what it printed."""
+    """Return a function that runs kubectl in the test's namespace and returns its output."""
     program = shutil.which("kubectl")
     if program is None:
         pytest.skip("kubectl is not installed")

@@ -1,4 +1,4 @@
-"""Objects for tests of the API that are stored and start nothing, and what to do with a refusal."""
+"""Objects for tests of the API, which start no process, and a check that a call is refused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def config_map(name: str, labels: dict[str, str] | None = None, **data: str) -> 
 
 
 def refused(ask: Callable[[], Any]) -> client.ApiException:
-    """Return the refusal that the call must meet with."""
+    """Return the call's refusal; fail if it is not refused."""
     with pytest.raises(client.ApiException) as refusal:
         ask()
     return refusal.value

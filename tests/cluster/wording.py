@@ -1,7 +1,6 @@
-"""How newer API servers word what 1.32, of which the samples are, said otherwise: read as 1.32 would say it.
+"""Translates error messages of newer API servers into those of 1.32, from which the samples are.
 
-1.34 counts bytes where it counted characters before, which it always meant; 1.36 calls a qualified name a label key,
-and quotes keys.
+1.34 says bytes where older versions said characters; 1.36 calls a qualified name a label key, and quotes keys.
 https://github.com/kubernetes/kubernetes/tree/master/staging/src/k8s.io/apimachinery/pkg/api/validate/content
 """
 
@@ -16,7 +15,7 @@ _NEWER = (
 
 
 def as_in_1_32(message: str) -> str:
-    """Word a refusal as 1.32 does; one of its own stays as it is."""
+    """Return a refusal in the words of 1.32; one of 1.32 stays unchanged."""
     for newer, older in _NEWER:
         message = newer.sub(older, message)
     return message

@@ -1,4 +1,4 @@
-"""CronJobs, Jobs and Pods for tests, and what tests ask about them."""
+"""CronJobs, Jobs and Pods for tests, and functions that wait for their states."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def container(image: str, command: Sequence[str], **more: Any) -> Object:
 
 
 def pod_spec(image: str, command: Sequence[str], restart: str = "Never", **more: Any) -> Object:
-    # A second of grace: as process 1 of a real container, sh and sleep heed no SIGTERM.
+    # A grace period of a second: as process 1 of a real container, sh and sleep ignore SIGTERM.
     spec = {"restartPolicy": restart, "terminationGracePeriodSeconds": 1}
     return {**spec, "containers": [container(image, command, **more)]}
 
@@ -48,7 +48,7 @@ def pods_of(core: client.CoreV1Api, namespace: str, job_name: str) -> list[Any]:
 
 
 def conditions(job: Any) -> dict[str, str]:
-    """Give the reasons of the conditions that are true, by type."""
+    """Return the reasons of the true conditions, by type."""
     held = job.status.conditions if job.status else None
     return {one.type: one.reason for one in held or [] if one.status == "True"}
 

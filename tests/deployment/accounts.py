@@ -1,4 +1,4 @@
-"""An AWS account for the preflight to look at, whose questions and answers are held against AWS's own models."""
+"""A fake AWS account for the preflight; its calls and answers are checked against AWS's own models."""
 
 import copy
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ ENDPOINT = {"VpcEndpointId": "vpce-1"}
 
 SUBNET = {"VpcId": VPC, "CidrBlock": "10.0.0.0/20"}
 NAT = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1", "State": "active"}
-# An account in which everything is right, whatever the parameters.
+# The answers of an account in which every check passes, with all parameters.
 RIGHT: dict[str, Any] = {
     "lambda.get_account_settings": {
         "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
@@ -100,10 +100,10 @@ A_ROLE = {"Role": {"Path": "/", "RoleName": "x", "RoleId": "x" * 16, "Arn": "a" 
 
 
 class Account:
-    """Answers as it is told to: None is a thing that is not there, an exception is raised."""
+    """Returns the given answers: None means that the resource does not exist, and an exception is raised."""
 
     def __init__(self, **answers: Any) -> None:
-        """Take answers that are other than right, by service and operation, such as `eks__describe_cluster`."""
+        """Replace answers, by service and operation, such as `eks__describe_cluster`."""
         self.answers = {**copy.deepcopy(RIGHT), **{name.replace("__", "."): given for name, given in answers.items()}}
         self.asked: set[str] = set()
 
@@ -121,7 +121,7 @@ class Account:
 
 
 def denied(service: str, operation: str) -> ClientError:
-    """Return what AWS says to whoever may not."""
+    """Return AWS's error for a caller without the permission."""
     message = f"not authorized to perform: {service}:{model_of(service, operation).name}"
     return ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, operation)
 
@@ -129,14 +129,14 @@ def denied(service: str, operation: str) -> ClientError:
 def findings(
     account: Account | None = None, deployed: Mapping[str, Any] | None = None, /, **given: str
 ) -> list[Finding]:
-    """Look at an account before a deployment with these parameters."""
+    """Return the preflight's findings about an account, for a deployment with these parameters."""
     return list(run_checks(plan(deployed, **given), account or Account()))
 
 
 def said(
     account: Account | None = None, deployed: Mapping[str, Any] | None = None, /, **given: str
 ) -> list[tuple[str, str]]:
-    """Return the verdict and the subject of each finding, each of which says what would be right."""
+    """Return the verdict and the subject of each finding, and check that each says what would be right."""
     found = findings(account, deployed, **given)
     assert all(finding.what and finding.right for finding in found)
     return [(finding.verdict.value, finding.subject) for finding in found]
@@ -155,7 +155,7 @@ def plan(deployed: Mapping[str, Any] | None = None, /, **given: str) -> Plan:
 
 
 def answer(name: str, **other: Any) -> Any:
-    """Return a right answer whose innermost fields of these names are others."""
+    """Return an answer that passes, with other values for the innermost fields of these names."""
     return _with(copy.deepcopy(RIGHT[name.replace("__", ".")]), other)
 
 

@@ -1,4 +1,4 @@
-"""The template as it is deployed: with its defaults, or with parameters of a test's own."""
+"""The transformed template, with its defaults or a test's parameters."""
 
 import pytest
 

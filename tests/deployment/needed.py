@@ -1,9 +1,9 @@
-"""What CloudFormation does, with the rights of whoever deploys, to make, change and remove the template's resources.
+"""The permissions that a deployer needs, because CloudFormation uses them for the template's resources.
 
-Actions by type are those of the handlers in CloudFormation's own schemas (`aws cloudformation describe-type --type
-RESOURCE --type-name AWS::SQS::Queue`), without those for properties that the template has not: replicas, imports,
-provisioned concurrency, code signing, file systems, keys of one's own. Two types have no schema with handlers; theirs
-are from the services' own documentation. No AWS account has tried this.
+The actions of a type are those of the handlers in CloudFormation's own schemas (`aws cloudformation describe-type
+--type RESOURCE --type-name AWS::SQS::Queue`), without those for properties that the template does not use: replicas,
+imports, provisioned concurrency, code signing, file systems, customer keys. Two types have no schema with handlers;
+their actions are from the services' documentation. No AWS account has tried this.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from tests.permissions.policies import CLUSTER, STACK
 
 
 class Need(NamedTuple):
-    """Actions of one service, as words, and the ARN that they are asked for; a `*` where a service knows none."""
+    """Actions of one service, as words, and the ARN of their resource; `*` if the service has no ARNs."""
 
     service: str
     actions: str
@@ -98,7 +98,7 @@ NEEDED: Final[Mapping[str, list[Need]]] = {
             "events",
             "DeleteRule DescribeRule ListTagsForResource ListTargetsByRule PutRule PutTargets RemoveTargets "
             "TagResource UntagResource",
-            # On the account's own bus that is a schedule's, on the stack's another one.
+            # A rule on the default bus is a schedule's; a rule on the stack's bus has another ARN.
             _arn("events", f"{HERE}:rule/{path}{{name}}"),
         )
         for path in ("", f"{STACK}/")
@@ -239,7 +239,7 @@ NEEDED: Final[Mapping[str, list[Need]]] = {
         Need("apigateway", "SetWebACL", lambda logical_id: f"{REST_API(logical_id)}/stages/dev"),
     ],
 }
-# What SAM itself does: it looks at the stack, makes change sets, and keeps a bucket of its own for what is uploaded.
+# SAM's own calls: it reads the stack, makes change sets, and has a bucket for uploads.
 SAM: Final = [
     Need(
         "cloudformation",
@@ -250,7 +250,7 @@ SAM: Final = [
     for stack in (STACK, "aws-sam-cli-managed-default")
 ] + [
     Need("cloudformation", "CreateChangeSet", _arn("cloudformation", f"{REGION}:aws:transform/Serverless-2016-10-31")),
-    # After a first deployment that failed; where a rollback got stuck; what docs/operations.md looks up.
+    # For a failed first deployment, a rollback that does not end, and the commands of docs/operations.md.
     Need(
         "cloudformation",
         "ContinueUpdateRollback DeleteStack DescribeStackResource",

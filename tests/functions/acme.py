@@ -1,4 +1,4 @@
-"""An organization with a namespace in the embedded cluster, where Jobs run any script under a job's labels."""
+"""An organization with a namespace in the embedded cluster, whose Jobs have a job's labels and run any script."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tests.functions.people import Person, new_organization, new_project
 
 
 def eventually[T](ask: Callable[[], T | None]) -> T:
-    """Ask until there is an answer."""
+    """Call until there is a result."""
     deadline = time.monotonic() + 60
     while not (answer := ask()):
         assert time.monotonic() < deadline, "it has not come true within a minute"
@@ -34,7 +34,7 @@ def eventually[T](ask: Callable[[], T | None]) -> T:
 
 @dataclass
 class Acme:
-    """The organization, its one project and job, and what happens to them; `skipped` moves the passes' clock on."""
+    """The organization with one project and one job; `skipped` moves the clock of passes forward."""
 
     organization: Organization = field(default_factory=lambda: new_organization("acme"))
     skipped: timedelta = timedelta()
@@ -43,7 +43,7 @@ class Acme:
     cluster: Cluster = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make what the organization owns."""
+        """Create the organization's project and job."""
         self.cluster = connect(self.organization)
         self.write("POST", "/api/v1/namespaces", {"metadata": {"name": self.organization.namespace}})
         self.project = new_project(self.organization.id, "jaffle", ProjectType.DBT)
@@ -53,19 +53,19 @@ class Acme:
 
     @property
     def alice(self) -> Person:
-        """Somebody who may do everything here."""
+        """A user who may do everything in this organization."""
         return Person(self.organization.id)
 
     def now(self) -> datetime:
-        """Return what the passes take for the present."""
+        """Return the present time of passes."""
         return datetime.now(UTC) + self.skipped
 
     def write(self, method: str, path: str, body: Object) -> None:
-        """Do to the cluster what this service never does."""
+        """Change the cluster directly, as this service never does."""
         self.cluster._connection.write(method, path, body)
 
     def manifest(self, script: str, run_id: str | None = None, **spec: Any) -> Object:
-        """Give a Job that runs a script in place of dbt; `image`, `resources` are its container's, `pod` its pod's."""
+        """Return a Job that runs a script instead of dbt; `image`, `resources` are its container's, `pod` its pod's."""
         made = manifests.job(
             self.project, self.job, run_id or "none", names.label(f"job-{new_id()}"), self.job.settings.command
         )
@@ -84,7 +84,7 @@ class Acme:
         return self.cluster.create_job(self.manifest(script, run_id, **spec))
 
     def reread(self, job: Object) -> Object:
-        """Return a Job as it is now."""
+        """Read a Job again."""
         return self.cluster.get_job(self.organization.namespace, job["metadata"]["name"])
 
     def finish(self, script: str, run_id: str | None = None, **spec: Any) -> Object:
@@ -92,7 +92,7 @@ class Acme:
         return self.wait_for_end(self.start(script, run_id, **spec))
 
     def wait_for_end(self, job: Object) -> Object:
-        """Return a Job once Kubernetes is done with it."""
+        """Return a Job once it is Complete or Failed."""
         return eventually(lambda: found if observe(found := self.reread(job)).finished else None)
 
     def wait_for_pod(self, job: Object, *, reason: str | None = None) -> Object:
@@ -127,18 +127,18 @@ class Acme:
         return found
 
     def only_run(self) -> Run:
-        """Return the one run there is."""
+        """Return the only run."""
         (run,) = self.runs()
         return run
 
     def log_of(self, run: Run) -> str:
-        """Return what the API gives as a run's log."""
+        """Return a run's log from the API."""
         answer = self.alice.call("GET", f"/api/v1/runs/{run.id}/logs")
         assert answer.status == 200, answer.text
         return str(answer.json["logs"])
 
     def triggered(self, script: str = "echo hello", **values: Any) -> Run:
-        """Write a manual run whose Job is still to be created."""
+        """Write a manual run whose Job does not exist yet."""
         run = manual_run(
             new_id("run_"),
             self.job.settings.command,
@@ -155,5 +155,5 @@ class Acme:
         return run
 
     def status_of(self, run: Run) -> RunStatus:
-        """Return a run's status as it is stored."""
+        """Return a run's stored status."""
         return store.get_run(self.organization.id, run.id).status

@@ -57,7 +57,7 @@ def acme(embedded_cluster: EmbeddedCluster) -> Acme:
 
 @pytest.fixture
 def refuse(embedded_cluster: EmbeddedCluster) -> Iterator[Refuse]:
-    """A function that makes the cluster refuse; it refuses nothing any more when the test is over."""
+    """A function that makes the cluster refuse requests until the test ends."""
     faults = embedded_cluster.faults
     assert faults
 
@@ -70,7 +70,7 @@ def refuse(embedded_cluster: EmbeddedCluster) -> Iterator[Refuse]:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every DynamoDB operation from here on, in order."""
+    """Every later DynamoDB operation, in order."""
     made: list[str] = []
     ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 

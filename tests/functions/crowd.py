@@ -1,7 +1,7 @@
-"""Tables with very many rows, put there behind the API's back and taken away again.
+"""Adds very many rows to a table without the API, and removes them again.
 
-moto's Query takes time for each row of the table. A crowd does not change while it is there, so that a Query of one of
-its partitions is shown only the rows that it may read, and moto does the rest: limits, filters and where to go on.
+moto's Query takes time for each row of the table. These rows do not change, so a Query of one of their partitions only
+gets the rows that it may read. moto then applies limits, filters and cursors.
 """
 
 import copy
@@ -20,7 +20,7 @@ ACCOUNT = "123456789012"
 
 @contextmanager
 def crowded(rows: Iterable[Model]) -> Iterator[None]:
-    """Keep rows of one table there for a while; no other test may have rows of the same partitions."""
+    """Add rows to a table during the block; no other test may have rows in the same partitions."""
     kept = list(rows)
     table: Any = dynamodb_backends[ACCOUNT]["us-east-1"].tables[type(kept[0]).Meta.table_name]
     items = [table.put_item(row.serialize()) for row in kept]
@@ -47,7 +47,7 @@ def _of_what_it_may_read(table: Any, items: list[Any]) -> Callable[..., Any]:
             rows = _on_one_side(rows, str(comparison), bound.value)
         if begin:
             rows = _on_one_side(rows, ">" if forward else "<", begin["position"]["S"])
-        # One more than is read tells moto that it is not the last one.
+        # One more row than is read, so that moto knows that more follow.
         may_read = rows[: limit + 1] if forward else rows[-limit - 1 :]
         shown = copy.copy(table)
         shown.items = {item.hash_key: item for item in may_read}

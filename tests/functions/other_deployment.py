@@ -1,7 +1,7 @@
-"""Another deployment of this service, with tables of its own, in a process that does what it is told line by line.
+"""Another deployment of this service, with its own tables, in a process that reads commands from its input.
 
-`python -m tests.functions.other_deployment DEPLOYMENT` finds its cluster by JOBS_API_KUBECONFIG. Each line that it
-reads is a JSON list, a command, an organization's id and more arguments; each that it writes is what came of that.
+`python -m tests.functions.other_deployment DEPLOYMENT` finds its cluster by JOBS_API_KUBECONFIG. Each input line is a
+JSON list of a command, an organization's id and more arguments; each output line is the command's result.
 """
 
 import json
@@ -28,7 +28,7 @@ class OtherDeployment:
         self.do("organization")
 
     def do(self, command: str, *arguments: Any) -> Any:
-        """Have it do something; return what came of it."""
+        """Run a command and return its result."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps([command, self._organization, *arguments]) + "\n")
@@ -38,7 +38,7 @@ class OtherDeployment:
 
 @contextmanager
 def started(deployment: str, kubeconfig: Path) -> "Iterator[subprocess.Popen[str]]":
-    """Run one until the block ends."""
+    """Run another deployment during the block."""
     environment = {**os.environ, "JOBS_API_KUBECONFIG": str(kubeconfig)}
     command = [sys.executable, "-m", "tests.functions.other_deployment", deployment]
     pipe = subprocess.PIPE
@@ -84,7 +84,7 @@ def _serve(answers: TextIO) -> None:
 
 if __name__ == "__main__":
     template = read(ROOT / "template.yaml", parameters={"DeploymentName": sys.argv[1]}, cache=ROOT / ".local" / "cache")
-    # Functions print their log to what is standard output here.
+    # Functions print their log to standard output, which here belongs to the results.
     with os.fdopen(os.dup(1), "w") as standard_output, LocalAws(template):
         os.dup2(2, 1)
         _serve(standard_output)

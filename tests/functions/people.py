@@ -1,4 +1,4 @@
-"""The people in these tests, what they own, and how they call an endpoint.
+"""The people in these tests, their projects, and how they call an endpoint.
 
 Alice's organization has a dbt and a SQLMesh project, both deployed; Charlie is a stranger with one of his own.
 """
@@ -25,8 +25,8 @@ from tests.http_answer import HttpAnswer
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 ROOT = Path(__file__).parent.parent.parent
-# What precedes a route's path in `path` and in `requestContext.path`: the stage is in the second alone, a base path of
-# a custom domain in both. https://github.com/localstack/localstack/pull/12296 tells how AWS answered each.
+# What precedes a route's path in `path` and in `requestContext.path`: only `requestContext.path` has the stage, and
+# both have a custom domain's base path. https://github.com/localstack/localstack/pull/12296 shows AWS's answers.
 ON_ITS_OWN_ADDRESS = ("", "/dev")
 ON_A_DOMAIN = ("", "")
 UNDER_A_BASE_PATH = ("/data", "/data")
@@ -47,7 +47,7 @@ class Context:
 
 
 class Answer(HttpAnswer):
-    """What an endpoint gave."""
+    """An endpoint's answer."""
 
     @property
     def faulty_fields(self) -> list[str]:
@@ -57,7 +57,7 @@ class Answer(HttpAnswer):
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with a token of an organization."""
+    """A user with a token of an organization."""
 
     organization_id: str
     role: Role = Role.DEVELOPER
@@ -74,10 +74,10 @@ class Person:
         query: Mapping[str, str] | None = None,
         before: tuple[str, str] = ON_ITS_OWN_ADDRESS,
     ) -> Answer:
-        """Send a request, as API Gateway would hand it to the function that template.yaml names for the route.
+        """Send a request, as API Gateway would pass it to the route's function in template.yaml.
 
-        `before` is what precedes the route's own path in the event's two, as the API's address has it. A body of bytes
-        is handed over in base64, as what API Gateway takes for binary is.
+        `before` precedes the route's path in the event's two paths, as in the API's address. A body of bytes is passed
+        in base64, as API Gateway passes binary bodies.
         """
         resource, function = _route(method, path)
         binary = isinstance(body, bytes)
@@ -154,7 +154,7 @@ def new_organization(name: str = "acme") -> Organization:
 
 
 def new_project(organization_id: str, name: str, project_type: ProjectType, **settings: Any) -> Project:
-    """Write a project, deployed unless told otherwise."""
+    """Write a project, which is deployed unless the arguments say otherwise."""
     project = Project(
         id=new_id("proj_"),
         organization_id=organization_id,

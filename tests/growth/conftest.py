@@ -1,4 +1,4 @@
-"""What reads texts, some of it in modules that know the tables."""
+"""Functions that read texts; some are in modules that use the tables."""
 
 from tests.aws_of_template import within_its_policy
 

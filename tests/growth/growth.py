@@ -1,8 +1,8 @@
-"""How long a function takes with a long text: an amount that linear work never needs, and quadratic work always.
+"""Checks that a function's time is linear in the length of its text, by a limit that quadratic work exceeds.
 
-The slowest text known takes 2 microseconds a character on a busy machine. Work that looks at each character, or each
-piece of ten, once for every other takes 50 and more at this length. So a limit of 10 tells them apart on a machine four
-times as slow, and needs no second time to be held against.
+The slowest known text takes 2 microseconds a character on a busy machine. Quadratic work over characters, or over
+pieces of ten, takes 50 and more at this length. So a limit of 10 separates them even on a machine four times as slow,
+without a second measurement.
 """
 
 import time
@@ -11,7 +11,7 @@ from collections.abc import Callable
 LENGTH = 200_000
 MOST_SECONDS_A_CHARACTER = 10e-6
 
-# What a process may print over and over: names of secrets, what surrounds their values, marks that open and never end.
+# Texts that a process may repeat: names of secrets, characters around their values, and opening marks without an end.
 UNITS = (
     "a", "0f", "1", "\xe9", "\u0130", " ", "\n", "\t", "\xa0", "\\", "'", '"', "`", "{{", "[", "<", "-", "=", ":",
     "@", ".", "token", "token ", "token\n", "token 'x' ", "--token ", "tokens: 1, ", "password", "password=",
@@ -39,18 +39,18 @@ UNITS = (
 
 
 def is_linear(function: Callable[[str], object], make: Callable[[int], str], length: int = LENGTH) -> bool:
-    """Say whether `function` reads a text of that length in the time that linear work needs, at best of three."""
+    """Return whether the best of three times of `function` on such a text is within the limit for linear work."""
     text = make(length)
     return any(_seconds(function, text) < length * MOST_SECONDS_A_CHARACTER for _ in range(3))
 
 
 def repeated(unit: str) -> Callable[[int], str]:
-    """Return what makes texts of a length out of one piece."""
+    """Return a function that repeats a piece up to a length."""
     return lambda length: (unit * (length // len(unit) + 1))[:length]
 
 
 def _seconds(function: Callable[[str], object], text: str) -> float:
-    # Of this thread alone: others on the same machine do not count.
+    # The time of this thread alone, without other processes.
     began = time.thread_time()
     function(text)
     return time.thread_time() - began

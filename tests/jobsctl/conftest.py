@@ -1,4 +1,4 @@
-"""The embedded cluster's organization, for commands on what runs."""
+"""The organization in the embedded cluster, for commands on runs."""
 
 from tests.aws_of_template import within_its_policy
 from tests.functions.conftest import acme

@@ -59,7 +59,7 @@ class Client:
         return answer
 
     def event(self, method: str, path: str, *headers: tuple[str, str], body: bytes | str | None = None) -> Any:
-        """Give the event that the handler got."""
+        """Return the event that the handler got."""
         answer = self.call(method, path, *headers, body=body)
         assert answer.status == 200, answer.body
         return answer.json["event"]
@@ -82,7 +82,7 @@ def gateway(small_template: Template) -> Iterator[Client]:
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Wait for a condition; fails where it does not come to hold."""
+    """Wait for a condition; fail after a time-out."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came to be"

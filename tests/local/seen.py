@@ -1,3 +1,3 @@
-"""What the worker in handlers/worker was given, by whichever copy of it."""
+"""The events of all copies of the worker in handlers/worker."""
 
 SEEN: list[str] = []

@@ -1,4 +1,4 @@
-"""What tests of notifications need: receivers, a Slack, and a project with somebody who owns it."""
+"""For tests of notifications: receivers, a Slack, and a project with an owner."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def new_receiver(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Receiver]]:
-    """Makes receivers on localhost that the operator has allowed."""
+    """Makes receivers on localhost, which the operator has allowed."""
     monkeypatch.setenv("WEBHOOK_CA_FILE", str(authority.file))
     http._tls.cache_clear()
     allowed: list[str] = []
@@ -50,7 +50,7 @@ def hook(new_receiver: Callable[[], Receiver]) -> Receiver:
 
 @pytest.fixture
 def slack(alice: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slack]:
-    """Slack, which Alice's organization has a token for."""
+    """A fake Slack; Alice's organization has a token for it."""
     store_token(alice.organization_id, "xoxb-alice")
     with receiver(None, "127.0.0.1") as made:
         monkeypatch.setenv("SLACK_API_URL", f"http://127.0.0.1:{made.port}/api/")

@@ -1,4 +1,4 @@
-"""A job with alerts, its runs, and the queue that carries what is told of them, at any time one likes."""
+"""A job with alerts, its runs, and the queue of its deliveries, at times that the test sets."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ def new_job(project: Project, name: str = "nightly", **settings: Any) -> tuple[J
 
 
 def new_run(job: Job, project: Project, status: RunStatus, at: datetime = NOON, **values: Any) -> Run:
-    """Write a run of a job that has come to `status`, with what is to be told of it."""
+    """Write a run of a job with this `status`, and its deliveries."""
     ended = {"end_time": at, "duration_seconds": 9.0, "exit_code": 1 if status is RunStatus.FAILED else 0}
     run = Run(
         **{
@@ -70,20 +70,20 @@ class Clock:
 
 @dataclass
 class Queue:
-    """Messages and when they are seen next, as SQS keeps them; `go` works through them in their order of time."""
+    """Messages and when they are next visible, as in SQS; `go` delivers them in order of time."""
 
     clock: Clock = field(default_factory=Clock)
     messages: list[tuple[datetime, QueueMessage]] = field(default_factory=list)
     receives: Counter[QueueMessage] = field(default_factory=Counter)
 
     def tell(self, run: Run, event: Event, channel: str) -> str:
-        """Queue a message; return the delivery's id."""
+        """Queue a message; return its delivery's id."""
         notice = QueueMessage(run.organization_id, run.id, event, channel)
         self.messages.append((self.clock.now, notice))
         return delivery_id(run.id, event, channel)
 
     def go(self, until: timedelta = timedelta(0)) -> None:
-        """Deliver all that is due up to `until` from now, letting the time pass to each message's own."""
+        """Deliver all messages that are due up to `until` from now, and move the clock to each message's time."""
         end = self.clock.now + until
         while due := [entry for entry in self.messages if entry[0] <= end]:
             entry = min(due, key=lambda one: one[0])
@@ -97,7 +97,7 @@ class Queue:
 
 
 def stored(delivery: str) -> Delivery:
-    """Return a delivery as it is in the table."""
+    """Return a delivery from the table."""
     found = deliveries.find(delivery)
     assert found
     return found

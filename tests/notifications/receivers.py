@@ -1,4 +1,4 @@
-"""Receivers of webhooks on this machine: real sockets, real TLS, and every way of misbehaving."""
+"""Receivers of webhooks on this machine, with real sockets and TLS, and many kinds of faults."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ import trustme
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came."""
+    """A request that arrived."""
 
     path: str
     headers: dict[str, str]
@@ -44,7 +44,7 @@ def answers(status: int, body: bytes = b"no", **headers: str) -> Behaviour:
 
 
 def drips(seconds: float) -> Behaviour:
-    """Never quite silent and never done: a byte of a header now and then."""
+    """Sends a byte of a header now and then, and never ends."""
 
     def drip(handler: "Handler") -> None:
         ends_at = time.monotonic() + seconds
@@ -63,7 +63,7 @@ def closes_half_way(handler: "Handler") -> None:
 
 @dataclass
 class Receiver:
-    """A receiver on a port of its own. It does what the next of `plans` says, and without one it accepts."""
+    """A receiver on its own port. For each request it follows the next of `plans`; without one it accepts."""
 
     server: ThreadingHTTPServer
     url: str
@@ -83,14 +83,14 @@ class Handler(BaseHTTPRequestHandler):
     receiver: Receiver
 
     def setup(self) -> None:
-        # Here and not where it listens, so that a client that stalls the handshake stalls nobody else's.
+        # The handshake is done here, in the connection's thread, so that a slow client does not delay others.
         context: ssl.SSLContext | None = getattr(self.server, "tls", None)
         if context:
             self.request = context.wrap_socket(self.request, server_side=True)
         super().setup()
 
     def finish(self) -> None:
-        # The server closes what it accepted, which is not what TLS made of it.
+        # The server only closes the accepted socket, not the TLS socket around it.
         with suppress(OSError):
             super().finish()
         self.connection.close()
@@ -119,15 +119,15 @@ class Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Many may come at once; a connection that finds no place in line comes back a second later.
+    # Many may connect at once; if the backlog is full, a client tries again only after a second.
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients that give up are what is tested."""
+        """Log nothing, since tests use clients that give up."""
 
 
 class Authority:
-    """Who signs the receivers' certificates, and the file that says so."""
+    """The authority that signs the receivers' certificates, and the file with its certificate."""
 
     def __init__(self, folder: Path) -> None:
         self._authority = trustme.CA()

@@ -1,1 +1,1 @@
-"""What each function asks AWS and its cluster for while the tests run, held against what it is allowed."""
+"""Compares each function's calls to AWS and its cluster, recorded while the tests run, with its permissions."""

@@ -1,4 +1,4 @@
-"""What the template lets each function do: its role's own policies, within the boundary of all."""
+"""The permissions of each function in the template: its role's own policies, within the common boundary."""
 
 import re
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from tests.permissions.asking import Asked
 
 @dataclass(frozen=True)
 class Grant:
-    """One action on one resource, either with wildcards, and the partitions with wildcards too."""
+    """An action on a resource and, for a table, partitions; all may have wildcards."""
 
     action: str
     resource: str
     leading_keys: tuple[str, ...] = ()
 
     def covers(self, call: Asked) -> bool:
-        """Tell whether this lets a call through."""
+        """Return whether this grant allows a call."""
         key = call.leading_key
         keys_fit = not self.leading_keys or (key is not None and any(_matches(one, key) for one in self.leading_keys))
         return keys_fit and _matches(self.action, call.action) and _matches(self.resource, call.resource)
@@ -28,14 +28,14 @@ class Grant:
 
 
 def grants(template: Template) -> dict[str, list[Grant]]:
-    """Give each function's grants, by its folder; the managed policies for logs and traces are not among them."""
+    """Return each function's grants by its folder, without the managed policies for logs and traces."""
     key = _key_arns(template)
     roles = {role.logical_id: role for role in template.resources("AWS::IAM::Role")}
     return {
         function.code.name: [
             grant
             for policy in roles[f"{function.logical_id}Role"].properties.get("Policies", [])
-            # What Lambda itself does with the role, where a function fails at an event.
+            # Lambda itself uses these with the function's role after a failed event.
             if "EventInvokeConfig" not in policy["PolicyName"]
             for grant in _granted(policy["PolicyDocument"], key)
         ]
@@ -44,13 +44,13 @@ def grants(template: Template) -> dict[str, list[Grant]]:
 
 
 def boundary(template: Template) -> list[Grant]:
-    """Give the most that any function may do."""
+    """Return the permissions boundary of all functions."""
     (policy,) = template.resources("AWS::IAM::ManagedPolicy")
     return list(_granted(policy.properties["PolicyDocument"], _key_arns(template)))
 
 
 def polled(template: Template) -> dict[str, set[Asked]]:
-    """Give what Lambda does with a function's role to feed it from a queue, by the function's folder."""
+    """Return the permissions with which Lambda polls a function's queue, by the function's folder."""
     folders = {function.name: function.code.name for function in template.functions()}
     return {
         folders[mapping.properties["FunctionName"].partition(":live")[0].rpartition(":")[2]]: {

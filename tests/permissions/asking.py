@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from local.intrinsics import ACCOUNT, REGION
 
-# A transaction and a batch need what their parts need by themselves.
+# A transaction and a batch need the permissions of their parts.
 TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 
 READ = {"GetObject": "GetObject", "HeadObject": "GetObject"}
@@ -27,7 +27,7 @@ GATEWAY = {
 
 
 class Asked(NamedTuple):
-    """An action on a resource; `leading_key` is the partition that a call on a table is about, where it is one."""
+    """An action on a resource; `leading_key` is the partition of a call on a table, if it is one."""
 
     action: str
     resource: str
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
 
 
 def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
-    """Yield what a call asks for; raises NotImplementedError for one that no function has made so far."""
+    """Yield the actions that a call needs; raises NotImplementedError for a call that no function has made so far."""
     match service:
         case "dynamodb":
             yield from _of_table(operation, arguments)
@@ -50,10 +50,10 @@ def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterato
         case "eks":
             yield Asked(f"eks:{operation}", _arn("eks", f"cluster/{arguments['name']}"))
         case "kms":
-            # There is one key, and a ciphertext does not say in words which.
+            # There is one key, and a ciphertext does not have the key's name in clear text.
             yield Asked(f"kms:{operation}", "the key")
         case "secretsmanager":
-            # Secrets Manager ends each ARN in six characters of its own.
+            # Secrets Manager adds six characters to each ARN.
             name = arguments.get("SecretId") or arguments["Name"]
             yield Asked(f"secretsmanager:{operation}", _arn("secretsmanager", f"secret:{name}-AbCdEf"))
         case _:
@@ -70,7 +70,7 @@ def _of_an_operator(service: str, operation: str, arguments: Mapping[str, Any]) 
 
 
 def _of_bucket(operation: str, bucket: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
-    """Who may not list a bucket is told of a key that is not there that it is forbidden.
+    """Without s3:ListBucket, S3 answers 403 instead of 404 for a missing key, so reads need it.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, and API_HeadObject.html beside it
     """
@@ -103,7 +103,7 @@ def _of_table(operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
 
 def _key(call: Mapping[str, Any]) -> str | None:
     if "KeyConditionExpression" in call:
-        # As PynamoDB writes it: the partition first.
+        # PynamoDB writes the partition first.
         return str(call["ExpressionAttributeValues"][":0"]["S"])
     item = call.get("Key") or call.get("Item") or {}
     value = item.get("pk") or item.get("run_id") or item.get("id")

@@ -1,4 +1,4 @@
-"""The policies of deploy/policies, filled in for the stack, the account and the region of the tests."""
+"""The policies of deploy/policies, with the stack, account and region of the tests."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.permissions.allowing import Grant
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "policies"
 STACK, CLUSTER = "jobs-api", "jobs"
-# What a managed policy holds at most, spaces left out.
+# The size limit of a managed policy, not counting spaces.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MOST_CHARACTERS = 6144
 
@@ -24,9 +24,9 @@ def document(name: str) -> dict[str, Any]:
 
 
 def granted(name: str) -> list[Grant]:
-    """Return what a policy allows; its conditions are left out of account."""
+    """Return what a policy allows, without its conditions."""
     return [
-        # There is one key, and a call does not say in words which.
+        # There is one key, and a call does not name it.
         Grant(action, "the key" if name == "operate" and ":key/" in resource else resource)
         for statement in document(name)["Statement"]
         for action in listed(statement["Action"])
@@ -35,5 +35,5 @@ def granted(name: str) -> list[Grant]:
 
 
 def listed(value: str | list[str]) -> list[str]:
-    """Return what stands in a policy as one text or as several."""
+    """Return a list; in a policy a single text may replace it."""
     return [value] if isinstance(value, str) else value

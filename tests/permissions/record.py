@@ -1,4 +1,4 @@
-"""What was asked while tests ran: one record for each process that runs some, and all of them put together."""
+"""The calls made while tests ran: a record for each process that runs tests, and their sum."""
 
 import json
 import os
@@ -13,20 +13,20 @@ type ClusterCall = tuple[str, str, str]
 
 # Beside the folders that pytest gives the workers for temporary files.
 FOLDER = "recorded"
-# A worker is handed its last file of tests when the others have one or two to go.
+# A worker gets its last file of tests while other workers have one or two left.
 MOST_SECONDS_APART = 300
 
 
 @dataclass
 class Record:
-    """What each function, by its folder, asked AWS for, what an operator did, and which functions called a cluster."""
+    """The AWS calls of each function, by its folder, and of operators, and the functions that called a cluster."""
 
     asked: dict[str, set[Asked]] = field(default_factory=lambda: defaultdict(set))
     operated: set[Asked] = field(default_factory=set)
     cluster_calls: dict[ClusterCall, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, other: "Record") -> None:
-        """Take over all that another one holds."""
+        """Add another record to this one."""
         for function, calls in other.asked.items():
             self.asked[function] |= calls
         self.operated |= other.operated
@@ -34,7 +34,7 @@ class Record:
             self.cluster_calls[call] |= functions
 
     def leave(self, temporary: Path, worker: str) -> None:
-        """Write it for the other workers of this run, whole or not at all; `temporary` is the run's own folder."""
+        """Write a complete file for the other workers of this run; `temporary` is the run's folder."""
         document = {
             "asked": {function: sorted(calls, key=str) for function, calls in self.asked.items()},
             "operated": sorted(self.operated, key=str),
@@ -48,9 +48,9 @@ class Record:
 
 
 def left_by_others(temporary: Path) -> list[Record]:
-    """Return what the other workers of this run leave when they are done; wait for those that are not.
+    """Return the records of the other workers of this run, and wait for workers that are not done.
 
-    A worker that dies leaves none; pytest-xdist starts another for what it had still to do, which does.
+    A worker that dies writes none; pytest-xdist starts another for its remaining tests, which writes one.
     """
     folder = temporary / FOLDER
     others = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) - 1

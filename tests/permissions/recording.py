@@ -1,4 +1,4 @@
-"""Records what functions ask for while tests run, and refuses what the template does not let them."""
+"""Records functions' calls while tests run, and refuses calls that the template does not allow."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,24 +17,24 @@ VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
 class Recorder:
-    """Keeps in `record` what is asked from `start` on."""
+    """Stores all calls after `start` in `record`."""
 
     def __init__(self, template: Template) -> None:
-        """Know what is allowed."""
+        """Read the permissions."""
         self.record = Record()
         self._refused: list[str] = []
         self._grants = allowing.grants(template)
         self._boundary = allowing.boundary(template)
 
     def start(self) -> None:
-        """Listen from here on, before any client is made."""
+        """Start recording; must be called before any client is created."""
         running.follow_resolvers()
         running.follow_threads()
         self._listen_to_aws()
         self._listen_to_cluster()
 
     def take_refused(self) -> list[str]:
-        """Return what was refused since this was asked last."""
+        """Return the calls that were refused since the last call of this."""
         refused, self._refused = self._refused, []
         return refused
 
@@ -77,7 +77,7 @@ class Recorder:
 
 
 def cluster_call(method: str, url: str) -> ClusterCall:
-    """Return what Kubernetes' authorizer makes of a request: verb, API group and resource.
+    """Return a request's verb, API group and resource, as Kubernetes' authorizer reads them.
 
     https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb
     """

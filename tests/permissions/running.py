@@ -1,4 +1,4 @@
-"""Tells on whose behalf code runs: the function that is on the stack, also in threads that it hands work to."""
+"""Finds the function for which code runs: the one on the call stack, also in threads to which it submits work."""
 
 import sys
 import threading
@@ -15,7 +15,7 @@ JOBSCTL = f"{ROOT}/jobsctl/"
 TESTS = f"{ROOT}/tests/"
 
 _RESOLVE = Api.resolve.__code__
-# Tests of deliveries and of passes call what those functions do with a message, without the queue before them.
+# Tests of deliveries and passes call the code that those functions run for a message.
 _DELIVERING = "jobs_api/notifications/deliver.py"
 _PASSING = ("jobs_api/pulse/passes.py", "jobs_api/pulse/handling.py")
 _HANDED = "follow_threads.<locals>.following.<locals>.run"
@@ -25,16 +25,16 @@ _handed_down = threading.local()
 
 
 def function() -> str | None:
-    """Return the folder of the function that runs in this thread; None where a test itself does.
+    """Return the folder of the function that runs in this thread; None if a test itself runs.
 
-    A test may stand around the very call, watching it; one that stands further up is called by a function, as a fake,
-    and does something of its own.
+    A test may wrap the call itself to watch it. If a test's code is deeper in the stack, a function called it as a
+    fake, and its calls are the test's own.
     """
     frame, at_the_call = sys._getframe(1), True
     while frame is not None:
         name = frame.f_code.co_filename
         if frame.f_code is _RESOLVE:
-            # Before and after the handler, as for an Idempotency-Key, only its resolver is on the stack.
+            # Before and after the handler, as for an Idempotency-Key, only the resolver is on the stack.
             name = _made_in.get(id(frame.f_locals["self"]), name)
         if frame.f_code.co_qualname == "deliver" and name.endswith(_DELIVERING):
             return "send_notifications"
@@ -53,7 +53,7 @@ def function() -> str | None:
 
 
 def operator() -> bool:
-    """Tell whether a command of jobsctl runs in this thread, and no function that a test calls in between."""
+    """Return whether a command of jobsctl runs in this thread, and no function below it."""
     frame = sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_filename.startswith(JOBSCTL):
@@ -63,7 +63,7 @@ def operator() -> bool:
 
 
 def follow_resolvers() -> None:
-    """Remember in which file each function's resolver is made."""
+    """Record the file in which each function's resolver is created."""
     init = Api.__init__
 
     def noting(self: Api, *args: Any, **kwargs: Any) -> None:
@@ -74,7 +74,7 @@ def follow_resolvers() -> None:
 
 
 def follow_threads() -> None:
-    """Have work in a pool run on behalf of who handed it in."""
+    """Let work in a pool count for the function that submitted it."""
     submit = ThreadPoolExecutor.submit
 
     def following[**P, T](

@@ -1,13 +1,13 @@
-"""MiniStack with three things put right; its own interpreter runs this file, which shares nothing with the project.
+"""MiniStack with three corrections; its own interpreter runs this file, which imports nothing of the project.
 
 A batch of messages needs the permission for a single one: MiniStack asks for actions that IAM does not have.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
 
-Policies may name the partitions that a call is about, of which MiniStack tells them nothing.
+Policies may name the partitions of a call, but MiniStack does not give these to policies.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 
-A parameter is a text, and CloudFormation makes a number of it where a property is one. MiniStack leaves the text as the
-number of batches that a function may work on at once, and then hands no function any.
+CloudFormation turns a parameter's text into a number if the property is one. MiniStack keeps the text as
+MaximumConcurrency, and then invokes no function.
 """
 
 import json
@@ -29,10 +29,10 @@ def of_one_message(*request: Any) -> Any:
 
 
 def with_leading_keys(body: bytes) -> Any:
-    """Return what conditions may ask about a call on a table whose partitions are called pk."""
+    """Return the condition keys of a call on a table whose partition key is pk."""
     asked = json.loads(body or b"{}")
     if "KeyConditionExpression" in asked:
-        # As PynamoDB writes it: the partition first.
+        # PynamoDB writes the partition first.
         partition = asked.get("ExpressionAttributeValues", {}).get(":0")
     else:
         partition = {**asked.get("Item", {}), **asked.get("Key", {})}.get("pk")
@@ -40,7 +40,7 @@ def with_leading_keys(body: bytes) -> Any:
 
 
 def with_a_number(esm: dict[str, Any], *more: Any, **named: Any) -> Any:
-    """Return how many batches of a queue a function may work on at once."""
+    """Return MaximumConcurrency as a number."""
     scaling = {name: int(value) for name, value in (esm.get("ScalingConfig") or {}).items()}
     return _at_once({**esm, "ScalingConfig": scaling}, *more, **named)
 

@@ -1,7 +1,7 @@
-"""An AWS that runs on this machine, and a Kubernetes cluster beside it: what the rehearsal deploys to.
+"""An AWS that runs on this machine, and a Kubernetes cluster: the rehearsal deploys to these.
 
-MiniStack runs the functions in an interpreter of their own, with the layers as they were built, and holds every call
-they make against their roles' policies. It has no clusters, so the functions find theirs through JOBS_API_KUBECONFIG.
+MiniStack runs each function in its own interpreter, with the built layers, and checks every call against the role's
+policies. It has no clusters, so the functions find theirs by JOBS_API_KUBECONFIG.
 """
 
 import contextlib
@@ -29,13 +29,14 @@ ACCOUNT = "123456789012"
 START_SECONDS = 120
 # The cluster ends its pods.
 STOP_SECONDS = 20
-# MiniStack waits for functions at work, of which one repeats within its minute; what it knows nobody needs.
+# MiniStack waits for running functions, and one of them runs for a minute. It is killed, because its state is not
+# needed.
 STOP_AWS_SECONDS = 3
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Where it is."""
+    """The addresses of the AWS and the cluster."""
 
     url: str
     trust: ssl.SSLContext
@@ -43,9 +44,9 @@ class Cloud:
     environment: Mapping[str, str]
 
     def run(self, *command: str | Path, keys: Mapping[str, str] | None = None) -> str:
-        """Run a command against this AWS and return what it prints; raises with all it said where it fails.
+        """Run a command against this AWS and return its output; a failure raises with the output.
 
-        `keys` are somebody's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without, it is the account's root.
+        `keys` are a user's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them the caller is the account's root.
         """
         environment = {**self.environment, **(keys or {})}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -56,17 +57,17 @@ class Cloud:
 
 @contextmanager
 def running(home: Path) -> Iterator[Cloud]:
-    """Start both, each a process of its own, and end them; `home` keeps their logs, and the images that pods run."""
+    """Start both, each in its own process, and end them after the block; `home` has their logs and the pods' images."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "JOBS_API_"))}
     inherited.pop("PYTHONPATH", None)
-    # Not for MiniStack: its functions are to find nothing but their layers.
+    # Not for MiniStack, whose functions should only find their layers.
     ours = {"PYTHONPATH": os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)])}
     with ExitStack() as stack:
-        # A MiniStack that is killed leaves its functions' code.
+        # A killed MiniStack leaves its functions' code.
         shutil.rmtree(home / "aws", ignore_errors=True)
         kubeconfig = stack.enter_context(_cluster(home, {**inherited, **ours}))
         port = _free_port()
-        # Over TLS, since the bucket's policy takes nothing else.
+        # Over TLS, which the bucket's policy requires.
         url = f"https://127.0.0.1:{port}"
         credentials = serving.issue(home / "aws")
         trusted = {"AWS_CA_BUNDLE": str(credentials.authority)}
@@ -144,7 +145,7 @@ def _process(
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(stop_seconds)
-            # With the functions it started.
+            # Including the functions that it started.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

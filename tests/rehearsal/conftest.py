@@ -1,4 +1,4 @@
-"""The stack that all of the rehearsal uses, and who uses it."""
+"""The stack of the rehearsal, and its users."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,32 +13,32 @@ from tests.notifications.slack.fake_slack import Slack
 from tests.rehearsal import cloud
 from tests.rehearsal.deployment import PARAMETERS, Answer, Deployment, built, deploy
 
-# Under the project, so that an image that was installed once stays.
+# Under the project, so that images stay installed.
 HOME = cloud.ROOT / ".local" / "rehearsal"
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with a token, whose organization has an API key."""
+    """A user with a token, whose organization has an API key."""
 
     deployment: Deployment
     token: str
     key: str
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Send a request with it."""
-        # API Gateway has the key from the authorizer; MiniStack looks for it here, and limits requests by it.
+        """Send a request with the token."""
+        # API Gateway gets the key from the authorizer; MiniStack reads it from this header.
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.deployment.call(self.token, method, path, body, {"X-API-Key": self.key, **named})
 
     def follow(self, method: str, location: str) -> Answer:
-        """Send a request to where a Location leads."""
+        """Send a request to a Location."""
         return self.deployment.follow(self.token, method, location, more={"X-API-Key": self.key})
 
 
 @pytest.fixture(scope="session")
 def hook() -> Iterator[Receiver]:
-    """Who receives webhooks, over TLS."""
+    """A receiver of webhooks, over TLS."""
     HOME.mkdir(parents=True, exist_ok=True)
     with receiver(Authority(HOME).context("localhost")) as made:
         yield made
@@ -46,7 +46,7 @@ def hook() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def slack() -> Iterator[Slack]:
-    """Slack, as far as it is needed."""
+    """A fake Slack."""
     with receiver(None, "127.0.0.1") as made:
         yield Slack(made)
 
@@ -86,7 +86,7 @@ def charlie(deployment: Deployment) -> Person:
 
 @pytest.fixture(scope="session")
 def dora(deployment: Deployment) -> Person:
-    """A developer of an organization that is told things: it has a Slack."""
+    """A developer of an organization that gets notifications: it has a Slack."""
     person = _developer(deployment, "org-initech")
     deployment.jobsctl("organization", "slack-token", "org-initech", "--token", "xoxb-initech")
     return person
@@ -101,7 +101,7 @@ def jaffle(deployment: Deployment, alice: Person) -> str:
 
 @pytest.fixture(scope="session")
 def doras_project(deployment: Deployment, dora: Person) -> str:
-    """The same of Dora's."""
+    """The id of Dora's project, also deployed."""
     assert dora
     return _dbt_project(deployment, "org-initech")
 

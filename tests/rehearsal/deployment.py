@@ -1,4 +1,4 @@
-"""The service as it was deployed, through its API Gateway and through the operator's commands."""
+"""The deployed service, called through its API Gateway and by the operator's commands."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ PARAMETERS = {
     "Monitoring": "false",
     "PulseSeconds": "2",
     "IdlePulseSeconds": "20",
-    # More than a test asks that waits for something, and less than one that does not.
+    # A limit that no test exceeds while it polls, but that a test of the limit exceeds.
     "OrganizationRate": "2.5",
     "OrganizationBurst": "20",
 }
@@ -31,20 +31,20 @@ PATIENCE_SECONDS = 240
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API said."""
+    """An answer of the API."""
 
     status: int
     json: Any
     headers: dict[str, str]
 
     def header(self, name: str) -> str | None:
-        """Return a header, whose name is in whatever case the gateway likes."""
+        """Return a header; the case of its name does not matter."""
         return next((value for each, value in self.headers.items() if each.lower() == name.lower()), None)
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The stack, and where its API is."""
+    """The stack and its API's address."""
 
     cloud: Cloud
     host: str
@@ -60,14 +60,14 @@ class Deployment:
     def call(
         self, token: str | None, method: str, path: str, body: Any = None, more: Mapping[str, str] | None = None
     ) -> Answer:
-        """Send a request, as a client would; a body that is no bytes as JSON."""
+        """Send a request, as a client would; a body that is not bytes is sent as JSON."""
         return self.follow(token, method, f"/{STAGE}/api/v1{path}", body, more)
 
     def follow(
         self, token: str | None, method: str, path: str, body: Any = None, more: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request to a path of the API's host, such as a Location."""
-        # MiniStack tells APIs apart by their host names, as API Gateway does; no name server knows this one.
+        # MiniStack distinguishes APIs by host names, as API Gateway does; DNS does not have this name.
         headers = {"Host": self.host, **(more or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = Request(f"{self.cloud.url}{path}", content, headers, method=method)  # noqa: S310  # it is https
@@ -80,7 +80,7 @@ class Deployment:
 
 
 def deploy(cloud: Cloud, parameters: Mapping[str, str], template: Path | None = None) -> Deployment:
-    """Deploy what `sam build` made, or another built template, as `make deploy` does."""
+    """Deploy the output of `sam build`, or another built template, as `make deploy` does."""
     cloud.run(TOOLS / "sam/bin/python", "-m", "deploy", *_options(parameters, template))
     return Deployment(cloud, address(cloud), parameters, _operator(cloud))
 
@@ -107,20 +107,20 @@ print(json.dumps({"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KE
 
 
 def address(cloud: Cloud) -> str:
-    """Return the API's host name, once its answers are put in order."""
+    """Add the gateway responses that MiniStack ignored, and return the API's host name."""
     api = cloud.run(sys.executable, "-m", "tests.rehearsal.gateway_responses", STACK, STAGE).strip()
     return f"{api}.execute-api.{urlsplit(cloud.url).netloc}"
 
 
 def plain_sam_deploy(cloud: Cloud, parameters: Mapping[str, str]) -> None:
-    """Do what nobody should: leave out `make deploy`."""
+    """Deploy without `make deploy`, as nobody should."""
     cloud.run(TOOLS / "sam/bin/sam", "deploy", *_options(parameters, None))
 
 
 def _options(parameters: Mapping[str, str], template: Path | None) -> list[str | Path]:
     values = [f"{name}={value}" for name, value in parameters.items()]
     return [
-        # Not what somebody may have answered for an account of theirs.
+        # Without the user's own samconfig.toml.
         *("--config-file", ROOT / "samconfig.example.toml"),
         *("--stack-name", STACK, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"),
         *("--no-confirm-changeset", "--no-progressbar", "--no-fail-on-empty-changeset"),
@@ -130,7 +130,7 @@ def _options(parameters: Mapping[str, str], template: Path | None) -> list[str |
 
 
 def eventually[T](ask: Callable[[], T | None]) -> T:
-    """Ask until there is an answer."""
+    """Call until there is a result."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (answer := ask()):
         assert time.monotonic() < deadline, f"it has not come true in {PATIENCE_SECONDS} s"
@@ -139,6 +139,6 @@ def eventually[T](ask: Callable[[], T | None]) -> T:
 
 
 def built() -> bool:
-    """Tell whether there is something to deploy, made of the present template."""
+    """Return whether a build of the present template exists."""
     made = ROOT / ".aws-sam/build/template.yaml"
     return made.exists() and made.stat().st_mtime >= (ROOT / "template.yaml").stat().st_mtime

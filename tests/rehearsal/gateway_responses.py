@@ -1,7 +1,7 @@
-"""`python -m tests.rehearsal.gateway_responses STACK STAGE`: gives an API its own answers, and prints its id.
+"""`python -m tests.rehearsal.gateway_responses STACK STAGE`: adds an API's gateway responses, and prints the API's id.
 
-API Gateway finds them in the API's document, under an extension that MiniStack does not read there; it takes them one
-by one. They are those of the transformed template, untouched.
+API Gateway reads them from an extension in the API's document, which MiniStack ignores. MiniStack accepts each in a
+call of its own. They are those of the transformed template.
 """
 
 import sys
@@ -14,7 +14,7 @@ from tests.rehearsal.cloud import ROOT
 
 
 def main(stack: str, stage: str) -> None:
-    """Put each, and deploy the stage again, since a deployment holds what there was when it was made."""
+    """Put each response, and deploy the stage again, since a deployment is a snapshot."""
     (api,) = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache").resources("AWS::ApiGateway::RestApi")
     found = boto3.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=api.logical_id)
     api_id = found["StackResourceDetail"]["PhysicalResourceId"]

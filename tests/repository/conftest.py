@@ -1,4 +1,4 @@
-"""What the checkout says of the service, held against the service."""
+"""Compares documents and files of the repository with the service."""
 
 from tests.aws_of_template import within_its_policy
 

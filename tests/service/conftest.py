@@ -1,4 +1,4 @@
-"""Packages of jobs_api against the AWS and the cluster that they use."""
+"""Tests packages of jobs_api with an AWS and a cluster."""
 
 from tests.aws_of_template import within_its_policy
 

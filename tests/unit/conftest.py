@@ -1,11 +1,11 @@
-"""Tests of what knows no AWS and no cluster: this starts nothing, and nothing here may need what would have to start.
+"""Tests of code without AWS and a cluster: this starts nothing, and no test here may need something that starts.
 
-tests/repository/test_unit_tests.py holds that.
+tests/repository/test_unit_tests.py checks that.
 """
 
 import os
 
-# The name of the stack, which marks what a deployment makes in a cluster; elsewhere the template says it.
+# The deployment's name, which labels its objects in a cluster; in other tests it comes from the template.
 DEPLOYMENT = "jobs-api"
 
 os.environ.setdefault("DEPLOYMENT", DEPLOYMENT)

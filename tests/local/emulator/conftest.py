@@ -1,4 +1,4 @@
-"""An emulator of services alone, and clients that reach it each in another way."""
+"""The emulator's services, and clients that reach them in process or over HTTP."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Slack's API as far as chat.postMessage, over HTTP."""
+"""Slack's chat.postMessage over HTTP."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.notifications.receivers import Behaviour, Handler, Receiver
 
 @dataclass
 class Slack:
-    """What was posted, and what Slack says to the next messages."""
+    """The posted messages, and Slack's answers to the next ones."""
 
     receiver: Receiver
 
@@ -19,7 +19,7 @@ class Slack:
 
     @property
     def posted(self) -> list[dict[str, Any]]:
-        """Each message that was taken: its channel, text and blocks, and who posted it."""
+        """Each accepted message: its channel, text and blocks, and the token's owner."""
         taken: list[dict[str, Any]] = []
         for request in self.receiver.received:
             said: dict[str, Any] = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}

@@ -1,4 +1,4 @@
-"""A Powertools resolver that is slow enough to be overtaken by another request."""
+"""A Powertools resolver that is so slow that other requests end first."""
 
 import time
 from typing import Any
@@ -12,7 +12,7 @@ logger = Logger(service="laptop-tests")
 
 @app.get("/slow/<name>")
 def slow(name: str) -> dict[str, Any]:
-    """Tell what the resolver believes about the request, before and after others came."""
+    """Return the resolver's request, read before and after other requests arrived."""
     logger.append_keys(name=name)
     before = app.current_event.path
     time.sleep(0.05)

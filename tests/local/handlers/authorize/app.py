@@ -1,4 +1,4 @@
-"""Lets in whom the token names; counts how often it was asked."""
+"""An authorizer that records its calls and decides by the word in the token."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Does what the body asks for, and otherwise returns the event it got."""
+"""Does what the body says, and otherwise returns its event."""
 
 import json
 import time
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> Any:
-    """Answer, raise or sleep as told."""
+    """Answer, raise or sleep, as the body says."""
     asked = json.loads(event["body"]) if (event["body"] or "").startswith("{") else {}
     if "raise" in asked:
         raise ValueError(asked["raise"])

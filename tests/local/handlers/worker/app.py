@@ -1,4 +1,4 @@
-"""Notes what it is given and fails where it is told to; all its copies note it in one list."""
+"""Records its events and fails for those that say so; all copies of the module record into one list."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from tests.local.seen import SEEN
 
 
 def lambda_handler(event: dict[str, Any], _: object) -> Any:
-    """Note the event; of messages, report those that are to fail."""
+    """Record the event; if it has messages, report those that should fail."""
     if "Records" in event:
         SEEN.extend(record["body"] for record in event["Records"])
         failed = [record["messageId"] for record in event["Records"] if "fail" in record["body"]]
