@@ -23,10 +23,12 @@ def judged(seen: Outcome, run: Run) -> Outcome:
     deadline of the project is nothing to alert of where somebody had already asked for the end.
     """
     asked_at = run.cancel_requested_at
-    if seen.status is not RunStatus.ERROR or asked_at is None:
+    if seen.status is RunStatus.ERROR and asked_at:
+        if seen.end_time and seen.end_time < asked_at - pod_status.CLOCKS_DIFFER:
+            return seen
+    elif seen.status is not RunStatus.CANCELLED:
         return seen
-    if seen.end_time and seen.end_time < asked_at - pod_status.CLOCKS_DIFFER:
-        return seen
+    # Its log says what a command was doing.
     return replace(seen, status=RunStatus.CANCELLED, message=None if seen.has_run else NOT_STARTED)
 
 
