@@ -210,7 +210,7 @@ def test_a_deletion_says_what_is_gone(batch: client.BatchV1Api, namespace: str) 
     assert (gone.status, gone.details.name, gone.details.uid) == ("Success", "nightly", made.metadata.uid)
 
 
-def test_without_a_token_nothing_is_told(api: client.ApiClient, namespace: str) -> None:
+def test_without_a_token_the_answer_is_401_without_details(api: client.ApiClient, namespace: str) -> None:
     stranger = client.Configuration()
     stranger.host, stranger.ssl_ca_cert = api.configuration.host, api.configuration.ssl_ca_cert
     stranger.api_key = {"authorization": "Bearer made-up"}

@@ -16,7 +16,7 @@ def asking(value: str) -> Request:
 @pytest.mark.parametrize(
     "value", ["abc", "1.5", "1e3", "\u0663", "\u00b2", "0x10", " 1", "9" * 19 + "9", "9" * 5000, "-"]
 )
-def test_what_is_no_whole_number_is_a_bad_request(value: str) -> None:
+def test_a_value_that_is_not_a_whole_number_is_a_bad_request(value: str) -> None:
     with pytest.raises(BadRequest) as refused:
         query.whole(asking(value), "limit")
     assert len(str(refused.value)) < 400

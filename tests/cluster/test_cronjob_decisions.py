@@ -249,7 +249,7 @@ def test_slots_are_in_the_schedules_zone() -> None:
     assert decide(berlin, (), HOUR).start is not None
 
 
-def test_a_slot_that_may_not_run_is_told_in_kubernetes_words() -> None:
+def test_a_slot_that_may_not_run_gets_an_event_in_kubernetes_words() -> None:
     decision = decide(cronjob(RAN, concurrencyPolicy="Forbid"), (RUNNING,), NEXT)
     assert decision.notes[0].message == (
         "Not starting job because prior execution is running and concurrency policy is Forbid"

@@ -239,7 +239,7 @@ def test_resumed_after_the_deadline_it_waits_for_the_next_slot(
 
 
 @pytest.mark.parametrize("dated", [True, False])
-def test_a_slot_from_before_it_last_fired_is_not_made_up_for(
+def test_a_slot_before_the_last_firing_does_not_run_later(
     nightly: Nightly, image: str, eventually: Eventually, *, dated: bool
 ) -> None:
     """What an edit of a schedule relies on: with any further edit the controller looks for slots since that time."""

@@ -81,7 +81,7 @@ def test_it_is_known_when_the_cluster_was_last_alive(path: Path) -> None:
         assert database.alive_at == NOON + timedelta(seconds=90)
 
 
-def test_a_stop_is_told_until_somebody_has_made_a_note_of_it(path: Path) -> None:
+def test_a_stop_is_reported_until_it_is_noted(path: Path) -> None:
     clock = TestClock(NOON)
     with stored(path, clock):
         pass
@@ -165,7 +165,7 @@ def test_a_deletion_that_takes_others_along_is_one_write(path: Path, monkeypatch
         assert {kind: storage.list(kind) for kind in before} == before
 
 
-def test_who_hears_of_changes_hears_them_in_their_order(path: Path) -> None:
+def test_listeners_get_changes_in_order(path: Path) -> None:
     heard: list[str] = []
     with stored(path) as storage:
 
@@ -189,7 +189,7 @@ def test_who_hears_of_changes_hears_them_in_their_order(path: Path) -> None:
         pytest.param(lambda content: content[:100] + bytes(4096) + content[4196:], id="a page of zeros"),
     ],
 )
-def test_a_damaged_file_is_told_in_one_line(path: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_file_is_reported_in_one_line(path: Path, damage: Callable[[bytes], bytes]) -> None:
     with stored(path) as storage:
         for index in range(20):
             storage.create("jobs", named(f"job-{index}", annotations={"note": "Just so" * 100}))
@@ -205,7 +205,7 @@ def test_a_damaged_file_is_told_in_one_line(path: Path, damage: Callable[[bytes]
     assert "\n" not in str(told.value)
 
 
-def test_another_version_another_program_and_another_cluster_are_told_apart(path: Path) -> None:
+def test_files_of_another_version_program_or_cluster_have_different_errors(path: Path) -> None:
     with stored(path), pytest.raises(UnusableDatabase, match="is used by another process"), stored(path):
         pass
     with closing(sqlite3.connect(path)) as connection:

@@ -44,7 +44,7 @@ def test_a_pulled_image_has_a_python_of_its_own(folder: Path) -> None:
     assert (environment / "bin" / "python").exists()
 
 
-def test_folders_may_be_named_from_where_one_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_may_be_relative_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "bare" / "requirements.txt").write_text("-e ./no-such-folder-either\n")
     monkeypatch.chdir(folder.parent)
     with pytest.raises(PullFailed, match="no-such-folder-either"):
@@ -85,7 +85,7 @@ def test_changed_requirements_are_another_environment(folder: Path) -> None:
     assert with_images(folder, lambda images: images.pull("bare")) != before
 
 
-def test_an_installation_that_was_cut_short_is_begun_anew(folder: Path) -> None:
+def test_an_interrupted_installation_starts_again(folder: Path) -> None:
     environment = with_images(folder, lambda images: images.pull("bare"))
     (environment / ".ready").unlink()
     (environment / "bin" / "python").unlink()

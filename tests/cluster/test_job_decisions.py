@@ -360,7 +360,7 @@ def test_an_ended_job_stays_ended_whatever_its_pods_do() -> None:
     assert decision.status == ended()
 
 
-def test_a_job_that_is_being_deleted_lets_its_pods_go_and_makes_no_more() -> None:
+def test_a_job_that_is_being_deleted_releases_its_pods_and_creates_no_more() -> None:
     decision = decide(job(deleted=True), (pod("a"),), LATER)
     assert (decision.create, decision.release) == ((), ("a",))
 
@@ -375,7 +375,7 @@ def test_a_failed_job_has_no_completion_time() -> None:
     assert "completionTime" not in decide(job(STARTED), (pod("a", "Failed", 1),), LATER).status
 
 
-def test_a_resumed_job_starts_anew() -> None:
+def test_a_resumed_job_starts_again() -> None:
     suspended = decide(job(STARTED, suspend=True), (), START).status
     assert "startTime" not in suspended
     assert decide(job(suspended), (), LATER).status["startTime"] == timestamp(LATER)

@@ -118,9 +118,7 @@ def test_the_end_of_a_log_as_text(tmp_path: Path, clock: TestClock) -> None:
 BURST = b"".join(b"%06d %s\n" % (number, b"x" * 92) for number in range(70_000))  # 7 MB
 
 
-def test_a_log_beyond_10_mib_is_begun_anew_and_only_what_is_written_since_is_read(
-    tmp_path: Path, clock: TestClock
-) -> None:
+def test_a_log_over_10_mib_is_rotated_and_only_the_new_file_is_read(tmp_path: Path, clock: TestClock) -> None:
     log = Log(tmp_path / "log", clock)
     for _ in range(4):
         log.data_received(BURST)

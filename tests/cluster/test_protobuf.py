@@ -75,6 +75,6 @@ def test_what_would_be_lost_is_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x0a", b"\x0a\x05ab", b"\xff" * 12, enveloped("v1", "Nonsense", b"")[4:]])
-def test_what_is_no_protobuf_is_refused(content: bytes) -> None:
+def test_a_body_that_is_not_protobuf_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="proto"):
         decode(MAGIC + content)

@@ -172,7 +172,7 @@ def test_a_process_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
         assert other.wait() == -signal.SIGKILL
 
 
-def test_a_watch_from_before_the_restart_has_to_begin_anew(node: Node) -> None:
+def test_a_watch_from_before_the_restart_must_list_again(node: Node) -> None:
     with node.running() as (batch, _):
         batch.create_namespaced_job(NAMESPACE, job("first", "python", shell("true")))
         version = batch.list_namespaced_job(NAMESPACE).metadata.resource_version

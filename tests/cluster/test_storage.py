@@ -79,7 +79,7 @@ def test_a_pod_that_runs_nowhere_goes_at_once(storage: Storage) -> None:
     assert storage.list("pods") == []
 
 
-def test_a_job_leaves_its_pods_behind_unless_told_otherwise(storage: Storage) -> None:
+def test_deleting_a_job_keeps_its_pods_without_a_propagation_policy(storage: Storage) -> None:
     for name, propagation in (("kept", None), ("swept", "Background")):
         job = storage.create("jobs", named(name))
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job["metadata"]["uid"]}

@@ -86,7 +86,7 @@ def test_an_earlier_time_wakes_who_sleeps_until_a_later(clock: TestClock) -> Non
     assert queued(clock, work) == B
 
 
-def test_a_key_that_is_looked_at_now_is_looked_at_again_when_due(clock: TestClock) -> None:
+def test_a_key_that_is_handled_now_is_returned_again_when_due(clock: TestClock) -> None:
     async def work(queue: WorkQueue) -> list[Key]:
         queue.add_at(A, START + SECOND)
         queue.add(A)

@@ -76,7 +76,7 @@ def test_pod_identity_is(policy: dict[str, Any]) -> None:
     assert not reached(policy, "169.254.170.23", 443)
 
 
-def test_what_is_let_through_a_closed_range_is_a_single_address(policy: dict[str, Any]) -> None:
+def test_an_exception_to_a_blocked_range_is_a_single_address(policy: dict[str, Any]) -> None:
     """The VPC CNI goes by the longest prefix, so that an exception beats every rule that names no longer one."""
     blocks = [peer["ipBlock"] for rule in policy["egress"] for peer in rule["to"] if "ipBlock" in peer]
     cidrs = [IPv4Network(block["cidr"]) for block in blocks]

@@ -63,5 +63,5 @@ def pattern() -> re.Pattern[str]:
 
 
 @given(st.text("aZ09-_.", max_size=70))
-def test_a_name_that_the_template_takes_is_a_mark_as_it_is(pattern: re.Pattern[str], name: str) -> None:
+def test_a_name_that_the_template_accepts_is_a_valid_label(pattern: re.Pattern[str], name: str) -> None:
     assert (pattern.fullmatch(name) is not None) == (not name or labels.label_value(name) == name)

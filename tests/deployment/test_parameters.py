@@ -43,7 +43,7 @@ def test_the_path_is_the_root_by_default(template: Template) -> None:
     assert {role["Path"] for role in roles(template).values()} == {"/"}
 
 
-def test_a_web_acl_stands_before_the_stage() -> None:
+def test_a_web_acl_protects_the_stage() -> None:
     template = with_parameters(WebAclArn=ACL)
     api = definition_of(template)
 

@@ -134,7 +134,7 @@ class TestAccount:
 
 
 class TestRights:
-    def test_what_may_not_be_looked_at_is_said_and_the_rest_is_looked_at(self) -> None:
+    def test_a_check_without_permission_says_so_and_the_others_run(self) -> None:
         account = Account(eks__describe_cluster=denied("eks", "describe_cluster"), lambda__get_account_settings=NEW)
 
         found = findings(account)

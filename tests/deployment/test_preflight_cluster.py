@@ -41,7 +41,7 @@ class TestCluster:
 
         assert said(Account(eks__describe_cluster=private), **PRIVATE) == []
 
-    def test_nobody_lets_the_functions_in(self) -> None:
+    def test_no_access_entry_for_the_functions_is_a_finding(self) -> None:
         assert said(ManageAccessEntries="false") == [("look at", "ManageAccessEntries")]
 
     def test_the_way_goes_out_and_in_again(self) -> None:

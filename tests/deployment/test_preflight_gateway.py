@@ -104,7 +104,7 @@ def test_a_web_acl_that_cannot_stand_there() -> None:
         ({"Attributes": {"SubscriptionsConfirmed": "0"}}, "look at"),
     ],
 )
-def test_a_topic_that_nobody_hears(answers: Any, verdict: str) -> None:
+def test_a_topic_without_subscribers_is_a_finding(answers: Any, verdict: str) -> None:
     assert said(Account(sns__get_topic_attributes=answers), **TOPIC) == [(verdict, "AlarmTopicArn")]
 
 

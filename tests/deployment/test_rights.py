@@ -46,7 +46,7 @@ def test_every_type_of_resource_is_known(whole: Template) -> None:
     assert set(NEEDED) == set(whole.kinds().values())
 
 
-def test_whoever_deploys_may_do_all_that_it_takes(whole: Template) -> None:
+def test_the_policies_for_deployment_allow_all_calls_that_it_needs(whole: Template) -> None:
     grants = [grant for name in DEPLOYING for grant in policies.granted(name)]
     forbidden = {
         f"{call.action} on {call.resource}" for call in asked_for(whole) if not any(g.covers(call) for g in grants)

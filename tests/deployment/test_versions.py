@@ -102,7 +102,7 @@ class TestTheRule:
         assert f"{name}=" in refusal
         assert "make deploy" in refusal
 
-    def test_a_long_value_is_not_told_in_full(self) -> None:
+    def test_a_long_value_is_shortened_in_the_message(self) -> None:
         (finding,) = [
             each["AssertDescription"]
             for each in configured(TEMPLATE, {"WebhookAllowedHosts": "h," * 2000})["Rules"][RULE]["Assertions"]
@@ -147,10 +147,10 @@ class TestValues:
 
 
 class TestNames:
-    def test_a_misspelt_one_is_told_with_the_one_that_was_meant(self) -> None:
+    def test_a_misspelt_parameter_is_reported_with_the_right_name(self) -> None:
         assert misspelt(TEMPLATE, ["RunRetentionDay", "Stage"]) == {"RunRetentionDay": "RunRetentionDays?"}
 
-    def test_one_that_resembles_none_is_told_all_there_are(self) -> None:
+    def test_an_unknown_parameter_is_reported_with_all_names(self) -> None:
         assert misspelt(TEMPLATE, ["x"])["x"] == f"one of {', '.join(TEMPLATE['Parameters'])}"
 
 

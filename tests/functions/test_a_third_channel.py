@@ -99,7 +99,7 @@ def work_through(messages: list[QueueMessage]) -> dict[str, Any]:
     return app.lambda_handler({"Records": records}, None)  # type: ignore[arg-type]
 
 
-def test_a_failure_is_told_through_a_channel_that_is_only_registered(acme: Acme, pager: Pager, path: str) -> None:
+def test_a_failure_is_sent_through_a_channel_that_is_only_registered(acme: Acme, pager: Pager, path: str) -> None:
     run = fail_once(acme)
     messages = [message for message in received() if message.run_id == run.id]
 
@@ -111,7 +111,9 @@ def test_a_failure_is_told_through_a_channel_that_is_only_registered(acme: Acme,
     assert (listed["id"], listed["status_code"]) == (delivery_id(run.id, Event.FAILURE, "pager"), 200)
 
 
-def test_what_such_a_channel_gave_up_is_told_and_can_be_sent_again(acme: Acme, pager: Pager, path: str) -> None:
+def test_a_failed_delivery_of_such_a_channel_is_listed_and_can_be_sent_again(
+    acme: Acme, pager: Pager, path: str
+) -> None:
     pager.answers = [Sent(error="nobody has this number", permanent=True)]
     run = fail_once(acme)
     work_through([message for message in received() if message.run_id == run.id])
@@ -135,7 +137,7 @@ def test_a_test_of_notifications_tries_such_a_channel_too(acme: Acme, path: str)
 
 
 @pytest.mark.usefixtures("pager")
-def test_a_job_without_any_address_is_told_which_there_are(acme: Acme) -> None:
+def test_a_test_without_any_address_lists_the_fields_for_addresses(acme: Acme) -> None:
     answer = acme.alice.call("POST", f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}/notifications/test")
 
     assert answer.status == 409

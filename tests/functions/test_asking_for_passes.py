@@ -119,7 +119,7 @@ def test_a_message_reads_as_it_was_written(message: PulseMessage) -> None:
         '{"organization_id": "org-acme", "asked_at": "2026-04-28T12:00:00+00:00", "project_id": []}',
     ],
 )
-def test_what_is_no_message_is_an_error_and_goes_to_the_dead_letters(text: str) -> None:
+def test_a_malformed_message_is_an_error_and_goes_to_the_dead_letters(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         PulseMessage.of_json(text)
 

@@ -71,7 +71,7 @@ def test_a_reader_may_only_get(alice: Person) -> None:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer x", "Basic eDp5", "Bearer jat_x_y", "jat_a_b"])
-def test_what_is_no_token_gets_401(authorization: str) -> None:
+def test_a_malformed_token_gets_401(authorization: str) -> None:
     assert refused(authorization)
 
 

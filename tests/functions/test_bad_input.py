@@ -78,7 +78,7 @@ def test_every_fault_of_a_body_that_a_person_wrote_is_named(alice: Person, jaffl
         ({"enabled": 1}, {"field": "enabled", "message": "must be true or false"}),
     ],
 )
-def test_a_value_of_another_type_is_told_in_the_words_of_json(
+def test_an_error_about_a_type_uses_the_words_of_json(
     alice: Person, jaffle: Project, fields: dict[str, Any], fault: dict[str, str]
 ) -> None:
     answer = refused(alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", JOB | fields), 422)
@@ -95,7 +95,7 @@ def test_a_time_that_no_run_can_have_is_refused(alice: Person, jaffle: Project, 
     assert refused(answer, 422).faulty_fields == ["updated_after"]
 
 
-def test_a_time_whose_plus_the_url_lost_is_told_so(alice: Person, jaffle: Project) -> None:
+def test_the_error_for_a_time_without_its_plus_explains_the_url_encoding(alice: Person, jaffle: Project) -> None:
     answer = alice.call(
         "GET", f"/api/v1/projects/{jaffle.id}/runs", query={"updated_after": "2026-01-01T00:00:00 02:00"}
     )
@@ -105,7 +105,7 @@ def test_a_time_whose_plus_the_url_lost_is_told_so(alice: Person, jaffle: Projec
 
 
 @pytest.mark.parametrize("path", ["projects/{}/jobs", "projects/{}/runs", "runs/{}", "runs/{}/logs"])
-def test_an_endless_id_is_not_told_back_whole(alice: Person, path: str) -> None:
+def test_an_endless_id_is_shortened_in_the_answer(alice: Person, path: str) -> None:
     answer = refused(alice.call("GET", f"/api/v1/{path.format('x' * 65_536)}"), 404)
 
     assert len(answer.text) < 400
@@ -115,7 +115,7 @@ def test_an_endless_id_is_not_told_back_whole(alice: Person, path: str) -> None:
     "parameter", ["status", "job_id", "job_type", "triggered_by", "updated_after", "limit", "cursor"]
 )
 @pytest.mark.parametrize("value", ["x" * 200_000, "9" * 200_000, "\0", "é", "-1", "1e9", "٣"])
-def test_a_query_parameter_is_refused_or_taken_but_never_told_back_whole(
+def test_a_long_query_parameter_is_never_repeated_in_full(
     alice: Person, jaffle: Project, parameter: str, value: str
 ) -> None:
     answer = alice.call("GET", f"/api/v1/projects/{jaffle.id}/runs", query={parameter: value})
@@ -125,7 +125,7 @@ def test_a_query_parameter_is_refused_or_taken_but_never_told_back_whole(
 
 
 @pytest.mark.parametrize("header", ["Idempotency-Key", "X-Organization-ID"])
-def test_a_header_is_never_told_back_whole(alice: Person, jaffle: Project, header: str) -> None:
+def test_a_long_header_is_never_repeated_in_full(alice: Person, jaffle: Project, header: str) -> None:
     answer = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", JOB, headers={header: "x" * 9_000})
 
     assert answer.status in {403, 422}

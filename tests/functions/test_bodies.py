@@ -45,7 +45,7 @@ def paths(alice: Person, jaffle: Project) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in STRANGE])
-def test_what_is_no_json_object_is_refused_everywhere(
+def test_a_body_that_is_not_a_json_object_is_refused_everywhere(
     alice: Person, jaffle: Project, paths: list[tuple[str, str]], body: str | bytes
 ) -> None:
     for method, path in paths:

@@ -90,7 +90,7 @@ def test_a_command_that_does_not_listen_is_killed_after_its_grace_and_its_log_ke
     assert acme.log_of(after) == "deaf\n"
 
 
-def test_a_command_that_ends_well_because_it_was_told_to_was_cancelled(acme: Acme) -> None:
+def test_a_command_that_exits_0_after_sigterm_was_cancelled(acme: Acme) -> None:
     _, run = going(acme, "trap 'exit 0' TERM; while :; do sleep 0.05; done")
 
     cancel(acme, run)
@@ -304,7 +304,7 @@ def test_a_cluster_out_of_reach_does_not_fail_the_call_and_the_next_pass_ends_th
     assert acme.log_of(after) == "working\ncancelled\n"
 
 
-def test_older_rights_in_the_cluster_are_told_and_the_run_is_cancelled_once_they_are_there(
+def test_missing_rights_in_the_cluster_are_reported_and_the_run_is_cancelled_once_they_are_granted(
     acme: Acme, refuse: Refuse
 ) -> None:
     job, run = going(acme)

@@ -26,7 +26,7 @@ def test_nobody_is_alerted_of_a_cancelled_run(acme: Acme, launched: bool) -> Non
 
 
 @pytest.mark.parametrize("launched", [True, False])
-def test_a_webhook_that_lists_cancelled_hears_of_it_once(acme: Acme, launched: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_webhook_that_lists_cancelled_gets_it_once(acme: Acme, launched: bool) -> None:  # noqa: FBT001 - a parameter
     change(acme, {**ALERTS, "webhook_events": ["cancelled"]})
     run = going(acme)[1] if launched else acme.triggered()
 

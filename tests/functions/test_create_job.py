@@ -59,7 +59,7 @@ def test_what_has_no_value_is_left_out(alice: Person, jaffle: Project) -> None:
     assert not {"description", "slack_channel", "webhook_url", "webhook_headers", "webhook_events"} & job.keys()
 
 
-def test_null_stands_for_the_default(alice: Person, jaffle: Project) -> None:
+def test_null_means_the_default(alice: Person, jaffle: Project) -> None:
     nulls = dict.fromkeys(
         ("description", "enabled", "resources", "environment", "slack_channel", "timezone", "webhook_events")
     )

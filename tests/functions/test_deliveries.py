@@ -184,7 +184,7 @@ def test_what_is_being_sent_at_this_moment_is_left_alone(
 
 
 @pytest.mark.parametrize("delivery_id", ["dlv_madeup", "storms#x", "x" * 70])
-def test_a_made_up_delivery_is_not_found(alice: Person, job: Job, delivery_id: str) -> None:
+def test_an_unknown_delivery_is_not_found(alice: Person, job: Job, delivery_id: str) -> None:
     answer = alice.call("POST", f"{path(job)}/{delivery_id}/redeliver")
 
     assert (answer.status, answer.json["code"]) == (404, "not_found")

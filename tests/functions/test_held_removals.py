@@ -57,7 +57,7 @@ def metrics(capsys: pytest.CaptureFixture[str], metric: Metric) -> list[list[flo
 
 
 @pytest.mark.parametrize("again", [1, 3])
-def test_a_table_made_anew_removes_nothing_and_says_so(
+def test_after_an_empty_new_table_nothing_is_removed_and_sync_says_so(
     alice: Person, jaffle: Project, cluster: Cluster, caplog: pytest.LogCaptureFixture, again: int
 ) -> None:
     several(alice, jaffle, 3)
@@ -312,7 +312,7 @@ def test_tables_from_before_a_project_was_deployed_do_not_undeploy_it(
     assert store.get_organization(alice.organization_id).held_removals
 
 
-def test_a_new_job_of_the_name_of_one_that_nobody_knows_says_what_stands_in_its_way(
+def test_a_new_job_names_the_unknown_cronjob_that_has_its_name(
     alice: Person, jaffle: Project, cluster: Cluster
 ) -> None:
     (old,) = several(alice, jaffle, 1)

@@ -51,7 +51,7 @@ def detail(acme: Acme, job: Object) -> Any:
     return acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}").json
 
 
-def test_a_proxy_that_stands_first_and_exits_0_does_not_speak_for_the_command(acme: Acme) -> None:
+def test_a_proxy_in_first_place_that_exits_0_does_not_decide_the_run(acme: Acme) -> None:
     job = start(acme, "echo ours; exit 4", proxy="echo the proxy\\'s")
     acme.wait_for_end(job)
 

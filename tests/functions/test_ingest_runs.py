@@ -306,7 +306,7 @@ def test_a_run_that_was_launched_but_not_noted_is_never_launched_twice(acme: Acm
     assert list(acme.cluster.list_jobs(acme.organization.id, labels.selector())) == [[]]
 
 
-def test_a_running_job_clears_the_mark_that_it_is_to_be_launched(acme: Acme) -> None:
+def test_a_running_job_clears_the_field_that_says_it_waits_for_its_launch(acme: Acme) -> None:
     run = acme.triggered("exec sleep 300")
     acme.wait_for_pod(acme.cluster.create_job(dict(run.launch or {})))
 
@@ -378,7 +378,7 @@ def test_a_cluster_that_forbids_reading_fails_the_pass(acme: Acme, refuse: Refus
         acme.ingest()
 
 
-def test_what_is_not_ours_is_left_alone(acme: Acme) -> None:
+def test_objects_of_others_are_left_alone(acme: Acme) -> None:
     foreign = acme.manifest("echo foreign")
     del foreign["metadata"]["labels"][labels.MANAGED_BY]
     half = acme.manifest("echo half")

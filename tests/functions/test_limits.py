@@ -46,7 +46,7 @@ def test_a_body_may_have_256_kib_and_no_byte_more(alice: Person, jaffle: Project
     assert (over.status, over.json["code"]) == (413, "payload_too_large")
 
 
-def test_a_body_in_base64_is_measured_as_what_it_stands_for(alice: Person, jaffle: Project) -> None:
+def test_a_body_in_base64_is_measured_decoded(alice: Person, jaffle: Project) -> None:
     assert alice.call("POST", path(jaffle), padded(BUILD, BODY_BYTES).encode()).status == 201
     assert alice.call("POST", path(jaffle), padded(BUILD, BODY_BYTES + 1).encode()).status == 413
 

@@ -198,7 +198,7 @@ def test_a_status_that_no_delivery_has(delivered: Crowd, reads: Reads) -> None:
     assert (sizes, queries) == ([0] * len(WORST), WORST)
 
 
-def test_a_success_is_not_looked_for_without_end(succeeded: Crowd, waiting: Crowd, made: list[str]) -> None:
+def test_the_search_for_an_earlier_success_is_bounded(succeeded: Crowd, waiting: Crowd, made: list[str]) -> None:
     """10,000 runs since, and none that tells."""
     for crowd, status in ((succeeded, RunStatus.SUCCESS), (waiting, RunStatus.PENDING)):
         run = run_of(crowd, -1, RunStatus.FAILED).model_copy(update={"end_time": NOON + 2 * ROWS * MINUTE})

@@ -90,7 +90,7 @@ def test_a_run_counts_once(acme: Acme, figures: Figures) -> None:
     assert figures() == {}
 
 
-def test_passes_that_follow_each_other_within_a_minute_are_told_of_together() -> None:
+def test_passes_within_a_minute_share_one_log_line() -> None:
     tally, now = Tally(), datetime(2026, 4, 28, 12, tzinfo=UTC)
 
     told = [tally.count(now + timedelta(seconds=seconds)) for seconds in (0, 5, 10, 59, 60, 65, 200)]

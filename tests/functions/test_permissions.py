@@ -152,7 +152,7 @@ def test_the_roles_hold_only_in_organizations_namespaces() -> None:
     }
 
 
-def test_every_cluster_function_is_let_into_the_cluster_as_its_group(template: Template) -> None:
+def test_every_cluster_function_has_an_access_entry_with_its_group(template: Template) -> None:
     assert _members(template) == {
         "jobs-api": {"trigger_job", "cancel_run", "handle_pulse"},
         "jobs-api-reader": {"list_live_jobs", "get_live_job", "get_live_logs"},

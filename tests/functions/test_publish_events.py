@@ -87,7 +87,7 @@ def heard(bus: str) -> list[Event]:
     return messages
 
 
-def test_a_rule_hears_of_a_run_from_its_start_to_its_end(jaffle: Project, bus: str, written: Streams) -> None:
+def test_a_rule_gets_the_events_of_a_run_from_start_to_end(jaffle: Project, bus: str, written: Streams) -> None:
     job, _ = new_job(jaffle)
     run = new_run(job, jaffle, RunStatus.PENDING, start_time=None)
     running = run.model_copy(update={"status": RunStatus.RUNNING, "start_time": NOON})
@@ -109,7 +109,7 @@ def test_a_rule_hears_of_a_run_from_its_start_to_its_end(jaffle: Project, bus: s
     assert told["Job Changed"]["detail"]["action"] == "created"
 
 
-def test_nothing_of_the_inside_of_a_run_is_told(jaffle: Project, bus: str, written: Streams) -> None:
+def test_an_event_has_no_internal_fields_of_a_run(jaffle: Project, bus: str, written: Streams) -> None:
     job, _ = new_job(jaffle)
     new_run(job, jaffle, RunStatus.FAILED, launch={"spec": "of the Job"}, sealed_environment="sealed")
 
@@ -119,7 +119,7 @@ def test_nothing_of_the_inside_of_a_run_is_told(jaffle: Project, bus: str, writt
     assert not {"launch", "sealed_environment", "alerts", "log", "notify", "organization_id"} & run.keys()
 
 
-def test_a_change_of_a_job_is_told_and_what_a_sync_notes_is_not(
+def test_a_change_of_a_job_is_published_and_a_sync_result_is_not(
     alice: Person, jaffle: Project, bus: str, written: Streams
 ) -> None:
     path = f"/api/v1/projects/{jaffle.id}/jobs"

@@ -45,7 +45,7 @@ def test_a_stranger_cannot_read_a_job(charlie: Person, job: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("job_id", ["job_madeup", "x" * 70, "a%20b", "meta", "name"])
-def test_a_made_up_job_is_not_found(alice: Person, jaffle: Project, job_id: str) -> None:
+def test_an_unknown_job_is_not_found(alice: Person, jaffle: Project, job_id: str) -> None:
     answer = alice.call("GET", f"/api/v1/projects/{jaffle.id}/jobs/{job_id}")
 
     assert answer.status == 404
@@ -99,7 +99,7 @@ def test_a_job_that_is_changed_while_it_is_deleted_is_deleted(
     assert alice.call("GET", path(job)).status == 404
 
 
-def test_a_deletion_that_was_done_and_never_heard_of_is_no_conflict(
+def test_a_repeated_deletion_whose_answer_was_lost_is_no_conflict(
     alice: Person, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delete = store.delete_job

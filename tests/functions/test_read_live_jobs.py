@@ -108,7 +108,7 @@ def test_a_job_that_waits_for_its_image_says_so_where_its_log_would_be(acme: Acm
     assert names_in(listed(acme.alice, status="pending")) == {job["metadata"]["name"]}
 
 
-def test_the_stored_log_stands_in_for_a_pod_that_is_gone(acme: Acme) -> None:
+def test_the_stored_log_is_shown_after_the_pod_is_deleted(acme: Acme) -> None:
     job = acme.finish("echo one; echo two")
     path = f"/api/v1/jobs/{job['metadata']['name']}/logs"
     acme.ingest()

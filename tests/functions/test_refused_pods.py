@@ -121,7 +121,7 @@ def test_a_cluster_that_cannot_be_asked_has_refused_nothing(
     assert sync_of(alice, job)["state"] == "synced"
 
 
-def test_the_name_by_which_the_cluster_knows_this_service_is_not_told(
+def test_a_message_hides_the_services_name_in_the_cluster(
     alice: Person, jaffle: Project, cluster: Cluster, refuse: Refuse
 ) -> None:
     assert cluster
@@ -151,7 +151,7 @@ def test_the_pod_that_is_tried_is_the_one_that_a_job_would_make(
     assert "dbt" not in kind_of(pod).replace("dbt:", "").replace('"image": "dbt"', "")
 
 
-def test_the_limits_of_the_namespace_are_told_until_they_are_raised(
+def test_limits_of_the_namespace_are_reported_until_they_are_raised(
     alice: Person, jaffle: Project, cluster: Cluster
 ) -> None:
     namespace = alice.organization_id
@@ -171,7 +171,7 @@ def test_the_limits_of_the_namespace_are_told_until_they_are_raised(
     assert sync_of(alice, job)["state"] == "synced"
 
 
-def test_a_quota_that_is_used_up_is_told_while_it_is(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_a_used_up_quota_is_reported_while_it_is_used_up(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     path = f"/api/v1/namespaces/{alice.organization_id}/resourcequotas"
     cluster._connection.write("POST", path, {"metadata": {"name": "jobs"}, "spec": {"hard": {"pods": "0"}}})
     job = create(alice, jaffle)

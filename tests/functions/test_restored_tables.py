@@ -155,9 +155,7 @@ def test_a_run_that_was_open_and_has_left_the_cluster_since_ends_as_lost(acme: A
     assert acme.only_run().status is RunStatus.ERROR
 
 
-def test_what_was_told_is_on_the_queue_again_where_its_delivery_is_known(
-    acme: Acme, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_restore_known_deliveries_are_queued_again(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Run] = []
     monkeypatch.setattr(queue, "try_to_publish", told.extend)
     changes = {"slack_channel": "#data", "slack_alerts_enabled": True}

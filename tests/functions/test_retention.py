@@ -59,7 +59,7 @@ def test_a_run_and_its_log_are_there_to_the_last_second(alice: Person, jaffle: P
     assert len(alice.call("GET", f"/api/v1/projects/{jaffle.id}/runs", at=last).json["runs"]) == 1
 
 
-def test_then_it_is_gone_for_every_reader_though_dynamodb_still_has_it(alice: Person, jaffle: Project) -> None:
+def test_an_expired_run_is_hidden_before_dynamodb_removes_it(alice: Person, jaffle: Project) -> None:
     run, younger = ended(jaffle), ended(jaffle, NOON + SECOND)
     then = NOON + KEPT
 
@@ -101,7 +101,7 @@ def test_a_run_that_goes_on_outlives_every_deadline_a_project_may_set() -> None:
     assert launched_last + giving_up.OVERDUE_AFTER + unseen_end.LAUNCH_FOR < LONGEST_OPEN
 
 
-def test_whoever_makes_a_run_says_when_it_goes(alice: Person, acme: Acme, jaffle: Project, job: Job) -> None:
+def test_every_new_run_has_its_expiry(alice: Person, acme: Acme, jaffle: Project, job: Job) -> None:
     triggered = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}/trigger").json["job_run_id"]
     assert expiry_of(triggered) == NOON + LONGEST_OPEN + KEPT
 
@@ -126,7 +126,7 @@ def test_a_log_is_kept_as_long_as_its_run_and_stored_before_its_end_is_written()
     assert template["Parameters"]["RunRetentionDays"]["Default"] == KEPT.days
 
 
-def test_a_log_that_went_before_its_run_is_told_from_a_run_that_is_gone(alice: Person, jaffle: Project) -> None:
+def test_an_expired_log_and_an_expired_run_have_different_errors(alice: Person, jaffle: Project) -> None:
     run = ended(jaffle)
     assert run.log
     s3: Any = botocore.session.get_session().create_client("s3")
@@ -167,7 +167,7 @@ def test_a_job_that_somebody_keeps_for_years_is_no_new_run(acme: Acme) -> None:
     assert [run for run in acme.runs() if run.job_uid] == []
 
 
-def test_a_delivery_whose_run_is_gone_does_not_wait_for_ever(alice: Person, jaffle: Project, job: Job) -> None:
+def test_a_delivery_whose_run_is_deleted_ends(alice: Person, jaffle: Project, job: Job) -> None:
     run = new_run(job, jaffle, RunStatus.FAILED)
     delivery = new_delivery(run, Event.FAILURE, "slack", NOON, timedelta(days=1))
     assert deliveries.create(delivery)

@@ -42,9 +42,7 @@ def test_an_item_without_a_value_has_none(jaffle: Project) -> None:
 
 
 @pytest.mark.parametrize(("status", "key"), [("failed", "#failed"), ("success", "#success"), ("running", None)])
-def test_a_run_that_ended_carries_the_key_of_its_index_whoever_writes_it(
-    jaffle: Project, status: str, key: str | None
-) -> None:
+def test_every_write_of_an_ended_run_has_the_key_of_its_index(jaffle: Project, status: str, key: str | None) -> None:
     run = new_run(new_job(jaffle, "another")[0], jaffle, RunStatus.PENDING, NOON)
     row = RunRow.get(run.id)
     row.status = status

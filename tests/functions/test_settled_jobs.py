@@ -250,7 +250,7 @@ def test_a_run_whose_job_the_cache_does_not_show_yet_goes_on(acme: Acme, lagging
 
 
 @pytest.mark.parametrize("script", ["true", "exit 1"])
-def test_a_job_that_the_cache_shows_going_on_for_ever_is_not_given_up(
+def test_a_job_that_an_old_cache_shows_as_running_is_not_given_up(
     acme: Acme, lagging: EmbeddedCluster, script: str
 ) -> None:
     job = acme.start(script, activeDeadlineSeconds=60, suspend=True)

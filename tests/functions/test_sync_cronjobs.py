@@ -369,7 +369,7 @@ def test_a_cronjob_of_somebody_else_is_never_overwritten_and_the_job_says_so(
     assert sync_of(alice, job)["state"] == "synced"
 
 
-def test_what_the_cluster_rejects_stands_in_the_job_in_its_own_words_and_stops_no_other(
+def test_a_refusal_of_the_cluster_is_in_the_job_in_its_words_and_stops_no_other_job(
     alice: Person, jaffle: Project, cluster: Cluster, calls: Calls
 ) -> None:
     job, other = create(alice, jaffle), create(alice, jaffle, name="other")
@@ -391,7 +391,7 @@ def test_what_the_cluster_rejects_stands_in_the_job_in_its_own_words_and_stops_n
     assert listed(cluster, alice).keys() == {"jaffle-nightly", "jaffle-other"}
 
 
-def test_a_missing_namespace_is_told_as_such(alice: Person, jaffle: Project, embedded_cluster: EmbeddedCluster) -> None:
+def test_a_missing_namespace_is_reported(alice: Person, jaffle: Project, embedded_cluster: EmbeddedCluster) -> None:
     assert embedded_cluster.url
     job = create(alice, jaffle)
     tick(alice)
@@ -516,7 +516,7 @@ def test_a_job_that_changed_while_it_was_synced_is_synced_again_at_once(
     assert sync_of(alice, job)["state"] == "synced"
 
 
-def test_a_cronjob_that_fired_between_listing_and_writing_is_looked_at_again(
+def test_a_cronjob_that_fired_between_list_and_write_is_read_again(
     alice: Person, jaffle: Project, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = create(alice, jaffle)

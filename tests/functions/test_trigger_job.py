@@ -153,7 +153,7 @@ def test_a_cluster_that_stays_down_ends_the_run_after_an_hour(acme: Acme, refuse
     assert kubernetes_jobs(acme) == []
 
 
-def test_a_trigger_that_died_before_the_cluster_heard_of_it_is_launched(
+def test_a_trigger_that_died_before_its_call_to_the_cluster_is_launched(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:

@@ -133,7 +133,7 @@ def test_a_rename_and_another_change_at_once_lose_nothing(
     assert (answer.json["name"], answer.json["schedule"]) == ("Weekly", "@weekly")
 
 
-def test_a_writer_who_is_always_late_is_told(
+def test_a_writer_who_always_loses_the_race_gets_a_conflict(
     alice: Person, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedules = iter(["@weekly", "@hourly", "@monthly"])
@@ -185,7 +185,7 @@ def test_a_body_is_needed(alice: Person, job: dict[str, Any], body: str | None) 
     assert alice.call("PUT", path(job), body).status == 400
 
 
-def test_a_job_from_before_a_rule_is_told_of_it_by_its_next_change(
+def test_a_job_older_than_a_rule_is_checked_at_its_next_change(
     alice: Person, job: dict[str, Any], jaffle: Project
 ) -> None:
     _, stored = store.get_job(alice.organization_id, jaffle.id, job["id"])

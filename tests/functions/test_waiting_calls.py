@@ -112,7 +112,7 @@ def failing(*_: object) -> None:
     raise UpdateError("the table is out of reach")
 
 
-def test_live_calls_beyond_the_limit_are_told_when_to_come_again(acme: Acme) -> None:
+def test_live_calls_over_the_limit_get_a_retry_after(acme: Acme) -> None:
     job = acme.start("sleep 30")["metadata"]["name"]
     paths = ["/api/v1/jobs", f"/api/v1/jobs/{job}", f"/api/v1/jobs/{job}/logs"]
     with as_many_as_may_be(acme.organization.id, Waits.LIVE):

@@ -90,7 +90,7 @@ def test_the_same_origin_keeps_them(alice: Person, job: dict[str, Any], url: str
 
 
 @pytest.mark.parametrize("sent", [{"X-Token": "new"}, {}, None])
-def test_headers_that_are_sent_anew_or_dropped_go_along(alice: Person, job: dict[str, Any], sent: Any) -> None:
+def test_headers_that_are_replaced_or_removed_are_saved_too(alice: Person, job: dict[str, Any], sent: Any) -> None:
     answer = alice.call("PUT", path(job), {"webhook_url": ELSEWHERE, "webhook_headers": sent})
 
     assert answer.status == 200
@@ -106,14 +106,14 @@ def test_what_get_gave_with_another_address_is_refused(alice: Person, job: dict[
     assert answer.faulty_fields == ["webhook_headers"]
 
 
-def test_it_is_told_together_with_every_other_fault(alice: Person, job: dict[str, Any]) -> None:
+def test_it_is_reported_with_all_other_faults(alice: Person, job: dict[str, Any]) -> None:
     answer = alice.call("PUT", path(job), {"webhook_url": ELSEWHERE, "schedule": "never", "name": ""})
 
     assert sorted(answer.faulty_fields) == ["name", "schedule", "webhook_headers"]
 
 
 @pytest.mark.parametrize("url", ["http://example.com", "https://10.0.0.1/", 7, "nonsense"])
-def test_what_is_no_address_is_its_own_fault(alice: Person, job: dict[str, Any], url: Any) -> None:
+def test_a_malformed_address_has_its_own_error(alice: Person, job: dict[str, Any], url: Any) -> None:
     assert alice.call("PUT", path(job), {"webhook_url": url}).faulty_fields == ["webhook_url"]
 
 

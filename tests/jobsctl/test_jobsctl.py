@@ -192,7 +192,7 @@ def test_a_token_is_shown_once_and_can_be_revoked(organization: str) -> None:
     assert run("token", "list", organization)[0]["revoked_at"]
 
 
-def test_what_is_wrong_is_one_line(
+def test_an_error_is_one_line(
     organization: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("project", "create", organization, "jaffle", *DBT)

@@ -198,7 +198,7 @@ def test_nothing_is_made_in_an_organization_that_is_about_to_go(leaver: Leaver) 
         leaver.move("blue")
 
 
-def test_a_cluster_that_is_gone_for_good_holds_up_nobody(leaver: Leaver) -> None:
+def test_a_cluster_that_no_longer_exists_delays_no_deletion(leaver: Leaver) -> None:
     leaver.acme.triggered()
 
     assert "the last events" in str(leaver.delete(abandon=True))

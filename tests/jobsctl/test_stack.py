@@ -82,7 +82,7 @@ def test_a_stack_says_where_its_things_are_and_how_requests_are_counted(
 
 
 @pytest.mark.usefixtures("unknown")
-def test_another_stack_is_told_from_a_jobs_api(deployed: Callable[..., None]) -> None:
+def test_a_stack_that_is_no_jobs_api_is_refused(deployed: Callable[..., None]) -> None:
     deployed({"LogsBucket": {"Type": "AWS::S3::Bucket"}})
 
     with pytest.raises(LookupError, match="is not a Jobs API: it has no resource for ORGANIZATIONS_TABLE"):

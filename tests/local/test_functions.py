@@ -100,7 +100,7 @@ def test_an_event_is_the_handlers_own_copy() -> None:
     assert event["numbers"] == (1, 2)
 
 
-def test_a_failure_is_told_with_its_type_and_logged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_is_returned_with_its_type_and_logged(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(HandlerFailed) as failed:
         function("echo").invoke({"body": '{"raise": "oh"}'}, request_id="r-1")
 

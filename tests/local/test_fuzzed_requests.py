@@ -223,7 +223,7 @@ def test_any_header_is_answered(service: Service, name: str, value: str) -> None
 
 @few
 @given(st.text("jat_0123456789abcdefABC-_", max_size=80), st.sampled_from(["Bearer ", "bearer  ", "", "Basic "]))
-def test_a_made_up_token_is_unauthorized(service: Service, token: str, scheme: str) -> None:
+def test_an_unknown_token_is_unauthorized(service: Service, token: str, scheme: str) -> None:
     for text in (token, f"jat_{token}", f"{service.token[:21]}{token}"):
         answer = service.client.call("GET", "/api/v1/jobs", ("Authorization", f"{scheme}{text}"))
         assert answered(answer).status == 401
@@ -231,7 +231,7 @@ def test_a_made_up_token_is_unauthorized(service: Service, token: str, scheme: s
 
 @few
 @given(st.text("ABCDEFabcdef0123456789-_=%", max_size=200))
-def test_a_made_up_cursor_is_refused(service: Service, cursor: str) -> None:
+def test_an_invented_cursor_is_refused(service: Service, cursor: str) -> None:
     path = f"/api/v1/projects/{service.project.id}/runs?cursor=x{cursor}"
 
     assert answered(service.client.call("GET", path, bearer(service.token))).status == 422

@@ -131,7 +131,7 @@ def test_a_taken_port_is_named(gateway: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("SPEAK", "/api/echo"), ("GET", "/api/" + "x" * 65_536), ("GET", "/\x7f")]
 )
-def test_what_is_no_http_is_answered_by_the_gateway(gateway: Client, method: str, path: str) -> None:
+def test_malformed_http_is_answered_by_the_gateway(gateway: Client, method: str, path: str) -> None:
     with socket.create_connection((urlsplit(gateway.url).hostname, urlsplit(gateway.url).port or 0)) as connection:
         connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         answer = http.client.HTTPResponse(connection)
@@ -143,7 +143,7 @@ def test_what_is_no_http_is_answered_by_the_gateway(gateway: Client, method: str
     assert answer.headers["x-amzn-RequestId"]
 
 
-def test_a_browser_that_asks_what_it_may_ask_is_told_without_a_token(gateway: Client) -> None:
+def test_a_cors_preflight_needs_no_token(gateway: Client) -> None:
     answer = gateway.call("OPTIONS", "/guarded/x", ("Origin", "https://example.com"))
 
     assert answer.status == 200

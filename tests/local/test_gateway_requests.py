@@ -70,7 +70,7 @@ def test_a_literal_segment_wins_over_a_parameter(gateway: Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "POST"])
-def test_any_stands_for_each_method(gateway: Client, method: str) -> None:
+def test_any_means_each_method(gateway: Client, method: str) -> None:
     assert gateway.event(method, "/files/x")["httpMethod"] == method
 
 

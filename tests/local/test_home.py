@@ -22,14 +22,14 @@ with hold(Path(sys.argv[1])) as home:
 """
 
 
-def test_a_second_one_is_told_who_holds_it(tmp_path: Path) -> None:
+def test_a_second_process_learns_which_process_holds_the_folder(tmp_path: Path) -> None:
     with hold(tmp_path) as first:
         first.serves_on(3123)
         with pytest.raises(HomeTaken, match=f"process {os.getpid()} on port 3123.*JOBS_API_HOME"), hold(tmp_path):
             pass
 
 
-def test_a_second_one_is_told_that_the_first_is_starting(tmp_path: Path) -> None:
+def test_a_second_process_learns_that_the_first_is_starting(tmp_path: Path) -> None:
     with hold(tmp_path), pytest.raises(HomeTaken, match="that is starting"), hold(tmp_path):
         pass
 
@@ -77,7 +77,9 @@ def test_the_first_start_writes_the_format(tmp_path: Path) -> None:
         ("one", "no format number"),
     ],
 )
-def test_another_format_is_told_with_the_way_out_and_is_kept_aside(tmp_path: Path, found: str, said: str) -> None:
+def test_another_format_is_reported_with_the_remedy_and_the_data_are_moved_to_aside(
+    tmp_path: Path, found: str, said: str
+) -> None:
     (tmp_path / "format").write_text(found)
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "data").write_text("precious")
@@ -102,7 +104,7 @@ def test_data_without_a_format_is_not_taken_for_ours(tmp_path: Path) -> None:
         home.prepare(fresh=False)
 
 
-def test_damaged_data_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_damaged_data_is_reported_with_the_remedy(tmp_path: Path) -> None:
     with hold(tmp_path) as home:
         home.prepare(fresh=False)
         with pytest.raises(UnusableData, match=r"store is damaged: a byte is missing\. .*FRESH=1"), home.read():

@@ -186,7 +186,7 @@ def test_an_alert_and_signed_webhooks_of_a_process_that_fails_arrive_in_the_inbo
     assert {each["id"] for each in deliveries} > {hook["headers"]["webhook-id"] for hook in webhooks.values()}
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "session.json").write_text("{}")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -202,7 +202,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
     assert (tmp_path / "session.json").exists()
 
 
-def test_a_port_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_invalid_port_is_reported_in_one_line(tmp_path: Path) -> None:
     process = start(tmp_path, "http")
     _, errors = process.communicate(timeout=START_SECONDS)
 
@@ -268,7 +268,7 @@ def test_sigterm_ends_it_and_its_pods_and_removes_the_session(again: Running) ->
     assert again.session["token"] in output
 
 
-def test_a_damaged_store_is_told_in_one_line_and_fresh_begins_anew_and_keeps_it(tmp_path: Path) -> None:
+def test_a_damaged_store_is_reported_in_one_line_and_fresh_starts_without_it_and_keeps_it(tmp_path: Path) -> None:
     process = start(tmp_path)
     _until_it_answers(process, tmp_path)
     token = _session(tmp_path)["token"]

@@ -57,6 +57,6 @@ def test_a_resources_dots_are_only_dots() -> None:
         {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {}}]},
     ],
 )
-def test_what_is_no_policy_is_an_error(document: Any) -> None:
+def test_a_malformed_policy_is_an_error(document: Any) -> None:
     with pytest.raises(InvalidPolicy):
         allows(document, ARN)

@@ -116,7 +116,7 @@ def test_make_run_goes_on_with_the_manifests_rights_says_where_it_is_and_touches
     assert "jaffle-env of org-acme was not made" in said
 
 
-def test_a_laptops_mark_stays_and_is_its_own(tmp_path: Path) -> None:
+def test_a_laptops_deployment_name_is_unique_and_stays_the_same(tmp_path: Path) -> None:
     assert deployment_of(tmp_path / "a") == deployment_of(tmp_path / "b" / ".." / "a")
     assert deployment_of(tmp_path / "a") != deployment_of(tmp_path / "b")
     assert labels.label_value(deployment_of(tmp_path)) == deployment_of(tmp_path)

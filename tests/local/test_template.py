@@ -58,7 +58,7 @@ def test_a_template_that_was_read_before_is_not_transformed_again(tmp_path: Path
     assert [table.logical_id for table in again.resources("AWS::DynamoDB::Table")] == ["Others"]
 
 
-def test_a_template_read_with_other_parameters_is_transformed_anew(tmp_path: Path) -> None:
+def test_a_template_with_other_parameters_is_transformed_again(tmp_path: Path) -> None:
     source = Path(__file__).with_name("template.yaml")
 
     stages = [
@@ -85,7 +85,7 @@ def test_two_functions_cannot_want_different_values_of_a_variable(tmp_path: Path
         read(source).environment()
 
 
-def test_what_the_transform_refuses_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_a_refusal_of_the_transform_is_reported_with_its_reason(tmp_path: Path) -> None:
     source = tmp_path / "template.yaml"
     source.write_text("Resources: {A: {Type: AWS::Serverless::Function, Properties: {CodeUri: x}}}")
 

@@ -144,7 +144,7 @@ def test_with_crashes_each_event_arrives_at_least_once(
     repeated=st.lists(st.integers(0, 50), max_size=8),
     chance=st.randoms(use_true_random=False),
 )
-def test_in_slack_each_end_is_told_once_or_is_part_of_what_was_told(
+def test_in_slack_each_end_has_one_message_or_is_part_of_one(
     ends: list[tuple[int, RunStatus]], repeated: list[int], chance: Random, world: World, project: Project
 ) -> None:
     world.said.clear()

@@ -73,7 +73,7 @@ def test_whatever_a_cluster_says_of_a_run_is_stored_in_bounds_and_without_secret
     assert (stored[: len(SHOWN)], len(stored)) == (SHOWN, 2000)
 
 
-def test_what_a_cluster_says_against_a_job_is_told_without_secrets() -> None:
+def test_a_clusters_refusal_of_a_job_is_shown_without_secrets() -> None:
     body = {"kind": "Status", "reason": "Invalid", "message": f'Invalid value: "{SAID}"'}
 
     assert str(refusal(422, json.dumps(body).encode())) == f'Invalid value: "{SHOWN}"'
@@ -90,7 +90,7 @@ def test_what_the_last_sync_said_is_shown_without_secrets(alice: Person, jaffle:
     assert shown["sync"]["message"] == f"rejects: {SHOWN}"
 
 
-def test_a_delivery_shows_no_secret_of_what_went_wrong(alice: Person, jaffle: Project, job: Job) -> None:
+def test_a_deliverys_error_shows_no_secret(alice: Person, jaffle: Project, job: Job) -> None:
     run = new_run(job, jaffle, RunStatus.FAILED)
     delivery = new_delivery(run, Event.FAILURE, "webhook", NOON, GIVE_UP_AFTER)
     assert deliveries.create(delivery.model_copy(update={"error": SAID}))

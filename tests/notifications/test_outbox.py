@@ -48,7 +48,7 @@ def to_notify(run: Run) -> list[Run]:
     return list(store.runs_to_notify(run.organization_id))
 
 
-def test_the_mark_is_written_with_the_runs_status(job: Job, jaffle: Project) -> None:
+def test_the_deliveries_due_are_written_with_the_runs_status(job: Job, jaffle: Project) -> None:
     run = new_run(job, jaffle, RunStatus.PENDING)
     assert to_notify(run) == []
     running = run.model_copy(update={"status": RunStatus.RUNNING})
@@ -60,7 +60,7 @@ def test_the_mark_is_written_with_the_runs_status(job: Job, jaffle: Project) -> 
     assert marked.status is RunStatus.RUNNING
 
 
-def test_a_move_that_somebody_else_made_first_marks_nothing(job: Job, jaffle: Project) -> None:
+def test_a_status_change_that_came_second_makes_no_delivery_due(job: Job, jaffle: Project) -> None:
     run = new_run(job, jaffle, RunStatus.PENDING)
     assert store.advance_run(run, run.model_copy(update={"status": RunStatus.RUNNING}))
     assert not store.advance_run(run, run.model_copy(update={"status": RunStatus.FAILED}))

@@ -57,7 +57,7 @@ def test_what_nobody_took_in_a_day_waits_with_the_dead_letters(queue: Queue, fai
 
 
 @pytest.mark.parametrize("body", ["x", "[]", "{}", "1", '{"organization_id": 1, "run_id": 2}', "[" * 100_000])
-def test_what_is_no_message_of_ours_is_put_with_the_dead_letters_at_once(body: str) -> None:
+def test_a_foreign_message_goes_to_the_dead_letters_at_once(body: str) -> None:
     sample = json.loads((ROOT / "events" / "send_notifications.json").read_text())["Records"][0]
     client: Any = outbox._client()
     before = _waiting(client)

@@ -52,7 +52,7 @@ def test_it_tells_what_they_said_against_it(alice: Person, jaffle: Project, hook
     assert "/invite" in answer.json["slack"]["error"]
 
 
-def test_a_receiver_that_does_not_answer_is_told(alice: Person, jaffle: Project, hook: Receiver) -> None:
+def test_a_receiver_that_does_not_answer_is_reported(alice: Person, jaffle: Project, hook: Receiver) -> None:
     hook.plans = [closes_half_way]
 
     answer = alice.call("POST", create(alice, jaffle, webhook_url=hook.url))

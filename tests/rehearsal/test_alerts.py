@@ -69,7 +69,7 @@ def test_slack_gets_a_message_from_the_organizations_own_bot(failed: dict[str, A
     assert failed["id"] in str(message)
 
 
-def test_what_was_told_can_be_looked_up(
+def test_delivered_notifications_can_be_listed(
     dora: Person, doras_project: str, job: dict[str, Any], failed: dict[str, Any]
 ) -> None:
     path = f"/projects/{doras_project}/jobs/{job['id']}/deliveries"

@@ -43,7 +43,7 @@ def test_there_is_no_such_route(alice: Person) -> None:
     ],
     ids=["no JSON", "wrong fields", "too much"],
 )
-def test_a_bad_body_is_told_so(alice: Person, jaffle: str, body: Any, status: int, code: str) -> None:
+def test_a_bad_body_gets_an_error_in_our_shape(alice: Person, jaffle: str, body: Any, status: int, code: str) -> None:
     assert in_our_shape(alice.call("POST", f"/projects/{jaffle}/jobs", body), status, code)
 
 
@@ -51,7 +51,7 @@ def test_another_organization_may_not_be_named(alice: Person) -> None:
     assert in_our_shape(alice.call("GET", "/jobs", x_organization_id="org-globex"), 403, "forbidden")
 
 
-def test_an_organization_that_asks_too_much_is_told_to_wait_and_no_other(alice: Person, charlie: Person) -> None:
+def test_an_organization_over_its_limit_gets_429_and_no_other_does(alice: Person, charlie: Person) -> None:
     def ask(_: int) -> Answer:
         return charlie.call("GET", "/runs/run_none")
 

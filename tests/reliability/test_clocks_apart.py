@@ -18,7 +18,7 @@ def pulsing(world: World, monkeypatch: pytest.MonkeyPatch) -> Pulsing:
 
 
 @pytest.mark.parametrize("ahead", [-MINUTES, MINUTES], ids=["behind", "ahead"])
-def test_who_asks_with_a_wrong_clock_has_a_pass_at_once(pulsing: Pulsing, world: World, ahead: timedelta) -> None:
+def test_a_request_with_a_wrong_clock_gets_a_pass_at_once(pulsing: Pulsing, world: World, ahead: timedelta) -> None:
     job = world.create(schedule="0 0 1 1 *", command="dbt run --select slow")
     pulsing.live(minutes=11, seconds=30)
     pulsing.asker_ahead = ahead
@@ -33,9 +33,7 @@ def test_who_asks_with_a_wrong_clock_has_a_pass_at_once(pulsing: Pulsing, world:
 
 
 @pytest.mark.parametrize("ahead", [-MINUTES, MINUTES], ids=["behind", "ahead"])
-def test_one_process_with_a_wrong_clock_keeps_no_other_from_a_pass(
-    pulsing: Pulsing, world: World, ahead: timedelta
-) -> None:
+def test_one_process_with_a_wrong_clock_prevents_no_pass(pulsing: Pulsing, world: World, ahead: timedelta) -> None:
     job = world.create(schedule="0 0 1 1 *", command="dbt run --select slow")
     pulsing.handler_ahead = lambda: ahead
     pulsing.live(minutes=11, seconds=30)

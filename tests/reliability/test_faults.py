@@ -215,7 +215,7 @@ class Story:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_agree_after_a_while_in_which_one_thing_goes_wrong(
+def test_tables_and_cluster_agree_after_one_kind_of_fault(
     kind: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(lists, "PAGE", 2)
@@ -246,7 +246,7 @@ def test_all_agree_after_a_while_in_which_one_thing_goes_wrong(
 
 
 @pytest.mark.parametrize("seed", _seeds())
-def test_whatever_goes_wrong_all_agree_in_the_end(
+def test_tables_and_cluster_agree_after_all_kinds_of_faults(
     seed: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     # Lists of a few objects have pages too.

@@ -22,7 +22,7 @@ def pulsing(world: World, monkeypatch: pytest.MonkeyPatch) -> Pulsing:
     return Pulsing(world, monkeypatch)
 
 
-def test_an_organization_where_nothing_happens_is_looked_at_every_ten_minutes(pulsing: Pulsing) -> None:
+def test_an_idle_organization_has_a_pass_every_ten_minutes(pulsing: Pulsing) -> None:
     pulsing.live(minutes=10)
     pulsing.passes.clear()
 
@@ -128,7 +128,7 @@ def test_a_pulse_that_comes_twice_or_late_does_nothing_twice(pulsing: Pulsing, w
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_whatever_the_queue_does_to_messages_runs_are_seen_and_nothing_is_told_twice(
+def test_with_lost_or_doubled_pulses_runs_are_recorded_and_notified_once(
     pulsing: Pulsing, world: World, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
@@ -150,7 +150,9 @@ def test_whatever_the_queue_does_to_messages_runs_are_seen_and_nothing_is_told_t
     assert all(run.status is RunStatus.SUCCESS for run in world.runs()[2:])
 
 
-def test_a_queue_that_refuses_everything_fails_no_request_and_is_made_up_for(pulsing: Pulsing, world: World) -> None:
+def test_a_queue_that_refuses_everything_fails_no_request_and_ticks_request_the_passes(
+    pulsing: Pulsing, world: World
+) -> None:
     pulsing.live(minutes=11)
     pulsing.refuses = True
     job = world.create(schedule="0 0 1 1 *", command="dbt build")

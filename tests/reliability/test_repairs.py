@@ -14,7 +14,7 @@ from tests.reliability.faults import refused, timed_out
 from tests.reliability.world import World
 
 
-def test_a_table_that_times_out_is_told_from_a_condition_that_does_not_hold() -> None:
+def test_a_time_out_of_a_table_is_not_taken_for_a_failed_condition() -> None:
     refused = ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
 
     assert was_refused(UpdateError("x", refused))

@@ -209,7 +209,7 @@ def test_a_trigger_that_no_cluster_takes_ends_after_an_hour_and_is_not_launched_
     assert not list(world.cluster.storage.view("jobs"))
 
 
-def test_a_trigger_that_was_ended_is_stopped_where_the_cluster_took_it_unheard(world: World, job: str) -> None:
+def test_a_job_whose_creation_timed_out_is_stopped_if_its_run_has_ended(world: World, job: str) -> None:
     world.cluster.wrap = timed_out
     world.trigger(job)
     cut_off(world)

@@ -107,7 +107,7 @@ def test_every_setting_of_a_project_is_explained() -> None:
     )
 
 
-def test_what_the_rehearsal_switches_is_listed() -> None:
+def test_parameters_that_the_rehearsal_changes_are_listed() -> None:
     rows = re.findall(
         r"^\| `(\w+)` \| `([\w.]+)` \|", section(REHEARSAL, "What MiniStack cannot do"), flags=re.MULTILINE
     )

@@ -130,7 +130,7 @@ def test_a_name_in_backticks_is_one_that_the_document_has() -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_every_error_is_told_by_its_status_with_its_code(call: str) -> None:
+def test_every_error_is_documented_by_its_status_with_its_code(call: str) -> None:
     statuses = {code: status for status, code in ANSWERS.values()} | {"unauthorized": 401, "internal_error": 500}
     retried = {"too_many_requests", "cluster_unavailable"}
 
@@ -152,7 +152,7 @@ def test_every_error_is_told_by_its_status_with_its_code(call: str) -> None:
     assert ("not_found" in told) is (call != "list_live_jobs")
 
 
-def test_every_status_that_the_gateway_gives_is_told() -> None:
+def test_every_status_of_the_gateway_is_documented() -> None:
     given = read(ROOT / "template.yaml").resources("AWS::ApiGateway::RestApi")
     responses = next(given).properties["Body"]["x-amazon-apigateway-gateway-responses"]
     everywhere = {str(one["statusCode"]) for one in responses.values() if "statusCode" in one} - {"404", "413"}
@@ -163,7 +163,7 @@ def test_every_status_that_the_gateway_gives_is_told() -> None:
         assert ("413" in operation["responses"]) is ("requestBody" in operation)
 
 
-def test_every_error_of_the_service_is_told_somewhere() -> None:
+def test_every_error_of_the_service_is_documented() -> None:
     told = {
         code
         for operation in CALLS.values()
@@ -224,7 +224,7 @@ def test_a_put_fills_in_nothing_that_was_not_said() -> None:
 
 
 @pytest.mark.parametrize("kind", [*TYPES.values(), "test"])
-def test_every_webhook_is_told(kind: str) -> None:
+def test_every_webhook_is_documented(kind: str) -> None:
     content = WEBHOOKS[kind]["requestBody"]["content"]["application/json"]
 
     assert content["example"]["type"] == kind

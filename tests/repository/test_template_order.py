@@ -46,7 +46,7 @@ def test_every_folder_of_functions_is_in_the_template_once() -> None:
     assert sorted(named) == sorted(app.parent.name for app in ROOT.glob("functions/*/app.py"))
 
 
-def test_as_many_functions_open_the_bucket_of_logs_as_the_linter_is_told() -> None:
+def test_the_linters_exception_names_the_number_of_functions_that_read_the_log_bucket() -> None:
     (told,) = re.findall(r"# checkov:skip=CKV_AWS_18: opened by (\w+) functions alone", TEXT)
     openers = {
         name

@@ -155,7 +155,7 @@ def test_a_status_is_replaced_and_nothing_else_with_it(cluster: Cluster, namespa
     assert cluster.get_cronjob(namespace, "nightly")["status"] == status
 
 
-def test_a_name_that_is_taken_is_told_from_an_object_that_changed(cluster: Cluster, namespace: str) -> None:
+def test_a_taken_name_and_a_changed_object_have_different_errors(cluster: Cluster, namespace: str) -> None:
     made = cluster.create_cronjob(cronjob(namespace))
     with pytest.raises(AlreadyExists, match="already exists"):
         cluster.create_cronjob(cronjob(namespace))
@@ -167,7 +167,7 @@ def test_a_name_that_is_taken_is_told_from_an_object_that_changed(cluster: Clust
     assert cluster.get_cronjob(namespace, "nightly")["spec"]["suspend"] is True
 
 
-def test_what_is_not_there_is_said_to_be_not_there(cluster: Cluster, namespace: str) -> None:
+def test_a_missing_object_has_its_own_error(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(ObjectNotFound, match="nightly"):
         cluster.get_cronjob(namespace, "nightly")
     with pytest.raises(ObjectNotFound, match="nightly"):

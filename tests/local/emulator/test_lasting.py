@@ -142,7 +142,7 @@ def filled(folder: Path) -> Path:
     ],
     ids=["empty", "no database", "half of it", "pages overwritten", "head overwritten"],
 )
-def test_a_damaged_file_is_told_and_left_as_it_is(tmp_path: Path, damage: Any) -> None:
+def test_a_damaged_file_is_reported_and_left_unchanged(tmp_path: Path, damage: Any) -> None:
     path = filled(tmp_path / "store")
     damaged = damage(path.read_bytes())
     path.write_bytes(damaged)
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_told_and_left_as_it_is(tmp_path: Path, damage: Any) -
     assert path.read_bytes() == damaged
 
 
-def test_a_missing_file_is_told_and_not_made_anew(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_and_not_created_again(tmp_path: Path) -> None:
     path = filled(tmp_path / "store")
     path.unlink()
 
@@ -164,7 +164,7 @@ def test_a_missing_file_is_told_and_not_made_anew(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_another_version_of_the_file_is_told(tmp_path: Path) -> None:
+def test_another_version_of_the_file_is_reported(tmp_path: Path) -> None:
     path = filled(tmp_path / "store")
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
@@ -174,7 +174,7 @@ def test_another_version_of_the_file_is_told(tmp_path: Path) -> None:
         Database(tmp_path / "store")
 
 
-def test_a_store_whose_making_was_cut_short_is_made_anew(tmp_path: Path) -> None:
+def test_a_store_whose_creation_was_interrupted_is_created_again(tmp_path: Path) -> None:
     draft = tmp_path / "store.new"
     draft.mkdir()
     (draft / FILE).write_bytes(b"half")
@@ -222,7 +222,7 @@ print(json.dumps({"done": done, "refused": refused, "read": read}))
 """
 
 
-def test_a_full_disk_is_told_nothing_is_half_written_and_it_goes_on_once_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_nothing_is_half_written_and_work_continues_once_there_is_room(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     command = [sys.executable, "-c", FULL, str(folder)]
     found = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)

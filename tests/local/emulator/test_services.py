@@ -191,7 +191,7 @@ def test_a_batch_of_messages(running: Running, way: str) -> None:
 
 @pytest.mark.parametrize("way", ["wire", "http"])
 @pytest.mark.parametrize("key", ["plain", "with space/é?&=+#%25", "logs/org/run.log.gz"])
-def test_objects_come_back_with_what_is_told_of_them(running: Running, way: str, key: str) -> None:
+def test_objects_are_returned_with_their_metadata(running: Running, way: str, key: str) -> None:
     objects = running.client("s3", way)
     content = b"0123456789" * 100_000
     about = {"ContentType": "text/plain", "ContentEncoding": "gzip", "Metadata": {"size": "7"}}
@@ -288,7 +288,7 @@ def test_a_plan_knows_its_keys(running: Running, way: str) -> None:
 
 
 @each_way
-def test_events_are_heard_or_refused(running: Running, way: str) -> None:
+def test_events_reach_listeners_or_are_refused(running: Running, way: str) -> None:
     heard: list[Any] = []
     running.services.events.listen(lambda entry, _: heard.append(entry["DetailType"]))
     events = running.client("events", way)
@@ -302,9 +302,7 @@ def test_events_are_heard_or_refused(running: Running, way: str) -> None:
 
 @each_way
 @pytest.mark.parametrize(("service", "operation"), [("dynamodb", "list_backups"), ("kms", "list_aliases")])
-def test_what_is_not_known_is_refused_and_not_answered_wrongly(
-    running: Running, way: str, service: str, operation: str
-) -> None:
+def test_unknown_operations_are_refused(running: Running, way: str, service: str, operation: str) -> None:
     with pytest.raises(ClientError) as refused:
         getattr(running.client(service, way), operation)()
     assert code(refused) == "UnknownOperationException"

@@ -126,7 +126,7 @@ def test_a_project_that_fails_at_once_is_one_message(queue: Queue, jaffle: Proje
     assert {stored(delivery).folded_into for delivery in made[1:]} == {made[0]}
 
 
-def test_of_jobs_that_share_a_message_each_other_error_is_told(queue: Queue, jaffle: Project, slack: Slack) -> None:
+def test_a_shared_message_has_each_different_error(queue: Queue, jaffle: Project, slack: Slack) -> None:
     for n in range(3):
         job, _ = new_job(jaffle, f"load {n}", slack_channel="#data", slack_alerts_enabled=True)
         fail(queue, job, jaffle, cause="one", error_message=f"dbt exited with code 1: model {'aab'[n]}: no table")
@@ -184,7 +184,7 @@ def test_retry_after_is_waited_for(queue: Queue, job: Job, jaffle: Project, slac
         ("invalid_blocks", "invalid_blocks"),
     ],
 )
-def test_what_only_a_person_can_mend_is_told_to_the_owner_and_not_tried_again(
+def test_an_error_that_only_a_person_can_repair_is_recorded_and_not_retried(
     queue: Queue, job: Job, jaffle: Project, slack: Slack, error: str, advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "put_aside", lambda _: pytest.fail("nobody need wake up for this"))
@@ -197,7 +197,7 @@ def test_what_only_a_person_can_mend_is_told_to_the_owner_and_not_tried_again(
     assert len(slack.receiver.received) == 1
 
 
-def test_once_the_token_is_mended_the_channel_hears_of_what_still_fails_and_not_only_when_a_reminder_is_due(
+def test_once_the_token_is_repaired_the_channel_gets_current_failures_before_the_next_reminder(
     queue: Queue, job: Job, jaffle: Project, slack: Slack
 ) -> None:
     slack.receiver.always = slack.says("token_revoked")
@@ -217,7 +217,7 @@ def test_once_the_token_is_mended_the_channel_hears_of_what_still_fails_and_not_
     assert slack.texts == ["jaffle / nightly is still failing", "jaffle / nightly works again"]
 
 
-def test_an_organization_without_a_token_is_told_what_is_missing(
+def test_an_organization_without_a_token_learns_what_is_missing(
     queue: Queue, jaffle: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api/")
@@ -414,7 +414,7 @@ def test_secrets_of_the_jobs_environment_are_masked(queue: Queue, jaffle: Projec
     assert "cannot log in with ***" in str(slack.posted[0])
 
 
-def test_a_failure_that_is_heard_of_late_says_that_it_has_succeeded_since(
+def test_a_late_message_about_a_failure_says_that_the_job_has_succeeded_since(
     queue: Queue, job: Job, jaffle: Project, slack: Slack
 ) -> None:
     failed: Run = new_run(job, jaffle, RunStatus.FAILED, NOON - MINUTE)

@@ -132,7 +132,7 @@ def test_there_is_an_alarm_for_dead_letters() -> None:
     assert "NotificationsDeadLetters" in str(resources["NotificationsQueue"]["Properties"]["RedrivePolicy"])
 
 
-def test_a_receiver_that_is_gone_for_good_is_left_in_peace(
+def test_a_receiver_that_answers_410_gets_no_more_attempts(
     queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "put_aside", lambda _: pytest.fail("nobody need wake up for this"))
@@ -144,7 +144,7 @@ def test_a_receiver_that_is_gone_for_good_is_left_in_peace(
     assert len(hook.received) == 1
 
 
-def test_a_name_that_leads_inside_at_send_is_refused_and_its_owner_told(
+def test_a_name_that_resolves_to_a_private_address_at_send_is_refused_and_recorded(
     queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
@@ -251,7 +251,7 @@ def test_what_was_asked_for_when_the_run_was_created_decides(
     assert hook.received[0].headers["webhook-signature"]
 
 
-def test_a_job_that_is_gone_is_still_told_of(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
+def test_a_deleted_jobs_run_is_still_notified(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
     store.delete_job(job, NOON)
     queue.tell(failed, Event.FAILURE, "webhook")
     queue.go()

@@ -70,7 +70,7 @@ def test_a_name_that_leads_inside_is_refused(address: str) -> None:
         post("https://innocent.example/hook", b"{}", {}, resolve=leads_to(address))
 
 
-def test_a_name_that_leads_inside_is_told_like_one_that_does_not_resolve() -> None:
+def test_a_private_address_and_an_unknown_name_have_the_same_error() -> None:
     def unknown(_host: str, _port: int) -> list[Address]:
         raise socket.gaierror(-2, "Name or service not known")
 
@@ -94,13 +94,13 @@ def test_other_ways_to_write_loopback_are_refused_by_what_they_resolve_to(host: 
         post(f"https://{host}/hook", b"{}", {})
 
 
-def test_only_https_is_spoken(authority: Authority) -> None:
+def test_only_https_is_used(authority: Authority) -> None:
     del authority
     with receiver(None) as plain, pytest.raises(Refused, match="https"):
         post(plain.url, b"{}", {})
 
 
-def test_a_name_that_is_bound_anew_after_the_check_changes_nothing(
+def test_a_name_that_resolves_to_another_address_after_the_check_changes_nothing(
     hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is made to the address that was judged; the name is never looked up a second time."""

@@ -41,7 +41,7 @@ def outcome(found: Object, its_pod: Object | None, now: datetime | None = None) 
     return job_status.outcome(observe(found, its_pod), now=now)
 
 
-def test_a_proxy_that_stands_first_and_exits_0_does_not_speak_for_the_command() -> None:
+def test_a_proxy_in_first_place_that_exits_0_does_not_decide_the_run() -> None:
     found = beside(pod(ended(4), phase="Failed"), "proxy", ended(0))
 
     seen = outcome(failed(), found)
