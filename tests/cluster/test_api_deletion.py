@@ -1,4 +1,4 @@
-"""What goes with an object when it is deleted, and what stays."""
+"""Which dependents are deleted with an object, and which stay."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a client learns of the cluster before it asks for anything: groups, resources, paths that lead nowhere."""
+"""What a client learns about the cluster first: groups, resources, and errors for unknown paths."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Objects over the API: make, read, change and remove them, and the answers to what cannot be done."""
+"""Objects over the API: create, read, change and delete them, and the errors."""
 
 import json
 from typing import Any

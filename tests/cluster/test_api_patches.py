@@ -1,4 +1,4 @@
-"""PATCH, in its four sorts, and what kubectl apply makes of them."""
+"""The four types of PATCH, and kubectl apply, which uses them."""
 
 import json
 from typing import Any

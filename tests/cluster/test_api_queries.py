@@ -1,4 +1,4 @@
-"""Query parameters that make no sense are a bad request to the cluster, whatever stands in them."""
+"""Any malformed query parameter is a bad request to the cluster."""
 
 from urllib.parse import quote
 

@@ -1,4 +1,4 @@
-"""Whatever is sent is answered: accepted or refused, and never with an error of ours."""
+"""Every request is accepted or refused, and never fails with an internal error."""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The clock that tests set: who sleeps on it wakes when it is time, whichever thread moves it."""
+"""The clock that tests set: sleepers wake at their time, whichever thread moves the clock."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What the CronJob controller decides, in the manner of Kubernetes' own table (cronjob_controllerv2_test.go)."""
+"""Decisions of the CronJob controller, as a table like Kubernetes' own (cronjob_controllerv2_test.go)."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

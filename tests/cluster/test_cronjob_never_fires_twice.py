@@ -1,4 +1,4 @@
-"""The CronJob controller under any history: no slot is ever started twice, and none that was due is lost for good."""
+"""The CronJob controller under random histories: no slot is started twice, and no due slot is lost."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The objects on disk: what a killed cluster, a full disk and a damaged file leave of them."""
+"""The objects on disk after a kill, on a full disk, and in a damaged file."""
 
 import sqlite3
 from collections.abc import Callable, Iterator

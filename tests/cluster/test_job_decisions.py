@@ -1,4 +1,4 @@
-"""What the Job controller decides: a Job, its Pods and the time in; Pods to make and a status out."""
+"""Decisions of the Job controller: from a Job, its Pods and the time to new Pods and a status."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

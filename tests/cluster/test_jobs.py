@@ -1,4 +1,4 @@
-"""Jobs: what becomes of them and what they say about it."""
+"""Jobs: how they end, and what their status says."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Log files, under whatever a process writes in whatever pieces."""
+"""Log files, for any output of a process in any pieces."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""What a container wrote: all of it, its end, since a time, and as it is written."""
+"""The log of a container: all of it, its last lines, since a time, and followed."""
 
 import time
 from collections.abc import Callable, Iterator

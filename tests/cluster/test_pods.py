@@ -1,4 +1,4 @@
-"""Pods: their phases, what their containers' states say, and what their processes get to see."""
+"""Pods: their phases, their containers' states, and the environment of their processes."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""The processes of pods end with their container, with their pod, and with the cluster, however each of those ends."""
+"""The processes of pods end with their container, their pod and the cluster, even if those are killed."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""LimitRanges and ResourceQuotas: what they give, what they refuse, and what controllers make of a refusal."""
+"""LimitRanges and ResourceQuotas: their defaults, their refusals, and how controllers handle a refusal."""
 
 from pathlib import Path
 from typing import Any

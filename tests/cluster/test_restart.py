@@ -1,4 +1,4 @@
-"""A cluster that is killed and started again in the same home: what it still knows, and what becomes of its pods."""
+"""A cluster that is killed and started again in the same home: which objects it has, and how its pods end."""
 
 import os
 import signal

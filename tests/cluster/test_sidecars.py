@@ -1,4 +1,4 @@
-"""Pods of several containers: init containers, sidecars that stay, and what a Job makes of them."""
+"""Pods of several containers: init containers, sidecars, and the Jobs that own such Pods."""
 
 from collections.abc import Callable
 from typing import Any

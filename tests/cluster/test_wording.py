@@ -1,4 +1,4 @@
-"""Refusals of newer servers, read as the samples' own server words them."""
+"""Refusals of newer servers are translated into the words of the samples' server."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The controllers' queue: each key when it is due, and no sooner."""
+"""The controllers' queue: each key is returned when it is due, and not earlier."""
 
 import asyncio
 import time

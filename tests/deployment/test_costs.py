@@ -1,4 +1,4 @@
-"""What costs something in the template is in the arithmetic of benchmarks/costs.py."""
+"""benchmarks/costs.py includes everything in the template that costs money."""
 
 import re
 

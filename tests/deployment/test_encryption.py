@@ -1,4 +1,4 @@
-"""Stored data is encrypted with the keys that docs/data-model.md names, and is reached through TLS only."""
+"""Stored data is encrypted with the keys that docs/data-model.md names, and can only be reached over TLS."""
 
 from typing import Any
 

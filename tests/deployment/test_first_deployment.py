@@ -1,4 +1,4 @@
-"""A first deployment in a new account: in which order things are made, and what is left where one of them fails."""
+"""A first deployment in a new account: the order of creation, and what remains after a failure."""
 
 import json
 from typing import Any

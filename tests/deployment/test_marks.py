@@ -1,4 +1,4 @@
-"""What a deployment is called in a cluster: its mark on what it makes, and the groups that it comes as."""
+"""A deployment's name in a cluster: the label on its objects, and its RBAC groups."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an account may ask of a stack: bounds and a path for every role, a firewall, one way in."""
+"""Parameters for an account's rules: a boundary and a path for every role, a firewall, a single endpoint."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What `make preflight` says of an account and of parameters, before anything is deployed."""
+"""The findings of `make preflight` about an account and parameters, before a deployment."""
 
 import pytest
 

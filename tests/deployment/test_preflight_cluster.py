@@ -1,4 +1,4 @@
-"""What `make preflight` says of the cluster, and of the network that functions reach it from."""
+"""The findings of `make preflight` about the cluster, and the network between functions and cluster."""
 
 from typing import Any
 

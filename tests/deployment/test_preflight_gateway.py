@@ -1,4 +1,4 @@
-"""What `make preflight` says of API Gateway, and of what stands before the API and beside it."""
+"""The findings of `make preflight` about API Gateway, its firewall and its domain."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whoever deploys needs what deploy/policies/deploy.json and deploy-access.json allow, and no more."""
+"""A deployer needs exactly what deploy/policies/deploy.json and deploy-access.json allow."""
 
 import json
 import re

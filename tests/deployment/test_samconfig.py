@@ -1,4 +1,4 @@
-"""What a person answers `sam deploy --guided` goes where git does not look."""
+"""A person's answers to `sam deploy --guided` are written to a file that git ignores."""
 
 import subprocess
 import tomllib

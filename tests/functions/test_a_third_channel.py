@@ -1,4 +1,4 @@
-"""A channel that is registered and nothing else: a run's failure goes through it as through any."""
+"""A new channel only needs to be registered; a run's failure is then sent through it."""
 
 import json
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Whom a run tells: what its job said when the run was created, whoever started it, whatever is changed meanwhile."""
+"""Who is notified about a run: the job's targets at the run's creation decide, not later changes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an endpoint says to the pulse: one message for each change, and a queue that fails makes none of them fail."""
+"""Endpoints request passes: one message for each change, and a queue that fails makes no request fail."""
 
 import json
 import os

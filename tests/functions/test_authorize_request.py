@@ -1,4 +1,4 @@
-"""The authorizer: who gets in, and what the gateway is told of them."""
+"""The authorizer: which tokens it accepts, and what the gateway learns about their owners."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""What nobody sends by mistake: every endpoint answers it in the API's shape, and in bounds."""
+"""Hostile input: every endpoint answers it in the API's shape, with a bounded answer."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A page in a browser, of whatever origin, may use a token that it is given."""
+"""A web page of any origin may call the API with a token that it has."""
 
 from jobs_api.model.project import Project
 from tests.functions.people import Person

@@ -1,4 +1,4 @@
-"""How often each endpoint asks DynamoDB: what a request costs, and how long it takes."""
+"""How many calls to DynamoDB each endpoint makes, since these decide the cost and time of a request."""
 
 from datetime import timedelta
 from typing import Any

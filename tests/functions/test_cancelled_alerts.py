@@ -1,4 +1,4 @@
-"""Whom a cancelled run tells: nobody but a webhook that lists it; and no streak of its job changes."""
+"""A cancelled run is only sent to webhooks that list it, and does not change the job's streak."""
 
 from datetime import timedelta
 from typing import Any

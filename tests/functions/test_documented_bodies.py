@@ -1,4 +1,4 @@
-"""The examples of bodies in docs/openapi.json are taken by the service, as they stand."""
+"""The service accepts the examples of bodies in docs/openapi.json."""
 
 import json
 from pathlib import Path

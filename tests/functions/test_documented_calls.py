@@ -1,4 +1,4 @@
-"""What docs/data-model.md says that each call asks of DynamoDB, items counted, is what it asks."""
+"""Each call makes the DynamoDB requests that docs/data-model.md lists, with the same numbers of items."""
 
 import re
 from collections import Counter

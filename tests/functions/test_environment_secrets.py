@@ -1,4 +1,4 @@
-"""What is secret of a job's environment: sealed in every table, a mask in every answer, itself in the pod alone."""
+"""Secret values of a job's environment: sealed in every table, masked in every answer, in clear only in the pod."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""events/ has one sample for each function, and each function takes its own."""
+"""events/ has one sample for each function, and each function accepts its own."""
 
 import importlib
 import json

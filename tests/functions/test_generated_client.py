@@ -1,4 +1,4 @@
-"""What a client that openapi-python-client makes of docs/openapi.json sends: what was said, and nothing beside."""
+"""A client that openapi-python-client generates from docs/openapi.json sends the given fields and no others."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Syncs whose tables know nothing of what is in the cluster remove little or nothing until an operator says so."""
+"""If the tables do not know the cluster's CronJobs, a sync removes few or none until an operator confirms."""
 
 import json
 from collections.abc import Callable

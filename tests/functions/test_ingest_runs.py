@@ -1,4 +1,4 @@
-"""Ingests against a cluster that runs real processes: every way a run can end, and every way a pass can be cut."""
+"""Ingests with a cluster that runs real processes: every end of a run, and every interruption of a pass."""
 
 from collections.abc import Iterator
 from datetime import timedelta

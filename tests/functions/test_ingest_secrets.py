@@ -1,4 +1,4 @@
-"""What a run's own process wrote is told of it without the secrets that it holds."""
+"""The texts that a run's process wrote are shown without its secrets."""
 
 import json
 

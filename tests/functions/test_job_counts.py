@@ -1,4 +1,4 @@
-"""A project has at most so many jobs, however many are made at once, and whenever it began to be counted."""
+"""A project's limit of jobs holds for concurrent requests, and for projects that are older than the count."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -1,4 +1,4 @@
-"""Logs that grow when an answer is made of them: control bytes, bytes that are no UTF-8, quotation marks.
+"""Logs that are larger as JSON: control bytes, bytes that are not UTF-8, quotation marks.
 
 `Person.call` holds every answer of every test below what Lambda passes on.
 """

@@ -1,4 +1,4 @@
-"""Lists whose documents are as large as they may be: a page ends before Lambda would pass no answer on."""
+"""Lists of the largest documents: a page ends before the answer is too large for Lambda."""
 
 from datetime import timedelta
 

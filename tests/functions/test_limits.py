@@ -1,4 +1,4 @@
-"""Every limit that docs/limits.md states, at the last value that is taken and the first that is not."""
+"""Every limit in docs/limits.md, with the last accepted value and the first refused one."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""GET /projects/{id}/jobs where one answer does not hold them all."""
+"""GET /projects/{id}/jobs with more jobs than one answer can hold."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Lists over 10,000 rows of which none matches: how often each asks DynamoDB, and that its cursors come to an end."""
+"""Lists over 10,000 rows of which none matches: how many Queries each makes, and that its cursors end."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

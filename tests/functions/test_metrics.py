@@ -1,4 +1,4 @@
-"""What an operator reads on the dashboard is what happened."""
+"""The metrics of the dashboard match what happened."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Names that differ in letters stand beside each other; what was named before that keeps its slug and its CronJob."""
+"""Names that differ only in letters that slugs lose are accepted; older jobs keep their slugs and CronJobs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Slots that are still open when their job is deleted: each is settled once, and no pass fails over them."""
+"""Slots that are still open when their job is deleted: each is settled once, and no pass fails because of them."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every function may do what it does, and nothing else. This comes last: it asks what all other tests recorded.
+"""Every function has exactly the permissions that it uses. Runs last, with the records of all other tests.
 
 That a function does nothing it may not is held by each test, through `within_its_policy`.
 """

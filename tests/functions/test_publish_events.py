@@ -1,4 +1,4 @@
-"""What is written to the tables reaches the account's bus, by the streams of the tables, at least once and in order."""
+"""Writes to the tables are published on the account's bus, from the tables' streams, in order and at least once."""
 
 import json
 import os

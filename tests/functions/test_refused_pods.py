@@ -1,4 +1,4 @@
-"""What a LimitRange, a quota or a policy refuses stands in a job's `sync` before it fires."""
+"""A job's `sync` shows a refusal by a LimitRange, a quota or a policy before the job fires."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tables restored to an earlier time: what that means for the cluster and for runs, as docs/operations.md says it.
+"""Tables restored to an earlier time: the effects on the cluster and on runs, as docs/operations.md describes them.
 
 A table is restored here by writing its rows as they were; DynamoDB would make a table of them.
 """

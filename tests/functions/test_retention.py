@@ -1,4 +1,4 @@
-"""How long runs are kept, with their logs: what a user finds before, at and after the end of that."""
+"""How long runs and their logs are kept: what a user sees before, at and after their expiry."""
 
 import os
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a real cluster showed of runs that are refused, evicted, replaced or drained, in one of real processes."""
+"""Runs that are refused, evicted, replaced or drained, as observed on a real cluster, replayed on the embedded one."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Jobs of which nothing more can come are labelled, and then neither listed nor read; nothing is lost over that.
+"""Settled Jobs are labelled and then not listed or read any more, and no run is lost by that.
 
 And what a pass lists may be old: it never ends a run over that.
 """

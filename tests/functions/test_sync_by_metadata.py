@@ -1,4 +1,4 @@
-"""A sync of CronJobs that are right reads their metadata alone, in any process; what differs is read and put right."""
+"""A sync reads only the metadata of CronJobs that are right, and reads and repairs those that differ."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The cluster follows the tables: on every change, every minute, and whatever anybody does in between."""
+"""The cluster follows the tables: after every change, every minute, and after changes by hand."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

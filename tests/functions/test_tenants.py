@@ -1,4 +1,4 @@
-"""No organization sees or touches what another owns: every route of template.yaml, tried with somebody else's ids."""
+"""No organization sees or touches what another owns: every route of template.yaml, with another organization's ids."""
 
 import hashlib
 import json

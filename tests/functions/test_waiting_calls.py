@@ -1,4 +1,4 @@
-"""Calls that wait for others: an organization has so many at once, whatever becomes of them, and takes no other's."""
+"""Calls that wait for others: each organization has its own limit, which is freed however a call ends."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

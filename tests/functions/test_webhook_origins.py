@@ -1,4 +1,4 @@
-"""Stored header values go to the origin that they were given for, and to no other."""
+"""Stored header values are only sent to the origin for which they were given."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What reads other people's texts takes as long as they are, and no longer, whatever stands in them."""
+"""Code that reads users' texts takes time in proportion to their length, for any content."""
 
 from collections.abc import Callable
 

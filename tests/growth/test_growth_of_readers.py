@@ -1,4 +1,4 @@
-"""What reads a name, a header, a schedule, a command or a token takes as long as that is, and no longer."""
+"""Code that reads a name, header, schedule, command or token takes time in proportion to its length."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

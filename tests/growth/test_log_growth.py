@@ -1,4 +1,4 @@
-"""Reading a log takes time in proportion to its length, whatever somebody's process prints."""
+"""Reading a log takes time in proportion to its length, for any output of a process."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""jobsctl as an operator types it: JSON out, one line where something is wrong."""
+"""jobsctl as an operator types it: JSON as output, and one line for an error."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""An organization leaves its cluster, to be moved or deleted: nothing of it is left behind to fire for ever."""
+"""An organization leaves its cluster, by a move or a deletion: no CronJob remains that would fire on."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A signal ends a process of the laptop, whichever of its threads the system hands it to."""
+"""A signal ends a process of the laptop, whichever thread receives it."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The example projects: what they are set up with is there and keeps out of the repository."""
+"""The example projects: their files exist, and nothing is written into the repository."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What one organization keeps waiting for holds up no other, at the gateway and all functions behind it."""
+"""Slow calls of one organization delay no other, in the gateway and all functions."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Handlers run side by side as in Lambda: nothing of one invocation shows in another."""
+"""Handlers run side by side as in Lambda: no invocation sees data of another."""
 
 import json
 import threading

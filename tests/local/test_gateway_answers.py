@@ -1,4 +1,4 @@
-"""What a client gets for what a handler returned, and what for a handler that failed."""
+"""The client's answer, for each value that a handler can return and for failures."""
 
 import base64
 import http.client

@@ -1,4 +1,4 @@
-"""Who gets past the gateway, and what the handler learns about them."""
+"""Which requests the gateway's authorizers let pass, and what the handler learns about the caller."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a handler is told of a request, held to AWS's description of the Lambda proxy integration for REST APIs."""
+"""The event of a request, compared with AWS's description of the Lambda proxy integration for REST APIs."""
 
 import base64
 import socket

@@ -1,4 +1,4 @@
-"""Who holds a laptop's folder, in which format it is, and how a new start begins."""
+"""A laptop's folder: its lock, its format, and a fresh start."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The inbox of the laptop stack: what arrives in it, and what it says about that."""
+"""The inbox of the laptop stack: what it receives, and its verdicts."""
 
 import base64
 import json

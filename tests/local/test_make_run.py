@@ -1,4 +1,4 @@
-"""`make run` as a process: what it leaves for others to find, and what it leaves behind."""
+"""`make run` as a process: the files for other programs, and what remains after it ends."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""That memory which was freed goes back to the system, as far as the C library lets it."""
+"""Freed memory is returned to the system, if the C library allows it."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""moto is as right as it was, and its time no longer grows with the table."""
+"""The faster moto answers as the original, and its time does not grow with the table."""
 
 import sys
 import uuid

@@ -1,4 +1,4 @@
-"""Calls that go without a socket and those over HTTP reach the same moto, and DynamoDB there keeps its promises."""
+"""Calls in process and over HTTP reach the same moto, whose DynamoDB writes are atomic."""
 
 import os
 import uuid

@@ -1,4 +1,4 @@
-"""An organization that asks too much is told so by the gateway; nobody else notices, and nobody is locked out."""
+"""The gateway refuses requests over an organization's limit; other organizations are not affected."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which requests an IAM policy lets pass."""
+"""Which requests an IAM policy allows."""
 
 from typing import Any
 

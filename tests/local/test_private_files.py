@@ -1,4 +1,4 @@
-"""Files that are nobody else's, whatever the umask."""
+"""Files that only their owner can read, with any umask."""
 
 import os
 import stat

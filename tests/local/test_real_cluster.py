@@ -1,4 +1,4 @@
-"""`make run` on a real cluster: asked for by name, told at start, and with no more than the manifest's rights."""
+"""`make run` on a real cluster: only if it is named, reported at the start, and with only the manifest's rights."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`make run` that is killed and run again: nothing is lost, nothing runs twice, and what was missed says why.
+"""`make run` that is killed and run again: nothing is lost, nothing runs twice, and each miss says why.
 
 A stand-in for dbt writes down each time it is started, which is what nothing else here can be wrong about.
 """

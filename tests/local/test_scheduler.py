@@ -1,4 +1,4 @@
-"""What happens by itself: rules, schedules, retries, queues."""
+"""Rules, schedules, retries and queues."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""Reading a SAM template: what it names, and what it must not do on a laptop."""
+"""Reads a SAM template: its names, and the features that a laptop refuses."""
 
 import json
 from pathlib import Path

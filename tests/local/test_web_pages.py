@@ -1,4 +1,4 @@
-"""What a web page in a browser on the laptop can do to the stack there: nothing, but to call the API with a token."""
+"""A web page in a browser on the laptop can only call the API with a token, and nothing else of the stack."""
 
 import http.client
 import json

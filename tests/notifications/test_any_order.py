@@ -1,4 +1,4 @@
-"""In any order, repeated, at once and with senders killed: each receiver gets each event, and mostly once."""
+"""With messages in any order, repeated or concurrent, and killed senders, receivers get each event, mostly once."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whatever way a text from a log, a cluster, a command or a receiver leaves, its secrets do not leave with it."""
+"""Texts from logs, clusters, commands and receivers leave the service without secrets, on every way out."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is to be told is marked on the run by the write that makes it so, and queued from there: never lost."""
+"""The write that changes a run also records its due deliveries, and these are queued from the run: none is lost."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The two queues as SQS keeps them: where a message sleeps until it is due, and where it ends when nobody took it."""
+"""The queue of messages that wait until they are due, and the queue of its dead letters."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""POST .../notifications/test: what is configured is tried, and the answer is what the receivers said."""
+"""POST .../notifications/test: it sends a test to each configured channel and returns the receivers' answers."""
 
 from typing import Any
 

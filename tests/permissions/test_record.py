@@ -1,4 +1,4 @@
-"""What several processes recorded is what one would have."""
+"""The records of several processes add up to the record of one."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A rule that the account's owner writes on the stack's bus hears of runs and jobs, by the streams of the tables."""
+"""A rule of the account's owner on the stack's bus gets events about runs and jobs, from the tables' streams."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""A job that fails is told of: from the pod's exit over the queue to Slack, and to a webhook that is verified."""
+"""A job that fails is notified: from the pod's exit to Slack and to a webhook, whose signature is verified."""
 
 from typing import Any
 

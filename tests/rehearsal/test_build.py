@@ -1,4 +1,4 @@
-"""What is deployed depends on the commit alone: a second build of it is the first, in every byte and every time."""
+"""A build depends on the commit alone: a second build has the same bytes and the same file times."""
 
 import hashlib
 import os

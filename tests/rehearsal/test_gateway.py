@@ -1,4 +1,4 @@
-"""What API Gateway itself says and keeps, as it was deployed: errors in our shape, limits by organization."""
+"""The deployed API Gateway's own answers: errors in our shape, limits by organization."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""A function that is taken over can do no more than it does: its role, used by somebody else."""
+"""An attacker with a function's role can only make the function's own calls."""
 
 import json
 import sys

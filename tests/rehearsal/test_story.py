@@ -1,4 +1,4 @@
-"""What a client sees of a deployed service: from a job to the log of its run, and of a stranger's things nothing."""
+"""A client of a deployed service: from a job to the log of its run, and no access to a stranger's objects."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is deployed a second time answers: other code in a layer, and other values of parameters."""
+"""After a second deployment the new version answers: with other code in a layer, and other parameters."""
 
 import json
 import shutil

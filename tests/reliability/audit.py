@@ -1,6 +1,6 @@
-"""Says where table, cluster, logs and inbox do not agree: what is lost, doubled or orphaned.
+"""Finds differences between table, cluster, logs and inbox: what is lost, doubled or orphaned.
 
-It asks the tables and the cluster and nothing that the functions remember, so that it serves every kind of proof.
+It reads the tables and the cluster, and no memory of the functions, so that all kinds of tests can use it.
 """
 
 import gzip
@@ -34,11 +34,11 @@ TICK = timedelta(minutes=1)
 
 @dataclass
 class Audit:
-    """An organization as it stands at a time.
+    """An organization at a time.
 
-    `inbox` is what webhooks arrived, by delivery, and `posted` what messages in Slack did; None where nobody
-    listened. A Job that is younger than `young` has come since the last tick, and need not be known yet. With `waits`,
-    what waits for a stated time may still do so: a vanished Job to be believed gone, a delivery for its next attempt.
+    `inbox` has the webhooks that arrived, by delivery, and `posted` the Slack messages; None if there was no receiver.
+    A Job that is younger than `young` was created since the last tick, and needs no run yet. With `waits`, waits for a
+    stated time are allowed: until a vanished Job counts as deleted, and until a delivery's next attempt.
     """
 
     organization_id: str
@@ -73,7 +73,7 @@ class Audit:
         return made_at is None or made_at <= self.now - self.young
 
     def findings(self) -> list[str]:
-        """Return a sentence for everything that is not as it should be."""
+        """Return a sentence for each fault."""
         return [
             *self._cronjobs(),
             *self._locks(),
@@ -98,7 +98,7 @@ class Audit:
                 yield f"{job.id} says {told} of its CronJob"
 
     def _locks(self) -> Iterator[str]:
-        """Each job holds the locks on its two names, and nobody holds any other."""
+        """Each job has the locks on its two names, and there are no other locks."""
         wanted = Counter(
             key
             for project, job in self.jobs
@@ -123,7 +123,7 @@ class Audit:
     def _runs_and_jobs(self) -> Iterator[str]:
         """Each Kubernetes Job is one run, which has ended as soon as the Job has."""
         by_uid = {run.job_uid: run for run in self.runs if run.job_uid}
-        # One that was cancelled while its Job was created never learned of it.
+        # A run that was cancelled during the creation of its Job does not know the Job.
         by_id = {run.id: run for run in self.runs if run.status is RunStatus.CANCELLED and run.job_uid is None}
         for uid, job in self.live.items():
             name, run, seen = job["metadata"]["name"], by_uid.get(uid) or by_id.get(run_of(job)), observe(job)
@@ -147,7 +147,7 @@ class Audit:
         yield from (f"{count} Jobs of one run {run_id}" for run_id, count in manual.items() if count > 1)
 
     def _open_runs(self) -> Iterator[str]:
-        """A run that has not ended has a Job; one that has ended waits for nothing."""
+        """An open run has a Job, and an ended run is not waiting for anything."""
         for run in self.runs:
             if not run.status.ended and run.launch:
                 yield f"the run {run.id} still waits to be launched"
@@ -159,7 +159,7 @@ class Audit:
                 yield f"the run {run.id} is {run.status} and {'on' if run.id in opened else 'not on'} the list of open"
 
     def _cancels(self) -> Iterator[str]:
-        """What somebody wants cancelled ends, and nothing else is cancelled."""
+        """Runs with a cancel request end, and no others are cancelled."""
         for run in self.runs:
             since = run.cancel_requested_at
             if run.is_to_be_cancelled and since and not (self.waits and self.now - since < 2 * TICK):
@@ -172,11 +172,11 @@ class Audit:
                 yield f"the run {run.id} was cancelled while it ran, and has no log"
 
     def _is_awaited(self, run: Run) -> bool:
-        """Tell whether it is too early to say that a run's Job is gone."""
+        """Return whether it is too early to say that a run's Job is deleted."""
         return self.waits and self.now - run.updated_at < unseen_end.GONE_AFTER + TICK
 
     def _logs(self) -> Iterator[str]:
-        """A run whose command was started has its log; there is no other."""
+        """Each run whose command was started has its log, and there are no other logs."""
         s3, bucket = archive._client(), os.environ["LOGS_BUCKET"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{self.organization_id}/")
         stored = {item["Key"] for page in pages for item in page.get("Contents", [])}
@@ -192,7 +192,7 @@ class Audit:
                 yield f"the run {run.id} is {run.status} without a log"
 
     def _is_spare(self, key: str) -> bool:
-        """Tell whether a key is a run's log that one of two passes stored when the other had the better one."""
+        """Return whether a key is a run's second log, because two passes stored it and the other pass' log is used."""
         run_id = key.rpartition("/")[2].partition(".")[0]
         return any(run.id == run_id and run.log for run in self.runs)
 
@@ -203,7 +203,7 @@ class Audit:
             yield f"the log of {run.id} ({run.job_name}) is another's: {text!r}"
 
     def _slots(self) -> Iterator[str]:
-        """Each slot is one run, and none is left behind."""
+        """Each slot has one run, and none is missing."""
         scheduled = [run for run in self.runs if run.triggered_by is TriggeredBy.SCHEDULED]
         of_slot = Counter((run.job_id, run.scheduled_for) for run in scheduled)
         yield from (f"{count} runs of {job} at {slot}" for (job, slot), count in of_slot.items() if count > 1)
@@ -218,7 +218,7 @@ class Audit:
             yield f"{one.job.id} has waited since {one.job.due_at} for its slots to be settled"
 
     def _alerts(self) -> Iterator[str]:
-        """What a run has to tell has been told, once."""
+        """Each due notification of a run was sent once."""
         for run in self.runs:
             if run.notify:
                 yield f"the run {run.id} has not told of {run.notify}"
@@ -228,7 +228,7 @@ class Audit:
             yield from self._messages(self.posted)
 
     def _webhooks(self, arrived: set[str]) -> Iterator[str]:
-        """Each webhook that a run makes due has arrived, and no other."""
+        """Each due webhook of a run has arrived, and no other."""
         wanted = {delivery: run for run in self.runs for delivery in expected_deliveries(run, "webhook")}
         yield from (f"{one} tells of nothing" for one in arrived - wanted.keys() - self._begun())
         for one, run in wanted.items():
@@ -241,11 +241,11 @@ class Audit:
                 yield f"the delivery {one} of {run.id} is {known and known.status}"
 
     def _begun(self) -> set[str]:
-        """Return what may be told of the start of runs: whether anybody saw one start is chance."""
+        """Return the deliveries about starts that may exist: whether a pass sees a run start is chance."""
         return {delivery_id(run.id, Event.STARTED, "webhook") for run in self.runs}
 
     def _messages(self, arrived: list[str]) -> Iterator[str]:
-        """Each end of a run that Slack is asked about has a message, is part of another's, or needs none."""
+        """Each end of a run with a Slack target has a message, is part of another message, or needs none."""
         for run in self.runs:
             for one in expected_deliveries(run, "slack"):
                 known = deliveries.find(one)
@@ -263,14 +263,14 @@ class Audit:
         yield from (f"a message of nobody: {text}" for text in arrived if not any(one in text for one in ids))
 
     def _is_due_later(self, delivery: Delivery | None) -> bool:
-        """Tell whether a delivery waits for its next attempt, or for who sends it to be given up."""
+        """Return whether a delivery waits for its next attempt, or for the end of a dead sender's claim."""
         due_at = delivery and (delivery.next_attempt_at or delivery.claimed_until)
         # It is looked at again with the tick after that.
         return bool(self.waits and delivery and not delivery.status.ended and due_at and due_at > self.now - TICK)
 
 
 def expected_deliveries(run: Run, channel: str | None = None) -> Iterable[str]:
-    """Return the ids of what is to be told of a run that has ended, through a channel or through all."""
+    """Return the ids of an ended run's deliveries, through one channel or all."""
     if not run.status.ended:
         return []
     event = run_events.end_event(run.status)

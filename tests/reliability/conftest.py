@@ -1,4 +1,4 @@
-"""The world as a fixture, and what stands before it."""
+"""The world as a fixture, and a killer of its functions."""
 
 from collections.abc import Iterator
 
@@ -21,5 +21,5 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.fixture
 def killer(monkeypatch: pytest.MonkeyPatch, world: World) -> Killer:
-    """Who kills functions in that world."""
+    """Kills functions in that world."""
     return Killer(monkeypatch, world.cluster)

@@ -1,8 +1,8 @@
-"""The embedded cluster without threads, sockets or processes: it moves only when told to, and always the same way.
+"""The embedded cluster without threads, sockets or processes: it only works when a test calls it, and is deterministic.
 
-Its API, its storage and its controllers are the embedded cluster's own; only the kubelet is played. What a command does
-stands in its words: `fail` exits with 1, `hang` never ends, `slow` takes three minutes, `noimage` cannot be pulled;
-anything else ends well at once. All of them end with code 143 at SIGTERM, which a pod's deadline sends.
+Its API, its storage and its controllers are the embedded cluster's own; only the kubelet is a fake. A command's words
+say what it does: `fail` exits with 1, `hang` never ends, `slow` takes three minutes, `noimage` cannot be pulled, and
+all others exit with 0 at once. All end with code 143 at SIGTERM, which a pod's deadline sends.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ DEADLINE = Verdict("DeadlineExceeded", "Pod was active on the node longer than t
 
 @dataclass
 class Answer:
-    """What the API gave; `body` is read from where it lies, so that a fault can cut it short."""
+    """An answer of the API; `body` is a stream, so that a fault can interrupt it."""
 
     status: int
     headers: dict[str, str]
@@ -43,7 +43,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked of the API."""
+    """A request to the API."""
 
     method: str
     path: str
@@ -63,24 +63,24 @@ type Wrap = Callable[[Request, Ask], Answer]
 
 @dataclass
 class StillCluster:
-    """A cluster at a time; `wrap` stands before its API, as faults do and whoever kills a function."""
+    """A cluster and its clock; `wrap` intercepts requests to its API, for faults and kills."""
 
     clock: TestClock
     wrap: Wrap = field(default=lambda request, ask: ask(request))
     cluster: Cluster = field(init=False)
     storage: Storage = field(init=False)
-    # Of pods that the API has forgotten, too: what they wrote is known here alone.
+    # Including deleted pods, since only this has their logs.
     started: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Build the parts, and the client that functions get."""
+        """Build the parts and the functions' client."""
         self.storage = Storage(self.clock, Rules())
         self._controllers = Controllers(self.storage, self.clock)
         self._queue = self._controllers._queue
         self.storage.listen(self._controllers._changed)
         self._app, _ = app.build(self.storage, self, TOKEN)[0], None
         self._loop = asyncio.new_event_loop()
-        # Functions ask from many threads.
+        # Functions call from many threads.
         self._lock = threading.RLock()
         self.credentials = Credentials()
         connection = Connection(Configuration(host="http://still"), self.credentials)
@@ -88,13 +88,13 @@ class StillCluster:
         self.cluster = Cluster(connection)
 
     def close(self) -> None:
-        """Let go of the loop."""
+        """Close the loop."""
         self._loop.close()
 
     # -- time
 
     def run_until_idle(self) -> None:
-        """Let controllers and kubelet do all that they can do without time passing."""
+        """Run controllers and kubelet until only time can bring more work."""
         with self._lock:
             while self._work() or self._play():
                 pass
@@ -137,7 +137,7 @@ class StillCluster:
                 self._publish(pod, self._terminated(pod, 143))
             metadata = pod["metadata"]
             self.storage.delete("pods", metadata["namespace"], metadata["name"], grace_seconds=0)
-            # A finalizer of the Job controller may still hold it; then it is that one's turn.
+            # If the Job controller's finalizer is still on the pod, the controller deletes the pod.
             return phase in {"Pending", "Running"}
         if phase in {"Pending", "Running"} and self._is_past_its_deadline(pod):
             self._publish(pod, self._terminated(pod, 143), DEADLINE)
@@ -161,7 +161,7 @@ class StillCluster:
         return True
 
     def _is_past_its_deadline(self, pod: Object) -> bool:
-        """Tell whether its deadline ends a pod, before its command ends by itself."""
+        """Return whether a pod's deadline ends it before its command ends by itself."""
         deadline, ends_at = deadline_of(pod), self._ends_at(pod)
         return bool(deadline and deadline <= self.clock.now() and not (ends_at and ends_at <= deadline))
 
@@ -193,14 +193,14 @@ class StillCluster:
         return [pod for pod in pods if pod.get("status", {}).get("phase") == "Running"]
 
     async def read_log(self, namespace: str, pod: str, container: str, **options: Any) -> AsyncIterator[bytes]:
-        """Give what the API's log call asks a kubelet for."""
+        """Yield a container's log, as the API gets it from a kubelet."""
         del container, options
         yield log_of(self.storage.get("pods", namespace, pod)).encode()
 
     # -- the API
 
     def ask(self, request: Request) -> Answer:
-        """Ask the API, through whatever stands before it."""
+        """Send a request to the API, through `wrap`."""
         return self.wrap(request, self._answer)
 
     def _answer(self, request: Request) -> Answer:
@@ -209,10 +209,10 @@ class StillCluster:
 
 
 class Pool:
-    """Stands in for urllib3's pool."""
+    """Replaces urllib3's pool."""
 
     def __init__(self, cluster: StillCluster) -> None:
-        """Ask this cluster."""
+        """Send requests to this cluster."""
         self._cluster = cluster
 
     def request(
@@ -234,14 +234,14 @@ class Pool:
 
 
 class Credentials:
-    """A token that may have expired, and is good again once it is renewed."""
+    """A token that may have expired, and is valid again after `renew`."""
 
     def __init__(self) -> None:
-        """Begin with a good one."""
+        """Begin with a valid token."""
         self.token = TOKEN
 
     def authorization(self) -> str:
-        """Give the header's value."""
+        """Return the header's value."""
         return f"Bearer {self.token}"
 
     def renew(self) -> None:
@@ -256,13 +256,13 @@ def deadline_of(pod: Object) -> datetime | None:
 
 
 def words(pod: Object) -> list[str]:
-    """Give the words of a pod's command."""
+    """Return the words of a pod's command."""
     command: list[str] = pod["spec"]["containers"][0]["command"]
     return [part for word in command for part in word.split(":")]
 
 
 def log_of(pod: Object) -> str:
-    """Give what a pod writes: something that no other does."""
+    """Return a pod's log, which is unique."""
     return f"{' '.join(words(pod))}\nthis is {pod['metadata']['name']}\n"
 
 
@@ -275,7 +275,7 @@ async def _serve(application: Any, request: Request) -> Answer:
         if incoming:
             return incoming.pop(0)
         if not _complete(sent):
-            # Who streams an answer listens for a client that leaves; this one never does.
+            # Code that streams an answer waits for a disconnect; this client never disconnects.
             await asyncio.Event().wait()
         return {"type": "http.disconnect"}
 

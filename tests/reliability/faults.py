@@ -1,8 +1,7 @@
-"""What can go wrong between a function and everything else, from a seed: the same seed goes wrong the same way.
+"""Injects faults between a function and AWS, cluster and receivers; the same seed gives the same faults.
 
-Faults of the cluster look as its client sees them once its own second try is over; those of AWS as botocore raises them
-once its retries are used up. What a fault does to a write is decided by the fault: `refused` prevents it, `timed out`
-lets it happen and loses the answer.
+Faults of the cluster look as after the client's own retry, and faults of AWS as after botocore's retries. `refused`
+prevents a write; `timed out` lets it happen and loses the answer.
 """
 
 import io
@@ -34,7 +33,7 @@ THROTTLED: Final = {
     "events": "ThrottlingException",
     "kms": "ThrottlingException",
 }
-# What Lambda itself asks of a queue, and goes on asking.
+# Calls that Lambda itself makes to a queue, and repeats.
 POLLING: Final = frozenset({"ReceiveMessage", "DeleteMessageBatch"})
 LAGGING: Final = "cluster: a cache that lags"
 NOWHERE: Final = HTTPConnection("still")
@@ -42,9 +41,9 @@ NOWHERE: Final = HTTPConnection("still")
 
 @dataclass
 class Faults:
-    """Everything that goes wrong in a world, or `only` one kind of it; `happened` counts it by kind.
+    """All faults of a world, or `only` one kind; `happened` counts faults by kind.
 
-    Threads ask in no certain order, so of what a thread pool does only the faults are repeated, not whom they meet.
+    Threads call in no fixed order, so with a thread pool the faults repeat, but not the calls that they hit.
     """
 
     seed: int
@@ -54,11 +53,11 @@ class Faults:
     only: str | None = None
     happened: Counter[str] = field(default_factory=Counter)
     _on: bool = False
-    # What lists that may be old last showed, by what was asked.
+    # The last answers of lists that may be old, by request.
     _shown: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Stand before AWS and before the cluster."""
+        """Intercept calls to AWS and to the cluster."""
         self._random = Random(self.seed)  # noqa: S311 - to be repeated, not to be secret
         self._lock = threading.Lock()
         self.cluster.wrap = self._cluster_call
@@ -73,7 +72,7 @@ class Faults:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Let things go wrong inside."""
+        """Inject faults during the block."""
         self._on = True
         try:
             yield
@@ -81,10 +80,10 @@ class Faults:
             self._on = False
 
     def _drawn(self, kinds: list[str]) -> str | None:
-        """Draw a fault, mostly none."""
+        """Draw a fault; mostly none."""
         with self._lock:
             kinds = [kind for kind in kinds if self.only in {None, kind, kind.partition(": ")[2]}]
-            # Calls that no kind is for draw nothing: how many there are would decide over all others.
+            # Calls without a kind draw nothing, or their number would change the faults of all others.
             if not self._on or not kinds or self._random.random() > self.share:
                 return None
             kind = self._random.choice(kinds)
@@ -107,7 +106,7 @@ class Faults:
         return ask(request) if kind is None else (_CLUSTER | _CLUSTER_RARE)[kind](request, ask, self.cluster)
 
     def _cached_list(self, request: Request, ask: Ask, kinds: list[str]) -> Answer:
-        """Answer out of a cache that may stay where it was when it was last asked."""
+        """Answer from a cache that may be as old as its last answer."""
         shown = self._shown.get((request.path, request.query))
         kind = self._drawn([*kinds, *([LAGGING] * 3 if shown is not None else [])])
         if kind == LAGGING and shown is not None:
@@ -159,10 +158,10 @@ class Faults:
 
 
 class Cut(io.BytesIO):
-    """A body that breaks off half way."""
+    """A body that breaks off in the middle."""
 
     def __init__(self, content: bytes, error: Exception) -> None:
-        """Give half of the content, then raise."""
+        """Return half of the content, then raise."""
         super().__init__(content[: len(content) // 2])
         self._error = error
 
@@ -180,12 +179,12 @@ def _status(code: int, reason: str, **headers: str) -> Answer:
 
 
 def refused(_: Request, __: Ask, ___: StillCluster | None = None) -> Answer:
-    """Keep it from happening."""
+    """Prevent the write."""
     raise NewConnectionError(NOWHERE, "Connection refused")
 
 
 def timed_out(request: Request, ask: Ask, _: StillCluster | None = None) -> Answer:
-    """Let it happen, and lose the answer."""
+    """Let the write happen, and lose its answer."""
     ask(request)
     raise ClusterTimeout(NOWHERE, request.path, "Read timed out")  # type: ignore[arg-type]  # wants a pool; any will do
 

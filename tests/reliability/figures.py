@@ -1,4 +1,4 @@
-"""What was proved how often; pytest prints it at the end."""
+"""Counts how often each property was checked; pytest prints it at the end."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Kills a function after its nth write, wherever that goes: table, bucket, queue, bus, cluster or receiver."""
+"""Kills a function after its nth write to a table, bucket, queue, bus, cluster or receiver."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ READS = ("BatchGet", "Describe", "Get", "Head", "List", "Query", "Scan")
 
 
 class Killed(BaseException):
-    """The function's process is gone; no handler sees this, and no `finally` of it gets to write."""
+    """The function's process was killed; no handler catches this, and no `finally` can write after it."""
 
 
 @dataclass
 class Killer:
-    """Counts writes, and from the nth on lets nothing happen any more; `made` has their names."""
+    """Counts writes, and prevents every call after the nth; `made` has the names of the writes."""
 
     monkeypatch: pytest.MonkeyPatch
     cluster: StillCluster
@@ -31,7 +31,7 @@ class Killer:
     _after: int | None = None
 
     def __post_init__(self) -> None:
-        """Stand before AWS and before the cluster."""
+        """Intercept calls to AWS and to the cluster."""
         before = self.cluster.wrap
         ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
@@ -58,7 +58,7 @@ class Killer:
 
     @contextmanager
     def after(self, writes: int) -> Iterator[None]:
-        """Kill what happens inside after so many writes; with 0 before the first."""
+        """Kill the block's function after so many writes; 0 kills it before the first."""
         self.made.clear()
         self._after = writes
         try:
@@ -69,7 +69,7 @@ class Killer:
             self._after = None
 
     def _posting(self, post: Callable[..., Any], who: str) -> Callable[..., Any]:
-        """Return what sends to a receiver, as a write."""
+        """Return a sender to receivers that counts as a write."""
 
         def posted(*message: Any) -> Any:
             self._check()
@@ -80,7 +80,7 @@ class Killer:
         return posted
 
     def leave(self) -> None:
-        """Stand in nobody's way any more."""
+        """Stop intercepting."""
         self.cluster.wrap = lambda request, ask: ask(request)
 
     def _check(self) -> None:
@@ -89,5 +89,5 @@ class Killer:
 
     def _note(self, write: str) -> None:
         self.made.append(write)
-        # Of a function that does its last write nothing more may happen either, its answer included.
+        # After a function's last write nothing more may happen, not even its answer.
         self._check()

@@ -1,14 +1,14 @@
-"""What the service should be, in plain Python: names, jobs, their CronJobs, who was triggered, which slots were due.
+"""A model of the service in plain Python: names, jobs, their CronJobs, triggers, and due slots.
 
-It knows nothing of tables, events or passes: whatever happens in between, this is what has to come of it.
+It has no tables, events or passes: it only says which result must follow.
 """
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-# What a job's names are in the model, by what its owner calls it: some are the same in lower case and without accents.
+# A job's names in the model, by the owner's name: some are equal in lower case and without accents.
 NAMES = {"Nightly": "nightly", "nightly": "nightly", "Été": "ete", "ete": "ete", "b": "b", "A b": "a-b"}
-# The second begins as the first goes on: `jaffle-a` with the job `b` wants the CronJob of `jaffle` with `a-b`.
+# The job `b` of `jaffle-a` and the job `a-b` of `jaffle` have the same CronJob name.
 PROJECTS = ("jaffle", "jaffle-a")
 EVERY = {"* * * * *": 1, "*/2 * * * *": 2, "*/5 * * * *": 5}
 ENDS = {
@@ -18,31 +18,31 @@ ENDS = {
     "dbt run --select noimage": "error",
 }
 MINUTE = timedelta(minutes=1)
-# How long a change may take to reach the cluster; a slot until then may be missed, or not.
+# How long a change may take to reach the cluster; slots before that may run or not.
 ARRIVES_WITHIN = 2 * MINUTE
-# Moments of one second apart are the same to a CronJob.
+# A CronJob does not distinguish times within a second.
 ABOUT = timedelta(seconds=5)
 
 
 @dataclass
 class Period:
-    """A time in which a job was to fire every so many minutes."""
+    """A time during which a job should fire every so many minutes."""
 
     since: datetime
     every: int
     until: datetime | None = None
 
     def may_miss(self, slot: datetime) -> bool:
-        """Tell whether a slot can have been missed in it: it was due in it, or about then."""
+        """Return whether a slot may have been missed: it was due during this period or close to it."""
         within = self.since - ABOUT <= slot and (self.until is None or slot <= self.until + ABOUT)
         return within and slot.minute % self.every == 0
 
     def may_start(self, slot: datetime) -> bool:
-        """Tell whether a Job for a slot can have been started by it, however late its end reached the cluster."""
+        """Return whether this period may have started a Job for a slot, since its end may reach the cluster late."""
         return self.since.replace(microsecond=0) < slot and slot.minute % self.every == 0
 
     def must_account(self, until: datetime) -> set[datetime]:
-        """Return the slots up to a time that were due in it for certain."""
+        """Return the slots up to a time that were certainly due."""
         first = (self.since + ARRIVES_WITHIN).replace(second=0, microsecond=0) + MINUTE
         last = min(until, self.until - ABOUT) if self.until else until
         count = max(0, int((last - first) / MINUTE) + 1)
@@ -52,7 +52,7 @@ class Period:
 
 @dataclass
 class Job:
-    """A job as its owner wants it, and when it was to fire."""
+    """A job as its owner wants it, and the periods in which it should fire."""
 
     project: str
     name: str
@@ -63,31 +63,31 @@ class Job:
 
     @property
     def slug(self) -> str:
-        """What no other job of the project may have."""
+        """The slug, which is unique in the project."""
         return NAMES[self.name]
 
     @property
     def cronjob(self) -> str:
-        """What no other CronJob of the namespace may be called."""
+        """The CronJob's name, which is unique in the namespace."""
         return f"{self.project}-{self.slug}"
 
 
 @dataclass
 class Project:
-    """Whether a project's jobs are in the cluster, and whether they rest."""
+    """A project: whether it is deployed, and whether it is suspended."""
 
     deployed: bool = True
     suspended: bool = False
 
     @property
     def fires(self) -> bool:
-        """Whether its schedules count."""
+        """Whether its schedules fire."""
         return self.deployed and not self.suspended
 
 
 @dataclass
 class Model:
-    """Everything that should be; `ended` are jobs that were deleted, `manual` each accepted run's command by its id.
+    """The whole model; `ended` has the deleted jobs, `manual` each accepted run's command by its id.
 
     `cancelled` has the ids of runs of which a cancel was accepted.
     """
@@ -99,7 +99,7 @@ class Model:
     cancelled: set[str] = field(default_factory=set)
 
     def is_taken(self, project: str, name: str, but_by: str | None = None) -> bool:
-        """Tell whether a job may not have a name, since another has it or its CronJob would be another's."""
+        """Return whether another job has this name, its slug or its CronJob's name."""
         wanted = Job(project, name, "", "", enabled=True)
         others = [job for job_id, job in self.jobs.items() if job_id != but_by]
         return any(
@@ -107,18 +107,18 @@ class Model:
         )
 
     def refresh(self, now: datetime) -> None:
-        """Note from when on each job fires, or fires otherwise, or no more."""
+        """Record for each job when it starts to fire, changes its schedule, or stops."""
         for job in self.jobs.values():
             every = EVERY[job.schedule] if job.enabled and self.projects[job.project].fires else None
             self._turn(job, every, now)
 
     def remove(self, job_id: str, now: datetime) -> None:
-        """Take a job away; what was due before stays due."""
+        """Remove a job; slots that were due stay due."""
         job = self.ended[job_id] = self.jobs.pop(job_id)
         self._turn(job, None, now)
 
     def rename(self, job_id: str, name: str, now: datetime) -> None:
-        """Give a job another name; under another CronJob it begins anew."""
+        """Rename a job; with another CronJob its firing starts again."""
         job = self.jobs[job_id]
         before, job.name = job.cronjob, name
         if job.cronjob != before:

@@ -1,4 +1,4 @@
-"""Makes a world go the same way twice: chance comes from a seed, and threads work one after the other."""
+"""Makes a world deterministic: random numbers come from a seed, and threads run one after another."""
 
 import random
 import sys
@@ -17,13 +17,13 @@ _count = count(1)
 
 
 class OneByOne(Executor):
-    """A pool of threads without threads: work is done when it is handed in."""
+    """A pool without threads: `submit` does the work itself."""
 
     def __init__(self, *_: object, **__: object) -> None:
-        """Take what a pool of threads takes."""
+        """Accept the arguments of a thread pool."""
 
     def submit[**P, T](self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Do it now; what goes wrong is told who asks for the result, as by a pool."""
+        """Do the work now; an error is raised when the result is read, as with a pool."""
         future: Future[T] = Future()
         try:
             future.set_result(work(*args, **kwargs))
@@ -33,11 +33,11 @@ class OneByOne(Executor):
 
 
 def repeat(seed: int, monkeypatch: pytest.MonkeyPatch) -> random.Random:
-    """Have ids, names, jitter and the order of threads follow from a seed; return what the test itself draws from.
+    """Derive ids, names, jitter and the order of threads from a seed; return the test's own random generator.
 
-    One seed makes the same ids each time, so a process tells each story once.
+    A seed always makes the same ids, so a process can run each story only once.
     """
-    # Apart from each other, so that one more id does not change what a story tells.
+    # Separate generators, so that one more id does not change a story.
     drawn, named = random.Random(f"story {seed}"), random.Random(f"ids {seed}")  # noqa: S311 - to be repeated
     random.seed(seed)
 
@@ -54,7 +54,7 @@ def repeat(seed: int, monkeypatch: pytest.MonkeyPatch) -> random.Random:
 
 
 def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have each id come after those that were made before, in this process: what is sorted by them stays so."""
+    """Make each id sort after all earlier ids of this process."""
 
     class Bytes:
         token_bytes = staticmethod(lambda size: next(_count).to_bytes(size))
@@ -63,7 +63,7 @@ def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have threads work one after the other."""
+    """Run threads one after another."""
     for name, module in list(sys.modules.items()):
         if name.startswith("jobs_api.") and hasattr(module, "ThreadPoolExecutor"):
             monkeypatch.setattr(module, "ThreadPoolExecutor", OneByOne)

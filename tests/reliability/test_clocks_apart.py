@@ -1,4 +1,4 @@
-"""Passes while the clocks of processes are minutes apart: what is asked for is done, and no pass makes up time."""
+"""Passes while the clocks of processes differ by minutes: requested passes happen, and no pass invents a time."""
 
 from datetime import timedelta
 from random import Random

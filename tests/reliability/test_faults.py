@@ -1,4 +1,4 @@
-"""Stories in which everything goes wrong now and then: calls, clocks, pods and events; from a seed each.
+"""Stories with random faults of calls, clocks, pods and events; each has a seed.
 
 FAULT_SEEDS=0-199 tells more of them than CI does, and FAULT_SEEDS=17 one of them again.
 """

@@ -1,4 +1,4 @@
-"""An organization that lives by its pulse alone, with messages lost, doubled, late and out of order."""
+"""An organization whose passes only come from its pulse, with messages lost, doubled, late and out of order."""
 
 import random
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the walks and the stories found, each by itself."""
+"""Faults that the crash walk and the fault stories found, each in a test of its own."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The world by itself, and that the audit would find what is wrong with it."""
+"""The world of these tests, and that its audit finds faults."""
 
 from tests.reliability.world import HOOK, World
 

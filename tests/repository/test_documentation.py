@@ -1,4 +1,4 @@
-"""docs/ says what is there: every alarm, metric, parameter, command and figure, and nothing that is not."""
+"""docs/ names every alarm, metric, parameter, command and figure, and none that does not exist."""
 
 import ast
 import re

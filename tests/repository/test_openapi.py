@@ -1,4 +1,4 @@
-"""docs/openapi.json is what the functions say, in words that a user knows, and nothing of it is left unsaid."""
+"""docs/openapi.json matches the functions, and describes everything in a user's words."""
 
 import json
 import re

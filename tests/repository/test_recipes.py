@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md's recipes ask for beside the change itself; each test names the file that was forgotten."""
+"""The steps of CONTRIBUTING.md's recipes; each test names the file that was forgotten."""
 
 import ast
 import re

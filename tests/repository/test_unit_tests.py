@@ -1,4 +1,4 @@
-"""Unit tests begin at once: no AWS, no cluster and no table stands behind them."""
+"""Unit tests start at once, without AWS, a cluster or tables."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The cluster client over HTTPS against the embedded cluster, and what it makes of answers that go wrong."""
+"""The cluster client over HTTPS with the embedded cluster, and its errors for faulty answers."""
 
 import asyncio
 import importlib

@@ -1,4 +1,4 @@
-"""Whatever is sent in whatever order: values stay what they were, are sealed, and go where they were meant to go."""
+"""For any sequence of requests, secret values stay the same, are sealed, and are only sent where they belong."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A list is read object by object, however it is written and wherever it is cut into pieces."""
+"""A list is read object by object, for any form of JSON and any split into pieces."""
 
 import io
 import json

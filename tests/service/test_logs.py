@@ -1,4 +1,4 @@
-"""Logs in S3: kept whole, given back by their end, and readable through a link."""
+"""Logs in S3: stored whole, returned by their last lines, and readable through a link."""
 
 import gzip
 import os

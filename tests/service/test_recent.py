@@ -1,4 +1,4 @@
-"""What is remembered is remembered by the wall clock, since a process may be frozen for hours and any clock be set."""
+"""Caches expire by the wall clock, since a process may be frozen for hours, and a clock may be set."""
 
 import time
 from collections import Counter

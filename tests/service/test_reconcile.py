@@ -1,4 +1,4 @@
-"""Plans by property: whatever a cluster holds, following the plan makes it right, and nothing else is touched."""
+"""Plans by property: for any content of a cluster, the plan makes it right and changes nothing else."""
 
 import copy
 import functools

@@ -1,4 +1,4 @@
-"""What no job wants is removed where the tables know why, and else only where it is a small part of what there is."""
+"""An orphan is removed if the tables say why it is one, and otherwise only if few CronJobs are orphans."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

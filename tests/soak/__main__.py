@@ -1,4 +1,4 @@
-"""`python -m tests.soak`, which is `make soak`: the laptop stack under work and trouble for a while, then an audit.
+"""`python -m tests.soak`, which is `make soak`: the laptop stack under load and faults for a while, then an audit.
 
 Environment: SOAK_MINUTES (10) or SOAK_SECONDS, SOAK_SEED, SOAK_JOBS, SOAK_CLIENTS, SOAK_TROUBLE, SOAK_HOME.
 """
@@ -16,7 +16,7 @@ from tests.soak.settings import Settings
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Soak; gives 0 where nothing was found, 1 with findings, 130 where a signal ended it."""
+    """Run a soak; return 0 without findings, 1 with findings, 130 if a signal ended it."""
     settings, stopped = Settings.of(environment), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
@@ -30,7 +30,7 @@ def main(environment: Mapping[str, str]) -> int:
     def say(text: str) -> None:
         print(text, file=terminal, flush=True)
 
-    # Only now, since it takes seconds.
+    # Imported here, because the import takes seconds.
     from tests.soak.running_stack import left_behind, staged  # noqa: PLC0415
 
     try:
@@ -53,5 +53,5 @@ def main(environment: Mapping[str, str]) -> int:
 if __name__ == "__main__":
     status = main(os.environ)
     sys.stderr.flush()
-    # A handler that hangs is on a thread that would keep the process.
+    # A thread on which a handler hangs would keep the process from ending.
     os._exit(status)

@@ -1,6 +1,6 @@
-"""The audit of a soak: all that the audit of every proof looks at, and what clients, operators and receivers know.
+"""The audit of a soak: the general audit, and checks of what clients, operators and receivers know.
 
-What it counts is printed; what it finds ends the soak with status 1.
+Counts are printed; findings end the soak with status 1.
 """
 
 import re
@@ -21,7 +21,7 @@ from tests.reliability.audit import Audit
 from tests.soak.ledger import Ledger, certain_slots
 
 TO_COME = re.compile(r"^this is \S+, with (\d+) lines to come$", re.MULTILINE)
-# What a job is called, what it does and when: the fields that clients change.
+# The fields that clients change: a job's name, command and schedule.
 SHOWN = ("name", "command", "schedule", "enabled", "description")
 
 OWN_ENDS = frozenset({RunStatus.SUCCESS, RunStatus.FAILED})
@@ -40,7 +40,7 @@ class SoakAudit(Audit):
     counts: Counter[str] = field(default_factory=Counter)
 
     def findings(self) -> list[str]:
-        """Return a sentence for everything that is not as it should be."""
+        """Return a sentence for each fault."""
         self.counts.clear()
         found = [
             *super().findings(),

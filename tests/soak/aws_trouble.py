@@ -1,7 +1,7 @@
-"""What goes wrong between functions and AWS, as it looks on the wire: botocore's own retries come before anybody's.
+"""Injects faults between functions and AWS at the HTTP level, below botocore's own retries.
 
-Only what functions ask is touched. The stack's own plumbing, which stands for Lambda, SQS and EventBridge themselves,
-is not, nor are an operator's commands.
+Only functions' calls get faults. Calls of the stack itself, which replaces Lambda, SQS and EventBridge, and an
+operator's commands do not.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A client of the API that tries again as a careful one does: with the same key, for a while, and not for ever."""
+"""A client of the API that retries as a careful one does: with the same Idempotency-Key and for a limited time."""
 
 import http.client
 import json
@@ -15,11 +15,11 @@ TIMEOUT_SECONDS = 40
 
 
 class Answer(HttpAnswer):
-    """What came back."""
+    """An answer."""
 
     @property
     def worth_another_try(self) -> bool:
-        """Whether the same request may fare better in a while."""
+        """Whether a retry may succeed."""
         return self.status >= 500 or self.status == 429 or (self.status == 409 and "retry-after" in self.headers)
 
 
@@ -37,7 +37,7 @@ class Client:
         self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT_SECONDS)
 
     def call(self, what: str, method: str, path: str, body: Any = None, key: str | None = None) -> Answer | None:
-        """Send a request until it is answered for good; None where that never came. `what` is its name in the count."""
+        """Send a request until it has a final answer; None if it never has. `what` is its name in the counts."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         wait = 0.5
         while True:
@@ -49,7 +49,7 @@ class Client:
             wait = min(8, wait * 2)
 
     def once(self, what: str, method: str, path: str, body: Any = None, key: str | None = None) -> Answer | None:
-        """Send a request once; None where no answer came."""
+        """Send a request once; return None without an answer."""
         headers = {"Authorization": f"Bearer {self.token}", **({"Idempotency-Key": key} if key else {})}
         try:
             self._connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body), headers)

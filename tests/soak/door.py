@@ -1,4 +1,4 @@
-"""What stands before the cluster's API: it passes requests on, or lets them go wrong as networks and API servers do."""
+"""A proxy before the cluster's API: it passes requests on, or makes them fail as networks and API servers do."""
 
 import json
 import ssl
@@ -38,10 +38,10 @@ DROPPED = frozenset({"connection", "content-length", "transfer-encoding", "keep-
 
 
 class Door:
-    """A proxy with a certificate and a token of its own, on a port that stays the same."""
+    """A proxy with its own certificate and token, on a fixed port."""
 
     def __init__(self, node: Node, home: Path, trouble: Trouble) -> None:
-        """Write the kubeconfig that leads here."""
+        """Write the proxy's kubeconfig."""
         self.trouble = trouble
         self.kubeconfig = home / "kubeconfig"
         self.node = node
@@ -51,7 +51,7 @@ class Door:
         self.pool = urllib3.PoolManager(ca_certs=str(node.authority), maxsize=32, retries=False, timeout=30)
 
     def open(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._credentials.certificate, self._credentials.key)
         handler = type("Handler", (_Handler,), {"door": self})
@@ -78,7 +78,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: connections break here on purpose."""
+        """Log nothing, since connections break on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):

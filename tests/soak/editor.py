@@ -1,4 +1,4 @@
-"""Somebody who makes, changes, renames, pauses, triggers and deletes jobs, and notes what was acknowledged."""
+"""A user who creates, changes, renames, pauses, triggers and deletes jobs, and records what was acknowledged."""
 
 import itertools
 from collections.abc import Callable
@@ -33,10 +33,10 @@ class Place:
 
 
 class Editor:
-    """One of them; what it does follows from its seed and number."""
+    """One editor; its seed and number decide what it does."""
 
     def __init__(self, number: int, seed: int, place: Place, ledger: Ledger, jobs: int) -> None:
-        """Know nobody's jobs but those to come; keep about this many."""
+        """Begin without jobs, and keep about this many."""
         self.client = Client(place.url, place.token, ledger)
         self._other = Client(place.url, place.token, ledger)
         self._number = number
@@ -61,7 +61,7 @@ class Editor:
         }
 
     def begin(self) -> None:
-        """Make the jobs to begin with; half of them are never changed."""
+        """Create the first jobs; half of them are never changed."""
         for _ in range(self._most):
             self._create(steady=len(self._mine) % 2 == 0)
 
@@ -123,7 +123,7 @@ class Editor:
             job.may_change()
         answer = self.client.call("update", "PUT", self._path(job), changes)
         if answer is None or answer.status == 409:
-            # Of a writer that was overtaken nothing was written.
+            # A writer that got a conflict has written nothing.
             job.uncertain |= answer is None
         elif self._was(answer, 200):
             job.document |= changes
@@ -229,7 +229,7 @@ class Editor:
                 job.document |= change
 
     def _look(self) -> None:
-        """Read as a page of a user interface does."""
+        """Read what a page of a user interface reads."""
         project_id = self._random.choice(self._place.projects)
         for what, path in (
             ("list jobs", f"/projects/{project_id}/jobs"),

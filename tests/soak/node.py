@@ -1,4 +1,4 @@
-"""The cluster as a process of its own, which can be killed, stopped for a while, and started again as it was."""
+"""The cluster as a process of its own, which can be killed, stopped, and started again with its objects."""
 
 import signal
 import socket
@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 60
 
 
 class Node:
-    """The embedded cluster with its storage in `home`; `kubeconfig` is the way in past everything that goes wrong."""
+    """The embedded cluster with its storage in `home`; `kubeconfig` bypasses all faults."""
 
     def __init__(self, home: Path) -> None:
         """Choose a port, which stays the same from start to start."""
@@ -27,16 +27,16 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Where its API is."""
+        """Its API's address."""
         return f"https://127.0.0.1:{self.port}"
 
     @property
     def token(self) -> str:
-        """What its API takes."""
+        """Its API's token."""
         return (self._home / "pki" / "token").read_text()
 
     def start(self) -> None:
-        """Return once its API answers; raises where it does not come."""
+        """Return once its API answers; raises on a time-out."""
         images = str(ROOT / "local" / "images")
         command = [sys.executable, "-m", "local.cluster", "--home", str(self._home), "--images", images]
         self._home.mkdir(parents=True, exist_ok=True)
@@ -58,22 +58,22 @@ class Node:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """End it as a power cut does."""
+        """Kill it, as a power cut would."""
         self._signal(signal.SIGKILL)
         self._wait()
 
     def stop(self) -> None:
-        """End it properly, with all its pods."""
+        """End it and all of its pods in order."""
         self._signal(signal.SIGCONT)
         self._signal(signal.SIGTERM)
         self._wait()
 
     def freeze(self) -> None:
-        """Let it hold still: connections are taken, and nothing is answered."""
+        """Freeze it: it accepts connections and answers nothing."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self._signal(signal.SIGCONT)
 
     def _listens(self) -> bool:

@@ -16,7 +16,7 @@ REPAIRED = {"suspended": False, "deployed": True, "image": "python"}
 SOON = {
     "working_directory": "/tmp",  # noqa: S108 - any folder will do: what runs there reads none
     "environment_secret": "soak-env",
-    # So that what was missed is spoken of while the soak lasts.
+    # So that misses are recorded during the soak.
     "starting_deadline_seconds": 30,
     "successful_history_limit": 5,
     "failed_history_limit": 5,
@@ -42,7 +42,7 @@ def make_project(ledger: Ledger, organization_id: str, name: str, policy: str) -
 
 
 def suspend(ledger: Ledger, organization_id: str, project_id: str) -> None:
-    """Let a project rest."""
+    """Suspend a project."""
     ledger.project_may_change(project_id)
     operations.change_project(organization_id, project_id, {"suspended": True})
 

@@ -1,4 +1,4 @@
-"""Reads everything back as a client does, and holds it against the tables."""
+"""Reads everything as a client does, and compares it with the tables."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The stage of a soak: the cluster as a process, the door before it, and the laptop stack of `make run` before that."""
+"""Starts a soak's cluster as a process, the proxy before it, and the laptop stack that uses the proxy."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def staged(settings: Settings, say: Callable[[str], None]) -> Iterator["Soak"]:
-    """Start everything; on the way out all of it ends, pods included."""
+    """Start everything; after the block end all of it, pods included."""
     happened: Counter[str] = Counter()
     of_cluster = Trouble(f"{settings.seed}/cluster", settings.trouble, happened)
     of_aws = Trouble(f"{settings.seed}/aws", settings.trouble, happened)
@@ -45,7 +45,7 @@ def staged(settings: Settings, say: Callable[[str], None]) -> Iterator["Soak"]:
 
 
 def left_behind(home: Path) -> list[str]:
-    """Say which processes of a soak in this home still live."""
+    """Return the processes of a soak in this home that still run."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True)  # noqa: S607
     lines = [line.strip() for line in listed.stdout.splitlines() if f"{home}{os.sep}" in line]
     return [f"a process is left: {line}" for line in lines if not line.startswith(f"{os.getpid()} ")]

@@ -1,4 +1,4 @@
-"""Somebody who wants it to go wrong: the node goes down, calls fail in storms, hands reach into the cluster."""
+"""Causes faults: stops the node, lets many calls fail, and changes the cluster by hand."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,12 +17,12 @@ BATCH = "/apis/batch/v1"
 
 
 class Saboteur:
-    """One who plays all cards of a shuffled pack before any comes again."""
+    """Causes every kind of fault in random order before it repeats one."""
 
     def __init__(
         self, seed: int, ledger: Ledger, node: Node, door: Door, aws: Trouble, cluster: Cluster, places: list[str]
     ) -> None:
-        """Hold the way in past the door, and know the organizations."""
+        """Use the cluster directly, without the proxy, and these organizations."""
         self._random = Random(f"{seed}/saboteur")  # noqa: S311 - to be repeated, not to be secret
         self._ledger = ledger
         self._node = node
@@ -33,7 +33,7 @@ class Saboteur:
         self._pack: list[Callable[[], None]] = []
 
     def act(self) -> float:
-        """Play the next card; return how many seconds to pause."""
+        """Cause the next fault; return how many seconds to pause."""
         if not self._pack:
             self._pack = [
                 *(self._kill, self._power_cycle, self._refuse, self._freeze, self._api_storm, self._aws_storm),
@@ -45,7 +45,7 @@ class Saboteur:
         return self._random.uniform(3, 9)
 
     def end(self) -> None:
-        """Let everything work again."""
+        """End all faults."""
         self._aws.end()
         self._door.trouble.end()
 

@@ -1,4 +1,4 @@
-"""Trouble that comes when a test says so."""
+"""Faults that a test chooses."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from tests.soak.trouble import Trouble
 
 
 class Scripted(Trouble):
-    """Goes wrong once, as `next` says."""
+    """Fails once, as `next` says."""
 
     def __init__(self) -> None:
         """Begin with nothing."""

@@ -1,4 +1,4 @@
-"""A soak: work and trouble for a while, then quiet until all agree, then what there was in figures."""
+"""A soak: load and faults for a while, then quiet until tables and cluster agree, then the figures."""
 
 import json
 import threading
@@ -29,14 +29,14 @@ from tests.soak.saboteur import Saboteur
 from tests.soak.settings import ROOT, Settings
 from tests.soak.trouble import Trouble
 
-# Beyond the starting deadline of a slot and the grace after it, by when it is spoken of.
+# After a slot's starting deadline and the grace after it, when the slot must have a run or a miss.
 SLOTS_SETTLE_SECONDS = 165
 PATIENCE_SECONDS = 600
 PROGRESS_SECONDS = 30
 
 
 class Actor(Protocol):
-    """Who does one thing after another, and says how long it pauses."""
+    """Does one thing after another, and says how long to pause."""
 
     def act(self) -> float:
         """Do something."""
@@ -56,7 +56,7 @@ class Soak:
         happened: Counter[str],
         say: Callable[[str], None],
     ) -> None:
-        """Make projects and people; nothing has gone wrong yet."""
+        """Make projects and actors, without faults."""
         self._settings = settings
         self._session = session
         self._say = say
@@ -80,7 +80,7 @@ class Soak:
         self._operator = Operator(settings.seed, self._ledger, self._places[0].organization_id, moving)
 
     def run(self, stopped: threading.Event) -> list[str]:
-        """Do all of it; return what was found. It ends early where `stopped` is set."""
+        """Run the soak and return the findings. It ends early if `stopped` is set."""
         settings, self._ledger.halted = self._settings, stopped
         self._say(
             f"Soaking for {settings.seconds:.0f} s with about {settings.jobs} jobs and {settings.clients} clients, "
@@ -173,7 +173,7 @@ class Soak:
     # -- after
 
     def _settle(self, stopped: threading.Event) -> list[str]:
-        """Let everything come to rest, audit until nothing is found or patience is over, and print the figures."""
+        """Wait until the stack is idle, audit until nothing is found or the time is over, and print the figures."""
         quiet_since = time.monotonic()
         for place in self._places:
             for project in store.list_projects(place.organization_id):

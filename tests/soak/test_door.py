@@ -1,4 +1,4 @@
-"""What stands before the cluster passes on what it is asked, and goes wrong in the ways it names."""
+"""The proxy before the cluster passes requests on, or fails in the ways that it names."""
 
 import socket
 import time

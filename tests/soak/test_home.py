@@ -1,4 +1,4 @@
-"""What a soak may clear away before it begins."""
+"""What a soak may remove before it starts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The slots of which the owner of a job can be certain, whatever goes wrong."""
+"""The slots of which a job's owner can be certain, under all faults."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What goes wrong between functions and AWS, and for whom nothing does."""
+"""Faults between functions and AWS, and the callers that get none."""
 
 import os
 from collections import Counter

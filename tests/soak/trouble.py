@@ -1,4 +1,4 @@
-"""When something goes wrong, and what: drawn from a seed, counted by kind, and only while there is trouble."""
+"""Draws faults from a seed and counts them by kind."""
 
 import threading
 from collections import Counter
@@ -7,10 +7,10 @@ from random import Random
 
 
 class Trouble:
-    """Troubles of one kind of calls; `share` of them fail while it is on, a fiftieth of that at other times."""
+    """Faults of one kind of calls; `share` of the calls fail during a storm, and a fiftieth of that at other times."""
 
     def __init__(self, seed: str, share: float, happened: Counter[str]) -> None:
-        """Begin with no trouble at all."""
+        """Begin without faults."""
         self._random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
         self._share = share
         self._happened = happened
@@ -18,19 +18,19 @@ class Trouble:
         self._level = 0.0
 
     def storm(self) -> None:
-        """Let much go wrong."""
+        """Inject many faults."""
         self._level = self._share
 
     def calm(self) -> None:
-        """Let little go wrong."""
+        """Inject few faults."""
         self._level = self._share / 50
 
     def end(self) -> None:
-        """Let nothing go wrong any more."""
+        """Inject no more faults."""
         self._level = 0.0
 
     def drawn(self, kinds: Mapping[str, int], name: str) -> str | None:
-        """Draw a kind by its weight, mostly none; `name` says whose it is in the count."""
+        """Draw a kind by its weight, mostly none; `name` is the call's name in the counts."""
         with self._lock:
             if self._random.random() >= self._level:
                 return None

@@ -1,4 +1,4 @@
-"""The emulator's DynamoDB answers as moto's does: whatever is asked of both, in any order."""
+"""The emulator's DynamoDB answers as moto's does, for random requests in any order."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was answered is there after the process was killed, and what cannot be kept is not half there."""
+"""Answered writes survive a kill of the process, and failed writes leave no part behind."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the emulator's services answer, to clients of its process and to those of another."""
+"""The answers of the emulator's services, to clients in its process and in another."""
 
 import io
 import threading

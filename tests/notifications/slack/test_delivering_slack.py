@@ -1,4 +1,4 @@
-"""Slack hears what is worth hearing, once, and who owns a job can see what Slack said."""
+"""Slack gets each notification once, and a job's owner can see Slack's answers."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""One receiver that is slow or dead costs the others nothing, and its own deliveries wait for it."""
+"""A receiver that is slow or does not answer delays only its own deliveries."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Webhooks arrive once, whatever the receiver does; what it did is on record."""
+"""Webhooks arrive once, for every behaviour of the receiver, and the receiver's answers are recorded."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Webhooks go where they may and nowhere else, and a receiver has ten seconds, whatever it does with them."""
+"""Webhooks only go to allowed addresses, and end after ten seconds, for every behaviour of the receiver."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""Cursors go on where a page ended, and only in the query that gave them."""
+"""Cursors continue after the end of a page, and only in the query that returned them."""
 
 import pytest
 from hypothesis import given

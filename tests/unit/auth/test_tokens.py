@@ -1,4 +1,4 @@
-"""Tokens: what is handed out proves who it is for, and nothing else does."""
+"""Tokens: only an issued token proves its owner."""
 
 from datetime import UTC, datetime, timedelta
 

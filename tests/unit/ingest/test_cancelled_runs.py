@@ -1,4 +1,4 @@
-"""What becomes of a run that somebody wants cancelled, by what the cluster shows of it."""
+"""How a run ends after a cancel request, depending on its Job and Pod."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What becomes of a run: decisions by example, and in any order of what may be seen."""
+"""An ingest's decisions about a run: examples, and any order of observations."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What an ingest remembers of Jobs that are done, and for how long."""
+"""What an ingest remembers about settled Jobs, and for how long."""
 
 from datetime import UTC, datetime, timedelta
 

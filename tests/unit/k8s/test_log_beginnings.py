@@ -1,4 +1,4 @@
-"""What a kubelet gives for a log that is none, or not all of it."""
+"""A kubelet's answers for a missing or incomplete log."""
 
 from typing import Any
 

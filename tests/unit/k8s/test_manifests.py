@@ -1,4 +1,4 @@
-"""What a job becomes in the cluster, field by field."""
+"""A job's CronJob, field by field."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Whatever an API server can send of a Job, its Pod and their Events is read, and decided over, without an error."""
+"""Any Job, Pod and Events that an API server can send are read, and decided, without an error."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""What a Job and its Pod amount to: a table of what Kubernetes shows, and what a person is told."""
+"""The outcome of a Job and its Pod: a table of Kubernetes' states and the reasons that users see."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The last word of Kubernetes' Events about an object that does not get on."""
+"""The newest warning in Kubernetes' Events about an object that does not make progress."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What warehouses, drivers and other engines write at the end of a log, by its form: nobody here has them."""
+"""Ends of logs in the form of warehouses, drivers and other engines, none of which ran here."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What went wrong, read out of real logs of dbt and SQLMesh and of others by their form."""
+"""Excerpts of errors from real logs of dbt and SQLMesh, and from logs in the form of others."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Which webhook URLs are taken: https to a public host, and nothing that a resolver turns into something else."""
+"""Which webhook URLs are accepted: https to a public host, and no host that a resolver reads as another."""
 
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network

@@ -1,4 +1,4 @@
-"""Whom a run tells, as it stands in the tables: each channel's target beside the names, whatever channels there are."""
+"""A run's alert targets in the tables: each channel's target beside the names, for any set of channels."""
 
 from typing import Any
 

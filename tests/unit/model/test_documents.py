@@ -1,4 +1,4 @@
-"""Documents that are made of what is valid already."""
+"""Documents that are built from data that is valid already."""
 
 from datetime import UTC, datetime
 

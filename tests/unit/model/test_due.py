@@ -1,4 +1,4 @@
-"""What a run's move makes worth telling."""
+"""Which deliveries a change of a run's status makes due."""
 
 from datetime import UTC, datetime
 from itertools import pairwise

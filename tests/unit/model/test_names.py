@@ -1,4 +1,4 @@
-"""Names: what people may use, and what Kubernetes gets."""
+"""Names: those that users may choose, and the names in Kubernetes."""
 
 import re
 import string

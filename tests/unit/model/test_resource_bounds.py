@@ -1,4 +1,4 @@
-"""What nobody can mean by a quantity, and names that a project has to allow."""
+"""Quantities that are refused because they cannot be meant, and resources that a project must allow."""
 
 from decimal import Decimal
 from typing import Any

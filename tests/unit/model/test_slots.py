@@ -1,4 +1,4 @@
-"""Which slots a job owes, and what is said of one at which nothing ran."""
+"""Which slots of a job must have a run or a miss, and what a miss says."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

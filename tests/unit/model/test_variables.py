@@ -1,4 +1,4 @@
-"""Which variables a job may set: what its tool reads, and not what decides how the process is loaded or who it is."""
+"""Which variables a job may set: those that its tool reads, but none that changes how the process starts."""
 
 import re
 from pathlib import Path

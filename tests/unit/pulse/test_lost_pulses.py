@@ -1,4 +1,4 @@
-"""When a pulse counts as lost: nothing will happen any more by itself."""
+"""When a pulse counts as lost, so that no pass would come by itself."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""When an organization is looked at next: each reason alone, and what holds for all of them together."""
+"""When an organization's next pass is due: each reason alone, and all reasons together."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What looks like a secret is masked in what leaves for other people's screens, and nothing else is touched."""
+"""Texts that look like secrets are masked before others see them, and nothing else is changed."""
 
 from pathlib import Path
 

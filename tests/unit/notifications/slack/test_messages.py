@@ -1,4 +1,4 @@
-"""A Slack message says what a person needs, within Slack's limits, and lets nobody write into it."""
+"""A Slack message has what a person needs, within Slack's limits, and no text of others can add markup to it."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A storm of failures is a few messages, and none of what matters is left unsaid."""
+"""A storm of failures is sent as a few messages, which contain everything important."""
 
 from collections import Counter
 from dataclasses import dataclass, field
