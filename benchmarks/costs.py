@@ -51,6 +51,8 @@ PRICES: Final = {
 
 # Bytes: a run with Slack alerts, a job with its sync, a run that waits for its launch with the Job inside.
 RUN, JOB, WAITING_RUN, DELIVERY, LOG = 950, 800, 2_900, 700, 20_000
+# An entry of the audit log, one with the version of a job in it, and what the index has of either.
+ENTRY, VERSION, INDEXED_ENTRY = 450, 850, 400
 # A run's indexes: by_project and by_job, and open_runs until it ends.
 RUN_INDEXES: Final = 3
 # The table and the indexes of an ended run: by_project, by_job and ended_runs.
@@ -73,7 +75,7 @@ ENVIRONMENTS: Final = 2
 # How many writes of runs and slots one batch of a stream has if they are spread over the hour; not measured.
 RECORDS_PER_BATCH: Final = 3
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 10.5
+FUNCTIONS_GB: Final = 12.0
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
@@ -121,6 +123,11 @@ def writes(size: int, tables: int = 1) -> float:
     return ceil(size / 1024) * tables
 
 
+def transacted(size: int, indexed: int = 0) -> float:
+    """Return the units of a write in a transaction, which are twice those of any other, and of its index."""
+    return 2 * ceil(size / 1024) + ceil(indexed / 1024)
+
+
 def request(**use: float) -> dict[str, float]:
     """Return the use of one traced request: what all requests use, and its own calls."""
     every = {
@@ -156,12 +163,32 @@ REQUESTS: Final[dict[str, Use]] = {
     "read a job": request(read_unit=2),
     "list 50 jobs": request(read_unit=ceil(50 * JOB / 4096)),
     "list 50 runs": request(read_unit=1 + ceil(51 * RUN / 4096) / 2),
-    # Five writes in a transaction, at two units each, and the index of slots.
-    "create a job": followed(request(read_unit=1, write_unit=11), synced=True),
-    "change a job": followed(request(read_unit=2, write_unit=3), synced=True),
-    # The note, and its indexes; what the cluster is asked costs nothing.
-    "cancel a run": followed(request(read_unit=1, write_unit=writes(RUN, 1 + RUN_INDEXES)), synced=False),
-    "trigger": followed(request(read_unit=2, write_unit=2 * writes(WAITING_RUN, 1 + RUN_INDEXES)), synced=False),
+    # The job, two locks and the project's count in a transaction, the index of slots, and the job's version.
+    "create a job": followed(
+        request(read_unit=1, write_unit=4 * transacted(JOB) + 1 + transacted(VERSION, INDEXED_ENTRY)), synced=True
+    ),
+    # The job, its place in the index of slots before and after, and its version.
+    "change a job": followed(
+        request(read_unit=2, write_unit=transacted(JOB) + 2 + transacted(VERSION, INDEXED_ENTRY)), synced=True
+    ),
+    # The request, with its entry and the run's indexes; what the cluster is asked costs nothing.
+    "cancel a run": followed(
+        request(
+            read_unit=1,
+            write_unit=transacted(RUN) + writes(RUN, RUN_INDEXES) + transacted(ENTRY, INDEXED_ENTRY),
+        ),
+        synced=False,
+    ),
+    "trigger": followed(
+        request(
+            read_unit=2,
+            write_unit=transacted(WAITING_RUN)
+            + writes(WAITING_RUN, RUN_INDEXES)
+            + transacted(ENTRY, INDEXED_ENTRY)
+            + writes(WAITING_RUN, 1 + RUN_INDEXES),
+        ),
+        synced=False,
+    ),
 }
 
 
@@ -248,6 +275,8 @@ ELSE: Final[dict[str, Use]] = {
     },
     "a million secrets of webhooks that KMS seals or opens": {"KMS request": MILLION},
     "the key of webhooks' secrets, once it was rotated twice": {"key-month": 3},
+    "a million entries of the audit log, written": {"write unit": MILLION * transacted(VERSION, INDEXED_ENTRY)},
+    "a million entries kept, each month": {"DynamoDB GB-month": MILLION * (VERSION + INDEXED_ENTRY) / GB},
     "five interface endpoints in two zones": {"endpoint-hour": ENDPOINTS * ZONES * HOURS},
     "100 GB through them": {"endpoint GB": 100},
     "or a NAT gateway in each of two zones": {"NAT-hour": ZONES * HOURS},

@@ -102,8 +102,7 @@ def set_slack_token(
     ],
 ) -> None:
     """Store the bot token for its Slack alerts; it needs the scope chat:write. Used within five minutes."""
-    _store().get_organization(organization_id)
-    import_module("jobs_api.notifications.slack.bot_token").store_bot_token(organization_id, token)
+    _operations().set_slack_token(organization_id, token)
     _show({"organization": organization_id, "slack_token": "stored"})
 
 
@@ -237,7 +236,7 @@ def index_runs(
         projects = [_store().get_project(organization_id, project_id)]
     else:
         projects = _store().list_projects(organization_id)
-    indexed = {one.id: _indexing().index_runs(organization_id, one.id) for one in projects}
+    indexed = {one.id: _operations().index_runs(organization_id, one.id) for one in projects}
     _show({"indexed": indexed})
 
 
@@ -293,10 +292,6 @@ def revoke_token(organization_id: Organization, token_id: TokenId) -> None:
 def _operations() -> "ModuleType":
     # The environment must contain the tables' names before the store is imported; `use` puts them there.
     return import_module("jobsctl.operations")
-
-
-def _indexing() -> "ModuleType":
-    return import_module("jobs_api.store.indexing")
 
 
 def _leaving() -> "ModuleType":

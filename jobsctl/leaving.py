@@ -11,12 +11,14 @@ from typing import Final
 from jobs_api import store
 from jobs_api.errors import Conflict
 from jobs_api.logs import archive
+from jobs_api.model.audit import AuditAction
 from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import Organization
 from jobs_api.notifications.channels import CHANNELS
 from jobs_api.pulse import queue
-from jobs_api.store import purging
+from jobs_api.store import audit, purging
 from jobsctl import operations, usage_keys
+from jobsctl.operator import entry_of
 
 # How long what has read the tables before may still act on that: a sync takes up to five minutes, a request less, and
 # the gateway honours a token for one minute after it was revoked.
@@ -49,7 +51,10 @@ def move(organization_id: str, cluster: str | None, now: datetime, *, abandon: b
         if waits_for := _in_cluster(organization, since, now):
             return waits_for
     if organization.cluster != cluster or organization.leaving_at:
-        store.move_organization(organization_id, cluster, now)
+        # A move that had to wait has its entry since it began.
+        begun = organization.leaving_at is not None or not abandon
+        entry = None if begun else entry_of(AuditAction.ORGANIZATION_MOVE, organization_id, organization_id)
+        store.move_organization(organization_id, cluster, now, entry)
         queue.organization_changed(organization_id)
     return None
 
@@ -87,7 +92,8 @@ def _leave(organization: Organization, now: datetime, *, closed: bool) -> dateti
     """Record that an organization leaves its cluster; return since when."""
     if organization.leaving_at and organization.closed >= closed:
         return organization.leaving_at
-    store.leave_cluster(organization.id, now, closed=closed)
+    action = AuditAction.ORGANIZATION_DELETE if closed else AuditAction.ORGANIZATION_MOVE
+    store.leave_cluster(organization.id, now, closed=closed, entry=entry_of(action, organization.id, organization.id))
     queue.organization_changed(organization.id)
     return now
 
@@ -128,4 +134,5 @@ def _purge(organization_id: str) -> None:
     for channel in CHANNELS:
         channel.sender().forget(organization_id)
     usage_keys.take(organization_id)
+    audit.purge_audit_log(organization_id)
     store.forget_organization(organization_id)

@@ -13,12 +13,16 @@ from jobs_api.auth import tokens
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
 from jobs_api.model import names
+from jobs_api.model.audit import AuditAction, StoredEntry
 from jobs_api.model.document import faults_of, rfc3339
 from jobs_api.model.organization import Organization, RemovalConfirmation, Role
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resource_bounds import bound_faults
+from jobs_api.notifications.slack import bot_token
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment
+from jobs_api.store import audit, indexing
+from jobsctl.operator import entry_of
 
 ATTEMPTS = 3
 # Functions cache an organization's cluster for a minute.
@@ -34,7 +38,7 @@ def create_organization(organization_id: str, name: str | None = None, cluster: 
     organization = Organization(
         id=organization_id, name=name or organization_id, cluster=cluster, created_at=now, marked_at=now
     )
-    store.create_organization(organization)
+    store.create_organization(organization, entry_of(AuditAction.ORGANIZATION_CREATE, organization_id, organization_id))
     return organization
 
 
@@ -50,7 +54,7 @@ def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project
         created_at=now,
         updated_at=now,
     )
-    store.create_project(project)
+    store.create_project(project, _project_entry(AuditAction.PROJECT_CREATE, project))
     queue.project_changed(organization_id, project.id)
     return project
 
@@ -68,7 +72,7 @@ def change_project(organization_id: str, project_id: str, changes: Mapping[str, 
             _check_has_moved(organization_id)
         after = before.changed(settings, datetime.now(UTC))
         try:
-            store.update_project(after, before.version)
+            store.update_project(after, before.version, _project_entry(AuditAction.PROJECT_UPDATE, after))
             break
         except ChangedMeanwhile:
             if attempt == ATTEMPTS:
@@ -79,7 +83,8 @@ def change_project(organization_id: str, project_id: str, changes: Mapping[str, 
 
 def delete_project(organization_id: str, project_id: str) -> None:
     """Remove a project and its jobs; syncs remove CronJobs, Pods finish, runs and logs stay. Raises ProjectNotFound."""
-    store.delete_project(store.get_project(organization_id, project_id))
+    project = store.get_project(organization_id, project_id)
+    store.delete_project(project, _project_entry(AuditAction.PROJECT_DELETE, project, once="deleted"))
     queue.project_changed(organization_id, project_id)
 
 
@@ -89,7 +94,7 @@ def create_token(organization_id: str, role: Role, *, days: int | None, descript
     now = datetime.now(UTC)
     expires_at = now + timedelta(days=days) if days is not None else None
     text, token = tokens.issue(organization_id, role, now, expires_at=expires_at, description=description)
-    store.create_token(token)
+    store.create_token(token, entry_of(AuditAction.TOKEN_CREATE, organization_id, token.id))
     return text, token.id
 
 
@@ -99,19 +104,36 @@ def rotate_token(organization_id: str, token_id: str, *, days: int | None, overl
     text, new = create_token(organization_id, before.role, days=days, description=before.description)
     ends_at = datetime.now(UTC) + overlap
     if before.expires_at is None or before.expires_at > ends_at:
-        store.expire_token(before, ends_at)
+        store.expire_token(before, ends_at, entry_of(AuditAction.TOKEN_EXPIRE, organization_id, before.id))
     return text, new
 
 
 def revoke_token(organization_id: str, token_id: str) -> None:
     """Revoke a token; the gateway may accept it for up to one more minute. Raises NotFound."""
-    store.revoke_token(organization_id, token_id, datetime.now(UTC))
+    entry = entry_of(AuditAction.TOKEN_REVOKE, organization_id, token_id)
+    store.revoke_token(organization_id, token_id, datetime.now(UTC), entry)
+
+
+def set_slack_token(organization_id: str, token: str) -> None:
+    """Store the bot token for an organization's Slack alerts. Raises NotFound."""
+    store.get_organization(organization_id)
+    # Before the token, which no transaction with the tables can hold.
+    audit.record(entry_of(AuditAction.ORGANIZATION_SLACK_TOKEN, organization_id, organization_id))
+    bot_token.store_bot_token(organization_id, token)
+
+
+def index_runs(organization_id: str, project_id: str) -> int:
+    """Add runs of a project that ended before an upgrade to the index for lists by status; return their number."""
+    entry = entry_of(AuditAction.PROJECT_INDEX_RUNS, organization_id, project_id, project_id=project_id)
+    audit.record(entry)
+    return indexing.index_runs(organization_id, project_id)
 
 
 def check_runs(organization_id: str) -> Organization:
     """Have the next ingest compare all Jobs that are labelled as settled with their runs; raises NotFound."""
     store.get_organization(organization_id)
-    store.record_settled_jobs_checked(organization_id, None)
+    entry = entry_of(AuditAction.ORGANIZATION_CHECK_RUNS, organization_id, organization_id)
+    store.record_settled_jobs_checked(organization_id, None, entry)
     return store.get_organization(organization_id)
 
 
@@ -145,7 +167,8 @@ def confirm_removals(
     confirmation = RemovalConfirmation(
         at_most=at_most, project_id=project_id, confirmed_at=now, until=now + timedelta(hours=hours)
     )
-    store.record_removal_confirmation(organization_id, confirmation)
+    entry = entry_of(AuditAction.ORGANIZATION_CONFIRM_REMOVALS, organization_id, organization_id, project_id=project_id)
+    store.record_removal_confirmation(organization_id, confirmation, entry)
     queue.organization_changed(organization_id)
     return store.get_organization(organization_id)
 
@@ -162,11 +185,18 @@ def seal_environments(organization_id: str) -> int:
             after = job if job.sealed_environment else environment.with_sealed_environment(job)
             if after is job:
                 continue
+            if not sealed:
+                # One entry for all jobs, before the first of them changes.
+                audit.record(entry_of(AuditAction.ORGANIZATION_SEAL, organization_id, organization_id))
             with suppress(ChangedMeanwhile):
                 # At the same version, because neither the owner's settings nor the Pods change.
                 store.update_job(job, after)
                 sealed += 1
     return sealed
+
+
+def _project_entry(action: AuditAction, project: Project, *, once: str | None = None) -> StoredEntry:
+    return entry_of(action, project.organization_id, project.id, once=once, project_id=project.id)
 
 
 def check_open(organization_id: str) -> None:

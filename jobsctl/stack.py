@@ -10,6 +10,7 @@ NEEDED: Final = (
     "PROJECTS_TABLE",
     "RUNS_TABLE",
     "DELIVERIES_TABLE",
+    "AUDIT_TABLE",
     "LOGS_BUCKET",
     "PULSE_QUEUE",
 )
@@ -18,6 +19,7 @@ LOGICAL_IDS: Final = {
     "ProjectsTable": "PROJECTS_TABLE",
     "RunsTable": "RUNS_TABLE",
     "DeliveriesTable": "DELIVERIES_TABLE",
+    "AuditTable": "AUDIT_TABLE",
     "IdempotencyTable": "IDEMPOTENCY_TABLE",
     "LogsBucket": "LOGS_BUCKET",
     "PulseQueue": "PULSE_QUEUE",

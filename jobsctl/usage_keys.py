@@ -11,7 +11,9 @@ import boto3
 
 from jobs_api import store
 from jobs_api.auth.usage_key import own_key
+from jobs_api.model.audit import AuditAction
 from jobs_api.model.organization import Organization, UsageKey
+from jobsctl.operator import entry_of
 
 # Until then API Gateway may not know a new key, and would answer 403 to requests that count by it.
 SETTLING = timedelta(minutes=5)
@@ -43,7 +45,10 @@ def give(organization_id: str, settling: timedelta = SETTLING) -> Organization:
     _add(client, plan, key["id"])
     if found and organization.usage_key is not None and organization.usage_key.value == value:
         return organization
-    store.record_usage_key(organization_id, UsageKey(value=value, known_from=datetime.now(UTC) + settling))
+    usage_key = UsageKey(value=value, known_from=datetime.now(UTC) + settling)
+    store.record_usage_key(
+        organization_id, usage_key, entry_of(AuditAction.ORGANIZATION_LIMIT, organization_id, organization_id)
+    )
     return store.get_organization(organization_id)
 
 

@@ -28,7 +28,7 @@ def cancel_run(
     is back. 3. Ask for a pass, whose ingest stores the log, and writes how the run ended.
     """
     request = CancelRequest.of(document or {})
-    run = noting.note(app.caller.organization_id, run_id, request, app.caller.actor, app.now)
+    run = noting.note(app.caller.organization_id, run_id, request, app.written_by)
     refused = _try_to_end(run) if run.is_to_be_cancelled else None
     queue.run_cancelled(run.organization_id)
     answer = CancelAnswer(run_id=run.id, status=run.status)

@@ -29,7 +29,7 @@ def create_job(
     project = store.get_project(app.caller.organization_id, project_id)
     job = Job.new(app.new_id("job_"), JobSettings.of(document, project), project, app.now)
     job, key = job_secrets.with_sealed_secrets(None, job)
-    written = store.create_job(job)
+    written = store.create_job(job, app.written_by)
     if key and written is not job:
         # An earlier try of the same request wrote the job, with another signing secret.
         key = webhook.key_of(written, app.now)

@@ -16,7 +16,7 @@ def delete_job(project_id: str, job_id: str) -> Message:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             project, job = store.get_job(organization_id, project_id, job_id)
-            store.delete_job(job, app.now, remains=job.removed(project, app.now))
+            store.delete_job(job, app.now, remains=job.removed(project, app.now), by=app.written_by)
             break
         except ChangedMeanwhile:
             if attempt == ATTEMPTS:

@@ -3,6 +3,7 @@
 from jobs_api import store
 from jobs_api.api.resolver import Api
 from jobs_api.errors import NothingConfigured
+from jobs_api.model.audit import AuditAction
 from jobs_api.model.document import Document, Timestamp
 from jobs_api.pulse import queue
 from jobs_api.sealing import webhook
@@ -24,7 +25,7 @@ def rotate_webhook_secret(project_id: str, job_id: str) -> RotatedSecret:
     if not before.settings.webhook_url:
         raise NothingConfigured("The job has no webhook_url, so there is nothing to sign; set one first")
     after, key, until = webhook.rotated(before, app.now)
-    store.update_job(before, after)
+    store.update_job(before, after, app.written_by, AuditAction.JOB_ROTATE_SECRET)
     queue.job_changed(after.organization_id, after.project_id, after.id)
     return RotatedSecret(webhook_secret=key, previous_accepted_until=until)
 

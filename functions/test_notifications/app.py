@@ -3,8 +3,10 @@
 from jobs_api import store
 from jobs_api.api.resolver import Api
 from jobs_api.errors import NothingConfigured
+from jobs_api.model.audit import AuditAction, entry
 from jobs_api.notifications import channels
 from jobs_api.notifications.probe import TestOutcome, test_all
+from jobs_api.store import audit
 from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()
@@ -23,7 +25,17 @@ def test_notifications(project_id: str, job_id: str) -> TestOutcome:
     if not configured:
         fields = " nor a ".join(channel.address_field for channel in channels.CHANNELS)
         raise NothingConfigured(f"The job has neither a {fields}; set one first")
+    written = entry(
+        app.written_by,
+        AuditAction.JOB_TEST_NOTIFICATIONS,
+        project.organization_id,
+        job.id,
+        project_id=project.id,
+        job_id=job.id,
+    )
     with waits(project.organization_id, Waits.TESTS, app.now):
+        # Before anything is sent, so that a test whose function dies has its entry too.
+        audit.record(written)
         return test_all(project, job, configured, app.now)
 
 

@@ -16,7 +16,7 @@ from jobs_api.notifications import channels
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment
 from jobs_api.trigger.launch import launch
-from jobs_api.trigger.request import TriggerAnswer, TriggerRequest, manual_run
+from jobs_api.trigger.request import TriggerAnswer, TriggerRequest, manual_run, trigger_entry
 
 app = Api(idempotent=True)
 
@@ -37,8 +37,8 @@ def trigger_job(
         raise ProjectNotDeployed("The project is not deployed, so nothing can run; deploy it first")
     job = environment.with_sealed_environment(job)
     command = request.command_override or job.settings.command
-    run = manual_run(app.new_id("run_"), command, job, project, channels.alerts_of(project, job), app.now)
-    if not store.create_run(run):
+    run = manual_run(app.new_id("run_"), command, job, project, channels.alerts_of(project, job), app.written_by)
+    if not store.create_run(run, trigger_entry(run, app.written_by)):
         # An earlier try of this request, known by its Idempotency-Key, wrote the run and died.
         run = store.get_run(project.organization_id, run.id)
     name = _launched(run)

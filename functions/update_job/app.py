@@ -30,7 +30,7 @@ def update_job(
             return JobDocument.of_job(before, project, app.now)
         after, key = job.with_sealed_secrets(before, after)
         try:
-            store.update_job(before, after)
+            store.update_job(before, after, app.written_by)
         except ChangedMeanwhile:
             if attempt == ATTEMPTS:
                 raise

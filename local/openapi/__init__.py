@@ -41,13 +41,14 @@ TAGS = {
     "Runs": "What ran, as it is recorded, and its logs",
     "Live jobs": "What is in the cluster now",
     "Notifications": "{messages} about runs",
+    "Audit log": "Who wrote what, and when",
     "Webhooks": "What the service sends to the `webhook_url` of a job",
 }
 BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "jat_<id>_<secret>",
-    "description": "A token of an organization; with the role `reader` it may only read",
+    "description": "A token of an organization; the role `reader` may only read, and only `admin` reads the audit log",
 }
 
 

@@ -19,6 +19,7 @@ INLINE = {
     "webhook_headers": "WebhookHeaders",
     "requests": "Quantities",
     "limits": "Quantities",
+    "fields": "FieldChanges",
 }
 
 

@@ -14,7 +14,7 @@ RESOURCES: dict[str, dict[str, Any]] = versions.transformed(json.dumps(SOURCE), 
 ACCESS_ENTRIES = sorted(name for name, each in RESOURCES.items() if each["Type"] == "AWS::EKS::AccessEntry")
 # A setting of the whole region, and the role that it names.
 OF_THE_REGION = {"ApiGatewayAccount", "ApiGatewayLogsRole"}
-KEPT = {"OrganizationsTable", "ProjectsTable", "RunsTable", "LogsBucket", "SecretsKey"}
+KEPT = {"AuditTable", "OrganizationsTable", "ProjectsTable", "RunsTable", "LogsBucket", "SecretsKey"}
 
 
 def of_policy(*policies: str) -> set[str]:

@@ -13,6 +13,8 @@ from jobs_api.ingest.ingester import Pass
 from jobs_api.k8s import labels, manifests
 from jobs_api.k8s.observed import observe
 from jobs_api.model import names
+from jobs_api.model.actor import Actor
+from jobs_api.model.audit import WrittenBy
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job, JobSettings
 from jobs_api.model.organization import Organization
@@ -145,7 +147,7 @@ class Acme:
             self.job,
             self.project,
             channels.alerts_of(self.project, self.job),
-            self.now(),
+            WrittenBy(actor=Actor(token_id="token"), at=self.now(), request_id="request"),
         )
         name = values.get("job_name", run.job_name)
         made = self.manifest(script, run.id)

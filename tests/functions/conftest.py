@@ -31,6 +31,12 @@ def rita(alice: Person) -> Person:
 
 
 @pytest.fixture
+def admin(alice: Person) -> Person:
+    """An admin of Alice's organization."""
+    return Person(alice.organization_id, Role.ADMIN)
+
+
+@pytest.fixture
 def charlie() -> Person:
     """A developer of another organization."""
     return Person(new_organization("charlie").id)

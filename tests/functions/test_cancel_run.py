@@ -11,9 +11,9 @@ from jobs_api import store
 from jobs_api.cancel import ending, noting
 from jobs_api.cancel.request import CancelRequest
 from jobs_api.cluster import Cluster, Object
-from jobs_api.ids import new_id
 from jobs_api.k8s import labels
 from jobs_api.model.actor import Actor
+from jobs_api.model.audit import StoredEntry, WrittenBy
 from jobs_api.model.organization import Role
 from jobs_api.model.run import Run, RunStatus
 from tests.functions.acme import Acme, eventually
@@ -126,8 +126,8 @@ def test_two_at_once_are_both_accepted_and_one_is_on_the_run(acme: Acme) -> None
     _, run = going(acme)
 
     def ask(at: int) -> Run:
-        who = Actor(token_id=f"token {at}")
-        noted = noting.note(run.organization_id, run.id, CancelRequest(reason=f"number {at}"), who, acme.now())
+        by = WrittenBy(actor=Actor(token_id=f"token {at}"), at=acme.now(), request_id=f"request {at}")
+        noted = noting.note(run.organization_id, run.id, CancelRequest(reason=f"number {at}"), by)
         ending.end(acme.cluster, noted, noted.job_name, acme.now())
         return noted
 
@@ -150,9 +150,9 @@ def test_a_run_that_ends_while_it_is_to_be_cancelled_keeps_its_own_end(
     acme.wait_for_end(acme.cluster.get_job(acme.organization.namespace, run.job_name))
     note = store.note_cancel_request
 
-    def ended_first(asked: Run) -> bool:
+    def ended_first(asked: Run, entry: StoredEntry) -> bool:
         acme.ingest()
-        return note(asked)
+        return note(asked, entry)
 
     monkeypatch.setattr(store, "note_cancel_request", ended_first)
     answer = cancel(acme, run)
@@ -168,10 +168,10 @@ def test_a_run_that_is_launched_while_it_is_to_be_cancelled_is_ended_in_the_clus
     run = acme.triggered(LONG)
     end = store.cancel_unlaunched
 
-    def launched_first(before: Run, after: Run) -> bool:
+    def launched_first(before: Run, after: Run, entry: StoredEntry) -> bool:
         acme.ingest()
         acme.wait_for_pod(acme.cluster.get_job(acme.organization.namespace, run.job_name))
-        return end(before, after)
+        return end(before, after, entry)
 
     monkeypatch.setattr(store, "cancel_unlaunched", launched_first)
     answer = cancel(acme, run)
@@ -433,7 +433,7 @@ def test_readers_and_strangers_cancel_nothing(acme: Acme, charlie: Person) -> No
     assert acme.status_of(run) is RunStatus.PENDING
 
 
-@pytest.mark.parametrize("run_id", ["run_unknown", "run_" + "x" * 300, "..", new_id("run_")])
+@pytest.mark.parametrize("run_id", ["run_unknown", "run_" + "x" * 300, "..", "run_0123456789abcdef"])
 def test_a_run_that_nobody_knows_is_not_found(acme: Acme, run_id: str) -> None:
     assert acme.alice.call("POST", f"/api/v1/runs/{run_id}/cancel").status == 404
 

@@ -11,6 +11,7 @@ import pytest
 
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import delivery_id
+from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
 from jobs_api.notifications.deliver import deliver
@@ -38,13 +39,17 @@ class World:
 
     def __init__(self, acme: Acme) -> None:
         self.call = acme.alice.call
+        self.admin = Person(acme.organization.id, Role.ADMIN)
         self.project: Project = acme.project
         self.jobs = f"/api/v1/projects/{acme.project.id}/jobs"
         self.job = f"{self.jobs}/{acme.job.id}"
+        # From its first change on, a job of an older release has its versions in the table too.
+        self.call("PUT", self.job, {"description": "changed once"})
         self.run = a_run(acme.project)
         self.triggered = ""
         hooked, _ = new_job(acme.project, name="told", webhook_enabled=True, webhook_url="https://hooks.example/")
         self.hooked = f"{self.jobs}/{hooked.id}"
+        self.call("PUT", self.hooked, {"description": "changed once"})
         self.failed = new_run(hooked, acme.project, RunStatus.FAILED)
         self.delivery = delivery_id(self.failed.id, Event.FAILURE, "webhook")
 
@@ -65,6 +70,9 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "change a job": lambda world: world.call("PUT", world.job, {"schedule": "@hourly"}),
     "rename a job": lambda world: world.call("PUT", world.job, {"name": "another name"}),
     "delete a job": lambda world: world.call("DELETE", world.job),
+    "list a job's versions": lambda world: world.call("GET", f"{world.job}/history"),
+    "roll back a job": lambda world: world.call("POST", f"{world.job}/rollback", {"version": 1}),
+    "read the audit log": lambda world: world.admin.call("GET", "/api/v1/audit-log"),
     "trigger": lambda world: world.call("POST", f"{world.job}/trigger"),
     "cancel a run": lambda world: world.call("POST", f"/api/v1/runs/{world.triggered}/cancel"),
     "list runs": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/runs"),
@@ -124,6 +132,8 @@ def test_a_call_asks_what_the_page_says(world: World, asked: Counter[str], call:
         world.deliver()
     if call == "cancel a run":
         world.trigger()
+    if call == "roll back a job":
+        world.call("PUT", world.job, {"schedule": "@weekly"})
     asked.clear()
 
     CALLS[call](world)

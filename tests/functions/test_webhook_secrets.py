@@ -104,7 +104,7 @@ def test_no_table_shows_a_secret_or_a_header(alice: Person, jaffle: Project, job
     keyed = alice.call(
         "POST", f"/api/v1/projects/{jaffle.id}/jobs", HOOK | {"name": "keyed"}, headers={"Idempotency-Key": "k1"}
     ).json
-    tables = "".join(dump(os.environ[name]) for name in ("PROJECTS_TABLE", "IDEMPOTENCY_TABLE"))
+    tables = "".join(dump(os.environ[name]) for name in ("PROJECTS_TABLE", "IDEMPOTENCY_TABLE", "AUDIT_TABLE"))
 
     for secret in (job["webhook_secret"], keyed["webhook_secret"], "s3cret-value", "0ther-value"):
         assert secret not in tables

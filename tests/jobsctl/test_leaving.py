@@ -27,6 +27,7 @@ from jobs_api.model.run import RunStatus
 from jobs_api.notifications.slack.bot_token import store_bot_token
 from jobs_api.pulse import queue
 from jobs_api.store import deliveries
+from jobs_api.store.audit_tables import AuditRow
 from jobs_api.store.tables import OrganizationRow
 from jobsctl import leaving, operations
 from jobsctl.__main__ import app
@@ -144,6 +145,7 @@ def test_an_organization_goes_with_all_it_had(leaver: Leaver) -> None:
     assert store.list_tokens(acme.organization.id) == []
     assert store.past_projects(acme.organization.id) == []
     assert _slack_tokens(acme.organization.id) == []
+    assert list(AuditRow.by_organization.query(acme.organization.id)) == []
 
 
 def test_it_waits_for_what_runs(leaver: Leaver) -> None:

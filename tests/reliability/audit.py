@@ -19,12 +19,14 @@ from jobs_api.k8s.observed import observe
 from jobs_api.logs import archive
 from jobs_api.model import names, run_events, slots
 from jobs_api.model.alert_targets import Event
+from jobs_api.model.audit import AuditAction
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
 from jobs_api.model.job import Job, SyncState, wanted_version
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.notifications.slack.target import SlackTarget
 from jobs_api.store import deliveries
+from jobs_api.store.audit_tables import AuditRow, EntryRow, JobVersionRow
 from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 from jobs_api.sync import reconcile
 
@@ -54,6 +56,7 @@ class Audit:
     slots: int = 0
     projects: list[str] = field(default_factory=list)
     _there: set[str] = field(default_factory=set)
+    _written: list[EntryRow] | None = None
 
     def __post_init__(self) -> None:
         """Read everything."""
@@ -84,6 +87,8 @@ class Audit:
             *self._logs(),
             *self._slots(),
             *self._alerts(),
+            *self._histories(),
+            *self._entries(),
         ]
 
     def _cronjobs(self) -> Iterator[str]:
@@ -119,6 +124,40 @@ class Audit:
         known = {job.id for _, job in self.jobs}
         ids = {row.sort.removeprefix(JOB) for row in rows if row.sort.startswith(JOB)}
         yield from (f"{job_id} is in the table and on no list" for job_id in ids - known)
+
+    def _histories(self) -> Iterator[str]:
+        """Each version of a job that a request made is there, up to the present one, and each has who made it."""
+        for _, job in self.jobs:
+            if job.recorded_version is None:
+                continue
+            rows = [row for row in self._audit_rows() if row.target == job.id and isinstance(row, JobVersionRow)]
+            found = sorted(int(row.version) for row in rows)
+            if found != list(range(found[0] if found else 0, job.version + 1)):
+                yield f"{job.id} is at version {job.version}, and its history has {found}"
+            yield from (f"nobody made {job.id} {row.sort}" for row in rows[1:] if row.token_id is None)
+
+    def _entries(self) -> Iterator[str]:
+        """Each triggered run has one entry of the audit log, and each trigger, creation and deletion on it happened."""
+        rows = self._audit_rows()
+        asked = Counter(row.run_id for row in rows if row.action == AuditAction.JOB_TRIGGER)
+        made = Counter(run.id for run in self.runs if run.triggered_by_token)
+        kept = {run.project_id for run in self.runs} | set(self.projects)
+        yield from (f"{run_id} was triggered, and has no entry" for run_id in made - asked)
+        lost = {row.run_id for row in rows if row.run_id in asked - made and row.project_id in kept}
+        yield from (f"the trigger of {run_id} has an entry, and there is no run" for run_id in sorted(map(str, lost)))
+        jobs = {job.id for _, job in self.jobs}
+        created, deleted = (
+            {row.target for row in rows if row.action == action and row.project_id in self.projects}
+            for action in (AuditAction.JOB_CREATE, AuditAction.JOB_DELETE)
+        )
+        yield from (f"{job_id} has the entry of a job and is none" for job_id in sorted(created - deleted - jobs))
+        yield from (f"{job_id} has the entry of a deletion and is there" for job_id in sorted(deleted & jobs))
+
+    def _audit_rows(self) -> list[EntryRow]:
+        if self._written is None:
+            partitions = {row.partition for row in AuditRow.by_organization.query(self.organization_id)}
+            self._written = [row for one in sorted(partitions) for row in EntryRow.query(one, consistent_read=True)]
+        return self._written
 
     def _runs_and_jobs(self) -> Iterator[str]:
         """Each Kubernetes Job is one run, which has ended as soon as the Job has."""

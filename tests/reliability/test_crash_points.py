@@ -57,6 +57,26 @@ def a_rename(world: World) -> Act:
 
 
 @scenario
+def a_rollback(world: World) -> Act:
+    job = _synced(world)
+    world.call("PUT", f"/{job}", {"schedule": "*/2 * * * *", "name": "seldom"})
+    return lambda: world.call("POST", f"/{job}/rollback", {"version": 1})
+
+
+@scenario
+def a_rollback_with_a_key(world: World) -> Act:
+    job = _synced(world)
+    world.call("PUT", f"/{job}", {"schedule": "*/2 * * * *"})
+    return lambda: world.call("POST", f"/{job}/rollback", {"version": 1}, key="once")
+
+
+@scenario
+def a_rotation_of_the_secret(world: World) -> Act:
+    job = _synced(world, **HOOK)
+    return lambda: world.call("POST", f"/{job}/notifications/rotate-secret")
+
+
+@scenario
 def a_delete_with_slots_open(world: World) -> Act:
     job = _synced(world)
     world.advance(minutes=2)

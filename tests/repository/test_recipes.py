@@ -27,6 +27,7 @@ from jobs_api.notifications.channels import CHANNELS
 from jobs_api.notifications.protocol import Channel, Sender
 from jobs_api.notifications.slack import sending as slack_sending
 from jobs_api.notifications.slack.channel import SLACK
+from jobs_api.store.audit_tables import AuditRow
 from jobs_api.store.delivery_tables import DeliveriesRow
 from jobs_api.store.tables import ProjectsRow, RunRow
 from local.inbox.application import RECEIVERS
@@ -44,6 +45,7 @@ TABLES: Final[dict[str, type[Model]]] = {
     "ProjectsTable": ProjectsRow,
     "RunsTable": RunRow,
     "DeliveriesTable": DeliveriesRow,
+    "AuditTable": AuditRow,
 }
 
 # A field of a job.
@@ -99,15 +101,18 @@ CALLS: Final = {
     "create_job": "create a job",
     "delete_job": "delete a job",
     "get_job": "read a job",
+    "get_job_history": "list a job's versions",
     "get_live_job": "a live call",
     "get_live_logs": "a live call",
     "get_run": "read a run",
     "get_run_logs": "read a run's log",
+    "list_audit_log": "read the audit log",
     "list_deliveries": "list deliveries",
     "list_jobs": "list jobs",
     "list_live_jobs": "a live call",
     "list_runs": "list runs",
     "redeliver": "redeliver",
+    "rollback_job": "roll back a job",
     "rotate_webhook_secret": "rotate the secret",
     "test_notifications": "a test of notifications",
     "trigger_job": "trigger",

@@ -5,11 +5,17 @@ import binascii
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Mapping
 
 from jobs_api.errors import Fault, InvalidRequest
 
 SIGNATURE_BYTES = 16
+
+
+def organization_key(organization_id: str) -> str:
+    """Return the key that signs cursors of lists that belong to no project; it differs for each deployment."""
+    return f"{os.environ['SHARED_USAGE_KEY']}/cursors/{organization_id}"
 
 
 def sign(position: str, query: Mapping[str, str | None], key: str) -> str:

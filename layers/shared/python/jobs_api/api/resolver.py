@@ -25,6 +25,7 @@ from jobs_api.errors import Fault, JobsApiError
 from jobs_api.ids import derived_id, new_id
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.actor import Actor
+from jobs_api.model.audit import WrittenBy
 from jobs_api.model.document import Absent, Document, fault_of
 from jobs_api.model.organization import Role
 
@@ -158,9 +159,10 @@ class Api(APIGatewayRestResolver):
 
     Args:
         idempotent: whether the endpoint supports `Idempotency-Key`.
+        only_admins: whether the endpoint needs a token with the role `admin`.
     """
 
-    def __init__(self, *, idempotent: bool = False) -> None:
+    def __init__(self, *, idempotent: bool = False, only_admins: bool = False) -> None:
         super().__init__(
             enable_validation=True,
             # If an answer does not match its schema, that is a fault of ours and not a 422.
@@ -168,6 +170,7 @@ class Api(APIGatewayRestResolver):
             json_body_deserializer=_read_json,
         )
         self.idempotent = idempotent
+        self.only_admins = only_admins
         self.exception_handler(JobsApiError)(self._tell)
         self.exception_handler(RequestValidationError)(self._tell_invalid)
         self.exception_handler(NotFoundError)(lambda _: self._tell(errors.NotFound("There is no such route")))
@@ -180,6 +183,11 @@ class Api(APIGatewayRestResolver):
         # The gateway may still have an answer of an authorizer that gave no name.
         name = context.get("token_name") or None
         return Caller(context["organization_id"], Role(context["role"]), context["token_id"], name)
+
+    @property
+    def written_by(self) -> WrittenBy:
+        """The origin of what this request writes."""
+        return WrittenBy(actor=self.caller.actor, at=self.now, request_id=self.request_id)
 
     @property
     def now(self) -> datetime:
@@ -233,7 +241,7 @@ class Api(APIGatewayRestResolver):
 
     def _answer(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
-            event = _checked(event)
+            event = _checked(event, only_admins=self.only_admins)
             key = idempotency_key(event) if self.idempotent else None
             if key is None:
                 return super().resolve(event, context)
@@ -271,7 +279,7 @@ def idempotency_key(event: Mapping[str, Any]) -> str | None:
     return key
 
 
-def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(event: Mapping[str, Any], *, only_admins: bool) -> dict[str, Any]:
     """Check the caller's rights, and return the event with its body as JSON text."""
     context = event["requestContext"]["authorizer"]
     named = _header(event, "x-organization-id")
@@ -279,6 +287,8 @@ def _checked(event: Mapping[str, Any]) -> dict[str, Any]:
         raise errors.Forbidden("X-Organization-ID is not the organization of this token; leave it out or correct it")
     if context["role"] == Role.READER and event["httpMethod"] not in {"GET", "HEAD", "OPTIONS"}:
         raise errors.Forbidden("This token may only read; a change needs the role developer")
+    if only_admins and context["role"] != Role.ADMIN:
+        raise errors.Forbidden("This call needs a token with the role admin")
     body = _body(event)
     if len(body) > MAX_BODY_BYTES:
         raise errors.PayloadTooLarge(f"The body is {len(body)} bytes; at most {MAX_BODY_BYTES}")

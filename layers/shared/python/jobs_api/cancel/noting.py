@@ -1,12 +1,11 @@
 """Notes that somebody wants a run cancelled, before the cluster is asked: who dies after that leaves it to ingest."""
 
-from datetime import datetime
 from typing import Final
 
 from jobs_api import store
-from jobs_api.cancel.request import CancelRequest, asked_of, unlaunched
+from jobs_api.cancel.request import CancelRequest, asked_of, cancel_entry, unlaunched
 from jobs_api.errors import ChangedMeanwhile, RunAlreadyEnded
-from jobs_api.model.actor import Actor
+from jobs_api.model.audit import WrittenBy
 from jobs_api.model.document import rfc3339
 from jobs_api.model.run import Run, RunStatus
 
@@ -14,7 +13,7 @@ from jobs_api.model.run import Run, RunStatus
 READS_OF_A_RUN: Final = 3
 
 
-def note(organization_id: str, run_id: str, request: CancelRequest, actor: Actor, now: datetime) -> Run:
+def note(organization_id: str, run_id: str, request: CancelRequest, by: WrittenBy) -> Run:
     """Note a request, and return the run as it is then; one that waits for its Job is cancelled at once.
 
     Whoever asked first stays on the run.
@@ -23,6 +22,7 @@ def note(organization_id: str, run_id: str, request: CancelRequest, actor: Actor
         RunNotFound: the organization has no such run.
         RunAlreadyEnded: it has ended, and not because it was cancelled.
     """
+    now = by.at
     for _ in range(READS_OF_A_RUN):
         run = store.get_run(organization_id, run_id, kept_at=now)
         if run.status is RunStatus.CANCELLED or run.is_to_be_cancelled:
@@ -30,11 +30,12 @@ def note(organization_id: str, run_id: str, request: CancelRequest, actor: Actor
         if run.status.ended:
             at = f" at {rfc3339(run.end_time)}" if run.end_time else ""
             raise RunAlreadyEnded(f"The run ended as {run.status}{at}, so there is nothing to cancel")
-        asked = asked_of(run, request, actor, now)
+        asked = asked_of(run, request, by.actor, now)
+        entry = cancel_entry(run, by)
         if run.launch:
             ended = unlaunched(asked, now)
-            if store.cancel_unlaunched(run, ended):
+            if store.cancel_unlaunched(run, ended, entry):
                 return ended
-        elif store.note_cancel_request(asked):
+        elif store.note_cancel_request(asked, entry):
             return asked
     raise ChangedMeanwhile("The run changed while it was to be cancelled; try again")

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 
 from jobs_api.errors import InvalidRequest
 from jobs_api.model.actor import Actor
+from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
 from jobs_api.model.document import Absent, Document, faults_of
 from jobs_api.model.run import Run, RunStatus
 
@@ -47,3 +48,17 @@ def unlaunched(run: Run, now: datetime) -> Run:
     """Return a run as it ends that is cancelled while it waits for its Job: it is never launched."""
     ended = {"status": RunStatus.CANCELLED, "end_time": now, "message": UNLAUNCHED, "updated_at": now}
     return run.model_copy(update={**ended, "launch": None, "sealed_environment": None})
+
+
+def cancel_entry(run: Run, by: WrittenBy) -> StoredEntry:
+    """Return the entry of a cancellation in the audit log: one for each run, of whoever asked first."""
+    return entry(
+        by,
+        AuditAction.RUN_CANCEL,
+        run.organization_id,
+        run.id,
+        once=AuditAction.RUN_CANCEL,
+        project_id=run.project_id,
+        job_id=run.job_id,
+        run_id=run.id,
+    )

@@ -303,6 +303,7 @@ class Job(Record):
     were given for, None where they were given without an address or before this was noted.
     `kept_slug` is the slug of one from before names that lose letters had slugs of their own, None for today's.
     `due_at` is when its slots must next be checked, None if it has no future slots.
+    `recorded_version` is the last version that was stored as one of the job's history, None before there were any.
     """
 
     id: str
@@ -320,6 +321,7 @@ class Job(Record):
     synced: SyncedVersion | None = None
     slots: SlotHistory = Field(default_factory=lambda job: SlotHistory(since=job["created_at"]))
     due_at: Timestamp | None = None
+    recorded_version: int | None = None
 
     @classmethod
     def new(cls, job_id: str, settings: JobSettings, project: Project, now: datetime) -> "Job":

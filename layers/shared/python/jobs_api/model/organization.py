@@ -135,7 +135,7 @@ class Organization(Record):
 
 
 class Role(StrEnum):
-    """What a token may do: `reader` only reads; `admin` is reserved and equals `developer`."""
+    """What a token may do: `reader` only reads, `admin` may also do what only admins may."""
 
     READER = "reader"
     DEVELOPER = "developer"

@@ -59,6 +59,7 @@ class JobRun(Document):
     job_type: str
     status: RunStatus
     triggered_by: TriggeredBy
+    triggered_by_token: Absent[Actor] = None
     command: Absent[str] = None
     start_time: Absent[Timestamp] = None
     end_time: Absent[Timestamp] = None

@@ -4,8 +4,13 @@ from pynamodb.exceptions import PynamoDBException
 
 
 def was_refused(error: PynamoDBException) -> bool:
-    """Return whether DynamoDB refused a write because its condition is false."""
-    return code_of(error) == "ConditionalCheckFailedException"
+    """Return whether DynamoDB refused a write because another writer was first.
+
+    Its condition is false, or a transaction is writing the same item at that moment. In both cases nothing was
+    written, and what was read is old.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling
+    """
+    return code_of(error) in {"ConditionalCheckFailedException", "TransactionConflictException"}
 
 
 def code_of(error: PynamoDBException) -> str | None:

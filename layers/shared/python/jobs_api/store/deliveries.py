@@ -15,7 +15,9 @@ from pynamodb.transactions import TransactWrite
 from jobs_api.errors import ChangedMeanwhile, DeliveryNotFound
 from jobs_api.ids import new_id
 from jobs_api.model.alert_targets import Event, RunAlerts
+from jobs_api.model.audit import StoredEntry
 from jobs_api.model.delivery import DELIVERY_KEPT_FOR, Delivery, DeliveryStatus
+from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.delivery_tables import ChannelMemoryRow, DeliveriesRow, DeliveryRow
 from jobs_api.store.pages import Listing
@@ -113,10 +115,20 @@ def record_result(claimed: Delivery, after: Delivery) -> bool:
     return _update(claimed, ended, DeliveryRow.claim == claimed.claim)
 
 
-def change(before: Delivery, after: Delivery) -> bool:
-    """Replace a delivery that nobody is sending; False if somebody else has changed it. One UpdateItem."""
+def change(before: Delivery, after: Delivery, entry: StoredEntry | None = None) -> bool:
+    """Replace a delivery that nobody is sending; False if somebody else has changed it.
+
+    One UpdateItem; for a request, one transaction with the entry of the audit log.
+    """
     same = (DeliveryRow.updated_at == before.updated_at) & (DeliveryRow.status == before.status.value)
-    return _update(before, after, same)
+    if entry is None:
+        return _update(before, after, same)
+    row, actions = _row(after), _changes(before, after)
+    try:
+        audit.write_with(entry, lambda transaction: transaction.update(row, actions=actions, condition=same))
+    except (ConditionFailed, ChangedMeanwhile):
+        return False
+    return True
 
 
 def memory_at(key: str) -> tuple[dict[str, Any], int]:
@@ -188,17 +200,21 @@ def _expiry(now: datetime) -> int:
 
 def _update(before: Delivery, after: Delivery, condition: Condition) -> bool:
     """Write when it changed and what differs, on a condition that fails where `before` is no longer what is stored."""
-    old, new = _row(before), _row(after)
-    differing = ["updated_at", *(name for name in _CHANGING if getattr(old, name) != getattr(new, name))]
-    values = [(getattr(DeliveryRow, name), getattr(new, name)) for name in differing]
-    actions: list[Action] = [name.remove() if value is None else name.set(value) for name, value in values]
     try:
-        new.update(actions=actions, condition=condition)
+        _row(after).update(actions=_changes(before, after), condition=condition)
     except UpdateError as error:
         if not was_refused(error):
             raise
         return False
     return True
+
+
+def _changes(before: Delivery, after: Delivery) -> list[Action]:
+    """Return the updates of when it changed and of what differs."""
+    old, new = _row(before), _row(after)
+    differing = ["updated_at", *(name for name in _CHANGING if getattr(old, name) != getattr(new, name))]
+    values = [(getattr(DeliveryRow, name), getattr(new, name)) for name in differing]
+    return [name.remove() if value is None else name.set(value) for name, value in values]
 
 
 def _row(delivery: Delivery) -> DeliveryRow:

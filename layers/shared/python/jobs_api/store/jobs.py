@@ -4,16 +4,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pynamodb.exceptions import UpdateError
-from pynamodb.expressions.update import Action
+from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNotFound
+from jobs_api.model.audit import AuditAction, WrittenBy, entry
 from jobs_api.model.job import Job, JobSettings, SyncedVersion
 from jobs_api.model.project import Project
 from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.model.slots import SlotHistory
 from jobs_api.redaction.masking import MASK
-from jobs_api.store import job_counts
+from jobs_api.store import audit, history, job_counts
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.older_names import held_by_older, kept_slug
 from jobs_api.store.projects import ID, partition_of, project_of
@@ -32,6 +33,8 @@ from jobs_api.store.tables import (
 )
 from jobs_api.store.transactions import ConditionFailed, write_all
 
+# A job is deleted once.
+DELETED = "deleted"
 NO_WEBHOOK = SealedWebhook()
 # How long a deleted job is recorded: longer than a cluster can be unreachable before its CronJob can be removed.
 DELETED_FOR = timedelta(days=90)
@@ -61,8 +64,10 @@ def get_job(organization_id: str, project_id: str, job_id: str) -> tuple[Project
     return project, job_of(rows[JOB + job_id], project)
 
 
-def create_job(job: Job) -> Job:
-    """Write a new job and the locks on its names, and return it. One transaction.
+def create_job(job: Job, by: WrittenBy | None = None) -> Job:
+    """Write a new job, the locks on its names and its first version, and return it. One transaction.
+
+    Without `by`, which is who asked for it, the job has no entry in the audit log.
 
     If a job with this id exists, it is returned instead. An id comes twice only if a request with an Idempotency-Key is
     repeated; then the job is the one that the first try wrote before it died.
@@ -73,11 +78,15 @@ def create_job(job: Job) -> Job:
         TooManyJobs: the project has the greatest number of jobs.
     """
     _check_older_names(job)
+    job = job.model_copy(update={"recorded_version": job.version if by else None})
+    versions = history.rows_of_change(None, job, AuditAction.JOB_CREATE, by) if by else []
 
     def fill(transaction: TransactWrite) -> None:
         transaction.save(_row(job), condition=JobRow.partition.does_not_exist())
         for lock in _locks(job):
             transaction.save(lock, condition=LockRow.partition.does_not_exist())
+        for version in versions:
+            transaction.save(version)
 
     try:
         job_counts.write_with_one_more(job.organization_id, job.project_id, fill)
@@ -88,8 +97,12 @@ def create_job(job: Job) -> Job:
     return job
 
 
-def update_job(before: Job, after: Job) -> None:
-    """Replace a job by its next version, and its locks if it was renamed. One write.
+def update_job(
+    before: Job, after: Job, by: WrittenBy | None = None, action: AuditAction = AuditAction.JOB_UPDATE
+) -> None:
+    """Replace a job by its next version, and its locks if it was renamed. One transaction.
+
+    Without `by`, which is who asked for it, neither an entry nor a version is stored: the settings stay the same.
 
     Raises:
         ChangedMeanwhile: somebody changed or deleted it since `before` was read.
@@ -98,7 +111,7 @@ def update_job(before: Job, after: Job) -> None:
     row = _row(after)
     if after.slug != before.slug:
         _check_older_names(after)
-    actions: list[Action] = [
+    actions: list[UpdateAction] = [
         JobRow.settings.set(row.settings),
         JobRow.slug.set(row.slug),
         _set_or_removed(JobRow.webhook, row.webhook),
@@ -107,51 +120,54 @@ def update_job(before: Job, after: Job) -> None:
         JobRow.cronjob_name.set(row.cronjob_name),
         JobRow.version.set(row.version),
         JobRow.updated_at.set(row.updated_at),
+        *([JobRow.recorded_version.set(after.version)] if by else []),
         *slots_of(after),
     ]
+    versions = history.rows_of_change(before, after, action, by) if by else []
     unchanged = JobRow.version == before.version
     old, new = ({lock.sort: lock for lock in _locks(job)} for job in (before, after))
     taken, freed = [new[key] for key in new.keys() - old.keys()], [old[key] for key in old.keys() - new.keys()]
     taken.sort(key=lambda lock: lock.sort, reverse=True)
     # PynamoDB sends deletions first, then puts, then updates, whatever the order in which they were added.
-    at_taken, at_job = len(freed), len(freed) + len(taken)
+    at_taken, at_job = len(freed), len(freed) + len(taken) + len(versions)
 
     def fill(transaction: TransactWrite) -> None:
         transaction.update(row, actions=actions, condition=unchanged)
         for lock in taken:
             transaction.save(lock, condition=LockRow.partition.does_not_exist())
+        for version in versions:
+            transaction.save(version)
         for lock in freed:
             transaction.delete(lock)
 
     try:
-        if taken or freed:
-            write_all(fill)
-        else:
-            row.update(actions=actions, condition=unchanged)
+        write_all(fill)
     except ConditionFailed as error:
         if at_job not in error.at:
             raise _name_taken(after, error.at, first=at_taken) from error
         raise _changed(after) from error
-    except UpdateError as error:
-        if not was_refused(error):
-            raise
-        raise _changed(after) from error
 
 
-def delete_job(job: Job, now: datetime, remains: Job | None = None) -> None:
+def delete_job(job: Job, now: datetime, remains: Job | None = None, by: WrittenBy | None = None) -> None:
     """Remove a job and the locks on its names; keep a record of the deletion, and of its slots that are not settled.
 
-    One transaction; raises ChangedMeanwhile if the job was changed or deleted.
+    One transaction; raises ChangedMeanwhile if the job was changed or deleted. Without `by`, which
+    is who asked for it, the deletion has no entry in the audit log.
     """
     partition = partition_of(job.organization_id, job.project_id)
     expires_at = int((now + DELETED_FOR).timestamp())
     record = DeletedJobRow(partition, DELETED_JOB + job.id, deleted_at=now, expires_at=expires_at)
+    deletion = by and entry(
+        by, AuditAction.JOB_DELETE, job.organization_id, job.id, once=DELETED, project_id=job.project_id, job_id=job.id
+    )
 
     def fill(transaction: TransactWrite) -> None:
         transaction.delete(_row(job), condition=JobRow.version == job.version)
         transaction.save(record)
         if remains:
             transaction.save(_row(remains, PastJobRow, PAST_JOB))
+        if deletion:
+            transaction.save(audit.row_of(deletion))
         for lock in _locks(job):
             transaction.delete(lock)
 
@@ -179,12 +195,12 @@ def record_sync(job: Job, synced: SyncedVersion) -> bool:
     return True
 
 
-def slots_of(job: Job) -> list[Action]:
+def slots_of(job: Job) -> list[UpdateAction]:
     """Return the updates of a job's slot history, and of when its slots must next be checked."""
     return [JobRow.slots.set(job.slots.model_dump(mode="json")), *due_of(job)]
 
 
-def due_of(job: Job) -> list[Action]:
+def due_of(job: Job) -> list[UpdateAction]:
     """Return the updates of when a job's slots must next be checked."""
     return [
         JobRow.due_in.set(job.organization_id) if job.due_at else JobRow.due_in.remove(),
@@ -192,8 +208,8 @@ def due_of(job: Job) -> list[Action]:
     ]
 
 
-def _set_or_removed(attribute: Any, value: Any) -> Action:
-    action: Action = attribute.set(value) if value else attribute.remove()
+def _set_or_removed(attribute: Any, value: Any) -> UpdateAction:
+    action: UpdateAction = attribute.set(value) if value else attribute.remove()
     return action
 
 
@@ -243,6 +259,7 @@ def job_of(row: ProjectsRow, project: Project) -> Job:
         synced=_synced(row.synced),
         slots=SlotHistory.model_validate(row.slots) if row.slots else SlotHistory(since=row.created_at),
         due_at=row.due_at,
+        recorded_version=None if row.recorded_version is None else int(row.recorded_version),
     )
 
 
@@ -270,4 +287,5 @@ def _row(job: Job, kind: type[JobRow] = JobRow, prefix: str = JOB) -> JobRow:
         slots=job.slots.model_dump(mode="json"),
         due_in=job.organization_id if job.due_at else None,
         due_at=job.due_at,
+        recorded_version=job.recorded_version,
     )

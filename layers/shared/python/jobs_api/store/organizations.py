@@ -1,13 +1,15 @@
 """Organizations and their tokens in the table."""
 
+from contextlib import suppress
 from datetime import datetime
 
-from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import Conflict, NotFound
+from jobs_api.model.audit import StoredEntry
 from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import (
     HeldRemovals,
@@ -20,16 +22,17 @@ from jobs_api.model.organization import (
 from jobs_api.model.pulse import Pulse
 from jobs_api.model.slots import Outage
 from jobs_api.recent import Recent
+from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
-from jobs_api.store.transactions import ConditionFailed, write_all
+from jobs_api.store.transactions import ConditionFailed
 
 ALL = "organizations"
 TOKEN_KEY = "token#"  # noqa: S105 - a key's prefix
 
 
-def create_organization(organization: Organization) -> None:
-    """Write a new organization; raises Conflict if the id is taken."""
+def create_organization(organization: Organization, entry: StoredEntry | None = None) -> None:
+    """Write a new organization and its audit entry in one transaction; raises Conflict if the id is taken."""
     row = OrganizationRow(
         ALL,
         organization.id,
@@ -38,11 +41,10 @@ def create_organization(organization: Organization) -> None:
         created_at=organization.created_at,
         marked_at=organization.marked_at,
     )
+    is_new = OrganizationRow.partition.does_not_exist()
     try:
-        row.save(condition=OrganizationRow.partition.does_not_exist())
-    except PutError as error:
-        if not was_refused(error):
-            raise
+        audit.write_with(entry, lambda transaction: transaction.save(row, condition=is_new))
+    except ConditionFailed as error:
         raise Conflict(f"There is an organization {organization.id!r} already") from error
 
 
@@ -77,10 +79,10 @@ def record_outages(organization: Organization, outages: list[Outage]) -> None:
     )
 
 
-def leave_cluster(organization_id: str, now: datetime, *, closed: bool) -> None:
+def leave_cluster(organization_id: str, now: datetime, *, closed: bool, entry: StoredEntry | None = None) -> None:
     """Record that the organization is leaving its cluster, and with `closed` that it is being deleted."""
     actions = [OrganizationRow.leaving_at.set(now), OrganizationRow.cleared_at.remove()]
-    _change(organization_id, [*actions, *([OrganizationRow.closed.set(True)] if closed else [])])
+    _change(organization_id, [*actions, *([OrganizationRow.closed.set(True)] if closed else [])], entry=entry)
 
 
 def record_cleared(organization_id: str, now: datetime) -> bool:
@@ -100,10 +102,10 @@ def record_label_restored(organization_id: str, now: datetime) -> None:
     _change(organization_id, [OrganizationRow.marked_at.set(now)], condition=OrganizationRow.marked_at.exists())
 
 
-def record_settled_jobs_checked(organization_id: str, at: datetime | None) -> None:
+def record_settled_jobs_checked(organization_id: str, at: datetime | None, entry: StoredEntry | None = None) -> None:
     """Note when all Jobs that are labelled as settled were compared with their runs; None has the next ingest do it."""
     checked = OrganizationRow.settled_jobs_checked_at
-    _change(organization_id, [checked.set(at) if at else checked.remove()])
+    _change(organization_id, [checked.set(at) if at else checked.remove()], entry=entry)
 
 
 def record_held_removals(organization_id: str, held: HeldRemovals | None) -> None:
@@ -117,10 +119,12 @@ def record_held_removals(organization_id: str, held: HeldRemovals | None) -> Non
     _recent.forget(organization_id)
 
 
-def record_removal_confirmation(organization_id: str, confirmation: RemovalConfirmation) -> None:
+def record_removal_confirmation(
+    organization_id: str, confirmation: RemovalConfirmation, entry: StoredEntry | None = None
+) -> None:
     """Record an operator's confirmation of removals; raises NotFound."""
     document = confirmation.model_dump(mode="json")
-    if not _change(organization_id, [OrganizationRow.removal_confirmation.set(document)]):
+    if not _change(organization_id, [OrganizationRow.removal_confirmation.set(document)], entry=entry):
         raise NotFound(f"There is no organization {organization_id!r}")
 
 
@@ -139,11 +143,13 @@ def retire_organization(organization_id: str, now: datetime) -> None:
     _change(organization_id, [OrganizationRow.retired_at.set(now)])
 
 
-def move_organization(organization_id: str, cluster: str | None, now: datetime) -> None:
+def move_organization(
+    organization_id: str, cluster: str | None, now: datetime, entry: StoredEntry | None = None
+) -> None:
     """Record the organization's new cluster, None for the deployment's default; the move is then complete."""
     named = OrganizationRow.cluster.set(cluster) if cluster else OrganizationRow.cluster.remove()
     left = [OrganizationRow.leaving_at.remove(), OrganizationRow.cleared_at.remove()]
-    _change(organization_id, [named, OrganizationRow.cluster_since.set(now), *left])
+    _change(organization_id, [named, OrganizationRow.cluster_since.set(now), *left], entry=entry)
 
 
 def forget_organization(organization_id: str) -> None:
@@ -155,14 +161,15 @@ def forget_organization(organization_id: str) -> None:
     OrganizationsRow(ALL, organization_id).delete()
 
 
-def record_usage_key(organization_id: str, usage_key: UsageKey) -> None:
+def record_usage_key(organization_id: str, usage_key: UsageKey, entry: StoredEntry | None = None) -> None:
     """Record which API key counts an organization's requests; raises NotFound."""
-    if not _change(organization_id, [OrganizationRow.usage_key.set(usage_key.model_dump(mode="json"))]):
+    document = usage_key.model_dump(mode="json")
+    if not _change(organization_id, [OrganizationRow.usage_key.set(document)], entry=entry):
         raise NotFound(f"There is no organization {organization_id!r}")
 
 
-def create_token(token: Token) -> None:
-    """Write a new token, and the pointer that lists it, in one transaction."""
+def create_token(token: Token, entry: StoredEntry | None = None) -> None:
+    """Write a new token, the pointer that lists it, and the audit log's entry, in one transaction."""
     row = TokenRow(
         TOKEN_KEY + token.id,
         META,
@@ -183,7 +190,7 @@ def create_token(token: Token) -> None:
         transaction.save(TokenPointerRow(token.organization_id, TOKEN_KEY + token.id))
 
     try:
-        write_all(fill)
+        audit.write_with(entry, fill)
     except ConditionFailed as error:
         if 0 in error.at:
             raise NotFound(f"There is no organization {token.organization_id!r}") from error
@@ -215,24 +222,44 @@ def list_tokens(organization_id: str) -> list[Token]:
     return sorted((_token_of(row) for row in rows), key=lambda token: (token.created_at, token.id))
 
 
-def revoke_token(organization_id: str, token_id: str, now: datetime) -> None:
-    """Revoke a token; the gateway may accept it for up to one more minute. Raises NotFound."""
+def revoke_token(organization_id: str, token_id: str, now: datetime, entry: StoredEntry | None = None) -> None:
+    """Revoke a token unless it is revoked; the gateway may accept it for up to one more minute. Raises NotFound."""
     get_token(organization_id, token_id)
-    row = TokenRow(TOKEN_KEY + token_id, META)
-    row.update(actions=[TokenRow.revoked_at.set(now)], condition=TokenRow.partition.exists())
+    row, valid = TokenRow(TOKEN_KEY + token_id, META), TokenRow.revoked_at.does_not_exist()
+    actions: list[Action] = [TokenRow.revoked_at.set(now)]
+    with suppress(ConditionFailed):
+        audit.write_with(
+            entry,
+            lambda transaction: transaction.update(row, actions=actions, condition=TokenRow.partition.exists() & valid),
+        )
 
 
-def expire_token(token: Token, at: datetime) -> None:
+def expire_token(token: Token, at: datetime, entry: StoredEntry | None = None) -> None:
     """Set the time at which a token expires."""
-    row = TokenRow(TOKEN_KEY + token.id, META)
-    row.update(actions=[TokenRow.expires_at.set(at)], condition=TokenRow.partition.exists())
+    row, actions = TokenRow(TOKEN_KEY + token.id, META), [TokenRow.expires_at.set(at)]
+    there = TokenRow.partition.exists()
+    audit.write_with(entry, lambda transaction: transaction.update(row, actions=[*actions], condition=there))
 
 
-def _change(organization_id: str, actions: list[Action], condition: Condition | None = None) -> bool:
-    """Change an existing organization; False if it does not exist, or if the condition is false."""
+def _change(
+    organization_id: str,
+    actions: list[Action],
+    condition: Condition | None = None,
+    entry: StoredEntry | None = None,
+) -> bool:
+    """Change an existing organization; False if it does not exist, or if the condition is false.
+
+    One UpdateItem; if an operator asked for it, one transaction with the entry of the audit log.
+    """
     there = OrganizationRow.partition.exists()
+    row, holds = OrganizationRow(ALL, organization_id), there if condition is None else there & condition
     try:
-        OrganizationRow(ALL, organization_id).update(actions, there if condition is None else there & condition)
+        if entry:
+            audit.write_with(entry, lambda transaction: transaction.update(row, actions=actions, condition=holds))
+        else:
+            row.update(actions, holds)
+    except ConditionFailed:
+        return False
     except UpdateError as error:
         if not was_refused(error):
             raise

@@ -1,14 +1,17 @@
 """Projects in the table: made, changed and removed by operators, read by every call on a job."""
 
 import re
+from contextlib import suppress
 
-from pynamodb.exceptions import UpdateError
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, Conflict, NameTaken, ProjectNotFound
+from jobs_api.model.audit import StoredEntry
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.slots import Period
-from jobs_api.store.conditions import code_of, was_refused
+from jobs_api.store import audit
+from jobs_api.store.audit_tables import EntryRow
 from jobs_api.store.older_names import held_by_older, kept_slug
 from jobs_api.store.tables import CRONJOB_LOCK, META, NAME_LOCK, JobRow, LockRow, PointerRow, ProjectRow, ProjectsRow
 from jobs_api.store.transactions import ConditionFailed, write_all
@@ -26,8 +29,8 @@ def partition_of(organization_id: str, project_id: str) -> str:
     return f"{organization_id}/{project_id}"
 
 
-def create_project(project: Project) -> None:
-    """Write a new project.
+def create_project(project: Project, entry: StoredEntry | None = None) -> None:
+    """Write a new project, in one transaction with the entry of the audit log.
 
     Raises:
         NameTaken: the organization has a project with the same slug.
@@ -48,7 +51,7 @@ def create_project(project: Project) -> None:
         transaction.save(row, condition=ProjectRow.partition.does_not_exist())
 
     try:
-        write_all(fill)
+        audit.write_with(entry, fill)
     except ConditionFailed as error:
         if 0 in error.at:
             raise NameTaken(f"There is a project with the slug {slug!r} already") from error
@@ -72,38 +75,43 @@ def list_projects(organization_id: str) -> list[Project]:
     return sorted((project_of(row, organization_id) for row in rows), key=lambda p: (p.created_at, p.id))
 
 
-def update_project(project: Project, expected_version: int) -> None:
-    """Replace a project's settings; its name stays, since its jobs' CronJobs are named after it.
+def update_project(project: Project, expected_version: int, entry: StoredEntry | None = None) -> None:
+    """Replace a project's settings; its name stays, since its jobs' CronJobs are named after it. One transaction.
 
     Raises:
         ChangedMeanwhile: it is no longer at the expected version.
     """
-    row = _row(project)
+    row, unchanged = _row(project), ProjectRow.version == expected_version
+    actions: list[Action] = [
+        ProjectRow.settings.set(row.settings),
+        ProjectRow.version.set(row.version),
+        ProjectRow.updated_at.set(row.updated_at),
+        ProjectRow.fired.set(row.fired),
+        *([ProjectRow.fires_since.set(row.fires_since)] if row.fires_since else []),
+    ]
     try:
-        row.update(
-            actions=[
-                ProjectRow.settings.set(row.settings),
-                ProjectRow.version.set(row.version),
-                ProjectRow.updated_at.set(row.updated_at),
-                ProjectRow.fired.set(row.fired),
-                *([ProjectRow.fires_since.set(row.fires_since)] if row.fires_since else []),
-            ],
-            condition=ProjectRow.version == expected_version,
-        )
-    except UpdateError as error:
-        # Its item is in the transaction of each job that is made or deleted, too.
-        if not was_refused(error) and code_of(error) != "TransactionConflictException":
-            raise
+        audit.write_with(entry, lambda transaction: transaction.update(row, actions=actions, condition=unchanged))
+    except ConditionFailed as error:
         raise ChangedMeanwhile(f"Project {project.id!r} was changed meanwhile; try again") from error
 
 
-def delete_project(project: Project) -> None:
+def delete_project(project: Project, entry: StoredEntry | None = None) -> None:
     """Remove a project, its jobs and every lock on their names; its runs stay. Run again, it ends what was cut off.
 
-    A lock goes before the job it is for and the pointer last, so that what is half deleted is still found.
+    A lock goes before the job it is for and the pointer last, so that what is half deleted is still found. The entry of
+    the audit log is written with the first step, and only once.
     """
     partition = partition_of(project.organization_id, project.id)
-    PointerRow(project.organization_id, PAST_POINTER + project.id).save()
+    past = PointerRow(project.organization_id, PAST_POINTER + project.id)
+
+    def begin(transaction: TransactWrite) -> None:
+        transaction.save(past)
+        if entry:
+            transaction.save(audit.row_of(entry), condition=EntryRow.partition.does_not_exist())
+
+    # Where the entry is there, an earlier try wrote both.
+    with suppress(ConditionFailed):
+        write_all(begin)
     for row in ProjectsRow.query(partition, ProjectsRow.sort < META, consistent_read=True):
         if isinstance(row, JobRow):
             ProjectsRow(project.organization_id, CRONJOB_LOCK + row.cronjob_name).delete()

@@ -1,36 +1,43 @@
 """Runs in the table: each is created once, and only moves forward. `store.run_lists` lists them."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import RunNotFound
 from jobs_api.model import run_events
 from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event, RunAlerts
+from jobs_api.model.audit import StoredEntry
 from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, StoredLog, TriggeredBy
+from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import ID
 from jobs_api.store.tables import RunRow, ended_in, time_text
+from jobs_api.store.transactions import ConditionFailed
 
 OPEN = [status.value for status in RunStatus if status not in ENDED_STATUSES]
 # Stored in another form than the model's.
-_OTHERWISE = frozenset({"id", "log", "alerts", "notify", "cancelled_by"})
+_OTHERWISE = frozenset({"id", "log", "alerts", "notify", "cancelled_by", "triggered_by_token"})
 _AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)
 
 
-def create_run(run: Run) -> bool:
+def create_run(run: Run, entry: StoredEntry | None = None) -> bool:
     """Write a new run and its events to send; return False, and write nothing, if it exists already.
 
-    One PutItem.
+    One PutItem; for a triggered run, one transaction with the entry of the audit log.
     """
+    row, is_new = _row(run_events.marked(None, run.without_secrets())), RunRow.run_id.does_not_exist()
+    if entry:
+        return _with_entry(entry, lambda transaction: transaction.save(row, condition=is_new))
     try:
-        _row(run_events.marked(None, run.without_secrets())).save(condition=RunRow.run_id.does_not_exist())
+        row.save(condition=is_new)
     except PutError as error:
         if not was_refused(error):
             raise
@@ -100,22 +107,23 @@ def run_launched(run: Run, job_name: str, now: datetime) -> bool:
     )
 
 
-def note_cancel_request(run: Run) -> bool:
+def note_cancel_request(run: Run, entry: StoredEntry) -> bool:
     """Note of a run that goes on who asks for it to be cancelled; False where it has ended, or somebody asked before.
 
-    One that still waits for its Job is not noted, but cancelled by `cancel_unlaunched`. One UpdateItem.
+    One that still waits for its Job is not noted, but cancelled by `cancel_unlaunched`. One transaction.
     """
     return _update(
         run.id,
         [*_cancel_request(run), RunRow.updated_at.set(run.updated_at)],
         RunRow.status.is_in(*OPEN) & RunRow.cancel_requested_at.does_not_exist() & RunRow.launch.does_not_exist(),
+        entry,
     )
 
 
-def cancel_unlaunched(before: Run, after: Run) -> bool:
+def cancel_unlaunched(before: Run, after: Run, entry: StoredEntry) -> bool:
     """End a run that still waits for its Job, which nobody creates from then on; False where somebody has created it.
 
-    One UpdateItem.
+    One transaction with the entry of the audit log.
     """
     after = run_events.marked(before, after)
     return _update(
@@ -128,6 +136,7 @@ def cancel_unlaunched(before: Run, after: Run) -> bool:
             RunRow.sealed_environment.remove(),
         ],
         RunRow.status.is_in(*OPEN) & RunRow.launch.exists(),
+        entry,
     )
 
 
@@ -140,12 +149,25 @@ def run_notified(run: Run) -> bool:
     )
 
 
-def _update(run_id: str, actions: list[Action], condition: Condition) -> bool:
+def _update(run_id: str, actions: list[Action], condition: Condition, entry: StoredEntry | None = None) -> bool:
+    """Change a run where a condition holds, in one transaction with the entry if somebody asked for the change."""
+    if entry:
+        row = RunRow(run_id)
+        return _with_entry(entry, lambda transaction: transaction.update(row, actions=actions, condition=condition))
     try:
         RunRow(run_id).update(actions=actions, condition=condition)
     except UpdateError as error:
         if not was_refused(error):
             raise
+        return False
+    return True
+
+
+def _with_entry(entry: StoredEntry, fill: Callable[[TransactWrite], None]) -> bool:
+    """Write to a run, and who asked for it: both, or nothing, and then return False."""
+    try:
+        audit.write_with(entry, fill)
+    except ConditionFailed:
         return False
     return True
 
@@ -204,6 +226,7 @@ def _row(run: Run) -> RunRow:
         log=run.log.model_dump(mode="json") if run.log else None,
         alerts=run.alerts.model_dump(mode="json") if run.alerts else None,
         cancelled_by=run.cancelled_by.model_dump(mode="json") if run.cancelled_by else None,
+        triggered_by_token=run.triggered_by_token.model_dump(mode="json") if run.triggered_by_token else None,
         **values,
     )
 
@@ -216,6 +239,8 @@ def run_of(row: RunRow) -> Run:
     values["log"] = StoredLog.model_validate(row.log) if row.log else None
     values["alerts"] = RunAlerts.model_validate(row.alerts) if row.alerts else None
     values["cancelled_by"] = Actor.model_validate(row.cancelled_by) if row.cancelled_by else None
+    token = row.triggered_by_token
+    values["triggered_by_token"] = Actor.model_validate(token) if token else None
     values["notify"] = [Event(event) for event in row.notify or ()]
     return Run.known(id=row.run_id, **values)
 

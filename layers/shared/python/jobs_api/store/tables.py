@@ -190,6 +190,7 @@ class JobRow(ProjectsRow, discriminator="job"):
     slots = DocumentAttribute(null=True)
     due_in = UnicodeAttribute(null=True)
     due_at = MomentAttribute(null=True)
+    recorded_version = NumberAttribute(null=True)
 
 
 class PastJobRow(JobRow, discriminator="past_job"):
@@ -293,6 +294,7 @@ class RunRow(Row):
     job_type = UnicodeAttribute()
     status = UnicodeAttribute()
     triggered_by = UnicodeAttribute()
+    triggered_by_token = DocumentAttribute(null=True)
     command = UnicodeAttribute(null=True)
     start_time = MomentAttribute(null=True)
     end_time = MomentAttribute(null=True)

@@ -1,7 +1,6 @@
 """The request for a triggered run, and the run that is written for it."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -10,6 +9,7 @@ from jobs_api.errors import InvalidRequest
 from jobs_api.k8s import manifests
 from jobs_api.model import names
 from jobs_api.model.alert_targets import RunAlerts
+from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
 from jobs_api.model.commands import ProjectType, job_type, parse_command
 from jobs_api.model.document import Absent, Document, faults_of
 from jobs_api.model.job import Job
@@ -50,11 +50,12 @@ class TriggerAnswer(Document):
     message: str = "Run triggered successfully"
 
 
-def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: RunAlerts | None, now: datetime) -> Run:
+def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: RunAlerts | None, by: WrittenBy) -> Run:
     """Return the run to write: pending, with the manifest of the Job that must be created for it.
 
     The job's environment must be sealed.
     """
+    now = by.at
     job_name = names.job_name(project.slug, job.slug, now)
     return Run(
         id=run_id,
@@ -67,10 +68,25 @@ def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: Ru
         job_type=job_type(command),
         status=RunStatus.PENDING,
         triggered_by=TriggeredBy.MANUAL,
+        triggered_by_token=by.actor,
         command=command,
         created_at=now,
         updated_at=now,
         alerts=alerts,
         launch=manifests.job(project, job, run_id=run_id, job_name=job_name, command=command),
         sealed_environment=job.sealed_environment,
+    )
+
+
+def trigger_entry(run: Run, by: WrittenBy) -> StoredEntry:
+    """Return the entry of a trigger in the audit log: one for each run."""
+    return entry(
+        by,
+        AuditAction.JOB_TRIGGER,
+        run.organization_id,
+        run.job_id,
+        once=f"{AuditAction.JOB_TRIGGER}#{run.id}",
+        project_id=run.project_id,
+        job_id=run.job_id,
+        run_id=run.id,
     )

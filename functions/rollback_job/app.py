@@ -1,0 +1,59 @@
+"""POST /api/v1/projects/{id}/jobs/{job_id}/rollback: gives a job the fields of one of its versions again."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from jobs_api import store
+from jobs_api.api.resolver import Api, schema_of
+from jobs_api.errors import ChangedMeanwhile, InvalidRequest
+from jobs_api.model.audit import AuditAction
+from jobs_api.model.job import Job, JobDocument
+from jobs_api.model.job_history import RollbackRequest, version_not_kept
+from jobs_api.model.project import Project
+from jobs_api.pulse import queue
+from jobs_api.sealing import environment, webhook
+from jobs_api.sealing import job as job_secrets
+from jobs_api.store import history
+
+app = Api(idempotent=True)
+ATTEMPTS = 3
+
+
+@app.post("/api/v1/projects/<project_id>/jobs/<job_id>/rollback")
+def rollback_job(
+    project_id: str, job_id: str, document: Annotated[dict[str, Any], Body(), schema_of(RollbackRequest)]
+) -> JobDocument:
+    """Change a job to what one of its versions was; that makes a new version.
+
+    It is a PUT of all fields of that version, so the rules of today apply. A masked value stands for the value that the
+    job has now in the same variable or header. If somebody else wrote first, their version is rolled back.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        project, before = store.get_job(app.caller.organization_id, project_id, job_id)
+        after = _restored(before, RollbackRequest.of(document).version, project)
+        if after is before:
+            return JobDocument.of_job(before, project, app.now)
+        after, key = job_secrets.with_sealed_secrets(before, after)
+        try:
+            store.update_job(before, after, app.written_by, AuditAction.JOB_ROLLBACK)
+        except ChangedMeanwhile:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            break
+    queue.job_changed(after.organization_id, after.project_id, after.id)
+    return JobDocument.of_job(after, project, app.now, webhook_secret=key)
+
+
+def _restored(job: Job, wanted: int, project: Project) -> Job:
+    version = history.get_version(job, wanted, app.now)
+    if version is None:
+        raise version_not_kept(job, wanted)
+    try:
+        return job.changed(version.changes(), project, app.now, webhook.headers_of, environment.values_of)
+    except InvalidRequest as invalid:
+        raise version.cannot_be_restored(invalid) from invalid
+
+
+lambda_handler = app.resolve
