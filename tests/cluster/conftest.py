@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test here the time that a real cluster takes, instead of the time in its own mark."""
+    """Allow every test here the time that a real cluster takes, instead of the time in its own mark."""
     for item in items:
         if REAL and HERE in item.path.parents:
             item.add_marker(pytest.mark.timeout(TEST_SECONDS), append=False)

@@ -13,7 +13,7 @@ type Eventually = Callable[[Callable[[], Any]], Any]
 
 @pytest.fixture
 def owned(core: client.CoreV1Api, namespace: str) -> str:
-    """Give a namespace with a ConfigMap `owner` that owns another, `owned`."""
+    """Return a namespace with a ConfigMap `owner` that owns another, `owned`."""
     owner = core.create_namespaced_config_map(namespace, config_map("owner"))
     core.create_namespaced_config_map(namespace, _of(owner, "owned"))
     return namespace

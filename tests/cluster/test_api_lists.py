@@ -20,7 +20,7 @@ METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 @pytest.fixture
 def fruit(core: client.CoreV1Api, namespace: str) -> str:
-    """Give a namespace with five ConfigMaps."""
+    """Return a namespace with five ConfigMaps."""
     for name, labels in {
         "apple": {"colour": "red", "stone": "no"},
         "cherry": {"colour": "red", "stone": "yes"},

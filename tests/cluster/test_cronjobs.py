@@ -49,7 +49,7 @@ class RealTime:
 
 @pytest.fixture(scope="module")
 def cluster(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Give a cluster whose clock stands still, where that can be had."""
+    """Return a cluster with a stopped clock, if it is the embedded one."""
     if cluster.embedded is None:
         yield cluster
         return

@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 @contextmanager
 def stored(path: Path, clock: TestClock | None = None) -> Iterator[Storage]:
-    """Give the storage of a cluster that is killed when the block ends: nothing is closed with care."""
+    """Return the storage of a cluster that is killed when the block ends, so that nothing is closed."""
     clock = clock or TestClock(NOON)
     with closing(Database(path, clock.now())) as database:
         storage = Storage(clock)

@@ -20,7 +20,7 @@ from tests.cluster.workloads import (
 
 @pytest.fixture
 def run(batch: client.BatchV1Api, namespace: str, eventually: Eventually, image: str) -> Any:
-    """Give a function that creates a Job named `work` and waits for its end."""
+    """Return a function that creates a Job named `work` and waits for its end."""
 
     def create(command: tuple[str, ...], **spec: Any) -> Any:
         batch.create_namespaced_job(namespace, job("work", image, command, **spec))
@@ -131,7 +131,7 @@ def test_a_suspended_job_has_no_pod_until_it_is_resumed(
 def running(
     batch: client.BatchV1Api, core: client.CoreV1Api, namespace: str, eventually: Eventually, image: str
 ) -> Any:
-    """Give the pod of a Job named `work` that runs."""
+    """Return the pod of a Job named `work` that runs."""
     batch.create_namespaced_job(namespace, job("work", image, SLEEPS))
     (made,) = eventually(lambda: pods_of(core, namespace, "work"))
     return running_pod(core, namespace, made.metadata.name, eventually)

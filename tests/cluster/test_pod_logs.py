@@ -15,7 +15,7 @@ type Read = Callable[..., str]
 
 @pytest.fixture
 def wrote(core: client.CoreV1Api, namespace: str, eventually: Eventually, image: str) -> Callable[[str], Read]:
-    """Give a function that runs a Python script in a Pod named `work` and returns one that reads its log."""
+    """Return a function that runs a Python script in a Pod named `work` and returns one that reads its log."""
 
     def run(script: str) -> Read:
         core.create_namespaced_pod(namespace, pod("work", image, ("python", "-u", "-c", script)))

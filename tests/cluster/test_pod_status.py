@@ -15,7 +15,7 @@ RUNNING = "running"
 
 
 def container(state: int | str, *, init: bool = False, restarted: bool = False) -> Container:
-    """Give a container that waits, runs, or has ended with a code."""
+    """Return a container that waits, runs, or has ended with a code."""
     made = Container({"name": "main", "image": "python"}, init=init)
     made.state = {state: {}} if isinstance(state, str) else {"terminated": {"exitCode": state}}
     if restarted:
@@ -24,7 +24,7 @@ def container(state: int | str, *, init: bool = False, restarted: bool = False) 
 
 
 def sidecar(state: int | str, *, restarted: bool = False) -> Container:
-    """Give an init container that stays."""
+    """Return a sidecar."""
     made = container(state, init=True, restarted=restarted)
     made.spec = {**made.spec, "restartPolicy": "Always"}
     return made

@@ -15,7 +15,7 @@ type Run = Callable[..., Any]
 
 @pytest.fixture
 def create(core: client.CoreV1Api, namespace: str, image: str) -> Run:
-    """Give a function that creates a Pod named `work`."""
+    """Return a function that creates a Pod named `work`."""
 
     def made(command: tuple[str, ...], restart: str = "Never", **more: Any) -> Any:
         return core.create_namespaced_pod(namespace, pod("work", more.pop("image", image), command, restart, **more))
@@ -25,7 +25,7 @@ def create(core: client.CoreV1Api, namespace: str, image: str) -> Run:
 
 @pytest.fixture
 def run(create: Run, core: client.CoreV1Api, namespace: str, eventually: Eventually) -> Run:
-    """Give a function that creates a Pod named `work` and waits for its end."""
+    """Return a function that creates a Pod named `work` and waits for its end."""
 
     def made(command: tuple[str, ...], **more: Any) -> Any:
         create(command, **more)
@@ -36,7 +36,7 @@ def run(create: Run, core: client.CoreV1Api, namespace: str, eventually: Eventua
 
 @pytest.fixture
 def printed(run: Run, core: client.CoreV1Api, namespace: str) -> Callable[..., list[str]]:
-    """Give a function that runs a command and returns the lines that it printed."""
+    """Return a function that runs a command and returns the lines that it printed."""
 
     def lines(command: tuple[str, ...], **more: Any) -> list[str]:
         ended = run(command, **more)
@@ -49,7 +49,7 @@ def printed(run: Run, core: client.CoreV1Api, namespace: str) -> Callable[..., l
 
 @pytest.fixture
 def waiting(core: client.CoreV1Api, namespace: str, eventually: Eventually) -> Callable[..., Any]:
-    """Give a function that waits until the container waits for one of some reasons, and returns that state."""
+    """Return a function that waits until the container waits for one of some reasons, and returns that state."""
 
     def state(*reasons: str) -> Any:
         def ask() -> Any:

@@ -20,7 +20,7 @@ def limit(core: client.CoreV1Api, namespace: str, item: dict[str, Any]) -> None:
 def allow(core: client.CoreV1Api, namespace: str, eventually: Eventually, **hard: str) -> None:
     spec = {"hard": {name.replace("__", "/").replace("_", "."): amount for name, amount in hard.items()}}
     core.create_namespaced_resource_quota(namespace, {"metadata": {"name": "jobs"}, "spec": spec})
-    # A real one counts what there is before it lets anything in.
+    # A real cluster counts existing objects before it admits new ones.
     eventually(lambda: core.read_namespaced_resource_quota("jobs", namespace).spec.hard)
 
 

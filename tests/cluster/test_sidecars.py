@@ -26,7 +26,7 @@ STAYS = shell("trap 'exit 0' TERM; while :; do sleep 0.05; done")
 
 @pytest.fixture
 def make(core: client.CoreV1Api, namespace: str, image: str) -> Make:
-    """Give a function that creates a Pod named `work` of containers, each a name and a command."""
+    """Return a function that creates a Pod named `work` of containers, each a name and a command."""
 
     def made(*containers: tuple[str, tuple[str, ...]], init: Any = (), sidecars: Any = (), grace: int = 30) -> None:
         spec: Object = {"restartPolicy": "Never", "terminationGracePeriodSeconds": grace}

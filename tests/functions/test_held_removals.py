@@ -38,7 +38,7 @@ def rows(person: Person, project: Project) -> list[ProjectsRow]:
 
 
 def empty(person: Person, project: Project) -> list[ProjectsRow]:
-    """Take from the tables all that they know of a project, as a table made anew has none of it."""
+    """Delete a project's rows from the tables, as if the table were new."""
     taken = rows(person, project)
     for row in taken:
         row.delete()

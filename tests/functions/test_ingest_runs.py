@@ -271,7 +271,7 @@ def test_one_run_that_cannot_be_ingested_does_not_stop_the_others(acme: Acme, mo
             acme.ingest()
         good = next(run for run in acme.runs() if run.status.ended)
         assert acme.log_of(good) == "good\n"
-        # A node that stays away does not keep the run open for ever.
+        # A node that does not come back does not keep the run open without end.
         acme.skipped = timedelta(minutes=10, seconds=10)
         acme.ingest()
 

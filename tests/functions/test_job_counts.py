@@ -87,7 +87,7 @@ def test_a_name_that_is_taken_is_not_counted(alice: Person, jaffle: Project) -> 
 
 
 def test_the_same_request_again_is_counted_once_and_answered_in_a_full_project(alice: Person, jaffle: Project) -> None:
-    """Also where its first try was cut off before the answer could be kept."""
+    """Also if its first try died before the answer was stored."""
     job = create(alice, jaffle, "a").json
     for name in "bc":
         create(alice, jaffle, name)

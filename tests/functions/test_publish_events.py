@@ -26,7 +26,7 @@ type Event = dict[str, Any]
 
 @pytest.fixture
 def bus() -> Iterator[str]:
-    """Give the URL of a queue that a rule on the bus sends everything to, as an account's owner would have it."""
+    """Return the URL of a queue to which a rule of the account's owner sends all events of the bus."""
     sqs, events = client("sqs"), client("events")
     url = sqs.create_queue(QueueName="of-the-account")["QueueUrl"]
     pattern = json.dumps({"detail-type": [{"prefix": "Run "}, {"prefix": "Job "}]})
@@ -42,7 +42,7 @@ def bus() -> Iterator[str]:
 
 @pytest.fixture
 def written() -> Iterator["Streams"]:
-    """Give the streams, which no other test has: moto would keep all that these write."""
+    """Enable the streams only here, since moto would keep all records of other tests."""
     yield Streams()
     for name in ("RUNS_TABLE", "PROJECTS_TABLE"):
         table: Any = dynamodb_backends[ACCOUNT][REGION].tables[os.environ[name]]
@@ -61,7 +61,7 @@ class Streams:
             self._shards.append((f"{table.table_arn}/stream/{table.latest_stream_label}", table.stream_shard.items))
 
     def records(self) -> list[Event]:
-        """Give what was written since the last call."""
+        """Return what was written since the last call."""
         found = []
         for arn, items in self._shards:
             found += [_json(item.to_json(), arn) for item in items]

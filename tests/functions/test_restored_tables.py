@@ -87,7 +87,7 @@ def test_runs_whose_jobs_are_still_in_the_cluster_come_back_as_they_were(acme: A
         acme.ingest()
         before = acme.only_run()
 
-    # Only the table of runs was restored, and nothing else tells of that.
+    # Only the table of runs was restored, and nothing else shows that.
     acme.ingest()
     assert acme.runs() == []
     operations.check_runs(acme.organization.id)

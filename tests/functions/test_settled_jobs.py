@@ -43,14 +43,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have each pass begin as in a process that remembers nothing."""
+    """Clear the caches before each pass, as in a new process."""
     monkeypatch.setattr(ingester, "_settled", Settled())
     monkeypatch.setattr(Settled, "holds", lambda *_: False)
 
 
 @pytest.fixture
 def lagging(embedded_cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
-    """Give a cluster whose cache can be made to lag."""
+    """Return a cluster whose watch cache can be frozen."""
     yield embedded_cluster
     embedded_cluster.lag(lags=False)
 

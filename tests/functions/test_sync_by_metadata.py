@@ -36,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def lagging(embedded_cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
-    """Give a cluster whose cache can be made to lag."""
+    """Return a cluster whose watch cache can be frozen."""
     yield embedded_cluster
     embedded_cluster.lag(lags=False)
 

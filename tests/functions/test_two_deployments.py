@@ -173,7 +173,7 @@ def unmarked(found: Any) -> Any:
 
 @pytest.fixture
 def upgraded(acme: Acme) -> Callable[[], None]:
-    """Give what takes marks from the organization and its CronJobs, as they are right after an upgrade."""
+    """Return a function that removes an organization's deployment labels, as they are after an upgrade."""
 
     def take() -> None:
         for cronjob in cronjobs(acme).values():
@@ -187,7 +187,7 @@ def upgraded(acme: Acme) -> Callable[[], None]:
 
 
 def forget() -> None:
-    """Be a new process."""
+    """Clear the caches, as in a new process."""
     store.organizations._recent.clear()
 
 

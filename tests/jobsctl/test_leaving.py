@@ -222,7 +222,7 @@ def test_a_neighbour_keeps_what_is_theirs(leaver: Leaver) -> None:
     assert [found.id for found in store.list_projects(neighbour.id)] == [project.id]
 
 
-# As many writes as it takes here; one more, and nothing is cut off.
+# After as many writes as the call makes here; with one more it is not killed.
 @pytest.mark.parametrize("after", range(18))
 def test_a_deletion_that_is_cut_off_anywhere_goes_on(
     leaver: Leaver, after: int, monkeypatch: pytest.MonkeyPatch

@@ -81,7 +81,7 @@ class Service:
     token: str
 
     def ids(self) -> dict[str, str]:
-        """Give ids that exist, by the parameter's name in the document."""
+        """Return ids that exist, by the parameter's name in the document."""
         nobodys = {"job_name": "no-such-job", "run_id": "run_none", "delivery_id": "dlv_none"}
         return {"project_id": self.project.id, "job_id": self.job_id, **nobodys}
 
@@ -133,7 +133,7 @@ def test_answers_are_those_of_the_document(
             case.path_parameters = {
                 name: service.ids().get(name, made_up) for name, made_up in (case.path_parameters or {}).items()
             }
-            # Another organization than the token's is refused before anything is looked at.
+            # Another organization than the token's is refused before anything is read.
             case.headers.pop("X-Organization-ID", None)
         response = case.call(base_url=service.client.url, headers=dict([bearer(service.token)]))
         case.validate_response(response, checks=CHECKS)

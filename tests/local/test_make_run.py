@@ -198,7 +198,7 @@ def test_a_taken_port_is_reported_in_one_line(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert errors == f"make run: Port {port} of 127.0.0.1 is taken; choose another one with PORT=...\n"
     assert output == ""
-    # It belongs to whoever has the port.
+    # It belongs to the process that has the port.
     assert (tmp_path / "session.json").exists()
 
 

@@ -25,7 +25,7 @@ NAMESPACE = "org-acme"
 
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[EmbeddedCluster]:
-    """Give a cluster as an operator has set it up for one organization."""
+    """Return a cluster as an operator has set it up for one organization."""
     with EmbeddedCluster(tmp_path / "real", ROOT / "local/images") as cluster:
         KubernetesApi(cluster.kubeconfig).create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         yield cluster

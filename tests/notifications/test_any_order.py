@@ -35,7 +35,7 @@ class Killed(BaseException):
 
 @dataclass
 class World:
-    """Receivers that take everything, unless they are told to fail or the sender is to be killed."""
+    """Receivers that accept everything, unless the example says that they fail or the sender is killed."""
 
     got: Counter[str] = field(default_factory=Counter)
     said: list[str] = field(default_factory=list)

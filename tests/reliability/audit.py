@@ -304,7 +304,7 @@ class Audit:
     def _is_due_later(self, delivery: Delivery | None) -> bool:
         """Return whether a delivery waits for its next attempt, or for the end of a dead sender's claim."""
         due_at = delivery and (delivery.next_attempt_at or delivery.claimed_until)
-        # It is looked at again with the tick after that.
+        # The tick after that tries it again.
         return bool(self.waits and delivery and not delivery.status.ended and due_at and due_at > self.now - TICK)
 
 

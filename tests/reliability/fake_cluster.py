@@ -62,7 +62,7 @@ type Wrap = Callable[[Request, Ask], Answer]
 
 
 @dataclass
-class StillCluster:
+class FakeCluster:
     """A cluster and its clock; `wrap` intercepts requests to its API, for faults and kills."""
 
     clock: TestClock
@@ -211,7 +211,7 @@ class StillCluster:
 class Pool:
     """Replaces urllib3's pool."""
 
-    def __init__(self, cluster: StillCluster) -> None:
+    def __init__(self, cluster: FakeCluster) -> None:
         """Send requests to this cluster."""
         self._cluster = cluster
 

@@ -24,7 +24,7 @@ from urllib3.exceptions import ReadTimeoutError as ClusterTimeout
 
 from jobs_api.notifications.slack import client as slack
 from jobs_api.notifications.webhook import http
-from tests.reliability.fake_cluster import Answer, Ask, Request, StillCluster
+from tests.reliability.fake_cluster import Answer, Ask, FakeCluster, Request
 
 THROTTLED: Final = {
     "dynamodb": "ProvisionedThroughputExceededException",
@@ -47,7 +47,7 @@ class Faults:
     """
 
     seed: int
-    cluster: StillCluster
+    cluster: FakeCluster
     monkeypatch: pytest.MonkeyPatch
     share: float = 0.15
     only: str | None = None
@@ -178,25 +178,25 @@ def _status(code: int, reason: str, **headers: str) -> Answer:
     return Answer(code, {"content-type": "application/json", **headers}, io.BytesIO(json.dumps(body).encode()))
 
 
-def refused(_: Request, __: Ask, ___: StillCluster | None = None) -> Answer:
+def refused(_: Request, __: Ask, ___: FakeCluster | None = None) -> Answer:
     """Prevent the write."""
     raise NewConnectionError(NOWHERE, "Connection refused")
 
 
-def timed_out(request: Request, ask: Ask, _: StillCluster | None = None) -> Answer:
+def timed_out(request: Request, ask: Ask, _: FakeCluster | None = None) -> Answer:
     """Let the write happen, and lose its answer."""
     ask(request)
     raise ClusterTimeout(NOWHERE, request.path, "Read timed out")  # type: ignore[arg-type]  # wants a pool; any will do
 
 
-def _expired_token(request: Request, ask: Ask, cluster: StillCluster) -> Answer:
+def _expired_token(request: Request, ask: Ask, cluster: FakeCluster) -> Answer:
     answer = ask(Request(request.method, request.path, request.query, request.body, {"authorization": "Bearer old"}))
     cluster.credentials.token = "old"
     return answer
 
 
 def _cut(error: Exception) -> "Fault":
-    def fault(request: Request, ask: Ask, _: StillCluster) -> Answer:
+    def fault(request: Request, ask: Ask, _: FakeCluster) -> Answer:
         answer = ask(request)
         return Answer(answer.status, answer.headers, Cut(answer.body.read() or b"", error))
 
@@ -223,7 +223,7 @@ def _raises(error: Exception) -> "Receive":
 
 
 type Receive = Callable[[Callable[[], Any]], Any]
-type Fault = Callable[[Request, Ask, StillCluster], Answer]
+type Fault = Callable[[Request, Ask, FakeCluster], Answer]
 
 _CLUSTER: Final[dict[str, Fault]] = {
     "cluster: connection refused": refused,

@@ -10,7 +10,7 @@ import pytest
 
 from jobs_api.notifications.slack import client as slack
 from jobs_api.notifications.webhook import http
-from tests.reliability.fake_cluster import Answer, Ask, Request, StillCluster
+from tests.reliability.fake_cluster import Answer, Ask, FakeCluster, Request
 from tests.reliability.faults import POLLING
 
 READS = ("BatchGet", "Describe", "Get", "Head", "List", "Query", "Scan")
@@ -25,7 +25,7 @@ class Killer:
     """Counts writes, and prevents every call after the nth; `made` has the names of the writes."""
 
     monkeypatch: pytest.MonkeyPatch
-    cluster: StillCluster
+    cluster: FakeCluster
     made: list[str] = field(default_factory=list)
     killed_it: bool = False
     _after: int | None = None

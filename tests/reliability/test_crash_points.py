@@ -29,7 +29,7 @@ SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(prepare: Scenario) -> Scenario:
-    """Have a scenario walked: what it does to a world is done in peace, and what it returns is cut off."""
+    """Register a scenario: it prepares a world without kills, and returns the function that is killed."""
     SCENARIOS[prepare.__name__.replace("_", " ")] = prepare
     return prepare
 
@@ -387,14 +387,14 @@ def _survives(prepare: Scenario, writes: int, patches: pytest.MonkeyPatch) -> bo
 
 
 def _hanging(world: World, **more: Any) -> str:
-    """Have a run that goes on until somebody ends it; return its id."""
+    """Start a run that does not end by itself; return its id."""
     run = world.trigger(world.create(command="dbt run --select hang", enabled=False, **more))
     world.minute()
     return run
 
 
 def _suspended(world: World) -> str:
-    """Have a run whose Job somebody suspended while it ran."""
+    """Start a run, and suspend its Job while it runs."""
     run = _hanging(world)
     for stored in list(world.cluster.storage.view("jobs")):
         world.cluster.storage.replace("jobs", {**stored.object, "spec": {**stored.object["spec"], "suspend": True}})
@@ -421,7 +421,7 @@ def _ingest_after_which_jobs_are_gone(world: World) -> Act:
 
 
 def _lose_jobs(world: World) -> None:
-    """Have somebody delete all Jobs by hand."""
+    """Delete all Jobs by hand."""
     for stored in list(world.cluster.storage.view("jobs")):
         world.cluster.storage.delete("jobs", stored.namespace, stored.name, "Background")
 

@@ -39,7 +39,7 @@ class Story:
     """What happens in a world, at random."""
 
     def __init__(self, world: World, random: Random) -> None:
-        """Begin with two jobs, one of which tells of its runs."""
+        """Begin with two jobs, one of which has alerts."""
         self._world = world
         self._random = random
         self._jobs = [world.create("one", **HOOK), world.create("two", "dbt run --select slow", **SLACK)]
@@ -65,7 +65,7 @@ class Story:
         happens()
 
     def _request(self, method: str, path: str, body: object = None, key: str | None = None) -> Any:
-        """Send a request as a client does that tries again once; it may fail for good, which is None."""
+        """Send a request as a client that retries once; return None if both fail."""
         for _ in range(2):
             answer = self._world.call(method, path, body, key)
             assert answer.status in {200, 201, 202, 404, 409, 500, 503}, answer.text
@@ -183,12 +183,12 @@ class Story:
             figures.proved["fault injected: CronJob suspended by hand"] += 1
 
     def _jump(self) -> None:
-        """Have everybody's clock corrected by minutes, so that nothing happened in them."""
+        """Move all clocks by minutes, in which nothing happens."""
         self._world.clock.set(self._world.now() + timedelta(seconds=self._random.randint(1, 400)))
         figures.proved["fault injected: clock jumped"] += 1
 
     def _drift(self) -> None:
-        """Have the functions' clock leave the cluster's, to either side."""
+        """Move the functions' clock before or after the cluster's."""
         self._world.skew = timedelta(seconds=self._random.randint(-30, 30))
         figures.proved["fault injected: clocks apart"] += 1
 
@@ -196,7 +196,7 @@ class Story:
         self._world.forget()
 
     def _late_event(self) -> None:
-        """Have an event come again, late or for something that is gone."""
+        """Send an event again, late or for a deleted object."""
         job = self._random.choice([*self._jobs, "job_gone"])
         happens: Callable[[], object] = self._random.choice(
             [

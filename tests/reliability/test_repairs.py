@@ -24,7 +24,7 @@ def test_a_time_out_of_a_table_is_not_taken_for_a_failed_condition() -> None:
 
 @pytest.fixture
 def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Have an operation of DynamoDB time out from here on, on the table whose name holds a word."""
+    """Let an operation of DynamoDB time out from now on, on the table whose name contains a word."""
 
     def failing(failed: str, *, table: str) -> None:
         ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]

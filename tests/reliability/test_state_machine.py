@@ -50,7 +50,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything come to rest, and compare it all."""
         try:
-            # What was cut short is not compared: the model has not heard of it.
+            # Killed requests are not compared, since the model does not have them.
             if sys.exception() is None:
                 self.rest()
         finally:
@@ -59,7 +59,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(target=ids)
     def begin(self) -> Any:
-        """Have two jobs that have been running for a while."""
+        """Begin with two jobs that have had runs."""
         made = [self.create("jaffle", name, "dbt build", every, enabled=True) for name, every in BEGINNING.items()]
         self.rest()
         return multiple(*made)
@@ -128,7 +128,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 30))
     def cancel(self, which: int) -> None:
-        """Ask for one of the newest runs to be cancelled, whoever started it."""
+        """Cancel one of the newest runs, scheduled or manual."""
         runs = [run for project in self.projects.values() for run in self.world.runs(project_id=project.id)]
         if not runs:
             return
@@ -169,7 +169,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pass_=st.sampled_from(["sync", "ingest", "tick", "forget"]))
     def look(self, pass_: str) -> None:
-        """One of the functions runs, or starts anew."""
+        """One of the functions runs, or starts in a new process."""
         getattr(self.world, pass_)()
 
     @rule()
@@ -229,7 +229,8 @@ class Machine(RuleBasedStateMachine):
             for run in ours:
                 missed = run.job_uid is None and run.scheduled_for
                 assert not missed or any(period.may_miss(missed) for period in job.periods), run
-                # Until an edit reaches the cluster the schedule before goes on; no slot is made up for behind it.
+                # Until an edit reaches the cluster the previous schedule fires; later no slot from before the edit
+                # runs.
                 ran = run.job_uid and run.scheduled_for
                 assert not ran or any(period.may_start(ran) for period in job.periods), run
             lost = self._due()[job_id] - counted.keys()

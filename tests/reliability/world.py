@@ -36,7 +36,7 @@ from local.cluster.clock import TestClock
 from tests.functions import passes
 from tests.functions.people import Answer, Context, Person, new_organization, new_project
 from tests.reliability.audit import Audit
-from tests.reliability.fake_cluster import StillCluster
+from tests.reliability.fake_cluster import FakeCluster
 
 BEGIN = datetime(2026, 4, 28, 12, 0, 30, tzinfo=UTC)
 HOOK: dict[str, Any] = {"webhook_enabled": True, "webhook_url": "https://hooks.example.com/jobs"}
@@ -64,20 +64,20 @@ class World:
     inbox: list[str] = field(default_factory=list)
     slack: list[str] = field(default_factory=list)
     organization: Organization = field(default_factory=lambda: new_organization("world"))
-    cluster: StillCluster = field(init=False)
+    cluster: FakeCluster = field(init=False)
     project: Project = field(init=False)
     _waiting: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make what the organization owns, and lead the functions to it."""
-        self.cluster = StillCluster(self.clock)
+        self.cluster = FakeCluster(self.clock)
         self.cluster.storage.create("namespaces", {"metadata": {"name": self.organization.namespace}})
         self.project = self.new_project("jaffle")
         now = SimpleNamespace(now=lambda *_: self.now() + self.skew)
         self.monkeypatch.setattr(clusters, "connect", lambda _: self.cluster.cluster)
         self.monkeypatch.setattr(passes, "now", now.now)
         self.monkeypatch.setattr(send_notifications, "datetime", now)
-        # A message that sleeps is looked at all the same; what is not due is left alone.
+        # Delayed messages are received at once; the function leaves those that are not due.
         self.monkeypatch.setattr(queue, "hide", lambda *_: None)
         self.monkeypatch.setattr(http, "post", self._receive)
         self.monkeypatch.setattr(slack, "post", self._read)
@@ -147,7 +147,7 @@ class World:
                     self._waiting.remove(body)
 
     def forget(self) -> None:
-        """Forget what functions remember between invocations, as when they are started anew."""
+        """Clear the functions' caches, as in new processes."""
         self.monkeypatch.setattr(ingester, "_settled", Settled())
 
     def _take(self) -> None:

@@ -220,7 +220,7 @@ def test_a_put_fills_in_nothing_that_was_not_said() -> None:
             assert "default" not in part
             assert not [inner for inner in parts(referred(part)) if "default" in inner]
     assert update["properties"].keys() == SCHEMAS["JobCreate"]["properties"].keys()
-    # Of a new job they are told, as they are what it gets.
+    # The schema of a new job has them, because a new job gets them.
     assert SCHEMAS["JobCreate"]["properties"]["enabled"]["default"] is True
 
 

@@ -41,8 +41,13 @@ PLAINER_IN_CODE: Final = PLAINER | {
     r"\bwhile it is entered\b": "during its `with` block",
 }
 # Folders and files whose docstrings and comments are held to these words.
-DONE: Final = ("benchmarks/*.py", "layers/*.py", "local/**/*.py")
-CODE: Final = [path for pattern in DONE for path in sorted(ROOT.glob(pattern)) if "examples" not in path.parts]
+DONE: Final = ("benchmarks/*.py", "layers/*.py", "local/**/*.py", "tests/**/*.py")
+CODE: Final = [
+    path
+    for pattern in DONE
+    for path in sorted(ROOT.glob(pattern))
+    if "examples" not in path.parts and path != Path(__file__)
+]
 
 
 def prose(page: Path) -> list[str]:

@@ -31,17 +31,17 @@ def main(environment: Mapping[str, str]) -> int:
         print(text, file=terminal, flush=True)
 
     # Imported here, because the import takes seconds.
-    from tests.soak.running_stack import left_behind, staged  # noqa: PLC0415
+    from tests.soak.running_stack import remaining_processes, running_soak_stack  # noqa: PLC0415
 
     try:
         with ExitStack() as stack:
             log = stack.enter_context((settings.home / "functions.log").open("w", buffering=1))
             stack.enter_context(redirect_stdout(log))
             stack.enter_context(redirect_stderr(log))
-            findings = stack.enter_context(staged(settings, say)).run(stopped)
-    except Exception:  # noqa: BLE001 - whatever it is, it is told, and the processes are looked for
+            findings = stack.enter_context(running_soak_stack(settings, say)).run(stopped)
+    except Exception:  # noqa: BLE001 - any error is printed, and remaining processes are reported
         findings = [traceback.format_exc()]
-    findings += left_behind(settings.home)
+    findings += remaining_processes(settings.home)
     for finding in findings:
         say(f"FOUND: {finding}")
     if stopped.is_set():

@@ -57,7 +57,7 @@ class Editor:
             self._cancel: 2,
             self._cancel_twice: 1,
             self._clash: 1,
-            self._look: 3,
+            self._read_pages: 3,
         }
 
     def begin(self) -> None:
@@ -228,7 +228,7 @@ class Editor:
             elif answer.status != 409 and self._was(answer, 200):
                 job.document |= change
 
-    def _look(self) -> None:
+    def _read_pages(self) -> None:
         """Read what a page of a user interface reads."""
         project_id = self._random.choice(self._place.projects)
         for what, path in (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def staged(settings: Settings, say: Callable[[str], None]) -> Iterator["Soak"]:
+def running_soak_stack(settings: Settings, say: Callable[[str], None]) -> Iterator["Soak"]:
     """Start everything; after the block end all of it, pods included."""
     happened: Counter[str] = Counter()
     of_cluster = Trouble(f"{settings.seed}/cluster", settings.trouble, happened)
@@ -44,7 +44,7 @@ def staged(settings: Settings, say: Callable[[str], None]) -> Iterator["Soak"]:
         yield Soak(settings, session, node, door, of_aws, happened, say)
 
 
-def left_behind(home: Path) -> list[str]:
+def remaining_processes(home: Path) -> list[str]:
     """Return the processes of a soak in this home that still run."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True)  # noqa: S607
     lines = [line.strip() for line in listed.stdout.splitlines() if f"{home}{os.sep}" in line]

@@ -97,7 +97,7 @@ class Saboteur:
             one.calm()
 
     def _repeat(self) -> None:
-        """Have the same events come again, several at once."""
+        """Send the same events again, several at once."""
         queue.ask_for_all(self._places * self._random.randint(1, 3), datetime.now(UTC))
         self._ledger.happened["events twice or out of turn"] += 1
 

@@ -15,7 +15,7 @@ class Scripted(Trouble):
         self.next: str | None = None
 
     def drawn(self, kinds: Mapping[str, int], name: str) -> str | None:
-        """Give what was asked for, if that can happen here."""
+        """Return the chosen fault, if it can happen here."""
         del name
         kind, self.next = self.next, None
         assert kind is None or kind in kinds

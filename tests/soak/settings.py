@@ -45,7 +45,7 @@ class Settings:
 
 
 def environment_of_processes() -> dict[str, str]:
-    """Give what a process of ours needs that is started beside this one."""
+    """Return the environment for child processes."""
     path = os.pathsep.join([str(ROOT / "layers/shared/python"), str(ROOT)])
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "JOBS_API_"))}
     return {**inherited, "PYTHONPATH": path}

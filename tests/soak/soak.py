@@ -114,7 +114,7 @@ class Soak:
         return Place(self._session["url"], organization_id, token, projects, hooks)
 
     def _real_builds(self) -> None:
-        """Have the example dbt project built for real, beside all the others."""
+        """Build the example dbt project with the real dbt, besides all other jobs."""
         jaffle = next(project["id"] for project in self._session["projects"] if project["name"] == "jaffle")
         own = self._session["organization_id"]
         soon = {"starting_deadline_seconds": SOON["starting_deadline_seconds"]}

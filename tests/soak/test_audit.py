@@ -20,7 +20,7 @@ from tests.soak.ledger import Accepted, KnownJob, Lasting, Ledger
 
 
 class Soaked:
-    """Some minutes of a job that tells of its runs, and what its owner knows of it."""
+    """Some minutes of a job with alerts, and its owner's ledger."""
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -230,7 +230,7 @@ def _items(found: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Give sets an order, and empty answers one form."""
+    """Sort sets, and give empty answers one form."""
     if isinstance(value, dict):
         return {
             name: sorted(content) if name in {"SS", "NS", "BS"} else _plain(content)

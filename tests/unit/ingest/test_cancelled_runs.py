@@ -29,7 +29,7 @@ def later(seconds: float) -> datetime:
 
 
 def asked(status: RunStatus = RUNNING, **values: Any) -> Run:
-    """Give the run of `job()`, of which somebody asked after 40 seconds that it be cancelled."""
+    """Return the run of `job()`, with a cancel request after 40 seconds."""
     run = decision.decide(observe(job()), None, "org-acme", later(2)).run
     assert run
     who = {"cancel_requested_at": later(ASKED), "cancelled_by": Actor(token_id="t")}
@@ -37,7 +37,7 @@ def asked(status: RunStatus = RUNNING, **values: Any) -> Run:
 
 
 def told_to_end(found: Object, seconds: float = ASKED + 1) -> Object:
-    """Give a Pod whose deadline a cancel has lowered."""
+    """Return a Pod whose deadline a cancel has lowered."""
     change = pod_change("pod", later(seconds))
     metadata = {**found["metadata"], "annotations": change["metadata"]["annotations"]}
     return {**found, "metadata": metadata, "spec": {**found["spec"], **change["spec"]}}
@@ -194,6 +194,6 @@ def test_whatever_is_seen_a_cancelled_run_never_fails_for_a_reason_of_the_cluste
     decided = decide(found, its_pod, asked())
 
     assert decided.run is None or decided.run.status is not ERROR
-    # Whatever is left of it is told to end, has been told, or is over.
+    # Its Job is stopped now, was stopped before, or has ended.
     assert decided.run or decided.ends_pod or decided.stop or (its_pod and (patched or "Run" not in str(its_pod)))
     assert at(0)

@@ -39,7 +39,7 @@ def seen(job: Object, pod: Object | None, run: Run | None = None, seconds: float
 
 
 def a_run(status: RunStatus = PENDING, **values: Any) -> Run:
-    """Give the run of `job()` as it is stored."""
+    """Return the run of `job()` as it is stored."""
     run = seen(job(), None)
     assert run
     return run.model_copy(update={"status": status, **values})

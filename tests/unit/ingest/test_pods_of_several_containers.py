@@ -25,7 +25,7 @@ EVICTED = {
 
 
 def running_pod(state: Object, **status: Any) -> Object:
-    """Give a Pod that goes on, as something in it does."""
+    """Return a Pod that runs, because one of its containers does."""
     return pod(state, phase="Running", **status)
 
 

@@ -174,7 +174,7 @@ def test_whatever_an_api_server_can_send_is_read_and_decided_over(
 
 
 def replaced(found: Any, path: list[int], by: object) -> Any:
-    """Give a JSON value with the one that stands at some path in it replaced."""
+    """Return a copy of a JSON value in which the value at some path is replaced."""
     if not path or not isinstance(found, dict | list) or not found:
         return by
     if isinstance(found, list):

@@ -20,7 +20,7 @@ def test_a_stop_is_an_outage_that_says_so_and_is_over() -> None:
 
 
 def test_an_outage_that_went_on_when_the_service_was_stopped_ends_there() -> None:
-    """Or it would go on for ever: the next pass looks at the newest only."""
+    """Otherwise the outage would never end, because the next pass reads only the newest one."""
     went_on = Outage(since=NOON - timedelta(hours=1))
     outages = acme(went_on).outages_after_stop(NOON, LATER)
     assert outages == [went_on.model_copy(update={"until": NOON}), Outage(since=NOON, until=LATER, stopped=True)]

@@ -23,7 +23,7 @@ TRUTH: list[dict[str, Any]] = [
 
 
 def faults(document: Any) -> dict[str, str]:
-    """Give each faulty field with its message."""
+    """Return each faulty field with its message."""
     try:
         Resources.model_validate(document)
     except ValidationError as error:

@@ -26,7 +26,7 @@ DEADLINE = timedelta(minutes=10)
 
 
 def at(minutes: float) -> datetime:
-    """Give a time that many minutes after noon."""
+    """Return a time that many minutes after noon."""
     return NOON + timedelta(minutes=minutes)
 
 
@@ -237,7 +237,7 @@ def synced(**values: Any) -> SyncedVersion:
 
 
 def quota(minute: float) -> dict[str, Any]:
-    """Give the Event of a CronJob that may make no Job."""
+    """Return the Event of a CronJob that may make no Job."""
     said = 'Error creating job: jobs.batch "x" is forbidden: exceeded quota: jobs'
     return event("FailedCreate", said) | {"lastTimestamp": at(minute).isoformat()}
 

@@ -26,7 +26,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def lists_of(case: dict[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
-    """Give each recorded list of fires with its time zone and the time before."""
+    """Return each recorded list of fires with its time zone and the time before."""
     yield from ((timezone, case["base"], fires) for timezone, fires in (case["next"] or {}).items())
     yield from ((dst["timezone"], dst["base"], dst["next"]) for dst in case.get("next_dst", []))
 
@@ -129,7 +129,7 @@ def expressions(draw: st.DrawFn) -> str:
 
 
 def by_hand(text: str, place: int) -> tuple[set[int], bool]:
-    """Read a field of `expressions` anew: its values, and whether it has a star."""
+    """Read a field of `expressions` again: its values, and whether it has a star."""
     allowed = NUMBERS[place]
     values: set[int] = set()
     star = False

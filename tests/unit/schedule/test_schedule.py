@@ -1,4 +1,4 @@
-"""What is a schedule and what a time zone: against what a real API server accepted, and what people are told."""
+"""Which schedules and time zones are valid, compared with a real API server, and the messages to users."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def test_a_time_zone_is_what_kubernetes_takes_for_one_whatever_the_machine_has()
     assert [case["timeZone"] for case in cases if (errors[case["timeZone"]] is None) != case["accepted"]] == []
 
 
-# What people are told.
+# Messages to users.
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Channel:
-    """A Slack channel over time: what it is told, minute by minute, and to whom each delivery was folded."""
+    """A Slack channel over time: its messages, minute by minute, and the message that each delivery joined."""
 
     successes: bool = False
     storms: Storms = field(default_factory=Storms)
@@ -89,7 +89,7 @@ class Channel:
 
 F, S = Event.FAILURE, Event.SUCCESS
 
-# name: (minute, event, job) as they come; what the channel is told in the end.
+# name: (minute, event, job) in order; the channel's messages at the end.
 CASES: dict[str, tuple[list[tuple[float, Event, str]], list[tuple[str, list[str]]]]] = {
     "it works": ([(0, S, "a"), (1, S, "a")], []),
     "it fails once": ([(0, F, "a")], [("failing", ["a"])]),
@@ -273,7 +273,7 @@ def test_whatever_happens_a_channel_knows_how_each_job_stands_and_is_not_flooded
     for job in last:
         kinds = Counter(kind for _, kind, jobs in channel.said if job in jobs)
         assert kinds["recovered"] <= kinds["failing"]
-    # Per hour a job is told of a few times at most.
+    # In an hour a job has a few messages at most.
     for begin in range(0, int(minute) + 60, 60):
         window = [NOON + timedelta(minutes=begin + extra) for extra in (0, 60)]
         for job in last:
