@@ -41,20 +41,20 @@ def _is_gone(core: client.CoreV1Api, namespace: str, name: str) -> bool:
 
 
 @pytest.mark.parametrize("policy", ["Background", "Foreground", None])
-def test_what_it_owns_goes_with_an_object(
+def test_dependents_are_deleted_with_their_owner(
     core: client.CoreV1Api, owned: str, policy: str | None, eventually: Eventually
 ) -> None:
     core.delete_namespaced_config_map("owner", owned, propagation_policy=policy)
     eventually(lambda: _is_gone(core, owned, "owned") and _is_gone(core, owned, "owner"))
 
 
-def test_what_it_owns_can_be_left_behind(core: client.CoreV1Api, owned: str, eventually: Eventually) -> None:
+def test_dependents_can_be_orphaned(core: client.CoreV1Api, owned: str, eventually: Eventually) -> None:
     core.delete_namespaced_config_map("owner", owned, propagation_policy="Orphan")
     eventually(lambda: _is_gone(core, owned, "owner"))
     assert core.read_namespaced_config_map("owned", owned).metadata.owner_references is None
 
 
-def test_what_is_made_for_an_owner_that_is_gone_goes_too(
+def test_an_object_created_for_a_deleted_owner_is_deleted_too(
     core: client.CoreV1Api, namespace: str, eventually: Eventually
 ) -> None:
     owner = core.create_namespaced_config_map(namespace, config_map("owner"))

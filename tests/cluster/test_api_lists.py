@@ -253,7 +253,7 @@ def test_a_watch_tells_what_is_there_and_then_every_change(core: client.CoreV1Ap
     assert [next(events) for _ in range(3)] == [("ADDED", "after"), ("MODIFIED", "after"), ("DELETED", "after")]
 
 
-def test_what_no_longer_matches_is_gone_from_a_watch(core: client.CoreV1Api, namespace: str) -> None:
+def test_a_watch_shows_an_object_that_no_longer_matches_as_deleted(core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, config_map("note", {"mine": "yes"}))
     events = watched(core, namespace, label_selector="mine=yes")
     assert next(events) == ("ADDED", "note")

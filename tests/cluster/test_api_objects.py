@@ -20,7 +20,7 @@ def test_it_works(batch: client.BatchV1Api, namespace: str) -> None:
     assert refused(lambda: batch.read_namespaced_cron_job("nightly", namespace)).status == 404
 
 
-def test_what_is_left_out_is_filled_in(batch: client.BatchV1Api, namespace: str) -> None:
+def test_missing_fields_get_defaults(batch: client.BatchV1Api, namespace: str) -> None:
     spec = batch.create_namespaced_cron_job(namespace, cron_job("nightly")).spec
     assert (spec.concurrency_policy, spec.suspend) == ("Allow", False)
     assert (spec.successful_jobs_history_limit, spec.failed_jobs_history_limit) == (3, 1)
@@ -50,7 +50,7 @@ def test_a_name_can_be_left_to_the_server(core: client.CoreV1Api, namespace: str
     assert len(set(made)) == 2
 
 
-def test_what_does_not_exist_is_not_found(batch: client.BatchV1Api, namespace: str) -> None:
+def test_a_missing_object_is_not_found(batch: client.BatchV1Api, namespace: str) -> None:
     error = refused(lambda: batch.read_namespaced_cron_job("nope", namespace))
     assert json.loads(error.body) == {
         "kind": "Status",

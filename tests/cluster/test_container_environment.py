@@ -67,7 +67,7 @@ def test_any_text_without_a_dollar_stays_as_it_is(text: str) -> None:
     assert expand(plain, {"A": "a"}) == plain
 
 
-def test_what_was_put_in_is_not_expanded_again() -> None:
+def test_a_replaced_value_is_not_expanded_again() -> None:
     assert expand("$(A)", {"A": "$(B)", "B": "b"}) == "$(B)"
 
 
@@ -131,14 +131,14 @@ def test_resources_of_the_container() -> None:
         ),
     ],
 )
-def test_what_is_missing_is_named_in_kubernetes_words(reference: dict[str, Any], message: str) -> None:
+def test_a_missing_reference_is_named_in_kubernetes_words(reference: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as missing:
         env("X", reference)
     assert str(missing.value) == message
 
 
 @pytest.mark.parametrize("name", ["none", "keys"])
-def test_what_is_optional_may_be_missing(name: str) -> None:
+def test_an_optional_reference_may_be_missing(name: str) -> None:
     assert "X" not in env("X", {"secretKeyRef": {"name": name, "key": "k", "optional": True}})
     assert "token" not in environment(envFrom=[{"secretRef": {"name": "none", "optional": True}}])
 

@@ -43,7 +43,7 @@ def owned_by(owner: Object) -> dict[str, object]:
     return {"ownerReferences": [{"kind": "Job", "name": metadata["name"], "uid": metadata["uid"]}]}
 
 
-def test_everything_is_there_again_as_it_was(path: Path) -> None:
+def test_all_objects_are_unchanged_after_a_restart(path: Path) -> None:
     with stored(path) as storage:
         job = storage.create("jobs", named("once"))
         storage.replace_status("jobs", {**job, "status": {"active": 1}})

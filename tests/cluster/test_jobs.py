@@ -177,9 +177,7 @@ def test_a_pod_that_is_deleted_counts_as_failed(
     assert (conditions(failed)["Failed"], failed.status.failed) == ("BackoffLimitExceeded", 1)
 
 
-def test_what_happened_can_be_read_in_events(
-    run: Any, core: client.CoreV1Api, namespace: str, eventually: Eventually
-) -> None:
+def test_events_say_what_happened(run: Any, core: client.CoreV1Api, namespace: str, eventually: Eventually) -> None:
     run(("true",))
     (pod,) = pods_of(core, namespace, "work")
 

@@ -44,7 +44,7 @@ def last(content: bytes, lines: int) -> bytes:
 
 @given(pieces=PIECES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_what_is_written_is_read(tmp_path: Path, clock: TestClock, pieces: list[bytes]) -> None:
+def test_written_lines_are_read(tmp_path: Path, clock: TestClock, pieces: list[bytes]) -> None:
     assert text(written(tmp_path / "log", clock, pieces), Reading()) == b"".join(pieces)
 
 
@@ -131,7 +131,7 @@ def test_a_log_over_10_mib_is_rotated_and_only_the_new_file_is_read(tmp_path: Pa
     assert len(list(tmp_path.glob("log.*"))) == 2
 
 
-def test_what_came_since_the_last_time_is_read(tmp_path: Path, clock: TestClock) -> None:
+def test_lines_since_a_time_are_read(tmp_path: Path, clock: TestClock) -> None:
     log = Log(tmp_path / "log", clock)
     for piece in (BURST, BURST, b"the end\n"):
         log.rotate_if_large()
@@ -154,7 +154,7 @@ def test_only_the_newest_files_are_kept(tmp_path: Path, clock: TestClock) -> Non
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_who_follows_a_log_goes_on_in_the_next_file(tmp_path: Path, clock: TestClock) -> None:
+def test_a_follower_continues_in_the_next_file(tmp_path: Path, clock: TestClock) -> None:
     async def follow() -> bytes:
         log = Log(tmp_path / "log", clock)
         reading = asyncio.create_task(_all_of(read(log, Reading(follow=True))))

@@ -46,7 +46,7 @@ def sidecar(state: int | str, *, restarted: bool = False) -> Container:
         (sidecar(WAITING, restarted=True), 0, "Succeeded"),
     ],
 )
-def test_a_sidecar_counts_only_as_far_as_it_runs(beside: Container, main: int | str, expected: str) -> None:
+def test_a_sidecar_counts_only_while_it_runs(beside: Container, main: int | str, expected: str) -> None:
     assert phase([beside, container(main)], "Never") == expected
 
 

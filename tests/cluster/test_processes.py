@@ -67,7 +67,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_nothing_outlives_the_cluster(host: Host, eventually: Eventually, number: signal.Signals) -> None:
+def test_all_processes_end_with_the_cluster(host: Host, eventually: Eventually, number: signal.Signals) -> None:
     host.run_family(eventually)
     host.process.send_signal(number)
     host.process.wait(timeout=20)
@@ -97,7 +97,7 @@ def test_the_cluster_goes_on_when_somebody_kills_what_minds_its_pods(
     eventually(lambda: not processes_in(host.home))
 
 
-def test_nothing_outlives_a_stopped_cluster(tmp_path: Path, eventually: Eventually) -> None:
+def test_all_processes_end_with_a_stopped_cluster(tmp_path: Path, eventually: Eventually) -> None:
     with EmbeddedCluster(tmp_path, ROOT / "local/images") as cluster:
         with config.new_client_from_config(str(cluster.kubeconfig)) as api:
             core = client.CoreV1Api(api)
@@ -119,7 +119,7 @@ def pod_home(home: Path, made: Any) -> Path:
     return home / "pods" / str(made.metadata.uid)
 
 
-def test_nothing_outlives_its_container(
+def test_all_processes_end_with_their_container(
     core: client.CoreV1Api, namespace: str, eventually: Eventually, home: Path
 ) -> None:
     made = core.create_namespaced_pod(namespace, pod("work", "python", shell(f"{FAMILY} sleep 0.2; echo done")))
@@ -129,7 +129,7 @@ def test_nothing_outlives_its_container(
 
 
 @pytest.mark.parametrize("grace", [0, 1])
-def test_nothing_outlives_a_deleted_pod(
+def test_all_processes_end_with_a_deleted_pod(
     core: client.CoreV1Api, namespace: str, eventually: Eventually, home: Path, grace: int
 ) -> None:
     made = core.create_namespaced_pod(namespace, pod("work", "python", shell(f"trap '' TERM; {FAMILY} sleep 300")))

@@ -69,7 +69,7 @@ def test_a_job_with_all_that_is_special_on_the_wire() -> None:
     assert "status" not in job
 
 
-def test_what_would_be_lost_is_refused() -> None:
+def test_fields_that_would_be_lost_are_refused() -> None:
     with pytest.raises(ValueError, match="field 99 of Namespace is not known"):
         decode(enveloped("v1", "Namespace", held(99, "x")))
 

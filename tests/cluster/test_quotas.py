@@ -59,7 +59,7 @@ def test_a_pod_beyond_a_limit_is_refused_in_a_dry_run_too(
     assert 'pods \\"large\\" is forbidden: maximum cpu usage per Container is 2, but limit is 16' in refusal.body
 
 
-def test_what_has_ended_counts_for_no_quota_of_pods(
+def test_ended_pods_count_in_no_quota(
     core: client.CoreV1Api, cluster: Cluster, namespace: str, eventually: Eventually, tmp_path: Path
 ) -> None:
     # A process of the embedded cluster sees this machine's files; on a real one it takes its time.

@@ -61,7 +61,7 @@ def _listens(port: int) -> bool:
         return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_what_was_there_is_there_again_with_its_log(node: Node, eventually: Eventually) -> None:
+def test_a_pod_and_its_log_remain_after_a_restart(node: Node, eventually: Eventually) -> None:
     with node.running() as (batch, core):
         batch.create_namespaced_job(NAMESPACE, job("done", "python", shell("echo one; echo two")))
         before = ended_job(batch, NAMESPACE, "done", eventually)
@@ -75,7 +75,7 @@ def test_what_was_there_is_there_again_with_its_log(node: Node, eventually: Even
         assert conditions(ended_job(batch, NAMESPACE, "new", eventually))["Complete"]
 
 
-def test_what_was_running_has_ended_and_is_not_run_again(node: Node, eventually: Eventually) -> None:
+def test_a_running_pod_has_ended_after_a_restart_and_is_not_run_again(node: Node, eventually: Eventually) -> None:
     starts = node.home / "starts"
     with node.running() as (batch, core):
         script = shell(f"echo begun; echo $$$$ >> {starts}; sleep 300")
@@ -107,7 +107,7 @@ def _lives(pid: int) -> bool:
     return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
-def test_what_a_clean_stop_ends_says_so(node: Node, eventually: Eventually) -> None:
+def test_pods_ended_by_a_clean_stop_say_so(node: Node, eventually: Eventually) -> None:
     starts = node.home / "starts"
     with node.running(end=signal.SIGTERM) as (batch, core):
         batch.create_namespaced_job(
@@ -126,7 +126,9 @@ def test_what_a_clean_stop_ends_says_so(node: Node, eventually: Eventually) -> N
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_what_had_not_begun_begins_with_the_next_start(node: Node, eventually: Eventually, end: signal.Signals) -> None:
+def test_a_pod_that_had_not_begun_begins_after_the_restart(
+    node: Node, eventually: Eventually, end: signal.Signals
+) -> None:
     starts = node.home / "starts"
     waiting = job("waits", "python", shell(f"echo $$$$ >> {starts}"))
     container = waiting["spec"]["template"]["spec"]["containers"][0]

@@ -43,7 +43,7 @@ def test_it_works(storage: Storage) -> None:
         storage.get("jobs", "default", "once")
 
 
-def test_what_went_in_and_what_came_out_are_copies(storage: Storage) -> None:
+def test_stored_and_returned_objects_are_copies(storage: Storage) -> None:
     given = named("once")
     made = storage.create("jobs", given)
     given["spec"]["changed"] = made["spec"]["changed"] = storage.get("jobs", "default", "once")["spec"]["changed"] = (
@@ -146,7 +146,7 @@ def test_an_object_at_rest_says_what_it_said_before(storage: Storage) -> None:
     storage.delete("jobs", "default", "once")
 
 
-def test_what_is_at_rest_takes_little_more_memory_than_its_json(storage: Storage) -> None:
+def test_an_old_object_takes_little_more_memory_than_its_json(storage: Storage) -> None:
     """A laptop that runs a job every minute has 1,400 ended Jobs and Pods after a day, and keeps each for that long."""
     spec = {f"field{index}": {"name": f"name-{index}", "value": {"from": [index]}} for index in range(40)}
     tracemalloc.start()

@@ -96,7 +96,7 @@ def test_a_message_that_kills_its_function_rings_within_twenty_minutes(template:
     assert all(period > queue.properties["VisibilityTimeout"] for period in periods)
 
 
-def test_whatever_nobody_waits_for_is_watched_for_throttles(template: Template) -> None:
+def test_throttles_of_functions_without_a_waiting_caller_raise_an_alarm(template: Template) -> None:
     functions = names(template, "AWS::Lambda::Function")
     watched = {functions[said["FunctionName"]] for _, _, said in metrics(alarms(template)["Throttled"])}
 

@@ -69,7 +69,7 @@ def test_the_gateways_own_address_can_be_closed() -> None:
     assert closed(with_parameters(DisableExecuteApiEndpoint="true", DomainName="jobs.example.com"))
 
 
-def test_what_a_firewall_refuses_has_the_shape_of_any_other_error(template: Template) -> None:
+def test_a_refusal_by_the_firewall_has_the_shape_of_other_errors(template: Template) -> None:
     refused = definition_of(template).responses["WAF_FILTERED"]
 
     assert refused.status == 403

@@ -89,7 +89,7 @@ class TestAccount:
 
         assert fails == ([("fails", "ReserveConcurrency")] if found else [])
 
-    def test_what_the_stack_has_reserved_already_it_needs_no_more(self) -> None:
+    def test_concurrency_that_the_stack_has_reserved_is_not_needed_again(self) -> None:
         limit = {"AccountLimit": {"ConcurrentExecutions": 120, "UnreservedConcurrentExecutions": 100}}
         deployed = stack("UPDATE_COMPLETE", ReserveConcurrency="true")
 

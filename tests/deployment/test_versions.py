@@ -126,7 +126,7 @@ class TestValues:
         "Parameters": {"Days": {"Default": 400}, "Cluster": {"Default": "jobs"}, "New": {}}
     }
 
-    def test_what_is_given_counts_before_what_is_deployed_before_the_default(self) -> None:
+    def test_given_parameters_come_before_deployed_ones_and_these_before_defaults(self) -> None:
         asked: list[dict[str, Any]] = [
             {"ParameterKey": "Days", "ParameterValue": "90"},
             {"ParameterKey": "Cluster", "UsePreviousValue": True},

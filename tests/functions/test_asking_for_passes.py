@@ -64,7 +64,9 @@ def test_a_change_is_one_message_that_says_what_changed(
     assert named <= message.keys()
 
 
-def test_who_only_reads_asks_for_nothing(alice: Person, jaffle: Project, job: str, sent: list[dict[str, Any]]) -> None:
+def test_requests_that_only_read_request_no_pass(
+    alice: Person, jaffle: Project, job: str, sent: list[dict[str, Any]]
+) -> None:
     sent.clear()
 
     alice.call("GET", f"/api/v1/projects/{jaffle.id}/jobs/{job}")
@@ -98,7 +100,7 @@ def test_a_queue_that_refuses_fails_no_change(
         PulseMessage("org-acme", asked_at=NOW, changed=True, project_id="proj_1", job_id="job_1"),
     ],
 )
-def test_a_message_reads_as_it_was_written(message: PulseMessage) -> None:
+def test_a_message_is_read_as_it_was_written(message: PulseMessage) -> None:
     assert PulseMessage.of_json(message.json) == message
 
 

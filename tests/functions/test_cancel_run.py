@@ -195,7 +195,7 @@ def test_a_run_that_has_ended_otherwise_cannot_be_cancelled(acme: Acme, script: 
     assert store.get_run(acme.organization.id, run.id) == run
 
 
-def test_what_waits_for_its_job_is_cancelled_at_once_and_never_launched(acme: Acme) -> None:
+def test_a_run_that_waits_for_its_job_is_cancelled_at_once_and_never_launched(acme: Acme) -> None:
     run = acme.triggered()
 
     answer = cancel(acme, run, {"reason": "not today"})
@@ -277,7 +277,7 @@ def test_a_job_that_was_suspended_by_hand_while_it_ran_is_cancelled(acme: Acme) 
     assert acme.cluster.pod_of(job) is None
 
 
-def test_what_waits_for_its_image_is_cancelled_without_having_run(acme: Acme) -> None:
+def test_a_run_that_waits_for_its_image_is_cancelled_without_having_run(acme: Acme) -> None:
     job = acme.start("echo never", image="nowhere.example.com/missing")
     acme.wait_for_pod(job, reason="ImagePullBackOff")
     acme.ingest()

@@ -52,7 +52,7 @@ def test_it_works(alice: Person, analytics: Project) -> None:
     assert alice.call("GET", path(analytics)).json == {"jobs": [job], "total": 1}
 
 
-def test_what_has_no_value_is_left_out(alice: Person, jaffle: Project) -> None:
+def test_fields_without_a_value_are_omitted(alice: Person, jaffle: Project) -> None:
     job = alice.call("POST", path(jaffle), BUILD).json
 
     assert None not in job.values()
@@ -282,7 +282,7 @@ def test_a_body_needs_no_content_type(alice: Person, jaffle: Project) -> None:
     assert alice.call("POST", path(jaffle), BUILD, headers=form).status == 201
 
 
-def test_what_get_gave_can_be_posted(alice: Person, jaffle: Project) -> None:
+def test_the_answer_of_get_can_be_posted(alice: Person, jaffle: Project) -> None:
     job = alice.call("POST", path(jaffle), BUILD).json
 
     copy = alice.call("POST", path(jaffle), job | {"name": "copy"})

@@ -172,7 +172,7 @@ def test_it_is_put_on_the_queue_that_feeds_the_sender(alice: Person, job: Job, j
     assert delivery.run_id in {notice.run_id for notice in received()}
 
 
-def test_what_is_being_sent_at_this_moment_is_left_alone(
+def test_a_delivery_that_is_being_sent_is_left_alone(
     alice: Person, job: Job, jaffle: Project, queued: list[queue.QueueMessage]
 ) -> None:
     delivery = a_delivery(

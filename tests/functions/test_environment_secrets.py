@@ -112,7 +112,7 @@ def test_a_deleted_job_leaves_no_value_behind(jaffle: Project) -> None:
     assert remains is None or remains.settings.environment == {}
 
 
-def test_what_remains_of_a_job_with_open_slots_has_no_environment(jaffle: Project) -> None:
+def test_the_record_of_a_deleted_job_with_open_slots_has_no_environment(jaffle: Project) -> None:
     settings = JobSettings.of(BUILD | {"schedule": "* * * * *"}, jaffle)
     job = Job.new("job_open", settings, jaffle, NOON)
 
@@ -164,7 +164,7 @@ def test_a_job_cannot_begin_with_a_mask(alice: Person, jaffle: Project) -> None:
     assert (answer.status, answer.faulty_fields) == (422, ["environment.TOKEN"])
 
 
-def test_what_get_gave_can_be_sent_back_and_changes_nothing(alice: Person, job: dict[str, Any], kms: list[str]) -> None:
+def test_the_answer_of_get_can_be_put_and_changes_nothing(alice: Person, job: dict[str, Any], kms: list[str]) -> None:
     before = stored(alice, job)
 
     assert alice.call("PUT", path(job), alice.call("GET", path(job)).json).status == 200
@@ -207,7 +207,7 @@ def test_sizes_count_the_values_and_not_the_masks(alice: Person, jaffle: Project
     assert values(alice, job)["TOKEN"] == "x" * 30_000
 
 
-def test_what_is_sealed_for_one_job_opens_for_no_other(alice: Person, jaffle: Project, job: dict[str, Any]) -> None:
+def test_a_secret_sealed_for_one_job_opens_for_no_other(alice: Person, jaffle: Project, job: dict[str, Any]) -> None:
     sealed = stored(alice, job).sealed_environment
     other = in_clear(jaffle)
 

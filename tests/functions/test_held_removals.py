@@ -75,7 +75,7 @@ def test_after_an_empty_new_table_nothing_is_removed_and_sync_says_so(
     assert "not removed until an operator confirms" in caplog.text
 
 
-def test_what_is_held_is_a_metric(
+def test_held_removals_are_a_metric(
     alice: Person,
     jaffle: Project,
     cluster: Cluster,
@@ -106,7 +106,9 @@ def test_an_event_about_a_part_removes_nothing_either(
     assert store.get_organization(alice.organization_id).held_removals
 
 
-def test_what_an_operator_confirms_goes_and_is_recorded(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_removals_that_an_operator_confirms_happen_and_are_recorded(
+    alice: Person, jaffle: Project, cluster: Cluster
+) -> None:
     several(alice, jaffle, 3)
     empty(alice, jaffle)
     tick(alice)
@@ -185,7 +187,7 @@ def test_a_confirmation_states_what_was_seen(alice: Person, jaffle: Project, clu
     assert len(listed(cluster, alice)) == 2, "two of them are more than what was confirmed"
 
 
-def test_when_the_right_tables_are_back_all_is_as_it_was(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_with_the_right_tables_again_nothing_has_changed(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     several(alice, jaffle, 3)
     before = listed(cluster, alice)
     taken = empty(alice, jaffle)
@@ -361,7 +363,7 @@ def test_labels_that_were_edited_to_nonsense_are_held_and_break_nothing(
     assert DEPLOYMENT in listed(cluster, alice)["copied"]["metadata"]["labels"]
 
 
-def test_what_is_held_is_noted_though_something_else_fails(
+def test_held_removals_are_recorded_even_if_the_sync_fails(
     alice: Person, jaffle: Project, analytics: Project, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     several(alice, jaffle, 2)

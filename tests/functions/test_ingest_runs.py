@@ -166,7 +166,7 @@ def test_a_run_whose_job_vanishes_is_an_error_after_two_minutes(acme: Acme) -> N
     assert "gone before its log could be read" in acme.log_of(run)
 
 
-def test_a_run_whose_pod_is_gone_ends_with_what_is_known(acme: Acme) -> None:
+def test_a_run_whose_pod_is_deleted_ends_with_the_known_facts(acme: Acme) -> None:
     job = acme.finish("echo hello")
     pod = acme.cluster.pod_of(job)
     assert pod

@@ -69,7 +69,7 @@ def test_the_end_of_any_log_comes_in_an_answer_that_lambda_passes_on(
 
 
 @pytest.mark.parametrize("content", GROWING)
-def test_what_had_to_be_cut_is_truncated_and_has_a_link_to_all_of_it(
+def test_a_log_that_is_too_large_is_truncated_and_has_a_link_to_all_of_it(
     alice: Person, jaffle: Project, content: str
 ) -> None:
     log = a_mebibyte_of(GROWING[content])

@@ -66,7 +66,7 @@ def test_a_page_ends_before_the_answer_grows_too_large(
     assert [name for page in found for name in page] == five
 
 
-def test_a_cursor_outlives_the_job_it_ended_with(alice: Person, jaffle: Project, five: list[str]) -> None:
+def test_a_cursor_stays_valid_after_its_job_is_deleted(alice: Person, jaffle: Project, five: list[str]) -> None:
     first = alice.call("GET", f"/api/v1/projects/{jaffle.id}/jobs", query={"limit": "2"}).json
     alice.call("DELETE", f"/api/v1/projects/{jaffle.id}/jobs/{first['jobs'][1]['id']}")
 
@@ -92,7 +92,7 @@ def test_a_cursor_of_the_runs_is_none_of_the_jobs(alice: Person, jaffle: Project
 @pytest.mark.parametrize(
     ("description", "environment"), [("x", {}), ("é" * 1_000, {}), ('"' * 1_000, {"A": "\\" * 30_000})]
 )
-def test_what_fits_of_ten_thousand_jobs_is_passed_on_by_lambda(
+def test_a_page_of_ten_thousand_jobs_fits_into_lambdas_answer(
     jaffle: Project, description: str, environment: dict[str, str]
 ) -> None:
     one = JobDocument.of_job(job(jaffle, 1, description=description, environment=environment), jaffle, NOON)

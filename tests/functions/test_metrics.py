@@ -59,7 +59,7 @@ def test_a_new_cronjob_is_a_change_and_no_drift(acme: Acme, figures: Figures) ->
     assert figures() == {"SyncPasses": 1, "SyncChanges": 1, "DriftRepaired": 0}
 
 
-def test_what_somebody_edited_by_hand_is_drift(acme: Acme, figures: Figures) -> None:
+def test_an_edit_by_hand_is_drift(acme: Acme, figures: Figures) -> None:
     sync(acme)
     edited_by_hand(acme)
     figures()

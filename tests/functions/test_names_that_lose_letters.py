@@ -86,7 +86,7 @@ class TestAJobFromBefore:
         assert update(alice, jaffle, other["id"], name="日次 V2").status == 409
         assert create(alice, jaffle, "月次 v2").status == 201
 
-    def test_holds_its_slug_as_long_as_it_has_it(self, alice: Person, jaffle: Project) -> None:
+    def test_keeps_its_slug_until_it_is_renamed(self, alice: Person, jaffle: Project) -> None:
         job = older_job(jaffle, "日次 v2")
 
         assert create(alice, jaffle, "v2").status == 409

@@ -137,7 +137,7 @@ def test_a_cluster_role_allows_nothing_else(template: Template, recorded: Record
     assert _cluster_roles()[group] == _made(recorded, _members(template)[group])
 
 
-def test_who_only_shows_what_is_there_can_change_nothing() -> None:
+def test_the_role_of_live_calls_can_change_nothing() -> None:
     assert {verb for verb, _, _ in _cluster_roles()["jobs-api-reader"]} <= {"get", "list", "watch"}
 
 

@@ -146,7 +146,7 @@ def test_a_batch_that_comes_again_tells_the_same_events(jaffle: Project, bus: st
     assert len(ids) == 2 * len(set(ids)) == 6
 
 
-def test_what_the_bus_refuses_is_what_the_stream_goes_on_from(
+def test_the_stream_continues_from_the_record_that_the_bus_refused(
     jaffle: Project, written: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, _ = new_job(jaffle)
@@ -186,9 +186,7 @@ def test_a_bus_that_is_down_leaves_the_batch_to_the_stream(
         publish(records)
 
 
-def test_a_record_that_makes_no_sense_is_put_aside_and_holds_up_nothing(
-    jaffle: Project, bus: str, written: Streams
-) -> None:
+def test_a_malformed_record_is_skipped_and_delays_no_other(jaffle: Project, bus: str, written: Streams) -> None:
     new_run(new_job(jaffle)[0], jaffle, RunStatus.SUCCESS)
     records = written.records()
     spoilt = json.loads(json.dumps(records[0]))

@@ -72,7 +72,7 @@ def test_sync_tells_what_the_last_sync_knew(alice: Person, job: dict[str, Any]) 
     assert not store.record_sync(stored, failed), "a note about an older version is dropped"
 
 
-def test_a_deleted_job_is_gone_and_its_name_is_free(alice: Person, job: dict[str, Any]) -> None:
+def test_a_deleted_job_is_not_found_and_its_name_is_free(alice: Person, job: dict[str, Any]) -> None:
     answer = alice.call("DELETE", path(job))
 
     assert answer.status == 200

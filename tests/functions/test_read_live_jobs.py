@@ -121,7 +121,7 @@ def test_the_stored_log_is_shown_after_the_pod_is_deleted(acme: Acme) -> None:
     assert (found["logs"], found["status"], found["pod_name"]) == ("two\n", "success", pod["metadata"]["name"])
 
 
-def test_a_pod_that_is_gone_before_its_log_was_stored_leaves_a_message(acme: Acme) -> None:
+def test_a_pod_deleted_before_its_log_was_stored_leaves_a_message(acme: Acme) -> None:
     job = acme.finish("echo one")
     pod = acme.cluster.pod_of(job)
     assert pod
@@ -173,7 +173,7 @@ def test_a_query_that_makes_no_sense_is_refused(alice: Person, name: str, value:
     assert (answer.status, answer.json["code"], answer.faulty_fields) == (422, "invalid_request", [name])
 
 
-def test_what_this_service_did_not_make_does_not_exist(acme: Acme) -> None:
+def test_jobs_of_other_programs_are_not_shown(acme: Acme) -> None:
     foreign = acme.manifest("true", suspend=True)
     del foreign["metadata"]["labels"][labels.MANAGED_BY]
     acme.cluster.create_job(foreign)

@@ -63,7 +63,7 @@ def pulsing(due_at: datetime) -> str:
     return organization.id
 
 
-def test_who_never_had_a_pulse_is_asked_about_once(queue: Queue) -> None:
+def test_an_organization_without_a_pulse_gets_one_request(queue: Queue) -> None:
     ours = {new_organization("new").id for _ in range(11)}
 
     tick()
@@ -73,7 +73,7 @@ def test_who_never_had_a_pulse_is_asked_about_once(queue: Queue) -> None:
     assert max(map(len, queue.calls)) == 10  # as many as SQS takes
 
 
-def test_who_has_a_pulse_to_come_is_left_alone(queue: Queue) -> None:
+def test_an_organization_with_a_pulse_gets_no_request(queue: Queue) -> None:
     soon = pulsing(datetime.now(UTC) + timedelta(minutes=9))
     late = pulsing(datetime.now(UTC) - LOST_AFTER / 2)
     lost = pulsing(datetime.now(UTC) - LOST_AFTER * 2)

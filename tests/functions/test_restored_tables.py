@@ -81,7 +81,7 @@ def test_a_job_that_was_deleted_since_comes_back_and_one_that_was_made_since_goe
     assert list(sync(acme)) == ["jaffle-nightly"]
 
 
-def test_runs_whose_jobs_are_still_in_the_cluster_come_back_as_they_were(acme: Acme) -> None:
+def test_runs_whose_jobs_are_in_the_cluster_are_restored_unchanged(acme: Acme) -> None:
     with restored(acme):
         acme.finish("echo hello")
         acme.ingest()

@@ -94,7 +94,7 @@ def test_days_count_from_the_end_however_long_a_run_took(jaffle: Project) -> Non
     assert expiry_of(run.id) == end + KEPT
 
 
-def test_a_run_that_goes_on_outlives_every_deadline_a_project_may_set() -> None:
+def test_an_open_run_is_kept_longer_than_every_deadline_a_project_may_set() -> None:
     longest = ProjectSettings.model_fields["active_deadline_seconds"].metadata[1].le
     launched_last = unseen_end.LAUNCH_FOR + timedelta(seconds=longest + manifests.UNSCHEDULED_SECONDS)
 

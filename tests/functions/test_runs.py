@@ -106,7 +106,7 @@ def test_a_full_last_page_has_no_cursor(alice: Person, jaffle: Project) -> None:
     assert [len(page) for page in pages(alice, jaffle, limit="3")] == [3]
 
 
-def test_a_cursor_outlives_newer_runs(alice: Person, jaffle: Project) -> None:
+def test_a_cursor_stays_valid_after_newer_runs(alice: Person, jaffle: Project) -> None:
     old = [a_run(jaffle, NOON + timedelta(minutes=minute)) for minute in range(4)]
     reading = pages(alice, jaffle, limit="2")
 

@@ -81,9 +81,7 @@ def next_slot(acme: Acme) -> datetime:
 
 
 @pytest.mark.usefixtures("new_process")
-def test_what_has_ended_costs_the_next_pass_nothing(
-    acme: Acme, asked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ended_jobs_cost_the_next_pass_nothing(acme: Acme, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     ended = [acme.finish(script) for script in ("true", "exit 1", "true")]
     going = acme.start("exec sleep 300")
     acme.wait_for_pod(going)
@@ -108,7 +106,7 @@ def test_what_has_ended_costs_the_next_pass_nothing(
     assert not [call for call in asked if call.startswith(("PUT", "GET jobs/"))]
 
 
-def test_what_has_ended_is_still_shown_as_a_live_job(acme: Acme) -> None:
+def test_an_ended_job_is_shown_as_a_live_job(acme: Acme) -> None:
     job = acme.finish("true")
     acme.ingest()
     assert is_labelled(acme, job)

@@ -68,7 +68,7 @@ def test_a_process_that_remembers_nothing_lists_metadata_once_and_reads_and_writ
     assert asked == ["GET cronjobs metadata"]
 
 
-def test_what_was_edited_by_hand_is_the_only_one_that_is_read_whole(
+def test_only_a_cronjob_edited_by_hand_is_read_whole(
     alice: Person, jaffle: Project, cluster: Cluster, asked: list[str]
 ) -> None:
     create(alice, jaffle)
@@ -174,7 +174,7 @@ def test_a_cache_that_does_not_show_a_cronjob_yet_has_none_made_again(
     assert listed(cluster, alice) == before
 
 
-def test_a_cache_that_still_shows_what_is_gone_or_was_replaced_has_nothing_removed(
+def test_an_old_cache_leads_to_no_removal(
     alice: Person, jaffle: Project, cluster: Cluster, lagging: EmbeddedCluster
 ) -> None:
     job = create(alice, jaffle)

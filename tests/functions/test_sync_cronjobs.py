@@ -156,7 +156,7 @@ def test_undeploying_removes_suspending_suspends_and_deploying_brings_back(
     assert sync_of(alice, job)["state"] == "synced"
 
 
-def test_what_a_deleted_project_left_goes_at_the_next_tick(
+def test_cronjobs_of_a_deleted_project_are_removed_at_the_next_tick(
     alice: Person, jaffle: Project, analytics: Project, cluster: Cluster
 ) -> None:
     create(alice, jaffle)
@@ -167,9 +167,7 @@ def test_what_a_deleted_project_left_goes_at_the_next_tick(
     assert listed(cluster, alice).keys() == {"analytics-nightly"}
 
 
-def test_what_somebody_edited_is_put_back_and_what_they_deleted_comes_back(
-    alice: Person, jaffle: Project, cluster: Cluster
-) -> None:
+def test_cronjobs_edited_or_deleted_by_hand_are_restored(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     create(alice, jaffle)
     create(alice, jaffle, name="hourly")
     tick(alice)

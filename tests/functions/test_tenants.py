@@ -132,7 +132,7 @@ def _body_for(method: str, path: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_IDS, ids=[f"{method} {path}" for method, path in WITH_IDS])
-def test_what_another_organization_owns_does_not_exist(owned: Owned, mallory: Person, method: str, route: str) -> None:
+def test_objects_of_another_organization_are_not_found(owned: Owned, mallory: Person, method: str, route: str) -> None:
     before = owned.digest()
     path, made_up = owned.path(route), owned.made_up(route)
 

@@ -236,7 +236,9 @@ def test_a_rename_right_after_an_upgrade_leaves_one_cronjob_that_fires(
     assert list(cronjobs(acme)) == ["jaffle-hourly"]
 
 
-def test_what_is_deleted_right_after_an_upgrade_goes_at_once(acme: Acme, upgraded: Callable[[], None]) -> None:
+def test_a_job_deleted_right_after_an_upgrade_leaves_the_cluster_at_once(
+    acme: Acme, upgraded: Callable[[], None]
+) -> None:
     sync(acme)
     upgraded()
     acme.alice.call("DELETE", jobs_path(acme, acme.job.id), at=acme.now())
@@ -248,7 +250,7 @@ def test_what_is_deleted_right_after_an_upgrade_goes_at_once(acme: Acme, upgrade
 
 @pytest.mark.parametrize("change", ["rename", "delete"])
 @pytest.mark.parametrize("by", ["event", "tick"])
-def test_what_a_version_before_still_did_after_the_upgrade_keeps_no_cronjob_firing(
+def test_late_writes_of_the_older_version_keep_no_cronjob_firing(
     acme: Acme, upgraded: Callable[[], None], change: str, by: str
 ) -> None:
     sync(acme)
@@ -303,7 +305,7 @@ def test_an_upgrade_ingests_the_jobs_of_before_and_lists_them(
     assert theirs.do("call", "GET", "/jobs")["json"]["total"] == 0
 
 
-def test_what_a_rolled_back_version_makes_is_adopted_again(acme: Acme) -> None:
+def test_cronjobs_of_a_rolled_back_version_are_adopted_again(acme: Acme) -> None:
     sync(acme)
     (cronjob,) = cronjobs(acme).values()
     acme.cluster.replace_cronjob(unmarked({**cronjob, "apiVersion": "batch/v1", "kind": "CronJob"}))

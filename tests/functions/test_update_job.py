@@ -60,7 +60,7 @@ def test_an_empty_object_changes_nothing(alice: Person, job: dict[str, Any]) -> 
     assert stored(alice, job).version == 1
 
 
-def test_what_get_gave_can_be_sent_back(alice: Person, job: dict[str, Any]) -> None:
+def test_the_answer_of_get_can_be_put(alice: Person, job: dict[str, Any]) -> None:
     answer = alice.call("PUT", path(job), alice.call("GET", path(job)).json, at=LATER)
 
     assert answer.status == 200

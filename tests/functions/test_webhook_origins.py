@@ -98,7 +98,7 @@ def test_headers_that_are_replaced_or_removed_are_saved_too(alice: Person, job: 
     assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE + "/y"}).status == 200
 
 
-def test_what_get_gave_with_another_address_is_refused(alice: Person, job: dict[str, Any]) -> None:
+def test_the_answer_of_get_with_another_address_is_refused(alice: Person, job: dict[str, Any]) -> None:
     document = alice.call("GET", path(job)).json
 
     answer = alice.call("PUT", path(job), document | {"webhook_url": ELSEWHERE})

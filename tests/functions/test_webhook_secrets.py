@@ -135,7 +135,7 @@ def test_a_request_that_was_cut_off_and_came_again_shows_the_secret_that_is_stor
     assert keys(alice, created.json) == [created.json["webhook_secret"]]
 
 
-def test_lookalikes_in_what_the_owner_wrote_come_back_as_they_were(alice: Person, jaffle: Project) -> None:
+def test_texts_of_the_owner_that_resemble_masks_are_returned_unchanged(alice: Person, jaffle: Project) -> None:
     fake = f"whsec_{'A' * 43}="
     body = HOOK | {"name": "fake", "description": f"{fake} \\u0000 {fake}"}
     first, second = (
@@ -183,7 +183,7 @@ def test_headers_of_many_kibibytes_are_kept_whole(alice: Person, job: dict[str, 
     assert alice.call("PUT", path(job), {"webhook_headers": too_many}).faulty_fields == ["webhook_headers"]
 
 
-def test_what_is_sealed_for_one_job_opens_for_no_other(alice: Person, job: dict[str, Any]) -> None:
+def test_a_secret_sealed_for_one_job_opens_for_no_other(alice: Person, job: dict[str, Any]) -> None:
     sealed = stored(alice, job).webhook.headers
     assert sealed
 

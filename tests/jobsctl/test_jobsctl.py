@@ -51,7 +51,7 @@ def test_an_organization_is_made_and_listed(organization: str) -> None:
     assert [entry["name"] for entry in found] == ["Acme"]
 
 
-def test_what_a_sync_does_not_dare_to_remove_is_confirmed_by_what_was_shown(
+def test_held_removals_are_confirmed_as_they_were_shown(
     organization: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("organization", "confirm-removals", organization, "--at-most")
@@ -125,7 +125,7 @@ def test_a_project_goes_through_its_life(organization: str, verb: str, setting: 
         ('allowed_resources=["gpu"]', "allowed_resources.0"),
     ],
 )
-def test_what_a_project_cannot_mean_is_refused(
+def test_a_setting_that_a_project_cannot_mean_is_refused(
     organization: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -271,7 +271,7 @@ def test_an_organization_moves_once_nothing_of_it_is_left(leaver: Leaver) -> Non
     assert leaver.move("blue") is None
 
 
-def test_what_remembers_the_old_cluster_deploys_nothing_there(leaver: Leaver) -> None:
+def test_a_project_is_not_deployed_while_caches_have_the_old_cluster(leaver: Leaver) -> None:
     leaver.deploy(deployed=False)
     leaver.now = datetime.now(UTC)
     leaver.move("blue", abandon=True)

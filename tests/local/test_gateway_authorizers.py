@@ -94,7 +94,7 @@ def test_an_answer_is_kept_for_its_time_to_live(door: Door) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Basic abc", "Bearer "])
-def test_what_cannot_be_a_token_is_not_shown_to_the_authorizer(door: Door, header: str) -> None:
+def test_a_malformed_token_is_not_passed_to_the_authorizer(door: Door, header: str) -> None:
     with pytest.raises(GatewayRefusal, match="UNAUTHORIZED"):
         door.knock("", header=header)
 

@@ -34,7 +34,7 @@ def test_a_second_process_learns_that_the_first_is_starting(tmp_path: Path) -> N
         pass
 
 
-def test_who_held_it_before_is_nobody_now(tmp_path: Path) -> None:
+def test_an_earlier_holder_is_not_named(tmp_path: Path) -> None:
     with hold(tmp_path) as first:
         first.serves_on(3123)
 

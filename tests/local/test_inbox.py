@@ -59,7 +59,7 @@ def test_a_webhook_that_is_signed_with_the_jobs_secret_is_verified(allowed: Inbo
 
 
 @pytest.mark.parametrize("body", [b"[]", b"not JSON", b'{"data": {"project": {"id": "p"}, "job": {"id": "j"}}}'])
-def test_whatever_arrives_is_shown(allowed: Inbox, body: bytes) -> None:
+def test_every_webhook_is_shown(allowed: Inbox, body: bytes) -> None:
     now = datetime.now(UTC)
     answer = http.post(f"{allowed.hooks}/any", body, payload.headers("m", body, [KEY], now))
 
@@ -146,7 +146,7 @@ def test_an_after_that_is_no_number_is_a_bad_request(inbox: Inbox, after: str) -
 @pytest.mark.parametrize(
     "body", [b"NaN", b'{"a": Infinity}', b'"\\ud800"', b"\xff", b"[" * 100_000, b'{"data": {"project": {"id": 1}}}']
 )
-def test_whatever_arrives_can_be_shown(allowed: Inbox, body: bytes) -> None:
+def test_every_body_can_be_shown(allowed: Inbox, body: bytes) -> None:
     http.post(f"{allowed.hooks}/any", body, {"webhook-signature": "v1,x"})
 
     assert len(json.loads(ask(allowed, "/_inbox/messages"))["messages"]) == 1

@@ -30,7 +30,7 @@ print(int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be asked")
-def test_what_threads_have_freed_goes_back() -> None:
+def test_memory_freed_by_threads_is_returned() -> None:
     as_it_is, small = (
         int(subprocess.run([sys.executable, "-c", SCRIPT, how], check=True, capture_output=True, text=True).stdout)
         for how in ("as it is", "small")

@@ -78,7 +78,7 @@ def filled(table: str) -> str:
     return table
 
 
-def test_a_transaction_whose_condition_fails_leaves_everything_as_it_was(filled: str) -> None:
+def test_a_transaction_whose_condition_fails_changes_nothing(filled: str) -> None:
     client = boto3.client("dynamodb")
     before = everything(filled)
 

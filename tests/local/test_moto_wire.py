@@ -50,13 +50,13 @@ def client_over_http(service: Any) -> Any:
         handlers.extend(ours)
 
 
-def test_what_is_written_over_http_is_read_in_process(table: str) -> None:
+def test_a_write_over_http_is_read_in_process(table: str) -> None:
     client_over_http("dynamodb").put_item(TableName=table, Item=ITEM)
 
     assert boto3.client("dynamodb").get_item(TableName=table, Key={"id": {"S": "1"}})["Item"] == ITEM
 
 
-def test_what_is_written_in_process_is_read_over_http(table: str) -> None:
+def test_a_write_in_process_is_read_over_http(table: str) -> None:
     boto3.client("dynamodb").put_item(TableName=table, Item=ITEM)
 
     answer = client_over_http("dynamodb").scan(TableName=table)

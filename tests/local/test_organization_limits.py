@@ -152,7 +152,7 @@ def test_all_tokens_of_an_organization_count_together(acme: Organization) -> Non
     assert acme.statuses(1) == [429]
 
 
-def test_who_has_no_key_yet_shares_a_limit_with_others_who_have_none(client: Client, acme: Organization) -> None:
+def test_organizations_without_a_key_share_a_limit(client: Client, acme: Organization) -> None:
     older, another = Organization(client).made(), Organization(client).made()
 
     assert older.statuses(BURST) == [404] * BURST
@@ -179,7 +179,7 @@ def test_older_organizations_get_limits_of_their_own_and_again_changes_nothing(c
     assert jobsctl("organization", "limit", older.id) == [first]
 
 
-def test_what_a_try_left_half_done_is_taken_up(client: Client) -> None:
+def test_an_interrupted_creation_of_a_key_is_completed(client: Client) -> None:
     half = Organization(client).made()
     usage_keys.give(half.id, settling=timedelta())
     # As if it had died before the table knew.

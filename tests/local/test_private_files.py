@@ -56,7 +56,7 @@ def test_a_file_is_its_owners_also_where_it_was_there_before(tmp_path: Path, bef
     assert sorted(path.name for path in tmp_path.iterdir()) == ["opened", "written"]
 
 
-def test_what_a_pod_prints_is_its_owners(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_a_pods_output(tmp_path: Path) -> None:
     log = Log(tmp_path / "job.log", Clock())
     log.data_received(b"x" * (11 * 1024 * 1024) + b"\n")
     log.rotate_if_large()

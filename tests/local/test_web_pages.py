@@ -58,7 +58,7 @@ def own_key() -> str:
     return os.environ["AWS_ACCESS_KEY_ID"]
 
 
-def test_who_signs_with_the_key_of_this_start_is_answered() -> None:
+def test_a_request_with_the_key_of_this_start_is_answered() -> None:
     status, headers, body = aws("POST", SCAN | signed(own_key()))
 
     assert (status, "TableNames" in json.loads(body)) == (200, True)
@@ -76,7 +76,7 @@ def test_who_signs_with_the_key_of_this_start_is_answered() -> None:
     ],
     ids=["unsigned", "the key of every start before", "empty", "long", "basic"],
 )
-def test_who_does_not_know_the_key_is_refused(headers: dict[str, str]) -> None:
+def test_a_request_without_the_key_is_refused(headers: dict[str, str]) -> None:
     assert aws("POST", SCAN | headers)[0] == 403
 
 

@@ -66,7 +66,7 @@ def test_no_secret_is_written_with_a_run(jaffle: Project, job: Job) -> None:
     assert RunRow.get(going.id).error_message == SHOWN
 
 
-def test_whatever_a_cluster_says_of_a_run_is_stored_in_bounds_and_without_secrets(jaffle: Project, job: Job) -> None:
+def test_texts_of_a_cluster_about_a_run_are_stored_bounded_and_without_secrets(jaffle: Project, job: Job) -> None:
     run = new_run(job, jaffle, RunStatus.FAILED, error_message=f"{SAID} {'x' * 300_000}")
 
     stored = RunRow.get(run.id).error_message
@@ -79,7 +79,7 @@ def test_a_clusters_refusal_of_a_job_is_shown_without_secrets() -> None:
     assert str(refusal(422, json.dumps(body).encode())) == f'Invalid value: "{SHOWN}"'
 
 
-def test_what_the_last_sync_said_is_shown_without_secrets(alice: Person, jaffle: Project, job: Job) -> None:
+def test_the_message_of_the_last_sync_is_shown_without_secrets(alice: Person, jaffle: Project, job: Job) -> None:
     synced = SyncedVersion(
         version=wanted_version(jaffle, job), state=SyncState.ERROR, message=f"rejects: {SAID}", synced_at=NOON
     )

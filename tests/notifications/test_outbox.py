@@ -83,7 +83,7 @@ def test_publishing_queues_a_message_for_each_channel_and_clears_the_mark(job: J
     assert publish([]) == 0
 
 
-def test_what_was_added_meanwhile_stays_marked(job: Job, jaffle: Project) -> None:
+def test_a_delivery_that_became_due_meanwhile_stays_on_the_run(job: Job, jaffle: Project) -> None:
     run = new_run(job, jaffle, RunStatus.RUNNING)
     [before] = to_notify(run)
     assert store.advance_run(before, before.model_copy(update={"status": RunStatus.FAILED}))
@@ -121,7 +121,7 @@ def test_a_process_that_dies_before_it_cleared_queues_the_same_deliveries_again(
     assert len(set(notices)) == 3
 
 
-def test_what_the_queue_refuses_stays_marked_and_the_rest_goes(
+def test_deliveries_that_the_queue_refuses_stay_on_the_run_and_the_others_are_sent(
     job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused, taken = (new_run(job, jaffle, RunStatus.FAILED) for _ in range(2))
@@ -165,7 +165,7 @@ def test_a_scheduled_run_asks_what_its_job_says_when_it_is_first_seen(
     assert asked.of(run) == alerts
 
 
-def test_a_run_whose_job_is_gone_tells_nobody(job: Job, jaffle: Project, alice: Person) -> None:
+def test_a_run_of_a_deleted_job_notifies_nobody(job: Job, jaffle: Project, alice: Person) -> None:
     store.delete_job(job, job.updated_at)
     run = new_run(job, jaffle, RunStatus.PENDING, alerts=None)
 

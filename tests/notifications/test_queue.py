@@ -47,7 +47,7 @@ def test_a_message_whose_receiver_failed_sleeps_on_the_queue_until_its_next_try(
     assert messages_of(failed, "NOTIFICATIONS_QUEUE") == []
 
 
-def test_what_nobody_took_in_a_day_waits_with_the_dead_letters(queue: Queue, failed: Run) -> None:
+def test_a_message_that_failed_for_a_day_is_with_the_dead_letters(queue: Queue, failed: Run) -> None:
     delivery = queue.tell(failed, Event.FAILURE, "webhook")
 
     queue.go(until=timedelta(days=2))

@@ -20,7 +20,7 @@ def a_record(function: str, *calls: Asked) -> Record:
     return made
 
 
-def test_what_the_workers_left_comes_back_as_it_was_and_adds_up(
+def test_the_records_of_workers_are_read_unchanged_and_added_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "3")

@@ -84,7 +84,7 @@ def test_the_same_key_makes_one_job(alice: Person, jaffle: str) -> None:
     assert answers[0].json == answers[1].json
 
 
-def test_what_is_changed_and_deleted_follows(alice: Person, jaffle: str, job: dict[str, Any]) -> None:
+def test_changes_and_deletions_are_published(alice: Person, jaffle: str, job: dict[str, Any]) -> None:
     path = f"/projects/{jaffle}/jobs/{job['id']}"
     changed = alice.call("PUT", path, {"schedule": "0 3 * * *", "enabled": False})
     assert (changed.status, changed.json["schedule"]) == (200, "0 3 * * *")

@@ -48,7 +48,7 @@ def test_one_process_with_a_wrong_clock_prevents_no_pass(pulsing: Pulsing, world
     assert world.runs(job)[0].status is RunStatus.RUNNING
 
 
-def test_who_is_behind_makes_the_pass_that_is_asked_for_after_one_whose_clock_is_right(
+def test_a_process_with_a_late_clock_makes_a_requested_pass_after_one_with_the_right_clock(
     pulsing: Pulsing, world: World
 ) -> None:
     job = world.create(schedule="0 0 1 1 *", command="dbt run --select slow")

@@ -65,7 +65,7 @@ def test_a_function_without_the_kubernetes_layer_is_held_to_not_needing_it() -> 
 
 
 @pytest.mark.parametrize("module", DECIDING)
-def test_what_decides_over_a_run_takes_what_was_observed_and_reads_no_json(module: str) -> None:
+def test_decisions_about_runs_take_observed_and_read_no_json(module: str) -> None:
     tree = ast.parse((ROOT / "layers" / "shared" / "python" / "jobs_api" / module).read_text())
 
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -132,13 +132,13 @@ def _scripts() -> list[str]:
 
 
 @pytest.mark.parametrize("script", _scripts())
-def test_what_is_to_be_copied_into_a_shell_is_one_that_it_reads(script: str) -> None:
+def test_documented_commands_are_valid_shell(script: str) -> None:
     checked = subprocess.run(["/bin/bash", "-n"], input=script, capture_output=True, text=True, check=False)
 
     assert not checked.stderr
 
 
-def test_what_the_template_refers_to_is_there() -> None:
+def test_references_of_the_template_exist() -> None:
     for page, anchor in re.findall(r"\((docs/\w+\.md)(?:#([\w-]+))?\)", (ROOT / "template.yaml").read_text()):
         assert not anchor or anchor in headings((ROOT / page).read_text()), f"{page}#{anchor}"
 

@@ -426,7 +426,7 @@ def test_a_big_log_comes_in_chunks_and_may_be_left_half_read(cluster: Cluster, n
     assert len(cluster.read_log(namespace, pod, tail=10)) == 1000
 
 
-def test_the_log_of_a_pod_that_is_gone_is_not_found(cluster: Cluster, namespace: str) -> None:
+def test_the_log_of_a_deleted_pod_is_not_found(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(ObjectNotFound):
         cluster.read_log(namespace, "gone", tail=10)
     with pytest.raises(ObjectNotFound):
@@ -463,7 +463,7 @@ def test_only_the_light_part_of_the_client_is_loaded() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_whoever_wants_the_whole_client_still_gets_it() -> None:
+def test_the_whole_client_can_be_imported() -> None:
     whole = importlib.import_module("kubernetes.client")
     assert whole.CoreV1Api.__name__ == "CoreV1Api"
     assert whole.rest.ApiException is whole.ApiException

@@ -46,7 +46,7 @@ class Pieces(io.BytesIO):
     st.permutations(["kind", "metadata", "items"]),
     st.sampled_from(["escaped", "as it is"]),
 )
-def test_whatever_the_items_they_are_read_as_they_are(
+def test_all_items_are_read_unchanged(
     items: list[dict[str, Any]], token: str, indent: int | None, size: int, order: list[str], plain: str
 ) -> None:
     whole = {"kind": "JobList", "metadata": {"resourceVersion": "1", "continue": token}, "items": items}
@@ -78,7 +78,7 @@ def test_an_answer_that_breaks_off_is_never_taken_for_whole(items: list[dict[str
 @pytest.mark.parametrize(
     "content", [b"", b"<html>", b"[1]", b"null", b'{"items": [1, }', b'{"metadata": 3, "items": []}']
 )
-def test_what_is_no_list_is_a_cluster_that_cannot_answer(content: bytes) -> None:
+def test_an_answer_that_is_not_a_list_is_an_unreachable_cluster(content: bytes) -> None:
     with pytest.raises(ClusterUnavailable):
         list(ListAnswer(io.BytesIO(content)))
 

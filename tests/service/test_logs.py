@@ -52,7 +52,7 @@ def stored(key: str) -> Any:
     return s3().get_object(Bucket=os.environ["LOGS_BUCKET"], Key=key)
 
 
-def test_a_log_comes_back_as_it_was_written() -> None:
+def test_a_log_is_returned_unchanged() -> None:
     run = a_run()
 
     log, _ = archive.store_log(run, [b"Running with dbt\n", "caf\u00e9\n".encode()])
@@ -109,7 +109,7 @@ def test_a_log_of_exactly_the_limit_is_not_truncated() -> None:
     assert (len(found.logs), found.truncated, log.tail_key) == (INLINE_BYTES, False, None)
 
 
-def test_what_is_not_utf_8_is_kept_and_shown_with_a_replacement() -> None:
+def test_bytes_that_are_not_utf_8_are_stored_and_shown_with_a_replacement() -> None:
     run = a_run()
 
     log, _ = archive.store_log(run, [b"caf\xe9\n"])

@@ -35,7 +35,7 @@ class Table:
         return Recent(self.read, seconds, keeps=bool, most=most, clock=lambda: self.now)
 
 
-def test_what_was_read_is_remembered_for_its_time_and_no_longer() -> None:
+def test_a_value_is_cached_for_its_time_and_no_longer() -> None:
     table = Table()
     recent = table.recent()
     assert [recent.get("a"), recent.get("a")] == ["one", "one"]
@@ -67,7 +67,7 @@ def test_that_something_is_missing_is_not_remembered() -> None:
     assert recent.get("a") == "there"
 
 
-def test_what_could_not_be_read_is_not_remembered() -> None:
+def test_a_failed_read_is_not_cached() -> None:
     table = Table()
     answers = iter([ConnectionError("down"), "up"])
 
@@ -93,7 +93,7 @@ def test_only_so_much_is_remembered() -> None:
     assert len(recent._known) == 10
 
 
-def test_what_was_read_a_moment_ago_is_not_forgotten_again_and_again() -> None:
+def test_a_fresh_value_is_not_read_again_and_again() -> None:
     table = Table()
     recent = table.recent()
     recent.get("a")
@@ -109,7 +109,7 @@ def test_what_was_read_a_moment_ago_is_not_forgotten_again_and_again() -> None:
 
 
 @given(st.lists(st.floats(-THREE_HOURS, THREE_HOURS), max_size=20))
-def test_whatever_a_clock_does_nothing_is_given_that_is_not_recent_by_it(steps: list[float]) -> None:
+def test_no_value_is_returned_that_is_old_by_the_present_clock(steps: list[float]) -> None:
     table = Table()
     recent = table.recent()
     read_at: float | None = None

@@ -176,7 +176,7 @@ def test_a_new_job_of_an_old_name_gets_a_cronjob_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("newer", [{"version": 4}, {"project_version": 3}])
-def test_who_has_read_older_versions_than_the_cluster_has_touches_nothing(newer: dict[str, int]) -> None:
+def test_a_sync_with_older_versions_than_the_cluster_changes_nothing(newer: dict[str, int]) -> None:
     live = stored(wanted(**newer))  # type: ignore[arg-type]
     assert planned([wanted(schedule="0 3 * * *")], [live]) == [Leave(live, Reason.NEWER)]
 
@@ -308,7 +308,7 @@ EDITS = [
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__.strip("_").replace("_", " "))
-def test_what_somebody_edited_by_hand_is_put_back(edit: Any) -> None:
+def test_an_edit_by_hand_is_reverted(edit: Any) -> None:
     live = stored(wanted(environment={"TARGET": "prod"}))
     edit(live)
     (change,) = planned([wanted(environment={"TARGET": "prod"})], [live])

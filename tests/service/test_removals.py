@@ -67,7 +67,7 @@ def test_the_tables_do_not_know_why(why: str, found: ProjectRecord) -> None:
     assert removals.standing(orphan(), found) is Standing.UNKNOWN, why
 
 
-def test_whoever_deletes_an_organization_says_that_nothing_of_it_is_to_stay() -> None:
+def test_deleting_an_organization_confirms_all_removals() -> None:
     assert removals.standing(orphan(), ProjectRecord(), closed=True) is Standing.KNOWN
 
 
@@ -110,7 +110,7 @@ def test_a_part_of_an_organization_is_never_judged_by_itself() -> None:
     assert ([*verdict.removed], [*verdict.held]) == ([], [orphan()])
 
 
-def test_what_an_operator_confirmed_goes() -> None:
+def test_confirmed_removals_happen() -> None:
     assert len(judged(66, 66, confirmation(66)).removed) == 66
     assert len(judged(40, 66, confirmation(66)).removed) == 40, "the rest, after a pass that was cut off"
 
@@ -125,7 +125,7 @@ def test_what_an_operator_confirmed_goes() -> None:
     ],
     ids=["fewer", "expired", "used", "another project"],
 )
-def test_what_an_operator_did_not_confirm_stays(said: RemovalConfirmation) -> None:
+def test_unconfirmed_removals_are_held(said: RemovalConfirmation) -> None:
     assert len(judged(66, 66, said).held) == 66
 
 
@@ -138,7 +138,7 @@ def test_a_confirmation_for_a_project_is_for_nothing_else() -> None:
     assert {one.project_id for one in verdict.held} == {"proj_b"}
 
 
-def test_what_is_held_is_described_in_a_bounded_text() -> None:
+def test_held_removals_are_described_in_a_bounded_text() -> None:
     found = removals.described([orphan(number) for number in range(5000)], 6000, NOON)
 
     assert (found.count, found.there, len(found.cronjobs), found.projects) == (5000, 6000, 20, ["proj_a"])
@@ -205,7 +205,7 @@ def _follow(
 
 
 @given(namespaces(), tables(), CONFIRMATIONS)
-def test_whatever_is_there_and_whatever_the_tables_hold(
+def test_removals_are_justified_for_any_cluster_and_tables(
     live: list[Manifest], known: Mapping[str, ProjectRecord], said: RemovalConfirmation | None
 ) -> None:
     verdict = _follow(live, known, said)

@@ -165,7 +165,7 @@ PLANTED: dict[Callable[[Soaked], None], str] = {
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
-def test_what_is_planted_is_found(soaked: Soaked, plant: Callable[[Soaked], None]) -> None:
+def test_every_planted_fault_is_found(soaked: Soaked, plant: Callable[[Soaked], None]) -> None:
     plant(soaked)
 
     assert re.search(PLANTED[plant], soaked.found())

@@ -42,7 +42,7 @@ def go_wrong(door: Door, kind: str) -> None:
     door.trouble.next = kind
 
 
-def test_what_is_asked_through_the_door_is_answered_by_the_cluster(door: Door) -> None:
+def test_the_cluster_answers_requests_through_the_proxy(door: Door) -> None:
     assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
 
 
@@ -54,7 +54,7 @@ def test_a_refusal_is_one_that_the_service_knows(door: Door, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["closed before the request", "closed after the request was done", "token expired"])
-def test_what_a_second_try_gets_over_is_not_noticed(door: Door, kind: str) -> None:
+def test_a_fault_that_a_retry_repairs_is_not_noticed(door: Door, kind: str) -> None:
     go_wrong(door, kind)
     assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
 

@@ -24,7 +24,7 @@ def test_a_folder_that_no_soak_made_is_left_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cluster", "functions.log"]
 
 
-def test_what_an_earlier_soak_left_goes_and_nothing_else(tmp_path: Path) -> None:
+def test_only_files_of_an_earlier_soak_are_removed(tmp_path: Path) -> None:
     home = tmp_path / "soak"
     prepare(home)
     (home / "cluster" / "images" / "dbt").mkdir(parents=True)

@@ -21,7 +21,7 @@ def test_the_first_two_minutes_after_an_acknowledgement_are_nobodys_fault() -> N
     assert slots(job, project=project, until=at(6)) == [3, 4, 5, 6]
 
 
-def test_what_is_due_once_a_change_was_asked_for_is_uncertain() -> None:
+def test_slots_after_a_requested_change_are_uncertain() -> None:
     before, after = Lasting(NOON, at(5), "* * * * *"), Lasting(at(6), schedule="*/2 * * * *")
     assert slots(before, after, project=[Lasting(at(-60))], until=at(14)) == [3, 4, 5, 10, 12, 14]
 

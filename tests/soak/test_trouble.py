@@ -53,7 +53,7 @@ def is_there(key: str) -> bool:
     ("kind", "error"),
     [("throttled", ClientError), ("failed", ClientError), ("no connection", BotoCoreError)],
 )
-def test_what_is_refused_has_not_happened(trouble: Scripted, kind: str, error: type[Exception]) -> None:
+def test_a_refused_call_has_not_happened(trouble: Scripted, kind: str, error: type[Exception]) -> None:
     trouble.next = kind
     with pytest.raises(error):
         put(client("s3"), f"soak/{kind}")
@@ -61,7 +61,7 @@ def test_what_is_refused_has_not_happened(trouble: Scripted, kind: str, error: t
 
 
 @pytest.mark.usefixtures("in_a_function")
-def test_what_times_out_has_happened(trouble: Scripted) -> None:
+def test_a_call_that_times_out_has_happened(trouble: Scripted) -> None:
     trouble.next = "timed out after the write"
     with pytest.raises(ReadTimeoutError):
         put(client("s3"), "soak/timed-out")

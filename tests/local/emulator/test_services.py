@@ -21,7 +21,7 @@ def code(error: pytest.ExceptionInfo[ClientError]) -> str:
 
 
 @each_way
-def test_items_come_back_as_they_were_put(running: Running, way: str) -> None:
+def test_items_are_returned_unchanged(running: Running, way: str) -> None:
     tables = running.client("dynamodb", way)
     item = {
         "pk": {"S": "é\u0000\U0001f600"},
@@ -154,7 +154,7 @@ def receive(queue: Any, url: str) -> list[dict[str, Any]]:
     return messages
 
 
-def test_who_waits_for_a_message_has_it_at_once(running: Running) -> None:
+def test_a_waiting_receiver_gets_a_message_at_once(running: Running) -> None:
     queue = running.client("sqs")
     url = queue.get_queue_url(QueueName="work")["QueueUrl"]
     sender = threading.Timer(0.2, lambda: queue.send_message(QueueUrl=url, MessageBody="one"))
@@ -245,7 +245,7 @@ def test_a_link_to_an_object_opens_without_a_signature_of_its_own_until_it_is_ov
 
 
 @each_way
-def test_what_is_encrypted_opens_in_its_context_alone(running: Running, way: str) -> None:
+def test_a_ciphertext_decrypts_only_in_its_context(running: Running, way: str) -> None:
     keys = running.client("kms", way)
     blob = keys.encrypt(KeyId=KEY, Plaintext=b"secret", EncryptionContext={"a": "1", "b": "2"})["CiphertextBlob"]
 

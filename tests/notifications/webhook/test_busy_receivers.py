@@ -31,7 +31,7 @@ def job(jaffle: Project, hook: Receiver) -> Job:
     return new_job(jaffle, webhook_enabled=True, webhook_url=hook.url)[0]
 
 
-def test_a_slow_receiver_is_tried_by_one_at_a_time_and_holds_up_nobody_else(
+def test_a_slow_receiver_gets_one_attempt_at_a_time_and_delays_no_other(
     queue: Queue,
     job: Job,
     jaffle: Project,
@@ -59,7 +59,7 @@ def test_a_slow_receiver_is_tried_by_one_at_a_time_and_holds_up_nobody_else(
     assert len({request.id for request in hook.received}) == 10
 
 
-def test_what_is_slow_for_one_organization_holds_up_none_of_anothers_webhooks_to_the_same_host(
+def test_slow_webhooks_of_one_organization_delay_none_of_anothers_to_the_same_host(
     queue: Queue, job: Job, jaffle: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "TIMEOUT_SECONDS", 1.0)

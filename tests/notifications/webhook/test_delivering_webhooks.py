@@ -239,7 +239,7 @@ def test_after_a_day_only_the_new_key_signs(queue: Queue, job: Job, failed: Run,
     assert len(hook.received[0].headers["webhook-signature"].split()) == 1
 
 
-def test_what_was_asked_for_when_the_run_was_created_decides(
+def test_the_jobs_targets_at_the_runs_creation_decide(
     queue: Queue, job: Job, failed: Run, jaffle: Project, hook: Receiver
 ) -> None:
     after = job.changed({"webhook_enabled": False, "webhook_url": None}, jaffle, NOON, webhook.headers_of)

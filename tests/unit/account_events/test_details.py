@@ -160,7 +160,7 @@ def test_a_job_is_told_of_when_its_owner_makes_changes_or_deletes_it() -> None:
     assert len({detail.event_id for detail in (*created, *updated, *deleted)}) == 3
 
 
-def test_what_the_service_notes_on_a_job_is_no_change_of_it() -> None:
+def test_fields_that_the_service_sets_are_no_change_of_a_job() -> None:
     assert job_details(a_job(1), a_job(1, synced="now")) == []
 
 

@@ -33,7 +33,7 @@ def test_a_cursor_is_good_for_nothing_else(query: dict[str, str | None], key: st
 
 
 @given(st.text())
-def test_what_was_made_up_is_refused(cursor: str) -> None:
+def test_an_invented_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidRequest):
         cursors.read(cursor, QUERY, "key")
 

@@ -54,7 +54,7 @@ def test_the_pod_of_a_run_that_goes_on_is_told_to_end_and_waited_for() -> None:
     assert (found.run, found.stop) == (None, None)
 
 
-def test_what_is_told_to_end_is_told_once() -> None:
+def test_a_job_is_stopped_once() -> None:
     assert not decide(job(active=1), told_to_end(pod(runs(), phase="Running")), asked()).ends_pod
 
 

@@ -94,7 +94,7 @@ def test_a_run_seen_only_after_its_end_is_written_once_and_ended() -> None:
     assert run.created_at == TWO
 
 
-def test_what_was_known_of_the_start_outlives_the_pod() -> None:
+def test_the_start_stays_known_after_the_pod_is_deleted() -> None:
     run = seen(failed("DeadlineExceeded"), None, a_run(RUNNING, start_time=later(3)))
 
     assert run
@@ -212,7 +212,7 @@ def test_time_without_a_node_does_not_count_against_an_image() -> None:
     assert decide(job(), fresh, a_run(), ACME, later(1030)) == NO_CHANGE
 
 
-def test_a_job_that_is_gone_ends_its_run_after_a_while() -> None:
+def test_a_deleted_job_ends_its_run_after_a_while() -> None:
     run = a_run(RUNNING, start_time=later(3), updated_at=later(5))
 
     assert unseen_end.gone(run, later(124)) is None

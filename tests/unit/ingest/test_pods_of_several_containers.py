@@ -267,7 +267,7 @@ def test_an_init_container_that_goes_on_is_what_a_run_waits_for_also_at_its_dead
     assert "raise the deadline" not in message
 
 
-def test_what_is_quoted_of_a_log_has_no_colours_and_no_bells() -> None:
+def test_excerpts_have_no_colours_and_no_bells() -> None:
     run = decided(
         failed(), beside(pod(waits("PodInitializing"), phase="Failed"), "fetch-keys", ended(3), init=True)
     ).run
@@ -289,7 +289,7 @@ def test_what_is_quoted_of_a_log_has_no_colours_and_no_bells() -> None:
         ("no\u202e such key\u200b\n", "no such key"),
     ],
 )
-def test_what_is_quoted_reads_as_on_a_screen(log: str, told: str) -> None:
+def test_excerpts_read_as_on_a_screen(log: str, told: str) -> None:
     run = decided(
         failed(), beside(pod(waits("PodInitializing"), phase="Failed"), "fetch-keys", ended(3), init=True)
     ).run

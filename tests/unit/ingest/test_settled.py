@@ -15,7 +15,7 @@ def remembering(uid: str = "uid") -> Settled:
     return settled
 
 
-def test_what_was_found_is_remembered_for_an_hour() -> None:
+def test_settled_jobs_are_remembered_for_an_hour() -> None:
     settled = remembering()
 
     assert settled.holds("org-acme", "uid", NOON + FORGOTTEN_AFTER - SECOND)

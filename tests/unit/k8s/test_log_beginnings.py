@@ -52,7 +52,7 @@ def test_a_kubelets_word_that_it_has_no_log_is_none(text: str) -> None:
         'failed to try resolving symlinks in path "/another/pod/0.log": lstat',
     ],
 )
-def test_what_a_command_writes_is_a_log(text: str) -> None:
+def test_output_of_a_command_is_a_log(text: str) -> None:
     assert not pod_logs.is_excuse(text, evicted())
     assert not pod_logs.is_excuse(f"unable to retrieve container logs for {ID}", pod())
 
@@ -115,7 +115,7 @@ def test_what_writes_fast_has_probably_written_before_its_first_words(
     assert bool(pod_logs.why_less(None, at(begins), size_bytes, pod(ended(0, seconds=8)))) == lost
 
 
-def test_what_was_noted_of_a_pod_that_was_replaced_says_nothing_about_the_next() -> None:
+def test_facts_of_a_replaced_pod_do_not_apply_to_the_next() -> None:
     note = pod_logs.noted("jaffle-nightly-29622840-x7k2p", at(4))
 
     assert pod_logs.seen_of(note, pod()) == at(4)

@@ -163,7 +163,7 @@ def act_on(observed: Observed, raw: Object) -> None:
 
 @settings(deadline=None)
 @given(raw=JOBS, its_pod=st.none() | PODS, events=EVENTS)
-def test_whatever_an_api_server_can_send_is_read_and_decided_over(
+def test_any_answer_of_an_api_server_is_read_and_decided(
     raw: Object, its_pod: Object | None, events: list[Object]
 ) -> None:
     observed = observe(raw, its_pod, events)

@@ -26,7 +26,7 @@ def test_the_newest_warning_is_told() -> None:
     assert latest([]) is None
 
 
-def test_what_was_said_before_is_left_out() -> None:
+def test_earlier_warnings_are_omitted() -> None:
     assert latest([event("FailedCreate", "x", -1)], since=TWO) is None
     assert latest([event("FailedCreate", "x", 0)], since=TWO)
 

@@ -57,7 +57,7 @@ def test_the_details_say_why_a_job_failed() -> None:
     assert (shown["end_time"], shown["duration_seconds"]) == (at(50), 47.0)
 
 
-def test_what_is_unknown_is_left_out() -> None:
+def test_unknown_fields_are_omitted() -> None:
     shown = LiveJobDetail.of(observe(job()), outcome(job(), None)).model_dump(mode="json")
 
     assert not shown.keys() & {"end_time", "duration_seconds", "pod_name", "exit_code"}
@@ -132,7 +132,7 @@ def test_why_there_is_no_log_yet_is_said_in_kubernetes_words() -> None:
     assert (waiting.logs, waiting.status) == ("", LiveStatus.PENDING)
 
 
-def test_what_is_recorded_wins_once_the_run_has_ended() -> None:
+def test_the_recorded_run_wins_once_it_has_ended() -> None:
     run = decision.decide(observe(failed(), pod(ended(1), phase="Failed")), None, "org-acme", TWO).run
     assert run
 

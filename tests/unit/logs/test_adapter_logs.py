@@ -223,7 +223,7 @@ def test_a_question_that_nobody_can_answer_says_how_not_to_be_asked() -> None:
         ),
     ],
 )
-def test_what_says_why_is_found_below_what_does_not(log: str, said: str) -> None:
+def test_the_cause_is_found_below_other_lines(log: str, said: str) -> None:
     assert excerpt(log).said == said
 
 
@@ -267,7 +267,7 @@ def test_how_many_failed_is_said_where_the_log_names_only_one() -> None:
     assert excerpt(log).said == "model x: no table (failed too: 2 more)"
 
 
-def test_what_a_program_logs_in_json_as_an_error_is_told_and_not_its_last_word() -> None:
+def test_an_error_in_a_json_log_is_the_excerpt_and_not_the_last_line() -> None:
     events = ('{"level": "error", "message": "no route to the database"}', '{"level": "info", "message": "bye"}')
 
     assert excerpt("\n".join(events)).said == "no route to the database"

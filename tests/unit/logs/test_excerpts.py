@@ -90,7 +90,7 @@ Runtime Error
         ("sqlmesh_run_nowhere", "Error: Environment 'nowhere' was not found."),
     ],
 )
-def test_what_could_not_begin_is_told_in_its_own_words(name: str, lines: str) -> None:
+def test_a_failed_start_is_quoted(name: str, lines: str) -> None:
     told = excerpt(read(name))
 
     assert told.failures == []
@@ -303,7 +303,7 @@ def test_errors_in_capitals_are_errors() -> None:
         ("", ""),
     ],
 )
-def test_what_is_remarkable_about_a_success_is_said(log: str, said: str) -> None:
+def test_remarkable_facts_about_a_success_are_shown(log: str, said: str) -> None:
     assert remarks(log) == said
 
 

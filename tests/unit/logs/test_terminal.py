@@ -33,7 +33,7 @@ ESC = "\x1b"
         ("日本 é ✓", "日本 é ✓"),
     ],
 )
-def test_what_only_a_terminal_understands_is_left_out(written: str, seen: str) -> None:
+def test_terminal_sequences_are_removed(written: str, seen: str) -> None:
     assert plain(written) == seen
 
 
@@ -43,5 +43,5 @@ def test_no_control_character_is_left(written: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])))
-def test_what_has_no_control_characters_stays_as_it_is(written: str) -> None:
+def test_text_without_control_characters_stays_unchanged(written: str) -> None:
     assert plain(written) == written

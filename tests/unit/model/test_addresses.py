@@ -125,7 +125,7 @@ def test_no_spelling_of_a_private_address_is_public(network: IPv4Network, offset
 
 
 @given(st.text())
-def test_whatever_is_given_is_taken_or_refused(url: str) -> None:
+def test_every_value_is_accepted_or_refused(url: str) -> None:
     with suppress(ValueError):
         assert check_webhook_url(url) == url
 

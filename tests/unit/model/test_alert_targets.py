@@ -15,7 +15,7 @@ SLACK = {"channel": "#data", "failures": True, "successes": False}
 WEBHOOK = {"url": "https://x.example", "events": ["started"], "sealed": {"headers": None, "keys": []}}
 
 
-def test_what_runs_of_older_versions_tell_is_read_as_it_was_written() -> None:
+def test_targets_of_older_versions_are_read_as_written() -> None:
     alerts = RunAlerts.model_validate({**NAMES, "slack": SLACK, "webhook": None})
 
     assert SlackTarget.of(alerts) == SlackTarget(channel="#data", failures=True, successes=False)
@@ -23,7 +23,7 @@ def test_what_runs_of_older_versions_tell_is_read_as_it_was_written() -> None:
     assert alerts.channels(Event.SUCCESS) == ["slack"]
 
 
-def test_what_is_written_is_what_older_versions_read() -> None:
+def test_older_versions_can_read_what_is_written() -> None:
     alerts = RunAlerts(**NAMES, targets={"slack": SLACK, "webhook": WEBHOOK})
 
     assert alerts.model_dump(mode="json") == {**NAMES, "slack": SLACK, "webhook": WEBHOOK}

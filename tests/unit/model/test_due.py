@@ -81,7 +81,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_a_move_makes_worth_telling(name: str) -> None:
+def test_which_deliveries_a_change_of_status_makes_due(name: str) -> None:
     before, after, expected = CASES[name]
 
     assert marked(before, after).notify == expected

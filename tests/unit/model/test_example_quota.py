@@ -21,7 +21,7 @@ def test_all_that_a_job_may_ask_for_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("bound", [name for name in HARD if name.split(".", 1)[-1] in STANDARD])
-def test_what_is_bounded_has_a_default_or_pods_that_say_nothing_would_be_refused(bound: str) -> None:
+def test_every_bounded_resource_has_a_default(bound: str) -> None:
     part, name = bound.split(".", 1)
     default = LIMITS["defaultRequest" if part == "requests" else "default"][name]
 

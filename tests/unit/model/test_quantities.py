@@ -36,7 +36,7 @@ def quantities(document: Any) -> dict[tuple[str, str], Any]:
     return {(part, name): quantity for part, named in parts for name, quantity in (named or {}).items()}
 
 
-def test_what_kubernetes_accepts_is_accepted_and_nothing_else() -> None:
+def test_exactly_kubernetes_quantities_are_accepted() -> None:
     assert [case["value"] for case in TRUTH if (faults(case["value"]) == {}) != case["accepted"]] == []
 
 
@@ -149,7 +149,7 @@ def test_the_number_of_a_quantity(text: str, number: str) -> None:
         ("1" * 5_000, "is not a quantity"),
     ],
 )
-def test_what_is_no_quantity(text: str, advice: str) -> None:
+def test_malformed_quantities_are_refused(text: str, advice: str) -> None:
     with pytest.raises(InvalidQuantity) as caught:
         canonical(text)
     assert advice in str(caught.value)
@@ -192,7 +192,7 @@ def test_anything_is_a_quantity_or_an_invalid_one(text: str) -> None:
 # What a job may ask for.
 
 
-def test_what_was_sent_comes_back() -> None:
+def test_resources_are_returned_as_sent() -> None:
     sent = {"requests": {"cpu": "0.50", "memory": "1024Mi"}, "limits": {"memory": "2Gi"}}
     assert Resources.model_validate(sent).model_dump(mode="json") == sent
 

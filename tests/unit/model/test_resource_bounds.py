@@ -70,7 +70,7 @@ def test_a_request_is_refused_where_an_api_server_warns_of_it(number: Decimal, s
         {"requests": {"memory": "1000m"}},
     ],
 )
-def test_what_can_be_meant_is_taken(resources: dict[str, Any]) -> None:
+def test_plausible_quantities_are_accepted(resources: dict[str, Any]) -> None:
     assert faults(resources) == {}
 
 

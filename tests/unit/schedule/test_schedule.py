@@ -31,7 +31,7 @@ def rejection[E: ValueError](check: Callable[[str], object], text: str, kind: ty
 # What a real API server said and did.
 
 
-def test_what_kubernetes_accepts_is_accepted_and_nothing_else() -> None:
+def test_exactly_kubernetes_quantities_are_accepted() -> None:
     accepted = {
         case["expr"]: rejection(kubernetes_schedule, case["expr"], InvalidSchedule) is None for case in CRON_TRUTH
     }
