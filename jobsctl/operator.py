@@ -7,6 +7,7 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from jobs_api.ids import new_id
 from jobs_api.model.actor import Actor
@@ -34,7 +35,7 @@ def operator() -> Actor:
     client: Any = boto3.client("sts", config=settings)
     try:
         arn = str(client.get_caller_identity()["Arn"])
-    except (BotoCoreError, ClientError):
+    except (BotoCoreError, ClientError, ResponseParserError):
         return Actor(token_id=JOBSCTL, name=JOBSCTL)
     return Actor(token_id=JOBSCTL, name=name_of(arn))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from local.emulator import s3
+from local.emulator import s3, sts
 from local.emulator.api_gateway import ApiGateway
 from local.emulator.database import Database
 from local.emulator.dynamodb import DynamoDB
@@ -43,6 +43,8 @@ class Services:
         """Answer an HTTP request; header names are in lower case."""
         if service == "s3":
             return self._s3(method, url, headers, content)
+        if service == "sts":
+            return sts.answer(b"".join(iter(lambda: content.read(1 << 20), b"")))
         try:
             return _json(200, self._asked(service, method, url, headers, content))
         except AwsError as error:
