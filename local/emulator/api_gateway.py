@@ -73,7 +73,7 @@ class ApiGateway:
             if connection.execute("SELECT 1 FROM api_keys WHERE value = ?", (value,)).fetchone():
                 raise AwsError("ConflictException", "API Key already exists", 409)
             connection.execute("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?)", row)
-        return _told(row, shown=True)
+        return _answer_of_key(row, shown=True)
 
     def add(self, plan: str, key: str) -> dict[str, Any]:
         """Add a key to a plan."""
@@ -84,7 +84,7 @@ class ApiGateway:
             if connection.execute("SELECT 1 FROM plan_keys WHERE plan = ? AND key = ?", (plan, key)).fetchone():
                 raise AwsError("ConflictException", "The key is in the usage plan already", 409)
             connection.execute("INSERT INTO plan_keys VALUES (?, ?)", (plan, key))
-        return _told(row, shown=True)
+        return _answer_of_key(row, shown=True)
 
     def _keys(self, statement: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         values = {"prefix": query.get("name", ""), "plan": query.get("plan", "")}
@@ -92,7 +92,7 @@ class ApiGateway:
         where = " WHERE substr(name, 1, length(:prefix)) = :prefix ORDER BY at, id"
         with self._database.reading() as connection:
             rows = connection.execute(statement + where, values).fetchall()
-        return [_told(row, shown=query.get("includeValues") == "true") for row in rows]
+        return [_answer_of_key(row, shown=query.get("includeValues") == "true") for row in rows]
 
     def _delete(self, identity: str) -> None:
         with self._database.writing() as connection:
@@ -106,7 +106,7 @@ class ApiGateway:
         return plan
 
 
-def _told(row: tuple[str, str, str, str, float], *, shown: bool) -> dict[str, Any]:
+def _answer_of_key(row: tuple[str, str, str, str, float], *, shown: bool) -> dict[str, Any]:
     identity, name, value, about, at = row
     told = {"id": identity, "name": name, "createdDate": at, **json.loads(about)}
     return {**told, "value": value, "type": "API_KEY"} if shown else told

@@ -85,7 +85,7 @@ class Database:
         Raises:
             AwsError: the file cannot be read.
         """
-        with _told(self.folder), self._connection() as connection:
+        with _aws_errors(self.folder), self._connection() as connection:
             yield connection
 
     @contextmanager
@@ -95,7 +95,7 @@ class Database:
         Raises:
             AwsError: the disk is full, or the file cannot be read.
         """
-        with _told(self.folder), self._writing, self._connection() as connection:
+        with _aws_errors(self.folder), self._writing, self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -188,7 +188,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _aws_errors(folder: Path) -> Iterator[None]:
     """Turn an error of SQLite into one of AWS that says what the user of this machine can do about it."""
     try:
         yield

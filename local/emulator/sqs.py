@@ -84,9 +84,9 @@ class SQS:
                 with self._database.writing() as connection:
                     connection.execute("DELETE FROM messages WHERE queue = ?", (self._named(request),))
                 return {}
-        return self._told(operation, request)
+        return self._described(operation, request)
 
-    def _told(self, operation: str, request: Request) -> dict[str, Any]:
+    def _described(self, operation: str, request: Request) -> dict[str, Any]:
         match operation:
             case "GetQueueUrl":
                 return {"QueueUrl": self._address(self._existing(request["QueueName"]))}

@@ -53,7 +53,7 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
         return JSONResponse({"ok": taken}, status, {"Retry-After": wait} if wait else {})
 
     async def post_message(request: Request) -> Response:
-        said = await _said(request)
+        said = await _slack_message(request)
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         error = _slack_error(token, said, slack_tokens) or (None if said.get("channel") else "channel_not_found")
         messages.add("slack", said.get("channel", ""), error or "posted", request.headers, said, good=error is None)
@@ -114,7 +114,7 @@ def _json(text: bytes | str) -> Any:
     return document
 
 
-async def _said(request: Request) -> dict[str, Any]:
+async def _slack_message(request: Request) -> dict[str, Any]:
     """Read a message as slack_sdk sends it: JSON, or a form whose blocks are JSON."""
     body = await request.body()
     try:

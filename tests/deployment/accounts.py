@@ -133,7 +133,7 @@ def findings(
     return list(run_checks(plan(deployed, **given), account or Account()))
 
 
-def said(
+def verdicts(
     account: Account | None = None, deployed: Mapping[str, Any] | None = None, /, **given: str
 ) -> list[tuple[str, str]]:
     """Return the verdict and the subject of each finding, and check that each says what would be right."""

@@ -17,8 +17,8 @@ from tests.deployment.accounts import (
     Account,
     denied,
     findings,
-    said,
     stack,
+    verdicts,
 )
 from tests.permissions import policies
 
@@ -28,7 +28,7 @@ NEW = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecuti
 
 @pytest.mark.parametrize("parameters", EVERYTHING, ids=lambda parameters: next(iter(parameters), "defaults"))
 def test_where_all_is_right_nothing_is_found(parameters: dict[str, str]) -> None:
-    assert said(**parameters) == []
+    assert verdicts(**parameters) == []
 
 
 class TestParameters:
@@ -47,7 +47,7 @@ class TestParameters:
         ],
     )
     def test_values_that_cloudformation_would_refuse(self, parameters: dict[str, str], subject: str) -> None:
-        assert said(**parameters) == [("fails", subject)]
+        assert verdicts(**parameters) == [("fails", subject)]
 
     def test_ids_with_a_space_between_them(self) -> None:
         (refused, *_) = findings(**{**PRIVATE, "SubnetIds": "subnet-0a, subnet-0b"})
@@ -61,17 +61,17 @@ class TestParameters:
         assert (finding.verdict, finding.right) == (Verdict.BROKEN, "RunRetentionDays?")
 
     def test_a_certificate_and_a_zone_without_a_domain(self) -> None:
-        assert said(CertificateArn="arn:x", HostedZoneId="Z1") == [
+        assert verdicts(CertificateArn="arn:x", HostedZoneId="Z1") == [
             ("does not work", "CertificateArn"),
             ("does not work", "HostedZoneId"),
         ]
 
     def test_one_organization_may_use_up_everything(self) -> None:
-        assert said(ThrottleRate="40") == [("look at", "OrganizationRate")]
+        assert verdicts(ThrottleRate="40") == [("look at", "OrganizationRate")]
 
     def test_the_rule_for_make_deploy_is_none_of_the_parameters(self) -> None:
         assert "DigestIsOfTheseParameters" in accounts.plan().template["Rules"]
-        assert said() == []
+        assert verdicts() == []
 
 
 class TestAccount:
@@ -85,7 +85,7 @@ class TestAccount:
     def test_reserving_needs_120_executions(self, unreserved: int, found: bool) -> None:  # noqa: FBT001
         limit = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}}
 
-        fails = said(Account(lambda__get_account_settings=limit), ReserveConcurrency="true")
+        fails = verdicts(Account(lambda__get_account_settings=limit), ReserveConcurrency="true")
 
         assert fails == ([("fails", "ReserveConcurrency")] if found else [])
 
@@ -93,13 +93,13 @@ class TestAccount:
         limit = {"AccountLimit": {"ConcurrentExecutions": 120, "UnreservedConcurrentExecutions": 100}}
         deployed = stack("UPDATE_COMPLETE", ReserveConcurrency="true")
 
-        assert said(Account(lambda__get_account_settings=limit), deployed, ReserveConcurrency="true") == []
+        assert verdicts(Account(lambda__get_account_settings=limit), deployed, ReserveConcurrency="true") == []
 
     def test_too_few_roles_are_left(self) -> None:
         full = {"SummaryMap": {"Roles": 990, "RolesQuota": 1000}}
 
-        assert said(Account(iam__get_account_summary=full)) == [("fails", "IAM roles")]
-        assert said(Account(iam__get_account_summary=full), stack("CREATE_COMPLETE")) == []
+        assert verdicts(Account(iam__get_account_summary=full)) == [("fails", "IAM roles")]
+        assert verdicts(Account(iam__get_account_summary=full), stack("CREATE_COMPLETE")) == []
 
     def test_a_bus_and_an_alias_of_the_stacks_name_are_there(self) -> None:
         taken = Account(
@@ -107,8 +107,8 @@ class TestAccount:
             kms__list_aliases={"Aliases": [{"AliasName": "alias/jobs-api-secrets"}]},
         )
 
-        assert said(taken) == [("fails", "event bus jobs-api"), ("fails", "KMS alias alias/jobs-api-secrets")]
-        assert said(taken, stack("CREATE_COMPLETE")) == []
+        assert verdicts(taken) == [("fails", "event bus jobs-api"), ("fails", "KMS alias alias/jobs-api-secrets")]
+        assert verdicts(taken, stack("CREATE_COMPLETE")) == []
 
     @pytest.mark.parametrize(
         ("status", "right"),
@@ -127,10 +127,10 @@ class TestAccount:
 
     @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
     def test_a_stack_that_takes_one(self, status: str) -> None:
-        assert said(None, stack(status)) == []
+        assert verdicts(None, stack(status)) == []
 
     def test_a_boundary_that_is_not_there(self) -> None:
-        assert said(Account(iam__get_policy=None), **BOUNDARY) == [("fails", "PermissionsBoundary")]
+        assert verdicts(Account(iam__get_policy=None), **BOUNDARY) == [("fails", "PermissionsBoundary")]
 
 
 class TestRights:

@@ -6,15 +6,15 @@ import pytest
 
 from deploy.preflight.findings import Verdict
 from tests.deployment import accounts
-from tests.deployment.accounts import PRIVATE, Account, answer, findings, said
+from tests.deployment.accounts import PRIVATE, Account, answer, findings, verdicts
 
 
 class TestCluster:
     def test_it_is_not_there(self) -> None:
         nowhere = Account(eks__describe_cluster=None)
 
-        assert said(nowhere, DefaultCluster="elsewhere") == [("fails", "DefaultCluster")]
-        assert said(nowhere, ManageAccessEntries="false") == [("does not work", "DefaultCluster")]
+        assert verdicts(nowhere, DefaultCluster="elsewhere") == [("fails", "DefaultCluster")]
+        assert verdicts(nowhere, ManageAccessEntries="false") == [("does not work", "DefaultCluster")]
 
     @pytest.mark.parametrize(
         ("cluster", "found"),
@@ -28,26 +28,26 @@ class TestCluster:
         ],
     )
     def test_it_does_not_take_the_functions_in(self, cluster: dict[str, Any], found: tuple[str, str]) -> None:
-        assert said(Account(eks__describe_cluster=answer("eks__describe_cluster", **cluster))) == [found]
+        assert verdicts(Account(eks__describe_cluster=answer("eks__describe_cluster", **cluster))) == [found]
 
     @pytest.mark.parametrize(
         "cluster", [{"version": "1.29"}, {"accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"}}]
     )
     def test_it_does(self, cluster: dict[str, Any]) -> None:
-        assert said(Account(eks__describe_cluster=answer("eks__describe_cluster", **cluster))) == []
+        assert verdicts(Account(eks__describe_cluster=answer("eks__describe_cluster", **cluster))) == []
 
     def test_a_private_one_is_reached_from_its_own_network(self) -> None:
         private = answer("eks__describe_cluster", endpointPublicAccess=False)
 
-        assert said(Account(eks__describe_cluster=private), **PRIVATE) == []
+        assert verdicts(Account(eks__describe_cluster=private), **PRIVATE) == []
 
     def test_no_access_entry_for_the_functions_is_a_finding(self) -> None:
-        assert said(ManageAccessEntries="false") == [("look at", "ManageAccessEntries")]
+        assert verdicts(ManageAccessEntries="false") == [("look at", "ManageAccessEntries")]
 
     def test_the_way_goes_out_and_in_again(self) -> None:
         closed = answer("eks__describe_cluster", endpointPrivateAccess=False, publicAccessCidrs=["192.0.2.0/24"])
 
-        assert said(Account(eks__describe_cluster=closed), **PRIVATE) == [("look at", "SubnetIds")]
+        assert verdicts(Account(eks__describe_cluster=closed), **PRIVATE) == [("look at", "SubnetIds")]
 
 
 class TestNetwork:
@@ -79,7 +79,7 @@ class TestNetwork:
         ],
     )
     def test_what_is_not_right(self, answers: dict[str, Any], found: tuple[str, str]) -> None:
-        assert said(Account(**answers), **PRIVATE) == [found]
+        assert verdicts(Account(**answers), **PRIVATE) == [found]
 
     @pytest.mark.parametrize(
         "routes",
@@ -113,7 +113,7 @@ class TestNetwork:
         account = Account(ec2__describe_route_tables=cut_off, ec2__describe_vpc_endpoints={"VpcEndpoints": there})
         fewer = Account(ec2__describe_route_tables=cut_off, ec2__describe_vpc_endpoints={"VpcEndpoints": there[1:]})
 
-        assert said(account, **PRIVATE) == []
+        assert verdicts(account, **PRIVATE) == []
         (finding,) = findings(fewer, **PRIVATE)
         assert "to dynamodb:" in finding.what
 
@@ -130,6 +130,6 @@ class TestNetwork:
     def test_the_clusters_security_group(self, permission: dict[str, Any], lets_in: bool) -> None:  # noqa: FBT001
         groups = answer("ec2__describe_security_groups", IpPermissions=[permission])
 
-        found = said(Account(ec2__describe_security_groups=groups), **PRIVATE)
+        found = verdicts(Account(ec2__describe_security_groups=groups), **PRIVATE)
 
         assert found == ([] if lets_in else [("does not work", "SecurityGroupIds")])

@@ -15,28 +15,28 @@ from tests.deployment.accounts import (
     Account,
     answer,
     findings,
-    said,
     stack,
+    verdicts,
 )
 
 
 def test_a_role_of_others_would_be_replaced() -> None:
     account = Account(apigateway__get_account=OTHERS_ROLE, iam__get_role=A_ROLE)
 
-    assert said(account) == [("look at", "ManageApiGatewayAccount")]
-    assert said(account, ManageApiGatewayAccount="false") == []
+    assert verdicts(account) == [("look at", "ManageApiGatewayAccount")]
+    assert verdicts(account, ManageApiGatewayAccount="false") == []
 
 
 def test_its_own_role_stays() -> None:
-    assert said(Account(apigateway__get_account=OUR_ROLE, iam__get_role=A_ROLE)) == []
+    assert verdicts(Account(apigateway__get_account=OUR_ROLE, iam__get_role=A_ROLE)) == []
 
 
 @pytest.mark.parametrize("account", [{}, OTHERS_ROLE], ids=["no role", "a role that is gone"])
 def test_nobody_may_write_the_access_log(account: dict[str, str]) -> None:
     there = Account(apigateway__get_account=account)
 
-    assert said(there, ManageApiGatewayAccount="false") == [("fails", "ManageApiGatewayAccount")]
-    assert said(there) == []
+    assert verdicts(there, ManageApiGatewayAccount="false") == [("fails", "ManageApiGatewayAccount")]
+    assert verdicts(there) == []
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,13 @@ def test_nobody_may_write_the_access_log(account: dict[str, str]) -> None:
     ],
 )
 def test_a_domain_that_cannot_be_made(answers: dict[str, Any], subject: str) -> None:
-    assert said(Account(**answers), **DOMAIN) == [("fails", subject)]
+    assert verdicts(Account(**answers), **DOMAIN) == [("fails", subject)]
 
 
 def test_a_domain_that_is_deployed_is_its_own() -> None:
     there = Account(apigateway__get_domain_name={"domainName": "jobs.example.com"})
 
-    assert said(there, stack("UPDATE_COMPLETE"), **DOMAIN) == []
+    assert verdicts(there, stack("UPDATE_COMPLETE"), **DOMAIN) == []
 
 
 def test_a_certificate_of_another_region() -> None:
@@ -87,13 +87,13 @@ def test_a_certificate_of_another_region() -> None:
     ],
 )
 def test_a_private_apis_endpoint(answers: Any, verdict: str) -> None:
-    assert said(Account(ec2__describe_vpc_endpoints=answers), **ENDPOINT) == [(verdict, "VpcEndpointId")]
+    assert verdicts(Account(ec2__describe_vpc_endpoints=answers), **ENDPOINT) == [(verdict, "VpcEndpointId")]
 
 
 def test_a_web_acl_that_cannot_stand_there() -> None:
-    assert said(Account(wafv2__get_web_acl=None), **ACL) == [("fails", "WebAclArn")]
+    assert verdicts(Account(wafv2__get_web_acl=None), **ACL) == [("fails", "WebAclArn")]
     of_cloudfront = ACL["WebAclArn"].replace("regional", "global")
-    assert said(WebAclArn=of_cloudfront) == [("fails", "WebAclArn")]
+    assert verdicts(WebAclArn=of_cloudfront) == [("fails", "WebAclArn")]
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_a_web_acl_that_cannot_stand_there() -> None:
     ],
 )
 def test_a_topic_without_subscribers_is_a_finding(answers: Any, verdict: str) -> None:
-    assert said(Account(sns__get_topic_attributes=answers), **TOPIC) == [(verdict, "AlarmTopicArn")]
+    assert verdicts(Account(sns__get_topic_attributes=answers), **TOPIC) == [(verdict, "AlarmTopicArn")]
 
 
 def test_a_topic_of_another_region() -> None:
-    assert said(AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:alarms") == [("does not work", "AlarmTopicArn")]
+    assert verdicts(AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:alarms") == [("does not work", "AlarmTopicArn")]

@@ -48,7 +48,7 @@ def run_once(acme: Acme, started_by: str, meanwhile: dict[str, Any]) -> Run:
     return acme.only_run()
 
 
-def told(run: Run) -> set[tuple[Event, str]]:
+def due_deliveries(run: Run) -> set[tuple[Event, str]]:
     return {(notice.event, notice.channel) for notice in received() if notice.run_id == run.id}
 
 
@@ -56,12 +56,12 @@ def told(run: Run) -> set[tuple[Event, str]]:
 def test_alerts_that_are_switched_off_while_it_runs_are_sent(acme: Acme, started_by: str) -> None:
     change(acme, ALERTS)
 
-    assert told(run_once(acme, started_by, NONE)) == ALL_OF_A_FAILURE
+    assert due_deliveries(run_once(acme, started_by, NONE)) == ALL_OF_A_FAILURE
 
 
 @pytest.mark.parametrize("started_by", ["somebody", "its schedule"])
 def test_alerts_that_are_switched_on_while_it_runs_begin_with_the_next_run(acme: Acme, started_by: str) -> None:
-    assert told(run_once(acme, started_by, ALERTS)) == set()
+    assert due_deliveries(run_once(acme, started_by, ALERTS)) == set()
 
 
 def test_a_run_that_is_triggered_tells_as_any_other(acme: Acme) -> None:

@@ -10,7 +10,7 @@ from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import queue
 from tests.functions.acme import Acme
-from tests.functions.test_alerts import ALERTS, change, told
+from tests.functions.test_alerts import ALERTS, change, due_deliveries
 from tests.functions.test_cancel_run import cancel, ended, going
 
 
@@ -22,7 +22,7 @@ def test_nobody_is_alerted_of_a_cancelled_run(acme: Acme, launched: bool) -> Non
     cancel(acme, run)
 
     assert ended(acme, run).status is RunStatus.CANCELLED
-    assert told(run) == set()
+    assert due_deliveries(run) == set()
 
 
 @pytest.mark.parametrize("launched", [True, False])
@@ -35,7 +35,7 @@ def test_a_webhook_that_lists_cancelled_gets_it_once(acme: Acme, launched: bool)
     # As each pass of the function does, of what other functions wrote.
     queue.try_to_publish(store.runs_to_notify(acme.organization.id))
 
-    assert told(run) == {(Event.CANCELLED, "webhook")}
+    assert due_deliveries(run) == {(Event.CANCELLED, "webhook")}
     assert list(store.runs_to_notify(acme.organization.id)) == []
 
 

@@ -80,7 +80,7 @@ def publish(records: list[Event]) -> list[str]:
     return [failed["itemIdentifier"] for failed in answer["batchItemFailures"]]
 
 
-def heard(bus: str) -> list[Event]:
+def events_on(bus: str) -> list[Event]:
     messages: list[Event] = []
     while found := client("sqs").receive_message(QueueUrl=bus, MaxNumberOfMessages=10).get("Messages"):
         messages += [json.loads(message["Body"]) for message in found]
@@ -99,7 +99,7 @@ def test_a_rule_gets_the_events_of_a_run_from_start_to_end(jaffle: Project, bus:
 
     assert publish(written.records()) == []
 
-    told = {event["detail-type"]: event for event in heard(bus)}
+    told = {event["detail-type"]: event for event in events_on(bus)}
     assert set(told) == {"Job Changed", "Run Started", "Run Ended"}
     ended = told["Run Ended"]
     assert (ended["source"], ended["detail"]["project"]["name"]) == ("jobs-api", "jaffle")
@@ -115,7 +115,7 @@ def test_an_event_has_no_internal_fields_of_a_run(jaffle: Project, bus: str, wri
 
     publish(written.records())
 
-    run = next(event for event in heard(bus) if event["detail-type"] == "Run Ended")["detail"]["run"]
+    run = next(event for event in events_on(bus) if event["detail-type"] == "Run Ended")["detail"]["run"]
     assert not {"launch", "sealed_environment", "alerts", "log", "notify", "organization_id"} & run.keys()
 
 
@@ -129,7 +129,7 @@ def test_a_change_of_a_job_is_published_and_a_sync_result_is_not(
 
     publish(written.records())
 
-    told = [event["detail"] for event in heard(bus) if event["detail-type"] == "Job Changed"]
+    told = [event["detail"] for event in events_on(bus) if event["detail-type"] == "Job Changed"]
     assert [detail["action"] for detail in told] == ["created", "updated", "deleted"]
     assert told[1]["fields"] == ["schedule"]
 
@@ -142,7 +142,7 @@ def test_a_batch_that_comes_again_tells_the_same_events(jaffle: Project, bus: st
     publish(records)
     publish(records)
 
-    ids = [event["detail"]["event_id"] for event in heard(bus)]
+    ids = [event["detail"]["event_id"] for event in events_on(bus)]
     assert len(ids) == 2 * len(set(ids)) == 6
 
 
@@ -194,7 +194,7 @@ def test_a_malformed_record_is_skipped_and_delays_no_other(jaffle: Project, bus:
 
     assert publish([spoilt, *records[1:]]) == []
 
-    assert [event["detail-type"] for event in heard(bus)] == ["Job Changed"]
+    assert [event["detail-type"] for event in events_on(bus)] == ["Job Changed"]
     [message] = client("sqs").receive_message(QueueUrl=os.environ["DEAD_EVENTS"])["Messages"]
     assert json.loads(message["Body"])["sequence_number"] == spoilt["dynamodb"]["SequenceNumber"]
     assert "melted" not in message["Body"]
@@ -223,4 +223,4 @@ def test_the_sample_is_of_a_run_that_failed(bus: str) -> None:
 
     assert publish(sample["Records"]) == []
 
-    assert [event["detail-type"] for event in heard(bus)] == ["Run Started", "Run Ended"]
+    assert [event["detail-type"] for event in events_on(bus)] == ["Run Started", "Run Ended"]

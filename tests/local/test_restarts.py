@@ -114,8 +114,8 @@ class Laptop:
     def log(self, run: str) -> str:
         return str(self.call("GET", f"/runs/{run}/logs")["logs"])
 
-    def told(self, job: str, run: str) -> list[dict[str, Any]]:
-        """What has been told of a run's end, and arrived."""
+    def delivered(self, job: str, run: str) -> list[dict[str, Any]]:
+        """Return the delivered notifications of a run's end."""
         found = self.call("GET", f"/projects/{self.project}/jobs/{job}/deliveries")["deliveries"]
         ends = [one for one in found if one["run_id"] == run and one["event"] != "run.started"]
         return [one for one in ends if one["status"] == "delivered"]
@@ -169,11 +169,11 @@ def test_a_run_that_was_going_is_an_error_that_says_so_once(laptop: Laptop, how:
     eventually(lambda: laptop.run(asked_for)["status"] == "success" or _was_stopped(laptop.run(asked_for)), 90)
     assert set(laptop.starts().values()) == {1}
 
-    eventually(lambda: laptop.told(slow, run), 60)
+    eventually(lambda: laptop.delivered(slow, run), 60)
     laptop.end(signal.SIGKILL)
     laptop.start()
     eventually(lambda: laptop.run(run)["status"] == "error", 30)
-    assert len(laptop.told(slow, run)) == 1
+    assert len(laptop.delivered(slow, run)) == 1
 
 
 @pytest.mark.skipif(not os.environ.get("RESTARTS"), reason="it takes ten minutes; RESTARTS=1 runs it")

@@ -36,20 +36,20 @@ class Words:
 
     def operation(self, function: str) -> dict[str, Any]:
         """Return the description of a call."""
-        return dict(self._said(self.operations, "operations", function))
+        return dict(self._used(self.operations, "operations", function))
 
     def parameter(self, function: str, name: str) -> str:
         """Return the description of a call's parameter."""
         own = f"{function} {name}"
-        return str(self._said(self.parameters, "parameters", own if own in self.parameters else name))
+        return str(self._used(self.parameters, "parameters", own if own in self.parameters else name))
 
     def error(self, code: str) -> dict[str, str]:
         """Return the description of an error code, and an example message."""
-        return dict(self._said(self.errors, "errors", code))
+        return dict(self._used(self.errors, "errors", code))
 
     def schema(self, name: str) -> str:
         """Return the description of a schema, by its name in the document."""
-        return str(self._said(self.schemas, "schemas", name)["description"])
+        return str(self._used(self.schemas, "schemas", name)["description"])
 
     def field(self, schema: str, name: str) -> str:
         """Return the description of a schema's field, from the schema or from the one whose descriptions it shares."""
@@ -63,7 +63,7 @@ class Words:
 
     def example(self, kind: str, name: str) -> Any:
         """Return an example of `bodies` or `answers`."""
-        return self._said(self.examples[kind], kind, name)
+        return self._used(self.examples[kind], kind, name)
 
     def public_names(self) -> dict[str, str]:
         """Return the document's names of the classes that have another name there."""
@@ -78,7 +78,7 @@ class Words:
         if unused := there - self._asked:
             raise MissingWords(f"local/openapi/words explains what the API has no longer: {sorted(unused)}")
 
-    def _said(self, said: dict[str, Any], kind: str, name: str) -> Any:
+    def _used(self, said: dict[str, Any], kind: str, name: str) -> Any:
         self._asked.add((kind, name))
         if name not in said:
             file = f"examples.yaml, {kind}," if kind in self.examples else f"{kind}.yaml"

@@ -15,14 +15,14 @@ FORMS = (Path(__file__).parent / "secrets.txt").read_text().splitlines()
 SECRETS = ["s3cr3tV4lue", "pa$$w0rd!", "Tr0ub4dor&3"]
 
 
-def told(form: str, secret: str) -> str:
+def with_secret(form: str, secret: str) -> str:
     return form.replace("⏎", "\n").replace("§", secret)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_nothing_is_left_of_a_secret_and_everything_of_what_surrounds_it(form: str) -> None:
     for secret in SECRETS:
-        assert masked(told(form, secret)) == told(form, "***")
+        assert masked(with_secret(form, secret)) == with_secret(form, "***")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_is_a_secret_by_its_form_is_masked(text: str, shown: str) -> None:
 def test_a_secret_that_is_quoted_with_its_name_is_masked(form: str, mark: str) -> None:
     for secret in SECRETS:
         text = f"no target named {mark}{form}{mark}, it says"
-        assert masked(told(text, secret)) == told(text, "***")
+        assert masked(with_secret(text, secret)) == with_secret(text, "***")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ secrets = st.text("abcdefghjkABCDEFGHJK23456789", min_size=8, max_size=40).filte
 
 @given(ordinary, st.sampled_from([form for form in FORMS if "⏎" not in form]), secrets, ordinary)
 def test_the_lines_around_a_secret_stay_byte_for_byte(before: str, form: str, secret: str, after: str) -> None:
-    text = f"{before}\n\n{told(form, secret)}\n\n{after}"
+    text = f"{before}\n\n{with_secret(form, secret)}\n\n{after}"
 
     assert masked(text).startswith(f"{before}\n\n")
     assert masked(text).endswith(f"\n\n{after}")
@@ -213,7 +213,7 @@ def test_a_text_that_is_not_even_searched_holds_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_form_is_left_unsearched(form: str) -> None:
-    assert not masking._is_harmless(told(form, "hunter2"))
+    assert not masking._is_harmless(with_secret(form, "hunter2"))
 
 
 def test_what_a_cut_left_of_a_secret_is_masked_too() -> None:
