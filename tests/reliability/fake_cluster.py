@@ -1,8 +1,9 @@
 """The embedded cluster without threads, sockets or processes: it only works when a test calls it, and is deterministic.
 
 Its API, its storage and its controllers are the embedded cluster's own; only the kubelet is a fake. A command's words
-say what it does: `fail` exits with 1, `hang` never ends, `slow` takes three minutes, `noimage` cannot be pulled, and
-all others exit with 0 at once. All end with code 143 at SIGTERM, which a pod's deadline sends.
+say what it does: `fail` exits with 1, `hang` never ends, `slow` takes three minutes and `seconds_7` takes seven seconds,
+`noimage` cannot be pulled, and all others exit with 0 at once. All end with code 143 at SIGTERM, which a pod's deadline
+sends.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from local.cluster.storage import Object, Storage
 TOKEN = "still"
 SLOW = timedelta(minutes=3)
 DEADLINE = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+SECONDS = "seconds_"
 
 
 @dataclass
@@ -186,7 +188,8 @@ class FakeCluster:
         began = self._started_at(pod)
         if began is None or "hang" in words(pod):
             return None
-        return began + SLOW if "slow" in words(pod) else began
+        took = [int(word.removeprefix(SECONDS)) for word in words(pod) if word.startswith(SECONDS)]
+        return began + (SLOW if "slow" in words(pod) else timedelta(seconds=sum(took)))
 
     def _running(self) -> list[Object]:
         pods = [stored.object for stored in self.storage.view("pods")]

@@ -1,0 +1,94 @@
+"""Stories of an organization that lives by its pulse: all that goes wrong elsewhere, and the queue on top of it.
+
+Messages are lost, doubled, late by minutes and out of order; the queue refuses sends, or takes them and says nothing;
+processes have clocks apart; ticks fail. FAULT_SEEDS tells which stories, as for test_faults.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import override
+
+import pytest
+
+from jobs_api.cluster import lists
+from tests.reliability import figures
+from tests.reliability.faults import Faults
+from tests.reliability.pulsing import Message, Pulsing
+from tests.reliability.repeating import repeat
+from tests.reliability.test_faults import AWS_FAILED, STEPS, Story, _seeds
+from tests.reliability.world import World
+
+pytestmark = pytest.mark.slow
+
+# A pulse that was lost has been replaced after a tick, and all CronJobs have been compared, every ten minutes.
+REPAIRED = timedelta(minutes=12)
+
+
+class PulseStory(Story):
+    """A story in which nobody makes a pass but the pulse."""
+
+    def __init__(self, world: World, random: Random, pulsing: Pulsing) -> None:
+        """Begin as any other."""
+        super().__init__(world, random)
+        self._pulsing = pulsing
+        pulsing.spoil = self._spoil
+        pulsing.handler_ahead = lambda: timedelta(seconds=random.randint(-30, 30))
+
+    @override
+    def _minute(self) -> None:
+        self._pulsing.live(seconds=self._random.randint(1, 90))
+
+    @override
+    def _late_event(self) -> None:
+        """Have every message come that waits, however early, in no order."""
+        for message in list(self._pulsing.waiting):
+            message.due_at = self._world.now() + timedelta(seconds=self._random.randint(0, 5))
+        self._pulsing.live(seconds=6)
+
+    @override
+    def _drift(self) -> None:
+        """Have the clock of those who ask leave the queue's."""
+        self._pulsing.asker_ahead = timedelta(seconds=self._random.randint(-150, 150))
+        figures.proved["fault injected: clocks apart"] += 1
+
+    def _spoil(self, message: Message) -> list[Message]:
+        kind = self._random.choice(["lost", "doubled", "late", *[""] * 7])
+        if not kind:
+            return [message]
+        figures.proved[f"fault injected: pulse {kind}"] += 1
+        late = replace(message, due_at=message.due_at + timedelta(seconds=self._random.choice([2, 20, 200])))
+        return {"lost": [], "doubled": [message, late], "late": [late]}[kind]
+
+
+@pytest.mark.parametrize("seed", _seeds())
+def test_whatever_goes_wrong_an_organization_lives_on_by_its_pulse(
+    seed: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(lists, "PAGE", 2)
+    drawn = repeat(seed, monkeypatch)
+    world = World(monkeypatch, also=AWS_FAILED)
+    request.addfinalizer(world.cluster.close)
+    pulsing = Pulsing(world, monkeypatch)
+    story = PulseStory(world, drawn, pulsing)
+    faults = Faults(seed, world.cluster, monkeypatch)
+    with faults.on():
+        for _ in range(STEPS):
+            story.step()
+
+    pulsing.spoil, pulsing.handler_ahead, pulsing.asker_ahead = (lambda one: [one]), timedelta, timedelta()
+    world.operate(suspended=False)
+    world.forget()
+    pulsing.live(seconds=REPAIRED.total_seconds())
+    pulsing.live_until_a_pass()
+    assert pulsing.ends() == 1
+    assert world.audit(waits=True).findings() == []
+
+    pulsing.live(minutes=10)
+    pulsing.live_until_a_pass()
+    audit = world.audit(waits=True)
+    assert audit.findings() == []
+    assert story.broken_promises(audit) == []
+    assert pulsing.ends() == 1
+    for kind, count in faults.happened.items():
+        figures.proved[f"fault injected: {kind}"] += count
