@@ -1,7 +1,7 @@
 """The embedded cluster without threads, sockets or processes: it only works when a test calls it, and is deterministic.
 
 Its API, its storage and its controllers are the embedded cluster's own; only the kubelet is a fake. A command's words
-say what it does: `fail` exits with 1, `hang` never ends, `slow` takes three minutes and `seconds_7` takes seven seconds,
+say what it does: `fail` exits with 1, `hang` never ends, `slow` takes three minutes, `seconds_7` seven seconds,
 `noimage` cannot be pulled, and all others exit with 0 at once. All end with code 143 at SIGTERM, which a pod's deadline
 sends.
 """
