@@ -10,7 +10,9 @@ The packages, lowest first; each imports only packages above it in this list, an
   what is secret about a job
 - `cluster`, `notifications`: the two outside worlds, Kubernetes and people
 - `account_events`: what is told to the AWS account
-- `trigger`; then `sync`, `ingest`, `live`: what the functions do
+- `trigger`, `cancel`: runs that a user starts or ends
+- `sync`, `ingest`, `live`: what the functions do with a cluster
+- `pulse`: when an organization is checked next, and the passes that are made then
 """
 
 import gc
@@ -20,5 +22,5 @@ from typing import Final
 VERSION: Final = "0.2.0"
 
 # What a cold start imports stays, and so does most of what a page of a cluster's answer is parsed into. Python would
-# look through it for garbage after every 2,000 objects, which takes a tenth of the start and more of a tick.
+# look through it for garbage after every 2,000 objects, which takes a tenth of the start and more of a pass.
 gc.set_threshold(100_000)
