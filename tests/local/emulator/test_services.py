@@ -316,3 +316,14 @@ def test_an_update_of_nothing_leaves_the_item(running: Running) -> None:
     tables.update_item(TableName="runs", Key=key)
 
     assert tables.get_item(TableName="runs", Key=key)["Item"] == {**key, "note": {"S": "kept"}}
+
+
+@each_way
+def test_credentials_are_those_of_the_laptops_user(running: Running, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "alice & bob")
+    client = running.client("sts", way)
+
+    assert client.get_caller_identity()["Arn"] == "arn:aws:iam::123456789012:user/alice & bob"
+    with pytest.raises(ClientError) as refused:
+        client.get_session_token()
+    assert code(refused) == "InvalidAction"
