@@ -32,9 +32,9 @@ def begin_at(pulsing: Pulsing, moment: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [BACK, BACK - timedelta(hours=1)], ids=["after it", "into the hour that comes twice"]
+    "change", [BACK, BACK - timedelta(hours=1), FORWARD], ids=["back", "the hour that comes twice", "forward"]
 )
-def test_slots_around_a_clock_that_goes_back_are_looked_at_just_after_them(
+def test_slots_around_a_change_of_clocks_are_looked_at_just_after_them(
     pulsing: Pulsing, world: World, change: datetime
 ) -> None:
     begin_at(pulsing, change - timedelta(minutes=20))
