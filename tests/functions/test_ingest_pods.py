@@ -164,7 +164,7 @@ def test_an_image_of_an_init_container_that_is_missing_is_called_by_its_own_name
     acme.ingest()
 
     message = acme.only_run().error_message or ""
-    assert "The image nonesuch of the container fetch-keys could not be had" in message
+    assert "The image nonesuch of the container fetch-keys could not be pulled" in message
     assert "python" not in message
     acme.wait_for_end(job)
 

@@ -115,7 +115,7 @@ def test_a_run_without_an_image_is_given_up_and_cannot_start_later(acme: Acme) -
 
     run = acme.only_run()
     assert run.status is RunStatus.ERROR
-    assert "The image nonesuch could not be had (ImagePullBackOff" in (run.error_message or "")
+    assert "The image nonesuch could not be pulled (ImagePullBackOff" in (run.error_message or "")
     assert acme.log_of(run) == ""
     ended = acme.wait_for_end(job)
     detail = acme.alice.call("GET", f"/api/v1/jobs/{ended['metadata']['name']}").json

@@ -52,7 +52,7 @@ def test_a_job_whose_pods_are_refused_says_so_while_its_cronjob_is_in_place(
     assert listed(cluster, alice).keys() == {"jaffle-nightly"}
     told = sync_of(alice, job)
     assert told["state"] == "error"
-    assert told["message"].endswith(f"the cluster refuses its pods as things are: {LIMIT}")
+    assert told["message"].endswith(f"the cluster refuses its pods: {LIMIT}")
     # It fires as it should, so what it misses is not for want of a CronJob.
     synced = stored_job(job, alice).synced
     assert synced

@@ -182,5 +182,5 @@ def test_a_delivery_whose_run_is_deleted_ends(alice: Person, jaffle: Project, jo
     (shown,) = alice.call("GET", path).json["deliveries"]
     assert (shown["status"], shown["error"]) == (
         DeliveryStatus.FAILED,
-        "the run is no longer kept, so there is nothing to tell of it",
+        "the run was removed because of its age, so there is nothing to send",
     )

@@ -78,7 +78,7 @@ def test_a_run_whose_job_vanished_ends_two_minutes_later(world: World) -> None:
     assert state(world) is RunStatus.RUNNING
     world.minute()
 
-    ended_for(world, "disappeared before anybody saw how it ended")
+    ended_for(world, "disappeared before the service saw how it ended")
 
 
 @pytest.mark.usefixtures("run")
@@ -87,7 +87,7 @@ def test_a_run_whose_pod_vanished_ends_with_the_next_tick(world: World) -> None:
 
     world.minute()
 
-    ended_for(world, "The pod was gone before anybody saw how dbt ended")
+    ended_for(world, "The pod was gone before the service saw how dbt ended")
 
 
 def test_a_run_whose_image_never_comes_ends_a_minute_after_a_node_took_it(world: World) -> None:
@@ -98,7 +98,7 @@ def test_a_run_whose_image_never_comes_ends_a_minute_after_a_node_took_it(world:
 
     world.minute()
 
-    ended_for(world, "could not be had (ErrImagePull: not found)")
+    ended_for(world, "could not be pulled (ErrImagePull: not found)")
     # Nor does it start later, where the image comes after all.
     world.minute()
     (stored,) = world.cluster.storage.view("jobs")

@@ -94,7 +94,9 @@ def test_the_message_names_the_model_and_the_cause_does_not_depend_on_it() -> No
 
 
 def test_without_a_log_the_error_without_names_and_numbers_is_the_cause() -> None:
-    first, second = (a_run(id=f"run_{n}", error_message=f"The image {n} of run_{n} could not be had") for n in (1, 2))
+    first, second = (
+        a_run(id=f"run_{n}", error_message=f"The image {n} of run_{n} could not be pulled") for n in (1, 2)
+    )
 
     assert failure_group(first) == failure_group(second)
     assert failure_group(first) != failure_group(a_run(error_message="The deadline has passed"))

@@ -337,7 +337,7 @@ def test_a_message_that_kills_each_of_its_senders_is_with_the_dead_letters_after
     queue.go(until=MINUTE)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
-    assert "was killed over it" in (stored(delivery).error or "")
+    assert "died while it was sending" in (stored(delivery).error or "")
     assert aside == [message[1]]
     assert queue.messages == []
     assert slack.posted == []

@@ -226,7 +226,9 @@ def test_an_image_of_an_init_container_that_is_missing_is_called_by_its_own_name
 
     assert decision.run
     assert decision.run.status is ERROR
-    assert "The image fetch-keys:1 of the container fetch-keys could not be had" in (decision.run.error_message or "")
+    assert "The image fetch-keys:1 of the container fetch-keys could not be pulled" in (
+        decision.run.error_message or ""
+    )
     assert "dbt:1.10" not in (decision.run.error_message or "")
     assert decision.stop
 
@@ -262,7 +264,7 @@ def test_an_init_container_that_goes_on_is_what_a_run_waits_for_also_at_its_dead
 
     assert decision.run
     message = decision.run.error_message or ""
-    assert "dbt never started before its time was over" in message
+    assert "dbt did not start before its deadline" in message
     assert "the init container fetch-keys had not ended" in message
     assert "raise the deadline" not in message
 

@@ -129,7 +129,7 @@ ENDS = [
         pod(waits("ErrImagePull", "not found")),
         ERROR,
         "ErrImagePull",
-        ("dbt:1.10 could not be had", "not found"),
+        ("dbt:1.10 could not be pulled", "not found"),
     ),
     Case("the image's name", failed(), pod(waits("InvalidImageName")), ERROR, "InvalidImageName", ("project's image",)),
     Case(
@@ -171,7 +171,7 @@ ENDS = [
         has_run=True,
     ),
     Case("deleted by hand", failed(), being_deleted(ended_pod(1)), ERROR, "PodDeleted", ("deleted the pod",), 1, True),
-    Case("failed, and its pod is gone", failed(), None, ERROR, "PodGone", ("gone before anybody saw",)),
+    Case("failed, and its pod is gone", failed(), None, ERROR, "PodGone", ("gone before the service saw",)),
     Case("failed for no reason known", failed(), pod(phase="Failed"), ERROR, "BackoffLimitExceeded", ("the limit",)),
 ]
 

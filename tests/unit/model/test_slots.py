@@ -279,8 +279,12 @@ STOP = OUTAGE.model_copy(update={"stopped": True})
             SINCE, {"synced": synced(resumed_at=at(6))}, "suspended by hand", id="suspended until it was put back"
         ),
         pytest.param(SINCE, {"cronjob": None}, "not in the cluster any more", id="removed"),
-        pytest.param(SINCE, {"cronjob": a_cronjob(6)}, "removed by hand, and made anew at", id="removed and made anew"),
-        pytest.param(SINCE, {"cronjob": a_cronjob(last=5)}, "its Job was gone before anybody saw it", id="vanished"),
+        pytest.param(
+            SINCE, {"cronjob": a_cronjob(6)}, "removed by hand, and created again at", id="removed and made anew"
+        ),
+        pytest.param(
+            SINCE, {"cronjob": a_cronjob(last=5)}, "its Job was gone before the service saw it", id="vanished"
+        ),
         pytest.param(
             SINCE, {"cronjob": a_cronjob(last=5), "outages": [OUTAGE]}, "its Job was gone", id="vanished in an outage"
         ),

@@ -96,9 +96,9 @@ def test_the_title_says_what_happened(values: dict[str, Any], title: str) -> Non
 
 
 def test_what_could_not_run_is_told_by_its_error() -> None:
-    run = a_run(status=RunStatus.ERROR, exit_code=None, error_message="The image x could not be had")
+    run = a_run(status=RunStatus.ERROR, exit_code=None, error_message="The image x could not be pulled")
 
-    assert "The image x could not be had" in shown(message(facts(run=run)))
+    assert "The image x could not be pulled" in shown(message(facts(run=run)))
 
 
 def test_a_recovery_says_how_long_it_was_down() -> None:

@@ -157,7 +157,7 @@ def _outlived(observed: Observed, run: Run, seen: Outcome, now: datetime) -> Dec
     message = (
         "Its deadline passed long ago, and the cluster has not ended it: its node may be lost, or the Job suspended"
     )
-    after = replace(seen, status=RunStatus.ERROR, end_time=now, message=f"{message}; see to it, and run it again")
+    after = replace(seen, status=RunStatus.ERROR, end_time=now, message=f"{message}; correct that, and run it again")
     ran = seen.has_run or run.status is RunStatus.RUNNING
     ended = run_moves.ended(run, after, observed, now)
     return Decision(ended, wants_log=ran, stop=Stop(f"{pod_status.DEADLINE}: {after.message}"))

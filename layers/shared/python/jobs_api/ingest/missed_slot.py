@@ -87,8 +87,8 @@ def _vanished(slot: Slot, facts: SlotFacts) -> str | None:
     if last != slot.at or last == facts.job.fires_since(facts.project):
         return None
     return (
-        "the cluster started it, and its Job was gone before anybody saw it; do not delete Jobs by hand, and set the "
-        "project's history limits so that they keep Jobs for longer than a minute"
+        "the cluster started it, and its Job was gone before the service saw it; do not delete Jobs by hand, and set "
+        "the project's history limits so that they keep Jobs for longer than a minute"
     )
 
 
@@ -99,7 +99,7 @@ def _refused(slot: Slot, facts: SlotFacts) -> str | None:
         return None
     return (
         f"the cluster did not let the CronJob make its Job ({said.message[:LONGEST_REASON]}); raise the quota of the "
-        "namespace, or have what else forbids it changed"
+        "namespace, or change the policy that forbids it"
     )
 
 
@@ -112,7 +112,7 @@ def _previous_run(slot: Slot, facts: SlotFacts) -> str | None:
         if before and run.created_at <= slot.at + GRACE and (run.end_time is None or run.end_time > slot.at):
             return (
                 f"the run before, {run.id}, was still going, and the project's concurrency policy is Forbid; "
-                "make the command faster or the schedule wider"
+                "make the command faster, or run it less often"
             )
     return None
 
@@ -132,7 +132,7 @@ def _outage(slot: Slot, facts: SlotFacts) -> str | None:
             until = f"until {rfc3339(outage.until)}" if outage.until else "since then"
             return (
                 f"the cluster could not be reached from {rfc3339(outage.since)} {until}; if it ran nevertheless, "
-                "nobody saw it"
+                "that is not recorded"
             )
     return None
 
@@ -141,13 +141,11 @@ def _rejected(_: Slot, facts: SlotFacts) -> str | None:
     synced = facts.job.synced
     if synced is None or synced.state is not SyncState.ERROR:
         return None
-    return f"the cluster does not take the job as it is: {synced.message}"
+    return f"the cluster rejects the job: {synced.message}"
 
 
 def _never_synced(slot: Slot, _: SlotFacts) -> str | None:
-    return (
-        f"the CronJob did not follow the change of {rfc3339(slot.begins)} in time; the job's `sync` says how it stands"
-    )
+    return f"the CronJob did not follow the change of {rfc3339(slot.begins)} in time; the job's `sync` says why"
 
 
 def _suspended(slot: Slot, facts: SlotFacts) -> str | None:
@@ -162,11 +160,11 @@ def _removed(slot: Slot, facts: SlotFacts) -> str | None:
     if not _is_current(slot, facts):
         return None
     if facts.cronjob is None:
-        return "the CronJob is not in the cluster any more; the next sync makes it anew"
+        return "the CronJob is not in the cluster any more; the next sync creates it again"
     made_at = moment(mapping(facts.cronjob.get("metadata")).get("creationTimestamp"))
     if made_at is None or made_at < slot.at:
         return None
-    return f"the CronJob was removed by hand, and made anew at {rfc3339(made_at)}"
+    return f"the CronJob was removed by hand, and created again at {rfc3339(made_at)}"
 
 
 def _deadline(slot: Slot, facts: SlotFacts) -> str | None:
@@ -175,12 +173,12 @@ def _deadline(slot: Slot, facts: SlotFacts) -> str | None:
     seconds = facts.project.settings.starting_deadline_seconds
     return (
         f"the cluster did not start it within the starting deadline of {seconds} seconds, as where its controller is "
-        "down, or makes up only for the last of several slots"
+        "down, or starts only the last of several late slots"
     )
 
 
 def _unknown(_: Slot, __: SlotFacts) -> str:
-    return "the cluster did not start it, and since the job or its project was changed nothing there says why"
+    return "the cluster did not start it, and the reason is lost, since the job or its project was changed"
 
 
 def _is_current(slot: Slot, facts: SlotFacts) -> bool:

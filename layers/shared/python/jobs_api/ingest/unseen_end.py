@@ -23,7 +23,7 @@ def gone(run: Run, now: datetime) -> Run | None:
         return None
     return _failed(
         run,
-        f"The Kubernetes Job {run.job_name} disappeared before anybody saw how it ended: deleted by hand, or lost with "
+        f"The Kubernetes Job {run.job_name} disappeared before the service saw how it ended: somebody deleted it or "
         "its namespace. Run it again",
         now,
     )
@@ -45,8 +45,8 @@ def replaced(run: Run, newer: Mapping[datetime, datetime]) -> Run | None:
         return None
     slot, made_at = later[0]
     message = (
-        f"The run of {rfc3339(slot)} took its place while it was still going, as far as anybody saw: the project's "
-        "concurrency policy is Replace; make the command faster or the schedule wider"
+        f"The run of {rfc3339(slot)} took its place while it was still running, as far as is known: the project's "
+        "concurrency policy is Replace; make the command faster, or run it less often"
     )
     return _failed(run, message, made_at).model_copy(update={"updated_at": max(run.updated_at, made_at)})
 
@@ -82,8 +82,8 @@ def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
         return None
     return _failed(
         run,
-        "The cluster could not be reached until long after the run's deadline, so nobody saw how it ended; run it "
-        "again once the cluster is back",
+        "The cluster could not be reached until long after the run's deadline, so its end is unknown; run it again "
+        "once the cluster can be reached",
         now,
     )
 

@@ -63,7 +63,7 @@ def cause_of_no_sandbox(job: Observed, waits: Waiting) -> Cause:
     return Cause(
         waits.reason,
         f"The node could not set up the pod ({_detail(waits.reason, waits.message)}), so {command_name(job)} never "
-        "started; see to the node's network and volumes, and run it again",
+        "started; check the node's network and volumes, and run it again",
     )
 
 
@@ -72,7 +72,7 @@ def cause_of_nothing(job: Observed, waits: Waiting | None) -> Cause:
     told = f" ({_detail(waits.reason, waits.message)})" if waits else ""
     return Cause(
         waits.reason if waits else DEADLINE,
-        f"{command_name(job)} never started before its time was over{told}; see to what kept its pod from starting, "
+        f"{command_name(job)} did not start before its deadline{told}; correct what kept its pod from starting, "
         "and run it again",
     )
 
@@ -147,8 +147,8 @@ def _disrupted(_: Observed, pod: ObservedPod) -> Cause | None:
         return None
     return Cause(
         reason,
-        f"The cluster took the pod away before the command was done ({_detail(reason, message)}); run it again, and "
-        "ask for what it really needs in resources.requests if this comes back",
+        f"The cluster took the pod away before the command was done ({_detail(reason, message)}); run it again; "
+        "if it happens again, raise resources.requests to what the command needs",
     )
 
 
@@ -183,7 +183,7 @@ def _never_started(waits: Waiting, job: Observed) -> Cause:
     detail, whose = _detail(waits.reason, waits.message), "" if ours else f" of the container {waits.container}"
     if waits.reason in IMAGE_REASONS:
         who = "the project's image" if ours else "it"
-        text = f"The image {image}{whose} could not be had ({detail}); correct {who}, or let the cluster pull it"
+        text = f"The image {image}{whose} could not be pulled ({detail}); correct {who}, or let the cluster pull it"
     elif waits.reason in SETUP_REASONS and ours:
         text = f"The container could not be set up ({detail}); check the project's environment secret and settings"
     elif waits.reason in SETUP_REASONS:
@@ -230,8 +230,8 @@ def _pod_gone(job: Observed) -> Cause:
     reason, message = job.failure
     return Cause(
         POD_GONE,
-        f"The pod was gone before anybody saw how {command_name(job)} ended ({_detail(reason or 'Failed', message)}); "
-        "somebody deleted it or its node was lost; run it again",
+        f"The pod was gone before the service saw how {command_name(job)} ended "
+        f"({_detail(reason or 'Failed', message)}); somebody deleted it or its node was lost; run it again",
     )
 
 

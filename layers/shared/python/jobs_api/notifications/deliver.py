@@ -30,7 +30,7 @@ LEASE: Final = timedelta(seconds=60)
 # process. From the second attempt on it is sent without its excerpt: a log is the largest thing that a sender reads.
 MOST_CUT_OFF: Final = 4
 KILLED: Final = Sent(
-    error="each of its senders was killed over it; an operator finds out why, and redeliver tries again"
+    error="each of its senders died while it was sending; an operator finds out why, and redeliver tries again"
 )
 
 logger = Logger()
@@ -62,7 +62,7 @@ def _untold(known: Delivery, now: datetime) -> datetime | None:
     """Give up a delivery whose run was removed, so that it does not wait for ever; return when to try again."""
     update = {
         "status": DeliveryStatus.FAILED,
-        "error": "the run is no longer kept, so there is nothing to tell of it",
+        "error": "the run was removed because of its age, so there is nothing to send",
         "next_attempt_at": None,
         "claim": None,
         "claimed_until": None,
@@ -88,7 +88,7 @@ def _attempt(message: QueueMessage, known: Delivery | None, run: Run, clock: Clo
     try:
         sent = sender.send(claimed, run, clock)
     except Exception:
-        logger.exception("a delivery could not be tried", delivery_id=claimed.id, run_id=run.id)
+        logger.exception("an attempt to deliver failed in the service", delivery_id=claimed.id, run_id=run.id)
         publish({Metric.NOTIFICATION_ERRORS: 1})
         sent = Sent(error="something went wrong on our side; it is tried again")
     if sent.error:

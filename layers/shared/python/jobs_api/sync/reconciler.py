@@ -35,19 +35,19 @@ FORBIDDEN: Final = 403
 MESSAGE_LENGTH: Final = 1000
 WHO: Final = re.compile(r'User "[^"]*"')
 FOREIGN: Final = (
-    "The cluster has a CronJob {} that this service did not make, and leaves alone; rename this job, or have the "
-    "other one removed"
+    "The cluster has a CronJob {} that this service did not make and does not change; rename this job, or let "
+    "somebody remove that CronJob"
 )
 ANOTHERS: Final = (
-    "The cluster has a CronJob {} of another deployment of this service ({}), and leaves it alone; rename this job, or "
-    "give one of the two organizations another namespace"
+    "The cluster has a CronJob {} of another deployment of this service ({}), which this one does not change; rename "
+    "this job, or give one of the two organizations another namespace"
 )
 HELD: Final = (
-    "The cluster has the CronJob {} in place of this one. The service does not know why that is there, and removes it "
+    "The cluster has the CronJob {} in place of this one. The service does not know why it is there, and removes it "
     "only when its operator confirms that"
 )
 UNOPENED: Final = (
-    "The secret values of this job's environment cannot be decrypted at the moment; where it stays so, send them again"
+    "The secret values of this job's environment cannot be decrypted at the moment; if that lasts, send them again"
 )
 
 logger = Logger()
@@ -413,14 +413,14 @@ def _was_synced(wanted: Wanted) -> bool:
 def _of_pods(error: ClusterRejected) -> str:
     """Say why the cluster refuses Pods, without the name that it has for this service."""
     said = WHO.sub("this service", str(error))
-    return f"The CronJob is in place, but the cluster refuses its pods as things are: {said}"[:MESSAGE_LENGTH]
+    return f"The CronJob is in place, but the cluster refuses its pods: {said}"[:MESSAGE_LENGTH]
 
 
 def _in_words(error: ClusterRejected) -> str:
     """Say what the cluster said, without the name that it has for this service."""
     text = str(error)
     if isinstance(error, ObjectNotFound):
-        return f"The cluster has not what this job needs: {text}"
+        return f"The cluster does not have what this job needs: {text}"
     _, invalid, faults = text.partition(" is invalid: ")
     said = WHO.sub("this service", faults if invalid else text)
     return f"The cluster rejects this job: {said}"[:MESSAGE_LENGTH]

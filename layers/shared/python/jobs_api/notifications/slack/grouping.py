@@ -107,13 +107,13 @@ def wake(
             for member in gathering.members:
                 after = _told(after, member.job_id, delivery_id, now)
             if not gathering.members:
-                return after, _folded("it fails again, which the channel knows"), None
+                return after, _folded("the job fails again, which the channel knows"), None
             kind = AlertKind.RECOVERED if cause == RECOVERY else AlertKind.FAILING
             return after, AlertDecision(Action.SEND, kind), gathering
     job = storms.jobs.get(job_id)
     if job and job.failing_since and job.waits_in == delivery_id:
         return _told(storms, job_id, delivery_id, now), AlertDecision(Action.SEND, AlertKind.FAILING), None
-    return storms, _folded("it has recovered meanwhile, or another message tells how it stands"), None
+    return storms, _folded("the job has recovered meanwhile, or another message says its state"), None
 
 
 def not_reached(storms: Storms, notice: Notice, job_id: str, now: datetime) -> Storms:
@@ -145,10 +145,10 @@ def _failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDe
         job = job.model_copy(update={**begun, "told": True, "waits_in": None})
     job = job.model_copy(update={"newest": fact.ended_at})
     if not job.told or job.told_at is None:
-        return _with_job(storms, fact, job), _folded("the message about this is on its way", job.waits_in)
+        return _with_job(storms, fact, job), _folded("a message about this failure waits to be sent", job.waits_in)
     if fact.now < job.told_at + reminder_interval(job.reminders):
         return _with_job(storms, fact, job), _folded(
-            "the channel knows that it fails; a reminder follows if it goes on"
+            "the channel knows that the job fails; a reminder follows if it continues to fail"
         )
     told = {"told_at": fact.now, "reminders": job.reminders + 1, "failure_told_for": fact.ended_at}
     return _with_job(storms, fact, job.model_copy(update=told)), AlertDecision(Action.SEND, AlertKind.REMINDER)
@@ -163,7 +163,7 @@ def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, 
         Action.WAIT,
         AlertKind.FAILING,
         until=recent[0] + FLAPPING,
-        because="it fails and recovers by turns; the channel hears within the hour how it stands then",
+        because="the job fails and recovers by turns; within the hour the channel gets a message with its state then",
     )
     return _with_job(storms, fact, job), decision
 
@@ -183,9 +183,9 @@ def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: Aler
     storms = _with_job(storms, fact, job.model_copy(update={"waits_in": gathering.leader}))
     if leads:
         return storms, AlertDecision(
-            Action.WAIT, kind, gathering.due_at, because="gathers what happens at the same time"
+            Action.WAIT, kind, gathering.due_at, because="waits for failures or recoveries at the same time"
         )
-    return storms, _folded("it is on the list of another message", gathering.leader)
+    return storms, _folded("the job is on the list of another message", gathering.leader)
 
 
 def _joined(gathering: Gathering, member: Member) -> Gathering:
@@ -206,7 +206,7 @@ def _recovery(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertD
     storms = _with_job(_marked_recovered(storms, fact.member.job_id), fact, job)
     if fact.tells_successes:
         return storms, AlertDecision(Action.SEND, AlertKind.SUCCESS)
-    return storms, _folded("it works again before anybody was told that it did not", waits_in)
+    return storms, _folded("the job works again before a message said that it did not", waits_in)
 
 
 def _recovery_taken_back(storms: Storms, job_id: str) -> tuple[Storms, bool]:
@@ -225,7 +225,7 @@ def _plain_success(storms: Storms, job: JobStorm | None, fact: Fact) -> tuple[St
         storms = _with_job(storms, fact, job.model_copy(update={"newest": fact.ended_at}))
     if fact.tells_successes:
         return storms, AlertDecision(Action.SEND, AlertKind.SUCCESS)
-    return storms, AlertDecision(Action.FOLD, because="it works as before", quiet=True)
+    return storms, AlertDecision(Action.FOLD, because="the job works as before", quiet=True)
 
 
 def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:

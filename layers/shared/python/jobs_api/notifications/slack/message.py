@@ -131,7 +131,7 @@ def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
         pairs.append(("Duration", spoken(run.duration_seconds)))
     if run.exit_code:
         pairs.append(("Exit code", str(run.exit_code)))
-    pairs.append(("Started by", "its schedule" if run.triggered_by == "scheduled" else "somebody, by hand"))
+    pairs.append(("Started by", "its schedule" if run.triggered_by == "scheduled" else "a manual request"))
     if run.end_time:
         pairs.append(("Ended", _moment(run.end_time)))
     if facts.kind in {AlertKind.FAILING, AlertKind.REMINDER}:
