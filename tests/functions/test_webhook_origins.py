@@ -77,7 +77,7 @@ def test_another_origin_wants_the_values_again(
 
     assert (answer.status, answer.json["errors"]) == (
         422,
-        [{"field": "webhook_headers", "message": "send the values again, the address is another one"}],
+        [{"field": "webhook_headers", "message": "send the values again: webhook_url has another address now"}],
     )
     assert stored(alice, job) == before
 

@@ -138,7 +138,7 @@ def test_nobody_is_told_of_a_deadline_where_nothing_ran(events: Any) -> None:
 
     assert run
     assert run.status is ERROR
-    assert "never started" in (run.error_message or "")
+    assert "did not start" in (run.error_message or "")
     assert "deadline" not in (run.error_message or "")
     assert ("exceeded quota" in (run.error_message or "")) == bool(events)
 

@@ -1,7 +1,7 @@
-"""Whom a run tells of what: its job's alert settings, kept with the run as they stood when it was created.
+"""The targets of a run's notifications: its job's alert settings, stored with the run as they were when it was created.
 
-A channel is a word here, and where it leads a JSON object of the channel's own. All that is known of every target is
-which events the channel hears of, so that a run can be marked together with the write of its status.
+A channel is a name here, and its target is a JSON object in the channel's own form. Every target says which events the
+channel gets, so that one write can change a run's status and set `notify`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from jobs_api.model.document import Document, Record
 
 
 class Event(StrEnum):
-    """What there is to tell of a run; `failure` is a run that ended `failed` or in `error`, and `cancelled` is none."""
+    """The events of a run; `failure` is a run that ended as `failed` or `error`, and `cancelled` has no event."""
 
     STARTED = "started"
     SUCCESS = "success"
@@ -23,16 +23,16 @@ class Event(StrEnum):
 
 
 class EventsTarget(Record):
-    """Where a channel leads that hears of the events on a list; a channel adds fields of its own."""
+    """The target of a channel that gets the events on a list; each channel adds other fields."""
 
     events: list[Event]
 
 
 class EndsTarget(Record):
-    """Where a channel leads that follows how runs end; a channel adds fields of its own.
+    """The target of a channel that follows how runs end; each channel adds other fields.
 
-    Where it hears of failures it is asked about each success too, which may be the recovery. It hears of no cancelled
-    run: somebody knows of that who asked for it.
+    Where it gets failures it is asked about each success too, which may be the recovery. It gets no cancelled run:
+    whoever requested that knows it.
     """
 
     failures: bool
@@ -43,10 +43,10 @@ type Target = EventsTarget | EndsTarget
 
 
 class RunAlerts(Document):
-    """Whom a run tells; the names are those of its project and job at the time.
+    """The targets of a run's notifications; the names are those of its project and job when it was created.
 
-    `targets` has the target of each channel that somebody wants to hear through. In JSON each of them stands beside
-    the names, under the name of its channel.
+    `targets` has the target of each channel with a requested event. In JSON each target is beside the names, under the
+    name of its channel.
     """
 
     project_name: str
@@ -60,7 +60,7 @@ class RunAlerts(Document):
         if "targets" in document:
             return document
         names = {name: value for name, value in document.items() if name in cls.model_fields}
-        # Runs of older versions have `null` for a channel through which nobody hears.
+        # Runs of older versions have `null` for a channel without a target.
         targets = {name: value for name, value in document.items() if name not in names and value is not None}
         return {**names, "targets": targets}
 
@@ -70,12 +70,12 @@ class RunAlerts(Document):
         return {**names, **self.targets}
 
     def channels(self, event: Event) -> list[str]:
-        """Return the channels through which somebody may want to hear of an event."""
+        """Return the channels for which an event may be requested."""
         return [channel for channel, target in self.targets.items() if _hears(target, event)]
 
 
 def _hears(target: Mapping[str, Any], event: Event) -> bool:
-    """Tell whether a target is an EventsTarget, or an EndsTarget, that is to be asked about an event."""
+    """Return whether a target, an EventsTarget or an EndsTarget, has to be asked about an event."""
     if "events" in target:
         return event in target["events"]
     failures, successes = bool(target.get("failures")), bool(target.get("successes"))

@@ -50,19 +50,19 @@ def _check_schedule(expression: str) -> str:
 
 def _check_headers(headers: dict[str, str]) -> dict[str, str]:
     if len(headers) > 20:
-        raise ValueError(f"holds {len(headers)} headers; at most 20")
+        raise ValueError(f"has {len(headers)} headers; at most 20 are allowed")
     for name, value in headers.items():
         if not HEADER_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a header name")
         if RESERVED_HEADER.fullmatch(name):
-            raise ValueError(f"{name} is ours to set; any but Host, Content-* and webhook-* may be added")
+            raise ValueError(f"{name} is set by the service; any but Host, Content-* and webhook-* may be added")
         if CONTROL.search(value) or not value.isascii():
             raise ValueError(f"the value of {name} must be ASCII without line breaks or control characters")
         if value == MASK:
             raise ValueError(f"{name} has no stored value that {MASK} could stand for; send the value itself")
     size = sum(len(name) + len(value) for name, value in headers.items())
     if size > MAX_HEADERS_BYTES:
-        raise ValueError(f"is {size} bytes in all; at most {MAX_HEADERS_BYTES}, and few servers take that much")
+        raise ValueError(f"has {size} bytes in all; at most {MAX_HEADERS_BYTES} are allowed; few servers accept more")
     if len({name.lower() for name in headers}) < len(headers):
         raise ValueError("names a header twice; upper and lower case are the same")
     return headers
@@ -135,7 +135,7 @@ class JobSettings(Document):
             masked = isinstance(headers, dict) and MASK in headers.values()
             document["webhook_headers"] = _unmask(headers, stored.headers()) if masked else headers
         if self._keeps_headers(changes) and not stored.headers_may_go_to(document.get("webhook_url")):
-            faults.append(Fault("webhook_headers", "send the values again, the address is another one"))
+            faults.append(Fault("webhook_headers", "send the values again: webhook_url has another address now"))
         environment = self._environment_of(changes, stored)
         if environment == self.environment:
             kept["environment"] = self.environment
@@ -151,7 +151,7 @@ class JobSettings(Document):
         return settings.model_copy(update=kept)
 
     def _keeps_headers(self, changes: Mapping[str, Any]) -> bool:
-        """Tell whether stored values of headers stay."""
+        """Return whether stored values of headers stay."""
         headers = changes.get("webhook_headers", self.webhook_headers)
         return bool(self.webhook_headers) and isinstance(headers, dict) and MASK in headers.values()
 
@@ -232,7 +232,7 @@ def displayed(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def sealed_names(sealed_environment: str | None) -> set[str]:
-    """Return which variables are sealed: their names stand before what is."""
+    """Return which variables are sealed; their names are stored with the sealed values."""
     return set(sealed_environment.partition(":")[0].split(",")) if sealed_environment else set()
 
 
@@ -249,7 +249,7 @@ class StoredSecrets:
     headers_for: str | None
 
     def headers_may_go_to(self, url: Any) -> bool:
-        """Tell whether a URL is of the origin that the headers were given for; what is no URL is told elsewhere."""
+        """Return whether the headers may be sent to a URL: its origin is theirs, or another rule rejects the text."""
         try:
             return not isinstance(url, str) or origin_of(check_webhook_url(url)) == self.headers_for
         except ValueError:
@@ -299,9 +299,9 @@ class SyncedVersion(Document):
 class Job(Record):
     """A job as it is stored; `version` counts its owner's changes, from 1.
 
-    `webhook` and `sealed_environment` are what is secret, sealed; `headers_for` is the origin that the headers in there
-    were given for, None where they were given without an address or before this was noted.
-    `kept_slug` is the slug of one from before names that lose letters had slugs of their own, None for today's.
+    `webhook` and `sealed_environment` are the secrets, sealed. `headers_for` is the origin for which the headers were
+    given, None where there was no address, or the job is older than this field.
+    `kept_slug` is the slug of a job that is older than the hashes for lost letters, None for a newer one.
     `due_at` is when its slots must next be checked, None if it has no future slots.
     `recorded_version` is the last version that was stored as one of the job's history, None before there were any.
     """
@@ -352,8 +352,8 @@ class Job(Record):
     ) -> "Job":
         """Return the job's next version with the sent fields replaced; the same job if nothing changes.
 
-        New secret values are in the clear: `job_secrets` seals them before they are written. What opens the stored
-        ones is asked only where some stay and others do not.
+        New secret values are not sealed yet: `job_secrets` seals them before they are written. Stored ones are opened
+        only where some stay and others do not.
 
         Raises:
             InvalidRequest: the merged job breaks a rule.
@@ -480,7 +480,7 @@ class JobDocument(JobSettings):
 
     @classmethod
     def of_job(cls, job: Job, project: Project, now: datetime, webhook_secret: str | None = None) -> "JobDocument":
-        """Show a job as it stands at `now`; with its webhook's signing secret where that was made just now."""
+        """Show a job as it is at `now`; with its webhook's signing secret where that was made just now."""
         settings = job.settings
         fires = settings.enabled and project.fires
         return cls.known(

@@ -75,7 +75,7 @@ class ProjectSettings(Document):
 class Project(Record):
     """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs.
 
-    `kept_slug` is the slug of one from before names that lose letters had slugs of their own, None for today's.
+    `kept_slug` is the slug of a project that is older than the hashes for lost letters, None for a newer one.
     `fires_since` is when it was last deployed or resumed, None where it was made so; `fired` are earlier times.
     `runs_indexed` says that each of its ended runs is in the index `ended_runs`; projects older than that index have
     it once `jobsctl project index-runs` was there.

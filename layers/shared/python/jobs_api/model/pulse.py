@@ -1,20 +1,20 @@
-"""What is noted of an organization's pulse: which one is current, and when the next pass is due."""
+"""What an organization's item says about its pulse: which one is current, and when the next pass is due."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_api.model.document import Absent, Document, Timestamp
 
-# A pulse that is due longer ago is lost: its message, or the process that worked on it. A pass mostly takes less.
+# A pulse that is due longer ago is lost: its queue message, or the process that took it. A pass usually takes less.
 LOST_AFTER: Final = timedelta(minutes=1)
 
 
 class Pulse(Document):
     """The pulse of an organization.
 
-    `generation` counts the passes; a message with an older one does nothing. The last pass began at `began_at`. While a
-    pass goes on, or until it is taken for dead, that is so until `busy_until`; what was asked for meanwhile was asked
-    for at `asked_at`. The next pass is due at `due_at`, the next sync of the whole organization at `sync_due_at`.
+    `generation` counts the passes; a message with an older one does nothing. The last pass began at `began_at`. Until
+    `busy_until` it counts as running, unless it ends before. `asked_at` is when a pass was requested meanwhile. The
+    next pass is due at `due_at`, the next sync of the whole organization at `sync_due_at`.
     """
 
     generation: int = 0
@@ -25,14 +25,14 @@ class Pulse(Document):
     sync_due_at: Absent[Timestamp] = None
 
     def is_busy(self, now: datetime) -> bool:
-        """Tell whether a pass goes on."""
+        """Return whether a pass is running."""
         return self.busy_until is not None and now < self.busy_until
 
     def is_sync_due(self, now: datetime) -> bool:
-        """Tell whether all CronJobs are to be compared with the tables."""
+        """Return whether all CronJobs are to be compared with the tables."""
         return self.sync_due_at is None or self.sync_due_at <= now
 
     def is_lost(self, now: datetime) -> bool:
-        """Tell whether nothing will happen any more unless somebody asks for it."""
+        """Return whether nothing will happen unless somebody requests a pass."""
         known = [moment for moment in (self.due_at, self.busy_until) if moment]
         return not known or max(known) + LOST_AFTER < now

@@ -28,10 +28,10 @@ _WRONG_SUFFIX = "unable to parse quantity's suffix"
 
 
 class InvalidQuantity(ValueError):
-    """A text that is no quantity; it says what would be one.
+    """A text that is not a quantity; the message says what would be one.
 
     Attributes:
-        kubernetes: what an API server says of it.
+        kubernetes: the API server's message about it.
     """
 
     def __init__(self, message: str, kubernetes: str) -> None:
@@ -40,7 +40,7 @@ class InvalidQuantity(ValueError):
 
 
 class Style(Enum):
-    """What kind of suffix a quantity was written with, and is written with again."""
+    """The kind of suffix with which a quantity was written, and is written again."""
 
     DECIMAL = "1k"
     BINARY = "1Ki"
@@ -49,9 +49,9 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number, exactly: `mantissa` times ten to the `exponent`. `str` writes it in Kubernetes' canonical form.
+    """An exact number: `mantissa` times ten to the `exponent`. `str` writes it in Kubernetes' canonical form.
 
-    `text` is how it was written, where Kubernetes takes that for canonical as it stands.
+    `text` is how it was written, where Kubernetes counts that as canonical.
     """
 
     mantissa: int
@@ -70,13 +70,13 @@ class Quantity:
         return self.exponent >= 0 or self.mantissa % 10**-self.exponent == 0
 
     def rounded_up(self) -> int | None:
-        """Round away from zero to an integer; None where it is so far beyond an int64 that it is better not written."""
+        """Round away from zero to an integer; None where it is too far beyond an int64 to be written."""
         if self.exponent > _INT64_DIGITS:
             return None
         return self.mantissa * 10**self.exponent if self.exponent >= 0 else _shift_away(self.mantissa, -self.exponent)
 
     def stored(self) -> "Quantity":
-        """Round up, away from zero, to thousandths: an API server keeps no more of a resource's quantity."""
+        """Round up, away from zero, to thousandths: an API server stores no more of a resource's quantity."""
         if self.exponent >= _MILLI:
             return self
         return replace(self, mantissa=_shift_away(self.mantissa, _MILLI - self.exponent), exponent=_MILLI, text=None)
@@ -86,7 +86,7 @@ class Quantity:
             return self.text
         if self.mantissa == 0:
             return "0"
-        # Below 1024, or with a fraction, a binary suffix would lose something.
+        # Below 1024, or with a fraction, a binary suffix would lose digits.
         if self.style is Style.BINARY and self.is_whole and self.value.copy_abs() >= 1024:
             return self._in_powers_of_1024()
         return self._in_powers_of_ten()
@@ -115,10 +115,10 @@ _BINARY_NAMES = {power: name for name, power in _BINARY_SUFFIXES.items()} | {0: 
 
 
 def parse(text: str) -> Quantity:
-    """Read a quantity; spaces around it do not count.
+    """Read a quantity; surrounding spaces are ignored.
 
     Raises:
-        InvalidQuantity: it is none.
+        InvalidQuantity: the text is not a quantity.
     """
     text = text.strip(" ")
     shape = _SHAPE.fullmatch(text) if 0 < len(text) <= _LONGEST else None
@@ -143,7 +143,7 @@ def _decimal(shape: re.Match[str], exponent: int, style: Style) -> Quantity:
     digits = (shape["whole"] or "0") + fraction
     exponent = _int32(exponent - len(fraction))
     if len(digits) <= _INT64_DIGITS and exponent >= _NANO:
-        # As many digits as an int64 has may still be more than it holds, and are rejected; more digits are not.
+        # As many digits as an int64 has may still be too large for it, and are rejected; more digits are not.
         if int(digits) > _MAX_INT64:
             raise InvalidQuantity(_not_a_quantity(shape.string), _WRONG_NUMBER)
         as_it_stands = exponent % 3 == 0 and not digits.endswith("000") and not digits.startswith("0")

@@ -1,4 +1,4 @@
-"""A run: one Kubernetes Job of ours, however often it is seen, and its result."""
+"""A run: one Kubernetes Job of this service, however often it is read, and its result."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ LONGEST_OPEN: Final = timedelta(days=35)
 ENDED_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR, RunStatus.CANCELLED})
 
 
-# What ended without the command's success, by itself or by something else; a cancelled run is none of these.
+# Ends without the command's success, by itself or by something else; a cancelled run is none of these.
 FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
 
 
@@ -88,13 +88,13 @@ class Run(JobRun):
     """A run as it is stored: what the API returns, and what only this service needs.
 
     `launch` is the Job manifest that is still to be created in the cluster; it is written with the run and cleared
-    once the Job exists, so that a process that dies in between loses nothing. What is secret of its environment are
-    masks in there, and the values are in `sealed_environment`. In the same way `notify` holds what is
-    still to be told of it; whom, stands in `alerts`, as the job's owner had it when the run was created.
+    once the Job exists, so that a process that dies in between loses nothing. Secret values of its environment are
+    masks in it, and sealed in `sealed_environment`. In the same way `notify` has the notifications that are still to
+    be sent, to the targets in `alerts`, as the job's owner had them when the run was created.
     `cause` is the same text for runs that failed for one cause, where the log says why.
-    `log_begins` is its pod's name and, behind a blank, the stamp of its log's first line as it was seen while the
-    command ran, nothing behind it where there was none yet.
-    `log_note` says why `log` is not all that was written, or why there is none.
+    `log_begins` is the Pod's name, a blank, and the time of its log's first line as a pass saw it while the command
+    ran, or nothing where there was no line yet.
+    `log_note` says why a part of the log, or all of it, is missing.
     """
 
     organization_id: str
@@ -109,25 +109,25 @@ class Run(JobRun):
     notify: list[Event] = Field(default_factory=list)
 
     def expires_at(self, kept: timedelta) -> datetime:
-        """Return when it is gone: as long after its end was seen as its log is kept, which was stored just before that.
+        """Return when the row expires: as long after a pass saw its end as its log is kept, which was stored before.
 
-        One that is open counts as if it ended as late as it can; it is moved when it ends.
+        An open run counts as if it ended at the latest possible time; the value changes when it ends.
         """
         return (self.updated_at if self.status.ended else self.created_at + LONGEST_OPEN) + kept
 
     @property
     def is_to_be_cancelled(self) -> bool:
-        """Whether somebody asked for it to be cancelled, and it goes on."""
+        """Whether somebody requested to cancel it, and it has not ended."""
         return self.cancel_requested_at is not None and not self.status.ended
 
     def document(self) -> JobRun:
-        """Return what the API shows of it. Rows of earlier releases hold texts that nobody masked."""
+        """Return what the API shows of it. Rows of earlier releases have texts without masks."""
         stored = vars(self)
         told = {name: stored[name] for name in JobRun.model_fields}
         return JobRun.known(**told | {name: shown(told[name]) for name in _SHOWN if told.get(name)})
 
     def without_secrets(self, secrets: Iterable[str] = ()) -> "Run":
-        """Return it as it may be stored: what a log or a cluster said without secrets, these known ones included."""
+        """Return it as it may be stored: texts of a log or a cluster with masks, also for these known secrets."""
         known = list(secrets)
         texts = {name: text for name in _TOLD if (text := getattr(self, name, None))}
         clean = {name: _cut(masked(text[:LONGEST_SHOWN], known)) for name, text in texts.items()}
@@ -138,7 +138,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD - 1]}…"
 
 
-# What is made of a log's or a cluster's words; and what of that is shown, with the command that somebody gave.
+# What is stored of a log's or a cluster's text; and what is shown of it, with the command that somebody sent.
 LONGEST_TOLD: Final = 2000
 _TOLD: Final = ("error_message", "message", "cause")
 _SHOWN: Final = (*_TOLD[:-1], "command", "cancel_reason")

@@ -1,6 +1,6 @@
-"""What a run's move makes worth telling, and through which channels; facts in, decision out.
+"""The events that a run's move makes, and the channels that get them. Facts in, decision out.
 
-`store` asks with each write of a run and stores the answer with it, so that a run cannot end without its alerts.
+`store` asks for them at each write of a run and stores them with it, so that no run ends without its notifications.
 """
 
 from jobs_api.model.alert_targets import Event, RunAlerts
@@ -8,19 +8,19 @@ from jobs_api.model.run import FAILURES, Run, RunStatus
 
 
 def marked(before: Run | None, after: Run) -> Run:
-    """Return the run with what it now has to tell in `notify`, what it had before and has not told included."""
+    """Return the run with the events of this move in `notify`, besides those that are not queued yet."""
     known = before.notify if before else []
     due = [event for event in happened(before, after) if event not in known and channels(after.alerts, event)]
     return after.model_copy(update={"notify": [*known, *due]}) if due or known != after.notify else after
 
 
 def channels(alerts: RunAlerts | None, event: Event) -> list[str]:
-    """Return the channels through which somebody may want to hear of an event."""
+    """Return the channels for which an event may be requested."""
     return alerts.channels(event) if alerts else []
 
 
 def as_of(run: Run, event: Event) -> Run:
-    """Return a run as it was when the event happened: of `started` nobody learns how it ended."""
+    """Return a run as it was at the event: `started` does not say how it ended."""
     if event is not Event.STARTED or run.status is RunStatus.RUNNING:
         return run
     ended = ("end_time", "duration_seconds", "exit_code", "error_message", "message", "log")
@@ -30,7 +30,7 @@ def as_of(run: Run, event: Event) -> Run:
 
 
 def happened(before: Run | None, after: Run) -> list[Event]:
-    """Return the events between two states of a run; one that nobody saw running may still have started."""
+    """Return the events between two states of a run; a run that no pass saw running may still have started."""
     old = before.status if before else RunStatus.PENDING
     if after.status is old:
         return []
@@ -41,14 +41,14 @@ def happened(before: Run | None, after: Run) -> list[Event]:
 
 
 def end_event(status: RunStatus) -> Event:
-    """Return the event that an end is."""
+    """Return the event for an end."""
     if status is RunStatus.CANCELLED:
         return Event.CANCELLED
     return Event.FAILURE if status in FAILURES else Event.SUCCESS
 
 
 def _has_started(run: Run) -> bool:
-    """Whether the command was started. In `error`, or cancelled, only what was killed has an exit code, or a log."""
+    """Whether the command has started. Of `error` and cancelled runs, only killed ones have an exit code or a log."""
     if run.status in {RunStatus.ERROR, RunStatus.CANCELLED}:
         return run.exit_code is not None or run.log is not None
     return run.status is not RunStatus.PENDING

@@ -17,9 +17,9 @@ from jobs_api import schedule
 from jobs_api.ids import derived_id
 from jobs_api.model.document import Document, Timestamp, rfc3339
 
-# How long after its starting deadline a slot is missed: the cluster's clock may be behind ours.
+# How long after its starting deadline a slot is missed: the cluster's clock may be late.
 GRACE: Final = timedelta(minutes=1)
-# How long a change may take to reach the cluster: with an event some seconds, without one until a tick.
+# How long a change may take to reach the cluster: with a queue message some seconds, without one until a tick.
 IN_FORCE_WITHIN: Final = timedelta(minutes=2)
 # The CronJob controller may have handled a slot this shortly after a change with the settings from before.
 ARRIVES_WITHIN: Final = timedelta(seconds=5)
@@ -48,9 +48,9 @@ class Period(Document):
 
 
 class Outage(Period):
-    """A time during which a cluster could not be reached; `stopped` where the service was down, its cluster with it.
+    """A time during which a cluster could not be reached; `stopped` where the service and its cluster were stopped.
 
-    The latter is so on a laptop alone.
+    Only a laptop's service stops its cluster.
     """
 
     stopped: bool = False
@@ -102,18 +102,18 @@ class Slot:
     def in_force(self) -> bool:
         """Whether the CronJob existed with this schedule at the time of the slot."""
         known = self.firing.in_force_at
-        # What is written down is cut to whole seconds.
+        # Stored times have whole seconds.
         return known is not None and known >= self.begins.replace(microsecond=0) and self.at > known + ARRIVES_WITHIN
 
     @property
     def expected(self) -> bool:
-        """Whether the slot is missed if nothing ran; while a change is on its way to the cluster, it is not."""
+        """Whether the slot is missed if nothing ran; not while a change has not reached the cluster."""
         return self.in_force or self.at > self.begins + IN_FORCE_WITHIN
 
 
 @dataclass(frozen=True)
 class AwaitedSlot:
-    """A slot that is due and of which no Job was seen; after `judged_at` it is no longer open."""
+    """A slot that is due and has no Job yet; after `judged_at` it is settled."""
 
     at: datetime
     judged_at: datetime
