@@ -2,7 +2,7 @@
 
     python -m benchmarks.cancels [runs]
 
-A `dbt` that works until it gets SIGTERM, and then says so, stands in for the real one. All runs go on at once, and are
+A `dbt` that works until it gets SIGTERM, and then says so, replaces the real one. All runs run at once, and are
 cancelled one after the other.
 """
 
@@ -21,7 +21,7 @@ LOG = "working\ntold to end\n"
 
 
 def main(runs: int = 50) -> None:
-    """Start the stack, let runs go on, cancel each of them, and read their logs."""
+    """Start the stack and runs, cancel each of them, and read their logs."""
     with laptop() as stack:
         stack.cluster.wait_until_deployed(PATIENCE_SECONDS)
         client = Client(stack.session)

@@ -118,7 +118,7 @@ class MeasuredService:
         return made.id
 
     def _triggered(self) -> str:
-        """Return the id of a run that goes on, of a job of its own."""
+        """Return the id of a run that has not ended, of a new job."""
         job = f"/api/v1/projects/{self.project_id}/jobs/{self._create()}"
         return str(self._call("POST", f"{job}/trigger")["job_run_id"])
 

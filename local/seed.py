@@ -93,7 +93,7 @@ def seed_cluster(api: KubernetesApi, home: Path) -> list[str]:
 
 
 def _has_failed(found: dict[str, Any]) -> bool:
-    """Tell whether a Job that deploys a project failed, as where `make run` was stopped meanwhile: it is run again."""
+    """Return whether a Job that deploys a project failed, as when `make run` was stopped meanwhile: it is run again."""
     return any(
         one["type"] == "Failed" and one["status"] == "True" for one in found.get("status", {}).get("conditions", [])
     )

@@ -52,7 +52,7 @@ class Authorization:
         return context
 
     def is_quick(self, route: Route, request: Request) -> bool:
-        """Tell whether no function has to be asked, so that nobody waits."""
+        """Return whether no function has to be called, so that nobody waits."""
         if route.authorizer is None:
             return True
         authorizer = self._api.authorizers[route.authorizer]

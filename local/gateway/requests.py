@@ -149,6 +149,6 @@ def _body(api: ApiDefinition, request: Request) -> tuple[str | None, bool]:
 
 
 def is_binary(api: ApiDefinition, media_type: str) -> bool:
-    """Tell whether the API treats a media type as binary; its list may hold `image/*` and `*/*`."""
+    """Return whether the API treats a media type as binary; its list may hold `image/*` and `*/*`."""
     family = media_type.partition("/")[0]
     return not api.binary_media_types.isdisjoint({media_type, f"{family}/*", "*/*"})

@@ -39,6 +39,12 @@ PLAINER_IN_CODE: Final = PLAINER | {
     r"^(?:Have|Know|Be|Give) ": "say what the function does: create, return, load",
     r"\b(?:listen|read|take|send|receive|poll|look)s? no more\b": "stop",
     r"\bwhile it is entered\b": "during its `with` block",
+    r"\bTells? (?:whether|how|why|by|that|what)\b": "return whether, how or why",
+    r"\bg(?:oes|o) on\b": "runs, continues, or has not ended",
+    r"\bhow \w+ stands?\b": "its state",
+    r"\ba (?:glance|look) at\b": "a check, a comparison or a pass",
+    r"\bof which nothing\b|\bas good as\b": "say what it is, such as settled",
+    r"\bbefore marks\b": "from before the deployment label",
 }
 # Folders and files whose docstrings and comments are held to these words.
 DONE: Final = ("benchmarks/*.py", "layers/*.py", "local/**/*.py", "tests/**/*.py")

@@ -3,11 +3,11 @@
 The packages, lowest first; each imports only packages above it in this list, and import-linter checks the order:
 
 - `errors`, `ids`, `metrics`, `recent`: error classes, ids, metrics, short-lived caches
-- `schedule`: Kubernetes' grammar for schedules, and when they fire; `redaction`: what looks secret in a text;
+- `schedule`: Kubernetes' grammar for schedules, and when they fire; `redaction`: secrets in a text;
   `aws`: the bus, encryption
 - `model`: documents and their rules
 - `store`, `k8s`, `api`, `auth`, `logs`, `sealing`: the tables; Kubernetes objects as JSON; HTTP; tokens; logs;
-  what is secret about a job
+  a job's secrets
 - `cluster`, `notifications`: the two outside worlds, Kubernetes and people
 - `account_events`: what is told to the AWS account
 - `trigger`, `cancel`: runs that a user starts or ends

@@ -38,16 +38,16 @@ class Metric(StrEnum):
 
 
 class Tally:
-    """Counts what happens too often to be worth a line each time, in one process."""
+    """Counts what happens too often for a line each time, in one process."""
 
     def __init__(self) -> None:
-        """Count from nothing; what is counted first is told at once."""
+        """Count from zero; the first event is reported at once."""
         self._counting = threading.Lock()
         self._count = 0
         self._told_at: datetime | None = None
 
     def count(self, now: datetime) -> int:
-        """Count one more; return all that was not told so far once that is a minute ago, else 0."""
+        """Count one more; return those not reported yet, once the last report is a minute ago, else 0."""
         with self._counting:
             self._count += 1
             if self._told_at and timedelta() <= now - self._told_at < TOLD_EVERY:

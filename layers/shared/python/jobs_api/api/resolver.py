@@ -252,7 +252,7 @@ class Api(APIGatewayRestResolver):
             )
         except JobsApiError as error:
             return _built(_problem(error, event["requestContext"]["requestId"]))
-        except Exception as error:  # noqa: BLE001 - it is logged; what goes wrong around a handler has this shape too
+        except Exception as error:  # noqa: BLE001 - it is logged, and answered like an error of a handler
             return _built(_unexpected(error, event["requestContext"]["requestId"]))
 
     def _tell(self, error: JobsApiError) -> Response[str]:

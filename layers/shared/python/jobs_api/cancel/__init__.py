@@ -1,4 +1,4 @@
-"""Cancels runs: the request, what is noted of it before the cluster is asked, and what is asked of the cluster.
+"""Cancels runs: the request, its record before the cluster is asked, and the calls to the cluster.
 
 Each step may be done twice, or by two processes at once.
 """

@@ -1,4 +1,4 @@
-"""Ends what a cancelled run has in the cluster. Again, it changes nothing more."""
+"""Ends the Job or Pod of a cancelled run. A second call changes nothing more."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -22,17 +22,17 @@ CANNOT_PATCH_PODS: Final = (
 
 
 class NotAllowed(Exception):
-    """The cluster's rights are those of a release that could cancel nothing; the text says what to do."""
+    """The cluster's rights are from a release that could not cancel runs; the text says what to do."""
 
     def __init__(self) -> None:
         super().__init__(CANNOT_PATCH_PODS)
 
 
 def end(cluster: Cluster, run: Run, job_name: str, now: datetime) -> None:
-    """End the Job or the Pod of a run, whichever `k8s.cancelling` says; nothing where it has none any more.
+    """End the Job or the Pod of a run, as `k8s.cancelling` says; do nothing where the run has none any more.
 
     Raises:
-        ClusterUnavailable: the cluster cannot be asked; it may have done it all the same.
+        ClusterUnavailable: the cluster does not answer; it may have done it nevertheless.
         NotAllowed: its rights are too old.
         ClusterRejected: it refuses for another reason.
     """
@@ -50,7 +50,7 @@ def end(cluster: Cluster, run: Run, job_name: str, now: datetime) -> None:
 
 
 def end_pod(cluster: Cluster, pod: ObservedPod, now: datetime) -> None:
-    """Let the deadline of a Pod be over; one that is gone needs none. Raises as `end`."""
+    """Set a Pod's deadline to a time that has passed; a deleted Pod needs none. Raises as `end`."""
     try:
         cluster.patch_pod(pod.namespace, pod.name, pod_change(pod.uid, now))
     except ObjectNotFound:

@@ -1,4 +1,4 @@
-"""Notes that somebody wants a run cancelled, before the cluster is asked: who dies after that leaves it to ingest."""
+"""Records that a run is to be cancelled before the cluster is asked: if the process dies then, ingest continues."""
 
 from typing import Final
 
@@ -9,14 +9,14 @@ from jobs_api.model.audit import WrittenBy
 from jobs_api.model.document import rfc3339
 from jobs_api.model.run import Run, RunStatus
 
-# A run may be launched after it was read, and end after it was read again; beyond that nothing more can happen to it.
+# A run may be launched after it was read, and end after it was read again; no more than that can happen to it.
 READS_OF_A_RUN: Final = 3
 
 
 def note(organization_id: str, run_id: str, request: CancelRequest, by: WrittenBy) -> Run:
     """Note a request, and return the run as it is then; one that waits for its Job is cancelled at once.
 
-    Whoever asked first stays on the run.
+    The first requester stays on the run.
 
     Raises:
         RunNotFound: the organization has no such run.

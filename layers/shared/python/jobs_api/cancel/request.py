@@ -1,4 +1,4 @@
-"""A request to cancel a run, and what becomes of a run that still waits for its Job."""
+"""A request to cancel a run, and the end of a run that has no Job yet."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -31,7 +31,7 @@ class CancelRequest(Document):
 
 
 class CancelAnswer(Document):
-    """That a run is to be cancelled, or is."""
+    """The answer: a run is cancelled, or will be."""
 
     run_id: str
     status: RunStatus
@@ -39,13 +39,13 @@ class CancelAnswer(Document):
 
 
 def asked_of(run: Run, request: CancelRequest, actor: Actor, now: datetime) -> Run:
-    """Return a run of which somebody asks that it be cancelled."""
+    """Return a run with a request to cancel it."""
     asked = {"cancel_requested_at": now, "cancel_reason": request.reason or None, "cancelled_by": actor}
     return run.model_copy(update={**asked, "updated_at": now})
 
 
 def unlaunched(run: Run, now: datetime) -> Run:
-    """Return a run as it ends that is cancelled while it waits for its Job: it is never launched."""
+    """Return a run that is cancelled before its Job was created: it is never launched."""
     ended = {"status": RunStatus.CANCELLED, "end_time": now, "message": UNLAUNCHED, "updated_at": now}
     return run.model_copy(update={**ended, "launch": None, "sealed_environment": None})
 

@@ -1,4 +1,4 @@
-"""Finds the way into an organization's cluster: JOBS_API_KUBECONFIG where it is set, EKS everywhere else."""
+"""Connects to an organization's cluster: by JOBS_API_KUBECONFIG where it is set, by EKS everywhere else."""
 
 import os
 import tempfile
@@ -12,19 +12,19 @@ from jobs_api.cluster.connection import Connection
 from jobs_api.model.organization import Organization
 from jobs_api.recent import Recent
 
-# A cluster that was made anew under its name has another address and another authority. It is noticed as soon as the
-# old one does not answer, or does not know us; EKS is not asked more often than this while it is only down.
+# A cluster that was created again with the same name has another address and authority. That is noticed when the old
+# address does not answer, or rejects the token; while it is only down, EKS is not asked more often than this.
 ENDPOINT_SECONDS: Final = 600
 ASKED_AGAIN_SECONDS: Final = 20
 
 
 def connect(organization: Organization) -> Cluster:
-    """Return the organization's cluster, the same one each time for the same cluster; nothing is sent to it yet.
+    """Return the organization's cluster, each time the same object for the same cluster; nothing is sent to it yet.
 
     Raises:
-        ClusterUnavailable: EKS knows no such cluster, or cannot be asked.
+        ClusterUnavailable: EKS has no such cluster, or does not answer.
     """
-    # Never KUBECONFIG: every shell that knows kubectl has one, and means nothing by it here.
+    # Never KUBECONFIG: every shell with kubectl has one, which is not meant for this service.
     kubeconfig = os.environ.get("JOBS_API_KUBECONFIG")
     if kubeconfig:
         return _from_kubeconfig(kubeconfig)
@@ -38,7 +38,7 @@ def _from_kubeconfig(path: str) -> Cluster:
 
 
 def _from_eks(name: str) -> Cluster:
-    """Ask EKS where a cluster is; its connections are kept while it is where it was."""
+    """Ask EKS for the address of a cluster; its connections are kept while the address stays the same."""
     endpoint = eks.describe(name)
     known = _made.get(name)
     if known and known[0] == endpoint:
@@ -64,7 +64,7 @@ class KubeconfigCredentials:
     def __init__(self, path: str, configuration: Any) -> None:
         self._path = path
         self._configuration = configuration
-        # Plugins are asked again inside the client, which keeps no two threads from doing so at once.
+        # The client calls plugins again, and does not keep two threads from doing so at once.
         self._lock = threading.Lock()
 
     def authorization(self) -> str | None:
@@ -74,7 +74,7 @@ class KubeconfigCredentials:
             return token
 
     def renew(self) -> None:
-        """Read the file again: somebody may have logged in anew."""
+        """Read the file again: somebody may have logged in again."""
         with self._lock:
             self._configuration = lazy_client.load_kubeconfig(self._path)
 
@@ -90,12 +90,12 @@ class EksCredentials:
         return f"Bearer {self._tokens.current()}"
 
     def renew(self) -> None:
-        """Sign a new one next time."""
+        """Sign a new token at the next call."""
         self._tokens.forget()
 
 
 def _file(content: bytes) -> str:
-    """Write what urllib3 takes only from a file; it lives as long as the process's own temporary folder."""
+    """Write a file for what urllib3 only reads from files; it exists as long as the process's temporary folder."""
     with tempfile.NamedTemporaryFile(prefix="cluster-ca-", suffix=".crt", delete=False) as file:
         file.write(content)
     return file.name

@@ -1,4 +1,4 @@
-"""The few modules of the kubernetes package that are needed here, without the rest of it.
+"""The few modules of the kubernetes package that this service needs, without the others.
 
 `import kubernetes` loads 900 modules, most of them models that are never used here, and takes three times as long as
 all of boto3; these few take a twentieth of that. So they are loaded as if the packages around them were empty.
@@ -14,13 +14,13 @@ from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 PACKAGES = ("kubernetes", "kubernetes.client", "kubernetes.config")
-# On a laptop several functions come here at once, and one would take away what another is importing.
+# On a laptop several functions come here at once, and one could remove what another is importing.
 _one_at_a_time = threading.Lock()
 
 
 @contextmanager
 def _empty_packages() -> Iterator[None]:
-    """Leave the packages' own code out while inside, and no trace after, for whoever wants all of it."""
+    """Import without the code of the packages themselves, and leave no trace, for code that needs the whole package."""
     before = {name: module for name, module in list(sys.modules.items()) if name.split(".")[0] == "kubernetes"}
     for name in before:
         del sys.modules[name]
@@ -43,10 +43,10 @@ with _empty_packages():
 
 
 def load_kubeconfig(path: str) -> Any:
-    """Return the Configuration that a kubeconfig describes; credentials it has to ask for are asked for now.
+    """Return the Configuration that a kubeconfig describes; where it names a plugin for credentials, call it now.
 
     Raises:
-        ConfigException: (the client's own) the file is missing or makes no sense.
+        ConfigException: (the client's) the file is missing or invalid.
     """
     configuration = Configuration()
     _kube_config().load_kube_config(config_file=path, client_configuration=configuration)

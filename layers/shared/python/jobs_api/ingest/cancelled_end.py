@@ -1,4 +1,4 @@
-"""Which end of a run that somebody wants cancelled is the cancel's, and which is its own."""
+"""Decides whether a run that is to be cancelled ended because of that, or by itself."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,17 +10,17 @@ from jobs_api.k8s.job_status import Outcome
 from jobs_api.k8s.observed import Observed
 from jobs_api.model.run import Run, RunStatus
 
-# How long beyond its grace period a node may take to tell that it has ended a pod.
+# How long after its grace period a node may take to report the end of a Pod.
 CONFIRMED_WITHIN: Final = timedelta(minutes=5)
 NOT_STARTED: Final = "Cancelled before its command was started"
-SILENT: Final = "Its node has not told that the command ended; it may be lost, and the command may go on there"
+SILENT: Final = "Its node has not reported that the command ended; it may be lost, and the command may still run there"
 
 
 def judged(seen: Outcome, run: Run) -> Outcome:
-    """Return how a run stands: what ended after the request, and not by its own command, was cancelled.
+    """Return the state of a run: if it ended after the request and not by its own command, it was cancelled.
 
-    A command that ends by itself first keeps its own end, a success or a failure. An eviction, a lost node, or the
-    deadline of the project is nothing to alert of where somebody had already asked for the end.
+    A command that ends by itself first is a success or a failure. An eviction, a lost node or the project's deadline is
+    no reason for an alert where somebody had already requested the end.
     """
     asked_at = run.cancel_requested_at
     if seen.status is RunStatus.ERROR and asked_at:
@@ -33,20 +33,20 @@ def judged(seen: Outcome, run: Run) -> Outcome:
 
 
 def will_tell(observed: Observed, now: datetime) -> bool:
-    """Tell whether a pod is there that is to be waited for: it will say how the command ended, and its log stays."""
+    """Return whether there is a Pod to wait for: it will say how the command ended, and its log stays."""
     pod = observed.pod
     if pod is None or (pod.taken_at is None and not observed.stopped):
         return False
-    # The log of one that is deleted can be read until it is gone.
+    # The log of a deleted Pod can be read until the Pod has ended.
     return pod.gone_by is None or pod_status.own_end(pod, now) is not None
 
 
 def silent_since(observed: Observed, now: datetime) -> datetime | None:
-    """Return until when a node was to have ended a pod, where it has not told of that for too long; else None."""
+    """Return when a node should have ended a Pod, where it has not reported that for too long; else None."""
     pod = observed.pod
     if pod is None or pod.is_terminal:
         return None
     if pod.cancelled_at and now >= pod.cancelled_at + pod.grace + CONFIRMED_WITHIN:
         return pod.cancelled_at + pod.grace
-    # The cluster may not let this service end pods; then the deadline of the Job should have.
+    # This service may not have the right to end Pods; then the deadline of the Job should have ended the run.
     return now - giving_up.OVERDUE_AFTER if giving_up.has_outlived(observed, now) else None

@@ -117,10 +117,10 @@ def _progressed(observed: Observed, seen: Outcome, run: Run | None, known: Run, 
 
 
 def _cancelling(observed: Observed, run: Run | None, known: Run, seen: Outcome, now: datetime) -> Decision:
-    """End what a run has in the cluster that is to be cancelled; the run ends with it, or when its pod has.
+    """End what a run has in the cluster that is to be cancelled; the run ends with it, or when its Pod has ended.
 
-    1. A pod that a node has is told to end, and waited for. 2. One of which its node does not tell in time is given up.
-    3. Where no pod is left that will tell more, the run ends now, and its Job with it.
+    1. A Pod on a node gets a deadline, and its end is awaited. 2. A Pod whose node does not report its end in time is
+    given up. 3. Where no Pod is left that could say more, the run ends now, and its Job with it.
     """
     how, silent_since = ending_of(observed), cancelled_end.silent_since(observed, now)
     if silent_since is None and cancelled_end.will_tell(observed, now):

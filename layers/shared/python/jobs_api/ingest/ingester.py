@@ -298,10 +298,10 @@ class Pass:
         return written or launched
 
     def _may_stop(self, seen: Observed, run: Run | None) -> bool:
-        """Tell whether a Job may be stopped.
+        """Return whether a Job may be stopped.
 
-        Tables that know nothing of a job, empty or restored ones perhaps, have no say over what it runs, unless
-        somebody asked for this very run.
+        Tables without the job may be empty or restored ones; they must not decide over its runs, unless somebody
+        requested the cancellation of this very run.
         """
         return bool(run and run.cancel_requested_at) or self._is_known(seen)
 

@@ -1,4 +1,4 @@
-"""Which object in the cluster is changed to end a cancelled run, and how, so that its log stays."""
+"""Which object in the cluster to change, and how, to end a cancelled run and keep its log."""
 
 from datetime import datetime
 from enum import Enum, auto
@@ -9,7 +9,7 @@ from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import Observed
 from jobs_api.model.document import rfc3339
 
-# In seconds. A deadline of a Pod may only be set or lowered, and 0 is none.
+# In seconds. The deadline of a Pod may only be set or lowered, and 0 means none.
 # https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/apis/core/validation/validation.go (ValidatePodUpdate)
 PASSED: Final = 1
 
@@ -23,11 +23,11 @@ class Ending(Enum):
 
 
 def ending_of(observed: Observed) -> Ending:
-    """Tell what is to be changed, given a Job and its newest Pod, so that the run ends.
+    """Return what to change so that a run ends, by its Job and its newest Pod.
 
-    A Pod that a node has taken is ended at a deadline of its own: the kubelet reads that at each sync, sends SIGTERM,
-    waits for the grace period, and leaves Pod and log there. Where no node has the Pod, or somebody deletes it, the Job
-    is stopped, so that no other Pod follows; that deletes a Pod, which has no log yet.
+    A Pod on a node gets a deadline: the kubelet reads it at each sync, sends SIGTERM, waits for the grace period, and
+    keeps the Pod and its log. Where no node has the Pod, or somebody deletes it, the Job is stopped, so that no other
+    Pod follows; Kubernetes then deletes the Pod, which has no log yet.
     https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/active_deadline.go
     """
     pod = observed.pod
@@ -39,6 +39,6 @@ def ending_of(observed: Observed) -> Ending:
 
 
 def pod_change(uid: str, now: datetime) -> Object:
-    """Return the merge patch that lets the deadline of a Pod be over, and notes when that was asked."""
+    """Return the merge patch that gives a Pod a deadline that has passed, and records when that was requested."""
     metadata = {"uid": uid, "annotations": {labels.CANCELLED_AT: rfc3339(now)}}
     return {"metadata": metadata, "spec": {"activeDeadlineSeconds": PASSED}}

@@ -55,7 +55,7 @@ def labelled(job: Object, *, settled: bool) -> Object:
 
 
 def is_labelled_settled(job: Object) -> bool:
-    """Return whether a Job has the label `settled`, whoever wrote it."""
+    """Return whether a Job has the label `settled`; anybody may have written it."""
     return labels_of(job).get(labels.SETTLED) == labels.IS_SETTLED
 
 

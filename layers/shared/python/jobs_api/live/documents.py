@@ -18,7 +18,7 @@ from jobs_api.redaction.masking import shown
 
 
 class LiveStatus(StrEnum):
-    """How a Job stands; to a Job a cancelled run is one that was ended from outside, so an `error`."""
+    """The state of a Job; a cancelled run is an `error` here, since something else ended its command."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -28,7 +28,7 @@ class LiveStatus(StrEnum):
 
     @classmethod
     def of(cls, status: RunStatus) -> "LiveStatus":
-        """Return how a Job stands, by the status of its run."""
+        """Return the state of a Job, by the status of its run."""
         return cls.ERROR if status is RunStatus.CANCELLED else cls(status.value)
 
 
@@ -106,18 +106,18 @@ def jobs_selector(organization_id: str, project: str | None = None) -> str:
 
 
 def is_of_organization(job: Observed, organization_id: str) -> bool:
-    """Tell whether a Job was made by this deployment for this organization."""
+    """Return whether a Job was made by this deployment for this organization."""
     ours = labels.is_ours(job.labels) and job.labels.get(labels.ORGANIZATION) == organization_id
     return bool(ours and job.project_id and job.job_id)
 
 
 def outcome_of(job: Observed, run: Run | None, now: datetime) -> Outcome:
-    """Tell how a Job's run stands: as its record says, once that is an end, and till then as the cluster shows it.
+    """Return the state of a Job's run: as recorded, once the run has ended; until then, as the cluster shows it.
 
-    The record was made when there was more to be seen: a drained node takes the pod along that tells how it ended.
+    The record may say more than the cluster does now: a drained node deletes the Pod that says how the command ended.
 
     Args:
-        job: with its newest pod, where it has one and the record is not enough; and with what Events say of a run that
+        job: with its newest Pod, where it has one and the record is not enough; and with the warnings about a run that
             has not started.
         run: its run, None where there is none yet.
         now: aware.
@@ -139,7 +139,7 @@ def outcome_of(job: Observed, run: Run | None, now: datetime) -> Outcome:
 
 
 def _why(run: Run) -> str | None:
-    """Say why a run ended; of one that was cancelled the reason that was given."""
+    """Say why a run ended; for a cancelled run, the reason that somebody gave."""
     if run.status is not RunStatus.CANCELLED:
         return run.error_message
     return f"The run was cancelled: {run.cancel_reason}" if run.cancel_reason else "The run was cancelled"
@@ -151,14 +151,14 @@ def has_record(job: Observed, run: Run | None) -> bool:
 
 
 def may_have_ended(job: Observed) -> bool:
-    """Tell whether a Job's run may be recorded as ended: Kubernetes is done with it, or ingest has stopped it."""
+    """Return whether a Job's run may be recorded as ended: Kubernetes has finished it, or ingest has stopped it."""
     return job.finished or bool(job.stopped)
 
 
 def may_be(job: Observed, status: LiveStatus | None) -> bool:
-    """Tell whether a Job can have this status, as far as it says without its pod and its run; None is any.
+    """Return whether a Job can have this status, as far as it says without its Pod and its run; None means any.
 
-    One that is complete is a success. One that failed may be one too, where a sidecar did, and so may one that goes on.
+    A complete Job is a success. A failed Job may be one too, where a sidecar failed, and so may an open Job.
     """
     if status is None:
         return True

@@ -34,9 +34,9 @@ def list_live_jobs(
     """Return the organization's Jobs of a status and of the project with this name, None being any.
 
     1. The cluster gives the Jobs, page by page; only as many as are shown are kept.
-    2. A Job alone does not always tell its status. Where one is asked for, the runs of those that may have it do, and
-       the pods of those whose runs have not ended.
-    3. The same tells when those that are shown started.
+    2. A Job alone does not always say its status. Where one is requested, the runs of Jobs that may have it are read,
+       and the Pods of those whose runs have not ended.
+    3. These also say when the Jobs that are shown have started.
     """
     shown: list[Observed] = []
     known: dict[str, Outcome] = {}
@@ -60,7 +60,7 @@ def list_live_jobs(
 
 
 def _standings(cluster: Cluster, organization: Organization, jobs: list[Observed]) -> dict[str, Outcome]:
-    """Tell by their UIDs how Jobs stand: by their runs where those have ended, else by their pods."""
+    """Return the state of Jobs by their UIDs: from their runs where these have ended, else from their Pods."""
     runs = _runs_of(organization, [job for job in jobs if documents.may_have_ended(job)])
     going = [job.uid for job in jobs if not documents.has_record(job, runs.get(job.uid))]
     found = cluster.pods_of(organization.namespace, going)
@@ -84,7 +84,7 @@ def get_live_job(cluster: Cluster, organization: Organization, name: str) -> Liv
 
 
 def _standing(cluster: Cluster, job: Observed, run: Run | None) -> Outcome:
-    """Tell how one Job stands; of one that has no pod, or one that is not set up, Events alone say why."""
+    """Return the state of one Job; where it has no Pod, or one that is not set up, only Events say why."""
     now = datetime.now(UTC)
     seen = documents.outcome_of(job, run, now)
     if seen.status is not RunStatus.PENDING or (job.pod and not pod_status.has_no_sandbox(job.pod)):
@@ -99,7 +99,7 @@ def _standing(cluster: Cluster, job: Observed, run: Run | None) -> Outcome:
 
 
 def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int) -> LiveLogs:
-    """Return the last lines of a Job's log, up to 1 MiB and to what an answer holds; where the pod is gone, its run's.
+    """Return the last lines of a Job's log, up to 1 MiB and to the size of an answer; without its Pod, from its run.
 
     Raises LiveJobNotFound.
     """

@@ -32,7 +32,7 @@ class EndsTarget(Record):
     """The target of a channel that follows how runs end; each channel adds other fields.
 
     Where it gets failures it is asked about each success too, which may be the recovery. It gets no cancelled run:
-    whoever requested that knows it.
+    its requester knows of it.
     """
 
     failures: bool

@@ -1,4 +1,4 @@
-"""What the tables know of a project that objects in a cluster say they belong to."""
+"""What the tables know about a project that is named by the labels of objects in a cluster."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ProjectRecord:
-    """What the tables hold of a project.
+    """What the tables know about a project.
 
     Args:
         version: the project's, None where there is no such project.
@@ -16,7 +16,7 @@ class ProjectRecord:
         jobs: the versions of its jobs by their ids.
         deleted_jobs: ids of jobs that were deleted.
 
-    Jobs that nobody asked for may be left out.
+    Jobs that were not asked for may be left out.
     """
 
     version: int | None = None
@@ -26,5 +26,5 @@ class ProjectRecord:
     deleted_jobs: AbstractSet[str] = frozenset()
 
     def knows_job(self, job_id: str) -> bool:
-        """Tell whether there is or was such a job here."""
+        """Return whether the project has or had this job."""
         return self.deleted or job_id in self.jobs or job_id in self.deleted_jobs

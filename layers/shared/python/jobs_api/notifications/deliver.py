@@ -59,7 +59,7 @@ def deliver(message: QueueMessage, clock: Clock) -> datetime | None:
 
 
 def _untold(known: Delivery, now: datetime) -> datetime | None:
-    """Give up a delivery whose run was removed, so that it does not wait for ever; return when to try again."""
+    """End a delivery whose run was removed, so that it does not stay pending; return when to try again."""
     update = {
         "status": DeliveryStatus.FAILED,
         "error": "the run was removed because of its age, so there is nothing to send",

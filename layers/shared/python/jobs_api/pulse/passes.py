@@ -36,7 +36,7 @@ def ingest_runs(organization: Organization, clock: Clock) -> Ingested:
     except ClusterError as error:
         publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("the cluster was not reached", organization_id=organization.id, error=str(error))
-        # A run does not wait for ever for a cluster that is gone, or that denies access.
+        # Runs that wait too long for a cluster that is gone, or that denies access, end.
         now = clock()
         reached = note_reached(organization, now, reached=False)
         end_overdue(organization, now)

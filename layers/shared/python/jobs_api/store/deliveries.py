@@ -1,6 +1,6 @@
 """Deliveries in the table: made once, claimed by one sender at a time, listed newest first.
 
-What a channel remembers of what it has told is written in one transaction with the delivery it was decided for.
+What a channel knows is written in one transaction with the delivery that it was decided for.
 """
 
 from collections.abc import Callable
@@ -132,7 +132,7 @@ def change(before: Delivery, after: Delivery, entry: StoredEntry | None = None) 
 
 
 def memory_at(key: str) -> tuple[dict[str, Any], int]:
-    """Return what a channel has written under a key of its own, and the version of that, from 0. One GetItem."""
+    """Return what a channel has written under one of its keys, and the version of that, from 0. One GetItem."""
     try:
         row = ChannelMemoryRow.get(key, consistent_read=True)
     except ChannelMemoryRow.DoesNotExist:
@@ -141,10 +141,10 @@ def memory_at(key: str) -> tuple[dict[str, Any], int]:
 
 
 def change_memory(key: str, change: Callable[[dict[str, Any]], dict[str, Any]], now: datetime) -> None:
-    """Change what a channel remembers, however many others do at the same time. A GetItem and a PutItem, mostly once.
+    """Change what a channel knows, also while others do. A GetItem and a PutItem, repeated only on a conflict.
 
     Raises:
-        ChangedMeanwhile: others changed it each time first.
+        ChangedMeanwhile: others changed it first each time.
     """
     for _ in range(CHANGING_ATTEMPTS):
         known, version = memory_at(key)
@@ -162,17 +162,17 @@ def change_memory(key: str, change: Callable[[dict[str, Any]], dict[str, Any]], 
 def record_decision(
     key: str, memory: dict[str, Any], version: int, delivery: Delivery, before: Delivery | None
 ) -> bool:
-    """Write what a channel now remembers, and the delivery it was decided for: both, or nothing. One transaction.
+    """Write what a channel now knows, and the delivery it was decided for: both, or nothing. One transaction.
 
     Args:
-        key: where the channel keeps it; it begins with a word of the channel's own and `#`, and is no delivery's id.
-        memory: a JSON object, what the channel remembers from now on.
+        key: the channel's key; it begins with a word of the channel and `#`, and is not the id of a delivery.
+        memory: a JSON object, what the channel knows from now on.
         version: the version that the decision was made on.
         delivery: as it was decided.
         before: as it was read, None where it is new.
 
     Returns:
-        False where one of the two was changed meanwhile, and the decision is to be made anew.
+        False where one of the two has changed meanwhile, so that the decision has to be repeated.
     """
     memory_row, unchanged = _memory_row(key, memory, version, delivery.updated_at)
     same = DeliveryRow.updated_at == before.updated_at if before else DeliveryRow.key.does_not_exist()
@@ -189,7 +189,7 @@ def record_decision(
 
 
 def _memory_row(key: str, memory: dict[str, Any], version: int, now: datetime) -> tuple[ChannelMemoryRow, Condition]:
-    """Return what a channel remembers as it is stored, and the condition that it is still that of `version`."""
+    """Return what a channel knows in its stored form, and the condition that the stored version is `version`."""
     row = ChannelMemoryRow(key, memory=memory, version=version + 1, expires_at=_expiry(now))
     return row, ChannelMemoryRow.version == version if version else ChannelMemoryRow.key.does_not_exist()
 

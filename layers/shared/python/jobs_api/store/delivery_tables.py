@@ -62,7 +62,7 @@ class DeliveryRow(DeliveriesRow, discriminator="delivery"):
 
 
 class ChannelMemoryRow(DeliveriesRow, discriminator="storms"):
-    """What a channel remembers of what it has told, under a key of its own; `version` counts the changes, from 1."""
+    """What a channel knows, under a key of the channel; `version` counts the changes, from 1."""
 
     memory = DocumentAttribute(attr_name="storms")
     version = NumberAttribute()

@@ -1,4 +1,4 @@
-"""The pulse of each organization, noted on its item. Every write is conditional, so that one pass at a time goes on."""
+"""The pulse of each organization, in its item. Every write is conditional, so that one pass runs at a time."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,15 +12,15 @@ from jobs_api.store.conditions import was_refused
 from jobs_api.store.organizations import ALL, organization_of
 from jobs_api.store.tables import OrganizationRow, OrganizationsRow
 
-# A pass that takes longer is taken for dead, and another may begin beside it: all they write is conditional.
+# After this time a pass counts as dead, and another may begin beside it: all their writes are conditional.
 BUSY_FOR: Final = timedelta(minutes=2)
-# Passes that are asked for begin no closer to each other than this. One that began so shortly after it was asked for
-# may have begun earlier by the clock of who asked.
+# Requested passes begin no closer to each other than this. A pass that began so shortly after its request may have
+# begun earlier by the requester's clock.
 CLOSEST: Final = timedelta(seconds=1)
 
 
 def begin_pass(organization_id: str, generation: int, now: datetime) -> Organization | None:
-    """Take the pulse of a generation, which is used up by that; None where it is not the current one.
+    """Take the pulse of a generation, which uses it up; None where it is not the current one.
 
     Returns the organization as it is now, with the generation of the pass that begins. One UpdateItem.
     """
@@ -28,9 +28,9 @@ def begin_pass(organization_id: str, generation: int, now: datetime) -> Organiza
 
 
 def begin_asked_pass(organization_id: str, asked_at: datetime, now: datetime) -> Organization | None:
-    """Begin a pass that was asked for, in place of the pulse to come; None where another has done it, or does.
+    """Begin a requested pass, in place of the next pulse; None where another process has begun it, or a pass runs.
 
-    A last pass that began in the future has a wrong clock, or `now` is one: it says nothing about what is asked for.
+    A last pass that began in the future has a wrong clock, or `now` has: then it is ignored.
     """
     began_at = OrganizationRow.pass_began_at
     early_enough = (began_at < asked_at + CLOSEST) & (began_at <= now - CLOSEST)
@@ -39,7 +39,7 @@ def begin_asked_pass(organization_id: str, asked_at: datetime, now: datetime) ->
 
 
 def current_organization(organization_id: str) -> Organization | None:
-    """Return an organization with its pulse as it is at this moment. One consistent GetItem."""
+    """Return an organization with its pulse as it is now. One consistent GetItem."""
     try:
         return organization_of(OrganizationsRow.get(ALL, organization_id, consistent_read=True))
     except OrganizationsRow.DoesNotExist:
@@ -47,7 +47,7 @@ def current_organization(organization_id: str) -> Organization | None:
 
 
 def ask_busy_pass(organization: Organization, asked_at: datetime) -> bool:
-    """Have the pass that goes on be followed by another at once; False where it has ended since. One UpdateItem."""
+    """Let another pass follow the running one at once; False where that has ended since. One UpdateItem."""
     same = OrganizationRow.pulse_generation == organization.pulse.generation
     busy = OrganizationRow.pass_busy_until.exists()
     return _update(organization.id, [OrganizationRow.pass_asked_at.set(asked_at)], same & busy) is not None
@@ -56,9 +56,9 @@ def ask_busy_pass(organization: Organization, asked_at: datetime) -> bool:
 def end_pass(
     organization: Organization, due_at: datetime | None, sync_due_at: datetime | None, *, asked: bool = False
 ) -> bool:
-    """Note when the next pass is due, None for never; False where another pass has begun, or one was asked for.
+    """Record when the next pass is due, None for never; False where another pass has begun, or was requested.
 
-    With `asked` the caller knows of that, and it makes no difference. One UpdateItem.
+    With `asked` the caller knows of a request, so that one does not count. One UpdateItem.
     """
     actions: list[Action] = [OrganizationRow.pass_busy_until.remove(), OrganizationRow.pass_asked_at.remove()]
     actions.append(OrganizationRow.pass_due_at.set(due_at) if due_at else OrganizationRow.pass_due_at.remove())
@@ -71,7 +71,7 @@ def end_pass(
 
 
 def sync_sooner(organization_id: str, due_at: datetime) -> None:
-    """Note that the next sync of the whole organization is due by then. One UpdateItem."""
+    """Record that the next sync of the whole organization is due by then. One UpdateItem."""
     due = OrganizationRow.sync_due_at
     _update(organization_id, [due.set(due_at)], due.does_not_exist() | (due > due_at))
 
@@ -84,7 +84,7 @@ def _begin(organization_id: str, condition: Condition, now: datetime) -> Organiz
         OrganizationRow.pass_began_at.set(now),
         busy_until.set(now + BUSY_FOR),
         OrganizationRow.pass_asked_at.remove(),
-        # The pulse that was to come does nothing any more.
+        # The pulse that was due next has no effect any more.
         OrganizationRow.pass_due_at.remove(),
     ]
     row = _update(organization_id, actions, condition & free)

@@ -1,6 +1,6 @@
-"""Removes what is kept of a project that is deleted: its runs, and what was told of them.
+"""Removes the runs and deliveries of a project that is deleted.
 
-Only operators do this, so that no function loads it. A purge that is cut off goes on where it was when it is run again.
+Only operators do this, so no function loads it. A purge that dies continues where it was when it is run again.
 """
 
 from itertools import batched

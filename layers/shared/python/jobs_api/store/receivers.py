@@ -1,4 +1,4 @@
-"""Receivers that are slow or down: one delivery at a time tries them, and the others do not wait in line.
+"""Receivers that are slow or down: one delivery at a time tries them, and the others come back later.
 
 Most receivers are neither and have no row, so that a delivery to them costs one read here.
 """
@@ -14,7 +14,7 @@ from jobs_api.store.delivery_tables import ReceiverRow
 
 FIRST_QUIET: Final = timedelta(seconds=10)
 LONGEST_QUIET: Final = timedelta(minutes=10)
-# When to look again at one that is slow.
+# When to try a slow receiver again.
 ANSWER_OF_A_SLOW_ONE: Final = timedelta(seconds=5)
 RECEIVER_KEPT_FOR: Final = timedelta(days=2)
 
@@ -25,7 +25,7 @@ def enter(receiver: str, now: datetime, lease: timedelta) -> tuple[datetime | No
     Args:
         receiver: organization, host and port.
         now: aware.
-        lease: how long a send may take; if its sender is cut off, the next may try after that.
+        lease: how long a send may take; if its sender dies, the next may try after that.
     """
     try:
         row = ReceiverRow.get(_key(receiver), consistent_read=True)
@@ -36,32 +36,32 @@ def enter(receiver: str, now: datetime, lease: timedelta) -> tuple[datetime | No
     )
     if taken:
         return None, True
-    # How long it will be is known of one that is down. One that is slow may be done at any moment.
+    # For a receiver that is down, the wait is known. A slow one may answer at any moment.
     return max(row.free_at, now) if row.failures else now + ANSWER_OF_A_SLOW_ONE, True
 
 
 def leave(receiver: str) -> None:
-    """Note that a receiver answers quickly again."""
+    """Record that a receiver answers quickly again."""
     ReceiverRow(_key(receiver)).delete()
 
 
 def slow(receiver: str, now: datetime) -> None:
-    """Note that a receiver answers, but takes its time: from now on one at a time."""
+    """Record that a receiver answers slowly: from now on it gets one delivery at a time."""
     _save(receiver, now, 0, now)
 
 
 def keeps_waiting(receiver: str, now: datetime, free_at: datetime) -> None:
-    """Note that a receiver has not answered yet; nothing where it is known to be slow or down."""
+    """Record that a receiver has not answered yet; nothing where it is known to be slow or down."""
     _save(receiver, free_at, 0, now, ReceiverRow.key.does_not_exist())
 
 
 def down(receiver: str, now: datetime, *, known: bool) -> None:
-    """Note that a receiver does not answer; the longer that lasts, the longer it is left alone.
+    """Record that a receiver does not answer; the longer that lasts, the longer nothing is sent to it.
 
     Args:
         receiver: organization, host and port.
         now: aware.
-        known: whether it was one to `leave`. Of many that find out at once, one counts.
+        known: whether it was one to `leave`. Of many senders that find out at once, one counts.
     """
     try:
         row: ReceiverRow | None = ReceiverRow.get(_key(receiver), consistent_read=True)

@@ -1,4 +1,4 @@
-"""The names of projects and jobs, many at once, for whoever only has their ids."""
+"""The names of projects and jobs, many at once, for callers that only have their ids."""
 
 from collections.abc import Iterable
 

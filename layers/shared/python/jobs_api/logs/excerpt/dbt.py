@@ -207,7 +207,7 @@ def _with_sources(told: list[Failure], steps: list[Step]) -> list[Failure]:
 
 
 def _with_unit_tests(told: list[Failure], steps: list[Step]) -> list[Failure]:
-    """Give a unit test what is wrong with its rows: before 1.10 the summary says that of the model they stand for."""
+    """Return the failures with those of unit tests: before 1.10 the summary names the model instead."""
     names, failed = {failure.what for failure in told}, {step.what for step in steps}
     tests = [what for what in dict.fromkeys(step.what for step in steps) if what.startswith("unit_test ")]
     untold = [what for what in tests if what not in names]

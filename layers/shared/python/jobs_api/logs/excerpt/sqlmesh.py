@@ -1,7 +1,7 @@
 """Reads the log of SQLMesh: failed models, audits and unit tests, skipped models, prompts that nobody answered.
 
-Its console wraps what is wider than 80 columns: the rest goes on at the first column, where nothing within a message
-begins. It writes in Markdown where there is no terminal, and as for a terminal in older versions.
+Its console wraps lines at 80 columns. The rest of a line begins in the first column, where nothing else of a message
+begins. Without a terminal it writes Markdown; older versions write as for a terminal.
 """
 
 import re

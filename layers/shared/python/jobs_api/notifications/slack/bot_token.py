@@ -47,7 +47,7 @@ def _read(organization_id: str) -> str | None:
     return answer["SecretString"].strip()
 
 
-# A missing token is not cached: whoever stores one wants to see that it works.
+# A missing token is not cached, so that a stored one is used at once.
 _tokens: Final = Recent(_read, TOKEN_SECONDS, keeps=bool)
 
 
