@@ -125,7 +125,7 @@ def test_a_pod_that_never_got_a_node_is_given_up_before_its_jobs_deadline_takes_
 
     assert decision.run
     message = decision.run.error_message or ""
-    assert "dbt did not start before its deadline (Unschedulable: 0/3 nodes are available)" in message
+    assert "dbt did not start in time (Unschedulable: 0/3 nodes are available)" in message
     assert "raise the deadline" not in message
 
 
@@ -150,7 +150,7 @@ def test_a_pods_own_deadline_where_nothing_ran_tells_what_it_waited_for() -> Non
     run = decided(failed(), over, 960).run
 
     assert run
-    assert "did not start before its deadline (CrashLoopBackOff: back-off 5m0s)" in (run.error_message or "")
+    assert "did not start in time (CrashLoopBackOff: back-off 5m0s)" in (run.error_message or "")
 
 
 # Replace: the controller deletes the Job that goes on, and makes the next.

@@ -72,8 +72,7 @@ def cause_of_nothing(job: Observed, waits: Waiting | None) -> Cause:
     told = f" ({_detail(waits.reason, waits.message)})" if waits else ""
     return Cause(
         waits.reason if waits else DEADLINE,
-        f"{command_name(job)} did not start before its deadline{told}; correct what kept its pod from starting, "
-        "and run it again",
+        f"{command_name(job)} did not start in time{told}; correct what kept its pod from starting, and run it again",
     )
 
 
