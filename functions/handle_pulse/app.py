@@ -14,6 +14,6 @@ logger = Logger()
 
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 - Lambda's signature
-    """Look at the organization; raises where that could not even be noted, so that the message comes again."""
+    """Make the passes; raises where not even their record could be written, so that SQS delivers the message again."""
     for record in event["Records"]:
         handle(PulseMessage.of_record(record), lambda: datetime.now(UTC))

@@ -73,13 +73,13 @@ def test_deleting_an_organization_confirms_all_removals() -> None:
 
 @pytest.mark.parametrize("found", [ProjectRecord(), record(None), record(None, deployed=False)])
 def test_without_a_mark_it_is_ours_only_where_its_job_is_known(found: ProjectRecord) -> None:
-    assert removals.standing(orphan(marked=False), found) is Standing.STRANGER
-    assert removals.standing(orphan(marked=False), found, closed=True) is Standing.STRANGER
+    assert removals.standing(orphan(labelled=False), found) is Standing.STRANGER
+    assert removals.standing(orphan(labelled=False), found, closed=True) is Standing.STRANGER
 
 
 @pytest.mark.parametrize("found", [record(), record(None, deleted_jobs={"job_1"}), ProjectRecord(deleted=True)])
 def test_without_a_mark_it_is_ours_where_its_job_is_known(found: ProjectRecord) -> None:
-    assert removals.standing(orphan(marked=False), found) is Standing.KNOWN
+    assert removals.standing(orphan(labelled=False), found) is Standing.KNOWN
 
 
 def judged(unknown: int, there: int, said: RemovalConfirmation | None = None, **values: Any) -> RemovalVerdict:

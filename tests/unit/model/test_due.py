@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.run import Run, RunStatus, StoredLog, TriggeredBy
-from jobs_api.model.run_events import as_of, channels, happened, marked
+from jobs_api.model.run_events import as_of, channels, happened, with_events
 from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.notifications.slack.target import SlackTarget
 from jobs_api.notifications.webhook.target import WebhookTarget
@@ -84,13 +84,13 @@ CASES = {
 def test_which_deliveries_a_change_of_status_makes_due(name: str) -> None:
     before, after, expected = CASES[name]
 
-    assert marked(before, after).notify == expected
+    assert with_events(before, after).notify == expected
 
 
 def test_nobody_is_told_where_nobody_asked() -> None:
     run = a_run(RunStatus.FAILED).model_copy(update={"alerts": None})
 
-    assert marked(None, run).notify == []
+    assert with_events(None, run).notify == []
     assert channels(None, Event.FAILURE) == []
 
 
@@ -98,8 +98,8 @@ def test_nobody_is_told_where_nobody_asked() -> None:
 def test_asking_twice_adds_nothing(statuses: list[RunStatus]) -> None:
     for old, new in pairwise([None, *statuses]):
         before = a_run(old) if old else None
-        once = marked(before, a_run(new or RunStatus.PENDING))
-        assert marked(before, once) == once
+        once = with_events(before, a_run(new or RunStatus.PENDING))
+        assert with_events(before, once) == once
 
 
 def test_each_channel_is_told_what_it_asked_for() -> None:

@@ -22,7 +22,7 @@ FACTS = st.builds(
     moving=st.booleans(),
     next_slot=st.none() | MOMENTS,
     awaited=st.lists(SLOTS, max_size=3),
-    marks_left=st.booleans(),
+    work_left=st.booleans(),
     unreached_since=st.none() | MOMENTS,
     incomplete=st.booleans(),
     sync_due_at=st.none() | MOMENTS,
@@ -44,7 +44,7 @@ def after(**time: float) -> datetime:
     [
         pytest.param({}, 600, id="nothing runs and nothing is due"),
         pytest.param({"moving": True}, 5, id="a run is open"),
-        pytest.param({"marks_left": True}, 5, id="something is still to be told or launched"),
+        pytest.param({"work_left": True}, 5, id="something is still to be told or launched"),
         pytest.param({"next_slot": after(minutes=3)}, 181, id="a slot comes: just after it"),
         pytest.param({"next_slot": after(hours=3)}, 600, id="a slot comes, but not soon"),
         pytest.param({"next_slot": NOW}, 1, id="a slot comes at this moment"),

@@ -108,7 +108,7 @@ class Pass:
         self._began_at = began_at = self.clock()
         self._open = {run.id: run for run in store.open_runs(self.organization.id)}
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
-            for page in chain(self._settled_jobs.open_jobs(), self._unmarked()):
+            for page in chain(self._settled_jobs.open_jobs(), self._unlabelled()):
                 self._page(pool, page)
             self._check_settled_jobs(pool)
             self._unaccounted(pool)
@@ -133,7 +133,7 @@ class Pass:
         if not found or self.failed == failed:
             store.record_settled_jobs_checked(self.organization.id, self._began_at)
 
-    def _unmarked(self) -> Iterator[list[Object]]:
+    def _unlabelled(self) -> Iterator[list[Object]]:
         """Yield this organization's Jobs from before the deployment label, and give each the label."""
         if not self.organization.may_have_unlabelled(self.clock()):
             return
@@ -247,7 +247,7 @@ class Pass:
         """Write a new run, or a run's move; its notifications are queued once the page is done."""
         written = store.advance_run(before, after) if before else store.create_run(after)
         if written:
-            self._to_tell.append(run_events.marked(before, after))
+            self._to_tell.append(run_events.with_events(before, after))
             if after.status.ended:
                 self._ended.add(after.id)
         return written
@@ -341,7 +341,7 @@ class Pass:
         A run's id is its Job's. If the process died after storing the log, and the Job were gone by the next pass,
         nothing would say to which run the log belongs, and which slot that was.
         """
-        begun = run_events.marked(None, run_log.begun(run))
+        begun = run_events.with_events(None, run_log.begun(run))
         return begun if store.create_run(begun) else None
 
     def _replaced(self, job: Object) -> bool:

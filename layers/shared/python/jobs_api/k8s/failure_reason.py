@@ -69,10 +69,10 @@ def cause_of_no_sandbox(job: Observed, waits: Waiting) -> Cause:
 
 def cause_of_nothing(job: Observed, waits: Waiting | None) -> Cause:
     """Say why a run reached its deadline before anything had started; `waits` is the last reason seen, if any."""
-    told = f" ({_detail(waits.reason, waits.message)})" if waits else ""
+    waited = f" ({_detail(waits.reason, waits.message)})" if waits else ""
     return Cause(
         waits.reason if waits else DEADLINE,
-        f"{command_name(job)} did not start in time{told}; correct what kept its pod from starting, and run it again",
+        f"{command_name(job)} did not start in time{waited}; correct what kept its pod from starting, and run it again",
     )
 
 

@@ -9,4 +9,4 @@ def secrets_of(job: Object) -> list[str]:
     template = mapping(mapping(job.get("spec")).get("template"))
     containers = members(mapping(template.get("spec")).get("containers"))
     variables = [one for container in containers for one in members(container.get("env"))]
-    return secret_values({text(one.get("name")): told for one in variables if (told := text(one.get("value")))})
+    return secret_values({text(one.get("name")): value for one in variables if (value := text(one.get("value")))})

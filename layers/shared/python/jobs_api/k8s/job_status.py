@@ -81,13 +81,13 @@ def _ended_by_itself(observed: Observed, pod: ObservedPod, exit_code: int) -> Ou
 
 
 def _going(observed: Observed) -> Outcome:
-    pod, told = observed.pod, _waits_for(observed)
+    pod, waiting = observed.pod, _waits_for(observed)
     return Outcome(
-        RunStatus.PENDING if told else RunStatus.RUNNING,
+        RunStatus.PENDING if waiting else RunStatus.RUNNING,
         has_run=pod is not None and pod.has_run,
         start_time=pod.started_at if pod else None,
-        reason=told.reason if told else None,
-        message=told.message or None if told else None,
+        reason=waiting.reason if waiting else None,
+        message=waiting.message or None if waiting else None,
         pod_name=(pod.name or None) if pod else None,
     )
 

@@ -41,12 +41,12 @@ def stopped(job: Object, stop: Stop) -> Object:
     """
     metadata = mapping(job.get("metadata"))
     halted = {"parallelism": 0, "suspend": False} if stop.makes_no_pod else {}
-    told = {labels.STOPPED: stop.why} | ({labels.COMMAND_END: stop.end} if stop.end else {})
+    annotation = {labels.STOPPED: stop.why} | ({labels.COMMAND_END: stop.end} if stop.end else {})
     return {
         **job,
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {**metadata, "annotations": texts(metadata.get("annotations")) | told},
+        "metadata": {**metadata, "annotations": texts(metadata.get("annotations")) | annotation},
         "spec": {**mapping(job.get("spec")), "activeDeadlineSeconds": 1, **halted},
     }
 
@@ -59,10 +59,10 @@ def end_of(run: Run) -> str | None:
     return json.dumps({"exitCode": run.exit_code, **times})
 
 
-def end_told(told: str | None) -> Ended | None:
+def end_told(annotation: str | None) -> Ended | None:
     """Read that annotation; None where it is missing, or somebody has changed it."""
     try:
-        end = json.loads(told) if told else None
+        end = json.loads(annotation) if annotation else None
     except (ValueError, RecursionError):
         return None
     code = end.get("exitCode") if isinstance(end, Mapping) else None

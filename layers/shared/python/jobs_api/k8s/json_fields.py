@@ -36,7 +36,7 @@ def texts(value: object) -> dict[str, str]:
         return {}
     if _TEXT.issuperset(map(type, value.values())):
         return dict(value)
-    return {key: told for key, told in value.items() if isinstance(told, str)}
+    return {key: one for key, one in value.items() if isinstance(one, str)}
 
 
 def whole(value: object) -> int:

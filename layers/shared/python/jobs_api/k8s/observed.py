@@ -93,7 +93,7 @@ class Observed:
 def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = ()) -> Observed:
     """Read a Job, its newest Pod, and the warnings about either, from the API server's JSON."""
     metadata, spec, status = (mapping(job.get(part)) for part in ("metadata", "spec", "status"))
-    told, conditions = texts(metadata.get("annotations")), read_conditions(status)
+    annotations, conditions = texts(metadata.get("annotations")), read_conditions(status)
     complete, failed = conditions.get("Complete"), conditions.get("Failed")
     project_id, job_id = run_identity.owner_of(job)
     return Observed(
@@ -107,8 +107,8 @@ def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = (
         cronjob_name=run_identity.cronjob_name_of(job),
         triggered_by=run_identity.triggered_by_of(job),
         slot=run_identity.slot_of(job),
-        command=told.get(labels.COMMAND),
-        job_type=told.get(labels.JOB_TYPE, ""),
+        command=annotations.get(labels.COMMAND),
+        job_type=annotations.get(labels.JOB_TYPE, ""),
         created_at=moment(metadata.get("creationTimestamp")),
         started_at=moment(status.get("startTime")),
         # Only a complete Job has a completionTime.
@@ -122,8 +122,8 @@ def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = (
         complete=bool(complete and complete.holds),
         failed=bool(failed and failed.holds),
         failure=(failed.reason, failed.message) if failed else ("", ""),
-        stopped=told.get(labels.STOPPED, ""),
-        command_end=job_stop.end_told(told.get(labels.COMMAND_END)),
+        stopped=annotations.get(labels.STOPPED, ""),
+        command_end=job_stop.end_told(annotations.get(labels.COMMAND_END)),
         pod=observe_pod(pod) if pod is not None else None,
         warnings=warnings.read(events),
     )

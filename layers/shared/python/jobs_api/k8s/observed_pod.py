@@ -115,6 +115,6 @@ def read_conditions(status: Object) -> dict[str, Condition]:
     return {text(one.get("type")): _condition(one) for one in reversed(members(status.get("conditions")))}
 
 
-def _condition(told: Object) -> Condition:
-    holds = {"True": True, "False": False}.get(text(told.get("status")))
-    return Condition(holds, text(told.get("reason")), text(told.get("message")), moment(told.get("lastTransitionTime")))
+def _condition(raw: Object) -> Condition:
+    holds = {"True": True, "False": False}.get(text(raw.get("status")))
+    return Condition(holds, text(raw.get("reason")), text(raw.get("message")), moment(raw.get("lastTransitionTime")))

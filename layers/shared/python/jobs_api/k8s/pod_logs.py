@@ -44,8 +44,8 @@ def is_excuse(text: str, pod: ObservedPod) -> bool:
 
 def why_none(pod: ObservedPod) -> str:
     """Say why a Pod has no log, where its node has none."""
-    told = f" ({pod.reason}: {pod.message})" if pod.reason and pod.message else f" ({pod.reason})" if pod.reason else ""
-    return f"There is no log: the node removed it with the pod{told}"
+    why = f" ({pod.reason}: {pod.message})" if pod.reason and pod.message else f" ({pod.reason})" if pod.reason else ""
+    return f"There is no log: the node removed it with the pod{why}"
 
 
 def noted(pod_name: str, begins: str) -> str:

@@ -87,13 +87,13 @@ def waiting(pod: ObservedPod) -> Waiting | None:
     """
     if pod.command.has_started:
         return None
-    told = [one.waiting for one in (*pod.before_the_command(), pod.command) if one.waiting]
+    waits = [one.waiting for one in (*pod.before_the_command(), pod.command) if one.waiting]
     scheduled = pod.conditions.get("PodScheduled")
     if scheduled and scheduled.holds is False:
-        told.append(Waiting(scheduled.reason or "Pending", scheduled.message))
-    blamed = next((one for one in told if one.hopeless), None)
-    blamed = blamed or next((one for one in told if one.reason not in ORDINARY), None)
-    return blamed or _goes_on(pod) or (told[-1] if told else Waiting("Pending"))
+        waits.append(Waiting(scheduled.reason or "Pending", scheduled.message))
+    blamed = next((one for one in waits if one.hopeless), None)
+    blamed = blamed or next((one for one in waits if one.reason not in ORDINARY), None)
+    return blamed or _goes_on(pod) or (waits[-1] if waits else Waiting("Pending"))
 
 
 def waited_for(pod: ObservedPod) -> Waiting | None:

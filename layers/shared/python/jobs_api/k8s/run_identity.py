@@ -43,8 +43,8 @@ def owner_of(job: Object) -> tuple[str, str]:
 
 def adopted(job: Object) -> Object:
     """Return a Job without a deployment label, with this deployment's."""
-    marked = {**labels_of(job), labels.DEPLOYMENT: labels.deployment()}
-    return {**job, "apiVersion": "batch/v1", "kind": "Job", "metadata": {**job["metadata"], "labels": marked}}
+    ours = {**labels_of(job), labels.DEPLOYMENT: labels.deployment()}
+    return {**job, "apiVersion": "batch/v1", "kind": "Job", "metadata": {**job["metadata"], "labels": ours}}
 
 
 def labelled(job: Object, *, settled: bool) -> Object:

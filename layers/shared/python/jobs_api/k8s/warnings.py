@@ -46,4 +46,4 @@ def said_at(event: Object) -> datetime:
     """
     known = (mapping(event.get("series")).get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
     times = (*known, mapping(event.get("metadata")).get("creationTimestamp"))
-    return next((at for told in times if (at := moment(told))), ZERO_TIME)
+    return next((at for raw in times if (at := moment(raw))), ZERO_TIME)

@@ -11,7 +11,7 @@ from jobs_api.model.pulse import Pulse
 from jobs_api.model.slots import Outage
 
 # Longer than a function of an earlier release may run after an upgrade, and than an ingest takes to label every Job.
-UNMARKED_FOR = timedelta(hours=1)
+UNLABELLED_FOR = timedelta(hours=1)
 # Each check reads a run for each ended Job in the cluster, which a pass does not.
 CHECKED_EVERY = timedelta(days=1)
 
@@ -101,7 +101,7 @@ class Organization(Record):
         """Return whether its cluster may have Jobs without the label: until a while after all its CronJobs have it."""
         if self.marked_at is None:
             return True
-        return self.created_at < self.marked_at <= now < self.marked_at + UNMARKED_FOR
+        return self.created_at < self.marked_at <= now < self.marked_at + UNLABELLED_FOR
 
     @property
     def is_cut_off(self) -> bool:

@@ -7,7 +7,7 @@ from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.run import FAILURES, Run, RunStatus
 
 
-def marked(before: Run | None, after: Run) -> Run:
+def with_events(before: Run | None, after: Run) -> Run:
     """Return the run with the events of this move in `notify`, besides those that are not queued yet."""
     known = before.notify if before else []
     due = [event for event in happened(before, after) if event not in known and channels(after.alerts, event)]

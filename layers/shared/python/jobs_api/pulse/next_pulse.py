@@ -35,7 +35,7 @@ class PassFacts:
         moving: runs are open, the pass wrote something, or it was requested: an index may not show yet what follows.
         next_slot: the first future slot of any job.
         awaited: slots that are due, without a Job yet.
-        marks_left: a run's notification is still to be sent, or its Job to be launched.
+        work_left: a run's notification is still to be sent, or its Job to be launched.
         unreached_since: since when the cluster cannot be reached; then the other facts are unknown.
         incomplete: a part of the pass failed, and is to be repeated.
         sync_due_at: when the next sync of everything is due.
@@ -45,7 +45,7 @@ class PassFacts:
     moving: bool = False
     next_slot: datetime | None = None
     awaited: Sequence[AwaitedSlot] = ()
-    marks_left: bool = False
+    work_left: bool = False
     unreached_since: datetime | None = None
     incomplete: bool = False
     sync_due_at: datetime | None = None
@@ -63,7 +63,7 @@ def _reasons(facts: PassFacts, now: datetime, pace: Pace) -> Iterator[datetime]:
         shortest, longest = RETRY_WITHIN
         yield now + min(longest, max(shortest, now - facts.unreached_since))
         return
-    if facts.moving or facts.marks_left:
+    if facts.moving or facts.work_left:
         yield now + pace.open_runs
     if facts.incomplete:
         yield now + INCOMPLETE_AGAIN

@@ -44,7 +44,7 @@ def ingest_runs(organization: Organization, clock: Clock) -> Ingested:
     finally:
         # What this pass wrote, what an earlier pass died before it sent, and what other functions left.
         told = queue.try_to_publish(store.runs_to_notify(organization.id))
-    return found if told else replace(found, facts=replace(found.facts, marks_left=True))
+    return found if told else replace(found, facts=replace(found.facts, work_left=True))
 
 
 def _ingest(organization: Organization, clock: Clock) -> Ingested:

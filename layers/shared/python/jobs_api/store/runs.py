@@ -80,7 +80,7 @@ def advance_run(before: Run, after: Run) -> bool:
     Only a run that has not ended moves, and only from the status that was read. So two ingests at once, or a late one,
     cannot move it back. The events to send are written with the move.
     """
-    after = run_events.marked(before, after.without_secrets())
+    after = run_events.with_events(before, after.without_secrets())
     return _update(
         before.id,
         [*_progress(after), *(_end(after) if after.status.ended else [])],
@@ -125,7 +125,7 @@ def cancel_unlaunched(before: Run, after: Run, entry: StoredEntry) -> bool:
 
     One transaction with the entry of the audit log.
     """
-    after = run_events.marked(before, after)
+    after = run_events.with_events(before, after)
     return _update(
         before.id,
         [

@@ -1,6 +1,6 @@
 """Makes a cluster's CronJobs what the tables say they should be, and records in the tables how that went.
 
-Level-triggered: a message says only where to look. A sync corrects every difference that it finds, whatever its cause.
+Level-triggered: a message only says what to compare. A sync corrects every difference, whatever its cause.
 So a lost message, a crash or two syncs at once delay a change at most until the next sync of everything.
 """
 
@@ -13,7 +13,7 @@ from jobs_api.errors import NotFound
 from jobs_api.k8s import labels
 from jobs_api.sync.desired import Scope
 from jobs_api.sync.precheck import unsettled
-from jobs_api.sync.reconciler import Look
+from jobs_api.sync.reconciler import Comparison
 
 __all__ = ["Scope", "sync"]
 
@@ -30,20 +30,20 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
         ClusterRejected: this service may not list CronJobs, or not delete them.
     """
     done: Counter[str] = Counter()
-    if _has_unmarked(scope.organization_id, cluster, now):
+    if _has_unlabelled(scope.organization_id, cluster, now):
         scope = Scope(organization_id=scope.organization_id)
         scopes = [scope]
     else:
         scopes = unsettled(scope, cluster)
-    parts = [_look(part, cluster, now, done) for part in scopes]
+    parts = [_compare(part, cluster, now, done) for part in scopes]
     if any(parts):
-        _look(Scope(organization_id=scope.organization_id), cluster, now, done)
+        _compare(Scope(organization_id=scope.organization_id), cluster, now, done)
     if done["adopted"]:
         store.record_label_restored(scope.organization_id, now)
     return done
 
 
-def _has_unmarked(organization_id: str, cluster: Cluster, now: datetime) -> bool:
+def _has_unlabelled(organization_id: str, cluster: Cluster, now: datetime) -> bool:
     """Return whether there may be CronJobs that a list by the deployment label leaves out; if so, all are compared.
 
     Right after an upgrade, a renamed job still has its old CronJob, which would fire beside the new one. For a while a
@@ -60,12 +60,12 @@ def _has_unmarked(organization_id: str, cluster: Cluster, now: datetime) -> bool
     )
 
 
-def _look(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> bool:
+def _compare(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> bool:
     """Compare, and repeat that once where something changed meanwhile; return whether all has to be compared."""
     for _ in range(2):
-        look = Look(scope, cluster, now, done)
-        look.run()
-        if not look.outdated:
+        comparison = Comparison(scope, cluster, now, done)
+        comparison.run()
+        if not comparison.outdated:
             break
-    done["left"] += look.outdated
-    return look.needs_whole
+    done["left"] += comparison.outdated
+    return comparison.needs_whole

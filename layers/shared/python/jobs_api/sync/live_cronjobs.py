@@ -19,18 +19,18 @@ class LiveCronJobs:
     """The CronJobs in a cluster as they are now, never from a cache: removals are decided from them.
 
     `right` names the CronJobs that have not changed since they were last found right. `there` counts all of this
-    deployment's, and `unmarked` names those without a deployment label.
+    deployment's, and `unlabelled` names those without a deployment label.
     """
 
-    def __init__(self, cluster: Cluster, scope: Scope, jobs: Mapping[str, Wanted], *, with_unmarked: bool) -> None:
+    def __init__(self, cluster: Cluster, scope: Scope, jobs: Mapping[str, Wanted], *, with_unlabelled: bool) -> None:
         """List their metadata, and for a single job its CronJobs; `jobs` are by the names of their CronJobs."""
         self.right: set[str] = set()
         self.there = 0
-        self.unmarked: set[str] = set()
+        self.unlabelled: set[str] = set()
         self._cluster = cluster
         self._namespace = scope.organization_id
         self._selectors = [scope.selector]
-        if with_unmarked:
+        if with_unlabelled:
             self._selectors.append(labels.unlabelled_selector({labels.ORGANIZATION: scope.organization_id}))
         self._orphans: list[Object] = []
         self._differing: list[str] = []
@@ -46,7 +46,7 @@ class LiveCronJobs:
         if labels.is_ours(cronjob_labels(cronjob)):
             self.there += 1
         elif "deletionTimestamp" not in metadata:
-            self.unmarked.add(metadata["name"])
+            self.unlabelled.add(metadata["name"])
         if wanted is None:
             kept = {key: value for key, value in metadata.items() if key != "managedFields"}
             self._orphans.append({"metadata": kept})

@@ -79,7 +79,7 @@ class Replace:
 class Delete:
     """Remove a CronJob that no job wants, if it has not changed meanwhile; its Jobs run to their end.
 
-    `job_version` and `project_version` are those it was made from. `marked`: it has a deployment label. Without one,
+    `job_version` and `project_version` are those it was made from. `labelled`: it has a deployment label. Without one,
     another deployment may have made it: it is this one's only where the tables know its job.
     """
 
@@ -90,7 +90,7 @@ class Delete:
     job_id: str
     job_version: int = 0
     project_version: int = 0
-    marked: bool = True
+    labelled: bool = True
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _delete(live: Manifest) -> Delete:
         job_id=_label(live, labels.JOB_ID),
         job_version=_version(live, labels.JOB_VERSION),
         project_version=_version(live, labels.PROJECT_VERSION),
-        marked=labels.is_ours(cronjob_labels(live)),
+        labelled=labels.is_ours(cronjob_labels(live)),
     )
 
 

@@ -53,7 +53,7 @@ UNOPENED: Final = (
 logger = Logger()
 
 
-class Look:
+class Comparison:
     """Reads the tables once and the cluster once, and acts on the differences."""
 
     def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> None:
@@ -80,13 +80,13 @@ class Look:
         self._verdict = RemovalVerdict()
         # How many CronJobs of this deployment there are, and which of them have no deployment label yet.
         self._there = 0
-        self._unmarked: set[str] = set()
+        self._unlabelled: set[str] = set()
 
     def run(self) -> None:
         """Plan, change and record; raise the failures only after everything was tried."""
         jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
-        there = LiveCronJobs(self._cluster, self._scope, jobs, with_unmarked=self._may_have_unmarked())
-        self._there, self._unmarked = there.there, there.unmarked
+        there = LiveCronJobs(self._cluster, self._scope, jobs, with_unlabelled=self._may_have_unlabelled())
+        self._there, self._unlabelled = there.there, there.unlabelled
         as_wanted = {name: wanted for name, wanted in jobs.items() if name not in there.right}
         self._desired = Manifests(as_wanted.copy())
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
@@ -118,7 +118,7 @@ class Look:
             self._fingerprints[cronjob["metadata"]["name"]] = fingerprint(cronjob)
             yield cronjob
 
-    def _may_have_unmarked(self) -> bool:
+    def _may_have_unlabelled(self) -> bool:
         """Return whether there may be CronJobs from before the deployment label."""
         organization = self._removals.organization
         return self._removals.is_whole and (organization is None or organization.may_have_unlabelled(self._now))
@@ -129,9 +129,9 @@ class Look:
         """Return which orphans to remove; `_kept` then says why the others stay."""
         found = [orphan for orphan in orphans if isinstance(orphan, Delete)]
         # Those without a label that jobs want are replaced with the label, so they count too.
-        adopted = (self._unmarked & jobs.keys()) - {orphan.name for orphan in found}
+        adopted = (self._unlabelled & jobs.keys()) - {orphan.name for orphan in found}
         self._verdict = verdict = self._removals.judge(found, self._there + len(adopted))
-        self._unmarked -= {orphan.name for orphan in verdict.strangers}
+        self._unlabelled -= {orphan.name for orphan in verdict.strangers}
         self.needs_whole = bool(verdict.held) and not self._removals.is_whole
         for orphan in (*verdict.held, *verdict.strangers):
             as_wanted.pop(orphan.name, None)
@@ -144,7 +144,7 @@ class Look:
         complete = not self.outdated and self._failure is None
         self._removals.note(self._verdict, complete=complete)
         organization = self._removals.organization
-        if complete and organization and organization.marked_at is None and not self._unmarked:
+        if complete and organization and organization.marked_at is None and not self._unlabelled:
             store.record_labelled(organization.id, self._now)
 
     def _try(self, change: Change, jobs: Mapping[str, Wanted]) -> ClusterUnavailable | None:
@@ -201,7 +201,7 @@ class Look:
                     self._left(change, wanted)
                     return
         except AlreadyExists:
-            self._look_closer(wanted)
+            self._compare_again(wanted)
         except Stale:
             # Another sync was faster, or the controller, which writes to the status when it fires.
             self.outdated = True
@@ -217,8 +217,8 @@ class Look:
         else:
             self._count("created" if isinstance(change, Create) else "replaced")
             self._count("repaired", _was_synced(wanted))
-            if change.name in self._unmarked:
-                self._unmarked.discard(change.name)
+            if change.name in self._unlabelled:
+                self._unlabelled.discard(change.name)
                 self._count("adopted")
             resumed = isinstance(change, Replace) and change.resumes
             self._settled(wanted, fingerprint(live), resumed=resumed, tried=change.manifest)
@@ -255,11 +255,11 @@ class Look:
             case Reason.GOING:
                 self.outdated = True
             case Reason.NEWER:
-                self._look_closer(wanted)
+                self._compare_again(wanted)
             case _:
                 assert_never(change.reason)
 
-    def _look_closer(self, wanted: Wanted) -> None:
+    def _compare_again(self, wanted: Wanted) -> None:
         """Compare one CronJob again; read the cluster first and then the tables, which are then at least as new."""
         project, job = wanted
         try:
@@ -272,7 +272,7 @@ class Look:
             self.outdated = True
             return
         if labels.is_unlabelled(reconcile.cronjob_labels(live)):
-            self._unmarked.add(job.cronjob_name)
+            self._unlabelled.add(job.cronjob_name)
         desired = Manifests({job.cronjob_name: (project, job)})
         if desired.unopened:
             self._note((project, job), SyncState.ERROR, UNOPENED)
@@ -293,7 +293,7 @@ class Look:
                 self._delete(orphan)
                 self.outdated = True
             case Standing.STRANGER:
-                self._unmarked.discard(orphan.name)
+                self._unlabelled.discard(orphan.name)
                 self._note(wanted, SyncState.ERROR, FOREIGN.format(orphan.name))
             case Standing.UNKNOWN if self._removals.is_whole:
                 # It was created after the list; the next list contains it.
@@ -320,7 +320,7 @@ class Look:
             self._failure = error
         else:
             self._kept.pop(orphan.name)
-            self._unmarked.discard(orphan.name)
+            self._unlabelled.discard(orphan.name)
             self._count("deleted")
 
     def _is_wanted(self, orphan: Delete) -> bool:

@@ -50,7 +50,7 @@ def standing(orphan: Delete, record: ProjectRecord, *, closed: bool = False) -> 
         closed: whether its organization is being deleted, so that nothing of it is to stay.
     """
     # A CronJob without a deployment label belongs to the deployment whose tables know its job.
-    if not orphan.marked and not record.knows_job(orphan.job_id):
+    if not orphan.labelled and not record.knows_job(orphan.job_id):
         return Standing.STRANGER
     return Standing.KNOWN if closed or can_explain(orphan, record) else Standing.UNKNOWN
 
@@ -76,7 +76,7 @@ def removal_verdict(
     for orphan, stands in orphans:
         found[stands].append(orphan)
     known, unknown = found[Standing.KNOWN], found[Standing.UNKNOWN]
-    there += sum(not orphan.marked for orphan in (*known, *unknown))
+    there += sum(not orphan.labelled for orphan in (*known, *unknown))
     kept = held(unknown, there, confirmation, now) if whole else unknown
     stay = set(kept)
     removed = [*known, *(orphan for orphan in unknown if orphan not in stay)]
