@@ -15,9 +15,9 @@ logger = Logger()
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 - Lambda's signature
-    """Look for pulses that are past their time.
+    """Request the passes that are overdue, since their pulse was lost.
 
-    Raises where the queue does not take all that is asked for, so that Lambda tries again; asked twice is one pass.
+    Raises where the queue does not take every request, so that Lambda tries again; two requests make one pass.
     """
     now = datetime.now(UTC)
     organizations = [one for one in store.list_organizations() if one.retired_at is None]

@@ -254,7 +254,7 @@ def test_a_sidecar_that_crashes_again_and_again_is_what_a_run_waits_for() -> Non
 
 def test_an_init_container_that_goes_on_is_what_a_run_waits_for_also_at_its_deadline() -> None:
     going = beside(pod(waits("PodInitializing")), "fetch-keys", runs(), init=True)
-    assert outcome(job(active=1), going).message == "the init container fetch-keys is going on"
+    assert outcome(job(active=1), going).message == "the init container fetch-keys has not ended"
     assert outcome(job(active=1), beside(pod(waits("PodInitializing")), "proxy", runs(), sidecar=True)).message is None
 
     over = beside(

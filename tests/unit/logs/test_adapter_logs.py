@@ -277,7 +277,7 @@ def test_a_question_is_known_where_the_end_stands_on_its_line() -> None:
     log = "Apply - Backfill Tables [y/n]: Aborted!\n"
 
     assert excerpt(log).said == (
-        "It asked a question, and nobody is there to answer: run it with `--auto-apply --no-prompts`"
+        "It asked a question that nobody could answer: run it with `--auto-apply --no-prompts`"
     )
     assert "Apply - Backfill Tables [y/n]:" in excerpt(log).lines
     assert excerpt("Error: Aborted!\n").said == "Error: Aborted!"

@@ -66,9 +66,7 @@ class LiveJobNotFound(NotFound):
     """The cluster has no Job of that name that this service made."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"The cluster holds no job {shortened(name)!r}; ended ones go after a while, their runs stay readable"
-        )
+        super().__init__(f"The cluster has no job {shortened(name)!r}; ended ones expire, but their runs stay readable")
 
 
 class Conflict(JobsApiError):

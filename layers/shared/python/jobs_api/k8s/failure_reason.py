@@ -189,7 +189,7 @@ def _never_started(waits: Waiting, job: Observed) -> Cause:
         text = f"The container {waits.container} could not be set up ({detail}); check what it refers to"
     else:
         text = (
-            f"{command_name(job)} could not be started in {image} ({detail}); the image must hold it, and the "
+            f"{command_name(job)} could not be started in {image} ({detail}); the image must contain it, and the "
             "project's working directory"
         )
     return Cause(waits.reason, text)

@@ -24,7 +24,7 @@ LOOKS_EVERY: Final = timedelta(seconds=10)
 LATE_AFTER: Final = timedelta(seconds=30)
 # So has a command that writes so fast that it may have written this much before its first readable line.
 LOST_BYTES: Final = 1024 * 1024
-ROTATED: Final = "the node keeps no more than the last 10 MiB of a log within reach (containerLogMaxSize)"
+ROTATED: Final = "the node serves only the last 10 MiB of a log (containerLogMaxSize)"
 
 
 def is_excuse(text: str, pod: ObservedPod) -> bool:

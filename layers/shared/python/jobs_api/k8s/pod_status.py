@@ -106,7 +106,7 @@ def waited_for(pod: ObservedPod) -> Waiting | None:
 def _goes_on(pod: ObservedPod) -> Waiting | None:
     """Return the init container that must end before the command starts, where one runs."""
     first = next((one.name for one in pod.others if one.kind is Kind.INIT and one.running), None)
-    return Waiting("PodInitializing", f"the init container {first} is going on", first) if first else None
+    return Waiting("PodInitializing", f"the init container {first} has not ended", first) if first else None
 
 
 def _ends(pod: ObservedPod) -> Iterator[datetime]:

@@ -127,8 +127,8 @@ def _check_characters(command: str, project_type: ProjectType) -> None:
         forbidden = _FORBIDDEN_IN_DBT.search(command)
         if forbidden:
             raise InvalidCommand(
-                f"a dbt command may not hold {_named(forbidden.group())}, not even in quotes: it runs without a shell. "
-                "One command a job, with the values themselves rather than variables"
+                f"a dbt command may not contain {_named(forbidden.group())}, not even in quotes: it runs without a "
+                "shell. One command a job, with the values themselves rather than variables"
             )
 
 
@@ -150,7 +150,7 @@ def _check_for_a_shell_s_work(line: Line) -> None:
     if line.expansion:
         raise InvalidCommand(
             f"the command has {_shown(line.expansion)}, which a shell would expand, and no shell runs it. Write the "
-            "value itself, or put the word in single quotes if it is meant as it stands"
+            "value itself, or put the word in single quotes if it should stay as it is"
         )
 
 

@@ -51,7 +51,7 @@ class Removals:
         )
         if self.is_whole and verdict.unknown > len(verdict.held):
             logger.warning(
-                "CronJobs of which the tables know nothing are removed",
+                "CronJobs that the tables do not explain are removed",
                 organization_id=self._scope.organization_id,
                 removed=verdict.unknown - len(verdict.held),
                 there=verdict.there,
@@ -70,7 +70,7 @@ class Removals:
         found = removals.described(verdict.held, verdict.there, self._now) if verdict.held else None
         if found:
             logger.error(
-                "CronJobs of which the tables know nothing are not removed until an operator confirms",
+                "CronJobs that the tables do not explain are not removed until an operator confirms",
                 organization_id=organization.id,
                 held=found.count,
                 there=found.there,

@@ -35,7 +35,7 @@ _WARNED: Final = re.compile(r"\[WARNING\]")
 _NOTHING: Final = re.compile(
     r"No models are ready to run|\W{0,4}No changes to plan|.{0,40}SKIP: No model batches to execute"
 )
-UNANSWERED: Final = "It asked a question, and nobody is there to answer: run it with `--auto-apply --no-prompts`"
+UNANSWERED: Final = "It asked a question that nobody could answer: run it with `--auto-apply --no-prompts`"
 
 
 def failures(lines: list[str]) -> list[Failure]:
