@@ -33,7 +33,7 @@ def create_run(run: Run, entry: StoredEntry | None = None) -> bool:
 
     One PutItem; for a triggered run, one transaction with the entry of the audit log.
     """
-    row, is_new = _row(run_events.marked(None, run.without_secrets())), RunRow.run_id.does_not_exist()
+    row, is_new = _row(run_events.with_events(None, run.without_secrets())), RunRow.run_id.does_not_exist()
     if entry:
         return _with_entry(entry, lambda transaction: transaction.save(row, condition=is_new))
     try:
