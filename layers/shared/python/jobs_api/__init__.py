@@ -9,7 +9,7 @@ The packages, lowest first; each imports only packages above it in this list, an
 - `store`, `k8s`, `api`, `auth`, `logs`, `sealing`: the tables; Kubernetes objects as JSON; HTTP; tokens; logs;
   a job's secrets
 - `cluster`, `notifications`: the two outside worlds, Kubernetes and people
-- `account_events`: what is told to the AWS account
+- `account_events`: events for the AWS account
 - `trigger`, `cancel`: runs that a user starts or ends
 - `sync`, `ingest`, `live`: what the functions do with a cluster
 - `pulse`: when an organization is checked next, and the passes that are made then

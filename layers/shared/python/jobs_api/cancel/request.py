@@ -51,7 +51,7 @@ def unlaunched(run: Run, now: datetime) -> Run:
 
 
 def cancel_entry(run: Run, by: WrittenBy) -> StoredEntry:
-    """Return the entry of a cancellation in the audit log: one for each run, of whoever asked first."""
+    """Return the entry of a cancellation in the audit log: one for each run, by the first requester."""
     return entry(
         by,
         AuditAction.RUN_CANCEL,

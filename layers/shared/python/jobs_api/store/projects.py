@@ -96,7 +96,7 @@ def update_project(project: Project, expected_version: int, entry: StoredEntry |
 
 
 def delete_project(project: Project, entry: StoredEntry | None = None) -> None:
-    """Remove a project, its jobs and every lock on their names; its runs stay. Run again, it ends what was cut off.
+    """Remove a project, its jobs and every lock on their names; its runs stay. Finishes an earlier call that died.
 
     A lock goes before the job it is for and the pointer last, so that what is half deleted is still found. The entry of
     the audit log is written with the first step, and only once.

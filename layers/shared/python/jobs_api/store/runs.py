@@ -108,7 +108,7 @@ def run_launched(run: Run, job_name: str, now: datetime) -> bool:
 
 
 def note_cancel_request(run: Run, entry: StoredEntry) -> bool:
-    """Note of a run that goes on who asks for it to be cancelled; False where it has ended, or somebody asked before.
+    """Record on an open run who requested its cancellation; False where it has ended, or somebody was first.
 
     One that still waits for its Job is not noted, but cancelled by `cancel_unlaunched`. One transaction.
     """
