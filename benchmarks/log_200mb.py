@@ -19,7 +19,7 @@ from local.aws import LocalAws
 from local.template import read
 
 MEMORY_MIB = 256.0
-# The timeout of ingest_runs, from template.yaml.
+# A fifth of the timeout of handle_pulse, since a pass does more than one log.
 SECONDS = 60.0
 
 

@@ -90,7 +90,7 @@ def make_jobs(count: int, api: KubernetesApi) -> str:
 
 
 def sync(organization: str) -> None:
-    """Sync as a tick does."""
+    """Sync everything, as a pass does."""
     from tests.functions import passes  # noqa: PLC0415
 
     passes.sync(organization)

@@ -1,4 +1,4 @@
-"""AWS on a laptop: moto in this process, with the tables, buckets, queues and buses of template.yaml."""
+"""AWS for tests and benchmarks: moto in this process, with the tables, buckets, queues and buses of template.yaml."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Every function, killed after its first write, its second, and so on: two ticks later nothing of it is to be seen.
+"""Every function, killed after its first write, its second, and so on: two passes later nothing of it is to be seen.
 
 The walk goes on until a function gets to its end, so that a write that is added later is walked as well.
 """

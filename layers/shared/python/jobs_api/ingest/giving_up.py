@@ -18,7 +18,7 @@ STUCK_AFTER: Final = timedelta(seconds=60)
 NOTHING_AFTER: Final = timedelta(minutes=5)
 # How long a Job may have no Pod where nothing says why, as while its controller is down.
 SILENT_AFTER: Final = timedelta(minutes=15)
-# How long before its Job's deadline a run that has not started is given up: two ticks.
+# How long before its Job's deadline a run that has not started is given up: time enough for several passes.
 LAST_LOOK: Final = timedelta(minutes=2)
 # How long after its deadline a Job may be unfinished, as where its node is lost and nothing confirms the end.
 OVERDUE_AFTER: Final = timedelta(minutes=10)

@@ -125,7 +125,7 @@ def _stopped(slot: Slot, facts: SlotFacts) -> str | None:
 
 
 def _outage(slot: Slot, facts: SlotFacts) -> str | None:
-    # An outage is seen up to a tick after it began; a slot just before may still have been started late within it.
+    # An outage is seen by the first pass after it began; a slot just before may still have been started late within it.
     for outage in facts.outages:
         begins = outage.since - IN_FORCE_WITHIN
         if not outage.stopped and begins < slot.at and (outage.until is None or slot.at <= outage.until):

@@ -15,7 +15,7 @@ from jobs_api.store.projects import partition_of
 from jobs_api.store.tables import JOB, META, ProjectRow, ProjectsRow
 from jobs_api.store.transactions import ConditionFailed, write_all
 
-# A list reads all jobs, 2 MB for ordinary ones, and the sync of each tick reads their versions.
+# A list reads all jobs, 2 MB for ordinary ones, and each sync of everything reads their versions.
 MOST_JOBS: Final = 2_000
 ATTEMPTS: Final = 3
 

@@ -1,4 +1,4 @@
-"""The versions of jobs: every tick reads thousands of them, so this reads rows without the models."""
+"""The versions of jobs: each sync of everything reads thousands of them, so this reads rows without the models."""
 
 import json
 from collections.abc import Iterator

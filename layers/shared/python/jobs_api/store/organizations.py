@@ -139,7 +139,7 @@ def use_removal_confirmation(organization_id: str, confirmation: RemovalConfirma
 
 
 def retire_organization(organization_id: str, now: datetime) -> None:
-    """Record that the organization gets no more ticks."""
+    """Record that no more passes are made over the organization."""
     _change(organization_id, [OrganizationRow.retired_at.set(now)])
 
 
