@@ -1,7 +1,7 @@
-"""Stories of an organization that lives by its pulse: all that goes wrong elsewhere, and the queue on top of it.
+"""Fault stories in which the pulse alone makes passes: the faults of test_faults, and faults of the queue.
 
 Messages are lost, doubled, late by minutes and out of order; the queue refuses sends, or takes them and says nothing;
-processes have clocks apart; ticks fail. FAULT_SEEDS tells which stories, as for test_faults.
+the clocks of processes differ; a tick may raise an error. FAULT_SEEDS chooses the stories, as in test_faults.
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ class PulseStory(Story):
     """A story in which nobody makes a pass but the pulse."""
 
     def __init__(self, world: World, random: Random, pulsing: Pulsing) -> None:
-        """Begin as any other."""
+        """Begin as every fault story does."""
         super().__init__(world, random)
         self._pulsing = pulsing
         pulsing.spoil = self._spoil
@@ -41,14 +41,14 @@ class PulseStory(Story):
 
     @override
     def _late_event(self) -> None:
-        """Have every message come that waits, however early, in no order."""
+        """Deliver every queue message that waits, also before its time, in a random order."""
         for message in list(self._pulsing.waiting):
             message.due_at = self._world.now() + timedelta(seconds=self._random.randint(0, 5))
         self._pulsing.live(seconds=6)
 
     @override
     def _drift(self) -> None:
-        """Have the clock of those who ask leave the queue's."""
+        """Move the clock of the processes that send messages away from the clock of the queue."""
         self._pulsing.asker_ahead = timedelta(seconds=self._random.randint(-150, 150))
         figures.proved["fault injected: clocks apart"] += 1
 

@@ -1,4 +1,4 @@
-"""Slots of an organization that lives by its pulse: each is looked at just after it, a miss is told when it is one."""
+"""The slots of an organization whose passes the pulse makes: one just after each slot, one when a miss is certain."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +26,7 @@ def pulsing(world: World, monkeypatch: pytest.MonkeyPatch) -> Pulsing:
 
 
 def begin_at(pulsing: Pulsing, moment: datetime) -> None:
-    """Have the world begin later."""
+    """Move the start of the story to a later time."""
     pulsing.world.clock.set(moment)
     pulsing.next_tick = moment
 

@@ -49,7 +49,7 @@ def test_where_one_pulse_of_a_hundred_is_lost_most_ends_are_and_the_others_after
 
 
 def ends_of_runs(pulsing: Pulsing, world: World, chance: Random) -> list[float]:
-    """Have runs begin and end at random moments; return how late each end was seen, the soonest first."""
+    """Start and end runs at random moments; return how late each end was seen, the soonest first."""
     jobs = [
         world.create(f"job {at}", f"dbt run --select seconds_{chance.randint(0, 120)}", schedule="0 0 1 1 *")
         for at in range(JOBS)
