@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 from local.template import read
@@ -25,3 +26,10 @@ def test_unit_tests_import_nothing_that_has_to_start() -> None:
 
 def test_unit_tests_are_of_the_deployment_that_the_template_names() -> None:
     assert read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache").environment()["DEPLOYMENT"] == DEPLOYMENT
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    names = Counter(file.name for file in (ROOT / "tests").rglob("test_*.py") if "rehearsal" not in file.parts)
+
+    # pytest imports test files by their names.
+    assert [name for name, count in names.items() if count > 1] == []
