@@ -29,8 +29,8 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def failing(failed: str, *, table: str) -> None:
         ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-        def call(client: object, operation: str, arguments: dict[str, str]) -> object:
-            if operation == failed and table in arguments["TableName"]:
+        def call(client: object, operation: str, arguments: object) -> object:
+            if operation == failed and table in str(arguments):
                 raise ReadTimeoutError(endpoint_url="http://x")
             return ask(client, operation, arguments)
 
@@ -41,7 +41,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def test_a_table_that_times_out_is_a_500_in_our_shape(world: World, fail: Callable[..., None]) -> None:
     job = world.create()
-    fail("UpdateItem", table="Projects")
+    fail("TransactWriteItems", table="Projects")
 
     answer = world.call("PUT", f"/{job}", {"description": "new"})
 
