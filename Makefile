@@ -87,7 +87,8 @@ openapi: .venv/ready ## write docs/openapi.json from the functions
 	$(BIN)/python -m local.openapi > docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
 
-BENCHMARKS := versions laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 log_200mb notifications permissions load
+BENCHMARKS := versions laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 kept_jobs \
+  log_200mb notifications permissions pulses cancels memory load
 .PHONY: bench
 bench: build ## figures against their budgets; some minutes
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done

@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, cast
-
-from moto.events.models import EventPattern, EventsBackend
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from local.emulator.events import Events
 from local.intrinsics import ACCOUNT, REGION, UnsupportedTemplate
 from local.template import Resource, Template
+
+if TYPE_CHECKING:
+    from moto.events.models import EventPattern, EventsBackend
 
 type Event = dict[str, Any]
 
@@ -34,7 +35,7 @@ class Rule:
 
     arn: str
     bus: str
-    pattern: EventPattern | None
+    pattern: "EventPattern | None"
     schedule: str | None
     targets: tuple[Target, ...]
 
@@ -63,10 +64,17 @@ def _rule(resource: Resource) -> Rule:
     return Rule(
         arn=resource.arn,
         bus=properties.get("EventBusName", "default"),
-        pattern=EventPattern.load(json.dumps(pattern)) if pattern else None,
+        pattern=_pattern(pattern) if pattern else None,
         schedule=properties.get("ScheduleExpression"),
         targets=tuple(Target(target["Arn"], target.get("Input")) for target in properties["Targets"]),
     )
+
+
+def _pattern(pattern: Mapping[str, Any]) -> "EventPattern":
+    # moto takes long to import, and `make run` needs it only for a rule with a pattern.
+    from moto.events.models import EventPattern  # noqa: PLC0415
+
+    return EventPattern.load(json.dumps(pattern))
 
 
 def envelope(source: str, detail_type: str, detail: Any, event_id: str | None = None, resources: Any = ()) -> Event:
@@ -124,6 +132,8 @@ class BusListener:
 
     def __init__(self, hear: Callable[[str, Event], None]) -> None:
         """Call `hear` with the bus's name and the event, in the thread that sent the event."""
+        from moto.events.models import EventsBackend  # noqa: PLC0415 - only tests need moto
+
         self._hear = hear
         self._backend: Any = EventsBackend
         self._original = EventsBackend.put_events
@@ -132,7 +142,7 @@ class BusListener:
         """Start listening."""
         original, hear = self._original, self._hear
 
-        def put_events(backend: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        def put_events(backend: "EventsBackend", events: list[dict[str, Any]]) -> list[dict[str, Any]]:
             entries = original(backend, events)
             for put, entry in zip(events, entries, strict=True):
                 if "EventId" in entry:

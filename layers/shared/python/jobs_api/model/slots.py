@@ -19,7 +19,8 @@ from jobs_api.model.document import Document, Timestamp, rfc3339
 
 # How long after its starting deadline a slot is missed: the cluster's clock may be late.
 GRACE: Final = timedelta(minutes=1)
-# How long a change may take to reach the cluster: with a queue message some seconds, without one until a tick.
+# How long a change may take to reach the cluster: some seconds, since it asks for a pass. If that
+# message is lost, the change arrives with the next pass, and a slot after this time is a miss that says so.
 IN_FORCE_WITHIN: Final = timedelta(minutes=2)
 # The CronJob controller may have handled a slot this shortly after a change with the settings from before.
 ARRIVES_WITHIN: Final = timedelta(seconds=5)
