@@ -93,6 +93,19 @@ def dora(deployment: Deployment) -> Person:
 
 
 @pytest.fixture(scope="session")
+def erin(deployment: Deployment) -> Person:
+    """A developer of an organization whose account wants events."""
+    return _developer(deployment, "org-hooli")
+
+
+@pytest.fixture(scope="session")
+def erins_project(deployment: Deployment, erin: Person) -> str:
+    """The id of Erin's project, also deployed."""
+    assert erin
+    return _dbt_project(deployment, "org-hooli")
+
+
+@pytest.fixture(scope="session")
 def jaffle(deployment: Deployment, alice: Person) -> str:
     """The id of Alice's dbt project, deployed; the image and the folder are those of `make run`."""
     assert alice

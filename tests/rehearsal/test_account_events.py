@@ -37,11 +37,13 @@ print(json.dumps([json.loads(message["Body"]) for message in answer.get("Message
 """
 
 
-def test_a_rule_puts_each_run_that_succeeds_on_a_queue(deployment: Deployment, alice: Person, jaffle: str) -> None:
+def test_a_rule_puts_each_run_that_succeeds_on_a_queue(
+    deployment: Deployment, erin: Person, erins_project: str
+) -> None:
     queue = deployment.cloud.run(sys.executable, "-c", MAKE_RULE, STACK).strip()
     document = {"name": "told", "command": "dbt debug", "schedule": "@yearly"}
-    job = alice.call("POST", f"/projects/{jaffle}/jobs", document).json["id"]
-    run = alice.call("POST", f"/projects/{jaffle}/jobs/{job}/trigger").json["job_run_id"]
+    job = erin.call("POST", f"/projects/{erins_project}/jobs", document).json["id"]
+    run = erin.call("POST", f"/projects/{erins_project}/jobs/{job}/trigger").json["job_run_id"]
     heard: list[dict[str, Any]] = []
 
     def told() -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ def test_what_would_fail_is_reported_with_what_would_be_right(deployment: Deploy
     parameters = {**PARAMETERS, "DefaultCluster": "elsewhere", "ManageAccessEntries": "true", "RunRetentionDay": "90"}
     values = [f"{name}={value}" for name, value in parameters.items()]
 
-    with pytest.raises(AssertionError, match="of which 2 must be corrected first") as told:
+    with pytest.raises(AssertionError, match="of these 2 must be corrected first") as told:
         deployment.cloud.run(
             TOOLS / "sam/bin/python", "-m", "deploy.preflight", "--stack-name", STACK, "--parameter-overrides", *values
         )
