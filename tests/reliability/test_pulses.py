@@ -3,12 +3,15 @@
 import random
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from jobs_api.cluster import Object
 from jobs_api.k8s import labels
 from jobs_api.model.run import RunStatus
+from jobs_api.store import pulses
 from tests.reliability.killing import Killer
 from tests.reliability.pulsing import Message, Pulsing
 from tests.reliability.world import HOOK, World
@@ -110,6 +113,28 @@ def test_a_pulse_that_is_lost_is_replaced_by_a_tick(pulsing: Pulsing) -> None:
     pulsing.passes.clear()
 
     pulsing.live(minutes=16)
+
+    assert pulsing.passes
+    assert pulsing.ends() == 1
+
+
+def test_a_pass_whose_end_no_table_takes_is_followed_once_its_time_is_over(
+    pulsing: Pulsing, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulsing.live(minutes=12)
+    world.trigger(world.create(schedule="0 0 1 1 *", command="dbt build"))
+
+    def throttled(*_: Any, **__: Any) -> bool:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pulses, "end_pass", throttled)
+        pulsing.live(seconds=1)
+    assert pulsing.passes
+    pulsing.passes.clear()
+    pulsing.next_tick += timedelta(hours=1)
+
+    pulsing.live(seconds=125)
 
     assert pulsing.passes
     assert pulsing.ends() == 1

@@ -50,7 +50,12 @@ def handle(message: PulseMessage, clock: Clock) -> None:
         # An index may not show yet what the request is about.
         facts = replace(facts, moving=True)
     is_sync_due = organization.pulse.is_sync_due(clock()) and facts.unreached_since is None
-    _end(organization, facts, clock(), is_sync_due=is_sync_due)
+    try:
+        _end(organization, facts, clock(), is_sync_due=is_sync_due)
+    except Exception:
+        # The pass counts as running until its time is over. Without this request, the next one would wait for a tick.
+        queue.ask_later(PulseMessage(organization.id, asked_at=clock() + pulses.BUSY_FOR), pulses.BUSY_FOR)
+        raise
     if is_sync_due:
         # A first sync may take minutes. The next pass does not wait for it, so that ended runs are seen.
         _sync(Scope(organization_id=organization.id), clock)
