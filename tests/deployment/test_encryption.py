@@ -60,5 +60,5 @@ def test_tables_use_a_key_that_aws_owns_and_charges_nothing_for(template: Templa
     # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSESpecification.html
     tables = list(template.resources("AWS::DynamoDB::Table"))
 
-    assert len(tables) == 5
+    assert len(tables) == 6
     assert all(table.properties["SSESpecification"] == {"SSEEnabled": False} for table in tables)
