@@ -1,11 +1,12 @@
 """AWS for tests and benchmarks: moto in this process, with the tables, buckets, queues and buses of template.yaml."""
 
 import json
-import os
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 from unittest import mock
 
+from local.aws_environment import environment_of, exported
 from local.emulator.admission import new_access_key
 from local.intrinsics import REGION
 from local.moto_speed import speed_up
@@ -23,8 +24,6 @@ _TABLE_PROPERTIES = (
     "ProvisionedThroughput",
     "TableName",
 )
-# Variables that would make boto3 use real credentials or another endpoint.
-_FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
 
 
 class LocalAws:
@@ -39,7 +38,7 @@ class LocalAws:
         self._access_key = new_access_key()
         self._server = MotoServer(self._access_key)
         self._transport: InProcessTransport | None = None
-        self._before: dict[str, str | None] = {}
+        self._environment = ExitStack()
 
     @property
     def url(self) -> str:
@@ -52,7 +51,7 @@ class LocalAws:
         speed_up()
         self._transport = InProcessTransport(self.url)
         self._transport.install()
-        self._export(self.environment())
+        self._environment.enter_context(exported(self.environment()))
         create_resources(self._template)
         return self
 
@@ -60,33 +59,14 @@ class LocalAws:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop moto and restore the environment."""
-        for name, value in self._before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        self._environment.close()
         if self._transport:
             self._transport.remove()
         self._server.stop()
 
     def environment(self) -> dict[str, str]:
         """Return the environment with which a process uses this AWS as a function would."""
-        return {
-            **self._template.environment(),
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": self._access_key,
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            # CloudWatch metrics would only fill the terminal.
-            "POWERTOOLS_METRICS_DISABLED": "true",
-        }
-
-    def _export(self, environment: dict[str, str]) -> None:
-        self._before = {name: os.environ.get(name) for name in (*environment, *_FOREIGN)}
-        for name in _FOREIGN:
-            os.environ.pop(name, None)
-        os.environ.update(environment)
+        return environment_of(self._template, self.url, self._access_key)
 
 
 def create_resources(template: Template) -> None:

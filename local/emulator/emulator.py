@@ -1,27 +1,26 @@
 """AWS on a laptop, stored in a folder: the template's tables, buckets, queues, keys and secrets, and their content."""
 
 import json
-import os
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from local.aws_environment import environment_of, exported
 from local.emulator.admission import new_access_key
 from local.emulator.database import Database
 from local.emulator.server import Server
 from local.emulator.services import Services
 from local.emulator.wire import InProcessTransport
-from local.intrinsics import REGION, UnsupportedTemplate
+from local.intrinsics import UnsupportedTemplate
 from local.template import Template
 
 _ACCESS_KEY = "access key"
 # Nothing waits for a sweep, and each sweep reads every table once.
 _SWEEP_SECONDS = 3600.0
 _FIRST_SWEEP_SECONDS = 60.0
-# Variables that would make botocore use real credentials or another endpoint.
-_FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3")
 
 
 class Emulator:
@@ -42,7 +41,7 @@ class Emulator:
         self._server = Server(None, self._access_key)
         self.services = self._server.services = Services(self.database, lambda: self.url)
         self.transport = InProcessTransport(self.url, self.services)
-        self._before: dict[str, str | None] = {}
+        self._environment = ExitStack()
         self._ended = threading.Event()
 
     @property
@@ -55,11 +54,7 @@ class Emulator:
         self._install()
         self._server.start()
         self.transport.install()
-        environment = self.environment()
-        self._before = {name: os.environ.get(name) for name in (*environment, *_FOREIGN)}
-        for name in _FOREIGN:
-            os.environ.pop(name, None)
-        os.environ.update(environment)
+        self._environment.enter_context(exported(self.environment()))
         threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
         return self
 
@@ -68,10 +63,7 @@ class Emulator:
     ) -> None:
         """Stop the server and restore the environment."""
         self._ended.set()
-        for name, value in self._before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        self._environment.close()
         self.transport.remove()
         self.services.sqs.close()
         self._server.stop()
@@ -79,17 +71,7 @@ class Emulator:
 
     def environment(self) -> dict[str, str]:
         """Return the environment with which a process uses this AWS as a function would."""
-        return {
-            **self._template.environment(),
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": self._access_key,
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            # CloudWatch metrics would only fill the terminal.
-            "POWERTOOLS_METRICS_DISABLED": "true",
-        }
+        return environment_of(self._template, self.url, self._access_key)
 
     def _new_access_key(self) -> str:
         key = new_access_key()
