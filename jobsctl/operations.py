@@ -6,15 +6,13 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import ValidationError
-
 from jobs_api import store
 from jobs_api.auth import tokens
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
 from jobs_api.model import names
 from jobs_api.model.audit import AuditAction, StoredEntry
-from jobs_api.model.document import faults_of, rfc3339
+from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import Organization, RemovalConfirmation, Role
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resource_bounds import bound_faults
@@ -217,10 +215,7 @@ def _check_has_moved(organization_id: str) -> None:
 
 
 def _settings(document: Mapping[str, Any]) -> ProjectSettings:
-    try:
-        settings = ProjectSettings.model_validate(dict(document))
-    except ValidationError as error:
-        raise InvalidRequest(faults_of(error, ProjectSettings)) from error
+    settings = ProjectSettings.checked(document)
     asked = settings.resources
     if faults := bound_faults(asked.requests, asked.limits):
         raise InvalidRequest([Fault(".".join(("resources", *fault.path)), fault.message) for fault in faults])

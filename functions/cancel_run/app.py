@@ -27,7 +27,7 @@ def cancel_run(
     run's pod by its deadline, or where no node has one, its Job. If the cluster cannot be asked, ingest does it once it
     is back. 3. Ask for a pass, whose ingest stores the log, and writes how the run ended.
     """
-    request = CancelRequest.of(document or {})
+    request = CancelRequest.checked(document or {})
     run = noting.note(app.caller.organization_id, run_id, request, app.written_by)
     refused = _try_to_end(run) if run.is_to_be_cancelled else None
     queue.run_cancelled(run.organization_id)

@@ -31,7 +31,7 @@ def rollback_job(
     """
     for attempt in range(1, ATTEMPTS + 1):
         project, before = store.get_job(app.caller.organization_id, project_id, job_id)
-        after = _restored(before, RollbackRequest.of(document).version, project)
+        after = _restored(before, RollbackRequest.checked(document).version, project)
         if after is before:
             return JobDocument.of_job(before, project, app.now)
         after, key = job_secrets.with_sealed_secrets(before, after)

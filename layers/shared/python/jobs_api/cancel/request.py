@@ -1,15 +1,13 @@
 """A request to cancel a run, and the end of a run that has no Job yet."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from jobs_api.errors import InvalidRequest
 from jobs_api.model.actor import Actor
 from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
-from jobs_api.model.document import Absent, Document, faults_of
+from jobs_api.model.document import Absent, Document
 from jobs_api.model.run import Run, RunStatus
 
 REASON_CHARACTERS: Final = 255
@@ -17,17 +15,9 @@ UNLAUNCHED: Final = "Cancelled before it was launched"
 
 
 class CancelRequest(Document):
-    """Why a run is cancelled; validate through `of`."""
+    """Why a run is cancelled."""
 
     reason: Absent[Annotated[str, Field(strict=True, max_length=REASON_CHARACTERS)]] = None
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Self:
-        """Validate a request; raises InvalidRequest."""
-        try:
-            return cls.model_validate(dict(document))
-        except ValidationError as error:
-            raise InvalidRequest(faults_of(error, cls)) from error
 
 
 class CancelAnswer(Document):

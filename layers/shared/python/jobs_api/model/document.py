@@ -1,7 +1,7 @@
 """What every JSON document of the API has in common: times with a `Z`, and no `null` for a field without a value."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache
@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from jobs_api.errors import MOST_CHARACTERS, MOST_FAULTS, Fault
+from jobs_api.errors import MOST_CHARACTERS, MOST_FAULTS, Fault, InvalidRequest
 
 T = TypeVar("T")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -79,6 +79,14 @@ class Document(BaseModel):
 
     # Errors do not quote the input: they are logged, and the input may be a secret.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def checked(cls, document: Mapping[str, Any], context: object = None) -> Self:
+        """Validate what somebody sent, with what the validators need to know; raises InvalidRequest with all faults."""
+        try:
+            return cls.model_validate(dict(document), context=context)
+        except ValidationError as error:
+            raise InvalidRequest(faults_of(error, cls)) from error
 
     @classmethod
     def known(cls, **values: Any) -> Self:

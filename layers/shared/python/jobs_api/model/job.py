@@ -24,7 +24,7 @@ from jobs_api import schedule
 from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.model import names, slots, variables
 from jobs_api.model.commands import ProjectType, parse_command
-from jobs_api.model.document import Absent, Document, Record, Timestamp, faults_of
+from jobs_api.model.document import Absent, Document, Record, Timestamp
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
 from jobs_api.model.sealed_webhook import SealedWebhook
@@ -106,10 +106,7 @@ class JobSettings(Document):
         Raises:
             InvalidRequest: with every field that breaks a rule.
         """
-        try:
-            return cls.model_validate(dict(document), context=project.settings)
-        except ValidationError as error:
-            raise InvalidRequest(faults_of(error, cls)) from error
+        return cls.checked(document, project.settings)
 
     @classmethod
     def stored(cls, document: Mapping[str, Any]) -> "JobSettings":

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.model.actor import Actor
-from jobs_api.model.document import Absent, Document, Record, Timestamp, faults_of
+from jobs_api.model.document import Absent, Document, Record, Timestamp
 from jobs_api.model.job import Job, JobSettings, displayed
 from jobs_api.redaction.masking import MASK
 
@@ -16,17 +16,9 @@ HIGHEST_VERSION: Final = 999_999_999
 
 
 class RollbackRequest(Document):
-    """Which version of a job is wanted; validate through `of`."""
+    """Which version of a job is wanted."""
 
     version: Annotated[int, Field(strict=True, ge=1, le=HIGHEST_VERSION)]
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Self:
-        """Validate a request; raises InvalidRequest."""
-        try:
-            return cls.model_validate(dict(document))
-        except ValidationError as error:
-            raise InvalidRequest(faults_of(error, cls)) from error
 
 
 class FieldChange(Document):

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from jobs_api.errors import InvalidRequest
 from jobs_api.k8s import manifests
 from jobs_api.model import names
 from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
 from jobs_api.model.commands import ProjectType, job_type, parse_command
-from jobs_api.model.document import Absent, Document, faults_of
+from jobs_api.model.document import Absent, Document
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
@@ -25,10 +24,7 @@ class TriggerRequest(Document):
     @classmethod
     def of(cls, document: Mapping[str, Any], project: Project) -> Self:
         """Validate a request for a run in this project; raises InvalidRequest."""
-        try:
-            return cls.model_validate(dict(document), context=project.settings.project_type)
-        except ValidationError as error:
-            raise InvalidRequest(faults_of(error, cls)) from error
+        return cls.checked(document, project.settings.project_type)
 
     @field_validator("command_override")
     @classmethod
