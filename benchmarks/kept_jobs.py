@@ -72,7 +72,8 @@ def make(count: int, api: KubernetesApi) -> str:
     from jobs_api.model.actor import Actor  # noqa: PLC0415
     from jobs_api.model.audit import WrittenBy  # noqa: PLC0415
     from jobs_api.model.commands import ProjectType  # noqa: PLC0415
-    from jobs_api.model.job import Job, JobSettings  # noqa: PLC0415
+    from jobs_api.model.job import Job  # noqa: PLC0415
+    from jobs_api.model.job_settings import JobSettings  # noqa: PLC0415
     from jobs_api.model.run import RunStatus  # noqa: PLC0415
     from jobs_api.store import runs  # noqa: PLC0415
     from jobs_api.store.tables import RunRow  # noqa: PLC0415

@@ -116,7 +116,8 @@ def make_organization(api: KubernetesApi) -> str:
     from jobs_api import store  # noqa: PLC0415 - as above
     from jobs_api.ids import new_id  # noqa: PLC0415
     from jobs_api.model.commands import ProjectType  # noqa: PLC0415
-    from jobs_api.model.job import Job, JobSettings  # noqa: PLC0415
+    from jobs_api.model.job import Job  # noqa: PLC0415
+    from jobs_api.model.job_settings import JobSettings  # noqa: PLC0415
     from tests.functions.people import new_organization, new_project  # noqa: PLC0415
 
     organization = new_organization("bench").id

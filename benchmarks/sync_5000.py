@@ -73,7 +73,8 @@ def make_jobs(count: int, api: KubernetesApi) -> str:
     # The store reads the names of the tables when it is imported.
     from jobs_api.ids import new_id  # noqa: PLC0415
     from jobs_api.model.commands import ProjectType  # noqa: PLC0415
-    from jobs_api.model.job import Job, JobSettings  # noqa: PLC0415
+    from jobs_api.model.job import Job  # noqa: PLC0415
+    from jobs_api.model.job_settings import JobSettings  # noqa: PLC0415
     from jobs_api.store import jobs  # noqa: PLC0415
     from jobs_api.store.tables import JobRow  # noqa: PLC0415
     from tests.functions.people import new_organization, new_project  # noqa: PLC0415

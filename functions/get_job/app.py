@@ -2,7 +2,7 @@
 
 from jobs_api import store
 from jobs_api.api.resolver import Api
-from jobs_api.model.job import JobDocument
+from jobs_api.model.job_document import JobDocument
 
 app = Api()
 

@@ -8,7 +8,8 @@ from jobs_api import store
 from jobs_api.api.resolver import Api, schema_of
 from jobs_api.errors import ChangedMeanwhile, InvalidRequest
 from jobs_api.model.audit import AuditAction
-from jobs_api.model.job import Job, JobDocument
+from jobs_api.model.job import Job
+from jobs_api.model.job_document import JobDocument
 from jobs_api.model.job_history import RollbackRequest, version_not_kept
 from jobs_api.model.project import Project
 from jobs_api.pulse import queue

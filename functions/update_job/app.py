@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from jobs_api import store
 from jobs_api.api.resolver import Api, schema_of
 from jobs_api.errors import ChangedMeanwhile
-from jobs_api.model.job import JobDocument, JobSettings
+from jobs_api.model.job_document import JobDocument
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment, job, webhook
 

@@ -16,7 +16,8 @@ from jobs_api.model import names
 from jobs_api.model.actor import Actor
 from jobs_api.model.audit import WrittenBy
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.organization import Organization
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from jobs_api import store
 from jobs_api.errors import NameTaken
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from tests.functions.people import NOON, Person, new_project
 

@@ -11,7 +11,8 @@ import pytest
 from jobs_api import store
 from jobs_api.aws import encryption
 from jobs_api.cluster import ObjectNotFound
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.redaction.masking import secret_values
 from jobs_api.sealing import environment

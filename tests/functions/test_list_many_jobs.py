@@ -9,7 +9,9 @@ import pytest
 from jobs_api import store
 from jobs_api.api import job_pages
 from jobs_api.ids import new_id
-from jobs_api.model.job import Job, JobDocument, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_document import JobDocument
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from tests.functions.people import NOON, Person
 

@@ -9,7 +9,8 @@ from jobs_api.errors import NameTaken
 from jobs_api.ids import new_id
 from jobs_api.model import names
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.store.tables import ProjectsRow
 from tests.functions.people import NOON, Person, new_project

@@ -9,7 +9,8 @@ from jobs_api import store
 from jobs_api.ids import new_id
 from jobs_api.ingest.ingester import Pass
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store.tables import META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow, Row

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.model.job import Job, SyncedVersion, SyncState, wanted_version
+from jobs_api.model.job import Job, wanted_version
+from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.model.project import Project
 from tests.functions.people import NOON, Person
 

@@ -12,7 +12,8 @@ from jobs_api import cluster as clusters
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterUnavailable, Object
 from jobs_api.k8s.labels import JOB_ID, JOB_VERSION, selector
-from jobs_api.model.job import Job, SyncedVersion, SyncState
+from jobs_api.model.job import Job
+from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.model.project import Project
 from jobs_api.model.resources import Resources
 from local.cluster import EmbeddedCluster

@@ -7,7 +7,8 @@ import pytest
 
 from jobs_api import store
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus

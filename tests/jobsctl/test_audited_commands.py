@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from jobs_api import store
 from jobs_api.ids import new_id
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.organization import HeldRemovals, Role
 from jobs_api.store.tables import ProjectsRow
 from jobsctl import operations, operator

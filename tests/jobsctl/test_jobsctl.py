@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from jobs_api import store
 from jobs_api.errors import ProjectNotFound
 from jobs_api.ids import new_id
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.organization import HeldRemovals
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus

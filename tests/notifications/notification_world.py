@@ -9,7 +9,8 @@ from jobs_api import store
 from jobs_api.ids import new_id
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import Delivery, delivery_id
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.notifications import channels

@@ -9,7 +9,8 @@ from jobs_api import store
 from jobs_api.cluster.errors import refusal
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import new_delivery
-from jobs_api.model.job import Job, SyncedVersion, SyncState, wanted_version
+from jobs_api.model.job import Job, wanted_version
+from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
 from jobs_api.notifications.backoff import GIVE_UP_AFTER

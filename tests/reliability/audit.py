@@ -21,7 +21,8 @@ from jobs_api.model import names, run_events, slots
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.audit import AuditAction
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
-from jobs_api.model.job import Job, SyncState, wanted_version
+from jobs_api.model.job import Job, wanted_version
+from jobs_api.model.job_sync import SyncState
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.notifications.slack.target import SlackTarget

@@ -22,7 +22,8 @@ from jobs_api.k8s import manifests
 from jobs_api.model.alert_targets import EndsTarget, EventsTarget
 from jobs_api.model.commands import DBT_SUBCOMMANDS
 from jobs_api.model.document import Document
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.notifications.channels import CHANNELS
 from jobs_api.notifications.protocol import Channel, Sender
 from jobs_api.notifications.slack import sending as slack_sending
@@ -149,7 +150,7 @@ def missing_of(channel: object) -> list[str]:
         return sorted(missing)
     known: Any = channel
     if known.address_field not in JobSettings.model_fields:
-        missing.append(f"model/job.py: the field {known.address_field}, which is the address of {name}")
+        missing.append(f"model/job_settings.py: the field {known.address_field}, which is the address of {name}")
     targets = get_args(get_type_hints(known.target)["return"])
     if not any(issubclass(kind, (EventsTarget, EndsTarget)) for kind in targets):
         missing.append(f"{folder}: which events {name} hears of: its target is no EventsTarget and no EndsTarget")
@@ -239,7 +240,7 @@ def test_a_channel_whose_events_or_address_nobody_knows_is_named() -> None:
     channel = Pager(address_field="pager_number")
 
     assert missing_of(channel) == [
-        "model/job.py: the field pager_number, which is the address of pager",
+        "model/job_settings.py: the field pager_number, which is the address of pager",
         "notifications/pager/channel.py: which events pager hears of: its target is no EventsTarget and no EndsTarget",
     ]
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from jobs_api.aws import encryption
 from jobs_api.errors import InvalidRequest
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.webhook_url import origin_of
 from jobs_api.sealing import environment as environment_secrets
 from jobs_api.sealing import job as job_secrets

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from jobs_api.k8s import labels, manifests
 from jobs_api.k8s.manifests import Manifest
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.job import Job, JobSettings
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project, ProjectSettings
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.errors import InvalidRequest
-from jobs_api.model.job import JobSettings
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.resources import parse_quantity
 from tests.a_project import project

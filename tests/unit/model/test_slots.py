@@ -14,7 +14,9 @@ from jobs_api.ingest import missed_slot
 from jobs_api.ingest.missed_slot import SlotFacts
 from jobs_api.model import slots
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.job import Job, JobSettings, SyncedVersion, SyncState
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
+from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.model.project import ConcurrencyPolicy, Project, ProjectSettings
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.model.slots import Firing, Outage, Period, Slot, SlotHistory, SlotVerdict

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.errors import InvalidRequest
-from jobs_api.model.job import JobSettings
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.variables import HARMLESS, RESERVED, reserved
 from tests.a_project import project

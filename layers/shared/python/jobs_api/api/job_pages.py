@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 
 from jobs_api.model.answer_size import ANSWER_BYTES
-from jobs_api.model.job import Job, JobDocument, JobList
+from jobs_api.model.job import Job
+from jobs_api.model.job_document import JobDocument, JobList
 
 
 def position_in_list(job: Job) -> str:

@@ -10,7 +10,8 @@ from jobs_api.k8s.json_fields import Object, mapping, moment, texts
 from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.commands import job_type
 from jobs_api.model.document import rfc3339
-from jobs_api.model.job import Job, SyncState
+from jobs_api.model.job import Job
+from jobs_api.model.job_sync import SyncState
 from jobs_api.model.project import ConcurrencyPolicy, Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Outage, Slot, miss_id

@@ -9,7 +9,9 @@ from pydantic import Field
 from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.model.actor import Actor
 from jobs_api.model.document import Absent, Document, Record, Timestamp
-from jobs_api.model.job import Job, JobSettings, displayed
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
+from jobs_api.model.stored_secrets import displayed
 from jobs_api.redaction.masking import MASK
 
 HIGHEST_VERSION: Final = 999_999_999

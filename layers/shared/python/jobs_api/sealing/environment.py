@@ -6,8 +6,9 @@ A value is secret if its variable's name says so. In the job's settings, in tabl
 from typing import Final
 
 from jobs_api.aws import encryption
-from jobs_api.model.job import Job, sealed_names
+from jobs_api.model.job import Job
 from jobs_api.model.run import Run
+from jobs_api.model.stored_secrets import sealed_names
 from jobs_api.model.variables import is_secret
 from jobs_api.redaction.masking import MASK
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from jobs_api.model.job import JobVersion, SyncState
+from jobs_api.model.job_sync import JobVersion, SyncState
 from jobs_api.store.projects import partition_of
 from jobs_api.store.tables import JOB, JobRow, ProjectsRow
 

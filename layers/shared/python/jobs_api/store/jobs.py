@@ -9,7 +9,9 @@ from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNotFound
 from jobs_api.model.audit import AuditAction, WrittenBy, entry
-from jobs_api.model.job import Job, JobSettings, SyncedVersion
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
+from jobs_api.model.job_sync import SyncedVersion
 from jobs_api.model.project import Project
 from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.model.slots import SlotHistory

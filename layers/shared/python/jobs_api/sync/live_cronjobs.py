@@ -6,7 +6,8 @@ from typing import Final
 
 from jobs_api.cluster import Cluster, Object, ObjectNotFound
 from jobs_api.k8s import labels
-from jobs_api.model.job import SyncState, wanted_version
+from jobs_api.model.job import wanted_version
+from jobs_api.model.job_sync import SyncState
 from jobs_api.sync.desired import Scope, Wanted
 from jobs_api.sync.fingerprint import fingerprint
 from jobs_api.sync.reconcile import cronjob_labels

@@ -16,7 +16,8 @@ from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, Object, Ob
 from jobs_api.errors import ClusterUnavailable, NotFound
 from jobs_api.k8s import labels
 from jobs_api.k8s.manifests import Manifest
-from jobs_api.model.job import SyncedVersion, SyncState, wanted_version
+from jobs_api.model.job import wanted_version
+from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.model.project import Project
 from jobs_api.sync import reconcile
 from jobs_api.sync.desired import Manifests, Scope, Wanted, read

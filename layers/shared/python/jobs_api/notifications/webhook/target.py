@@ -2,8 +2,9 @@
 
 from typing import Self
 
+from jobs_api.model.alert_addresses import DEFAULT_EVENTS
 from jobs_api.model.alert_targets import Event, EventsTarget, RunAlerts
-from jobs_api.model.job import DEFAULT_EVENTS, Job
+from jobs_api.model.job import Job
 from jobs_api.model.sealed_webhook import SealedWebhook
 
 

@@ -1,0 +1,50 @@
+"""A job as the API returns it, and the page of a list."""
+
+from datetime import datetime
+
+from pydantic import field_serializer
+
+from jobs_api import schedule
+from jobs_api.model.document import Absent, Document
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings, ServiceFields
+from jobs_api.model.project import Project
+from jobs_api.model.stored_secrets import displayed
+from jobs_api.redaction.masking import MASK
+
+
+class JobDocument(ServiceFields, JobSettings):
+    """A job as the API returns it: its settings with masked secrets, and the fields that the service adds."""
+
+    @classmethod
+    def of_job(cls, job: Job, project: Project, now: datetime, webhook_secret: str | None = None) -> "JobDocument":
+        """Show a job as it is at `now`; with its webhook's signing secret where that was made just now."""
+        settings = job.settings
+        fires = settings.enabled and project.fires
+        return cls.known(
+            **vars(settings),
+            id=job.id,
+            project_id=job.project_id,
+            created_at=job.created_at,
+            updated_at=job.updated_at,
+            cronjob_name=job.cronjob_name,
+            next_run_at=schedule.next_fire(settings.schedule, settings.timezone, now) if fires else None,
+            sync=job.sync(project),
+            webhook_secret=webhook_secret,
+        )
+
+    @field_serializer("environment")
+    def _mask_secrets(self, environment: dict[str, str]) -> dict[str, str]:
+        return displayed(environment)
+
+    @field_serializer("webhook_headers")
+    def _mask(self, headers: dict[str, str] | None) -> dict[str, str] | None:
+        return headers and dict.fromkeys(headers, MASK)
+
+
+class JobList(Document):
+    """The jobs of a project: all of them, unless `next_cursor` says that more follow. `total` counts all."""
+
+    jobs: list[JobDocument]
+    total: int
+    next_cursor: Absent[str] = None

@@ -1,0 +1,199 @@
+"""The settings of a job: every rule for what its owner may set."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
+
+from jobs_api import schedule
+from jobs_api.errors import Fault, InvalidRequest
+from jobs_api.model import names, variables
+from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_headers, check_slack_channel
+from jobs_api.model.commands import ProjectType, parse_command
+from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.job_sync import JobSync
+from jobs_api.model.project import Project, ProjectSettings
+from jobs_api.model.resources import Resources
+from jobs_api.model.stored_secrets import StoredSecrets, displayed, unmask
+from jobs_api.model.webhook_url import check_webhook_url
+from jobs_api.redaction.masking import MASK
+
+
+def _check_schedule(expression: str) -> str:
+    schedule.parse(expression)
+    return expression
+
+
+class ServiceFields(Document):
+    """What the service adds to the settings of a job in an answer."""
+
+    id: str
+    project_id: str
+    created_at: Timestamp
+    updated_at: Timestamp
+    cronjob_name: str
+    next_run_at: Absent[Timestamp] = None
+    sync: JobSync
+    webhook_secret: Absent[str] = None
+
+
+READ_ONLY = frozenset(ServiceFields.model_fields)
+
+
+class JobSettings(Document):
+    """The settings of a job's owner; fields and defaults are those of the API.
+
+    Validate with `of`, which knows the project and what it allows. The order of fields matters: the check of a rule
+    over several fields is on the last of them, so that one answer reports all faults of a request.
+    """
+
+    model_config = ConfigDict(strict=True, validate_default=True)
+
+    name: Annotated[str, AfterValidator(names.check_name)]
+    description: Absent[Annotated[str, Field(max_length=1000)]] = None
+    command: Annotated[str, Field(max_length=4096)]
+    schedule: Annotated[str, AfterValidator(_check_schedule)]
+    timezone: Annotated[str, AfterValidator(schedule.check_timezone)] = "UTC"
+    enabled: bool = True
+    resources: Resources = Resources()
+    environment: dict[str, str] = Field(default={})
+    slack_alerts_enabled: bool = False
+    slack_alert_on_success: bool = False
+    slack_channel: Absent[Annotated[str, AfterValidator(check_slack_channel)]] = None
+    webhook_enabled: bool = False
+    webhook_url: Absent[Annotated[str, AfterValidator(check_webhook_url)]] = None
+    webhook_headers: Absent[Annotated[dict[str, str], AfterValidator(check_headers)]] = None
+    webhook_events: Absent[Annotated[list[WebhookEvent], Field(min_length=1)]] = None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], project: Project) -> "JobSettings":
+        """Validate the settings that an owner sent for a job of this project.
+
+        Raises:
+            InvalidRequest: with every field that breaks a rule.
+        """
+        return cls.checked(document, project.settings)
+
+    @classmethod
+    def stored(cls, document: Mapping[str, Any]) -> "JobSettings":
+        """Read settings from the table without validation: they were valid when written, but rules may have changed.
+
+        Secrets of `webhook_headers` and `environment` are masks in the settings; the values are sealed in the job's
+        `webhook` and `sealed_environment`.
+        """
+        return cls.known(**{**document, "resources": Resources.known(**document["resources"])})
+
+    def changed(self, changes: Mapping[str, Any], project: Project, stored: StoredSecrets) -> "JobSettings":
+        """Return these settings with each sent field replaced as a whole; with the rules and errors of `of`.
+
+        A sent mask keeps the stored value. Values are opened only if some stay and others do not.
+        """
+        document = self.model_dump(mode="json", exclude={"webhook_headers", "environment"}) | dict(changes)
+        faults: list[Fault] = []
+        kept: dict[str, Any] = {}
+        headers = document.pop("webhook_headers", None)
+        if "webhook_headers" not in changes or headers == self.webhook_headers:
+            kept["webhook_headers"] = self.webhook_headers
+        else:
+            masked = isinstance(headers, dict) and MASK in headers.values()
+            document["webhook_headers"] = unmask(headers, stored.headers()) if masked else headers
+        if self._keeps_headers(changes) and not stored.headers_may_go_to(document.get("webhook_url")):
+            faults.append(Fault("webhook_headers", "send the values again: webhook_url has another address now"))
+        environment = self._environment_of(changes, stored)
+        if environment == self.environment:
+            kept["environment"] = self.environment
+            # Its names are checked again; its values were checked when they were sent.
+            environment = {name: "" if value == MASK else value for name, value in self.environment.items()}
+        document["environment"] = environment
+        try:
+            settings = JobSettings.of(document, project)
+        except InvalidRequest as invalid:
+            raise InvalidRequest([*invalid.faults, *faults]) from invalid
+        if faults:
+            raise InvalidRequest(faults)
+        return settings.model_copy(update=kept)
+
+    def _keeps_headers(self, changes: Mapping[str, Any]) -> bool:
+        """Return whether stored values of headers stay."""
+        headers = changes.get("webhook_headers", self.webhook_headers)
+        return bool(self.webhook_headers) and isinstance(headers, dict) and MASK in headers.values()
+
+    def _environment_of(self, changes: Mapping[str, Any], stored: StoredSecrets) -> Any:
+        """Return the sent environment with stored values in place of masks; the stored one if nothing changes."""
+        sent = changes.get("environment", self.environment)
+        if not isinstance(sent, dict) or sent == displayed(self.environment) or sent == self.environment:
+            return sent if not isinstance(sent, dict) else self.environment
+        if MASK not in sent.values() and not any(map(variables.is_secret, sent)):
+            return sent
+        values = stored.environment()
+        hidden = stored.sealed_names | set(filter(variables.is_secret, self.environment))
+        clear = {name: values[name] if value == MASK and name in hidden else value for name, value in sent.items()}
+        return self.environment if clear == values else clear
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_what_is_not_said(cls, document: dict[str, Any]) -> dict[str, Any]:
+        """Drop read-only fields, so that clients can send answers back, and `null`, which means the default."""
+        said = {name: value for name, value in document.items() if name not in READ_ONLY}
+        return {n: v for n, v in said.items() if v is not None or n not in cls.model_fields or _required(cls, n)}
+
+    @field_validator("command")
+    @classmethod
+    def _fits_the_project(cls, command: str, info: ValidationInfo) -> str:
+        parse_command(command, cast("ProjectSettings", info.context).project_type)
+        return command
+
+    @field_validator("environment")
+    @classmethod
+    def _is_the_job_s_to_set(cls, environment: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        allowed = cast("ProjectSettings", info.context).allowed_environment
+        if faults := list(variables.environment_faults(environment, allowed)):
+            raise ValidationError.from_exception_data(cls.__name__, [_detail(fault) for fault in faults])
+        return environment
+
+    @field_validator("slack_channel")
+    @classmethod
+    def _a_channel_where_alerts_are_wanted(cls, channel: str | None, info: ValidationInfo) -> str | None:
+        if channel is None and (info.data.get("slack_alerts_enabled") or info.data.get("slack_alert_on_success")):
+            raise ValueError("is needed where Slack alerts are enabled, such as #data-alerts")
+        return channel
+
+    @field_validator("webhook_enabled", "webhook_url", "webhook_headers", "webhook_events")
+    @classmethod
+    def _dbt_only(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and cast("ProjectSettings", info.context).project_type is not ProjectType.DBT:
+            raise ValueError("is for dbt projects only; this project runs SQLMesh")
+        return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _a_url_where_webhooks_are_wanted(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None and info.data.get("webhook_enabled"):
+            raise ValueError("is needed where webhook_enabled is true, such as https://example.com/hooks/jobs")
+        return url
+
+    @field_validator("webhook_events")
+    @classmethod
+    def _default_events(cls, events: list[WebhookEvent] | None, info: ValidationInfo) -> list[WebhookEvent] | None:
+        if events is None and info.data.get("webhook_enabled"):
+            return list(DEFAULT_EVENTS)
+        return events and list(dict.fromkeys(events))
+
+
+def _detail(fault: variables.VariableFault) -> InitErrorDetails:
+    loc = (fault.name,) if fault.name else ()
+    return InitErrorDetails(type="value_error", loc=loc, input=None, ctx={"error": ValueError(fault.message)})
+
+
+def _required(model: type[BaseModel], name: str) -> bool:
+    return model.model_fields[name].is_required()
