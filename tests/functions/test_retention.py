@@ -9,7 +9,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from jobs_api import store
-from jobs_api.ingest import giving_up, missed_slot, unseen_end
+from jobs_api.ingest import giving_up, missed_slot
 from jobs_api.ingest.missed_slot import SlotFacts
 from jobs_api.k8s import manifests
 from jobs_api.logs import archive
@@ -21,6 +21,7 @@ from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus
 from jobs_api.model.slots import Firing, Slot
 from jobs_api.store import deliveries
 from jobs_api.store.tables import RunRow
+from jobs_api.trigger import waiting
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, ROOT, Person
 from tests.functions.test_runs import a_run, pages
@@ -96,9 +97,9 @@ def test_days_count_from_the_end_however_long_a_run_took(jaffle: Project) -> Non
 
 def test_an_open_run_is_kept_longer_than_every_deadline_a_project_may_set() -> None:
     longest = ProjectSettings.model_fields["active_deadline_seconds"].metadata[1].le
-    launched_last = unseen_end.LAUNCH_FOR + timedelta(seconds=longest + manifests.UNSCHEDULED_SECONDS)
+    launched_last = waiting.LAUNCH_FOR + timedelta(seconds=longest + manifests.UNSCHEDULED_SECONDS)
 
-    assert launched_last + giving_up.OVERDUE_AFTER + unseen_end.LAUNCH_FOR < LONGEST_OPEN
+    assert launched_last + giving_up.OVERDUE_AFTER + waiting.LAUNCH_FOR < LONGEST_OPEN
 
 
 def test_every_new_run_has_its_expiry(alice: Person, acme: Acme, jaffle: Project, job: Job) -> None:

@@ -6,9 +6,10 @@ import pytest
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
-from jobs_api.ingest import giving_up, unseen_end
+from jobs_api.ingest import giving_up
 from jobs_api.k8s import manifests
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.trigger import waiting
 from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.faults import timed_out
 from tests.reliability.world import HOOK, World
@@ -229,7 +230,7 @@ def test_a_job_whose_creation_timed_out_is_stopped_if_its_run_has_ended(world: W
 @pytest.mark.usefixtures("run")
 def test_a_run_whose_cluster_stays_away_ends_an_hour_and_ten_minutes_after_its_jobs_deadline(world: World) -> None:
     cut_off(world)
-    late = JOBS_DEADLINE + giving_up.OVERDUE_AFTER + unseen_end.LAUNCH_FOR
+    late = JOBS_DEADLINE + giving_up.OVERDUE_AFTER + waiting.LAUNCH_FOR
     world.clock.set(world.now() + late - timedelta(minutes=2))
     world.tick()
     assert state(world) is RunStatus.RUNNING

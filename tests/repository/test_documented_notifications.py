@@ -52,8 +52,8 @@ def test_the_body_in_the_page_is_what_is_sent_of_its_run() -> None:
 def test_it_shows_every_field_that_a_run_can_have() -> None:
     # A run that failed has an error_message; `message` is what a success, or one that was killed, has to say.
     cancelled = {"cancel_requested_at", "cancel_reason", "cancelled_by"}
-    # Nobody's token triggered a scheduled run.
-    asked = {"triggered_by_token", *cancelled}
+    # Nobody's token triggered a scheduled run, and it is no retry.
+    asked = {"triggered_by_token", *cancelled, "attempt", "retry_of", "retried_as", "launch_after"}
     assert documented()["data"]["run"].keys() == JobRun.model_fields.keys() - {"message", *asked}
     assert documented()["version"] == payload.PAYLOAD_VERSION
 

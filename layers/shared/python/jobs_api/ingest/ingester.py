@@ -36,6 +36,7 @@ from jobs_api.notifications import queue
 from jobs_api.notifications.alert_lookup import Asked
 from jobs_api.store import project_records
 from jobs_api.trigger.launch import launch
+from jobs_api.trigger.waiting import launchable
 
 # Reading and storing logs is mostly waiting, so many at once cost little; the clients' pools have the same size.
 WORKERS = 16
@@ -74,10 +75,13 @@ class Pass:
     # Slots that are due without a Job, and how many jobs had slots settled.
     awaited: list[AwaitedSlot] = field(default_factory=list)
     settled: int = 0
+    # When runs may be launched that may not be yet.
+    due: list[datetime] = field(default_factory=list)
     figures: dict[Metric, float] = field(default_factory=dict)
     # The runs that were open before the Jobs were listed, as an index has them: their Jobs are not read one by one.
     _open: dict[str, Run] = field(default_factory=dict)
     _accounted: set[str] = field(default_factory=set)
+    _held_back: set[str] = field(default_factory=set)
     _to_tell: list[Run] = field(default_factory=list)
     _asked: Asked = field(init=False)
     _logs: PodLogs = field(init=False)
@@ -207,15 +211,24 @@ class Pass:
         return seen.is_of(run)
 
     def _unaccounted(self, pool: ThreadPoolExecutor) -> None:
-        """Launch the runs that still wait for a Job, and end the runs whose Job is gone."""
-        left = (run for run in self._open.values() if run.id not in self._accounted)
+        """Launch the runs that still wait for a Job and may be launched, and end the runs whose Job is gone."""
+        left = (run for run in self._open.values() if run.id not in self._accounted and not self._holds_back(run))
         for runs in batched(left, PAGE, strict=False):
             self._each(pool, [Work(self._launch if run.launch else self._look_for, run) for run in runs])
 
+    def _holds_back(self, run: Run) -> bool:
+        """Return whether a run waits for its time to be launched; note when that is."""
+        waits = launchable(run, self.clock()) if run.launch else None
+        if waits is None or waits.now:
+            return False
+        self._held_back.add(run.id)
+        self.due.extend([waits.again_at] if waits.again_at else [])
+        return True
+
     @property
-    def has_open(self) -> bool:
-        """Whether runs were open when the pass began."""
-        return bool(self._open)
+    def has_moving(self) -> bool:
+        """Whether runs were open when the pass began, other than those that only wait for their time."""
+        return bool(self._open.keys() - self._held_back)
 
     def _each(self, pool: ThreadPoolExecutor, works: Iterable["Work"]) -> None:
         results = list(pool.map(self._one, works))

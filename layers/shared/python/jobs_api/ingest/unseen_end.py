@@ -9,9 +9,8 @@ from jobs_api.k8s import manifests
 from jobs_api.k8s.job_status import duration_seconds
 from jobs_api.model.document import rfc3339
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.trigger.waiting import LAUNCH_FOR, allowed_since
 
-# For how long a launch is repeated.
-LAUNCH_FOR: Final = timedelta(hours=1)
 # How long a run's Job must be missing before the run ends.
 GONE_AFTER: Final = timedelta(minutes=2)
 UNSCHEDULED: Final = timedelta(seconds=manifests.UNSCHEDULED_SECONDS)
@@ -61,7 +60,7 @@ def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run 
     """
     if refused:
         return _failed(run, f"The cluster refused the run, so it could not be launched: {refused}", now)
-    if now - run.created_at < LAUNCH_FOR:
+    if now - allowed_since(run) < LAUNCH_FOR:
         return None
     return _failed(
         run, "The cluster did not take the run for an hour, so it could not be launched; trigger it again", now
@@ -78,7 +77,7 @@ def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
     """
     if run.launch:
         return not_launched(run, now)
-    if now - run.created_at < (deadline or timedelta()) + UNSCHEDULED + OVERDUE_AFTER + LAUNCH_FOR:
+    if now - allowed_since(run) < (deadline or timedelta()) + UNSCHEDULED + OVERDUE_AFTER + LAUNCH_FOR:
         return None
     return _failed(
         run,

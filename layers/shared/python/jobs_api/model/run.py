@@ -41,14 +41,19 @@ FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
 
 
 class TriggeredBy(StrEnum):
-    """Who started a run: its schedule, or a trigger."""
+    """What started a run: its schedule, a trigger, or the failure of an earlier attempt."""
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
+    RETRY = "retry"
 
 
 class JobRun(Document):
-    """A run as the API returns it; `duration_seconds` has one decimal, `exit_code` is that of the command."""
+    """A run as the API returns it; `duration_seconds` has one decimal, `exit_code` is that of the command.
+
+    A run that failed and is retried has the id of the next attempt in `retried_as`. That attempt has its number in
+    `attempt`, from 2, the id of the first attempt in `retry_of`, and in `launch_after` the time at which it starts.
+    """
 
     id: str
     project_id: str
@@ -60,6 +65,10 @@ class JobRun(Document):
     status: RunStatus
     triggered_by: TriggeredBy
     triggered_by_token: Absent[Actor] = None
+    attempt: Absent[int] = None
+    retry_of: Absent[str] = None
+    retried_as: Absent[str] = None
+    launch_after: Absent[Timestamp] = None
     command: Absent[str] = None
     start_time: Absent[Timestamp] = None
     end_time: Absent[Timestamp] = None
@@ -95,6 +104,7 @@ class Run(JobRun):
     `log_begins` is the Pod's name, a blank, and the time of its log's first line as a pass saw it while the command
     ran, or nothing where there was no line yet.
     `log_note` says why a part of the log, or all of it, is missing.
+    `first_triggered_by` is what started the first attempt, on each attempt after it.
     """
 
     organization_id: str
@@ -107,6 +117,7 @@ class Run(JobRun):
     alerts: Absent[RunAlerts] = None
     cause: Absent[str] = None
     notify: list[Event] = Field(default_factory=list)
+    first_triggered_by: Absent[TriggeredBy] = None
 
     def expires_at(self, kept: timedelta) -> datetime:
         """Return when the row expires: as long after a pass saw its end as its log is kept, which was stored before.

@@ -63,10 +63,11 @@ def _ingest(organization: Organization, clock: Clock) -> Ingested:
         publish(ingest.figures)
         _log(ingest, told=bool(ended_well))
     facts = PassFacts(
-        moving=ingest.has_open or bool(ingest.written or ingest.settled),
+        moving=ingest.has_moving or bool(ingest.written or ingest.settled),
         next_slot=store.next_due(organization.id, began_at),
         awaited=ingest.awaited,
         incomplete=error is not None,
+        due=ingest.due,
     )
     return Ingested(facts, error)
 

@@ -20,7 +20,7 @@ from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.projects import ID
 from jobs_api.store.tables import RunRow, ended_in, time_text
-from jobs_api.store.transactions import ConditionFailed
+from jobs_api.store.transactions import ConditionFailed, write_all
 
 OPEN = [status.value for status in RunStatus if status not in ENDED_STATUSES]
 # Stored in another form than the model's.
@@ -28,14 +28,17 @@ _OTHERWISE = frozenset({"id", "log", "alerts", "notify", "cancelled_by", "trigge
 _AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)
 
 
-def create_run(run: Run, entry: StoredEntry | None = None) -> bool:
+def create_run(run: Run, entry: StoredEntry | None = None, *, next_attempt: Run | None = None) -> bool:
     """Write a new run and its events to send; return False, and write nothing, if it exists already.
 
-    One PutItem; for a triggered run, one transaction with the entry of the audit log.
+    One PutItem; for a triggered run, one transaction with the entry of the audit log. A run that is seen only once it
+    has ended may be written with its `next_attempt`, as in `advance_run`.
     """
     row, is_new = _row(run_events.with_events(None, run.without_secrets())), RunRow.run_id.does_not_exist()
     if entry:
         return _with_entry(entry, lambda transaction: transaction.save(row, condition=is_new))
+    if next_attempt:
+        return _with_next(next_attempt, lambda transaction: transaction.save(row, condition=is_new))
     try:
         row.save(condition=is_new)
     except PutError as error:
@@ -74,18 +77,22 @@ def find_runs(organization_id: str, run_ids: Iterable[str]) -> dict[str, Run]:
     return {row.run_id: run_of(row) for row in rows if row.organization_id == organization_id}
 
 
-def advance_run(before: Run, after: Run) -> bool:
+def advance_run(before: Run, after: Run, *, next_attempt: Run | None = None) -> bool:
     """Move a run forward, from the state that was read to a new one; False if another process moved it first.
 
     Only a run that has not ended moves, and only from the status that was read. So two ingests at once, or a late one,
     cannot move it back. The events to send are written with the move.
+
+    One UpdateItem; with the run that is the `next_attempt` of one that failed, one transaction. Nothing is written, and
+    False returned, where somebody has requested a cancellation meanwhile: a cancelled run is not retried.
     """
     after = run_events.with_events(before, after.without_secrets())
-    return _update(
-        before.id,
-        [*_progress(after), *(_end(after) if after.status.ended else [])],
-        (RunRow.status == before.status.value) & RunRow.status.is_in(*OPEN),
-    )
+    actions = [*_progress(after), *(_end(after) if after.status.ended else [])]
+    unmoved = (RunRow.status == before.status.value) & RunRow.status.is_in(*OPEN)
+    if next_attempt is None:
+        return _update(before.id, actions, unmoved)
+    row, uncancelled = RunRow(before.id), unmoved & RunRow.cancel_requested_at.does_not_exist()
+    return _with_next(next_attempt, lambda transaction: transaction.update(row, actions=actions, condition=uncancelled))
 
 
 def note_log_begins(run: Run, stamp: str) -> None:
@@ -163,6 +170,32 @@ def _update(run_id: str, actions: list[Action], condition: Condition, entry: Sto
     return True
 
 
+def _with_next(next_attempt: Run, end: Callable[[TransactWrite], None]) -> bool:
+    """Write how a run ended and its next attempt: both, or nothing, and then return False.
+
+    Where the next attempt exists, as in tables that were restored by hand, only the end is written.
+    """
+    row = _row(next_attempt.without_secrets())
+
+    def fill(transaction: TransactWrite) -> None:
+        transaction.save(row, condition=RunRow.run_id.does_not_exist())
+        end(transaction)
+
+    try:
+        write_all(fill)
+    except ConditionFailed as error:
+        return error.at == {0} and _written(end)
+    return True
+
+
+def _written(fill: Callable[[TransactWrite], None]) -> bool:
+    try:
+        write_all(fill)
+    except ConditionFailed:
+        return False
+    return True
+
+
 def _with_entry(entry: StoredEntry, fill: Callable[[TransactWrite], None]) -> bool:
     """Write to a run, and who asked for it: both, or nothing, and then return False."""
     try:
@@ -207,7 +240,8 @@ def _cancel_request(run: Run) -> list[Action]:
 def _end(run: Run) -> list[Action]:
     """Return the updates of what only the end of a run changes."""
     ended = RunRow.ended_in.set(ended_in(run.project_id, run.status))
-    return [RunRow.open_in.remove(), ended, RunRow.expires_at.set(_expiry(run))]
+    retried = [RunRow.retried_as.set(run.retried_as)] if run.retried_as else []
+    return [RunRow.open_in.remove(), ended, RunRow.expires_at.set(_expiry(run)), *retried]
 
 
 def _expiry(run: Run) -> int:
@@ -235,7 +269,10 @@ def run_of(row: RunRow) -> Run:
     """Read a run from its row."""
     values = row.values(_AS_THEY_ARE)
     values["status"], values["triggered_by"] = RunStatus(values["status"]), TriggeredBy(values["triggered_by"])
-    values["exit_code"] = None if values["exit_code"] is None else int(values["exit_code"])
+    for name in ("exit_code", "attempt"):
+        values[name] = None if values[name] is None else int(values[name])
+    first = values["first_triggered_by"]
+    values["first_triggered_by"] = TriggeredBy(first) if first else None
     values["log"] = StoredLog.model_validate(row.log) if row.log else None
     values["alerts"] = RunAlerts.model_validate(row.alerts) if row.alerts else None
     values["cancelled_by"] = Actor.model_validate(row.cancelled_by) if row.cancelled_by else None
