@@ -20,6 +20,7 @@ INLINE = {
     "requests": "Quantities",
     "limits": "Quantities",
     "fields": "FieldChanges",
+    "concurrency_policy": "ConcurrencyPolicy",
 }
 
 
@@ -67,9 +68,9 @@ def _without_inline(field: dict[str, Any], name: str, inline: dict[str, Any], en
         return {**field, "anyOf": [_without_inline(kind, name, inline, enums) for kind in field["anyOf"]]}
     if field.get("type") == "array":
         return {**field, "items": _without_inline(_tidy(field["items"]), name, inline, enums)}
-    if "enum" in field:
+    if "enum" in field and _values(field) in enums:
         return {"$ref": PREFIX + enums[_values(field)]}
-    if "additionalProperties" not in field:
+    if "enum" not in field and "additionalProperties" not in field:
         return field
     inline[INLINE[name]] = {key: value for key, value in field.items() if key != "default"}
     return {"$ref": PREFIX + INLINE[name], **({"default": field["default"]} if "default" in field else {})}

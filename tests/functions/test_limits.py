@@ -107,6 +107,11 @@ FIELDS: dict[str, tuple[str, Any, Any]] = {
         "https://example.com/".ljust(2_049, "u"),
     ),
     "channel": ("slack_channel", "#" + "c" * 80, "#" + "c" * 81),
+    "longest timeout": ("timeout_seconds", 2_592_000, 2_592_001),
+    "shortest timeout": ("timeout_seconds", 10, 9),
+    "longest starting deadline": ("starting_deadline_seconds", 604_800, 604_801),
+    "shortest starting deadline": ("starting_deadline_seconds", 10, 9),
+    "policy": ("concurrency_policy", "Replace", "replace"),
 }
 
 

@@ -145,6 +145,30 @@ def test_a_project_that_rested_at_a_slot_does_not_run_it_once_it_goes_on(world: 
     assert jobs_in(world) == []
 
 
+def test_no_limit_that_changes_starts_a_slot_that_was_missed(world: World) -> None:
+    """The CronJob controller would: a longer deadline reaches back to the slot, and no policy holds it back."""
+    world.operate(concurrency_policy=ConcurrencyPolicy.FORBID, starting_deadline_seconds=30)
+    job_id = world.create(command="dbt run --select hang", schedule="4,5 12 * * *")
+    world.tick()
+    until(world, FIRST + timedelta(minutes=1, seconds=40))
+    (going,) = jobs_in(world)
+
+    put(world, job_id, starting_deadline_seconds=604_800)
+    put(world, job_id, concurrency_policy="Allow")
+    put(world, job_id, concurrency_policy=None, starting_deadline_seconds=None)
+    world.operate(starting_deadline_seconds=604_800)
+    world.tick()
+    world.operate(concurrency_policy=ConcurrencyPolicy.ALLOW)
+    world.tick()
+    describe(world, job_id)
+    for _ in range(3):
+        world.minute()
+
+    assert jobs_in(world) == [going]
+    missed = [run.error_message for run in world.runs() if run.status == "error"]
+    assert len(missed) == 1, "the slot of 12:05 is told all the same"
+
+
 def test_the_slots_after_the_edit_run(world: World) -> None:
     job_id = world.create(schedule="0 2 * * *")
     world.tick()

@@ -162,7 +162,7 @@ def test_a_run_at_its_jobs_deadline_ends_with_the_next_tick(world: World) -> Non
 
     world.tick()
 
-    ended_for(world, "stopped at its project's deadline")
+    ended_for(world, "stopped at its deadline")
 
 
 @pytest.mark.usefixtures("run")

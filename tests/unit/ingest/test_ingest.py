@@ -65,6 +65,7 @@ def test_a_job_that_was_never_seen_becomes_a_run() -> None:
         created_at=TWO,
         updated_at=later(10),
         job_uid=UID,
+        deadline_seconds=86_400,
     )
 
 

@@ -131,6 +131,15 @@ def test_when_it_fires_is_the_jobs_and_how_is_the_projects() -> None:
     assert run["ttlSecondsAfterFinished"] == 7200
 
 
+def test_a_job_with_limits_of_its_own_has_those() -> None:
+    own = {"concurrency_policy": "Allow", "timeout_seconds": 60, "starting_deadline_seconds": 10}
+    spec = cronjob({"concurrency_policy": "Replace", "active_deadline_seconds": 3600}, **own)["spec"]
+    run = spec["jobTemplate"]["spec"]
+
+    assert (spec["concurrencyPolicy"], spec["startingDeadlineSeconds"]) == ("Allow", 10)
+    assert (run["template"]["spec"]["activeDeadlineSeconds"], run["activeDeadlineSeconds"]) == (60, 60 + 15 * 60)
+
+
 def test_a_run_that_takes_too_long_is_ended_with_its_pod_left_to_read_and_one_without_a_node_a_little_later() -> None:
     run = cronjob({"active_deadline_seconds": 3600})["spec"]["jobTemplate"]["spec"]
 

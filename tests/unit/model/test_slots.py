@@ -79,6 +79,71 @@ def test_an_edit_loses_no_slot_before_it_and_invents_none() -> None:
     assert job.due_at == at(5)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"starting_deadline_seconds": 604_800},
+        {"starting_deadline_seconds": 10},
+        {"concurrency_policy": "Allow"},
+        {"concurrency_policy": "Replace"},
+    ],
+)
+def test_a_job_that_may_start_slots_otherwise_fires_anew_so_that_no_earlier_one_starts(
+    changes: dict[str, Any],
+) -> None:
+    project = a_project()
+    before = a_job(project)
+    job = changed(before, project, at(11), **changes)
+    back = changed(job, project, at(12), **dict.fromkeys(changes))
+
+    assert job.fires_since(project) == at(11)
+    assert back.fires_since(project) == at(12)
+    assert owed(back, project, at(16)) == owed(before, project, at(16)) == [at(5), at(10), at(15)]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"timeout_seconds": 60}, {"starting_deadline_seconds": 600}, {"concurrency_policy": "Forbid"}]
+)
+def test_a_limit_that_starts_no_slot_otherwise_begins_nothing_anew(changes: dict[str, Any]) -> None:
+    project = a_project()
+    job = changed(a_job(project), project, at(11), **changes)
+
+    assert job.version == 2
+    assert job.fires_since(project) == NOON
+
+
+@pytest.mark.parametrize("changes", [{"starting_deadline_seconds": 604_800}, {"concurrency_policy": "Allow"}])
+def test_a_project_that_lets_its_jobs_start_slots_otherwise_begins_a_new_period(changes: dict[str, Any]) -> None:
+    project = a_project()
+    job = a_job(project)
+    after = project.changed(ProjectSettings.model_validate(project.settings.model_dump() | changes), at(11))
+    resting = a_project(deployed=False)
+    rests = resting.changed(ProjectSettings.model_validate(resting.settings.model_dump() | changes), at(11))
+
+    assert job.fires_since(after) == at(11)
+    assert owed(job, after, at(16)) == [at(5), at(10), at(15)]
+    assert rests.periods == []
+    assert [
+        slot.deadline(after.settings.starting_deadline_seconds)
+        for slot in slots.owed(job.firings, after.periods, None, at(11))
+    ] == [DEADLINE, DEADLINE]
+
+
+def test_a_slot_may_start_as_late_as_the_job_said_when_it_came() -> None:
+    project = a_project()
+    job = changed(a_job(project, starting_deadline_seconds=7_200), project, at(7), starting_deadline_seconds=None)
+
+    deadlines = [slot.deadline(600) for slot in slots.owed(job.firings, project.periods, None, at(11))]
+
+    assert deadlines == [timedelta(hours=2), timedelta(minutes=10)]
+
+
+def test_a_firing_without_a_deadline_of_its_own_is_stored_as_the_previous_release_reads_it() -> None:
+    stored = changed(a_job(a_project()), a_project(), at(7), schedule="@daily").slots.model_dump(mode="json")
+
+    assert "starting_deadline_seconds" not in stored["unsettled"][0]
+
+
 def test_an_edit_of_anything_else_changes_nothing() -> None:
     project = a_project()
     job = changed(a_job(project), project, at(11), description="Often", command="dbt test")
@@ -165,6 +230,8 @@ SINCE = Firing(since=NOON, schedule="*/5 * * * *", timezone="UTC", cronjob_name=
         pytest.param(5, SINCE, [], 16, SlotVerdict.OPEN, id="it may still start, or a clock be behind"),
         pytest.param(5, SINCE, [], 16.1, SlotVerdict.MISSED, id="it cannot start any more"),
         pytest.param(5, SINCE, [10], 16.1, SlotVerdict.MISSED, id="another one ran"),
+        pytest.param(5, SINCE, [10], 10.1, SlotVerdict.MISSED, id="a later one runs, so it never starts"),
+        pytest.param(5, SINCE, [0], 10.1, SlotVerdict.OPEN, id="only an earlier one runs"),
         pytest.param(
             5,
             SINCE.model_copy(update={"since": at(4), "in_force_at": at(5.1)}),
@@ -328,6 +395,26 @@ def test_a_time_that_an_edit_wrote_is_no_sign_that_a_slot_was_started() -> None:
     facts = SlotFacts(project, job, deleted=False, cronjob=a_cronjob(last=5), runs=[], outages=[])
 
     assert "its Job was gone" not in missed_slot.why(Slot(at(5), before, before.since), facts)
+
+
+def test_a_job_with_a_policy_of_its_own_is_told_that_it_is_its_own() -> None:
+    project = a_project(concurrency_policy=ConcurrencyPolicy.ALLOW)
+    job = a_job(project, concurrency_policy="Forbid")
+    facts = SlotFacts(project, job, deleted=False, cronjob=HEALTHY, runs=[a_run(0, None)], outages=[])
+
+    told = missed_slot.why(Slot(at(5), SINCE, SINCE.since), facts)
+
+    assert "run_before, was still going, and the job's concurrency policy is Forbid" in told
+
+
+def test_a_slot_is_missed_after_the_jobs_own_deadline() -> None:
+    project = a_project()
+    job = a_job(project, starting_deadline_seconds=90)
+    facts = SlotFacts(project, job, deleted=False, cronjob=HEALTHY, runs=[], outages=[])
+
+    assert job.firing
+    firing = job.firing.model_copy(update={"in_force_at": NOON})
+    assert "starting deadline of 90 seconds" in missed_slot.why(Slot(at(5), firing, NOON, 90), facts)
 
 
 def test_no_run_holds_up_the_next_where_both_are_allowed() -> None:

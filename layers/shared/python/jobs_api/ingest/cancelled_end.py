@@ -19,7 +19,7 @@ SILENT: Final = "Its node has not reported that the command ended; it may be los
 def judged(seen: Outcome, run: Run) -> Outcome:
     """Return the state of a run: if it ended after the request and not by its own command, it was cancelled.
 
-    A command that ends by itself first is a success or a failure. An eviction, a lost node or the project's deadline is
+    A command that ends by itself first is a success or a failure. An eviction, a lost node or the deadline is
     no reason for an alert where somebody had already requested the end.
     """
     asked_at = run.cancel_requested_at

@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger
 from jobs_api import store
 from jobs_api.cancel import ending
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
+from jobs_api.errors import NotFound
 from jobs_api.ingest import decision, run_log, unseen_end
 from jobs_api.ingest.finished_cache import Settled
 from jobs_api.ingest.giving_up import wants_events_of
@@ -31,6 +32,7 @@ from jobs_api.model import run_events
 from jobs_api.model.organization import Organization
 from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.slots import AwaitedSlot
 from jobs_api.notifications import queue
 from jobs_api.notifications.alert_lookup import Asked
@@ -88,9 +90,9 @@ class Pass:
     # For each job the slots that have Jobs, and the jobs with a Job that could not be ingested.
     _ran: defaultdict[str, set[datetime]] = field(default_factory=lambda: defaultdict(set))
     _unsure: set[str] = field(default_factory=set)
-    # For each job and slot when the slot's Job was made, and the concurrency policy of each project.
+    # For each job and slot when the slot's Job was made, and the limits of jobs with a run whose Job is gone.
     _made_at: defaultdict[str, dict[datetime, datetime]] = field(default_factory=lambda: defaultdict(dict))
-    _policies: dict[str, ConcurrencyPolicy] | None = None
+    _limits: dict[str, RunLimits | None] = field(default_factory=dict)
     # Runs that ended in this pass, and whether a Job is labelled as settled although it is not.
     _ended: set[str] = field(default_factory=set)
     _met_wrong_label: bool = False
@@ -408,20 +410,27 @@ class Pass:
         if run.scheduled_for is None:
             return None
         newer = self._made_at[run.job_id]
-        is_gone = unseen_end.gone(run, self.clock()) is not None
-        if is_gone and not any(slot > run.scheduled_for for slot in newer) and self._replaces(run.project_id):
+        was_followed = any(slot > run.scheduled_for for slot in newer)
+        if not was_followed and unseen_end.gone(run, self.clock()) is None:
+            return None
+        limits = self._limits_of(run)
+        if limits is None or limits.concurrency_policy is not ConcurrencyPolicy.REPLACE:
+            return None
+        if not was_followed:
             # The Job of the next slot may be settled by now, and then it was not listed.
             later = store.runs_of_job(self.organization.id, run.job_id, run.created_at, self.clock(), before=0)
             newer = {one.scheduled_for: one.created_at for one in later if one.job_uid and one.scheduled_for}
-        ended = unseen_end.replaced(run, newer)
-        return ended if ended and self._replaces(run.project_id) else None
+        return unseen_end.replaced(run, newer, limits.policy_of)
 
-    def _replaces(self, project_id: str) -> bool:
-        """Return whether a project's runs replace each other; the policies are read once in a pass, if needed."""
-        if self._policies is None:
-            projects = store.list_projects(self.organization.id)
-            self._policies = {project.id: project.settings.concurrency_policy for project in projects}
-        return self._policies.get(project_id) is ConcurrencyPolicy.REPLACE
+    def _limits_of(self, run: Run) -> RunLimits | None:
+        """Return the limits of a run's job, read once in a pass; None where the job was deleted."""
+        if run.job_id not in self._limits:
+            try:
+                project, job = store.get_job(run.organization_id, run.project_id, run.job_id)
+                self._limits[run.job_id] = RunLimits.of(project.settings, job.settings)
+            except NotFound:
+                self._limits[run.job_id] = None
+        return self._limits[run.job_id]
 
 
 class Work:
@@ -463,6 +472,8 @@ def end_overdue(organization: Organization, now: datetime) -> int:
         for project in store.list_projects(organization.id)
     }
     late = (
-        (run, unseen_end.overdue(run, deadlines.get(run.project_id), now)) for run in store.open_runs(organization.id)
+        # A run from before releases that store its own deadline has its project's.
+        (run, unseen_end.overdue(run, run.deadline or deadlines.get(run.project_id), now))
+        for run in store.open_runs(organization.id)
     )
     return sum(store.advance_run(run, with_what_is_left(run, ended)) for run, ended in late if ended)

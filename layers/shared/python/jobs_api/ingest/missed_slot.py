@@ -14,6 +14,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.job_sync import SyncState
 from jobs_api.model.project import ConcurrencyPolicy, Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Outage, Slot, miss_id
 
 # The next sync that reaches the cluster resumes a CronJob that somebody suspended by hand.
@@ -44,9 +45,9 @@ class SlotFacts:
     events: Sequence[Object] = ()
 
     @property
-    def deadline(self) -> timedelta:
-        """How late the CronJob may still start a slot."""
-        return timedelta(seconds=self.project.settings.starting_deadline_seconds)
+    def limits(self) -> RunLimits:
+        """The limits of the job's runs, as they are now."""
+        return RunLimits.of(self.project.settings, self.job.settings)
 
 
 def missed_run(slot: Slot, facts: SlotFacts, alerts: RunAlerts | None, now: datetime) -> Run:
@@ -106,13 +107,14 @@ def _refused(slot: Slot, facts: SlotFacts) -> str | None:
 
 def _previous_run(slot: Slot, facts: SlotFacts) -> str | None:
     """Say, under the policy Forbid, which run had not ended when the slot came."""
-    if facts.project.settings.concurrency_policy is not ConcurrencyPolicy.FORBID:
+    if facts.limits.concurrency_policy is not ConcurrencyPolicy.FORBID:
         return None
     for run in facts.runs:
+        whose = facts.limits.policy_of
         before = run.job_uid and run.scheduled_for and run.scheduled_for < slot.at
         if before and run.created_at <= slot.at + GRACE and (run.end_time is None or run.end_time > slot.at):
             return (
-                f"the run before, {run.id}, was still going, and the project's concurrency policy is Forbid; "
+                f"the run before, {run.id}, was still going, and the {whose}'s concurrency policy is Forbid; "
                 "make the command faster, or run it less often"
             )
     return None
@@ -171,7 +173,7 @@ def _removed(slot: Slot, facts: SlotFacts) -> str | None:
 def _deadline(slot: Slot, facts: SlotFacts) -> str | None:
     if not _is_current(slot, facts):
         return None
-    seconds = facts.project.settings.starting_deadline_seconds
+    seconds = int(slot.deadline(facts.project.settings.starting_deadline_seconds).total_seconds())
     return (
         f"the cluster did not start it within the starting deadline of {seconds} seconds, as where its controller is "
         "down, or starts only the last of several late slots"

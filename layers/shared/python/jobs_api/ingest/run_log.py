@@ -35,7 +35,7 @@ def with_log(run: Run, log: StoredLog, end: str) -> Run:
         running = f"It was running {', '.join(told.running)}" if told.running else None
         return run.model_copy(update={"log": log, "message": running or run.message})
     message = f"{run.error_message}: {told.said}" if told.said else run.error_message
-    return run.model_copy(update={"log": log, "error_message": message, "cause": told.cause or None})
+    return run.model_copy(update={"log": log, "error_message": message, "failure_cause": told.cause or None})
 
 
 def quoting(run: Run, log: str) -> Run:

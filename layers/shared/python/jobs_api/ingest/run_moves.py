@@ -27,6 +27,7 @@ def new_run(observed: Observed, organization_id: str, now: datetime) -> Run:
         created_at=observed.created_at or now,
         updated_at=now,
         job_uid=observed.uid,
+        deadline_seconds=int(observed.deadline.total_seconds()) if observed.deadline else None,
     )
 
 

@@ -7,7 +7,7 @@ and slot, and the time up to which a job is settled changes only if it is still 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import batched, islice
 
 from aws_lambda_powertools import Logger
@@ -73,21 +73,25 @@ class Accounting:
     def _account(self, due: DueJob) -> None:
         """Settle a job's slots in their order, up to the first one that may still get its Job."""
         project, job = due.project, due.job
-        deadline = timedelta(seconds=project.settings.starting_deadline_seconds)
+        seconds = project.settings.starting_deadline_seconds
         owed = slots.owed(job.firings, project.periods, job.slots.settled_until, self.now)
-        settled, missing = self._settled(list(islice(owed, SLOTS_AT_ONCE)), deadline, job.id)
+        settled, missing = self._settled(list(islice(owed, SLOTS_AT_ONCE)), seconds, job.id)
         if missing:
             self._record(due, missing)
         after = job.settled(settled[-1].at, project, self.now) if settled else job.replanned(project, self.now)
         if after != job:
             self.settled += store.settle_job(due, after)
 
-    def _settled(self, owed: list[Slot], deadline: timedelta, job_id: str) -> tuple[list[Slot], list[Slot]]:
-        """Return the slots that can be settled, and those of them that seem to have no Job."""
+    def _settled(self, owed: list[Slot], project_seconds: int, job_id: str) -> tuple[list[Slot], list[Slot]]:
+        """Return the slots that can be settled, and those of them that seem to have no Job.
+
+        `project_seconds` is the project's starting deadline.
+        """
         ran = self.ran.get(job_id, ())
         settled: list[Slot] = []
         missing: list[Slot] = []
         for slot in owed:
+            deadline = slot.deadline(project_seconds)
             verdict = slots.slot_verdict(slot, ran, self.now, deadline)
             if verdict is SlotVerdict.OPEN:
                 self.awaited.append(AwaitedSlot(slot.at, slots.judged_at(slot, deadline)))
@@ -99,8 +103,8 @@ class Accounting:
 
     def _record(self, due: DueJob, missing: list[Slot]) -> None:
         """Write a miss for each slot that has no run: its Job may have come and gone meanwhile, or be settled."""
-        deadline = timedelta(seconds=due.project.settings.starting_deadline_seconds)
-        until = missing[-1].at + deadline + slots.GRACE
+        seconds = due.project.settings.starting_deadline_seconds
+        until = max(slots.judged_at(slot, slot.deadline(seconds)) for slot in missing)
         runs = store.runs_of_job(self.organization.id, due.job.id, missing[0].at, until)
         known = {run.scheduled_for for run in runs}
         if any(slot.at not in known for slot in missing):

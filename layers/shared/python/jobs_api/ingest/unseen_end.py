@@ -28,7 +28,7 @@ def gone(run: Run, now: datetime) -> Run | None:
     )
 
 
-def replaced(run: Run, newer: Mapping[datetime, datetime]) -> Run | None:
+def replaced(run: Run, newer: Mapping[datetime, datetime], policy_of: str = "project") -> Run | None:
     """Return how a run ends whose Job was replaced by the Job of a later slot; None where there is no such Job.
 
     Under the policy Replace the CronJob controller deletes the running Job, and then makes the next one.
@@ -36,6 +36,7 @@ def replaced(run: Run, newer: Mapping[datetime, datetime]) -> Run | None:
     Args:
         run: as stored; its Job is not in the cluster.
         newer: for each slot of the job that has a Job, when that Job was made.
+        policy_of: whether the job or its project has the policy Replace.
     """
     if run.status.ended or run.scheduled_for is None:
         return None
@@ -44,7 +45,7 @@ def replaced(run: Run, newer: Mapping[datetime, datetime]) -> Run | None:
         return None
     slot, made_at = later[0]
     message = (
-        f"The run of {rfc3339(slot)} took its place while it was still running, as far as is known: the project's "
+        f"The run of {rfc3339(slot)} took its place while it was still running, as far as is known: the {policy_of}'s "
         "concurrency policy is Replace; make the command faster, or run it less often"
     )
     return _failed(run, message, made_at).model_copy(update={"updated_at": max(run.updated_at, made_at)})

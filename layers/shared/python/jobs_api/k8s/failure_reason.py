@@ -111,7 +111,7 @@ def _deadline(job: Observed) -> Cause | None:
     after = f" of {_spoken(int(deadline.total_seconds()))}" if deadline else ""
     return Cause(
         DEADLINE,
-        f"The run was stopped at its project's deadline{after}; raise the deadline or make the command do less",
+        f"The run was stopped at its deadline{after}; raise the deadline (timeout_seconds), or do less at once",
     )
 
 

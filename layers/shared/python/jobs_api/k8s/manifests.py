@@ -13,6 +13,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.resources import InvalidQuantity, Resources, canonical
 from jobs_api.model.run import TriggeredBy
+from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.variables import OURS
 from jobs_api.model.words import split
 from jobs_api.redaction.masking import MASK
@@ -40,14 +41,15 @@ CONTAINER_SECURITY: Final[Manifest] = {"allowPrivilegeEscalation": False, "capab
 def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NO_SECRETS) -> Manifest:
     """Return the CronJob that a job of a deployed project should have; `opened` are its decrypted sealed values."""
     settings, policy = job.settings, project.settings
+    limits = RunLimits.of(policy, settings)
     ours = _labels(project, job)
     template = with_values(_job(project, job, settings.command, TriggeredBy.SCHEDULED), opened)
     spec = {
         "schedule": settings.schedule,
         "timeZone": settings.timezone,
-        "concurrencyPolicy": policy.concurrency_policy.value,
+        "concurrencyPolicy": limits.concurrency_policy.value,
         "suspend": policy.suspended or not settings.enabled,
-        "startingDeadlineSeconds": policy.starting_deadline_seconds,
+        "startingDeadlineSeconds": int(limits.starting_deadline.total_seconds()),
         "successfulJobsHistoryLimit": policy.successful_history_limit,
         "failedJobsHistoryLimit": policy.failed_history_limit,
         "jobTemplate": template,
@@ -109,7 +111,7 @@ def _job(project: Project, job: Job, command: str, triggered_by: TriggeredBy, ru
     metadata = {"labels": ours, "annotations": annotations}
     spec = {
         "backoffLimit": 0,
-        "activeDeadlineSeconds": policy.active_deadline_seconds + UNSCHEDULED_SECONDS,
+        "activeDeadlineSeconds": _timeout_seconds(project, job) + UNSCHEDULED_SECONDS,
         "ttlSecondsAfterFinished": policy.ttl_seconds,
         "podFailurePolicy": DISRUPTIONS,
         "template": {"metadata": metadata, "spec": _pod(project, job, words, run_id)},
@@ -134,13 +136,17 @@ def _pod(project: Project, job: Job, words: list[str], run_id: str | None) -> Ma
         container["resources"] = resources
     return {
         "restartPolicy": "Never",
-        "activeDeadlineSeconds": policy.active_deadline_seconds,
+        "activeDeadlineSeconds": _timeout_seconds(project, job),
         "automountServiceAccountToken": False,
         # Otherwise each Service of the namespace adds variables to the environment.
         "enableServiceLinks": False,
         "securityContext": POD_SECURITY,
         "containers": [container],
     }
+
+
+def _timeout_seconds(project: Project, job: Job) -> int:
+    return int(RunLimits.of(project.settings, job.settings).timeout.total_seconds())
 
 
 def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from jobs_api.model.document import Record, Timestamp
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.job_sync import JobSync, JobVersion, SyncedVersion, SyncState
 from jobs_api.model.project import Project
+from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.model.slots import Firing, SlotHistory
 from jobs_api.model.stored_secrets import StoredSecrets, sealed_names
@@ -93,7 +94,7 @@ class Job(Record):
         if names.slug(settings.name) != names.slug(self.settings.name):
             update |= {"kept_slug": None, "cronjob_name": names.cronjob_name(project.slug, settings.name)}
         after = self.model_copy(update=update)
-        if after.fires_like(self):
+        if after.fires_like(self, project):
             return after
         account = self.slots.changed(self.firing, project.periods, now)
         return after.model_copy(update={"slots": account}).replanned(project, now)
@@ -117,15 +118,18 @@ class Job(Record):
         due_at = slots.next_check(self.firings, project.periods, self.slots.settled_until, now)
         return self.model_copy(update={"due_at": due_at})
 
-    def fires_like(self, other: "Job") -> bool:
-        """Return whether another version of the job has the same slots and the same CronJob."""
-        ours, theirs = self.settings, other.settings
-        return (ours.schedule, ours.timezone, ours.enabled, self.cronjob_name) == (
-            theirs.schedule,
-            theirs.timezone,
-            theirs.enabled,
-            other.cronjob_name,
-        )
+    def fires_like(self, other: "Job", project: Project) -> bool:
+        """Return whether another version of the job has the same slots and the same CronJob, which starts them alike.
+
+        With a longer starting deadline, or without the policy Forbid, a CronJob would start a slot of the past.
+        """
+
+        def decisive(job: "Job") -> tuple[object, ...]:
+            said = job.settings
+            starting = RunLimits.of(project.settings, said).starting
+            return said.schedule, said.timezone, said.enabled, job.cronjob_name, starting
+
+        return decisive(self) == decisive(other)
 
     @property
     def headers_go_to(self) -> str | None:
@@ -148,6 +152,7 @@ class Job(Record):
             timezone=self.settings.timezone,
             cronjob_name=self.cronjob_name,
             in_force_at=self.synced.in_force_at if self.synced else None,
+            starting_deadline_seconds=self.settings.starting_deadline_seconds,
         )
 
     def fires_since(self, project: Project) -> datetime:

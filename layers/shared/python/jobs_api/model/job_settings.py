@@ -1,7 +1,7 @@
 """The settings of a job: every rule for what its owner may set."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +22,7 @@ from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_h
 from jobs_api.model.commands import ProjectType, parse_command
 from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.job_sync import JobSync
-from jobs_api.model.project import Project, ProjectSettings
+from jobs_api.model.project import DAY, Project, ProjectSettings
 from jobs_api.model.resources import Resources
 from jobs_api.model.stored_secrets import StoredSecrets, displayed, unmask
 from jobs_api.model.webhook_url import check_webhook_url
@@ -65,6 +65,9 @@ class JobSettings(Document):
     schedule: Annotated[str, AfterValidator(_check_schedule)]
     timezone: Annotated[str, AfterValidator(schedule.check_timezone)] = "UTC"
     enabled: bool = True
+    concurrency_policy: Absent[Literal["Allow", "Forbid", "Replace"]] = None
+    timeout_seconds: Absent[Annotated[int, Field(ge=10, le=30 * DAY)]] = None
+    starting_deadline_seconds: Absent[Annotated[int, Field(ge=10, le=7 * DAY)]] = None
     resources: Resources = Resources()
     environment: dict[str, str] = Field(default={})
     slack_alerts_enabled: bool = False

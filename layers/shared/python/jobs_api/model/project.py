@@ -76,7 +76,8 @@ class Project(Record):
     """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs.
 
     `kept_slug` is the slug of a project that is older than the hashes for lost letters, None for a newer one.
-    `fires_since` is when it was last deployed or resumed, None where it was made so; `fired` are earlier times.
+    `fires_since` is when it was last deployed or resumed, or when its CronJobs began to start slots by other rules,
+    None where it was made so; `fired` are earlier times.
     `runs_indexed` says that each of its ended runs is in the index `ended_runs`; projects older than that index have
     it once `jobsctl project index-runs` was there.
     """
@@ -96,10 +97,18 @@ class Project(Record):
     def changed(self, settings: ProjectSettings, now: datetime) -> Self:
         """Return the project's next version, with other settings."""
         after = self.model_copy(update={"settings": settings, "version": self.version + 1, "updated_at": now})
-        if after.fires == self.fires:
-            return after
-        past = [period.model_copy(update={"until": period.until or now}) for period in self.periods]
-        return after.model_copy(update={"fires_since": now, "fired": slots.remembered(past, now)})
+        fired, begins = self.fired, {}
+        if after.fires != self.fires or (self.fires and after.starting != self.starting):
+            ended = [period.model_copy(update={"until": period.until or now}) for period in self.periods]
+            fired, begins = slots.remembered(ended, now), {"fires_since": now}
+        if settings.starting_deadline_seconds != self.settings.starting_deadline_seconds:
+            fired = [period.with_deadline(self.settings.starting_deadline_seconds) for period in fired]
+        return after.model_copy(update={"fired": fired, **begins})
+
+    @property
+    def starting(self) -> tuple[ConcurrencyPolicy, int]:
+        """By which rules its CronJobs start a slot late, or beside the run before."""
+        return self.settings.concurrency_policy, self.settings.starting_deadline_seconds
 
     @property
     def periods(self) -> list[Period]:

@@ -100,11 +100,12 @@ class Run(JobRun):
     once the Job exists, so that a process that dies in between loses nothing. Secret values of its environment are
     masks in it, and sealed in `sealed_environment`. In the same way `notify` has the notifications that are still to
     be sent, to the targets in `alerts`, as the job's owner had them when the run was created.
-    `cause` is the same text for runs that failed for one cause, where the log says why.
+    `failure_cause` is the same text for runs that failed for one cause, where the log says why.
     `log_begins` is the Pod's name, a blank, and the time of its log's first line as a pass saw it while the command
     ran, or nothing where there was no line yet.
     `log_note` says why a part of the log, or all of it, is missing.
     `first_triggered_by` is what started the first attempt, on each attempt after it.
+    `deadline_seconds` is how long its Job may take, as its manifest says.
     """
 
     organization_id: str
@@ -113,9 +114,10 @@ class Run(JobRun):
     log: Absent[StoredLog] = None
     log_begins: Absent[str] = None
     log_note: Absent[str] = None
+    deadline_seconds: Absent[int] = None
     job_uid: Absent[str] = None
     alerts: Absent[RunAlerts] = None
-    cause: Absent[str] = None
+    failure_cause: Absent[str] = None
     notify: list[Event] = Field(default_factory=list)
     first_triggered_by: Absent[TriggeredBy] = None
 
@@ -125,6 +127,11 @@ class Run(JobRun):
         An open run counts as if it ended at the latest possible time; the value changes when it ends.
         """
         return (self.updated_at if self.status.ended else self.created_at + LONGEST_OPEN) + kept
+
+    @property
+    def deadline(self) -> timedelta | None:
+        """How long its Job may take, None where that was not stored."""
+        return None if self.deadline_seconds is None else timedelta(seconds=self.deadline_seconds)
 
     @property
     def is_to_be_cancelled(self) -> bool:
@@ -151,7 +158,7 @@ def _cut(text: str) -> str:
 
 # What is stored of a log's or a cluster's text; and what is shown of it, with the command that somebody sent.
 LONGEST_TOLD: Final = 2000
-_TOLD: Final = ("error_message", "message", "cause")
+_TOLD: Final = ("error_message", "message", "failure_cause")
 _SHOWN: Final = (*_TOLD[:-1], "command", "cancel_reason")
 
 

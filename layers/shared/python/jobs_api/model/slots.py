@@ -15,7 +15,7 @@ from pydantic import Field
 
 from jobs_api import schedule
 from jobs_api.ids import derived_id
-from jobs_api.model.document import Document, Timestamp, rfc3339
+from jobs_api.model.document import Absent, Document, Timestamp, rfc3339
 
 # How long after its starting deadline a slot is missed: the cluster's clock may be late.
 GRACE: Final = timedelta(minutes=1)
@@ -38,14 +38,26 @@ EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Period(Document):
-    """A period: after `since`, up to and including `until`; None while the period is open."""
+    """A period: after `since`, up to and including `until`; None while the period is open.
+
+    `starting_deadline_seconds` is how late its slots may start: in a job's firing the job's own, in a project's period
+    that which the project had. None where these are what the project has now.
+    """
 
     since: Timestamp
     until: Timestamp | None = None
+    # Omitted where there is none, so that the previous release can read such a period.
+    starting_deadline_seconds: Absent[int] = None
 
     def holds(self, moment: datetime) -> bool:
         """Return whether a time is in the period."""
         return self.since < moment and (self.until is None or moment <= self.until)
+
+    def with_deadline(self, seconds: int) -> Self:
+        """Return it with the deadline that it had, unless it is known already."""
+        return (
+            self if self.starting_deadline_seconds else self.model_copy(update={"starting_deadline_seconds": seconds})
+        )
 
 
 class Outage(Period):
@@ -93,11 +105,16 @@ class SlotHistory(Document):
 
 @dataclass(frozen=True)
 class Slot:
-    """A time at which a job should run; `begins` is when its firing within a period began."""
+    """A time at which a job should run.
+
+    `begins` is when its firing within a period began, `deadline_seconds` how late it may start, None where that is what
+    the project says now.
+    """
 
     at: datetime
     firing: Firing
     begins: datetime
+    deadline_seconds: int | None = None
 
     @property
     def in_force(self) -> bool:
@@ -110,6 +127,10 @@ class Slot:
     def expected(self) -> bool:
         """Whether the slot is missed if nothing ran; not while a change has not reached the cluster."""
         return self.in_force or self.at > self.begins + IN_FORCE_WITHIN
+
+    def deadline(self, project_seconds: int) -> timedelta:
+        """Return how late the CronJob may start it; `project_seconds` is what the project says now."""
+        return timedelta(seconds=self.deadline_seconds or project_seconds)
 
 
 @dataclass(frozen=True)
@@ -146,14 +167,16 @@ def owed(
             begins = max(firing.since, period.since)
             ends = min([until, *(one.until for one in (firing, period) if one.until)])
             if begins < ends:
-                yield from _slots(firing, begins, max(begins, after or begins), ends)
+                deadline = firing.starting_deadline_seconds or period.starting_deadline_seconds
+                for at in _times(firing, max(begins, after or begins), ends):
+                    yield Slot(at, firing, begins, deadline)
 
 
-def _slots(firing: Firing, begins: datetime, after: datetime, ends: datetime) -> Iterator[Slot]:
+def _times(firing: Firing, after: datetime, ends: datetime) -> Iterator[datetime]:
     for at in schedule.fire_times(firing.schedule, firing.timezone, after):
         if at > ends:
             return
-        yield Slot(at, firing, begins)
+        yield at
 
 
 def slot_verdict(slot: Slot, ran: Collection[datetime], now: datetime, deadline: timedelta) -> SlotVerdict:
@@ -167,7 +190,8 @@ def slot_verdict(slot: Slot, ran: Collection[datetime], now: datetime, deadline:
     """
     if slot.at in ran:
         return SlotVerdict.RAN
-    if judged_at(slot, deadline) >= now:
+    # A CronJob starts only the last of several late slots.
+    if judged_at(slot, deadline) >= now and not any(later > slot.at for later in ran):
         return SlotVerdict.OPEN
     return SlotVerdict.MISSED if slot.expected else SlotVerdict.UNEXPECTED
 

@@ -217,7 +217,7 @@ def _progress(run: Run) -> list[Action]:
         (RunRow.exit_code, run.exit_code),
         (RunRow.error_message, run.error_message),
         (RunRow.message, run.message),
-        (RunRow.cause, run.cause),
+        (RunRow.failure_cause, run.failure_cause),
         (RunRow.pod_name, run.pod_name),
         (RunRow.log_begins, run.log_begins),
         (RunRow.log_note, run.log_note),
@@ -269,7 +269,7 @@ def run_of(row: RunRow) -> Run:
     """Read a run from its row."""
     values = row.values(_AS_THEY_ARE)
     values["status"], values["triggered_by"] = RunStatus(values["status"]), TriggeredBy(values["triggered_by"])
-    for name in ("exit_code", "attempt"):
+    for name in ("exit_code", "attempt", "deadline_seconds"):
         values[name] = None if values[name] is None else int(values[name])
     first = values["first_triggered_by"]
     values["first_triggered_by"] = TriggeredBy(first) if first else None

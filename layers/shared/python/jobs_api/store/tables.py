@@ -308,7 +308,8 @@ class RunRow(Row):
     exit_code = NumberAttribute(null=True)
     error_message = UnicodeAttribute(null=True)
     message = UnicodeAttribute(null=True)
-    cause = UnicodeAttribute(null=True)
+    # Since before `cause` was a field of the API's.
+    failure_cause = UnicodeAttribute(null=True, attr_name="cause")
     pod_name = UnicodeAttribute(null=True)
     cancel_requested_at = MomentAttribute(null=True)
     cancel_reason = UnicodeAttribute(null=True)
@@ -320,6 +321,7 @@ class RunRow(Row):
     log = DocumentAttribute(null=True)
     log_begins = UnicodeAttribute(null=True)
     log_note = UnicodeAttribute(null=True)
+    deadline_seconds = NumberAttribute(null=True)
     job_uid = UnicodeAttribute(null=True)
     alerts = DocumentAttribute(null=True)
     notify = DocumentAttribute(null=True)

@@ -53,6 +53,7 @@ def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: Ru
     """
     now = by.at
     job_name = names.job_name(project.slug, job.slug, now)
+    launch = manifests.job(project, job, run_id=run_id, job_name=job_name, command=command)
     return Run(
         id=run_id,
         organization_id=project.organization_id,
@@ -69,7 +70,8 @@ def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: Ru
         created_at=now,
         updated_at=now,
         alerts=alerts,
-        launch=manifests.job(project, job, run_id=run_id, job_name=job_name, command=command),
+        launch=launch,
+        deadline_seconds=launch["spec"]["activeDeadlineSeconds"],
         sealed_environment=job.sealed_environment,
     )
 

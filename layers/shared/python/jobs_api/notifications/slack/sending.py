@@ -159,8 +159,8 @@ def failure_group(run: Run) -> str:
 
     Their log gives the cause where there is a log; else it is their error without names and numbers.
     """
-    if run.cause:
-        return run.cause
+    if run.failure_cause:
+        return run.failure_cause
     said = (run.error_message or run.status.value).lower()
     for name in (run.job_name, run.cronjob_name, run.pod_name or "", run.id):
         said = said.replace(name.lower(), "") if name else said
