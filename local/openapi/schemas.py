@@ -104,7 +104,7 @@ def _described(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     fields = {}
     for field, content in schema.get("properties", {}).items():
         # Client generators accept only plain values as defaults.
-        plain = {key: value for key, value in content.items() if (key, value) != ("default", {})}
+        plain = {key: value for key, value in content.items() if key != "default" or not isinstance(value, dict | list)}
         fields[field] = {**plain, "description": words.field(name, field)}
     return {"description": words.schema(name), **kept, **({"properties": fields} if fields else {})}
 

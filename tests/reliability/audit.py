@@ -314,7 +314,7 @@ def expected_deliveries(run: Run, channel: str | None = None) -> Iterable[str]:
     if not run.status.ended:
         return []
     event = run_events.end_event(run.status)
-    wanted = run_events.channels(run.alerts, event)
+    wanted = run_events.channels(run, event)
     return [delivery_id(run.id, event, one) for one in wanted if channel in {None, one}]
 
 

@@ -177,7 +177,7 @@ class SoakAudit(Audit):
         for run in self.runs:
             if run.status.ended:
                 event = run_events.end_event(run.status)
-                yield from ((run, event, channel) for channel in run_events.channels(run.alerts, event))
+                yield from ((run, event, channel) for channel in run_events.channels(run, event))
 
     def _arrivals(self, known: Delivery) -> Iterator[str]:
         came = self.webhooks[known.id]

@@ -6,9 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from jobs_api.model.alert_targets import Event, RunAlerts
+from jobs_api.model.run import RunStatus
 from jobs_api.notifications.channels import hearing
 from jobs_api.notifications.slack.target import SlackTarget
 from jobs_api.notifications.webhook.target import WebhookTarget
+from tests.unit.model.test_due import a_run
 
 NAMES = {"project_name": "jaffle", "project_type": "dbt", "job_name": "nightly"}
 SLACK = {"channel": "#data", "failures": True, "successes": False}
@@ -36,8 +38,9 @@ def test_nobody_is_told_through_a_channel_that_is_not_known_here() -> None:
     alerts = RunAlerts.model_validate({**NAMES, **newer})
 
     assert alerts.channels(Event.FAILURE) == ["pager"]
-    assert hearing(alerts, Event.FAILURE) == []
-    assert [channel.name for channel in hearing(alerts, Event.STARTED)] == ["webhook"]
+    run = a_run(RunStatus.FAILED).model_copy(update={"alerts": alerts})
+    assert hearing(run, Event.FAILURE) == []
+    assert [channel.name for channel in hearing(run, Event.STARTED)] == ["webhook"]
     assert alerts.model_dump(mode="json") == {**NAMES, **newer}, "and it is kept for the version that knows it"
 
 

@@ -91,7 +91,7 @@ def test_nobody_is_told_where_nobody_asked() -> None:
     run = a_run(RunStatus.FAILED).model_copy(update={"alerts": None})
 
     assert with_events(None, run).notify == []
-    assert channels(None, Event.FAILURE) == []
+    assert channels(run, Event.FAILURE) == []
 
 
 @given(st.lists(st.sampled_from(RunStatus), min_size=1, max_size=5))
@@ -103,7 +103,7 @@ def test_asking_twice_adds_nothing(statuses: list[RunStatus]) -> None:
 
 
 def test_each_channel_is_told_what_it_asked_for() -> None:
-    told = alerts(events=[Event.FAILURE])
+    told = a_run(RunStatus.FAILED).model_copy(update={"alerts": alerts(events=[Event.FAILURE])})
 
     assert channels(told, Event.STARTED) == []
     assert channels(told, Event.SUCCESS) == ["slack"]
@@ -112,11 +112,22 @@ def test_each_channel_is_told_what_it_asked_for() -> None:
 
 def test_of_a_cancelled_run_only_who_lists_it_hears() -> None:
     cancelled = a_run(RunStatus.CANCELLED)
-    as_usual, listed = alerts(events=[Event.SUCCESS, Event.FAILURE]), alerts(events=[Event.CANCELLED])
+    as_usual = cancelled.model_copy(update={"alerts": alerts(events=[Event.SUCCESS, Event.FAILURE])})
+    listed = cancelled.model_copy(update={"alerts": alerts(events=[Event.CANCELLED])})
 
     assert happened(a_run(RunStatus.RUNNING), cancelled) == [Event.CANCELLED]
     assert channels(as_usual, Event.CANCELLED) == []
     assert channels(listed, Event.CANCELLED) == ["webhook"]
+
+
+def test_of_an_attempt_that_another_follows_only_a_list_of_events_hears() -> None:
+    told = alerts(events=[Event.FAILURE])
+    failed = a_run(RunStatus.FAILED).model_copy(update={"alerts": told, "retried_as": "run_second"})
+
+    assert channels(failed, Event.FAILURE) == ["webhook"]
+    assert with_events(a_run(RunStatus.RUNNING), failed).notify == [Event.FAILURE]
+    only_slack = failed.model_copy(update={"alerts": alerts(events=[])})
+    assert with_events(a_run(RunStatus.RUNNING), only_slack).notify == []
 
 
 def test_of_a_start_nobody_learns_how_it_ended() -> None:

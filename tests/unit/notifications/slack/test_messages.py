@@ -86,6 +86,11 @@ def test_a_failure_says_what_a_person_needs() -> None:
     ("values", "title"),
     [
         ({"kind": AlertKind.FAILING, "run": a_run(status=RunStatus.ERROR)}, "jaffle / nightly could not run"),
+        ({"kind": AlertKind.FAILING, "run": a_run(attempt=3)}, "jaffle / nightly failed after 3 attempts"),
+        (
+            {"kind": AlertKind.FAILING, "run": a_run(status=RunStatus.ERROR, attempt=2)},
+            "jaffle / nightly could not run, attempt 2",
+        ),
         ({"kind": AlertKind.REMINDER}, "jaffle / nightly is still failing"),
         ({"kind": AlertKind.RECOVERED, "run": a_run(status=RunStatus.SUCCESS)}, "jaffle / nightly works again"),
         ({"kind": AlertKind.SUCCESS, "run": a_run(status=RunStatus.SUCCESS)}, "jaffle / nightly succeeded"),
@@ -101,6 +106,16 @@ def test_what_could_not_run_is_told_by_its_error() -> None:
     assert "The image x could not be pulled" in shown(message(facts(run=run)))
 
 
+@pytest.mark.parametrize("kind", [AlertKind.FAILING, AlertKind.REMINDER, AlertKind.SUCCESS, AlertKind.RECOVERED])
+def test_a_run_that_was_tried_again_says_how_often_and_what_began_it(kind: AlertKind) -> None:
+    retried = {"attempt": 3, "retry_of": "run_0", "triggered_by": "retry", "first_triggered_by": "scheduled"}
+
+    said = shown(message(facts(kind, run=a_run(**retried))))
+
+    assert "*Attempts*\\n3" in said
+    assert "its schedule" in said
+
+
 def test_a_recovery_says_how_long_it_was_down() -> None:
     written = message(
         facts(AlertKind.RECOVERED, run=a_run(status=RunStatus.SUCCESS), streak=Streak(failures=3, since=NOON))
@@ -112,12 +127,15 @@ def test_a_recovery_says_how_long_it_was_down() -> None:
 def test_jobs_that_fail_together_are_a_list() -> None:
     members = [Member(job_id=f"job_{n}", job_name=f"load {n}", run_id=f"run_{n}") for n in range(30)]
     members[1] = members[1].model_copy(update={"recovered": True})
+    members[2] = members[2].model_copy(update={"attempts": 3})
 
     written = message(facts(members=members, more=5))
 
     assert header(written) == "35 jobs of jaffle fail, for the same cause"
     assert "`load 0`, run `run_0`" in shown(written)
     assert "`load 1` (has succeeded since)" in shown(written)
+    assert "`load 10` (3 attempts)" not in shown(written)
+    assert "`load 2` (3 attempts), run `run_2`" in shown(written)
     assert "… and 15 more" in shown(written)
 
 

@@ -16,7 +16,7 @@ from jobs_api import store
 from jobs_api.cancel import ending
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import NotFound
-from jobs_api.ingest import decision, run_log, unseen_end
+from jobs_api.ingest import decision, retrying, run_log, unseen_end
 from jobs_api.ingest.finished_cache import Settled
 from jobs_api.ingest.giving_up import wants_events_of
 from jobs_api.ingest.log_storing import PodLogs, with_what_is_left
@@ -260,7 +260,11 @@ class Pass:
 
     def _write(self, before: Run | None, after: Run) -> bool:
         """Write a new run, or a run's move; its notifications are queued once the page is done."""
-        written = store.advance_run(before, after) if before else store.create_run(after)
+        after, attempt = retrying.with_next_attempt(after, self.clock())
+        if before:
+            written = store.advance_run(before, after, next_attempt=attempt)
+        else:
+            written = store.create_run(after, next_attempt=attempt)
         if written:
             self._to_tell.append(run_events.with_events(before, after))
             if after.status.ended:
@@ -372,9 +376,9 @@ class Pass:
         known = store.find_runs(self.organization.id, [run.id]).get(run.id)
         if known is None or known.launch is None:
             return False
-        late = unseen_end.not_launched(run, self.clock())
-        if late:
-            return self._write(run, late)
+        ended = unseen_end.not_launched(run, self.clock()) or retrying.not_to_be_started(run, self.clock())
+        if ended:
+            return self._write(run, ended)
         try:
             name = launch(self.cluster, run)
         except ClusterRejected as error:
@@ -476,4 +480,5 @@ def end_overdue(organization: Organization, now: datetime) -> int:
         (run, unseen_end.overdue(run, run.deadline or deadlines.get(run.project_id), now))
         for run in store.open_runs(organization.id)
     )
-    return sum(store.advance_run(run, with_what_is_left(run, ended)) for run, ended in late if ended)
+    ends = ((run, retrying.with_next_attempt(with_what_is_left(run, ended), now)) for run, ended in late if ended)
+    return sum(store.advance_run(run, after, next_attempt=attempt) for run, (after, attempt) in ends)

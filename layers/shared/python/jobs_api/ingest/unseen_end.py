@@ -68,6 +68,11 @@ def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run 
     )
 
 
+def not_started(run: Run, reason: str, now: datetime) -> Run:
+    """Return how an attempt ends that is not started; the attempt before it failed."""
+    return _failed(run, f"Attempt {run.attempt} was not started, because {reason}; the attempt before it failed", now)
+
+
 def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
     """Return how a run ends whose cluster cannot be reached; None while the cluster may still come back in time.
 

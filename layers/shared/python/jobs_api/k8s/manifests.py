@@ -64,13 +64,20 @@ def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NO_SECRETS) 
     return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "spec": spec}
 
 
-def job(project: Project, job: Job, run_id: str, job_name: str, command: str) -> Manifest:
-    """Return the Kubernetes Job of a manual run: the Pod of the job, with the command of this run.
+def job(
+    project: Project,
+    job: Job,
+    run_id: str,
+    job_name: str,
+    command: str,
+    triggered_by: TriggeredBy = TriggeredBy.MANUAL,
+) -> Manifest:
+    """Return the Kubernetes Job of a manual run or a retry: the Pod of the job, with the command of this run.
 
     It has no owner. So the concurrency policy does not count it, and it stays when the CronJob is deleted; its TTL
     removes it.
     """
-    made = _job(project, job, command, TriggeredBy.MANUAL, run_id)
+    made = _job(project, job, command, triggered_by, run_id)
     metadata = {**made["metadata"], "name": job_name, "namespace": project.namespace}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": made["spec"]}
 

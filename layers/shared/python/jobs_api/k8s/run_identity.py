@@ -60,8 +60,8 @@ def is_labelled_settled(job: Object) -> bool:
 
 
 def slot_of(job: Object) -> datetime | None:
-    """Return the slot that a Job was made for; None for a Job that somebody requested."""
-    if triggered_by_of(job) is TriggeredBy.MANUAL:
+    """Return the slot that a Job was made for; None for a Job that its CronJob did not make."""
+    if triggered_by_of(job) is not TriggeredBy.SCHEDULED:
         return None
     return moment(_annotations(job).get(SCHEDULED_FOR))
 
@@ -83,8 +83,12 @@ def cronjob_name_of(job: Object) -> str:
 
 
 def triggered_by_of(job: Object) -> TriggeredBy:
-    """Return who started a Job's run."""
-    manual = _annotations(job).get(INSTANTIATED) == TriggeredBy.MANUAL or labels.RUN_ID in labels_of(job)
+    """Return what started a Job's run. Only a Job that this service made by itself has the label of its run."""
+    ours = labels_of(job)
+    if labels.RUN_ID in ours:
+        told = ours.get(labels.TRIGGERED_BY)
+        return TriggeredBy.RETRY if told == TriggeredBy.RETRY else TriggeredBy.MANUAL
+    manual = _annotations(job).get(INSTANTIATED) == TriggeredBy.MANUAL
     return TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED
 
 

@@ -31,8 +31,8 @@ class EventsTarget(Record):
 class EndsTarget(Record):
     """The target of a channel that follows how runs end; each channel adds other fields.
 
-    Where it gets failures it is asked about each success too, which may be the recovery. It gets no cancelled run:
-    its requester knows of it.
+    Of a run that is retried, it gets the last attempt alone. Where it gets failures it is asked about each success too,
+    which may be the recovery. It gets no cancelled run: its requester knows of it.
     """
 
     failures: bool
@@ -69,14 +69,16 @@ class RunAlerts(Document):
         names = {"project_name": self.project_name, "project_type": self.project_type, "job_name": self.job_name}
         return {**names, **self.targets}
 
-    def channels(self, event: Event) -> list[str]:
-        """Return the channels for which an event may be requested."""
-        return [channel for channel, target in self.targets.items() if _hears(target, event)]
+    def channels(self, event: Event, *, is_retried: bool = False) -> list[str]:
+        """Return the channels for which an event may be requested of a run; another attempt may follow it."""
+        return [channel for channel, target in self.targets.items() if _hears(target, event, is_retried)]
 
 
-def _hears(target: Mapping[str, Any], event: Event) -> bool:
+def _hears(target: Mapping[str, Any], event: Event, is_retried: bool) -> bool:  # noqa: FBT001
     """Return whether a target, an EventsTarget or an EndsTarget, has to be asked about an event."""
     if "events" in target:
         return event in target["events"]
+    if is_retried:
+        return False
     failures, successes = bool(target.get("failures")), bool(target.get("successes"))
     return {Event.FAILURE: failures, Event.SUCCESS: failures or successes}.get(event, False)

@@ -28,6 +28,13 @@ from jobs_api.model.stored_secrets import StoredSecrets, displayed, unmask
 from jobs_api.model.webhook_url import check_webhook_url
 from jobs_api.redaction.masking import MASK
 
+# The ends of a run after which it may be retried.
+type RetriedStatus = Literal["failed", "error"]
+
+
+def _each_once[T](values: list[T]) -> list[T]:
+    return list(dict.fromkeys(values))
+
 
 def _check_schedule(expression: str) -> str:
     schedule.parse(expression)
@@ -70,6 +77,11 @@ class JobSettings(Document):
     starting_deadline_seconds: Absent[Annotated[int, Field(ge=10, le=7 * DAY)]] = None
     resources: Resources = Resources()
     environment: dict[str, str] = Field(default={})
+    retries: Annotated[int, Field(ge=0, le=5)] = 0
+    retry_delay_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
+    retry_on: Annotated[list[RetriedStatus], Field(min_length=1), AfterValidator(_each_once)] = Field(
+        default=["failed", "error"]
+    )
     slack_alerts_enabled: bool = False
     slack_alert_on_success: bool = False
     slack_channel: Absent[Annotated[str, AfterValidator(check_slack_channel)]] = None
@@ -190,7 +202,7 @@ class JobSettings(Document):
     def _default_events(cls, events: list[WebhookEvent] | None, info: ValidationInfo) -> list[WebhookEvent] | None:
         if events is None and info.data.get("webhook_enabled"):
             return list(DEFAULT_EVENTS)
-        return events and list(dict.fromkeys(events))
+        return events and _each_once(events)
 
 
 def _detail(fault: variables.VariableFault) -> InitErrorDetails:

@@ -134,6 +134,12 @@ class Run(JobRun):
         return None if self.deadline_seconds is None else timedelta(seconds=self.deadline_seconds)
 
     @property
+    def begun_by(self) -> TriggeredBy:
+        """What started it or, of a later attempt, the first attempt; somebody's retry is a request like a trigger."""
+        own = TriggeredBy.MANUAL if self.triggered_by is TriggeredBy.RETRY else self.triggered_by
+        return self.first_triggered_by or own
+
+    @property
     def is_to_be_cancelled(self) -> bool:
         """Whether somebody requested to cancel it, and it has not ended."""
         return self.cancel_requested_at is not None and not self.status.ended

@@ -1,8 +1,10 @@
 """The list of channels. All other code asks this module; a new channel is one more entry in `CHANNELS`."""
 
+from jobs_api.model import run_events
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
+from jobs_api.model.run import Run
 from jobs_api.notifications.protocol import Channel
 from jobs_api.notifications.slack.channel import SLACK
 from jobs_api.notifications.webhook.channel import WEBHOOK
@@ -43,12 +45,12 @@ def alerts_of(project: Project, job: Job) -> RunAlerts | None:
     )
 
 
-def hearing(alerts: RunAlerts | None, event: Event) -> list[Channel]:
-    """Return the channels for which the targets of a run request an event.
+def hearing(run: Run, event: Event) -> list[Channel]:
+    """Return the channels for which the targets of a run request an event of it.
 
     A newer version may have written a target for an unknown channel; nothing is sent to that.
     """
-    wanted = alerts.channels(event) if alerts else []
+    wanted = run_events.channels(run, event)
     return [channel for channel in CHANNELS if channel.name in wanted]
 
 

@@ -123,7 +123,7 @@ def try_to_hide(receipt_handle: str, seconds: int) -> None:
 
 def _messages(run: Run) -> Iterator[QueueMessage]:
     for event in run.notify:
-        for channel in channels.hearing(run.alerts, event):
+        for channel in channels.hearing(run, event):
             yield QueueMessage(run.organization_id, run.id, event, channel.name)
 
 

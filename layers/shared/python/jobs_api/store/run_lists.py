@@ -104,10 +104,12 @@ def runs_of_job(organization_id: str, job_id: str, since: datetime, until: datet
 def streak_before(run: Run) -> Streak:
     """Return the results of the job's runs before this one, back to the last success. Usually one Query.
 
-    Cancelled runs are left out: they neither end a streak nor lengthen it.
+    Cancelled runs are left out: they neither end a streak nor lengthen it. Of a run that was retried, the last attempt
+    counts alone.
     """
     failures, since = 0, None
-    ended = (RunRow.organization_id == run.organization_id) & RunRow.status.is_in(*_TELLING)
+    last = RunRow.retried_as.does_not_exist()
+    ended = (RunRow.organization_id == run.organization_id) & RunRow.status.is_in(*_TELLING) & last
     earlier = Listing(RunRow.by_job, RunRow, run.job_id, RunRow.position < position_of(run), ended, selective=False)
     read_up_to = None
     for part in earlier.parts(FIRST_OF_A_STREAK):

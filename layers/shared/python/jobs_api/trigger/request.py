@@ -1,6 +1,7 @@
 """The request for a triggered run, and the run that is written for it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -47,13 +48,27 @@ class TriggerAnswer(Document):
 
 
 def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: RunAlerts | None, by: WrittenBy) -> Run:
-    """Return the run to write: pending, with the manifest of the Job that must be created for it.
+    """Return the run to write for a request, as `pending_run`."""
+    run = pending_run(run_id, command, job, project, alerts, by.at, TriggeredBy.MANUAL)
+    return run.model_copy(update={"triggered_by_token": by.actor})
 
-    The job's environment must be sealed.
+
+def pending_run(
+    run_id: str,
+    command: str,
+    job: Job,
+    project: Project,
+    alerts: RunAlerts | None,
+    now: datetime,
+    triggered_by: TriggeredBy,
+    launch_after: datetime | None = None,
+) -> Run:
+    """Return a run to write: pending, with the manifest of the Job that must be created for it.
+
+    The job's environment must be sealed. The name of the Job has the time `launch_after`, or else `now`.
     """
-    now = by.at
-    job_name = names.job_name(project.slug, job.slug, now)
-    launch = manifests.job(project, job, run_id=run_id, job_name=job_name, command=command)
+    job_name = names.job_name(project.slug, job.slug, launch_after or now)
+    launch = manifests.job(project, job, run_id, job_name, command, triggered_by)
     return Run(
         id=run_id,
         organization_id=project.organization_id,
@@ -64,14 +79,14 @@ def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: Ru
         namespace=project.namespace,
         job_type=job_type(command),
         status=RunStatus.PENDING,
-        triggered_by=TriggeredBy.MANUAL,
-        triggered_by_token=by.actor,
+        triggered_by=triggered_by,
         command=command,
         created_at=now,
         updated_at=now,
         alerts=alerts,
         launch=launch,
         deadline_seconds=launch["spec"]["activeDeadlineSeconds"],
+        launch_after=launch_after,
         sealed_environment=job.sealed_environment,
     )
 

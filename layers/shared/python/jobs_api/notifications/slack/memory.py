@@ -8,13 +8,15 @@ from jobs_api.model.document import Document, Timestamp
 class Member(Document):
     """A job on the list of a message; `recovered` where it succeeded again before the message was sent.
 
-    `said` is the beginning of its own error, where the list has room for it.
+    `said` is the beginning of its own error, where the list has room for it. `attempts` is the number of its run's last
+    attempt, if it was tried more than once.
     """
 
     job_id: str
     job_name: str
     run_id: str
     recovered: bool = False
+    attempts: int | None = None
     said: str = ""
 
 

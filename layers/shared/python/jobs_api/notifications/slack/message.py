@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from jobs_api.logs.excerpt import Excerpt
-from jobs_api.model.run import Run, RunStatus, Streak
+from jobs_api.model.run import Run, RunStatus, Streak, TriggeredBy
 from jobs_api.notifications.slack.grouping import AlertKind
 from jobs_api.notifications.slack.memory import Member
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked
@@ -88,7 +88,13 @@ def _title(facts: MessageFacts) -> str:
         case AlertKind.REMINDER:
             return f"{name} is still failing"
         case _:
-            return f"{name} could not run" if facts.run.status is RunStatus.ERROR else f"{name} failed"
+            return f"{name} {_how(facts.run)}"
+
+
+def _how(run: Run) -> str:
+    if run.status is RunStatus.ERROR:
+        return f"could not run, attempt {run.attempt}" if run.attempt else "could not run"
+    return f"failed after {run.attempt} attempts" if run.attempt else "failed"
 
 
 def _list_title(facts: MessageFacts) -> str:
@@ -116,11 +122,12 @@ def _list(facts: MessageFacts) -> list[Block]:
 
 def _line(member: Member, facts: MessageFacts) -> str:
     """Name a job and its run, with its own error where that differs from the error that the message quotes."""
+    tried = f" ({member.attempts} attempts)" if member.attempts else ""
     since = " (has succeeded since)" if member.recovered else ""
     own = member.said if facts.kind is not AlertKind.RECOVERED and member.run_id != facts.run.id else ""
     differs = own and own != cut(facts.run.error_message or "", len(own))
     said = f": `{_code(masked(own, facts.secrets), 240)}`" if differs else ""
-    return f"• `{_code(member.job_name, 200)}`{since}, run `{member.run_id}`{said}"
+    return f"• `{_code(member.job_name, 200)}`{tried}{since}, run `{member.run_id}`{said}"
 
 
 def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
@@ -131,7 +138,9 @@ def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
         pairs.append(("Duration", spoken(run.duration_seconds)))
     if run.exit_code:
         pairs.append(("Exit code", str(run.exit_code)))
-    pairs.append(("Started by", "its schedule" if run.triggered_by == "scheduled" else "a manual request"))
+    pairs.append(("Started by", "its schedule" if run.begun_by is TriggeredBy.SCHEDULED else "a manual request"))
+    if run.attempt:
+        pairs.append(("Attempts", str(run.attempt)))
     if run.end_time:
         pairs.append(("Ended", _moment(run.end_time)))
     if facts.kind in {AlertKind.FAILING, AlertKind.REMINDER}:

@@ -180,6 +180,7 @@ def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
             job_id=run.job_id,
             job_name=delivery.alerts.job_name,
             run_id=run.id,
+            attempts=run.attempt,
             said=messages.cut(masking.masked(run.error_message or ""), SAID_LIMIT)
             if delivery.event is Event.FAILURE
             else "",

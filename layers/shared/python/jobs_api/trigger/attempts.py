@@ -1,0 +1,83 @@
+"""Decides whether a run that failed is tried again, and makes its next attempt. Facts in, decision out.
+
+The first run and the attempts after it are one sequence: `retry_of` of each attempt is the first run. Somebody's own
+retry begins a sequence of its own.
+"""
+
+from datetime import datetime, timedelta
+
+from jobs_api.ids import derived_id
+from jobs_api.model.alert_targets import RunAlerts
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
+from jobs_api.model.project import Project
+from jobs_api.model.run import FAILURES, Run, TriggeredBy
+from jobs_api.model.words import Unbalanced, split
+from jobs_api.trigger.request import pending_run
+
+
+def may_be_retried(run: Run) -> bool:
+    """Return whether a run that has just ended may be retried, if its job wants that: it failed by itself."""
+    return run.status in FAILURES and run.cancel_requested_at is None
+
+
+def wants_another(run: Run, settings: JobSettings) -> bool:
+    """Return whether a job, as it is now, wants another attempt after one that failed."""
+    return run.status.value in settings.retry_on and _number(run) <= settings.retries
+
+
+def kept_from_starting(begun_by: TriggeredBy, project: Project, job: Job) -> str | None:
+    """Say why no run of a job may start by itself now; None where one may.
+
+    A run that somebody requested is tried again while the job is disabled: a trigger works then too.
+    """
+    if not project.settings.deployed:
+        return "the project is not deployed"
+    if begun_by is TriggeredBy.MANUAL:
+        return None
+    if project.settings.suspended:
+        return "the project is suspended"
+    return None if job.settings.enabled else "the job is disabled"
+
+
+def attempt_after(run: Run, job: Job, project: Project, alerts: RunAlerts | None, now: datetime) -> Run:
+    """Return the attempt after one that ended: its command, on the job as it is now, after the job's delay.
+
+    The job's environment must be sealed. The id follows from the first run and the number of the attempt, so that no
+    attempt is made twice.
+    """
+    first, number = first_of(run), _number(run) + 1
+    attempt = pending_run(
+        derived_id("run_", first, f"attempt {number}"),
+        command_of(run, job),
+        job,
+        project,
+        alerts,
+        now,
+        TriggeredBy.RETRY,
+        launch_after=_due_at(run, job.settings, now),
+    )
+    return attempt.model_copy(update={"attempt": number, "retry_of": first, "first_triggered_by": run.begun_by})
+
+
+def first_of(run: Run) -> str:
+    """Return the id of the first run of an attempt's sequence."""
+    return run.retry_of if run.attempt and run.retry_of else run.id
+
+
+def command_of(run: Run, job: Job) -> str:
+    """Return the command of a run, or its job's where the run has none that could be run: a miss, or an edited Job."""
+    try:
+        return run.command if run.command and split(run.command) else job.settings.command
+    except Unbalanced:
+        return job.settings.command
+
+
+def _number(run: Run) -> int:
+    return run.attempt or 1
+
+
+def _due_at(run: Run, settings: JobSettings, now: datetime) -> datetime:
+    """Return when an attempt starts: the delay after the end of the one before, whose clock may be ahead."""
+    delay = timedelta(seconds=settings.retry_delay_seconds)
+    return min(max(now, (run.end_time or now) + delay), now + delay)
