@@ -4,30 +4,29 @@ import hashlib
 import json
 import os
 import shlex
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobs_api.k8s import labels
 from local import private_files, usage_plans
+from local.cluster_process import ClusterProcess
 from local.emulator.database import Database
 from local.emulator.emulator import Emulator
 from local.functions import Functions
 from local.gateway import Gateway
 from local.gateway.definition import definition_of
-from local.home import DamagedData, UnusableData
 from local.inbox import PREFIX, Inbox
 from local.kubernetes_api import KubernetesApi
 from local.organizations import ORGANIZATION, ORGANIZATIONS, OTHER_ORGANIZATION
 from local.scheduler import Scheduler
 from local.template import read
-
-if TYPE_CHECKING:
-    from local.cluster import EmbeddedCluster
 
 ROOT = Path(__file__).resolve().parent.parent
 # A laptop has one user, whom the limits of the cloud would surprise.
@@ -92,10 +91,13 @@ def running(
     template = read(ROOT / "template.yaml", parameters=parameters, cache=ROOT / ".local" / "cache")
     functions = Functions(template.functions())
     with ExitStack() as stack:
+        # It starts beside this process.
+        cluster = None if real else stack.enter_context(_embedded_cluster(settings.home))
         aws = stack.enter_context(Emulator(template, settings.home / "store"))
         plans = usage_plans.emulated(aws.services.api_gateway, template)
         os.environ.update(plans.environment())
-        cluster = None if settings.kubeconfig else _embedded_cluster(stack, settings.home)
+        if cluster:
+            cluster.wait_until_up()
         kubeconfig = cluster.kubeconfig if cluster else settings.kubeconfig
         assert kubeconfig  # noqa: S101 - one of the two has it
         os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
@@ -142,24 +144,20 @@ def _inbox(home: Path, database: Database, say: Callable[[str], None]) -> Inbox:
     return inbox
 
 
-def _embedded_cluster(stack: ExitStack, home: Path) -> "EmbeddedCluster":
-    from local.cluster import EmbeddedCluster  # noqa: PLC0415  # not needed beside a real cluster
-    from local.cluster.database import DamagedDatabase, UnusableDatabase  # noqa: PLC0415
+def _embedded_cluster(home: Path) -> ClusterProcess:
+    def lost(status: int) -> None:
+        print(f"make run: the embedded cluster has ended with {status}, so everything ends", file=sys.stderr)  # noqa: T201
+        os.kill(os.getpid(), signal.SIGTERM)
 
-    try:
-        return stack.enter_context(EmbeddedCluster(home, ROOT / "local" / "images", keep=True))
-    except DamagedDatabase as error:
-        raise DamagedData(error.path, error.reason) from error
-    except UnusableDatabase as error:
-        raise UnusableData(str(error)) from error
+    return ClusterProcess(home, ROOT / "local" / "images", lost)
 
 
-def _note_stop(cluster: "EmbeddedCluster") -> None:
+def _note_stop(cluster: ClusterProcess) -> None:
     """Write down that the service was stopped before this start, for the slots that were missed meanwhile."""
     # The store reads its tables' names from the environment when it is imported.
     from jobs_api import store  # noqa: PLC0415
 
-    if cluster.stopped_at is None:
+    if cluster.stopped_at is None or cluster.started_at is None:
         return
     for organization in store.list_organizations():
         outages = organization.outages_after_stop(cluster.stopped_at, cluster.started_at)

@@ -34,14 +34,22 @@ class EmbeddedCluster:
     can run. Port 0 lets the system choose; `url` and `kubeconfig` are valid once started. With `keep` the objects are
     stored in `home`/cluster, and the next cluster in the same home has them again, even if this one is killed. What ran
     before does not run any more, as on a node that went down. The cluster was stopped from `stopped_at` to
-    `started_at`; `stopped_at` is None in a new home and after a call of `stop_is_noted`.
+    `started_at`; `stopped_at` is None in a new home and after a call of `stop_is_noted`. A start waits for
+    `patience_seconds` where another process still uses the home's objects.
     """
 
     # How often the cluster records that it is alive, as a kubelet renews its lease.
     ALIVE_EVERY_SECONDS = 10.0
 
     def __init__(
-        self, home: Path, images: Path, clock: Clock | None = None, port: int = 0, *, keep: bool = False
+        self,
+        home: Path,
+        images: Path,
+        clock: Clock | None = None,
+        port: int = 0,
+        *,
+        keep: bool = False,
+        patience_seconds: float = 0.0,
     ) -> None:
         self.kubeconfig = home / "kubeconfig"
         self.url = ""
@@ -56,6 +64,7 @@ class EmbeddedCluster:
         self._images = images
         self._port = port
         self._keep = keep
+        self._patience_seconds = patience_seconds
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -142,7 +151,7 @@ class EmbeddedCluster:
     def _database(self) -> Database:
         path = self._home / "cluster" / "objects.sqlite"
         known = path.exists()
-        database = Database(path, self.clock.now())
+        database = Database(path, self.clock.now(), self._patience_seconds)
         try:
             self.storage.keep_in(database)
             if known:

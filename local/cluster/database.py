@@ -48,8 +48,8 @@ class DamagedDatabase(UnusableDatabase):
 class Database:
     """One open file, used by one process at a time and from one thread."""
 
-    def __init__(self, path: Path, now: datetime) -> None:
-        """Open the file, or create an empty one.
+    def __init__(self, path: Path, now: datetime, patience_seconds: float = 0.0) -> None:
+        """Open the file, or create an empty one; wait for another process that uses it.
 
         Raises:
             DamagedDatabase: it cannot be read.
@@ -58,7 +58,7 @@ class Database:
         self._path = path
         private_files.folder(path.parent)
         os.close(private_files.opener(str(path), os.O_RDWR | os.O_CREAT))
-        self._connection = sqlite3.connect(path, isolation_level=None, timeout=0)
+        self._connection = sqlite3.connect(path, isolation_level=None, timeout=patience_seconds)
         try:
             with self._readable():
                 self._open(now)
