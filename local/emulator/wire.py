@@ -1,7 +1,7 @@
 """Connects this process's own botocore clients to the emulator by a function call instead of a socket.
 
-Most calls are answered before botocore signs and sends them: the emulator gets the request's JSON and returns what
-botocore would have parsed from the answer. So botocore retries nothing.
+Most calls are answered before botocore makes a request of them: the emulator gets the arguments and returns what
+botocore would have parsed from the answer. So botocore checks no argument and retries nothing.
 """
 
 import base64
@@ -9,13 +9,13 @@ import io
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import botocore.handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
+from botocore.client import BaseClient
 from botocore.loaders import JSONFileLoader
 
 from local.emulator.errors import AwsError
@@ -24,8 +24,8 @@ from local.emulator.services import Services
 
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
-# Services whose JSON answers botocore returns unchanged, except for binary values.
-_DIRECT = frozenset({"dynamodb", "sqs", "events"})
+# Services whose JSON has the names and values of botocore's arguments and answers, except for binary values.
+_DIRECT = frozenset({"dynamodb", "sqs"})
 
 
 class InProcessTransport:
@@ -38,24 +38,49 @@ class InProcessTransport:
         """Answer with `services`."""
         self._url = url
         self._services = services
+        self._handlers: list[tuple[str, Any]] = [("creating-client-class", self.shorten), ("before-send", self)]
 
     def install(self) -> None:
         """Answer every client of the sessions that are created from now on."""
         _share_service_models()
-        botocore.handlers.BUILTIN_HANDLERS += [("before-call", self.before_call), ("before-send", self)]
+        botocore.handlers.BUILTIN_HANDLERS += self._handlers
 
     def remove(self) -> None:
         """Let sessions that are created from now on use the socket."""
-        botocore.handlers.BUILTIN_HANDLERS.remove(("before-call", self.before_call))
-        botocore.handlers.BUILTIN_HANDLERS.remove(("before-send", self))
+        for handler in self._handlers:
+            botocore.handlers.BUILTIN_HANDLERS.remove(handler)
 
-    def before_call(self, model: Any, params: dict[str, Any], **_: object) -> tuple[Any, dict[str, Any]] | None:
-        """Return what botocore would parse from the answer, or None to let botocore send the request."""
-        service = model.service_model.service_name
-        if not self.direct or service not in _DIRECT or not params["url"].startswith(self._url):
-            return None
+    def shorten(self, class_attributes: dict[str, Any], **_: object) -> None:
+        """Let clients of a class that botocore is about to make call the emulator in place of making a request.
+
+        Nothing of a request is needed here, and botocore takes longer to make it than the emulator to answer it.
+        """
+        class_attributes["_make_api_call"] = self._called
+
+    @property
+    def _called(self) -> Callable[[BaseClient, str, dict[str, Any]], Any]:
+        transport = self
+        ask: Any = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - botocore has no hook before it
+
+        def _make_api_call(self: BaseClient, operation_name: str, api_params: dict[str, Any]) -> Any:
+            service = self.meta.service_model.service_name
+            ours = transport.direct and service in _DIRECT and self.meta.endpoint_url.startswith(transport._url)
+            if not ours:
+                return ask(self, operation_name, api_params)
+            parsed = transport._answer(service, operation_name, api_params)
+            if "Error" in parsed:
+                error: Any = self.exceptions.from_code(parsed["Error"]["Code"])
+                raise error(parsed, operation_name)
+            return parsed
+
+        return _make_api_call
+
+    def _answer(self, service: str, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """Return what botocore would parse from the answer."""
+        # Whoever asks may change what they have asked with, and the emulator must see what JSON would show.
+        request = json.loads(json.dumps(asked, default=_base64))
         try:
-            parsed, status = self._services.by_operation[service](model.name, json.loads(params["body"] or b"{}")), 200
+            parsed, status = self._services.by_operation[service](operation, request), 200
         except AwsError as error:
             about = {"Code": error.code, "Message": error.message}
             parsed, status = {"Error": about, "message": error.message, **error.more}, error.status
@@ -64,7 +89,7 @@ class InProcessTransport:
         if service == "dynamodb":
             _decode(parsed)
         parsed["ResponseMetadata"] = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "", "RetryAttempts": 0}
-        return SimpleNamespace(status_code=status), parsed
+        return parsed
 
     def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
         """Answer a signed request, or return None to let botocore send it."""
@@ -110,6 +135,13 @@ def _readable(body: Any) -> Any:
     if hasattr(body, "read"):
         return body
     return io.BytesIO(body.encode() if isinstance(body, str) else body or b"")
+
+
+def _base64(value: object) -> str:
+    """Return a binary value as JSON has it; raises TypeError for anything else, as `json.dumps` does."""
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{value!r} is no value of a request")
 
 
 def _decode(found: Any) -> None:

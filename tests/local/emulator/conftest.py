@@ -60,7 +60,7 @@ class Running:
         if way != "http":
             transport = InProcessTransport(self.server.url, self.services)
             transport.direct = way == "direct"
-            session.get_component("event_emitter").register("before-call", transport.before_call)
+            session.get_component("event_emitter").register("creating-client-class", transport.shorten)
             session.get_component("event_emitter").register("before-send", transport)
         return session.create_client(
             service,
