@@ -1,8 +1,8 @@
 """The embedded cluster in a process of its own: `make run` uses two processors, and a request does not wait for pods.
 
-In one process the interpreter runs one thread at a time, and half of what a triggered run costs is the cluster's. The
-child has no other ways than these: it says one line of JSON when it is up, or why it is not; it reads lines from its
-standard input; and it ends when that does, because then its parent has ended, even by `kill -9`.
+In one process the interpreter runs one thread at a time, and half of the work for a triggered run is the cluster's. The
+child prints one line of JSON once it is up, or why it cannot start. It reads commands from its standard input, and ends
+when that ends, because then its parent has ended, even by `kill -9`.
 """
 
 import json
@@ -49,7 +49,7 @@ class ClusterProcess:
 
     def __enter__(self) -> Self:
         """Start the process, and do not wait for it."""
-        # The child imports what this process does, whoever has set its path; processes of pods must not inherit that.
+        # The child has the import path of this process; in PYTHONPATH, the processes of pods would inherit it.
         program = f"import sys; sys.path[:] = {sys.path!r}; from local.cluster_process import main; main()"
         self._process = subprocess.Popen(
             [sys.executable, "-c", program, str(self._home), str(self._images)],
