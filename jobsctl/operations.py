@@ -10,7 +10,7 @@ from jobs_api import store
 from jobs_api.auth import tokens
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
-from jobs_api.model import names
+from jobs_api.model import names, pauses
 from jobs_api.model.audit import AuditAction, StoredEntry
 from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import Organization, RemovalConfirmation, Role
@@ -47,11 +47,11 @@ def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project
     project = Project(
         id=new_id("proj_"),
         organization_id=organization_id,
-        settings=_settings(settings),
+        settings=_settings(settings, now),
         cursor_key=secrets.token_urlsafe(32),
         created_at=now,
         updated_at=now,
-    )
+    ).begun(now)
     store.create_project(project, _project_entry(AuditAction.PROJECT_CREATE, project))
     queue.project_changed(organization_id, project.id)
     return project
@@ -62,13 +62,15 @@ def change_project(organization_id: str, project_id: str, changes: Mapping[str, 
     if {"name", "project_type"} & changes.keys():
         raise InvalidRequest([Fault("name", "a project keeps its name and type: jobs and CronJobs depend on them")])
     for attempt in range(1, ATTEMPTS + 1):
-        before = store.get_project(organization_id, project_id)
-        settings = _settings({**before.settings.model_dump(), **changes})
+        now = datetime.now(UTC)
+        stored = store.get_project(organization_id, project_id)
+        before = stored.without_what_is_over(now)
+        settings = _settings({**before.settings.model_dump(), **_pause_changes(before, changes)}, now)
         if settings == before.settings:
-            return before
+            return stored
         if settings.deployed and not before.settings.deployed:
             _check_has_moved(organization_id)
-        after = before.changed(settings, datetime.now(UTC))
+        after = before.changed(settings, now)
         try:
             store.update_project(after, before.version, _project_entry(AuditAction.PROJECT_UPDATE, after))
             break
@@ -214,9 +216,18 @@ def _check_has_moved(organization_id: str) -> None:
         raise Conflict(f"Functions may still use the old cluster until {until}; deploy after that")
 
 
-def _settings(document: Mapping[str, Any]) -> ProjectSettings:
+def _pause_changes(project: Project, changes: Mapping[str, Any]) -> dict[str, Any]:
+    return pauses.without_what_is_over(changes, {}, project.settings.pause_reason)
+
+
+def _settings(document: Mapping[str, Any], now: datetime) -> ProjectSettings:
     settings = ProjectSettings.checked(document)
     asked = settings.resources
-    if faults := bound_faults(asked.requests, asked.limits):
-        raise InvalidRequest([Fault(".".join(("resources", *fault.path)), fault.message) for fault in faults])
+    faults = [
+        Fault(".".join(("resources", *fault.path)), fault.message)
+        for fault in bound_faults(asked.requests, asked.limits)
+    ]
+    faults += pauses.end_faults(settings.paused_until, now)
+    if faults:
+        raise InvalidRequest(faults)
     return settings

@@ -29,7 +29,7 @@ def create_job(
     3. Ask for a pass, so that a sync makes the CronJob within seconds.
     """
     project = store.get_project(app.caller.organization_id, project_id)
-    job = Job.new(app.new_id("job_"), JobSettings.of(document, project), project, app.now)
+    job = Job.new(app.new_id("job_"), JobSettings.of(document, project, app.now), project, app.now)
     job, key = job_secrets.with_sealed_secrets(None, job)
     written = store.create_job(job, app.written_by)
     if key and written is not job:

@@ -51,6 +51,7 @@ def _restored(job: Job, wanted: int, project: Project) -> Job:
     version = history.get_version(job, wanted, app.now)
     if version is None:
         raise version_not_kept(job, wanted)
+    version.check_time(app.now)
     try:
         return job.changed(version.changes(), project, app.now, webhook.headers_of, environment.values_of)
     except InvalidRequest as invalid:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from jobs_api import store
+from jobs_api.model import firing_history
 from jobs_api.model.commands import ProjectType
+from jobs_api.model.firing_history import PausedSpan, PauseHistory
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
 from jobs_api.model.slots import KEPT_BYTES, Period
@@ -17,6 +19,7 @@ from jobs_api.store.tables import ProjectsRow, RunRow
 from tests.functions.people import NOON, Person, new_project
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
+HOUR = timedelta(hours=1)
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 ITEM_BYTES = 400 * 1024
 BODY_BYTES = 256 * 1024
@@ -209,6 +212,8 @@ def test_the_largest_job_fits_into_its_item_however_often_it_was_changed(alice: 
 
     assert len(job.slots.unsettled) > 10
     assert sum(len(firing.model_dump_json()) for firing in job.slots.unsettled) <= KEPT_BYTES
+    assert 1 < len(job.pauses.past) < 40
+    assert sum(len(span.model_dump_json()) for span in job.pauses.past) <= firing_history.SPANS_BYTES
     # Not written: moto adds what is replaced to what replaces it.
     assert 300 * 1024 < size_of(jobs._row(job).to_dynamodb_dict()) < ITEM_BYTES * 0.9
 
@@ -258,9 +263,12 @@ def test_the_largest_project_is_a_small_item(alice: Person) -> None:
     project = new_project(alice.organization_id, "p" * 100, ProjectType.DBT)
     settings = largest_settings(project.settings.name)
     fired = [Period(since=NOON, until=NOON)] * 200
+    spans = [PausedSpan(since=NOON, until=NOON + at * HOUR, reason="\x01" * 255) for at in range(1, 40)]
+    pauses = PauseHistory[PausedSpan](past=[]).with_ended(spans, NOON + 100 * HOUR)
 
     store.update_project(
-        project.model_copy(update={"settings": settings, "fired": fired, "version": 2}), project.version
+        project.model_copy(update={"settings": settings, "fired": fired, "pauses": pauses, "version": 2}),
+        project.version,
     )
 
     item = ProjectsRow._get_connection().get_item(f"{alice.organization_id}/{project.id}", "meta")["Item"]

@@ -277,7 +277,7 @@ def test_once_a_drained_node_has_taken_the_pod_the_live_view_says_what_the_recor
 
 
 def test_a_deleted_jobs_runs_keep_the_name_of_their_cronjob(acme: Acme) -> None:
-    cronjob = acme.cluster.create_cronjob(manifests.cronjob(acme.project, acme.job))
+    cronjob = acme.cluster.create_cronjob(manifests.cronjob(acme.project, acme.job, acme.now()))
     metadata = cronjob["metadata"]
     made = acme.manifest("exec sleep 300")
     owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": metadata["name"], "uid": metadata["uid"]}

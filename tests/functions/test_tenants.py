@@ -28,7 +28,7 @@ from jobs_api.model.run import Run, RunStatus
 from jobs_api.store import deliveries
 from tests.functions.acme import Acme, eventually
 from tests.functions.people import ROUTES, Answer, Person, new_organization, new_project
-from tests.unit.model.test_slots import a_job, a_project
+from tests.unit.model.test_slots import NOON, a_job, a_project
 
 pytestmark = pytest.mark.slow
 
@@ -278,9 +278,9 @@ def test_whatever_project_and_job_are_called_their_labels_are_of_the_same_kinds_
     project = a_project(name=project_name)
     job = a_job(project, name=job_name)
     plain_project = a_project()
-    plain = manifests.cronjob(plain_project, a_job(plain_project))
+    plain = manifests.cronjob(plain_project, a_job(plain_project), NOON)
 
-    made = manifests.cronjob(project, job)
+    made = manifests.cronjob(project, job, NOON)
 
     found, usual = made["metadata"]["labels"], plain["metadata"]["labels"]
     assert found.keys() == usual.keys()

@@ -157,10 +157,10 @@ def test_a_run_takes_another_name_where_the_other_deployment_has_its_own(
 
 
 def test_a_miss_is_explained_by_our_own_cronjob_alone(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = manifests.cronjob(acme.project, acme.job)
+    ours = manifests.cronjob(acme.project, acme.job, acme.now())
     monkeypatch.setenv("DEPLOYMENT", "theirs")
 
-    assert cronjob_of(manifests.cronjob(acme.project, acme.job), acme.job)
+    assert cronjob_of(manifests.cronjob(acme.project, acme.job, acme.now()), acme.job)
     assert cronjob_of(ours, acme.job) is None
 
 

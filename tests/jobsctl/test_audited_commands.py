@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -59,6 +60,9 @@ def test_every_command_that_writes_is_an_entry(organization: str) -> None:
     run("project", "set", organization, made, "image=dbt:2")  # changes nothing
     for verb in ("deploy", "suspend", "resume", "undeploy", "index-runs"):
         run("project", verb, organization, made)
+    run("project", "pause", organization, made, "--until", (datetime.now(UTC) + timedelta(days=1)).isoformat())
+    run("project", "resume", organization, made)
+    run("project", "resume", organization, made)  # changes nothing
     token = run("token", "create", organization, "--role", "reader")["id"]
     new = run("token", "rotate", organization, token)["id"]
     run("token", "revoke", organization, new)
@@ -82,6 +86,7 @@ def test_every_command_that_writes_is_an_entry(organization: str) -> None:
         ("project.create", made),
         *[("project.update", made)] * 5,
         ("project.index_runs", made),
+        *[("project.update", made)] * 2,
         ("token.create", token),
         ("token.create", new),
         ("token.expire", token),

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from jobs_api import store
 from jobs_api.errors import ProjectNotFound
 from jobs_api.ids import new_id
+from jobs_api.model.document import rfc3339
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.organization import HeldRemovals
@@ -116,6 +117,35 @@ def test_a_project_goes_through_its_life(organization: str, verb: str, setting: 
 
     assert run("project", verb, organization, project["id"])["settings"][setting] is value
     assert run("project", "resume", organization, project["id"])["settings"]["suspended"] is False
+
+
+def test_a_project_is_paused_until_a_time_and_resumed(organization: str) -> None:
+    project = run("project", "create", organization, "jaffle", *DBT, "--deploy")["id"]
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
+    paused_until = ("--until", until.isoformat())
+
+    paused = run("project", "pause", organization, project, *paused_until, "--reason", "moving")["settings"]
+    longer = run("project", "pause", organization, project, "--until", rfc3339(until + timedelta(days=1)))["settings"]
+    resumed = run("project", "resume", organization, project)
+
+    assert (paused["paused_until"], paused["pause_reason"], paused["suspended"]) == (rfc3339(until), "moving", False)
+    assert (longer["paused_until"], longer["pause_reason"]) == (rfc3339(until + timedelta(days=1)), "moving")
+    assert "paused_until" not in resumed["settings"]
+    assert resumed["settings"]["suspended"] is False
+
+
+def test_a_project_is_not_paused_until_what_is_no_time_to_come(
+    organization: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = run("project", "create", organization, "jaffle", *DBT, "--deploy")["id"]
+    words = ["project", "pause", organization, project, "--until"]
+
+    assert "is in the past" in refused(capsys, monkeypatch, *words, "2026-04-28T02:00:00Z")
+    assert "must be a time with its offset" in refused(capsys, monkeypatch, *words, "monday")
+    assert "needs paused_until" in refused(
+        capsys, monkeypatch, "project", "set", organization, project, "pause_reason=moving"
+    )
+    assert [one["version"] for one in run("project", "list", organization)] == [1]
 
 
 @pytest.mark.parametrize(

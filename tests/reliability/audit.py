@@ -94,7 +94,7 @@ class Audit:
 
     def _cronjobs(self) -> Iterator[str]:
         wanted = [(project, job) for project, job in self.jobs if project.settings.deployed]
-        desired = {job.cronjob_name: manifests.cronjob(project, job) for project, job in wanted}
+        desired = {job.cronjob_name: manifests.cronjob(project, job, self.now) for project, job in wanted}
         live = [one for page in self.cluster.list_cronjobs(self.organization_id, labels.selector()) for one in page]
         for change in reconcile.plan(desired, live):
             yield f"the CronJob {change.name} is not as it should be: {type(change).__name__}"

@@ -232,7 +232,8 @@ def test_a_cluster_whose_manifest_is_from_before_gets_the_change_all_the_same(wo
     answer = put(world, job_id, schedule="30 12 * * *")
 
     assert answer["sync"]["state"] == "pending"
-    assert store.get_job(world.organization.id, world.project.id, job_id)[1].sync(world.project).state == "synced"
+    job = store.get_job(world.organization.id, world.project.id, job_id)[1]
+    assert job.sync(world.project, world.now()).state == "synced"
 
 
 def refuse_statuses(request: Request, ask: Ask) -> Answer:

@@ -163,8 +163,7 @@ def test_every_command_is_written_somewhere() -> None:
     there = {f"{noun} {verb}" for noun, group in groups.commands.items() for verb in group.commands}
     written = {" ".join(command.split()[:2]) for command in _commands()}
 
-    # README.md names these two beside `suspend`, without `jobsctl` before them.
-    assert there - written == {"project resume"}
+    assert there == written
 
 
 def test_costs_are_what_the_arithmetic_gives() -> None:

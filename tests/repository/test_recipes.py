@@ -34,7 +34,7 @@ from jobs_api.store.tables import ProjectsRow, RunRow
 from local.inbox.application import RECEIVERS
 from tests.functions.people import ROUTES
 from tests.repository.test_documentation import first_cells, headings, section
-from tests.unit.k8s.test_manifests import job, project
+from tests.unit.k8s.test_manifests import NOON, job, project
 
 ROOT: Final = Path(__file__).parents[2]
 RESOURCES: Final[dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
@@ -62,6 +62,8 @@ OTHER_VALUES: Final[dict[str, tuple[dict[str, Any], bool]]] = {
     "concurrency_policy": ({"concurrency_policy": "Replace"}, True),
     "timeout_seconds": ({"timeout_seconds": 60}, True),
     "starting_deadline_seconds": ({"starting_deadline_seconds": 60}, True),
+    "paused_until": ({"paused_until": "2026-05-04T06:00:00Z"}, True),
+    "pause_reason": ({"paused_until": "2026-04-01T06:00:00Z", "pause_reason": "moving"}, False),
     "resources": ({"resources": {"limits": {"memory": "2Gi"}}}, True),
     "environment": ({"environment": {"DAY": "monday"}}, True),
     "retries": ({"retries": 2}, False),
@@ -82,7 +84,7 @@ def test_a_field_of_a_job_changes_its_cronjob_or_is_known_not_to(field: str) -> 
     assert field in OTHER_VALUES, f"give {field} another value here, and use it in k8s/manifests.py if the pod needs it"
     values, changes = OTHER_VALUES[field]
 
-    plain, other = (manifests.cronjob(project(), job(project(), **said)) for said in ({}, values))
+    plain, other = (manifests.cronjob(project(), job(project(), **said), NOON) for said in ({}, values))
 
     assert (plain["spec"] != other["spec"]) is changes
 

@@ -59,7 +59,7 @@ def wanted(
         updated_at=NOON,
         slots=SlotHistory(since=since),
     )
-    return manifests.cronjob(project, job)
+    return manifests.cronjob(project, job, NOON)
 
 
 def stored(manifest: Manifest, **metadata: Any) -> Manifest:

@@ -48,7 +48,7 @@ def job(of: Project, **settings: Any) -> Job:
 
 def cronjob(settings: dict[str, Any] | None = None, **job_settings: Any) -> Manifest:
     made = project(**(settings or {}))
-    return manifests.cronjob(made, job(made, **job_settings))
+    return manifests.cronjob(made, job(made, **job_settings), NOON)
 
 
 def pod_of(manifest: Manifest) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def test_who_it_is_is_never_what_an_older_job_says_it_is() -> None:
     older = job(made)
     environment = {"JOBS_API_RUN_ID": "forged", "JOBS_API_JOB_ID": "forged", "PATH": "/kept"}
     older = older.model_copy(update={"settings": older.settings.model_copy(update={"environment": environment})})
-    given = variables(manifests.cronjob(made, older))
+    given = variables(manifests.cronjob(made, older, NOON))
     assert (given["JOBS_API_JOB_ID"], given["PATH"]) == ("job_nightly", "/kept")
     assert "JOBS_API_RUN_ID" not in given
 
@@ -260,7 +260,7 @@ def test_a_manual_run_is_the_same_pod_with_its_own_command_and_id() -> None:
     assert run["metadata"]["annotations"]["jobs-api.dev/job-type"] == "test"
     assert container_of(run)["command"] == ["dbt", "test"]
     assert variables(run)["JOBS_API_RUN_ID"] == "run_1"
-    scheduled = manifests.cronjob(made, nightly)
+    scheduled = manifests.cronjob(made, nightly, NOON)
     differing = {"command", "env"}
     assert {key: value for key, value in container_of(run).items() if key not in differing} == {
         key: value for key, value in container_of(scheduled).items() if key not in differing

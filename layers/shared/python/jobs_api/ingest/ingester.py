@@ -79,6 +79,8 @@ class Pass:
     settled: int = 0
     # When runs may be launched that may not be yet.
     due: list[datetime] = field(default_factory=list)
+    # Whether a pause has ended, so that a sync is to resume CronJobs.
+    pause_ended: bool = False
     figures: dict[Metric, float] = field(default_factory=dict)
     # The runs that were open before the Jobs were listed, as an index has them: their Jobs are not read one by one.
     _open: dict[str, Run] = field(default_factory=dict)
@@ -125,6 +127,7 @@ class Pass:
             store.record_settled_jobs_checked(self.organization.id, None)
         self.missed, self.failed = accounting.missed, self.failed + accounting.failed
         self.awaited, self.settled = accounting.awaited, accounting.settled
+        self.pause_ended = accounting.pause_ended
         if self.failed:
             raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
 

@@ -186,7 +186,8 @@ def _unknown(_: Slot, __: SlotFacts) -> str:
 
 def _is_current(slot: Slot, facts: SlotFacts) -> bool:
     """Return whether the CronJob in the cluster is still the one that should have fired."""
-    return not facts.deleted and facts.project.fires and slot.firing.until is None
+    current = not facts.deleted and facts.project.fires and slot.firing.until is None
+    return current and slot.at > facts.job.fires_since(facts.project)
 
 
 type MissRule = Callable[[Slot, SlotFacts], str | None]

@@ -56,6 +56,8 @@ class Accounting:
     # How many jobs had slots settled, and which slots are due without a Job so far.
     settled: int = 0
     awaited: list[AwaitedSlot] = field(default_factory=list)
+    # Whether the CronJob of a job is to be resumed, since a pause has ended.
+    pause_ended: bool = False
 
     def run(self, pool: Executor) -> None:
         """Settle every job that is due; a job that fails is counted, and stops no other."""
@@ -74,6 +76,7 @@ class Accounting:
         """Settle a job's slots in their order, up to the first one that may still get its Job."""
         project, job = due.project, due.job
         seconds = project.settings.starting_deadline_seconds
+        self.pause_ended |= not due.deleted and job.awaits_resume(project, self.now)
         owed = slots.owed(job.firings, project.periods, job.slots.settled_until, self.now)
         settled, missing = self._settled(list(islice(owed, SLOTS_AT_ONCE)), seconds, job.id)
         if missing:

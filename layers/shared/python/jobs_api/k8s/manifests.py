@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -38,8 +39,8 @@ POD_SECURITY: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type"
 CONTAINER_SECURITY: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NO_SECRETS) -> Manifest:
-    """Return the CronJob that a job of a deployed project should have; `opened` are its decrypted sealed values."""
+def cronjob(project: Project, job: Job, now: datetime, opened: Mapping[str, str] = NO_SECRETS) -> Manifest:
+    """Return the CronJob that a job of a deployed project should have now; `opened` are its decrypted sealed values."""
     settings, policy = job.settings, project.settings
     limits = RunLimits.of(policy, settings)
     ours = _labels(project, job)
@@ -48,7 +49,7 @@ def cronjob(project: Project, job: Job, opened: Mapping[str, str] = NO_SECRETS) 
         "schedule": settings.schedule,
         "timeZone": settings.timezone,
         "concurrencyPolicy": limits.concurrency_policy.value,
-        "suspend": policy.suspended or not settings.enabled,
+        "suspend": policy.suspended or not settings.enabled or job.pause_at(project, now) is not None,
         "startingDeadlineSeconds": int(limits.starting_deadline.total_seconds()),
         "successfulJobsHistoryLimit": policy.successful_history_limit,
         "failedJobsHistoryLimit": policy.failed_history_limit,

@@ -47,7 +47,8 @@ Timestamp = Annotated[
 """An aware time; in JSON `2026-04-28T02:00:00Z`."""
 
 
-def _check_rfc3339(text: object) -> object:
+def check_rfc3339(text: object) -> object:
+    """Return what was sent; raise ValueError for a text that is no time with an offset."""
     if isinstance(text, str) and not RFC3339.fullmatch(text):
         # An unescaped `+` in a URL is read as a space.
         hint = ", its + written as %2B" if isinstance(text, str) and PLUS_LOST.search(text) else ""
@@ -55,7 +56,8 @@ def _check_rfc3339(text: object) -> object:
     return text
 
 
-def _check_year(moment: datetime) -> datetime:
+def check_year(moment: datetime) -> datetime:
+    """Return a time; raise ValueError where converting it might exceed the range of a datetime."""
     # Beyond these years, converting a time to UTC may exceed the range of a datetime.
     if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         raise ValueError(f"must lie in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
@@ -64,8 +66,8 @@ def _check_year(moment: datetime) -> datetime:
 
 Moment = Annotated[
     AwareDatetime,
-    BeforeValidator(_check_rfc3339),
-    AfterValidator(_check_year),
+    BeforeValidator(check_rfc3339),
+    AfterValidator(check_year),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A time that a client sends: RFC 3339, with an offset."""

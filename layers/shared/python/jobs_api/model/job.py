@@ -6,10 +6,12 @@ from typing import Any
 
 from pydantic import Field
 
-from jobs_api.model import names, slots
+from jobs_api.model import names, pauses, slots
 from jobs_api.model.document import Record, Timestamp
+from jobs_api.model.firing_history import FiringSpan, PauseHistory
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.job_sync import JobSync, JobVersion, SyncedVersion, SyncState
+from jobs_api.model.pauses import Pause
 from jobs_api.model.project import Project
 from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.sealed_webhook import SealedWebhook
@@ -27,6 +29,7 @@ class Job(Record):
     `kept_slug` is the slug of a job that is older than the hashes for lost letters, None for a newer one.
     `due_at` is when its slots must next be checked, None if it has no future slots.
     `recorded_version` is the last version that was stored as one of the job's history, None before there were any.
+    `pauses` has its earlier schedules and pauses, which explain its slots.
     """
 
     id: str
@@ -45,22 +48,25 @@ class Job(Record):
     slots: SlotHistory = Field(default_factory=lambda job: SlotHistory(since=job["created_at"]))
     due_at: Timestamp | None = None
     recorded_version: int | None = None
+    pauses: PauseHistory[FiringSpan] = Field(default_factory=PauseHistory[FiringSpan])
 
     @classmethod
     def new(cls, job_id: str, settings: JobSettings, project: Project, now: datetime) -> "Job":
         """Make a new job of a project."""
+        pause = Pause.at(settings.paused_until, settings.pause_reason, now)
         job = cls.known(
             id=job_id,
             organization_id=project.organization_id,
             project_id=project.id,
             settings=settings,
             webhook=SealedWebhook(),
+            pauses=PauseHistory[FiringSpan]().begun(pause, now),
             cronjob_name=names.cronjob_name(project.slug, settings.name),
             version=1,
             created_at=now,
             updated_at=now,
             synced=None,
-            slots=SlotHistory(since=now),
+            slots=SlotHistory(since=pause.last_second if pause else now),
             due_at=None,
         )
         return job.replanned(project, now)
@@ -87,17 +93,21 @@ class Job(Record):
             sealed_names=sealed_names(self.sealed_environment),
             headers_for=self.headers_go_to,
         )
-        settings = self.settings.changed(changes, project, secrets)
-        if settings == self.settings:
+        before = self.without_what_is_over(now)
+        changes = pauses.without_what_is_over(changes, before.pauses.ends, before.settings.pause_reason)
+        settings = before.settings.changed(changes, project, secrets, now)
+        if settings == before.settings:
             return self
         update = {"settings": settings, "version": self.version + 1, "updated_at": now}
         if names.slug(settings.name) != names.slug(self.settings.name):
             update |= {"kept_slug": None, "cronjob_name": names.cronjob_name(project.slug, settings.name)}
-        after = self.model_copy(update=update)
-        if after.fires_like(self, project):
+        after = before.model_copy(update=update)
+        if after.fires_like(before, project):
             return after
-        account = self.slots.changed(self.firing, project.periods, now)
-        return after.model_copy(update={"slots": account}).replanned(project, now)
+        pause = Pause.at(settings.paused_until, settings.pause_reason, now)
+        account = self.slots.changed(self.firing, project.periods, now, pause.last_second if pause else now)
+        history = before.pauses.with_ended(before.spans, now).begun(pause, now)
+        return after.model_copy(update={"slots": account, "pauses": history}).replanned(project, now)
 
     def removed(self, project: Project, now: datetime) -> "Job | None":
         """Return the rest of a deleted job: its slots that may not be settled; None if there are none."""
@@ -116,20 +126,75 @@ class Job(Record):
     def replanned(self, project: Project, now: datetime) -> "Job":
         """Return the job with the time at which its slots must next be checked."""
         due_at = slots.next_check(self.firings, project.periods, self.slots.settled_until, now)
+        if due_at and self.synced and self.synced.right_until and self.awaits_resume(project, now):
+            # It stays due until a sync has resumed its CronJob, whichever process dies before that.
+            due_at = min(due_at, self.synced.right_until)
         return self.model_copy(update={"due_at": due_at})
 
     def fires_like(self, other: "Job", project: Project) -> bool:
         """Return whether another version of the job has the same slots and the same CronJob, which starts them alike.
 
-        With a longer starting deadline, or without the policy Forbid, a CronJob would start a slot of the past.
+        A change of a pause, or of its reason, changes what is said of slots. With a longer starting deadline,
+        or without the policy Forbid, a CronJob would start a slot of the past.
         """
 
         def decisive(job: "Job") -> tuple[object, ...]:
             said = job.settings
             starting = RunLimits.of(project.settings, said).starting
-            return said.schedule, said.timezone, said.enabled, job.cronjob_name, starting
+            paused = said.paused_until, said.pause_reason
+            return said.schedule, said.timezone, said.enabled, paused, job.cronjob_name, starting
 
         return decisive(self) == decisive(other)
+
+    def without_what_is_over(self, now: datetime) -> "Job":
+        """Return the job without a pause that is over: it then is one of its earlier pauses."""
+        if not self.settings.paused_until or self.settings.paused_until > now:
+            return self
+        settings = self.settings.model_copy(update={"paused_until": None, "pause_reason": None})
+        history = self.pauses.with_ended(self.paused_spans, now)
+        return self.model_copy(update={"settings": settings, "pauses": history})
+
+    def pause_at(self, project: Project, now: datetime) -> Pause | None:
+        """Return the pause that is in effect at a time, of the job or of its project.
+
+        Where both are, it lasts as long as the longer one, and the job's own reason comes first.
+        """
+        own = Pause.at(self.settings.paused_until, self.settings.pause_reason, now)
+        found = [pause for pause in (own, project.pause_at(now)) if pause]
+        if not found:
+            return None
+        reason = next((pause.reason for pause in found if pause.reason), None)
+        return Pause(max(pause.until for pause in found), reason)
+
+    def awaits_resume(self, project: Project, now: datetime) -> bool:
+        """Return whether a pause has ended, and no sync has resumed the CronJob yet."""
+        return bool(project.fires and self.firing and self.synced and self.synced.is_over(now))
+
+    @property
+    def spans(self) -> list[FiringSpan]:
+        """How its slots are to be explained since the last change of its firing: its pause, and what follows it."""
+        firing = self.firing
+        if firing is None:
+            return []
+        fires = FiringSpan(since=firing.since, schedule=firing.schedule, timezone=firing.timezone)
+        return [*self.paused_spans, fires]
+
+    @property
+    def paused_spans(self) -> list[FiringSpan]:
+        """Its present pause, if it has one while it is enabled; that may be over by now."""
+        since, until, firing = self.pauses.paused_since, self.settings.paused_until, self.firing
+        if not (since and until and firing):
+            return []
+        return [
+            FiringSpan(
+                since=since,
+                until=until - pauses.A_SECOND,
+                schedule=firing.schedule,
+                timezone=firing.timezone,
+                paused=True,
+                reason=self.settings.pause_reason,
+            )
+        ]
 
     @property
     def headers_go_to(self) -> str | None:
@@ -153,10 +218,14 @@ class Job(Record):
             cronjob_name=self.cronjob_name,
             in_force_at=self.synced.in_force_at if self.synced else None,
             starting_deadline_seconds=self.settings.starting_deadline_seconds,
+            after_pause=self.pauses.after_pause,
         )
 
     def fires_since(self, project: Project) -> datetime:
-        """Return when its present firing began: at the last edit of its schedule, or with its project's period."""
+        """Return when its present firing began: at the last edit of its schedule, or with its project's period.
+
+        During a pause it is the last second of the pause.
+        """
         # Stored times have whole seconds.
         return max([self.slots.since, *(period.since for period in project.periods[-1:])]).replace(microsecond=0)
 
@@ -165,13 +234,13 @@ class Job(Record):
         """Its earlier firings whose slots are not settled, oldest first, and the present one."""
         return [*self.slots.unsettled, *([self.firing] if self.firing else [])]
 
-    def sync(self, project: Project) -> JobSync:
+    def sync(self, project: Project, now: datetime) -> JobSync:
         """Return whether the CronJob matches this job, as the last sync found."""
         if not project.settings.deployed:
             return JobSync(state=SyncState.NOT_DEPLOYED)
         if self.synced is None:
             return JobSync(state=SyncState.PENDING)
-        if self.synced.version != wanted_version(project, self):
+        if self.synced.version != wanted_version(project, self) or self.awaits_resume(project, now):
             return JobSync(state=SyncState.PENDING, synced_at=self.synced.synced_at)
         said = self.synced.message
         return JobSync(state=self.synced.state, message=shown(said) if said else None, synced_at=self.synced.synced_at)

@@ -18,8 +18,11 @@ class JobDocument(ServiceFields, JobSettings):
 
     @classmethod
     def of_job(cls, job: Job, project: Project, now: datetime, webhook_secret: str | None = None) -> "JobDocument":
-        """Show a job as it is at `now`; with its webhook's signing secret where that was made just now."""
-        settings = job.settings
+        """Show a job as it is at `now`; with its webhook's signing secret where that was made just now.
+
+        A pause that is over is not shown.
+        """
+        settings = job.without_what_is_over(now).settings
         fires = settings.enabled and project.fires
         return cls.known(
             **vars(settings),
@@ -28,8 +31,8 @@ class JobDocument(ServiceFields, JobSettings):
             created_at=job.created_at,
             updated_at=job.updated_at,
             cronjob_name=job.cronjob_name,
-            next_run_at=schedule.next_fire(settings.schedule, settings.timezone, now) if fires else None,
-            sync=job.sync(project),
+            next_run_at=_next_run(job, project, now) if fires else None,
+            sync=job.sync(project, now),
             webhook_secret=webhook_secret,
         )
 
@@ -40,6 +43,12 @@ class JobDocument(ServiceFields, JobSettings):
     @field_serializer("webhook_headers")
     def _mask(self, headers: dict[str, str] | None) -> dict[str, str] | None:
         return headers and dict.fromkeys(headers, MASK)
+
+
+def _next_run(job: Job, project: Project, now: datetime) -> datetime | None:
+    """Return the first time at which an enabled job of a firing project fires, after its pauses."""
+    after = max(now, job.fires_since(project))
+    return schedule.next_fire(job.settings.schedule, job.settings.timezone, after)
 
 
 class JobList(Document):

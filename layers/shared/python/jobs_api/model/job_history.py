@@ -8,9 +8,10 @@ from pydantic import Field
 
 from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.model.actor import Actor
-from jobs_api.model.document import Absent, Document, Record, Timestamp
+from jobs_api.model.document import Absent, Document, Record, Timestamp, rfc3339
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
+from jobs_api.model.pauses import pause_end
 from jobs_api.model.stored_secrets import displayed
 from jobs_api.redaction.masking import MASK
 
@@ -62,6 +63,8 @@ class StoredVersion(Record):
     @classmethod
     def of_change(cls, before: Job | None, after: Job) -> Self:
         """Return the version that a change makes; both jobs are as they are stored, with sealed secrets."""
+        # That a pause ended by itself is nobody's change.
+        before = before and before.without_what_is_over(after.updated_at)
         old, new = (settings_shown(job) if job else {} for job in (before, after))
         changed = [name for name in JobSettings.model_fields if old.get(name) != new.get(name)]
         if before:
@@ -86,6 +89,13 @@ class StoredVersion(Record):
         return HistoryVersion(
             version=self.version, changed_at=self.made_at, changed_by=changed_by, action=action, fields=changes
         )
+
+    def check_time(self, now: datetime) -> None:
+        """Raise InvalidRequest for a version whose pause is over: the job cannot be what it was then."""
+        until = pause_end(self.settings.get("paused_until"))
+        if until and until <= now:
+            said = f"version {self.version} has a pause that ended at {rfc3339(until)}; set its other fields with PUT"
+            raise InvalidRequest([Fault("paused_until", said)])
 
     def changes(self) -> dict[str, Any]:
         """Return the body of the PUT that restores this version: what it had no value for gets its default."""

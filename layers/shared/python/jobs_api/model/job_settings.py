@@ -1,6 +1,7 @@
 """The settings of a job: every rule for what its owner may set."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -17,11 +18,12 @@ from pydantic_core import InitErrorDetails
 
 from jobs_api import schedule
 from jobs_api.errors import Fault, InvalidRequest
-from jobs_api.model import names, variables
+from jobs_api.model import names, pauses, variables
 from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_headers, check_slack_channel
 from jobs_api.model.commands import ProjectType, parse_command
 from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.job_sync import JobSync
+from jobs_api.model.pauses import PauseEnd, PauseReason
 from jobs_api.model.project import DAY, Project, ProjectSettings
 from jobs_api.model.resources import Resources
 from jobs_api.model.stored_secrets import StoredSecrets, displayed, unmask
@@ -72,6 +74,8 @@ class JobSettings(Document):
     schedule: Annotated[str, AfterValidator(_check_schedule)]
     timezone: Annotated[str, AfterValidator(schedule.check_timezone)] = "UTC"
     enabled: bool = True
+    paused_until: Absent[PauseEnd] = None
+    pause_reason: Absent[PauseReason] = None
     concurrency_policy: Absent[Literal["Allow", "Forbid", "Replace"]] = None
     timeout_seconds: Absent[Annotated[int, Field(ge=10, le=30 * DAY)]] = None
     starting_deadline_seconds: Absent[Annotated[int, Field(ge=10, le=7 * DAY)]] = None
@@ -91,13 +95,20 @@ class JobSettings(Document):
     webhook_events: Absent[Annotated[list[WebhookEvent], Field(min_length=1)]] = None
 
     @classmethod
-    def of(cls, document: Mapping[str, Any], project: Project) -> "JobSettings":
-        """Validate the settings that an owner sent for a job of this project.
+    def of(cls, document: Mapping[str, Any], project: Project, now: datetime | None = None) -> "JobSettings":
+        """Validate the settings that an owner sent for a job of this project, `now` for the rules about time.
 
         Raises:
             InvalidRequest: with every field that breaks a rule.
         """
-        return cls.checked(document, project.settings)
+        faults = pauses.end_faults(document.get("paused_until"), now) if now else []
+        try:
+            settings = cls.checked(document, project.settings)
+        except InvalidRequest as invalid:
+            raise InvalidRequest([*invalid.faults, *faults]) from invalid
+        if faults:
+            raise InvalidRequest(faults)
+        return settings
 
     @classmethod
     def stored(cls, document: Mapping[str, Any]) -> "JobSettings":
@@ -106,9 +117,14 @@ class JobSettings(Document):
         Secrets of `webhook_headers` and `environment` are masks in the settings; the values are sealed in the job's
         `webhook` and `sealed_environment`.
         """
-        return cls.known(**{**document, "resources": Resources.known(**document["resources"])})
+        read: dict[str, Any] = {"resources": Resources.known(**document["resources"])}
+        if until := document.get("paused_until"):
+            read["paused_until"] = datetime.fromisoformat(until)
+        return cls.known(**{**document, **read})
 
-    def changed(self, changes: Mapping[str, Any], project: Project, stored: StoredSecrets) -> "JobSettings":
+    def changed(
+        self, changes: Mapping[str, Any], project: Project, stored: StoredSecrets, now: datetime
+    ) -> "JobSettings":
         """Return these settings with each sent field replaced as a whole; with the rules and errors of `of`.
 
         A sent mask keeps the stored value. Values are opened only if some stay and others do not.
@@ -131,7 +147,7 @@ class JobSettings(Document):
             environment = {name: "" if value == MASK else value for name, value in self.environment.items()}
         document["environment"] = environment
         try:
-            settings = JobSettings.of(document, project)
+            settings = JobSettings.of(document, project, now)
         except InvalidRequest as invalid:
             raise InvalidRequest([*invalid.faults, *faults]) from invalid
         if faults:
@@ -161,6 +177,11 @@ class JobSettings(Document):
         """Drop read-only fields, so that clients can send answers back, and `null`, which means the default."""
         said = {name: value for name, value in document.items() if name not in READ_ONLY}
         return {n: v for n, v in said.items() if v is not None or n not in cls.model_fields or _required(cls, n)}
+
+    @field_validator("pause_reason")
+    @classmethod
+    def _of_a_pause(cls, reason: str | None, info: ValidationInfo) -> str | None:
+        return pauses.check_reason(reason, info.data)
 
     @field_validator("command")
     @classmethod

@@ -1,6 +1,7 @@
 """How a job and its CronJob in the cluster compare."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from jobs_api.model.document import Absent, Document, Timestamp
@@ -28,7 +29,7 @@ class SyncedVersion(Document):
 
     `in_force_at` is the time since which the CronJob is known to have its present firing; `resumed_at` is when a sync
     last resumed it after somebody had suspended it by hand. `fingerprint` is that of the CronJob
-    when it was last found to match.
+    when it was last found to match. `right_until` is when the CronJob must change by itself: at the end of a pause.
     """
 
     version: str
@@ -38,14 +39,27 @@ class SyncedVersion(Document):
     in_force_at: Timestamp | None = None
     resumed_at: Timestamp | None = None
     fingerprint: str | None = None
+    right_until: Absent[Timestamp] = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether what was compared is not right any more, since a pause has ended."""
+        return self.right_until is not None and self.right_until <= now
 
 
 @dataclass(frozen=True, slots=True)
 class JobVersion:
-    """What a sync reads of a job to find that it has nothing to do; `synced_as` is the version that was last synced."""
+    """What a sync reads of a job to find that it has nothing to do; `synced_as` is the version that was last synced.
+
+    `right_until` as in `SyncedVersion`.
+    """
 
     id: str
     cronjob_name: str
     version: int
     synced_as: str | None
     fingerprint: str | None = None
+    right_until: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether what was synced is not right any more, since a pause has ended."""
+        return self.right_until is not None and self.right_until <= now

@@ -4,11 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from jobs_api.model import names, slots, variables
+from jobs_api.model import firing_history, names, pauses, slots, variables
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.document import Document, Record, Timestamp
+from jobs_api.model.document import Absent, Document, Record, Timestamp
+from jobs_api.model.firing_history import PausedSpan, PauseHistory
+from jobs_api.model.pauses import Pause, PauseEnd, PauseReason
 from jobs_api.model.resources import Resources, check_resource_name
 from jobs_api.model.slots import Period
 
@@ -70,14 +72,21 @@ class ProjectSettings(Document):
     )
     deployed: bool = False
     suspended: bool = False
+    paused_until: Absent[PauseEnd] = None
+    pause_reason: Absent[PauseReason] = None
+
+    @field_validator("pause_reason")
+    @classmethod
+    def _of_a_pause(cls, reason: str | None, info: ValidationInfo) -> str | None:
+        return pauses.check_reason(reason, info.data)
 
 
 class Project(Record):
     """A project as it is stored; `version` counts its changes, from 1; `cursor_key` signs cursors over its runs.
 
     `kept_slug` is the slug of a project that is older than the hashes for lost letters, None for a newer one.
-    `fires_since` is when it was last deployed or resumed, or when its CronJobs began to start slots by other rules,
-    None where it was made so; `fired` are earlier times.
+    `fires_since` is when it was last deployed or resumed, or when its CronJobs began to start slots by other rules, or
+    when its pause ends; None where it was made so. `fired` are earlier times, and `pauses` earlier pauses.
     `runs_indexed` says that each of its ended runs is in the index `ended_runs`; projects older than that index have
     it once `jobsctl project index-runs` was there.
     """
@@ -92,18 +101,51 @@ class Project(Record):
     kept_slug: str | None = None
     fires_since: Timestamp | None = None
     fired: list[Period] = Field(default_factory=list)
+    pauses: PauseHistory[PausedSpan] = Field(default_factory=PauseHistory[PausedSpan])
     runs_indexed: bool = True
 
     def changed(self, settings: ProjectSettings, now: datetime) -> Self:
         """Return the project's next version, with other settings."""
-        after = self.model_copy(update={"settings": settings, "version": self.version + 1, "updated_at": now})
-        fired, begins = self.fired, {}
-        if after.fires != self.fires or (self.fires and after.starting != self.starting):
-            ended = [period.model_copy(update={"until": period.until or now}) for period in self.periods]
-            fired, begins = slots.remembered(ended, now), {"fires_since": now}
+        before = self.without_what_is_over(now)
+        after = before.model_copy(update={"settings": settings, "version": self.version + 1, "updated_at": now})
+        pause = after.pause_at(now)
+        same = (after.fires, pause) == (before.fires, before.pause_at(now))
+        fired, update = before.fired, {}
+        if not same or (self.fires and after.starting != self.starting):
+            ended = [one.model_copy(update={"until": one.until or now}) for one in before.periods if one.since < now]
+            fired = slots.remembered(ended, now, firing_history.SPANS_KEPT_FOR)
+            history = before.pauses.with_ended(before.paused_spans, now).begun(pause if after.fires else None, now)
+            update = {"fires_since": pause.last_second if pause else now, "pauses": history}
         if settings.starting_deadline_seconds != self.settings.starting_deadline_seconds:
             fired = [period.with_deadline(self.settings.starting_deadline_seconds) for period in fired]
-        return after.model_copy(update={"fired": fired, **begins})
+        return after.model_copy(update={"fired": fired, **update})
+
+    def begun(self, now: datetime) -> Self:
+        """Return a project that is made now, with its pause, if it has one."""
+        pause = self.pause_at(now)
+        if pause is None or not self.fires:
+            return self
+        return self.model_copy(update={"fires_since": pause.last_second, "pauses": self.pauses.begun(pause, now)})
+
+    def without_what_is_over(self, now: datetime) -> Self:
+        """Return the project without a pause that is over: it then is one of its earlier pauses."""
+        if not self.settings.paused_until or self.pause_at(now):
+            return self
+        settings = self.settings.model_copy(update={"paused_until": None, "pause_reason": None})
+        history = self.pauses.with_ended(self.paused_spans, now)
+        return self.model_copy(update={"settings": settings, "pauses": history})
+
+    def pause_at(self, now: datetime) -> Pause | None:
+        """Return its pause if that is in effect at a time."""
+        return Pause.at(self.settings.paused_until, self.settings.pause_reason, now)
+
+    @property
+    def paused_spans(self) -> list[PausedSpan]:
+        """Its present pause, if it has one while it fires; that may be over by now."""
+        since, until = self.pauses.paused_since, self.settings.paused_until
+        if not (since and until and self.fires):
+            return []
+        return [PausedSpan(since=since, until=until - pauses.A_SECOND, reason=self.settings.pause_reason)]
 
     @property
     def starting(self) -> tuple[ConcurrencyPolicy, int]:
@@ -113,7 +155,10 @@ class Project(Record):
     @property
     def periods(self) -> list[Period]:
         """The periods in which its jobs fired and may have slots to settle, oldest first; the last may be open."""
-        return [*self.fired, *([Period(since=self.fires_since or self.created_at)] if self.fires else [])]
+        if not self.fires:
+            return self.fired
+        since = self.fires_since or self.created_at
+        return [*self.fired, Period(since=since, after_pause=self.pauses.after_pause)]
 
     @property
     def slug(self) -> str:
@@ -127,5 +172,5 @@ class Project(Record):
 
     @property
     def fires(self) -> bool:
-        """Whether its enabled jobs fire: deployed and not suspended."""
+        """Whether its enabled jobs fire when no pause is in effect: deployed and not suspended."""
         return self.settings.deployed and not self.settings.suspended

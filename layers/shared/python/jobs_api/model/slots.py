@@ -42,12 +42,14 @@ class Period(Document):
 
     `starting_deadline_seconds` is how late its slots may start: in a job's firing the job's own, in a project's period
     that which the project had. None where these are what the project has now.
+    `after_pause`: it begins with the end of a pause. That time was known well before, so the cluster could follow.
     """
 
     since: Timestamp
     until: Timestamp | None = None
     # Omitted where there is none, so that the previous release can read such a period.
     starting_deadline_seconds: Absent[int] = None
+    after_pause: bool = Field(default=False, exclude_if=lambda after: not after)
 
     def holds(self, moment: datetime) -> bool:
         """Return whether a time is in the period."""
@@ -84,18 +86,27 @@ class Firing(Period):
 class SlotHistory(Document):
     """The firings of a job and how far its slots are settled.
 
-    `since` is when the present firing began. `unsettled` lists earlier firings that may have slots to settle. All slots
-    up to `settled_until` are settled.
+    `since` is when the present firing began, or will begin after a pause. `unsettled` lists earlier firings that may
+    have slots to settle. All slots up to `settled_until` are settled.
     """
 
     since: Timestamp
     unsettled: list[Firing] = Field(default_factory=list)
     settled_until: Timestamp | None = None
 
-    def changed(self, fired: Firing | None, periods: Sequence[Period], now: datetime) -> Self:
-        """Return the history of a job whose firing changes now; `fired` is the firing that ends."""
+    def changed(
+        self, fired: Firing | None, periods: Sequence[Period], now: datetime, since: datetime | None = None
+    ) -> Self:
+        """Return the history of a job whose firing changes now.
+
+        Args:
+            fired: the firing that ends.
+            periods: the periods of its project.
+            now: aware.
+            since: when the next firing begins, None where that is now.
+        """
         unsettled = [*self.unsettled, *ended(fired, periods, self.settled_until, now)]
-        return self.model_copy(update={"since": now, "unsettled": newest_firings(unsettled)})
+        return self.model_copy(update={"since": since or now, "unsettled": newest_firings(unsettled)})
 
     def settled(self, until: datetime) -> Self:
         """Return the history with all slots up to then settled, without firings that are no longer needed."""
@@ -107,14 +118,15 @@ class SlotHistory(Document):
 class Slot:
     """A time at which a job should run.
 
-    `begins` is when its firing within a period began, `deadline_seconds` how late it may start, None where that is what
-    the project says now.
+    `begins` is when its firing within a period began, and `after_pause` whether a pause ended then. `deadline_seconds`
+    is how late it may start, None where that is what the project says now.
     """
 
     at: datetime
     firing: Firing
     begins: datetime
     deadline_seconds: int | None = None
+    after_pause: bool = False
 
     @property
     def in_force(self) -> bool:
@@ -126,7 +138,7 @@ class Slot:
     @property
     def expected(self) -> bool:
         """Whether the slot is missed if nothing ran; not while a change has not reached the cluster."""
-        return self.in_force or self.at > self.begins + IN_FORCE_WITHIN
+        return self.in_force or self.after_pause or self.at > self.begins + IN_FORCE_WITHIN
 
     def deadline(self, project_seconds: int) -> timedelta:
         """Return how late the CronJob may start it; `project_seconds` is what the project says now."""
@@ -168,8 +180,9 @@ def owed(
             ends = min([until, *(one.until for one in (firing, period) if one.until)])
             if begins < ends:
                 deadline = firing.starting_deadline_seconds or period.starting_deadline_seconds
+                after_pause = max(firing, period, key=lambda one: one.since).after_pause
                 for at in _times(firing, max(begins, after or begins), ends):
-                    yield Slot(at, firing, begins, deadline)
+                    yield Slot(at, firing, begins, deadline, after_pause)
 
 
 def _times(firing: Firing, after: datetime, ends: datetime) -> Iterator[datetime]:
@@ -206,11 +219,12 @@ def next_check(
 ) -> datetime | None:
     """Return when a job's slots must next be checked: at its first slot that is not settled; None if none will come.
 
-    If a job waits for its project to fire, its next slot is unknown, so it is checked at intervals.
+    After a pause that is when its firing begins, since the CronJob must fire again from then on. If a job waits for its
+    project to fire, its next slot is unknown, so it is checked at intervals.
     """
     first = next(owed(firings, periods, after, EVER), None)
     if first:
-        return first.at
+        return first.begins + timedelta(seconds=1) if first.begins > now else first.at
     return now + IDLE_FOR if any(firing.until is None for firing in firings) else None
 
 
@@ -233,9 +247,9 @@ def newest_firings(firings: Sequence[Firing]) -> list[Firing]:
     return kept[::-1]
 
 
-def remembered[P: Period](periods: Iterable[P], now: datetime) -> list[P]:
-    """Return the periods that may have slots to settle, the newest last."""
-    kept = [period for period in periods if period.until is None or period.until > now - KEPT_FOR]
+def remembered[P: Period](periods: Iterable[P], now: datetime, kept_for: timedelta = KEPT_FOR) -> list[P]:
+    """Return the periods that may have slots to settle, or that are kept for longer, the newest last."""
+    kept = [period for period in periods if period.until is None or period.until > now - kept_for]
     return kept[-MOST_KEPT:]
 
 

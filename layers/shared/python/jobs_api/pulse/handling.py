@@ -49,7 +49,7 @@ def handle(message: PulseMessage, clock: Clock) -> None:
     if message.asked_at:
         # An index may not show yet what the request is about.
         facts = replace(facts, moving=True)
-    is_sync_due = organization.pulse.is_sync_due(clock()) and facts.unreached_since is None
+    is_sync_due = facts.unreached_since is None and (facts.pause_ended or organization.pulse.is_sync_due(clock()))
     try:
         _end(organization, facts, clock(), is_sync_due=is_sync_due)
     except Exception:

@@ -39,6 +39,7 @@ class PassFacts:
         unreached_since: since when the cluster cannot be reached; then the other facts are unknown.
         incomplete: a part of the pass failed, and is to be repeated.
         sync_due_at: when the next sync of everything is due.
+        pause_ended: a pause has ended, so that a sync is due now.
         due: when anything else is due.
     """
 
@@ -49,6 +50,7 @@ class PassFacts:
     unreached_since: datetime | None = None
     incomplete: bool = False
     sync_due_at: datetime | None = None
+    pause_ended: bool = False
     due: Sequence[datetime] = ()
 
 

@@ -68,6 +68,7 @@ def _ingest(organization: Organization, clock: Clock) -> Ingested:
         awaited=ingest.awaited,
         incomplete=error is not None,
         due=ingest.due,
+        pause_ended=ingest.pause_ended,
     )
     return Ingested(facts, error)
 

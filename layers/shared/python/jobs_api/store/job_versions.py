@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from jobs_api.model.job_sync import JobVersion, SyncState
@@ -37,4 +38,5 @@ def _version_of(row: dict[str, dict[str, str]]) -> JobVersion:
         version=int(row["version"]["N"]),
         synced_as=synced["version"] if synced.get("state") == SyncState.SYNCED else None,
         fingerprint=synced.get("fingerprint"),
+        right_until=datetime.fromisoformat(until) if (until := synced.get("right_until")) else None,
     )

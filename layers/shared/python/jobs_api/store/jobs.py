@@ -9,6 +9,7 @@ from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNotFound
 from jobs_api.model.audit import AuditAction, WrittenBy, entry
+from jobs_api.model.firing_history import FiringSpan, PauseHistory
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.job_sync import SyncedVersion
@@ -38,6 +39,7 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 # A job is deleted once.
 DELETED = "deleted"
 NO_WEBHOOK = SealedWebhook()
+NO_PAUSES = PauseHistory[FiringSpan]()
 # How long a deleted job is recorded: longer than a cluster can be unreachable before its CronJob can be removed.
 DELETED_FOR = timedelta(days=90)
 
@@ -120,6 +122,7 @@ def update_job(
         _set_or_removed(JobRow.headers_for, row.headers_for),
         _set_or_removed(JobRow.sealed_environment, row.sealed_environment),
         JobRow.cronjob_name.set(row.cronjob_name),
+        _set_or_removed(JobRow.pauses, row.pauses),
         JobRow.version.set(row.version),
         JobRow.updated_at.set(row.updated_at),
         *([JobRow.recorded_version.set(after.version)] if by else []),
@@ -260,6 +263,7 @@ def job_of(row: ProjectsRow, project: Project) -> Job:
         updated_at=row.updated_at,
         synced=_synced(row.synced),
         slots=SlotHistory.model_validate(row.slots) if row.slots else SlotHistory(since=row.created_at),
+        pauses=PauseHistory[FiringSpan].model_validate(row.pauses) if row.pauses else NO_PAUSES,
         due_at=row.due_at,
         recorded_version=None if row.recorded_version is None else int(row.recorded_version),
     )
@@ -287,6 +291,7 @@ def _row(job: Job, kind: type[JobRow] = JobRow, prefix: str = JOB) -> JobRow:
         created_at=job.created_at,
         updated_at=job.updated_at,
         slots=job.slots.model_dump(mode="json"),
+        pauses=job.pauses.model_dump(mode="json") or None,
         due_in=job.organization_id if job.due_at else None,
         due_at=job.due_at,
         recorded_version=job.recorded_version,

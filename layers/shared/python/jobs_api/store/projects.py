@@ -8,6 +8,7 @@ from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, Conflict, NameTaken, ProjectNotFound
 from jobs_api.model.audit import StoredEntry
+from jobs_api.model.firing_history import PausedSpan, PauseHistory
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.slots import Period
 from jobs_api.store import audit
@@ -87,6 +88,7 @@ def update_project(project: Project, expected_version: int, entry: StoredEntry |
         ProjectRow.version.set(row.version),
         ProjectRow.updated_at.set(row.updated_at),
         ProjectRow.fired.set(row.fired),
+        ProjectRow.pauses.set(row.pauses) if row.pauses else ProjectRow.pauses.remove(),
         *([ProjectRow.fires_since.set(row.fires_since)] if row.fires_since else []),
     ]
     try:
@@ -148,6 +150,7 @@ def project_of(row: ProjectsRow, organization_id: str) -> Project:
         updated_at=row.updated_at,
         fires_since=row.fires_since,
         fired=[Period.model_validate(period) for period in row.fired or ()],
+        pauses=PauseHistory[PausedSpan].model_validate(row.pauses or {}),
         runs_indexed=bool(row.runs_indexed),
     )
 
@@ -164,5 +167,6 @@ def _row(project: Project) -> ProjectRow:
         updated_at=project.updated_at,
         fires_since=project.fires_since,
         fired=[period.model_dump(mode="json") for period in project.fired],
+        pauses=project.pauses.model_dump(mode="json") or None,
         runs_indexed=project.runs_indexed or None,
     )

@@ -166,6 +166,7 @@ class ProjectRow(ProjectsRow, discriminator="project"):
     updated_at = MomentAttribute()
     fires_since = MomentAttribute(null=True)
     fired = DocumentAttribute(null=True)
+    pauses = DocumentAttribute(null=True)
     runs_indexed = BooleanAttribute(null=True)
     job_count = NumberAttribute(null=True)
 
@@ -188,6 +189,7 @@ class JobRow(ProjectsRow, discriminator="job"):
     updated_at = MomentAttribute()
     synced = DocumentAttribute(null=True)
     slots = DocumentAttribute(null=True)
+    pauses = DocumentAttribute(null=True)
     due_in = UnicodeAttribute(null=True)
     due_at = MomentAttribute(null=True)
     recorded_version = NumberAttribute(null=True)

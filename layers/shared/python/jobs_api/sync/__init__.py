@@ -34,7 +34,7 @@ def sync(scope: Scope, cluster: Cluster, now: datetime) -> Counter[str]:
         scope = Scope(organization_id=scope.organization_id)
         scopes = [scope]
     else:
-        scopes = unsettled(scope, cluster)
+        scopes = unsettled(scope, cluster, now)
     parts = [_compare(part, cluster, now, done) for part in scopes]
     if any(parts):
         _compare(Scope(organization_id=scope.organization_id), cluster, now, done)

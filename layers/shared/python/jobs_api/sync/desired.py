@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Final
 
 from aws_lambda_powertools import Logger
@@ -66,8 +67,9 @@ class Manifests(Mapping[str, Manifest]):
     `unopened`, its manifest has masks in place of values, and must not be sent anywhere.
     """
 
-    def __init__(self, jobs: Mapping[str, Wanted]) -> None:
+    def __init__(self, jobs: Mapping[str, Wanted], now: datetime) -> None:
         self._jobs = jobs
+        self._now = now
         self._opened: dict[str, Mapping[str, str]] = {}
         self.unopened: set[str] = set()
         sealed = [name for name, (_, job) in jobs.items() if job.sealed_environment]
@@ -84,7 +86,7 @@ class Manifests(Mapping[str, Manifest]):
             self.unopened.add(name)
 
     def __getitem__(self, name: str) -> Manifest:
-        return manifests.cronjob(*self._jobs[name], self._opened.get(name, {}))
+        return manifests.cronjob(*self._jobs[name], self._now, self._opened.get(name, {}))
 
     def __contains__(self, name: object) -> bool:
         return name in self._jobs

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
+from datetime import datetime
 from typing import Final
 
 from jobs_api.cluster import Cluster, Object, ObjectNotFound
@@ -23,8 +24,11 @@ class LiveCronJobs:
     deployment's, and `unlabelled` names those without a deployment label.
     """
 
-    def __init__(self, cluster: Cluster, scope: Scope, jobs: Mapping[str, Wanted], *, with_unlabelled: bool) -> None:
+    def __init__(
+        self, cluster: Cluster, scope: Scope, jobs: Mapping[str, Wanted], now: datetime, *, with_unlabelled: bool
+    ) -> None:
         """List their metadata, and for a single job its CronJobs; `jobs` are by the names of their CronJobs."""
+        self._now = now
         self.right: set[str] = set()
         self.there = 0
         self.unlabelled: set[str] = set()
@@ -51,7 +55,7 @@ class LiveCronJobs:
         if wanted is None:
             kept = {key: value for key, value in metadata.items() if key != "managedFields"}
             self._orphans.append({"metadata": kept})
-        elif is_right(cronjob, wanted):
+        elif is_right(cronjob, wanted, self._now):
             self.right.add(metadata["name"])
         elif "spec" in cronjob:
             self._whole.append(cronjob)
@@ -77,10 +81,15 @@ class LiveCronJobs:
             return None  # deleted since; it is created again
 
 
-def is_right(cronjob: Object, wanted: Wanted) -> bool:
-    """Return whether a CronJob was found right for these versions of project and job, by its metadata."""
+def is_right(cronjob: Object, wanted: Wanted, now: datetime) -> bool:
+    """Return whether a CronJob was found right for these versions of project and job, by its metadata.
+
+    At the end of a pause it is not right any more, though no version changes.
+    """
     project, job = wanted
     synced = job.synced
     if synced is None or synced.state is not SyncState.SYNCED or synced.version != wanted_version(project, job):
+        return False
+    if synced.is_over(now):
         return False
     return synced.fingerprint is not None and synced.fingerprint == fingerprint(cronjob)

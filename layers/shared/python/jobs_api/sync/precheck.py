@@ -1,5 +1,7 @@
 """A cheap check before a sync: which projects of an organization have anything to do; mostly there is none."""
 
+from datetime import datetime
+
 from jobs_api import store
 from jobs_api.cluster import Cluster
 from jobs_api.errors import NotFound
@@ -9,7 +11,7 @@ from jobs_api.sync.desired import Scope
 from jobs_api.sync.fingerprint import fingerprint
 
 
-def unsettled(scope: Scope, cluster: Cluster) -> list[Scope]:
+def unsettled(scope: Scope, cluster: Cluster, now: datetime) -> list[Scope]:
     """Return the scopes that need a sync: none where everything is as it was when it was last found right.
 
     Only a whole organization is checked; any other scope is returned as it is. Lists the metadata in the cluster, which
@@ -33,7 +35,11 @@ def unsettled(scope: Scope, cluster: Cluster) -> list[Scope]:
             project, job = wanted.pop(cronjob["metadata"]["name"], (None, None))
             if project is None or job is None:
                 suspect.add(str(cronjob["metadata"]["labels"].get(labels.PROJECT_ID)))
-            elif job.synced_as != wanted_version(project, job) or job.fingerprint != fingerprint(cronjob):
+            elif (
+                job.synced_as != wanted_version(project, job)
+                or job.fingerprint != fingerprint(cronjob)
+                or job.is_over(now)
+            ):
                 suspect.add(project.id)
     suspect.update(project.id for project, _ in wanted.values())
     if not suspect <= projects.keys():

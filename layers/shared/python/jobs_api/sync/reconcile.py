@@ -199,7 +199,10 @@ def _delete(live: Manifest) -> Delete:
 
 def _resumes(wanted: Manifest, live: Manifest) -> bool:
     versions = (labels.JOB_VERSION, labels.PROJECT_VERSION)
+    # Where a pause has ended, what was asked for is another spec.
+    there, asked = (one["metadata"].get("annotations") or {} for one in (live, wanted))
     same = all(_version(live, key) == _version(wanted, key) for key in versions)
+    same = same and there.get(labels.SPEC_HASH) == asked.get(labels.SPEC_HASH)
     return same and bool(live.get("spec", {}).get("suspend")) and not wanted["spec"]["suspend"]
 
 

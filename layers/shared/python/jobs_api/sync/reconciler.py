@@ -71,7 +71,7 @@ class Comparison:
         # Slow start, as in Kubernetes' own controllers: the batch doubles after each success.
         self._at_once = 1
         self._failure: Exception | None = None
-        self._desired = Manifests({})
+        self._desired = Manifests({}, now)
         self._trial = Trial(cluster)
         self._fingerprints: dict[str, str] = {}
         self._projects: dict[str, Project | None] = {}
@@ -86,10 +86,10 @@ class Comparison:
     def run(self) -> None:
         """Plan, change and record; raise the failures only after everything was tried."""
         jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
-        there = LiveCronJobs(self._cluster, self._scope, jobs, with_unlabelled=self._may_have_unlabelled())
+        there = LiveCronJobs(self._cluster, self._scope, jobs, self._now, with_unlabelled=self._may_have_unlabelled())
         self._there, self._unlabelled = there.there, there.unlabelled
         as_wanted = {name: wanted for name, wanted in jobs.items() if name not in there.right}
-        self._desired = Manifests(as_wanted.copy())
+        self._desired = Manifests(as_wanted.copy(), self._now)
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
             plan = reconcile.plan(self._desired, self._noted(there.others(pool)))
             # Changes of one kind have different names; deletions free names for the creations after them.
@@ -217,7 +217,7 @@ class Comparison:
             self._note(wanted, SyncState.ERROR, _in_words(error))
         else:
             self._count("created" if isinstance(change, Create) else "replaced")
-            self._count("repaired", _was_synced(wanted))
+            self._count("repaired", _was_synced(wanted, self._now))
             if change.name in self._unlabelled:
                 self._unlabelled.discard(change.name)
                 self._count("adopted")
@@ -274,7 +274,7 @@ class Comparison:
             return
         if labels.is_unlabelled(reconcile.cronjob_labels(live)):
             self._unlabelled.add(job.cronjob_name)
-        desired = Manifests({job.cronjob_name: (project, job)})
+        desired = Manifests({job.cronjob_name: (project, job)}, self._now)
         if desired.unopened:
             self._note((project, job), SyncState.ERROR, UNOPENED)
             return
@@ -365,7 +365,8 @@ class Comparison:
         self._count("failing", state is SyncState.ERROR)
         version, known = wanted_version(project, job), job.synced
         no_news = known and (known.version, known.state, known.message) == (version, state, message)
-        if known and no_news and not resumed and known.fingerprint == found:
+        right_until = _right_until(wanted, self._now)
+        if known and no_news and not resumed and (known.fingerprint, known.right_until) == (found, right_until):
             return
         if not no_news:
             self._count("noted")
@@ -377,9 +378,11 @@ class Comparison:
             in_force_at=_in_force_at(wanted, self._now, in_place=in_place),
             resumed_at=self._now if resumed else known and known.resumed_at,
             fingerprint=found,
+            right_until=right_until,
         )
         # A resumed project has future slots that its jobs do not know yet.
-        if not store.record_sync(job.replanned(project, self._now), synced):
+        compared = job.model_copy(update={"synced": synced})
+        if not store.record_sync(compared.replanned(project, self._now), synced):
             # The job was changed or deleted meanwhile, perhaps after its CronJob was created.
             self.outdated = True
 
@@ -397,6 +400,13 @@ def _in_force_at(wanted: Wanted, now: datetime, *, in_place: bool) -> datetime |
     return now if in_place else None
 
 
+def _right_until(wanted: Wanted, now: datetime) -> datetime | None:
+    """Return when a CronJob that is suspended for a pause must fire again; None where no pause is in effect."""
+    project, job = wanted
+    pause = job.pause_at(project, now)
+    return pause.until if pause and project.fires and job.firing else None
+
+
 def _was_refused(wanted: Wanted) -> bool:
     """Return whether a job was not as it should be when it was last compared, for whatever reason."""
     project, job = wanted
@@ -404,11 +414,13 @@ def _was_refused(wanted: Wanted) -> bool:
     return bool(synced and synced.state is SyncState.ERROR and synced.version == wanted_version(project, job))
 
 
-def _was_synced(wanted: Wanted) -> bool:
+def _was_synced(wanted: Wanted, now: datetime) -> bool:
     """Return whether a job's CronJob was already as it should be, so that somebody must have changed it."""
     project, job = wanted
     synced = job.synced
-    return bool(synced and synced.state is SyncState.SYNCED and synced.version == wanted_version(project, job))
+    if synced is None or synced.is_over(now):
+        return False
+    return synced.state is SyncState.SYNCED and synced.version == wanted_version(project, job)
 
 
 def _of_pods(error: ClusterRejected) -> str:
