@@ -16,6 +16,7 @@ from jobs_api.notifications import channels
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment
 from jobs_api.trigger.launch import launch
+from jobs_api.trigger.own_environment import with_variables
 from jobs_api.trigger.request import TriggerAnswer, TriggerRequest, manual_run, trigger_entry
 
 app = Api(idempotent=True)
@@ -32,12 +33,15 @@ def trigger_job(
     pass, which follows the run.
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
-    request = TriggerRequest.of(document or {}, project)
+    request = TriggerRequest.of(document or {}, project, job)
     if not project.settings.deployed:
         raise ProjectNotDeployed("The project is not deployed, so nothing can run; deploy it first")
     job = environment.with_sealed_environment(job)
     command = request.command_override or job.settings.command
-    run = manual_run(app.new_id("run_"), command, job, project, channels.alerts_of(project, job), app.written_by)
+    own, sealed = environment.sealed_variables(job, request.environment or {})
+    run = manual_run(
+        app.new_id("run_"), command, with_variables(job, own), project, channels.alerts_of(project, job), app.written_by
+    ).model_copy(update={"environment": own or None, "sealed_variables": sealed, **request.told})
     if not store.create_run(run, trigger_entry(run, app.written_by)):
         # An earlier try of this request, known by its Idempotency-Key, wrote the run and died.
         run = store.get_run(project.organization_id, run.id)

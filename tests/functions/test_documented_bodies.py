@@ -9,6 +9,7 @@ import pytest
 from jobs_api.model.project import Project
 from jobs_api.trigger.request import TriggerRequest
 from tests.functions.people import Person
+from tests.notifications.notification_world import new_job
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
 
@@ -48,4 +49,4 @@ def test_an_example_of_a_change_can_be_made(name: str, alice: Person, analytics:
 def test_an_example_of_a_trigger_keeps_the_rules(name: str, jaffle: Project) -> None:
     body = examples("post", "/{job_id}/trigger")[name]
 
-    assert TriggerRequest.of(body, jaffle).model_dump(exclude_unset=True) == body
+    assert TriggerRequest.of(body, jaffle, new_job(jaffle)[0]).model_dump(exclude_unset=True) == body

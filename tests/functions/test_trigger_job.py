@@ -12,6 +12,8 @@ from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.sealing import environment
+from jobs_api.store.tables import RunRow
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Answer, Person, new_project
 from tests.functions.refusals import Refuse
@@ -88,6 +90,123 @@ def test_a_bad_override_is_named_and_starts_nothing(acme: Acme, body: dict[str, 
     assert answer.status == 422
     assert answer.faulty_fields == [field]
     assert kubernetes_jobs(acme) == []
+
+
+SAID = {
+    "environment": {"DAY": "monday=1\n", "DB_PASSWORD": "hunter2-of-this-run", "EMPTY": ""},
+    "cause": "Backfill after the outage, ticket 7",
+    "git_sha": "1F0A9C3",
+}
+
+
+def test_what_is_said_of_a_run_comes_back_on_it_and_its_variables_reach_its_pod(acme: Acme) -> None:
+    acme.alice.call(
+        "PUT", path(acme.job).removesuffix("/trigger"), {"environment": {"DAY": "sunday", "API_TOKEN": "t0"}}
+    )
+
+    answer = trigger(acme, SAID)
+
+    assert answer.status == 202, answer.text
+    run = acme.alice.call("GET", f"/api/v1/runs/{answer.json['job_run_id']}").json
+    assert run["environment"] == {"DAY": "monday=1\n", "DB_PASSWORD": "***", "EMPTY": ""}
+    assert (run["cause"], run["git_sha"]) == (SAID["cause"], "1f0a9c3")
+    listed = acme.alice.call("GET", f"/api/v1/projects/{acme.project.id}/runs").json["runs"][0]
+    assert listed == run
+    pod = {one["name"]: one.get("value", "") for one in container_of(acme, answer.json["job_name"])["env"]}
+    assert {name: pod[name] for name in ("DAY", "API_TOKEN", "DB_PASSWORD", "EMPTY")} == {
+        "DAY": "monday=1\n",
+        "API_TOKEN": "t0",
+        "DB_PASSWORD": "hunter2-of-this-run",
+        "EMPTY": "",
+    }
+    job = acme.alice.call("GET", path(acme.job).removesuffix("/trigger")).json
+    assert job["environment"] == {"DAY": "sunday", "API_TOKEN": "***"}, "the job keeps its own"
+
+
+def test_a_runs_own_secrets_are_stored_sealed_and_can_be_opened_again_for_a_repetition(acme: Acme) -> None:
+    answer = trigger(acme, SAID)
+
+    stored = str(RunRow._get_connection().scan()["Items"])
+    assert "hunter2" not in stored
+    run = run_of(acme, answer)
+    assert run.launch is None
+    assert environment.opened_of(run) == {"DB_PASSWORD": "hunter2-of-this-run"}
+
+
+def test_an_own_secret_takes_the_place_of_the_jobs_and_a_mask_keeps_it(acme: Acme, refuse: Refuse) -> None:
+    acme.alice.call("PUT", path(acme.job).removesuffix("/trigger"), {"environment": {"A_TOKEN": "a", "B_TOKEN": "b"}})
+    refuse("POST", "jobs")
+
+    run = run_of(acme, trigger(acme, {"environment": {"A_TOKEN": "other", "B_TOKEN": "***"}}))
+
+    assert run.environment == {"A_TOKEN": "***"}
+    assert environment.opened_of(run) == {"A_TOKEN": "other", "B_TOKEN": "b"}
+
+
+def test_rows_of_earlier_releases_are_read_with_the_text_by_which_failures_are_grouped(acme: Acme) -> None:
+    run = run_of(acme, trigger(acme, {"cause": "because"}))
+    RunRow(run.id).update(actions=[RunRow.failure_cause.set("no such table")])
+
+    item = RunRow._get_connection().get_item(run.id)["Item"]
+    assert (item["cause"], item["trigger_cause"]) == ({"S": "no such table"}, {"S": "because"})
+    again = store.get_run(acme.organization.id, run.id)
+    assert (again.failure_cause, again.cause) == ("no such table", "because")
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"environment": {"PATH": "/opt/bin"}}, ["environment.PATH"]),
+        ({"environment": {"JOBS_API_RUN_ID": "x"}}, ["environment.JOBS_API_RUN_ID"]),
+        ({"environment": {"API_TOKEN": "***"}}, ["environment.API_TOKEN"]),
+        ({"environment": {"A-B": "x"}}, ["environment"]),
+        ({"environment": {"A": 7}}, ["environment.A"]),
+        ({"environment": ["A=7"]}, ["environment"]),
+        ({"environment": {f"V{n}": "" for n in range(101)}}, ["environment"]),
+        ({"environment": {"A": "a" * 32_768}}, ["environment"]),
+        ({"cause": "c" * 256, "git_sha": "1f0a9c"}, ["cause", "git_sha"]),
+        ({"cause": 7, "git_sha": 1_234_567}, ["cause", "git_sha"]),
+        ({"git_sha": "a" * 65}, ["git_sha"]),
+        ({"git_sha": "main-branch"}, ["git_sha"]),
+        ({"git_sha": "1f0a9c3\n"}, ["git_sha"]),
+        ({"git_sha": "\N{ARABIC-INDIC DIGIT ONE}" * 7}, ["git_sha"]),
+        ({"git-sha": "1f0a9c3"}, ["git-sha"]),
+    ],
+)
+def test_what_is_wrong_with_a_run_is_named_and_starts_nothing(
+    acme: Acme, body: dict[str, Any], fields: list[str]
+) -> None:
+    answer = trigger(acme, body)
+
+    assert (answer.status, answer.faulty_fields) == (422, fields)
+    assert kubernetes_jobs(acme) == []
+
+
+def test_a_runs_variables_count_with_its_jobs(acme: Acme) -> None:
+    job = path(acme.job).removesuffix("/trigger")
+    assert acme.alice.call("PUT", job, {"environment": {f"V{n}": "" for n in range(99)}}).status == 200
+
+    assert trigger(acme, {"environment": {"V1": "x", "W1": "x"}}).status == 202
+    over = trigger(acme, {"environment": {"W1": "x", "W2": "x"}})
+
+    assert (over.status, over.faulty_fields) == (422, ["environment"])
+    assert "with the job's own 101 variables" in over.text
+
+
+def test_a_job_with_variables_that_are_refused_by_now_can_be_triggered_with_others(acme: Acme) -> None:
+    older = acme.job.settings.model_copy(update={"environment": {"PATH": "/opt/bin"}})
+    store.update_job(acme.job, acme.job.model_copy(update={"settings": older, "version": acme.job.version + 1}))
+
+    assert trigger(acme, {"environment": {"DAY": "monday"}}).status == 202
+
+
+@pytest.mark.parametrize(
+    "body", [{"environment": None, "cause": None, "git_sha": None}, {"environment": {}, "cause": ""}]
+)
+def test_nothing_said_is_nothing_on_the_run(acme: Acme, body: dict[str, Any]) -> None:
+    run = acme.alice.call("GET", f"/api/v1/runs/{trigger(acme, body).json['job_run_id']}").json
+
+    assert {"environment", "cause", "git_sha"}.isdisjoint(run)
 
 
 def test_a_sqlmesh_run_keeps_its_jobs_command(acme: Acme) -> None:

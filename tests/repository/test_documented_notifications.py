@@ -54,6 +54,7 @@ def test_it_shows_every_field_that_a_run_can_have() -> None:
     cancelled = {"cancel_requested_at", "cancel_reason", "cancelled_by"}
     # Nobody's token triggered a scheduled run, and it is no retry.
     asked = {"triggered_by_token", *cancelled, "attempt", "retry_of", "retried_as", "launch_after"}
+    asked |= {"environment", "cause", "git_sha"}
     assert documented()["data"]["run"].keys() == JobRun.model_fields.keys() - {"message", *asked}
     assert documented()["version"] == payload.PAYLOAD_VERSION
 

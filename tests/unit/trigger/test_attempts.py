@@ -154,3 +154,22 @@ def test_what_does_not_run_by_itself_is_not_tried_again_by_itself(
     ]
 
     assert found == [scheduled, manual]
+
+
+def test_an_attempt_has_the_variables_the_cause_and_the_commit_of_the_run_before() -> None:
+    said: dict[str, Any] = {"environment": {"DAY": "monday", "A_TOKEN": "***"}, "sealed_variables": "A_TOKEN:sealed"}
+    before = a_run(**said, cause="because", git_sha="1f0a9c3")
+
+    attempt = after(before, environment={"DAY": "sunday", "TARGET": "prod"})
+
+    assert attempt.launch
+    (container,) = manifest_pod(attempt)["containers"]
+    env = {one["name"]: one["value"] for one in container["env"]}
+    assert (env["DAY"], env["A_TOKEN"], env["TARGET"]) == ("monday", "***", "prod")
+    assert (attempt.environment, attempt.sealed_variables) == (before.environment, before.sealed_variables)
+    assert (attempt.cause, attempt.git_sha) == ("because", "1f0a9c3")
+
+
+def manifest_pod(run: Run) -> Any:
+    launch: Any = run.launch
+    return launch["spec"]["template"]["spec"]

@@ -1,6 +1,6 @@
 """The settings of a job: every rule for what its owner may set."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
@@ -193,9 +193,7 @@ class JobSettings(Document):
     @classmethod
     def _is_the_job_s_to_set(cls, environment: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         allowed = cast("ProjectSettings", info.context).allowed_environment
-        if faults := list(variables.environment_faults(environment, allowed)):
-            raise ValidationError.from_exception_data(cls.__name__, [_detail(fault) for fault in faults])
-        return environment
+        return check_environment(variables.environment_faults(environment, allowed), environment)
 
     @field_validator("slack_channel")
     @classmethod
@@ -224,6 +222,13 @@ class JobSettings(Document):
         if events is None and info.data.get("webhook_enabled"):
             return list(DEFAULT_EVENTS)
         return events and _each_once(events)
+
+
+def check_environment(faults: Iterable[variables.VariableFault], environment: dict[str, str]) -> dict[str, str]:
+    """Return an environment without faults; raise all faults as pydantic's errors, in a validator of its field."""
+    if details := [_detail(fault) for fault in faults]:
+        raise ValidationError.from_exception_data("environment", details)
+    return environment
 
 
 def _detail(fault: variables.VariableFault) -> InitErrorDetails:

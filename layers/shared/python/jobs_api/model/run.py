@@ -10,6 +10,7 @@ from pydantic import Field
 from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.stored_secrets import displayed
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked, shown
 
 
@@ -69,7 +70,10 @@ class JobRun(Document):
     retry_of: Absent[str] = None
     retried_as: Absent[str] = None
     launch_after: Absent[Timestamp] = None
+    cause: Absent[str] = None
+    git_sha: Absent[str] = None
     command: Absent[str] = None
+    environment: Absent[dict[str, str]] = None
     start_time: Absent[Timestamp] = None
     end_time: Absent[Timestamp] = None
     duration_seconds: Absent[float] = None
@@ -98,8 +102,9 @@ class Run(JobRun):
 
     `launch` is the Job manifest that is still to be created in the cluster; it is written with the run and cleared
     once the Job exists, so that a process that dies in between loses nothing. Secret values of its environment are
-    masks in it, and sealed in `sealed_environment`. In the same way `notify` has the notifications that are still to
-    be sent, to the targets in `alerts`, as the job's owner had them when the run was created.
+    masks in it: its job's are sealed in `sealed_environment`, and its own, of `environment`, in `sealed_variables`. The
+    latter stay as long as the run, so that it can be repeated. In the same way `notify` has the notifications that are
+    still to be sent, to the targets in `alerts`, as the job's owner had them when the run was created.
     `failure_cause` is the same text for runs that failed for one cause, where the log says why.
     `log_begins` is the Pod's name, a blank, and the time of its log's first line as a pass saw it while the command
     ran, or nothing where there was no line yet.
@@ -111,6 +116,7 @@ class Run(JobRun):
     organization_id: str
     launch: Absent[dict[str, object]] = None
     sealed_environment: Absent[str] = None
+    sealed_variables: Absent[str] = None
     log: Absent[StoredLog] = None
     log_begins: Absent[str] = None
     log_note: Absent[str] = None
@@ -148,7 +154,8 @@ class Run(JobRun):
         """Return what the API shows of it. Rows of earlier releases have texts without masks."""
         stored = vars(self)
         told = {name: stored[name] for name in JobRun.model_fields}
-        return JobRun.known(**told | {name: shown(told[name]) for name in _SHOWN if told.get(name)})
+        told |= {name: shown(told[name]) for name in _SHOWN if told.get(name)}
+        return JobRun.known(**told | {"environment": displayed(self.environment) if self.environment else None})
 
     def without_secrets(self, secrets: Iterable[str] = ()) -> "Run":
         """Return it as it may be stored: texts of a log or a cluster with masks, also for these known secrets."""
@@ -165,7 +172,7 @@ def _cut(text: str) -> str:
 # What is stored of a log's or a cluster's text; and what is shown of it, with the command that somebody sent.
 LONGEST_TOLD: Final = 2000
 _TOLD: Final = ("error_message", "message", "failure_cause")
-_SHOWN: Final = (*_TOLD[:-1], "command", "cancel_reason")
+_SHOWN: Final = (*_TOLD[:-1], "command", "cause", "cancel_reason")
 
 
 class RunList(Document):

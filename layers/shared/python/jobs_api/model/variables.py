@@ -118,11 +118,7 @@ class VariableFault:
 
 def environment_faults(environment: Mapping[str, str], allowed: Collection[str]) -> Iterator[VariableFault]:
     """Return everything wrong with a job's environment; `allowed` are the names that its project lets jobs set."""
-    if len(environment) > MOST_VARIABLES:
-        yield VariableFault(None, f"has {len(environment)} variables; at most {MOST_VARIABLES} are allowed")
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
-    if size > MOST_BYTES:
-        yield VariableFault(None, f"has {size} bytes in all; at most {MOST_BYTES} are allowed")
+    yield from size_faults(environment)
     for name, value in environment.items():
         if not VARIABLE.fullmatch(name):
             rule = "is not a variable name: letters, digits and _, not starting with a digit"
@@ -139,6 +135,15 @@ def environment_faults(environment: Mapping[str, str], allowed: Collection[str])
                 f"{shortened(name)} decides {decides}, which only the project may set; an operator "
                 "can set it for the project, or add it to the project's allowed_environment",
             )
+
+
+def size_faults(environment: Mapping[str, str], counted: str = "") -> Iterator[VariableFault]:
+    """Return whether an environment has too many variables or too many bytes; `counted` says what is counted."""
+    if len(environment) > MOST_VARIABLES:
+        yield VariableFault(None, f"has {counted}{len(environment)} variables; at most {MOST_VARIABLES} are allowed")
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
+    if size > MOST_BYTES:
+        yield VariableFault(None, f"has {counted}{size} bytes in all; at most {MOST_BYTES} are allowed")
 
 
 def is_secret(name: str) -> bool:

@@ -3,6 +3,7 @@
 A value is secret if its variable's name says so. In the job's settings, in tables and in answers a mask replaces it.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from jobs_api.aws import encryption
@@ -26,13 +27,31 @@ def values_of(job: Job) -> dict[str, str]:
 
 
 def opened_of(owner: Job | Run) -> dict[str, str]:
-    """Return only the sealed values, by name, of a job or of a run that waits to be launched; raises CannotOpen."""
-    if owner.sealed_environment is None:
+    """Return only the sealed values, by name, of a job or of a run that waits to be launched; raises CannotOpen.
+
+    A run's own values take the place of its job's.
+    """
+    if isinstance(owner, Job):
+        return _opened(owner, owner.id, owner.sealed_environment)
+    job_s = _opened(owner, owner.job_id, owner.sealed_environment)
+    return job_s | _opened(owner, owner.job_id, owner.sealed_variables)
+
+
+def _opened(owner: Job | Run, job_id: str, sealed_values: str | None) -> dict[str, str]:
+    if sealed_values is None:
         return {}
-    names, _, sealed = owner.sealed_environment.partition(":")
-    job_id = owner.id if isinstance(owner, Job) else owner.job_id
+    names, _, sealed = sealed_values.partition(":")
     values = encryption.unseal(sealed, **_context(owner, job_id)).split(END)
     return dict(zip(names.split(","), values[:-1], strict=True))
+
+
+def sealed_variables(job: Job, variables: Mapping[str, str]) -> tuple[dict[str, str], str | None]:
+    """Return the variables of one run as they may be stored, and their secret values, sealed.
+
+    KMS is called only if some value is secret.
+    """
+    secret = {name: value for name, value in variables.items() if is_secret(name)}
+    return {**variables, **dict.fromkeys(secret, MASK)}, _sealed(job, secret) if secret else None
 
 
 def with_sealed_environment(job: Job) -> Job:

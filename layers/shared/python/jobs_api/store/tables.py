@@ -81,6 +81,20 @@ class DocumentAttribute(JSONAttribute):
         return json.loads(value)
 
 
+class VariablesAttribute(Attribute[dict[str, str]]):
+    """Variables as `name=value` and a NUL, which neither contains; in JSON a control character would take six bytes."""
+
+    attr_type = STRING
+
+    def serialize(self, value: dict[str, str]) -> str:
+        """Write them."""
+        return "".join(f"{name}={one}\0" for name, one in value.items())
+
+    def deserialize(self, value: str) -> dict[str, str]:
+        """Read them back."""
+        return dict(one.split("=", 1) for one in value.split("\0")[:-1])
+
+
 def time_text(value: datetime) -> str:
     """Write a time as the tables do."""
     return value.astimezone(UTC).strftime(MOMENT_FORMAT)
@@ -312,6 +326,9 @@ class RunRow(Row):
     message = UnicodeAttribute(null=True)
     # Since before `cause` was a field of the API's.
     failure_cause = UnicodeAttribute(null=True, attr_name="cause")
+    cause = UnicodeAttribute(null=True, attr_name="trigger_cause")
+    git_sha = UnicodeAttribute(null=True)
+    environment = VariablesAttribute(null=True)
     pod_name = UnicodeAttribute(null=True)
     cancel_requested_at = MomentAttribute(null=True)
     cancel_reason = UnicodeAttribute(null=True)
@@ -320,6 +337,7 @@ class RunRow(Row):
     updated_at = MomentAttribute()
     launch = DocumentAttribute(null=True)
     sealed_environment = UnicodeAttribute(null=True)
+    sealed_variables = UnicodeAttribute(null=True)
     log = DocumentAttribute(null=True)
     log_begins = UnicodeAttribute(null=True)
     log_note = UnicodeAttribute(null=True)

@@ -13,6 +13,7 @@ from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.run import FAILURES, Run, TriggeredBy
 from jobs_api.model.words import Unbalanced, split
+from jobs_api.trigger import own_environment
 from jobs_api.trigger.request import pending_run
 
 
@@ -41,7 +42,7 @@ def kept_from_starting(begun_by: TriggeredBy, project: Project, job: Job) -> str
 
 
 def attempt_after(run: Run, job: Job, project: Project, alerts: RunAlerts | None, now: datetime) -> Run:
-    """Return the attempt after one that ended: its command, on the job as it is now, after the job's delay.
+    """Return the attempt after one that ended: its command and variables, on the job as it is now, after its delay.
 
     The job's environment must be sealed. The id follows from the first run and the number of the attempt, so that no
     attempt is made twice.
@@ -50,14 +51,15 @@ def attempt_after(run: Run, job: Job, project: Project, alerts: RunAlerts | None
     attempt = pending_run(
         derived_id("run_", first, f"attempt {number}"),
         command_of(run, job),
-        job,
+        own_environment.with_variables(job, run.environment or {}),
         project,
         alerts,
         now,
         TriggeredBy.RETRY,
         launch_after=_due_at(run, job.settings, now),
     )
-    return attempt.model_copy(update={"attempt": number, "retry_of": first, "first_triggered_by": run.begun_by})
+    told = own_environment.carried(run)
+    return attempt.model_copy(update={**told, "attempt": number, "retry_of": first, "first_triggered_by": run.begun_by})
 
 
 def first_of(run: Run) -> str:

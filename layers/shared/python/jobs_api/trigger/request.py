@@ -1,10 +1,11 @@
 """The request for a triggered run, and the run that is written for it."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self, cast
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from jobs_api.k8s import manifests
 from jobs_api.model import names
@@ -13,29 +14,61 @@ from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
 from jobs_api.model.commands import ProjectType, job_type, parse_command
 from jobs_api.model.document import Absent, Document
 from jobs_api.model.job import Job
+from jobs_api.model.job_settings import check_environment
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.trigger import own_environment
+
+CAUSE_CHARACTERS: Final = 255
+# As git prints it, or as somebody copied it; it is stored in lower case.
+GIT_SHA: Final = re.compile(r"[0-9a-fA-F]{7,64}")
+
+
+def _check_git_sha(sha: str) -> str:
+    if not GIT_SHA.fullmatch(sha):
+        raise ValueError("must be a commit's hash, 7 to 64 digits from 0 to 9 and a to f, such as 1f0a9c3")
+    return sha.lower()
+
+
+def _context(info: ValidationInfo) -> tuple[Project, Job]:
+    return cast("tuple[Project, Job]", info.context)
 
 
 class TriggerRequest(Document):
     """What a trigger may change for one run; validate with `of`."""
 
     command_override: Absent[Annotated[str, Field(strict=True, max_length=4096)]] = None
+    environment: Absent[dict[str, str]] = None
+    cause: Absent[Annotated[str, Field(strict=True, max_length=CAUSE_CHARACTERS)]] = None
+    git_sha: Absent[Annotated[str, Field(strict=True), AfterValidator(_check_git_sha)]] = None
 
     @classmethod
-    def of(cls, document: Mapping[str, Any], project: Project) -> Self:
-        """Validate a request for a run in this project; raises InvalidRequest."""
-        return cls.checked(document, project.settings.project_type)
+    def of(cls, document: Mapping[str, Any], project: Project, job: Job) -> Self:
+        """Validate a request for a run of this job; raises InvalidRequest."""
+        environment = own_environment.sent(document.get("environment"), job)
+        return cls.checked({**document, "environment": environment}, (project, job))
+
+    @property
+    def told(self) -> dict[str, str | None]:
+        """What is only said about the run."""
+        return {"cause": self.cause or None, "git_sha": self.git_sha}
 
     @field_validator("command_override")
     @classmethod
     def _fits_the_project(cls, command: str | None, info: ValidationInfo) -> str | None:
         if command is None:
             return None
-        if info.context is not ProjectType.DBT:
+        if _context(info)[0].settings.project_type is not ProjectType.DBT:
             raise ValueError("is for dbt projects only; change the job's command instead")
         parse_command(command, ProjectType.DBT)
         return command
+
+    @field_validator("environment")
+    @classmethod
+    def _may_be_added(cls, environment: dict[str, str] | None, info: ValidationInfo) -> dict[str, str] | None:
+        project, job = _context(info)
+        found = own_environment.faults(environment or {}, job, project)
+        return check_environment(found, environment or {}) or None
 
 
 class TriggerAnswer(Document):
