@@ -6,6 +6,7 @@ import pytest
 
 from jobs_api.logs.excerpt import excerpt, remarks
 from jobs_api.logs.excerpt.failures import MAX_LOG
+from jobs_api.logs.results import ResultsReader
 from tests.growth.growth import is_linear, repeated
 
 HEAD = "12:00:00  Failure in model a (models/a.sql)\n"
@@ -53,6 +54,33 @@ OPEN = HEAD + "actual differs from expected:\n**Failed models**\n* `a`\n\n  ```\
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_long_log_takes_no_longer_for_its_length(unit: str, begins: str) -> None:
     assert is_linear(lambda log: (excerpt(log), remarks(log)), lambda length: begins + repeated(UNITS[unit])(length))
+
+
+RESULTS = {
+    "results": "12:00:00  1 of 9 OK created sql view model main.a .......... [OK in 0.10s]\n",
+    "results of the Rust engine": "    Failed [  1.00s] model a.b (table)\n",
+    "batches of SQLMesh": "[1/1] shop.orders   [full refresh]   \n0.39s   \n",
+    "open batches of SQLMesh": "[1/1] shop.orders\n",
+    "events": '{"info": {"name": "LogModelResult", "level": "info", "msg": "1 of 1 OK created sql model a . [OK]"},'
+    ' "data": {"node_info": {"unique_id": "model.a.b", "resource_type": "model"}}}\n',
+    "summaries": "12:00:00  Finished running 1 view model in 0 hours\n12:00:00  Completed with 1 error:\n",
+    "test failures": "==================== Test Failures =====\nTest failed: a\nx\n",
+    "audits": "Found 3 audit(s).\na on model b\n",
+}
+
+
+@pytest.mark.parametrize(
+    "begins", ["", "12:00:00  Finished running 1 view model in 0 hours\n" + OPEN], ids=["alone", "open"]
+)
+@pytest.mark.parametrize("unit", [*UNITS, *RESULTS])
+def test_results_of_a_long_log_take_no_longer_for_its_length(unit: str, begins: str) -> None:
+    def read(log: str) -> None:
+        reader, content = ResultsReader(), log.encode()
+        for at in range(0, len(content), 7000):
+            reader.feed(content[at : at + 7000])
+        reader.results()
+
+    assert is_linear(read, lambda length: begins + repeated({**UNITS, **RESULTS}[unit])(length))
 
 
 @pytest.mark.parametrize("unit", ["one word", "wrapped lines", "headings of one model"])

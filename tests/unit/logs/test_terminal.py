@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.logs.excerpt.terminal import plain
+from jobs_api.logs.records.terminal import plain
 
 ESC = "\x1b"
 

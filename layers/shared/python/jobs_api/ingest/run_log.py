@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from jobs_api.logs.excerpt import excerpt, remarks
-from jobs_api.logs.excerpt.terminal import plain
+from jobs_api.logs.records.terminal import plain
 from jobs_api.model.run import Run, RunStatus, StoredLog
 
 # How long after the end of its run an unreadable log is read again.

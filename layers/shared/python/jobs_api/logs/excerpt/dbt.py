@@ -5,14 +5,13 @@ The formats of its log have the same messages; `records` splits a log into them.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
 from jobs_api.logs.excerpt.causes import HEADING, cause_in
 from jobs_api.logs.excerpt.failures import Failure, counted, joined, listed, squeezed
-from jobs_api.logs.excerpt.progress import Step, is_progress, step_of
-from jobs_api.logs.excerpt.records import LogRecord
+from jobs_api.logs.records.progress import Step, is_progress, step_of
+from jobs_api.logs.records.record import LogRecord
 
 # A model's file may have blanks in its name.
 _OWNER: Final = (
@@ -61,7 +60,7 @@ def invocations(records: list[LogRecord]) -> list[list[LogRecord]]:
 def failures(records: list[LogRecord]) -> list[Failure]:
     """Return each failed node once, in the order of its first message."""
     steps = [step for step in map(step_of, records) if step and step.state in _BAD]
-    found = _with_unit_tests(_with_sources(list(_told(_summary(records))), steps), steps)
+    found = _with_unit_tests(_with_sources(told(_summary(records)), steps), steps)
     found = _with_batches(found, [step.what for step in steps if step.state == "PARTIALLY"], records)
     if found:
         return found
@@ -129,7 +128,7 @@ def _summary(records: list[LogRecord]) -> list[LogRecord]:
     return records if begin is None else records[begin:]
 
 
-def _told(records: list[LogRecord]) -> Iterable[Failure]:
+def told(records: list[LogRecord]) -> list[Failure]:
     """Read the summary: a heading names what failed, and what follows it says why."""
     found = dict[tuple[str, str], list[str]]()
     told = set[tuple[str, str]]()
@@ -146,6 +145,17 @@ def _told(records: list[LogRecord]) -> Iterable[Failure]:
         if current and current not in told:
             found.setdefault(current, []).extend([] if record.blank else message)
     return [_failure(what, message) for (what, _), message in found.items()]
+
+
+def told_warnings(records: list[LogRecord]) -> list[Failure]:
+    """Read the summary: of a heading that names what warned, the record below it says why."""
+    found = list[Failure]()
+    for at, record in enumerate(records):
+        if warned := _WARNED.match(record.head):
+            below = next((each for each in records[at + 1 : at + 4] if not each.blank), None)
+            message = [] if below is None else [below.head.removeprefix("[WARNING]: "), *below.lines[1:]]
+            found.append(_failure(_with_version(warned["what"], warned["path"]), message))
+    return found
 
 
 def _begins(record: LogRecord, *, has_heading: bool) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from jobs_api.logs.excerpt import tracebacks
 from jobs_api.logs.excerpt.causes import cause_in
 from jobs_api.logs.excerpt.failures import LAST_LINES, MAX_LINE
-from jobs_api.logs.excerpt.records import LogRecord
+from jobs_api.logs.records.record import LogRecord
 
 # `2026-11-28 02:00:01,123 - sqlmesh - ERROR - text`, `ERROR: text`, `[error] text`, `FATAL  text`.
 _LEVEL: Final = re.compile(r"(?:.{0,120}?[\s\[|(:-])?\[?(?:ERROR|CRITICAL|FATAL|SEVERE)\b[\]):]?(?P<said>[\s:|-].*)$")

@@ -7,7 +7,6 @@ from typing import Final
 
 # Of a longer log only the end is read.
 MAX_LOG: Final = 1024 * 1024
-MAX_LINES: Final = 20_000
 MAX_LINE: Final = 4000
 MOST_FAILURES: Final = 20
 MOST_LINES: Final = 12

@@ -9,14 +9,16 @@ import re
 from typing import Final
 
 from jobs_api.logs.excerpt.causes import cause_in
-from jobs_api.logs.excerpt.failures import MAX_LINE, MAX_SAID, MOST_FAILURES, Failure, cut_at_word, joined
+from jobs_api.logs.excerpt.failures import MAX_LINE, MAX_SAID, MOST_FAILURES, Failure, cut_at_word, joined, squeezed
 
 _FAILED: Final = re.compile(r"\s*Failed \[[^\]]{0,20}\] (?P<what>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
 _STARTED: Final = re.compile(r"\s*Started \[?[^\]]{0,20}\]? ?(?P<what>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
-_ERROR: Final = re.compile(r"\s*\[?error\]?: (?P<said>\[?dbt\d{3,5}\]?:.*)$", re.IGNORECASE)
+_BANNER: Final = re.compile(r" {0,4}(?:dbt-fusion |dbt-core 2\.|dbt 2\.|Running with dbt-(?:fusion|core)=)")
+_ERROR: Final = re.compile(r"\s*\[?error\]?:? (?P<said>\[?(?:\w{1,80} \()?dbt\d{3,5}\)?\]?:.*)$", re.IGNORECASE)
 _PLACE: Final = re.compile(r"\s*(?:-->|\(in) (?P<place>\S{1,500}:\d+:\d+)")
 _BREAKS: Final = re.compile(
-    r"\s*(?:={4,}|\[?(?:error|warning|suggestion)\]?: |[A-Z][a-z]+ \[[^\]]{0,20}\]|Finished |\d{1,6} errors?\b)"
+    r"\s*(?:={4,}|\[?(?:error|warning|suggestion)\]?:? |\d{1,3}: \S{1,300}$"
+    r"|[A-Z][a-z]+ \[[^\]]{0,20}\]|Finished |\d{1,6} errors?\b)"
 )
 MOST_OF_AN_ERROR: Final = 12
 MOST_ERRORS: Final = 200
@@ -24,13 +26,18 @@ MOST_ERRORS: Final = 200
 
 def speaks(lines: list[str]) -> bool:
     """Return whether this engine wrote a log."""
-    return any(_ERROR.match(line[:MAX_LINE]) or line.startswith("dbt-fusion ") for line in lines)
+    return any(_ERROR.match(line[:MAX_LINE]) or _BANNER.match(line) for line in lines)
+
+
+def is_named(lines: list[str]) -> bool:
+    """Return whether this engine says that it wrote a log, also in its JSON format."""
+    return any(_BANNER.match(line) for line in lines)
 
 
 def failures(lines: list[str]) -> list[Failure]:
     """Return the nodes that failed, each with the error that names the node or its file."""
     told = errors(lines)
-    names = list(dict.fromkeys(found["what"] for line in lines if (found := _FAILED.match(line[:MAX_LINE]))))
+    names = list(dict.fromkeys(squeezed(found["what"]) for line in lines if (found := _FAILED.match(line[:MAX_LINE]))))
     alone = len(names) == len(told) == 1
     shown = [_with_error(what, told[:MOST_ERRORS], alone=alone) for what in names[:MOST_FAILURES]]
     return [*shown, *(Failure(what, "") for what in names[MOST_FAILURES:])]
@@ -49,6 +56,17 @@ def errors(lines: list[str]) -> list[list[str]]:
         elif current is not None:
             current.append(line)
     return [list(error) for error in dict.fromkeys(tuple(error) for error in found)]
+
+
+def message(error: list[str]) -> str:
+    """Return an error with the lines that belong to it."""
+    return joined(error)
+
+
+def without_level(lines: list[str]) -> list[str]:
+    """Return an error, with whatever belongs to it, without the word that says that it is one."""
+    match = _ERROR.match(lines[0][:MAX_LINE]) if lines else None
+    return [match["said"], *lines[1:]] if match else lines
 
 
 def said(error: list[str]) -> str:

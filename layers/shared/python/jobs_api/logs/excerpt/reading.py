@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from jobs_api.logs.excerpt import causes, dbt, errors, fusion, progress, sqlmesh
+from jobs_api.logs.excerpt import causes, dbt, errors, fusion, sqlmesh
 from jobs_api.logs.excerpt.failures import (
     LAST_LINES,
     MAX_LOG,
@@ -15,8 +15,9 @@ from jobs_api.logs.excerpt.failures import (
     joined,
     listed,
 )
-from jobs_api.logs.excerpt.records import Log, parsed
-from jobs_api.logs.excerpt.terminal import plain
+from jobs_api.logs.records import progress
+from jobs_api.logs.records.record import Log, parsed
+from jobs_api.logs.records.terminal import plain
 
 
 def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
@@ -65,7 +66,7 @@ def _end(log: str) -> str:
 
 def _failures(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
     """Return the failed nodes, or else the most useful lines."""
-    if dbt.speaks(read.records):
+    if dbt.speaks(read.records) and not fusion.is_named(read.lines):
         return _of_dbt(read)
     if fusion.speaks(read.lines):
         faults = fusion.errors(read.lines)

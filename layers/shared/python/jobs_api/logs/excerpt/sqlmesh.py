@@ -12,8 +12,8 @@ from typing import Final
 from jobs_api.logs.excerpt.causes import cause_in
 from jobs_api.logs.excerpt.failures import Failure, counted, joined, listed, squeezed
 
-_FAILED: Final = re.compile(r"\W{0,10}Failed models\W{0,10}$")
-_SKIPPED: Final = re.compile(r"\W{0,10}Skipped models\W{0,10}$")
+_FAILED: Final = re.compile(r"\W{0,200}Failed models\W{0,10}$")
+_SKIPPED: Final = re.compile(r"\W{0,200}Skipped models\W{0,10}$")
 # `* `"db"."shop"."orders"``, or `  "db"."shop"."orders"` with an empty line below.
 # A name in quotation marks may have blanks.
 _QUALIFIED: Final = r"[`'\"]?[\w\"`'.$@{}-]{1,500}|`?\"[^\"\s][^\"]{0,200}\"(?:\.\"[^\"]{1,200}\"){1,3}`?"
@@ -43,6 +43,11 @@ def failures(lines: list[str]) -> list[Failure]:
     return [*_models(lines), *_audits(lines), *_tests(lines)]
 
 
+def skipped(lines: list[str]) -> list[str]:
+    """Return the names of the models that were skipped because of others."""
+    return [_model_name(what).removeprefix("model ") for what, _ in _sections(lines, _SKIPPED)]
+
+
 def unanswered(lines: list[str]) -> list[str]:
     """Return what to do where a run ended at a question, and the question; click says `Aborted!` without an answer."""
     aborted = range(len(lines) - 1, max(-1, len(lines) - 20), -1)
@@ -57,9 +62,9 @@ def unanswered(lines: list[str]) -> list[str]:
 def ended(lines: list[str]) -> str:
     """Return the warnings and skipped models of a success, or that nothing was to do; "" if there are none."""
     warnings = [_paragraph(lines, at).partition("]")[2].strip(" :") for at in _where(lines, _WARNED)]
-    skipped = [_model_name(what) for what, _ in _sections(lines, _SKIPPED)]
+    left = [f"model {name}" for name in skipped(lines)]
     said = [f"{counted(len(warnings), 'warning')}: {listed(warnings, len(warnings), 1)}"] if warnings else []
-    said += [f"{len(skipped)} skipped: {listed(skipped, len(skipped))}"] if skipped else []
+    said += [f"{len(left)} skipped: {listed(left, len(left))}"] if left else []
     # Before 0.200 `sqlmesh audit` exits with 0 whatever it finds.
     audits = [failure.what for failure in _audits(lines)]
     said += [f"{counted(len(audits), 'failed audit')}: {listed(audits, len(audits))}"] if audits else []

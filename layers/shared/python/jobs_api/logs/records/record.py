@@ -5,12 +5,21 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jobs_api.logs.excerpt.failures import MAX_LINES
-from jobs_api.logs.excerpt.terminal import plain
+from jobs_api.logs.records.terminal import plain
 
+MAX_LINES: Final = 20_000
 # "07:28:04  message"; with --debug "06:30:57.080051 [info ] [MainThread]: message"; the Rust engine names no thread.
-_CLOCK: Final = re.compile(r"\d\d:\d\d:\d\d(?:\.\d{1,9})?(?= |$) {0,2}")
+_CLOCK: Final = re.compile(r"(?P<clock>\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?= |$) {0,2}")
 _LEVEL: Final = re.compile(r"\[(?P<level>[a-z]{4,8}) {0,2}\] ?(?:\[[^\]]{0,80}\])?: ?")
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """What dbt's JSON format has beside the message: the event's `name`, as `LogModelResult`, its data and its time."""
+
+    name: str
+    data: dict[str, Any]
+    at: str
 
 
 @dataclass
@@ -18,12 +27,15 @@ class LogRecord:
     """One record of a log: its lines, the first without time and level; `level` where the log has it.
 
     `clocked`: dbt logged it; other lines are from other programs. `whole`: no more lines can follow, as in JSON.
+    `clock` is the time of day in UTC where it is text.
     """
 
     lines: list[str]
     level: str = ""
     clocked: bool = False
     whole: bool = False
+    clock: str = ""
+    event: LogEvent | None = None
 
     @property
     def head(self) -> str:
@@ -48,7 +60,7 @@ def parsed(text: str) -> Log:
     """Split the last lines of a text, from which terminal sequences were removed."""
     log, hidden = Log(), False
     for line in text.rsplit("\n", MAX_LINES)[-MAX_LINES:]:
-        record = _from_json(line) or _from_text(line)
+        record = record_of(line)
         if record is None:
             if not hidden:
                 _go_on(log, line.rstrip())
@@ -58,6 +70,14 @@ def parsed(text: str) -> Log:
             log.records.append(record)
             log.lines.extend(record.lines)
     return log
+
+
+def record_of(line: str) -> LogRecord | None:
+    """Read a line that begins a record of dbt's; None for one that goes on with a record, or that is of no known form.
+
+    The line is without terminal sequences.
+    """
+    return _from_json(line) or _from_text(line)
 
 
 def _go_on(log: Log, line: str) -> None:
@@ -75,8 +95,8 @@ def _from_text(line: str) -> LogRecord | None:
     rest = line[clock.end() :]
     level = _LEVEL.match(rest)
     if level is None:
-        return LogRecord([rest.rstrip()], clocked=True)
-    return LogRecord([rest[level.end() :].rstrip()], level["level"], clocked=True)
+        return LogRecord([rest.rstrip()], clocked=True, clock=clock["clock"])
+    return LogRecord([rest[level.end() :].rstrip()], level["level"], clocked=True, clock=clock["clock"])
 
 
 def _from_json(line: str) -> LogRecord | None:
@@ -94,4 +114,14 @@ def _from_json(line: str) -> LogRecord | None:
     if not (isinstance(message, str) and isinstance(level, str)):
         return None
     lines = [each.rstrip() for each in plain(message).split("\n")]
-    return LogRecord(lines, level.lower(), clocked=info is not event, whole=True)
+    is_dbts = info is not event
+    return LogRecord(lines, level.lower(), clocked=is_dbts, whole=True, event=_event(event, info) if is_dbts else None)
+
+
+def _event(event: dict[str, Any], info: dict[str, Any]) -> LogEvent:
+    data, name, at = event.get("data"), info.get("name"), info.get("ts")
+    return LogEvent(
+        name if isinstance(name, str) else "",
+        data if isinstance(data, dict) else {},
+        at if isinstance(at, str) else "",
+    )

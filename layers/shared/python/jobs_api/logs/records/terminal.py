@@ -14,11 +14,15 @@ _SEQUENCES: Final = re.compile(
 )
 # Matches only from the first of many carriage returns on; otherwise each one would be read again for every one before.
 _NEW_LINES: Final = re.compile(r"(?<!\r)\r*+\n|[\x0b\x0c\x85\u2028\u2029]")
+# What is not on the screen as it is written; most lines have none of it.
+_UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROLS: Final = dict.fromkeys([*range(0x08), *range(0x0E, 0x20), *range(0x7F, 0xA0)])
 
 
 def plain(text: str) -> str:
     """Return a text as a terminal shows it, with one kind of line break."""
+    if not _UNSEEN.search(text):
+        return text
     text = _NEW_LINES.sub("\n", _SEQUENCES.sub("", text))
     if "\r" in text or "\b" in text:
         text = "\n".join(_on_screen(line) for line in text.split("\n"))

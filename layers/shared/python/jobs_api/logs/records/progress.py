@@ -3,20 +3,37 @@
 import re
 from typing import Final, NamedTuple
 
-from jobs_api.logs.excerpt.records import LogRecord
+from jobs_api.logs.records.record import LogRecord
 
 _STEP: Final = re.compile(
     r"(?P<at>\d{1,7}) of (?P<of>\d{1,7}) (?P<state>[A-Z]+(?:-[A-Z]+)?(?: STALE| SUCCESS| SKIP)?)(?P<rest>[: ].*)$"
 )
-_STATUS: Final = re.compile(r" ?\.*+ +\[[^\[\]]*\]$")
+_STATUS: Final = re.compile(r" ?\.*+ +\[(?P<said>[^\[\]]*)\]$")
+_SECONDS: Final = re.compile(r"(?:^| )in (?P<seconds>\d{1,9}\.\d\d)s$")
+# The word before the name of a relation.
+_RELATIONS: Final = (
+    ("model", "model"),
+    ("seed", "seed"),
+    ("snapshot", "snapshot"),
+    ("snapshotting", "snapshot"),
+    ("snapshotted", "snapshot"),
+    ("function", "function"),
+)
+# The first word, or the first two, of a node that is no relation and no test.
+_OTHERS: Final = ("exposure", "saved_query", "saved query", "metric", "semantic_model", "semantic model", "operation")
 
 
 class Step(NamedTuple):
-    """A line of progress: `16 of 28 ERROR creating sql table model main.orders`."""
+    """A line of progress: `16 of 28 ERROR creating sql table model main.orders ... [ERROR in 0.02s]`.
+
+    `said` is the text in brackets without the seconds, which dbt gives with two decimals.
+    """
 
     number: tuple[str, str, bool]
     state: str
     what: str
+    said: str = ""
+    seconds: float | None = None
 
 
 def running(records: list[LogRecord]) -> list[str]:
@@ -51,8 +68,11 @@ def step_of(record: LogRecord) -> Step | None:
     if not words:
         return None
     what = _named(words)
+    seconds = _SECONDS.search(status["said"])
+    said = status["said"][: seconds.start()] if seconds else status["said"]
     # dbt counts hooks separately.
-    return Step((match["at"], match["of"], what.startswith("hook ")), match["state"], what)
+    number = (match["at"], match["of"], what.startswith("hook "))
+    return Step(number, match["state"], what, said, float(seconds["seconds"]) if seconds else None)
 
 
 def _named(words: list[str]) -> str:
@@ -60,15 +80,25 @@ def _named(words: list[str]) -> str:
     name = words[-1]
     if "freshness" in words:
         return f"source {name}"
-    for word, kind in (("model", "model"), ("seed", "seed"), ("snapshot", "snapshot"), ("snapshotting", "snapshot")):
+    if what := _other(" ".join(words)) or _relation(words):
+        return what
+    if "hook" in words[0]:
+        return f"hook {name}"
+    if "::" in name or words[0] == "unit_test":
+        return f"unit_test {name.rpartition('::')[2]}"
+    return " ".join(words[-2:]) if {"relation", "batch"} & set(words[:-1]) else f"test {name}"
+
+
+def _other(said: str) -> str:
+    """Return a node that is neither a relation nor a test, "" if this names none."""
+    kind = next((kind for kind in _OTHERS if said.startswith(f"{kind} ")), "")
+    return f"{kind.replace(' ', '_')} {said.removeprefix(f'{kind} ')}" if kind else ""
+
+
+def _relation(words: list[str]) -> str:
+    for word, kind in _RELATIONS:
         if word in words[:-1]:
             relation = " ".join(words[words.index(word) + 1 :]).removeprefix("file ")
             # The relation's name follows the schema; without an alias it is also the node's name.
             return f"{kind} {relation.rpartition('.')[2]}"
-    if "hook" in words[0]:
-        return f"hook {name}"
-    if "::" in name:
-        return f"unit_test {name.rpartition('::')[2]}"
-    if "relation" in words[:-1] or "batch" in words[:-1] or "function" in words[:-1]:
-        return " ".join(words[-2:])
-    return f"test {name}"
+    return ""

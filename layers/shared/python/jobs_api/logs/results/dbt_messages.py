@@ -1,0 +1,61 @@
+"""Adds to failed nodes, and to those that warn, what dbt's summary at the end says of them."""
+
+from jobs_api.logs.excerpt import dbt
+from jobs_api.logs.excerpt.failures import Failure
+from jobs_api.logs.records.record import LogRecord
+from jobs_api.logs.results.found import Found
+from jobs_api.model.results import Outcome
+
+
+def add(nodes: list[Found], by_id: dict[str, str], summary: list[LogRecord]) -> None:
+    """Add the messages.
+
+    Args:
+        nodes: of one invocation.
+        by_id: the messages of which the log names the node.
+        summary: the records from the line `Finished running` on.
+    """
+    told = {Outcome.ERROR: _named(dbt.told(summary)), Outcome.WARN: _named(dbt.told_warnings(summary))}
+    for node in nodes:
+        if node.message or not (node.is_bad or node.outcome == Outcome.WARN):
+            continue
+        messages = told[Outcome.WARN if node.outcome == Outcome.WARN else Outcome.ERROR]
+        node.message = by_id.get(node.unique_id, "") or _message(messages, node)
+
+
+def names(summary: list[LogRecord]) -> set[str]:
+    """Return what the summary names as failed."""
+    begin = next((at for at, record in enumerate(summary) if record.head.startswith("Completed with")), 0)
+    return {failure.what for failure in dbt.told(summary[begin:])}
+
+
+def is_named(node: Found, told: set[str]) -> bool:
+    """Whether one of these names is that of the node."""
+    return any(f"{node.kind} {name}" in told for name in _names(node))
+
+
+def _named(failures: list[Failure]) -> dict[str, list[str]]:
+    named = dict[str, list[str]]()
+    for failure in failures:
+        named.setdefault(failure.what, []).append(failure.message)
+    return named
+
+
+def _message(messages: dict[str, list[str]], node: Found) -> str:
+    """Return what was said of a node, "" where that may be about another of the same name."""
+    for name in _names(node):
+        said = messages.get(f"{node.kind} {name}", [])
+        if len(said) == 1:
+            return said[0]
+    return ""
+
+
+def _names(node: Found) -> list[str]:
+    """Return a node's name, and the one that it has in the summary."""
+    if node.kind == "source":
+        # The table alone.
+        return [node.name, node.name.rpartition(".")[2]]
+    if node.kind == "model" and "_v" in node.name:
+        # prices_v2 is `prices.v2` there.
+        return [node.name, ".v".join(node.name.rsplit("_v", 1))]
+    return [node.name]

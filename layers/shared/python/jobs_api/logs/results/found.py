@@ -1,0 +1,86 @@
+"""What was found of one node while its log is read, and the results of all of them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from jobs_api.logs.excerpt.failures import cut_at_word
+from jobs_api.model.results import NodeResult, Outcome, ResultCounts, RunResults
+
+# Of a run with more nodes the first ones are kept. The largest projects have some ten thousand models and tests.
+MOST_RESULTS: Final = 20_000
+MOST_OF_A_NAME: Final = 500
+MOST_OF_A_MESSAGE: Final = 1000
+MOST_OF_ALL_MESSAGES: Final = 2 * 1024 * 1024
+_ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
+@dataclass
+class Found:
+    """One node: its `kind` and `name`, the `outcome` in the API's words, and `word`, its tool's own for that.
+
+    `started_at` is ISO 8601 in UTC, "" where it is not known, as are `unique_id` and `message`.
+    """
+
+    kind: str
+    name: str
+    outcome: str
+    word: str = ""
+    unique_id: str = ""
+    seconds: float | None = None
+    rows: int | None = None
+    started_at: str = ""
+    message: str = ""
+
+    @property
+    def what(self) -> str:
+        """Return kind and name, as an alert names the node."""
+        return f"{self.kind} {self.name}"
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it failed, by itself or by what it found."""
+        return self.outcome in (Outcome.FAILED, Outcome.ERROR)
+
+    def result(self, message: str) -> NodeResult:
+        """Return it as the API does."""
+        return NodeResult.known(
+            name=self.name[:MOST_OF_A_NAME],
+            unique_id=self.unique_id[:MOST_OF_A_NAME] or None,
+            resource_type=self.kind,
+            status=Outcome(self.outcome),
+            seconds=self.seconds,
+            rows=self.rows,
+            started_at=_moment(self.started_at),
+            message=message or None,
+        )
+
+
+def results_of(found: Iterable[Found], *, complete: bool) -> RunResults | None:
+    """Return the results of a log, None if there are none."""
+    nodes = list(found)
+    if not nodes:
+        return None
+    counts, left = Counter(node.outcome for node in nodes), MOST_OF_ALL_MESSAGES
+    results = list[NodeResult]()
+    for node in nodes[:MOST_RESULTS]:
+        message = cut_at_word(node.message.strip(), min(MOST_OF_A_MESSAGE, left)) if left > 1 else ""
+        left -= len(message)
+        results.append(node.result(message))
+    return RunResults(
+        results=results,
+        counts=ResultCounts(**{str(outcome): counts[outcome] for outcome in Outcome}),
+        complete=complete and len(nodes) <= MOST_RESULTS,
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    if not _ISO.match(text):
+        return None
+    try:
+        return datetime.fromisoformat(f"{text[:19]}+00:00")
+    except ValueError:
+        return None
