@@ -89,18 +89,20 @@ def _with_items(table: Any, items: dict[Any, Any]) -> Any:
 def _of_an_index(table: Any, wanted: dict[str, Any]) -> dict[Any, Any]:
     """Return a table's items that have these strings as attributes."""
 
-    def has_all(item: Any) -> bool:
-        return all(
-            (found := item.attrs.get(name)) and found.type == "S" and found.value == value.value
-            for name, value in wanted.items()
-        )
+    def chosen(items: dict[Any, Any]) -> dict[Any, Any]:
+        # Every stored item is looked at for each Query, so this loop calls no function of ours.
+        for name, wanted_value in wanted.items():
+            text = wanted_value.value
+            items = {
+                key: item
+                for key, item in items.items()
+                if (found := item.attrs.get(name)) is not None and found.value == text and found.type == "S"
+            }
+        return items
 
     if not table.range_key_attr:
-        return {key: item for key, item in table.items.items() if has_all(item)}
-    partitions = (
-        (key, {place: item for place, item in partition.items() if has_all(item)})
-        for key, partition in table.items.items()
-    )
+        return chosen(table.items)
+    partitions = ((key, chosen(partition)) for key, partition in table.items.items())
     return {key: partition for key, partition in partitions if partition}
 
 

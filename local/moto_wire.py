@@ -1,7 +1,7 @@
 """Two transports to one moto: HTTP for other processes, and function calls for clients in this process.
 
-Measured on two busy cores with items of 25 attributes: a GetItem takes 7 ms over HTTP and 2 ms in process, a PutItem 8
-and 3, a Query of 25 items 20 and 14.
+Measured on two busy cores with items of 25 attributes: a GetItem takes 7 ms over HTTP and 1.4 ms in process, a PutItem
+8 and 1.7. `local/moto_items.py` answers the calls for items in this process.
 """
 
 import hmac
@@ -17,6 +17,7 @@ import botocore.handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
+from local import moto_items
 from local.loopback import is_loopback
 
 # Credential=<key>/<date>/<region>/<service>/aws4_request
@@ -144,20 +145,29 @@ class InProcessTransport:
         if not scope or not request.url.startswith(self._url):
             return None
         region, service = scope.groups()
-        mapped = AWSPreparedRequest(
+        with _held(dynamodb=service == "dynamodb"):
+            answer = self._of_items(request, region) if service == "dynamodb" else None
+            if answer is None:
+                answer = self._moto.process_request(self._mapped(request, region, service))
+        if answer is None:
+            return None
+        status, headers, body = answer
+        # The headers may be any mapping, and a dict is the fastest.
+        return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
+
+    def _of_items(self, request: AWSPreparedRequest, region: str) -> moto_items.Answer | None:
+        target = _text(request.headers.get("X-Amz-Target", ""))
+        return moto_items.answer(target, request.body, request.headers, region)
+
+    def _mapped(self, request: AWSPreparedRequest, region: str, service: str) -> AWSPreparedRequest:
+        """Address a request to the endpoint by which moto knows the service."""
+        return AWSPreparedRequest(
             method=request.method,
             url=f"https://{service}.{region}.amazonaws.com{request.url.removeprefix(self._url)}",
             headers=request.headers,
             body=request.body,
             stream_output=request.stream_output,
         )
-        with _held(dynamodb=service == "dynamodb"):
-            answer = self._moto.process_request(mapped)
-        if answer is None:
-            return None
-        status, headers, body = answer
-        # The headers may be any mapping, and a dict is the fastest.
-        return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
 
 
 def _text(value: str | bytes) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -200,26 +200,102 @@ def test_an_item_is_refused_just_beyond_dynamodbs_limit(table: str, parts: int) 
     assert len(everything(table)[0]["text0"]["S"]) == 400_000 // parts
 
 
+def test_an_update_beyond_the_limit_is_refused_and_changes_nothing(table: str) -> None:
+    client = boto3.client("dynamodb")
+    client.put_item(TableName=table, Item=item("large", 1, word={"S": "x"}))
+    before = everything(table)
+    values: Any = {":small": {"S": "y"}, ":half": {"S": "x" * 210_000}}
+
+    with pytest.raises(client.exceptions.ClientError, match="size to update has exceeded"):
+        client.update_item(
+            TableName=table,
+            Key=item("large", 1),
+            UpdateExpression="SET word = :small, one = :half, two = :half",
+            ExpressionAttributeValues=values,
+        )
+
+    assert everything(table) == before
+
+
+def test_the_same_update_of_two_items_uses_the_values_of_each(filled: str) -> None:
+    client = boto3.client("dynamodb")
+    for sk, text in ((1, "first"), (2, "second")):
+        client.update_item(
+            TableName=filled,
+            Key=item("a", sk),
+            UpdateExpression="SET #text = :text",
+            ConditionExpression="n = :one",
+            ExpressionAttributeNames={"#text": "text"},
+            ExpressionAttributeValues={":text": {"S": text}, ":one": {"N": "1"}},
+        )
+
+    assert [found.get("text") for found in everything(filled)] == [{"S": "first"}, {"S": "second"}, None, None]
+
+
+def test_the_same_condition_is_asked_again_of_an_item_that_changed(filled: str) -> None:
+    client = boto3.client("dynamodb")
+
+    def count_on() -> None:
+        client.update_item(
+            TableName=filled,
+            Key=item("a", 1),
+            UpdateExpression="SET n = :two",
+            ConditionExpression="n = :one",
+            ExpressionAttributeValues={":one": {"N": "1"}, ":two": {"N": "2"}},
+        )
+
+    count_on()
+    with pytest.raises(client.exceptions.ConditionalCheckFailedException):
+        count_on()
+
+
+def calls_of(act: Callable[[], object]) -> int:
+    """Count the calls of functions in this thread while it acts."""
+    count = 0
+
+    def called(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_a_message_is_no_more_work_where_many_wait_and_all_are_counted() -> None:
+    client = boto3.client("sqs")
+    queue = client.create_queue(QueueName=f"queue-{uuid.uuid4()}")["QueueUrl"]
+
+    def send() -> None:
+        client.send_message(QueueUrl=queue, MessageBody="a")
+
+    send()  # imports and remembers what it needs
+    alone = calls_of(send)
+    entries: Any = [{"Id": str(n), "MessageBody": "b"} for n in range(10)]
+    for _ in range(20):
+        client.send_message_batch(QueueUrl=queue, Entries=entries)
+
+    assert alone > 100
+    assert calls_of(send) < alone + 100
+    waiting = client.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert waiting["ApproximateNumberOfMessages"] == "203"
+    client.delete_queue(QueueUrl=queue)
+
+
 def test_a_write_is_no_more_work_where_much_is_stored(table: str) -> None:
     client = boto3.client("dynamodb")
 
+    def write_and_read() -> None:
+        client.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": item("w", 1)}}])
+        of_w: Any = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "w"}}}
+        client.query(TableName=table, **of_w)
+
     def calls() -> int:
-        """Count the calls of functions that a write and a read take, all of them in this thread."""
-        count = 0
-
-        def called(_frame: FrameType, event: str, _argument: object) -> None:
-            nonlocal count
-            count += event == "call"
-
-        before = sys.getprofile()
-        sys.setprofile(called)
-        try:
-            client.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": item("w", 1)}}])
-            of_w: Any = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "w"}}}
-            client.query(TableName=table, **of_w)
-        finally:
-            sys.setprofile(before)
-        return count
+        return calls_of(write_and_read)
 
     calls()  # imports and remembers what it needs
     empty = calls()
