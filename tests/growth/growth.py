@@ -1,15 +1,15 @@
 """Checks that a function's time is linear in the length of its text, by a limit that quadratic work exceeds.
 
 The slowest known text takes 2 microseconds a character on a busy machine. Quadratic work over characters, or over
-pieces of ten, takes 50 and more at this length. So a limit of 10 separates them even on a machine four times as slow,
+pieces of ten, takes 25 and more at this length. So a limit of 6 separates them even on a machine that is much slower,
 without a second measurement.
 """
 
 import time
 from collections.abc import Callable
 
-LENGTH = 200_000
-MOST_SECONDS_A_CHARACTER = 10e-6
+LENGTH = 100_000
+MOST_SECONDS_A_CHARACTER = 6e-6
 
 # Texts that a process may repeat: names of secrets, characters around their values, and opening marks without an end.
 UNITS = (
@@ -39,9 +39,9 @@ UNITS = (
 
 
 def is_linear(function: Callable[[str], object], make: Callable[[int], str], length: int = LENGTH) -> bool:
-    """Return whether the best of three times of `function` on such a text is within the limit for linear work."""
+    """Return whether the best of four times of `function` on such a text is within the limit for linear work."""
     text = make(length)
-    return any(_seconds(function, text) < length * MOST_SECONDS_A_CHARACTER for _ in range(3))
+    return any(_seconds(function, text) < length * MOST_SECONDS_A_CHARACTER for _ in range(4))
 
 
 def repeated(unit: str) -> Callable[[int], str]:

@@ -26,7 +26,7 @@ def test_reading_a_log_grows_no_faster_than_the_log(read: Callable[[str], object
 
 @pytest.mark.parametrize("read", [masked, excerpt])
 def test_no_character_of_ascii_makes_either_grow_faster(read: Callable[[str], object]) -> None:
-    slow = [chr(code) for code in range(128) if not is_linear(read, repeated(chr(code)), 100_000)]
+    slow = [chr(code) for code in range(128) if not is_linear(read, repeated(chr(code)))]
 
     assert slow == []
 
@@ -34,7 +34,7 @@ def test_no_character_of_ascii_makes_either_grow_faster(read: Callable[[str], ob
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(UNITS), min_size=1, max_size=5).map("".join))
 def test_masking_grows_no_faster_than_any_mixture(unit: str) -> None:
-    assert is_linear(masked, repeated(unit), 100_000)
+    assert is_linear(masked, repeated(unit))
 
 
 @pytest.mark.parametrize("unit", ["a", "A", "_", "token", "key", "pass", "api_", "dbPass"])

@@ -15,6 +15,8 @@ from jobs_api.errors import ClusterUnavailable
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    # As many as a piece needs to end anywhere in one; the time to draw them is most of the test's.
+    max_leaves=12,
 )
 OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
 
