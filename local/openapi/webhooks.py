@@ -19,6 +19,8 @@ SUMMARIES = {
     "run.success": "A run has succeeded",
     "run.failure": "A run has ended as `failed` or `error`",
     "run.cancelled": "A run was cancelled",
+    "run.late": "A run has not ended by the time that its job expects",
+    "run.long": "A run takes longer than its job expects",
     "test": "Somebody tests the job's notifications",
 }
 DESCRIPTION = """\
@@ -63,6 +65,7 @@ def _operation(kind: str) -> dict[str, Any]:
 def _example(kind: str) -> dict[str, Any]:
     said = words.examples["webhooks"]
     run = {"run": said["runs"][kind]} if kind in said["runs"] else {}
-    happened_at = (run["run"].get("end_time") or run["run"]["start_time"]) if run else "2026-04-28T02:00:47Z"
+    found_at = {"run.late": "late_at", "run.long": "long_at"}.get(kind, "end_time")
+    happened_at = (run["run"].get(found_at) or run["run"]["start_time"]) if run else "2026-04-28T02:00:47Z"
     data = {"project": said["project"], "job": said["job"], **run}
     return {"type": kind, "version": PAYLOAD_VERSION, "timestamp": happened_at, "data": data}

@@ -33,6 +33,8 @@ from jobs_api.sync import reconcile
 
 EVERYTHING = 100_000
 TICK = timedelta(minutes=1)
+# What a message in Slack says of a slot that is late before it has a run.
+NO_RUN = "No run yet"
 
 
 @dataclass
@@ -270,7 +272,8 @@ class Audit:
     def _webhooks(self, arrived: set[str]) -> Iterator[str]:
         """Each due webhook of a run has arrived, and no other."""
         wanted = {delivery: run for run in self.runs for delivery in expected_deliveries(run, "webhook")}
-        yield from (f"{one} tells of nothing" for one in arrived - wanted.keys() - self._begun())
+        others = arrived - wanted.keys() - self._begun()
+        yield from (f"{one} tells of nothing" for one in others if not _is_of_a_late_slot(one))
         for one, run in wanted.items():
             known = deliveries.find(one)
             if self._is_due_later(known):
@@ -287,9 +290,10 @@ class Audit:
     def _messages(self, arrived: list[str]) -> Iterator[str]:
         """Each end of a run with a Slack target has a message, is part of another message, or needs none."""
         for run in self.runs:
+            unsaid = {delivery_id(run.id, Event.SUCCESS, "slack")} - _hears_of_successes(run)
             for one in expected_deliveries(run, "slack"):
                 known = deliveries.find(one)
-                if known is None and run.status is RunStatus.SUCCESS and not _hears_of_successes(run):
+                if known is None and one in unsaid:
                     continue  # no news
                 if known is None:
                     yield f"Slack was not asked about {run.id}"
@@ -300,6 +304,7 @@ class Audit:
                 elif known.status is DeliveryStatus.FAILED:
                     yield f"the message {one} of {run.id} was given up: {known.error}"
         ids = {run.id for run in self.runs}
+        ids.add(NO_RUN)
         yield from (f"a message of nobody: {text}" for text in arrived if not any(one in text for one in ids))
 
     def _is_due_later(self, delivery: Delivery | None) -> bool:
@@ -310,17 +315,30 @@ class Audit:
 
 
 def expected_deliveries(run: Run, channel: str | None = None) -> Iterable[str]:
-    """Return the ids of an ended run's deliveries, through one channel or all."""
-    if not run.status.ended:
-        return []
-    event = run_events.end_event(run.status)
-    wanted = run_events.channels(run, event)
-    return [delivery_id(run.id, event, one) for one in wanted if channel in {None, one}]
+    """Return the ids of a run's deliveries so far but for its start, through one channel or all."""
+    happened = {
+        Event.LATE: run.late_status is not None,
+        Event.LONG: run.long_at is not None,
+        run_events.end_event(run.status): run.status.ended,
+    }
+    return [
+        delivery_id(run.id, event, one)
+        for event, is_so in happened.items()
+        if is_so
+        for one in run_events.channels(run, event)
+        if channel in {None, one}
+    ]
 
 
-def _hears_of_successes(run: Run) -> bool:
+def _hears_of_successes(run: Run) -> set[str]:
     slack = run.alerts and SlackTarget.of(run.alerts)
-    return bool(slack and slack.successes)
+    return {delivery_id(run.id, Event.SUCCESS, "slack")} if slack and slack.successes else set()
+
+
+def _is_of_a_late_slot(delivery: str) -> bool:
+    """Return whether a delivery is about a slot that was late before it had a run."""
+    known = deliveries.find(delivery)
+    return bool(known and known.run and known.event is Event.LATE)
 
 
 def run_of(job: Object) -> str:

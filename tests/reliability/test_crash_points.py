@@ -22,6 +22,14 @@ pytestmark = pytest.mark.slow
 # More than any function writes in these worlds; a walk that gets here goes in circles.
 FAR = 60
 
+# The world begins at half a minute past noon.
+EXPECTS: dict[str, Any] = {
+    **HOOK,
+    **SLACK,
+    "webhook_events": ["success", "failure", "late", "long"],
+    "expect": {"finish_by": "12:05", "max_minutes": 2},
+}
+
 type Act = Callable[[], object]
 type Scenario = Callable[[World], Act]
 
@@ -299,6 +307,51 @@ def an_ingest_without_a_cluster(world: World) -> Act:
         _reconnect(world)
 
     return act
+
+
+@scenario
+def an_ingest_that_finds_runs_late_and_long(world: World) -> Act:
+    _synced(world, command="dbt run --select hang", **EXPECTS, schedule="2 12 * * *")
+    world.advance(minutes=2)
+    world.ingest()
+    world.clock.set(world.now() + timedelta(minutes=3))
+    return world.ingest
+
+
+@scenario
+def an_ingest_that_sees_an_end_that_came_too_late(world: World) -> Act:
+    _synced(world, command="dbt run --select slow", **EXPECTS, schedule="2 12 * * *")
+    world.advance(minutes=2)
+    world.ingest()
+    world.advance(minutes=4)
+    return world.ingest
+
+
+@scenario
+def an_ingest_without_a_cluster_that_finds_a_run_and_a_slot_late(world: World) -> Act:
+    _synced(world, "going", "dbt run --select hang", **EXPECTS, schedule="1 12 * * *")
+    _synced(world, "later", **EXPECTS, schedule="3 12 * * *")
+    world.advance(minutes=1)
+    world.ingest()
+    _cut_off(world)
+    world.clock.set(world.now() + timedelta(minutes=4))
+
+    def act() -> None:
+        try:
+            world.ingest()
+        finally:
+            _reconnect(world)
+
+    return act
+
+
+@scenario
+def notifications_of_a_slot_that_is_late(world: World) -> Act:
+    world.operate(starting_deadline_seconds=3600)
+    _synced(world, **EXPECTS, schedule="2 12 * * *")
+    world.clock.set(world.now() + timedelta(minutes=5))
+    world.ingest()
+    return world.notify
 
 
 @scenario

@@ -27,19 +27,19 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def documented() -> Any:
-    [body] = blocks("json")
-    return json.loads(body)
+def documented(kind: str = "run.failure") -> Any:
+    [body] = [body for body in map(json.loads, blocks("json")) if body["type"] == kind]
+    return body
 
 
-def sent(run: Run) -> Any:
+def sent(run: Run, event: Event = Event.FAILURE) -> Any:
     told = alerts().model_copy(
         update={
             "project_name": documented()["data"]["project"]["name"],
             "job_name": documented()["data"]["job"]["name"],
         }
     )
-    return json.loads(payload.body_of(run, Event.FAILURE, told))
+    return json.loads(payload.body_of(run, event, told))
 
 
 def test_the_body_in_the_page_is_what_is_sent_of_its_run() -> None:
@@ -49,12 +49,22 @@ def test_the_body_in_the_page_is_what_is_sent_of_its_run() -> None:
     assert sent(run) == documented()
 
 
+@pytest.mark.parametrize("now", [RunStatus.RUNNING, RunStatus.SUCCESS])
+def test_the_body_of_a_late_run_in_the_page_is_what_is_sent_before_and_after_its_end(now: RunStatus) -> None:
+    shown = documented("run.late")
+    run = a_run(now).model_copy(update={**dict(JobRun.model_validate(shown["data"]["run"])), "status": now})
+    later = {"late_status": RunStatus.RUNNING, "updated_at": datetime(2026, 4, 28, 7, tzinfo=UTC)}
+
+    assert sent(run.model_copy(update=later), Event.LATE) == shown
+
+
 def test_it_shows_every_field_that_a_run_can_have() -> None:
     # A run that failed has an error_message; `message` is what a success, or one that was killed, has to say.
     cancelled = {"cancel_requested_at", "cancel_reason", "cancelled_by"}
     # Nobody's token triggered a scheduled run, and it is no retry.
     asked = {"triggered_by_token", *cancelled, "attempt", "retry_of", "retried_as", "launch_after"}
     asked |= {"environment", "cause", "git_sha"}
+    asked |= {"expected_by", "expected_minutes", "late_at", "long_at"} & documented("run.late")["data"]["run"].keys()
     assert documented()["data"]["run"].keys() == JobRun.model_fields.keys() - {"message", *asked}
     assert documented()["version"] == payload.PAYLOAD_VERSION
 

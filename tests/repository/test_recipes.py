@@ -76,6 +76,7 @@ OTHER_VALUES: Final[dict[str, tuple[dict[str, Any], bool]]] = {
     "webhook_url": ({"webhook_url": "https://example.com/hook"}, False),
     "webhook_headers": ({"webhook_headers": {"X-Team": "data"}}, False),
     "webhook_events": ({"webhook_events": ["started"]}, False),
+    "expect": ({"expect": {"finish_by": "07:00", "max_minutes": 45}}, False),
 }
 
 

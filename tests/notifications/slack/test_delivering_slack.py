@@ -129,7 +129,9 @@ def test_a_project_that_fails_at_once_is_one_message(queue: Queue, jaffle: Proje
 def test_a_shared_message_has_each_different_error(queue: Queue, jaffle: Project, slack: Slack) -> None:
     for n in range(3):
         job, _ = new_job(jaffle, f"load {n}", slack_channel="#data", slack_alerts_enabled=True)
-        fail(queue, job, jaffle, cause="one", error_message=f"dbt exited with code 1: model {'aab'[n]}: no table")
+        fail(
+            queue, job, jaffle, failure_cause="one", error_message=f"dbt exited with code 1: model {'aab'[n]}: no table"
+        )
     queue.go(until=MINUTE)
 
     assert slack.texts == ["3 jobs of jaffle fail, for the same cause"]

@@ -16,7 +16,7 @@ from jobs_api import store
 from jobs_api.cancel import ending
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import NotFound
-from jobs_api.ingest import decision, retrying, run_log, unseen_end
+from jobs_api.ingest import decision, late_runs, retrying, run_log, unseen_end
 from jobs_api.ingest.finished_cache import Settled
 from jobs_api.ingest.giving_up import wants_events_of
 from jobs_api.ingest.log_storing import PodLogs, with_what_is_left
@@ -28,7 +28,7 @@ from jobs_api.k8s.json_fields import Object, moment
 from jobs_api.k8s.observed import Observed, observe
 from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.metrics import Metric
-from jobs_api.model import run_events
+from jobs_api.model import lateness, run_events
 from jobs_api.model.organization import Organization
 from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import Run, RunStatus
@@ -77,7 +77,7 @@ class Pass:
     # Slots that are due without a Job, and how many jobs had slots settled.
     awaited: list[AwaitedSlot] = field(default_factory=list)
     settled: int = 0
-    # When runs may be launched that may not be yet.
+    # When runs may be launched that may not be yet, and when runs and slots will be late.
     due: list[datetime] = field(default_factory=list)
     # Whether a pause has ended, so that a sync is to resume CronJobs.
     pause_ended: bool = False
@@ -120,6 +120,7 @@ class Pass:
                 self._page(pool, page)
             self._check_settled_jobs(pool)
             self._unaccounted(pool)
+            self._note_late(pool)
             self.organization = note_reached(self.organization, began_at, reached=True)
             accounting = Accounting(self.organization, self.cluster, began_at, self._ran, self._unsure)
             accounting.run(pool)
@@ -128,6 +129,7 @@ class Pass:
         self.missed, self.failed = accounting.missed, self.failed + accounting.failed
         self.awaited, self.settled = accounting.awaited, accounting.settled
         self.pause_ended = accounting.pause_ended
+        self.due += accounting.late_from
         if self.failed:
             raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
 
@@ -230,6 +232,20 @@ class Pass:
         self.due.extend([waits.again_at] if waits.again_at else [])
         return True
 
+    def _note_late(self, pool: ThreadPoolExecutor) -> None:
+        """Find which open runs are late or take long, now that the pass has seen which of them have ended."""
+        # A run that could not be ingested may have ended in time.
+        going = [run for run in self._open.values() if run.id not in self._ended and run.job_id not in self._unsure]
+        self.due += [due for run in going for due in lateness.next_found(run, self.clock())]
+        late = [run for run in going if lateness.found(run, self.clock()) is not run]
+        self._each(pool, [Work(self._found_late, run) for run in late])
+
+    def _found_late(self, run: Run) -> bool:
+        found = late_runs.note_late(run, self.clock())
+        if found:
+            self._to_tell.append(found)
+        return found is not None
+
     @property
     def has_moving(self) -> bool:
         """Whether runs were open when the pass began, other than those that only wait for their time."""
@@ -263,6 +279,8 @@ class Pass:
 
     def _write(self, before: Run | None, after: Run) -> bool:
         """Write a new run, or a run's move; its notifications are queued once the page is done."""
+        # Its next attempt is for the same slot, and is not reported late again.
+        after = lateness.found_at_its_end(before, after) if before else after
         after, attempt = retrying.with_next_attempt(after, self.clock())
         if before:
             written = store.advance_run(before, after, next_attempt=attempt)
@@ -354,8 +372,8 @@ class Pass:
         return owner in project_records.known_jobs(self.organization.id, [owner])
 
     def _new(self, run: Run) -> Run:
-        """Return a run that is seen for the first time, with the targets of its notifications."""
-        return run.model_copy(update={"alerts": self._asked.of(run)})
+        """Return a run that is seen for the first time, with the targets of its notifications and what is expected."""
+        return self._asked.of(run)
 
     def _begun(self, run: Run) -> Run | None:
         """Write a run before its log is stored; None where it is written already.
@@ -483,5 +501,6 @@ def end_overdue(organization: Organization, now: datetime) -> int:
         (run, unseen_end.overdue(run, run.deadline or deadlines.get(run.project_id), now))
         for run in store.open_runs(organization.id)
     )
-    ends = ((run, retrying.with_next_attempt(with_what_is_left(run, ended), now)) for run, ended in late if ended)
+    ended = ((run, lateness.found_at_its_end(run, with_what_is_left(run, end))) for run, end in late if end)
+    ends = ((run, retrying.with_next_attempt(after, now)) for run, after in ended)
     return sum(store.advance_run(run, after, next_attempt=attempt) for run, (after, attempt) in ends)

@@ -7,6 +7,7 @@ from typing import Final
 
 from jobs_api.k8s import labels, warnings
 from jobs_api.k8s.json_fields import Object, mapping, moment, texts
+from jobs_api.model import lateness
 from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.commands import job_type
 from jobs_api.model.document import rfc3339
@@ -55,7 +56,13 @@ def missed_run(slot: Slot, facts: SlotFacts, alerts: RunAlerts | None, now: date
 
     Its name is the name that the Kubernetes Job would have had.
     """
-    job, project = facts.job, facts.project
+    run = awaited_run(slot, facts.project, facts.job, alerts, f"Missed: {why(slot, facts)}", now)
+    missed = {"status": RunStatus.ERROR, "message": None, "error_message": run.message}
+    return run.model_copy(update={**lateness.expected_of(facts.job, slot.at), **missed})
+
+
+def awaited_run(slot: Slot, project: Project, job: Job, alerts: RunAlerts | None, message: str, now: datetime) -> Run:
+    """Return the run of a slot that has none, as if it were going to be started."""
     return Run(
         id=miss_id(job.id, slot.at),
         organization_id=job.organization_id,
@@ -65,11 +72,11 @@ def missed_run(slot: Slot, facts: SlotFacts, alerts: RunAlerts | None, now: date
         cronjob_name=slot.firing.cronjob_name,
         namespace=project.namespace,
         job_type=job_type(job.settings.command),
-        status=RunStatus.ERROR,
+        status=RunStatus.PENDING,
         triggered_by=TriggeredBy.SCHEDULED,
         command=job.settings.command,
         scheduled_for=slot.at,
-        error_message=f"Missed: {why(slot, facts)}",
+        message=message,
         created_at=now,
         updated_at=now,
         alerts=alerts,

@@ -14,11 +14,11 @@ from aws_lambda_powertools import Logger
 
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
-from jobs_api.ingest import missed_slot
+from jobs_api.ingest import late_slots, missed_slot
 from jobs_api.ingest.missed_slot import SlotFacts
 from jobs_api.k8s import labels, run_identity
 from jobs_api.k8s.json_fields import Object
-from jobs_api.model import slots
+from jobs_api.model import lateness, slots
 from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run
 from jobs_api.model.slots import AwaitedSlot, Slot, SlotVerdict
@@ -58,6 +58,8 @@ class Accounting:
     awaited: list[AwaitedSlot] = field(default_factory=list)
     # Whether the CronJob of a job is to be resumed, since a pause has ended.
     pause_ended: bool = False
+    # When slots that have no run by then will be late.
+    late_from: list[datetime] = field(default_factory=list)
 
     def run(self, pool: Executor) -> None:
         """Settle every job that is due; a job that fails is counted, and stops no other."""
@@ -82,6 +84,9 @@ class Accounting:
         if missing:
             self._record(due, missing)
         after = job.settled(settled[-1].at, project, self.now) if settled else job.replanned(project, self.now)
+        if not due.deleted and after.due_at and after.due_at <= self.now:
+            after = late_slots.told(self.organization, due, after, self.ran.get(job.id, ()), self.now)
+            self.late_from += [late_from] if (late_from := lateness.next_deadline(job, self.now)) else []
         if after != job:
             self.settled += store.settle_job(due, after)
 

@@ -11,7 +11,7 @@ SLACK_CHANNEL = re.compile(r"#[\w.-]{1,80}|[CDG][A-Z0-9]{6,20}")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 RESERVED_HEADER = re.compile(r"host|content-.*|webhook-.*", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-WebhookEvent = Literal["started", "success", "failure", "cancelled"]
+WebhookEvent = Literal["started", "success", "failure", "cancelled", "late", "long"]
 DEFAULT_EVENTS: list[WebhookEvent] = ["success", "failure"]
 
 

@@ -14,12 +14,17 @@ from jobs_api.model.document import Document, Record
 
 
 class Event(StrEnum):
-    """The events of a run; `failure` is a run that ended as `failed` or `error`, and `cancelled` has no event."""
+    """The events of a run; `failure` is a run that ended as `failed` or `error`.
+
+    `late` is a run of a slot that has not ended by its time, `long` one that takes longer than its job's owner expects.
+    """
 
     STARTED = "started"
     SUCCESS = "success"
     FAILURE = "failure"
     CANCELLED = "cancelled"
+    LATE = "late"
+    LONG = "long"
 
 
 class EventsTarget(Record):
@@ -31,8 +36,9 @@ class EventsTarget(Record):
 class EndsTarget(Record):
     """The target of a channel that follows how runs end; each channel adds other fields.
 
-    Of a run that is retried, it gets the last attempt alone. Where it gets failures it is asked about each success too,
-    which may be the recovery. It gets no cancelled run: its requester knows of it.
+    Of a run that is retried, it gets the end of the last attempt alone. Where it gets failures, it gets late and long
+    runs, and is asked about each success too, which may be the recovery. It gets no cancelled run: its requester knows
+    of it.
     """
 
     failures: bool
@@ -78,7 +84,9 @@ def _hears(target: Mapping[str, Any], event: Event, is_retried: bool) -> bool:  
     """Return whether a target, an EventsTarget or an EndsTarget, has to be asked about an event."""
     if "events" in target:
         return event in target["events"]
-    if is_retried:
+    if is_retried and event in {Event.FAILURE, Event.SUCCESS}:
         return False
     failures, successes = bool(target.get("failures")), bool(target.get("successes"))
-    return {Event.FAILURE: failures, Event.SUCCESS: failures or successes}.get(event, False)
+    if event in {Event.FAILURE, Event.LATE, Event.LONG}:
+        return failures
+    return event is Event.SUCCESS and (failures or successes)

@@ -53,12 +53,14 @@ class DeliveryDocument(Document):
 class Delivery(DeliveryDocument):
     """A delivery as it is stored.
 
+    `run` is the run that it is about where no row has that run: a slot was late before it had one.
     `alerts` has the target, `notice` what the channel has decided to say, in the channel's own form. While a delivery
     is being sent, `claim` names its sender, and no other sender may send it until `claimed_until`. `cut_off` counts
     the senders in a row that died over it. After `give_up_at` there are no more attempts.
     """
 
     organization_id: str
+    run: Run | None = None
     alerts: RunAlerts
     notice: dict[str, Any] | None = None
     claim: str | None = None
@@ -113,8 +115,10 @@ def delivery_id(run_id: str, event: Event, channel: str) -> str:
     return derived_id("dlv_", run_id, event, channel)
 
 
-def new_delivery(run: Run, event: Event, channel: str, now: datetime, give_up_after: timedelta) -> Delivery:
-    """Return a delivery that is due now; the run must have a target."""
+def new_delivery(
+    run: Run, event: Event, channel: str, now: datetime, give_up_after: timedelta, *, stored: bool = True
+) -> Delivery:
+    """Return a delivery that is due now; the run must have a target. One that is not stored is kept with it."""
     if run.alerts is None:
         raise ValueError(f"{run.id} has no target for notifications")
     return Delivery(
@@ -126,6 +130,7 @@ def new_delivery(run: Run, event: Event, channel: str, now: datetime, give_up_af
         channel=channel,
         event=event,
         status=DeliveryStatus.PENDING,
+        run=None if stored else run.model_copy(update={"alerts": None}),
         alerts=run.alerts,
         next_attempt_at=now,
         give_up_at=now + give_up_after,

@@ -135,7 +135,9 @@ def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) 
         case "extra_forbidden", _:
             # The search compares character by character, and nobody who sends a name of thousands of characters meant
             # one of ours.
-            meant = get_close_matches(path, list(known), n=1) if len(path) <= MOST_CHARACTERS else []
+            # They are names of the whole object, not of what is in one of its fields.
+            is_known = "." not in path and len(path) <= MOST_CHARACTERS
+            meant = get_close_matches(path, list(known), n=1) if is_known else []
             message = "is not a field of this object" + (f"; did you mean {meant[0]}?" if meant else "")
         case "missing", _:
             message = "is required"

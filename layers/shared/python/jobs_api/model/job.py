@@ -15,7 +15,7 @@ from jobs_api.model.pauses import Pause
 from jobs_api.model.project import Project
 from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.sealed_webhook import SealedWebhook
-from jobs_api.model.slots import Firing, SlotHistory
+from jobs_api.model.slots import Firing, SlotHistory, ToldLate
 from jobs_api.model.stored_secrets import StoredSecrets, sealed_names
 from jobs_api.model.webhook_url import origin_of
 from jobs_api.redaction.masking import shown
@@ -122,6 +122,11 @@ class Job(Record):
     def settled(self, until: datetime, project: Project, now: datetime) -> "Job":
         """Return the job with all slots up to then settled."""
         return self.model_copy(update={"slots": self.slots.settled(until)}).replanned(project, now)
+
+    def told_late(self, deadline: datetime, now: datetime) -> "Job":
+        """Return the job with the note that its channels know of slots without a run whose deadline has passed."""
+        late = ToldLate(deadline=deadline, found_at=now)
+        return self.model_copy(update={"slots": self.slots.model_copy(update={"late": late})})
 
     def replanned(self, project: Project, now: datetime) -> "Job":
         """Return the job with the time at which its slots must next be checked."""

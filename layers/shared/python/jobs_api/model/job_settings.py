@@ -22,6 +22,7 @@ from jobs_api.model import names, pauses, variables
 from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_headers, check_slack_channel
 from jobs_api.model.commands import ProjectType, parse_command
 from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.expectation import Expectation
 from jobs_api.model.job_sync import JobSync
 from jobs_api.model.pauses import PauseEnd, PauseReason
 from jobs_api.model.project import DAY, Project, ProjectSettings
@@ -93,6 +94,7 @@ class JobSettings(Document):
     webhook_url: Absent[Annotated[str, AfterValidator(check_webhook_url)]] = None
     webhook_headers: Absent[Annotated[dict[str, str], AfterValidator(check_headers)]] = None
     webhook_events: Absent[Annotated[list[WebhookEvent], Field(min_length=1)]] = None
+    expect: Absent[Expectation] = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any], project: Project, now: datetime | None = None) -> "JobSettings":
@@ -120,6 +122,8 @@ class JobSettings(Document):
         read: dict[str, Any] = {"resources": Resources.known(**document["resources"])}
         if until := document.get("paused_until"):
             read["paused_until"] = datetime.fromisoformat(until)
+        if document.get("expect"):
+            read["expect"] = Expectation.known(**document["expect"])
         return cls.known(**{**document, **read})
 
     def changed(
@@ -222,6 +226,16 @@ class JobSettings(Document):
         if events is None and info.data.get("webhook_enabled"):
             return list(DEFAULT_EVENTS)
         return events and _each_once(events)
+
+    @field_validator("expect")
+    @classmethod
+    def _a_schedule_where_slots_end_in_time(
+        cls, expect: Expectation | None, info: ValidationInfo
+    ) -> Expectation | None:
+        # A schedule that is wrong is not in `data`, and has a fault of its own.
+        if expect and expect.finish_by and info.data.get("schedule", "wrong") is None:
+            raise ValueError("finish_by is for jobs with a schedule; use max_minutes, or add a schedule")
+        return expect
 
 
 def check_environment(faults: Iterable[variables.VariableFault], environment: dict[str, str]) -> dict[str, str]:

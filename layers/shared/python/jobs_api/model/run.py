@@ -54,6 +54,9 @@ class JobRun(Document):
 
     A run that failed and is retried has the id of the next attempt in `retried_as`. That attempt has its number in
     `attempt`, from 2, the id of the first attempt in `retry_of`, and in `launch_after` the time at which it starts.
+
+    `expected_by` and `expected_minutes` are what its job's owner expected when the run was created; `late_at` and
+    `long_at` are when a pass found that the run is late, or takes too long, and told the job's channels.
     """
 
     id: str
@@ -78,6 +81,10 @@ class JobRun(Document):
     end_time: Absent[Timestamp] = None
     duration_seconds: Absent[float] = None
     scheduled_for: Absent[Timestamp] = None
+    expected_by: Absent[Timestamp] = None
+    expected_minutes: Absent[int] = None
+    late_at: Absent[Timestamp] = None
+    long_at: Absent[Timestamp] = None
     exit_code: Absent[int] = None
     error_message: Absent[str] = None
     message: Absent[str] = None
@@ -108,6 +115,7 @@ class Run(JobRun):
     `failure_cause` is the same text for runs that failed for one cause, where the log says why.
     `log_begins` is the Pod's name, a blank, and the time of its log's first line as a pass saw it while the command
     ran, or nothing where there was no line yet.
+    `late_status` is the run's status when it was found late.
     `log_note` says why a part of the log, or all of it, is missing.
     `first_triggered_by` is what started the first attempt, on each attempt after it.
     `deadline_seconds` is how long its Job may take, as its manifest says.
@@ -124,6 +132,7 @@ class Run(JobRun):
     job_uid: Absent[str] = None
     alerts: Absent[RunAlerts] = None
     failure_cause: Absent[str] = None
+    late_status: Absent[RunStatus] = None
     notify: list[Event] = Field(default_factory=list)
     first_triggered_by: Absent[TriggeredBy] = None
 

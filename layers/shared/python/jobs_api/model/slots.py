@@ -83,6 +83,13 @@ class Firing(Period):
     in_force_at: Timestamp | None = None
 
 
+class ToldLate(Document):
+    """The last deadline of which a job's channels were told that a slot had no run by then, and when."""
+
+    deadline: Timestamp
+    found_at: Timestamp
+
+
 class SlotHistory(Document):
     """The firings of a job and how far its slots are settled.
 
@@ -93,6 +100,7 @@ class SlotHistory(Document):
     since: Timestamp
     unsettled: list[Firing] = Field(default_factory=list)
     settled_until: Timestamp | None = None
+    late: ToldLate | None = None
 
     def changed(
         self, fired: Firing | None, periods: Sequence[Period], now: datetime, since: datetime | None = None

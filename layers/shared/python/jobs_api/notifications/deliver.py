@@ -49,13 +49,20 @@ def deliver(message: QueueMessage, clock: Clock) -> datetime | None:
     if due_at and due_at > clock():
         return due_at
     try:
-        run = store.get_run(message.organization_id, message.run_id)
+        run = _kept_run(message, known) or store.get_run(message.organization_id, message.run_id)
     except RunNotFound:
         logger.warning("the run of a message is gone", run_id=message.run_id)
         return _untold(known, clock()) if known else None
     if known is None and run.alerts is None:
         return None
     return _attempt(message, known, run, clock)
+
+
+def _kept_run(message: QueueMessage, known: Delivery | None) -> Run | None:
+    """Return the run that was kept with the delivery or its message, since no row has it."""
+    if known and known.run:
+        return known.run.model_copy(update={"alerts": known.alerts})
+    return message.run if known is None else None
 
 
 def _untold(known: Delivery, now: datetime) -> datetime | None:
@@ -75,7 +82,8 @@ def _attempt(message: QueueMessage, known: Delivery | None, run: Run, clock: Clo
     """Claim a delivery, send it, and record the result."""
     sender, now = channels.named(message.channel).sender(), clock()
     if known is None:
-        known = new_delivery(run, message.event, message.channel, now, backoff.GIVE_UP_AFTER)
+        stored = message.run is None
+        known = new_delivery(run, message.event, message.channel, now, backoff.GIVE_UP_AFTER, stored=stored)
         claimed = sender.begin(known, run, now, LEASE)
     else:
         claimed = sender.resume(known, now, LEASE)

@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
@@ -33,12 +33,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class QueueMessage:
-    """A queue message: notify about this event of this run through this channel."""
+    """A queue message: notify about this event of this run through this channel.
+
+    It has the run itself only where no row has it: a slot was late before it had a run.
+    """
 
     organization_id: str
     run_id: str
     event: Event
     channel: str
+    run: Run | None = None
 
     @classmethod
     def of_json(cls, text: str) -> "QueueMessage":
@@ -47,12 +51,14 @@ class QueueMessage:
         if not isinstance(said["organization_id"], str) or not isinstance(said["run_id"], str):
             raise TypeError("ids are texts")
         channel = channels.named(said["channel"]).name
-        return cls(said["organization_id"], said["run_id"], Event(said["event"]), channel)
+        run = Run.model_validate(said["run"]) if said.get("run") else None
+        return cls(said["organization_id"], said["run_id"], Event(said["event"]), channel, run)
 
     @property
     def json(self) -> str:
         """The message's body."""
-        return json.dumps(asdict(self))
+        ids = {name: getattr(self, name) for name in ("organization_id", "run_id", "event", "channel")}
+        return json.dumps({**ids, "run": self.run.model_dump(mode="json")} if self.run else ids, ensure_ascii=False)
 
 
 class QueueRejected(Exception):
@@ -92,6 +98,16 @@ def try_to_publish(runs: Iterable[Run]) -> bool:
 def queue(message: QueueMessage) -> None:
     """Queue one message."""
     _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], MessageBody=message.json)
+
+
+def queue_unstored(run: Run, event: Event) -> None:
+    """Queue the notifications about a run that no row has; twice makes no second delivery, as its id is the same.
+
+    Raises:
+        ClientError, BotoCoreError: the queue did not take all of them.
+    """
+    for channel in channels.hearing(run, event):
+        queue(QueueMessage(run.organization_id, run.id, event, channel.name, run))
 
 
 def put_aside(message: QueueMessage) -> None:

@@ -36,11 +36,11 @@ class PassFacts:
         next_slot: the first future slot of any job.
         awaited: slots that are due, without a Job yet.
         work_left: a run's notification is still to be sent, or its Job to be launched.
-        unreached_since: since when the cluster cannot be reached; then the other facts are unknown.
+        unreached_since: since when the cluster cannot be reached; then the other facts are unknown, but for `due`.
         incomplete: a part of the pass failed, and is to be repeated.
         sync_due_at: when the next sync of everything is due.
         pause_ended: a pause has ended, so that a sync is due now.
-        due: when anything else is due.
+        due: when anything else is due, such as a run that is late from then on.
     """
 
     moving: bool = False
@@ -61,6 +61,7 @@ def next_pulse(facts: PassFacts, now: datetime, pace: Pace) -> datetime:
 
 
 def _reasons(facts: PassFacts, now: datetime, pace: Pace) -> Iterator[datetime]:
+    yield from facts.due
     if facts.unreached_since is not None:
         shortest, longest = RETRY_WITHIN
         yield now + min(longest, max(shortest, now - facts.unreached_since))
@@ -77,4 +78,3 @@ def _reasons(facts: PassFacts, now: datetime, pace: Pace) -> Iterator[datetime]:
             yield now + pace.open_runs
     if facts.sync_due_at:
         yield facts.sync_due_at
-    yield from facts.due

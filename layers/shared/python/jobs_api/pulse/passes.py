@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 
 from jobs_api import cluster, store
 from jobs_api.errors import ClusterError
+from jobs_api.ingest import late_runs
 from jobs_api.ingest.ingester import Clock, Incomplete, Pass, end_overdue, note_cleared, note_reached
 from jobs_api.metrics import Metric, Tally, publish
 from jobs_api.model.organization import Organization
@@ -40,7 +41,8 @@ def ingest_runs(organization: Organization, clock: Clock) -> Ingested:
         now = clock()
         reached = note_reached(organization, now, reached=False)
         end_overdue(organization, now)
-        found = Ingested(PassFacts(unreached_since=reached.outages[-1].since), error)
+        late_from = late_runs.without_the_cluster(reached, now)
+        found = Ingested(PassFacts(unreached_since=reached.outages[-1].since, due=late_from), error)
     finally:
         # What this pass wrote, what an earlier pass died before it sent, and what other functions left.
         told = queue.try_to_publish(store.runs_to_notify(organization.id))

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from jobs_api.schedule.clock_times import clock_times, next_clock_time
 from jobs_api.schedule.fields import FORM, cited
 from jobs_api.schedule.firing import next_instant
 from jobs_api.schedule.grammar import Interval, InvalidSchedule, Schedule, read, split
@@ -24,8 +25,10 @@ __all__ = [
     "InvalidTimezone",
     "Schedule",
     "check_timezone",
+    "clock_times",
     "fire_times",
     "kubernetes_schedule",
+    "next_clock_time",
     "next_fire",
     "parse",
 ]

@@ -44,6 +44,7 @@ from jobs_api.store.projects import (
 )
 from jobs_api.store.run_lists import (
     RunFilter,
+    durations_before,
     has_succeeded_since,
     list_runs,
     open_runs,
@@ -59,6 +60,7 @@ from jobs_api.store.runs import (
     get_run,
     kept_for,
     note_cancel_request,
+    note_found,
     note_log_begins,
     position_of,
     run_launched,
@@ -78,6 +80,7 @@ __all__ = [
     "delete_job",
     "delete_project",
     "due_jobs",
+    "durations_before",
     "expire_token",
     "find_runs",
     "find_token",
@@ -100,6 +103,7 @@ __all__ = [
     "move_organization",
     "next_due",
     "note_cancel_request",
+    "note_found",
     "note_log_begins",
     "open_runs",
     "past_projects",

@@ -17,6 +17,7 @@ from jobs_api.ids import new_id
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.audit import StoredEntry
 from jobs_api.model.delivery import DELIVERY_KEPT_FOR, Delivery, DeliveryStatus
+from jobs_api.model.run import Run
 from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.delivery_tables import ChannelMemoryRow, DeliveriesRow, DeliveryRow
@@ -28,7 +29,7 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 # Deliveries of the same storm write the same item.
 CHANGING_ATTEMPTS = 20
 # Stored in another form than the model's.
-_OTHERWISE = frozenset({"id", "alerts"})
+_OTHERWISE = frozenset({"id", "alerts", "run"})
 _AS_THEY_ARE = tuple(name for name in Delivery.model_fields if name not in _OTHERWISE)
 # The attributes that change after a delivery is created.
 _CHANGING = (
@@ -223,6 +224,7 @@ def _row(delivery: Delivery) -> DeliveryRow:
         delivery.id,
         position=f"{time_text(delivery.created_at)}#{delivery.id}",
         alerts=delivery.alerts.model_dump(mode="json"),
+        run=delivery.run.model_dump(mode="json") if delivery.run else None,
         expires_at=_expiry(delivery.updated_at),
         **values,
     )
@@ -235,4 +237,5 @@ def _delivery_of(row: DeliveryRow) -> Delivery:
     values["cut_off"] = int(values["cut_off"] or 0)
     values["status_code"] = None if values["status_code"] is None else int(values["status_code"])
     values["alerts"] = RunAlerts.model_validate(row.alerts)
+    values["run"] = Run.model_validate(row.run) if row.run else None
     return Delivery.known(id=row.key, **values)

@@ -53,6 +53,7 @@ class DeliveryRow(DeliveriesRow, discriminator="delivery"):
     delivered_at = MomentAttribute(null=True)
     created_at = MomentAttribute()
     updated_at = MomentAttribute()
+    run = DocumentAttribute(null=True)
     alerts = DocumentAttribute()
     notice = DocumentAttribute(null=True)
     claim = UnicodeAttribute(null=True)

@@ -20,6 +20,8 @@ _TELLING: Final = [status.value for status in (RunStatus.SUCCESS, *sorted(FAILUR
 LONGEST_STREAK: Final = 500
 # Most streaks are short.
 FIRST_OF_A_STREAK: Final = 50
+# Of so many successes the median is what a job usually takes.
+USUAL: Final = 20
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,14 @@ def streak_before(run: Run) -> Streak:
             if failures == LONGEST_STREAK:
                 return Streak(failures=failures, since=since, more=True)
     return Streak(failures=failures, since=since, more=read_up_to is not None)
+
+
+def durations_before(run: Run) -> list[float]:
+    """Return how many seconds the job's last successes before this run took, up to 20. Usually one Query."""
+    succeeded = (RunRow.organization_id == run.organization_id) & (RunRow.status == RunStatus.SUCCESS.value)
+    before = RunRow.position < position_of(run)
+    rows, _ = Listing(RunRow.by_job, RunRow, run.job_id, before, succeeded, selective=False).page(USUAL)
+    return [float(row.duration_seconds) for row in rows if row.duration_seconds is not None]
 
 
 def has_succeeded_since(run: Run) -> bool:

@@ -81,18 +81,30 @@ def advance_run(before: Run, after: Run, *, next_attempt: Run | None = None) -> 
     """Move a run forward, from the state that was read to a new one; False if another process moved it first.
 
     Only a run that has not ended moves, and only from the status that was read. So two ingests at once, or a late one,
-    cannot move it back. The events to send are written with the move.
+    cannot move it back. The events to send are written with the move, also where a run that ends is only now found
+    late; where another process has found that first, it is False.
 
     One UpdateItem; with the run that is the `next_attempt` of one that failed, one transaction. Nothing is written, and
     False returned, where somebody has requested a cancellation meanwhile: a cancelled run is not retried.
     """
     after = run_events.with_events(before, after.without_secrets())
     actions = [*_progress(after), *(_end(after) if after.status.ended else [])]
-    unmoved = (RunRow.status == before.status.value) & RunRow.status.is_in(*OPEN)
+    unmoved = (RunRow.status == before.status.value) & RunRow.status.is_in(*OPEN) & _found_as(before)
     if next_attempt is None:
         return _update(before.id, actions, unmoved)
     row, uncancelled = RunRow(before.id), unmoved & RunRow.cancel_requested_at.does_not_exist()
     return _with_next(next_attempt, lambda transaction: transaction.update(row, actions=actions, condition=uncancelled))
+
+
+def note_found(before: Run, after: Run) -> bool:
+    """Record that an open run was found late, long or both, with the events to send; once, however many find it.
+
+    False where it has ended, was found already, or has other events to send than those that were read.
+    """
+    events = RunRow.notify.does_not_exist() if not before.notify else RunRow.notify == [str(e) for e in before.notify]
+    values = _found(after) + _to_notify(after) + [(RunRow.updated_at, after.updated_at)]
+    actions = [attribute.set(value) for attribute, value in values if value is not None]
+    return _update(before.id, actions, RunRow.status.is_in(*OPEN) & _found_as(before) & events)
 
 
 def note_log_begins(run: Run, stamp: str) -> None:
@@ -128,9 +140,10 @@ def note_cancel_request(run: Run, entry: StoredEntry) -> bool:
 
 
 def cancel_unlaunched(before: Run, after: Run, entry: StoredEntry) -> bool:
-    """End a run that still waits for its Job, which nobody creates from then on; False where somebody has created it.
+    """End a run that still waits for its Job, which nobody creates from then on.
 
-    One transaction with the entry of the audit log.
+    False where somebody has created it, or has found it late since it was read. One transaction with the entry of the
+    audit log.
     """
     after = run_events.with_events(before, after)
     return _update(
@@ -142,7 +155,7 @@ def cancel_unlaunched(before: Run, after: Run, entry: StoredEntry) -> bool:
             RunRow.launch.remove(),
             RunRow.sealed_environment.remove(),
         ],
-        RunRow.status.is_in(*OPEN) & RunRow.launch.exists(),
+        RunRow.status.is_in(*OPEN) & RunRow.launch.exists() & _found_as(before),
         entry,
     )
 
@@ -222,10 +235,30 @@ def _progress(run: Run) -> list[Action]:
         (RunRow.log_begins, run.log_begins),
         (RunRow.log_note, run.log_note),
         (RunRow.log, run.log.model_dump(mode="json") if run.log else None),
+        *_found(run),
+        *_to_notify(run),
+    ]
+    return [attribute.set(value) for attribute, value in values if value is not None]
+
+
+def _found(run: Run) -> list[tuple[Any, Any]]:
+    status = run.late_status.value if run.late_status else None
+    return [(RunRow.late_at, run.late_at), (RunRow.late_status, status), (RunRow.long_at, run.long_at)]
+
+
+def _found_as(run: Run) -> Condition:
+    """Return the condition that nobody has found a run late or long since it was read."""
+    late: Condition = RunRow.late_at.exists() if run.late_at else RunRow.late_at.does_not_exist()
+    long: Condition = RunRow.long_at.exists() if run.long_at else RunRow.long_at.does_not_exist()
+    both: Condition = late & long
+    return both
+
+
+def _to_notify(run: Run) -> list[tuple[Any, Any]]:
+    return [
         (RunRow.notify, run.notify or None),
         (RunRow.notify_in, run.organization_id if run.notify else None),
     ]
-    return [attribute.set(value) for attribute, value in values if value is not None]
 
 
 def _cancel_request(run: Run) -> list[Action]:
@@ -269,10 +302,11 @@ def run_of(row: RunRow) -> Run:
     """Read a run from its row."""
     values = row.values(_AS_THEY_ARE)
     values["status"], values["triggered_by"] = RunStatus(values["status"]), TriggeredBy(values["triggered_by"])
-    for name in ("exit_code", "attempt", "deadline_seconds"):
+    for name in ("exit_code", "attempt", "deadline_seconds", "expected_minutes"):
         values[name] = None if values[name] is None else int(values[name])
     first = values["first_triggered_by"]
     values["first_triggered_by"] = TriggeredBy(first) if first else None
+    values["late_status"] = RunStatus(values["late_status"]) if values["late_status"] else None
     values["log"] = StoredLog.model_validate(row.log) if row.log else None
     values["alerts"] = RunAlerts.model_validate(row.alerts) if row.alerts else None
     values["cancelled_by"] = Actor.model_validate(row.cancelled_by) if row.cancelled_by else None

@@ -58,8 +58,10 @@ def attempt_after(run: Run, job: Job, project: Project, alerts: RunAlerts | None
         TriggeredBy.RETRY,
         launch_after=_due_at(run, job.settings, now),
     )
+    of_its_slot = {"expected_by": run.expected_by, "late_at": run.late_at}
+    of_its_sequence = {"attempt": number, "retry_of": first, "first_triggered_by": run.begun_by}
     told = own_environment.carried(run)
-    return attempt.model_copy(update={**told, "attempt": number, "retry_of": first, "first_triggered_by": run.begun_by})
+    return attempt.model_copy(update={**told, **of_its_slot, **of_its_sequence})
 
 
 def first_of(run: Run) -> str:

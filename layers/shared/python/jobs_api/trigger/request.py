@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self, cast
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from jobs_api.k8s import manifests
-from jobs_api.model import names
+from jobs_api.model import lateness, names
 from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
 from jobs_api.model.commands import ProjectType, job_type, parse_command
@@ -121,6 +121,7 @@ def pending_run(
         deadline_seconds=launch["spec"]["activeDeadlineSeconds"],
         launch_after=launch_after,
         sealed_environment=job.sealed_environment,
+        **lateness.expected_of(job, None),
     )
 
 

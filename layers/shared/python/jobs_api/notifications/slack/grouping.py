@@ -4,6 +4,10 @@ Facts in, decision out. A channel gets a message when a job begins to fail, remi
 continues to fail, and one message when it succeeds again. Jobs of a project that begin to fail for one cause at about
 the same time share a message; so do jobs that recover. A decision is written together with the delivery that it is
 about, so that each run counts once, however often and in whatever order the messages about its end arrive.
+
+That a run is late or takes long is no failure: it gets a message of its own, which other jobs of the project may share,
+and changes nothing of what the channel knows about failures. So does the success that such a message made people wait
+for.
 """
 
 from dataclasses import dataclass
@@ -30,6 +34,7 @@ MOST_LISTED: Final = 100
 MOST_SAID: Final = 20
 FORGET_AFTER: Final = timedelta(days=2)
 RECOVERY: Final = "recovery"
+AWAITED: Final = "awaited"
 
 
 class AlertKind(StrEnum):
@@ -39,6 +44,18 @@ class AlertKind(StrEnum):
     REMINDER = "reminder"
     RECOVERED = "recovered"
     SUCCESS = "success"
+    LATE = "late"
+    LONG = "long"
+    AWAITED = "awaited"
+
+
+# What these gather is no failure.
+_KINDS: Final = {
+    RECOVERY: AlertKind.RECOVERED,
+    Event.LATE: AlertKind.LATE,
+    Event.LONG: AlertKind.LONG,
+    AWAITED: AlertKind.AWAITED,
+}
 
 
 class Action(StrEnum):
@@ -51,10 +68,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Fact:
-    """A run has ended; `now` is when the message about that arrives.
+    """A run has ended, or was found late or long; `now` is when the message about that arrives.
 
     `cause` is the same text for failures of one cause. With `succeeded_since`, a newer run of the job has succeeded,
-    perhaps without a message to the channel: then a failure before it gets none.
+    perhaps without a message to the channel: then a failure before it gets none. With `awaited`, the channel was told
+    while the run was open that it was late or took long.
     """
 
     delivery_id: str
@@ -64,6 +82,7 @@ class Fact:
     now: datetime
     cause: str = ""
     succeeded_since: bool = False
+    awaited: bool = False
     tells_failures: bool = True
     tells_successes: bool = False
 
@@ -84,8 +103,10 @@ class AlertDecision:
 
 
 def decide(storms: Storms, fact: Fact) -> tuple[Storms, AlertDecision]:
-    """Decide what to do about the end of a run that was not counted yet."""
+    """Decide what to do about an event of a run that was not counted yet."""
     storms = _without_the_old(storms, fact.now)
+    if fact.event in {Event.LATE, Event.LONG}:
+        return _gather_news(storms, fact, fact.event)
     job = storms.jobs.get(fact.member.job_id)
     if fact.event is Event.FAILURE:
         known = job or JobStorm(newest=fact.ended_at)
@@ -108,7 +129,7 @@ def wake(
                 after = _told(after, member.job_id, delivery_id, now)
             if not gathering.members:
                 return after, _folded("the job fails again, which the channel knows"), None
-            kind = AlertKind.RECOVERED if cause == RECOVERY else AlertKind.FAILING
+            kind = _KINDS.get(cause, AlertKind.FAILING)
             return after, AlertDecision(Action.SEND, kind), gathering
     job = storms.jobs.get(job_id)
     if job and job.failing_since and job.waits_in == delivery_id:
@@ -169,6 +190,13 @@ def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, 
 
 
 def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: AlertKind) -> tuple[Storms, AlertDecision]:
+    """Join the message that gathers for this cause, or begin one; it will tell the channel about the job."""
+    storms, decision = _gather_news(storms, fact, cause, kind)
+    leader = decision.into or fact.delivery_id
+    return _with_job(storms, fact, job.model_copy(update={"waits_in": leader})), decision
+
+
+def _gather_news(storms: Storms, fact: Fact, cause: str, kind: AlertKind | None = None) -> tuple[Storms, AlertDecision]:
     """Join the message that gathers for this cause, or begin one."""
     window = storms.windows.get(cause) or Window(ends_at=fact.now)
     leads = window.gathering is None
@@ -180,11 +208,9 @@ def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: Aler
         window = Window(ends_at=fact.now + WINDOW)
         gathering = Gathering(leader=fact.delivery_id, due_at=fact.now + GATHER_FOR, members=[fact.member])
     storms = _with_window(storms, cause, window.model_copy(update={"gathering": gathering}))
-    storms = _with_job(storms, fact, job.model_copy(update={"waits_in": gathering.leader}))
     if leads:
-        return storms, AlertDecision(
-            Action.WAIT, kind, gathering.due_at, because="waits for failures or recoveries at the same time"
-        )
+        kind = kind or _KINDS[cause]
+        return storms, AlertDecision(Action.WAIT, kind, gathering.due_at, because="waits for the same of other jobs")
     return storms, _folded("the job is on the list of another message", gathering.leader)
 
 
@@ -225,7 +251,26 @@ def _plain_success(storms: Storms, job: JobStorm | None, fact: Fact) -> tuple[St
         storms = _with_job(storms, fact, job.model_copy(update={"newest": fact.ended_at}))
     if fact.tells_successes:
         return storms, AlertDecision(Action.SEND, AlertKind.SUCCESS)
+    if fact.awaited and fact.tells_failures:
+        storms, leader = _said_where_it_is_late(storms, fact.member)
+        if leader:
+            return storms, _folded("the message that the run is late waits to be sent, and says it", leader)
+        return _gather_news(storms, fact, AWAITED)
     return storms, AlertDecision(Action.FOLD, because="the job works as before", quiet=True)
+
+
+def _said_where_it_is_late(storms: Storms, member: Member) -> tuple[Storms, str | None]:
+    """Mark a run that has succeeded in the list that is to say that it is late; return whose message that is."""
+    for cause in (Event.LATE, Event.LONG):
+        window = storms.windows.get(cause)
+        if window and window.gathering and any(one.run_id == member.run_id for one in window.gathering.members):
+            members = [
+                one.model_copy(update={"recovered": True}) if one.run_id == member.run_id else one
+                for one in window.gathering.members
+            ]
+            gathering = window.gathering.model_copy(update={"members": members})
+            return _with_window(storms, cause, window.model_copy(update={"gathering": gathering})), gathering.leader
+    return storms, None
 
 
 def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:

@@ -4,13 +4,14 @@ https://docs.slack.dev/reference/block-kit/blocks and https://docs.slack.dev/mes
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from jobs_api.logs.excerpt import Excerpt
 from jobs_api.model.run import Run, RunStatus, Streak, TriggeredBy
+from jobs_api.notifications.slack import expected
 from jobs_api.notifications.slack.grouping import AlertKind
 from jobs_api.notifications.slack.memory import Member
+from jobs_api.notifications.slack.wording import slack_time, spoken
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked
 
 HEADER_LIMIT: Final = 150
@@ -28,13 +29,18 @@ type Block = dict[str, Any]
 
 @dataclass(frozen=True)
 class MessageFacts:
-    """What is known when a message is built; `streak` counts the failed runs before this one."""
+    """What is known when a message is built; `streak` counts the failed runs before this one.
+
+    `usual` has the seconds that the last successes took. A run that is not `stored` is a slot without a run so far.
+    """
 
     kind: AlertKind
     project_name: str
     job_name: str
     run: Run
+    stored: bool = True
     streak: Streak = field(default_factory=Streak)
+    usual: list[float] = field(default_factory=list)
     succeeded_since: bool = False
     excerpt: Excerpt = field(default_factory=lambda: Excerpt([], ""))
     members: list[Member] = field(default_factory=list)
@@ -80,6 +86,8 @@ def cut(text: str, limit: int) -> str:
 
 def _title(facts: MessageFacts) -> str:
     name = f"{facts.project_name} / {facts.job_name}"
+    if facts.kind in expected.EXPECTED_KINDS:
+        return expected.title(name, facts.kind, facts.run)
     match facts.kind:
         case AlertKind.RECOVERED:
             return f"{name} works again"
@@ -99,6 +107,8 @@ def _how(run: Run) -> str:
 
 def _list_title(facts: MessageFacts) -> str:
     count = len(facts.members) + facts.more
+    if facts.kind in expected.EXPECTED_KINDS:
+        return expected.list_title(count, facts.project_name, facts.kind)
     if facts.kind is AlertKind.RECOVERED:
         return f"{count} jobs of {facts.project_name} work again"
     return f"{count} jobs of {facts.project_name} fail, for the same cause"
@@ -106,7 +116,8 @@ def _list_title(facts: MessageFacts) -> str:
 
 def _single(facts: MessageFacts) -> list[Block]:
     blocks = [{"type": "section", "fields": [_field(name, value) for name, value in _facts(facts)]}]
-    if facts.succeeded_since or (facts.members and facts.members[0].recovered):
+    recovered = facts.members and facts.members[0].recovered and facts.kind not in expected.EXPECTED_KINDS
+    if facts.succeeded_since or recovered:
         blocks.append(_section("It has succeeded since."))
     return [*blocks, *_what_failed(facts), _context(facts)]
 
@@ -133,6 +144,8 @@ def _line(member: Member, facts: MessageFacts) -> str:
 def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
     """Return names and values in mrkdwn; Slack shows ten at most."""
     run, streak = facts.run, facts.streak
+    if facts.kind in expected.EXPECTED_KINDS:
+        return expected.facts(facts.kind, run, facts.usual)
     pairs = [("Status", run.status.value)]
     if run.duration_seconds is not None:
         pairs.append(("Duration", spoken(run.duration_seconds)))
@@ -142,13 +155,13 @@ def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
     if run.attempt:
         pairs.append(("Attempts", str(run.attempt)))
     if run.end_time:
-        pairs.append(("Ended", _moment(run.end_time)))
+        pairs.append(("Ended", slack_time(run.end_time)))
     if facts.kind in {AlertKind.FAILING, AlertKind.REMINDER}:
         count = streak.failures + 1
         pairs.append(("Failed in a row", f"{count}{'+' if streak.more else ''} run{'s' if count > 1 else ''}"))
-        pairs.append(("Last success", _moment(streak.succeeded_at) if streak.succeeded_at else "none on record"))
+        pairs.append(("Last success", slack_time(streak.succeeded_at) if streak.succeeded_at else "none on record"))
     elif facts.kind is AlertKind.RECOVERED and streak.failures:
-        since = f", since {_moment(streak.since)}" if streak.since else ""
+        since = f", since {slack_time(streak.since)}" if streak.since else ""
         plural = "s" if streak.failures > 1 else ""
         pairs.append(("Failed before", f"{streak.failures}{'+' if streak.more else ''} run{plural}{since}"))
     return pairs
@@ -160,7 +173,7 @@ def _what_failed(facts: MessageFacts) -> list[Block]:
     For a run that was ended from outside: why, what was running, and the log's end. For a success: its warnings.
     """
     run, told = facts.run, facts.excerpt
-    if facts.kind in {AlertKind.RECOVERED, AlertKind.SUCCESS}:
+    if facts.kind in {AlertKind.RECOVERED, AlertKind.SUCCESS, *expected.EXPECTED_KINDS}:
         return _quotes([run.message or ""], facts)
     if run.status is not RunStatus.FAILED:
         running = f"Running when it was ended: {', '.join(told.running)}" if told.running else ""
@@ -182,8 +195,9 @@ def _quotes(texts: list[str], facts: MessageFacts) -> list[Block]:
 
 def _context(facts: MessageFacts) -> Block:
     run = facts.run
-    command = f" · `{_code(masked(cut(run.command, LONGEST_SHOWN), facts.secrets), 600)}`" if run.command else ""
-    text = f"Run `{run.id}` · log: `GET /api/v1/runs/{run.id}/logs`{command}"
+    command = f"`{_code(masked(cut(run.command, LONGEST_SHOWN), facts.secrets), 600)}`" if run.command else ""
+    named = [f"Run `{run.id}`", f"log: `GET /api/v1/runs/{run.id}/logs`"] if facts.stored else ["No run yet"]
+    text = " · ".join([*named, *([command] if command else [])])
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
 
 
@@ -213,19 +227,3 @@ def _quoted(text: str, facts: MessageFacts) -> str:
 def _code(text: str, limit: int) -> str:
     # A backtick would end the code block, and cannot be escaped.
     return escaped(text.replace("`", "'"), limit)
-
-
-def _moment(moment: datetime) -> str:
-    """Write a time so that Slack shows it in each reader's time zone."""
-    utc = moment.astimezone(UTC)
-    return f"<!date^{int(utc.timestamp())}^{{date_short_pretty}} {{time}}|{utc:%Y-%m-%d %H:%M} UTC>"
-
-
-def spoken(seconds: float) -> str:
-    """Write a duration for people: `754.1` is `12 min 34 s`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -181,18 +181,29 @@ def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
             job_name=delivery.alerts.job_name,
             run_id=run.id,
             attempts=run.attempt,
-            said=messages.cut(masking.masked(run.error_message or ""), SAID_LIMIT)
-            if delivery.event is Event.FAILURE
-            else "",
+            said=messages.cut(masking.masked(_said(delivery, run)), SAID_LIMIT),
         ),
         event=delivery.event,
         ended_at=run.end_time or run.updated_at,
         now=now,
         cause=failure_group(run) if delivery.event is Event.FAILURE else "",
         succeeded_since=delivery.event is Event.FAILURE and store.has_succeeded_since(run),
+        awaited=_was_told_before(run),
         tells_failures=bool(target and target.failures),
         tells_successes=bool(target and target.successes),
     )
+
+
+def _said(delivery: Delivery, run: Run) -> str:
+    """Return what a list of jobs says of this one."""
+    if delivery.event is Event.FAILURE:
+        return run.error_message or ""
+    return run.message or "" if delivery.run else ""
+
+
+def _was_told_before(run: Run) -> bool:
+    """Return whether a channel was told that a run was late or took long, before its end was seen."""
+    return any(at and at < run.updated_at for at in (run.late_at, run.long_at))
 
 
 def _facts(delivery: Delivery, run: Run) -> messages.MessageFacts:
@@ -204,7 +215,9 @@ def _facts(delivery: Delivery, run: Run) -> messages.MessageFacts:
         project_name=delivery.alerts.project_name,
         job_name=delivery.alerts.job_name,
         run=run,
-        streak=store.streak_before(run) if kind is not AlertKind.SUCCESS else Streak(),
+        stored=delivery.run is None,
+        streak=store.streak_before(run) if tells_why or kind is AlertKind.RECOVERED else Streak(),
+        usual=store.durations_before(run) if kind in {AlertKind.LATE, AlertKind.LONG} else [],
         succeeded_since=tells_why and store.has_succeeded_since(run),
         excerpt=_excerpt_in_time(run) if tells_why and not delivery.cut_off else NO_EXCERPT,
         members=notice.members,
@@ -214,7 +227,8 @@ def _facts(delivery: Delivery, run: Run) -> messages.MessageFacts:
 
 
 def _plain_kind(event: Event) -> AlertKind:
-    return AlertKind.FAILING if event is Event.FAILURE else AlertKind.SUCCESS
+    kinds = {Event.FAILURE: AlertKind.FAILING, Event.LATE: AlertKind.LATE, Event.LONG: AlertKind.LONG}
+    return kinds.get(event, AlertKind.SUCCESS)
 
 
 def _excerpt_in_time(run: Run) -> Excerpt:

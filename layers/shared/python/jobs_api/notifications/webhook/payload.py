@@ -18,9 +18,11 @@ TYPES: Final = {
     Event.SUCCESS: "run.success",
     Event.FAILURE: "run.failure",
     Event.CANCELLED: "run.cancelled",
+    Event.LATE: "run.late",
+    Event.LONG: "run.long",
 }
 
-type WebhookType = Literal["run.started", "run.success", "run.failure", "run.cancelled", "test"]
+type WebhookType = Literal["run.started", "run.success", "run.failure", "run.cancelled", "run.late", "run.long", "test"]
 
 
 class Named(Document):
@@ -53,12 +55,11 @@ class WebhookBody(Document):
 def body_of(run: Run, event: Event, alerts: RunAlerts) -> bytes:
     """Return the JSON to send about a run; the same bytes each time for the same event."""
     seen = as_of(run, event)
-    happened_at = (seen.end_time or seen.updated_at) if event is not Event.STARTED else seen.start_time
     return _encoded(
         {
             "type": TYPES[event],
             "version": PAYLOAD_VERSION,
-            "timestamp": rfc3339(happened_at or seen.updated_at),
+            "timestamp": rfc3339(_happened_at(seen, event) or seen.updated_at),
             "data": {
                 "project": {"id": run.project_id, "name": alerts.project_name},
                 "job": {"id": run.job_id, "name": alerts.job_name},
@@ -66,6 +67,11 @@ def body_of(run: Run, event: Event, alerts: RunAlerts) -> bytes:
             },
         }
     )
+
+
+def _happened_at(run: Run, event: Event) -> datetime | None:
+    times = {Event.STARTED: run.start_time, Event.LATE: run.late_at, Event.LONG: run.long_at}
+    return times.get(event, run.end_time)
 
 
 def test_body(project: Named, job: Named, now: datetime) -> bytes:
