@@ -195,7 +195,11 @@ REQUESTS: Final[dict[str, Use]] = {
 def runs(load: Jobs) -> dict[str, Use]:
     """Return the use that grows with runs, a month: three writes of a run, its log, its slot, its lines."""
     return {
-        "runs: made, started, ended": {"write unit": load.runs * (3 * writes(RUN, 1 + RUN_INDEXES) + writes(RUN))},
+        # At its end the job is read, for the jobs that run after it.
+        "runs: made, started, ended": {
+            "write unit": load.runs * (3 * writes(RUN, 1 + RUN_INDEXES) + writes(RUN)),
+            "read unit": load.runs * reads(JOB),
+        },
         "runs: their slots settled": {"write unit": load.runs * 3},
         "runs: their logs stored": {"S3 PUT": load.runs, "log byte": load.runs * 300},
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},

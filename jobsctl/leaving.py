@@ -122,7 +122,7 @@ def _in_cluster(organization: Organization, since: datetime, now: datetime) -> s
         if held and not organization.closed:
             return f"`confirm-removals` or the right tables: they cannot explain {held.count} of its CronJobs"
         return "its CronJobs to be removed, which an ingest that reaches the cluster sees within a minute"
-    going = sum(1 for _ in store.open_runs(organization.id))
+    going = sum(1 for _ in store.unfinished_runs(organization.id))
     return f"{going} runs to end" if going else None
 
 

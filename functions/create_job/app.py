@@ -14,6 +14,7 @@ from jobs_api.model.job_settings import JobSettings
 from jobs_api.pulse import queue
 from jobs_api.sealing import job as job_secrets
 from jobs_api.sealing import webhook
+from jobs_api.store import chain_checks
 
 app = Api(idempotent=True)
 
@@ -24,14 +25,15 @@ def create_job(
 ) -> Response[JobDocument]:
     """Create a job.
 
-    1. Read the project, which decides the rules for the command and the webhooks.
+    1. Read the project, which decides the rules for the command and the webhooks, and the jobs of `run_after`.
     2. Seal the job's secrets, and write the job and the locks on its names in one transaction.
     3. Ask for a pass, so that a sync makes the CronJob within seconds.
     """
     project = store.get_project(app.caller.organization_id, project_id)
     job = Job.new(app.new_id("job_"), JobSettings.of(document, project, app.now), project, app.now)
+    chain = chain_checks.of_new(job)
     job, key = job_secrets.with_sealed_secrets(None, job)
-    written = store.create_job(job, app.written_by)
+    written = store.create_job(job, app.written_by, chain)
     if key and written is not job:
         # An earlier try of the same request wrote the job, with another signing secret.
         key = webhook.key_of(written, app.now)

@@ -15,7 +15,8 @@ from jobs_api.model.project import Project
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment, webhook
 from jobs_api.sealing import job as job_secrets
-from jobs_api.store import history
+from jobs_api.store import chain_checks, history
+from jobs_api.store.chain_edits import ChainEdit
 
 app = Api(idempotent=True)
 ATTEMPTS = 3
@@ -32,12 +33,12 @@ def rollback_job(
     """
     for attempt in range(1, ATTEMPTS + 1):
         project, before = store.get_job(app.caller.organization_id, project_id, job_id)
-        after = _restored(before, RollbackRequest.checked(document).version, project)
+        after, chain = _restored(before, RollbackRequest.checked(document).version, project)
         if after is before:
             return JobDocument.of_job(before, project, app.now)
         after, key = job_secrets.with_sealed_secrets(before, after)
         try:
-            store.update_job(before, after, app.written_by, AuditAction.JOB_ROLLBACK)
+            store.update_job(before, after, app.written_by, AuditAction.JOB_ROLLBACK, chain)
         except ChangedMeanwhile:
             if attempt == ATTEMPTS:
                 raise
@@ -47,13 +48,14 @@ def rollback_job(
     return JobDocument.of_job(after, project, app.now, webhook_secret=key)
 
 
-def _restored(job: Job, wanted: int, project: Project) -> Job:
+def _restored(job: Job, wanted: int, project: Project) -> tuple[Job, ChainEdit]:
     version = history.get_version(job, wanted, app.now)
     if version is None:
         raise version_not_kept(job, wanted)
     version.check_time(app.now)
     try:
-        return job.changed(version.changes(), project, app.now, webhook.headers_of, environment.values_of)
+        after = job.changed(version.changes(), project, app.now, webhook.headers_of, environment.values_of)
+        return after, chain_checks.of_change(job, after, project)
     except InvalidRequest as invalid:
         raise version.cannot_be_restored(invalid) from invalid
 

@@ -11,6 +11,7 @@ from jobs_api.model.job_document import JobDocument
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment, job, webhook
+from jobs_api.store import chain_checks
 
 app = Api()
 ATTEMPTS = 3
@@ -29,9 +30,10 @@ def update_job(
         after = before.changed(changes, project, app.now, webhook.headers_of, environment.values_of)
         if after is before:
             return JobDocument.of_job(before, project, app.now)
+        chain = chain_checks.of_change(before, after, project)
         after, key = job.with_sealed_secrets(before, after)
         try:
-            store.update_job(before, after, app.written_by)
+            store.update_job(before, after, app.written_by, chain=chain)
         except ChangedMeanwhile:
             if attempt == ATTEMPTS:
                 raise

@@ -213,14 +213,14 @@ def test_a_pass_that_has_listed_a_run_does_not_launch_it_after_a_cancel(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = acme.triggered()
-    open_runs = store.open_runs
+    open_runs = store.unfinished_runs
 
     def listed(organization_id: str) -> Iterator[Run]:
         found = list(open_runs(organization_id))
         cancel(acme, run)
         yield from found
 
-    monkeypatch.setattr(store, "open_runs", listed)
+    monkeypatch.setattr(store, "unfinished_runs", listed)
     acme.ingest()
 
     assert list(acme.cluster.list_jobs(acme.organization.namespace, "")) == [[]]

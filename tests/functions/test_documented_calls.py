@@ -49,6 +49,7 @@ class World:
         self.triggered = ""
         hooked, _ = new_job(acme.project, name="told", webhook_enabled=True, webhook_url="https://hooks.example/")
         self.hooked = f"{self.jobs}/{hooked.id}"
+        self.after_another = {"run_after": [{"job_id": hooked.id}]}
         self.call("PUT", self.hooked, {"description": "changed once"})
         self.failed = new_run(hooked, acme.project, RunStatus.FAILED)
         self.delivery = delivery_id(self.failed.id, Event.FAILURE, "webhook")
@@ -69,6 +70,7 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "read a job": lambda world: world.call("GET", world.job),
     "change a job": lambda world: world.call("PUT", world.job, {"schedule": "@hourly"}),
     "rename a job": lambda world: world.call("PUT", world.job, {"name": "another name"}),
+    "let a job run after one more": lambda world: world.call("PUT", world.job, world.after_another),
     "delete a job": lambda world: world.call("DELETE", world.job),
     "list a job's versions": lambda world: world.call("GET", f"{world.job}/history"),
     "roll back a job": lambda world: world.call("POST", f"{world.job}/rollback", {"version": 1}),

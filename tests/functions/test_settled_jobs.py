@@ -75,6 +75,7 @@ def run_of(acme: Acme, job: Object) -> Run:
 
 
 def next_slot(acme: Acme) -> datetime:
+    assert acme.job.settings.schedule
     slot = schedule.next_fire(acme.job.settings.schedule, acme.job.settings.timezone, acme.now())
     assert slot
     return slot

@@ -20,13 +20,14 @@ from jobs_api.logs import archive
 from jobs_api.model import names, run_events, slots
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.audit import AuditAction
+from jobs_api.model.chains import Predecessor
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
 from jobs_api.model.job import Job, wanted_version
 from jobs_api.model.job_sync import SyncState
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.notifications.slack.target import SlackTarget
-from jobs_api.store import deliveries
+from jobs_api.store import deliveries, followers
 from jobs_api.store.audit_tables import AuditRow, EntryRow, JobVersionRow
 from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 from jobs_api.sync import reconcile
@@ -87,6 +88,7 @@ class Audit:
             *self._doubles(),
             *self._open_runs(),
             *self._cancels(),
+            *self._chains(),
             *self._logs(),
             *self._slots(),
             *self._alerts(),
@@ -96,7 +98,8 @@ class Audit:
 
     def _cronjobs(self) -> Iterator[str]:
         wanted = [(project, job) for project, job in self.jobs if project.settings.deployed]
-        desired = {job.cronjob_name: manifests.cronjob(project, job, self.now) for project, job in wanted}
+        scheduled = [(project, job) for project, job in wanted if job.has_cronjob]
+        desired = {job.cronjob_name: manifests.cronjob(project, job, self.now) for project, job in scheduled}
         live = [one for page in self.cluster.list_cronjobs(self.organization_id, labels.selector()) for one in page]
         for change in reconcile.plan(desired, live):
             yield f"the CronJob {change.name} is not as it should be: {type(change).__name__}"
@@ -212,6 +215,37 @@ class Audit:
                 yield f"the run {run.id} was cancelled, and says {run.error_message}"
             elif run.status is RunStatus.CANCELLED and run.exit_code is not None and not (run.log or run.log_note):
                 yield f"the run {run.id} was cancelled while it ran, and has no log"
+
+    def _chains(self) -> Iterator[str]:
+        """Each job knows who runs after it, and each end of a run started these jobs once, or says why not."""
+        jobs = {job.id: job for _, job in self.jobs}
+        for job in jobs.values():
+            after = {one.id for one in jobs.values() if job.id in {to.job_id for to in one.settings.predecessors}}
+            if not after <= job.followers or (job.followers - after) & jobs.keys():
+                yield f"{job.id} says that {sorted(job.followers)} run after it, and {sorted(after)} do"
+        for run in self.runs:
+            if run.followers_left and not (self.waits and self.now - run.updated_at < 2 * TICK):
+                yield f"the end of {run.id} is not counted for {run.followers_left}"
+        caused = Counter((run.caused_by, run.job_id) for run in self.runs if run.triggered_by is TriggeredBy.CHAINED)
+        known = {run.id: run for run in self.runs}
+        for (cause, job_id), count in caused.items():
+            if count > 1 or cause not in known:
+                yield f"{count} runs of {job_id} are caused by {cause}"
+        # What several predecessors complete depends on their order; one alone completes it each time.
+        for job in jobs.values():
+            if len(job.settings.predecessors) == 1 and job.version == 1:
+                yield from self._single(job, job.settings.predecessors[0], caused)
+
+    def _single(self, job: Job, predecessor: Predecessor, caused: Counter[tuple[str | None, str]]) -> Iterator[str]:
+        for run in self.runs:
+            ended_so = run.job_id == predecessor.job_id and run.status in predecessor.on
+            if not ended_so or run.retried_as or followers.is_miss(run) or run.followers_left:
+                continue
+            if (run.end_time or run.updated_at) <= job.created_at:
+                continue
+            started = caused[run.id, job.id] + sum(one.job_id == job.id for one in run.skipped or ())
+            if started != 1:
+                yield f"the end of {run.id} started {job.id} {started} times"
 
     def _is_awaited(self, run: Run) -> bool:
         """Return whether it is too early to say that a run's Job is deleted."""

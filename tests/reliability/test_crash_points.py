@@ -186,6 +186,58 @@ def an_ingest_of_a_run_that_is_to_be_cancelled_and_was_suspended_by_hand(world: 
 
 
 @scenario
+def a_create_of_a_job_that_runs_after_others(world: World) -> Act:
+    jobs = [world.create(name, enabled=False) for name in ("one", "two")]
+    return lambda: world.create("after", schedule=None, run_after=[{"job_id": job} for job in jobs])
+
+
+@scenario
+def a_change_of_what_a_job_runs_after(world: World) -> Act:
+    one, two = (world.create(name, enabled=False) for name in ("one", "two"))
+    after = world.create("after", run_after=[{"job_id": one}])
+    world.create("last", schedule=None, run_after=[{"job_id": after}])
+    return lambda: world.call("PUT", f"/{after}", {"run_after": [{"job_id": two}], "schedule": None})
+
+
+@scenario
+def a_delete_of_a_job_that_runs_after_another(world: World) -> Act:
+    seed = _seeded(world)
+    after = world.create("after", schedule=None, run_after=[{"job_id": seed}])
+    return lambda: world.call("DELETE", f"/{after}")
+
+
+@scenario
+def an_ingest_of_a_run_that_others_run_after(world: World) -> Act:
+    seed = _seeded(world)
+    for name, enabled in (("build", True), ("idle", False), ("docs", True)):
+        world.create(name, schedule=None, run_after=[{"job_id": seed}], enabled=enabled)
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_two_runs_that_one_job_waits_for(world: World) -> Act:
+    jobs = [_seeded(world, name) for name in ("orders", "payments")]
+    world.create("build", schedule=None, run_after=[{"job_id": job} for job in jobs], **HOOK)
+    return world.ingest
+
+
+@scenario
+def an_ingest_that_tells_of_a_deleted_job(world: World) -> Act:
+    seed = _seeded(world)
+    after = world.create("after", schedule=None, run_after=[{"job_id": seed}])
+    world.call("DELETE", f"/{after}")
+    return world.ingest
+
+
+@scenario
+def a_sync_of_a_job_that_loses_its_schedule(world: World) -> Act:
+    seed = world.create("seed", enabled=False)
+    after = _synced(world, "after", run_after=[{"job_id": seed}])
+    world.call("PUT", f"/{after}", {"schedule": None})
+    return world.sync
+
+
+@scenario
 def a_sync_of_new_jobs(world: World) -> Act:
     world.create("one")
     world.create("two")
@@ -444,6 +496,14 @@ def _hanging(world: World, **more: Any) -> str:
     run = world.trigger(world.create(command="dbt run --select hang", enabled=False, **more))
     world.minute()
     return run
+
+
+def _seeded(world: World, name: str = "seed") -> str:
+    """Start a run of a new job, and let its command end; return the job's id."""
+    job = world.create(name, enabled=False)
+    world.trigger(job)
+    world.cluster.run_until_idle()
+    return job
 
 
 def _suspended(world: World) -> str:

@@ -63,7 +63,7 @@ def test_it_shows_every_field_that_a_run_can_have() -> None:
     cancelled = {"cancel_requested_at", "cancel_reason", "cancelled_by"}
     # Nobody's token triggered a scheduled run, and it is no retry.
     asked = {"triggered_by_token", *cancelled, "attempt", "retry_of", "retried_as", "launch_after"}
-    asked |= {"environment", "cause", "git_sha"}
+    asked |= {"caused_by", "skipped", "environment", "cause", "git_sha"}
     asked |= {"expected_by", "expected_minutes", "late_at", "long_at"} & documented("run.late")["data"]["run"].keys()
     assert documented()["data"]["run"].keys() == JobRun.model_fields.keys() - {"message", *asked}
     assert documented()["version"] == payload.PAYLOAD_VERSION

@@ -56,6 +56,7 @@ OTHER_VALUES: Final[dict[str, tuple[dict[str, Any], bool]]] = {
     "name": ({"name": "weekly"}, False),
     "description": ({"description": "all of it"}, False),
     "command": ({"command": "dbt build"}, True),
+    "run_after": ({"run_after": [{"job_id": "job_seed"}]}, False),
     "schedule": ({"schedule": "@weekly"}, True),
     "timezone": ({"timezone": "Europe/Berlin"}, True),
     "enabled": ({"enabled": False}, True),

@@ -80,14 +80,9 @@ def test_a_wrong_schedule_is_the_only_fault_where_runs_are_to_end_by_a_time() ->
 
 
 def test_a_job_without_a_schedule_has_no_slots_that_could_be_late() -> None:
-    """Today every job has a schedule; the rule is asked as it will be once it is optional."""
-
-    class Optional(JobSettings):
-        schedule: str | None = None  # type: ignore[assignment]
-
-    document = {"name": "a", "command": "dbt build"}
+    document = {"name": "a", "command": "dbt build", "run_after": [{"job_id": "job_seed"}]}
     with pytest.raises(InvalidRequest) as caught:
-        Optional.checked({**document, "expect": {"finish_by": "07:00"}}, PROJECT.settings)
+        JobSettings.checked({**document, "expect": {"finish_by": "07:00"}}, PROJECT.settings)
 
     assert [fault.field for fault in caught.value.faults] == ["expect"]
-    assert Optional.checked({**document, "expect": {"max_minutes": 45}}, PROJECT.settings).expect
+    assert JobSettings.checked({**document, "expect": {"max_minutes": 45}}, PROJECT.settings).expect

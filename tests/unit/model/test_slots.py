@@ -477,6 +477,7 @@ def test_no_sequence_of_edits_and_pauses_loses_a_slot_or_makes_one_up(
         # What a watcher with a clock would write down: each slot as it passes, by what holds at that moment.
         until = now + timedelta(minutes=minutes, seconds=17)
         if job.settings.enabled and project.fires:
+            assert job.settings.schedule
             fires = schedule.fire_times(job.settings.schedule, "UTC", now)
             wanted += takewhile(until.__ge__, fires)
         now = until

@@ -105,6 +105,10 @@ class RunAlreadyEnded(Conflict):
     """A run that has ended cannot be cancelled."""
 
 
+class JobHasFollowers(Conflict):
+    """The job cannot be deleted while other jobs run after it."""
+
+
 class NothingConfigured(Conflict):
     """The job has no Slack channel or webhook that the request needs."""
 

@@ -16,7 +16,7 @@ from jobs_api import store
 from jobs_api.cancel import ending
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import NotFound
-from jobs_api.ingest import decision, late_runs, retrying, run_log, unseen_end
+from jobs_api.ingest import decision, following, late_runs, retrying, run_log, unseen_end
 from jobs_api.ingest.finished_cache import Settled
 from jobs_api.ingest.giving_up import wants_events_of
 from jobs_api.ingest.log_storing import PodLogs, with_what_is_left
@@ -36,7 +36,7 @@ from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.slots import AwaitedSlot
 from jobs_api.notifications import queue
 from jobs_api.notifications.alert_lookup import Asked
-from jobs_api.store import project_records
+from jobs_api.store import followers, project_records
 from jobs_api.trigger.launch import launch
 from jobs_api.trigger.waiting import launchable
 
@@ -86,6 +86,8 @@ class Pass:
     _open: dict[str, Run] = field(default_factory=dict)
     _accounted: set[str] = field(default_factory=set)
     _held_back: set[str] = field(default_factory=set)
+    # The runs whose end is to be counted for the jobs that run after theirs.
+    _followed: list[Run] = field(default_factory=list)
     _to_tell: list[Run] = field(default_factory=list)
     _asked: Asked = field(init=False)
     _logs: PodLogs = field(init=False)
@@ -114,13 +116,16 @@ class Pass:
             Incomplete: some runs failed; the others are done.
         """
         self._began_at = began_at = self.clock()
-        self._open = {run.id: run for run in store.open_runs(self.organization.id)}
+        unfinished = list(store.unfinished_runs(self.organization.id))
+        self._open = {run.id: run for run in unfinished if not run.status.ended}
+        self._followed = [run for run in unfinished if run.status.ended]
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
             for page in chain(self._settled_jobs.open_jobs(), self._unlabelled()):
                 self._page(pool, page)
             self._check_settled_jobs(pool)
             self._unaccounted(pool)
             self._note_late(pool)
+            self._follow(pool)
             self.organization = note_reached(self.organization, began_at, reached=True)
             accounting = Accounting(self.organization, self.cluster, began_at, self._ran, self._unsure)
             accounting.run(pool)
@@ -223,6 +228,29 @@ class Pass:
         for runs in batched(left, PAGE, strict=False):
             self._each(pool, [Work(self._launch if run.launch else self._look_for, run) for run in runs])
 
+    def _follow(self, pool: ThreadPoolExecutor) -> None:
+        """Count the ends of runs for the jobs that run after theirs, in the order of the ends, and launch what starts.
+
+        In parallel only those of different projects: a job runs after jobs of its own project.
+        """
+        of_projects: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in sorted(self._followed, key=lambda run: run.end_time or run.updated_at):
+            of_projects[run.project_id].append(run)
+        started: list[Run] = []
+        for done in pool.map(self._count_ends, of_projects.values()):
+            started += done
+        self._each(pool, [Work(self._launch, run) for run in started if not self._holds_back(run)])
+
+    def _count_ends(self, runs: list[Run]) -> list[Run]:
+        started: list[Run] = []
+        for run in runs:
+            try:
+                started += following.count_end(run, self.clock())
+            except Exception:
+                logger.exception("an end was not counted", organization_id=run.organization_id, run_id=run.id)
+                self.failed += 1
+        return started
+
     def _holds_back(self, run: Run) -> bool:
         """Return whether a run waits for its time to be launched; note when that is."""
         waits = launchable(run, self.clock()) if run.launch else None
@@ -249,7 +277,7 @@ class Pass:
     @property
     def has_moving(self) -> bool:
         """Whether runs were open when the pass began, other than those that only wait for their time."""
-        return bool(self._open.keys() - self._held_back)
+        return bool(self._open.keys() - self._held_back or self._followed)
 
     def _each(self, pool: ThreadPoolExecutor, works: Iterable["Work"]) -> None:
         results = list(pool.map(self._one, works))
@@ -282,6 +310,7 @@ class Pass:
         # Its next attempt is for the same slot, and is not reported late again.
         after = lateness.found_at_its_end(before, after) if before else after
         after, attempt = retrying.with_next_attempt(after, self.clock())
+        after = followers.with_followers(after)
         if before:
             written = store.advance_run(before, after, next_attempt=attempt)
         else:
@@ -290,6 +319,7 @@ class Pass:
             self._to_tell.append(run_events.with_events(before, after))
             if after.status.ended:
                 self._ended.add(after.id)
+                self._followed += [after] if after.followers_left else []
         return written
 
     def _one(self, work: "Work") -> bool | None:
@@ -503,4 +533,6 @@ def end_overdue(organization: Organization, now: datetime) -> int:
     )
     ended = ((run, lateness.found_at_its_end(run, with_what_is_left(run, end))) for run, end in late if end)
     ends = ((run, retrying.with_next_attempt(after, now)) for run, after in ended)
-    return sum(store.advance_run(run, after, next_attempt=attempt) for run, (after, attempt) in ends)
+    return sum(
+        store.advance_run(run, followers.with_followers(after), next_attempt=attempt) for run, (after, attempt) in ends
+    )

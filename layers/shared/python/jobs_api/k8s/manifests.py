@@ -73,7 +73,7 @@ def job(
     command: str,
     triggered_by: TriggeredBy = TriggeredBy.MANUAL,
 ) -> Manifest:
-    """Return the Kubernetes Job of a manual run or a retry: the Pod of the job, with the command of this run.
+    """Return the Kubernetes Job of a run that no CronJob makes: the Pod of the job, with the command of this run.
 
     It has no owner. So the concurrency policy does not count it, and it stays when the CronJob is deleted; its TTL
     removes it.

@@ -87,7 +87,7 @@ def triggered_by_of(job: Object) -> TriggeredBy:
     ours = labels_of(job)
     if labels.RUN_ID in ours:
         told = ours.get(labels.TRIGGERED_BY)
-        return TriggeredBy.RETRY if told == TriggeredBy.RETRY else TriggeredBy.MANUAL
+        return TriggeredBy(told) if told in {TriggeredBy.RETRY, TriggeredBy.CHAINED} else TriggeredBy.MANUAL
     manual = _annotations(job).get(INSTANTIATED) == TriggeredBy.MANUAL
     return TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from jobs_api.model import names, pauses, slots
+from jobs_api.model.chains import CountedEnd
 from jobs_api.model.document import Record, Timestamp
 from jobs_api.model.firing_history import FiringSpan, PauseHistory
 from jobs_api.model.job_settings import JobSettings
@@ -30,6 +31,8 @@ class Job(Record):
     `due_at` is when its slots must next be checked, None if it has no future slots.
     `recorded_version` is the last version that was stored as one of the job's history, None before there were any.
     `pauses` has its earlier schedules and pauses, which explain its slots.
+    `followers` are the ids of the jobs that run after it; one of them may have been deleted since its last run.
+    `counted_ends` are the ends of its predecessors that did not make it run yet, by the predecessors' ids.
     """
 
     id: str
@@ -49,6 +52,8 @@ class Job(Record):
     due_at: Timestamp | None = None
     recorded_version: int | None = None
     pauses: PauseHistory[FiringSpan] = Field(default_factory=PauseHistory[FiringSpan])
+    followers: frozenset[str] = frozenset()
+    counted_ends: dict[str, CountedEnd] = Field(default={})
 
     @classmethod
     def new(cls, job_id: str, settings: JobSettings, project: Project, now: datetime) -> "Job":
@@ -213,8 +218,8 @@ class Job(Record):
 
     @property
     def firing(self) -> Firing | None:
-        """Its present schedule and timezone, None while it is disabled."""
-        if not self.settings.enabled:
+        """Its present schedule and timezone, None while it is disabled or has no schedule."""
+        if not self.settings.enabled or self.settings.schedule is None:
             return None
         return Firing(
             since=self.slots.since,
@@ -233,6 +238,11 @@ class Job(Record):
         """
         # Stored times have whole seconds.
         return max([self.slots.since, *(period.since for period in project.periods[-1:])]).replace(microsecond=0)
+
+    @property
+    def has_cronjob(self) -> bool:
+        """Whether it has a CronJob while its project is deployed: only its schedule needs one."""
+        return self.settings.schedule is not None
 
     @property
     def firings(self) -> list[Firing]:

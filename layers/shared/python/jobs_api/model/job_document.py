@@ -47,6 +47,8 @@ class JobDocument(ServiceFields, JobSettings):
 
 def _next_run(job: Job, project: Project, now: datetime) -> datetime | None:
     """Return the first time at which an enabled job of a firing project fires, after its pauses."""
+    if job.settings.schedule is None:
+        return None
     after = max(now, job.fires_since(project))
     return schedule.next_fire(job.settings.schedule, job.settings.timezone, after)
 

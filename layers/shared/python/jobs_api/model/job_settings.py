@@ -20,6 +20,7 @@ from jobs_api import schedule
 from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.model import names, pauses, variables
 from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_headers, check_slack_channel
+from jobs_api.model.chains import MOST_PREDECESSORS, Predecessor, check_each_once
 from jobs_api.model.commands import ProjectType, parse_command
 from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.expectation import Expectation
@@ -30,6 +31,7 @@ from jobs_api.model.resources import Resources
 from jobs_api.model.stored_secrets import StoredSecrets, displayed, unmask
 from jobs_api.model.webhook_url import check_webhook_url
 from jobs_api.redaction.masking import MASK
+from jobs_api.schedule import check_timezone
 
 # The ends of a run after which it may be retried.
 type RetriedStatus = Literal["failed", "error"]
@@ -72,8 +74,11 @@ class JobSettings(Document):
     name: Annotated[str, AfterValidator(names.check_name)]
     description: Absent[Annotated[str, Field(max_length=1000)]] = None
     command: Annotated[str, Field(max_length=4096)]
-    schedule: Annotated[str, AfterValidator(_check_schedule)]
-    timezone: Annotated[str, AfterValidator(schedule.check_timezone)] = "UTC"
+    run_after: Absent[
+        Annotated[list[Predecessor], Field(max_length=MOST_PREDECESSORS), AfterValidator(check_each_once)]
+    ] = None
+    schedule: Absent[Annotated[str, AfterValidator(_check_schedule)]] = None
+    timezone: Annotated[str, AfterValidator(check_timezone)] = "UTC"
     enabled: bool = True
     paused_until: Absent[PauseEnd] = None
     pause_reason: Absent[PauseReason] = None
@@ -119,12 +124,21 @@ class JobSettings(Document):
         Secrets of `webhook_headers` and `environment` are masks in the settings; the values are sealed in the job's
         `webhook` and `sealed_environment`.
         """
-        read: dict[str, Any] = {"resources": Resources.known(**document["resources"])}
+        run_after = [Predecessor.known(**one) for one in document.get("run_after") or ()]
+        read: dict[str, Any] = {
+            "resources": Resources.known(**document["resources"]),
+            "run_after": run_after or None,
+        }
         if until := document.get("paused_until"):
             read["paused_until"] = datetime.fromisoformat(until)
         if document.get("expect"):
             read["expect"] = Expectation.known(**document["expect"])
         return cls.known(**{**document, **read})
+
+    @property
+    def predecessors(self) -> list[Predecessor]:
+        """The jobs that this one runs after."""
+        return self.run_after or []
 
     def changed(
         self, changes: Mapping[str, Any], project: Project, stored: StoredSecrets, now: datetime
@@ -192,6 +206,19 @@ class JobSettings(Document):
     def _fits_the_project(cls, command: str, info: ValidationInfo) -> str:
         parse_command(command, cast("ProjectSettings", info.context).project_type)
         return command
+
+    @field_validator("run_after")
+    @classmethod
+    def _none_is_nothing(cls, predecessors: list[Predecessor] | None) -> list[Predecessor] | None:
+        return predecessors or None
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_started_by_something(cls, expression: str | None, info: ValidationInfo) -> str | None:
+        # Where `run_after` breaks a rule, that is all there is to say.
+        if expression is None and "run_after" in info.data and not info.data["run_after"]:
+            raise ValueError("is required, unless run_after names the jobs that this one runs after")
+        return expression
 
     @field_validator("environment")
     @classmethod

@@ -89,6 +89,7 @@ class Project(Record):
     when its pause ends; None where it was made so. `fired` are earlier times, and `pauses` earlier pauses.
     `runs_indexed` says that each of its ended runs is in the index `ended_runs`; projects older than that index have
     it once `jobsctl project index-runs` was there.
+    `chain_edits` counts the changes of its jobs' `run_after`.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Project(Record):
     fired: list[Period] = Field(default_factory=list)
     pauses: PauseHistory[PausedSpan] = Field(default_factory=PauseHistory[PausedSpan])
     runs_indexed: bool = True
+    chain_edits: int = 0
 
     def changed(self, settings: ProjectSettings, now: datetime) -> Self:
         """Return the project's next version, with other settings."""

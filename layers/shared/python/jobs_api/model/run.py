@@ -9,6 +9,7 @@ from pydantic import Field
 
 from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event, RunAlerts
+from jobs_api.model.chains import END_STATUSES, SkippedFollower
 from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.stored_secrets import displayed
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked, shown
@@ -29,6 +30,11 @@ class RunStatus(StrEnum):
         """Whether this status is final."""
         return self in ENDED_STATUSES
 
+    @property
+    def ends_for_followers(self) -> bool:
+        """Whether jobs may run after a run that ended so; a cancelled run is no end for them."""
+        return self in END_STATUSES
+
 
 # No run stays open for longer: an hour to be launched, a quarter of an hour to be scheduled, 30 days until its
 # deadline, and an hour for a cluster that cannot be reached. Then an ingest ends it.
@@ -42,11 +48,12 @@ FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
 
 
 class TriggeredBy(StrEnum):
-    """What started a run: its schedule, a trigger, or the failure of an earlier attempt."""
+    """What started a run: its schedule, a trigger, the failure of an earlier attempt, or the end of other runs."""
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
     RETRY = "retry"
+    CHAINED = "chained"
 
 
 class JobRun(Document):
@@ -54,6 +61,9 @@ class JobRun(Document):
 
     A run that failed and is retried has the id of the next attempt in `retried_as`. That attempt has its number in
     `attempt`, from 2, the id of the first attempt in `retry_of`, and in `launch_after` the time at which it starts.
+
+    A run that the end of another run started has that one's id in `caused_by`. `skipped` has the jobs that this run
+    would have started by its end, and why they did not run.
 
     `expected_by` and `expected_minutes` are what its job's owner expected when the run was created; `late_at` and
     `long_at` are when a pass found that the run is late, or takes too long, and told the job's channels.
@@ -69,6 +79,7 @@ class JobRun(Document):
     status: RunStatus
     triggered_by: TriggeredBy
     triggered_by_token: Absent[Actor] = None
+    caused_by: Absent[str] = None
     attempt: Absent[int] = None
     retry_of: Absent[str] = None
     retried_as: Absent[str] = None
@@ -92,6 +103,7 @@ class JobRun(Document):
     cancel_requested_at: Absent[Timestamp] = None
     cancel_reason: Absent[str] = None
     cancelled_by: Absent[Actor] = None
+    skipped: Absent[list[SkippedFollower]] = None
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -117,6 +129,7 @@ class Run(JobRun):
     ran, or nothing where there was no line yet.
     `late_status` is the run's status when it was found late.
     `log_note` says why a part of the log, or all of it, is missing.
+    `followers_left` are the jobs for which the end of this run is still to be counted; they are written with the end.
     `first_triggered_by` is what started the first attempt, on each attempt after it.
     `deadline_seconds` is how long its Job may take, as its manifest says.
     """
@@ -135,6 +148,7 @@ class Run(JobRun):
     late_status: Absent[RunStatus] = None
     notify: list[Event] = Field(default_factory=list)
     first_triggered_by: Absent[TriggeredBy] = None
+    followers_left: list[str] = Field(default=[])
 
     def expires_at(self, kept: timedelta) -> datetime:
         """Return when the row expires: as long after a pass saw its end as its log is kept, which was stored before.

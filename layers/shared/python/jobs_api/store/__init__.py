@@ -7,7 +7,7 @@ The organization is the first argument of every function, so that an id alone re
 
 from jobs_api.store.due_jobs import DueJob, due_jobs, next_due, settle_job
 from jobs_api.store.job_versions import list_job_versions
-from jobs_api.store.jobs import create_job, delete_job, get_job, list_jobs, record_sync, update_job
+from jobs_api.store.jobs import create_job, delete_job, find_jobs, get_job, list_jobs, record_sync, update_job
 from jobs_api.store.organizations import (
     create_organization,
     create_token,
@@ -51,6 +51,7 @@ from jobs_api.store.run_lists import (
     runs_of_job,
     runs_to_notify,
     streak_before,
+    unfinished_runs,
 )
 from jobs_api.store.runs import (
     advance_run,
@@ -82,6 +83,7 @@ __all__ = [
     "due_jobs",
     "durations_before",
     "expire_token",
+    "find_jobs",
     "find_runs",
     "find_token",
     "forget_organization",
@@ -126,6 +128,7 @@ __all__ = [
     "runs_to_notify",
     "settle_job",
     "streak_before",
+    "unfinished_runs",
     "update_job",
     "update_project",
     "use_removal_confirmation",

@@ -1,5 +1,6 @@
 """Jobs in the table. The transaction of a job also writes locks on its slug and on its CronJob's name."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, JobNotFound, NameTaken, ProjectNotFound
 from jobs_api.model.audit import AuditAction, WrittenBy, entry
+from jobs_api.model.chains import CountedEnd
 from jobs_api.model.firing_history import FiringSpan, PauseHistory
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
@@ -17,7 +19,8 @@ from jobs_api.model.project import Project
 from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.model.slots import SlotHistory
 from jobs_api.redaction.masking import MASK
-from jobs_api.store import audit, history, job_counts
+from jobs_api.store import audit, chain_edits, history, job_counts
+from jobs_api.store.chain_edits import NO_EDIT, ChainEdit
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.older_names import held_by_older, kept_slug
 from jobs_api.store.projects import ID, partition_of, project_of
@@ -68,8 +71,19 @@ def get_job(organization_id: str, project_id: str, job_id: str) -> tuple[Project
     return project, job_of(rows[JOB + job_id], project)
 
 
-def create_job(job: Job, by: WrittenBy | None = None) -> Job:
-    """Write a new job, the locks on its names and its first version, and return it. One transaction.
+def find_jobs(organization_id: str, project_id: str, job_ids: Iterable[str]) -> dict[str, Job]:
+    """Return those of a project's jobs that exist, by id; raises ProjectNotFound. One BatchGetItem per 100."""
+    partition = partition_of(organization_id, project_id)
+    keys = [(partition, META), *((partition, JOB + job_id) for job_id in job_ids if ID.fullmatch(job_id))]
+    rows = {row.sort: row for row in ProjectsRow.batch_get(keys, consistent_read=True)}
+    if META not in rows:
+        raise ProjectNotFound(project_id)
+    project = project_of(rows.pop(META), organization_id)
+    return {job.id: job for job in (job_of(row, project) for row in rows.values())}
+
+
+def create_job(job: Job, by: WrittenBy | None = None, chain: ChainEdit = NO_EDIT) -> Job:
+    """Write a new job, the locks on its names, its first version and its `chain`, and return it. One transaction.
 
     Without `by`, which is who asked for it, the job has no entry in the audit log.
 
@@ -80,6 +94,7 @@ def create_job(job: Job, by: WrittenBy | None = None) -> Job:
         NameTaken: the project has a job with the same slug, or the namespace a CronJob of the same name.
         ProjectNotFound: the project was deleted.
         TooManyJobs: the project has the greatest number of jobs.
+        ChangedMeanwhile: a job that it runs after was deleted since.
     """
     _check_older_names(job)
     job = job.model_copy(update={"recorded_version": job.version if by else None})
@@ -91,25 +106,33 @@ def create_job(job: Job, by: WrittenBy | None = None) -> Job:
             transaction.save(lock, condition=LockRow.partition.does_not_exist())
         for version in versions:
             transaction.save(version)
+        chain_edits.add_to(transaction, job, chain)
 
+    at_chain = 1 + len(_locks(job)) + len(versions)
     try:
         job_counts.write_with_one_more(job.organization_id, job.project_id, fill)
     except ConditionFailed as error:
         if 0 in error.at:
             return get_job(job.organization_id, job.project_id, job.id)[1]
+        if min(error.at) >= at_chain:
+            raise _changed(job) from error
         raise _name_taken(job, error.at, first=1) from error
     return job
 
 
 def update_job(
-    before: Job, after: Job, by: WrittenBy | None = None, action: AuditAction = AuditAction.JOB_UPDATE
+    before: Job,
+    after: Job,
+    by: WrittenBy | None = None,
+    action: AuditAction = AuditAction.JOB_UPDATE,
+    chain: ChainEdit = NO_EDIT,
 ) -> None:
-    """Replace a job by its next version, and its locks if it was renamed. One transaction.
+    """Replace a job by its next version, its locks if it was renamed, and its `chain`. One transaction.
 
     Without `by`, which is who asked for it, neither an entry nor a version is stored: the settings stay the same.
 
     Raises:
-        ChangedMeanwhile: somebody changed or deleted it since `before` was read.
+        ChangedMeanwhile: somebody changed or deleted it since `before` was read, or changed other chains.
         NameTaken: as in `create_job`.
     """
     row = _row(after)
@@ -129,7 +152,7 @@ def update_job(
         *slots_of(after),
     ]
     versions = history.rows_of_change(before, after, action, by) if by else []
-    unchanged = JobRow.version == before.version
+    unchanged = (JobRow.version == before.version) & chain.own_condition
     old, new = ({lock.sort: lock for lock in _locks(job)} for job in (before, after))
     taken, freed = [new[key] for key in new.keys() - old.keys()], [old[key] for key in old.keys() - new.keys()]
     taken.sort(key=lambda lock: lock.sort, reverse=True)
@@ -144,11 +167,13 @@ def update_job(
             transaction.save(version)
         for lock in freed:
             transaction.delete(lock)
+        chain_edits.add_to(transaction, after, chain)
+        chain_edits.count_in(transaction, after, chain)
 
     try:
         write_all(fill)
     except ConditionFailed as error:
-        if at_job not in error.at:
+        if max(error.at) < at_job:
             raise _name_taken(after, error.at, first=at_taken) from error
         raise _changed(after) from error
 
@@ -156,18 +181,22 @@ def update_job(
 def delete_job(job: Job, now: datetime, remains: Job | None = None, by: WrittenBy | None = None) -> None:
     """Remove a job and the locks on its names; keep a record of the deletion, and of its slots that are not settled.
 
-    One transaction; raises ChangedMeanwhile if the job was changed or deleted. Without `by`, which
-    is who asked for it, the deletion has no entry in the audit log.
+    One transaction; raises ChangedMeanwhile if the job was changed or deleted, or another job follows it since it was
+    read. Without `by`, which is who asked for it, the deletion has no entry in the audit log.
     """
     partition = partition_of(job.organization_id, job.project_id)
     expires_at = int((now + DELETED_FOR).timestamp())
     record = DeletedJobRow(partition, DELETED_JOB + job.id, deleted_at=now, expires_at=expires_at)
+    if job.settings.predecessors:
+        record.created_at, record.counted_ends = job.created_at, _counted_ends(job)
+        record.run_after = [one.model_dump(mode="json") for one in job.settings.predecessors]
+    followers = JobRow.followers == set(job.followers) if job.followers else JobRow.followers.does_not_exist()
     deletion = by and entry(
         by, AuditAction.JOB_DELETE, job.organization_id, job.id, once=DELETED, project_id=job.project_id, job_id=job.id
     )
 
     def fill(transaction: TransactWrite) -> None:
-        transaction.delete(_row(job), condition=JobRow.version == job.version)
+        transaction.delete(_row(job), condition=(JobRow.version == job.version) & followers)
         transaction.save(record)
         if remains:
             transaction.save(_row(remains, PastJobRow, PAST_JOB))
@@ -266,7 +295,18 @@ def job_of(row: ProjectsRow, project: Project) -> Job:
         pauses=PauseHistory[FiringSpan].model_validate(row.pauses) if row.pauses else NO_PAUSES,
         due_at=row.due_at,
         recorded_version=None if row.recorded_version is None else int(row.recorded_version),
+        followers=frozenset(row.followers or ()),
+        counted_ends=counted_ends_of(row.counted_ends),
     )
+
+
+def counted_ends_of(stored: dict[str, Any] | None) -> dict[str, CountedEnd]:
+    """Read the ends of predecessors that were counted."""
+    return {job_id: CountedEnd.model_validate(one) for job_id, one in (stored or {}).items()}
+
+
+def _counted_ends(job: Job) -> dict[str, Any] | None:
+    return {job_id: one.model_dump(mode="json") for job_id, one in job.counted_ends.items()} or None
 
 
 def _synced(stored: dict[str, Any] | None) -> SyncedVersion | None:

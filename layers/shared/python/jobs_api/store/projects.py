@@ -152,6 +152,7 @@ def project_of(row: ProjectsRow, organization_id: str) -> Project:
         fired=[Period.model_validate(period) for period in row.fired or ()],
         pauses=PauseHistory[PausedSpan].model_validate(row.pauses or {}),
         runs_indexed=bool(row.runs_indexed),
+        chain_edits=int(row.chain_edits or 0),
     )
 
 

@@ -71,6 +71,11 @@ def list_runs(
 
 def open_runs(organization_id: str) -> Iterator[Run]:
     """Yield the organization's runs that have not ended, oldest first."""
+    return (run for run in unfinished_runs(organization_id) if not run.status.ended)
+
+
+def unfinished_runs(organization_id: str) -> Iterator[Run]:
+    """Yield the organization's runs that have not ended, and those whose end is not counted for all followers yet."""
     for row in RunRow.open_runs.query(organization_id):
         yield run_of(row)
 

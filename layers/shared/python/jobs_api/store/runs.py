@@ -15,6 +15,7 @@ from jobs_api.model import run_events
 from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.audit import StoredEntry
+from jobs_api.model.chains import SkippedFollower
 from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, StoredLog, TriggeredBy
 from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused
@@ -24,7 +25,9 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 
 OPEN = [status.value for status in RunStatus if status not in ENDED_STATUSES]
 # Stored in another form than the model's.
-_OTHERWISE = frozenset({"id", "log", "alerts", "notify", "cancelled_by", "triggered_by_token"})
+_OTHERWISE = frozenset(
+    {"id", "log", "alerts", "notify", "cancelled_by", "triggered_by_token", "followers_left", "skipped"}
+)
 _AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)
 
 
@@ -34,7 +37,7 @@ def create_run(run: Run, entry: StoredEntry | None = None, *, next_attempt: Run 
     One PutItem; for a triggered run, one transaction with the entry of the audit log. A run that is seen only once it
     has ended may be written with its `next_attempt`, as in `advance_run`.
     """
-    row, is_new = _row(run_events.with_events(None, run.without_secrets())), RunRow.run_id.does_not_exist()
+    row, is_new = new_row(run_events.with_events(None, run.without_secrets())), RunRow.run_id.does_not_exist()
     if entry:
         return _with_entry(entry, lambda transaction: transaction.save(row, condition=is_new))
     if next_attempt:
@@ -188,7 +191,7 @@ def _with_next(next_attempt: Run, end: Callable[[TransactWrite], None]) -> bool:
 
     Where the next attempt exists, as in tables that were restored by hand, only the end is written.
     """
-    row = _row(next_attempt.without_secrets())
+    row = new_row(next_attempt.without_secrets())
 
     def fill(transaction: TransactWrite) -> None:
         transaction.save(row, condition=RunRow.run_id.does_not_exist())
@@ -274,19 +277,23 @@ def _end(run: Run) -> list[Action]:
     """Return the updates of what only the end of a run changes."""
     ended = RunRow.ended_in.set(ended_in(run.project_id, run.status))
     retried = [RunRow.retried_as.set(run.retried_as)] if run.retried_as else []
-    return [RunRow.open_in.remove(), ended, RunRow.expires_at.set(_expiry(run)), *retried]
+    marks = [RunRow.followers_left.set(set(run.followers_left))] if run.followers_left else [RunRow.open_in.remove()]
+    return [*marks, ended, RunRow.expires_at.set(_expiry(run)), *retried]
 
 
 def _expiry(run: Run) -> int:
     return int(run.expires_at(kept_for()).timestamp())
 
 
-def _row(run: Run) -> RunRow:
+def new_row(run: Run) -> RunRow:
+    """Return the row of a new run."""
     values = {name: getattr(run, name) for name in _AS_THEY_ARE}
     return RunRow(
         run.id,
         position=position_of(run),
-        open_in=None if run.status.ended else run.organization_id,
+        open_in=None if run.status.ended and not run.followers_left else run.organization_id,
+        followers_left=set(run.followers_left) or None,
+        skipped=[one.model_dump(mode="json") for one in run.skipped or ()] or None,
         notify_in=run.organization_id if run.notify else None,
         notify=run.notify or None,
         expires_at=_expiry(run),
@@ -312,6 +319,8 @@ def run_of(row: RunRow) -> Run:
     values["cancelled_by"] = Actor.model_validate(row.cancelled_by) if row.cancelled_by else None
     token = row.triggered_by_token
     values["triggered_by_token"] = Actor.model_validate(token) if token else None
+    values["skipped"] = [SkippedFollower.model_validate(one) for one in row.skipped] if row.skipped else None
+    values["followers_left"] = sorted(row.followers_left or ())
     values["notify"] = [Event(event) for event in row.notify or ()]
     return Run.known(id=row.run_id, **values)
 

@@ -20,6 +20,7 @@ from pynamodb.attributes import (
     JSONAttribute,
     NumberAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
 )
 from pynamodb.connection import Connection
 from pynamodb.constants import ALL_NEW, ATTRIBUTES, NULL, STRING
@@ -183,6 +184,7 @@ class ProjectRow(ProjectsRow, discriminator="project"):
     pauses = DocumentAttribute(null=True)
     runs_indexed = BooleanAttribute(null=True)
     job_count = NumberAttribute(null=True)
+    chain_edits = NumberAttribute(null=True)
 
 
 class JobRow(ProjectsRow, discriminator="job"):
@@ -207,6 +209,8 @@ class JobRow(ProjectsRow, discriminator="job"):
     due_in = UnicodeAttribute(null=True)
     due_at = MomentAttribute(null=True)
     recorded_version = NumberAttribute(null=True)
+    followers = UnicodeSetAttribute(null=True)
+    counted_ends = DocumentAttribute(null=True)
 
 
 class PastJobRow(JobRow, discriminator="past_job"):
@@ -214,9 +218,15 @@ class PastJobRow(JobRow, discriminator="past_job"):
 
 
 class DeletedJobRow(ProjectsRow, discriminator="deleted_job"):
-    """A record that a job was deleted, so that a sync may remove its CronJob; `expires_at` in seconds since 1970."""
+    """A record that a job was deleted, so that a sync may remove its CronJob; `expires_at` in seconds since 1970.
+
+    With `run_after` and `counted_ends` its predecessors' next runs say that it did not run after them.
+    """
 
     deleted_at = MomentAttribute()
+    created_at = MomentAttribute(null=True)
+    run_after = DocumentAttribute(null=True)
+    counted_ends = DocumentAttribute(null=True)
     expires_at = NumberAttribute()
 
 
@@ -288,8 +298,9 @@ class ToNotify(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 class RunRow(Row):
     """A run. `position` orders runs by age.
 
-    Only an open run has `open_in`, only an ended run `ended_in`, and only a run with events that are not on the queue
-    yet `notify_in`. DynamoDB removes it some time after `expires_at`, in seconds since 1970: usually within two days.
+    Only an open run and one with `followers_left` has `open_in`, only an ended run `ended_in`, and only a run with
+    events that are not on the queue yet `notify_in`. DynamoDB removes it some time after `expires_at`, in seconds since
+    1970: usually within two days.
     """
 
     class Meta:
@@ -315,6 +326,9 @@ class RunRow(Row):
     retry_of = UnicodeAttribute(null=True)
     retried_as = UnicodeAttribute(null=True)
     first_triggered_by = UnicodeAttribute(null=True)
+    caused_by = UnicodeAttribute(null=True)
+    followers_left = UnicodeSetAttribute(null=True)
+    skipped = DocumentAttribute(null=True)
     launch_after = MomentAttribute(null=True)
     command = UnicodeAttribute(null=True)
     start_time = MomentAttribute(null=True)

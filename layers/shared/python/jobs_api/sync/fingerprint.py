@@ -12,6 +12,8 @@ from typing import Final
 from jobs_api.k8s.manifests import Manifest
 
 CODE: Final = Path(__file__).parents[1]
+# In place of the fingerprint of a CronJob where there should be none, and is none.
+NO_CRONJOB: Final = "none"
 
 
 def fingerprint(cronjob: Manifest) -> str:

@@ -8,7 +8,7 @@ from jobs_api.errors import NotFound
 from jobs_api.k8s import labels
 from jobs_api.model.job import wanted_version
 from jobs_api.sync.desired import Scope
-from jobs_api.sync.fingerprint import fingerprint
+from jobs_api.sync.fingerprint import NO_CRONJOB, fingerprint
 
 
 def unsettled(scope: Scope, cluster: Cluster, now: datetime) -> list[Scope]:
@@ -41,7 +41,11 @@ def unsettled(scope: Scope, cluster: Cluster, now: datetime) -> list[Scope]:
                 or job.is_over(now)
             ):
                 suspect.add(project.id)
-    suspect.update(project.id for project, _ in wanted.values())
+    suspect.update(
+        project.id
+        for project, job in wanted.values()
+        if job.synced_as != wanted_version(project, job) or job.fingerprint != NO_CRONJOB
+    )
     if not suspect <= projects.keys():
         return [scope]  # a CronJob belongs to no existing project
     return [scope.model_copy(update={"project_id": project_id}) for project_id in sorted(suspect)]

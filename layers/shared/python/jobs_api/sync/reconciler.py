@@ -14,14 +14,14 @@ from aws_lambda_powertools import Logger
 from jobs_api import store
 from jobs_api.cluster import AlreadyExists, Cluster, ClusterRejected, Object, ObjectNotFound, Stale
 from jobs_api.errors import ClusterUnavailable, NotFound
-from jobs_api.k8s import labels
+from jobs_api.k8s import labels, manifests
 from jobs_api.k8s.manifests import Manifest
 from jobs_api.model.job import wanted_version
 from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.model.project import Project
 from jobs_api.sync import reconcile
 from jobs_api.sync.desired import Manifests, Scope, Wanted, read
-from jobs_api.sync.fingerprint import fingerprint
+from jobs_api.sync.fingerprint import NO_CRONJOB, fingerprint
 from jobs_api.sync.live_cronjobs import LiveCronJobs
 from jobs_api.sync.reconcile import Change, Create, Delete, Leave, Reason, Replace
 from jobs_api.sync.removals import RemovalVerdict, Standing
@@ -85,7 +85,8 @@ class Comparison:
 
     def run(self) -> None:
         """Plan, change and record; raise the failures only after everything was tried."""
-        jobs = {job.cronjob_name: (project, job) for project, job in read(self._scope)}
+        known = list(read(self._scope))
+        jobs = {job.cronjob_name: (project, job) for project, job in known if job.has_cronjob}
         there = LiveCronJobs(self._cluster, self._scope, jobs, self._now, with_unlabelled=self._may_have_unlabelled())
         self._there, self._unlabelled = there.there, there.unlabelled
         as_wanted = {name: wanted for name, wanted in jobs.items() if name not in there.right}
@@ -102,10 +103,22 @@ class Comparison:
             list(pool.map(lambda one: self._try_again(one, jobs[one]), refused))
         for name in as_wanted.keys() - refused.keys():
             self._settled(as_wanted[name], self._fingerprints[name])
+        self._note_without_cronjob([(project, job) for project, job in known if not job.has_cronjob])
         if self._removals.is_whole:
             self._finish()
         if self._failure:
             raise self._failure
+
+    def _note_without_cronjob(self, unscheduled: Sequence[Wanted]) -> None:
+        """Record that jobs without a schedule have no CronJob, where that is so, and whether their Pods are refused."""
+        kept = set(self._kept.values()) | {orphan.job_id for orphan in self._verdict.held}
+        for project, job in unscheduled:
+            if job.id in kept:
+                continue
+            is_news = not _was_synced((project, job), self._now)
+            self._settled(
+                (project, job), NO_CRONJOB, tried=manifests.cronjob(project, job, self._now) if is_news else None
+            )
 
     def _by_kind(
         self, plan: Iterator[Change], jobs: Mapping[str, Wanted], as_wanted: dict[str, Wanted]
@@ -269,7 +282,7 @@ class Comparison:
         except (ObjectNotFound, NotFound):
             self.outdated = True
             return
-        if not project.settings.deployed or job.cronjob_name != live["metadata"]["name"]:
+        if not project.settings.deployed or not job.has_cronjob or job.cronjob_name != live["metadata"]["name"]:
             self.outdated = True
             return
         if labels.is_unlabelled(reconcile.cronjob_labels(live)):
@@ -337,13 +350,19 @@ class Comparison:
             project, job = store.get_job(self._namespace, orphan.project_id, orphan.job_id)
         except NotFound:
             return False
-        return project.settings.deployed and job.cronjob_name == orphan.name
+        return project.settings.deployed and job.has_cronjob and job.cronjob_name == orphan.name
 
     def _settled(self, wanted: Wanted, live: str, *, resumed: bool = False, tried: Manifest | None = None) -> None:
         """Record that a job's CronJob is in place; for a new one also whether the cluster refuses its Pods."""
         refusal = self._trial.refusal(tried) if tried else None
         if refusal:
-            self._note(wanted, SyncState.ERROR, _of_pods(refusal), resumed=resumed, in_place=True)
+            self._note(
+                wanted,
+                SyncState.ERROR,
+                _of_pods(refusal, has_cronjob=wanted[1].has_cronjob),
+                resumed=resumed,
+                in_place=True,
+            )
             return
         self._note(wanted, SyncState.SYNCED, resumed=resumed, in_place=True, found=live)
 
@@ -393,6 +412,8 @@ def _in_force_at(wanted: Wanted, now: datetime, *, in_place: bool) -> datetime |
     Where the cluster rejects another change, the CronJob stays in place and fires as it should.
     """
     project, job = wanted
+    if not job.has_cronjob:
+        return None
     begins = job.fires_since(project)
     known = job.synced.in_force_at if job.synced else None
     if known and known >= begins:
@@ -409,24 +430,27 @@ def _right_until(wanted: Wanted, now: datetime) -> datetime | None:
 
 def _was_refused(wanted: Wanted) -> bool:
     """Return whether a job was not as it should be when it was last compared, for whatever reason."""
-    project, job = wanted
-    synced = job.synced
-    return bool(synced and synced.state is SyncState.ERROR and synced.version == wanted_version(project, job))
+    return _is_noted(wanted, SyncState.ERROR)
 
 
 def _was_synced(wanted: Wanted, now: datetime) -> bool:
     """Return whether a job's CronJob was already as it should be, so that somebody must have changed it."""
+    synced = wanted[1].synced
+    return _is_noted(wanted, SyncState.SYNCED) and synced is not None and not synced.is_over(now)
+
+
+def _is_noted(wanted: Wanted, state: SyncState) -> bool:
+    """Return whether the last comparison of a job found this state, with the present versions."""
     project, job = wanted
     synced = job.synced
-    if synced is None or synced.is_over(now):
-        return False
-    return synced.state is SyncState.SYNCED and synced.version == wanted_version(project, job)
+    return bool(synced and synced.state is state and synced.version == wanted_version(project, job))
 
 
-def _of_pods(error: ClusterRejected) -> str:
+def _of_pods(error: ClusterRejected, *, has_cronjob: bool) -> str:
     """Say why the cluster refuses Pods, without the name that it has for this service."""
     said = WHO.sub("this service", str(error))
-    return f"The CronJob is in place, but the cluster refuses its pods: {said}"[:MESSAGE_LENGTH]
+    start = "The CronJob is in place, but the" if has_cronjob else "The"
+    return f"{start} cluster refuses its pods: {said}"[:MESSAGE_LENGTH]
 
 
 def _in_words(error: ClusterRejected) -> str:
