@@ -75,7 +75,7 @@ ENVIRONMENTS: Final = 2
 # How many writes of runs and slots one batch of a stream has if they are spread over the hour; not measured.
 RECORDS_PER_BATCH: Final = 3
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 12.0
+FUNCTIONS_GB: Final = 12.5
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05

@@ -73,6 +73,7 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "let a job run after one more": lambda world: world.call("PUT", world.job, world.after_another),
     "delete a job": lambda world: world.call("DELETE", world.job),
     "list a job's versions": lambda world: world.call("GET", f"{world.job}/history"),
+    "list a job's slots": lambda world: world.call("GET", f"{world.job}/slots"),
     "roll back a job": lambda world: world.call("POST", f"{world.job}/rollback", {"version": 1}),
     "read the audit log": lambda world: world.admin.call("GET", "/api/v1/audit-log"),
     "trigger": lambda world: world.call("POST", f"{world.job}/trigger"),

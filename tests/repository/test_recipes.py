@@ -113,6 +113,7 @@ CALLS: Final = {
     "delete_job": "delete a job",
     "get_job": "read a job",
     "get_job_history": "list a job's versions",
+    "list_slots": "list a job's slots",
     "get_live_job": "a live call",
     "get_live_logs": "a live call",
     "get_run": "read a run",

@@ -90,9 +90,7 @@ class _Search:
         return True
 
     def _is_right_day(self) -> bool:
-        of_month = self._schedule.days >> self._local.day & 1
-        of_week = self._schedule.weekdays >> self._local.isoweekday() % 7 & 1
-        return bool(of_month and of_week) if self._schedule.every_day else bool(of_month or of_week)
+        return self._schedule.is_on(self._local.day, self._local.isoweekday() % 7)
 
     def _go_to_next_day(self) -> None:
         now, before = self._local, self.instant

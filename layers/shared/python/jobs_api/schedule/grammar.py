@@ -54,6 +54,11 @@ class Schedule:
     weekdays: int
     every_day: bool
 
+    def is_on(self, day: int, weekday: int) -> bool:
+        """Return whether it fires on a day of the month that is this weekday."""
+        of_month, of_week = self.days >> day & 1, self.weekdays >> weekday & 1
+        return bool(of_month and of_week) if self.every_day else bool(of_month or of_week)
+
     def fires(self) -> bool:
         """Return whether such a day exists: `0 0 31 6 *` has none. A schedule that fires does so within eight years."""
         in_some_month = any(self.months >> month & 1 and self.days & _up_to(last) for month, last in _MONTH_ENDS)
