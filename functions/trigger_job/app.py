@@ -15,9 +15,11 @@ from jobs_api.model.run import Run
 from jobs_api.notifications import channels
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment
+from jobs_api.store import turns
+from jobs_api.trigger import admission
 from jobs_api.trigger.launch import launch
 from jobs_api.trigger.own_environment import with_variables
-from jobs_api.trigger.request import TriggerAnswer, TriggerRequest, manual_run, trigger_entry
+from jobs_api.trigger.request import WAITS, TriggerAnswer, TriggerRequest, manual_run, trigger_entry
 
 app = Api(idempotent=True)
 
@@ -28,9 +30,10 @@ def trigger_job(
 ) -> TriggerAnswer:
     """Run a job once, now, whether or not it is enabled.
 
-    1. Write the run together with the manifest of its Job. 2. Create the Job. If the cluster cannot be reached, ingests
-    try again for up to an hour. 3. Remove the manifest from the run, which no longer waits for its Job. 4. Ask for a
-    pass, which follows the run.
+    1. Write the run together with the manifest of its Job; with `skip` only if no other run of the job is open.
+    2. Create the Job; with `wait` only once the open runs of the job have ended. If the cluster cannot be reached,
+    ingests try again for up to an hour. 3. Remove the manifest from the run, which no longer waits for its Job. 4. Ask
+    for a pass, which follows the run.
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     request = TriggerRequest.of(document or {}, project, job)
@@ -42,28 +45,60 @@ def trigger_job(
     run = manual_run(
         app.new_id("run_"), command, with_variables(job, own), project, channels.alerts_of(project, job), app.written_by
     ).model_copy(update={"environment": own or None, "sealed_variables": sealed, **request.told})
-    if not store.create_run(run, trigger_entry(run, app.written_by)):
-        # An earlier try of this request, known by its Idempotency-Key, wrote the run and died.
-        run = store.get_run(project.organization_id, run.id)
-    name = _launched(run)
+    run, reachable = _created(run, request.on_overlap)
+    answer = _launched(run) if reachable else TriggerAnswer(job_run_id=run.id, job_name=run.job_name, status=run.status)
     queue.run_triggered(run.organization_id)
-    return TriggerAnswer(job_run_id=run.id, job_name=name, status=run.status)
+    return answer
 
 
-def _launched(run: Run) -> str:
-    """Create the run's Job unless it exists; return the Job's name."""
+def _created(run: Run, on_overlap: str | None) -> tuple[Run, bool]:
+    """Write the run as its request says; return it, and whether its cluster can be asked, as far as that is known.
+
+    Raises RunInProgress where it must start alone, and another run of the job is open.
+    """
+    entry, reachable = trigger_entry(run, app.written_by), True
+    if on_overlap == "skip":
+        going = _going(run)
+        reachable = going is not None
+        created = admission.create_alone(run, entry, going or ())
+    else:
+        waits = True if on_overlap == "wait" else None
+        run = run.model_copy(update={"waits": waits})
+        created = store.create_run(run, entry)
+    # An earlier try of this request, known by its Idempotency-Key, wrote the run and died.
+    return (run if created else store.get_run(run.organization_id, run.id)), reachable
+
+
+def _going(run: Run) -> set[str] | None:
+    """Return the runs of the job that are in the cluster, None where it cannot be asked."""
+    try:
+        return admission.jobs_going(run, cluster.connect(store.recent_organization(run.organization_id)))
+    except (ClusterUnavailable, cluster.ClusterRejected) as error:
+        publish({Metric.CLUSTER_ERRORS: 1})
+        logger.warning("the cluster does not say what runs", run_id=run.id, error=str(error))
+        return None
+
+
+def _launched(run: Run) -> TriggerAnswer:
+    """Create the run's Job unless it exists, or has to wait."""
+    answer = TriggerAnswer(job_run_id=run.id, job_name=run.job_name, status=run.status)
     if run.launch is None:
-        return run.job_name
+        return answer
+    if run.waits:
+        going = _going(run)
+        if going is None or not admission.admit(run, going, app.now):
+            return answer.model_copy(update={"message": WAITS})
     try:
         name = launch(cluster.connect(store.recent_organization(run.organization_id)), run)
     except (ClusterUnavailable, cluster.ClusterRejected, CannotOpen) as error:
         if not isinstance(error, CannotOpen):
             publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("not launched yet", run_id=run.id, error=str(error))
-        return run.job_name
+        turns.keep_turn(run)
+        return answer
     if not store.run_launched(run, name, app.now):
         _end_if_cancelled(run, name)
-    return name
+    return answer.model_copy(update={"job_name": name})
 
 
 def _end_if_cancelled(run: Run, name: str) -> None:

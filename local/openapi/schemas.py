@@ -21,6 +21,7 @@ INLINE = {
     "limits": "Quantities",
     "fields": "FieldChanges",
     "concurrency_policy": "ConcurrencyPolicy",
+    "on_overlap": "OnOverlap",
 }
 
 

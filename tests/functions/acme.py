@@ -140,9 +140,9 @@ class Acme:
         assert answer.status == 200, answer.text
         return str(answer.json["logs"])
 
-    def triggered(self, script: str = "echo hello", **values: Any) -> Run:
-        """Write a manual run whose Job does not exist yet."""
-        run = manual_run(
+    def manual(self) -> Run:
+        """Return a manual run that is not written."""
+        return manual_run(
             new_id("run_"),
             self.job.settings.command,
             self.job,
@@ -150,6 +150,10 @@ class Acme:
             channels.alerts_of(self.project, self.job),
             WrittenBy(actor=Actor(token_id="token"), at=self.now(), request_id="request"),
         )
+
+    def triggered(self, script: str = "echo hello", **values: Any) -> Run:
+        """Write a manual run whose Job does not exist yet."""
+        run = self.manual()
         name = values.get("job_name", run.job_name)
         made = self.manifest(script, run.id)
         made["metadata"]["name"] = name

@@ -77,6 +77,8 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "roll back a job": lambda world: world.call("POST", f"{world.job}/rollback", {"version": 1}),
     "read the audit log": lambda world: world.admin.call("GET", "/api/v1/audit-log"),
     "trigger": lambda world: world.call("POST", f"{world.job}/trigger"),
+    "trigger with `skip`": lambda world: world.call("POST", f"{world.job}/trigger", {"on_overlap": "skip"}),
+    "trigger with `wait`": lambda world: world.call("POST", f"{world.job}/trigger", {"on_overlap": "wait"}),
     "cancel a run": lambda world: world.call("POST", f"/api/v1/runs/{world.triggered}/cancel"),
     "list runs": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/runs"),
     "read a run": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}"),

@@ -110,6 +110,41 @@ def a_trigger_of_what_hangs(world: World) -> Act:
 
 
 @scenario
+def a_trigger_that_starts_alone(world: World) -> Act:
+    job = world.create(enabled=False)
+    return lambda: world.call("POST", f"/{job}/trigger", {"on_overlap": "skip"})
+
+
+@scenario
+def a_trigger_that_starts_alone_with_a_key(world: World) -> Act:
+    job = world.create(enabled=False)
+    return lambda: world.trigger(job, key="once", on_overlap="skip")
+
+
+@scenario
+def a_trigger_that_waits_for_nothing(world: World) -> Act:
+    job = world.create(enabled=False)
+    return lambda: world.trigger(job, on_overlap="wait", environment={"A_TOKEN": "hunter2"})
+
+
+@scenario
+def an_ingest_of_what_a_run_waits_for(world: World) -> Act:
+    job = world.create(enabled=False)
+    world.trigger(job)
+    world.trigger(job, on_overlap="wait")
+    world.advance(minutes=1)
+    return world.ingest
+
+
+@scenario
+def a_cancel_of_a_run_that_waits_for_another(world: World) -> Act:
+    job = world.create(command="dbt run --select hang", enabled=False)
+    world.trigger(job)
+    run = world.trigger(job, on_overlap="wait")
+    return lambda: world.cancel(run)
+
+
+@scenario
 def a_cancel_of_a_run_that_goes_on(world: World) -> Act:
     run = _hanging(world)
     return lambda: world.cancel(run)

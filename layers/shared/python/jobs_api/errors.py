@@ -101,6 +101,10 @@ class RunNotCompleted(Conflict):
     """Stored logs exist only once a run has ended."""
 
 
+class RunInProgress(Conflict):
+    """A run was wanted only where no other run of the job is open."""
+
+
 class RunAlreadyEnded(Conflict):
     """A run that has ended cannot be cancelled."""
 

@@ -52,6 +52,7 @@ ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.ProjectNotDeployed: (409, "project_not_deployed"),
     errors.RunAlreadyEnded: (409, "run_already_ended"),
     errors.JobHasFollowers: (409, "job_has_followers"),
+    errors.RunInProgress: (409, "run_in_progress"),
     errors.RunNotCompleted: (409, "run_not_completed"),
     errors.PayloadTooLarge: (413, "payload_too_large"),
     errors.InvalidRequest: (422, "invalid_request"),

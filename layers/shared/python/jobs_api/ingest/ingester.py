@@ -37,6 +37,7 @@ from jobs_api.model.slots import AwaitedSlot
 from jobs_api.notifications import queue
 from jobs_api.notifications.alert_lookup import Asked
 from jobs_api.store import followers, project_records
+from jobs_api.trigger import admission
 from jobs_api.trigger.launch import launch
 from jobs_api.trigger.waiting import launchable
 
@@ -84,6 +85,7 @@ class Pass:
     figures: dict[Metric, float] = field(default_factory=dict)
     # The runs that were open before the Jobs were listed, as an index has them: their Jobs are not read one by one.
     _open: dict[str, Run] = field(default_factory=dict)
+    _of_job: defaultdict[str, list[Run]] = field(default_factory=lambda: defaultdict(list))
     _accounted: set[str] = field(default_factory=set)
     _held_back: set[str] = field(default_factory=set)
     # The runs whose end is to be counted for the jobs that run after theirs.
@@ -119,6 +121,8 @@ class Pass:
         unfinished = list(store.unfinished_runs(self.organization.id))
         self._open = {run.id: run for run in unfinished if not run.status.ended}
         self._followed = [run for run in unfinished if run.status.ended]
+        for run in self._open.values():
+            self._of_job[run.job_id].append(run)
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
             for page in chain(self._settled_jobs.open_jobs(), self._unlabelled()):
                 self._page(pool, page)
@@ -253,7 +257,7 @@ class Pass:
 
     def _holds_back(self, run: Run) -> bool:
         """Return whether a run waits for its time to be launched; note when that is."""
-        waits = launchable(run, self.clock()) if run.launch else None
+        waits = launchable(run, self.clock(), self._others(run)) if run.launch else None
         if waits is None or waits.now:
             return False
         self._held_back.add(run.id)
@@ -273,6 +277,11 @@ class Pass:
         if found:
             self._to_tell.append(found)
         return found is not None
+
+    def _others(self, run: Run) -> Iterator[Run]:
+        """Yield the other runs of a waiting run's job that are open, as far as this pass knows."""
+        if run.waits:
+            yield from (one for one in self._of_job[run.job_id] if one.id not in self._ended)
 
     @property
     def has_moving(self) -> bool:
@@ -427,9 +436,11 @@ class Pass:
         known = store.find_runs(self.organization.id, [run.id]).get(run.id)
         if known is None or known.launch is None:
             return False
-        ended = unseen_end.not_launched(run, self.clock()) or retrying.not_to_be_started(run, self.clock())
+        ended = unseen_end.not_launched(known, self.clock()) or retrying.not_to_be_started(known, self.clock())
         if ended:
-            return self._write(run, ended)
+            return self._write(known, ended)
+        if known.waits and not self._admitted(known):
+            return False
         try:
             name = launch(self.cluster, run)
         except ClusterRejected as error:
@@ -444,6 +455,11 @@ class Pass:
         if not launched:
             ending.end_if_cancelled(self.cluster, run, name, self.clock())
         return launched
+
+    def _admitted(self, run: Run) -> bool:
+        """Return whether a run that waits for others may be launched now."""
+        ended = [one.id for one in self._of_job[run.job_id] if one.id in self._ended]
+        return admission.admit(run, admission.jobs_going(run, self.cluster), self.clock(), ended)
 
     def _look_for(self, run: Run) -> bool:
         """End a run whose Job was not listed, once the cluster confirms that the Job is gone."""

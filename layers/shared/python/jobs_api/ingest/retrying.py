@@ -35,9 +35,9 @@ def with_next_attempt(run: Run, now: datetime) -> tuple[Run, Run | None]:
 def not_to_be_started(run: Run, now: datetime) -> Run | None:
     """Return how an attempt ends that must not be launched any more, since its job or project changed; else None.
 
-    One BatchGetItem.
+    In the same way ends a run that waited for others. One BatchGetItem.
     """
-    if run.attempt is None:
+    if run.attempt is None and not run.waits:
         return None
     try:
         project, job = store.get_job(run.organization_id, run.project_id, run.job_id)

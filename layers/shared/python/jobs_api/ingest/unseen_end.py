@@ -63,13 +63,18 @@ def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run 
         return _failed(run, f"The cluster refused the run, so it could not be launched: {refused}", now)
     if now - allowed_since(run) < LAUNCH_FOR:
         return None
+    if run.waits:
+        waited = "It waited for an hour for the job's other runs to end, and was not started; trigger it again"
+        return _failed(run, waited, now)
     return _failed(
         run, "The cluster did not take the run for an hour, so it could not be launched; trigger it again", now
     )
 
 
 def not_started(run: Run, reason: str, now: datetime) -> Run:
-    """Return how an attempt ends that is not started; the attempt before it failed."""
+    """Return how an attempt ends that is not started, or a run that waited for others."""
+    if run.waits:
+        return _failed(run, f"It waited for the job's other runs to end, and was not started, because {reason}", now)
     return _failed(run, f"Attempt {run.attempt} was not started, because {reason}; the attempt before it failed", now)
 
 

@@ -124,6 +124,7 @@ class Run(JobRun):
     masks in it: its job's are sealed in `sealed_environment`, and its own, of `environment`, in `sealed_variables`. The
     latter stay as long as the run, so that it can be repeated. In the same way `notify` has the notifications that are
     still to be sent, to the targets in `alerts`, as the job's owner had them when the run was created.
+    With `waits`, it must not be launched before the job's other runs have ended.
     `failure_cause` is the same text for runs that failed for one cause, where the log says why.
     `log_begins` is the Pod's name, a blank, and the time of its log's first line as a pass saw it while the command
     ran, or nothing where there was no line yet.
@@ -138,6 +139,7 @@ class Run(JobRun):
     launch: Absent[dict[str, object]] = None
     sealed_environment: Absent[str] = None
     sealed_variables: Absent[str] = None
+    waits: Absent[bool] = None
     log: Absent[StoredLog] = None
     log_begins: Absent[str] = None
     log_note: Absent[str] = None

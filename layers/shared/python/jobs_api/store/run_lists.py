@@ -80,6 +80,12 @@ def unfinished_runs(organization_id: str) -> Iterator[Run]:
         yield run_of(row)
 
 
+def open_runs_of_job(organization_id: str, job_id: str) -> list[Run]:
+    """Return the runs of a job that have not ended, oldest first. One Query reads all open runs of the organization."""
+    rows = RunRow.open_runs.query(organization_id, filter_condition=RunRow.job_id == job_id)
+    return [run for run in map(run_of, rows) if not run.status.ended]
+
+
 def runs_to_notify(organization_id: str) -> Iterator[Run]:
     """Yield the organization's runs with events that are not on the queue yet."""
     for row in RunRow.to_notify.query(organization_id):

@@ -37,7 +37,7 @@ def create_run(run: Run, entry: StoredEntry | None = None, *, next_attempt: Run 
     One PutItem; for a triggered run, one transaction with the entry of the audit log. A run that is seen only once it
     has ended may be written with its `next_attempt`, as in `advance_run`.
     """
-    row, is_new = new_row(run_events.with_events(None, run.without_secrets())), RunRow.run_id.does_not_exist()
+    row, is_new = row_with_events(run), RunRow.run_id.does_not_exist()
     if entry:
         return _with_entry(entry, lambda transaction: transaction.save(row, condition=is_new))
     if next_attempt:
@@ -49,6 +49,11 @@ def create_run(run: Run, entry: StoredEntry | None = None, *, next_attempt: Run 
             raise
         return False
     return True
+
+
+def row_with_events(run: Run) -> RunRow:
+    """Return the row of a new run, with its events to send."""
+    return new_row(run_events.with_events(None, run.without_secrets()))
 
 
 def kept_for() -> timedelta:

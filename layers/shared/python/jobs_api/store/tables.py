@@ -1,8 +1,8 @@
 """The PynamoDB models of the tables' rows; template.yaml defines their names, keys and indexes.
 
 The projects table has two kinds of partition. `{organization}/{project}` holds the project (`meta`), its jobs
-(`job#<id>`), the locks on their names (`name#<slug>`) and recently deleted jobs (`removed#<id>`): one Query up to
-`meta` lists the jobs and proves the tenant.
+(`job#<id>`), the locks on their names (`name#<slug>`), recently deleted jobs (`removed#<id>`), and whose turn it is
+among the runs of a job (`turn#<id>`): one Query up to `meta` lists the jobs and proves the tenant.
 `{organization}` holds a pointer to each project and the locks on what must be unique in the whole namespace.
 """
 
@@ -40,6 +40,7 @@ JOB = "job#"
 PAST_JOB = "past#"
 DELETED_JOB = "removed#"
 NAME_LOCK = "name#"
+TURN = "turn#"
 CRONJOB_LOCK = "cronjob#"
 MOMENT_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -236,6 +237,13 @@ class LockRow(ProjectsRow, discriminator="lock"):
     holder = UnicodeAttribute()
 
 
+class TurnRow(ProjectsRow, discriminator="turn"):
+    """The last run of a job that started because no other was open; `expires_at` in seconds since 1970."""
+
+    holder = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
 class PointerRow(ProjectsRow, discriminator="pointer"):
     """A project of an organization."""
 
@@ -330,6 +338,7 @@ class RunRow(Row):
     followers_left = UnicodeSetAttribute(null=True)
     skipped = DocumentAttribute(null=True)
     launch_after = MomentAttribute(null=True)
+    waits = BooleanAttribute(null=True)
     command = UnicodeAttribute(null=True)
     start_time = MomentAttribute(null=True)
     end_time = MomentAttribute(null=True)

@@ -18,8 +18,11 @@ from jobs_api.trigger.request import pending_run
 
 
 def may_be_retried(run: Run) -> bool:
-    """Return whether a run that has just ended may be retried, if its job wants that: it failed by itself."""
-    return run.status in FAILURES and run.cancel_requested_at is None
+    """Return whether a run that has just ended may be retried, if its job wants that: it failed by itself.
+
+    One that waited for others until its hour was over did not fail.
+    """
+    return run.status in FAILURES and run.cancel_requested_at is None and not run.waits
 
 
 def wants_another(run: Run, settings: JobSettings) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -20,6 +20,8 @@ from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.trigger import own_environment
 
 CAUSE_CHARACTERS: Final = 255
+TRIGGERED: Final = "Run triggered successfully"
+WAITS: Final = "Run accepted; it starts when the job's open runs have ended"
 # As git prints it, or as somebody copied it; it is stored in lower case.
 GIT_SHA: Final = re.compile(r"[0-9a-fA-F]{7,64}")
 
@@ -41,6 +43,7 @@ class TriggerRequest(Document):
     environment: Absent[dict[str, str]] = None
     cause: Absent[Annotated[str, Field(strict=True, max_length=CAUSE_CHARACTERS)]] = None
     git_sha: Absent[Annotated[str, Field(strict=True), AfterValidator(_check_git_sha)]] = None
+    on_overlap: Absent[Literal["allow", "skip", "wait"]] = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any], project: Project, job: Job) -> Self:
@@ -77,7 +80,7 @@ class TriggerAnswer(Document):
     job_run_id: str
     job_name: str
     status: RunStatus
-    message: str = "Run triggered successfully"
+    message: str = TRIGGERED
 
 
 def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: RunAlerts | None, by: WrittenBy) -> Run:

@@ -1,5 +1,6 @@
 """Decides whether a run that waits for its Job may be launched now, and when to look again. Facts in, decision out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,11 +19,28 @@ class Launchable:
     again_at: datetime | None = None
 
 
-def launchable(run: Run, now: datetime) -> Launchable:
-    """Decide about a run that has no Job yet."""
+def launchable(run: Run, now: datetime, others: Iterable[Run] = ()) -> Launchable:
+    """Decide about a run that has no Job yet; `others` are runs of its job, which count if it waits for them."""
     if run.launch_after and now < run.launch_after:
         return Launchable(now=False, again_at=run.launch_after)
+    given_up_at = allowed_since(run) + LAUNCH_FOR
+    if run.waits and now < given_up_at and any(goes_first(other, run) for other in others):
+        return Launchable(now=False, again_at=given_up_at)
     return Launchable(now=True)
+
+
+def goes_first(other: Run, run: Run) -> bool:
+    """Return whether another run of the job must end before a waiting one starts.
+
+    Each open run must, however it was started, but those that wait too and were requested later.
+    """
+    if other.id == run.id or other.status.ended:
+        return False
+    return not other.waits or _place(other) < _place(run)
+
+
+def _place(run: Run) -> tuple[datetime, str]:
+    return run.created_at, run.id
 
 
 def allowed_since(run: Run) -> datetime:
