@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, model_serializer, model_validator
 
-from jobs_api.model.document import Document, Record
+from jobs_api.model.document import Record
 
 
 class Event(StrEnum):
@@ -48,7 +48,7 @@ class EndsTarget(Record):
 type Target = EventsTarget | EndsTarget
 
 
-class RunAlerts(Document):
+class RunAlerts(Record):
     """The targets of a run's notifications; the names are those of its project and job when it was created.
 
     `targets` has the target of each channel with a requested event. In JSON each target is beside the names, under the

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from jobs_api.model.actor import Actor
-from jobs_api.model.document import Absent, Document, Record, Timestamp
+from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
 
 # How long an entry and the version of a job in it are kept.
 AUDIT_KEPT_FOR: Final = timedelta(days=400)
@@ -54,6 +54,8 @@ class AuditEntry(Document):
     `action` is one of `AuditAction`, or of what a later release has beside these.
     """
 
+    model_config = COMPILED_LATE
+
     at: Timestamp
     actor: Actor
     action: str
@@ -66,6 +68,8 @@ class AuditEntry(Document):
 
 class AuditLog(Document):
     """A page of entries, newest first; `next_cursor` is there while more match."""
+
+    model_config = COMPILED_LATE
 
     entries: list[AuditEntry]
     next_cursor: Absent[str] = None

@@ -114,10 +114,17 @@ def _defaults(model: type[BaseModel]) -> dict[str, Any]:
     return {name: field.default for name, field in model.model_fields.items()}
 
 
-class Record(Document):
-    """A document that is only stored, never accepted or returned whole, so that no process must compile its rules."""
+# For a document that few of the functions use that import it: its rules are compiled at the first use.
+COMPILED_LATE = ConfigDict(defer_build=True)
 
-    model_config = ConfigDict(defer_build=True)
+
+class Record(Document):
+    """A document that is never accepted or returned whole: it is stored, or a part of another document.
+
+    Its rules are compiled when they are first used, because most functions that import it never use them.
+    """
+
+    model_config = COMPILED_LATE
 
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> list[Fault]:

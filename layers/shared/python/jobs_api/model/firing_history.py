@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from pydantic import Field
 
-from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.document import Absent, Record, Timestamp
 from jobs_api.model.pauses import A_SECOND, Pause
 from jobs_api.model.slots import IN_FORCE_WITHIN, MOST_KEPT, Period
 
@@ -36,7 +36,7 @@ class FiringSpan(PausedSpan):
     paused: bool = False
 
 
-class PauseHistory[S: PausedSpan](Document):
+class PauseHistory[S: PausedSpan](Record):
     """Earlier spans, oldest first, and since when the present pause is in effect.
 
     `after_pause`: the present firing began, or begins, when a pause ended that was made well before. So the cluster had

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.model.actor import Actor
-from jobs_api.model.document import Absent, Document, Record, Timestamp, rfc3339
+from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp, rfc3339
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.pauses import pause_end
@@ -21,11 +21,15 @@ HIGHEST_VERSION: Final = 999_999_999
 class RollbackRequest(Document):
     """Which version of a job is wanted."""
 
+    model_config = COMPILED_LATE
+
     version: Annotated[int, Field(strict=True, ge=1, le=HIGHEST_VERSION)]
 
 
 class FieldChange(Document):
     """A field before and after a change; one that had no value has no `before`, one that lost it no `after`."""
+
+    model_config = COMPILED_LATE
 
     before: Absent[Any] = None
     after: Absent[Any] = None
@@ -37,6 +41,8 @@ class HistoryVersion(Document):
     `changed_by` and `action` are absent where a release made it that did not store them.
     """
 
+    model_config = COMPILED_LATE
+
     version: int
     changed_at: Timestamp
     changed_by: Absent[Actor] = None
@@ -46,6 +52,8 @@ class HistoryVersion(Document):
 
 class JobHistory(Document):
     """A page of a job's versions, newest first; `next_cursor` is there while more follow."""
+
+    model_config = COMPILED_LATE
 
     versions: list[HistoryVersion]
     next_cursor: Absent[str] = None

@@ -22,7 +22,7 @@ from jobs_api.model import names, pauses, variables
 from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_headers, check_slack_channel
 from jobs_api.model.chains import MOST_PREDECESSORS, Predecessor, check_each_once
 from jobs_api.model.commands import ProjectType, parse_command
-from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.document import COMPILED_LATE, Absent, Document, Timestamp
 from jobs_api.model.expectation import Expectation
 from jobs_api.model.job_sync import JobSync
 from jobs_api.model.pauses import PauseEnd, PauseReason
@@ -49,6 +49,8 @@ def _check_schedule(expression: str) -> str:
 class ServiceFields(Document):
     """What the service adds to the settings of a job in an answer."""
 
+    model_config = COMPILED_LATE
+
     id: str
     project_id: str
     created_at: Timestamp
@@ -69,7 +71,7 @@ class JobSettings(Document):
     over several fields is on the last of them, so that one answer reports all faults of a request.
     """
 
-    model_config = ConfigDict(strict=True, validate_default=True)
+    model_config = ConfigDict(strict=True, validate_default=True, defer_build=True)
 
     name: Annotated[str, AfterValidator(names.check_name)]
     description: Absent[Annotated[str, Field(max_length=1000)]] = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
 
 
 class SyncState(StrEnum):
@@ -19,12 +19,14 @@ class SyncState(StrEnum):
 class JobSync(Document):
     """The truth about the CronJob in the cluster, as of `synced_at`."""
 
+    model_config = COMPILED_LATE
+
     state: SyncState
     message: Absent[str] = None
     synced_at: Absent[Timestamp] = None
 
 
-class SyncedVersion(Document):
+class SyncedVersion(Record):
     """The result of the last sync of a job, and the versions of project and job that it compared.
 
     `in_force_at` is the time since which the CronJob is known to have its present firing; `resumed_at` is when a sync

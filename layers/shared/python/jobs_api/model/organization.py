@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from jobs_api.model import slots
-from jobs_api.model.document import Absent, Document, Record, Timestamp
+from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
 from jobs_api.model.pulse import Pulse
 from jobs_api.model.slots import Outage
 
@@ -16,14 +16,14 @@ UNLABELLED_FOR = timedelta(hours=1)
 CHECKED_EVERY = timedelta(days=1)
 
 
-class UsageKey(Document):
+class UsageKey(Record):
     """The API key by which API Gateway counts an organization's requests, and from when all of the gateway knows it."""
 
     value: str
     known_from: Timestamp
 
 
-class HeldRemovals(Document):
+class HeldRemovals(Record):
     """CronJobs that no job wants and that a sync does not remove: the tables do not know why, and there are many.
 
     `count` of the `there` CronJobs of the organization in its cluster, since `since`; some of them by name.
@@ -42,6 +42,8 @@ class HeldRemovals(Document):
 
 class RemovalConfirmation(Document):
     """An operator's permission to remove them: at most `at_most`, of one project where it is named, until `until`."""
+
+    model_config = COMPILED_LATE
 
     at_most: int
     project_id: Absent[str] = None

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from jobs_api.model import firing_history, names, pauses, slots, variables
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.document import Absent, Document, Record, Timestamp
+from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
 from jobs_api.model.firing_history import PausedSpan, PauseHistory
 from jobs_api.model.pauses import Pause, PauseEnd, PauseReason
 from jobs_api.model.resources import Resources, check_resource_name
@@ -47,6 +47,8 @@ ResourceName = Annotated[str, AfterValidator(check_resource_name)]
 
 class ProjectSettings(Document):
     """What an operator decides about a project; times are in seconds."""
+
+    model_config = COMPILED_LATE
 
     name: Annotated[str, AfterValidator(names.check_name)]
     project_type: ProjectType

@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.document import Absent, Record, Timestamp
 
 # A pulse that is due longer ago is lost: its queue message, or the process that took it. A pass usually takes less.
 LOST_AFTER: Final = timedelta(minutes=1)
 
 
-class Pulse(Document):
+class Pulse(Record):
     """The pulse of an organization.
 
     `generation` counts the passes; a message with an older one does nothing. The last pass began at `began_at`. Until

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails
 
-from jobs_api.model.document import Document
+from jobs_api.model.document import COMPILED_LATE, Document
 from jobs_api.model.names import is_dns_subdomain
 from jobs_api.model.quantity import InvalidQuantity, Quantity, parse
 from jobs_api.model.resource_bounds import HUGEPAGES, STANDARD, ResourceFault, bound_faults, name_faults
@@ -76,6 +76,8 @@ class Resources(Document):
     A number becomes the text of its digits; empty means that nothing is requested. Validated with a project's settings
     as context, a job may request less than Kubernetes would allow.
     """
+
+    model_config = COMPILED_LATE
 
     requests: dict[str, str] = Field(default={}, exclude_if=lambda asked: not asked)
     limits: dict[str, str] = Field(default={}, exclude_if=lambda asked: not asked)

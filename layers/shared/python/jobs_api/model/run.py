@@ -10,7 +10,7 @@ from pydantic import Field
 from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.chains import END_STATUSES, SkippedFollower
-from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
 from jobs_api.model.stored_secrets import displayed
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked, shown
 
@@ -108,7 +108,7 @@ class JobRun(Document):
     updated_at: Timestamp
 
 
-class StoredLog(Document):
+class StoredLog(Record):
     """Where a run's log is stored: its `key` in the bucket, and its size before compression."""
 
     key: str
@@ -134,6 +134,8 @@ class Run(JobRun):
     `first_triggered_by` is what started the first attempt, on each attempt after it.
     `deadline_seconds` is how long its Job may take, as its manifest says.
     """
+
+    model_config = COMPILED_LATE
 
     organization_id: str
     launch: Absent[dict[str, object]] = None
@@ -207,7 +209,7 @@ class RunList(Document):
     next_cursor: Absent[str] = None
 
 
-class Streak(Document):
+class Streak(Record):
     """A job's runs before one of them: how many failed in a row, since when, and the last success before that.
 
     With `more`, there are more failures than were counted.

@@ -2,17 +2,17 @@
 
 from pydantic import Field
 
-from jobs_api.model.document import Document, Timestamp
+from jobs_api.model.document import Record, Timestamp
 
 
-class SealedKey(Document):
+class SealedKey(Record):
     """A webhook's signing secret as KMS encrypted it; one that was rotated out still signs until `expires_at`."""
 
     sealed: str
     expires_at: Timestamp | None = None
 
 
-class SealedWebhook(Document):
+class SealedWebhook(Record):
     """What is secret about a job's webhook, encrypted: the values of its extra headers, and keys, newest first."""
 
     headers: str | None = None

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from jobs_api import schedule
 from jobs_api.ids import derived_id
-from jobs_api.model.document import Absent, Document, Timestamp, rfc3339
+from jobs_api.model.document import Absent, Record, Timestamp, rfc3339
 
 # How long after its starting deadline a slot is missed: the cluster's clock may be late.
 GRACE: Final = timedelta(minutes=1)
@@ -37,7 +37,7 @@ IDLE_FOR: Final = timedelta(minutes=15)
 EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
-class Period(Document):
+class Period(Record):
     """A period: after `since`, up to and including `until`; None while the period is open.
 
     `starting_deadline_seconds` is how late its slots may start: in a job's firing the job's own, in a project's period
@@ -83,14 +83,14 @@ class Firing(Period):
     in_force_at: Timestamp | None = None
 
 
-class ToldLate(Document):
+class ToldLate(Record):
     """The last deadline of which a job's channels were told that a slot had no run by then, and when."""
 
     deadline: Timestamp
     found_at: Timestamp
 
 
-class SlotHistory(Document):
+class SlotHistory(Record):
     """The firings of a job and how far its slots are settled.
 
     `since` is when the present firing began, or will begin after a pause. `unsettled` lists earlier firings that may

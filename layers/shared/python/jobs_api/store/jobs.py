@@ -41,8 +41,9 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 
 # A job is deleted once.
 DELETED = "deleted"
-NO_WEBHOOK = SealedWebhook()
-NO_PAUSES = PauseHistory[FiringSpan]()
+# Known, because a check would compile rules that most functions never use.
+NO_WEBHOOK = SealedWebhook.known(keys=[])
+NO_PAUSES = PauseHistory[FiringSpan].known(past=[])
 # How long a deleted job is recorded: longer than a cluster can be unreachable before its CronJob can be removed.
 DELETED_FOR = timedelta(days=90)
 
