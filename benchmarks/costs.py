@@ -75,7 +75,7 @@ ENVIRONMENTS: Final = 2
 # How many writes of runs and slots one batch of a stream has if they are spread over the hour; not measured.
 RECORDS_PER_BATCH: Final = 3
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 12.5
+FUNCTIONS_GB: Final = 13.0
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
@@ -201,7 +201,7 @@ def runs(load: Jobs) -> dict[str, Use]:
             "read unit": load.runs * reads(JOB),
         },
         "runs: their slots settled": {"write unit": load.runs * 3},
-        "runs: their logs stored": {"S3 PUT": load.runs, "log byte": load.runs * 300},
+        "runs: their logs and results stored": {"S3 PUT": 2 * load.runs, "log byte": load.runs * 300},
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
         "runs: their records kept, each month": {
             "DynamoDB GB-month": load.runs * RUN * RUN_COPIES / GB,

@@ -83,6 +83,7 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "list runs": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/runs"),
     "read a run": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}"),
     "read a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs"),
+    "read a run's results": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/results"),
     "list deliveries": lambda world: world.call("GET", f"{world.hooked}/deliveries"),
     "a live call": lambda world: world.call("GET", "/api/v1/jobs"),
     "a test of notifications": lambda world: world.call("POST", f"{world.hooked}/notifications/test"),

@@ -247,7 +247,7 @@ def test_no_log_is_stored_of_a_run_that_cannot_be_written(acme: Acme, monkeypatc
     acme.finish("echo one")
     monkeypatch.setattr(store, "create_run", out_of_reach)
     stored: list[object] = []
-    monkeypatch.setattr(archive, "store_log", lambda run, _: stored.append(run))
+    monkeypatch.setattr(archive, "store_log", lambda run, *_: stored.append(run))
 
     with pytest.raises(Incomplete):
         acme.ingest()

@@ -253,7 +253,7 @@ class Audit:
 
     def _logs(self) -> Iterator[str]:
         """Each run whose command was started has its log, and there are no other logs."""
-        s3, bucket = archive._client(), os.environ["LOGS_BUCKET"]
+        s3, bucket = archive.bucket_client(), os.environ["LOGS_BUCKET"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{self.organization_id}/")
         stored = {item["Key"] for page in pages for item in page.get("Contents", [])}
         told = {run.log.key: run for run in self.runs if run.log}

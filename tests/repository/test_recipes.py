@@ -118,6 +118,7 @@ CALLS: Final = {
     "get_live_logs": "a live call",
     "get_run": "read a run",
     "get_run_logs": "read a run's log",
+    "get_run_results": "read a run's results",
     "list_audit_log": "read the audit log",
     "list_deliveries": "list deliveries",
     "list_jobs": "list jobs",

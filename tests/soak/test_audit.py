@@ -90,7 +90,7 @@ def make_a_run_nobody_asked_for(soaked: Soaked) -> None:
 def lose_a_log(soaked: Soaked) -> None:
     log = soaked.scheduled().log
     assert log
-    archive._client().delete_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
+    archive.bucket_client().delete_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
 
 
 def cut_a_log(soaked: Soaked) -> None:
@@ -98,12 +98,12 @@ def cut_a_log(soaked: Soaked) -> None:
     assert run.log
     text = f"this is {run.job_name}-abcde, with 3 lines to come\nline 1 of 3\n"
     body = gzip.compress(text.encode())
-    archive._client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key, Body=body)
+    archive.bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key, Body=body)
 
 
 def leave_a_log_of_nobody(soaked: Soaked) -> None:
     key = f"logs/{soaked.world.organization.id}/{soaked.world.project.id}/run_nobody.log.gz"
-    archive._client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"")
+    archive.bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"")
 
 
 def double_an_alert(soaked: Soaked) -> None:

@@ -97,8 +97,12 @@ class ProjectNotDeployed(Conflict):
     """A run needs a project that is deployed."""
 
 
+class NoResults(NotFound):
+    """The log of the run says of no model or test what it did."""
+
+
 class RunNotCompleted(Conflict):
-    """Stored logs exist only once a run has ended."""
+    """A run's stored log, and what it says, exist only once the run has ended."""
 
 
 class RunInProgress(Conflict):

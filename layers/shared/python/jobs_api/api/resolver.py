@@ -48,6 +48,7 @@ ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.InvalidBody: (400, "invalid_json"),
     errors.Forbidden: (403, "forbidden"),
     errors.NotFound: (404, "not_found"),
+    errors.NoResults: (404, "no_results"),
     errors.Conflict: (409, "conflict"),
     errors.ProjectNotDeployed: (409, "project_not_deployed"),
     errors.RunAlreadyEnded: (409, "run_already_ended"),

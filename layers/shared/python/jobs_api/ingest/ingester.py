@@ -367,7 +367,7 @@ class Pass:
             run = run or self._begun(after)
             if run is None:
                 return False  # another pass has it
-            after = self._logs.stored(after, seen.pod).model_copy(update={"updated_at": self.clock()})
+            after = self._logs.stored(after, seen.pod, secrets_of(job)).model_copy(update={"updated_at": self.clock()})
         elif after.status is RunStatus.RUNNING:
             after = after.model_copy(update={"log_begins": self._logs.begins(after)})
         written = self._write(run, after.without_secrets(secrets_of(job)))

@@ -3,7 +3,7 @@
 Everything here may be done twice or by two passes at once: logs replace themselves.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,9 +12,10 @@ from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.ingest import run_log
+from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.k8s import pod_logs
 from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
-from jobs_api.logs import archive
+from jobs_api.logs import archive, results_archive
 from jobs_api.model.run import Run, RunStatus
 
 CUT_OFF: Final = "The log ends where the run was replaced, or its Job deleted"
@@ -57,13 +58,14 @@ class PodLogs:
         except ClusterError:
             return ""
 
-    def stored(self, run: Run, pod: ObservedPod | None) -> Run:
-        """Store the log, before anything else says that the run has ended."""
+    def stored(self, run: Run, pod: ObservedPod | None, secrets: Iterable[str] = ()) -> Run:
+        """Store the log, and the results that it has, before anything else says that the run has ended."""
         if pod is None:
-            return run.model_copy(update={"log": archive.what_is_left(run)})
+            return _left(run)
         try:
             begins = self._begins_at_its_end(pod)
-            log, end = archive.store_log(run, self._log_of(pod))
+            read = ResultsOfLog(run, list(secrets))
+            log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.store)
         except NoLog:
             found = archive.find(run)
             return run.model_copy(update={"log": found, "log_note": None if found else pod_logs.why_none(pod)})
@@ -75,7 +77,8 @@ class PodLogs:
                 raise
             return self.stored(run, None)
         note = pod_logs.why_less(pod_logs.seen_of(run.log_begins, pod), begins, log.size_bytes, pod)
-        return run_log.with_log(run, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
+        told = run.model_copy(update={"results": read.counts})
+        return run_log.with_log(told, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
 
     def _begins_at_its_end(self, pod: ObservedPod) -> str:
         return self.cluster.log_begins(self.namespace, pod.name)
@@ -99,14 +102,22 @@ class PodLogs:
             pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
             if pod is None:
                 return with_what_is_left(before, ended)
-            log, _ = archive.store_log(ended, self._log_of(observe_pod(pod)))
+            read = ResultsOfLog(ended)
+            log, _ = archive.store_log(ended, read.reading(self._log_of(observe_pod(pod))), read.store)
         except (ClusterError, NoLog):
             return with_what_is_left(before, ended)
-        return ended.model_copy(update={"log": log, "log_note": CUT_OFF})
+        return ended.model_copy(update={"log": log, "log_note": CUT_OFF, "results": read.counts})
 
 
 def with_what_is_left(before: Run, ended: Run) -> Run:
     """Return a run whose end no pass saw, with what is known of its log, where its command was started."""
     if before.status is not RunStatus.RUNNING:
         return ended
-    return ended.model_copy(update={"log": archive.what_is_left(ended)})
+    return _left(ended)
+
+
+def _left(run: Run) -> Run:
+    """Return a run whose Pod is gone with what an interrupted pass stored of it."""
+    log = archive.what_is_left(run)
+    was_stored = log.key != archive.key_of_lost(run)
+    return run.model_copy(update={"log": log, "results": results_archive.counts_of(run) if was_stored else None})

@@ -1,11 +1,11 @@
 """Stores the logs of ended runs in S3, compressed; the end of a long log is a second object.
 
-Logs are stored byte for byte, whatever their encoding. The only module that knows S3.
+Logs are stored byte for byte, whatever their encoding. Only this module and `results_archive` know S3.
 """
 
 import gzip
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -85,19 +85,25 @@ def decoded(content: bytes, *, cut: bool) -> str:
     return content.decode("utf-8", "replace")
 
 
-def store_log(run: Run, chunks: Iterable[bytes]) -> tuple[StoredLog, LogEnd]:
+def store_log(run: Run, chunks: Iterable[bytes], before: Callable[[], None] = lambda: None) -> tuple[StoredLog, LogEnd]:
     """Store a run's log as a stream, so that memory stays small; return where it is, and its end.
 
     Storing it again replaces it. Raises what S3 raises, and what `chunks` does.
+
+    Args:
+        run: the run.
+        chunks: the log.
+        before: what has to be done after the last chunk and before the log exists.
     """
     end = LogEnd()
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
         _compress(chunks, end, file)
         stored = _stored(run, end.size)
+        before()
         # The log itself is written last: if it exists, so does its end.
         if stored.tail_key:
-            _put_object(stored.tail_key, gzip.compress(end.content, mtime=0), len(end.content))
-        _put_object(stored.key, file, end.size)
+            put_object(stored.tail_key, gzip.compress(end.content, mtime=0), len(end.content))
+        put_object(stored.key, file, end.size)
     return stored, end
 
 
@@ -108,24 +114,29 @@ def what_is_left(run: Run) -> StoredLog:
     """
     if found := find(run):
         return found
-    key = f"{_prefix(run)}.lost.gz"
-    _put_object(key, gzip.compress(LOST, mtime=0), len(LOST))
+    key = key_of_lost(run)
+    put_object(key, gzip.compress(LOST, mtime=0), len(LOST))
     return StoredLog(key=key, size_bytes=len(LOST))
+
+
+def key_of_lost(run: Run) -> str:
+    """Return the key of the line that a run's log is lost."""
+    return f"{prefix_of(run)}.lost.gz"
 
 
 def read_log_end(log: StoredLog) -> str:
     """Return a stored log's last MiB, which is usually all of it; raises NotFound if it was removed."""
     bucket, key = os.environ["LOGS_BUCKET"], log.tail_key or log.key
     try:
-        stored = _client().get_object(Bucket=bucket, Key=key)["Body"].read()
-    except _client().exceptions.NoSuchKey as error:
+        stored = bucket_client().get_object(Bucket=bucket, Key=key)["Body"].read()
+    except bucket_client().exceptions.NoSuchKey as error:
         raise NotFound("The log of this run is no longer kept, only the run itself") from error
     return decoded(gzip.decompress(stored), cut=log.size_bytes > INLINE_BYTES)
 
 
 def link(log: StoredLog, file_name: str) -> str:
     """Return a link to a whole log, valid for a quarter of an hour, which a browser opens without a token."""
-    return _client().generate_presigned_url(
+    return bucket_client().generate_presigned_url(
         "get_object",
         Params={
             "Bucket": os.environ["LOGS_BUCKET"],
@@ -142,12 +153,12 @@ def purge(organization_id: str) -> int:
     """Remove every log of an organization; return the number of objects. Only operators do this; functions may not."""
     purged = 0
     bucket = os.environ["LOGS_BUCKET"]
-    pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{organization_id}/")
+    pages = bucket_client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{organization_id}/")
     for page in pages:
         keys = [found["Key"] for found in page.get("Contents", [])]
         if not keys:
             continue
-        answer = _client().delete_objects(
+        answer = bucket_client().delete_objects(
             Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
         )
         if answer.get("Errors"):
@@ -182,20 +193,21 @@ def last_lines(text: str, count: int) -> str:
     return "\n".join(lines) + ("\n" if text.endswith("\n") else "")
 
 
-def _prefix(run: Run) -> str:
+def prefix_of(run: Run) -> str:
+    """Return how the keys of all objects of a run begin."""
     return f"logs/{run.organization_id}/{run.project_id}/{run.id}"
 
 
 def _stored(run: Run, size_bytes: int) -> StoredLog:
     """Return where a run's log is, given its size; a log that is too large for an answer has a second object."""
-    tail_key = f"{_prefix(run)}.tail.gz" if size_bytes > INLINE_BYTES else None
-    return StoredLog(key=f"{_prefix(run)}.log.gz", size_bytes=size_bytes, tail_key=tail_key)
+    tail_key = f"{prefix_of(run)}.tail.gz" if size_bytes > INLINE_BYTES else None
+    return StoredLog(key=f"{prefix_of(run)}.log.gz", size_bytes=size_bytes, tail_key=tail_key)
 
 
 def find(run: Run) -> StoredLog | None:
     """Look in the bucket for a run's log; return where it is, None if it was never stored."""
     try:
-        told = _client().head_object(Bucket=os.environ["LOGS_BUCKET"], Key=f"{_prefix(run)}.log.gz")
+        told = bucket_client().head_object(Bucket=os.environ["LOGS_BUCKET"], Key=f"{prefix_of(run)}.log.gz")
     except ClientError as error:
         # The answer to HEAD has no body that would name the error.
         if error.response["Error"]["Code"] != "404":
@@ -214,8 +226,9 @@ def _compress(chunks: Iterable[bytes], end: LogEnd, file: IO[bytes]) -> None:
     file.seek(0)
 
 
-def _put_object(key: str, content: Any, size_bytes: int) -> None:
-    _client().put_object(
+def put_object(key: str, content: Any, size_bytes: int) -> None:
+    """Store compressed text."""
+    bucket_client().put_object(
         Bucket=os.environ["LOGS_BUCKET"],
         Key=key,
         Body=content,
@@ -225,5 +238,6 @@ def _put_object(key: str, content: Any, size_bytes: int) -> None:
     )
 
 
-def _client() -> "S3Client":
+def bucket_client() -> "S3Client":
+    """Return the client of S3."""
     return client("s3")

@@ -11,6 +11,7 @@ from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.chains import END_STATUSES, SkippedFollower
 from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
+from jobs_api.model.results import ResultCounts
 from jobs_api.model.stored_secrets import displayed
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked, shown
 
@@ -99,6 +100,7 @@ class JobRun(Document):
     exit_code: Absent[int] = None
     error_message: Absent[str] = None
     message: Absent[str] = None
+    results: Absent[ResultCounts] = None
     pod_name: Absent[str] = None
     cancel_requested_at: Absent[Timestamp] = None
     cancel_reason: Absent[str] = None

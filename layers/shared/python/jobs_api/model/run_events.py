@@ -9,7 +9,7 @@ from jobs_api.model import lateness
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import FAILURES, Run, RunStatus
 
-_ENDED = ("end_time", "duration_seconds", "exit_code", "error_message", "message", "log", "retried_as")
+_ENDED = ("end_time", "duration_seconds", "exit_code", "error_message", "message", "results", "log", "retried_as")
 _STARTED = ("start_time", "pod_name")
 _CANCELLED = ("cancel_requested_at", "cancel_reason", "cancelled_by")
 

@@ -16,6 +16,7 @@ from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.audit import StoredEntry
 from jobs_api.model.chains import SkippedFollower
+from jobs_api.model.results import ResultCounts
 from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, StoredLog, TriggeredBy
 from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused
@@ -26,7 +27,7 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 OPEN = [status.value for status in RunStatus if status not in ENDED_STATUSES]
 # Stored in another form than the model's.
 _OTHERWISE = frozenset(
-    {"id", "log", "alerts", "notify", "cancelled_by", "triggered_by_token", "followers_left", "skipped"}
+    {"id", "log", "results", "alerts", "notify", "cancelled_by", "triggered_by_token", "followers_left", "skipped"}
 )
 _AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)
 
@@ -242,6 +243,7 @@ def _progress(run: Run) -> list[Action]:
         (RunRow.pod_name, run.pod_name),
         (RunRow.log_begins, run.log_begins),
         (RunRow.log_note, run.log_note),
+        (RunRow.results, run.results.model_dump(mode="json") if run.results else None),
         (RunRow.log, run.log.model_dump(mode="json") if run.log else None),
         *_found(run),
         *_to_notify(run),
@@ -302,6 +304,7 @@ def new_row(run: Run) -> RunRow:
         notify_in=run.organization_id if run.notify else None,
         notify=run.notify or None,
         expires_at=_expiry(run),
+        results=run.results.model_dump(mode="json") if run.results else None,
         log=run.log.model_dump(mode="json") if run.log else None,
         alerts=run.alerts.model_dump(mode="json") if run.alerts else None,
         cancelled_by=run.cancelled_by.model_dump(mode="json") if run.cancelled_by else None,
@@ -319,6 +322,7 @@ def run_of(row: RunRow) -> Run:
     first = values["first_triggered_by"]
     values["first_triggered_by"] = TriggeredBy(first) if first else None
     values["late_status"] = RunStatus(values["late_status"]) if values["late_status"] else None
+    values["results"] = ResultCounts.model_validate(row.results) if row.results else None
     values["log"] = StoredLog.model_validate(row.log) if row.log else None
     values["alerts"] = RunAlerts.model_validate(row.alerts) if row.alerts else None
     values["cancelled_by"] = Actor.model_validate(row.cancelled_by) if row.cancelled_by else None

@@ -352,6 +352,7 @@ class RunRow(Row):
     exit_code = NumberAttribute(null=True)
     error_message = UnicodeAttribute(null=True)
     message = UnicodeAttribute(null=True)
+    results = DocumentAttribute(null=True)
     # Since before `cause` was a field of the API's.
     failure_cause = UnicodeAttribute(null=True, attr_name="cause")
     cause = UnicodeAttribute(null=True, attr_name="trigger_cause")

@@ -14,7 +14,7 @@ from jobs_api.model.results import NodeResult, Outcome, ResultCounts, RunResults
 MOST_RESULTS: Final = 20_000
 MOST_OF_A_NAME: Final = 500
 MOST_OF_A_MESSAGE: Final = 1000
-MOST_OF_ALL_MESSAGES: Final = 2 * 1024 * 1024
+MOST_OF_ALL_MESSAGES: Final = 512 * 1024
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 

@@ -1,0 +1,75 @@
+"""What each node of a run did, read from its log while that is stored."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from aws_lambda_powertools import Logger
+
+from jobs_api.logs import results_archive
+from jobs_api.logs.results import ResultsReader
+from jobs_api.model.results import NodeResult, ResultCounts, RunResults
+from jobs_api.model.run import Run
+from jobs_api.redaction.masking import masked
+
+logger = Logger()
+
+
+@dataclass
+class ResultsOfLog:
+    """Reads the results from a run's log as it streams by; `counts` is None until they are stored, or without any.
+
+    Whatever a log contains, it is stored: a fault in the reading only means that there are no results.
+    """
+
+    run: Run
+    secrets: list[str] = field(default_factory=list)
+    counts: ResultCounts | None = None
+    _reader: ResultsReader | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing read."""
+        self._reader = ResultsReader(self.run.start_time)
+
+    def reading(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the log unchanged, and read it."""
+        for chunk in chunks:
+            self._read(chunk)
+            yield chunk
+
+    def store(self) -> None:
+        """Store what was read, with masks; S3's errors are raised."""
+        results = self._results()
+        if results is not None:
+            results_archive.store_results(self.run, results)
+            self.counts = results.counts
+
+    def _read(self, chunk: bytes) -> None:
+        if self._reader is None:
+            return
+        try:
+            self._reader.feed(chunk)
+        except Exception:
+            logger.exception("the results of a run were not read", run_id=self.run.id)
+            self._reader = None
+
+    def _results(self) -> RunResults | None:
+        try:
+            results = self._reader.results() if self._reader else None
+        except Exception:
+            logger.exception("the results of a run were not read", run_id=self.run.id)
+            return None
+        return without_secrets(results, self.secrets) if results else None
+
+
+def without_secrets(results: RunResults, secrets: Iterable[str]) -> RunResults:
+    """Return results whose messages have masks, also for these known secrets."""
+    known, clean = list(secrets), dict[str, str]()
+
+    def masks(node: NodeResult) -> NodeResult:
+        if node.message is None:
+            return node
+        if node.message not in clean:
+            clean[node.message] = masked(node.message, known)
+        return node.model_copy(update={"message": clean[node.message]})
+
+    return results.model_copy(update={"results": [masks(node) for node in results.results]})

@@ -1,0 +1,173 @@
+"""GET /runs/{run_id}/results: read from the log while ingest stores it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.results import log_of
+from jobs_api import store
+from jobs_api.ingest.ingester import Incomplete
+from jobs_api.ingest.run_results import ResultsOfLog, without_secrets
+from jobs_api.logs import archive, results_archive
+from jobs_api.logs.results import ResultsReader
+from jobs_api.model.results import NodeResult, Outcome, ResultCounts, RunResults
+from jobs_api.model.run import Run, RunStatus
+from tests.functions.acme import Acme
+from tests.functions.people import Person
+from tests.functions.test_runs import a_run
+
+
+def out_of_reach(*_: object, **__: object) -> bool:
+    raise ConnectionError("the table is out of reach")
+
+
+def results_of(person: Person, run: Run) -> Any:
+    answer = person.call("GET", f"/api/v1/runs/{run.id}/results")
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+def printing(folder: Path, case: str, then: str = "exit 1") -> str:
+    """Return a script that prints a real log."""
+    file = folder / f"{case}.log"
+    file.write_bytes(log_of(case))
+    return f"cat {file}; {then}"
+
+
+def test_a_run_has_what_each_of_its_nodes_did(acme: Acme, tmp_path: Path) -> None:
+    acme.finish(printing(tmp_path, "dbt112-own-two-text"))
+    acme.ingest()
+    run = acme.only_run()
+
+    told = results_of(acme.alice, run)
+
+    assert told["run_id"] == run.id
+    assert told["counts"] == {"success": 4, "warn": 0, "failed": 0, "error": 2, "skipped": 4}
+    assert told["complete"] is True
+    bad = {node["name"]: node["message"] for node in told["results"] if node["status"] == "error"}
+    assert 'Referenced column "amout" not found' in bad["orders"]
+    assert all("started_at" in node for node in told["results"] if node["status"] == "success")
+
+
+def test_the_counts_are_on_the_run_wherever_it_is_shown(acme: Acme, tmp_path: Path) -> None:
+    acme.finish(printing(tmp_path, "dbt112-own-two-json"))
+    acme.ingest()
+    run = acme.only_run()
+
+    counts = {"success": 4, "warn": 0, "failed": 0, "error": 2, "skipped": 4}
+    listed = acme.alice.call("GET", f"/api/v1/projects/{acme.project.id}/runs").json["runs"]
+    assert acme.alice.call("GET", f"/api/v1/runs/{run.id}").json["results"] == counts
+    assert [each["results"] for each in listed] == [counts]
+
+
+def test_a_log_that_nobody_can_read_gives_no_results(acme: Acme) -> None:
+    acme.finish("echo hello")
+    acme.ingest()
+    run = acme.only_run()
+
+    answer = acme.alice.call("GET", f"/api/v1/runs/{run.id}/results")
+
+    assert (answer.status, answer.json["code"]) == (404, "no_results")
+    assert "results" not in acme.alice.call("GET", f"/api/v1/runs/{run.id}").json
+
+
+def test_a_run_that_goes_on_has_no_results_yet(acme: Acme) -> None:
+    run = a_run(acme.project, status=RunStatus.RUNNING)
+
+    answer = acme.alice.call("GET", f"/api/v1/runs/{run.id}/results")
+
+    assert (answer.status, answer.json["code"]) == (409, "run_not_completed")
+
+
+def test_results_that_were_removed_with_the_log_are_said_to_be_gone(acme: Acme, tmp_path: Path) -> None:
+    acme.finish(printing(tmp_path, "dbt112-own-two-text"))
+    acme.ingest()
+    run = acme.only_run()
+
+    archive.purge(acme.organization.id)
+
+    answer = acme.alice.call("GET", f"/api/v1/runs/{run.id}/results")
+    assert (answer.status, answer.json["code"]) == (404, "no_results")
+
+
+def test_a_pass_that_died_after_it_stored_the_log_loses_no_results(
+    acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = acme.finish(printing(tmp_path, "dbt112-own-two-text"))
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "advance_run", out_of_reach)
+        with pytest.raises(Incomplete):
+            acme.ingest()
+    acme.delete(job)
+    acme.skipped = timedelta(seconds=125)
+
+    acme.ingest()
+
+    run = acme.only_run()
+    assert run.status is RunStatus.ERROR
+    assert run.results == ResultCounts(success=4, error=2, skipped=4)
+    assert len(results_of(acme.alice, run)["results"]) == 10
+
+
+def test_a_fault_in_the_reading_costs_the_results_and_not_the_log(
+    acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(ResultsReader, "feed", fails)
+    acme.finish(printing(tmp_path, "dbt112-own-two-text"))
+    acme.ingest()
+    run = acme.only_run()
+
+    assert run.results is None
+    assert "Done. PASS=4" in acme.log_of(run)
+
+
+def test_a_cancelled_or_killed_run_has_the_results_that_it_had(acme: Acme, tmp_path: Path) -> None:
+    log = log_of("dbt112-own-two-text").partition(b"Finished running")[0]
+    (tmp_path / "half.log").write_bytes(log)
+    acme.finish(f"cat {tmp_path / 'half.log'}; kill -9 $$")
+    acme.ingest()
+
+    told = results_of(acme.alice, acme.only_run())
+
+    assert told["complete"] is False
+    assert told["counts"]["success"] == 4
+
+
+def test_messages_are_stored_with_masks() -> None:
+    said = "could not connect: postgres://etl:hunter2secret@db/x and s3cr3t-value-of-the-job"
+    results = RunResults(
+        results=[NodeResult(name="a", resource_type="model", status=Outcome.ERROR, message=said)],
+        counts=ResultCounts(error=1),
+        complete=True,
+    )
+
+    message = without_secrets(results, ["s3cr3t-value-of-the-job"]).results[0].message or ""
+
+    assert "hunter2secret" not in message
+    assert "s3cr3t-value-of-the-job" not in message
+    assert message.startswith("could not connect: ")
+
+
+def test_more_results_than_an_answer_holds_are_cut_and_counted(acme: Acme) -> None:
+    many = 20_000
+    node = NodeResult(name="n" * 300, resource_type="model", status=Outcome.SUCCESS)
+    counts = ResultCounts(success=many)
+    run = a_run(acme.project, status=RunStatus.SUCCESS, results=counts)
+    results_archive.store_results(run, RunResults(results=[node] * many, counts=counts, complete=True))
+
+    told = results_of(acme.alice, run)
+
+    assert told["truncated"] is True
+    assert 5000 < len(told["results"]) < many
+    assert told["counts"]["success"] == many
+
+
+def test_a_log_is_passed_on_as_it_is(acme: Acme) -> None:
+    chunks = [b"12:00:00  1 of 1 PA", b"SS a ... [PASS in 0.1s]\n\xff\0", b""]
+
+    assert list(ResultsOfLog(a_run(acme.project)).reading(chunks)) == chunks
