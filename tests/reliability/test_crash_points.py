@@ -421,6 +421,7 @@ def an_ingest_without_a_cluster_that_finds_a_run_and_a_slot_late(world: World) -
     world.advance(minutes=1)
     world.ingest()
     _cut_off(world)
+    world.ingest()
     world.clock.set(world.now() + timedelta(minutes=4))
 
     def act() -> None:

@@ -299,6 +299,7 @@ def test_while_the_cluster_is_out_of_reach_slots_and_runs_are_late_at_their_time
     job, other = made(world, schedule="3 12 * * *"), made(world, "other")
     at(world, noon(2, 30))
     cut_off(world)
+    at(world, noon(2, 35), cluster=False)
 
     facts = passes.ingest_runs(store.get_organization(world.organization.id), lambda: noon(4)).facts
     for seconds in (0, 6, 20, 60):
@@ -312,6 +313,20 @@ def test_while_the_cluster_is_out_of_reach_slots_and_runs_are_late_at_their_time
     for when in (noon(7), noon(8)):
         at(world, when)
     assert told(world, job)["late"] == told(world, other)["late"] == 1
+
+
+def test_a_request_to_the_cluster_that_fails_makes_no_run_late_that_ended_in_time(world: World) -> None:
+    job = made(world, command="dbt run --select seconds_178")
+    at(world, noon(2, 5))
+    cut_off(world)
+    world.cluster.advance(noon(5, 6))
+    world.ingest()
+    reconnect(world)
+
+    at(world, noon(5, 11))
+
+    assert only_run(world, job).status is RunStatus.SUCCESS
+    assert told(world, job) == {}
 
 
 def test_many_slots_of_one_time_are_told_as_one(world: World) -> None:

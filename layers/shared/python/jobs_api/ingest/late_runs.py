@@ -4,7 +4,8 @@ A run is reported once: the write has the condition that no other process has fo
 the events.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from aws_lambda_powertools import Logger
 
@@ -14,6 +15,9 @@ from jobs_api.model import lateness, run_events
 from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run
 from jobs_api.notifications import queue
+
+# For so long a run that ended in time may only look late: one request to the cluster failed, and the next may not.
+BLIP: Final = timedelta(minutes=1)
 
 logger = Logger()
 
@@ -30,8 +34,12 @@ def note_late(run: Run, now: datetime) -> Run | None:
 def without_the_cluster(organization: Organization, now: datetime) -> list[datetime]:
     """Find what is late by the tables alone; return when more will be.
 
-    Whether a run has ended, or a slot has begun, is not known before the cluster is back.
+    Whether a run has ended, or a slot has begun, is not known before the cluster is back. Nothing is found late in the
+    first minute.
     """
+    blip_over_at = organization.outages[-1].since + BLIP
+    if now < blip_over_at:
+        return [blip_over_at]
     runs = list(store.open_runs(organization.id))
     queue.try_to_publish([found for run in runs if (found := note_late(run, now))])
     return [due for run in runs for due in lateness.next_found(run, now)] + _late_slots(organization, now)
