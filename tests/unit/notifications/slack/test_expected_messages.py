@@ -1,5 +1,6 @@
 """What Slack says of runs that are late or take long."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import RunStatus
 from jobs_api.notifications.slack.grouping import (
     GATHER_FOR,
-    WINDOW,
+    NEWS_WINDOW,
     Action,
     AlertDecision,
     AlertKind,
@@ -115,8 +116,8 @@ def test_news_of_late_runs_waits_for_that_of_others_and_changes_nothing_of_failu
     assert sent == AlertDecision(Action.SEND, AlertKind.LATE)
     assert gathering
     assert [member.job_id for member in gathering.members] == ["a", "b"]
-    _, later = decide(after, fact(Event.LATE, 1, job="c"))
-    assert later.until == NOON + WINDOW
+    _, later = decide(after, fact(Event.LATE, 0.5, job="c"))
+    assert later.until == NOON + NEWS_WINDOW
 
 
 def test_late_and_long_are_messages_of_their_own() -> None:
@@ -125,6 +126,21 @@ def test_late_and_long_are_messages_of_their_own() -> None:
 
     assert (late.kind, long.kind) == (AlertKind.LATE, AlertKind.LONG)
     assert late.action is long.action is Action.WAIT
+
+
+def test_a_late_slot_whose_run_has_succeeded_before_its_message_is_sent_says_both() -> None:
+    storms, late = decide(Storms(), fact(Event.LATE))
+    of_its_run = Member(job_id="a", job_name="a", run_id="run_of_the_slot")
+
+    storms, success = decide(storms, replace(fact(Event.SUCCESS, 0.01, awaited=True), member=of_its_run))
+
+    assert (success.action, success.into) == (Action.FOLD, "dlv_a_late_0")
+    _, _, gathering = wake(storms, "dlv_a_late_0", "a", late.until or NOON)
+    assert gathering
+    run = a_run(**{**GOING, "status": RunStatus.PENDING})
+    said = message(facts(AlertKind.LATE, run=run, stored=False, members=gathering.members))
+    assert "It has succeeded since." in shown(said)
+    assert "It has succeeded since." not in shown(message(facts(AlertKind.LATE, run=run, members=gathering.members)))
 
 
 def test_a_job_that_was_failing_and_is_late_is_reported_as_recovered_once() -> None:

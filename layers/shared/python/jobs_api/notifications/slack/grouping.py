@@ -27,6 +27,8 @@ FLAPPING: Final = timedelta(hours=1)
 GATHER_FOR: Final = timedelta(seconds=5)
 # Failures for a cause whose message was sent this recently share one more message, at the end of the window.
 WINDOW: Final = timedelta(minutes=5)
+# News of late and long runs should not be late itself.
+NEWS_WINDOW: Final = timedelta(minutes=1)
 # After a message could not be delivered, how soon another failure may send one: otherwise each failure would try.
 TRY_AFTER: Final = timedelta(minutes=5)
 MOST_LISTED: Final = 100
@@ -205,7 +207,7 @@ def _gather_news(storms: Storms, fact: Fact, cause: str, kind: AlertKind | None 
     elif window.ends_at > fact.now:
         gathering = Gathering(leader=fact.delivery_id, due_at=window.ends_at, members=[fact.member])
     else:
-        window = Window(ends_at=fact.now + WINDOW)
+        window = Window(ends_at=fact.now + (NEWS_WINDOW if cause in (Event.LATE, Event.LONG, AWAITED) else WINDOW))
         gathering = Gathering(leader=fact.delivery_id, due_at=fact.now + GATHER_FOR, members=[fact.member])
     storms = _with_window(storms, cause, window.model_copy(update={"gathering": gathering}))
     if leads:
@@ -260,12 +262,15 @@ def _plain_success(storms: Storms, job: JobStorm | None, fact: Fact) -> tuple[St
 
 
 def _said_where_it_is_late(storms: Storms, member: Member) -> tuple[Storms, str | None]:
-    """Mark a run that has succeeded in the list that is to say that it is late; return whose message that is."""
+    """Mark a job whose run has succeeded in the list that is to say that it is late; return whose message that is.
+
+    A slot that was late before it had a run is on the list under another id than its run.
+    """
     for cause in (Event.LATE, Event.LONG):
         window = storms.windows.get(cause)
-        if window and window.gathering and any(one.run_id == member.run_id for one in window.gathering.members):
+        if window and window.gathering and any(one.job_id == member.job_id for one in window.gathering.members):
             members = [
-                one.model_copy(update={"recovered": True}) if one.run_id == member.run_id else one
+                one.model_copy(update={"recovered": True}) if one.job_id == member.job_id else one
                 for one in window.gathering.members
             ]
             gathering = window.gathering.model_copy(update={"members": members})
