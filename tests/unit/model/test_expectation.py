@@ -80,9 +80,10 @@ def test_a_wrong_schedule_is_the_only_fault_where_runs_are_to_end_by_a_time() ->
 
 
 def test_a_job_without_a_schedule_has_no_slots_that_could_be_late() -> None:
-    document = {"name": "a", "command": "dbt build", "run_after": [{"job_id": "job_seed"}]}
+    others = {"schedule": None, "run_after": [{"job_id": "job_other"}]}
+
     with pytest.raises(InvalidRequest) as caught:
-        JobSettings.checked({**document, "expect": {"finish_by": "07:00"}}, PROJECT.settings)
+        settings({"finish_by": "07:00"}, **others)
 
     assert [fault.field for fault in caught.value.faults] == ["expect"]
-    assert JobSettings.checked({**document, "expect": {"max_minutes": 45}}, PROJECT.settings).expect
+    assert settings({"max_minutes": 45}, **others).expect
