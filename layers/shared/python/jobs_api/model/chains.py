@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
-from jobs_api.model.document import Document, Timestamp
+from jobs_api.model.document import Record, Timestamp
 
 type EndStatus = Literal["success", "failed", "error"]
 
@@ -23,7 +23,7 @@ MOST_PREDECESSORS: Final = 10
 NAMED_IN_A_CYCLE: Final = 6
 
 
-class Predecessor(Document):
+class Predecessor(Record):
     """A job that another one runs after, and the statuses with which its run must have ended."""
 
     job_id: Annotated[str, Field(strict=True, min_length=1, max_length=64)]
@@ -94,7 +94,7 @@ def cycle_in_words(names: Sequence[str]) -> str:
     return f"makes a cycle, in which no job could be the first: {' runs after '.join(shown)}"
 
 
-class CountedEnd(Document):
+class CountedEnd(Record):
     """The last end of a predecessor that its follower waits to be joined by others: which run, and when it ended."""
 
     run_id: str
@@ -114,7 +114,7 @@ class SkipReason(StrEnum):
     PAUSED = "paused"
 
 
-class SkippedFollower(Document):
+class SkippedFollower(Record):
     """A follower that a run would have started, and why it did not."""
 
     job_id: str

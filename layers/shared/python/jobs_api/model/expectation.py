@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from jobs_api import schedule
-from jobs_api.model.document import Absent, Document
+from jobs_api.model.document import Absent, Record
 
 CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 # A project lets a run take 30 days at most.
@@ -20,7 +20,7 @@ def _check_clock(text: str) -> str:
     return text
 
 
-class Expectation(Document):
+class Expectation(Record):
     """What is expected of a job's runs; at least one of the two.
 
     `finish_by` is a time of day in the job's time zone: the run of a slot is to end by the first such time after the
