@@ -27,7 +27,9 @@ run: .venv/ready ## the whole service on this machine, on 127.0.0.1:3000; FRESH=
 	@exec $(BIN)/python -m local
 
 .PHONY: test
-test: lint types contracts template pytest ## everything CI checks
+test: ## everything CI checks
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types contracts template
+	@$(MAKE) --no-print-directory pytest
 
 .PHONY: lint
 lint: .venv/ready ## format and lint

@@ -15,17 +15,13 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
-from benchmarks.measure import ROOT, Call, Figure, recorded_calls, report, seconds
-from benchmarks.measured_service import cluster
+from benchmarks.aws_and_cluster import aws_and_cluster
+from benchmarks.measure import Call, Figure, recorded_calls, report, seconds
 from benchmarks.sync_5000 import peak_mib
-from local.aws import LocalAws
 from local.kubernetes_api import KubernetesApi
-from local.template import read
 
 OPEN = 3
 RATIO = 5.0
@@ -53,11 +49,8 @@ def main(count: int = 5000) -> None:
 
 def measured(count: int) -> dict[str, Any]:
     """Make the Jobs and their runs, and have another process pass over them."""
-    template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
-    with TemporaryDirectory() as home, LocalAws(template) as aws, cluster(Path(home)) as kubeconfig:
-        os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
+    with aws_and_cluster() as (kubeconfig, environment):
         organization = make(count, KubernetesApi(kubeconfig))
-        environment = {**os.environ, **aws.environment(), "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
         command = [sys.executable, "-m", "benchmarks.kept_jobs", "measure", organization]
         found: dict[str, Any] = json.loads(subprocess.check_output(command, env=environment))
         return found

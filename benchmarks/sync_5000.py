@@ -11,21 +11,16 @@ objects.
 
 import contextlib
 import json
-import os
 import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.measure import ROOT, Figure, recorded_calls, report, seconds
-from benchmarks.measured_service import cluster
-from local.aws import LocalAws
+from benchmarks.aws_and_cluster import aws_and_cluster
+from benchmarks.measure import Figure, recorded_calls, report, seconds
 from local.kubernetes_api import KubernetesApi
-from local.template import read
 
 LIST_CALLS = 1
 RATIO = 1.5
@@ -55,11 +50,8 @@ def main(count: int = 5000) -> None:
 
 def measured(count: int) -> dict[str, Any]:
     """Make the jobs; one process creates their CronJobs, and another finds that they need no change."""
-    template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
-    with TemporaryDirectory() as home, LocalAws(template) as aws, cluster(Path(home)) as kubeconfig:
-        os.environ["JOBS_API_KUBECONFIG"] = str(kubeconfig)
+    with aws_and_cluster() as (kubeconfig, environment):
         organization = make_jobs(count, KubernetesApi(kubeconfig))
-        environment = {**os.environ, **aws.environment(), "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
 
         def ask(what: str) -> Any:
             command = [sys.executable, "-m", "benchmarks.sync_5000", what, organization]

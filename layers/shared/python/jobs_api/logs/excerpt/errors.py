@@ -22,7 +22,6 @@ _SUMMARY: Final = re.compile(
     r"|finished with|completed with|plan application failed|command failed|see (?:the )?logs?)\b",
     re.IGNORECASE,
 )
-_OF_AN_EXCEPTION: Final = 3
 
 
 class ErrorLines(NamedTuple):

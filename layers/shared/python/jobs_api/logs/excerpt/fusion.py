@@ -12,7 +12,6 @@ from jobs_api.logs.excerpt.causes import cause_in
 from jobs_api.logs.excerpt.failures import MAX_LINE, MAX_SAID, MOST_FAILURES, Failure, cut_at_word, joined, squeezed
 
 _FAILED: Final = re.compile(r"\s*Failed \[[^\]]{0,20}\] (?P<what>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
-_STARTED: Final = re.compile(r"\s*Started \[?[^\]]{0,20}\]? ?(?P<what>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
 _BANNER: Final = re.compile(r" {0,4}(?:dbt-fusion |dbt-core 2\.|dbt 2\.|Running with dbt-(?:fusion|core)=)")
 _ERROR: Final = re.compile(r"\s*\[?error\]?:? (?P<said>\[?(?:\w{1,80} \()?dbt\d{3,5}\)?\]?:.*)$", re.IGNORECASE)
 _PLACE: Final = re.compile(r"\s*(?:-->|\(in) (?P<place>\S{1,500}:\d+:\d+)")
