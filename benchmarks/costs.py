@@ -75,7 +75,7 @@ ENVIRONMENTS: Final = 2
 # How many writes of runs and slots one batch of a stream has if they are spread over the hour; not measured.
 RECORDS_PER_BATCH: Final = 3
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 13.0
+FUNCTIONS_GB: Final = 13.5
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
@@ -157,6 +157,13 @@ def followed(own: Use, *, synced: bool) -> dict[str, float]:
     return {name: own.get(name, 0) + follows.get(name, 0) for name in {*own, *follows}}
 
 
+# A run that is written with its Job and its entry, and once more when the Job exists.
+TRIGGERED: Final = (
+    transacted(WAITING_RUN)
+    + writes(WAITING_RUN, RUN_INDEXES)
+    + transacted(ENTRY, INDEXED_ENTRY)
+    + writes(WAITING_RUN, 1 + RUN_INDEXES)
+)
 REQUESTS: Final[dict[str, Use]] = {
     "read a run": request(read_unit=1),
     "read a run's log": request(read_unit=1, S3_GET=1),
@@ -179,16 +186,9 @@ REQUESTS: Final[dict[str, Use]] = {
         ),
         synced=False,
     ),
-    "trigger": followed(
-        request(
-            read_unit=2,
-            write_unit=transacted(WAITING_RUN)
-            + writes(WAITING_RUN, RUN_INDEXES)
-            + transacted(ENTRY, INDEXED_ENTRY)
-            + writes(WAITING_RUN, 1 + RUN_INDEXES),
-        ),
-        synced=False,
-    ),
+    "trigger": followed(request(read_unit=2, write_unit=TRIGGERED), synced=False),
+    # As a trigger, after the run that it repeats was read.
+    "retry a run": followed(request(read_unit=2 + ceil(RUN / 4096), write_unit=TRIGGERED), synced=False),
 }
 
 

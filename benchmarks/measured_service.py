@@ -76,6 +76,7 @@ class MeasuredService:
             # Another job each time, since a second run of a job within a second has to search for a free name.
             # Of another run each time: one that was cancelled needs no call to the cluster.
             "cancel_run": lambda: self._call("POST", f"/api/v1/runs/{self._triggered()}/cancel"),
+            "retry_run": lambda: self._call("POST", f"/api/v1/runs/{self._ended()}/retry"),
             "trigger_job": lambda: self._call("POST", f"{jobs}/{self._create()}/trigger"),
             **self._about_notifications(),
         }

@@ -7,17 +7,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from jobs_api import cluster, store
 from jobs_api.api.resolver import Api, logger, schema_of
-from jobs_api.aws.encryption import CannotOpen
-from jobs_api.cancel import ending
 from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.run import Run
 from jobs_api.notifications import channels
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment
-from jobs_api.store import turns
 from jobs_api.trigger import admission
-from jobs_api.trigger.launch import launch
+from jobs_api.trigger.first_launch import launch_now
 from jobs_api.trigger.own_environment import with_variables
 from jobs_api.trigger.request import WAITS, TriggerAnswer, TriggerRequest, manual_run, trigger_entry
 
@@ -88,25 +85,7 @@ def _launched(run: Run) -> TriggerAnswer:
         going = _going(run)
         if going is None or not admission.admit(run, going, app.now):
             return answer.model_copy(update={"message": WAITS})
-    try:
-        name = launch(cluster.connect(store.recent_organization(run.organization_id)), run)
-    except (ClusterUnavailable, cluster.ClusterRejected, CannotOpen) as error:
-        if not isinstance(error, CannotOpen):
-            publish({Metric.CLUSTER_ERRORS: 1})
-        logger.warning("not launched yet", run_id=run.id, error=str(error))
-        turns.keep_turn(run)
-        return answer
-    if not store.run_launched(run, name, app.now):
-        _end_if_cancelled(run, name)
-    return answer.model_copy(update={"job_name": name})
-
-
-def _end_if_cancelled(run: Run, name: str) -> None:
-    """End the Job of a run that was cancelled while its Job was created; where that fails, ingest does it."""
-    try:
-        ending.end_if_cancelled(cluster.connect(store.recent_organization(run.organization_id)), run, name, app.now)
-    except (ClusterUnavailable, cluster.ClusterRejected, ending.NotAllowed) as error:
-        logger.warning("not ended yet", run_id=run.id, error=str(error))
+    return answer.model_copy(update={"job_name": launch_now(run, app.now)})
 
 
 lambda_handler = app.resolve

@@ -47,6 +47,7 @@ class World:
         assert deliveries.create(self.delivery)
 
         self.open_run = new_run(hooked, acme.project, RunStatus.PENDING).id
+        self.ended_run = self.run.id
 
     def entries(self, **query: str) -> list[dict[str, Any]]:
         answer = self.admin.call("GET", "/api/v1/audit-log", query=query, at=NOON + 50 * HOUR)
@@ -63,6 +64,7 @@ WRITES: Final[dict[str, tuple[Callable[[World], Any], str, str]]] = {
     "rollback_job": (lambda w: w.alice.call("POST", f"{w.job}/rollback", {"version": 2}), "job.rollback", "job"),
     "trigger_job": (lambda w: w.alice.call("POST", f"{w.job}/trigger"), "job.trigger", "job"),
     "cancel_run": (lambda w: w.alice.call("POST", f"/api/v1/runs/{w.open_run}/cancel"), "run.cancel", "run"),
+    "retry_run": (lambda w: w.alice.call("POST", f"/api/v1/runs/{w.ended_run}/retry"), "run.retry", "ended"),
     "rotate_webhook_secret": (
         lambda w: w.alice.call("POST", f"{w.job}/notifications/rotate-secret"),
         "job.rotate_secret",
@@ -103,7 +105,8 @@ def test_a_write_is_on_the_log_once_with_who_and_what(world: World, function: st
 
     assert answer.status < 300, answer.text
     [written] = [one for one in world.entries() if one not in before]
-    target = {"job": world.job_id, "delivery": world.delivery.id, "run": world.open_run}.get(kind) or answer.json["id"]
+    ids = {"job": world.job_id, "delivery": world.delivery.id, "run": world.open_run, "ended": world.ended_run}
+    target = ids.get(kind) or answer.json["id"]
     assert written["actor"] == ACTOR
     assert (written["action"], written["target"], written["at"]) == (action, target, "2026-04-28T12:00:00Z")
     assert written["request_id"] == answer.headers["X-Request-ID"]
@@ -115,6 +118,7 @@ def test_a_write_that_is_refused_is_not_on_the_log(world: World, function: str) 
     before = world.entries()
     world.job += "x"
     world.open_run += "x"
+    world.ended_run += "x"
 
     assert WRITES[function][0](world).status == 404
 

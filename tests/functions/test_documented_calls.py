@@ -80,6 +80,7 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "trigger with `skip`": lambda world: world.call("POST", f"{world.job}/trigger", {"on_overlap": "skip"}),
     "trigger with `wait`": lambda world: world.call("POST", f"{world.job}/trigger", {"on_overlap": "wait"}),
     "cancel a run": lambda world: world.call("POST", f"/api/v1/runs/{world.triggered}/cancel"),
+    "retry a run": lambda world: world.call("POST", f"/api/v1/runs/{world.failed.id}/retry"),
     "list runs": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/runs"),
     "read a run": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}"),
     "read a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs"),

@@ -108,6 +108,13 @@ def test_a_cancel_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: p
     assert alice.call("POST", f"/api/v1/runs/{run.id}/cancel").status == 202
 
 
+def test_a_retry_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new_run(new_job(jaffle)[0], jaffle, RunStatus.FAILED)
+    monkeypatch.delenv("JOBS_API_KUBECONFIG", raising=False)
+
+    assert alice.call("POST", f"/api/v1/runs/{run.id}/retry").status == 202
+
+
 def test_a_pass_sends_the_next_pulse() -> None:
     organization = new_organization("pulsed")
     asked = {"organization_id": organization.id, "asked_at": datetime.now(UTC).isoformat()}
@@ -192,7 +199,7 @@ def test_the_roles_hold_only_in_organizations_namespaces() -> None:
 
 def test_every_cluster_function_has_an_access_entry_with_its_group(template: Template) -> None:
     assert _members(template) == {
-        "jobs-api": {"trigger_job", "cancel_run", "handle_pulse"},
+        "jobs-api": {"trigger_job", "cancel_run", "retry_run", "handle_pulse"},
         "jobs-api-reader": {"list_live_jobs", "get_live_job", "get_live_logs"},
     }
     assert set().union(*_members(template).values()) == set(_cluster_functions(template).values())

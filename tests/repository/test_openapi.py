@@ -206,7 +206,7 @@ def test_headers_stand_where_they_count() -> None:
         if "Location" in referred(answer).get("headers", {})
     }
 
-    assert with_key == {"create_job", "rollback_job", "trigger_job", "cancel_run"}
+    assert with_key == {"create_job", "rollback_job", "trigger_job", "cancel_run", "retry_run"}
     assert located == {"create_job"}
 
 

@@ -135,6 +135,18 @@ def test_the_delay_counts_from_the_end_before(end: int | None, seen: int, starts
     assert second.job_name.endswith(f"-{second.launch_after:%Y%m%d-%H%M%S}")
 
 
+@pytest.mark.parametrize("whose", ["job", "project"])
+def test_what_is_paused_is_not_tried_again_until_then(whose: str) -> None:
+    until = "2026-04-28T13:00:00Z"
+    theirs = project(deployed=True, **({"paused_until": until} if whose == "project" else {}))
+    paused = a_job(**({"paused_until": until} if whose == "job" else {}))
+
+    found = [attempts.kept_from_starting(TriggeredBy.SCHEDULED, theirs, paused, NOON + n * MINUTE) for n in (59, 60)]
+
+    assert found == [f"it is paused until {until}", None]
+    assert attempts.kept_from_starting(TriggeredBy.MANUAL, theirs, paused, NOON) is None
+
+
 @pytest.mark.parametrize(
     ("settings", "enabled", "scheduled", "manual"),
     [
@@ -149,7 +161,7 @@ def test_what_does_not_run_by_itself_is_not_tried_again_by_itself(
 ) -> None:
     theirs = project(**{"deployed": True, **settings})
     found = [
-        attempts.kept_from_starting(kind, theirs, a_job(enabled=enabled))
+        attempts.kept_from_starting(kind, theirs, a_job(enabled=enabled), NOON)
         for kind in (TriggeredBy.SCHEDULED, TriggeredBy.MANUAL)
     ]
 

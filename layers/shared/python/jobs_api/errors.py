@@ -104,6 +104,8 @@ class NoResults(NotFound):
 class RunNotCompleted(Conflict):
     """A run's stored log, and what it says, exist only once the run has ended."""
 
+    """The request needs a run that has ended."""
+
 
 class RunInProgress(Conflict):
     """A run was wanted only where no other run of the job is open."""
@@ -115,6 +117,10 @@ class RunAlreadyEnded(Conflict):
 
 class JobHasFollowers(Conflict):
     """The job cannot be deleted while other jobs run after it."""
+
+
+class NothingToRetry(Conflict):
+    """A run has left nothing from which its tool could continue."""
 
 
 class NothingConfigured(Conflict):

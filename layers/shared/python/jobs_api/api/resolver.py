@@ -50,6 +50,7 @@ ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.NotFound: (404, "not_found"),
     errors.NoResults: (404, "no_results"),
     errors.Conflict: (409, "conflict"),
+    errors.NothingToRetry: (409, "nothing_to_retry"),
     errors.ProjectNotDeployed: (409, "project_not_deployed"),
     errors.RunAlreadyEnded: (409, "run_already_ended"),
     errors.JobHasFollowers: (409, "job_has_followers"),

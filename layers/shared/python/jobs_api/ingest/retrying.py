@@ -24,7 +24,7 @@ def with_next_attempt(run: Run, now: datetime) -> tuple[Run, Run | None]:
         return run, None
     if not attempts.wants_another(run, job.settings):
         return run, None
-    if reason := attempts.kept_from_starting(run.begun_by, project, job):
+    if reason := attempts.kept_from_starting(run.begun_by, project, job, now):
         said = f"Not retried: {reason}"
         return run.model_copy(update={"message": f"{run.message}. {said}" if run.message else said}), None
     sealed = environment.with_sealed_environment(job)
@@ -43,5 +43,5 @@ def not_to_be_started(run: Run, now: datetime) -> Run | None:
         project, job = store.get_job(run.organization_id, run.project_id, run.job_id)
     except NotFound:
         return unseen_end.not_started(run, "the job was deleted", now)
-    reason = attempts.kept_from_starting(run.begun_by, project, job)
+    reason = attempts.kept_from_starting(run.begun_by, project, job, now)
     return unseen_end.not_started(run, reason, now) if reason else None

@@ -22,6 +22,7 @@ class AuditAction(StrEnum):
     JOB_TRIGGER = "job.trigger"
     JOB_TEST_NOTIFICATIONS = "job.test_notifications"
     RUN_CANCEL = "run.cancel"
+    RUN_RETRY = "run.retry"
     DELIVERY_REDELIVER = "delivery.redeliver"
     PROJECT_CREATE = "project.create"
     PROJECT_UPDATE = "project.update"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from jobs_api.ids import derived_id
 from jobs_api.model.alert_targets import RunAlerts
+from jobs_api.model.document import rfc3339
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
@@ -30,10 +31,10 @@ def wants_another(run: Run, settings: JobSettings) -> bool:
     return run.status.value in settings.retry_on and _number(run) <= settings.retries
 
 
-def kept_from_starting(begun_by: TriggeredBy, project: Project, job: Job) -> str | None:
+def kept_from_starting(begun_by: TriggeredBy, project: Project, job: Job, now: datetime) -> str | None:
     """Say why no run of a job may start by itself now; None where one may.
 
-    A run that somebody requested is tried again while the job is disabled: a trigger works then too.
+    A run that somebody requested is tried again while the job is disabled or paused: a trigger works then too.
     """
     if not project.settings.deployed:
         return "the project is not deployed"
@@ -41,7 +42,10 @@ def kept_from_starting(begun_by: TriggeredBy, project: Project, job: Job) -> str
         return None
     if project.settings.suspended:
         return "the project is suspended"
-    return None if job.settings.enabled else "the job is disabled"
+    if not job.settings.enabled:
+        return "the job is disabled"
+    pause = job.pause_at(project, now)
+    return f"it is paused until {rfc3339(pause.until)}" if pause else None
 
 
 def attempt_after(run: Run, job: Job, project: Project, alerts: RunAlerts | None, now: datetime) -> Run:

@@ -1,0 +1,75 @@
+"""The request to run again what a run has run, and the run that is written for it."""
+
+from typing import Final, Literal
+
+from pydantic import Field
+
+from jobs_api.errors import Fault, InvalidRequest, NothingToRetry, ProjectNotDeployed
+from jobs_api.model.alert_targets import RunAlerts
+from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.document import Absent, Document
+from jobs_api.model.job import Job
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run, TriggeredBy
+from jobs_api.trigger import own_environment
+from jobs_api.trigger.attempts import command_of
+from jobs_api.trigger.request import TriggerAnswer, pending_run
+
+RetryFrom = Literal["start", "failure"]
+
+NO_ARTIFACTS: Final = "There are no artifacts of this run that dbt's retry could continue from; retry it from start"
+
+
+class RetryRequest(Document):
+    """Where a run begins again: at its `start`, or at what failed, which is dbt's `retry`."""
+
+    begin_at: Absent[RetryFrom] = Field(default="start", alias="from")
+
+    def check(self, project: Project) -> None:
+        """Raise what keeps a run of this project from being retried like this.
+
+        Raises:
+            InvalidRequest: SQLMesh has no such command.
+            ProjectNotDeployed: nothing can run.
+            NothingToRetry: no artifacts of a run are stored.
+        """
+        if self.begin_at == "failure" and project.settings.project_type is not ProjectType.DBT:
+            raise InvalidRequest([Fault("from", "failure is for dbt projects only; this project runs SQLMesh")])
+        if not project.settings.deployed:
+            raise ProjectNotDeployed("The project is not deployed, so nothing can run; deploy it first")
+        if self.begin_at == "failure":
+            raise NothingToRetry(NO_ARTIFACTS)
+
+
+class RetryAnswer(TriggerAnswer):
+    """The answer that a run was accepted, which repeats another one."""
+
+    retry_of: str
+
+
+def requested_retry(
+    run_id: str, before: Run, job: Job, project: Project, alerts: RunAlerts | None, by: WrittenBy
+) -> Run:
+    """Return the run to write, as `pending_run`: the command and the variables of `before`, on the job as it is now.
+
+    It is no attempt of `before`, but may have attempts of its own.
+    """
+    own = own_environment.with_variables(job, before.environment or {})
+    run = pending_run(run_id, command_of(before, job), own, project, alerts, by.at, TriggeredBy.RETRY)
+    told = own_environment.carried(before)
+    return run.model_copy(update={**told, "triggered_by_token": by.actor, "retry_of": before.id})
+
+
+def retry_entry(run: Run, before: Run, by: WrittenBy) -> StoredEntry:
+    """Return the entry of a retry in the audit log: its target is the run that is repeated, `run_id` the new one."""
+    return entry(
+        by,
+        AuditAction.RUN_RETRY,
+        run.organization_id,
+        before.id,
+        once=f"{AuditAction.RUN_RETRY}#{run.id}",
+        project_id=run.project_id,
+        job_id=run.job_id,
+        run_id=run.id,
+    )
