@@ -37,7 +37,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     def call(client: Any, operation: str, arguments: Any) -> Any:
         if arguments.get("QueueUrl") == os.environ["PULSE_QUEUE"]:
             assert operation == "SendMessage"
-            sent.append(json.loads(arguments["MessageBody"]))
+            said = json.loads(arguments["MessageBody"])
+            # So that no organization with many changes delays the others.
+            assert arguments["MessageGroupId"] == said["organization_id"]
+            sent.append(said)
         return ask(client, operation, arguments)
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
@@ -96,6 +99,7 @@ def test_a_queue_that_refuses_fails_no_change(
     [
         PulseMessage("org-acme", generation=7),
         PulseMessage("org-acme", asked_at=NOW),
+        PulseMessage("org-acme", asked_at=NOW, if_overdue=True),
         PulseMessage("org-acme", asked_at=NOW, changed=True),
         PulseMessage("org-acme", asked_at=NOW, changed=True, project_id="proj_1", job_id="job_1"),
     ],

@@ -5,12 +5,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
 from jobs_api.cluster import Object
 from jobs_api.k8s import labels
 from jobs_api.model.run import RunStatus
+from jobs_api.pulse import handling
+from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
 from tests.reliability.killing import Killer
 from tests.reliability.pulsing import Message, Pulsing
@@ -115,6 +118,59 @@ def test_a_pulse_that_is_lost_is_replaced_by_a_tick(pulsing: Pulsing) -> None:
     pulsing.live(minutes=16)
 
     assert pulsing.passes
+    assert pulsing.ends() == 1
+
+
+def test_a_pulse_that_is_lost_while_a_run_is_open_is_replaced_by_its_spare(pulsing: Pulsing, world: World) -> None:
+    pulsing.live(minutes=12)
+    world.trigger(world.create(schedule="0 0 1 1 *", command="dbt run --select slow"))
+    pulsing.live(seconds=30)
+    for _ in range(3):
+        before = pulsing.passes[-1]
+        pulsing.waiting = [one for one in pulsing.waiting if "generation" not in one.body]
+        pulsing.live_until_a_pass()
+
+        assert pulsing.passes[-1] - before <= timedelta(seconds=12)
+        assert pulsing.ends() == 1
+        pulsing.live(seconds=11)
+
+
+def test_a_spare_that_has_nothing_to_replace_costs_one_read(
+    pulsing: Pulsing, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulsing.live(minutes=12)
+    world.trigger(world.create(schedule="0 0 1 1 *", command="dbt run --select slow"))
+    pulsing.live(seconds=30)
+    spare = next(one for one in pulsing.waiting if "if_overdue" in one.body)
+    passes, calls = len(pulsing.passes), list[str]()
+    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def noting(client: Any, operation: str, arguments: Any) -> Any:
+        calls.append(operation)
+        return ask(client, operation, arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(botocore.client.BaseClient, "_make_api_call", noting)
+        for _ in range(2):
+            handling.handle(PulseMessage.of_json(spare.body), pulsing.now)
+
+    assert calls == ["GetItem", "GetItem"]
+    assert len(pulsing.passes) == passes
+    pulsing.live(seconds=6)
+    assert pulsing.passes[passes:]
+
+
+def test_two_spares_of_one_lost_pulse_make_one_pass(pulsing: Pulsing, world: World) -> None:
+    pulsing.live(minutes=12)
+    world.trigger(world.create(schedule="0 0 1 1 *", command="dbt run --select slow"))
+    pulsing.live(seconds=30)
+    spares = [one for one in pulsing.waiting if "if_overdue" in one.body]
+    passes = len(pulsing.passes)
+    pulsing.waiting = [*spares, *(replace(one) for one in spares)]
+
+    pulsing.live(seconds=13)
+
+    assert len(pulsing.passes) - passes <= 3
     assert pulsing.ends() == 1
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs_api.model.pulse import LOST_AFTER, Pulse
+from jobs_api.model.pulse import LOST_AFTER, UNDER_WAY, Pulse
 
 NOW = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 MOMENT = timedelta(seconds=1)
@@ -23,3 +23,18 @@ MOMENT = timedelta(seconds=1)
 )
 def test_a_pulse_is_lost_when_its_time_is_well_past(pulse: Pulse, *, lost: bool) -> None:
     assert pulse.is_lost(NOW) is lost
+
+
+@pytest.mark.parametrize(
+    ("pulse", "overdue"),
+    [
+        pytest.param(Pulse(), False, id="there never was one: the tick sees to that"),
+        pytest.param(Pulse(generation=1, due_at=NOW + MOMENT), False, id="it is due later"),
+        pytest.param(Pulse(generation=1, due_at=NOW - UNDER_WAY / 2), False, id="it may be on its way"),
+        pytest.param(Pulse(generation=1, due_at=NOW - UNDER_WAY), True, id="it never came"),
+        pytest.param(Pulse(generation=1, busy_until=NOW + MOMENT), False, id="a pass goes on"),
+        pytest.param(Pulse(generation=1, busy_until=NOW - MOMENT), False, id="the pass is dead: that is the tick's"),
+    ],
+)
+def test_a_pass_is_overdue_when_it_should_have_begun(pulse: Pulse, *, overdue: bool) -> None:
+    assert pulse.is_overdue(NOW) is overdue

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.model.slots import AwaitedSlot
-from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, next_pulse
+from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, next_pulse, spare_after
 
 NOW = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 PACE = Pace()
@@ -71,6 +71,25 @@ def after(**time: float) -> datetime:
 )
 def test_the_first_reason_decides(facts: dict[str, Any], seconds: float) -> None:
     assert next_pulse(PassFacts(**facts), NOW, PACE) == after(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("due_in", "generation", "asked", "spare"),
+    [
+        pytest.param(5, 8, False, 12, id="runs are open"),
+        pytest.param(5, 9, False, None, id="the pulse before has one"),
+        pytest.param(5, 9, True, 12, id="a trigger may be the first of many passes"),
+        pytest.param(1, 8, False, 12, id="the next pass is sooner"),
+        pytest.param(6, 8, True, None, id="nothing runs"),
+        pytest.param(600, 8, False, None, id="nothing runs, and nothing is due"),
+    ],
+)
+def test_every_second_pulse_has_a_spare_while_runs_are_open(
+    due_in: int, generation: int, spare: int | None, *, asked: bool
+) -> None:
+    after_pulses = spare_after(timedelta(seconds=due_in), generation, PACE, asked=asked)
+
+    assert after_pulses == (timedelta(seconds=spare) if spare else None)
 
 
 @given(facts=FACTS, pace=PACES)

@@ -7,6 +7,8 @@ from jobs_api.model.document import Absent, Record, Timestamp
 
 # A pulse that is due longer ago is lost: its queue message, or the process that took it. A pass usually takes less.
 LOST_AFTER: Final = timedelta(minutes=1)
+# A message that is under way arrives within this time; a pass that is made too early does no harm.
+UNDER_WAY: Final = timedelta(seconds=1)
 
 
 class Pulse(Record):
@@ -31,6 +33,10 @@ class Pulse(Record):
     def is_sync_due(self, now: datetime) -> bool:
         """Return whether all CronJobs are to be compared with the tables."""
         return self.sync_due_at is None or self.sync_due_at <= now
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Return whether a pass should have begun by now, and none is running."""
+        return self.due_at is not None and self.due_at + UNDER_WAY <= now and not self.is_busy(now)
 
     def is_lost(self, now: datetime) -> bool:
         """Return whether nothing will happen unless somebody requests a pass."""

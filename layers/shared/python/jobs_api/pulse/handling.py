@@ -16,7 +16,7 @@ from jobs_api.ingest.ingester import Clock
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.organization import Organization
 from jobs_api.pulse import passes, queue
-from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, next_pulse
+from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, next_pulse, spare_after
 from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
 from jobs_api.sync import Scope
@@ -39,6 +39,11 @@ def handle(message: PulseMessage, clock: Clock) -> None:
         _sync(scope, clock)
         # The sync made jobs whose next slots this pass needs.
         message = PulseMessage(message.organization_id, asked_at=clock())
+    elif message.if_overdue:
+        there = pulses.current_organization(message.organization_id)
+        if there is None or not there.pulse.is_overdue(clock()):
+            return
+        message = PulseMessage(message.organization_id, asked_at=clock())
     organization = _begin(message, clock())
     if organization is None:
         return
@@ -51,7 +56,7 @@ def handle(message: PulseMessage, clock: Clock) -> None:
         facts = replace(facts, moving=True)
     is_sync_due = facts.unreached_since is None and (facts.pause_ended or organization.pulse.is_sync_due(clock()))
     try:
-        _end(organization, facts, clock(), is_sync_due=is_sync_due)
+        _end(organization, facts, clock(), is_sync_due=is_sync_due, asked=message.asked_at is not None)
     except Exception:
         # The pass counts as running until its time is over. Without this request, the next one would wait for a tick.
         queue.ask_later(PulseMessage(organization.id, asked_at=clock() + pulses.BUSY_FOR), pulses.BUSY_FOR)
@@ -102,7 +107,7 @@ def _ingest(organization: Organization, clock: Clock) -> PassFacts:
     return ingested.facts
 
 
-def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync_due: bool) -> None:
+def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync_due: bool, asked: bool) -> None:
     """Record when the next pass is due, and send its pulse; do nothing where another pass has begun meanwhile."""
     usual = pace()
     # An operator may be waiting for CronJobs to be removed.
@@ -115,7 +120,8 @@ def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync
         due_at = min(due_at, now + SOONEST)
         if not pulses.end_pass(organization, due_at, sync_due_at, asked=True):
             return
-    queue.send_pulse(organization.id, organization.pulse.generation, due_at - now)
+    generation, due_in = organization.pulse.generation, due_at - now
+    queue.send_pulse(organization.id, generation, due_in, spare_after(due_in, generation, usual, asked=asked))
 
 
 def _sync(scope: Scope, clock: Clock) -> None:

@@ -15,6 +15,8 @@ JOB_WITHIN: Final = timedelta(minutes=1)
 SOONEST: Final = timedelta(seconds=1)
 # A cluster that cannot be reached is tried again after as long as it has been out of reach, within these limits.
 RETRY_WITHIN: Final = (timedelta(seconds=5), timedelta(minutes=1))
+# How long after the second of two pulses their spare comes: the two passes take time too.
+SPARE_AFTER: Final = timedelta(seconds=2)
 # What made one of many runs fail may be over by then; the other runs need no sooner pass.
 INCOMPLETE_AGAIN: Final = timedelta(seconds=30)
 
@@ -58,6 +60,23 @@ def next_pulse(facts: PassFacts, now: datetime, pace: Pace) -> datetime:
     """Return when the next pass is due: at the first of the reasons, and at the latest after the pace."""
     soonest = now + min(SOONEST, pace.latest)
     return max(soonest, min([now + pace.latest, *_reasons(facts, now, pace)]))
+
+
+def spare_after(due_in: timedelta, generation: int, pace: Pace, *, asked: bool) -> timedelta | None:
+    """Return when the spare of a pulse is due, None where the pulse has none.
+
+    While runs are open, a spare goes with every second pulse, and with that of a requested pass, which may be the first
+    of many. It comes after the two passes that should follow. So a lost pulse makes one gap, of 12 seconds at most.
+
+    Args:
+        due_in: when the pulse is due.
+        generation: that of the pass that sends the pulse.
+        pace: how often passes are made.
+        asked: whether the pass was requested.
+    """
+    if due_in > pace.open_runs or not (asked or generation % 2 == 0):
+        return None
+    return 2 * pace.open_runs + SPARE_AFTER
 
 
 def _reasons(facts: PassFacts, now: datetime, pace: Pace) -> Iterator[datetime]:

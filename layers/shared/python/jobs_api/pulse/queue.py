@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 LONGEST_DELAY_SECONDS: Final = 900
 ENTRIES_PER_CALL: Final = 10
+_NOT_ASKED: Final = "The queue did not take the request for a pass; the next pass finds the change"
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ class PulseMessage:
     """A message on the queue: the pulse of a `generation`, or a request for a pass at `asked_at`.
 
     With `changed`, the CronJobs of that project, or of that job of it, are made to match first; where neither is
-    named, those of the whole organization.
+    named, those of the whole organization. With `if_overdue` it is a spare: a pass is made only if the one that was
+    due by then has not begun, because its pulse was lost.
     """
 
     organization_id: str
@@ -42,6 +44,7 @@ class PulseMessage:
     changed: bool = False
     project_id: str | None = None
     job_id: str | None = None
+    if_overdue: bool = False
 
     @classmethod
     def of_json(cls, text: str) -> "PulseMessage":
@@ -56,7 +59,8 @@ class PulseMessage:
         if (generation is None) is (asked_at is None) or type(generation) not in {int, type(None)}:
             raise TypeError("a message has either a generation, which is a number, or `asked_at`")
         asked = datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at is not None else None
-        return cls(ids[0], generation, asked, bool(said.get("changed")), ids[1] or None, ids[2] or None)
+        flags = bool(said.get("changed")), bool(said.get("if_overdue"))
+        return cls(ids[0], generation, asked, flags[0], ids[1] or None, ids[2] or None, flags[1])
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> "PulseMessage":
@@ -82,6 +86,8 @@ class PulseMessage:
         if self.changed:
             named = {"project_id": self.project_id, "job_id": self.job_id}
             said |= {"changed": True} | {name: value for name, value in named.items() if value}
+        if self.if_overdue:
+            said["if_overdue"] = True
         return json.dumps(said)
 
 
@@ -111,17 +117,29 @@ def run_cancelled(organization_id: str) -> None:
 
 
 def ask_later(message: PulseMessage, delay: timedelta) -> None:
-    """Request a pass after a delay; where the queue refuses, the next tick requests it."""
-    _try_to_ask(message, delay)
+    """Send a request that is to be handled after a delay; where the queue refuses it, the next tick asks for a pass."""
+    _try_to_ask(message, delay, "The queue did not take a request for a later pass; the next tick asks for one")
 
 
-def send_pulse(organization_id: str, generation: int, delay: timedelta) -> None:
-    """Send the next pulse; where the queue refuses, the next tick requests the pass."""
-    entry = {**_entry(PulseMessage(organization_id, generation), delay), "MessageSystemAttributes": _untraced()}
+def send_pulse(organization_id: str, generation: int, delay: timedelta, spare_after: timedelta | None = None) -> None:
+    """Send the next pulse, and with `spare_after` a spare in the same call, in case this pulse or the next is lost.
+
+    Where the queue refuses, the next tick requests the pass.
+    """
+    messages = [(PulseMessage(organization_id, generation), delay)]
+    if spare_after is not None:
+        messages.append((PulseMessage(organization_id, asked_at=_now() + spare_after, if_overdue=True), spare_after))
+    entries = [
+        {"Id": str(at), **_entry(message, later), "MessageSystemAttributes": _untraced()}
+        for at, (message, later) in enumerate(messages)
+    ]
     try:
-        _client().send_message(**entry, QueueUrl=_url())
+        failed = _client().send_message_batch(QueueUrl=_url(), Entries=entries).get("Failed")  # type: ignore[arg-type]
     except (BotoCoreError, ClientError):
         logger.warning("The queue did not take a pulse; the next tick asks for the pass", exc_info=True)
+    else:
+        if failed:
+            logger.warning("The queue did not take a pulse; its spare or the next tick asks for the pass: %s", failed)
 
 
 def ask_for_all(organization_ids: Iterable[str], asked_at: datetime) -> None:
@@ -140,11 +158,17 @@ class QueueRefused(Exception):
     """The queue answered, but did not take all of the messages."""
 
 
-def _try_to_ask(message: PulseMessage, delay: timedelta = timedelta()) -> None:
+def _try_to_ask(message: PulseMessage, delay: timedelta = timedelta(), otherwise: str = _NOT_ASKED) -> None:
+    """Send a request, and log `otherwise` where the queue does not take it.
+
+    Requests of one organization are a group: where they keep the function busy, SQS hands out pulses and the requests
+    of other organizations first. A group adds a quarter to the price of a message, so pulses have none.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+    """
     try:
-        _client().send_message(**_entry(message, delay), QueueUrl=_url())
+        _client().send_message(**_entry(message, delay), MessageGroupId=message.organization_id, QueueUrl=_url())
     except (BotoCoreError, ClientError):
-        logger.warning("The queue did not take the request for a pass; the next pass finds the change", exc_info=True)
+        logger.warning(otherwise, exc_info=True)
 
 
 def _entry(message: PulseMessage, delay: timedelta = timedelta()) -> dict[str, Any]:
