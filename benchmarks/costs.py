@@ -72,8 +72,12 @@ PULSE_SECONDS, IDLE_SECONDS, QUEUES = 5, 600, 2
 POLLERS: Final = 5
 # Warm environments that send notifications.
 ENVIRONMENTS: Final = 2
-# How many writes of runs and slots one batch of a stream has if they are spread over the hour; not measured.
-RECORDS_PER_BATCH: Final = 3
+# What a stream's shard collects before it invokes the function, for runs and for jobs; a new table has four shards.
+RUNS_WINDOW_SECONDS, JOBS_WINDOW_SECONDS, SHARDS = 10, 30, 4
+# Writes of a run: made and seen running, which is one where its Pod starts within five seconds, and ended.
+RUN_WRITES: Final = 2
+# A spare pulse that finds nothing to do; not measured. One goes with every second pulse while a run is open.
+SPARE_SECONDS, SPARES = 0.01, 0.5
 # The memory of all functions together.
 FUNCTIONS_GB: Final = 13.5
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
@@ -104,8 +108,12 @@ class Jobs:
     def passes(self) -> float:
         """Passes in a month: one after another while a run is open, otherwise those of an idle organization."""
         month = HOURS * 3600
-        each = PULSE_SECONDS + INGEST_SECONDS + ARRIVES_SECONDS
-        return month * self.open_part / each + month * (1 - self.open_part) / IDLE_SECONDS
+        return self.open_passes + month * (1 - self.open_part) / IDLE_SECONDS
+
+    @property
+    def open_passes(self) -> float:
+        """Those of them that follow each other while a run is open."""
+        return HOURS * 3600 * self.open_part / (PULSE_SECONDS + INGEST_SECONDS + ARRIVES_SECONDS)
 
 
 def dollars(use: Use, traced: float = FIRST) -> float:
@@ -193,11 +201,11 @@ REQUESTS: Final[dict[str, Use]] = {
 
 
 def runs(load: Jobs) -> dict[str, Use]:
-    """Return the use that grows with runs, a month: three writes of a run, its log, its slot, its lines."""
+    """Return the use that grows with runs, a month: the writes of a run, its log, its slot, its lines."""
     return {
         # At its end the job is read, for the jobs that run after it.
-        "runs: made, started, ended": {
-            "write unit": load.runs * (3 * writes(RUN, 1 + RUN_INDEXES) + writes(RUN)),
+        "runs: started, ended": {
+            "write unit": load.runs * (RUN_WRITES * writes(RUN, 1 + RUN_INDEXES) + writes(RUN)),
             "read unit": load.runs * reads(JOB),
         },
         "runs: their slots settled": {"write unit": load.runs * 3},
@@ -210,29 +218,41 @@ def runs(load: Jobs) -> dict[str, Use]:
     }
 
 
-def account_events(load: Jobs) -> Use:
-    """Return the use of `publish_events` a month: two events a run, and the batches in which its writes arrive.
+def account_events(load: Jobs, *, rules: bool) -> Use:
+    """Return the use of `publish_events` a month: two events a run if the bus has a rule, and the batches of records.
 
-    A run is written four times and its job's slot once. The function is not traced, and logs no line for a batch. A
-    function that reads a stream pays nothing for that: https://aws.amazon.com/dynamodb/pricing/on-demand/
+    Of a run, filters leave two writes; its job's slot is written once. The function is not traced, and logs no line for
+    a batch. A function that reads a stream pays nothing for that: https://aws.amazon.com/dynamodb/pricing/on-demand/
     """
-    batches = load.runs * 5 / RECORDS_PER_BATCH
+    batches = _batches(load.runs * 2, RUNS_WINDOW_SECONDS) + _batches(load.runs, JOBS_WINDOW_SECONDS)
     return {
-        "event": load.runs * 2,
+        "event": load.runs * 2 * rules,
         "Lambda request": batches,
         "GB-second": batches * REQUEST_SECONDS * 0.25,
-        "read unit": batches,
+        "read unit": batches * rules,
     }
+
+
+def _batches(records: float, window_seconds: float) -> float:
+    """Return how many batches records make that are spread over a month: a batch is the first and what follows it."""
+    return records / (1 + records / (HOURS * 3600) / SHARDS * window_seconds)
 
 
 def passes(load: Jobs) -> dict[str, Use]:
     """Return the use that grows with passes, a month. None is traced, but for those that a traced request asks for."""
-    idle, every = HOURS * 3600 / IDLE_SECONDS, load.passes
+    idle, every, spares = HOURS * 3600 / IDLE_SECONDS, load.passes, load.open_passes * SPARES
     open_at_once = load.runs * load.seconds / (HOURS * 3600 * load.open_part) if load.runs else 0
     # The indexes of open runs, of what is to be told and of slots, twice: half a unit each for 4 kB.
     read = (max(1, ceil(open_at_once * RUN / 4096)) + 3) / 2
     return {
         "passes: their pulses": {"queue request": every * 3, "write unit": every * 2},
+        # Sent in one call with the pulse: received, deleted, and one read that shows that nothing is to be done.
+        "passes: spare pulses": {
+            "queue request": spares * 2,
+            "Lambda request": spares,
+            "GB-second": spares * 0.5 * SPARE_SECONDS,
+            "read unit": spares,
+        },
         "passes: ingests": {
             "Lambda request": every,
             "GB-second": every * 0.5 * INGEST_SECONDS,
@@ -312,7 +332,7 @@ def tables() -> list[str]:
     """Return every line that docs/scale.md shows."""
     parts = runs(HOURLY) | passes(HOURLY)
     total = sum(dollars(use) for use in parts.values())
-    events = dollars(account_events(HOURLY))
+    unheard, heard = (dollars(account_events(HOURLY, rules=rules)) for rules in (False, True))
     per_load = [
         (name, (sum(map(dollars, runs(it).values())), sum(map(dollars, passes(it).values()))))
         for name, it in LOADS.items()
@@ -328,7 +348,8 @@ def tables() -> list[str]:
         "",
         *table("1,000 hourly jobs, spread over the hour | $ a month", ((n, [dollars(u)]) for n, u in parts.items())),
         f"| together | {total:,.2f} |",
-        f"| and events for the account, with `AccountEvents=true` | {events:,.2f} |",
+        f"| and events for the account that no rule wants | {unheard:,.2f} |",
+        f"| or, with a rule on the bus | {heard:,.2f} |",
         "",
         *table("1,000 jobs | runs, $ a month | passes, $ a month | together", ((n, [*c, sum(c)]) for n, c in per_load)),
         "",

@@ -23,7 +23,8 @@ def test_the_first_request_of_a_second_is_traced_and_one_in_twenty_beyond(reques
 def test_an_idle_organization_and_a_thousand_hourly_jobs_cost_what_was_aimed_at() -> None:
     hourly, idle = Jobs(), Jobs(jobs=0, runs_per_month=0, open_part=0)
 
-    assert sum(map(costs.dollars, (costs.runs(hourly) | costs.passes(hourly)).values())) < 14
+    by_default = [*(costs.runs(hourly) | costs.passes(hourly)).values(), costs.account_events(hourly, rules=False)]
+    assert sum(map(costs.dollars, by_default)) < 14
     started = {"GB-second": idle.passes * costs.START_SECONDS * 0.5}
     assert sum(map(costs.dollars, [*costs.passes(idle).values(), started])) < 0.05
 
@@ -58,6 +59,8 @@ def test_the_endpoints_that_private_functions_need_are_counted() -> None:
 
 def test_each_price_is_used() -> None:
     tables = (costs.REQUESTS, costs.FIXED, costs.ELSE, costs.SNAPSTART, costs.runs(Jobs()), costs.passes(Jobs()))
-    used = {name for table in tables for use in table.values() for name in use} | set(costs.account_events(Jobs()))
+    used = {name for table in tables for use in table.values() for name in use} | set(
+        costs.account_events(Jobs(), rules=True)
+    )
 
     assert set(costs.PRICES) == used

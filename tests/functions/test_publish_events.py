@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
+import botocore.client
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
@@ -17,6 +18,7 @@ from jobs_api.aws import account_bus
 from jobs_api.aws.clients import client
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
+from jobs_api.recent import Recent
 from local.intrinsics import ACCOUNT, REGION
 from tests.functions.people import NOON, ROOT, Context, Person
 from tests.notifications.notification_world import new_job, new_run
@@ -107,6 +109,38 @@ def test_a_rule_gets_the_events_of_a_run_from_start_to_end(jaffle: Project, bus:
     assert (ended["detail"]["run"]["status"], ended["detail"]["run"]["error_message"]) == ("failed", "no such model")
     assert told["Run Started"]["detail"]["run"]["status"] == "running"
     assert told["Job Changed"]["detail"]["action"] == "created"
+
+
+def test_a_bus_without_rules_gets_no_events_and_a_new_rule_misses_none(
+    jaffle: Project, written: Streams, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def noting(caller: Any, operation: str, arguments: Any) -> Any:
+        calls.append(operation)
+        return ask(caller, operation, arguments)
+
+    account_bus._rules.clear()
+    new_job(jaffle, "before")
+    with monkeypatch.context() as patched:
+        patched.setattr(botocore.client.BaseClient, "_make_api_call", noting)
+        assert publish(written.records()) == []
+    assert calls == ["ListRules"]
+
+    bus = request.getfixturevalue("bus")
+    new_job(jaffle, "after")
+    assert publish(written.records()) == []
+    assert [event["detail"]["job"]["name"] for event in events_on(bus)] == ["after"]
+
+
+def test_a_bus_whose_rules_cannot_be_listed_gets_the_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: Any) -> bool:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListRules")
+
+    monkeypatch.setattr(account_bus, "_rules", Recent(denied, 60))
+
+    assert account_bus.has_rules()
 
 
 def test_an_event_has_no_internal_fields_of_a_run(jaffle: Project, bus: str, written: Streams) -> None:

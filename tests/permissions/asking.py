@@ -42,8 +42,7 @@ def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterato
         case "s3":
             yield from _of_bucket(operation, f"arn:aws:s3:::{arguments['Bucket']}", arguments)
         case "events":
-            for name in {entry["EventBusName"] for entry in arguments["Entries"]}:
-                yield Asked(f"events:{operation}", _arn("events", f"event-bus/{name}"))
+            yield from _of_bus(operation, arguments)
         case "sqs":
             name = arguments["QueueUrl"].rpartition("/")[2]
             yield Asked(f"sqs:{operation.removesuffix('Batch')}", _arn("sqs", name))
@@ -61,6 +60,15 @@ def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterato
             return
         case _:
             yield _of_an_operator(service, operation, arguments)
+
+
+def _of_bus(operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
+    if operation == "ListRules":
+        # It knows no resources: https://docs.aws.amazon.com/IAM/latest/UserGuide/list_amazoneventbridge.html
+        yield Asked("events:ListRules", "*")
+        return
+    for name in {entry["EventBusName"] for entry in arguments["Entries"]}:
+        yield Asked(f"events:{operation}", _arn("events", f"event-bus/{name}"))
 
 
 def _of_an_operator(service: str, operation: str, arguments: Mapping[str, Any]) -> Asked:

@@ -30,7 +30,7 @@ def later(seconds: float) -> datetime:
 
 def asked(status: RunStatus = RUNNING, **values: Any) -> Run:
     """Return the run of `job()`, with a cancel request after 40 seconds."""
-    run = decision.decide(observe(job()), None, "org-acme", later(2)).run
+    run = decision.decide(observe(job()), None, "org-acme", later(6)).run
     assert run
     who = {"cancel_requested_at": later(ASKED), "cancelled_by": Actor(token_id="t")}
     return run.model_copy(update={"status": status, **who, **values})

@@ -69,6 +69,28 @@ def test_a_job_that_was_never_seen_becomes_a_run() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("made_into", "too_new"),
+    [
+        pytest.param((job(), None), True, id="no pod yet"),
+        pytest.param((job(active=1), pod(waits("ContainerCreating"))), True, id="its container is made"),
+        pytest.param((job(active=1), pod(waits("ImagePullBackOff"))), False, id="something is wrong"),
+        pytest.param((job(ready=1), pod(runs())), False, id="it runs"),
+        pytest.param((failed(), None), False, id="it has failed"),
+    ],
+)
+def test_a_job_of_this_moment_whose_pod_just_starts_is_left_to_the_next_pass(
+    made_into: tuple[Object, Object | None], *, too_new: bool
+) -> None:
+    observed, pod_ = made_into
+
+    for seconds, waits_ in ((4.9, too_new), (5, False), (-1, False)):
+        decided = decide(observed, pod_, None, ACME, later(seconds))
+        assert decided.too_new is waits_
+        assert (decided.run is None) is waits_
+    assert not decide(observed, pod_, a_run(), ACME, later(2)).too_new
+
+
 def test_a_run_runs_when_its_container_does() -> None:
     run = seen(job(ready=1), pod(runs()), a_run(), seconds=5)
 

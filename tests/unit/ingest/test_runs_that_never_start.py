@@ -26,7 +26,7 @@ def later(seconds: float) -> datetime:
 
 
 def pending() -> Run:
-    run = decide(observe(job()), None, "org-acme", later(1)).run
+    run = decide(observe(job()), None, "org-acme", later(6)).run
     assert run
     return run
 

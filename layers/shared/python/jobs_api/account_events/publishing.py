@@ -30,9 +30,13 @@ class _Said:
 def publish_records(records: Sequence[StreamRecord]) -> str | None:
     """Put on the bus what these records of one shard say; return the sequence number to begin with, None when done.
 
+    Nothing is put on a bus without rules.
+
     Raises what a table or the bus raises where nothing was put on it; Lambda then delivers the whole batch again.
     """
     said = [_Said(_number(record), news) for record in records for news in _news(record)]
+    if not said or not account_bus.has_rules():
+        return None
     names = names_of(one.news.address for one in said)
     events = [one.news.told(names) for one in said]
     try:

@@ -1,12 +1,14 @@
 """Puts events for the account on the stack's bus, in as few calls as its limits allow."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from jobs_api.aws.clients import client
+from jobs_api.aws.clients import BotoCoreError, ClientError, client
+from jobs_api.recent import Recent
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
@@ -17,6 +19,10 @@ ENTRIES_PER_CALL: Final = 10
 BYTES_PER_CALL: Final = 256 * 1024
 # A time, a source and a type beside the detail.
 BYTES_BESIDE: Final = 256
+# How long a bus is known to have rules. That it has none is asked each time, so that a new rule misses nothing.
+RULES_SECONDS: Final = 60
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,25 @@ class EntriesRefused(Exception):
         """Say how many were taken, and why no more."""
         super().__init__(f"the bus took {taken} events and refused the next: {reason}")
         self.taken = taken
+
+
+def has_rules() -> bool:
+    """Return whether the bus has a rule, which an archive is too; an event that no rule can match costs as much as any.
+
+    True where the bus does not answer: then it is better to put an event on it too many.
+    """
+    try:
+        return _rules.get(os.environ["EVENT_BUS"])
+    except (BotoCoreError, ClientError):
+        logger.warning("The rules of the bus could not be listed", exc_info=True)
+        return True
+
+
+def _lists_a_rule(bus: str) -> bool:
+    return bool(client("events").list_rules(EventBusName=bus, Limit=1)["Rules"])
+
+
+_rules: Final = Recent(_lists_a_rule, RULES_SECONDS, keeps=bool)
 
 
 def put(entries: Sequence[BusEntry]) -> None:

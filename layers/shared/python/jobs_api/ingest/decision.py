@@ -11,6 +11,7 @@ from typing import Final
 from jobs_api.ingest import cancelled_end, giving_up, run_moves
 from jobs_api.k8s import pod_status
 from jobs_api.k8s.cancelling import Ending, ending_of
+from jobs_api.k8s.containers import ORDINARY
 from jobs_api.k8s.failure_reason import Cause
 from jobs_api.k8s.job_status import Outcome, outcome
 from jobs_api.k8s.job_stop import Stop, cancelled, end_of
@@ -18,6 +19,9 @@ from jobs_api.k8s.observed import Observed
 from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus
 
 _PROGRESS: Final = (RunStatus.PENDING, RunStatus.RUNNING)
+# A Pod whose node has its image starts within this time, before the next pass. The run of a Job that is as new as this
+# is not written as pending, because each write of a run to its table and its indexes costs as much as a pass.
+STARTS_WITHIN: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Decision:
 
     A run that is seen for the first time is written before its log is stored. A Job that ends with its run ends last,
     because its Pod is deleted with it. `quotes` names another container, whose log says why the command never ran.
+    `too_new`: the next pass decides, which will probably see the command running.
     """
 
     run: Run | None = None
@@ -34,6 +39,7 @@ class Decision:
     quotes: str | None = None
     ends_job: bool = False
     ends_pod: bool = False
+    too_new: bool = False
 
 
 NO_CHANGE = Decision()
@@ -111,9 +117,23 @@ def _progressed(observed: Observed, seen: Outcome, run: Run | None, known: Run, 
             quotes=failed_init.name if failed_init and seen.status is not RunStatus.CANCELLED else None,
             ends_job=not observed.finished,
         )
+    if run is None and seen.status is RunStatus.PENDING and _is_new(observed, now):
+        return Decision(too_new=True)
     if run is None or _PROGRESS.index(seen.status) > _PROGRESS.index(known.status):
         return Decision(run_moves.moved(known, seen, observed, now))
     return NO_CHANGE
+
+
+def _is_new(observed: Observed, now: datetime) -> bool:
+    """Return whether a Job was made a moment ago, and nothing keeps its Pod from starting.
+
+    Never where the cluster's clock is ahead.
+    """
+    made_at = observed.created_at
+    if made_at is None or not made_at <= now < made_at + STARTS_WITHIN:
+        return False
+    waits = pod_status.waiting(observed.pod) if observed.pod else None
+    return waits is None or waits.reason in ORDINARY
 
 
 def _cancelling(observed: Observed, run: Run | None, known: Run, seen: Outcome, now: datetime) -> Decision:

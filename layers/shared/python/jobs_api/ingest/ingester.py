@@ -102,6 +102,8 @@ class Pass:
     # Runs that ended in this pass, and whether a Job is labelled as settled although it is not.
     _ended: set[str] = field(default_factory=set)
     _met_wrong_label: bool = False
+    # Whether a Job is too new for its run to be written.
+    _met_new: bool = False
 
     def __post_init__(self) -> None:
         """Start without any knowledge of the cluster."""
@@ -285,8 +287,8 @@ class Pass:
 
     @property
     def has_moving(self) -> bool:
-        """Whether runs were open when the pass began, other than those that only wait for their time."""
-        return bool(self._open.keys() - self._held_back or self._followed)
+        """Whether runs were open when the pass began, other than those that only wait for their time, or begin now."""
+        return self._met_new or bool(self._open.keys() - self._held_back or self._followed)
 
     def _each(self, pool: ThreadPoolExecutor, works: Iterable["Work"]) -> None:
         results = list(pool.map(self._one, works))
@@ -354,6 +356,11 @@ class Pass:
         now = self.clock()
         seen = self._with_warnings(seen, run, now)
         decided = decision.decide(seen, run, self.organization.id, now)
+        if decided.too_new:
+            # Nor is its slot settled: the Job may be gone before its run is written.
+            self._unsure.add(seen.job_id)
+            self._met_new = True
+            return launched
         self._end_pod(seen.pod if decided.ends_pod else None)
         if decided.stop and not (self._may_stop(seen, run) and self._replaced(job_stop.stopped(job, decided.stop))):
             return launched
