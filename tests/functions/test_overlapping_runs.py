@@ -108,6 +108,7 @@ def test_a_slot_counts_that_the_cluster_has_started_and_no_pass_has_seen(acme: A
     answer = trigger(acme, "skip")
 
     assert answer.json["code"] == "run_in_progress"
+    acme.wait_for_pod(job)
     acme.ingest()
     assert acme.only_run().triggered_by is TriggeredBy.SCHEDULED
     assert acme.only_run().id in answer.json["message"]
