@@ -59,6 +59,20 @@ def test_a_job_whose_pods_are_refused_says_so_while_its_cronjob_is_in_place(
     assert synced.in_force_at
 
 
+def test_so_does_a_job_without_a_cronjob(alice: Person, jaffle: Project, cluster: Cluster, refuse: Refuse) -> None:
+    seed = create(alice, jaffle)
+    job = create(alice, jaffle, name="docs", schedule=None, run_after=[{"job_id": seed["id"]}])
+    refuse("POST", "/pods", status=403, message=LIMIT)
+
+    job_changed(jaffle, job)
+
+    assert sync_of(alice, job)["message"] == f"The cluster refuses its pods: {LIMIT}"
+    refuse()
+    tick(alice)
+    assert sync_of(alice, job)["state"] == "synced"
+    assert listed(cluster, alice).keys() == {"jaffle-nightly"}
+
+
 def test_a_job_is_synced_again_once_the_cluster_takes_its_pods(
     alice: Person, jaffle: Project, cluster: Cluster, refuse: Refuse, tried: list[str]
 ) -> None:

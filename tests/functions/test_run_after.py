@@ -100,6 +100,14 @@ def _with_id(sent: Any, seed: str) -> Any:
     return seed if sent == "SEED" else sent
 
 
+def test_a_job_runs_after_ten_others_at_most(alice: Person, jobs: str) -> None:
+    after = [{"job_id": make(alice, jobs, f"before {n}")} for n in range(11)]
+
+    assert alice.call("POST", jobs, {**BUILD, "run_after": after[:10]}).status == 201
+    refused = alice.call("POST", jobs, {**BUILD, "name": "more", "run_after": after})
+    assert (refused.status, refused.faulty_fields) == (422, ["run_after"])
+
+
 def test_a_job_of_another_project_is_unknown(alice: Person, jobs: str, jaffle: Project) -> None:
     other = new_project(jaffle.organization_id, "elsewhere", jaffle.settings.project_type)
     foreign = make(alice, f"/api/v1/projects/{other.id}/jobs", "seed")
