@@ -106,6 +106,7 @@ def test_a_job_runs_after_ten_others_at_most(alice: Person, jobs: str) -> None:
     assert alice.call("POST", jobs, {**BUILD, "run_after": after[:10]}).status == 201
     refused = alice.call("POST", jobs, {**BUILD, "name": "more", "run_after": after})
     assert (refused.status, refused.faulty_fields) == (422, ["run_after"])
+    assert "run_after: must have at most 10" in refused.text
 
 
 def test_a_job_of_another_project_is_unknown(alice: Person, jobs: str, jaffle: Project) -> None:

@@ -5,6 +5,7 @@ It has no tables, events or passes: it only says which result must follow.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from graphlib import CycleError, TopologicalSorter
 
 # A job's names in the model, by the owner's name: some are equal in lower case and without accents.
 NAMES = {"Nightly": "nightly", "nightly": "nightly", "Été": "ete", "ete": "ete", "b": "b", "A b": "a-b"}
@@ -60,6 +61,8 @@ class Job:
     schedule: str
     enabled: bool
     periods: list[Period] = field(default_factory=list)
+    # The ids of the jobs that it runs after.
+    after: list[str] = field(default_factory=list)
 
     @property
     def slug(self) -> str:
@@ -105,6 +108,18 @@ class Model:
         return any(
             job.cronjob == wanted.cronjob or (job.project, job.slug) == (wanted.project, wanted.slug) for job in others
         )
+
+    def may_follow(self, job_id: str, others: list[str]) -> bool:
+        """Return whether a job may run after others: of its project, and none of them over any others after it."""
+        project = self.jobs[job_id].project
+        if any(one not in self.jobs or self.jobs[one].project != project for one in others):
+            return False
+        graph = {one: job.after for one, job in self.jobs.items()} | {job_id: others}
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError:
+            return False
+        return True
 
     def refresh(self, now: datetime) -> None:
         """Record for each job when it starts to fire, changes its schedule, or stops."""

@@ -109,8 +109,25 @@ class Machine(RuleBasedStateMachine):
         job.enabled = enabled
         self.model.refresh(self.world.now())
 
+    @rule(job_id=ids, others=st.lists(ids, max_size=2, unique=True), on=st.sampled_from(["success", "failed", "error"]))
+    def follow(self, job_id: str, others: list[str], on: str) -> None:
+        """Let a job run after others, besides its schedule."""
+        job = self.model.jobs[job_id]
+        allowed = self.model.may_follow(job_id, others)
+        after = [{"job_id": one, "on": [on]} for one in others]
+        answer = self._call("PUT", job.project, f"/{job_id}", {"run_after": after})
+        assert answer.status == (200 if allowed else 422), answer.text
+        if allowed:
+            job.after = others
+        figures.proved["chains of the state machine"] += allowed and bool(others)
+
     @rule(target=gone, job_id=consumes(ids))
     def delete(self, job_id: str) -> str:
+        followers = [one for one, job in self.model.jobs.items() if job_id in job.after]
+        if followers:
+            assert self._call("DELETE", self.model.jobs[job_id].project, f"/{job_id}").status == 409
+        for one in followers:
+            self.follow(one, [], "success")
         self._ok("DELETE", self.model.jobs[job_id].project, f"/{job_id}")
         self.model.remove(job_id, self.world.now())
         return job_id

@@ -133,6 +133,11 @@ def faults_of(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     return [fault_of(detail, known=model.model_fields if at < MOST_FAULTS else ()) for at, detail in enumerate(details)]
 
 
+def _limit_of(limits: Mapping[str, Any]) -> int:
+    limit: int = limits["min_length"] if "min_length" in limits else limits["max_length"]
+    return limit
+
+
 def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) -> Fault:
     """Return one of pydantic's errors in our words, without the first `skip` parts of its path."""
     path = ".".join(str(part) for part in detail["loc"][skip:]) or "body"
@@ -158,8 +163,8 @@ def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) 
             message = "must be an object"
         case "list_type", _:
             message = "must be a list"
-        case "too_short", {"min_length": least}:
-            message = f"must have at least {least}"
+        case "too_short" | "too_long", limits:
+            message = f"must have at {'least' if 'min_length' in limits else 'most'} {_limit_of(limits)}"
         case _:
             message = detail["msg"].replace("Input should be", "must be", 1)
     return Fault(field=path, message=message)
