@@ -25,6 +25,7 @@ NIGHTLY: dict[str, Any] = {
     "slack_channel": "#data-alerts",
     "slack_alerts_enabled": True,
     "slack_alert_on_success": False,
+    "slack_alert_on_warning": False,
 }
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 
@@ -146,6 +147,7 @@ def test_all_faults_come_at_once(alice: Person, jaffle: Project) -> None:
         ({"environment": {f"V{n}": "" for n in range(101)}}, "environment"),
         ({"environment": {"A": "\0"}}, "environment"),
         ({"slack_alert_on_success": True}, "slack_channel"),
+        ({"slack_alert_on_warning": True}, "slack_channel"),
         ({"slack_channel": "data-alerts"}, "slack_channel"),
         ({"webhook_url": "http://example.com"}, "webhook_url"),
         ({"webhook_url": "https://127.0.0.1/x"}, "webhook_url"),

@@ -138,6 +138,31 @@ def test_a_cancelled_or_killed_run_has_the_results_that_it_had(acme: Acme, tmp_p
     assert told["counts"]["success"] == 4
 
 
+@pytest.mark.parametrize("case", ["dbt112-warns-text", "dbt112-warns-json", "core2-new-warns"])
+def test_a_success_with_warnings_names_them(acme: Acme, tmp_path: Path, case: str) -> None:
+    if case.startswith("core2"):
+        (tmp_path / "warns.log").write_text(ENGINE)
+        acme.finish(f"cat {tmp_path / 'warns.log'}")
+    else:
+        acme.finish(printing(tmp_path, case, then="exit 0"))
+    acme.ingest()
+    run = acme.only_run()
+
+    assert run.results
+    assert run.results.warn == 1
+    assert run.message == "1 warning: test assert_w"
+
+
+ENGINE = """\
+dbt-fusion 2.0.0
+ Succeeded [  0.02s] model main.orders (table)
+    Warned [  0.02s] test  assert_w (tests/assert_w.sql)
+==================== Execution Summary =====================
+Finished 'build' with 1 warning for target 'dev' [257ms]
+Summary: 2 total | 1 success | 1 warn
+"""
+
+
 def test_messages_are_stored_with_masks() -> None:
     said = "could not connect: postgres://etl:hunter2secret@db/x and s3cr3t-value-of-the-job"
     results = RunResults(

@@ -71,6 +71,7 @@ OTHER_VALUES: Final[dict[str, tuple[dict[str, Any], bool]]] = {
     "retry_delay_seconds": ({"retry_delay_seconds": 5}, False),
     "retry_on": ({"retry_on": ["error"]}, False),
     "slack_alerts_enabled": ({"slack_alerts_enabled": True, "slack_channel": "#data"}, False),
+    "slack_alert_on_warning": ({"slack_alert_on_warning": True, "slack_channel": "#data"}, False),
     "slack_alert_on_success": ({"slack_alert_on_success": True, "slack_channel": "#data"}, False),
     "slack_channel": ({"slack_channel": "#data"}, False),
     "webhook_enabled": ({"webhook_enabled": True, "webhook_url": "https://example.com/hook"}, False),

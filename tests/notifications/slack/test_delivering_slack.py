@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,9 @@ from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import DeliveryStatus
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
+from jobs_api.model.results import ResultCounts
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.model.run_events import with_events
 from jobs_api.notifications import deliver
 from jobs_api.notifications import queue as outbox
 from jobs_api.notifications.slack import bot_token, sending
@@ -403,6 +406,34 @@ def test_of_a_success_only_those_hear_who_asked(queue: Queue, jaffle: Project, s
     queue.go(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly succeeded"]
+
+
+def test_a_success_with_warnings_is_told_to_those_who_asked_for_warnings(
+    queue: Queue, jaffle: Project, slack: Slack
+) -> None:
+    job, _ = new_job(jaffle, slack_channel="#data", slack_alert_on_warning=True)
+    said = "2 warnings: test not_null_orders_id and source erp.orders"
+    warned = new_run(job, jaffle, RunStatus.SUCCESS, message=said, results=ResultCounts(success=8, warn=2))
+    clean = new_run(job, jaffle, RunStatus.SUCCESS, results=ResultCounts(success=10))
+    queue.tell(warned, Event.SUCCESS, "slack")
+    queue.tell(clean, Event.SUCCESS, "slack")
+    queue.go(until=MINUTE)
+
+    assert slack.texts == ["jaffle / nightly succeeded with 2 warnings"]
+    assert said in str(slack.posted[0]["blocks"])
+
+
+def test_of_a_failure_nobody_hears_who_asked_for_warnings_alone(jaffle: Project) -> None:
+    job, _ = new_job(jaffle, slack_channel="#data", slack_alert_on_warning=True)
+    before = new_run(job, jaffle, RunStatus.RUNNING)
+    ends = {"end_time": NOON, "results": ResultCounts(warn=1, failed=1)}
+
+    def told(status: RunStatus, **values: Any) -> list[Event]:
+        return with_events(before, before.model_copy(update={"status": status, **ends, **values})).notify
+
+    assert told(RunStatus.FAILED) == []
+    assert told(RunStatus.SUCCESS, results=ResultCounts(success=3)) == []
+    assert told(RunStatus.SUCCESS) == [Event.SUCCESS]
 
 
 def test_secrets_of_the_jobs_environment_are_masked(queue: Queue, jaffle: Project, slack: Slack) -> None:

@@ -78,7 +78,7 @@ class PodLogs:
             return self.stored(run, None)
         note = pod_logs.why_less(pod_logs.seen_of(run.log_begins, pod), begins, log.size_bytes, pod)
         told = run.model_copy(update={"results": read.counts})
-        return run_log.with_log(told, log, end.last(TOLD_IN_BYTES)).model_copy(update={"log_note": note})
+        return run_log.with_log(told, log, end.last(TOLD_IN_BYTES), read.warned).model_copy(update={"log_note": note})
 
     def _begins_at_its_end(self, pod: ObservedPod) -> str:
         return self.cluster.log_begins(self.namespace, pod.name)

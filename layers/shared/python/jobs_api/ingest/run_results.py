@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 
 from jobs_api.logs import results_archive
 from jobs_api.logs.results import ResultsReader
-from jobs_api.model.results import NodeResult, ResultCounts, RunResults
+from jobs_api.model.results import NodeResult, Outcome, ResultCounts, RunResults
 from jobs_api.model.run import Run
 from jobs_api.redaction.masking import masked
 
@@ -16,14 +16,16 @@ logger = Logger()
 
 @dataclass
 class ResultsOfLog:
-    """Reads the results from a run's log as it streams by; `counts` is None until they are stored, or without any.
+    """Reads the results from a run's log as it streams by.
 
-    Whatever a log contains, it is stored: a fault in the reading only means that there are no results.
+    `counts` is None until they are stored, or without any. `warned` names the nodes that warn. Whatever a log contains,
+    it is stored: a fault in the reading only means that there are no results.
     """
 
     run: Run
     secrets: list[str] = field(default_factory=list)
     counts: ResultCounts | None = None
+    warned: list[str] = field(default_factory=list)
     _reader: ResultsReader | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,6 +44,9 @@ class ResultsOfLog:
         if results is not None:
             results_archive.store_results(self.run, results)
             self.counts = results.counts
+            self.warned = [
+                f"{node.resource_type} {node.name}" for node in results.results if node.status == Outcome.WARN
+            ]
 
     def _read(self, chunk: bytes) -> None:
         if self._reader is None:

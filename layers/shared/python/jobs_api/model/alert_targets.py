@@ -37,12 +37,13 @@ class EndsTarget(Record):
     """The target of a channel that follows how runs end; each channel adds other fields.
 
     Of a run that is retried, it gets the end of the last attempt alone. Where it gets failures, it gets late and long
-    runs, and is asked about each success too, which may be the recovery. It gets no cancelled run: its requester knows
-    of it.
+    runs, and is asked about each success too, which may be the recovery. With `warnings` it gets the successes that
+    have some. It gets no cancelled run: its requester knows of it.
     """
 
     failures: bool
     successes: bool
+    warnings: bool = False
 
 
 type Target = EventsTarget | EndsTarget
@@ -75,12 +76,18 @@ class RunAlerts(Record):
         names = {"project_name": self.project_name, "project_type": self.project_type, "job_name": self.job_name}
         return {**names, **self.targets}
 
-    def channels(self, event: Event, *, is_retried: bool = False) -> list[str]:
-        """Return the channels for which an event may be requested of a run; another attempt may follow it."""
-        return [channel for channel, target in self.targets.items() if _hears(target, event, is_retried)]
+    def channels(self, event: Event, *, is_retried: bool = False, warned: bool = False) -> list[str]:
+        """Return the channels for which an event may be requested of a run.
+
+        Args:
+            event: what happened.
+            is_retried: whether another attempt follows.
+            warned: whether the run has warnings.
+        """
+        return [channel for channel, target in self.targets.items() if _hears(target, event, is_retried, warned)]
 
 
-def _hears(target: Mapping[str, Any], event: Event, is_retried: bool) -> bool:  # noqa: FBT001
+def _hears(target: Mapping[str, Any], event: Event, is_retried: bool, warned: bool) -> bool:  # noqa: FBT001
     """Return whether a target, an EventsTarget or an EndsTarget, has to be asked about an event."""
     if "events" in target:
         return event in target["events"]
@@ -89,4 +96,5 @@ def _hears(target: Mapping[str, Any], event: Event, is_retried: bool) -> bool:  
     failures, successes = bool(target.get("failures")), bool(target.get("successes"))
     if event in {Event.FAILURE, Event.LATE, Event.LONG}:
         return failures
-    return event is Event.SUCCESS and (failures or successes)
+    warnings = warned and bool(target.get("warnings"))
+    return event is Event.SUCCESS and (failures or successes or warnings)

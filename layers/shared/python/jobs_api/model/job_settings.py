@@ -96,6 +96,7 @@ class JobSettings(Document):
     )
     slack_alerts_enabled: bool = False
     slack_alert_on_success: bool = False
+    slack_alert_on_warning: bool = False
     slack_channel: Absent[Annotated[str, AfterValidator(check_slack_channel)]] = None
     webhook_enabled: bool = False
     webhook_url: Absent[Annotated[str, AfterValidator(check_webhook_url)]] = None
@@ -231,7 +232,8 @@ class JobSettings(Document):
     @field_validator("slack_channel")
     @classmethod
     def _a_channel_where_alerts_are_wanted(cls, channel: str | None, info: ValidationInfo) -> str | None:
-        if channel is None and (info.data.get("slack_alerts_enabled") or info.data.get("slack_alert_on_success")):
+        wishes = ("slack_alerts_enabled", "slack_alert_on_success", "slack_alert_on_warning")
+        if channel is None and any(info.data.get(wish) for wish in wishes):
             raise ValueError("is needed where Slack alerts are enabled, such as #data-alerts")
         return channel
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from jobs_api.model.document import Absent, Document, Timestamp
+from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
 
 
 class Outcome(StrEnum):
@@ -21,6 +21,8 @@ class NodeResult(Document):
     `seconds` is how long it took. `rows` are the rows that it wrote, as the warehouse said; of a test, those that
     failed.
     """
+
+    model_config = COMPILED_LATE
 
     name: str
     unique_id: Absent[str] = None
@@ -47,7 +49,7 @@ class ResultCounts(Document):
         return self.success + self.warn + self.failed + self.error + self.skipped
 
 
-class RunResults(Document):
+class RunResults(Record):
     """The results of a run in the order in which its nodes ended.
 
     `complete`: the log itself says that there were no others. Otherwise it was cut, or the run was ended from outside.

@@ -175,6 +175,11 @@ class Run(JobRun):
         return self.first_triggered_by or own
 
     @property
+    def warned(self) -> bool:
+        """Whether its results have warnings."""
+        return self.results is not None and self.results.warn > 0
+
+    @property
     def is_to_be_cancelled(self) -> bool:
         """Whether somebody requested to cancel it, and it has not ended."""
         return self.cancel_requested_at is not None and not self.status.ended

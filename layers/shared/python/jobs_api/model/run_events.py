@@ -27,7 +27,7 @@ def with_events(before: Run | None, after: Run) -> Run:
 
 def channels(run: Run, event: Event) -> list[str]:
     """Return the channels for which an event of a run may be requested."""
-    return run.alerts.channels(event, is_retried=run.retried_as is not None) if run.alerts else []
+    return run.alerts.channels(event, is_retried=run.retried_as is not None, warned=run.warned) if run.alerts else []
 
 
 def as_of(run: Run, event: Event) -> Run:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jobs_api.logs.excerpt import Excerpt
+from jobs_api.logs.excerpt.failures import counted
 from jobs_api.model.run import Run, RunStatus, Streak, TriggeredBy
 from jobs_api.notifications.slack import expected
 from jobs_api.notifications.slack.grouping import AlertKind
@@ -92,11 +93,16 @@ def _title(facts: MessageFacts) -> str:
         case AlertKind.RECOVERED:
             return f"{name} works again"
         case AlertKind.SUCCESS:
-            return f"{name} succeeded"
+            return f"{name} succeeded{_warnings(facts.run)}"
         case AlertKind.REMINDER:
             return f"{name} is still failing"
         case _:
             return f"{name} {_how(facts.run)}"
+
+
+def _warnings(run: Run) -> str:
+    count = run.results.warn if run.results else 0
+    return f" with {counted(count, 'warning')}" if count else ""
 
 
 def _how(run: Run) -> str:

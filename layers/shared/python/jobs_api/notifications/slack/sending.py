@@ -190,7 +190,7 @@ def _fact(delivery: Delivery, run: Run, now: datetime) -> Fact:
         succeeded_since=delivery.event is Event.FAILURE and store.has_succeeded_since(run),
         awaited=_was_told_before(run),
         tells_failures=bool(target and target.failures),
-        tells_successes=bool(target and target.successes),
+        tells_successes=bool(target and (target.successes or (target.warnings and run.warned))),
     )
 
 

@@ -7,7 +7,7 @@ from jobs_api.model.job import Job
 
 
 class SlackTarget(EndsTarget):
-    """The Slack channel that gets failures, successes, or both."""
+    """The Slack channel that gets failures, successes, successes with warnings, or several of these."""
 
     channel: str
 
@@ -15,13 +15,13 @@ class SlackTarget(EndsTarget):
     def wanted_by(cls, job: Job) -> Self | None:
         """Return what a job's owner requests, None where that is nothing."""
         settings = job.settings
-        if not settings.slack_channel or not (settings.slack_alerts_enabled or settings.slack_alert_on_success):
-            return None
-        return cls(
-            channel=settings.slack_channel,
+        target = cls(
+            channel=settings.slack_channel or "",
             failures=settings.slack_alerts_enabled,
             successes=settings.slack_alert_on_success,
+            warnings=settings.slack_alert_on_warning,
         )
+        return target if target.channel and (target.failures or target.successes or target.warnings) else None
 
     @classmethod
     def of(cls, alerts: RunAlerts) -> Self | None:
