@@ -288,6 +288,15 @@ def test_a_yearly_job_shows_its_next_slot(alice: Person, jaffle: Project) -> Non
     assert slots.asked().json["slots"] == [{"scheduled_for": "2027-01-01T00:00:00Z", "outcome": "upcoming"}]
 
 
+def test_a_job_without_a_schedule_has_no_slots_but_those_of_its_earlier_schedule(slots: Slots) -> None:
+    first = slots.alice.call("POST", slots.path.rpartition("/")[0], HOURLY | {"name": "first"}, at=NOON - 3 * HOUR).json
+    slots.run(NOON - 3 * HOUR)
+    slots.put(NOON - 2.5 * HOUR, paused_until=rfc3339(NOON))
+    slots.put(NOON - 1.5 * HOUR, schedule=None, paused_until=None, run_after=[{"job_id": first["id"]}])
+
+    assert slots.outcomes() == [("04-28T09:00", "ran"), ("04-28T10:00", "paused")]
+
+
 def test_the_end_of_a_range_is_not_a_part_of_it(slots: Slots) -> None:
     query = {"from": rfc3339(NOON + HOUR), "to": rfc3339(NOON + 3 * HOUR)}
 

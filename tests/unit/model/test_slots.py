@@ -492,3 +492,13 @@ def test_no_sequence_of_edits_and_pauses_loses_a_slot_or_makes_one_up(
 
     assert settled + owed(job, project, now) == wanted
     assert all(one < two for one, two in pairwise(wanted))
+
+
+def test_a_slot_at_the_end_of_a_pause_is_missed_if_the_cluster_did_not_resume_the_job_and_says_so() -> None:
+    project = a_project()
+    job = changed(a_job(project), project, at(1), paused_until="2026-04-28T12:30:00Z")
+    (slot,) = slots.owed(job.firings, project.periods, None, at(30))
+    facts = SlotFacts(project, job, deleted=False, cronjob=None, runs=[], outages=[])
+
+    assert slots.slot_verdict(slot, [], at(42), DEADLINE) is SlotVerdict.MISSED
+    assert "not resumed in time after the pause that ended at 2026-04-28T12:30:00Z" in missed_slot.why(slot, facts)

@@ -155,11 +155,14 @@ def _rejected(_: Slot, facts: SlotFacts) -> str | None:
 
 
 def _never_synced(slot: Slot, _: SlotFacts) -> str | None:
+    if slot.after_pause:
+        until = rfc3339(slot.begins + timedelta(seconds=1))
+        return f"the CronJob was not resumed in time after the pause that ended at {until}; the job's `sync` says why"
     return f"the CronJob did not follow the change of {rfc3339(slot.begins)} in time; the job's `sync` says why"
 
 
 def _suspended(slot: Slot, facts: SlotFacts) -> str | None:
-    by_hand = "the CronJob was suspended by hand in the cluster; to pause a job set `enabled` to false"
+    by_hand = "the CronJob was suspended by hand in the cluster; to pause a job set `paused_until`"
     resumed_at = facts.job.synced.resumed_at if facts.job.synced else None
     if resumed_at and slot.at <= resumed_at + GRACE and resumed_at < slot.at + SUSPENDED_FOR:
         return by_hand

@@ -383,9 +383,10 @@ class Comparison:
         project, job = wanted
         self._count("failing", state is SyncState.ERROR)
         version, known = wanted_version(project, job), job.synced
-        no_news = known and (known.version, known.state, known.message) == (version, state, message)
         right_until = _right_until(wanted, self._now)
-        if known and no_news and not resumed and (known.fingerprint, known.right_until) == (found, right_until):
+        found_before = known and (known.version, known.state, known.message, known.right_until)
+        no_news = found_before == (version, state, message, right_until)
+        if known and no_news and not resumed and known.fingerprint == found:
             return
         if not no_news:
             self._count("noted")
