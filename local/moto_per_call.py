@@ -32,9 +32,12 @@ def spare_each_call() -> None:
 def _remember_actions() -> None:
     """Let moto look up the method of each action once."""
     from moto.core import responses  # noqa: PLC0415 - it takes long to import
+    from moto.sqs import models as queues  # noqa: PLC0415
 
     module: Any = responses
-    module.camelcase_to_underscores = cache(module.camelcase_to_underscores)
+    queue_module: Any = queues
+    underscored = cache(module.camelcase_to_underscores)
+    module.camelcase_to_underscores = queue_module.camelcase_to_underscores = underscored
     module.method_names_from_class = cache(module.method_names_from_class)
 
 
@@ -48,19 +51,25 @@ def _validate_updates_once() -> None:
     trees: Any = ast_nodes
     counter: Any = validators.ActionCountValidator
 
+    def search(found: Any, kinds: Any) -> Any:
+        return next((kind for kind in kinds if issubclass(found, kind)), None)
+
+    # isinstance asks an abstract class each time, in Python.
+    first_of: Any = cache(search)
+
     def traverse(traverser: Any, root: Any) -> Any:
         process = traverser._processing_map()  # noqa: SLF001 - there is no other name for it
         kinds = tuple(process)
 
         def visit(node: Any, place: int) -> Any:
-            if not isinstance(node, trees.Node):
+            if not first_of(type(node), (trees.Node,)):
                 return node
             parent = node.parent
             for index, child in enumerate(node.children or ()):
                 traverser.pre_processing_of_child(node, index)
                 visit(child, index)
-            if isinstance(node, kinds):
-                node = next(process[kind] for kind in process if isinstance(node, kind))(node)
+            if kind := first_of(type(node), kinds):
+                node = process[kind](node)
                 node.parent = parent
                 if parent:
                     parent.children[place] = node
@@ -156,7 +165,8 @@ def _parse_update_expressions_once() -> None:
         vars(duplicate).update(vars(node))
         if node.children is not None:
             duplicate.children = [
-                copied(child, _memo) if isinstance(child, node_class) else child for child in node.children
+                child if type(child) is str else copied(child, _memo) if isinstance(child, node_class) else child
+                for child in node.children
             ]
             for child in duplicate.children:
                 if isinstance(child, node_class):
