@@ -197,3 +197,11 @@ def test_jobs_from_before_the_annotation_go_by_their_owner_or_their_name() -> No
     del orphan["metadata"]["ownerReferences"]
     assert run_identity.cronjob_name_of(orphan) == "jaffle-nightly"
     assert run_identity.cronjob_name_of(job(run_id="run_manual")) == "jaffle-nightly"
+
+
+def test_a_run_keeps_the_timeout_that_its_job_had_when_it_was_made() -> None:
+    run = decide(observe(job(ready=1), pod(runs())), None, "org-acme", later(5)).run
+    assert run
+
+    assert unseen_end.timeout_of(run) == timedelta(seconds=86_400 - 15 * 60)
+    assert unseen_end.timeout_of(run.model_copy(update={"deadline_seconds": None})) is None

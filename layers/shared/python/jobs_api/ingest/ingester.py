@@ -545,13 +545,13 @@ def note_cleared(organization: Organization, cluster: Cluster, now: datetime) ->
 
 def end_overdue(organization: Organization, now: datetime) -> int:
     """End the runs that have waited too long for an unreachable cluster; return how many."""
-    deadlines = {
+    timeouts = {
         project.id: timedelta(seconds=project.settings.active_deadline_seconds)
         for project in store.list_projects(organization.id)
     }
     late = (
-        # A run from before releases that store its own deadline has its project's.
-        (run, unseen_end.overdue(run, run.deadline or deadlines.get(run.project_id), now))
+        # A run of an earlier release has no deadline of its own.
+        (run, unseen_end.overdue(run, unseen_end.timeout_of(run) or timeouts.get(run.project_id), now))
         for run in store.open_runs(organization.id)
     )
     ended = ((run, lateness.found_at_its_end(run, with_what_is_left(run, end))) for run, end in late if end)

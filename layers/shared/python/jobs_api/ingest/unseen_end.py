@@ -78,6 +78,11 @@ def not_started(run: Run, reason: str, now: datetime) -> Run:
     return _failed(run, f"Attempt {run.attempt} was not started, because {reason}; the attempt before it failed", now)
 
 
+def timeout_of(run: Run) -> timedelta | None:
+    """Return how long a run may take: its Job's deadline without the time for finding a node; None if not known."""
+    return run.deadline - UNSCHEDULED if run.deadline else None
+
+
 def overdue(run: Run, deadline: timedelta | None, now: datetime) -> Run | None:
     """Return how a run ends whose cluster cannot be reached; None while the cluster may still come back in time.
 
