@@ -156,6 +156,12 @@ def test_the_longest_pause_and_the_longest_reason_are_taken(alice: Person, jobs:
     assert alice.call("PUT", made(alice, jobs), longest).status == 200
 
 
+def test_a_clock_that_is_behind_does_not_make_a_stored_pause_too_long(alice: Person, jobs: str) -> None:
+    job = made(alice, jobs, paused_until=rfc3339(NOON + 366 * DAY))
+
+    assert alice.call("PUT", job, {"description": "Hourly"}, at=NOON - timedelta(seconds=9)).status == 200
+
+
 def test_one_answer_names_a_bad_pause_beside_all_other_faults(alice: Person, jobs: str) -> None:
     found = faults(alice.call("POST", jobs, HOURLY | {"schedule": "often", "paused_until": rfc3339(NOON - DAY)}))
 

@@ -168,7 +168,8 @@ class JobSettings(Document):
             environment = {name: "" if value == MASK else value for name, value in self.environment.items()}
         document["environment"] = environment
         try:
-            settings = JobSettings.of(document, project, now)
+            # A stored pause of the greatest length would be too long by a clock that is behind.
+            settings = JobSettings.of(document, project, now if "paused_until" in changes else None)
         except InvalidRequest as invalid:
             raise InvalidRequest([*invalid.faults, *faults]) from invalid
         if faults:
