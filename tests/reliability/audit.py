@@ -60,6 +60,7 @@ class Audit:
     slots: int = 0
     projects: list[str] = field(default_factory=list)
     _there: set[str] = field(default_factory=set)
+    _run_ids: set[str] = field(default_factory=set)
     _written: list[EntryRow] | None = None
 
     def __post_init__(self) -> None:
@@ -73,6 +74,7 @@ class Audit:
             self.runs += found
         for page in self.cluster.list_jobs(self.organization_id, labels.selector()):
             self._there |= {job["metadata"]["uid"] for job in page}
+            self._run_ids |= {run_identity.run_id_of(job) for job in page}
             self.live |= {job["metadata"]["uid"]: job for job in page if self._is_settled(job)}
 
     def _is_settled(self, job: Object) -> bool:
@@ -89,6 +91,7 @@ class Audit:
             *self._open_runs(),
             *self._cancels(),
             *self._chains(),
+            *self._attempts(),
             *self._logs(),
             *self._slots(),
             *self._alerts(),
@@ -131,6 +134,16 @@ class Audit:
         ids = {row.sort.removeprefix(JOB) for row in rows if row.sort.startswith(JOB)}
         yield from (f"{job_id} is in the table and on no list" for job_id in ids - known)
 
+    def _attempts(self) -> Iterator[str]:
+        """Each run that is tried again has its next attempt, and each attempt the one before it."""
+        promised = {run.retried_as: run for run in self.runs if run.retried_as}
+        attempts = {run.id: run for run in self.runs if run.attempt}
+        yield from (f"{before.id} has no next attempt" for one, before in promised.items() if one not in attempts)
+        yield from (f"the attempt {one} follows no run" for one in attempts.keys() - promised.keys())
+        for one, before in promised.items():
+            if one in attempts and attempts[one].attempt != (before.attempt or 1) + 1:
+                yield f"{one} is attempt {attempts[one].attempt} after {before.attempt or 1}"
+
     def _histories(self) -> Iterator[str]:
         """Each version of a job that a request made is there, up to the present one, and each has who made it."""
         for _, job in self.jobs:
@@ -145,7 +158,8 @@ class Audit:
     def _entries(self) -> Iterator[str]:
         """Each triggered run has one entry of the audit log, and each trigger, creation and deletion on it happened."""
         rows = self._audit_rows()
-        asked = Counter(row.run_id for row in rows if row.action == AuditAction.JOB_TRIGGER)
+        requests = (AuditAction.JOB_TRIGGER, AuditAction.RUN_RETRY)
+        asked = Counter(row.run_id for row in rows if row.action in requests)
         made = Counter(run.id for run in self.runs if run.triggered_by_token)
         kept = {run.project_id for run in self.runs} | set(self.projects)
         yield from (f"{run_id} was triggered, and has no entry" for run_id in made - asked)
@@ -194,14 +208,20 @@ class Audit:
     def _open_runs(self) -> Iterator[str]:
         """An open run has a Job, and an ended run is not waiting for anything."""
         for run in self.runs:
+            if not run.status.ended and run.launch and run.launch_after and run.launch_after > self.now - TICK:
+                continue  # an attempt that waits for its time
             if not run.status.ended and run.launch:
                 yield f"the run {run.id} still waits to be launched"
-            elif not run.status.ended and run.job_uid not in self._there and not self._is_awaited(run):
+            elif not run.status.ended and not self._has_job(run) and not self._is_awaited(run):
                 yield f"the run {run.id} is {run.status} and has no Job"
         opened = {run.id for run in store.open_runs(self.organization_id)}
         for run in self.runs:
             if run.status.ended is (run.id in opened):
                 yield f"the run {run.id} is {run.status} and {'on' if run.id in opened else 'not on'} the list of open"
+
+    def _has_job(self, run: Run) -> bool:
+        """Return whether a run's Job is there; one that was launched just now does not know its Job yet."""
+        return run.job_uid in self._there or (run.job_uid is None and run.id in self._run_ids)
 
     def _cancels(self) -> Iterator[str]:
         """Runs with a cancel request end, and no others are cancelled."""

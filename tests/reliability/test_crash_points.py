@@ -345,6 +345,49 @@ def an_ingest_of_a_run_that_cannot_start(world: World) -> Act:
 
 
 @scenario
+def an_ingest_of_a_run_that_is_tried_again(world: World) -> Act:
+    _failing(world)
+    return world.ingest
+
+
+@scenario
+def an_ingest_that_launches_an_attempt(world: World) -> Act:
+    _failing(world)
+    world.ingest()
+    world.advance(minutes=1)
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_an_attempt_whose_job_is_disabled_meanwhile(world: World) -> Act:
+    job = _failing(world, enabled=True)
+    world.ingest()
+    world.call("PUT", f"/{job}", {"enabled": False})
+    world.advance(minutes=1)
+    return world.ingest
+
+
+@scenario
+def a_cancel_of_an_attempt_that_waits(world: World) -> Act:
+    job = _failing(world)
+    world.ingest()
+    [attempt] = [run.id for run in world.runs(job) if run.attempt]
+    return lambda: world.cancel(attempt)
+
+
+@scenario
+def a_retry(world: World) -> Act:
+    run = _ended(world)
+    return lambda: world.retry(run)
+
+
+@scenario
+def a_retry_with_a_key(world: World) -> Act:
+    run = _ended(world)
+    return lambda: world.retry(run, key="once")
+
+
+@scenario
 def an_ingest_that_launches(world: World) -> Act:
     job = world.create(enabled=False)
     _cut_off(world)
@@ -530,6 +573,26 @@ def _survives(prepare: Scenario, writes: int, patches: pytest.MonkeyPatch) -> bo
 def _hanging(world: World, **more: Any) -> str:
     """Start a run that does not end by itself; return its id."""
     run = world.trigger(world.create(command="dbt run --select hang", enabled=False, **more))
+    world.minute()
+    return run
+
+
+def _failing(world: World, *, enabled: bool = False) -> str:
+    """Let a run of a new job fail that is to be tried again; return the job's id."""
+    retries = {"retries": 1, "retry_delay_seconds": 5}
+    if enabled:
+        job = _synced(world, "fails", "dbt run --select fail", **HOOK, **retries)
+        world.advance(minutes=1)
+        return job
+    job = world.create("fails", "dbt run --select fail", enabled=False, **HOOK, **retries)
+    world.trigger(job)
+    world.advance(seconds=40)
+    return job
+
+
+def _ended(world: World) -> str:
+    """Return the id of a run that has ended."""
+    run = world.trigger(world.create(command="dbt run --select fail", enabled=False))
     world.minute()
     return run
 

@@ -221,6 +221,13 @@ class World:
             "POST", f"/api/v1/runs/{run_id}/cancel", body, at=self.now() + self.skew, headers=headers
         )
 
+    def retry(self, run_id: str, key: str | None = None) -> str:
+        """Retry a run that has ended; return the id of the new run."""
+        headers = {"Idempotency-Key": key} if key else None
+        answer = self.alice.call("POST", f"/api/v1/runs/{run_id}/retry", at=self.now() + self.skew, headers=headers)
+        assert answer.status == 202, answer.text
+        return str(answer.json["job_run_id"])
+
     def operate(self, project_id: str | None = None, **settings: Any) -> None:
         """Change the project, or another one, as an operator does."""
         before = store.get_project(self.organization.id, project_id or self.project.id)
