@@ -28,7 +28,7 @@ def wait_for_turn() -> int:
 
 
 def is_planned() -> bool:
-    """Say whether the database has the environment that `sqlmesh run` works on."""
+    """Return whether a plan has made the environment that `sqlmesh run` needs."""
     if not DATABASE.exists():
         return False
     with duckdb.connect(str(DATABASE), read_only=True) as database:
@@ -39,21 +39,21 @@ def is_planned() -> bool:
 
 
 def plan() -> None:
-    """Deploy, as CI does, for whoever is faster than CI or has none; the tables are filled by the first run."""
+    """Deploy as CI would, because a run began before CI did, or there is no CI. The first run fills the tables."""
     print("Nothing is deployed to this database yet; planning first.", flush=True)
     environment = {name: value for name, value in os.environ.items() if name != "ENABLE_BROKEN"}
     subprocess.run([sys.argv[0], *PLAN], env={**environment, "HAS_TURN": "true"}, check=True)
 
 
 def drop_log_file() -> None:
-    """Remove the file SQLMesh opened in logs/: it has no setting for the place, and the run's output says it all."""
+    """Remove the file that SQLMesh opened in logs/: no setting moves it, and the run's output has the same lines."""
     root = logging.getLogger()
     for handler in root.handlers[:]:
         if isinstance(handler, logging.FileHandler):
             root.removeHandler(handler)
             handler.close()
             Path(handler.baseFilename).unlink(missing_ok=True)
-    root.addHandler(logging.NullHandler())  # with no handler at all, logging.info() would set one up
+    root.addHandler(logging.NullHandler())  # without any handler, logging.info() would add one
 
 
 drop_log_file()

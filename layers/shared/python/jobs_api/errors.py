@@ -131,23 +131,23 @@ class InvalidRequest(JobsApiError):
     """Fields break rules: lists all of them, not only the first, up to what a person would read."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        self.faults = list(_told(faults))
+        self.faults = list(_shown_faults(faults))
         noun = "field breaks" if len(faults) == 1 else "fields break"
-        told = [f"{fault.field}: {fault.message}" for fault in self.faults]
+        parts = [f"{fault.field}: {fault.message}" for fault in self.faults]
         if len(faults) > len(self.faults):
-            told.append(f"and {len(faults) - len(self.faults)} more")
-        super().__init__(f"{len(faults)} {noun} a rule: " + shortened("; ".join(told), MOST_OF_A_SUMMARY))
+            parts.append(f"and {len(faults) - len(self.faults)} more")
+        super().__init__(f"{len(faults)} {noun} a rule: " + shortened("; ".join(parts), MOST_OF_A_SUMMARY))
 
 
-def _told(faults: list[Fault]) -> Iterator[Fault]:
+def _shown_faults(faults: list[Fault]) -> Iterator[Fault]:
     """Yield shortened faults, at least one, until they reach the number or the length that an answer may have."""
     left = MOST_OF_ALL_MESSAGES
     for at, fault in enumerate(faults[:MOST_FAULTS]):
-        told = Fault(shortened(fault.field), shortened(fault.message, MOST_OF_A_MESSAGE))
-        left -= len(told.field) + len(told.message)
+        short = Fault(shortened(fault.field), shortened(fault.message, MOST_OF_A_MESSAGE))
+        left -= len(short.field) + len(short.message)
         if left < 0 and at:
             return
-        yield told
+        yield short
 
 
 class InvalidBody(JobsApiError):

@@ -1,4 +1,4 @@
-"""Has runs wait for each other, since DuckDB lets one process at a time write a file and refuses the others."""
+"""Makes runs wait for each other: DuckDB lets one process write a file, and refuses any other instead of waiting."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ class Plugin(BasePlugin):
     """Holds a lock beside the database until the process ends; see `plugins` in profiles.yml."""
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        """Return when it is this process's turn to connect."""
+        """Wait until no other process has the lock, and keep it; dbt connects after this."""
         lock = os.open(f"{creds.path}.lock", os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -50,8 +50,13 @@ def adopted(job: Object) -> Object:
 def labelled(job: Object, *, settled: bool) -> Object:
     """Return a Job with or without the label `settled`."""
     others = {key: value for key, value in labels_of(job).items() if key != labels.SETTLED}
-    told = {labels.SETTLED: labels.IS_SETTLED} if settled else {}
-    return {**job, "apiVersion": "batch/v1", "kind": "Job", "metadata": {**job["metadata"], "labels": others | told}}
+    settled_label = {labels.SETTLED: labels.IS_SETTLED} if settled else {}
+    return {
+        **job,
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**job["metadata"], "labels": others | settled_label},
+    }
 
 
 def is_labelled_settled(job: Object) -> bool:
@@ -86,8 +91,8 @@ def triggered_by_of(job: Object) -> TriggeredBy:
     """Return what started a Job's run. Only a Job that this service made by itself has the label of its run."""
     ours = labels_of(job)
     if labels.RUN_ID in ours:
-        told = ours.get(labels.TRIGGERED_BY)
-        return TriggeredBy(told) if told in {TriggeredBy.RETRY, TriggeredBy.CHAINED} else TriggeredBy.MANUAL
+        trigger = ours.get(labels.TRIGGERED_BY)
+        return TriggeredBy(trigger) if trigger in {TriggeredBy.RETRY, TriggeredBy.CHAINED} else TriggeredBy.MANUAL
     manual = _annotations(job).get(INSTANTIATED) == TriggeredBy.MANUAL
     return TriggeredBy.MANUAL if manual else TriggeredBy.SCHEDULED
 

@@ -95,12 +95,12 @@ class Delivery(DeliveryDocument):
     def document(self) -> DeliveryDocument:
         """Return what the API shows of it."""
         stored = vars(self)
-        told = {name: stored[name] for name in DeliveryDocument.model_fields}
+        fields = {name: stored[name] for name in DeliveryDocument.model_fields}
         if self.status is not DeliveryStatus.PENDING:
-            told["next_attempt_at"] = None
+            fields["next_attempt_at"] = None
         if self.error:
-            told["error"] = shown(self.error)
-        return DeliveryDocument.known(**told)
+            fields["error"] = shown(self.error)
+        return DeliveryDocument.known(**fields)
 
 
 class DeliveryList(Document):

@@ -187,9 +187,9 @@ class Run(JobRun):
     def document(self) -> JobRun:
         """Return what the API shows of it. Rows of earlier releases have texts without masks."""
         stored = vars(self)
-        told = {name: stored[name] for name in JobRun.model_fields}
-        told |= {name: shown(told[name]) for name in _SHOWN if told.get(name)}
-        return JobRun.known(**told | {"environment": displayed(self.environment) if self.environment else None})
+        fields = {name: stored[name] for name in JobRun.model_fields}
+        fields |= {name: shown(fields[name]) for name in _SHOWN if fields.get(name)}
+        return JobRun.known(**fields | {"environment": displayed(self.environment) if self.environment else None})
 
     def without_secrets(self, secrets: Iterable[str] = ()) -> "Run":
         """Return it as it may be stored: texts of a log or a cluster with masks, also for these known secrets."""

@@ -71,15 +71,15 @@ def publish(runs: Iterable[Run]) -> int:
     Raises:
         QueueRejected: some runs keep their `notify`; what SQS raises: some may be queued and keep it too.
     """
-    told = list(runs)
-    if not told:
+    to_notify = list(runs)
+    if not to_notify:
         return 0
-    pairs = [(run, message) for run in told for message in _messages(run)]
+    pairs = [(run, message) for run in to_notify for message in _messages(run)]
     rejected: set[str] = set()
     for some in batched(pairs, ENTRIES_PER_CALL, strict=False):
         rejected |= _send([message for _, message in some])
     with ThreadPoolExecutor(CLEARERS, thread_name_prefix="outbox") as pool:
-        list(pool.map(store.run_notified, [run for run in told if run.id not in rejected]))
+        list(pool.map(store.run_notified, [run for run in to_notify if run.id not in rejected]))
     if rejected:
         raise QueueRejected(f"{len(rejected)} runs have notifications that were not queued")
     return len(pairs)

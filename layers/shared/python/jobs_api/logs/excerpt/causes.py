@@ -65,8 +65,8 @@ def key(causes: Iterable[str], own: Iterable[str] = ()) -> str:
         own: names that only this run has, such as that of its Pod.
     """
     names = [name.lower() for name in own if name]
-    told = sorted({_without_the_passing(cause, names) for cause in causes if cause})
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16] if told else ""
+    normalized = sorted({_without_the_passing(cause, names) for cause in causes if cause})
+    return hashlib.sha256("\n".join(normalized).encode()).hexdigest()[:16] if normalized else ""
 
 
 def key_of_failure(failure: Failure) -> str:
@@ -75,14 +75,14 @@ def key_of_failure(failure: Failure) -> str:
 
 
 def _first(lines: list[str]) -> str:
-    told = [line.strip() for line in lines if not _WHERE.match(line.strip())]
-    told = told or [line.strip() for line in lines]
-    said = told[0] if told else ""
-    context = next((found for line in told[1:8] if (found := _CONTEXT.match(line))), None)
+    telling = [line.strip() for line in lines if not _WHERE.match(line.strip())]
+    telling = telling or [line.strip() for line in lines]
+    said = telling[0] if telling else ""
+    context = next((found for line in telling[1:8] if (found := _CONTEXT.match(line))), None)
     if context:
         return f"{said}: {context['said']}"
     goes_on = False
-    for following in told[1:6]:
+    for following in telling[1:6]:
         if HEADING.match(following) and HEADING.match(said):
             said = following
         elif HEADING.match(following):
@@ -94,7 +94,7 @@ def _first(lines: list[str]) -> str:
         else:
             break
     if _ABOVE.match(said):
-        said = f"{said} {next((line for line in reversed(told) if not line.startswith('at ')), '')}"
+        said = f"{said} {next((line for line in reversed(telling) if not line.startswith('at ')), '')}"
     return fields["said"] if (fields := _FIELDS.search(said)) else said
 
 

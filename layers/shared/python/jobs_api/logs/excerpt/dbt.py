@@ -60,7 +60,7 @@ def invocations(records: list[LogRecord]) -> list[list[LogRecord]]:
 def failures(records: list[LogRecord]) -> list[Failure]:
     """Return each failed node once, in the order of its first message."""
     steps = [step for step in map(step_of, records) if step and step.state in _BAD]
-    found = _with_unit_tests(_with_sources(told(_summary(records)), steps), steps)
+    found = _with_unit_tests(_with_sources(failures_of_summary(_summary(records)), steps), steps)
     found = _with_batches(found, [step.what for step in steps if step.state == "PARTIALLY"], records)
     if found:
         return found
@@ -80,8 +80,8 @@ def fatal_error(records: list[LogRecord]) -> tuple[Failure | None, list[str]]:
         if not any(line.strip() for line in lines):
             # dbt writes these line by line, each with its time.
             lines = [line for each in records[at + 1 : at + 20] for line in each.lines]
-        told = [(at, line.strip()) for at, line in enumerate(lines) if line.strip()][:4]
-        first, node = next(((at, _NODE.match(line)) for at, line in told if not HEADING.match(line)), (0, None))
+        begin = [(at, line.strip()) for at, line in enumerate(lines) if line.strip()][:4]
+        first, node = next(((at, _NODE.match(line)) for at, line in begin if not HEADING.match(line)), (0, None))
         if node and not node["what"].startswith(("macro ", "operation ")):
             return _failure(node["what"], lines[first + 1 :]), []
         return None, lines
@@ -128,10 +128,10 @@ def _summary(records: list[LogRecord]) -> list[LogRecord]:
     return records if begin is None else records[begin:]
 
 
-def told(records: list[LogRecord]) -> list[Failure]:
+def failures_of_summary(records: list[LogRecord]) -> list[Failure]:
     """Read the summary: a heading names what failed, and what follows it says why."""
     found = dict[tuple[str, str], list[str]]()
-    told = set[tuple[str, str]]()
+    ended = set[tuple[str, str]]()
     current: tuple[str, str] | None = None
     for record in records:
         begins = _begins(record, has_heading=current is not None and not found[current])
@@ -139,15 +139,15 @@ def told(records: list[LogRecord]) -> list[Failure]:
         if begins:
             current, message = begins, record.lines[1:]
         elif current and _ends(record, found[current]):
-            told.add(current)
+            ended.add(current)
             current = None
         # With --fail-fast the same failure is logged when it happens and again at the end.
-        if current and current not in told:
+        if current and current not in ended:
             found.setdefault(current, []).extend([] if record.blank else message)
     return [_failure(what, message) for (what, _), message in found.items()]
 
 
-def told_warnings(records: list[LogRecord]) -> list[Failure]:
+def warnings_of_summary(records: list[LogRecord]) -> list[Failure]:
     """Read the summary: of a heading that names what warned, the record below it says why."""
     found = list[Failure]()
     for at, record in enumerate(records):
@@ -194,14 +194,14 @@ def _failure(what: str, message: list[str]) -> Failure:
     return Failure(what, joined(message), cause_in(message))
 
 
-def _with_sources(told: list[Failure], steps: list[Step]) -> list[Failure]:
+def _with_sources(summarized: list[Failure], steps: list[Step]) -> list[Failure]:
     """Name sources as their lines of progress do: the summary has less than that, and before 1.12 there is none."""
     sources = dict[str, list[Step]]()
     for step in steps:
         if step.what.startswith("source "):
             sources.setdefault(step.what.rpartition(".")[2], []).append(step)
     found = list[Failure]()
-    for failure in told:
+    for failure in summarized:
         kind, _, table = failure.what.partition(" ")
         known = sources.get(table) if kind == "source" else None
         if not known:
@@ -216,19 +216,19 @@ def _with_sources(told: list[Failure], steps: list[Step]) -> list[Failure]:
     return found
 
 
-def _with_unit_tests(told: list[Failure], steps: list[Step]) -> list[Failure]:
+def _with_unit_tests(summarized: list[Failure], steps: list[Step]) -> list[Failure]:
     """Return the failures with those of unit tests: before 1.10 the summary names the model instead."""
-    names, failed = {failure.what for failure in told}, {step.what for step in steps}
+    names, failed = {failure.what for failure in summarized}, {step.what for step in steps}
     tests = [what for what in dict.fromkeys(step.what for step in steps) if what.startswith("unit_test ")]
     untold = [what for what in tests if what not in names]
     found = list[Failure]()
-    for failure in told:
+    for failure in summarized:
         is_model = failure.what.startswith("model ") and failure.what not in failed
         found.append(Failure(untold.pop(0), failure.message, failure.cause) if untold and is_model else failure)
     return found
 
 
-def _with_batches(told: list[Failure], partly: list[str], records: list[LogRecord]) -> list[Failure]:
+def _with_batches(summarized: list[Failure], partly: list[str], records: list[LogRecord]) -> list[Failure]:
     """Say why batches of a microbatch model failed, which its own message leaves out; add models that partly did."""
     unhandled = next((record for record in records if _UNHANDLED.match(record.head)), None)
     why = [line.removeprefix("Exception on worker thread. ") for line in unhandled.lines[1:]] if unhandled else []
@@ -236,9 +236,9 @@ def _with_batches(told: list[Failure], partly: list[str], records: list[LogRecor
     for record in records:
         if batch := _BATCH.match(record.head):
             batches.setdefault(f"model {batch['of'].rpartition('.')[2]}", []).append(batch["batch"])
-    names = {failure.what for failure in told}
+    names = {failure.what for failure in summarized}
     found = list[Failure]()
-    for failure in [*told, *(Failure(what, "") for what in partly if what not in names)]:
+    for failure in [*summarized, *(Failure(what, "") for what in partly if what not in names)]:
         failed = batches.get(failure.what)
         if not failed or failure.message not in {"", "ERROR"}:
             found.append(failure)

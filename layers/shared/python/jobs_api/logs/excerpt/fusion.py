@@ -35,10 +35,10 @@ def is_named(lines: list[str]) -> bool:
 
 def failures(lines: list[str]) -> list[Failure]:
     """Return the nodes that failed, each with the error that names the node or its file."""
-    told = errors(lines)
+    faults = errors(lines)
     names = list(dict.fromkeys(squeezed(found["what"]) for line in lines if (found := _FAILED.match(line[:MAX_LINE]))))
-    alone = len(names) == len(told) == 1
-    shown = [_with_error(what, told[:MOST_ERRORS], alone=alone) for what in names[:MOST_FAILURES]]
+    alone = len(names) == len(faults) == 1
+    shown = [_with_error(what, faults[:MOST_ERRORS], alone=alone) for what in names[:MOST_FAILURES]]
     return [*shown, *(Failure(what, "") for what in names[MOST_FAILURES:])]
 
 
@@ -71,14 +71,14 @@ def without_level(lines: list[str]) -> list[str]:
 def said(error: list[str]) -> str:
     """Return an error in one line: its message and its file."""
     place = next((found["place"] for line in error[1:] if (found := _PLACE.match(line))), "")
-    told = cause_in([line for line in error if not _PLACE.match(line)])
-    return f"{cut_at_word(told, MAX_SAID - 100)} ({cut_at_word(place, 98)})" if place else told
+    cause = cause_in([line for line in error if not _PLACE.match(line)])
+    return f"{cut_at_word(cause, MAX_SAID - 100)} ({cut_at_word(place, 98)})" if place else cause
 
 
-def _with_error(what: str, told: list[list[str]], *, alone: bool) -> Failure:
+def _with_error(what: str, faults: list[list[str]], *, alone: bool) -> Failure:
     name = what.rpartition(" ")[2].rpartition(".")[2]
     whole = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])")
-    for error in told:
+    for error in faults:
         if alone or any(whole.search(line[:MAX_LINE]) for line in error):
             return Failure(what, joined(error), said(error))
     return Failure(what, "")

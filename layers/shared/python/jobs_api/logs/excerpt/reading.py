@@ -28,7 +28,7 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
         own: names that only this run has, which must not affect the cause.
     """
     read = parsed(plain(_end(log)))
-    found, told = _failures(read)
+    found, telling = _failures(read)
     last = [line for line in read.lines if line.strip()][-LAST_LINES:]
     begun = progress.running(read.records)
     running = [*begun[:MOST_RUNNING], *([f"{len(begun) - MOST_RUNNING} more"] if len(begun) > MOST_RUNNING else [])]
@@ -36,13 +36,13 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
         count = max(len(found), dbt.failed_in_all(read.records) if dbt.speaks(read.records) else 0)
         cause = causes.key(map(causes.key_of_failure, found), own)
         return Excerpt(found[:MOST_FAILURES], "", count, _said(found, count), cause, running, joined(last))
-    said = cut_at_word(told.said, MAX_SAID)
+    said = cut_at_word(telling.said, MAX_SAID)
     if running:
         was = f"it was running {listed(begun, len(begun))}"
         said = was[0].upper() + was[1:] if progress.is_progress(said) else f"{said} ({was})"
     # Many logs end with "exit status 1", whatever the cause is.
-    cause = causes.key([said, *last] if told.vague else [said], own)
-    return Excerpt([], joined(told.lines), 0, said, cause, running, joined(last))
+    cause = causes.key([said, *last] if telling.vague else [said], own)
+    return Excerpt([], joined(telling.lines), 0, said, cause, running, joined(last))
 
 
 def telling_line(log: str) -> str | None:
@@ -70,8 +70,8 @@ def _failures(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
         return _of_dbt(read)
     if fusion.speaks(read.lines):
         faults = fusion.errors(read.lines)
-        told = errors.ErrorLines(faults[0], fusion.said(faults[0])) if faults else errors.error_lines(read.lines)
-        return fusion.failures(read.lines), told
+        telling = errors.ErrorLines(faults[0], fusion.said(faults[0])) if faults else errors.error_lines(read.lines)
+        return fusion.failures(read.lines), telling
     found = sqlmesh.failures(read.lines)
     asked = [] if found else sqlmesh.unanswered(read.lines)
     logged = errors.logged_as_error(read.records)

@@ -136,10 +136,10 @@ def _audits(lines: list[str]) -> Iterable[Failure]:
     found = list[tuple[str, str]]()
     says = dict[str, list[list[str]]]()
     for at, line in enumerate(lines):
-        told = line
+        heading = line
         if _AUDITED.match(line) and not _SETTLED.search(line):
-            told = squeezed(" ".join(lines[at : at + 3]))
-        if result := _AUDIT.match(told):
+            heading = squeezed(" ".join(lines[at : at + 3]))
+        if result := _AUDIT.match(heading):
             found.append((result["audit"], result["model"]))
         elif failure := _AUDIT_SAYS.match(line):
             message = [each for each in lines[at + 1 : at + 4] if not each.startswith("(")]

@@ -15,7 +15,10 @@ def add(nodes: list[Found], by_id: dict[str, str], summary: list[LogRecord]) -> 
         by_id: the messages of which the log names the node.
         summary: the records from the line `Finished running` on.
     """
-    told = {Outcome.ERROR: _named(dbt.told(summary)), Outcome.WARN: _named(dbt.told_warnings(summary))}
+    told = {
+        Outcome.ERROR: _named(dbt.failures_of_summary(summary)),
+        Outcome.WARN: _named(dbt.warnings_of_summary(summary)),
+    }
     for node in nodes:
         if node.message or not (node.is_bad or node.outcome == Outcome.WARN):
             continue
@@ -26,7 +29,7 @@ def add(nodes: list[Found], by_id: dict[str, str], summary: list[LogRecord]) -> 
 def names(summary: list[LogRecord]) -> set[str]:
     """Return what the summary names as failed."""
     begin = next((at for at, record in enumerate(summary) if record.head.startswith("Completed with")), 0)
-    return {failure.what for failure in dbt.told(summary[begin:])}
+    return {failure.what for failure in dbt.failures_of_summary(summary[begin:])}
 
 
 def is_named(node: Found, told: set[str]) -> bool:
