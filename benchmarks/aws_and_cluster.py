@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.measure import ROOT
 from benchmarks.measured_service import cluster
-from local.aws import LocalAws
 from local.template import read
+from tests.fast_moto.aws import LocalAws
 
 
 @contextmanager

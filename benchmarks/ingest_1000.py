@@ -19,8 +19,8 @@ from typing import Any
 
 from benchmarks.measure import ROOT, Figure, recorded_calls, report, seconds
 from benchmarks.sync_5000 import peak_mib
-from local.aws import LocalAws
 from local.template import read
+from tests.fast_moto.aws import LocalAws
 
 SECONDS = 60.0
 MEMORY_MIB = 512.0

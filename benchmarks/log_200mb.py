@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 from benchmarks.measure import ROOT, Figure, report, seconds
 from benchmarks.sync_5000 import peak_mib
-from local.aws import LocalAws
 from local.template import read
+from tests.fast_moto.aws import LocalAws
 
 MEMORY_MIB = 256.0
 # A fifth of the timeout of handle_pulse, since a pass does more than one log.

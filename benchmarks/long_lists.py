@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import ROOT, Figure, recorded_calls, report
-from local.aws import LocalAws
 from local.template import read
+from tests.fast_moto.aws import LocalAws
 
 FILTERS: tuple[dict[str, str], ...] = (
     {},

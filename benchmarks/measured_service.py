@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import ROOT, Call, recorded_calls
-from local.aws import LocalAws
 from local.kubernetes_api import KubernetesApi
 from local.template import read
+from tests.fast_moto.aws import LocalAws
 
 if TYPE_CHECKING:
     from tests.functions.people import Person

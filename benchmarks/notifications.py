@@ -25,10 +25,10 @@ from urllib.request import urlopen
 from benchmarks.laptop_stack import PATIENCE_SECONDS, Client, Laptop, laptop, until
 from benchmarks.measure import ROOT, Figure, report
 from benchmarks.webhook_receivers import receivers
-from local.aws import LocalAws
 from local.functions import Functions
 from local.queues import QueueSource
 from local.template import Template, read
+from tests.fast_moto.aws import LocalAws
 
 if TYPE_CHECKING:
     from jobs_api.model.delivery import Delivery

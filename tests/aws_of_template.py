@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from local.aws import LocalAws
 from local.template import read
+from tests.fast_moto.aws import LocalAws
 from tests.permissions.recording import Recorder
 
 ROOT = Path(__file__).parent.parent

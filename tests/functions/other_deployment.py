@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from local.aws import LocalAws
 from local.template import read
+from tests.fast_moto.aws import LocalAws
 
 ROOT = Path(__file__).parents[2]
 

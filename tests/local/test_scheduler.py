@@ -9,11 +9,11 @@ from typing import Any
 import boto3
 import pytest
 
-from local.aws import create_resources
 from local.functions import Functions
 from local.intrinsics import UnsupportedTemplate
 from local.scheduler import Schedule, Scheduler
 from local.template import Template
+from tests.fast_moto.aws import create_resources
 from tests.local.conftest import eventually
 from tests.local.seen import SEEN
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from local.emulator.admission import new_access_key
 from local.inbox import PREFIX, Inbox
 from local.loopback import REFUSAL, is_loopback, is_own_page
+from tests.fast_moto.test_moto_wire import client_over_http
 from tests.local.conftest import Client
-from tests.local.test_moto_wire import client_over_http
 
 EVIL = "https://evil.example"
 SCAN = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}

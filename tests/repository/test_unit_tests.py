@@ -10,7 +10,7 @@ from tests.unit.conftest import DEPLOYMENT
 
 ROOT = Path(__file__).parents[2]
 # What would have to start, or takes a second to import.
-HEAVY = ("boto3", "botocore", "jobs_api.store", "kubernetes", "local.aws", "local.cluster", "moto", "pynamodb")
+HEAVY = ("boto3", "botocore", "jobs_api.store", "kubernetes", "tests.fast_moto", "local.cluster", "moto", "pynamodb")
 COLLECT = f"""
 import pytest, sys
 status = pytest.main(["--collect-only", "-qqq", "-p", "no:cacheprovider", "tests/unit"])

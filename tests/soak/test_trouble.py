@@ -10,8 +10,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from local.moto_wire import InProcessTransport
 from local.powertools import LAMBDA_CONTEXT
+from tests.fast_moto.wire import InProcessTransport
 from tests.soak import aws_trouble
 from tests.soak.scripted import Scripted
 from tests.soak.trouble import Trouble

@@ -1,7 +1,7 @@
 """Two transports to one moto: HTTP for other processes, and function calls for clients in this process.
 
 Measured on two busy cores with items of 25 attributes: a GetItem takes 7 ms over HTTP and 1.4 ms in process, a PutItem
-8 and 1.7. `local/moto_items.py` answers the calls for items in this process.
+8 and 1.7. `local/items.py` answers the calls for items in this process.
 """
 
 import hmac
@@ -17,8 +17,8 @@ import botocore.handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
-from local import moto_items
 from local.loopback import is_loopback
+from tests.fast_moto import items
 
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
@@ -155,9 +155,9 @@ class InProcessTransport:
         # The headers may be any mapping, and a dict is the fastest.
         return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
 
-    def _of_items(self, request: AWSPreparedRequest, region: str) -> moto_items.Answer | None:
+    def _of_items(self, request: AWSPreparedRequest, region: str) -> items.Answer | None:
         target = _text(request.headers.get("X-Amz-Target", ""))
-        return moto_items.answer(target, request.body, request.headers, region)
+        return items.answer(target, request.body, request.headers, region)
 
     def _mapped(self, request: AWSPreparedRequest, region: str, service: str) -> AWSPreparedRequest:
         """Address a request to the endpoint by which moto knows the service."""

@@ -9,9 +9,9 @@ from unittest import mock
 from local.aws_environment import environment_of, exported
 from local.emulator.admission import new_access_key
 from local.intrinsics import REGION
-from local.moto_speed import speed_up
-from local.moto_wire import InProcessTransport, MotoServer
 from local.template import Template
+from tests.fast_moto.speed import speed_up
+from tests.fast_moto.wire import InProcessTransport, MotoServer
 
 # boto3 is imported where it is used, because its sessions must be created after the transport is installed.
 

@@ -58,7 +58,7 @@ def _validate_updates_once() -> None:
     first_of: Any = cache(search)
 
     def traverse(traverser: Any, root: Any) -> Any:
-        process = traverser._processing_map()  # noqa: SLF001 - there is no other name for it
+        process = traverser._processing_map()
         kinds = tuple(process)
 
         def visit(node: Any, place: int) -> Any:
@@ -125,7 +125,7 @@ def _parse_conditions_once() -> None:
     from moto.dynamodb.comparisons import ConditionExpressionParser  # noqa: PLC0415
 
     parser_class: Any = ConditionExpressionParser
-    lex, parse = parser_class._lex_condition_expression, parser_class.parse  # noqa: SLF001 - moto has no public name
+    lex, parse = parser_class._lex_condition_expression, parser_class.parse
     words: dict[str, tuple[Any, ...]] = {}
     latest: list[Any] = [None]
 
@@ -148,7 +148,7 @@ def _parse_conditions_once() -> None:
             parser.expr_attr_values_found = list(latest[0][3])
         return latest[0][1]
 
-    parser_class._lex_condition_expression, parser_class.parse = lexed, parsed  # noqa: SLF001
+    parser_class._lex_condition_expression, parser_class.parse = lexed, parsed
 
 
 def _parse_update_expressions_once() -> None:

@@ -11,7 +11,7 @@ import boto3
 import botocore.handlers
 import pytest
 
-from local.moto_wire import InProcessTransport
+from tests.fast_moto.wire import InProcessTransport
 
 ITEM: Any = {
     "id": {"S": "1"},

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.loaders import JSONFileLoader
 from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
 
-from local.moto_per_call import spare_each_call
+from tests.fast_moto.per_call import spare_each_call
 
 _installed = threading.Lock()
 
