@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.cluster import Cluster
+from jobs_api.cluster import Cluster, Object
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ingest import ingester
 from jobs_api.ingest.ingester import Incomplete
@@ -293,6 +293,78 @@ def test_a_run_of_a_deleted_job_is_not_tried_again(acme: Acme) -> None:
     acme.ingest()
 
     assert (acme.only_run().status, acme.only_run().message) == (RunStatus.FAILED, None)
+
+
+def follow(acme: Acme, policy: str) -> None:
+    """Give the job a concurrency policy from now on: its slots of before are no misses."""
+    path = f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}"
+    assert acme.alice.call("PUT", path, {"concurrency_policy": policy}, at=acme.now()).status == 200
+
+
+def due_beside_a_later_slot(acme: Acme, policy: str) -> Object:
+    """Let an attempt be due while the run of a later slot goes on; return the Job of that run."""
+    follow(acme, policy)
+    fail(acme)
+    job = acme.start("exec sleep 300")
+    acme.wait_for_pod(job)
+    acme.ingest()
+    acme.skipped += timedelta(seconds=61)
+    acme.ingest()
+    return job
+
+
+def test_under_forbid_an_attempt_lets_the_run_of_a_later_slot_end_first(acme: Acme) -> None:
+    job = due_beside_a_later_slot(acme, "Forbid")
+    assert (attempt(acme, 2).status, attempt(acme, 2).launch is None) == (RunStatus.PENDING, False)
+    [later] = [run for run in acme.runs() if run.status is RunStatus.RUNNING]
+
+    acme.alice.call("POST", f"/api/v1/runs/{later.id}/cancel", at=acme.now())
+    acme.wait_for_end(job)
+    acme.ingest()
+    acme.ingest()
+
+    assert attempt(acme, 2).launch is None
+
+
+def test_under_forbid_an_attempt_waits_an_hour_and_no_longer(acme: Acme) -> None:
+    due_beside_a_later_slot(acme, "Forbid")
+    acme.skipped += timedelta(hours=1)
+
+    acme.ingest()
+
+    assert attempt(acme, 2).status is RunStatus.ERROR
+    assert "was still going after an hour, and the job's concurrency policy is Forbid" in _why(attempt(acme, 2))
+
+
+def test_under_replace_an_attempt_gives_way_to_the_run_of_a_later_slot(acme: Acme) -> None:
+    due_beside_a_later_slot(acme, "Replace")
+
+    second = attempt(acme, 2)
+
+    [later] = [run for run in acme.runs() if run.status is RunStatus.RUNNING]
+    assert second.status is RunStatus.ERROR
+    assert f"the run {later.id} took its place: the job's concurrency policy is Replace" in _why(second)
+
+
+def test_under_allow_an_attempt_runs_beside_the_run_of_a_later_slot(acme: Acme) -> None:
+    due_beside_a_later_slot(acme, "Allow")
+
+    assert attempt(acme, 2).launch is None
+
+
+def test_what_somebody_requested_keeps_no_attempt_waiting(acme: Acme) -> None:
+    follow(acme, "Forbid")
+    fail(acme)
+    acme.triggered("exec sleep 300")
+    acme.ingest()
+    acme.skipped += timedelta(seconds=61)
+    acme.ingest()
+
+    assert attempt(acme, 2).launch is None
+
+
+def _why(run: Run) -> str:
+    return run.error_message or ""
 
 
 def test_two_passes_at_once_make_one_attempt_and_launch_it_once(acme: Acme) -> None:

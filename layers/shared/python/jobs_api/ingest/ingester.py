@@ -443,9 +443,13 @@ class Pass:
         known = store.find_runs(self.organization.id, [run.id]).get(run.id)
         if known is None or known.launch is None:
             return False
-        ended = unseen_end.not_launched(known, self.clock()) or retrying.not_to_be_started(known, self.clock())
+        others = (one for one in self._of_job[run.job_id] if one.id not in self._ended)
+        place = retrying.place_of(known, others, self.clock())
+        ended = place.ended or unseen_end.not_launched(known, self.clock())
         if ended:
             return self._write(known, ended)
+        if place.later:
+            return False
         if known.waits and not self._admitted(known):
             return False
         try:

@@ -1,14 +1,19 @@
 """Retries runs that failed: makes the next attempt for the write that ends a run, and ends one that may not start."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from jobs_api import store
 from jobs_api.errors import NotFound
 from jobs_api.ingest import unseen_end
+from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import Run
+from jobs_api.model.run_limits import RunLimits
 from jobs_api.notifications import channels
 from jobs_api.sealing import environment
 from jobs_api.trigger import attempts
+from jobs_api.trigger.waiting import LAUNCH_FOR, allowed_since
 
 
 def with_next_attempt(run: Run, now: datetime) -> tuple[Run, Run | None]:
@@ -32,16 +37,41 @@ def with_next_attempt(run: Run, now: datetime) -> tuple[Run, Run | None]:
     return run.model_copy(update={"retried_as": attempt.id}), attempt
 
 
-def not_to_be_started(run: Run, now: datetime) -> Run | None:
-    """Return how an attempt ends that must not be launched any more, since its job or project changed; else None.
+@dataclass(frozen=True)
+class Place:
+    """What becomes of a run that is due: it may end instead of being launched, or be launched `later`, or now."""
 
-    In the same way ends a run that waited for others. One BatchGetItem.
+    ended: Run | None = None
+    later: bool = False
+
+
+def place_of(run: Run, others: Iterable[Run], now: datetime) -> Place:
+    """Return what becomes of an attempt, or of a run that waited for others: its job or project may have changed.
+
+    Under the policy Forbid an attempt lets a run of the job end first, for up to an hour; under Replace it gives way to
+    it. One BatchGetItem; none for other runs.
     """
     if run.attempt is None and not run.waits:
-        return None
+        return Place()
     try:
         project, job = store.get_job(run.organization_id, run.project_id, run.job_id)
     except NotFound:
-        return unseen_end.not_started(run, "the job was deleted", now)
-    reason = attempts.kept_from_starting(run.begun_by, project, job, now)
-    return unseen_end.not_started(run, reason, now) if reason else None
+        return Place(unseen_end.not_started(run, "the job was deleted", now))
+    if reason := attempts.kept_from_starting(run.begun_by, project, job, now):
+        return Place(unseen_end.not_started(run, reason, now))
+    other = attempts.beside(run, others) if run.attempt else None
+    return _beside(run, other, RunLimits.of(project.settings, job.settings), now) if other else Place()
+
+
+def _beside(run: Run, other: Run, limits: RunLimits, now: datetime) -> Place:
+    policy = f"the {limits.policy_of}'s concurrency policy is {limits.concurrency_policy}"
+    match limits.concurrency_policy:
+        case ConcurrencyPolicy.REPLACE:
+            return Place(unseen_end.not_started(run, f"the run {other.id} took its place: {policy}", now))
+        case ConcurrencyPolicy.FORBID if now - allowed_since(run) < LAUNCH_FOR:
+            return Place(later=True)
+        case ConcurrencyPolicy.FORBID:
+            reason = f"the run {other.id} was still going after an hour, and {policy}"
+            return Place(unseen_end.not_started(run, reason, now))
+        case _:
+            return Place()

@@ -4,6 +4,7 @@ The first run and the attempts after it are one sequence: `retry_of` of each att
 retry begins a sequence of its own.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from jobs_api.ids import derived_id
@@ -46,6 +47,17 @@ def kept_from_starting(begun_by: TriggeredBy, project: Project, job: Job, now: d
         return "the job is disabled"
     pause = job.pause_at(project, now)
     return f"it is paused until {rfc3339(pause.until)}" if pause else None
+
+
+def beside(run: Run, others: Iterable[Run]) -> Run | None:
+    """Return a run that counts for the concurrency policy when an attempt is due: one of the same job that is launched.
+
+    As for a CronJob, a run that somebody requested counts on neither side.
+    """
+    if run.begun_by is TriggeredBy.MANUAL:
+        return None
+    going = (one for one in others if one.launch is None and one.begun_by is not TriggeredBy.MANUAL)
+    return next((one for one in going if one.id != run.id and not one.status.ended), None)
 
 
 def attempt_after(run: Run, job: Job, project: Project, alerts: RunAlerts | None, now: datetime) -> Run:
