@@ -11,6 +11,7 @@ import shlex
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -23,6 +24,8 @@ from local.listening import listen
 from local.memory import stay_small
 
 _TURN_SECONDS = 0.0005
+# What ends is given these seconds, and no more: a killed service loses nothing either.
+_END_SECONDS = 20.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -75,9 +78,23 @@ def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], 
             home.started()
             print(_welcome(session, log), file=terminal, flush=True)
             stopped.wait()
+            _end_within(_END_SECONDS)
     except UnsupportedTemplate as error:
         return _fail(error)
     return 0
+
+
+def _end_within(seconds: float) -> None:
+    """End this process after so many seconds, if it has not ended by then; the cluster's process ends with it."""
+
+    def end() -> None:
+        print(f"make run: not all of it ended within {seconds:.0f} seconds; the rest is killed", file=sys.stderr)  # noqa: T201
+        sys.stderr.flush()
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _port(text: str) -> int:

@@ -393,6 +393,5 @@ def _plain_update(kind: Kind, old: Object, obj: Object) -> Object:
 
 
 def _status_update(old: Object, obj: Object) -> Object:
-    new = copied(old)
-    new["status"] = copied(obj.get("status", {}))
-    return new
+    """Return the stored object with another status. They share the rest, but for `metadata`, which gets a version."""
+    return {**old, "metadata": {**old["metadata"]}, "status": copied(obj.get("status", {}))}

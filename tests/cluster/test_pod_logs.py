@@ -134,9 +134,11 @@ def test_the_log_before_the_last_restart(
     assert float(now) - float(before) > 1
 
 
-def test_kubectl_logs_of_a_job(kubectl: Callable[..., str], eventually: Eventually, image: str) -> None:
+def test_kubectl_logs_of_a_job(kubectl: Callable[..., str], image: str) -> None:
     kubectl("create", "job", "work", f"--image={image}", "--", "echo", "hello")
-    eventually(lambda: "hello" in kubectl("logs", "job/work"))
+    # Before the container has started, kubectl fails.
+    kubectl("wait", "--for=condition=complete", "job/work", "--timeout=60s")
+    assert "hello" in kubectl("logs", "job/work")
 
 
 def test_the_log_of_a_container_that_waits(core: client.CoreV1Api, namespace: str, eventually: Eventually) -> None:

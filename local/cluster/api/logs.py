@@ -10,8 +10,8 @@ from starlette.responses import Response, StreamingResponse
 from local.cluster.api import query
 from local.cluster.api.objects import storage_of
 from local.cluster.clock import parse_timestamp
-from local.cluster.errors import BadRequest, Cause, Invalid
-from local.cluster.kinds import Kind
+from local.cluster.errors import BadRequest, Cause, Invalid, NotFound
+from local.cluster.kinds import KINDS, Kind
 from local.cluster.storage import Object
 
 _OPTIONS = Kind("PodLogOptions", "podlogoptions", "podlogoptions")
@@ -40,7 +40,10 @@ async def pod_log(request: Request) -> Response:
     """Answer with the log as plain text; 400 if the container has no log, or with `previous` no earlier one."""
     namespace, name = request.path_params["namespace"], request.path_params["name"]
     options = _options(request, name)
-    pod = storage_of(request).get("pods", namespace, name)
+    stored = storage_of(request).find("pods", namespace, name)
+    if stored is None:
+        raise NotFound.named(KINDS["pods"], name)
+    pod = stored.object
     container = _container(pod, request.query_params.get("container", ""))
     _check_started(pod, container, previous=bool(options["previous"]))
     reader = cast("LogReader", request.app.state.kubelet)
