@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -72,6 +73,9 @@ class ClusterProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
 
     def wait_until_up(self) -> None:
         """Return once the cluster's API answers.
@@ -115,12 +119,9 @@ class ClusterProcess:
 
     def _say(self, line: str) -> None:
         assert self._process.stdin  # noqa: S101 - it is a pipe
-        try:
-            self._process.stdin.write(f"{line}\n")
-            self._process.stdin.flush()
-        except OSError:
-            # It has ended.
-            return
+        # It may have ended. Nothing stays in a buffer, which would be written again when the pipe is closed.
+        with suppress(OSError):
+            os.write(self._process.stdin.fileno(), f"{line}\n".encode())
 
 
 def main() -> None:
