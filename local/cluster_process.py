@@ -119,8 +119,8 @@ class ClusterProcess:
 
     def _say(self, line: str) -> None:
         assert self._process.stdin  # noqa: S101 - it is a pipe
-        # It may have ended. Nothing stays in a buffer, which would be written again when the pipe is closed.
-        with suppress(OSError):
+        # It may have ended, and the pipe be closed. Nothing stays in a buffer, which a close would write again.
+        with suppress(OSError, ValueError):
             os.write(self._process.stdin.fileno(), f"{line}\n".encode())
 
 

@@ -55,7 +55,6 @@ def test_it_ends_at_once_when_its_parent_has_ended(cluster: ClusterProcess, lost
     assert cluster._process.stdin
     # What the system does with the pipes of a process that was killed.
     cluster._process.stdin.close()
-    cluster._process.stdin = None
 
     assert lost.get(timeout=PATIENCE_SECONDS) == 1
 
