@@ -81,7 +81,7 @@ RUN_WRITES: Final = 2
 # A spare pulse that finds nothing to do; not measured. One goes with every second pulse while a run is open.
 SPARE_SECONDS, SPARES = 0.01, 0.5
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 13.5
+FUNCTIONS_GB: Final = 14.5
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
@@ -211,7 +211,7 @@ def runs(load: Jobs) -> dict[str, Use]:
             "read unit": load.runs * reads(JOB),
         },
         "runs: their slots settled": {"write unit": load.runs * 3},
-        "runs: their logs stored": {"S3 PUT": load.runs, "log byte": load.runs * 300},
+        "runs: their logs and results stored": {"S3 PUT": 2 * load.runs, "log byte": load.runs * 300},
         RESULTS_STORED: {"S3 PUT": load.runs},
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
         "runs: their records kept, each month": {

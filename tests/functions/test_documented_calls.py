@@ -85,6 +85,10 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "read a run": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}"),
     "read a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs"),
     "read a run's results": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/results"),
+    "list model executions": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/model-executions"),
+    "statistics of models": lambda world: world.call(
+        "GET", f"/api/v1/projects/{world.project.id}/model-executions/stats"
+    ),
     "list deliveries": lambda world: world.call("GET", f"{world.hooked}/deliveries"),
     "a live call": lambda world: world.call("GET", "/api/v1/jobs"),
     "a test of notifications": lambda world: world.call("POST", f"{world.hooked}/notifications/test"),

@@ -12,7 +12,7 @@ from jobs_api.ingest.ingester import Incomplete
 from jobs_api.ingest.run_results import ResultsOfLog, without_secrets
 from jobs_api.logs import archive, results_archive
 from jobs_api.logs.results import ResultsReader
-from jobs_api.model.results import NodeResult, Outcome, ResultCounts, RunResults
+from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunResults
 from jobs_api.model.run import Run, RunStatus
 from tests.functions.acme import Acme
 from tests.functions.people import Person
@@ -166,7 +166,7 @@ Summary: 2 total | 1 success | 1 warn
 def test_messages_are_stored_with_masks() -> None:
     said = "could not connect: postgres://etl:hunter2secret@db/x and s3cr3t-value-of-the-job"
     results = RunResults(
-        results=[NodeResult(name="a", resource_type="model", status=Outcome.ERROR, message=said)],
+        results=[NodeResult(name="a", resource_type="model", status=NodeOutcome.ERROR, message=said)],
         counts=ResultCounts(error=1),
         complete=True,
     )
@@ -180,7 +180,7 @@ def test_messages_are_stored_with_masks() -> None:
 
 def test_more_results_than_an_answer_holds_are_cut_and_counted(acme: Acme) -> None:
     many = 20_000
-    node = NodeResult(name="n" * 300, resource_type="model", status=Outcome.SUCCESS)
+    node = NodeResult(name="n" * 300, resource_type="model", status=NodeOutcome.SUCCESS)
     counts = ResultCounts(success=many)
     run = a_run(acme.project, status=RunStatus.SUCCESS, results=counts)
     results_archive.store_results(run, RunResults(results=[node] * many, counts=counts, complete=True))

@@ -125,6 +125,8 @@ CALLS: Final = {
     "list_deliveries": "list deliveries",
     "list_jobs": "list jobs",
     "list_live_jobs": "a live call",
+    "list_model_executions": "list model executions",
+    "list_model_stats": "statistics of models",
     "list_runs": "list runs",
     "redeliver": "redeliver",
     "rollback_job": "roll back a job",

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 
 from jobs_api.logs import results_archive
 from jobs_api.logs.results import ResultsReader
-from jobs_api.model.results import NodeResult, Outcome, ResultCounts, RunResults
+from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunResults
 from jobs_api.model.run import Run
 from jobs_api.redaction.masking import masked
 
@@ -45,7 +45,7 @@ class ResultsOfLog:
             results_archive.store_results(self.run, results)
             self.counts = results.counts
             self.warned = [
-                f"{node.resource_type} {node.name}" for node in results.results if node.status == Outcome.WARN
+                f"{node.resource_type} {node.name}" for node in results.results if node.status == NodeOutcome.WARN
             ]
 
     def _read(self, chunk: bytes) -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
 
 
-class Outcome(StrEnum):
+class NodeOutcome(StrEnum):
     """How a node ended. `failed`: a test or an audit found something; `error`: the node could not be run or built."""
 
     SUCCESS = "success"
@@ -27,7 +27,7 @@ class NodeResult(Document):
     name: str
     unique_id: Absent[str] = None
     resource_type: str
-    status: Outcome
+    status: NodeOutcome
     seconds: Absent[float] = None
     rows: Absent[int] = None
     started_at: Absent[Timestamp] = None

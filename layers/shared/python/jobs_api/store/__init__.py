@@ -68,6 +68,7 @@ from jobs_api.store.runs import (
     run_launched,
     run_notified,
 )
+from jobs_api.store.runs_with_results import runs_with_results
 
 __all__ = [
     "DueJob",
@@ -128,6 +129,7 @@ __all__ = [
     "run_notified",
     "runs_of_job",
     "runs_to_notify",
+    "runs_with_results",
     "settle_job",
     "streak_before",
     "unfinished_runs",

@@ -28,7 +28,7 @@ def speaks(lines: list[str]) -> bool:
     return any(_ERROR.match(line[:MAX_LINE]) or _BANNER.match(line) for line in lines)
 
 
-def is_named(lines: list[str]) -> bool:
+def is_engines(lines: list[str]) -> bool:
     """Return whether this engine says that it wrote a log, also in its JSON format."""
     return any(_BANNER.match(line) for line in lines)
 
@@ -57,7 +57,7 @@ def errors(lines: list[str]) -> list[list[str]]:
     return [list(error) for error in dict.fromkeys(tuple(error) for error in found)]
 
 
-def message(error: list[str]) -> str:
+def text_of_error(error: list[str]) -> str:
     """Return an error with the lines that belong to it."""
     return joined(error)
 

@@ -66,7 +66,7 @@ def _end(log: str) -> str:
 
 def _failures(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
     """Return the failed nodes, or else the most useful lines."""
-    if dbt.speaks(read.records) and not fusion.is_named(read.lines):
+    if dbt.speaks(read.records) and not fusion.is_engines(read.lines):
         return _of_dbt(read)
     if fusion.speaks(read.lines):
         faults = fusion.errors(read.lines)

@@ -73,7 +73,7 @@ def parsed(text: str) -> Log:
 
 
 def record_of(line: str) -> LogRecord | None:
-    """Read a line that begins a record of dbt's; None for one that goes on with a record, or that is of no known form.
+    """Read a line that begins a record of dbt's; None for a further line of a record, or for one of no known form.
 
     The line is without terminal sequences.
     """

@@ -13,23 +13,23 @@ from jobs_api.logs.records.record import LogRecord
 from jobs_api.logs.results import dbt_events, dbt_messages
 from jobs_api.logs.results.clock import LogClock
 from jobs_api.logs.results.found import MOST_RESULTS, Found
-from jobs_api.model.results import Outcome
+from jobs_api.model.results import NodeOutcome
 
 # How the summary at the end may be long: a kilobyte for each of thousands of failures.
-MOST_OF_A_SUMMARY: Final = 4 * 1024 * 1024
+SUMMARY_LIMIT: Final = 4 * 1024 * 1024
 OUTCOMES: Final = {
-    "OK": (Outcome.SUCCESS, "PASS"),
-    "PASS": (Outcome.SUCCESS, "PASS"),
-    "WARN": (Outcome.WARN, "WARN"),
-    "FAIL": (Outcome.FAILED, "ERROR"),
-    "ERROR": (Outcome.ERROR, "ERROR"),
-    "ERROR STALE": (Outcome.ERROR, "ERROR"),
-    "ERROR SKIP": (Outcome.SKIPPED, "SKIP"),
-    "PARTIALLY": (Outcome.ERROR, "ERROR"),
-    "PARTIAL SUCCESS": (Outcome.ERROR, "ERROR"),
-    "SKIP": (Outcome.SKIPPED, "SKIP"),
-    "NO-OP": (Outcome.SKIPPED, "NO-OP"),
-    "REUSED": (Outcome.SKIPPED, "REUSED"),
+    "OK": (NodeOutcome.SUCCESS, "PASS"),
+    "PASS": (NodeOutcome.SUCCESS, "PASS"),
+    "WARN": (NodeOutcome.WARN, "WARN"),
+    "FAIL": (NodeOutcome.FAILED, "ERROR"),
+    "ERROR": (NodeOutcome.ERROR, "ERROR"),
+    "ERROR STALE": (NodeOutcome.ERROR, "ERROR"),
+    "ERROR SKIP": (NodeOutcome.SKIPPED, "SKIP"),
+    "PARTIALLY": (NodeOutcome.ERROR, "ERROR"),
+    "PARTIAL SUCCESS": (NodeOutcome.ERROR, "ERROR"),
+    "SKIP": (NodeOutcome.SKIPPED, "SKIP"),
+    "NO-OP": (NodeOutcome.SKIPPED, "NO-OP"),
+    "REUSED": (NodeOutcome.SKIPPED, "REUSED"),
 }
 _BEGINS: Final = re.compile(r"Running with dbt=")
 _ENDS: Final = re.compile(r"Done\.(?: PASS=|$)")
@@ -86,14 +86,14 @@ class Dbt:
 
     def go_on(self, line: str) -> None:
         """Take a line that belongs to the record before."""
-        if self.summary and not self.summary[-1].whole and self.summary_size < MOST_OF_A_SUMMARY:
+        if self.summary and not self.summary[-1].whole and self.summary_size < SUMMARY_LIMIT:
             self.summary[-1].lines.append(line.rstrip())
             self.summary_size += len(line)
 
     @property
     def listens(self) -> bool:
         """Whether the next lines matter whatever they are."""
-        return self.summary is not None and self.summary_size < MOST_OF_A_SUMMARY
+        return self.summary is not None and self.summary_size < SUMMARY_LIMIT
 
     def close(self) -> None:
         """End an invocation that did not count its results: it was stopped, or something is missing."""
@@ -106,12 +106,12 @@ class Dbt:
         if record.event and (read := dbt_events.finished(record.event)):
             key, node = read
             told = self.nodes.get(key)
-            self.nodes[key] = dbt_events.joined(told, node) if told else node
+            self.nodes[key] = dbt_events.combined(told, node) if told else node
 
     def _step(self, step: Step, record: LogRecord, at: str) -> None:
         at_, of, is_hook = step.number
         is_sure = step.state in OUTCOMES and (not is_hook or _HOOK.match(step.what))
-        key = dbt_events.key_of(record.event) or (step.what if is_hook else at_)
+        key = dbt_events.node_key(record.event) or (step.what if is_hook else at_)
         if not is_hook:
             self.of = max(self.of, int(of))
         if step.state == "START":
@@ -129,7 +129,7 @@ class Dbt:
         kind, _, name = step.what.partition(" ")
         kind = {"hook": "operation"}.get(kind, kind)
         node = Found(kind, name, outcome, word, started_at=began)
-        if outcome is not Outcome.SKIPPED:
+        if outcome is not NodeOutcome.SKIPPED:
             node.seconds = step.seconds
         if kind == "relation":
             node.name = name.rpartition(".")[2]
@@ -142,7 +142,7 @@ class Dbt:
         if told and told.word != word:
             self.sure = False
         elif told:
-            self.nodes[key] = dbt_events.joined(node, told)
+            self.nodes[key] = dbt_events.combined(node, told)
         else:
             self.nodes[key] = node
 
@@ -150,7 +150,7 @@ class Dbt:
         if record.event and (told := dbt_events.message_of(record.event)):
             self.messages.setdefault(*told)
         size = sum(map(len, record.lines))
-        if self.summary is not None and self.summary_size + size < MOST_OF_A_SUMMARY:
+        if self.summary is not None and self.summary_size + size < SUMMARY_LIMIT:
             # Without the event: the data of an event is larger than its message.
             self.summary.append(LogRecord(record.lines, record.level, record.clocked, record.whole))
             self.summary_size += size
@@ -194,7 +194,9 @@ def _without_dubious(nodes: dict[str, Found], told: set[str]) -> dict[str, Found
     if first is None:
         return nodes
     sure = {
-        key for key in keys[first:] if nodes[key].outcome == Outcome.SKIPPED or dbt_messages.is_named(nodes[key], told)
+        key
+        for key in keys[first:]
+        if nodes[key].outcome == NodeOutcome.SKIPPED or dbt_messages.is_in_summary(nodes[key], told)
     }
     return {key: nodes[key] for at, key in enumerate(keys) if at < first or key in sure}
 

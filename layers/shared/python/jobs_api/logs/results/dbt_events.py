@@ -5,7 +5,7 @@ from typing import Any, Final
 from jobs_api.logs.records.record import LogEvent
 from jobs_api.logs.records.terminal import plain
 from jobs_api.logs.results.found import Found
-from jobs_api.model.results import Outcome
+from jobs_api.model.results import NodeOutcome
 
 # What a project's own code prints; it may look like anything.
 _PROJECTS_OWN: Final = frozenset(
@@ -13,16 +13,16 @@ _PROJECTS_OWN: Final = frozenset(
 )
 _MESSAGES: Final = frozenset({"RunResultError", "RunResultWarningMessage"})
 _STATUSES: Final = {
-    "success": (Outcome.SUCCESS, "PASS"),
-    "pass": (Outcome.SUCCESS, "PASS"),
-    "warn": (Outcome.WARN, "WARN"),
-    "fail": (Outcome.FAILED, "ERROR"),
-    "error": (Outcome.ERROR, "ERROR"),
-    "runtime error": (Outcome.ERROR, "ERROR"),
-    "partial success": (Outcome.ERROR, "ERROR"),
-    "skipped": (Outcome.SKIPPED, "SKIP"),
-    "no-op": (Outcome.SKIPPED, "NO-OP"),
-    "reused": (Outcome.SKIPPED, "REUSED"),
+    "success": (NodeOutcome.SUCCESS, "PASS"),
+    "pass": (NodeOutcome.SUCCESS, "PASS"),
+    "warn": (NodeOutcome.WARN, "WARN"),
+    "fail": (NodeOutcome.FAILED, "ERROR"),
+    "error": (NodeOutcome.ERROR, "ERROR"),
+    "runtime error": (NodeOutcome.ERROR, "ERROR"),
+    "partial success": (NodeOutcome.ERROR, "ERROR"),
+    "skipped": (NodeOutcome.SKIPPED, "SKIP"),
+    "no-op": (NodeOutcome.SKIPPED, "NO-OP"),
+    "reused": (NodeOutcome.SKIPPED, "REUSED"),
 }
 
 
@@ -31,19 +31,19 @@ def is_dbts(event: LogEvent) -> bool:
     return event.name not in _PROJECTS_OWN
 
 
-def key_of(event: LogEvent | None) -> str:
+def node_key(event: LogEvent | None) -> str:
     """Return what tells a node from all others of its invocation; "" if the event does not say."""
     return _text(_info(event).get("unique_id")) if event else ""
 
 
-def outcome_of(status: object) -> tuple[str, str] | None:
+def status_outcome(status: object) -> tuple[str, str] | None:
     """Return a status of dbt's in the API's words, and the column in which dbt counts it."""
     return _STATUSES.get(status.lower()) if isinstance(status, str) else None
 
 
 def message_of(event: LogEvent) -> tuple[str, str] | None:
     """Return a node's unique id and the message that the summary has of it."""
-    said, key = event.data.get("msg"), key_of(event)
+    said, key = event.data.get("msg"), node_key(event)
     return (key, plain(said)) if event.name in _MESSAGES and isinstance(said, str) and key else None
 
 
@@ -57,12 +57,12 @@ def enrich(node: Found, event: LogEvent) -> None:
     node.name = _name(info, unique_id, kind) or node.name
     node.started_at = _text(info.get("node_started_at")) or node.started_at
     # Of what was skipped dbt notes a time too, without having begun.
-    if node.outcome == Outcome.SKIPPED:
+    if node.outcome == NodeOutcome.SKIPPED:
         node.started_at, node.seconds = "", None
     elif (seconds := _number(event.data.get("execution_time"))) is not None:
         node.seconds = round(seconds, 3)
     failures = event.data.get("num_failures")
-    if kind == "test" and type(failures) is int and node.outcome != Outcome.ERROR and failures >= 0:
+    if kind == "test" and type(failures) is int and node.outcome != NodeOutcome.ERROR and failures >= 0:
         node.rows = failures
 
 
@@ -70,19 +70,19 @@ def finished(event: LogEvent) -> tuple[str, Found] | None:
     """Read `NodeFinished`, an event of level debug: the whole result, of commands too that show no progress."""
     info, told = _info(event), event.data.get("run_result")
     unique_id, kind = _text(info.get("unique_id")), _text(info.get("resource_type"))
-    if not (isinstance(told, dict) and unique_id and kind) or (outcome := outcome_of(told.get("status"))) is None:
+    if not (isinstance(told, dict) and unique_id and kind) or (outcome := status_outcome(told.get("status"))) is None:
         return None
     node = Found(kind, _name(info, unique_id, kind) or unique_id, *outcome, unique_id=unique_id)
-    if node.outcome != Outcome.SKIPPED:
+    if node.outcome != NodeOutcome.SKIPPED:
         seconds = _number(told.get("execution_time"))
         node.seconds = None if seconds is None else round(seconds, 3)
         node.started_at = _text(info.get("node_started_at"))
-    if node.outcome != Outcome.SUCCESS:
+    if node.outcome != NodeOutcome.SUCCESS:
         node.message = plain(_text(told.get("message")))
     return unique_id, node
 
 
-def joined(line: Found, event: Found) -> Found:
+def combined(line: Found, event: Found) -> Found:
     """Return what a line of progress and a finished node say of the same node."""
     line.message = line.message or event.message
     line.seconds = event.seconds if line.seconds is None else line.seconds

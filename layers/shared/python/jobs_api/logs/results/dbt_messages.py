@@ -4,7 +4,7 @@ from jobs_api.logs.excerpt import dbt
 from jobs_api.logs.excerpt.failures import Failure
 from jobs_api.logs.records.record import LogRecord
 from jobs_api.logs.results.found import Found
-from jobs_api.model.results import Outcome
+from jobs_api.model.results import NodeOutcome
 
 
 def add(nodes: list[Found], by_id: dict[str, str], summary: list[LogRecord]) -> None:
@@ -16,13 +16,13 @@ def add(nodes: list[Found], by_id: dict[str, str], summary: list[LogRecord]) -> 
         summary: the records from the line `Finished running` on.
     """
     told = {
-        Outcome.ERROR: _named(dbt.failures_of_summary(summary)),
-        Outcome.WARN: _named(dbt.warnings_of_summary(summary)),
+        NodeOutcome.ERROR: _named(dbt.failures_of_summary(summary)),
+        NodeOutcome.WARN: _named(dbt.warnings_of_summary(summary)),
     }
     for node in nodes:
-        if node.message or not (node.is_bad or node.outcome == Outcome.WARN):
+        if node.message or not (node.is_bad or node.outcome == NodeOutcome.WARN):
             continue
-        messages = told[Outcome.WARN if node.outcome == Outcome.WARN else Outcome.ERROR]
+        messages = told[NodeOutcome.WARN if node.outcome == NodeOutcome.WARN else NodeOutcome.ERROR]
         node.message = by_id.get(node.unique_id, "") or _message(messages, node)
 
 
@@ -32,7 +32,7 @@ def names(summary: list[LogRecord]) -> set[str]:
     return {failure.what for failure in dbt.failures_of_summary(summary[begin:])}
 
 
-def is_named(node: Found, told: set[str]) -> bool:
+def is_in_summary(node: Found, told: set[str]) -> bool:
     """Whether one of these names is that of the node."""
     return any(f"{node.kind} {name}" in told for name in _names(node))
 

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from jobs_api.logs.excerpt.failures import cut_at_word
-from jobs_api.model.results import NodeResult, Outcome, ResultCounts, RunResults
+from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunResults
 
 # Of a run with more nodes the first ones are kept. The largest projects have some ten thousand models and tests.
 MOST_RESULTS: Final = 20_000
-MOST_OF_A_NAME: Final = 500
-MOST_OF_A_MESSAGE: Final = 1000
-MOST_OF_ALL_MESSAGES: Final = 512 * 1024
+NAME_LIMIT: Final = 500
+MESSAGE_LIMIT: Final = 1000
+MESSAGES_LIMIT: Final = 512 * 1024
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -43,15 +43,15 @@ class Found:
     @property
     def is_bad(self) -> bool:
         """Whether it failed, by itself or by what it found."""
-        return self.outcome in (Outcome.FAILED, Outcome.ERROR)
+        return self.outcome in (NodeOutcome.FAILED, NodeOutcome.ERROR)
 
     def result(self, message: str) -> NodeResult:
         """Return it as the API does."""
         return NodeResult.known(
-            name=self.name[:MOST_OF_A_NAME],
-            unique_id=self.unique_id[:MOST_OF_A_NAME] or None,
+            name=self.name[:NAME_LIMIT],
+            unique_id=self.unique_id[:NAME_LIMIT] or None,
             resource_type=self.kind,
-            status=Outcome(self.outcome),
+            status=NodeOutcome(self.outcome),
             seconds=self.seconds,
             rows=self.rows,
             started_at=_moment(self.started_at),
@@ -64,15 +64,15 @@ def results_of(found: Iterable[Found], *, complete: bool) -> RunResults | None:
     nodes = list(found)
     if not nodes:
         return None
-    counts, left = Counter(node.outcome for node in nodes), MOST_OF_ALL_MESSAGES
+    counts, left = Counter(node.outcome for node in nodes), MESSAGES_LIMIT
     results = list[NodeResult]()
     for node in nodes[:MOST_RESULTS]:
-        message = cut_at_word(node.message.strip(), min(MOST_OF_A_MESSAGE, left)) if left > 1 else ""
+        message = cut_at_word(node.message.strip(), min(MESSAGE_LIMIT, left)) if left > 1 else ""
         left -= len(message)
         results.append(node.result(message))
     return RunResults(
         results=results,
-        counts=ResultCounts(**{str(outcome): counts[outcome] for outcome in Outcome}),
+        counts=ResultCounts(**{str(outcome): counts[outcome] for outcome in NodeOutcome}),
         complete=complete and len(nodes) <= MOST_RESULTS,
     )
 

@@ -15,19 +15,19 @@ from jobs_api.logs.excerpt.failures import MAX_LINE
 from jobs_api.logs.records.record import LogRecord
 from jobs_api.logs.results import dbt_events
 from jobs_api.logs.results.found import MOST_RESULTS, Found
-from jobs_api.model.results import Outcome
+from jobs_api.model.results import NodeOutcome
 
 MOST_OF_THE_ERRORS: Final = 2 * 1024 * 1024
 # The engine's column for the word that a line begins with; of tests, `Failed` is what they found.
 _WORDS: Final = {
-    "Succeeded": (Outcome.SUCCESS, "success"),
-    "Passed": (Outcome.SUCCESS, "success"),
-    "Finished": (Outcome.SUCCESS, "success"),
-    "Warned": (Outcome.WARN, "warn"),
-    "Failed": (Outcome.ERROR, "error"),
-    "Stale": (Outcome.ERROR, "error"),
-    "Skipped": (Outcome.SKIPPED, "skipped"),
-    "Reused": (Outcome.SKIPPED, "reused"),
+    "Succeeded": (NodeOutcome.SUCCESS, "success"),
+    "Passed": (NodeOutcome.SUCCESS, "success"),
+    "Finished": (NodeOutcome.SUCCESS, "success"),
+    "Warned": (NodeOutcome.WARN, "warn"),
+    "Failed": (NodeOutcome.ERROR, "error"),
+    "Stale": (NodeOutcome.ERROR, "error"),
+    "Skipped": (NodeOutcome.SKIPPED, "skipped"),
+    "Reused": (NodeOutcome.SKIPPED, "reused"),
 }
 _LINE: Final = re.compile(
     r" {0,10}(?P<word>[A-Z][a-z]{4,8}) \[(?P<time>[^\]]{1,10})\] (?P<kind>[a-z_]{3,20}) +(?P<name>\S{1,600})"
@@ -63,10 +63,10 @@ class Fusion:
             return
         if event.name == "MainReportVersion":
             self._end()
-        key, status = dbt_events.key_of(event), event.data.get("status")
-        outcome = dbt_events.outcome_of(status) if key and event.name.startswith("Log") else None
+        key, status = dbt_events.node_key(event), event.data.get("status")
+        outcome = dbt_events.status_outcome(status) if key and event.name.startswith("Log") else None
         if key and record.level == "error" and not outcome and len(self.messages) < MOST_RESULTS:
-            self.messages.setdefault(key, fusion.message(fusion.without_level(record.lines)))
+            self.messages.setdefault(key, fusion.text_of_error(fusion.without_level(record.lines)))
             return
         if outcome:
             word = str(status) if status in {"warn", "skipped", "reused", "no-op"} else ""
@@ -106,13 +106,13 @@ class Fusion:
             # Also `Cancelled`, and a group of skipped tests of which it names the first ones.
             return
         outcome, word = _WORDS[line["word"]]
-        if outcome is Outcome.ERROR and kind in {"test", "unit_test"}:
-            outcome = Outcome.FAILED
+        if outcome is NodeOutcome.ERROR and kind in {"test", "unit_test"}:
+            outcome = NodeOutcome.FAILED
         seconds = _SECONDS.match(line["time"])
         # A source's name has its group in front, all others have their schema there.
         name = name if kind == "source" else name.rpartition(".")[2]
         node = Found("operation" if kind == "hook" else kind, name, outcome, word)
-        if seconds and outcome is not Outcome.SKIPPED:
+        if seconds and outcome is not NodeOutcome.SKIPPED:
             node.seconds = int(seconds["minutes"] or 0) * 60 + float(seconds["seconds"])
         self._keep(f"{kind} {line['name']}", node)
 
@@ -150,18 +150,18 @@ def _agree(nodes: list[Found], counted: Counter[str]) -> bool:
 
 
 def _with_messages(nodes: list[Found], lines: list[str]) -> None:
-    """Give each node that failed the first error that names it, or its file; a test also what it found."""
-    told = {name: fusion.message(said) for name, said in _tests(lines)}
+    """Set the message of each node that failed: the first error that names it or its file, or what a test found."""
+    told = {name: fusion.text_of_error(said) for name, said in _tests(lines)}
     errors = fusion.errors(lines)
     for error in errors:
-        said = fusion.message(error)
+        said = fusion.text_of_error(error)
         ids = {match.group() for line in error for match in _UNIQUE_ID.finditer(line[:MAX_LINE])}
         words = {match.group() for line in error for match in _WORD.finditer(line[:MAX_LINE])}
         for name in ids | words:
             told.setdefault(name, said)
     bad = [node for node in nodes if node.is_bad]
     for node in bad:
-        alone = fusion.message(errors[0]) if len(bad) == len(errors) == 1 else ""
+        alone = fusion.text_of_error(errors[0]) if len(bad) == len(errors) == 1 else ""
         node.message = node.message or told.get(node.unique_id or node.name) or told.get(node.name, alone)
 
 

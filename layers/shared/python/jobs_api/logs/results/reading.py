@@ -15,7 +15,7 @@ from jobs_api.logs.results.sqlmesh import SQLMesh
 from jobs_api.model.results import RunResults
 
 # A longer line is no event of dbt's that has a result; of SQL in a debug log the rest is not read.
-MOST_OF_A_LINE: Final = 1024 * 1024
+LINE_LIMIT: Final = 1024 * 1024
 # How the lines begin that any of the readers looks for; most lines of a long log begin otherwise. Clocks are dbt's.
 _MATTERS: Final = re.compile(
     rb"(?:\x1b\[[\d;]{0,20}m|[ *])*+"
@@ -32,8 +32,8 @@ _DEBUG_EVENT: Final = re.compile(rb'"level": ?"debug"')
 class ResultsReader:
     """Takes a log piece by piece; `results` may be asked at any time and ends the reading.
 
-    Memory is bounded by the number of nodes. What was read so far is `state`, plain values for JSON, from which another
-    process goes on: `ResultsReader.from_state`.
+    Memory is bounded by the number of nodes. `state` is what was read so far, as plain values for
+    JSON; another process can continue from it with `ResultsReader.from_state`.
     """
 
     def __init__(self, began: datetime | None = None) -> None:
@@ -99,7 +99,7 @@ class ResultsReader:
         return reader
 
     def _add_to_rest(self, part: bytes) -> None:
-        if self._too_long or len(self._rest) + len(part) > MOST_OF_A_LINE:
+        if self._too_long or len(self._rest) + len(part) > LINE_LIMIT:
             self._rest, self._too_long = bytearray(), True
         else:
             self._rest += part

@@ -10,10 +10,10 @@ from typing import Final
 
 from jobs_api.logs.excerpt import sqlmesh
 from jobs_api.logs.results.found import MOST_RESULTS, Found
-from jobs_api.model.results import Outcome
+from jobs_api.model.results import NodeOutcome
 
 MOST_OF_THE_END: Final = 2 * 1024 * 1024
-# A line that was wrapped goes on below.
+# How many lines the console makes of one at most.
 MOST_PARTS: Final = 5
 # A line of this width without a blank at its end was cut within a word.
 WIDTH: Final = 80
@@ -37,8 +37,8 @@ _SETTLES: Final = re.compile(r"\S{1,300} on (?:model )?\S{1,500}")
 _VERBOSE: Final = re.compile(r"(?P<name>\w{1,300}) \(.{1,600}\) ?\.\.\. (?P<word>ok|FAIL|ERROR)$")
 _RAN: Final = re.compile(r"\W{0,4}(?:Successfully )?Ran `?(?P<count>\d{1,7})`? [Tt]ests?\b")
 _TEST: Final = re.compile(r"(?P<word>FAIL|ERROR): (?P<name>\S{1,300})")
-_AUDIT_WORDS: Final = {"FAIL": Outcome.FAILED, "PASS": Outcome.SUCCESS, "SKIPPED": Outcome.SKIPPED}
-_TEST_WORDS: Final = {"ok": Outcome.SUCCESS, "FAIL": Outcome.FAILED, "ERROR": Outcome.ERROR}
+_AUDIT_WORDS: Final = {"FAIL": NodeOutcome.FAILED, "PASS": NodeOutcome.SUCCESS, "SKIPPED": NodeOutcome.SKIPPED}
+_TEST_WORDS: Final = {"ok": NodeOutcome.SUCCESS, "FAIL": NodeOutcome.FAILED, "ERROR": NodeOutcome.ERROR}
 
 
 @dataclass
@@ -87,7 +87,9 @@ class SQLMesh:
         for node in audits:
             node.message = failed.get(node.what, "")
         models = [node for name, node in self.models.items() if self._is_done(name) or node.is_bad]
-        models += [Found("model", name, Outcome.SKIPPED) for name in sqlmesh.skipped(lines) if name not in self.models]
+        models += [
+            Found("model", name, NodeOutcome.SKIPPED) for name in sqlmesh.skipped(lines) if name not in self.models
+        ]
         done = sum(done for done, _ in self.batches.values())
         bad = any(node.is_bad for node in models)
         whole = whole and (not models or bad or done == self.all_batches) and len(self.tests) >= self.ran
@@ -115,12 +117,12 @@ class SQLMesh:
         name, note = batch["name"], batch["note"] or ""
         if name not in self.models and len(self.models) >= MOST_RESULTS:
             return
-        node = self.models.setdefault(name, Found("model", name, Outcome.SUCCESS, seconds=0.0))
+        node = self.models.setdefault(name, Found("model", name, NodeOutcome.SUCCESS, seconds=0.0))
         node.seconds = round((node.seconds or 0) + float(batch["seconds"]), 2)
         if rows := _ROWS.search(note):
             node.rows = (node.rows or 0) + int(rows[1])
         if _AUDITS_FAILED.search(note):
-            node.outcome, node.message = Outcome.WARN, self.warnings.get(name, "")
+            node.outcome, node.message = NodeOutcome.WARN, self.warnings.get(name, "")
         done = self.batches.setdefault(name, [0, int(batch["of"])])
         done[0] += 1
 
@@ -140,8 +142,8 @@ class SQLMesh:
         for what, message in failed.items():
             kind, _, name = what.partition(" ")
             if kind == "model":
-                node = self.models.setdefault(name, Found("model", name, Outcome.ERROR))
-                node.outcome, node.message = Outcome.ERROR, message
+                node = self.models.setdefault(name, Found("model", name, NodeOutcome.ERROR))
+                node.outcome, node.message = NodeOutcome.ERROR, message
             elif kind == "test":
                 self.tests[name] = Found("test", name, _TEST_WORDS[words.get(name, "FAIL")], message=message)
 
