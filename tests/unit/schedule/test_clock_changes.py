@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 BEGIN, END = datetime(1972, 1, 1, tzinfo=UTC), datetime(2037, 12, 31, tzinfo=UTC)
+WEEKS = [BEGIN + 7 * DAY * n for n in range((END - BEGIN).days // 7)]
 ANY_DAY = datetime(2027, 3, 28, 1, tzinfo=UTC)
 # Around a change, all of these fire, are skipped or come twice somewhere.
 EVERY_DAY = ["*/15 * * * *", "0 0 * * *", "30 0 * * *", "30 1 * * *", "0 2 * * *", "45 1,2,3 * * *", "15 */2 * * *"]
@@ -36,13 +37,11 @@ EVERY_DAY = ["*/15 * * * *", "0 0 * * *", "30 0 * * *", "30 1 * * *", "0 2 * * *
 def changes(name: str) -> list[tuple[datetime, timedelta]]:
     """Find when a zone's clock changes between 1972 and 2037, to the minute, and by how much."""
     # No zone has ever changed its clocks and changed them back within a week of these years.
-    weeks = [BEGIN + 7 * DAY * n for n in range((END - BEGIN).days // 7)]
     found = []
-    for before, after in pairwise(weeks):
-        by = offset(name, after) - offset(name, before)
+    for (before, one), (after, other) in pairwise((week, offset(name, week)) for week in WEEKS):
         # A Job's times have no seconds, and neither has any zone's offset since Liberia gave its own up in 1972.
-        if by and not offset(name, before) % MINUTE and not offset(name, after) % MINUTE:
-            found.append((moment_of(name, before, after), by))
+        if one != other and not one % MINUTE and not other % MINUTE:
+            found.append((moment_of(name, before, after), other - one))
     return found
 
 
