@@ -22,6 +22,7 @@ from local.cluster.errors import ApiError
 from local.cluster.kubelet import Kubelet
 from local.cluster.namespaces import furnish
 from local.cluster.rules.admission import Rules
+from local.cluster.service_accounts import TokenIssuer
 from local.cluster.storage import Storage
 
 _log = logging.getLogger(__name__)
@@ -168,8 +169,9 @@ class EmbeddedCluster:
     async def _run_parts(self, credentials: serving.Credentials, listening: socket.socket, stop: asyncio.Event) -> None:
         self.started_at = self.clock.now()
         controllers = Controllers(self.storage, self.clock)
-        kubelet = Kubelet(self.storage, self.clock, self._images, self._home, went_down_at=self._went_down_at)
-        application, self.faults = app.build(self.storage, kubelet, credentials.token)
+        tokens = TokenIssuer(self._home / "pki" / "sa.key" if self._keep else None)
+        kubelet = Kubelet(self.storage, self.clock, self._images, self._home, tokens, went_down_at=self._went_down_at)
+        application, self.faults = app.build(self.storage, kubelet, credentials.token, tokens)
         self._pages = application.state.pages
         server = serving.server(self.faults, credentials)
         self.url = f"https://{serving.HOST}:{listening.getsockname()[1]}"

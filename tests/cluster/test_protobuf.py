@@ -43,13 +43,34 @@ def test_a_job_with_all_that_is_special_on_the_wire() -> None:
     container = held(1, "main") + held(3, "echo") + held(3, "hi") + held(8, held(1, limit)) + held(10, probe)
     container += held(7, held(1, "TOKEN") + secret) + counted(16, 1)
     volume = held(1, "scratch") + held(2, held(2, b""))
-    template = held(2, held(1, volume) + held(2, container) + counted(4, -1))
+    token = held(1, "jobs-api") + counted(2, 3600) + held(3, "token")
+    projected = held(26, held(1, held(4, token)) + counted(2, 420))
+    template = held(
+        2, held(1, volume) + held(1, held(1, "identity") + held(2, projected)) + held(2, container) + counted(4, -1)
+    )
     job = decode(enveloped("batch/v1", "Job", held(2, counted(7, 0) + held(6, template)) + held(3, counted(4, 0))))
     assert job["spec"] == {
         "backoffLimit": 0,
         "template": {
             "spec": {
-                "volumes": [{"name": "scratch", "emptyDir": {}}],
+                "volumes": [
+                    {"name": "scratch", "emptyDir": {}},
+                    {
+                        "name": "identity",
+                        "projected": {
+                            "defaultMode": 420,
+                            "sources": [
+                                {
+                                    "serviceAccountToken": {
+                                        "audience": "jobs-api",
+                                        "expirationSeconds": 3600,
+                                        "path": "token",
+                                    }
+                                }
+                            ],
+                        },
+                    },
+                ],
                 "containers": [
                     {
                         "name": "main",

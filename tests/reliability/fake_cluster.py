@@ -26,6 +26,7 @@ from local.cluster.clock import TestClock, parse_timestamp, timestamp
 from local.cluster.controllers import Controllers
 from local.cluster.kubelet.status import Container, Verdict, pod_status
 from local.cluster.rules.admission import Rules
+from local.cluster.service_accounts import TokenIssuer
 from local.cluster.storage import Object, Storage
 
 TOKEN = "still"
@@ -80,7 +81,7 @@ class FakeCluster:
         self._controllers = Controllers(self.storage, self.clock)
         self._queue = self._controllers._queue
         self.storage.listen(self._controllers._changed)
-        self._app, _ = app.build(self.storage, self, TOKEN)[0], None
+        self._app, _ = app.build(self.storage, self, TOKEN, TokenIssuer())[0], None
         self._loop = asyncio.new_event_loop()
         # Functions call from many threads.
         self._lock = threading.RLock()

@@ -12,13 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local.cluster.api import collections, discovery, logs, objects, openapi
+from local.cluster.api import collections, discovery, issuer, logs, objects, openapi
 from local.cluster.api.faults import Faults
 from local.cluster.api.logs import LogReader
 from local.cluster.api.pages import Pages
 from local.cluster.api.responses import refusal
 from local.cluster.api.watches import Watches
 from local.cluster.errors import ApiError, MethodNotAllowed, Unauthorized
+from local.cluster.service_accounts import JWKS_PATH, TokenIssuer
 from local.cluster.storage import Storage
 
 _log = logging.getLogger(__name__)
@@ -41,8 +42,11 @@ register_url_convertor("own", _Own())
 register_url_convertor("namespaces", _Namespaces())
 
 
-def build(storage: Storage, kubelet: LogReader, token: str) -> tuple[Starlette, Faults]:
-    """Return the application and its middleware for faults; `token` is the only bearer token that it accepts."""
+def build(storage: Storage, kubelet: LogReader, token: str, tokens: TokenIssuer) -> tuple[Starlette, Faults]:
+    """Return the application and its middleware for faults; `token` is the only bearer token that it accepts.
+
+    `tokens` signs those of Pods, which are for others: the API accepts none of them.
+    """
     app = Starlette(
         routes=_routes(),
         exception_handlers={
@@ -51,7 +55,7 @@ def build(storage: Storage, kubelet: LogReader, token: str) -> tuple[Starlette, 
             Exception: _failed,
         },
     )
-    app.state.storage, app.state.kubelet = storage, kubelet
+    app.state.storage, app.state.kubelet, app.state.issuer = storage, kubelet, tokens
     app.state.pages, app.state.watches = Pages(storage), Watches(storage)
     return app, Faults(BearerToken(app, token))
 
@@ -77,6 +81,8 @@ def _routes() -> list[Route]:
     return [
         Route("/version", discovery.version),
         *(Route(path, discovery.healthy) for path in ("/healthz", "/livez", "/readyz")),
+        Route("/.well-known/openid-configuration", issuer.configuration),
+        Route(JWKS_PATH, issuer.keys),
         Route("/openapi/v2", openapi.version_2),
         Route("/openapi/v3", openapi.version_3),
         Route("/openapi/v3/{path:path}", openapi.version_3),

@@ -10,6 +10,7 @@ NUMBERS = {
     "ConfigMap": "metadata data binaryData immutable",
     "ConfigMapEnvSource": ",LocalObjectReference optional",
     "ConfigMapKeySelector": ",LocalObjectReference key optional",
+    "ConfigMapProjection": ",LocalObjectReference items - optional",
     "ConfigMapVolumeSource": ",LocalObjectReference items defaultMode optional",
     "Container": (
         "name image command args workingDir ports env resources volumeMounts livenessProbe readinessProbe lifecycle "
@@ -78,23 +79,29 @@ NUMBERS = {
         "terminationGracePeriodSeconds"
     ),
     "ProbeHandler": "exec httpGet tcpSocket grpc",
+    "ProjectedVolumeSource": "sources defaultMode",
     "ResourceFieldSelector": "containerName resource divisor",
     "ResourceRequirements": "limits requests claims",
     "SeccompProfile": "type localhostProfile",
     "Secret": "metadata data type stringData immutable",
     "SecretEnvSource": ",LocalObjectReference optional",
     "SecretKeySelector": ",LocalObjectReference key optional",
+    "SecretProjection": ",LocalObjectReference items - optional",
     "SecretVolumeSource": "secretName items defaultMode optional",
     "SecurityContext": (
         "capabilities privileged seLinuxOptions runAsUser runAsNonRoot readOnlyRootFilesystem "
         "allowPrivilegeEscalation runAsGroup procMount windowsOptions seccompProfile appArmorProfile"
     ),
     "ServiceAccount": "metadata secrets imagePullSecrets automountServiceAccountToken",
+    "ServiceAccountTokenProjection": "audience expirationSeconds path",
     "SuccessPolicy": "rules",
     "SuccessPolicyRule": "succeededIndexes succeededCount",
     "TCPSocketAction": "port host",
     "Toleration": "key operator value effect tolerationSeconds",
     "Volume": "name ,VolumeSource",
     "VolumeMount": "name readOnly mountPath subPath mountPropagation subPathExpr recursiveReadOnly",
-    "VolumeSource": "hostPath emptyDir - - - secret - - - persistentVolumeClaim - - - - - - - - configMap",
+    "VolumeProjection": "secret - configMap serviceAccountToken",
+    "VolumeSource": (
+        "hostPath emptyDir - - - secret - - - persistentVolumeClaim - - - - - - - - configMap - - - - - - projected"
+    ),
 }

@@ -17,6 +17,7 @@ from local.cluster.kubelet.node import NODE_NAME, Node
 from local.cluster.kubelet.processes import Launcher
 from local.cluster.kubelet.status import status_after_crash
 from local.cluster.kubelet.worker import PodWorker
+from local.cluster.service_accounts import TokenIssuer
 from local.cluster.storage import Change, Storage, Stored
 
 logger = logging.getLogger(__name__)
@@ -28,15 +29,22 @@ class Kubelet:
     """Runs pods.
 
     `images` has a folder for each image. `home` has the images' environments (`images`) and the files of pods (`pods`);
-    a start removes those of deleted pods. `went_down_at` is when the previous kubelet was last alive; everything that
-    it ran counts as ended.
+    a start removes those of deleted pods. `tokens` signs the tokens of pods. `went_down_at` is when the previous
+    kubelet was last alive; everything that it ran counts as ended.
     """
 
     # containerLogMonitorInterval, in the machine's time, because real processes write the logs.
     LOOKS_AT_LOGS_EVERY_SECONDS = 10.0
 
     def __init__(
-        self, storage: Storage, clock: Clock, images: Path, home: Path, went_down_at: datetime | None = None
+        self,
+        storage: Storage,
+        clock: Clock,
+        images: Path,
+        home: Path,
+        tokens: TokenIssuer,
+        *,
+        went_down_at: datetime | None = None,
     ) -> None:
         self._storage = storage
         self._went_down_at = went_down_at
@@ -44,7 +52,7 @@ class Kubelet:
         self._pods = home.resolve() / "pods"
         self._launcher = Launcher()
         self._images = Images(images, home / "images", self._launcher)
-        self._node = Node(clock, self._images, self._launcher)
+        self._node = Node(clock, self._images, self._launcher, tokens)
         self._recorder = Recorder(storage, "kubelet")
         self._workers: dict[str, PodWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}

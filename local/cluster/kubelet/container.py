@@ -15,6 +15,7 @@ from local.cluster.kubelet.node import Backoff, Node, once_there_is_room
 from local.cluster.kubelet.processes import Command, Exit, Process, StartFailed
 from local.cluster.kubelet.pulling import pull
 from local.cluster.kubelet.status import Container
+from local.cluster.kubelet.volumes import Volumes
 
 _LOG_DRAIN_SECONDS = 2.0
 _MESSAGE_LINES, _MESSAGE_BYTES = 80, 2048
@@ -26,7 +27,7 @@ class ContainerRunner:
     """Runs one container of a pod.
 
     `publish` is called after each change of state, `note` for each Event, and `lookup` finds the Secrets and ConfigMaps
-    of the pod's namespace.
+    of the pod's namespace. `volumes` are the pod's.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class ContainerRunner:
         publish: Callable[[], None],
         note: Callable[[Note], None],
         lookup: Lookup,
+        volumes: Volumes,
     ) -> None:
         self.container = container
         self.started = asyncio.Event()
@@ -53,6 +55,7 @@ class ContainerRunner:
         self._publish = publish
         self._note = note
         self._lookup = lookup
+        self._volumes = volumes
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -176,7 +179,8 @@ class ContainerRunner:
             await asyncio.Event().wait()  # a pod's command never changes
         limit = spec.get("resources", {}).get("limits", {}).get("memory")
         memory_bytes = int(parse_quantity(limit)) if limit else None
-        return Command(argv, env, spec.get("workingDir") or str(self._folder / "home"), memory_bytes)
+        command = Command(argv, env, spec.get("workingDir") or str(self._folder / "home"), memory_bytes)
+        return self._volumes.mounted(spec, command)
 
     def _started(self, process: Process) -> None:
         self.container.container_id = f"process://{process.pid}"

@@ -9,6 +9,7 @@ from local.cluster.clock import Clock
 from local.cluster.errors import ApiError
 from local.cluster.kubelet.images import Images
 from local.cluster.kubelet.processes import Launcher
+from local.cluster.service_accounts import TokenIssuer
 
 NODE_NAME = "embedded"
 # The delay before a write to a full disk is tried again, in the machine's time, because the disk is real.
@@ -24,6 +25,7 @@ class Node:
     clock: Clock
     images: Images
     launcher: Launcher
+    tokens: TokenIssuer
 
 
 class Backoff:

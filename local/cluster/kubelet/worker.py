@@ -10,6 +10,7 @@ from local.cluster.kubelet.container import ContainerRunner
 from local.cluster.kubelet.logs import Log
 from local.cluster.kubelet.node import NODE_NAME, ROOM_CHECK_SECONDS, Node, once_there_is_room
 from local.cluster.kubelet.status import Container, Object, Verdict, pod_status
+from local.cluster.kubelet.volumes import Volumes
 from local.cluster.storage import Storage
 
 # The least grace period of a sidecar, even if the other containers used up the pod's.
@@ -36,6 +37,7 @@ class PodWorker:
         self._deadline: asyncio.Task[None] | None = None
         self._taken_at = node.clock.now()
         self._again: asyncio.TimerHandle | None = None
+        self._setting_up: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         spec = pod["spec"]
         made = [Container(one, init=True) for one in spec.get("initContainers", [])]
@@ -43,11 +45,12 @@ class PodWorker:
         if spec.get("initContainers"):
             for container in made:
                 container.state = {"waiting": {"reason": "PodInitializing"}}
+        self._volumes = Volumes(pod, folder, self._settings, node.tokens, node.clock)
         self._runners = [self._runner(one) for one in made]
 
     def _runner(self, container: Container) -> ContainerRunner:
         return ContainerRunner(
-            self._node, self._pod, container, self._folder, self._publish, self._note, self._settings
+            self._node, self._pod, container, self._folder, self._publish, self._note, self._settings, self._volumes
         )
 
     async def run(self) -> None:
@@ -57,8 +60,9 @@ class PodWorker:
         await once_there_is_room(self._make_folders)
         self._taken_at = self._node.clock.now()
         self._deadline = asyncio.create_task(self._enforce_deadline())
+        renewing = asyncio.create_task(self._volumes.renew_tokens())
         try:
-            if await self._initialized():
+            if await self._mounted() and await self._initialized():
                 await asyncio.gather(*(self._unless_stopped(runner) for runner in self._of_kind(init=False)))
         finally:
             self._deadline.cancel()
@@ -66,10 +70,26 @@ class PodWorker:
         try:
             await self._end_sidecars()
         finally:
+            renewing.cancel()
+            self._volumes.remove()
             for timer in self._timers:
                 timer.cancel()
         self._publish()
         await once_there_is_room(self._confirm_deletion)
+
+    async def _mounted(self) -> bool:
+        """Set up the volumes before any container; return False if the pod is stopped meanwhile."""
+        if not self._pod["spec"].get("volumes"):
+            return True
+        self._setting_up = asyncio.create_task(self._volumes.set_up(self._mount_failed))
+        try:
+            await asyncio.wait({self._setting_up})
+        finally:
+            self._setting_up.cancel()
+        return not self._stopping and self._setting_up.exception() is None
+
+    def _mount_failed(self, message: str) -> None:
+        self._note(Note("Warning", "FailedMount", message))
 
     async def _initialized(self) -> bool:
         """Run the init containers in order; after a sidecar has started, the next container starts."""
@@ -111,6 +131,8 @@ class PodWorker:
         self._kill_at = min(self._kill_at or loop.time() + grace_seconds, loop.time() + grace_seconds)
         self._at_once = self._at_once or grace_seconds == 0
         if not already:
+            if self._setting_up:
+                self._setting_up.cancel()
             for runner in self._runners:
                 runner.last, runner.ended_because = True, why
                 # A sidecar that has not started is not started any more.

@@ -8,6 +8,7 @@ from local.cluster.kinds import Kind
 from local.cluster.storage import Object
 
 _FILE_MODE = 0o644
+_TOKEN_SECONDS = 3600
 _PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _NO_LIMIT = (1 << 31) - 1
 
@@ -131,6 +132,9 @@ def _fill_volume(volume: Object) -> None:
     for source in ("secret", "configMap", "projected", "downwardAPI"):
         if source in volume:
             _default(volume[source], defaultMode=_FILE_MODE)
+    for source in volume.get("projected", {}).get("sources") or []:
+        if "serviceAccountToken" in source:
+            _default(source["serviceAccountToken"], expirationSeconds=_TOKEN_SECONDS)
     if "hostPath" in volume:
         _default(volume["hostPath"], type="")
 

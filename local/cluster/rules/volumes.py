@@ -6,6 +6,8 @@ from local.cluster.rules.formats import config_key, dns_label
 from local.cluster.rules.schema import fields
 from local.cluster.storage import Object
 
+_LEAST_TOKEN_SECONDS, _LONGEST_TOKEN_SECONDS = 10 * 60, 1 << 32
+
 
 def check_volumes(volumes: list[Object], path: str, faults: Faults) -> None:
     """Check that volumes have unique names and one source each."""
@@ -33,6 +35,8 @@ def _check_source(volume: Object, path: str, faults: Faults) -> None:
     for source, field in (("secret", "secretName"), ("configMap", "name")):
         if source in volume:
             _check_reference(volume[source], field, f"{path}.{source}", faults)
+    if "projected" in volume:
+        _check_projected(volume["projected"], f"{path}.projected", faults)
     if "hostPath" in volume and not volume["hostPath"].get("path"):
         faults.required(f"{path}.hostPath.path")
     if "persistentVolumeClaim" in volume and not volume["persistentVolumeClaim"].get("claimName"):
@@ -42,9 +46,17 @@ def _check_source(volume: Object, path: str, faults: Faults) -> None:
 def _check_reference(source: Object, field: str, path: str, faults: Faults) -> None:
     if not source.get(field):
         faults.required(f"{path}.{field}")
+    _check_mode(source, path, faults)
+    _check_items(source, path, faults)
+
+
+def _check_mode(source: Object, path: str, faults: Faults) -> None:
     mode = source.get("defaultMode")
     if mode is not None and not 0 <= mode <= 0o777:
         faults.invalid(f"{path}.defaultMode", mode, "must be a number between 0 and 0777 (octal), both inclusive")
+
+
+def _check_items(source: Object, path: str, faults: Faults) -> None:
     for index, item in enumerate(source.get("items") or []):
         at = f"{path}.items[{index}]"
         if not item.get("key"):
@@ -55,6 +67,37 @@ def _check_reference(source: Object, field: str, path: str, faults: Faults) -> N
             faults.invalid(f"{at}.path", place, "must be a relative path")
         elif ".." in place.split("/"):
             faults.invalid(f"{at}.path", place, "must not contain '..'")
+
+
+def _check_projected(volume: Object, path: str, faults: Faults) -> None:
+    """Check the sources of a projected volume (validateProjectionSources)."""
+    _check_mode(volume, path, faults)
+    for index, source in enumerate(volume.get("sources") or []):
+        at = f"{path}.sources[{index}]"
+        for kind in ("secret", "configMap"):
+            if kind in source:
+                _check_reference(source[kind], "name", f"{at}.{kind}", faults)
+        if "serviceAccountToken" in source:
+            _check_token(source["serviceAccountToken"], f"{at}.serviceAccountToken", faults)
+        if len(source) > 1:
+            faults.forbidden(at, "may not specify more than 1 volume type")
+
+
+def _check_token(token: Object, path: str, faults: Faults) -> None:
+    seconds, place = token.get("expirationSeconds", 0), token.get("path", "")
+    if seconds < _LEAST_TOKEN_SECONDS:
+        faults.invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+    if seconds > _LONGEST_TOKEN_SECONDS:
+        why = "may not specify a duration larger than 2^32 seconds"
+        faults.invalid(f"{path}.expirationSeconds", seconds, why)
+    if not place:
+        faults.required(f"{path}.path")
+    elif place.startswith("/"):
+        faults.invalid(f"{path}.path", place, "must be a relative path")
+    elif ".." in place.split("/"):
+        faults.invalid(f"{path}.path", place, "must not contain '..'")
+    elif place.startswith(".."):
+        faults.invalid(f"{path}.path", place, "must not start with '..'")
 
 
 def check_keys(data: dict[str, str], path: str, faults: Faults) -> None:
