@@ -69,6 +69,10 @@ def test_a_job_that_was_never_seen_becomes_a_run() -> None:
     )
 
 
+def with_spec(job_: Object, **fields: Any) -> Object:
+    return {**job_, "spec": {**job_["spec"], **fields}}
+
+
 @pytest.mark.parametrize(
     ("made_into", "too_new"),
     [
@@ -77,6 +81,7 @@ def test_a_job_that_was_never_seen_becomes_a_run() -> None:
         pytest.param((job(active=1), pod(waits("ImagePullBackOff"))), False, id="something is wrong"),
         pytest.param((job(ready=1), pod(runs())), False, id="it runs"),
         pytest.param((failed(), None), False, id="it has failed"),
+        pytest.param((with_spec(job(), suspend=True), None), False, id="it is suspended"),
     ],
 )
 def test_a_job_of_this_moment_whose_pod_just_starts_is_left_to_the_next_pass(

@@ -130,7 +130,7 @@ def _is_new(observed: Observed, now: datetime) -> bool:
     Never where the cluster's clock is ahead.
     """
     made_at = observed.created_at
-    if made_at is None or not made_at <= now < made_at + STARTS_WITHIN:
+    if observed.suspended or made_at is None or not made_at <= now < made_at + STARTS_WITHIN:
         return False
     waits = pod_status.waiting(observed.pod) if observed.pod else None
     return waits is None or waits.reason in ORDINARY
