@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobs_api import store
 from jobs_api.auth import tokens, usage_key
 from jobs_api.errors import NotFound
+from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import Role, Token
 
 logger = Logger()
@@ -59,4 +60,5 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
 def _context(token: Token) -> dict[str, str]:
     """Return what functions learn of the caller; `token_name` is the token's description, absent without one."""
     known = {"organization_id": token.organization_id, "role": token.role.value, "token_id": token.id}
-    return known | ({"token_name": token.description[:LONGEST_NAME]} if token.description else {})
+    named = {"token_name": token.description[:LONGEST_NAME]} if token.description else {}
+    return known | named | ({"expires_at": rfc3339(token.expires_at)} if token.expires_at else {})

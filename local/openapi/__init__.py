@@ -37,6 +37,7 @@ SERVERS = [
     {"url": "http://127.0.0.1:3000", "description": "On a laptop, by `make run`"},
 ]
 TAGS = {
+    "Projects and tokens": "Who asks, for which code bases, and what they may do",
     "Jobs": "What runs, when, and who is told",
     "Runs": "What ran, as it is recorded, and its logs",
     "Live jobs": "What is in the cluster now",

@@ -63,6 +63,11 @@ class Person:
     role: Role = Role.DEVELOPER
     token_name: str = "CI of the warehouse"
 
+    def authorized(self) -> dict[str, str]:
+        """Return what the authorizer says of the token."""
+        known = {"organization_id": self.organization_id, "role": self.role.value, "token_id": "token"}
+        return known | ({"token_name": self.token_name} if self.token_name else {})
+
     def call(
         self,
         method: str,
@@ -99,13 +104,7 @@ class Person:
                 "resourcePath": resource,
                 "path": before[1] + path,
                 "stage": "dev",
-                "authorizer": {
-                    "organization_id": self.organization_id,
-                    "role": self.role.value,
-                    "token_id": "token",
-                    "principalId": "token",
-                    **({"token_name": self.token_name} if self.token_name else {}),
-                },
+                "authorizer": {"principalId": "token", **self.authorized()},
             },
             "body": text,
             "isBase64Encoded": binary,

@@ -103,6 +103,7 @@ class Caller:
     role: Role
     token_id: str
     token_name: str | None = None
+    expires_at: datetime | None = None
 
     @property
     def actor(self) -> Actor:
@@ -185,8 +186,9 @@ class Api(APIGatewayRestResolver):
         """The caller."""
         context = self.current_event.request_context.authorizer.raw_event
         # The gateway may still have an answer of an authorizer that gave no name.
-        name = context.get("token_name") or None
-        return Caller(context["organization_id"], Role(context["role"]), context["token_id"], name)
+        name, expires_at = context.get("token_name") or None, context.get("expires_at")
+        ends = datetime.fromisoformat(expires_at) if expires_at else None
+        return Caller(context["organization_id"], Role(context["role"]), context["token_id"], name, ends)
 
     @property
     def written_by(self) -> WrittenBy:

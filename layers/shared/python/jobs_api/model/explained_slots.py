@@ -19,7 +19,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.slots import EVER, GRACE
-from jobs_api.schedule.clock_changes import LostTime, lost_times
+from jobs_api.schedule.clock_changes import lost_times
 
 DUE: Final = "it is due, and no run of it is known yet"
 # For how long changes of clocks are looked for: longer than any range of slots.
@@ -106,16 +106,8 @@ def _times(
     times = schedule.fire_times(span.schedule, span.timezone, after)
     fired = (Candidate(at, paused, reason) for at in takewhile(lambda at: at <= until, times))
     lost = lost_times(span.schedule, span.timezone, after, min(until - CLOCKS_KNOWN_FOR, after) + CLOCKS_KNOWN_FOR)
-    told = (Lost(one.at, reason=_in_words(one, span.timezone)) for one in lost)
+    told = (Lost(one.at, reason=one.in_words(span.timezone)) for one in lost)
     yield from merge(fired, told, key=lambda one: one.at)
-
-
-def _in_words(lost: LostTime, timezone: str) -> str:
-    change = lost.change
-    moved = f"clocks in {timezone} go from {change.left:%H:%M} to {change.reached:%H:%M} on {change.left:%Y-%m-%d}"
-    if lost.exists:
-        return f"{moved}; Kubernetes starts nothing at {lost.local:%H:%M} on that day"
-    return f"{moved}, so there is no {lost.local:%H:%M}"
 
 
 def explain(

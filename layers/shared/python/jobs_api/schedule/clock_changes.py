@@ -1,7 +1,10 @@
-"""The times of a schedule that are lost where clocks change: local times that a day does not have.
+"""The times of a schedule that are lost or doubled where clocks change.
+
+A lost time is a local time that a day does not have; a doubled one comes twice.
 
 Where clocks go forward, `30 2 * * *` has no 02:30 on that day, and Kubernetes starts nothing in its place. On days of a
-change by half an hour, Kubernetes' library also passes over full hours that exist (jobs_api.schedule.firing).
+change by half an hour, Kubernetes' library also passes over full hours that exist (jobs_api.schedule.firing). Where
+clocks go back, `30 2 * * *` has two 02:30 on that day, and Kubernetes starts a Job at each.
 """
 
 from collections.abc import Iterator
@@ -38,6 +41,10 @@ class ClockChange:
         """The local time to which they changed."""
         return (self.at + self.after).replace(tzinfo=None)
 
+    def in_words(self, timezone: str) -> str:
+        """Say when which clocks go from which time to which."""
+        return f"clocks in {timezone} go from {self.left:%H:%M} to {self.reached:%H:%M} on {self.left:%Y-%m-%d}"
+
 
 @dataclass(frozen=True)
 class LostTime:
@@ -55,6 +62,22 @@ class LostTime:
         """Whether clocks show this time on that day."""
         return not self.change.left <= self.local < self.change.reached
 
+    def in_words(self, timezone: str) -> str:
+        """Say why the schedule does not fire then."""
+        moved = self.change.in_words(timezone)
+        if self.exists:
+            return f"{moved}; Kubernetes starts nothing at {self.local:%H:%M} on that day"
+        return f"{moved}, so there is no {self.local:%H:%M}"
+
+
+@dataclass(frozen=True)
+class DoubledTime:
+    """A local time of a schedule at which it fires twice, since clocks go back; `at` is the second time."""
+
+    at: datetime
+    local: datetime
+    change: ClockChange
+
 
 def lost_times(expression: str, timezone: str, after: datetime, until: datetime) -> Iterator[LostTime]:
     """Yield a schedule's lost times later than `after` and not later than `until`, in their order.
@@ -68,6 +91,31 @@ def lost_times(expression: str, timezone: str, after: datetime, until: datetime)
         for lost in sorted(_lost_by(schedule, zone, change), key=lambda one: one.at):
             if after < lost.at <= until:
                 yield lost
+
+
+def doubled_times(expression: str, timezone: str, after: datetime, until: datetime) -> Iterator[DoubledTime]:
+    """Yield a schedule's doubled times later than `after` and not later than `until`, in their order.
+
+    A schedule of every hour has none where it fires as often as if clocks did not change: an hour follows each hour.
+    """
+    schedule, zone = read(expression), load(timezone)
+    if not isinstance(schedule, Schedule):
+        return
+    for change in _changes(zone, after - _DAY, until + _DAY):
+        for doubled in _doubled_by(schedule, zone, change):
+            if after < doubled.at <= until:
+                yield doubled
+
+
+def _doubled_by(schedule: Schedule, zone: ZoneInfo, change: ClockChange) -> Iterator[DoubledTime]:
+    seen: set[datetime] = set()
+    for at in _fired_on(schedule, zone, change):
+        local = at.astimezone(zone).replace(tzinfo=None)
+        by_clocks_before = (at + change.before).replace(tzinfo=None)
+        every_hour = schedule.hours == _EVERY_HOUR and bool(schedule.minutes >> by_clocks_before.minute & 1)
+        if local in seen and not every_hour:
+            yield DoubledTime(at, local, change)
+        seen.add(local)
 
 
 def _changes(zone: ZoneInfo, since: datetime, until: datetime) -> Iterator[ClockChange]:
