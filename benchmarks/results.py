@@ -114,7 +114,7 @@ def _differences(
         return
     seconds, rows, message = more
     # The engine's line has the node's whole time, its run_results.json the part that it ran.
-    if node.seconds is not None and known["tool"] != "dbt (Rust)" and abs(node.seconds - seconds) > 0.011:
+    if None not in (node.seconds, seconds) and known["tool"] != "dbt (Rust)" and abs(node.seconds - seconds) > 0.011:
         yield f"{unique_id}: {node.seconds} seconds, not {seconds}"
     if node.rows is not None and node.rows != rows:
         yield f"{unique_id}: {node.rows} rows, not {rows}"

@@ -48,7 +48,7 @@ def of_case(case: str) -> RunResults:
 
 
 # What shows no progress, and what --fail-fast leaves in doubt.
-SILENT = ("op-", "compile", "docs", "fail-fast", "failfast", "connect", "retry", "quiet")
+SILENT = ("op-", "opbad", "compile", "docs", "fail-fast", "failfast", "connect", "retry", "quiet")
 
 
 @pytest.mark.parametrize("case", CASES)

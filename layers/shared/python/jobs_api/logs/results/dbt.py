@@ -50,12 +50,13 @@ class Dbt:
     """The results of the invocations that ended, and what the present one has so far; all of it is plain values.
 
     `sure` is False if an invocation said something that contradicts what was read. `complete` is False if one did not
-    count its results.
+    count its results. `shown` has the nodes with a line of progress.
     """
 
     found: list[Found] = field(default_factory=list)
     complete: bool = True
     nodes: dict[str, Found] = field(default_factory=dict)
+    shown: dict[str, bool] = field(default_factory=dict)
     begun: dict[str, str] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     of: int = 0
@@ -139,6 +140,7 @@ class Dbt:
         if record.event:
             dbt_events.enrich(node, record.event)
         told = self.nodes.get(key)
+        self.shown[key] = True
         if told and told.word != word:
             self.sure = False
         elif told:
@@ -157,6 +159,9 @@ class Dbt:
 
     def _done(self, head: str) -> None:
         counted = Counter({name: int(number) for name, number in _COUNT.findall(head)})
+        if counted and len(self.nodes) > counted["TOTAL"]:
+            # Of a skipped ephemeral model dbt 1.8 writes that it has finished, and does not count it.
+            self.nodes = {key: node for key, node in self.nodes.items() if key in self.shown}
         nodes = list(self.nodes.values())
         if counted and len(nodes) < counted["TOTAL"]:
             self.nodes = _without_dubious(self.nodes, dbt_messages.names(self.summary or []))
@@ -179,7 +184,7 @@ class Dbt:
             self.found += nodes[: max(0, 2 * MOST_RESULTS - len(self.found))]
         elif nodes:
             self.complete = False
-        self.nodes, self.begun, self.messages, self.of, self.sure = {}, {}, {}, 0, True
+        self.nodes, self.shown, self.begun, self.messages, self.of, self.sure = {}, {}, {}, {}, 0, True
         self.finished, self.summary, self.summary_size = "", None, 0
 
 
