@@ -66,6 +66,8 @@ class World:
 
 CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "name the token": lambda world: world.call("GET", "/api/v1/me"),
+    "list projects": lambda world: world.call("GET", "/api/v1/projects"),
+    "read a project": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}"),
     "preview a schedule": lambda world: world.call("GET", "/api/v1/schedules/preview", query={"schedule": "@daily"}),
     "list jobs": lambda world: world.call("GET", world.jobs),
     "create a job": lambda world: world.call("POST", world.jobs, BUILD | {"name": "one more"}),

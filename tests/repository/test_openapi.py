@@ -50,7 +50,7 @@ KNOWN_OUTSIDE = {
 }
 KNOWN_OUTSIDE |= {"DB_PASSWORD"}
 # Calls that name nothing that might not exist.
-WITHOUT_AN_ID = {"list_live_jobs", "list_audit_log", "get_me", "preview_schedule"}
+WITHOUT_AN_ID = {"list_live_jobs", "list_audit_log", "get_me", "preview_schedule", "list_projects"}
 
 
 def referred(thing: dict[str, Any]) -> dict[str, Any]:

@@ -110,6 +110,8 @@ def test_a_field_of_a_job_that_has_a_size_is_among_the_limits() -> None:
 # Each endpoint's row in docs/data-model.md, «What each call costs».
 CALLS: Final = {
     "get_me": "name the token",
+    "list_projects": "list projects",
+    "get_project": "read a project",
     "preview_schedule": "preview a schedule",
     "cancel_run": "cancel a run",
     "retry_run": "retry a run",
