@@ -211,7 +211,7 @@ def runs(load: Jobs) -> dict[str, Use]:
             "read unit": load.runs * reads(JOB),
         },
         "runs: their slots settled": {"write unit": load.runs * 3},
-        "runs: their logs and results stored": {"S3 PUT": 2 * load.runs, "log byte": load.runs * 300},
+        "runs: their logs stored": {"S3 PUT": load.runs, "log byte": load.runs * 300},
         RESULTS_STORED: {"S3 PUT": load.runs},
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
         "runs: their records kept, each month": {

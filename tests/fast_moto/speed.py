@@ -90,7 +90,7 @@ def _of_an_index(table: Any, wanted: dict[str, Any]) -> dict[Any, Any]:
     """Return a table's items that have these strings as attributes."""
 
     def chosen(items: dict[Any, Any]) -> dict[Any, Any]:
-        # Every stored item is looked at for each Query, so this loop calls no function of ours.
+        # Each Query reads every stored item, so this loop calls no function of ours.
         for name, wanted_value in wanted.items():
             text = wanted_value.value
             items = {

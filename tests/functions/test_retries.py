@@ -296,7 +296,7 @@ def test_a_run_of_a_deleted_job_is_not_tried_again(acme: Acme) -> None:
 
 
 def follow(acme: Acme, policy: str) -> None:
-    """Give the job a concurrency policy from now on: its slots of before are no misses."""
+    """Set the concurrency policy of the job, which has one from now on: its slots of before are no misses."""
     path = f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}"
     assert acme.alice.call("PUT", path, {"concurrency_policy": policy}, at=acme.now()).status == 200
 
