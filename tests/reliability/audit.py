@@ -31,6 +31,7 @@ from jobs_api.store import deliveries, followers
 from jobs_api.store.audit_tables import AuditRow, EntryRow, JobVersionRow
 from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 from jobs_api.sync import reconcile
+from jobs_api.trigger import waiting
 
 EVERYTHING = 100_000
 TICK = timedelta(minutes=1)
@@ -156,7 +157,7 @@ class Audit:
             yield from (f"nobody made {job.id} {row.sort}" for row in rows[1:] if row.token_id is None)
 
     def _entries(self) -> Iterator[str]:
-        """Each triggered run has one entry of the audit log, and each trigger, creation and deletion on it happened."""
+        """Each requested run has one entry of the audit log, and each request, creation and deletion on it happened."""
         rows = self._audit_rows()
         requests = (AuditAction.JOB_TRIGGER, AuditAction.RUN_RETRY)
         asked = Counter(row.run_id for row in rows if row.action in requests)
@@ -208,10 +209,9 @@ class Audit:
     def _open_runs(self) -> Iterator[str]:
         """An open run has a Job, and an ended run is not waiting for anything."""
         for run in self.runs:
-            if not run.status.ended and run.launch and run.launch_after and run.launch_after > self.now - TICK:
-                continue  # an attempt that waits for its time
             if not run.status.ended and run.launch:
-                yield f"the run {run.id} still waits to be launched"
+                if not self._may_wait(run):
+                    yield f"the run {run.id} still waits to be launched"
             elif not run.status.ended and not self._has_job(run) and not self._is_awaited(run):
                 yield f"the run {run.id} is {run.status} and has no Job"
         opened = {run.id for run in store.open_runs(self.organization_id)}
@@ -222,6 +222,27 @@ class Audit:
     def _has_job(self, run: Run) -> bool:
         """Return whether a run's Job is there; one that was launched just now does not know its Job yet."""
         return run.job_uid in self._there or (run.job_uid is None and run.id in self._run_ids)
+
+    def _may_wait(self, run: Run) -> bool:
+        """Return whether a run need not be launched yet: an attempt before its time, or one that waits for others."""
+        if run.launch_after and self.now - run.launch_after < TICK:
+            return True
+        first = (other for other in self.runs if other.job_id == run.job_id and waiting.goes_first(other, run))
+        return self.waits and bool(run.waits) and any(first)
+
+    def overlaps(self) -> Iterator[str]:
+        """Runs that waited for others started in their order, none before those had ended; where all clocks agree."""
+        admitted = [run for run in self.runs if run.triggered_by is TriggeredBy.MANUAL and run.launch_after]
+        for run in admitted:
+            at = run.launch_after or run.created_at
+            for other in self.runs:
+                if other.job_id != run.job_id or other.created_at >= at or other.id == run.id:
+                    continue
+                if other in admitted and other.launch_after and other.launch_after > at:
+                    if other.created_at < run.created_at:
+                        yield f"{other.id} was asked for before {run.id}, and started after it"
+                elif not other.waits and (other.end_time is None or other.end_time > at):
+                    yield f"{run.id} waited until {at}, when {other.id} had not ended"
 
     def _cancels(self) -> Iterator[str]:
         """Runs with a cancel request end, and no others are cancelled."""
