@@ -1,4 +1,4 @@
-"""A model of the service in plain Python: names, jobs, their CronJobs, triggers, and due slots.
+"""A model of the service in plain Python: names, jobs, their CronJobs, triggers, retries, pauses, and due slots.
 
 It has no tables, events or passes: it only says which result must follow.
 """
@@ -19,6 +19,7 @@ ENDS = {
     "dbt run --select noimage": "error",
 }
 MINUTE = timedelta(minutes=1)
+A_SECOND = timedelta(seconds=1)
 # How long a change may take to reach the cluster; slots before that may run or not.
 ARRIVES_WITHIN = 2 * MINUTE
 # A CronJob does not distinguish times within a second.
@@ -63,6 +64,10 @@ class Job:
     periods: list[Period] = field(default_factory=list)
     # The ids of the jobs that it runs after.
     after: list[str] = field(default_factory=list)
+    retries: int = 0
+    paused_until: datetime | None = None
+    # When its pauses certainly were in force, until the first second after each.
+    pauses: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     @property
     def slug(self) -> str:
@@ -92,7 +97,8 @@ class Project:
 class Model:
     """The whole model; `ended` has the deleted jobs, `manual` each accepted run's command by its id.
 
-    `cancelled` has the ids of runs of which a cancel was accepted.
+    `cancelled` has the ids of runs of which a cancel was accepted, `retried` those of runs that repeat another one
+    because somebody asked for that.
     """
 
     projects: dict[str, Project] = field(default_factory=lambda: {name: Project() for name in PROJECTS})
@@ -100,6 +106,7 @@ class Model:
     ended: dict[str, Job] = field(default_factory=dict)
     manual: dict[str, str] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
+    retried: set[str] = field(default_factory=set)
 
     def is_taken(self, project: str, name: str, but_by: str | None = None) -> bool:
         """Return whether another job has this name, its slug or its CronJob's name."""
@@ -124,8 +131,30 @@ class Model:
     def refresh(self, now: datetime) -> None:
         """Record for each job when it starts to fire, changes its schedule, or stops."""
         for job in self.jobs.values():
-            every = EVERY[job.schedule] if job.enabled and self.projects[job.project].fires else None
-            self._turn(job, every, now)
+            self._turn(job, self.every(job), now)
+
+    def pause(self, job_id: str, until: datetime | None, now: datetime) -> None:
+        """Pause a job until a time, or end its pause."""
+        job = self.jobs[job_id]
+        if job.paused_until and job.pauses[-1][1] > now:
+            begun, _ = job.pauses.pop()
+            job.pauses.append((begun, now))
+        if until:
+            job.pauses.append((now + ARRIVES_WITHIN, until))
+        job.paused_until = until
+        self.refresh(now)
+
+    def end_pauses(self, now: datetime) -> None:
+        """Let the jobs fire again whose pause is over; a slot at its last moment is the first."""
+        for job in self.jobs.values():
+            if job.paused_until and job.paused_until <= now:
+                until, job.paused_until = job.paused_until, None
+                self._turn(job, self.every(job), until - A_SECOND)
+
+    def every(self, job: Job) -> int | None:
+        """Return how many minutes are between the slots of a job; None while it fires at none."""
+        fires = job.enabled and job.paused_until is None and self.projects[job.project].fires
+        return EVERY[job.schedule] if fires else None
 
     def remove(self, job_id: str, now: datetime) -> None:
         """Remove a job; slots that were due stay due."""

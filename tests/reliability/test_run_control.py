@@ -121,9 +121,10 @@ def test_a_run_that_waits_lets_a_chained_run_of_its_job_end_first(world: World) 
 
     ended = {run.id: run for run in world.runs(build)}
     assert ended.keys() == {chained.id, waits}
-    assert ended[waits].launch_after
-    assert ended[chained.id].end_time
-    assert ended[chained.id].end_time <= ended[waits].launch_after
+    end, start = ended[chained.id].end_time, ended[waits].launch_after
+    assert end
+    assert start
+    assert end <= start
 
 
 def test_a_follower_that_never_runs_twice_by_its_schedule_is_started_beside_its_open_run(world: World) -> None:

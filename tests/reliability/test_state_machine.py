@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from jobs_api.k8s import labels
+from jobs_api.k8s.observed import observe
 from jobs_api.model import slots
+from jobs_api.model.run import FAILURES, Run
 from tests.functions.people import Answer
 from tests.reliability import figures
 from tests.reliability.model import ENDS, EVERY, NAMES, PROJECTS, Job, Model
@@ -27,7 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if EXAMPLES else 300)]
 # What must have passed before all is said of a slot, with a tick for it: the projects' starting deadline is a minute.
 SETTLED_AFTER = timedelta(seconds=60) + slots.GRACE + timedelta(minutes=1)
 # So that there is something to see.
-BEGINNING = {"Nightly": "*/5 * * * *", "b": "*/2 * * * *"}
+BEGINNING = {"Nightly": ("dbt build", "*/5 * * * *"), "b": ("dbt run --select fail", "*/2 * * * *")}
 MOSTLY = st.sampled_from([True, True, True, False])
 
 
@@ -59,8 +61,12 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(target=ids)
     def begin(self) -> Any:
-        """Begin with two jobs that have had runs."""
-        made = [self.create("jaffle", name, "dbt build", every, enabled=True) for name, every in BEGINNING.items()]
+        """Begin with two jobs that have had runs; one of them also runs after the other, and fails."""
+        made = [
+            self.create("jaffle", name, command, every, enabled=True, retries=1, delay=30)
+            for name, (command, every) in BEGINNING.items()
+        ]
+        self.follow(made[1], made[:1], "success")
         self.rest()
         return multiple(*made)
 
@@ -73,16 +79,28 @@ class Machine(RuleBasedStateMachine):
         command=st.sampled_from(sorted(ENDS)),
         schedule=st.sampled_from(sorted(EVERY)),
         enabled=MOSTLY,
+        retries=st.sampled_from([0, 0, 1, 2]),
+        delay=st.sampled_from([0, 30, 90]),
     )
-    def create(self, project: str, name: str, command: str, schedule: str, enabled: bool) -> Any:  # noqa: FBT001 - drawn
+    def create(
+        self,
+        project: str,
+        name: str,
+        command: str,
+        schedule: str,
+        enabled: bool,  # noqa: FBT001 - drawn
+        retries: int = 0,
+        delay: int = 0,
+    ) -> Any:
         document = {"name": name, "command": command, "schedule": schedule, "enabled": enabled}
+        document |= {"retries": retries, "retry_delay_seconds": delay}
         taken = self.model.is_taken(project, name)
         answer = self._call("POST", project, "", document)
         assert answer.status == (409 if taken else 201), answer.text
         if taken:
             return multiple()
         job_id = str(answer.json["id"])
-        self.model.jobs[job_id] = Job(project, name, command, schedule, enabled)
+        self.model.jobs[job_id] = Job(project, name, command, schedule, enabled, retries=retries)
         self.model.refresh(self.world.now())
         return job_id
 
@@ -132,21 +150,60 @@ class Machine(RuleBasedStateMachine):
         self.model.remove(job_id, self.world.now())
         return job_id
 
-    @rule(job_id=ids, key=st.sampled_from([None, "once"]))
-    def trigger(self, job_id: str, key: str | None) -> None:
+    @rule(job_id=ids, minutes=st.sampled_from([None, 1, 2, 3, 5, 8]), seconds=st.integers(0, 59))
+    def pause(self, job_id: str, minutes: int | None, seconds: int) -> None:
+        """Pause a job for some minutes, or end its pause."""
+        now = self.world.now().replace(microsecond=0)
+        until = now + timedelta(minutes=minutes, seconds=seconds) if minutes else None
+        self._ok(
+            "PUT", self.model.jobs[job_id].project, f"/{job_id}", {"paused_until": until.isoformat() if until else None}
+        )
+        self.model.pause(job_id, until, self.world.now())
+        figures.proved["pauses of the state machine"] += until is not None
+
+    @rule(
+        job_id=ids, key=st.sampled_from([None, "once"]), overlap=st.sampled_from([None, None, "skip", "wait", "wait"])
+    )
+    def trigger(self, job_id: str, key: str | None, overlap: str | None) -> None:
         job = self.model.jobs[job_id]
-        answer = self._call("POST", job.project, f"/{job_id}/trigger", {}, key=key)
+        going = {run.id for run in self._runs_of(job_id) if not run.status.ended}
+        # With another body, the same key would be another request.
+        key = f"{key}-{overlap}" if key else None
+        answer = self._call("POST", job.project, f"/{job_id}/trigger", {"on_overlap": overlap}, key=key)
         if answer.status != 202:
-            assert (answer.status, self.model.projects[job.project].deployed) == (409, False), answer.text
+            assert answer.status == 409, answer.text
+            deployed = self.model.projects[job.project].deployed
+            assert answer.json["code"] == ("run_in_progress" if deployed else "project_not_deployed"), answer.text
+            assert not deployed or (overlap == "skip" and (going or self._live_jobs_of(job_id))), answer.text
+            figures.proved["triggers of the state machine that were skipped"] += deployed
             return
         # One key is one run, whatever became of job and project since.
         assert key or self.model.projects[job.project].deployed
-        self.model.manual.setdefault(answer.json["job_run_id"], job.command)
+        run_id = answer.json["job_run_id"]
+        assert overlap != "skip" or run_id in self.model.manual or not going, f"{run_id} is not alone: {going}"
+        figures.proved["triggers of the state machine that waited"] += overlap == "wait" and bool(going - {run_id})
+        self.model.manual.setdefault(run_id, job.command)
+
+    @rule(which=st.integers(0, 30))
+    def retry(self, which: int) -> None:
+        """Run one of the newest runs again."""
+        runs = self._newest()
+        if not runs:
+            return
+        run = runs[which % len(runs)]
+        job = self.model.jobs.get(run.job_id)
+        answer = self.world.alice.call("POST", f"/api/v1/runs/{run.id}/retry", {}, at=self.world.now())
+        may = run.status.ended and job is not None and self.model.projects[job.project].deployed
+        assert answer.status == (202 if may else 409), answer.text
+        if may:
+            assert answer.json["retry_of"] == run.id
+            self.model.retried.add(answer.json["job_run_id"])
+        figures.proved["retries by hand of the state machine"] += may
 
     @rule(which=st.integers(0, 30))
     def cancel(self, which: int) -> None:
         """Cancel one of the newest runs, scheduled or manual."""
-        runs = [run for project in self.projects.values() for run in self.world.runs(project_id=project.id)]
+        runs = self._newest()
         if not runs:
             return
         run = sorted(runs, key=lambda run: (run.status.ended, run.id))[which % len(runs)]
@@ -194,7 +251,9 @@ class Machine(RuleBasedStateMachine):
         """Two ticks later, everything agrees."""
         for _ in range(2):
             self.world.minute()
-        assert self.world.audit(waits=True).findings() == []
+        audit = self.world.audit(waits=True)
+        assert audit.findings() == []
+        assert list(audit.overlaps()) == []
         self._compare_cronjobs()
         self._compare_runs()
 
@@ -209,6 +268,11 @@ class Machine(RuleBasedStateMachine):
     # -- what is compared
 
     @invariant()
+    def pauses_end(self) -> None:
+        # Time has passed, and nobody has changed anything since.
+        self.model.end_pauses(self.world.now())
+
+    @invariant()
     def the_api_tells_of_the_jobs_that_there_are(self) -> None:
         for project in PROJECTS:
             wanted = {job_id: job for job_id, job in self.model.jobs.items() if job.project == project}
@@ -221,10 +285,11 @@ class Machine(RuleBasedStateMachine):
         figures.proved["steps of the state machine"] += 1
 
     def _compare_cronjobs(self) -> None:
+        self.model.end_pauses(self.world.now())
         pages = self.world.cluster.cluster.list_cronjobs(self.world.organization.id, labels.selector())
         live = {one["metadata"]["name"]: one["spec"] for page in pages for one in page}
         wanted = {
-            job.cronjob: (job.schedule, not (job.enabled and self.model.projects[job.project].fires))
+            job.cronjob: (job.schedule, self.model.every(job) is None)
             for job in self.model.jobs.values()
             if self.model.projects[job.project].deployed
         }
@@ -233,9 +298,12 @@ class Machine(RuleBasedStateMachine):
     def _compare_runs(self) -> None:
         runs = {run.id: run for project in self.projects.values() for run in self.world.runs(project_id=project.id)}
         assert {run_id for run_id, run in runs.items() if run.triggered_by == "manual"} == self.model.manual.keys()
+        repeated = {run_id for run_id, run in runs.items() if run.triggered_by == "retry" and run.attempt is None}
+        assert repeated == self.model.retried
         for run_id, command in self.model.manual.items():
             ends = {ENDS[command], "cancelled"} if run_id in self.model.cancelled else {ENDS[command]}
-            assert not runs[run_id].status.ended or runs[run_id].status in ends, runs[run_id]
+            gave_up = (runs[run_id].error_message or "").startswith("It waited for")
+            assert not runs[run_id].status.ended or gave_up or runs[run_id].status in ends, runs[run_id]
         for run in runs.values():
             assert run.status != "cancelled" or run.id in self.model.cancelled, run
             assert run.cancel_requested_at is None or run.id in self.model.cancelled, run
@@ -250,14 +318,45 @@ class Machine(RuleBasedStateMachine):
                 # runs.
                 ran = run.job_uid and run.scheduled_for
                 assert not ran or any(period.may_start(ran) for period in job.periods), run
+                slot = run.scheduled_for
+                asleep = [one for one in job.pauses if slot and one[0] <= slot < one[1]]
+                assert not asleep, f"{run.id} is of {slot}, which was paused: {asleep}"
             lost = self._due()[job_id] - counted.keys()
             assert not lost, f"{job_id} has no run at {sorted(lost)}"
+            self._compare_attempts(job, [run for run in runs.values() if run.job_id == job_id])
+
+    def _compare_attempts(self, job: Job, runs: list[Run]) -> None:
+        """Each run that failed by itself is tried again as often as its job says, or says why not."""
+        attempts = Counter((run.retry_of, run.attempt) for run in runs if run.attempt)
+        assert max(attempts.values(), default=1) == 1, attempts
+        figures.proved["attempts of the state machine"] += len(attempts)
+        if not any(one is job for one in self.model.jobs.values()):
+            return  # of a deleted job nothing is tried again
+        for run in runs:
+            missed = run.job_uid is None and run.scheduled_for
+            failed = run.status in FAILURES and run.cancel_requested_at is None and not (missed or run.waits)
+            wanted = failed and (run.attempt or 1) <= job.retries
+            kept = "Not retried: " in (run.message or "")
+            assert bool(run.retried_as) is (wanted and not kept), run
 
     def _due(self) -> dict[str, set[datetime]]:
         """Return the slots of each job that have passed for certain, and long enough ago."""
         until = self.world.now() - SETTLED_AFTER
         jobs = (self.model.jobs | self.model.ended).items()
         return {job_id: {slot for one in job.periods for slot in one.must_account(until)} for job_id, job in jobs}
+
+    def _newest(self) -> list[Run]:
+        return [run for project in self.projects.values() for run in self.world.runs(project_id=project.id)]
+
+    def _runs_of(self, job_id: str) -> list[Run]:
+        return self.world.runs(job_id, self.projects[self.model.jobs[job_id].project].id)
+
+    def _live_jobs_of(self, job_id: str) -> bool:
+        """Return whether the cluster has a Job of it that goes on, also one that no pass has seen yet."""
+        going = (stored.object for stored in self.world.cluster.storage.view("jobs"))
+        return any(
+            one["metadata"]["labels"].get(labels.JOB_ID) == job_id and not observe(one).finished for one in going
+        )
 
     # -- how it is asked
 
@@ -271,7 +370,7 @@ class Machine(RuleBasedStateMachine):
 
 
 Machine.TestCase.settings = settings(
-    max_examples=EXAMPLES or 12,
+    max_examples=EXAMPLES or 8,
     stateful_step_count=40 if EXAMPLES else 20,
     derandomize=not EXAMPLES,
     # To make a failure shorter takes hundreds of worlds.
