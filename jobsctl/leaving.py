@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_api import store
+from jobs_api.admin import tokens
 from jobs_api.errors import Conflict
 from jobs_api.logs import archive
 from jobs_api.model.audit import AuditAction
@@ -43,7 +44,7 @@ def move(organization_id: str, cluster: str | None, now: datetime, *, abandon: b
         NotFound: there is no such organization.
         Conflict: some of its projects are deployed, or it is being deleted.
     """
-    operations.check_open(organization_id)
+    tokens.check_open(organization_id)
     organization = store.get_organization(organization_id)
     if organization.cluster != cluster and not abandon:
         _check_undeployed(organization_id)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs_api import store
-from jobs_api.auth import tokens
+from jobs_api.admin import tokens as admin_tokens
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
 from jobs_api.model import names, pauses
@@ -42,7 +42,7 @@ def create_organization(organization_id: str, name: str | None = None, cluster: 
 
 def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project:
     """Make a project. Raises NotFound for the organization, InvalidRequest, NameTaken."""
-    check_open(organization_id)
+    admin_tokens.check_open(organization_id)
     now = datetime.now(UTC)
     project = Project(
         id=new_id("proj_"),
@@ -90,11 +90,9 @@ def delete_project(organization_id: str, project_id: str) -> None:
 
 def create_token(organization_id: str, role: Role, *, days: int | None, description: str = "") -> tuple[str, str]:
     """Make a token, valid for `days` or for ever; return its text, which is shown only now, and its id."""
-    check_open(organization_id)
-    now = datetime.now(UTC)
-    expires_at = now + timedelta(days=days) if days is not None else None
-    text, token = tokens.issue(organization_id, role, now, expires_at=expires_at, description=description)
-    store.create_token(token, entry_of(AuditAction.TOKEN_CREATE, organization_id, token.id))
+    text, token = admin_tokens.new_token(
+        organization_id, role, datetime.now(UTC), entry_of, days=days, name=description
+    )
     return text, token.id
 
 
@@ -110,8 +108,7 @@ def rotate_token(organization_id: str, token_id: str, *, days: int | None, overl
 
 def revoke_token(organization_id: str, token_id: str) -> None:
     """Revoke a token; the gateway may accept it for up to one more minute. Raises NotFound."""
-    entry = entry_of(AuditAction.TOKEN_REVOKE, organization_id, token_id)
-    store.revoke_token(organization_id, token_id, datetime.now(UTC), entry)
+    admin_tokens.revoke(organization_id, token_id, datetime.now(UTC), entry_of)
 
 
 def set_slack_token(organization_id: str, token: str) -> None:
@@ -197,12 +194,6 @@ def seal_environments(organization_id: str) -> int:
 
 def _project_entry(action: AuditAction, project: Project, *, once: str | None = None) -> StoredEntry:
     return entry_of(action, project.organization_id, project.id, once=once, project_id=project.id)
-
-
-def check_open(organization_id: str) -> None:
-    """Raise NotFound if there is no such organization, Conflict if it is being deleted."""
-    if store.get_organization(organization_id).closed:
-        raise Conflict(f"Organization {organization_id!r} is being deleted")
 
 
 def _check_has_moved(organization_id: str) -> None:

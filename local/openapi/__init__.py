@@ -49,7 +49,8 @@ BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "jat_<id>_<secret>",
-    "description": "A token of an organization; the role `reader` may only read, and only `admin` reads the audit log",
+    "description": "A token of an organization; the role `reader` may only read, and only `admin` reads the audit log "
+    "and manages tokens",
 }
 
 

@@ -23,12 +23,14 @@ from jobs_api.store.audit_tables import AuditRow
 from jobs_api.store.tables import RunRow
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, ROUTES, Person
+from tests.functions.test_authorize_request import issue
 from tests.notifications.notification_world import new_job, new_run
 
 ACTOR: Final = {"token_id": "token", "name": "CI of the warehouse"}
 BUILD: Final = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 HOUR: Final = timedelta(hours=1)
 CHANGES: Final = {function.removeprefix("functions/") for (method, _), function in ROUTES.items() if method != "GET"}
+OF_NO_PROJECT: Final = {"create_token", "revoke_token"}
 
 
 class World:
@@ -46,6 +48,7 @@ class World:
         self.delivery = new_delivery(self.run, Event.FAILURE, "webhook", acme.now(), timedelta(days=1))
         assert deliveries.create(self.delivery)
 
+        self.token = issue(acme.alice)[1]
         self.open_run = new_run(hooked, acme.project, RunStatus.PENDING).id
         self.ended_run = self.run.id
 
@@ -58,6 +61,12 @@ class World:
 
 # For each changing endpoint: the call, the action, and the kind of the target.
 WRITES: Final[dict[str, tuple[Callable[[World], Any], str, str]]] = {
+    "create_token": (
+        lambda w: w.admin.call("POST", "/api/v1/tokens", {"name": "CI", "role": "reader"}),
+        "token.create",
+        "",
+    ),
+    "revoke_token": (lambda w: w.admin.call("DELETE", f"/api/v1/tokens/{w.token}"), "token.revoke", "token"),
     "create_job": (lambda w: w.alice.call("POST", w.jobs, BUILD), "job.create", ""),
     "update_job": (lambda w: w.alice.call("PUT", w.job, {"schedule": "@weekly"}), "job.update", "job"),
     "delete_job": (lambda w: w.alice.call("DELETE", w.job), "job.delete", "job"),
@@ -105,20 +114,27 @@ def test_a_write_is_on_the_log_once_with_who_and_what(world: World, function: st
 
     assert answer.status < 300, answer.text
     [written] = [one for one in world.entries() if one not in before]
-    ids = {"job": world.job_id, "delivery": world.delivery.id, "run": world.open_run, "ended": world.ended_run}
+    ids = {
+        "job": world.job_id,
+        "delivery": world.delivery.id,
+        "run": world.open_run,
+        "ended": world.ended_run,
+        "token": world.token,
+    }
     target = ids.get(kind) or answer.json["id"]
     assert written["actor"] == ACTOR
     assert (written["action"], written["target"], written["at"]) == (action, target, "2026-04-28T12:00:00Z")
     assert written["request_id"] == answer.headers["X-Request-ID"]
-    assert written["project_id"] == world.project.id
+    assert written.get("project_id") == (None if function in OF_NO_PROJECT else world.project.id)
 
 
-@pytest.mark.parametrize("function", sorted(set(WRITES) - {"create_job"}))
+@pytest.mark.parametrize("function", sorted(set(WRITES) - {"create_job", "create_token"}))
 def test_a_write_that_is_refused_is_not_on_the_log(world: World, function: str) -> None:
     before = world.entries()
     world.job += "x"
     world.open_run += "x"
     world.ended_run += "x"
+    world.token += "x"
 
     assert WRITES[function][0](world).status == 404
 

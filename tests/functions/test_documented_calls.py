@@ -47,6 +47,7 @@ class World:
         self.call("PUT", self.job, {"description": "changed once"})
         self.run = a_run(acme.project)
         self.triggered = ""
+        self.token = issue(acme.alice)[1]
         hooked, _ = new_job(acme.project, name="told", webhook_enabled=True, webhook_url="https://hooks.example/")
         self.hooked = f"{self.jobs}/{hooked.id}"
         self.after_another = {"run_after": [{"job_id": hooked.id}]}
@@ -68,6 +69,9 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "name the token": lambda world: world.call("GET", "/api/v1/me"),
     "list projects": lambda world: world.call("GET", "/api/v1/projects"),
     "read a project": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}"),
+    "list tokens": lambda world: world.admin.call("GET", "/api/v1/tokens"),
+    "make a token": lambda world: world.admin.call("POST", "/api/v1/tokens", {"name": "CI", "role": "reader"}),
+    "revoke a token": lambda world: world.admin.call("DELETE", f"/api/v1/tokens/{world.token}"),
     "preview a schedule": lambda world: world.call("GET", "/api/v1/schedules/preview", query={"schedule": "@daily"}),
     "list jobs": lambda world: world.call("GET", world.jobs),
     "create a job": lambda world: world.call("POST", world.jobs, BUILD | {"name": "one more"}),

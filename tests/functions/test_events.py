@@ -14,7 +14,11 @@ from tests.functions.people import ROUTES, Context
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py"))
 # What needs nothing of an organization.
-EMPTY = {"list_audit_log": '{"entries":[]}', "list_projects": '{"projects":[],"total":0}'}
+EMPTY = {
+    "list_audit_log": '{"entries":[]}',
+    "list_projects": '{"projects":[],"total":0}',
+    "list_tokens": '{"tokens":[]}',
+}
 ANSWERED = dict.fromkeys([*EMPTY, "get_me", "preview_schedule"], 200)
 ENDPOINTS = {function.removeprefix("functions/"): route for route, function in ROUTES.items()}
 

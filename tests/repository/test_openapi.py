@@ -50,7 +50,15 @@ KNOWN_OUTSIDE = {
 }
 KNOWN_OUTSIDE |= {"DB_PASSWORD"}
 # Calls that name nothing that might not exist.
-WITHOUT_AN_ID = {"list_live_jobs", "list_audit_log", "get_me", "preview_schedule", "list_projects"}
+WITHOUT_AN_ID = {
+    "list_live_jobs",
+    "list_audit_log",
+    "get_me",
+    "preview_schedule",
+    "list_projects",
+    "list_tokens",
+    "create_token",
+}
 
 
 def referred(thing: dict[str, Any]) -> dict[str, Any]:
@@ -208,7 +216,7 @@ def test_headers_stand_where_they_count() -> None:
         if "Location" in referred(answer).get("headers", {})
     }
 
-    assert with_key == {"create_job", "rollback_job", "trigger_job", "cancel_run", "retry_run"}
+    assert with_key == {"create_token", "create_job", "rollback_job", "trigger_job", "cancel_run", "retry_run"}
     assert located == {"create_job"}
 
 

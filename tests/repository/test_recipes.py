@@ -111,6 +111,9 @@ def test_a_field_of_a_job_that_has_a_size_is_among_the_limits() -> None:
 CALLS: Final = {
     "get_me": "name the token",
     "list_projects": "list projects",
+    "list_tokens": "list tokens",
+    "create_token": "make a token",
+    "revoke_token": "revoke a token",
     "get_project": "read a project",
     "preview_schedule": "preview a schedule",
     "cancel_run": "cancel a run",

@@ -15,10 +15,16 @@ BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 def issue(
-    organization_id: str, role: Role, now: datetime, *, expires_at: datetime | None, description: str = ""
+    organization_id: str,
+    role: Role,
+    now: datetime,
+    *,
+    expires_at: datetime | None,
+    description: str = "",
+    token_id: str | None = None,
 ) -> tuple[str, Token]:
     """Make a token; return its text, which cannot be recovered later, and the record to store."""
-    identity, secret = new_id(), secrets.token_urlsafe(32)
+    identity, secret = token_id or new_id(), secrets.token_urlsafe(32)
     token = Token(
         id=identity,
         organization_id=organization_id,

@@ -1,5 +1,6 @@
 """Organizations and their tokens in the table."""
 
+import re
 from contextlib import suppress
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from jobs_api.errors import Conflict, NotFound
+from jobs_api.errors import Conflict, NotFound, shortened
 from jobs_api.model.audit import StoredEntry
 from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import (
@@ -28,6 +29,7 @@ from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, Token
 from jobs_api.store.transactions import ConditionFailed
 
 ALL = "organizations"
+TOKEN_ID = re.compile(r"[0-9a-z]{1,32}")
 TOKEN_KEY = "token#"  # noqa: S105 - a key's prefix
 
 
@@ -197,6 +199,19 @@ def create_token(token: Token, entry: StoredEntry | None = None) -> None:
         raise Conflict(f"There is a token {token.id!r} already") from error
 
 
+def replace_secret(token: Token, made_since: datetime) -> bool:
+    """Give a token that was made since a time another secret; False if it is older, revoked, or another's."""
+    row = TokenRow(TOKEN_KEY + token.id, META)
+    lately = (TokenRow.organization_id == token.organization_id) & (TokenRow.created_at >= made_since)
+    try:
+        row.update([TokenRow.secret_sha256.set(token.secret_sha256)], lately & TokenRow.revoked_at.does_not_exist())
+    except UpdateError as error:
+        if not was_refused(error):
+            raise
+        return False
+    return True
+
+
 def find_token(token_id: str) -> Token | None:
     """Return a token by its id, even if it is revoked or expired. One consistent GetItem."""
     try:
@@ -208,9 +223,10 @@ def find_token(token_id: str) -> Token | None:
 
 def get_token(organization_id: str, token_id: str) -> Token:
     """Return a token of an organization; raises NotFound."""
-    token = find_token(token_id)
+    # What cannot be an id may be longer than any key.
+    token = find_token(token_id) if TOKEN_ID.fullmatch(token_id) else None
     if token is None or token.organization_id != organization_id:
-        raise NotFound(f"Organization {organization_id!r} has no token {token_id!r}")
+        raise NotFound(f"Organization {organization_id!r} has no token {shortened(token_id)!r}")
     return token
 
 
