@@ -72,6 +72,7 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "list tokens": lambda world: world.admin.call("GET", "/api/v1/tokens"),
     "make a token": lambda world: world.admin.call("POST", "/api/v1/tokens", {"name": "CI", "role": "reader"}),
     "revoke a token": lambda world: world.admin.call("DELETE", f"/api/v1/tokens/{world.token}"),
+    "list the runs of all projects": lambda world: world.call("GET", "/api/v1/runs"),
     "preview a schedule": lambda world: world.call("GET", "/api/v1/schedules/preview", query={"schedule": "@daily"}),
     "list jobs": lambda world: world.call("GET", world.jobs),
     "create a job": lambda world: world.call("POST", world.jobs, BUILD | {"name": "one more"}),

@@ -17,6 +17,7 @@ FUNCTIONS = sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.p
 EMPTY = {
     "list_audit_log": '{"entries":[]}',
     "list_projects": '{"projects":[],"total":0}',
+    "list_all_runs": '{"runs":[]}',
     "list_tokens": '{"tokens":[]}',
 }
 ANSWERED = dict.fromkeys([*EMPTY, "get_me", "preview_schedule"], 200)

@@ -192,6 +192,9 @@ def test_lists_without_an_id_hold_only_ones_own(owned: Owned, mallory: Person) -
     assert mallory.call("GET", "/api/v1/jobs").json == {"jobs": [], "total": 0}
     assert mallory.call("GET", "/api/v1/jobs", query={"project": "jaffle"}).json["total"] == 0
     assert owned.acme.alice.call("GET", "/api/v1/jobs").json["total"] == 1
+    for query in ({}, {"project_id": owned.project}, {"job_id": owned.job}, {"status": "success"}):
+        assert mallory.call("GET", "/api/v1/runs", query=query).json == {"runs": []}
+        assert len(owned.acme.alice.call("GET", "/api/v1/runs", query=query).json["runs"]) == 1
     assert mallory.call("GET", "/api/v1/projects").json == {"projects": [], "total": 0}
     assert mallory.call("GET", "/api/v1/projects", query={"name": "jaffle"}).json == {"projects": [], "total": 0}
     assert owned.acme.alice.call("GET", "/api/v1/projects", query={"name": "jaffle"}).json["total"] == 1

@@ -56,6 +56,7 @@ WITHOUT_AN_ID = {
     "get_me",
     "preview_schedule",
     "list_projects",
+    "list_all_runs",
     "list_tokens",
     "create_token",
 }

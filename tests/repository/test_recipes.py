@@ -135,6 +135,7 @@ CALLS: Final = {
     "list_model_executions": "list model executions",
     "list_model_stats": "statistics of models",
     "list_runs": "list runs",
+    "list_all_runs": "list the runs of all projects",
     "redeliver": "redeliver",
     "rollback_job": "roll back a job",
     "rotate_webhook_secret": "rotate the secret",

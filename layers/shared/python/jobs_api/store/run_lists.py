@@ -38,7 +38,7 @@ class RunFilter:
 
 def list_runs(
     organization_id: str,
-    project_id: str,
+    project_id: str | None,
     wanted: RunFilter,
     *,
     limit: int,
@@ -52,7 +52,7 @@ def list_runs(
 
     Args:
         organization_id: the organization.
-        project_id: the project.
+        project_id: the project; None for all, where the filters name a job or an open status.
         wanted: the filters.
         limit: at least 1.
         before: the position at which an earlier page ended; a position is the same in every index.
@@ -160,7 +160,7 @@ def has_succeeded_since(run: Run) -> bool:
 
 
 def _listing(
-    organization_id: str, project_id: str, wanted: RunFilter, within: Condition | None, *, indexed: bool
+    organization_id: str, project_id: str | None, wanted: RunFilter, within: Condition | None, *, indexed: bool
 ) -> Listing[RunRow]:
     """Choose the index with the fewest runs that the filters would skip."""
     index, key, answered = _index_for(organization_id, project_id, wanted, indexed=indexed)
@@ -174,23 +174,25 @@ def _listing(
 
 
 def _index_for(
-    organization_id: str, project_id: str, wanted: RunFilter, *, indexed: bool
+    organization_id: str, project_id: str | None, wanted: RunFilter, *, indexed: bool
 ) -> tuple[Any, str, frozenset[str]]:
     """Return an index, its partition, and the filters that these apply. A filter may not name an index's key."""
     status = wanted.status
     if status and not status.ended:
         return RunRow.open_runs, organization_id, frozenset()
     # Nearly all runs are successes, so the job's index has fewer runs to skip.
-    if status and indexed and not (wanted.job_id and status is RunStatus.SUCCESS):
+    if status and indexed and project_id and not (wanted.job_id and status is RunStatus.SUCCESS):
         return RunRow.ended_runs, ended_in(project_id, status), frozenset({"project_id", "status"})
     if wanted.job_id:
         return RunRow.by_job, wanted.job_id, frozenset({"job_id"})
+    if project_id is None:
+        raise ValueError("only runs of a job, and open ones, can be listed without a project")
     return RunRow.by_project, project_id, frozenset({"project_id"})
 
 
-def _conditions(project_id: str, wanted: RunFilter) -> dict[str, Condition]:
+def _conditions(project_id: str | None, wanted: RunFilter) -> dict[str, Condition]:
     conditions: dict[str, Condition | None] = {
-        "project_id": RunRow.project_id == project_id,
+        "project_id": RunRow.project_id == project_id if project_id else None,
         "job_id": RunRow.job_id == wanted.job_id if wanted.job_id else None,
         "status": RunRow.status == wanted.status.value if wanted.status else None,
         "job_type": RunRow.job_type == wanted.job_type if wanted.job_type else None,
