@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from jobs_api.ids import new_id
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.project import Project
 from tests.functions.people import NOON, Person, new_project
@@ -80,6 +79,6 @@ def test_a_name_that_cannot_be_one_is_refused(alice: Person, name: str) -> None:
     assert (answer.status, answer.faulty_fields) == (422, ["name"])
 
 
-@pytest.mark.parametrize("project_id", [new_id("proj_"), "proj_x#y", "..", "%00", "x" * 1000])
+@pytest.mark.parametrize("project_id", ["proj_3sue3bpo2pgmdu3s", "proj_x#y", "..", "%00", "x" * 1000])
 def test_a_project_that_is_not_there_is_not_found(alice: Person, project_id: str) -> None:
     assert alice.call("GET", f"{PROJECTS}/{project_id}").status == 404
