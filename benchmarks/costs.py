@@ -177,6 +177,8 @@ TRIGGERED: Final = (
 REQUESTS: Final[dict[str, Use]] = {
     "read a run": request(read_unit=1),
     "read a run's log": request(read_unit=1, S3_GET=1),
+    # The call that is counted, and a look at the run each second; the function waits all the time.
+    "follow a log for 20 seconds": request(read_unit=21, write_unit=2) | {"GB-second": 20 * 0.5},
     "read a job": request(read_unit=2),
     "list 50 jobs": request(read_unit=ceil(50 * JOB / 4096)),
     "list 50 runs": request(read_unit=1 + ceil(51 * RUN / 4096) / 2),

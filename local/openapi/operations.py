@@ -109,12 +109,21 @@ def _answers(call: Served, said: dict[str, Any]) -> dict[str, Any]:
         {"description": said["location"], "required": True, "schema": {"type": "string"}} if "location" in said else {}
     )
     headers = {**errors.REQUEST_ID, **({"Location": location} if location else {})}
-    model = answer["content"][JSON_TYPE]["schema"]["$ref"].removeprefix(PREFIX)
-    example = words.example("answers", words.public_names().get(model, model))
-    content: dict[str, Any] = {JSON_TYPE: {"schema": {"$ref": PREFIX + model}, "example": example}}
+    schema = answer["content"][JSON_TYPE]["schema"]
+    models = [one["$ref"].removeprefix(PREFIX) for one in schema.get("anyOf", [schema])]
+    examples = {model: words.example("answers", words.public_names().get(model, model)) for model in models}
+    content: dict[str, Any] = {JSON_TYPE: _with_examples(models, examples)}
     if TEXT_TYPE in answer["content"]:
-        content[TEXT_TYPE] = {"schema": {"type": "string"}, "example": example["logs"]}
+        content[TEXT_TYPE] = {"schema": {"type": "string"}, "example": examples[models[0]]["logs"]}
     return {status: {"description": said["answer"], "headers": headers, "content": content}}
+
+
+def _with_examples(models: list[str], examples: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON of an answer, which depends on the parameters if there is more than one model."""
+    refs = [{"$ref": PREFIX + model} for model in models]
+    if len(models) == 1:
+        return {"schema": refs[0], "example": examples[models[0]]}
+    return {"schema": {"anyOf": refs}, "examples": {model: {"value": examples[model]} for model in models}}
 
 
 def _codes(call: Served, said: dict[str, Any]) -> set[str]:

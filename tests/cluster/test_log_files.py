@@ -170,3 +170,11 @@ def test_a_follower_continues_in_the_next_file(tmp_path: Path, clock: TestClock)
 
 async def _all_of(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
+
+
+def test_the_rest_of_a_line_whose_beginning_is_too_old_has_no_time(tmp_path: Path, clock: TestClock) -> None:
+    log = written(tmp_path / "log", clock, [b"z" * 16_384, b"rest\nnext\n"], seconds=2)
+
+    assert text(log, Reading(since=START + timedelta(seconds=1), timestamps=True)) == (
+        b"rest\n2026-04-28T02:00:02.000000000Z next\n"
+    )

@@ -93,6 +93,7 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "list runs": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/runs"),
     "read a run": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}"),
     "read a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs"),
+    "follow a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs", query={"wait": "0"}),
     "read a run's results": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/results"),
     "list model executions": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/model-executions"),
     "statistics of models": lambda world: world.call(

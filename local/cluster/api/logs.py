@@ -89,7 +89,8 @@ def _since(request: Request, seconds: int | None, since_time: str | None) -> dat
     if not since_time:
         return None
     try:
-        return parse_timestamp(since_time)
+        # The API server passes it to the kubelet as RFC 3339 without a fraction (pod strategy, LogLocation).
+        return parse_timestamp(since_time).replace(microsecond=0)
     except ValueError:
         raise BadRequest(f'parsing time "{since_time}" as "2006-01-02T15:04:05Z07:00": cannot parse') from None
 

@@ -181,11 +181,12 @@ class _Rendering:
     def of(self, lines: list[bytes]) -> Iterator[bytes]:
         for line in lines:
             at, _, flag, text = line.split(b" ", 3)
+            starts, self._at_line_start = self._at_line_start, flag == b"F"
+            # A kubelet leaves out parts of lines too, and gives the rest of such a line no time.
             if at < self._since:
                 continue
-            if self._timestamps and self._at_line_start:
+            if self._timestamps and starts:
                 yield at + b" "
-            self._at_line_start = flag == b"F"
             yield text + b"\n" if self._at_line_start else text
 
 

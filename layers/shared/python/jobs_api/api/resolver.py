@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from types import UnionType
 from typing import Any, Final, TypeVar
 
 import pydantic_core
@@ -148,7 +149,7 @@ def schema_of(model: type[BaseModel], *, partial: bool = False) -> _BodySchema:
     return _BodySchema(model, partial)
 
 
-def json_or_text(model: type[Document]) -> dict[int, OpenAPIResponse]:
+def json_or_text(model: type[Document] | UnionType) -> dict[int, OpenAPIResponse]:
     """Document the two answers of `Api.document_or_text`; such a handler returns `Response[Any]`."""
     text: OpenAPIResponseContentSchema = {"schema": {"type": "string"}}
     return {HTTPStatus.OK: {"description": "OK", "content": {JSON_TYPE: {"model": model}, TEXT_TYPE: text}}}

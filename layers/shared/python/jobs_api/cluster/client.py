@@ -10,13 +10,12 @@ from urllib.parse import quote
 from jobs_api.cluster.connection import Connection, reading
 from jobs_api.cluster.lists import METADATA, Lists, Object
 from jobs_api.k8s.manifests import CONTAINER
+from jobs_api.k8s.stamped_log import STAMP_BYTES
 
 # Events of one object: a repeated Event is one object, so more than these say nothing new.
 EVENTS: Final = 50
 CHUNK_BYTES: Final = 64 * 1024
 TAIL_BYTES: Final = 16 * 1024
-# More than a time with nanoseconds and an offset.
-STAMP_BYTES: Final = 48
 # UIDs in one selector: 50 make a URL of 2 KB; some proxies allow 8 KB.
 OWNERS: Final = 50
 
@@ -129,6 +128,14 @@ class Cluster:
         # RFC 3339 in UTC: the texts sort as the times do.
         return max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
 
+    def newest_pod_name(self, namespace: str, job_uid: str) -> str | None:
+        """Return the name of a Job's newest Pod, None where it has none; waits at most 6 seconds for the answer."""
+        query = {"labelSelector": f"{CONTROLLER_UID}={job_uid}"}
+        answer = self._connection.send("GET", _path(CORE, namespace, "pods"), query, accept=METADATA, brief=True)
+        pods = [pod["metadata"] for pod in json.loads(answer.data)["items"] or []]
+        newest = max(pods, key=lambda metadata: metadata["creationTimestamp"], default=None)
+        return newest and str(newest["name"])
+
     def pods_of(self, namespace: str, uids: Iterable[str]) -> dict[str, Object]:
         """Return the newest Pod of each Job that has one, by the Jobs' UIDs. One list call for 50 Jobs."""
         found: dict[str, Object] = {}
@@ -208,7 +215,22 @@ class Cluster:
         """
         wanted = {"container": container, "tailLines": tail}
         query = {name: value for name, value in wanted.items() if value is not None}
-        response = self._connection.send("GET", _path(CORE, namespace, "pods", pod) + "/log", query, whole=False)
+        yield from self._stream(namespace, pod, query)
+
+    def stamped_log(
+        self, namespace: str, pod: str, *, since: str | None = None, limit_bytes: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield the log of a Pod's command with each line's time: the lines not before `since`, a whole second.
+
+        Raises as `read_log`, at the first chunk, and waits at most 6 seconds for the next one.
+        """
+        wanted = {"container": CONTAINER, "timestamps": "true", "sinceTime": since, "limitBytes": limit_bytes}
+        query = {name: value for name, value in wanted.items() if value is not None}
+        return self._stream(namespace, pod, query, brief=True)
+
+    def _stream(self, namespace: str, pod: str, query: Mapping[str, Any], *, brief: bool = False) -> Iterator[bytes]:
+        path = _path(CORE, namespace, "pods", pod) + "/log"
+        response = self._connection.send("GET", path, query, whole=False, brief=brief)
         # A caller that stops early leaves an answer unread; such a connection cannot be used again and is closed.
         with closing(response):
             chunks = response.stream(CHUNK_BYTES)

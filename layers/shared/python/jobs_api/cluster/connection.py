@@ -19,7 +19,9 @@ TIMEOUT: Final = urllib3.Timeout(connect=2, read=8)
 # The second try is for a connection that the cluster closed while it was idle. It is safe for a POST too: a created
 # object has a name, and creating it twice is AlreadyExists.
 RETRIES: Final = urllib3.Retry(total=1, redirect=0, status=0, allowed_methods=None)
-
+ONCE: Final = urllib3.Retry(total=0, redirect=0, status=0, allowed_methods=None)
+# For a caller that asks again soon by itself.
+BRIEF: Final = urllib3.Timeout(connect=2, read=4)
 
 JSON: Final = "application/json, */*"
 
@@ -69,19 +71,22 @@ class Connection:
         whole: bool = True,
         accept: str = JSON,
         content: str = "application/json",
+        brief: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         """Send a request and return a success; with `whole`, read to its end. `accept` is the content type to ask for.
+
+        With `brief`, it is tried once, and waits 6 seconds at most.
 
         Raises:
             ClusterUnavailable: no connection, no answer in time, or an answer that the cluster is not able to now.
             ClusterRejected: or one of its subclasses, for any other answer.
         """
         url = self._host + path + (f"?{urlencode(query)}" if query else "")
-        response = self._request(method, url, body, whole=whole, accept=accept, content=content)
+        response = self._request(method, url, body, whole=whole, accept=accept, content=content, brief=brief)
         if response.status == UNAUTHORIZED:
             response.drain_conn()
             self._credentials.renew()
-            response = self._request(method, url, body, whole=whole, accept=accept, content=content)
+            response = self._request(method, url, body, whole=whole, accept=accept, content=content, brief=brief)
             if response.status == UNAUTHORIZED:
                 self._lost()
         if response.status >= 300:
@@ -89,7 +94,7 @@ class Connection:
         return response
 
     def _request(
-        self, method: str, url: str, body: bytes | None, *, whole: bool, accept: str, content: str
+        self, method: str, url: str, body: bytes | None, *, whole: bool, accept: str, content: str, brief: bool
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": accept, "Content-Type": content, "User-Agent": "jobs-api"}
         if authorization := self._credentials.authorization():
@@ -97,7 +102,14 @@ class Connection:
         try:
             return reading(
                 lambda: self._pool.request(
-                    method, url, body=body, headers=headers, preload_content=whole, timeout=TIMEOUT, redirect=False
+                    method,
+                    url,
+                    body=body,
+                    headers=headers,
+                    preload_content=whole,
+                    timeout=BRIEF if brief else TIMEOUT,
+                    retries=ONCE if brief else RETRIES,
+                    redirect=False,
                 )
             )
         except ClusterUnavailable:

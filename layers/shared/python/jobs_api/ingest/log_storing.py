@@ -65,7 +65,8 @@ class PodLogs:
         try:
             begins = self._begins_at_its_end(pod)
             read = ResultsOfLog(run, list(secrets))
-            log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.store)
+            noted = pod_logs.noted(pod.name, begins)
+            log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.store, begins=noted)
         except NoLog:
             found = archive.find(run)
             return run.model_copy(update={"log": found, "log_note": None if found else pod_logs.why_none(pod)})
@@ -102,8 +103,9 @@ class PodLogs:
             pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
             if pod is None:
                 return with_what_is_left(before, ended)
-            read = ResultsOfLog(ended)
-            log, _ = archive.store_log(ended, read.reading(self._log_of(observe_pod(pod))), read.store)
+            read, seen = ResultsOfLog(ended), observe_pod(pod)
+            noted = pod_logs.noted(seen.name, self._begins_at_its_end(seen))
+            log, _ = archive.store_log(ended, read.reading(self._log_of(seen)), read.store, begins=noted)
         except (ClusterError, NoLog):
             return with_what_is_left(before, ended)
         return ended.model_copy(update={"log": log, "log_note": CUT_OFF, "results": read.counts})

@@ -1,16 +1,17 @@
 """Stores the logs of ended runs in S3, compressed; the end of a long log is a second object.
 
-Logs are stored byte for byte, whatever their encoding. Only this module and `results_archive` know S3.
+Logs are stored byte for byte, whatever their encoding. Only this module, `stored_pieces` and `results_archive` know S3.
 """
 
 import gzip
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jobs_api.aws.clients import ClientError, client
 from jobs_api.errors import JobsApiError, NotFound
+from jobs_api.logs.restart_points import compress
 from jobs_api.model.answer_size import end_that_fits
 from jobs_api.model.document import Absent, Document
 from jobs_api.model.run import Run, StoredLog
@@ -29,6 +30,9 @@ LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 TEXT: Final = "text/plain; charset=utf-8"
 # The object's metadata: the log's size before compression.
 SIZE: Final = "size-bytes"
+# Which log it is, as `pod_logs.noted` writes it, and where it can be read from the middle.
+BEGINS: Final = "begins"
+POINTS: Final = "restart-points"
 
 
 class PurgeRefused(JobsApiError):
@@ -67,6 +71,12 @@ class LogEnd:
         if len(self._kept) > 2 * self._limit:
             del self._kept[: -self._limit]
 
+    def seen(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield a stream unchanged, and keep its end."""
+        for chunk in chunks:
+            self.add(chunk)
+            yield chunk
+
     @property
     def content(self) -> bytes:
         """Return the last bytes, up to the limit."""
@@ -85,7 +95,9 @@ def decoded(content: bytes, *, cut: bool) -> str:
     return content.decode("utf-8", "replace")
 
 
-def store_log(run: Run, chunks: Iterable[bytes], before: Callable[[], None] = lambda: None) -> tuple[StoredLog, LogEnd]:
+def store_log(
+    run: Run, chunks: Iterable[bytes], before: Callable[[], None] = lambda: None, *, begins: str | None = None
+) -> tuple[StoredLog, LogEnd]:
     """Store a run's log as a stream, so that memory stays small; return where it is, and its end.
 
     Storing it again replaces it. Raises what S3 raises, and what `chunks` does.
@@ -94,16 +106,19 @@ def store_log(run: Run, chunks: Iterable[bytes], before: Callable[[], None] = la
         run: the run.
         chunks: the log.
         before: what has to be done after the last chunk and before the log exists.
+        begins: which log it is: the Pod's name and the time of the first line, so that its followers find their place.
     """
     end = LogEnd()
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
-        _compress(chunks, end, file)
+        points = compress(end.seen(chunks), file)
+        file.seek(0)
         stored = _stored(run, end.size)
         before()
         # The log itself is written last: if it exists, so does its end.
         if stored.tail_key:
             put_object(stored.tail_key, gzip.compress(end.content, mtime=0), len(end.content))
-        put_object(stored.key, file, end.size)
+        more = {BEGINS: begins} if begins else {}
+        put_object(stored.key, file, end.size, more | ({POINTS: points.text()} if points.at else {}))
     return stored, end
 
 
@@ -217,24 +232,15 @@ def find(run: Run) -> StoredLog | None:
     return _stored(run, int(size)) if size else None
 
 
-def _compress(chunks: Iterable[bytes], end: LogEnd, file: IO[bytes]) -> None:
-    # No time in the gzip header, so that the same log is the same object.
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as zipped:
-        for chunk in chunks:
-            zipped.write(chunk)
-            end.add(chunk)
-    file.seek(0)
-
-
-def put_object(key: str, content: Any, size_bytes: int) -> None:
-    """Store compressed text."""
+def put_object(key: str, content: Any, size_bytes: int, more: Mapping[str, str] | None = None) -> None:
+    """Store compressed text; `more` is further metadata."""
     bucket_client().put_object(
         Bucket=os.environ["LOGS_BUCKET"],
         Key=key,
         Body=content,
         ContentType=TEXT,
         ContentEncoding="gzip",
-        Metadata={SIZE: str(size_bytes)},
+        Metadata={SIZE: str(size_bytes), **(more or {})},
     )
 
 

@@ -34,9 +34,10 @@ class Waits(StrEnum):
 
     TESTS = "test notifications"
     LIVE = "live calls"
+    FOLLOWERS = "calls that follow a log"
 
 
-AT_ONCE: Final = {Waits.TESTS: 5, Waits.LIVE: 15}
+AT_ONCE: Final = {Waits.TESTS: 5, Waits.LIVE: 15, Waits.FOLLOWERS: 15}
 
 
 class WaitingCallsRow(Row):

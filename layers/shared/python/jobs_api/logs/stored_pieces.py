@@ -1,0 +1,61 @@
+"""Reads a stored log from where its reader has ended."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jobs_api.aws.clients import ClientError
+from jobs_api.errors import NotFound
+from jobs_api.logs.archive import BEGINS, POINTS, SIZE, bucket_client
+from jobs_api.logs.restart_points import RestartPoints, decompressed
+from jobs_api.model.run import StoredLog
+
+READ_BYTES: Final = 64 * 1024
+GONE: Final = frozenset({"404", "NoSuchKey"})
+
+
+def stored_file(log: StoredLog) -> "StoredFile":
+    """Return a stored log to be read; raises NotFound if it was removed. One HeadObject."""
+    try:
+        told = bucket_client().head_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
+        raise NotFound("The log of this run is no longer kept, only the run itself") from error
+    metadata = told["Metadata"]
+    size = int(metadata.get(SIZE) or log.size_bytes)
+    return StoredFile(log.key, metadata.get(BEGINS), size, RestartPoints.read(metadata.get(POINTS)))
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A stored log: its key, which log it is (None where an earlier release stored it), and its size uncompressed."""
+
+    key: str
+    begins: str | None
+    size: int
+    points: RestartPoints
+
+    def read(self, offset: int, limit: int) -> bytes:
+        """Return a part; raises NotFound if it was removed. One GetObject, which reads some MiB at most."""
+        begin, at = self.points.before(offset)
+        found = bytearray()
+        for text in self._from(begin, at):
+            found += text[max(0, offset - begin) :]
+            begin += len(text)
+            if len(found) >= limit:
+                break
+        return bytes(found[:limit])
+
+    def _from(self, begin: int, at: int) -> Iterator[bytes]:
+        where: dict[str, Any] = {"Range": f"bytes={at}-"} if at else {}
+        try:
+            body = bucket_client().get_object(Bucket=os.environ["LOGS_BUCKET"], Key=self.key, **where)["Body"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in GONE:
+                raise
+            raise NotFound("The log of this run is no longer kept, only the run itself") from error
+        with closing(body):
+            yield from decompressed(body.iter_chunks(READ_BYTES), from_start=begin == 0)
