@@ -1,0 +1,59 @@
+"""`jobs`: lists, triggers, follows and steers the jobs of a Jobs API."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from jobs_cli import VERSION, output
+from jobs_cli.commands import jobs, login, projects, runs
+from jobs_cli.errors import CommandFailed
+
+app = typer.Typer(
+    name="jobs",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="List, trigger, follow and steer dbt and SQLMesh jobs. "
+    "The server is JOBS_API_URL with JOBS_API_TOKEN, or what `jobs login` stored.",
+    epilog="Example: jobs trigger nightly --wait",
+)
+for part in (login.app, jobs.app, runs.app, projects.app):
+    app.registered_commands.extend(part.registered_commands)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        output.say(f"jobs {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def use(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version")
+    ] = False,
+) -> None:
+    """Say what all commands have in common; typer takes the help from above."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command; ends the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name in another script must not end a command on a terminal without UTF-8.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        sys.exit(app(args=arguments, prog_name="jobs"))
+    except CommandFailed as error:
+        output.note(f"jobs: {error}")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; Python must not try to write the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""Calls of the API: one JSON answer each, asked for again where that is safe, with errors in the API's own words."""
+
+import random
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from jobs_cli import VERSION
+from jobs_cli.configuration import BASE_PATH, Configuration
+from jobs_cli.errors import CommandFailed, FieldFault, NotOffered, Refused, Unreachable
+
+if TYPE_CHECKING:
+    import httpx
+
+PATIENCE_SECONDS: Final = 15.0
+LONGEST_DELAY_SECONDS: Final = 15.0
+# API Gateway ends a request after 29 seconds.
+ANSWER_SECONDS: Final = 35.0
+# What a load balancer or the service answers while it is away, and what a limit of requests does.
+LATER: Final = {429, 502, 503, 504}
+# How the gateway's answer to an unknown path begins.
+NO_ROUTE: Final = "There is no such route"
+
+Answer = dict[str, Any]
+
+
+class Api:
+    """One server, asked with one token; keeps its connection open between calls."""
+
+    def __init__(self, configuration: Configuration, sleep: Callable[[float], None] = time.sleep) -> None:
+        import httpx  # noqa: PLC0415 - `jobs --help` does without it
+
+        self.configuration = configuration
+        self._sleep = sleep
+        try:
+            self._http = httpx.Client(
+                base_url=configuration.url + BASE_PATH,
+                headers={
+                    "Authorization": f"Bearer {configuration.token}",
+                    "Accept": "application/json",
+                    "User-Agent": f"jobs-cli/{VERSION}",
+                },
+                timeout=httpx.Timeout(ANSWER_SECONDS, connect=10),
+            )
+        except (OSError, ValueError, ImportError) as error:
+            raise CommandFailed(
+                f"The proxy or certificate variables of the environment do not work: {error}"
+            ) from error
+
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, *path: str, patience: float = PATIENCE_SECONDS, **query: Any) -> Answer:
+        """Return an answer of `GET`; path segments are quoted here, and parameters that are None left out."""
+        return self._call("GET", path, query=query, patience=patience)
+
+    def post(self, *path: str, body: Any = None) -> Answer:
+        """`POST` with an idempotency key, so that asking again after a lost answer does nothing twice."""
+        return self._call("POST", path, body=body or {}, key=str(uuid.uuid4()))
+
+    def put(self, *path: str, body: Any) -> Answer:
+        """`PUT`, which may be repeated as it is."""
+        return self._call("PUT", path, body=body)
+
+    def delete(self, *path: str) -> Answer:
+        """`DELETE`, which may be repeated as it is."""
+        return self._call("DELETE", path)
+
+    def pages(self, *path: str, items: str, limit: int | None = None, **query: Any) -> Iterator[Answer]:
+        """Yield what a list holds, page after page, `limit` of them at most."""
+        left = limit
+        cursor = None
+        while left is None or left > 0:
+            page = self.get(*path, limit=min(left or 500, 500), cursor=cursor, **query)
+            found = page.get(items, [])[:left]
+            yield from found
+            left = None if left is None else left - len(found)
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def _call(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        query: Answer | None = None,
+        body: Any = None,
+        key: str | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> Answer:
+        request = self._http.build_request(
+            method,
+            "/" + "/".join(quote(part, safe="") for part in path),
+            params={name: _as_text(value) for name, value in (query or {}).items() if value is not None},
+            json=body,
+            headers={"Idempotency-Key": key} if key else None,
+        )
+        return self._read(self._send(request, patience), path)
+
+    def _send(self, request: "httpx.Request", patience: float) -> "httpx.Response":
+        """Send a request until it is answered, for about `patience` seconds.
+
+        Raises:
+            Unreachable: there was no answer in this time.
+        """
+        import httpx  # noqa: PLC0415
+
+        started = time.monotonic()
+        attempt = 0
+        while True:
+            response: httpx.Response | None = None
+            try:
+                response = self._http.send(request)
+                if not _may_be_asked_again(request, response):
+                    return response
+                reason = f"answered {response.status_code}"
+            except httpx.TransportError as error:
+                reason = str(error) or type(error).__name__
+                if _is_permanent(error):
+                    raise Unreachable(f"{self.configuration.url}: {reason}") from error
+            delay = _delay(attempt, response)
+            attempt += 1
+            if time.monotonic() + delay - started > patience:
+                return self._give_up(response, reason)
+            if attempt == 1:
+                sys.stderr.write(f"jobs: {self.configuration.url}: {reason}; trying again\n")
+            self._sleep(delay)
+
+    def _give_up(self, response: "httpx.Response | None", reason: str) -> "httpx.Response":
+        if response is not None and response.status_code == 429:
+            raise Unreachable(f"{self.configuration.url} gets too many requests at the moment; try again later")
+        if response is not None and _error_of(response):
+            return response
+        raise Unreachable(f"{self.configuration.url} cannot be reached: {reason}. Is JOBS_API_URL right?")
+
+    def _read(self, response: "httpx.Response", path: tuple[str, ...]) -> Answer:
+        if response.is_success:
+            content = _json(response)
+            if isinstance(content, dict):
+                return content
+        error = _error_of(response)
+        if error and error.get("message", "").startswith(NO_ROUTE):
+            raise NotOffered(
+                f"{self.configuration.url} does not know /{'/'.join(path)}: it is older than this version of jobs"
+            )
+        if error:
+            raise _refused(response.status_code, error, self.configuration.url)
+        if response.is_redirect:
+            raise CommandFailed(
+                f"{self.configuration.url} leads to {response.headers.get('Location')}; if that is right, log in there"
+            )
+        raise CommandFailed(
+            f"{self.configuration.url} answered {response.status_code} without the JSON of a Jobs API. "
+            "Is JOBS_API_URL right?"
+        )
+
+
+def _as_text(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _is_permanent(error: Exception) -> bool:
+    """Return whether the next attempt would fail as well."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error) or type(error).__name__ == "UnsupportedProtocol"
+
+
+def _may_be_asked_again(request: "httpx.Request", response: "httpx.Response") -> bool:
+    if response.status_code in LATER:
+        return True
+    # The first request with this key is still being carried out.
+    return response.status_code == 409 and "Idempotency-Key" in request.headers and "Retry-After" in response.headers
+
+
+def _delay(attempt: int, response: "httpx.Response | None") -> float:
+    """Return how many seconds to wait: as the server says, else twice as long each time, with jitter."""
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    # Its other form is a date, which no part of the service sends.
+    if asked.isdecimal():
+        return float(asked)
+    return min(0.5 * 2.0**attempt, LONGEST_DELAY_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+
+
+def _json(response: "httpx.Response") -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _error_of(response: "httpx.Response") -> Answer | None:
+    content = _json(response)
+    return content if isinstance(content, dict) and isinstance(content.get("message"), str) else None
+
+
+def _refused(status: int, error: Answer, url: str) -> Refused:
+    faults = [
+        FieldFault(str(fault.get("field")), str(fault.get("message")))
+        for fault in error.get("errors", [])
+        if isinstance(fault, dict)
+    ]
+    message = error["message"]
+    if status == 401:
+        message = f"{url} does not accept the token: it is unknown, revoked or expired. Run `jobs login` again"
+    return Refused(status, str(error.get("code", "")), message, faults, str(error.get("request_id", "")))

@@ -1,0 +1,68 @@
+"""Who asks, and where: `jobs login`, `jobs logout`, `jobs whoami`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from jobs_cli import configuration, output
+from jobs_cli.client import Api
+from jobs_cli.commands.options import Json, connected
+from jobs_cli.configuration import Configuration
+from jobs_cli.errors import NotOffered
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: jobs login --url https://jobs.example.com < token.txt")
+def login(
+    url: Annotated[
+        str, typer.Option(envvar="JOBS_API_URL", prompt="Address", help="The server's address, without /api/v1")
+    ],
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", help="The project where a command names none")
+    ] = None,
+) -> None:
+    """Store the address and your token, which is read from standard input, for later commands."""
+    address = configuration.checked_url(url)
+    if configuration.sends_in_clear(address):
+        output.note(f"jobs: warning: {address} is not https; everybody on the way can read your token")
+    answers = Configuration(address, configuration.checked_token(_read_token()), project)
+    with Api(answers) as api:
+        said = _who(api)
+    file = configuration.store(answers)
+    output.say(f"{said} at {address}; stored in {file}")
+
+
+@app.command(epilog="Example: jobs logout")
+def logout() -> None:
+    """Forget the stored address and token. The token stays valid until it expires or is revoked."""
+    output.say("Forgotten" if configuration.forget() else "Nothing was stored")
+
+
+@app.command(epilog="Example: jobs whoami --json")
+def whoami(as_json: Json = False) -> None:
+    """Show whose token this is and what it may do."""
+    with connected() as api:
+        me = api.get("me")
+    if as_json:
+        output.show_json(me)
+    else:
+        output.show_fields({"server": api.configuration.url, **me})
+
+
+def _read_token() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Token", hide_input=True, err=True))
+    return sys.stdin.readline()
+
+
+def _who(api: Api) -> str:
+    """Return whose token it is; a token that is not accepted ends the command."""
+    try:
+        me = api.get("me")
+    except NotOffered:
+        # An older server says nothing of the token but whether it is accepted.
+        api.get("jobs", limit=1)
+        return "The token is accepted"
+    return f"{me['role']} of {me['organization_id']}"

@@ -1,0 +1,103 @@
+"""What commands print: JSON for programs, aligned lines for people, with colours only on a terminal."""
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TextIO
+
+COLOURS: Final = {
+    "success": "32", "ran": "32", "synced": "32", "True": "32",
+    "running": "36", "pending": "36", "upcoming": "36",
+    "failed": "31", "error": "31", "missed": "31",
+    "cancelled": "33", "warn": "33", "paused": "33", "skipped": "33", "skipped_by_clock": "33", "disabled": "33",
+}  # fmt: skip
+BOLD: Final = "1"
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    say(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(text: str = "") -> None:
+    """Print a line on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """Print a line for people on standard error, where it does not disturb a program that reads the output."""
+    sys.stderr.write(text + "\n")
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Return whether a person sees the stream at once; on CI, even where it looks so, lines must be plain."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def show_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print aligned columns; without rows nothing, so that a pipe is empty."""
+    lines = [[_cell(value) for value in row] for row in rows]
+    if not lines:
+        return
+    widths = [max(_width(cell) for cell in column) for column in zip(header, *lines, strict=True)]
+    say(_coloured("  ".join(_padded(cell, width) for cell, width in zip(header, widths, strict=True)).rstrip(), BOLD))
+    for line in lines:
+        cells = [
+            _coloured(_padded(cell, width), COLOURS.get(cell, "")) for cell, width in zip(line, widths, strict=True)
+        ]
+        say("  ".join(cells).rstrip())
+
+
+def show_fields(fields: Mapping[str, Any]) -> None:
+    """Print an object, a line a field; objects and lists in it as JSON."""
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool)) else str(value)
+        lines = [printable(line) for line in text.splitlines()] or [""]
+        say(f"{name:<{width}}  {_coloured(lines[0], COLOURS.get(lines[0], ''))}")
+        for line in lines[1:]:
+            say(f"{'':<{width}}  {line}")
+
+
+def printable(text: str) -> str:
+    """Return text without characters that steer a terminal: what somebody wrote must not move the cursor."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as people read them: `0:42`, `1:02:03`."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(timestamp: str | None) -> str:
+    """Return a time of the API (RFC 3339, UTC) as a table shows it."""
+    return (timestamp or "").replace("T", " ").removesuffix("Z")
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else printable(str(value))
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _coloured(text: str, code: str) -> str:
+    if not code or os.environ.get("NO_COLOR") or not is_terminal(sys.stdout):
+        return text
+    return f"\x1b[{code}m{text}\x1b[0m"

@@ -1,0 +1,144 @@
+"""Jobs by name: what is found, what is sent, and what a person reads of a refusal."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from jobs_cli import configuration
+
+from tests.cli.conftest import TOKEN, Jobs, Server
+
+
+def test_a_list_in_a_pipe_has_plain_lines(server: Server, jobs: Jobs) -> None:
+    ended = jobs("list")
+
+    assert ended.code == 0
+    assert ended.out.splitlines() == [
+        "project  job              schedule   timezone  state   next run (UTC)       command",
+        "jaffle   Nightly Refresh  0 2 * * *  UTC       synced  2026-04-29 02:00:00  dbt build",
+    ]
+    assert server.asked[-1].headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize("name", ["Nightly Refresh", "nightly-refresh", "job_1", "jaffle/nightly-refresh"])
+@pytest.mark.usefixtures("server")
+def test_a_job_is_found_by_its_name_or_id(jobs: Jobs, name: str) -> None:
+    assert jobs("show", name, "--json").json["id"] == "job_1"
+
+
+@pytest.mark.usefixtures("server")
+def test_an_unknown_name_gets_the_nearest_one(jobs: Jobs) -> None:
+    ended = jobs("show", "nightly-refesh")
+
+    assert ended.code == 1
+    assert ended.err == "jobs: There is no job 'nightly-refesh' in jaffle; did you mean 'Nightly Refresh'?\n"
+
+
+def test_a_name_in_two_projects_is_not_guessed(server: Server, jobs: Jobs) -> None:
+    both = [{"id": f"proj_{n}", "name": name} for n, name in ((1, "jaffle"), (2, "shop"))]
+    server.answers["GET /projects"] = [(200, {"projects": both}, {})]
+    server.answers["GET /projects/proj_2/jobs"] = server.answers["GET /projects/proj_1/jobs"]
+
+    assert "jaffle/Nightly Refresh, shop/Nightly Refresh" in jobs("trigger", "nightly-refresh").err
+    assert jobs("show", "shop/nightly-refresh").code == 0
+    assert not [call for call in server.calls() if call.startswith("POST")]
+
+
+def test_create_sends_what_was_said(server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.on("POST /projects/proj_1/jobs", {"id": "job_2", "name": "hourly"}, 201)
+    monkeypatch.setenv("DB_PASSWORD", "hidden")
+
+    ended = jobs(
+        "create", "hourly", "--command", "dbt run", "--schedule", "@hourly", "-e", "DB_PASSWORD", "-e", "A=1=2",
+        "--set", "retries=2", "--set", "description=x",
+    )  # fmt: skip
+
+    assert ended.code == 0
+    assert server.asked[-1].body == {
+        "name": "hourly", "command": "dbt run", "schedule": "@hourly", "retries": 2, "description": "x",
+        "environment": {"DB_PASSWORD": "hidden", "A": "1=2"},
+    }  # fmt: skip
+
+
+def test_a_refusal_names_each_field_once(server: Server, jobs: Jobs) -> None:
+    faults = [{"field": "schedule", "message": "'61' is too high"}, {"field": "foo", "message": "is not a field"}]
+    said = "2 fields break a rule: schedule: '61' is too high; foo: is not a field"
+    server.on("PUT /projects/proj_1/jobs/job_1", {"message": said, "code": "invalid_request", "errors": faults}, 422)
+
+    ended = jobs("update", "nightly-refresh", "--set", "schedule=61 * * * *", "--set", "foo=1")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "jobs: 2 fields break a rule:\n  schedule: '61' is too high\n  foo: is not a field\n"
+
+
+def test_a_pause_needs_an_end_and_leaves_enabled_alone(server: Server, jobs: Jobs) -> None:
+    server.on("PUT /projects/proj_1/jobs/job_1", {"name": "Nightly Refresh", "enabled": True})
+
+    assert jobs("pause", "nightly-refresh").code == 2
+    assert jobs("pause", "nightly-refresh", "--for", "2x").code == 2
+    assert jobs("pause", "nightly-refresh", "--for", "2h", "--reason", "The warehouse moves").code == 0
+    assert set(server.asked[-1].body) == {"paused_until", "pause_reason"}
+
+
+def test_what_somebody_wrote_cannot_steer_the_terminal(server: Server, jobs: Jobs) -> None:
+    job = {"id": "job_9", "name": "x", "project_id": "proj_1", "enabled": True, "command": "dbt \x1b]52;c;aGk=\x07run"}
+    server.answers["GET /projects/proj_1/jobs"] = [(200, {"jobs": [job]}, {})]
+
+    assert "\x1b" not in jobs("list").out
+    assert "\x1b" not in jobs("show", "x").out
+
+
+def test_a_server_without_a_list_of_projects_asks_for_an_id(server: Server, jobs: Jobs) -> None:
+    del server.answers["GET /projects"]
+
+    assert "--project proj_..." in jobs("list").err
+    assert jobs("list", "--project", "proj_1").code == 0
+    assert "older than this version" in jobs("preview", "@daily").err
+
+
+def test_login_checks_the_token_and_stores_it_for_this_user_alone(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server.on("GET /me", {"role": "admin", "organization_id": "org-acme"})
+    monkeypatch.delenv("JOBS_API_URL")
+    monkeypatch.delenv("JOBS_API_TOKEN")
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+
+    with (tmp_path / "token").open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        ended = jobs("login", "--url", f"{server.url}/api/v1/")
+
+    assert "admin of org-acme" in ended.out
+    assert TOKEN not in ended.out + ended.err
+    file = configuration.configuration_file()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert jobs("list").code == 0
+    assert server.asked[-1].headers["Authorization"] == f"Bearer {TOKEN}"
+    monkeypatch.setenv("JOBS_API_URL", "http://127.0.0.1:1")
+    assert "No token is known for http://127.0.0.1:1" in jobs("list").err
+
+
+def test_a_token_that_is_not_accepted_is_not_stored(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server.on("GET /me", {"message": "A valid token is needed", "code": "unauthorized"}, 401)
+    (tmp_path / "token").write_text("jat_wrong")
+
+    with (tmp_path / "token").open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        ended = jobs("login")
+
+    assert ended.code == 77
+    assert "does not accept the token" in ended.err
+    assert not configuration.configuration_file().exists()
+
+
+@pytest.mark.parametrize("url", ["jobs.example.com", "ftp://x", "https://me:pw@x", "https://x?a=1", "https://[x"])
+def test_an_address_that_cannot_be_meant_is_refused(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("JOBS_API_URL", url)
+    monkeypatch.setenv("JOBS_API_TOKEN", TOKEN)
+
+    ended = jobs("list")
+
+    assert ended.code == 1
+    assert "JOBS_API_URL must" in ended.err

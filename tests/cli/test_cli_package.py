@@ -1,0 +1,46 @@
+"""The package stands by itself: its version, what it imports, its oldest Python, and how soon a command begins."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+from jobs_cli import VERSION
+from jobs_cli.__main__ import app
+
+CLI = Path(__file__).parents[2] / "cli"
+FILES = sorted((CLI / "jobs_cli").rglob("*.py"))
+PROJECT = tomllib.loads((CLI / "pyproject.toml").read_text())["project"]
+
+
+def test_it_has_the_version_of_the_service() -> None:
+    service = tomllib.loads((CLI.parent / "pyproject.toml").read_text())["project"]["version"]
+
+    assert PROJECT["version"] == VERSION == service
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CLI)))
+def test_it_imports_what_it_declares_and_nothing_of_the_service(file: Path) -> None:
+    tree = ast.parse(file.read_text(), feature_version=(3, 10))
+    imports = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imports |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    declared = {requirement.split(">")[0] for requirement in PROJECT["dependencies"]}
+
+    assert {name.split(".")[0] for name in imports} <= sys.stdlib_module_names | declared | {"jobs_cli"}
+
+
+@pytest.mark.parametrize("command", app.registered_commands, ids=lambda command: command.name or "")
+def test_every_command_shows_an_example_of_itself_and_answers_in_json(command: typer.models.CommandInfo) -> None:
+    name = command.name or command.callback.__name__  # type: ignore[union-attr]
+
+    assert str(command.epilog).startswith(f"Example: jobs {name}")
+    assert name in {"login", "logout"} or "as_json" in command.callback.__annotations__
+
+
+def test_a_command_that_draws_nothing_waits_for_no_library_that_draws() -> None:
+    probe = "import sys, jobs_cli.__main__; print([name for name in ('rich', 'httpx') if name in sys.modules])"
+
+    assert subprocess.run([sys.executable, "-c", probe], cwd=CLI, capture_output=True, text=True).stdout == "[]\n"  # noqa: PLW1510
