@@ -76,12 +76,14 @@ def with_spec(job_: Object, **fields: Any) -> Object:
 @pytest.mark.parametrize(
     ("made_into", "too_new"),
     [
-        pytest.param((job(), None), True, id="no pod yet"),
+        pytest.param((job(active=1), None), True, id="its pod is made"),
+        pytest.param((job(), None), False, id="no pod, and perhaps never one"),
         pytest.param((job(active=1), pod(waits("ContainerCreating"))), True, id="its container is made"),
         pytest.param((job(active=1), pod(waits("ImagePullBackOff"))), False, id="something is wrong"),
         pytest.param((job(ready=1), pod(runs())), False, id="it runs"),
         pytest.param((failed(), None), False, id="it has failed"),
         pytest.param((with_spec(job(), suspend=True), None), False, id="it is suspended"),
+        pytest.param((with_spec(job(active=1), suspend=True), None), False, id="it is suspended, and its pod goes"),
     ],
 )
 def test_a_job_of_this_moment_whose_pod_just_starts_is_left_to_the_next_pass(

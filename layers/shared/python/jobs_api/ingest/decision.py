@@ -125,14 +125,17 @@ def _progressed(observed: Observed, seen: Outcome, run: Run | None, known: Run, 
 
 
 def _is_new(observed: Observed, now: datetime) -> bool:
-    """Return whether a Job was made a moment ago, and nothing keeps its Pod from starting.
+    """Return whether a Job was made a moment ago, and its Pod has been made and is starting.
 
-    Never where the cluster's clock is ahead.
+    A Job without a Pod may never get one: a quota or an admission webhook may refuse it. Neither does a suspended Job.
+    The next pass would not see them run either. Never where the cluster's clock is ahead.
     """
     made_at = observed.created_at
     if observed.suspended or made_at is None or not made_at <= now < made_at + STARTS_WITHIN:
         return False
-    waits = pod_status.waiting(observed.pod) if observed.pod else None
+    if observed.pod is None:
+        return observed.active > 0
+    waits = pod_status.waiting(observed.pod)
     return waits is None or waits.reason in ORDINARY
 
 
