@@ -12,12 +12,12 @@ from jobs_cli.commands import jobs, login, projects, runs
 from jobs_cli.errors import CommandFailed
 
 app = typer.Typer(
-    name="jobs",
+    name="jobs-api",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="List, trigger, follow and steer dbt and SQLMesh jobs. "
-    "The server is JOBS_API_URL with JOBS_API_TOKEN, or what `jobs login` stored.",
-    epilog="Example: jobs trigger nightly --wait",
+    "The server is JOBS_API_URL with JOBS_API_TOKEN, or what `jobs-api login` stored.",
+    epilog="Example: jobs-api trigger nightly --wait",
 )
 for part in (login.app, jobs.app, runs.app, projects.app):
     app.registered_commands.extend(part.registered_commands)
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        sys.exit(app(args=arguments, prog_name="jobs"))
+        sys.exit(app(args=arguments, prog_name="jobs-api"))
     except CommandFailed as error:
         output.note(f"jobs: {error}")
         sys.exit(error.exit_code)

@@ -31,7 +31,10 @@ class Api:
     """One server, asked with one token; keeps its connection open between calls."""
 
     def __init__(self, configuration: Configuration, sleep: Callable[[float], None] = time.sleep) -> None:
-        import httpx  # noqa: PLC0415 - `jobs --help` does without it
+        # httpx brings a command line of its own, which imports rich and pygments, and takes longer than all of ours.
+        # None makes its import fail, which httpx expects of an installation without it.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+        import httpx  # noqa: PLC0415 - `jobs-api --help` does without it
 
         self.configuration = configuration
         self._sleep = sleep
@@ -207,5 +210,5 @@ def _refused(status: int, error: Answer, url: str) -> Refused:
     ]
     message = error["message"]
     if status == 401:
-        message = f"{url} does not accept the token: it is unknown, revoked or expired. Run `jobs login` again"
+        message = f"{url} does not accept the token: it is unknown, revoked or expired. Run `jobs-api login` again"
     return Refused(status, str(error.get("code", "")), message, faults, str(error.get("request_id", "")))

@@ -1,4 +1,4 @@
-"""Which server, which token and which project: from the environment, else from what `jobs login` stored."""
+"""Which server, which token and which project: from the environment, else from what `jobs-api login` stored."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Configuration:
 
 
 def configuration_file() -> Path:
-    """Return where `jobs login` stores its answers, under the user's own configuration folder."""
+    """Return where `jobs-api login` stores its answers, under the user's own configuration folder."""
     if os.environ.get("XDG_CONFIG_HOME"):
         folder = Path(os.environ["XDG_CONFIG_HOME"])
     elif sys.platform == "win32":
@@ -45,19 +45,21 @@ def load() -> Configuration:
     stored = _stored()
     url = os.environ.get("JOBS_API_URL") or stored.get("url")
     if not url:
-        raise CommandFailed("Which server? Run `jobs login`, or set JOBS_API_URL and JOBS_API_TOKEN")
+        raise CommandFailed("Which server? Run `jobs-api login`, or set JOBS_API_URL and JOBS_API_TOKEN")
     address = checked_url(url)
     token = os.environ.get("JOBS_API_TOKEN")
     if not token and address == stored.get("url"):
         token = stored.get("token")
     if not token:
-        raise CommandFailed(f"No token is known for {address}. Run `jobs login --url {address}`, or set JOBS_API_TOKEN")
+        raise CommandFailed(
+            f"No token is known for {address}. Run `jobs-api login --url {address}`, or set JOBS_API_TOKEN"
+        )
     project = os.environ.get("JOBS_PROJECT") or (stored.get("project") if address == stored.get("url") else None)
     return Configuration(address, checked_token(token), project)
 
 
 def store(configuration: Configuration) -> Path:
-    """Store the answers of `jobs login` in a file that only this user can read; returns the file."""
+    """Store the answers of `jobs-api login` in a file that only this user can read; returns the file."""
     file = configuration_file()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = {"url": configuration.url, "token": configuration.token, "project": configuration.project}
@@ -72,7 +74,7 @@ def store(configuration: Configuration) -> Path:
 
 
 def forget() -> bool:
-    """Remove what `jobs login` stored; returns whether there was something."""
+    """Remove what `jobs-api login` stored; returns whether there was something."""
     file = configuration_file()
     known = file.exists()
     file.unlink(missing_ok=True)
@@ -125,7 +127,7 @@ def _stored() -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise CommandFailed(f"{file} cannot be read ({error}). Run `jobs login` again") from error
+        raise CommandFailed(f"{file} cannot be read ({error}). Run `jobs-api login` again") from error
     if not isinstance(content, dict):
-        raise CommandFailed(f"{file} is not what `jobs login` writes. Run `jobs login` again")
+        raise CommandFailed(f"{file} is not what `jobs-api login` writes. Run `jobs-api login` again")
     return {name: value for name, value in content.items() if isinstance(value, str)}

@@ -97,7 +97,7 @@ def test_an_interrupt_without_a_terminal_leaves_the_run_alone(
     ended = jobs("trigger", "nightly-refresh", "--wait")
 
     assert ended.code == 130
-    assert "jobs logs -f run_1" in ended.err
+    assert "jobs-api logs -f run_1" in ended.err
     assert "POST /runs/run_1/cancel" not in triggered.calls()
 
 

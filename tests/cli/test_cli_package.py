@@ -36,7 +36,7 @@ def test_it_imports_what_it_declares_and_nothing_of_the_service(file: Path) -> N
 def test_every_command_shows_an_example_of_itself_and_answers_in_json(command: typer.models.CommandInfo) -> None:
     name = command.name or command.callback.__name__  # type: ignore[union-attr]
 
-    assert str(command.epilog).startswith(f"Example: jobs {name}")
+    assert str(command.epilog).startswith(f"Example: jobs-api {name}")
     assert name in {"login", "logout"} or "as_json" in command.callback.__annotations__
 
 
@@ -44,3 +44,15 @@ def test_a_command_that_draws_nothing_waits_for_no_library_that_draws() -> None:
     probe = "import sys, jobs_cli.__main__; print([name for name in ('rich', 'httpx') if name in sys.modules])"
 
     assert subprocess.run([sys.executable, "-c", probe], cwd=CLI, capture_output=True, text=True).stdout == "[]\n"  # noqa: PLW1510
+
+
+def test_the_documented_function_leaves_the_shell_its_own_jobs(tmp_path: Path) -> None:
+    page = (CLI.parent / "docs/command-line.md").read_text()
+    function = page[page.index("jobs() {") : page.index("\n}\n") + 3]
+    (tmp_path / "jobs-api").write_text('#!/bin/sh\necho "program: $*"\n')
+    (tmp_path / "jobs-api").chmod(0o755)
+    script = f'PATH="{tmp_path}:$PATH"\n{function}\njobs trigger nightly --wait; jobs; jobs -l; jobs --help'
+
+    ran = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.splitlines() == ["program: trigger nightly --wait", "program: --help"]

@@ -28,7 +28,7 @@ app = typer.Typer()
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-@app.command("list", epilog="Example: jobs list --project jaffle")
+@app.command("list", epilog="Example: jobs-api list --project jaffle")
 def list_jobs(project: ProjectOption = None, as_json: Json = False) -> None:
     """List the jobs of a project; of all projects, where none is named and there is no default."""
     with connected() as api:
@@ -53,10 +53,10 @@ def list_jobs(project: ProjectOption = None, as_json: Json = False) -> None:
         ],
     )
     if not jobs:
-        output.note("jobs: no jobs yet; `jobs create --help` shows how to make one")
+        output.note("jobs: no jobs yet; `jobs-api create --help` shows how to make one")
 
 
-@app.command(epilog="Example: jobs show nightly")
+@app.command(epilog="Example: jobs-api show nightly")
 def show(name: JobName, project: ProjectOption = None, as_json: Json = False) -> None:
     """Show a job with all its fields; with a run's id, that run."""
     with connected() as api:
@@ -65,7 +65,7 @@ def show(name: JobName, project: ProjectOption = None, as_json: Json = False) ->
 
 
 @app.command(
-    epilog='Example: jobs create nightly --command "dbt build" --schedule "0 2 * * *" --timezone Europe/Berlin'
+    epilog='Example: jobs-api create nightly --command "dbt build" --schedule "0 2 * * *" --timezone Europe/Berlin'
 )
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called")],
@@ -97,13 +97,13 @@ def create(
         output.say(f"Created {job['name']} ({job['id']}); next run: {output.moment(job.get('next_run_at')) or 'none'}")
 
 
-@app.command(epilog="Example: jobs update nightly --set schedule='0 3 * * *' --set retries=2")
+@app.command(epilog="Example: jobs-api update nightly --set schedule='0 3 * * *' --set retries=2")
 def update(name: JobName, settings: Settings = None, project: ProjectOption = None, as_json: Json = False) -> None:
     """Change fields of a job; null removes a value."""
     _change(name, project, fields_of(settings), as_json=as_json)
 
 
-@app.command(epilog="Example: jobs delete nightly --yes")
+@app.command(epilog="Example: jobs-api delete nightly --yes")
 def delete(
     name: JobName,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
@@ -119,7 +119,7 @@ def delete(
     output.show_json(answer) if as_json else output.say(f"Deleted {job['name']}")
 
 
-@app.command(epilog="Example: jobs pause nightly --for 2h --reason 'The warehouse moves'")
+@app.command(epilog="Example: jobs-api pause nightly --for 2h --reason 'The warehouse moves'")
 def pause(
     name: JobName,
     until: Annotated[str | None, typer.Option(help="A time such as 2026-04-28T06:00:00Z")] = None,
@@ -135,25 +135,25 @@ def pause(
     _change(name, project, {"paused_until": end, "pause_reason": reason}, as_json=as_json)
 
 
-@app.command(epilog="Example: jobs resume nightly")
+@app.command(epilog="Example: jobs-api resume nightly")
 def resume(name: JobName, project: ProjectOption = None, as_json: Json = False) -> None:
     """End a pause before its time."""
     _change(name, project, {"paused_until": None, "pause_reason": None}, as_json=as_json)
 
 
-@app.command(epilog="Example: jobs enable nightly")
+@app.command(epilog="Example: jobs-api enable nightly")
 def enable(name: JobName, project: ProjectOption = None, as_json: Json = False) -> None:
     """Let a job's schedule start runs."""
     _change(name, project, {"enabled": True}, as_json=as_json)
 
 
-@app.command(epilog="Example: jobs disable nightly")
+@app.command(epilog="Example: jobs-api disable nightly")
 def disable(name: JobName, project: ProjectOption = None, as_json: Json = False) -> None:
     """Let a job's schedule start nothing; it can still be triggered."""
     _change(name, project, {"enabled": False}, as_json=as_json)
 
 
-@app.command(epilog="Example: jobs slots nightly --from 2026-04-01T00:00:00Z")
+@app.command(epilog="Example: jobs-api slots nightly --from 2026-04-01T00:00:00Z")
 def slots(
     name: JobName,
     begin: Annotated[str | None, typer.Option("--from", help="The first time that may be shown")] = None,
@@ -179,7 +179,7 @@ def slots(
     )
 
 
-@app.command(epilog="Example: jobs history nightly")
+@app.command(epilog="Example: jobs-api history nightly")
 def history(name: JobName, limit: Limit = 20, project: ProjectOption = None, as_json: Json = False) -> None:
     """Show who changed a job, when and how."""
     with connected() as api:
@@ -198,10 +198,10 @@ def history(name: JobName, limit: Limit = 20, project: ProjectOption = None, as_
     )
 
 
-@app.command(epilog="Example: jobs rollback nightly 3")
+@app.command(epilog="Example: jobs-api rollback nightly 3")
 def rollback(
     name: JobName,
-    version: Annotated[int, typer.Argument(min=1, help="A version that `jobs history` shows")],
+    version: Annotated[int, typer.Argument(min=1, help="A version that `jobs-api history` shows")],
     project: ProjectOption = None,
     as_json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Who asks, and where: `jobs login`, `jobs logout`, `jobs whoami`."""
+"""Who asks, and where: `jobs-api login`, `jobs-api logout`, `jobs-api whoami`."""
 
 import sys
 from typing import Annotated
@@ -14,7 +14,7 @@ from jobs_cli.errors import NotOffered
 app = typer.Typer()
 
 
-@app.command(epilog="Example: jobs login --url https://jobs.example.com < token.txt")
+@app.command(epilog="Example: jobs-api login --url https://jobs.example.com < token.txt")
 def login(
     url: Annotated[
         str, typer.Option(envvar="JOBS_API_URL", prompt="Address", help="The server's address, without /api/v1")
@@ -34,13 +34,13 @@ def login(
     output.say(f"{said} at {address}; stored in {file}")
 
 
-@app.command(epilog="Example: jobs logout")
+@app.command(epilog="Example: jobs-api logout")
 def logout() -> None:
     """Forget the stored address and token. The token stays valid until it expires or is revoked."""
     output.say("Forgotten" if configuration.forget() else "Nothing was stored")
 
 
-@app.command(epilog="Example: jobs whoami --json")
+@app.command(epilog="Example: jobs-api whoami --json")
 def whoami(as_json: Json = False) -> None:
     """Show whose token this is and what it may do."""
     with connected() as api:

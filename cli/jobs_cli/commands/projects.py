@@ -10,7 +10,7 @@ from jobs_cli.commands.options import Json, connected
 app = typer.Typer()
 
 
-@app.command(epilog="Example: jobs projects")
+@app.command(epilog="Example: jobs-api projects")
 def projects(
     name: Annotated[str | None, typer.Argument(metavar="[PROJECT]", help="Show all of this one, by name or id")] = None,
     as_json: Json = False,
@@ -41,7 +41,7 @@ def projects(
     )
 
 
-@app.command(epilog='Example: jobs preview "0 2 * * *" --timezone Europe/Berlin')
+@app.command(epilog='Example: jobs-api preview "0 2 * * *" --timezone Europe/Berlin')
 def preview(
     schedule: Annotated[str, typer.Argument(help="Five fields, or a name such as @daily")],
     timezone: Annotated[str | None, typer.Option(help="An IANA name such as Europe/Berlin")] = None,

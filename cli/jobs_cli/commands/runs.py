@@ -47,7 +47,7 @@ CancelOnInterrupt = Annotated[
 ]
 
 
-@app.command(epilog="Example: jobs trigger nightly --wait")
+@app.command(epilog="Example: jobs-api trigger nightly --wait")
 def trigger(
     name: JobName,
     wait: Wait = False,
@@ -74,7 +74,7 @@ def trigger(
         _after_start(api, started, wait=wait, cancel_on_interrupt=cancel_on_interrupt, as_json=as_json)
 
 
-@app.command(epilog="Example: jobs retry run_abc123 --wait")
+@app.command(epilog="Example: jobs-api retry run_abc123 --wait")
 def retry(
     run: RunName,
     beginning: Annotated[Beginning, typer.Option("--from", help="failure: what failed and what it held up")] = (
@@ -92,7 +92,7 @@ def retry(
         _after_start(api, started, wait=wait, cancel_on_interrupt=cancel_on_interrupt, as_json=as_json)
 
 
-@app.command(epilog="Example: jobs runs nightly --status failed --limit 5")
+@app.command(epilog="Example: jobs-api runs nightly --status failed --limit 5")
 def runs(
     name: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only those of this job")] = None,
     status: Annotated[str | None, typer.Option(help="pending, running, success, failed, error or cancelled")] = None,
@@ -135,7 +135,7 @@ def runs(
         output.note("jobs: no such runs")
 
 
-@app.command(epilog="Example: jobs logs -f nightly")
+@app.command(epilog="Example: jobs-api logs -f nightly")
 def logs(
     run: RunName,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended")] = False,
@@ -153,7 +153,7 @@ def logs(
             _print_log(read_log(api, found), as_json=as_json)
 
 
-@app.command(epilog="Example: jobs results nightly")
+@app.command(epilog="Example: jobs-api results nightly")
 def results(run: RunName, project: ProjectOption = None, as_json: Json = False) -> None:
     """Show what each model, test and source of a run did."""
     with connected() as api:
@@ -179,7 +179,7 @@ def results(run: RunName, project: ProjectOption = None, as_json: Json = False) 
     output.note("jobs: " + ", ".join(f"{count} {status}" for status, count in answer["counts"].items()))
 
 
-@app.command(epilog="Example: jobs cancel run_abc123 --reason 'wrong target'")
+@app.command(epilog="Example: jobs-api cancel run_abc123 --reason 'wrong target'")
 def cancel(
     run: RunName,
     reason: Annotated[str | None, typer.Option(help="Why, for everybody who looks at the run")] = None,
