@@ -183,8 +183,9 @@ class Audit:
     def _runs_and_jobs(self) -> Iterator[str]:
         """Each Kubernetes Job is one run, which has ended as soon as the Job has."""
         by_uid = {run.job_uid: run for run in self.runs if run.job_uid}
-        # A run that was cancelled during the creation of its Job does not know the Job.
-        by_id = {run.id: run for run in self.runs if run.status is RunStatus.CANCELLED and run.job_uid is None}
+        # A run does not know its Job before that starts: it may be suspended by hand, or the run be cancelled first.
+        unknowing = {RunStatus.PENDING, RunStatus.CANCELLED}
+        by_id = {run.id: run for run in self.runs if run.status in unknowing and run.job_uid is None}
         for uid, job in self.live.items():
             name, run, seen = job["metadata"]["name"], by_uid.get(uid) or by_id.get(run_of(job)), observe(job)
             if run is None:
@@ -228,7 +229,8 @@ class Audit:
         if run.launch_after and self.now - run.launch_after < TICK:
             return True
         first = (other for other in self.runs if other.job_id == run.job_id and waiting.goes_first(other, run))
-        return self.waits and bool(run.waits) and any(first)
+        # The concurrency policy may let an attempt wait for runs of later slots.
+        return self.waits and bool(run.waits or run.attempt) and any(first)
 
     def overlaps(self) -> Iterator[str]:
         """Runs that waited for others started in their order, none before those had ended; where all clocks agree."""
@@ -237,6 +239,8 @@ class Audit:
             at = run.launch_after or run.created_at
             for other in self.runs:
                 if other.job_id != run.job_id or other.created_at >= at or other.id == run.id:
+                    continue
+                if followers.is_miss(other):
                     continue
                 if other in admitted and other.launch_after and other.launch_after > at:
                     if other.created_at < run.created_at:

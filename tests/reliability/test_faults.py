@@ -26,6 +26,8 @@ from tests.reliability.world import HOOK, SLACK, World
 pytestmark = pytest.mark.slow
 
 STEPS = 25
+RETRIES: dict[str, Any] = {"retries": 2, "retry_delay_seconds": 20}
+AFTER: dict[str, Any] = {"on": ["success", "failed", "error"]}
 COMMANDS = ("dbt build", "dbt run --select fail", "dbt run --select slow", "dbt run --select noimage")
 AWS_FAILED = (BotoCoreError, ClientError, PynamoDBException)
 
@@ -42,9 +44,13 @@ class Story:
         """Begin with two jobs, one of which has alerts."""
         self._world = world
         self._random = random
-        self._jobs = [world.create("one", **HOOK), world.create("two", "dbt run --select slow", **SLACK)]
+        two = world.create("two", "dbt run --select slow", retries=1, retry_delay_seconds=20, **SLACK)
+        self._jobs = [world.create("one", **HOOK), two]
+        # Nobody deletes the first two, so that there is always something to run after.
+        world.create("after", "dbt run --select fail", schedule=None, run_after=[AFTER | {"job_id": two}], **RETRIES)
         self._made = 2
-        self._triggered = 0
+        self._triggered = self._retried = 0
+        self.repeated: set[str] = set()
         self.accepted: set[str] = set()
         self.cancels: set[str] = set()
         self.created = set(self._jobs)
@@ -57,7 +63,7 @@ class Story:
         happens: Callable[[], object] = self._random.choice(
             [
                 *(self._create, self._change, self._rename, self._delete, self._trigger, self._trigger, self._pause),
-                *(self._cancel, self._cancel, self._suspend_a_job_by_hand),
+                *(self._cancel, self._cancel, self._suspend_a_job_by_hand, self._retry, self._pause_a_job),
                 *(self._lose_a_pod, self._lose_a_job, self._suspend_by_hand, self._jump, self._drift, self._start_anew),
                 *(self._late_event, self._late_event, *[self._minute] * 6),
             ]
@@ -80,7 +86,8 @@ class Story:
         self._made += 1
         command, schedule = self._random.choice(COMMANDS), self._random.choice(["* * * * *", "*/2 * * * *"])
         tells = self._random.choice([{}, HOOK, SLACK])
-        document = {"name": f"job {self._made}", "command": command, "schedule": schedule, **tells}
+        retried = self._random.choice([{}, RETRIES])
+        document = {"name": f"job {self._made}", "command": command, "schedule": schedule, **tells, **retried}
         if len(self._jobs) < 4 and (made := self._request("POST", "", document)):
             self._jobs.append(made["id"])
             self.created.add(made["id"])
@@ -105,8 +112,31 @@ class Story:
 
     def _trigger(self) -> None:
         self._triggered += 1
-        if answer := self._request("POST", f"/{self._job()}/trigger", {}, key=f"trigger-{self._triggered}"):
+        said = self._random.choice([{}, {"on_overlap": "wait"}, {"on_overlap": "skip"}])
+        if answer := self._request("POST", f"/{self._job()}/trigger", said, key=f"trigger-{self._triggered}"):
             self.accepted.add(answer["job_run_id"])
+
+    def _pause_a_job(self) -> None:
+        """Pause a job for some minutes; it resumes by itself."""
+        until = self._world.now() + timedelta(seconds=self._random.randint(40, 300))
+        self._request("PUT", f"/{self._job()}", {"paused_until": until.isoformat()})
+
+    def _retry(self) -> None:
+        """Run again what has ended; twice with one key where no answer comes."""
+        with suppress(*AWS_FAILED):
+            runs = sorted((run for run in self._world.runs() if run.status.ended), key=lambda run: run.created_at)
+            if not runs:
+                return
+            self._retried += 1
+            path = f"/api/v1/runs/{self._random.choice(runs).id}/retry"
+            for _ in range(2):
+                at, headers = self._world.now() + self._world.skew, {"Idempotency-Key": f"retry-{self._retried}"}
+                answer = self._world.alice.call("POST", path, {}, at=at, headers=headers)
+                assert answer.status in {202, 404, 409, 500, 503}, answer.text
+                if answer.status == 202:
+                    self.repeated.add(str(answer.json["job_run_id"]))
+                if answer.status < 500:
+                    return
 
     def _cancel(self) -> None:
         """Ask for a run to be cancelled, mostly one that goes on; twice where no answer comes."""
@@ -139,9 +169,13 @@ class Story:
         """Return what clients were told that is not so."""
         jobs = {job.id for _, job in audit.jobs}
         manual = {run.id for run in audit.runs if run.triggered_by is TriggeredBy.MANUAL}
+        retries = (run for run in audit.runs if run.triggered_by is TriggeredBy.RETRY)
+        repeated = {run.id for run in retries if run.attempt is None}
         return [
             *(f"the run {run_id} was accepted and is not there" for run_id in self.accepted - manual),
             *(["more runs than triggers"] if len(manual) > self._triggered else []),
+            *(f"the retry {run_id} was accepted and is not there" for run_id in self.repeated - repeated),
+            *(["more runs than retries"] if len(repeated) > self._retried else []),
             *(
                 f"the cancel of {run.id} was accepted, and it is {run.status}"
                 for run in audit.runs
@@ -276,6 +310,12 @@ def test_tables_and_cluster_agree_after_all_kinds_of_faults(
     assert list(world.audit()._alerts()) == []
     figures.proved["slots audited"] += audit.slots
     figures.proved["runs audited"] += len(audit.runs)
+    figures.proved["attempts audited"] += sum(run.attempt is not None for run in audit.runs)
+    figures.proved["chained runs audited"] += sum(run.triggered_by is TriggeredBy.CHAINED for run in audit.runs)
+    figures.proved["retries by hand audited"] += len(story.repeated)
+    figures.proved["runs audited that waited"] += sum(
+        run.triggered_by is TriggeredBy.MANUAL and run.launch_after is not None for run in audit.runs
+    )
     figures.proved["cancels audited"] += len(story.cancels)
     figures.proved["runs cancelled"] += sum(run.status is RunStatus.CANCELLED for run in audit.runs)
     figures.proved["logs audited"] += sum(run.log is not None for run in audit.runs)

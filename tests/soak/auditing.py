@@ -14,9 +14,9 @@ from jobs_api import store
 from jobs_api.model import run_events
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
-from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.model.run import FAILURES, Run, RunStatus, TriggeredBy
 from jobs_api.notifications.slack.target import SlackTarget
-from jobs_api.store import deliveries
+from jobs_api.store import deliveries, followers
 from tests.reliability.audit import Audit
 from tests.soak.ledger import Ledger, certain_slots
 
@@ -46,7 +46,9 @@ class SoakAudit(Audit):
             *super().findings(),
             *self._known_jobs(),
             *self._accepted(),
+            *self._retried(),
             *self._cancelled(),
+            *self.overlaps(),
             *self._certain_slots(),
         ]
         self.counts["slots in the tables"] = self.slots
@@ -91,6 +93,33 @@ class SoakAudit(Audit):
         for job_id, count in (made - accepted - self.ledger.unanswered_triggers).items():
             if job_id in self.ledger.jobs:
                 yield f"{count} runs of {job_id} that nobody triggered"
+
+    def _retried(self) -> Iterator[str]:
+        """Each accepted retry is one run; each run that failed with attempts left has the next one, or says why not."""
+        runs = {run.id: run for run in self.runs}
+        repeated = {run.id for run in self.runs if run.triggered_by is TriggeredBy.RETRY and run.attempt is None}
+        mine = self.ledger.retries[self.organization_id]
+        yield from (f"the accepted retry {one} is lost" for one in mine - repeated if self._unlisted(one) is None)
+        nobodys = repeated - mine
+        if len(nobodys) > self.ledger.unanswered_retries:
+            yield f"{len(nobodys)} runs were repeated that nobody asked for, such as {min(nobodys)}"
+        jobs = {known.id: known for known in self.ledger.jobs.values() if not (known.deleted or known.uncertain)}
+        for run in self.runs:
+            self.counts[f"runs that are {run.triggered_by}"] += 1
+            self.counts["ends that skipped a follower"] += len(run.skipped or ())
+            self.counts["runs that waited for others"] += run.triggered_by is TriggeredBy.MANUAL and bool(
+                run.launch_after
+            )
+            self.counts["runs that took long"] += run.long_at is not None
+            known = jobs.get(run.job_id)
+            failed = run.status in FAILURES and run.cancel_requested_at is None and not run.waits
+            if known is None or not failed or followers.is_miss(run):
+                continue
+            wanted = (run.attempt or 1) <= known.document.get("retries", 0)
+            if bool(run.retried_as) is not (wanted and "Not retried: " not in (run.message or "")):
+                yield f"the run {run.id} is {run.status}, attempt {run.attempt or 1}, and then {run.retried_as}"
+            elif run.retried_as and run.retried_as not in runs:
+                yield f"the attempt {run.retried_as} after {run.id} is lost"
 
     def _cancelled(self) -> Iterator[str]:
         """Each accepted cancel ended its run, unless the command ended by itself; nothing else was cancelled."""
@@ -175,8 +204,9 @@ class SoakAudit(Audit):
 
     def _to_tell(self) -> Iterator[tuple[Run, Event, str]]:
         for run in self.runs:
-            if run.status.ended:
-                event = run_events.end_event(run.status)
+            events = [run_events.end_event(run.status)] if run.status.ended else []
+            events += [Event.LONG] if run.long_at else []
+            for event in events:
                 yield from ((run, event, channel) for channel in run_events.channels(run, event))
 
     def _arrivals(self, known: Delivery) -> Iterator[str]:

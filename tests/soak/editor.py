@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -17,6 +18,12 @@ COMMANDS = {
     "dbt run --select slow": 1,
     "dbt run --select chatty": 1,
     "dbt run --select crash": 1,
+}
+# What a trigger says, by the last character of its key.
+TRIGGERS: dict[str, dict[str, str]] = {
+    **{key: {"command_override": "dbt run --select fail"} for key in "01"},
+    **{key: {"on_overlap": "wait"} for key in "2345"},
+    **{key: {"on_overlap": "skip"} for key in "67"},
 }
 SCHEDULES = {"* * * * *": 6, "*/2 * * * *": 2, "1-59/2 * * * *": 1}
 
@@ -54,6 +61,8 @@ class Editor:
             self._delete: 1,
             self._trigger: 4,
             self._trigger_twice: 2,
+            self._retry: 2,
+            self._pause_for_a_while: 1,
             self._cancel: 2,
             self._cancel_twice: 1,
             self._clash: 1,
@@ -77,7 +86,7 @@ class Editor:
         if len(self._mine) >= self._most:
             return
         project_id = self._random.choice(self._place.projects)
-        document = self._document(steady=steady)
+        document = self._document(steady=steady) | self._chained(project_id, steady=steady)
         answer = self.client.call("create", "POST", f"/projects/{project_id}/jobs", document, self._key())
         if answer is None:
             self._ledger.unanswered_creates[project_id] += 1
@@ -96,11 +105,24 @@ class Editor:
         }
         if self._random.random() < 0.6:
             document |= {"webhook_enabled": True, "webhook_url": f"{self._place.hooks}/w{self._number}"}
+            document |= {"webhook_events": ["success", "failure", "late", "long"], "expect": {"max_minutes": 1}}
         if self._random.random() < 0.3:
             both = self._random.random() < 0.5
             document |= {"slack_alerts_enabled": True, "slack_alert_on_success": both}
             document["slack_channel"] = f"#soak-{self._number}"
+        if self._random.random() < 0.4:
+            document |= {"retries": self._random.choice([1, 2]), "retry_delay_seconds": self._random.randint(0, 20)}
         return document
+
+    def _chained(self, project_id: str, *, steady: bool) -> dict[str, Any]:
+        """Let some jobs run after others of their project, most of these without a schedule."""
+        others = [job.id for job in self._mine if job.project_id == project_id and not job.uncertain]
+        if not others or self._random.random() < 0.7:
+            return {}
+        chosen = self._random.sample(others, min(len(others), self._random.choice([1, 1, 2])))
+        on = self._random.choice([["success"], ["success", "failed", "error"]])
+        after: dict[str, Any] = {"run_after": [{"job_id": one, "on": on} for one in chosen]}
+        return after if steady or self._random.random() < 0.3 else {**after, "schedule": None}
 
     def _change(self) -> None:
         what = self._random.choice(["command", "schedule", "description"])
@@ -113,6 +135,23 @@ class Editor:
     def _pause(self) -> None:
         if job := self._any(loose=True):
             self._put({"enabled": not job.document["enabled"]}, job)
+
+    def _pause_for_a_while(self) -> None:
+        """Pause a job until a time, and let it resume by itself."""
+        job = self._any(loose=True)
+        if job is None or not job.document["schedule"]:
+            return
+        until = (datetime.now(UTC) + timedelta(seconds=self._random.randint(30, 150))).replace(microsecond=0)
+        job.paused_until = until
+        job.may_change()
+        answer = self.client.call("update", "PUT", self._path(job), {"paused_until": until.isoformat()})
+        if answer is None:
+            job.uncertain = True
+        elif answer.status != 409:
+            # An answer that came late may have let the pause begin after its end.
+            late = answer.status == 422 and datetime.now(UTC) >= until
+            _ = late or self._was(answer, 200)
+        job.fires()
 
     def _put(self, changes: dict[str, Any], job: KnownJob | None = None) -> None:
         job = job or self._any(loose=True)
@@ -132,7 +171,7 @@ class Editor:
 
     def _delete(self) -> None:
         job = self._any(loose=True)
-        if job is None or len(self._mine) < self._most * 2 / 3:
+        if job is None or len(self._mine) < self._most * 2 / 3 or self._is_followed(job):
             return
         job.may_change()
         self._mine.remove(job)
@@ -140,8 +179,15 @@ class Editor:
         # A first try that was done and not answered leaves nothing for the second.
         if answer is None:
             job.uncertain = True
+        elif answer.status == 409 and answer.json["code"] == "job_has_followers":
+            # One that nobody knows of, because its creation was never answered.
+            self._mine.append(job)
+            job.fires()
         elif answer.status == 404 or self._was(answer, 200):
             job.deleted = True
+
+    def _is_followed(self, job: KnownJob) -> bool:
+        return any(job.id == one["job_id"] for other in self._mine for one in other.document.get("run_after", ()))
 
     def _trigger(self) -> None:
         if job := self._any():
@@ -162,16 +208,36 @@ class Editor:
 
     def _send_trigger(self, client: Client, job: KnownJob, key: str) -> Answer | None:
         # The key says what is sent with it: the same key with another body is another request.
-        body = {"command_override": "dbt run --select fail"} if key.endswith(("0", "1")) else {}
+        body = TRIGGERS.get(key[-1], {})
         return client.call("trigger", "POST", f"{self._path(job)}/trigger", body, key)
 
     def _triggered(self, job: KnownJob, answer: Answer | None) -> None:
         if answer is None:
             self._ledger.unanswered_triggers[job.id] += 1
-        elif answer.status == 409 and answer.json["code"] == "project_not_deployed":
+        elif answer.status == 409 and answer.json["code"] in {"project_not_deployed", "run_in_progress"}:
             return
         elif self._was(answer, 202):
             self._ledger.accepted.append(Accepted(answer.json["job_run_id"], job.organization_id, job.id))
+
+    def _retry(self) -> None:
+        """Run again what has run, twice with one key: both are one run."""
+        project_id = self._random.choice(self._place.projects)
+        listed = self.client.once("list runs", "GET", f"/projects/{project_id}/runs?limit=20")
+        runs = listed.json["runs"] if listed and listed.status == 200 else []
+        if not runs:
+            return
+        path, key = f"/runs/{self._random.choice(runs)['id']}/retry", self._key()
+        made = set()
+        for _ in range(2):
+            answer = self.client.call("retry", "POST", path, {}, key)
+            if answer is None:
+                with self._ledger.lock:
+                    self._ledger.unanswered_retries += 1
+            elif answer.status != 409 and self._was(answer, 202):
+                made.add(answer.json["job_run_id"])
+        self._ledger.retries[self._place.organization_id] |= made
+        if len(made) > 1:
+            self._ledger.find(f"one Idempotency-Key made {len(made)} retries: {made}")
 
     def _cancel(self) -> None:
         """Cancel one of the runs that go on, as a person does who has looked at the list."""

@@ -4,7 +4,7 @@ Nothing here comes from a table or from the cluster.
 """
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,11 +40,13 @@ class KnownJob:
     deleted: bool = False
     uncertain: bool = False
     fired: list[Lasting] = field(default_factory=list)
+    paused_until: datetime | None = None
 
     def fires(self) -> None:
-        """Note that it certainly fires as its document says from now on."""
-        if self.document["enabled"] and not self.deleted:
-            self.fired.append(Lasting(_now(), schedule=self.document["schedule"]))
+        """Note that it certainly fires as its document says from now on, or from the end of its pause."""
+        if self.document["enabled"] and self.document["schedule"] and not self.deleted:
+            since = max(_now(), self.paused_until or _now())
+            self.fired.append(Lasting(since, schedule=self.document["schedule"]))
 
     def may_change(self) -> None:
         """Note that from now on it may fire otherwise, or not at all."""
@@ -64,6 +66,7 @@ class Accepted:
 class Ledger:
     """All of it. Threads write to it; each job is written to by one of them alone.
 
+    `retries` has, by organization, the ids of the runs that repeat others because somebody asked for that.
     `cancels` has the ids of runs of which a cancel was accepted, `unanswered_cancels` those of which nobody knows.
     `by_hand` has the names of Kubernetes Jobs that were deleted, or whose pods were, behind everybody's back.
     """
@@ -74,6 +77,8 @@ class Ledger:
     unanswered_cancels: set[str] = field(default_factory=set)
     unanswered_creates: Counter[str] = field(default_factory=Counter)
     unanswered_triggers: Counter[str] = field(default_factory=Counter)
+    retries: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    unanswered_retries: int = 0
     projects: dict[str, list[Lasting]] = field(default_factory=dict)
     by_hand: set[str] = field(default_factory=set)
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -146,6 +146,27 @@ def leave_a_cancel_undone(soaked: Soaked) -> None:
     RunRow(soaked.accepted.run_id).update(actions=actions)
 
 
+def lose_a_retry(soaked: Soaked) -> None:
+    soaked.ledger.retries[soaked.world.organization.id].add("run_lost")
+
+
+def repeat_what_nobody_wanted_repeated(soaked: Soaked) -> None:
+    RunRow(soaked.accepted.run_id).update(actions=[RunRow.triggered_by.set("retry")])
+
+
+def leave_a_failed_run_without_its_next_attempt(soaked: Soaked) -> None:
+    soaked.job.document["retries"] = 1
+    RunRow(soaked.accepted.run_id).update(actions=[RunRow.status.set("failed")])
+
+
+def start_a_run_before_the_one_that_it_waits_for_has_ended(soaked: Soaked) -> None:
+    earlier = soaked.scheduled().end_time
+    assert earlier
+    RunRow(soaked.accepted.run_id).update(actions=[RunRow.launch_after.set(earlier - timedelta(seconds=1))])
+    actions: list[Action] = [RunRow.created_at.set(earlier - timedelta(minutes=1))]
+    RunRow(soaked.scheduled().id).update(actions=actions)
+
+
 PLANTED: dict[Callable[[Soaked], None], str] = {
     lose_an_accepted_run: r"the accepted run run_\w+ is lost",
     lose_a_scheduled_run: r"job_\w+ has 0 runs at .*, when it should have run",
@@ -160,6 +181,10 @@ PLANTED: dict[Callable[[Soaked], None], str] = {
     lose_a_cancel: r"the accepted cancel of run_\w+ is lost",
     cancel_what_nobody_wanted_cancelled: r"the run run_\w+ was cancelled, and nobody asked for that",
     leave_a_cancel_undone: r"the run run_\w+ was to be cancelled at .*, and is running",
+    lose_a_retry: r"the accepted retry run_lost is lost",
+    repeat_what_nobody_wanted_repeated: r"1 runs were repeated that nobody asked for, such as run_\w+",
+    leave_a_failed_run_without_its_next_attempt: r"the run run_\w+ is failed, attempt 1, and then None",
+    start_a_run_before_the_one_that_it_waits_for_has_ended: r"run_\w+ waited until .*, when run_\w+ had not ended",
     lose_a_change: r"job_\w+: command is 'dbt build', not 'dbt test'",
 }
 
