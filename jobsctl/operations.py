@@ -1,30 +1,25 @@
 """The operator's commands, one function each; `make run` makes its example data with the same functions."""
 
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs_api import store
+from jobs_api.admin import projects
 from jobs_api.admin import tokens as admin_tokens
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest
 from jobs_api.ids import new_id
-from jobs_api.model import names, pauses
-from jobs_api.model.audit import AuditAction, StoredEntry
-from jobs_api.model.document import rfc3339
+from jobs_api.model import names
+from jobs_api.model.audit import AuditAction
 from jobs_api.model.organization import Organization, RemovalConfirmation, Role
-from jobs_api.model.project import Project, ProjectSettings
-from jobs_api.model.resource_bounds import bound_faults
+from jobs_api.model.project import Project
 from jobs_api.notifications.slack import bot_token
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment
 from jobs_api.store import audit, indexing
 from jobsctl.operator import entry_of
 
-ATTEMPTS = 3
-# Functions cache an organization's cluster for a minute.
-FORGOTTEN = timedelta(minutes=2)
 LONGEST_CONFIRMATION_HOURS = 24
 
 
@@ -42,49 +37,21 @@ def create_organization(organization_id: str, name: str | None = None, cluster: 
 
 def create_project(organization_id: str, settings: Mapping[str, Any]) -> Project:
     """Make a project. Raises NotFound for the organization, InvalidRequest, NameTaken."""
-    admin_tokens.check_open(organization_id)
-    now = datetime.now(UTC)
-    project = Project(
-        id=new_id("proj_"),
-        organization_id=organization_id,
-        settings=_settings(settings, now),
-        cursor_key=secrets.token_urlsafe(32),
-        created_at=now,
-        updated_at=now,
-    ).begun(now)
-    store.create_project(project, _project_entry(AuditAction.PROJECT_CREATE, project))
+    project = projects.new_project(organization_id, new_id("proj_"), settings, datetime.now(UTC), entry_of)
     queue.project_changed(organization_id, project.id)
     return project
 
 
 def change_project(organization_id: str, project_id: str, changes: Mapping[str, Any]) -> Project:
     """Change settings; CronJobs follow. Raises ProjectNotFound, InvalidRequest, Conflict, ChangedMeanwhile."""
-    if {"name", "project_type"} & changes.keys():
-        raise InvalidRequest([Fault("name", "a project keeps its name and type: jobs and CronJobs depend on them")])
-    for attempt in range(1, ATTEMPTS + 1):
-        now = datetime.now(UTC)
-        stored = store.get_project(organization_id, project_id)
-        before = stored.without_what_is_over(now)
-        settings = _settings({**before.settings.model_dump(), **_pause_changes(before, changes)}, now)
-        if settings == before.settings:
-            return stored
-        if settings.deployed and not before.settings.deployed:
-            _check_has_moved(organization_id)
-        after = before.changed(settings, now)
-        try:
-            store.update_project(after, before.version, _project_entry(AuditAction.PROJECT_UPDATE, after))
-            break
-        except ChangedMeanwhile:
-            if attempt == ATTEMPTS:
-                raise
+    project = projects.changed_project(organization_id, project_id, changes, datetime.now(UTC), entry_of)
     queue.project_changed(organization_id, project_id)
-    return after
+    return project
 
 
 def delete_project(organization_id: str, project_id: str) -> None:
     """Remove a project and its jobs; syncs remove CronJobs, Pods finish, runs and logs stay. Raises ProjectNotFound."""
-    project = store.get_project(organization_id, project_id)
-    store.delete_project(project, _project_entry(AuditAction.PROJECT_DELETE, project, once="deleted"))
+    projects.remove_project(organization_id, project_id, entry_of, even_deployed=True)
     queue.project_changed(organization_id, project_id)
 
 
@@ -190,35 +157,3 @@ def seal_environments(organization_id: str) -> int:
                 store.update_job(job, after)
                 sealed += 1
     return sealed
-
-
-def _project_entry(action: AuditAction, project: Project, *, once: str | None = None) -> StoredEntry:
-    return entry_of(action, project.organization_id, project.id, once=once, project_id=project.id)
-
-
-def _check_has_moved(organization_id: str) -> None:
-    """Refuse to deploy while functions may still make CronJobs in a cluster that the organization leaves."""
-    organization = store.get_organization(organization_id)
-    if organization.leaving_at:
-        raise Conflict(f"Organization {organization_id!r} is leaving its cluster; deploy once it has moved")
-    moved_at = organization.cluster_since
-    if moved_at and datetime.now(UTC) < moved_at + FORGOTTEN:
-        until = rfc3339(moved_at + FORGOTTEN)
-        raise Conflict(f"Functions may still use the old cluster until {until}; deploy after that")
-
-
-def _pause_changes(project: Project, changes: Mapping[str, Any]) -> dict[str, Any]:
-    return pauses.without_what_is_over(changes, {}, project.settings.pause_reason)
-
-
-def _settings(document: Mapping[str, Any], now: datetime) -> ProjectSettings:
-    settings = ProjectSettings.checked(document)
-    asked = settings.resources
-    faults = [
-        Fault(".".join(("resources", *fault.path)), fault.message)
-        for fault in bound_faults(asked.requests, asked.limits)
-    ]
-    faults += pauses.end_faults(settings.paused_until, now)
-    if faults:
-        raise InvalidRequest(faults)
-    return settings

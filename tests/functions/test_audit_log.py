@@ -12,6 +12,7 @@ from jobs_api.ids import new_id
 from jobs_api.model.actor import Actor
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.audit import AUDIT_KEPT_FOR, AuditAction, WrittenBy, entry
+from jobs_api.model.commands import ProjectType
 from jobs_api.model.delivery import new_delivery
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
@@ -22,7 +23,7 @@ from jobs_api.store import audit, deliveries
 from jobs_api.store.audit_tables import AuditRow
 from jobs_api.store.tables import RunRow
 from tests.functions.acme import Acme
-from tests.functions.people import NOON, ROUTES, Person
+from tests.functions.people import NOON, ROUTES, Person, new_project
 from tests.functions.test_authorize_request import issue
 from tests.notifications.notification_world import new_job, new_run
 
@@ -48,6 +49,7 @@ class World:
         self.delivery = new_delivery(self.run, Event.FAILURE, "webhook", acme.now(), timedelta(days=1))
         assert deliveries.create(self.delivery)
 
+        self.undeployed = new_project(acme.organization.id, "undeployed", ProjectType.DBT, deployed=False).id
         self.token = issue(acme.alice)[1]
         self.open_run = new_run(hooked, acme.project, RunStatus.PENDING).id
         self.ended_run = self.run.id
@@ -61,6 +63,21 @@ class World:
 
 # For each changing endpoint: the call, the action, and the kind of the target.
 WRITES: Final[dict[str, tuple[Callable[[World], Any], str, str]]] = {
+    "create_project": (
+        lambda w: w.admin.call("POST", "/api/v1/projects", {"name": "shop", "project_type": "dbt", "image": "dbt"}),
+        "project.create",
+        "",
+    ),
+    "update_project": (
+        lambda w: w.admin.call("PUT", f"/api/v1/projects/{w.undeployed}", {"image": "dbt:2"}),
+        "project.update",
+        "project",
+    ),
+    "delete_project": (
+        lambda w: w.admin.call("DELETE", f"/api/v1/projects/{w.undeployed}"),
+        "project.delete",
+        "project",
+    ),
     "create_token": (
         lambda w: w.admin.call("POST", "/api/v1/tokens", {"name": "CI", "role": "reader"}),
         "token.create",
@@ -120,21 +137,25 @@ def test_a_write_is_on_the_log_once_with_who_and_what(world: World, function: st
         "run": world.open_run,
         "ended": world.ended_run,
         "token": world.token,
+        "project": world.undeployed,
     }
     target = ids.get(kind) or answer.json["id"]
     assert written["actor"] == ACTOR
     assert (written["action"], written["target"], written["at"]) == (action, target, "2026-04-28T12:00:00Z")
     assert written["request_id"] == answer.headers["X-Request-ID"]
-    assert written.get("project_id") == (None if function in OF_NO_PROJECT else world.project.id)
+    assert written.get("project_id") == (
+        None if function in OF_NO_PROJECT else target if action.startswith("project.") else world.project.id
+    )
 
 
-@pytest.mark.parametrize("function", sorted(set(WRITES) - {"create_job", "create_token"}))
+@pytest.mark.parametrize("function", sorted(set(WRITES) - {"create_job", "create_token", "create_project"}))
 def test_a_write_that_is_refused_is_not_on_the_log(world: World, function: str) -> None:
     before = world.entries()
     world.job += "x"
     world.open_run += "x"
     world.ended_run += "x"
     world.token += "x"
+    world.undeployed += "x"
 
     assert WRITES[function][0](world).status == 404
 

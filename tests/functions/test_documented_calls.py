@@ -10,6 +10,7 @@ import botocore.client
 import pytest
 
 from jobs_api.model.alert_targets import Event
+from jobs_api.model.commands import ProjectType
 from jobs_api.model.delivery import delivery_id
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
@@ -19,7 +20,7 @@ from jobs_api.notifications.queue import QueueMessage
 from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer
 from tests.functions.acme import Acme
-from tests.functions.people import NOON, Person
+from tests.functions.people import NOON, Person, new_project
 from tests.functions.test_authorize_request import authorize, issue
 from tests.functions.test_runs import a_run
 from tests.notifications.notification_world import new_job, new_run
@@ -47,6 +48,7 @@ class World:
         self.call("PUT", self.job, {"description": "changed once"})
         self.run = a_run(acme.project)
         self.triggered = ""
+        self.undeployed = new_project(acme.organization.id, "undeployed", ProjectType.DBT, deployed=False)
         self.token = issue(acme.alice)[1]
         hooked, _ = new_job(acme.project, name="told", webhook_enabled=True, webhook_url="https://hooks.example/")
         self.hooked = f"{self.jobs}/{hooked.id}"
@@ -73,6 +75,13 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "make a token": lambda world: world.admin.call("POST", "/api/v1/tokens", {"name": "CI", "role": "reader"}),
     "revoke a token": lambda world: world.admin.call("DELETE", f"/api/v1/tokens/{world.token}"),
     "list the runs of all projects": lambda world: world.call("GET", "/api/v1/runs"),
+    "make a project": lambda world: world.admin.call(
+        "POST", "/api/v1/projects", {"name": "one more", "project_type": "dbt", "image": "dbt"}
+    ),
+    "change a project": lambda world: world.admin.call(
+        "PUT", f"/api/v1/projects/{world.project.id}", {"image": "dbt:2"}
+    ),
+    "delete a project": lambda world: world.admin.call("DELETE", f"/api/v1/projects/{world.undeployed.id}"),
     "preview a schedule": lambda world: world.call("GET", "/api/v1/schedules/preview", query={"schedule": "@daily"}),
     "list jobs": lambda world: world.call("GET", world.jobs),
     "create a job": lambda world: world.call("POST", world.jobs, BUILD | {"name": "one more"}),

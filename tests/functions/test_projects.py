@@ -1,12 +1,21 @@
 """Projects over HTTP: what everyone of an organization sees of them, and finds by name."""
 
 from datetime import timedelta
+from typing import Any
 
+import botocore.client
 import pytest
 
+from jobs_api import store
+from jobs_api.api import idempotency
+from jobs_api.ids import new_id
+from jobs_api.k8s import manifests
 from jobs_api.model.commands import ProjectType
+from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
+from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person, new_project
+from tests.notifications.notification_world import new_job
 
 PROJECTS = "/api/v1/projects"
 FIELDS = {
@@ -82,3 +91,194 @@ def test_a_name_that_cannot_be_one_is_refused(alice: Person, name: str) -> None:
 @pytest.mark.parametrize("project_id", ["proj_3sue3bpo2pgmdu3s", "proj_x#y", "..", "%00", "x" * 1000])
 def test_a_project_that_is_not_there_is_not_found(alice: Person, project_id: str) -> None:
     assert alice.call("GET", f"{PROJECTS}/{project_id}").status == 404
+
+
+SHOP = {"name": "shop", "project_type": "dbt", "image": "shop:1"}
+
+
+@pytest.fixture
+def admin(alice: Person) -> Person:
+    """An admin in Alice's organization."""
+    return Person(alice.organization_id, Role.ADMIN)
+
+
+def test_a_project_that_is_made_has_the_defaults_and_is_found_at_its_location(admin: Person) -> None:
+    made = admin.call("POST", PROJECTS, SHOP)
+
+    assert made.status == 201, made.text
+    path = made.headers["Location"].removeprefix("/dev")
+    assert admin.call("GET", path).json == made.json
+    assert made.json.items() >= (SHOP | {"deployed": False, "ttl_seconds": 86_400, "timeout_seconds": 86_400}).items()
+    assert set(made.json) == FIELDS - {"working_directory"}
+
+
+@pytest.mark.parametrize("role", [Role.READER, Role.DEVELOPER])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_only_admins_write_projects(alice: Person, jaffle: Project, role: Role, method: str) -> None:
+    path = PROJECTS if method == "POST" else f"{PROJECTS}/{jaffle.id}"
+
+    answer = Person(alice.organization_id, role).call(method, path, {} if method != "DELETE" else None)
+
+    assert (answer.status, answer.json["code"]) == (403, "forbidden")
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"image": ""}, "image"),
+    ({"image": None}, "image"),
+    ({"image": "two words"}, "image"),
+    ({"timeout_seconds": 0}, "timeout_seconds"),
+    ({"timeout_seconds": "soon"}, "timeout_seconds"),
+    ({"active_deadline_seconds": 60}, "active_deadline_seconds"),
+    ({"ttl_seconds": 10}, "ttl_seconds"),
+    ({"concurrency_policy": "Queue"}, "concurrency_policy"),
+    ({"resources": {"limits": {"memory": "1"}}}, "resources.limits.memory"),
+    ({"environment_secret": "Not A Name"}, "environment_secret"),
+    ({"allowed_environment": ["JOBS_API_X"]}, "allowed_environment.0"),
+    ({"paused_until": "2026-01-01T00:00:00Z"}, "paused_until"),
+    ({"paused_until": "tomorrow"}, "paused_until"),
+    ({"pause_reason": "no end"}, "pause_reason"),
+    ({"id": "proj_mine"}, "id"),
+    ({"imgae": "x"}, "imgae"),
+]
+
+
+@pytest.mark.parametrize(("change", "field"), WRONG)
+def test_a_wrong_setting_is_refused_by_name_and_nothing_is_done(
+    admin: Person, jaffle: Project, change: dict[str, Any], field: str
+) -> None:
+    before = admin.call("GET", f"{PROJECTS}/{jaffle.id}").json
+
+    made = admin.call("POST", PROJECTS, SHOP | change)
+    changed = admin.call("PUT", f"{PROJECTS}/{jaffle.id}", change)
+
+    assert (made.status, made.faulty_fields) == (422, [field]), made.text
+    assert (changed.status, changed.faulty_fields) == (422, [field]), changed.text
+    assert admin.call("GET", f"{PROJECTS}/{jaffle.id}").json == before
+    assert admin.call("GET", PROJECTS).json["total"] == 1
+
+
+def test_an_old_name_of_the_timeout_leads_to_the_new_one(admin: Person) -> None:
+    answer = admin.call("POST", PROJECTS, SHOP | {"active_deadline_seconds": 60})
+
+    assert "did you mean timeout_seconds?" in answer.json["message"]
+
+
+def test_a_change_changes_what_is_sent_alone(admin: Person, jaffle: Project) -> None:
+    path = f"{PROJECTS}/{jaffle.id}"
+    before = admin.call("GET", path).json
+    later = NOON + timedelta(hours=1)
+
+    changed = admin.call("PUT", path, {"image": "jaffle:2", "timeout_seconds": 7_200}, at=later).json
+
+    new = {"image": "jaffle:2", "timeout_seconds": 7_200, "updated_at": "2026-04-28T13:00:00Z"}
+    assert changed == before | new
+    assert admin.call("GET", path).json == changed
+    assert admin.call("PUT", path, {}, at=later + timedelta(hours=1)).json == changed
+    back = admin.call("PUT", path, {"timeout_seconds": None, "working_directory": None}).json
+    assert (back["timeout_seconds"], "working_directory" in back) == (86_400, False)
+
+
+def test_an_image_is_that_of_the_next_run_and_the_cronjob(acme: Acme) -> None:
+    admin = Person(acme.organization.id, Role.ADMIN)
+
+    assert admin.call("PUT", f"{PROJECTS}/{acme.project.id}", {"image": "release:2"}).status == 200
+
+    project, job = store.get_job(acme.organization.id, acme.project.id, acme.job.id)
+    (container,) = manifests.cronjob(project, job, NOON)["spec"]["jobTemplate"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["image"] == "release:2"
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"name": "other"}, ["name"]),
+        ({"name": "JAFFLE"}, ["name"]),
+        ({"project_type": "sqlmesh"}, ["project_type"]),
+        ({"name": None, "project_type": None}, ["name", "project_type"]),
+    ],
+)
+def test_a_project_keeps_its_name_and_type(
+    admin: Person, jaffle: Project, change: dict[str, Any], fields: list[str]
+) -> None:
+    answer = admin.call("PUT", f"{PROJECTS}/{jaffle.id}", change)
+
+    assert (answer.status, answer.faulty_fields) == (422, fields), answer.text
+    assert admin.call("PUT", f"{PROJECTS}/{jaffle.id}", {"name": "jaffle", "project_type": "dbt"}).status == 200
+
+
+@pytest.mark.parametrize("name", ["jaffle", "Jaffle", "日次 v2"])
+def test_a_name_that_is_taken_is_refused(admin: Person, jaffle: Project, name: str) -> None:
+    assert jaffle.settings.name == "jaffle"
+    first = admin.call("POST", PROJECTS, SHOP | {"name": name})
+    again = admin.call("POST", PROJECTS, SHOP | {"name": name})
+
+    assert first.status == (201 if name == "日次 v2" else 409)
+    assert (again.status, again.json["code"]) == (409, "conflict")
+
+
+def test_a_project_is_made_once_by_a_key_also_where_the_answer_was_lost(
+    admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"Idempotency-Key": new_id()}
+    first, again = (admin.call("POST", PROJECTS, SHOP, headers=key) for _ in range(2))
+    monkeypatch.setattr(idempotency, "once", lambda _key, _scope, _body, answer, _context: answer())
+    lost = admin.call("POST", PROJECTS, SHOP, headers=key)
+
+    assert first.json == again.json == lost.json
+    assert admin.call("GET", PROJECTS).json["total"] == 1
+
+
+def test_a_deployed_project_is_not_deleted(admin: Person, jaffle: Project) -> None:
+    path = f"{PROJECTS}/{jaffle.id}"
+    refused = admin.call("DELETE", path)
+
+    assert (refused.status, refused.json["code"]) == (409, "project_deployed")
+    assert admin.call("PUT", path, {"deployed": False}).status == 200
+    assert admin.call("DELETE", path).status == 200
+    assert admin.call("DELETE", path).status == 404
+    assert admin.call("GET", PROJECTS).json["total"] == 0
+    assert admin.call("POST", PROJECTS, SHOP | {"name": "jaffle"}).status == 201
+
+
+def test_a_deletion_that_dies_at_any_write_is_finished_by_the_next_one(
+    admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = new_project(admin.organization_id, "doomed", ProjectType.DBT, deployed=False)
+    new_job(made)
+    client_of_aws: Any = botocore.client.BaseClient
+    send = client_of_aws._make_api_call
+    tries = 0
+    for survives in range(20):
+        left = survives
+
+        def dying(client: Any, operation: str, arguments: Any) -> Any:
+            nonlocal left
+            if operation not in {"Query", "GetItem", "BatchGetItem"}:
+                if left == 0:
+                    raise ConnectionError("the process died")
+                left -= 1
+            return send(client, operation, arguments)
+
+        monkeypatch.setattr(client_of_aws, "_make_api_call", dying)
+        answer = admin.call("DELETE", f"{PROJECTS}/{made.id}")
+        monkeypatch.undo()
+        tries += 1
+        if answer.status != 500:
+            break
+        assert admin.call("GET", f"{PROJECTS}/{made.id}").status in {200, 404}
+
+    assert (answer.status, tries) in {(200, tries), (404, tries)}
+    assert tries > 2
+    assert admin.call("GET", PROJECTS).json["total"] == 0
+    assert admin.call("POST", PROJECTS, SHOP | {"name": "doomed"}).status == 201
+
+
+def test_nothing_is_made_or_deployed_in_an_organization_that_leaves(admin: Person) -> None:
+    made = new_project(admin.organization_id, "waits", ProjectType.DBT, deployed=False)
+    store.leave_cluster(admin.organization_id, NOON, closed=True)
+
+    assert admin.call("POST", PROJECTS, SHOP).status == 409
+    assert admin.call("PUT", f"{PROJECTS}/{made.id}", {"deployed": True}).status == 409
+    assert admin.call("PUT", f"{PROJECTS}/{made.id}", {"image": "dbt:2"}).status == 200

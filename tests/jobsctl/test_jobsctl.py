@@ -249,7 +249,7 @@ def test_a_project_keeps_its_name_and_type(
 ) -> None:
     project = run("project", "create", organization, "jaffle", *DBT)
 
-    assert "keeps its name" in refused(capsys, monkeypatch, "project", "set", organization, project["id"], "name=x")
+    assert "cannot change" in refused(capsys, monkeypatch, "project", "set", organization, project["id"], "name=x")
 
 
 def test_a_table_that_is_not_there_is_one_line_too(

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from functions.restore_pulses import app as restore_pulses
 from jobs_api import store
+from jobs_api.admin import projects
 from jobs_api.auth import tokens
 from jobs_api.errors import Conflict, NotFound
 from jobs_api.ids import new_id
@@ -279,7 +280,7 @@ def test_a_project_is_not_deployed_while_caches_have_the_old_cluster(leaver: Lea
     with pytest.raises(Conflict, match="may still use the old cluster until"):
         leaver.deploy(deployed=True)
 
-    store.move_organization(leaver.acme.organization.id, "blue", leaver.now - operations.FORGOTTEN)
+    store.move_organization(leaver.acme.organization.id, "blue", leaver.now - projects.FORGOTTEN)
     leaver.deploy(deployed=True)
 
 

@@ -56,6 +56,7 @@ WITHOUT_AN_ID = {
     "get_me",
     "preview_schedule",
     "list_projects",
+    "create_project",
     "list_all_runs",
     "list_tokens",
     "create_token",
@@ -222,8 +223,16 @@ def test_headers_stand_where_they_count() -> None:
         if "Location" in referred(answer).get("headers", {})
     }
 
-    assert with_key == {"create_token", "create_job", "rollback_job", "trigger_job", "cancel_run", "retry_run"}
-    assert located == {"create_job"}
+    assert with_key == {
+        "create_project",
+        "create_token",
+        "create_job",
+        "rollback_job",
+        "trigger_job",
+        "cancel_run",
+        "retry_run",
+    }
+    assert located == {"create_project", "create_job"}
 
 
 def test_a_put_fills_in_nothing_that_was_not_said() -> None:

@@ -111,6 +111,9 @@ def test_a_field_of_a_job_that_has_a_size_is_among_the_limits() -> None:
 CALLS: Final = {
     "get_me": "name the token",
     "list_projects": "list projects",
+    "create_project": "make a project",
+    "update_project": "change a project",
+    "delete_project": "delete a project",
     "list_tokens": "list tokens",
     "create_token": "make a token",
     "revoke_token": "revoke a token",

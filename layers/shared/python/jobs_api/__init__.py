@@ -11,6 +11,7 @@ The packages, lowest first; each imports only packages above it in this list, an
 - `cluster`, `notifications`: the two outside worlds, Kubernetes and people
 - `account_events`: events for the AWS account
 - `trigger`, `cancel`: runs that a user starts or ends
+- `admin`: projects and tokens, over HTTP and by jobsctl
 - `sync`, `ingest`, `live`: what the functions do with a cluster
 - `pulse`: when an organization is checked next, and the passes that are made then
 """

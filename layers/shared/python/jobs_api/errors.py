@@ -97,6 +97,10 @@ class ProjectNotDeployed(Conflict):
     """A run needs a project that is deployed."""
 
 
+class ProjectDeployed(Conflict):
+    """A project cannot be deleted while it is deployed."""
+
+
 class NoResults(NotFound):
     """The log of the run says of no model or test what it did."""
 

@@ -53,6 +53,7 @@ ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.Conflict: (409, "conflict"),
     errors.NothingToRetry: (409, "nothing_to_retry"),
     errors.ProjectNotDeployed: (409, "project_not_deployed"),
+    errors.ProjectDeployed: (409, "project_deployed"),
     errors.RunAlreadyEnded: (409, "run_already_ended"),
     errors.JobHasFollowers: (409, "job_has_followers"),
     errors.RunInProgress: (409, "run_in_progress"),

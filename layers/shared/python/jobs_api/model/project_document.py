@@ -1,13 +1,17 @@
 """A project as the API shows it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Self
+from difflib import get_close_matches
+from typing import Annotated, Any, Self
 
+from pydantic import Field
+
+from jobs_api.errors import MOST_CHARACTERS, Fault, InvalidRequest
 from jobs_api.model import names
 from jobs_api.model.commands import ProjectType
-from jobs_api.model.document import Absent, Document, Timestamp
-from jobs_api.model.project import ConcurrencyPolicy, Project
+from jobs_api.model.document import Absent, Document, Moment, Timestamp
+from jobs_api.model.project import DAY, ConcurrencyPolicy, Project
 from jobs_api.model.resources import Resources
 
 
@@ -71,3 +75,43 @@ def called(name: str, projects: Iterable[Project]) -> list[Project]:
     """Return the projects whose name a new one called `name` would collide with."""
     slug = names.slug(name)
     return [project for project in projects if slug in (project.slug, names.slug(project.settings.name))]
+
+
+class ProjectRequest(Document):
+    """What an admin may decide about a project; `jobs_api.admin.projects` checks it by the rules for what is stored."""
+
+    name: str
+    project_type: ProjectType
+    image: str
+    working_directory: str | None = None
+    resources: Resources = Resources()
+    concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
+    timeout_seconds: Annotated[int, Field(ge=1, le=30 * DAY)] = DAY
+    starting_deadline_seconds: Annotated[int, Field(ge=10, le=7 * DAY)] = 600
+    successful_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
+    failed_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
+    ttl_seconds: Annotated[int, Field(ge=600, le=30 * DAY)] = DAY
+    environment_secret: str | None = None
+    allowed_environment: list[str] = Field(default=[])
+    allowed_resources: list[str] = Field(default=[])
+    deployed: bool = False
+    suspended: bool = False
+    paused_until: Absent[Moment] = None
+    pause_reason: Absent[str] = None
+
+
+def checked_names(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what was sent; raises InvalidRequest for names that are no settings of a project in the API."""
+    known = ProjectRequest.model_fields
+    faults = [
+        Fault(name, "is not a field of this object" + _meant(name, known)) for name in document if name not in known
+    ]
+    if faults:
+        raise InvalidRequest(faults)
+    return document
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1) if len(name) <= MOST_CHARACTERS else []
+    meant = ["timeout_seconds"] if name == "active_deadline_seconds" else close
+    return f"; did you mean {meant[0]}?" if meant else ""

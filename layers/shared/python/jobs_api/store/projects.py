@@ -100,8 +100,8 @@ def update_project(project: Project, expected_version: int, entry: StoredEntry |
 def delete_project(project: Project, entry: StoredEntry | None = None) -> None:
     """Remove a project, its jobs and every lock on their names; its runs stay. Finishes an earlier call that died.
 
-    A lock goes before the job it is for and the pointer last, so that what is half deleted is still found. The entry of
-    the audit log is written with the first step, and only once.
+    A lock goes before the job it is for, and the project, the lock on its name and its pointer last and together, so
+    that what is half deleted is still found. The entry of the audit log is written with the first step, and only once.
     """
     partition = partition_of(project.organization_id, project.id)
     past = PointerRow(project.organization_id, PAST_POINTER + project.id)
@@ -118,10 +118,15 @@ def delete_project(project: Project, entry: StoredEntry | None = None) -> None:
         if isinstance(row, JobRow):
             ProjectsRow(project.organization_id, CRONJOB_LOCK + row.cronjob_name).delete()
         row.delete()
-    for row in ProjectsRow.query(partition, consistent_read=True):
+    for row in ProjectsRow.query(partition, ProjectsRow.sort > META, consistent_read=True):
         row.delete()
-    ProjectsRow(project.organization_id, NAME_LOCK + project.slug).delete()
-    ProjectsRow(project.organization_id, POINTER + project.id).delete()
+
+    def end(transaction: TransactWrite) -> None:
+        transaction.delete(ProjectsRow(partition, META))
+        transaction.delete(ProjectsRow(project.organization_id, NAME_LOCK + project.slug))
+        transaction.delete(ProjectsRow(project.organization_id, POINTER + project.id))
+
+    write_all(end)
 
 
 def past_projects(organization_id: str) -> list[str]:

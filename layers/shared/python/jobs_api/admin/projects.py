@@ -1,0 +1,149 @@
+"""Projects of an organization: made, changed and deleted."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from jobs_api import store
+from jobs_api.admin.entries import Entries
+from jobs_api.admin.tokens import check_open
+from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest, ProjectDeployed, ProjectNotFound
+from jobs_api.model import pauses
+from jobs_api.model.audit import AuditAction, StoredEntry
+from jobs_api.model.document import rfc3339
+from jobs_api.model.project import Project, ProjectSettings
+from jobs_api.model.resource_bounds import bound_faults
+
+ATTEMPTS: Final = 3
+# Functions cache an organization's cluster for a minute.
+FORGOTTEN: Final = timedelta(minutes=2)
+# The name of a job for what a project has had another name for since before.
+TIMEOUT_NAME: Final = "timeout_seconds"
+STORED_TIMEOUT: Final = "active_deadline_seconds"
+UNCHANGEABLE: Final = ("name", "project_type")
+
+
+def new_project(
+    organization_id: str, project_id: str, document: Mapping[str, Any], now: datetime, entries: Entries
+) -> Project:
+    """Make a project; if there is one with the id, an earlier try of the same request made it.
+
+    Raises:
+        NotFound: there is no such organization.
+        InvalidRequest: a setting breaks a rule.
+        Conflict: the organization is being deleted, or the name is taken.
+    """
+    check_open(organization_id)
+    project = Project(
+        id=project_id,
+        organization_id=organization_id,
+        settings=_settings(document, now),
+        cursor_key=secrets.token_urlsafe(32),
+        created_at=now,
+        updated_at=now,
+    ).begun(now)
+    try:
+        store.create_project(project, _entry(entries, AuditAction.PROJECT_CREATE, project))
+    except Conflict as error:
+        try:
+            return store.get_project(organization_id, project_id)
+        except ProjectNotFound:
+            raise error from None
+    return project
+
+
+def changed_project(
+    organization_id: str, project_id: str, changes: Mapping[str, Any], now: datetime, entries: Entries
+) -> Project:
+    """Change the settings that are named, None stands for a default; CronJobs follow.
+
+    Raises:
+        ProjectNotFound: there is no such project.
+        InvalidRequest: a setting breaks a rule, or is one that a project keeps.
+        Conflict: it cannot be deployed now.
+        ChangedMeanwhile: somebody else changed it each time.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        stored = store.get_project(organization_id, project_id)
+        before = stored.without_what_is_over(now)
+        _check_kept(before, changes)
+        settings = _settings({**before.settings.model_dump(), **_named_changes(before, changes)}, now)
+        if settings == before.settings:
+            return stored
+        if settings.deployed and not before.settings.deployed:
+            _check_has_moved(organization_id, now)
+        after = before.changed(settings, now)
+        try:
+            store.update_project(after, before.version, _entry(entries, AuditAction.PROJECT_UPDATE, after))
+            break
+        except ChangedMeanwhile:
+            if attempt == ATTEMPTS:
+                raise
+    return after
+
+
+def remove_project(organization_id: str, project_id: str, entries: Entries, *, even_deployed: bool) -> None:
+    """Remove a project and its jobs; syncs remove CronJobs, Pods finish, runs and logs stay.
+
+    Raises:
+        ProjectNotFound: there is no such project.
+        ProjectDeployed: it is deployed, and that matters.
+    """
+    project = store.get_project(organization_id, project_id)
+    if project.settings.deployed and not even_deployed:
+        raise ProjectDeployed("The project is deployed; change deployed to false first, and then delete it")
+    store.delete_project(project, _entry(entries, AuditAction.PROJECT_DELETE, project, once="deleted"))
+
+
+def _settings(document: Mapping[str, Any], now: datetime) -> ProjectSettings:
+    """Check a project's settings; `timeout_seconds` stands for the name that is stored."""
+    said = {name: value for name, value in _stored_names(document).items() if value is not None}
+    try:
+        settings = ProjectSettings.checked(said)
+    except InvalidRequest as error:
+        names = {STORED_TIMEOUT: TIMEOUT_NAME}
+        raise InvalidRequest([Fault(names.get(one.field, one.field), one.message) for one in error.faults]) from error
+    asked = settings.resources
+    faults = [
+        Fault(".".join(("resources", *fault.path)), fault.message)
+        for fault in bound_faults(asked.requests, asked.limits)
+    ]
+    faults += pauses.end_faults(settings.paused_until, now)
+    if faults:
+        raise InvalidRequest(faults)
+    return settings
+
+
+def _check_kept(project: Project, changes: Mapping[str, Any]) -> None:
+    kept = {name: getattr(project.settings, name) for name in UNCHANGEABLE}
+    faults = [
+        Fault(name, f"cannot change, since jobs and CronJobs depend on it; it is {str(value)!r}")
+        for name, value in kept.items()
+        if name in changes and changes[name] != value
+    ]
+    if faults:
+        raise InvalidRequest(faults)
+
+
+def _named_changes(project: Project, changes: Mapping[str, Any]) -> dict[str, Any]:
+    return pauses.without_what_is_over(_stored_names(changes), {}, project.settings.pause_reason)
+
+
+def _stored_names(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {STORED_TIMEOUT if name == TIMEOUT_NAME else name: value for name, value in document.items()}
+
+
+def _check_has_moved(organization_id: str, now: datetime) -> None:
+    """Refuse to deploy while functions may still make CronJobs in a cluster that the organization leaves."""
+    organization = store.get_organization(organization_id)
+    if organization.leaving_at:
+        raise Conflict(f"Organization {organization_id!r} is leaving its cluster; deploy once it has moved")
+    moved_at = organization.cluster_since
+    if moved_at and now < moved_at + FORGOTTEN:
+        until = rfc3339(moved_at + FORGOTTEN)
+        raise Conflict(f"Functions may still use the old cluster until {until}; deploy after that")
+
+
+def _entry(entries: Entries, action: AuditAction, project: Project, *, once: str | None = None) -> StoredEntry:
+    return entries(action, project.organization_id, project.id, once=once, project_id=project.id)
