@@ -70,10 +70,10 @@ class TerminalScreen:
         from rich.console import Console  # noqa: PLC0415 - it takes as long to import as the rest of a command
         from rich.live import Live  # noqa: PLC0415
 
-        self._console = Console(highlight=False, markup=False, emoji=False)
-        self._live: Live = Live(get_renderable=self._line, console=self._console, transient=True)
         self._unfinished = ""
         self.begin("")
+        self._console = Console(highlight=False, markup=False, emoji=False)
+        self._live: Live = Live(get_renderable=self._line, console=self._console, transient=True)
 
     def __enter__(self) -> "TerminalScreen":
         """Begin to draw the line."""

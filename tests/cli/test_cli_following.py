@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jobs_cli.log_pieces import GAP, new_part
 from jobs_cli.progress import Progress
+from jobs_cli.screen import TerminalScreen
 
 from tests.cli.conftest import RUN, Jobs, Server
 
@@ -181,3 +182,14 @@ def test_progress_is_what_dbt_says() -> None:
     assert progress.summary() == "1 of 3: unique_orders"
     progress.read("\x1b[31m2 of 3 FAIL 3 unique_orders\x1b[0m .. [FAIL 3 in 1s]\n" + "x" * 10_000_000)
     assert progress.summary() == "2 of 3"
+
+
+def test_a_terminal_gets_whole_lines_and_what_runs_below_them(capsys: pytest.CaptureFixture[str]) -> None:
+    place = TerminalScreen()
+    with place:
+        place.begin("jaffle-nightly")
+        place.show("1 of 3 START sql table model main.customers ..... [RUN]\nun", "running", "")
+        assert "jaffle-nightly running 0:00 · 0 of 3: main.customers" in place._line().plain
+        place.show("finished", "success", "")
+
+    assert capsys.readouterr().out.startswith("1 of 3 START sql table model main.customers ..... [RUN]\nunfinished\n")
