@@ -388,6 +388,23 @@ def a_retry_with_a_key(world: World) -> Act:
 
 
 @scenario
+def a_pause(world: World) -> Act:
+    job = _synced(world)
+    until = (world.now() + timedelta(minutes=10)).isoformat()
+    return lambda: world.call("PUT", f"/{job}", {"paused_until": until, "pause_reason": "the warehouse moves"})
+
+
+@scenario
+def a_tick_at_which_a_pause_ends(world: World) -> Act:
+    job = _synced(world)
+    until = (world.now() + timedelta(seconds=150)).isoformat()
+    world.call("PUT", f"/{job}", {"paused_until": until})
+    world.tick()
+    world.advance(minutes=3)
+    return world.tick
+
+
+@scenario
 def an_ingest_that_launches(world: World) -> Act:
     job = world.create(enabled=False)
     _cut_off(world)
