@@ -175,7 +175,7 @@ def _is_permanent(error: Exception) -> bool:
 
 
 def _may_be_asked_again(request: "httpx.Request", response: "httpx.Response") -> bool:
-    if response.status_code in LATER:
+    if response.status_code in LATER or (response.status_code == 500 and request.method == "GET"):
         return True
     # The first request with this key is still being carried out.
     return response.status_code == 409 and "Idempotency-Key" in request.headers and "Retry-After" in response.headers

@@ -34,6 +34,14 @@ def test_a_request_whose_first_copy_is_still_carried_out_waits_for_its_answer(
     assert slept == [1]
 
 
+def test_a_follower_outlives_a_fault_of_the_server(server: Server, jobs: Jobs, slept: list[float]) -> None:
+    server.on("GET /runs/run_1/logs", {"message": "Something went wrong", "code": "internal_error"}, 500)
+    server.on("GET /runs/run_1/logs", {"logs": "one\n", "status": "success", "done": True})
+
+    assert jobs("logs", "-f", "run_1").out == "one\n"
+    assert len(slept) == 1
+
+
 def test_another_409_is_the_answer(server: Server, jobs: Jobs, slept: list[float]) -> None:
     server.on(TRIGGER, {"message": "Run run_0 is running", "code": "run_in_progress"}, 409)
 
