@@ -1,0 +1,13 @@
+"""What botocore reads of an answer ends as urllib3's does."""
+
+from botocore.response import StreamingBody
+
+from local.emulator import wire
+from local.emulator.s3 import Answer
+
+
+def test_reading_in_pieces_goes_on_to_the_end_and_once_more() -> None:
+    raw = wire.Raw(Answer(200, {}, b"abcd"))
+
+    assert list(StreamingBody(raw, 4).iter_chunks(2)) == [b"ab", b"cd"]  # type: ignore[arg-type]
+    assert raw.read(2) == b""
