@@ -10,6 +10,7 @@ The packages, lowest first; each imports only packages above it in this list, an
   a job's secrets
 - `cluster`, `notifications`: the two outside worlds, Kubernetes and people
 - `account_events`: events for the AWS account
+- `admin`: what an administrator does to projects and tokens
 - `trigger`, `cancel`: runs that a user starts or ends
 - `admin`: projects and tokens, over HTTP and by jobsctl
 - `sync`, `ingest`, `live`: what the functions do with a cluster

@@ -200,7 +200,7 @@ def create_token(token: Token, entry: StoredEntry | None = None) -> None:
 
 
 def replace_secret(token: Token, made_since: datetime) -> bool:
-    """Give a token that was made since a time another secret; False if it is older, revoked, or another's."""
+    """Replace the secret of a token that was made since a time; False if it is older, revoked, or another's."""
     row = TokenRow(TOKEN_KEY + token.id, META)
     lately = (TokenRow.organization_id == token.organization_id) & (TokenRow.created_at >= made_since)
     try:
