@@ -30,10 +30,10 @@ def token_source(**more: Any) -> Object:
 
 @pytest.fixture
 def create(core: client.CoreV1Api, namespace: str, image: str) -> Create:
-    """Return a function that creates a Pod named `work` with one volume at /work/here."""
+    """Return a function that creates a Pod named `work` with one volume at /mnt/here."""
 
     def made(script: str, volume: Object, **mount: Any) -> None:
-        work = pod("work", image, shell(script), volumeMounts=[{"name": "v", "mountPath": "/work/here", **mount}])
+        work = pod("work", image, shell(script), volumeMounts=[{"name": "v", "mountPath": "/mnt/here", **mount}])
         work["spec"]["volumes"] = [{"name": "v", **volume}]
         core.create_namespaced_pod(namespace, work)
 
@@ -55,12 +55,12 @@ def said(create: Create, core: client.CoreV1Api, namespace: str, eventually: Eve
 
 
 def test_an_empty_folder_can_be_written(said: Callable[..., str]) -> None:
-    assert said("ls /work/here && echo kept > /work/here/file && cat /work/here/file", {"emptyDir": {}}) == "kept\n"
+    assert said("ls /mnt/here && echo kept > /mnt/here/file && cat /mnt/here/file", {"emptyDir": {}}) == "kept\n"
 
 
 def test_a_config_map_is_files(said: Callable[..., str], core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "made"}, "data": {"a.txt": "one", "b": "two"}})
-    assert said("cat /work/here/a.txt /work/here/b", {"configMap": {"name": "made"}}) == "onetwo"
+    assert said("cat /mnt/here/a.txt /mnt/here/b", {"configMap": {"name": "made"}}) == "onetwo"
 
 
 def test_chosen_keys_of_a_secret_have_other_names(
@@ -68,13 +68,13 @@ def test_chosen_keys_of_a_secret_have_other_names(
 ) -> None:
     core.create_namespaced_secret(namespace, {"metadata": {"name": "made"}, "stringData": {"a": "one", "b": "two"}})
     volume = {"secret": {"secretName": "made", "items": [{"key": "b", "path": "in/it"}]}}
-    assert said("find -L /work/here -name it -exec cat {} +", volume) == "two"
+    assert said("find -L /mnt/here -name it -exec cat {} +", volume) == "two"
 
 
 def test_a_missing_config_map_delays_the_pod_and_an_event_says_so(
     create: Create, core: client.CoreV1Api, namespace: str, eventually: Eventually
 ) -> None:
-    create("cat /work/here/a", {"configMap": {"name": "late"}})
+    create("cat /mnt/here/a", {"configMap": {"name": "late"}})
 
     def told() -> bool:
         events = core.list_namespaced_event(namespace).items
@@ -96,13 +96,13 @@ def test_a_pod_that_waits_for_its_volume_can_be_deleted(
 
 
 def test_an_optional_volume_may_be_missing(said: Callable[..., str]) -> None:
-    assert said("ls /work/here", {"configMap": {"name": "none", "optional": True}}) == ""
+    assert said("ls /mnt/here", {"configMap": {"name": "none", "optional": True}}) == ""
 
 
 def test_a_token_says_which_pod_has_it_and_the_issuers_key_proves_it(
     create: Create, core: client.CoreV1Api, api: client.ApiClient, namespace: str, eventually: Eventually
 ) -> None:
-    create("cat /work/here/token; echo; sleep 300", {"projected": token_source()})
+    create("cat /mnt/here/token; echo; sleep 300", {"projected": token_source()})
     running = running_pod(core, namespace, "work", eventually)
     token = eventually(lambda: core.read_namespaced_pod_log("work", namespace))
     header, claims = read(token)
@@ -117,7 +117,7 @@ def test_a_token_says_which_pod_has_it_and_the_issuers_key_proves_it(
 
 
 def test_the_api_takes_no_token_of_another_audience(said: Callable[..., str], api: client.ApiClient) -> None:
-    token = said("cat /work/here/token", {"projected": token_source()})
+    token = said("cat /mnt/here/token", {"projected": token_source()})
     with urllib3.PoolManager(ca_certs=api.configuration.ssl_ca_cert) as pool:
         told = pool.request("GET", f"{api.configuration.host}/api/v1", headers={"Authorization": f"Bearer {token}"})
     assert told.status == 401
@@ -167,18 +167,18 @@ def test_a_token_is_replaced_before_it_expires(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
-        ("/work/here", "{v}"),
-        ("/work/here/a/b", "{v}/a/b"),
-        ("--path=/work/here", "--path={v}"),
-        ("a:/work/here:/bin", "a:{v}:/bin"),
-        ("cat '/work/here/x' >/work/hereafter", "cat '{v}/x' >/work/hereafter"),
-        ("/other/work/here", "/other/work/here"),
+        ("/mnt/here", "{v}"),
+        ("/mnt/here/a/b", "{v}/a/b"),
+        ("--path=/mnt/here", "--path={v}"),
+        ("a:/mnt/here:/bin", "a:{v}:/bin"),
+        ("cat '/mnt/here/x' >/mnt/hereafter", "cat '{v}/x' >/mnt/hereafter"),
+        ("/other/mnt/here", "/other/mnt/here"),
     ],
 )
 def test_a_mount_path_in_a_word_is_the_volumes_folder(tmp_path: Path, word: str, expected: str) -> None:
     work = {"metadata": {"name": "work"}, "spec": {}}
     volumes = Volumes(work, tmp_path, lambda *_: None, TokenIssuer(), TestClock(datetime(2026, 5, 4, tzinfo=UTC)))
-    container = {"volumeMounts": [{"name": "v", "mountPath": "/work/here"}]}
+    container = {"volumeMounts": [{"name": "v", "mountPath": "/mnt/here"}]}
     made = volumes.mounted(container, Command([word], {"A": word}, "/"))
     placed = expected.format(v=tmp_path / "volumes/v")
     assert (made.argv, made.env) == ([placed], {"A": placed})
