@@ -21,6 +21,7 @@ from local.kubernetes_api import KubernetesApi, Refused
 from local.organizations import ORGANIZATION, ORGANIZATIONS, OTHER_ORGANIZATION
 
 _KEPT = "seeds"
+_TOKENS = ("token", "admin_token", "reader_token", "other_token")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Seeds:
 
     projects: list[Project]
     token: str
+    admin_token: str
     reader_token: str
     other_token: str
 
@@ -45,10 +47,11 @@ def seed_service(home: Path, slack_token: str, database: Database) -> Seeds:
     seeds = Seeds(
         projects=_projects(),
         token=_token(before.get("token"), ORGANIZATION, Role.DEVELOPER),
+        admin_token=_token(before.get("admin_token"), ORGANIZATION, Role.ADMIN),
         reader_token=_token(before.get("reader_token"), ORGANIZATION, Role.READER),
         other_token=_token(before.get("other_token"), OTHER_ORGANIZATION, Role.DEVELOPER),
     )
-    text = json.dumps({name: getattr(seeds, name) for name in ("token", "reader_token", "other_token")})
+    text = json.dumps({name: getattr(seeds, name) for name in _TOKENS})
     if text != kept:
         database.keep_setting(_KEPT, text)
     return seeds

@@ -186,6 +186,7 @@ def _seed(home: Path, url: str, database: Database) -> dict[str, Any]:
         "url": url,
         "organization_id": ORGANIZATION,
         "token": seeds.token,
+        "admin_token": seeds.admin_token,
         "reader_token": seeds.reader_token,
         "projects": [
             {"id": project.id, "name": project.settings.name, "project_type": project.settings.project_type.value}

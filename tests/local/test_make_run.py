@@ -108,6 +108,7 @@ def test_the_session_says_where_it_is_and_who_may(service: Running) -> None:
         "url",
         "organization_id",
         "token",
+        "admin_token",
         "reader_token",
         "projects",
         "other",
@@ -225,8 +226,8 @@ def again(service: Running) -> Iterator[Running]:
 
 def test_after_a_kill_the_same_tokens_open_the_same_jobs_runs_logs_and_deliveries(again: Running) -> None:
     before, after = again.session, _session(again.home)
-    assert {name: before[name] for name in ("token", "reader_token", "other", "projects")} == {
-        name: after[name] for name in ("token", "reader_token", "other", "projects")
+    assert {name: before[name] for name in ("token", "admin_token", "reader_token", "other", "projects")} == {
+        name: after[name] for name in ("token", "admin_token", "reader_token", "other", "projects")
     }
     jaffle = next(project["id"] for project in after["projects"] if project["name"] == "jaffle")
     (job,) = again.get(f"/projects/{jaffle}/jobs")[1]["jobs"]
