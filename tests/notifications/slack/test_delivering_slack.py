@@ -364,7 +364,8 @@ def test_a_receiver_that_fails_often_and_a_sender_that_is_killed_now_and_then_ar
         queue.clock.now += 6 * MINUTE
         queue.go()
     queue.messages = [message]
-    queue.go(until=12 * HOUR)
+    # The longest pauses that chance may draw are 18 hours together.
+    queue.go(until=DAY)
 
     assert stored(delivery).status is DeliveryStatus.DELIVERED
 
