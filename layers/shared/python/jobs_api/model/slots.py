@@ -100,7 +100,7 @@ class SlotHistory(Record):
     since: Timestamp
     unsettled: list[Firing] = Field(default_factory=list)
     settled_until: Timestamp | None = None
-    late: ToldLate | None = None
+    late: Absent[ToldLate] = None
 
     def changed(
         self, fired: Firing | None, periods: Sequence[Period], now: datetime, since: datetime | None = None

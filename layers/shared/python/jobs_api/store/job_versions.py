@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from jobs_api.model.job_sync import JobVersion, SyncState
+from jobs_api.store import sync_results
 from jobs_api.store.projects import partition_of
 from jobs_api.store.tables import JOB, JobRow, ProjectsRow
 
-ATTRIBUTES = [attribute.attr_name for attribute in (JobRow.sort, JobRow.cronjob_name, JobRow.version, JobRow.synced)]
+READ = (JobRow.sort, JobRow.cronjob_name, JobRow.version, JobRow.synced, JobRow.matched)
+ATTRIBUTES = [attribute.attr_name for attribute in READ]
 
 
 def list_job_versions(organization_id: str, project_id: str) -> Iterator[JobVersion]:
@@ -31,7 +33,8 @@ def list_job_versions(organization_id: str, project_id: str) -> Iterator[JobVers
 
 
 def _version_of(row: dict[str, dict[str, str]]) -> JobVersion:
-    synced = json.loads(row["synced"]["S"]) if "synced" in row else {}
+    matched = json.loads(row["matched"]["S"]) if "matched" in row else None
+    synced = sync_results.whole(json.loads(row["synced"]["S"]), matched) if "synced" in row else {}
     return JobVersion(
         id=row["sk"]["S"].removeprefix(JOB),
         cronjob_name=row["cronjob_name"]["S"],

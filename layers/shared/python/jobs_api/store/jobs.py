@@ -19,7 +19,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.model.slots import SlotHistory
 from jobs_api.redaction.masking import MASK
-from jobs_api.store import audit, chain_edits, history, job_counts
+from jobs_api.store import audit, chain_edits, history, job_counts, sync_results
 from jobs_api.store.chain_edits import NO_EDIT, ChainEdit
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.older_names import held_by_older, kept_slug
@@ -220,7 +220,7 @@ def record_sync(job: Job, synced: SyncedVersion) -> bool:
     row = _row(job)
     try:
         row.update(
-            actions=[JobRow.synced.set(synced.model_dump(mode="json")), *due_of(job)],
+            actions=[*sync_results.recorded(synced), *due_of(job)],
             condition=JobRow.version == job.version,
         )
     except UpdateError as error:
@@ -291,7 +291,7 @@ def job_of(row: ProjectsRow, project: Project) -> Job:
         version=int(row.version),
         created_at=row.created_at,
         updated_at=row.updated_at,
-        synced=_synced(row.synced),
+        synced=sync_results.result_of(row),
         slots=SlotHistory.model_validate(row.slots) if row.slots else SlotHistory(since=row.created_at),
         pauses=PauseHistory[FiringSpan].model_validate(row.pauses) if row.pauses else NO_PAUSES,
         due_at=row.due_at,
@@ -308,10 +308,6 @@ def counted_ends_of(stored: dict[str, Any] | None) -> dict[str, CountedEnd]:
 
 def _counted_ends(job: Job) -> dict[str, Any] | None:
     return {job_id: one.model_dump(mode="json") for job_id, one in job.counted_ends.items()} or None
-
-
-def _synced(stored: dict[str, Any] | None) -> SyncedVersion | None:
-    return SyncedVersion.model_validate(stored) if stored else None
 
 
 def _row(job: Job, kind: type[JobRow] = JobRow, prefix: str = JOB) -> JobRow:

@@ -189,8 +189,9 @@ class ProjectRow(ProjectsRow, discriminator="project"):
 
 
 class JobRow(ProjectsRow, discriminator="job"):
-    """A job; only a sync writes `synced`, and never together with the owner's changes.
+    """A job; only a sync writes `synced` and `matched`, and never together with the owner's changes.
 
+    `matched` is what 0.1.0 does not know of a sync's result; it refuses `synced` with a field that it does not know.
     `webhook` and `sealed_environment` are encrypted. One without a `slug` is from before names that lose letters got a
     hash.
     """
@@ -205,6 +206,7 @@ class JobRow(ProjectsRow, discriminator="job"):
     created_at = MomentAttribute()
     updated_at = MomentAttribute()
     synced = DocumentAttribute(null=True)
+    matched = DocumentAttribute(null=True)
     slots = DocumentAttribute(null=True)
     pauses = DocumentAttribute(null=True)
     due_in = UnicodeAttribute(null=True)
