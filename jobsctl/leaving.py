@@ -5,11 +5,12 @@ anywhere, they continue when they are run again. Without this order, CronJobs wo
 reads, and fire for ever.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from jobs_api import store
 from jobs_api.admin import tokens
+from jobs_api.cancel.request import CancelRequest, asked_of, unlaunched
 from jobs_api.errors import Conflict
 from jobs_api.logs import archive
 from jobs_api.model.audit import AuditAction
@@ -19,7 +20,7 @@ from jobs_api.notifications.channels import CHANNELS
 from jobs_api.pulse import queue
 from jobs_api.store import audit, purging
 from jobsctl import operations, usage_keys
-from jobsctl.operator import entry_of
+from jobsctl.operator import entry_of, operator
 
 # How long what has read the tables before may still act on that: a sync takes up to five minutes, a request less, and
 # the gateway honours a token for one minute after it was revoked.
@@ -112,6 +113,18 @@ def _withdraw(organization_id: str) -> None:
             operations.revoke_token(organization_id, token.id)
     for project in store.list_projects(organization_id):
         operations.delete_project(organization_id, project.id)
+    _cancel_waiting(organization_id)
+
+
+def _cancel_waiting(organization_id: str) -> None:
+    """Cancel the runs that have no Job yet, so that none starts, and a waiting attempt does not delay the deletion."""
+    now, request = datetime.now(UTC), CancelRequest(reason="the organization is deleted")
+    for run in store.open_runs(organization_id):
+        if run.launch:
+            ended = unlaunched(asked_of(run, request, operator(), now), now)
+            store.cancel_unlaunched(
+                run, ended, entry_of(AuditAction.RUN_CANCEL, organization_id, run.id, once="cancel")
+            )
 
 
 def _in_cluster(organization: Organization, since: datetime, now: datetime) -> str | None:

@@ -37,6 +37,7 @@ from tests.functions import passes
 from tests.functions.acme import Acme
 from tests.functions.people import Context, new_project
 from tests.functions.test_runs import a_run
+from tests.functions.test_trigger_job import kubernetes_jobs
 from tests.notifications.notification_world import new_job, new_run
 
 CONTEXT = cast("LambdaContext", Context())
@@ -367,3 +368,27 @@ def _slack_tokens(organization_id: str) -> list[str]:
     client: Any = botocore.session.get_session().create_client("secretsmanager")
     found = client.list_secrets(Filters=[{"Key": "name", "Values": [os.environ["SLACK_SECRETS"] + organization_id]}])
     return [secret["Name"] for secret in found["SecretList"]]
+
+
+def test_what_waits_to_start_holds_no_deletion_up_and_never_starts(leaver: Leaver) -> None:
+    acme, now = leaver.acme, leaver.acme.now()
+    follower = new_job(acme.project, "docs")[0]
+    acme.triggered(job_name="unlaunched")
+    acme.triggered(job_name="waits", waits=True)
+    acme.triggered(job_name="attempt", attempt=2, retry_of="run_1", launch_after=now + timedelta(hours=1))
+    acme.triggered(job_name="seed", launch=None, status=RunStatus.SUCCESS, end_time=now, followers_left=[follower.id])
+
+    leaver.delete()
+
+    waited = {run.job_name: run for run in acme.runs() if run.status is not RunStatus.SUCCESS}
+    assert {run.status for run in waited.values()} == {RunStatus.CANCELLED}
+    assert {run.cancel_reason for run in waited.values()} == {"the organization is deleted"}
+    leaver.pass_time()
+    leaver.tick()
+    assert "the last events" in str(leaver.delete())
+    assert len(acme.runs()) == 4
+    assert kubernetes_jobs(acme) == []
+
+    leaver.now += LAST_EVENT
+    assert leaver.delete() is None
+    assert acme.runs() == []
