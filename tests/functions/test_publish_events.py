@@ -16,9 +16,11 @@ from functions.publish_events import app
 from jobs_api import store
 from jobs_api.aws import account_bus
 from jobs_api.aws.clients import client
+from jobs_api.ids import new_id
 from jobs_api.model.project import Project
-from jobs_api.model.run import RunStatus
+from jobs_api.model.run import Run, RunStatus
 from jobs_api.recent import Recent
+from jobs_api.store.tables import RunRow
 from local.intrinsics import ACCOUNT, REGION
 from tests.functions.people import NOON, ROOT, Context, Person
 from tests.notifications.notification_world import new_job, new_run
@@ -258,3 +260,50 @@ def test_the_sample_is_of_a_run_that_failed(bus: str) -> None:
     assert publish(sample["Records"]) == []
 
     assert [event["detail-type"] for event in events_on(bus)] == ["Run Started", "Run Ended"]
+
+
+@pytest.mark.parametrize(
+    ("status", "values"),
+    [
+        ("failed", {"retried_as": "run_2"}),
+        ("success", {"triggered_by": "retry", "attempt": 2, "retry_of": "run_1"}),
+        ("success", {"triggered_by": "chained", "caused_by": "run_1"}),
+        ("cancelled", {"cancel_reason": "wrong target", "cancelled_by": {"token_id": "token", "name": "data team"}}),
+        ("success", {"expected_by": "2026-04-28T11:00:00Z", "late_at": "2026-04-28T11:00:05Z"}),
+        ("failed", {"expected_minutes": 45, "long_at": "2026-04-28T11:45:00Z"}),
+        ("failed", {"triggered_by": "manual", "cause": "Backfill", "git_sha": "1f0a9c3"}),
+    ],
+)
+def test_an_end_says_how_the_run_came_about_and_what_follows_it(
+    jaffle: Project, bus: str, written: Streams, status: str, values: dict[str, Any]
+) -> None:
+    job, _ = new_job(jaffle)
+    running = new_run(job, jaffle, RunStatus.RUNNING, launch={"spec": "of the Job"})
+    ended = running.model_dump() | values | {"id": new_id("run_"), "status": status, "end_time": NOON}
+    assert store.create_run(Run.model_validate(ended))
+
+    publish(written.records())
+
+    (said,) = [event["detail"]["run"] for event in events_on(bus) if event["detail-type"] == "Run Ended"]
+    assert said == said | values | {"id": ended["id"], "status": status}
+
+
+def test_what_is_written_on_a_run_between_its_start_and_after_its_end_is_no_event(
+    jaffle: Project, bus: str, written: Streams
+) -> None:
+    job, _ = new_job(jaffle)
+    running = new_run(job, jaffle, RunStatus.RUNNING)
+    publish(written.records())
+    events_on(bus)
+
+    late = running.model_copy(update={"late_at": NOON, "long_at": NOON, "late_status": RunStatus.RUNNING})
+    assert store.note_found(running, late)
+    publish(written.records())
+    assert events_on(bus) == []
+
+    ended = late.model_copy(update={"status": RunStatus.SUCCESS, "end_time": NOON})
+    assert store.advance_run(late, ended)
+    RunRow(running.id).update(actions=[RunRow.skipped.set([{"job_id": job.id, "reason": "paused"}])])
+    publish(written.records())
+
+    assert [event["detail-type"] for event in events_on(bus)] == ["Run Ended"]
