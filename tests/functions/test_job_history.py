@@ -15,6 +15,7 @@ from jobs_api.model.project import Project
 from jobs_api.sealing import environment, webhook
 from jobs_api.store.audit_tables import AuditRow
 from jobs_api.store.tables import JobRow
+from jobsctl import operations
 from tests.functions.people import NOON, Person, new_project
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
@@ -305,6 +306,22 @@ def test_a_version_that_breaks_a_rule_of_today_is_refused_field_by_field(alice: 
     assert (answer.status, answer.faulty_fields) == (422, ["command", "schedule"])
     assert all("version 1" in fault["message"] for fault in answer.json["errors"])
     assert stored(alice, job).version == 2
+
+
+def test_a_version_with_what_the_project_no_longer_allows_is_refused_and_nothing_changes(
+    alice: Person, jaffle: Project, job: str
+) -> None:
+    operations.change_project(alice.organization_id, jaffle.id, {"allowed_environment": ["PATH"]})
+    put(alice, job, environment={"PATH": "/opt/dbt"})
+    put(alice, job, at=2, environment={}, schedule="@weekly")
+    operations.change_project(alice.organization_id, jaffle.id, {"allowed_environment": []})
+    before = stored(alice, job)
+
+    answer = alice.call("POST", f"{job}/rollback", {"version": 2}, at=NOON + 3 * HOUR)
+
+    assert (answer.status, answer.faulty_fields) == (422, ["environment.PATH"])
+    assert stored(alice, job) == before
+    assert len(versions(alice, job)) == 3
 
 
 def test_a_version_of_a_release_that_knew_fewer_fields_gives_them_their_defaults(alice: Person, job: str) -> None:
