@@ -14,12 +14,14 @@ from jobs_api.cluster import ObjectNotFound
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
 from jobs_api.redaction.masking import secret_values
 from jobs_api.sealing import environment
 from tests.functions import passes
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person
 from tests.functions.test_webhook_secrets import kms as kms  # noqa: PLC0414 - a fixture
+from tests.notifications.notification_world import new_run
 
 SECRET, OTHER = "env-s3cret-7", "env-0ther-7"
 BUILD: dict[str, Any] = {
@@ -254,6 +256,16 @@ class TestAJobFromBefore:
         assert SECRET not in json.dumps(waiting.launch)
         assert environment.opened_of(waiting) == {"DB_PASSWORD": SECRET}
 
+    def test_is_sealed_where_a_retry_of_it_waits(self, alice: Person, jaffle: Project) -> None:
+        older = in_clear(jaffle)
+        run = new_run(older, jaffle, RunStatus.FAILED)
+
+        retried = alice.call("POST", f"/api/v1/runs/{run.id}/retry").json
+
+        waiting = store.get_run(alice.organization_id, retried["job_run_id"])
+        assert SECRET not in json.dumps(waiting.launch)
+        assert environment.opened_of(waiting) == {"DB_PASSWORD": SECRET}
+
     def test_is_sealed_together_with_names_that_are_called_secret_since(
         self, alice: Person, job: dict[str, Any]
     ) -> None:
@@ -303,6 +315,16 @@ class TestInTheCluster:
         assert self.given(made)["DB_PASSWORD"] == SECRET
         launched = store.get_run(acme.organization.id, run["job_run_id"])
         assert (launched.launch, launched.sealed_environment) == (None, None)
+
+    def test_a_retried_run_has_the_values(self, acme: Acme) -> None:
+        job = store.get_job(acme.organization.id, acme.project.id, self.create(acme)["id"])[1]
+        run = new_run(job, acme.project, RunStatus.FAILED)
+        encryption._opened.clear()
+
+        retried = acme.alice.call("POST", f"/api/v1/runs/{run.id}/retry").json
+
+        made = acme.cluster.get_job(acme.organization.namespace, retried["job_name"])
+        assert self.given(made)["DB_PASSWORD"] == SECRET
 
     def test_a_run_that_waited_for_the_cluster_has_the_values(self, acme: Acme, refuse: Any) -> None:
         job = self.create(acme, enabled=False)

@@ -218,6 +218,14 @@ def test_a_name_that_is_taken_is_refused(admin: Person, jaffle: Project, name: s
     assert (again.status, again.json["code"]) == (409, "conflict")
 
 
+def test_a_refused_request_leaves_its_key_free(admin: Person) -> None:
+    key = {"Idempotency-Key": new_id()}
+
+    refused, made = (admin.call("POST", PROJECTS, body, headers=key) for body in ({}, SHOP))
+
+    assert (refused.status, made.status) == (422, 201)
+
+
 def test_a_project_is_made_once_by_a_key_also_where_the_answer_was_lost(
     admin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,14 @@ def test_the_same_key_gives_the_same_token_and_keeps_no_secret_in_clear_text(adm
     assert first.json["token"].rpartition("_")[2] not in stored
 
 
+def test_a_refused_request_leaves_its_key_free(admin: Person) -> None:
+    key = {"Idempotency-Key": new_id()}
+
+    refused, made = (admin.call("POST", TOKENS, body, headers=key) for body in ({}, CI))
+
+    assert (refused.status, made.status) == (422, 201)
+
+
 def test_a_request_whose_answer_was_lost_gets_a_token_that_works(
     admin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
@@ -11,11 +10,6 @@ from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.world import World
 
 FAILS = "dbt run --select fail"
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(monkeypatch)
 
 
 def after(world: World, name: str, *jobs: str, command: str = "dbt build", on: tuple[str, ...] = ("success",)) -> str:

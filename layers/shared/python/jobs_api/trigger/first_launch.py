@@ -25,7 +25,7 @@ def launch_now(run: Run, now: datetime) -> str:
     except (ClusterUnavailable, cluster.ClusterRejected, CannotOpen) as error:
         if not isinstance(error, CannotOpen):
             publish({Metric.CLUSTER_ERRORS: 1})
-        logger.warning("not launched yet", run_id=run.id, error=str(error))
+        logger.warning("not launched yet", run_id=run.id, job_id=run.job_id, error=str(error))
         turns.keep_turn(run)
         return run.job_name
     if not store.run_launched(run, name, now):
@@ -38,4 +38,4 @@ def _end_if_cancelled(run: Run, name: str, now: datetime) -> None:
     try:
         ending.end_if_cancelled(cluster.connect(store.recent_organization(run.organization_id)), run, name, now)
     except (ClusterUnavailable, cluster.ClusterRejected, ending.NotAllowed) as error:
-        logger.warning("not ended yet", run_id=run.id, error=str(error))
+        logger.warning("not ended yet", run_id=run.id, job_id=run.job_id, error=str(error))
