@@ -28,6 +28,9 @@ pytestmark = pytest.mark.slow
 STEPS = 25
 RETRIES: dict[str, Any] = {"retries": 2, "retry_delay_seconds": 20}
 AFTER: dict[str, Any] = {"on": ["success", "failed", "error"]}
+# A story begins at 12:00:30 and lasts for a quarter of an hour or so.
+EXPECTS: tuple[Any, ...] = (None, {"max_minutes": 1}, {"finish_by": "12:05"}, {"finish_by": "12:10", "max_minutes": 1})
+TOLD: dict[str, Any] = {**HOOK, "webhook_events": ["success", "failure", "late", "long"]}
 COMMANDS = ("dbt build", "dbt run --select fail", "dbt run --select slow", "dbt run --select noimage")
 AWS_FAILED = (BotoCoreError, ClientError, PynamoDBException)
 
@@ -45,7 +48,7 @@ class Story:
         self._world = world
         self._random = random
         two = world.create("two", "dbt run --select slow", retries=1, retry_delay_seconds=20, **SLACK)
-        self._jobs = [world.create("one", **HOOK), two]
+        self._jobs = [world.create("one", expect=EXPECTS[-1], **TOLD), two]
         # Nobody deletes the first two, so that there is always something to run after.
         world.create("after", "dbt run --select fail", schedule=None, run_after=[AFTER | {"job_id": two}], **RETRIES)
         self._made = 2
@@ -85,9 +88,10 @@ class Story:
     def _create(self) -> None:
         self._made += 1
         command, schedule = self._random.choice(COMMANDS), self._random.choice(["* * * * *", "*/2 * * * *"])
-        tells = self._random.choice([{}, HOOK, SLACK])
+        tells = self._random.choice([{}, TOLD, SLACK])
         retried = self._random.choice([{}, RETRIES])
         document = {"name": f"job {self._made}", "command": command, "schedule": schedule, **tells, **retried}
+        document["expect"] = self._random.choice(EXPECTS)
         if len(self._jobs) < 4 and (made := self._request("POST", "", document)):
             self._jobs.append(made["id"])
             self.created.add(made["id"])
@@ -96,6 +100,7 @@ class Story:
         changes = {
             "schedule": self._random.choice(["* * * * *", "*/3 * * * *"]),
             "enabled": self._random.random() < 0.7,
+            "expect": self._random.choice(EXPECTS),
         }
         self._request("PUT", f"/{self._job()}", changes)
 
@@ -316,6 +321,7 @@ def test_tables_and_cluster_agree_after_all_kinds_of_faults(
     figures.proved["runs audited that waited"] += sum(
         run.triggered_by is TriggeredBy.MANUAL and run.launch_after is not None for run in audit.runs
     )
+    figures.proved["late or long runs audited"] += sum(bool(run.late_at or run.long_at) for run in audit.runs)
     figures.proved["cancels audited"] += len(story.cancels)
     figures.proved["runs cancelled"] += sum(run.status is RunStatus.CANCELLED for run in audit.runs)
     figures.proved["logs audited"] += sum(run.log is not None for run in audit.runs)
