@@ -10,7 +10,7 @@ from jobs_api import store
 from jobs_api.aws.clients import client
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store.projects import partition_of
-from jobs_api.store.sync_results import whole
+from jobs_api.store.sync_results import put_together
 from jobs_api.store.tables import JobRow, ProjectRow
 from jobsctl import operations
 from tests.functions import passes
@@ -130,4 +130,4 @@ def test_what_was_known_of_a_cronjob_is_forgotten_once_it_has_synced_the_job(
 ) -> None:
     matched = {"synced_at": "2026-04-28T12:00:00Z", "fingerprint": "abc"}
 
-    assert whole({"synced_at": synced_at, "version": "1.1"}, matched).get("fingerprint") == fingerprint
+    assert put_together({"synced_at": synced_at, "version": "1.1"}, matched).get("fingerprint") == fingerprint

@@ -34,7 +34,7 @@ def list_job_versions(organization_id: str, project_id: str) -> Iterator[JobVers
 
 def _version_of(row: dict[str, dict[str, str]]) -> JobVersion:
     matched = json.loads(row["matched"]["S"]) if "matched" in row else None
-    synced = sync_results.whole(json.loads(row["synced"]["S"]), matched) if "synced" in row else {}
+    synced = sync_results.put_together(json.loads(row["synced"]["S"]), matched) if "synced" in row else {}
     return JobVersion(
         id=row["sk"]["S"].removeprefix(JOB),
         cronjob_name=row["cronjob_name"]["S"],

@@ -220,7 +220,7 @@ def record_sync(job: Job, synced: SyncedVersion) -> bool:
     row = _row(job)
     try:
         row.update(
-            actions=[*sync_results.recorded(synced), *due_of(job)],
+            actions=[*sync_results.updates_of(synced), *due_of(job)],
             condition=JobRow.version == job.version,
         )
     except UpdateError as error:

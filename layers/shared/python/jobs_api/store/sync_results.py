@@ -18,16 +18,16 @@ WRITTEN: Final = "synced_at"
 
 def result_of(row: JobRow) -> SyncedVersion | None:
     """Read what the last sync of a job recorded; None before the first."""
-    return SyncedVersion.model_validate(whole(row.synced, row.matched)) if row.synced else None
+    return SyncedVersion.model_validate(put_together(row.synced, row.matched)) if row.synced else None
 
 
-def whole(synced: Mapping[str, Any], matched: Mapping[str, Any] | None) -> dict[str, Any]:
+def put_together(synced: Mapping[str, Any], matched: Mapping[str, Any] | None) -> dict[str, Any]:
     """Put the two attributes together. If 0.1.0 has written `synced` since, `matched` says nothing about it."""
     same = matched and matched[WRITTEN] == synced[WRITTEN]
     return {**synced, **matched} if matched and same else dict(synced)
 
 
-def recorded(synced: SyncedVersion) -> list[Action]:
+def updates_of(synced: SyncedVersion) -> list[Action]:
     """Return the updates that record a result."""
     document = synced.model_dump(mode="json")
     matched = {name: value for name, value in document.items() if name in {WRITTEN, *SINCE_0_2}}
