@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from jobs_api.cluster.connection import Connection, reading
 from jobs_api.cluster.lists import METADATA, Lists, Object
+from jobs_api.errors import ClusterUnavailable
 from jobs_api.k8s.manifests import CONTAINER
 from jobs_api.k8s.stamped_log import STAMP_BYTES
 
@@ -21,6 +22,8 @@ OWNERS: Final = 50
 
 BATCH: Final = "/apis/batch/v1"
 CORE: Final = "/api/v1"
+ISSUER: Final = "/.well-known/openid-configuration"
+ISSUER_KEYS: Final = "/openid/v1/jwks"
 MERGE_PATCH: Final = "application/merge-patch+json"
 # https://kubernetes.io/docs/reference/labels-annotations-taints/#batchkubernetesio-controller-uid
 CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
@@ -146,6 +149,24 @@ class Cluster:
                     if uid not in found or created_at > found[uid]["metadata"]["creationTimestamp"]:
                         found[uid] = pod
         return found
+
+    def pod_named(self, namespace: str, name: str) -> Object | None:
+        """Return a Pod by its name, None where there is none. A list, as this service may list Pods and not get one."""
+        page = self._connection.get(_path(CORE, namespace, "pods"), {"fieldSelector": f"metadata.name={name}"})
+        found: list[Object] = page["items"] or []
+        return found[0] if found else None
+
+    def issuer(self) -> str:
+        """Return who issues the tokens of the cluster's service accounts: the `iss` in them."""
+        found = self._get(ISSUER).get("issuer")
+        if not isinstance(found, str) or not found:
+            raise ClusterUnavailable("The cluster of this organization does not say who issues its tokens")
+        return found
+
+    def issuer_keys(self) -> list[Object]:
+        """Return the issuer's public keys, as JSON Web Keys."""
+        found = self._get(ISSUER_KEYS).get("keys")
+        return found if isinstance(found, list) else []
 
     def replace_job(self, job: Object) -> Object:
         """Replace a Job, if `metadata.uid` and `metadata.resourceVersion` are still its own; return it.
