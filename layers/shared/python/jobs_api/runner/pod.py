@@ -1,0 +1,247 @@
+"""Starts a job's command in its Pod, and stores the artifacts of the run once the command has ended.
+
+Usage: `python3 -I -S -B runner.py COMMAND WORD...`. In the folder of this file are `url`, the address of the API, and
+`token`, by which the Pod proves which one it is. The command gets every signal, and its exit code is this program's.
+The log is the command's alone, but for one line where something could not be fetched or stored; no such failure
+changes how the run ends. Standard library only, any Python from 3.9; an older one just starts the command.
+"""
+
+import os
+import sys
+
+if sys.version_info < (3, 9):
+    os.execvp(sys.argv[1], sys.argv[1:])
+
+import base64
+import gzip
+import hashlib
+import json
+import signal
+import ssl
+import time
+import urllib.error
+import urllib.request
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Optional
+
+# How long the whole of storing may take: after the command has ended by itself, and after somebody ended it, when a
+# kubelet kills this process 30 seconds later.
+SECONDS, SECONDS_WHEN_ENDED = 120.0, 15.0
+FETCH_SECONDS = 30.0
+ONE_REQUEST_SECONDS = 20.0
+MOST_FILES = 50
+MOST_BYTES = 100 * 1024 * 1024
+ENDINGS = (".json", ".html")
+# What makes dbt read the artifacts of an earlier run.
+STATE_WORDS = ("--state", "--defer", "--defer-state", "--favor-state")
+STATE_METHODS = ("state:", "result:", "source_status:")
+# Python ignores these two, which a child would inherit.
+AS_USUAL = [signal.SIGPIPE, signal.SIGXFSZ]
+FORWARDED = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2]
+
+
+class Api:
+    """The calls of this Pod to the API, all before a deadline."""
+
+    def __init__(self, folder: str, seconds: float) -> None:
+        """Read where the API is; raises OSError where the Pod was not told."""
+        self._token_file = os.path.join(folder, "token")
+        with open(os.path.join(folder, "url")) as file:
+            self._url = file.read().strip()
+        self._until = time.monotonic() + seconds
+
+    def ask(self, run_id: str, body: "dict[str, Any]") -> Any:
+        """POST to the run's artifacts; return the answer."""
+        with open(self._token_file) as file:
+            token = file.read().strip()
+        headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
+        request = urllib.request.Request(
+            f"{self._url}/api/v1/runs/{run_id}/artifacts", json.dumps(body).encode(), headers
+        )
+        return json.loads(self._send(request))
+
+    def fetch(self, url: str) -> bytes:
+        """GET a file; it may be compressed."""
+        content = self._send(urllib.request.Request(url))
+        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+
+    def store(self, form: "dict[str, Any]", content: bytes) -> None:
+        """POST a file as the form that the API signed."""
+        boundary = uuid.uuid4().hex
+        lines = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in form["fields"].items()
+        ]
+        lines.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n\r\n')
+        body = "".join(lines).encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        self._send(urllib.request.Request(form["url"], body, headers))
+
+    def _send(self, request: urllib.request.Request) -> bytes:
+        """Send a request, once more where the network or the other side fails; raises OSError."""
+        for last in (False, True):
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("it took too long")
+            try:
+                with urllib.request.urlopen(request, timeout=min(left, ONE_REQUEST_SECONDS)) as answer:
+                    content: bytes = answer.read()
+                    return content
+            except urllib.error.HTTPError as error:
+                if last or error.code < 500:
+                    raise OSError(f"{error.code}: {_message(error.read(2000))}") from error
+            except OSError:
+                if last:
+                    raise
+            time.sleep(1)
+        raise AssertionError
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode("utf-8", "replace").strip()[:200]
+
+
+def run_id() -> str:
+    """Return the id of this Pod's run, as the service derives it from the Job's UID where the Pod was not told."""
+    told = os.environ.get("JOBS_API_RUN_ID")
+    if told:
+        return told
+    return "run_" + derived(os.environ["JOBS_API_JOB_UID"])
+
+
+def derived(job_uid: str) -> str:
+    """Return what `jobs_api.ids.derived_id` makes of a Job's UID."""
+    text = base64.b32encode(hashlib.sha256(job_uid.encode()).digest()[:10]).decode()
+    return text.translate(str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv"))
+
+
+class Command:
+    """The command as a child process. As process 1 this program also takes over what other processes leave behind."""
+
+    def __init__(self, words: "list[str]", environment: "dict[str, str]") -> None:
+        """Start it; raises OSError."""
+        self.ended_by_signal = False
+        self._pid = 0
+        # What comes before the child exists is delivered once it does.
+        signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+        try:
+            for number in FORWARDED:
+                signal.signal(number, self._forward)
+            self._pid = os.posix_spawnp(words[0], words, environment, setsigmask=[], setsigdef=[*AS_USUAL, *FORWARDED])
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+
+    def wait(self) -> int:
+        """Return the exit code once the command has ended: 128 + n after signal n, as a shell has it."""
+        while True:
+            pid, status = os.wait()
+            if pid == self._pid:
+                self._pid = 0
+                code = os.waitstatus_to_exitcode(status)
+                return 128 - code if code < 0 else code
+
+    def _forward(self, number: int, _: object) -> None:
+        self.ended_by_signal = True
+        if self._pid:
+            try:
+                os.kill(self._pid, number)
+            except ProcessLookupError:
+                pass
+
+
+def artifacts(target: str, since: float) -> "list[str]":
+    """Return the names of the artifacts that the command wrote into dbt's target folder."""
+    try:
+        entries = [entry for entry in os.scandir(target) if entry.name.endswith(ENDINGS)]
+    except OSError:
+        return []
+    written = [one for one in entries if one.is_file(follow_symlinks=False) and one.stat().st_mtime >= since]
+    return sorted(one.name for one in written if one.stat().st_size <= MOST_BYTES)[:MOST_FILES]
+
+
+def store(api: Api, target: str, names: "list[str]") -> None:
+    """Store artifacts, and their list last, so that half of them is none; raises OSError."""
+    contents, files = {}, []
+    for name in names:
+        with open(os.path.join(target, name), "rb") as file:
+            content = file.read()
+        contents[name] = gzip.compress(content, 5, mtime=0)
+        files.append({"path": name, "size_bytes": len(content), "stored_bytes": len(contents[name])})
+    told = api.ask(run_id(), {"files": files})
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda one: api.store(one, contents[one["path"]]), told["uploads"]))
+    api.store(told["listing"], json.dumps({"files": files}).encode())
+
+
+def wanted(words: "list[str]") -> str:
+    """Return which artifacts a command reads: `previous` of dbt retry, `state`, or "" for none."""
+    if not words or os.path.basename(words[0]) != "dbt":
+        return ""
+    if "retry" in words[1:]:
+        return "previous"
+    parts = [part for word in words[1:] for part in word.replace("=", " ").replace(",", " ").split()]
+    reads = any(part in STATE_WORDS or part.startswith(STATE_METHODS) for part in parts)
+    return "state" if reads else ""
+
+
+def fetch(api: Api, what: str, target: str) -> Optional[str]:
+    """Fetch earlier artifacts; return the folder for DBT_STATE. Those of the job's last run go into the target."""
+    told = api.ask(run_id(), {"fetch": what})
+    if not told.get("fetched"):
+        return None
+    folder = target if what == "previous" else os.path.join(target, "state")
+    os.makedirs(folder, exist_ok=True)
+    for one in told["fetched"]:
+        path = os.path.join(folder, os.path.basename(one["path"]))
+        with open(path, "wb") as file:
+            file.write(api.fetch(one["url"]))
+        # So that it does not pass for one that this run wrote.
+        os.utime(path, (0, 0))
+    return folder
+
+
+def attempt(what: str, task: Any) -> Any:
+    """Do something that must not change the run; say in one line where it fails."""
+    try:
+        return task()
+    except (OSError, ValueError, KeyError, TypeError, EOFError, ssl.SSLError) as error:
+        said = " ".join(str(error).split())[:300]
+        sys.stderr.write(f"[jobs-api] {what}: {said}\n")
+        sys.stderr.flush()
+        return None
+
+
+def main(words: "list[str]") -> int:
+    """Run the command; return its exit code."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    environment = dict(os.environ)
+    target = environment.get("DBT_TARGET_PATH", "target")
+    what = wanted(words)
+    if what:
+        state = attempt(
+            "The artifacts of an earlier run were not fetched",
+            lambda: fetch(Api(folder, FETCH_SECONDS), what, target),
+        )
+        if state and what == "state":
+            environment.setdefault("DBT_STATE", state)
+    # A file system may keep whole seconds.
+    since = int(time.time())
+    try:
+        command = Command(words, environment)
+    except OSError as error:
+        sys.stderr.write(f"{words[0]}: {error.strerror}\n")
+        return 127 if isinstance(error, FileNotFoundError) else 126
+    code = command.wait()
+    names = artifacts(target, since)
+    if names:
+        seconds = SECONDS_WHEN_ENDED if command.ended_by_signal else SECONDS
+        attempt("The artifacts of this run were not stored", lambda: store(Api(folder, seconds), target, names))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,325 @@
+"""The runner in a Pod: it starts a command, stays out of its way, and stores the artifacts."""
+
+import ast
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs_api import runner
+from jobs_api.ids import derived_id
+from jobs_api.runner import pod
+
+PYTHON = [sys.executable, "-I", "-S", "-B"]
+BUILD = """
+import json, os, sys
+target = os.environ["DBT_TARGET_PATH"]
+os.makedirs(target, exist_ok=True)
+for name in ("manifest.json", "run_results.json", "partial_parse.msgpack"):
+    open(os.path.join(target, name), "w").write(json.dumps({"name": name}))
+print("built", *sys.argv[1:])
+sys.exit(3)
+"""
+
+
+@dataclass
+class Service:
+    """The API and the bucket, as a Pod sees them."""
+
+    url: str = ""
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    stored: list[tuple[str, bytes]] = field(default_factory=list)
+    fetched: list[dict[str, str]] = field(default_factory=list)
+    refuses: int = 0
+    refuses_files: bool = False
+
+    def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
+        if self.refuses:
+            return self.refuses, b'{"message": "not today", "code": "x"}'
+        if path.startswith("/bucket"):
+            key = re.search(rb'name="key"\r\n\r\n(.*?)\r\n', body)
+            assert key
+            if self.refuses_files:
+                return 403, b"<Error>EntityTooLarge</Error>"
+            content = body.partition(b'filename="file"\r\n\r\n')[2].rpartition(b"\r\n--")[0]
+            self.stored.append((key[1].decode(), content))
+            return 204, b""
+        document = json.loads(body)
+        self.asked.append((path, headers["authorization"], document))
+        form = {"url": f"{self.url}/bucket"}
+        uploads = [{**form, "path": one["path"], "fields": {"key": one["path"]}} for one in document.get("files", [])]
+        listing = {**form, "fields": {"key": "listing"}}
+        return 200, json.dumps({"uploads": uploads, "listing": listing, "fetched": self.fetched}).encode()
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            status, content = made.answer(self.path, self.headers, body)
+            self._send(status, content)
+
+        def do_GET(self) -> None:
+            self._send(200, gzip.compress(json.dumps({"from": self.path}).encode()))
+
+        def _send(self, status: int, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    yield made
+    server.shutdown()
+    server.server_close()
+
+
+@dataclass
+class Pod:
+    """A folder as the kubelet mounts it, and the command's working directory."""
+
+    folder: Path
+    target: Path
+
+    def words(self, *command: str) -> list[str]:
+        return [*PYTHON, str(self.folder / "runner.py"), *command]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        path = f"{self.folder}:/usr/bin:/bin"
+        return {"PATH": path, "DBT_TARGET_PATH": str(self.target), "JOBS_API_RUN_ID": "run_1", **more}
+
+    def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.words(*command), env=self.environment(**more), capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def dbt(self, script: str) -> None:
+        """Let `dbt` be a script of Python."""
+        file = self.folder / "dbt"
+        file.write_text(f"#!{sys.executable}\n{script}")
+        file.chmod(0o755)
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, service: Service) -> Pod:
+    made = Pod(tmp_path / "jobs-api", tmp_path / "target")
+    made.folder.mkdir()
+    (made.folder / "runner.py").write_text(runner.source())
+    (made.folder / "url").write_text(service.url)
+    (made.folder / "token").write_text("the token\n")
+    made.dbt(BUILD)
+    return made
+
+
+def test_the_artifacts_are_stored_and_their_list_last(mounted: Pod, service: Service) -> None:
+    done = mounted.run("dbt", "build")
+
+    assert (done.returncode, done.stdout, done.stderr) == (3, "built build\n", "")
+    ((path, authorization, document),) = service.asked
+    assert (path, authorization) == ("/api/v1/runs/run_1/artifacts", "Bearer the token")
+    assert [one["path"] for one in document["files"]] == ["manifest.json", "run_results.json"]
+    stored = dict(service.stored)
+    assert json.loads(gzip.decompress(stored["manifest.json"])) == {"name": "manifest.json"}
+    assert service.stored[-1] == ("listing", json.dumps({"files": document["files"]}).encode())
+    assert document["files"][0]["stored_bytes"] == len(stored["manifest.json"])
+
+
+def test_a_list_is_not_stored_where_a_file_was_not(mounted: Pod, service: Service) -> None:
+    service.refuses_files = True
+    done = mounted.run("dbt", "build")
+    assert (done.returncode, done.stdout) == (3, "built build\n")
+    assert done.stderr == "[jobs-api] The artifacts of this run were not stored: 403: <Error>EntityTooLarge</Error>\n"
+    assert service.stored == []
+
+
+@pytest.mark.parametrize("break_it", ["refused", "down", "no token", "no address"])
+def test_a_run_ends_as_its_command_does_whatever_happens_to_the_artifacts(
+    mounted: Pod, service: Service, break_it: str
+) -> None:
+    match break_it:
+        case "refused":
+            service.refuses = 403
+        case "down":
+            (mounted.folder / "url").write_text("http://127.0.0.1:1")
+        case "no token":
+            (mounted.folder / "token").unlink()
+        case _:
+            (mounted.folder / "url").unlink()
+    done = mounted.run("dbt", "build")
+    assert (done.returncode, done.stdout) == (3, "built build\n")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("[jobs-api] The artifacts of this run were not stored: ")
+
+
+def test_artifacts_of_an_earlier_run_in_the_same_folder_are_not_this_runs(mounted: Pod, service: Service) -> None:
+    mounted.target.mkdir()
+    old = mounted.target / "catalog.json"
+    old.write_text("{}")
+    os.utime(old, (1, 1))
+    mounted.run("dbt", "build")
+    assert "catalog.json" not in dict(service.stored)
+
+
+def test_a_command_without_artifacts_asks_for_nothing(mounted: Pod, service: Service) -> None:
+    (mounted.folder / "url").unlink()
+    done = mounted.run("true")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert service.asked == []
+
+
+def test_a_command_that_reads_state_finds_that_of_the_last_success(mounted: Pod, service: Service) -> None:
+    service.fetched = [{"path": "manifest.json", "url": f"{service.url}/old/manifest.json"}]
+    mounted.dbt("import os; print(open(os.environ['DBT_STATE'] + '/manifest.json').read())")
+    done = mounted.run("dbt", "build", "--select", "state:modified+", "--defer")
+    assert done.stdout == '{"from": "/old/manifest.json"}\n', done.stderr
+    assert [document for *_, document in service.asked] == [{"fetch": "state"}]
+
+
+def test_dbt_retry_finds_the_jobs_last_run_in_its_target(mounted: Pod, service: Service) -> None:
+    service.fetched = [{"path": "run_results.json", "url": f"{service.url}/old/run_results.json"}]
+    mounted.dbt("import os; print(os.environ.get('DBT_STATE'), os.listdir(os.environ['DBT_TARGET_PATH']))")
+    done = mounted.run("dbt", "retry")
+    assert done.stdout == "None ['run_results.json']\n", done.stderr
+    assert [document for *_, document in service.asked] == [{"fetch": "previous"}]
+
+
+def test_no_path_that_the_answer_names_leaves_the_folder(mounted: Pod, service: Service, tmp_path: Path) -> None:
+    service.fetched = [{"path": "../../escaped", "url": f"{service.url}/old"}]
+    mounted.run("dbt", "retry")
+    assert not (tmp_path / "escaped").exists()
+    assert (mounted.target / "escaped").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("dbt build --select state:modified+ --defer", "state"),
+        ("dbt build --select=tag:a,state:new", "state"),
+        ("/usr/local/bin/dbt source freshness --select source_status:fresher+", "state"),
+        ("dbt --no-use-colors retry", "previous"),
+        ("dbt build --select my_state", ""),
+        ("sqlmesh run retry", ""),
+        ("echo state:modified", ""),
+    ],
+)
+def test_what_a_command_reads(command: str, expected: str) -> None:
+    assert pod.wanted(command.split()) == expected
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 77, 255])
+def test_the_exit_code_is_the_commands(mounted: Pod, code: int) -> None:
+    assert mounted.run("sh", "-c", f"exit {code}").returncode == code
+
+
+def test_a_command_that_a_signal_ended_has_a_shells_code(mounted: Pod) -> None:
+    assert mounted.run("sh", "-c", "kill -KILL $$").returncode == 137
+
+
+def test_a_program_that_is_not_there_is_said_to_be_missing(mounted: Pod) -> None:
+    done = mounted.run("nowhere")
+    assert (done.returncode, done.stderr) == (127, "nowhere: No such file or directory\n")
+
+
+def test_the_command_gets_the_signals_and_may_end_in_its_own_way(mounted: Pod) -> None:
+    script = "trap 'echo asked; exit 7' TERM; echo ready; while :; do sleep 0.05; done"
+    words = mounted.words("sh", "-c", script)
+    with subprocess.Popen(words, env=mounted.environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "asked\n"
+        assert process.wait(30) == 7
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs a PID namespace")
+def test_as_process_1_it_reaps_orphans_and_forwards_signals(mounted: Pod) -> None:
+    orphan = "(sleep 0.1 &); sleep 0.3; ps -eo stat= | grep -c Z; echo ready"
+    script = f"trap 'exit 7' TERM; {orphan}; while :; do sleep 0.05; done"
+    words = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        *mounted.words("sh", "-c", script),
+    ]
+    if subprocess.run([*words[:6], "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make a PID namespace")
+    with subprocess.Popen(words, env=mounted.environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert [process.stdout.readline() for _ in range(2)] == ["0\n", "ready\n"]
+        child = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+        os.kill(int(child), signal.SIGTERM)
+        assert process.wait(30) == 7
+
+
+def test_the_environment_and_every_word_reach_the_command_untouched(mounted: Pod) -> None:
+    show = "import os, sys, json; print(json.dumps([sys.argv[1:], sorted(os.environ)]))"
+    odd = ["", "a b", "$HOME", "*", "'", '"', "é", "-x", "a\nb"]
+    done = mounted.run(sys.executable, "-c", show, *odd, ODD="x")
+    words, names = json.loads(done.stdout)
+    assert words == odd
+    assert set(names) >= {"PATH", "ODD", "DBT_TARGET_PATH"}
+    assert set(names) <= {"PATH", "ODD", "DBT_TARGET_PATH", "JOBS_API_RUN_ID", "LC_CTYPE"}
+
+
+def test_the_child_has_the_usual_signals(mounted: Pod) -> None:
+    shown = mounted.run("grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status").stdout
+    # Signals 32 and 33 are the C library's own.
+    assert [int(line.split()[1], 16) & 0x7FFFFFFF for line in shown.splitlines()] == [0, 0]
+
+
+@pytest.mark.parametrize("missing", ["python", "runner"])
+def test_the_command_runs_without_python_and_without_the_runner(tmp_path: Path, missing: str) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "echo").symlink_to("/bin/echo")
+    (tools / "python3").symlink_to(sys.executable)
+    (tools / ("python3" if missing == "python" else "other")).unlink(missing_ok=True)
+    words = runner.words(["echo", "it", "ran", "$0"])
+    words[3] = str(tmp_path / "runner.py")
+    if missing == "python":
+        Path(words[3]).write_text(runner.source())
+    done = subprocess.run(words, env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "it ran $0\n", "")
+
+
+def test_any_python_from_3_9_reads_it_and_an_older_one_gets_to_its_version_check() -> None:
+    for version in ((3, 9), (3, 7)):
+        tree = ast.parse(runner.source(), feature_version=version)
+    first = [node for node in tree.body if not isinstance(node, ast.Expr)][:3]
+    assert [type(node) for node in first] == [ast.Import, ast.Import, ast.If]
+
+
+@pytest.mark.parametrize("uid", ["6f7d1c0e-8a4f-4a53-9a39-6b3b1f0f0001", "x", ""])
+def test_the_id_of_a_scheduled_run_is_the_one_that_the_service_derives(uid: str) -> None:
+    assert "run_" + pod.derived(uid) == derived_id("run_", uid)
+
+
+def test_it_starts_without_what_only_storing_needs(mounted: Pod) -> None:
+    """A budget in processor time: 300 ms is what a run may lose, and the machine of a test is slow."""
+    before = os.times()
+    mounted.run("true")
+    after = os.times()
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1
