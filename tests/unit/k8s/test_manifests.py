@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs_api import runner
 from jobs_api.k8s import labels, manifests
 from jobs_api.k8s.manifests import Manifest
 from jobs_api.model.commands import ProjectType
@@ -271,3 +272,44 @@ def test_no_cronjob_owns_a_manual_run() -> None:
     made = project()
     run = manifests.job(made, job(made), run_id="run_1", job_name="once", command="dbt run")
     assert "ownerReferences" not in run["metadata"]
+
+
+def test_a_project_without_artifacts_has_the_pod_that_it_always_had() -> None:
+    made = pod_of(cronjob({"artifacts": False}))
+    assert made == pod_of(cronjob())
+    assert "volumes" not in made
+    assert "DBT_TARGET_PATH" not in variables(cronjob())
+
+
+def test_a_project_with_artifacts_starts_its_commands_through_the_runner() -> None:
+    made = cronjob({"artifacts": True}, command="dbt build --vars '{a: b}'")
+    container = container_of(made)
+    started = [expanded(word, {}) for word in container["command"]]
+    assert started == runner.words(["dbt", "build", "--vars", "{a: b}"])
+    assert variables(made)["DBT_TARGET_PATH"] == runner.TARGET
+    mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    assert set(mounted) == {runner.FOLDER, runner.TARGET}
+    assert {volume["name"] for volume in pod_of(made)["volumes"]} == set(mounted.values())
+    assert made["spec"]["jobTemplate"]["metadata"]["annotations"]["jobs-api.dev/command"].startswith("dbt build")
+
+
+def test_a_pod_has_a_token_for_this_service_alone_and_none_for_the_cluster() -> None:
+    made = pod_of(cronjob({"artifacts": True}))
+    tokens = [
+        source["serviceAccountToken"]
+        for volume in made["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+        if "serviceAccountToken" in source
+    ]
+    assert [token["audience"] for token in tokens] == ["jobs-api"]
+    assert made["automountServiceAccountToken"] is False
+
+
+def test_a_job_may_still_say_where_its_target_folder_is() -> None:
+    made = cronjob({"artifacts": True}, environment={"DBT_TARGET_PATH": "/elsewhere"})
+    assert variables(made)["DBT_TARGET_PATH"] == "/elsewhere"
+
+
+def test_sqlmesh_has_no_artifacts_to_store() -> None:
+    with pytest.raises(ValueError, match="only be true in a dbt project"):
+        project(project_type=ProjectType.SQLMESH, artifacts=True)

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from jobs_api.auth.rsa_signatures import PublicKey, decoded
+from jobs_api.runner import AUDIENCE
 
-AUDIENCE: Final = "jobs-api"
 # A real one has about 1,100 characters.
 LONGEST: Final = 8192
 LONGEST_KEY_ID: Final = 256

@@ -168,6 +168,23 @@ class Cluster:
         found = self._get(ISSUER_KEYS).get("keys")
         return found if isinstance(found, list) else []
 
+    def get_config_map(self, namespace: str, name: str) -> Object:
+        """Return a ConfigMap; raises ObjectNotFound."""
+        return self._get(_path(CORE, namespace, "configmaps", name))
+
+    def create_config_map(self, config_map: Object) -> Object:
+        """Create a ConfigMap and return it as stored; raises AlreadyExists."""
+        path = _path(CORE, config_map["metadata"]["namespace"], "configmaps")
+        created: Object = self._connection.write("POST", path, config_map)
+        return created
+
+    def replace_config_map(self, config_map: Object) -> Object:
+        """Replace a ConfigMap, if `metadata.resourceVersion` is still its own; raises Stale, ObjectNotFound."""
+        metadata = config_map["metadata"]
+        path = _path(CORE, metadata["namespace"], "configmaps", metadata["name"])
+        replaced: Object = self._connection.write("PUT", path, config_map)
+        return replaced
+
     def replace_job(self, job: Object) -> Object:
         """Replace a Job, if `metadata.uid` and `metadata.resourceVersion` are still its own; return it.
 

@@ -30,7 +30,9 @@ class Issuer:
     def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.time) -> None:
         """Read nothing yet; `clock` returns seconds."""
         self._cluster = cluster
-        self._known = Recent(lambda _: self._read(), KEPT_SECONDS, clock=clock)
+        self._known: Recent[str, tuple[str, dict[str, PublicKey]]] = Recent(
+            lambda _: self._read(), KEPT_SECONDS, clock=clock
+        )
         self._reading = threading.Lock()
 
     @property

@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from jobs_api import runner
 from jobs_api.k8s import labels
 from jobs_api.model import commands, names
 from jobs_api.model.document import rfc3339
@@ -36,6 +37,37 @@ DISRUPTIONS: Final[Manifest] = {
 }
 # The `restricted` Pod Security Standard: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 POD_SECURITY: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+# What the runner needs, as the API server stores it. A missing ConfigMap must not keep a command from running.
+VOLUMES: Final[list[Manifest]] = [
+    {
+        "name": "jobs-api",
+        "projected": {
+            "defaultMode": 0o444,
+            "sources": [
+                {"configMap": {"name": runner.CONFIG_MAP, "optional": True}},
+                {
+                    "serviceAccountToken": {
+                        "audience": runner.AUDIENCE,
+                        "expirationSeconds": runner.TOKEN_SECONDS,
+                        "path": runner.TOKEN,
+                    }
+                },
+            ],
+        },
+    },
+    {"name": "dbt-target", "emptyDir": {}},
+]
+MOUNTS: Final[list[Manifest]] = [
+    {"name": "jobs-api", "mountPath": runner.FOLDER, "readOnly": True},
+    {"name": "dbt-target", "mountPath": runner.TARGET},
+]
+# By the Job's UID, which is not known when the Pod is written, the runner finds the id of a scheduled run.
+JOB_UID: Final[Manifest] = {
+    "name": "JOBS_API_JOB_UID",
+    "valueFrom": {
+        "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}
+    },
+}
 CONTAINER_SECURITY: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -136,6 +168,10 @@ def _pod(project: Project, job: Job, words: list[str], run_id: str | None) -> Ma
         "env": _environment(project, job, run_id),
         "securityContext": CONTAINER_SECURITY,
     }
+    volumes: list[Manifest] = []
+    if policy.artifacts:
+        container |= {"command": [_literal(word) for word in runner.words(words)], "volumeMounts": MOUNTS}
+        volumes = VOLUMES
     if policy.working_directory:
         container["workingDir"] = policy.working_directory
     if policy.environment_secret:
@@ -150,6 +186,7 @@ def _pod(project: Project, job: Job, words: list[str], run_id: str | None) -> Ma
         "enableServiceLinks": False,
         "securityContext": POD_SECURITY,
         "containers": [container],
+        **({"volumes": volumes} if volumes else {}),
     }
 
 
@@ -157,10 +194,12 @@ def _timeout_seconds(project: Project, job: Job) -> int:
     return int(RunLimits.of(project.settings, job.settings).timeout.total_seconds())
 
 
-def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[str, str]]:
+def _environment(project: Project, job: Job, run_id: str | None) -> list[Manifest]:
     """Return the variables of the job and of the run, sorted by name, so that their order in a request is no change."""
     own = job.settings.environment
+    stores = project.settings.artifacts
     variables = {
+        **({"DBT_TARGET_PATH": runner.TARGET} if stores else {}),
         # Older jobs may have variables with a reserved name, such as the run's id, which a scheduled Pod does not get.
         **{name: value for name, value in own.items() if not name.startswith(OURS)},
         "JOBS_API_ORGANIZATION_ID": project.organization_id,
@@ -168,7 +207,8 @@ def _environment(project: Project, job: Job, run_id: str | None) -> list[dict[st
         "JOBS_API_JOB_ID": job.id,
         **({"JOBS_API_RUN_ID": run_id} if run_id else {}),
     }
-    return [_variable(name, value) for name, value in sorted(variables.items())]
+    listed: list[Manifest] = [_variable(name, value) for name, value in variables.items()]
+    return sorted([*listed, *([JOB_UID] if stores else [])], key=lambda one: str(one["name"]))
 
 
 def _variable(name: str, value: str) -> dict[str, str]:

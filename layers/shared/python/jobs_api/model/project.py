@@ -72,10 +72,20 @@ class ProjectSettings(Document):
     allowed_resources: Annotated[list[ResourceName], Field(max_length=MOST_NAMES)] = Field(
         default=[], exclude_if=lambda names: not names
     )
+    # Whether the artifacts of its runs are stored, by a program that starts each command in its Pod. Omitted where they
+    # are not, as in projects from before.
+    artifacts: bool = Field(default=False, exclude_if=lambda stored: not stored)
     deployed: bool = False
     suspended: bool = False
     paused_until: Absent[PauseEnd] = None
     pause_reason: Absent[PauseReason] = None
+
+    @field_validator("artifacts")
+    @classmethod
+    def _of_dbt(cls, stored: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic calls it
+        if stored and info.data.get("project_type") is ProjectType.SQLMESH:
+            raise ValueError("can only be true in a dbt project: SQLMesh writes no artifacts")
+        return stored
 
     @field_validator("pause_reason")
     @classmethod

@@ -7,6 +7,7 @@ from jobs_api.cluster import Cluster
 from jobs_api.errors import NotFound
 from jobs_api.k8s import labels
 from jobs_api.model.job import wanted_version
+from jobs_api.sync import runner_config
 from jobs_api.sync.desired import Scope
 from jobs_api.sync.fingerprint import NO_CRONJOB, fingerprint
 
@@ -16,13 +17,15 @@ def unsettled(scope: Scope, cluster: Cluster, now: datetime) -> list[Scope]:
 
     Only a whole organization is checked; any other scope is returned as it is. Lists the metadata in the cluster, which
     may be some seconds old: the sync reads again what differs, and the next check finds what does not differ yet. Reads
-    the versions of the jobs, not the jobs.
+    the versions of the jobs, not the jobs. On the way it sees to the ConfigMap with the runner, which no job's state shows.
     """
     if scope.project_id:
         return [scope]
     if _has_held(scope.organization_id):
         return [scope]  # only a sync of the whole can say whether they are still there
     projects = {project.id: project for project in store.list_projects(scope.organization_id)}
+    if any(project.settings.deployed and project.settings.artifacts for project in projects.values()):
+        runner_config.keep(cluster, scope.organization_id)
     wanted = {
         job.cronjob_name: (project, job)
         for project in projects.values()

@@ -19,7 +19,7 @@ from jobs_api.k8s.manifests import Manifest
 from jobs_api.model.job import wanted_version
 from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.model.project import Project
-from jobs_api.sync import reconcile
+from jobs_api.sync import reconcile, runner_config
 from jobs_api.sync.desired import Manifests, Scope, Wanted, read
 from jobs_api.sync.fingerprint import NO_CRONJOB, fingerprint
 from jobs_api.sync.live_cronjobs import LiveCronJobs
@@ -87,6 +87,8 @@ class Comparison:
         """Plan, change and record; raise the failures only after everything was tried."""
         known = list(read(self._scope))
         jobs = {job.cronjob_name: (project, job) for project, job in known if job.has_cronjob}
+        if any(project.settings.artifacts for project, _ in known):
+            runner_config.keep(self._cluster, self._namespace)
         there = LiveCronJobs(self._cluster, self._scope, jobs, self._now, with_unlabelled=self._may_have_unlabelled())
         self._there, self._unlabelled = there.there, there.unlabelled
         as_wanted = {name: wanted for name, wanted in jobs.items() if name not in there.right}
