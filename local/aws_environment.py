@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from local.emulator.admission import SECRET_KEY
 from local.intrinsics import REGION
 from local.template import Template
 
@@ -17,7 +18,7 @@ def environment_of(template: Template, url: str, access_key: str) -> dict[str, s
         **template.environment(),
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -20,6 +20,8 @@ _EXPIRED = b"This link has expired.\n"
 # Signature version 4, and the older versions 2 and 3.
 _CREDENTIAL = re.compile(r"(?:Credential=|^AWS |AWSAccessKeyId=)([^/:,\s]+)")
 
+# Whoever knows the access key may do everything, so this one is no secret.
+SECRET_KEY = "local"  # noqa: S105 - see above
 _LETTERS = string.ascii_uppercase + string.digits
 
 
@@ -30,12 +32,17 @@ def new_access_key() -> str:
 
 def refusal(headers: Mapping[str, str], query: str, access_key: str, now: datetime) -> bytes | None:
     """Return why a request is refused, None if it may pass; header names are in lower case."""
-    if "origin" in headers or not is_loopback(headers.get("host", "")):
+    if not is_of_here(headers):
         return REFUSED
     stated = dict(parse_qsl(query))
     if not hmac.compare_digest(_key(headers, stated).encode(), access_key.encode()):
         return REFUSED
     return _EXPIRED if _is_over(stated, now) else None
+
+
+def is_of_here(headers: Mapping[str, str]) -> bool:
+    """Return whether a request is no web page's, and is for this machine."""
+    return "origin" not in headers and is_loopback(headers.get("host", ""))
 
 
 def service_of(headers: Mapping[str, str], query: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from local.emulator import admission
 from local.emulator.s3 import Answer
+from local.emulator.s3_forms import is_form
 from local.emulator.services import Services
 
 _PIECE = 256 * 1024
@@ -85,6 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = self.path.partition("?")[2]
         content = _Content(self.rfile, headers)
+        if self.command == "POST" and is_form(headers.get("content-type", "")) and admission.is_of_here(headers):
+            self._take_form(headers, content)
+            return
         refused = admission.refusal(headers, query, owner.access_key, datetime.now(UTC))
         if refused or owner.services is None:
             self.close_connection = True
@@ -96,6 +100,16 @@ class _Handler(BaseHTTPRequestHandler):
             # On a kept connection, unread content would be taken for the next request.
             pass
         self._send(answer)
+
+    def _take_form(self, headers: dict[str, str], content: _Content) -> None:
+        """Answer a form, whose own fields say who signed it."""
+        owner = self.server.owner
+        # What was not read of it would be taken for the next request.
+        self.close_connection = True
+        if owner.services is None:
+            self._send(Answer(403, {"content-type": "text/plain"}, admission.REFUSED))
+        else:
+            self._send(owner.services.form(self.path, headers, content, owner.access_key))
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)

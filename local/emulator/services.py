@@ -1,11 +1,14 @@
 """The services of an emulator, by the names that signatures give them."""
 
+import io
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from local.emulator import s3, sts
+from local.emulator import s3, s3_forms, sts
+from local.emulator.admission import SECRET_KEY
 from local.emulator.api_gateway import ApiGateway
 from local.emulator.database import Database
 from local.emulator.dynamodb import DynamoDB
@@ -73,6 +76,19 @@ class Services:
             return self.by_operation[service](headers.get("x-amz-target", "").rpartition(".")[2], request)
         except (KeyError, TypeError, AttributeError) as error:
             raise AwsError("ValidationException", f"The request is not as the service has it: {error!r}") from error
+
+    def form(self, url: str, headers: Mapping[str, str], content: Readable, access_key: str) -> Answer:
+        """Answer a form with a file for S3, whose policy was signed with the access key."""
+        bucket = unquote(urlsplit(url).path).strip("/")
+        try:
+            sent = s3_forms.read_form(headers.get("content-type", ""), content.read)
+            s3_forms.check(sent, bucket, access_key, SECRET_KEY, datetime.now(UTC))
+            asked = Asked("PUT", bucket, sent.fields["key"], {}, sent.fields, io.BytesIO(sent.content))
+            return Answer(204, self.s3(asked).headers)
+        except (KeyError, ValueError) as error:
+            return s3.refusal(AwsError("MalformedPOSTRequest", f"The form is not as S3 has it: {error!r}"))
+        except AwsError as error:
+            return s3.refusal(error)
 
     def _s3(self, method: str, url: str, headers: Mapping[str, str], content: Readable) -> Answer:
         parts = urlsplit(url)

@@ -17,7 +17,7 @@ def unsettled(scope: Scope, cluster: Cluster, now: datetime) -> list[Scope]:
 
     Only a whole organization is checked; any other scope is returned as it is. Lists the metadata in the cluster, which
     may be some seconds old: the sync reads again what differs, and the next check finds what does not differ yet. Reads
-    the versions of the jobs, not the jobs. On the way it sees to the ConfigMap with the runner, which no job's state shows.
+    the versions of the jobs, not the jobs. It also sees to the ConfigMap with the runner, which is in no job's state.
     """
     if scope.project_id:
         return [scope]
