@@ -11,6 +11,7 @@ from typing import Any
 from jobs_api import store
 from jobs_api.auth import tokens
 from jobs_api.errors import Conflict, NotFound
+from jobs_api.model.commands import ProjectType
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from jobs_api.notifications.slack.bot_token import store_bot_token
@@ -122,6 +123,7 @@ def _create_project(example: Example, home: Path) -> None:
             "image": example.image,
             "working_directory": str(example.working_directory),
             "environment_secret": example.environment_secret,
+            "artifacts": example.project_type is ProjectType.DBT,
             "deployed": True,
         },
     )

@@ -20,6 +20,7 @@ INLINE = {
     "requests": "Quantities",
     "limits": "Quantities",
     "fields": "FieldChanges",
+    "form": "FormFields",
     "from": "RetryFrom",
     "concurrency_policy": "ConcurrencyPolicy",
     "on_overlap": "OnOverlap",

@@ -22,6 +22,7 @@ from jobs_api.notifications.webhook.http import Answer
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person, new_project
 from tests.functions.test_authorize_request import authorize, issue
+from tests.functions.test_run_artifacts import FILES, as_pod
 from tests.functions.test_runs import a_run
 from tests.notifications.notification_world import new_job, new_run
 
@@ -39,6 +40,7 @@ class World:
     """What the calls are made on: a project with a job, a run of it, and a job whose webhook is to be told of a run."""
 
     def __init__(self, acme: Acme) -> None:
+        self.acme = acme
         self.call = acme.alice.call
         self.admin = Person(acme.organization.id, Role.ADMIN)
         self.project: Project = acme.project
@@ -104,6 +106,12 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "read a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs"),
     "follow a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs", query={"wait": "0"}),
     "read a run's results": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/results"),
+    "list a run's artifacts": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/artifacts"),
+    "download an artifact": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/artifacts/manifest.json"),
+    "download an artifact of the last success": lambda world: world.call(
+        "GET", f"/api/v1/projects/{world.project.id}/artifacts/latest/manifest.json"
+    ),
+    "a pod stores artifacts": lambda world: as_pod(world.acme, world.run.id, FILES),
     "list model executions": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/model-executions"),
     "statistics of models": lambda world: world.call(
         "GET", f"/api/v1/projects/{world.project.id}/model-executions/stats"

@@ -3,6 +3,7 @@
 That a function does nothing it may not is held by each test, through `within_its_policy`.
 """
 
+import base64
 import json
 import os
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from local.intrinsics import ACCOUNT, REGION
 from local.template import Template, read
 from tests.functions import passes
 from tests.functions.people import ROOT, Context, Person, new_organization, new_project
+from tests.functions.test_run_artifacts import is_refused
 from tests.notifications.notification_world import new_job, new_run
 from tests.permissions import allowing, policies
 from tests.permissions.record import MOST_SECONDS_APART, ClusterCall, Record, left_by_others
@@ -125,6 +127,16 @@ def test_a_retry_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: py
     assert alice.call("POST", f"/api/v1/runs/{run.id}/retry").status == 202
 
 
+def test_the_authorizer_of_pods_may_ask_eks_too(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    organization = new_organization("eks")
+    monkeypatch.delenv("JOBS_API_KUBECONFIG", raising=False)
+    claims = json.dumps({"kubernetes.io": {"namespace": organization.namespace}}).encode()
+
+    assert is_refused(f"e30.{base64.urlsafe_b64encode(claims).rstrip(b'=').decode()}.c2ln", "run_mine")
+
+    assert {"dynamodb:GetItem", "eks:DescribeCluster"} <= {one.action for one in recorder.record.asked["authorize_pod"]}
+
+
 def test_a_pass_sends_the_next_pulse() -> None:
     organization = new_organization("pulsed")
     asked = {"organization_id": organization.id, "asked_at": datetime.now(UTC).isoformat()}
@@ -196,11 +208,21 @@ def test_the_role_of_live_calls_can_change_nothing() -> None:
     assert {verb for verb, _, _ in _cluster_roles()["jobs-api-reader"]} <= {"get", "list", "watch"}
 
 
+def test_nothing_but_the_issuers_keys_is_allowed_outside_namespaces() -> None:
+    (binding,) = (document for document in _manifest() if document["kind"] == "ClusterRoleBinding")
+    (role,) = (one for one in _manifest() if one["metadata"]["name"] == "jobs-api-issuer" and "rules" in one)
+
+    assert (binding["roleRef"]["name"], [who["name"] for who in binding["subjects"]]) == (
+        "jobs-api-issuer",
+        [GROUPS[1]],
+    )
+    paths = ["/.well-known/openid-configuration", "/openid/v1/jwks"]
+    assert role["rules"] == [{"nonResourceURLs": paths, "verbs": ["get"]}]
+
+
 def test_the_roles_hold_only_in_organizations_namespaces() -> None:
-    kinds = [document["kind"] for document in _manifest()]
     bindings = [document for document in _manifest() if document["kind"] == "RoleBinding"]
 
-    assert "ClusterRoleBinding" not in kinds
     assert {binding["metadata"]["namespace"] for binding in bindings} == {"org-acme"}
     assert {binding["roleRef"]["name"]: [who["name"] for who in binding["subjects"]] for binding in bindings} == {
         group: [group] for group in GROUPS
@@ -210,7 +232,7 @@ def test_the_roles_hold_only_in_organizations_namespaces() -> None:
 def test_every_cluster_function_has_an_access_entry_with_its_group(template: Template) -> None:
     assert _members(template) == {
         "jobs-api": {"trigger_job", "cancel_run", "retry_run", "handle_pulse"},
-        "jobs-api-reader": {"list_live_jobs", "get_live_job", "get_live_logs", "get_run_logs"},
+        "jobs-api-reader": {"list_live_jobs", "get_live_job", "get_live_logs", "get_run_logs", "authorize_pod"},
     }
     assert set().union(*_members(template).values()) == set(_cluster_functions(template).values())
 
@@ -272,17 +294,21 @@ def _made(recorded: Record, functions: set[str]) -> set[ClusterCall]:
 
 
 def _cluster_roles() -> dict[str, set[ClusterCall]]:
-    return {
-        role["metadata"]["name"]: {
-            (verb, group, resource)
-            for rule in role["rules"]
-            for group in rule["apiGroups"]
-            for resource in rule["resources"]
-            for verb in rule["verbs"]
-        }
-        for role in _manifest()
-        if role["kind"] == "ClusterRole"
-    }
+    """Return what each group may do; a path outside namespaces stands for its resource."""
+    documents = _manifest()
+    bindings = [one for one in documents if one["kind"] in {"RoleBinding", "ClusterRoleBinding"}]
+    groups = {one["roleRef"]["name"]: one["subjects"][0]["name"] for one in bindings}
+    allowed: dict[str, set[ClusterCall]] = {}
+    for role in documents:
+        if role["kind"] == "ClusterRole":
+            allowed.setdefault(groups[role["metadata"]["name"]], set()).update(
+                (verb, group, resource)
+                for rule in role["rules"]
+                for group in rule.get("apiGroups", [""])
+                for resource in rule.get("resources", []) + rule.get("nonResourceURLs", [])
+                for verb in rule["verbs"]
+            )
+    return allowed
 
 
 def _manifest() -> list[dict[str, Any]]:

@@ -85,7 +85,7 @@ def test_one_that_was_changed_by_hand_or_is_older_is_corrected(
 
 @pytest.mark.usefixtures("storing")
 def test_that_of_another_deployment_is_left_alone(alice: Person, cluster: Cluster) -> None:
-    theirs = runner_config.wanted(alice.organization_id)
+    theirs = runner_config.runner_config_map(alice.organization_id)
     theirs["metadata"]["labels"][labels.DEPLOYMENT] = "other"
     cluster.create_config_map({**theirs, "data": {"url": "https://other"}})
     tick(alice)

@@ -11,7 +11,7 @@ from jobs_api.errors import InvalidRequest
 from jobs_api.logs import artifacts
 from jobs_api.logs.archive import bucket_client
 from jobs_api.logs.artifacts import RunKey
-from jobs_api.model.artifacts import MOST_BYTES, Artifact, ArtifactFile, ArtifactRequest
+from jobs_api.model.artifacts import MOST_ARTIFACT_BYTES, Artifact, ArtifactFile, ArtifactRequest
 
 RUN = RunKey("org-acme", "proj_1", "run_1")
 MANIFEST = ArtifactFile(path="manifest.json", size_bytes=100, stored_bytes=20)
@@ -22,36 +22,36 @@ def put(key: str, content: bytes) -> None:
 
 
 def policy(form: dict[str, Any]) -> list[Any]:
-    found: list[Any] = json.loads(base64.b64decode(form["fields"]["policy"]))["conditions"]
+    found: list[Any] = json.loads(base64.b64decode(form["form"]["policy"]))["conditions"]
     return found
 
 
 def test_a_form_is_for_one_key_one_size_and_one_type() -> None:
-    (form,) = artifacts.forms(RUN, [MANIFEST])
+    (form,) = artifacts.artifact_forms(RUN, [MANIFEST])
     key = "artifacts/org-acme/proj_1/run_1/files/manifest.json"
-    assert (form["path"], form["fields"]["key"]) == ("manifest.json", key)
+    assert (form["path"], form["form"]["key"]) == ("manifest.json", key)
     for condition in ({"key": key}, {"Content-Type": "application/json"}, ["content-length-range", 20, 20]):
         assert condition in policy(form)
     assert not [one for one in policy(form) if isinstance(one, list) and one[0] == "starts-with"]
 
 
 def test_no_file_can_take_the_place_of_the_list() -> None:
-    form = artifacts.list_form(RUN)
-    assert form["fields"]["key"] == "artifacts/org-acme/proj_1/run_1/list.json"
-    (named,) = artifacts.forms(RUN, [ArtifactFile(path="list.json", size_bytes=1, stored_bytes=1)])
-    assert named["fields"]["key"] != form["fields"]["key"]
+    form = artifacts.artifact_list_form(RUN)
+    assert form["form"]["key"] == "artifacts/org-acme/proj_1/run_1/list.json"
+    (named,) = artifacts.artifact_forms(RUN, [ArtifactFile(path="list.json", size_bytes=1, stored_bytes=1)])
+    assert named["form"]["key"] != form["form"]["key"]
 
 
 def test_what_was_not_stored_whole_is_not_there() -> None:
     run = RunKey("org-acme", "proj_1", "run_half")
     put(run.key("manifest.json"), b"x")
-    assert artifacts.listed(run) == []
+    assert artifacts.stored_artifacts(run) == []
 
 
 def test_what_was_stored_whole_is_listed_by_name() -> None:
     files = [{"path": name, "size_bytes": 5, "stored_bytes": 9} for name in ("run_results.json", "index.html")]
     put(RUN.list_key, json.dumps({"files": files}).encode())
-    assert artifacts.listed(RUN) == [
+    assert artifacts.stored_artifacts(RUN) == [
         Artifact(path="index.html", size_bytes=5, content_type="text/html; charset=utf-8"),
         Artifact(path="run_results.json", size_bytes=5, content_type="application/json"),
     ]
@@ -72,7 +72,7 @@ def test_what_was_stored_whole_is_listed_by_name() -> None:
 def test_a_list_that_a_pod_made_up_shows_nothing(written: bytes) -> None:
     run = RunKey("org-acme", "proj_1", "run_lies")
     put(run.list_key, written)
-    assert artifacts.listed(run) == []
+    assert artifacts.stored_artifacts(run) == []
 
 
 @pytest.mark.parametrize("path", ["../x", "..", ".x", "a/b", "/a", "", "a" * 129, "a\n", "a%2fb", "a\\b", "é"])
@@ -86,12 +86,12 @@ def test_a_path_that_is_no_plain_name_is_refused(path: str) -> None:
     [
         {},
         {"files": []},
-        {"files": [{"path": "a", "size_bytes": 1, "stored_bytes": 1}] * 2},
-        {"files": [{"path": f"a{n}", "size_bytes": 1, "stored_bytes": 1} for n in range(51)]},
-        {"files": [{"path": "a", "size_bytes": 1, "stored_bytes": MOST_BYTES + 1}]},
-        {"files": [{"path": f"a{n}", "size_bytes": 1, "stored_bytes": MOST_BYTES} for n in range(3)]},
         {"files": [{"path": "a", "size_bytes": 1, "stored_bytes": 1}], "fetch": "state"},
         {"fetch": "everything"},
+        {"files": [{"path": "a", "size_bytes": 1, "stored_bytes": 1}] * 2},
+        {"files": [{"path": f"a{n}", "size_bytes": 1, "stored_bytes": 1} for n in range(51)]},
+        {"files": [{"path": "a", "size_bytes": 1, "stored_bytes": MOST_ARTIFACT_BYTES + 1}]},
+        {"files": [{"path": f"a{n}", "size_bytes": 1, "stored_bytes": MOST_ARTIFACT_BYTES} for n in range(3)]},
     ],
 )
 def test_a_request_beyond_the_limits_is_refused(body: dict[str, Any]) -> None:
@@ -101,4 +101,4 @@ def test_a_request_beyond_the_limits_is_refused(body: dict[str, Any]) -> None:
 
 def test_a_page_is_saved_and_not_shown_from_the_address_of_everybodys_files() -> None:
     page = Artifact(path="index.html", size_bytes=5, content_type="text/html; charset=utf-8")
-    assert "attachment" in artifacts.link(RUN, page)
+    assert "attachment" in artifacts.artifact_link(RUN, page)

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.client
+import botocore.signers
 from botocore.exceptions import ClientError
 
 from jobs_api.cluster.connection import Connection
@@ -31,6 +32,7 @@ class Recorder:
         running.follow_resolvers()
         running.follow_threads()
         self._listen_to_aws()
+        self._listen_to_forms()
         self._listen_to_cluster()
 
     def take_refused(self) -> list[str]:
@@ -51,6 +53,18 @@ class Recorder:
             return ask(client, operation, arguments)
 
         client_class._make_api_call = listening
+
+    def _listen_to_forms(self) -> None:
+        """Take a form that a function signs for a call: S3 checks the rights of the function when the form is sent."""
+        signers: Any = botocore.signers
+        sign = signers.generate_presigned_post
+
+        def listening(client: Any, Bucket: str, Key: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N803 - botocore's
+            if function := running.function():
+                self._check(function, "s3", "PutObject", {"Bucket": Bucket, "Key": Key})
+            return sign(client, Bucket, Key, *args, **kwargs)
+
+        signers.generate_presigned_post = listening
 
     def _check(self, function: str, service: str, operation: str, arguments: Mapping[str, Any]) -> None:
         for call in asked(service, operation, arguments):
@@ -81,7 +95,10 @@ def cluster_call(method: str, url: str) -> ClusterCall:
 
     https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb
     """
-    before, _, within = urlsplit(url).path.partition("/namespaces/")
+    path = urlsplit(url).path
+    if not path.startswith(("/api/", "/apis/")):
+        return "get" if method == "GET" else VERBS[method], "", path
+    before, _, within = path.partition("/namespaces/")
     resource, *rest = within.split("/")[1:]
     group = before.split("/")[2] if before.startswith("/apis/") else ""
     if method in {"GET", "HEAD"}:

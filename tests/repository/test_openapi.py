@@ -48,7 +48,7 @@ KNOWN_OUTSIDE = {
     "ImagePullBackOff",
     "OOMKilled",
 }
-KNOWN_OUTSIDE |= {"DB_PASSWORD"}
+KNOWN_OUTSIDE |= {"DB_PASSWORD", "jobs-api"}
 # Calls that name nothing that might not exist.
 WITHOUT_AN_ID = {
     "list_live_jobs",

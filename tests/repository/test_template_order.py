@@ -10,7 +10,21 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT: Final = Path(__file__).parents[2]
 TEXT: Final = (ROOT / "template.yaml").read_text()
 RESOURCES: Final[dict[str, Any]] = yaml_parse(TEXT)["Resources"]
-NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven")
+NUMBERS: Final = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
 
 
 def groups() -> list[tuple[str, list[str]]]:

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from jobs_api.runner.pod import Api
+from jobs_api.runner.pod import PodApi
 from tests.local.emulator.conftest import Running
 
 KEY, TYPE = "artifacts/org-acme/proj_1/run_1/files/manifest.json", "application/json"
 
 
 @pytest.fixture
-def send(running: Running, tmp_path: Any) -> Any:
+def send(tmp_path: Any) -> Any:
     """Return a function that sends a form as the runner in a Pod does; it raises OSError with S3's answer."""
     (tmp_path / "url").write_text("http://127.0.0.1:1")
-    return Api(str(tmp_path), 30).store
+    return PodApi(str(tmp_path), 30).store
 
 
 def form(running: Running, **changes: str) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def form(running: Running, **changes: str) -> dict[str, Any]:
     signed: dict[str, Any] = running.client("s3", "http", "s3v4").generate_presigned_post(
         "logs", KEY, fields, [*conditions, ["content-length-range", 7, 7]], 60
     )
-    return {**signed, "fields": {**signed["fields"], **changes}}
+    return {"url": signed["url"], "form": {**signed["fields"], **changes}}
 
 
 def stored(running: Running) -> list[str]:
@@ -66,14 +66,14 @@ def test_a_field_that_the_policy_does_not_allow_is_refused(running: Running, sen
 
 def test_a_policy_that_was_changed_is_refused(running: Running, send: Any) -> None:
     made = form(running)
-    document = json.loads(base64.b64decode(made["fields"]["policy"]))
+    document = json.loads(base64.b64decode(made["form"]["policy"]))
     document["conditions"] = [one for one in document["conditions"] if one != {"key": KEY}]
-    made["fields"]["policy"] = base64.b64encode(json.dumps(document).encode()).decode()
+    made["form"]["policy"] = base64.b64encode(json.dumps(document).encode()).decode()
     with pytest.raises(OSError, match="SignatureDoesNotMatch"):
         send(made, b"content")
 
 
 def test_a_form_expires(running: Running, send: Any) -> None:
-    made = running.client("s3", "http", "s3v4").generate_presigned_post("logs", KEY, ExpiresIn=-1)
+    signed = running.client("s3", "http", "s3v4").generate_presigned_post("logs", KEY, ExpiresIn=-1)
     with pytest.raises(OSError, match="Policy expired"):
-        send(made, b"content")
+        send({"url": signed["url"], "form": signed["fields"]}, b"content")

@@ -42,6 +42,7 @@ class Service:
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     stored: list[tuple[str, bytes]] = field(default_factory=list)
     fetched: list[dict[str, str]] = field(default_factory=list)
+    documents: dict[str, Any] = field(default_factory=dict)
     refuses: int = 0
     refuses_files: bool = False
 
@@ -59,8 +60,8 @@ class Service:
         document = json.loads(body)
         self.asked.append((path, headers["authorization"], document))
         form = {"url": f"{self.url}/bucket"}
-        uploads = [{**form, "path": one["path"], "fields": {"key": one["path"]}} for one in document.get("files", [])]
-        listing = {**form, "fields": {"key": "listing"}}
+        uploads = [{**form, "path": one["path"], "form": {"key": one["path"]}} for one in document.get("files", [])]
+        listing = {**form, "form": {"key": "listing"}}
         return 200, json.dumps({"uploads": uploads, "listing": listing, "fetched": self.fetched}).encode()
 
 
@@ -78,7 +79,7 @@ def service() -> Iterator[Service]:
             self._send(status, content)
 
         def do_GET(self) -> None:
-            self._send(200, gzip.compress(json.dumps({"from": self.path}).encode()))
+            self._send(200, gzip.compress(json.dumps(made.documents.get(self.path, {"from": self.path})).encode()))
 
         def _send(self, status: int, content: bytes) -> None:
             self.send_response(status)
@@ -203,6 +204,15 @@ def test_dbt_retry_finds_the_jobs_last_run_in_its_target(mounted: Pod, service: 
     assert [document for *_, document in service.asked] == [{"fetch": "previous"}]
 
 
+def test_dbt_retry_finds_the_state_that_the_run_before_selected_by(mounted: Pod, service: Service) -> None:
+    service.fetched = [{"path": "run_results.json", "url": f"{service.url}/old/run_results.json"}]
+    service.documents["/old/run_results.json"] = {"args": {"state": str(mounted.target / "state")}}
+    mounted.dbt("import os; print(os.environ.get('DBT_STATE'), os.listdir(os.environ['DBT_TARGET_PATH'] + '/state'))")
+    done = mounted.run("dbt", "retry")
+    assert done.stdout == "None ['run_results.json']\n", done.stderr
+    assert [document for *_, document in service.asked] == [{"fetch": "previous"}, {"fetch": "state"}]
+
+
 def test_no_path_that_the_answer_names_leaves_the_folder(mounted: Pod, service: Service, tmp_path: Path) -> None:
     service.fetched = [{"path": "../../escaped", "url": f"{service.url}/old"}]
     mounted.run("dbt", "retry")
@@ -223,7 +233,7 @@ def test_no_path_that_the_answer_names_leaves_the_folder(mounted: Pod, service: 
     ],
 )
 def test_what_a_command_reads(command: str, expected: str) -> None:
-    assert pod.wanted(command.split()) == expected
+    assert pod.artifacts_read_by(command.split()) == expected
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 77, 255])

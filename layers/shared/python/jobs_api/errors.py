@@ -62,6 +62,13 @@ class DeliveryNotFound(NotFound):
         super().__init__(f"This job has no delivery {shortened(delivery_id)!r}; they are kept for 30 days")
 
 
+class ArtifactNotFound(NotFound):
+    """The run stored no such file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"This run has no artifact {shortened(path)!r}; GET its artifacts lists those that it has")
+
+
 class LiveJobNotFound(NotFound):
     """The cluster has no Job of that name that this service made."""
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from jobs_api.auth.rsa_signatures import PublicKey, decoded
+from jobs_api.auth.rsa_signatures import PublicKey, decoded_base64url
 from jobs_api.runner import AUDIENCE
 
 # A real one has about 1,100 characters.
-LONGEST: Final = 8192
+LONGEST_TOKEN: Final = 8192
 LONGEST_KEY_ID: Final = 256
 # How much the clocks of the cluster and of this service may differ.
 SKEW_SECONDS: Final = 60
@@ -104,7 +104,7 @@ def _bound(claims: Claims, *path: str) -> str:
 
 
 def _parts(token: str) -> tuple[str, str, str]:
-    if len(token) > LONGEST or token.count(".") != 2 or not token.isascii():
+    if len(token) > LONGEST_TOKEN or token.count(".") != 2 or not token.isascii():
         raise InvalidToken("it is no token")
     head, body, signature = token.split(".")
     return head, body, signature
@@ -122,6 +122,6 @@ def _part(text: str) -> Claims:
 
 def _raw(text: str) -> bytes:
     try:
-        return decoded(text)
+        return decoded_base64url(text)
     except ValueError as error:
         raise InvalidToken("it is no token") from error

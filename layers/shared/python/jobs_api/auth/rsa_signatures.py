@@ -20,7 +20,7 @@ _BITS: Final = range(2048, 8193)
 _LARGEST_EXPONENT: Final = 1 << 33
 
 
-def decoded(text: str) -> bytes:
+def decoded_base64url(text: str) -> bytes:
     """Read base64url without padding; raises ValueError."""
     if not _BASE64URL.fullmatch(text):
         raise ValueError("not base64url")
@@ -45,7 +45,7 @@ class PublicKey:
         if not (named and isinstance(n, str) and isinstance(e, str)):
             return None
         try:
-            modulus, exponent = int.from_bytes(decoded(n)), int.from_bytes(decoded(e))
+            modulus, exponent = int.from_bytes(decoded_base64url(n)), int.from_bytes(decoded_base64url(e))
         except ValueError:
             return None
         is_sound = modulus.bit_length() in _BITS and 3 <= exponent < _LARGEST_EXPONENT and exponent % 2

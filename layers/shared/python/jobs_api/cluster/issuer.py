@@ -1,6 +1,6 @@
 """The issuer of a cluster's service-account tokens: its name and its public keys, as the API server serves them.
 
-Any cluster from 1.21 serves both, EKS too, to whoever has the ClusterRole `system:service-account-issuer-discovery`.
+Any cluster from 1.21 serves both, EKS too, to each client with the right to `get` these two paths.
 So no address outside the cluster has to be reached, and the keys come over the connection that is trusted already.
 https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery
 """
@@ -15,10 +15,10 @@ from jobs_api.cluster.client import Cluster
 from jobs_api.recent import Recent
 
 # EKS rotates its keys about once a week, and publishes a new one before it signs with it.
-KEPT_SECONDS: Final = 600
+ISSUER_KEPT_SECONDS: Final = 600
 # How often a token with an unknown key may have the keys read again: anybody can make up an id.
-ASKED_AGAIN_SECONDS: Final = 30
-MOST_KEYS: Final = 32
+KEYS_READ_AGAIN_SECONDS: Final = 30
+MOST_ISSUER_KEYS: Final = 32
 
 
 class Issuer:
@@ -31,7 +31,7 @@ class Issuer:
         """Read nothing yet; `clock` returns seconds."""
         self._cluster = cluster
         self._known: Recent[str, tuple[str, dict[str, PublicKey]]] = Recent(
-            lambda _: self._read(), KEPT_SECONDS, clock=clock
+            lambda _: self._read(), ISSUER_KEPT_SECONDS, clock=clock
         )
         self._reading = threading.Lock()
 
@@ -44,7 +44,7 @@ class Issuer:
         """Return a key by its id; an unknown id has the keys read again, but not often."""
         found = self._get()[1].get(key_id)
         if found is None:
-            self._known.forget("", older_than=ASKED_AGAIN_SECONDS)
+            self._known.forget("", older_than=KEYS_READ_AGAIN_SECONDS)
             found = self._get()[1].get(key_id)
         return found
 
@@ -54,7 +54,7 @@ class Issuer:
 
     def _read(self) -> tuple[str, dict[str, PublicKey]]:
         name, listed = self._cluster.issuer(), self._cluster.issuer_keys()
-        keys = {str(one.get("kid")): PublicKey.of(one) for one in listed[:MOST_KEYS] if isinstance(one, dict)}
+        keys = {str(one.get("kid")): PublicKey.of(one) for one in listed[:MOST_ISSUER_KEYS] if isinstance(one, dict)}
         return name, {key_id: key for key_id, key in keys.items() if key}
 
 
@@ -63,7 +63,7 @@ def issuer_of(cluster: Cluster) -> Issuer:
     if (known := _issuers.get(id(cluster))) and known[0] is cluster:
         return known[1]
     made = Issuer(cluster)
-    if len(_issuers) >= MOST_KEYS:
+    if len(_issuers) >= MOST_ISSUER_KEYS:
         _issuers.clear()
     _issuers[id(cluster)] = (cluster, made)
     return made

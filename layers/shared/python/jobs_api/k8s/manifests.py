@@ -48,8 +48,8 @@ VOLUMES: Final[list[Manifest]] = [
                 {
                     "serviceAccountToken": {
                         "audience": runner.AUDIENCE,
-                        "expirationSeconds": runner.TOKEN_SECONDS,
-                        "path": runner.TOKEN,
+                        "expirationSeconds": runner.POD_TOKEN_SECONDS,
+                        "path": runner.TOKEN_FILE,
                     }
                 },
             ],

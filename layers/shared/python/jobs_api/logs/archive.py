@@ -6,6 +6,7 @@ Logs are stored byte for byte, whatever their encoding. Only this module, `store
 import gzip
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
@@ -165,11 +166,12 @@ def link(log: StoredLog, file_name: str) -> str:
 
 
 def purge(organization_id: str) -> int:
-    """Remove every log of an organization; return the number of objects. Only operators do this; functions may not."""
+    """Remove every log and artifact of an organization; return how many. Only operators do this; functions may not."""
     purged = 0
     bucket = os.environ["LOGS_BUCKET"]
-    pages = bucket_client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{organization_id}/")
-    for page in pages:
+    list_objects = bucket_client().get_paginator("list_objects_v2")
+    prefixes = (f"{kind}/{organization_id}/" for kind in ("logs", "artifacts"))
+    for page in chain.from_iterable(list_objects.paginate(Bucket=bucket, Prefix=prefix) for prefix in prefixes):
         keys = [found["Key"] for found in page.get("Contents", [])]
         if not keys:
             continue
@@ -177,7 +179,7 @@ def purge(organization_id: str) -> int:
             Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
         )
         if answer.get("Errors"):
-            raise PurgeRefused(f"S3 left {len(answer['Errors'])} of {len(keys)} logs: {answer['Errors'][0]}")
+            raise PurgeRefused(f"S3 left {len(answer['Errors'])} of {len(keys)} objects: {answer['Errors'][0]}")
         purged += len(keys)
     return purged
 

@@ -16,12 +16,12 @@ from jobs_api.logs.archive import bucket_client
 from jobs_api.model.artifacts import Artifact, ArtifactFile, ArtifactList
 
 STORE_SECONDS: Final = 10 * 60
-LINK_SECONDS: Final = 5 * 60
+ARTIFACT_LINK_SECONDS: Final = 5 * 60
 # A list of 50 files has about 6 KB.
 LIST_BYTES: Final = 64 * 1024
-JSON: Final = "application/json"
+JSON_FILE: Final = "application/json"
 
-type Form = dict[str, Any]
+type SignedForm = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class RunKey:
         return f"{self.prefix}list.json"
 
 
-def forms(run: RunKey, files: Iterable[ArtifactFile]) -> list[Form]:
+def artifact_forms(run: RunKey, files: Iterable[ArtifactFile]) -> list[SignedForm]:
     """Return a form for each file: the file's path, and the URL and fields of the form to send with the file."""
     return [{"path": one.path, **_form(run.key(one.path), one.content_type, one.stored_bytes, "gzip")} for one in files]
 
 
-def list_form(run: RunKey) -> Form:
+def artifact_list_form(run: RunKey) -> SignedForm:
     """Return the form for the list of files."""
-    return _form(run.list_key, JSON, LIST_BYTES, None)
+    return _form(run.list_key, JSON_FILE, LIST_BYTES, None)
 
 
-def listed(run: RunKey) -> list[Artifact]:
+def stored_artifacts(run: RunKey) -> list[Artifact]:
     """Return the artifacts of a run, in the order of their names; none where they were not all stored.
 
     A Pod wrote the list, so it is read as something that anybody may have written.
@@ -72,12 +72,12 @@ def listed(run: RunKey) -> list[Artifact]:
     return [Artifact(path=one.path, size_bytes=one.size_bytes, content_type=one.content_type) for one in files]
 
 
-def link(run: RunKey, artifact: Artifact) -> str:
+def artifact_link(run: RunKey, artifact: Artifact) -> str:
     """Return a link to an artifact, valid for five minutes, which needs no token.
 
     A browser saves an HTML file instead of showing it: a page would come from the address of all organizations' files.
     """
-    shown = "inline" if artifact.content_type == JSON else "attachment"
+    shown = "inline" if artifact.content_type == JSON_FILE else "attachment"
     return bucket_client().generate_presigned_url(
         "get_object",
         Params={
@@ -85,7 +85,7 @@ def link(run: RunKey, artifact: Artifact) -> str:
             "Key": run.key(artifact.path),
             "ResponseContentDisposition": f'{shown}; filename="{artifact.path}"',
         },
-        ExpiresIn=LINK_SECONDS,
+        ExpiresIn=ARTIFACT_LINK_SECONDS,
     )
 
 
@@ -95,14 +95,15 @@ def read(run: RunKey, path: str) -> bytes:
     return gzip.decompress(stored)
 
 
-def _form(key: str, content_type: str, most_bytes: int, encoding: str | None) -> Form:
+def _form(key: str, content_type: str, most_bytes: int, encoding: str | None) -> SignedForm:
     fields = {"Content-Type": content_type, **({"Content-Encoding": encoding} if encoding else {})}
     # A file has exactly the size that was asked for; the list has any up to its limit.
     sizes = ["content-length-range", most_bytes if encoding else 1, most_bytes]
-    return bucket_client().generate_presigned_post(
+    signed = bucket_client().generate_presigned_post(
         Bucket=os.environ["LOGS_BUCKET"],
         Key=key,
         Fields=fields,
         Conditions=[{name: value} for name, value in fields.items()] + [sizes],
         ExpiresIn=STORE_SECONDS,
     )
+    return {"url": signed["url"], "form": signed["fields"]}

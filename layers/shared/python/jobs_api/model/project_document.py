@@ -19,7 +19,6 @@ class ProjectDocument(Document):
     """A project: its code base, how its jobs run, and whether they do; times are in seconds.
 
     `timeout_seconds` is `active_deadline_seconds` where projects are stored, since before the API showed them.
-    `artifacts` says whether what runs leave is stored, which no project can ask for yet.
     """
 
     id: str
@@ -59,7 +58,6 @@ class ProjectDocument(Document):
             organization_id=shown.organization_id,
             created_at=shown.created_at,
             updated_at=shown.updated_at,
-            artifacts=False,
             **settings,
         )
 
@@ -94,6 +92,7 @@ class ProjectRequest(Document):
     environment_secret: str | None = None
     allowed_environment: list[str] = Field(default=[])
     allowed_resources: list[str] = Field(default=[])
+    artifacts: bool = False
     deployed: bool = False
     suspended: bool = False
     paused_until: Absent[Moment] = None

@@ -12,8 +12,8 @@ FOLDER: Final = "/var/run/jobs-api"
 TARGET: Final = "/var/run/dbt-target"
 FILE: Final = "runner.py"
 ADDRESS: Final = "url"
-TOKEN: Final = "token"  # noqa: S105 - the name of a file
-TOKEN_SECONDS: Final = 3600
+TOKEN_FILE: Final = "token"  # noqa: S105 - the name of a file
+POD_TOKEN_SECONDS: Final = 3600
 AUDIENCE: Final = "jobs-api"
 # The command runs in any case: without the ConfigMap, and in an image without Python.
 START: Final = '[ -r "$0" ] && command -v python3 >/dev/null 2>&1 && exec python3 -I -S -B "$0" "$@"; exec "$@"'

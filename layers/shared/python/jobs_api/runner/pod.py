@@ -30,8 +30,8 @@ from typing import Any, Optional
 SECONDS, SECONDS_WHEN_ENDED = 120.0, 15.0
 FETCH_SECONDS = 30.0
 ONE_REQUEST_SECONDS = 20.0
-MOST_FILES = 50
-MOST_BYTES = 100 * 1024 * 1024
+MOST_STORED = 50
+LARGEST_STORED = 100 * 1024 * 1024
 ENDINGS = (".json", ".html")
 # What makes dbt read the artifacts of an earlier run.
 STATE_WORDS = ("--state", "--defer", "--defer-state", "--favor-state")
@@ -41,7 +41,7 @@ AS_USUAL = [signal.SIGPIPE, signal.SIGXFSZ]
 FORWARDED = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2]
 
 
-class Api:
+class PodApi:
     """The calls of this Pod to the API, all before a deadline."""
 
     def __init__(self, folder: str, seconds: float) -> None:
@@ -71,7 +71,7 @@ class Api:
         boundary = uuid.uuid4().hex
         lines = [
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-            for name, value in form["fields"].items()
+            for name, value in form["form"].items()
         ]
         lines.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n\r\n')
         body = "".join(lines).encode() + content + f"\r\n--{boundary}--\r\n".encode()
@@ -160,16 +160,16 @@ def artifacts(target: str, since: float) -> "list[str]":
     except OSError:
         return []
     written = [one for one in entries if one.is_file(follow_symlinks=False) and one.stat().st_mtime >= since]
-    return sorted(one.name for one in written if one.stat().st_size <= MOST_BYTES)[:MOST_FILES]
+    return sorted(one.name for one in written if one.stat().st_size <= LARGEST_STORED)[:MOST_STORED]
 
 
-def store(api: Api, target: str, names: "list[str]") -> None:
+def store(api: PodApi, target: str, names: "list[str]") -> None:
     """Store artifacts, and their list last, so that half of them is none; raises OSError."""
     contents, files = {}, []
     for name in names:
         with open(os.path.join(target, name), "rb") as file:
             content = file.read()
-        contents[name] = gzip.compress(content, 5, mtime=0)
+        contents[name] = gzip.compress(content, 1, mtime=0)
         files.append({"path": name, "size_bytes": len(content), "stored_bytes": len(contents[name])})
     told = api.ask(run_id(), {"files": files})
     with ThreadPoolExecutor(8) as pool:
@@ -177,7 +177,7 @@ def store(api: Api, target: str, names: "list[str]") -> None:
     api.store(told["listing"], json.dumps({"files": files}).encode())
 
 
-def wanted(words: "list[str]") -> str:
+def artifacts_read_by(words: "list[str]") -> str:
     """Return which artifacts a command reads: `previous` of dbt retry, `state`, or "" for none."""
     if not words or os.path.basename(words[0]) != "dbt":
         return ""
@@ -188,12 +188,26 @@ def wanted(words: "list[str]") -> str:
     return "state" if reads else ""
 
 
-def fetch(api: Api, what: str, target: str) -> Optional[str]:
+def selected_by_state(target: str) -> bool:
+    """Return whether the run that dbt's retry continues read state from its DBT_STATE, as retry then does too."""
+    try:
+        with open(os.path.join(target, "run_results.json"), "rb") as file:
+            return bool(json.load(file)["args"]["state"] == state_folder(target))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def state_folder(target: str) -> str:
+    """Return where DBT_STATE points."""
+    return os.path.join(target, "state")
+
+
+def fetch(api: PodApi, what: str, target: str) -> Optional[str]:
     """Fetch earlier artifacts; return the folder for DBT_STATE. Those of the job's last run go into the target."""
     told = api.ask(run_id(), {"fetch": what})
     if not told.get("fetched"):
         return None
-    folder = target if what == "previous" else os.path.join(target, "state")
+    folder = target if what == "previous" else state_folder(target)
     os.makedirs(folder, exist_ok=True)
     for one in told["fetched"]:
         path = os.path.join(folder, os.path.basename(one["path"]))
@@ -201,6 +215,8 @@ def fetch(api: Api, what: str, target: str) -> Optional[str]:
             file.write(api.fetch(one["url"]))
         # So that it does not pass for one that this run wrote.
         os.utime(path, (0, 0))
+    if what == "previous" and selected_by_state(target):
+        fetch(api, "state", target)
     return folder
 
 
@@ -220,11 +236,11 @@ def main(words: "list[str]") -> int:
     folder = os.path.dirname(os.path.abspath(__file__))
     environment = dict(os.environ)
     target = environment.get("DBT_TARGET_PATH", "target")
-    what = wanted(words)
+    what = artifacts_read_by(words)
     if what:
         state = attempt(
             "The artifacts of an earlier run were not fetched",
-            lambda: fetch(Api(folder, FETCH_SECONDS), what, target),
+            lambda: fetch(PodApi(folder, FETCH_SECONDS), what, target),
         )
         if state and what == "state":
             environment.setdefault("DBT_STATE", state)
@@ -239,7 +255,7 @@ def main(words: "list[str]") -> int:
     names = artifacts(target, since)
     if names:
         seconds = SECONDS_WHEN_ENDED if command.ended_by_signal else SECONDS
-        attempt("The artifacts of this run were not stored", lambda: store(Api(folder, seconds), target, names))
+        attempt("The artifacts of this run were not stored", lambda: store(PodApi(folder, seconds), target, names))
     return code
 
 

@@ -12,12 +12,12 @@ from jobs_api.k8s import labels
 from jobs_api.recent import Recent
 
 # How long a ConfigMap that was right is taken for right: somebody may change it by hand.
-KEPT_SECONDS: Final = 600
+CONFIG_MAP_KEPT_SECONDS: Final = 600
 
 logger = Logger()
 
 
-def wanted(namespace: str) -> Object:
+def runner_config_map(namespace: str) -> Object:
     """Return the ConfigMap that a namespace with runners should have."""
     ours = {labels.MANAGED_BY: labels.MANAGED_BY_US, labels.DEPLOYMENT: labels.deployment()}
     return {
@@ -42,7 +42,7 @@ def keep(cluster: Cluster, namespace: str) -> None:
 def _keep(of: tuple[Cluster, str]) -> bool:
     """Return whether the ConfigMap was right already."""
     cluster, namespace = of
-    asked = wanted(namespace)
+    asked = runner_config_map(namespace)
     try:
         there = cluster.get_config_map(namespace, runner.CONFIG_MAP)
     except ObjectNotFound:
@@ -54,7 +54,7 @@ def _keep(of: tuple[Cluster, str]) -> bool:
     metadata = there["metadata"]
     theirs = (metadata.get("labels") or {}).get(labels.DEPLOYMENT)
     if theirs != labels.deployment():
-        logger.warning("The runner's ConfigMap belongs to somebody else", organization_id=namespace, whose=theirs)
+        logger.warning("The runner's ConfigMap belongs to %s", theirs, organization_id=namespace)
         return True
     if there.get("data") != asked["data"]:
         version = {"resourceVersion": metadata["resourceVersion"]}
@@ -65,4 +65,4 @@ def _keep(of: tuple[Cluster, str]) -> bool:
     return True
 
 
-_right: Final = Recent(_keep, KEPT_SECONDS, keeps=bool, clock=lambda: time.time())  # noqa: PLW0108 - tests move it
+_right: Final = Recent(_keep, CONFIG_MAP_KEPT_SECONDS, keeps=bool, clock=lambda: time.time())  # noqa: PLW0108 - tests move it

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.auth.pod_tokens import LONGEST, InvalidToken, PodIdentity, claimed_namespace, verify
+from jobs_api.auth.pod_tokens import LONGEST_TOKEN, InvalidToken, PodIdentity, claimed_namespace, verify
 from jobs_api.auth.rsa_signatures import PublicKey
 from local.cluster.service_accounts import ISSUER, TokenIssuer
 
@@ -127,7 +127,7 @@ def test_what_is_no_token_is_refused_and_nothing_else_happens(text: str) -> None
 
 
 def test_a_huge_token_is_refused_unread() -> None:
-    assert refused("a" * (LONGEST + 1)) == "it is no token"
+    assert refused("a" * (LONGEST_TOKEN + 1)) == "it is no token"
     assert refused(f"{'[' * 4000}.{'W' * 4000}.") == "it is no token"
 
 

@@ -1,0 +1,261 @@
+"""A run's artifacts over HTTP: its own Pod stores them, and its organization reads them."""
+
+import importlib
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs_api.cluster import Object
+from jobs_api.k8s import manifests
+from jobs_api.logs import archive
+from jobs_api.logs.archive import bucket_client
+from jobs_api.logs.artifacts import RunKey, stored_artifacts
+from jobs_api.model.run import Run
+from local.gateway.policies import allows
+from tests.functions.acme import Acme, eventually
+from tests.functions.people import NOON, Context
+
+ARN = "arn:aws:execute-api:us-east-1:123456789012:abcdef/dev/POST/api/v1/runs/{}/artifacts"
+FILES = {"files": [{"path": "manifest.json", "size_bytes": 10, "stored_bytes": 7}]}
+
+
+def authorized(token: str, run_id: str) -> dict[str, Any]:
+    handler = importlib.import_module("functions.authorize_pod.app").lambda_handler
+    event = {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": ARN.format(run_id)}
+    answer: dict[str, Any] = handler(event, cast("LambdaContext", Context()))
+    return answer
+
+
+def is_refused(token: str, run_id: str) -> bool:
+    try:
+        answer = authorized(token, run_id)
+    except Exception as error:  # noqa: BLE001 - the gateway reads the text alone
+        return str(error) == "Unauthorized"
+    return not allows(answer["policyDocument"], ARN.format(run_id))
+
+
+def with_volumes(acme: Acme, script: str, run_id: str | None, **claims: Any) -> Object:
+    """Start a Job whose Pod has a token as a project with artifacts has it, and prints it."""
+    job = acme.manifest(script, run_id)
+    pod = job["spec"]["template"]["spec"]
+    volumes: list[Any] = json.loads(json.dumps(manifests.VOLUMES))
+    volumes[0]["projected"]["sources"][1]["serviceAccountToken"] |= claims
+    pod["volumes"], pod["containers"][0]["volumeMounts"] = volumes, manifests.MOUNTS
+    return acme.cluster.create_job(job)
+
+
+@pytest.fixture
+def token(acme: Acme) -> Callable[..., tuple[str, Object]]:
+    """Return a function that starts a Pod and returns its token, and its Job."""
+
+    def made(run_id: str | None = None, **claims: Any) -> tuple[str, Object]:
+        job = with_volumes(acme, "cat /var/run/jobs-api/token; echo; exec sleep 300", run_id, **claims)
+        pod = acme.wait_for_pod(job)
+        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        return eventually(lambda: acme.cluster.read_log(namespace, name, tail=1).strip() or None), job
+
+    return made
+
+
+def test_a_pod_may_store_the_artifacts_of_its_own_run_alone(acme: Acme, token: Callable[..., Any]) -> None:
+    text, _ = token("run_mine")
+    answer = authorized(text, "run_mine")
+    assert answer["context"] | {"token_id": ""} == {
+        "organization_id": acme.organization.id,
+        "role": "pod",
+        "token_id": "",
+        "run_id": "run_mine",
+        "project_id": acme.project.id,
+        "job_id": acme.job.id,
+    }
+    assert allows(answer["policyDocument"], ARN.format("run_mine"))
+    assert is_refused(text, "run_other")
+    for other in ("GET/api/v1/runs/run_mine/artifacts", "POST/api/v1/runs/run_mine/cancel", "GET/api/v1/projects"):
+        assert not allows(answer["policyDocument"], ARN.partition("POST")[0] + other)
+
+
+def test_a_scheduled_runs_id_follows_from_its_job(acme: Acme, token: Callable[..., Any]) -> None:
+    text, _ = token()
+    acme.ingest()
+    assert authorized(text, "x")["context"]["run_id"] == acme.only_run().id
+
+
+@pytest.mark.parametrize("audience", ["", "sts.amazonaws.com"])
+def test_a_token_for_another_audience_is_refused(token: Callable[..., Any], audience: str) -> None:
+    text, _ = token("run_mine", audience=audience)
+    assert is_refused(text, "run_mine")
+
+
+def test_the_token_of_a_pod_that_is_gone_is_refused(acme: Acme, token: Callable[..., Any]) -> None:
+    text, job = token("run_mine")
+    acme.delete(job)
+    assert is_refused(text, "run_mine")
+
+
+def test_a_token_of_another_cluster_is_refused(token: Callable[..., Any]) -> None:
+    from local.cluster.service_accounts import TokenIssuer  # noqa: PLC0415
+
+    text, _ = token("run_mine")
+    import base64  # noqa: PLC0415
+
+    claims = json.loads(base64.urlsafe_b64decode(text.split(".")[1] + "=="))
+    stranger = TokenIssuer()
+    assert is_refused(stranger.signed({"alg": "RS256", "kid": stranger.key_id}, claims), "run_mine")
+
+
+def test_a_persons_token_is_denied_and_not_unknown() -> None:
+    answer = authorized(f"jat_{'a' * 16}_{'b' * 43}", "run_mine")
+    assert not allows(answer["policyDocument"], ARN.format("run_mine"))
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "jat_x"])
+def test_anything_else_is_unauthorized(text: str) -> None:
+    assert is_refused(text, "run_mine")
+
+
+def as_pod(acme: Acme, run_id: str, body: Any, *, claimed: str | None = None, job_id: str = "") -> Any:
+    """Call the function as the gateway does after the authorizer."""
+    app = importlib.import_module("functions.store_artifacts.app")
+    context = {"organization_id": acme.organization.id, "role": "pod", "token_id": "pod", "run_id": claimed or run_id}
+    event = {
+        "resource": "/api/v1/runs/{run_id}/artifacts",
+        "path": f"/api/v1/runs/{run_id}/artifacts",
+        "httpMethod": "POST",
+        "headers": {},
+        "multiValueHeaders": {},
+        "pathParameters": {"run_id": run_id},
+        "requestContext": {
+            "requestId": "r",
+            "requestTimeEpoch": int(NOON.timestamp() * 1000),
+            "path": f"/dev/api/v1/runs/{run_id}/artifacts",
+            "authorizer": {**context, "project_id": acme.project.id, "job_id": job_id or acme.job.id},
+        },
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }
+    answer = app.lambda_handler(event, cast("LambdaContext", Context()))
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_the_forms_lead_into_the_run_alone(acme: Acme) -> None:
+    status, told = as_pod(acme, "run_mine", FILES)
+    assert status == 200, told
+    begins = f"artifacts/{acme.organization.id}/{acme.project.id}/run_mine/"
+    assert [form["form"]["key"] for form in (*told["uploads"], told["listing"])] == [
+        f"{begins}files/manifest.json",
+        f"{begins}list.json",
+    ]
+
+
+def test_another_run_is_refused_even_where_the_gateway_let_it_pass(acme: Acme) -> None:
+    assert as_pod(acme, "run_other", FILES, claimed="run_mine")[0] == 403
+    assert acme.alice.call("POST", "/api/v1/runs/run_mine/artifacts", FILES).status == 403
+
+
+@pytest.mark.parametrize("path", ["../../run_other/files/manifest.json", "..", "a/b"])
+def test_a_path_out_of_the_run_is_refused(acme: Acme, path: str) -> None:
+    body = {"files": [{"path": path, "size_bytes": 1, "stored_bytes": 1}]}
+    status, told = as_pod(acme, "run_mine", body)
+    assert (status, told["errors"][0]["field"]) == (422, "files.0.path")
+
+
+def store_list(run: Run, *paths: str) -> None:
+    """Store the list of a run's artifacts, as its Pod does last."""
+    key = RunKey(run.organization_id, run.project_id, run.id)
+    files = [{"path": path, "size_bytes": 3, "stored_bytes": 9} for path in paths]
+    bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key.list_key, Body=json.dumps({"files": files}))
+
+
+@pytest.fixture
+def stored(acme: Acme) -> Run:
+    """An ended run with two artifacts."""
+    acme.finish("true")
+    acme.ingest()
+    run = acme.only_run()
+    store_list(run, "manifest.json", "index.html")
+    return run
+
+
+def test_the_artifacts_of_a_run_are_listed(acme: Acme, stored: Run) -> None:
+    told = acme.alice.call("GET", f"/api/v1/runs/{stored.id}/artifacts").json
+    assert [one["path"] for one in told["artifacts"]] == ["index.html", "manifest.json"]
+    assert told["artifacts"][1] == {"path": "manifest.json", "size_bytes": 3, "content_type": "application/json"}
+
+
+def test_a_run_without_artifacts_has_an_empty_list(acme: Acme) -> None:
+    acme.finish("true")
+    acme.ingest()
+    assert acme.alice.call("GET", f"/api/v1/runs/{acme.only_run().id}/artifacts").json == {"artifacts": []}
+
+
+def test_an_artifact_is_a_redirect_to_a_link_of_five_minutes_or_the_link(acme: Acme, stored: Run) -> None:
+    path = f"/api/v1/runs/{stored.id}/artifacts/manifest.json"
+    redirect = acme.alice.call("GET", path)
+    assert redirect.status == 302
+    asked = urlsplit(redirect.headers["Location"])
+    assert asked.path.endswith(f"{stored.project_id}/{stored.id}/files/manifest.json")
+    assert parse_qs(asked.query)["X-Amz-Expires"] == ["300"]
+    told = acme.alice.call("GET", path, headers={"Accept": "application/json"}).json
+    assert told["expires_at"] == (NOON + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize("path", ["catalog.json", "list.json", ".."])
+def test_what_was_not_stored_is_not_found(acme: Acme, stored: Run, path: str) -> None:
+    answer = acme.alice.call("GET", f"/api/v1/runs/{stored.id}/artifacts/{path}")
+    assert answer.status == 404
+
+
+def fetched(acme: Acme, what: str, run_id: str = "run_mine", job_id: str = "") -> list[str]:
+    status, told = as_pod(acme, run_id, {"fetch": what}, job_id=job_id)
+    assert status == 200, told
+    return [urlsplit(one["url"]).path.split("/")[-3] for one in told["fetched"]]
+
+
+def next_second() -> None:
+    """Return in another second: by their creation, which a cluster tells in seconds, runs are ordered."""
+    before = int(time.time())
+    eventually(lambda: int(time.time()) > before or None)
+
+
+def test_a_command_may_fetch_the_last_success_or_what_its_jobs_last_run_left(acme: Acme, stored: Run) -> None:
+    next_second()
+    acme.finish("exit 1")
+    acme.ingest()
+    failed = next(run for run in acme.runs() if run.id != stored.id)
+    store_list(failed, "run_results.json")
+    assert set(fetched(acme, "state")) == {stored.id}
+    assert set(fetched(acme, "previous")) == {failed.id}
+
+
+def test_a_job_that_never_succeeded_reads_the_last_success_of_its_project(acme: Acme, stored: Run) -> None:
+    assert set(fetched(acme, "state", job_id="job_new")) == {stored.id}
+    assert fetched(acme, "previous", job_id="job_new") == []
+
+
+def test_the_latest_artifact_is_of_the_last_success_that_has_it(acme: Acme, stored: Run) -> None:
+    acme.finish("true")
+    acme.ingest()
+    base = f"/api/v1/projects/{acme.project.id}/artifacts/latest"
+    told = acme.alice.call("GET", f"{base}/manifest.json", headers={"Accept": "application/json"})
+    assert told.json["run_id"] == stored.id, told.text
+    assert acme.alice.call("GET", f"{base}/index.html", query={"job_id": acme.job.id}).status == 302
+    assert acme.alice.call("GET", f"{base}/index.html", query={"job_id": "job_other"}).status == 404
+    assert acme.alice.call("GET", f"{base}/catalog.json").status == 404
+
+
+def test_artifacts_are_purged_with_their_organization(acme: Acme, stored: Run) -> None:
+    bystander = stored.model_copy(update={"organization_id": f"{stored.organization_id}-2"})
+    store_list(bystander, "manifest.json")
+
+    archive.purge(stored.organization_id)
+
+    assert stored_artifacts(RunKey(stored.organization_id, stored.project_id, stored.id)) == []
+    assert stored_artifacts(RunKey(bystander.organization_id, stored.project_id, stored.id))
+    assert acme.alice.call("GET", f"/api/v1/runs/{stored.id}/artifacts").json == {"artifacts": []}
