@@ -33,10 +33,10 @@ def retry_run(
     if not before.status.ended:
         raise RunNotCompleted(f"The run is still {before.status}; wait until it has ended, or cancel it first")
     project, job = _job_of(before)
-    request.check(project)
+    request.check(project, before)
     alerts = channels.alerts_of(project, job)
     job = environment.with_sealed_environment(job)
-    run = requested_retry(app.new_id("run_"), before, job, project, alerts, app.written_by)
+    run = requested_retry(app.new_id("run_"), request, before, job, project, alerts, app.written_by)
     if not store.create_run(run, retry_entry(run, before, app.written_by)):
         # An earlier try of this request, known by its Idempotency-Key, wrote the run and died.
         run = store.get_run(project.organization_id, run.id)

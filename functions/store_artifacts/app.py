@@ -11,7 +11,7 @@ from jobs_api.logs import artifacts
 from jobs_api.logs.artifacts import RunKey
 from jobs_api.model.artifacts import ArtifactFile, ArtifactRequest
 from jobs_api.model.document import Absent, Document
-from jobs_api.trigger import earlier_artifacts
+from jobs_api.trigger import dbt_retry, earlier_artifacts
 
 app = Api()
 
@@ -68,7 +68,7 @@ def _earlier(said: dict[str, str], what: str) -> earlier_artifacts.EarlierArtifa
     project = store.get_project(said["organization_id"], said["project_id"])
     job_id = said["job_id"]
     if what == "previous":
-        return earlier_artifacts.last_run(project, job_id, said["run_id"])
+        return dbt_retry.continued_by(project, job_id, said["run_id"])
     return earlier_artifacts.last_success(project, job_id) or earlier_artifacts.last_success(project, None)
 
 

@@ -18,3 +18,8 @@ def derived_id(prefix: str, *words: str) -> str:
 
 def _text(data: bytes) -> str:
     return base64.b32hexencode(data).decode().lower()
+
+
+def attempt_id(first: str, number: int) -> str:
+    """Return the id of an attempt, from 2, of the sequence that the run `first` began."""
+    return derived_id("run_", first, f"attempt {number}")

@@ -7,7 +7,7 @@ retry begins a sequence of its own.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from jobs_api.ids import derived_id
+from jobs_api.ids import attempt_id
 from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.document import rfc3339
 from jobs_api.model.job import Job
@@ -68,7 +68,7 @@ def attempt_after(run: Run, job: Job, project: Project, alerts: RunAlerts | None
     """
     first, number = first_of(run), _number(run) + 1
     attempt = pending_run(
-        derived_id("run_", first, f"attempt {number}"),
+        attempt_id(first, number),
         command_of(run, job),
         own_environment.with_variables(job, run.environment or {}),
         project,

@@ -14,6 +14,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run, TriggeredBy
 from jobs_api.trigger import own_environment
 from jobs_api.trigger.attempts import command_of
+from jobs_api.trigger.dbt_retry import can_be_continued, continued_command
 from jobs_api.trigger.request import TriggerAnswer, pending_run
 
 RetryFrom = Literal["start", "failure"]
@@ -26,20 +27,25 @@ class RetryRequest(Document):
 
     begin_at: Absent[RetryFrom] = Field(default="start", alias="from")
 
-    def check(self, project: Project) -> None:
-        """Raise what keeps a run of this project from being retried like this.
+    def check(self, project: Project, before: Run) -> None:
+        """Raise what keeps a run of this project from being retried like this; from failure, that asks S3.
 
         Raises:
             InvalidRequest: SQLMesh has no such command.
             ProjectNotDeployed: nothing can run.
-            NothingToRetry: no artifacts of a run are stored.
+            NothingToRetry: the artifacts of the run that dbt needs are not stored, or its Pod would not get them.
         """
         if self.begin_at == "failure" and project.settings.project_type is not ProjectType.DBT:
             raise InvalidRequest([Fault("from", "failure is for dbt projects only; this project runs SQLMesh")])
         if not project.settings.deployed:
             raise ProjectNotDeployed("The project is not deployed, so nothing can run; deploy it first")
-        if self.begin_at == "failure":
+        if self.begin_at == "failure" and not (project.settings.artifacts and can_be_continued(before)):
             raise NothingToRetry(NO_ARTIFACTS)
+
+    def command_for(self, before: Run, job: Job) -> str:
+        """Return the command of the new run."""
+        command = command_of(before, job)
+        return continued_command(command) if self.begin_at == "failure" else command
 
 
 class RetryAnswer(TriggerAnswer):
@@ -49,14 +55,14 @@ class RetryAnswer(TriggerAnswer):
 
 
 def requested_retry(
-    run_id: str, before: Run, job: Job, project: Project, alerts: RunAlerts | None, by: WrittenBy
+    run_id: str, request: RetryRequest, before: Run, job: Job, project: Project, alerts: RunAlerts | None, by: WrittenBy
 ) -> Run:
-    """Return the run to write, as `pending_run`: the command and the variables of `before`, on the job as it is now.
+    """Return the run to write, as `pending_run`: what was asked for of `before`, on the job as it is now.
 
     It is no attempt of `before`, but may have attempts of its own.
     """
     own = own_environment.with_variables(job, before.environment or {})
-    run = pending_run(run_id, command_of(before, job), own, project, alerts, by.at, TriggeredBy.RETRY)
+    run = pending_run(run_id, request.command_for(before, job), own, project, alerts, by.at, TriggeredBy.RETRY)
     told = own_environment.carried(before)
     return run.model_copy(update={**told, "triggered_by_token": by.actor, "retry_of": before.id})
 

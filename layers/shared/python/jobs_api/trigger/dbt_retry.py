@@ -1,0 +1,73 @@
+"""dbt's `retry`: the command that continues a run, and which run's artifacts it continues."""
+
+import shlex
+from typing import Final
+
+from jobs_api import store
+from jobs_api.errors import RunNotFound
+from jobs_api.ids import attempt_id
+from jobs_api.logs.artifacts import RunKey, stored_artifacts
+from jobs_api.model.project import Project
+from jobs_api.model.run import Run
+from jobs_api.model.words import split
+from jobs_api.trigger.earlier_artifacts import EarlierArtifacts, last_run
+
+# What dbt reads of the run that it continues: https://docs.getdbt.com/reference/commands/retry
+NEEDED: Final = frozenset({"manifest.json", "run_results.json"})
+# Flags that dbt's `retry` does not take over from that run, or needs before it has read its arguments.
+KEPT_FLAGS: Final = ("--profiles-dir", "--project-dir", "--profile", "--target", "-t")
+
+
+def continued_command(command: str) -> str:
+    """Return the command that continues a run of a dbt command: where its project is, and nothing else, is kept."""
+    kept, words = ["dbt", "retry"], iter(split(command))
+    for word in words:
+        if word in KEPT_FLAGS:
+            kept += [word, *[value for value in [next(words, None)] if value is not None]]
+        elif word.startswith(tuple(f"{flag}=" for flag in KEPT_FLAGS)):
+            kept.append(word)
+    return shlex.join(kept)
+
+
+def can_be_continued(run: Run) -> bool:
+    """Return whether the artifacts of a run are stored that dbt's `retry` needs."""
+    return {file.path for file in _stored_of(run, run.id)[1]} >= NEEDED
+
+
+def continued_by(project: Project, job_id: str, run_id: str) -> EarlierArtifacts | None:
+    """Return the artifacts that a run of dbt's `retry` continues.
+
+    They are those of the run that it repeats, or of the attempt before it; else of the last run of its job.
+    """
+    try:
+        run = store.get_run(project.organization_id, run_id)
+    except RunNotFound:  # of a schedule, and the pass that records it comes later
+        return last_run(project, job_id, run_id)
+    named = _named_by(run)
+    found = (_stored_of(run, each) for each in [*_attempts_before(run), *([named] if named else [])])
+    nearest = next((one for one in found if one[1]), None)
+    # Another run of the job is not the one that somebody wanted to be continued.
+    return nearest if nearest or named else last_run(project, job_id, run_id)
+
+
+def _attempts_before(run: Run) -> list[str]:
+    """Return the earlier attempts of a run's sequence, newest first."""
+    if not (run.attempt and run.retry_of):
+        return []
+    return [*(attempt_id(run.retry_of, number) for number in range(run.attempt - 1, 1, -1)), run.retry_of]
+
+
+def _named_by(run: Run) -> str | None:
+    """Return the run that somebody's retry repeats, to whose sequence a run belongs."""
+    if not run.attempt or run.retry_of is None:
+        return run.retry_of
+    try:
+        return store.get_run(run.organization_id, run.retry_of).retry_of
+    except RunNotFound:
+        return None
+
+
+def _stored_of(run: Run, run_id: str) -> EarlierArtifacts:
+    """Return what a run of the same project stored."""
+    key = RunKey(run.organization_id, run.project_id, run_id)
+    return key, stored_artifacts(key)
