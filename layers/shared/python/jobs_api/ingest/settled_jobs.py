@@ -85,9 +85,10 @@ class SettledJobs:
         except (Stale, ObjectNotFound):
             return True
         except ClusterError as error:
-            if not self._refusals:
+            self._refusals.append(error)
+            # Of several threads whose calls are refused at once, one is the first.
+            if self._refusals[0] is error:
                 status = error.status if isinstance(error, ClusterRejected) else None
                 logger.warning("ended Jobs were not labelled as settled", status=status, error=str(error))
-            self._refusals.append(error)
             return False
         return True
