@@ -114,10 +114,10 @@ def test_a_cancel_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: p
 
 
 def test_who_follows_a_log_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = new_run(new_job(jaffle)[0], jaffle, RunStatus.RUNNING)
+    run = new_run(new_job(jaffle)[0], jaffle, RunStatus.RUNNING, job_uid="uid")
     monkeypatch.delenv("JOBS_API_KUBECONFIG", raising=False)
 
-    assert alice.call("GET", f"/api/v1/runs/{run.id}/logs", query={"after": ""}).status == 200
+    assert alice.call("GET", f"/api/v1/runs/{run.id}/logs", query={"after": ""}).status == 503
 
 
 def test_a_retry_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:

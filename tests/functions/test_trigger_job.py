@@ -127,7 +127,7 @@ def test_a_runs_own_secrets_are_stored_sealed_and_can_be_opened_again_for_a_repe
     answer = trigger(acme, SAID)
 
     stored = str(RunRow._get_connection().scan()["Items"])
-    assert "hunter2" not in stored
+    assert "hunter2-of-this-run" not in stored
     run = run_of(acme, answer)
     assert run.launch is None
     assert environment.opened_of(run) == {"DB_PASSWORD": "hunter2-of-this-run"}

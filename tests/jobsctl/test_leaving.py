@@ -214,6 +214,8 @@ def test_a_neighbour_keeps_what_is_theirs(leaver: Leaver) -> None:
     project = new_project(neighbour.id, "jaffle", ProjectType.DBT)
     run = a_run(project, leaver.now, status=RunStatus.SUCCESS, end_time=leaver.now)
     archive.store_log(run, [b"theirs"])
+    for organization_id in (neighbour.id, leaver.acme.organization.id):
+        _store_artifact(organization_id)
     leaver.delete(abandon=True)
     leaver.now += LAST_EVENT
 
@@ -221,6 +223,7 @@ def test_a_neighbour_keeps_what_is_theirs(leaver: Leaver) -> None:
 
     assert store.get_run(neighbour.id, run.id) == run
     assert len(_logs(neighbour.id)) == 1
+    assert (len(_artifacts(neighbour.id)), _artifacts(leaver.acme.organization.id)) == (1, [])
     assert [found.id for found in store.list_projects(neighbour.id)] == [project.id]
 
 
@@ -359,9 +362,23 @@ def _is_good(token: str) -> bool:
 
 
 def _logs(organization_id: str) -> list[str]:
+    return _stored(f"logs/{organization_id}/")
+
+
+def _artifacts(organization_id: str) -> list[str]:
+    return _stored(f"artifacts/{organization_id}/")
+
+
+def _stored(prefix: str) -> list[str]:
     s3: Any = botocore.session.get_session().create_client("s3")
-    found = s3.list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=f"logs/{organization_id}/")
+    found = s3.list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=prefix)
     return [stored["Key"] for stored in found.get("Contents", [])]
+
+
+def _store_artifact(organization_id: str) -> None:
+    s3: Any = botocore.session.get_session().create_client("s3")
+    key = f"artifacts/{organization_id}/proj_x/run_x/manifest.json"
+    s3.put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"{}")
 
 
 def _slack_tokens(organization_id: str) -> list[str]:
