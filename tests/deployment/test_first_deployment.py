@@ -110,3 +110,12 @@ def referred(node: Any) -> set[str]:
     if set(node) == {"Fn::GetAtt"}:
         return {node["Fn::GetAtt"][0]}
     return set().union(*map(referred, node.values()))
+
+
+def test_the_transformed_template_stays_below_what_cloudformation_takes() -> None:
+    """A stack holds 500 resources, and a template from S3 1 MB, both counted after SAM's transform.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+    """
+    assert len(RESOURCES) <= 500
+    assert len(json.dumps({"Resources": RESOURCES}).encode()) <= 1_000_000
