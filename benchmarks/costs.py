@@ -74,8 +74,6 @@ POLLERS: Final = 5
 ENVIRONMENTS: Final = 2
 # What a stream's shard collects before it invokes the function, for runs and for jobs; a new table has four shards.
 RUNS_WINDOW_SECONDS, JOBS_WINDOW_SECONDS, SHARDS = 10, 30, 4
-# Of runs whose log names nodes.
-RESULTS_STORED: Final = "runs: their results stored"
 # Writes of a run: made and seen running, which is one where its Pod starts within five seconds, and ended.
 RUN_WRITES: Final = 2
 # A spare pulse that finds nothing to do; not measured. One goes with every second pulse while a run is open.
@@ -213,8 +211,8 @@ def runs(load: Jobs) -> dict[str, Use]:
             "read unit": load.runs * reads(JOB),
         },
         "runs: their slots settled": {"write unit": load.runs * 3},
-        "runs: their logs stored": {"S3 PUT": load.runs, "log byte": load.runs * 300},
-        RESULTS_STORED: {"S3 PUT": load.runs},
+        # The object of a log carries the results that were read from it.
+        "runs: their logs stored, with results": {"S3 PUT": load.runs, "log byte": load.runs * 300},
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
         "runs: their records kept, each month": {
             "DynamoDB GB-month": load.runs * RUN * RUN_COPIES / GB,

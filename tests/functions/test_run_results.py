@@ -1,5 +1,6 @@
 """GET /runs/{run_id}/results: read from the log while ingest stores it."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,41 @@ def test_a_run_has_what_each_of_its_nodes_did(acme: Acme, tmp_path: Path) -> Non
     bad = {node["name"]: node["message"] for node in told["results"] if node["status"] == "error"}
     assert 'Referenced column "amout" not found' in bad["orders"]
     assert all("started_at" in node for node in told["results"] if node["status"] == "success")
+
+
+def keys_of(run: Run) -> set[str]:
+    """Return the ends of the keys of what is stored of a run."""
+    listed = archive.bucket_client().list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=archive.prefix_of(run))
+    return {one["Key"].removeprefix(archive.prefix_of(run)) for one in listed["Contents"]}
+
+
+def test_the_object_of_a_log_carries_its_results(acme: Acme, tmp_path: Path) -> None:
+    acme.finish(printing(tmp_path, "dbt112-own-two-text"))
+    acme.ingest()
+    run = acme.only_run()
+
+    assert keys_of(run) == {".log.gz"}
+    assert len(results_of(acme.alice, run)["results"]) == 10
+    assert archive.of_run(run).logs.encode() == log_of("dbt112-own-two-text")
+
+
+@pytest.mark.parametrize("lines", [0, 20_000], ids=["many nodes", "a long log"])
+def test_results_for_which_a_log_has_no_room_are_stored_beside_it(acme: Acme, tmp_path: Path, lines: int) -> None:
+    nodes = 3 if lines else 6_000
+    script = tmp_path / "long.py"
+    script.write_text(
+        "import hashlib\nprint('12:00:00  Running with dbt=1.9.0')\n"
+        f"for i in range({lines}): print('12:00:00  noise', hashlib.sha256(b'%d' % i).hexdigest())\n"
+        f"for i in range(1, {nodes} + 1):\n"
+        "    name = hashlib.sha256(b'%d' % i).hexdigest()[:24]\n"
+        f"    print(f'12:00:00  {{i}} of {nodes} OK created sql view model main.{{name}} ..... [OK in 0.05s]')\n"
+    )
+    acme.finish(f"python3 {script}")
+    acme.ingest()
+    run = acme.only_run()
+
+    assert keys_of(run) == {".log.gz", ".results.gz", *([".tail.gz"] if lines else [])}
+    assert results_of(acme.alice, run)["counts"]["success"] == nodes
 
 
 def test_the_counts_are_on_the_run_wherever_it_is_shown(acme: Acme, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class PodLogs:
             begins = self._begins_at_its_end(pod)
             read = ResultsOfLog(run, list(secrets))
             noted = pod_logs.noted(pod.name, begins)
-            log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.store, begins=noted)
+            log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.packed, begins=noted)
         except NoLog:
             found = archive.find(run)
             return run.model_copy(update={"log": found, "log_note": None if found else pod_logs.why_none(pod)})
@@ -105,7 +105,7 @@ class PodLogs:
                 return with_what_is_left(before, ended)
             read, seen = ResultsOfLog(ended), observe_pod(pod)
             noted = pod_logs.noted(seen.name, self._begins_at_its_end(seen))
-            log, _ = archive.store_log(ended, read.reading(self._log_of(seen)), read.store, begins=noted)
+            log, _ = archive.store_log(ended, read.reading(self._log_of(seen)), read.packed, begins=noted)
         except (ClusterError, NoLog):
             return with_what_is_left(before, ended)
         return ended.model_copy(update={"log": log, "log_note": CUT_OFF, "results": read.counts})
@@ -120,6 +120,6 @@ def with_what_is_left(before: Run, ended: Run) -> Run:
 
 def _left(run: Run) -> Run:
     """Return a run whose Pod is gone with what an interrupted pass stored of it."""
-    log = archive.what_is_left(run)
-    was_stored = log.key != archive.key_of_lost(run)
-    return run.model_copy(update={"log": log, "results": results_archive.counts_of(run) if was_stored else None})
+    found = run.model_copy(update={"log": archive.what_is_left(run)})
+    was_stored = found.log and found.log.key != archive.key_of_lost(run)
+    return found.model_copy(update={"results": results_archive.counts_of(found) if was_stored else None})

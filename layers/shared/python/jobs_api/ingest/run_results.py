@@ -18,8 +18,8 @@ logger = Logger()
 class ResultsOfLog:
     """Reads the results from a run's log as it streams by.
 
-    `counts` is None until they are stored, or without any. `warned` names the nodes that warn. Whatever a log contains,
-    it is stored: a fault in the reading only means that there are no results.
+    `counts` is None until `packed` was called, or without any. `warned` names the nodes that warn. Whatever a log
+    contains, it is stored: a fault in the reading only means that there are no results.
     """
 
     run: Run
@@ -38,15 +38,16 @@ class ResultsOfLog:
             self._read(chunk)
             yield chunk
 
-    def store(self) -> None:
-        """Store what was read, with masks; S3's errors are raised."""
+    def packed(self) -> bytes | None:
+        """Return what was read, with masks, as it is stored; None if nothing was."""
         results = self._results()
-        if results is not None:
-            results_archive.store_results(self.run, results)
-            self.counts = results.counts
-            self.warned = [
-                f"{node.resource_type} {node.name}" for node in results.results if node.status == NodeOutcome.WARN
-            ]
+        if results is None:
+            return None
+        self.counts = results.counts
+        self.warned = [
+            f"{node.resource_type} {node.name}" for node in results.results if node.status == NodeOutcome.WARN
+        ]
+        return results_archive.packed(results)
 
     def _read(self, chunk: bytes) -> None:
         if self._reader is None:

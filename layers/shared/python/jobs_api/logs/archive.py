@@ -8,10 +8,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from tempfile import SpooledTemporaryFile
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs_api.aws.clients import ClientError, client
 from jobs_api.errors import JobsApiError, NotFound
+from jobs_api.logs import gzip_extra
 from jobs_api.logs.restart_points import compress
 from jobs_api.model.answer_size import end_that_fits
 from jobs_api.model.document import Absent, Document
@@ -97,7 +99,11 @@ def decoded(content: bytes, *, cut: bool) -> str:
 
 
 def store_log(
-    run: Run, chunks: Iterable[bytes], before: Callable[[], None] = lambda: None, *, begins: str | None = None
+    run: Run,
+    chunks: Iterable[bytes],
+    results: Callable[[], bytes | None] = lambda: None,
+    *,
+    begins: str | None = None,
 ) -> tuple[StoredLog, LogEnd]:
     """Store a run's log as a stream, so that memory stays small; return where it is, and its end.
 
@@ -106,21 +112,36 @@ def store_log(
     Args:
         run: the run.
         chunks: the log.
-        before: what has to be done after the last chunk and before the log exists.
+        results: what the log says of each node, gzipped, or None; called after the last chunk. The log's own object
+            carries it where it can, so that most runs cost one PUT; otherwise an object that is stored before the log.
         begins: which log it is: the Pod's name and the time of the first line, so that its followers find their place.
     """
     end = LogEnd()
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
         points = compress(end.seen(chunks), file)
         file.seek(0)
-        stored = _stored(run, end.size)
-        before()
-        # The log itself is written last: if it exists, so does its end.
+        stored, more = _stored(run, end.size), results()
+        content: Any = file
+        # What stands in front would move the points.
+        if more and gzip_extra.fits(more) and not points.at:
+            content = gzip_extra.carrying(file.read(), more)
+        elif more:
+            put_object(results_key(run), more)
+        # The log itself is written last: if it exists, so do its end and its results.
         if stored.tail_key:
-            put_object(stored.tail_key, gzip.compress(end.content, mtime=0), len(end.content))
-        more = {BEGINS: begins} if begins else {}
-        put_object(stored.key, file, end.size, more | ({POINTS: points.text()} if points.at else {}))
+            put_object(stored.tail_key, gzip.compress(end.content, mtime=0), {SIZE: str(len(end.content))})
+        told = (
+            {SIZE: str(end.size)}
+            | ({BEGINS: begins} if begins else {})
+            | ({POINTS: points.text()} if points.at else {})
+        )
+        put_object(stored.key, content, told)
     return stored, end
+
+
+def results_key(run: Run) -> str:
+    """Return the key of the object that has the results of a run whose log's object does not carry them."""
+    return f"{prefix_of(run)}.results.gz"
 
 
 def what_is_left(run: Run) -> StoredLog:
@@ -131,7 +152,7 @@ def what_is_left(run: Run) -> StoredLog:
     if found := find(run):
         return found
     key = key_of_lost(run)
-    put_object(key, gzip.compress(LOST, mtime=0), len(LOST))
+    put_object(key, gzip.compress(LOST, mtime=0), {SIZE: str(len(LOST))})
     return StoredLog(key=key, size_bytes=len(LOST))
 
 
@@ -234,15 +255,15 @@ def find(run: Run) -> StoredLog | None:
     return _stored(run, int(size)) if size else None
 
 
-def put_object(key: str, content: Any, size_bytes: int, more: Mapping[str, str] | None = None) -> None:
-    """Store compressed text; `more` is further metadata."""
+def put_object(key: str, content: Any, metadata: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Store compressed text."""
     bucket_client().put_object(
         Bucket=os.environ["LOGS_BUCKET"],
         Key=key,
         Body=content,
         ContentType=TEXT,
         ContentEncoding="gzip",
-        Metadata={SIZE: str(size_bytes), **(more or {})},
+        Metadata=dict(metadata),
     )
 
 

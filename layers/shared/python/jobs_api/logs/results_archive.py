@@ -1,4 +1,7 @@
-"""Stores the results of ended runs in S3, compressed JSON beside their logs: they are removed and expire together."""
+"""The results of ended runs in S3, compressed JSON: in the header of the log's object, or in one beside a large log.
+
+So they are removed, and expire, together with the log.
+"""
 
 import gzip
 import json
@@ -9,7 +12,8 @@ from itertools import batched
 from typing import Any, Final
 
 from jobs_api.errors import NoResults
-from jobs_api.logs.archive import bucket_client, prefix_of, put_object
+from jobs_api.logs import gzip_extra
+from jobs_api.logs.archive import bucket_client, put_object, results_key
 from jobs_api.model.results import ResultCounts, RunResults
 from jobs_api.model.run import Run
 
@@ -19,10 +23,14 @@ READERS: Final = 10
 MOST_NODES: Final = 100_000
 
 
+def packed(results: RunResults) -> bytes:
+    """Return results as they are stored."""
+    return gzip.compress(results.model_dump_json().encode(), mtime=0)
+
+
 def store_results(run: Run, results: RunResults) -> None:
-    """Store a run's results; storing them again replaces them."""
-    content = results.model_dump_json().encode()
-    put_object(results_key(run), gzip.compress(content, mtime=0), len(content))
+    """Store the results of a run in an object of their own; storing them again replaces them."""
+    put_object(results_key(run), packed(results))
 
 
 def read_results(run: Run) -> RunResults:
@@ -68,13 +76,20 @@ def counts_of(run: Run) -> ResultCounts | None:
 
 
 def _stored(run: Run) -> bytes:
-    try:
-        stored = bucket_client().get_object(Bucket=os.environ["LOGS_BUCKET"], Key=results_key(run))["Body"].read()
-    except bucket_client().exceptions.NoSuchKey as error:
-        raise NoResults("The results of this run are no longer kept, only the run itself") from error
+    """Return what is stored of a run; one GetObject, two where an object beside the log has it."""
+    # A log that was stored in pieces that can be read alone carries nothing.
+    head = _part(run.log.key, gzip_extra.HEAD_BYTES) if run.log and not run.log.tail_key else None
+    stored = gzip_extra.carried_by(head or b"") or _part(results_key(run))
+    if stored is None:
+        raise NoResults("The results of this run are no longer kept, only the run itself")
     return gzip.decompress(stored)
 
 
-def results_key(run: Run) -> str:
-    """Return the key of a run's results in the bucket."""
-    return f"{prefix_of(run)}.results.gz"
+def _part(key: str, count: int | None = None) -> bytes | None:
+    """Return the first bytes of an object, or all of it; None if there is none."""
+    client = bucket_client()
+    where: dict[str, Any] = {"Range": f"bytes=0-{count - 1}"} if count else {}
+    try:
+        return client.get_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, **where)["Body"].read()
+    except client.exceptions.NoSuchKey:
+        return None

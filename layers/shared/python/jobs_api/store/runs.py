@@ -243,12 +243,17 @@ def _progress(run: Run) -> list[Action]:
         (RunRow.pod_name, run.pod_name),
         (RunRow.log_begins, run.log_begins),
         (RunRow.log_note, run.log_note),
-        (RunRow.results, run.results.model_dump(mode="json") if run.results else None),
-        (RunRow.log, run.log.model_dump(mode="json") if run.log else None),
+        (RunRow.results, _counts(run)),
+        (RunRow.log, run.log.model_dump(mode="json", exclude_none=True) if run.log else None),
         *_found(run),
         *_to_notify(run),
     ]
     return [attribute.set(value) for attribute, value in values if value is not None]
+
+
+def _counts(run: Run) -> dict[str, int] | None:
+    """Return the counts of a run's results as they are stored; a row over 1 KB would cost two units in each index."""
+    return run.results.model_dump(mode="json", exclude_defaults=True) if run.results else None
 
 
 def _found(run: Run) -> list[tuple[Any, Any]]:
@@ -304,8 +309,8 @@ def new_row(run: Run) -> RunRow:
         notify_in=run.organization_id if run.notify else None,
         notify=run.notify or None,
         expires_at=_expiry(run),
-        results=run.results.model_dump(mode="json") if run.results else None,
-        log=run.log.model_dump(mode="json") if run.log else None,
+        results=_counts(run),
+        log=run.log.model_dump(mode="json", exclude_none=True) if run.log else None,
         alerts=run.alerts.model_dump(mode="json") if run.alerts else None,
         cancelled_by=run.cancelled_by.model_dump(mode="json") if run.cancelled_by else None,
         triggered_by_token=run.triggered_by_token.model_dump(mode="json") if run.triggered_by_token else None,
