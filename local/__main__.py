@@ -115,6 +115,8 @@ def _welcome(session: dict[str, Any], log: Path) -> str:
     runs = f"curl -s '{api}/projects/{jaffle}/runs?limit=1&status=success' {authorization}"
     job = '{"name": "nightly-refresh", "command": "dbt build", "schedule": "* * * * *"}'
     return f"""
+Console   {session["url"]}/console (paste the token)
+Reference {session["url"]}/docs
 Jobs API  {api}
 Token     {session["token"]}
 

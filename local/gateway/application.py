@@ -8,6 +8,7 @@ from typing import Any
 from local.functions import Functions, HandlerFailed
 from local.gateway.answers import Answer, GatewayRefusal, MalformedAnswer, handler_answer, own_answer
 from local.gateway.authorizing import Authorization
+from local.gateway.compression import compressed
 from local.gateway.definition import ApiDefinition, Route
 from local.gateway.requests import Request, proxy_event, request_context
 from local.gateway.routing import Router
@@ -46,7 +47,9 @@ class GatewayApplication:
         if scope["type"] != "http":
             return
         request, complete = await _read(scope, receive)
-        answer = await self._answer(request, complete=complete)
+        answer = compressed(
+            await self._answer(request, complete=complete), request, self._api.minimum_compression_bytes
+        )
         await send({"type": "http.response.start", "status": answer.status, "headers": _headers(request, answer)})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
 

@@ -94,7 +94,7 @@ class UsagePlan:
 
 @dataclass(frozen=True)
 class ApiDefinition:
-    """One REST API and its stage."""
+    """One REST API and its stage; it compresses no answer that is smaller than the minimum, and none without one."""
 
     api_id: str
     stage: str
@@ -102,6 +102,7 @@ class ApiDefinition:
     authorizers: dict[str, Authorizer]
     responses: dict[str, GatewayResponse]
     binary_media_types: frozenset[str]
+    minimum_compression_bytes: int | None = None
     usage_plan: UsagePlan | None = None
 
 
@@ -139,6 +140,7 @@ def definition_of(template: Template) -> ApiDefinition:
             for kind, response in body.get("x-amazon-apigateway-gateway-responses", {}).items()
         },
         binary_media_types=frozenset(kind.replace("~1", "/") for kind in binary),
+        minimum_compression_bytes=apis[0].properties.get("MinimumCompressionSize"),
         usage_plan=_usage_plan(template),
     )
 

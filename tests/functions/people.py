@@ -116,18 +116,20 @@ class Person:
         return Answer(result["statusCode"], joined, result["body"])
 
 
-def _routes() -> dict[tuple[str, str], str]:
-    """Return the function's folder for each method and path of template.yaml."""
+def _routes(*, public: bool) -> dict[tuple[str, str], str]:
+    """Return the function's folder for each method and path of template.yaml that need no token, or that do."""
     resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
     return {
         (event["Properties"]["Method"], event["Properties"]["Path"]): resource["Properties"]["CodeUri"]
         for resource in resources.values()
         for event in resource["Properties"].get("Events", {}).values()
-        if event["Type"] == "Api"
+        if event["Type"] == "Api" and (event["Properties"].get("Auth", {}).get("Authorizer") == "NONE") is public
     }
 
 
-ROUTES = _routes()
+# The endpoints of the API. What needs no token, the pages for people, is no endpoint.
+ROUTES = _routes(public=False)
+PAGES = _routes(public=True)
 
 
 def _route(method: str, path: str) -> tuple[str, str]:

@@ -1,0 +1,63 @@
+"""Who opens the console: a token is asked for once, is kept in its tab, and is forgotten on the way out."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.service import Service
+from tests.browser.tab import Tab, serious, show
+
+
+def enter(page: Page, token: str) -> None:
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_the_address_of_the_service_leads_to_the_console(page: Page, service: Service) -> None:
+    page.goto("/")
+
+    expect(page).to_have_url(f"{service.url}/console")
+    expect(page.get_by_label("Token")).to_be_focused()
+    assert serious(page) == []
+
+
+def test_a_token_is_asked_for_once_and_appears_in_no_address(page: Page, service: Service) -> None:
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    page.goto("/console")
+
+    enter(page, service.developer)
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    page.reload()
+
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    assert [address for address in addresses if service.developer in address] == []
+    assert service.developer not in page.content()
+
+
+def test_another_tab_asks_again(page: Page, service: Service) -> None:
+    show(page, service.developer)
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+    other = page.context.new_page()
+    other.goto("/console")
+
+    expect(other.get_by_label("Token")).to_be_visible()
+
+
+def test_whoever_logs_out_leaves_nothing_behind(page: Page, service: Service) -> None:
+    page.goto("/console")
+    enter(page, service.developer)
+    page.get_by_role("button", name="Log out").click()
+
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
+    assert page.context.cookies() == []
+
+
+def test_a_token_that_is_refused_is_asked_for_again(page: Page, service: Service, tab: Tab) -> None:
+    tab.expected.add(401)
+    page.goto("/console")
+    enter(page, "jat_0000_wrong")
+
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+    assert service.url in page.url

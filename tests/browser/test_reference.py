@@ -1,0 +1,36 @@
+"""GET /docs: the API's reference for people, with a try-out."""
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.service import Service
+from tests.browser.tab import show
+
+DOCUMENT = json.loads((Path(__file__).parents[2] / "docs/openapi.json").read_text())
+OPERATIONS = [call for methods in DOCUMENT["paths"].values() for call in methods.values()]
+
+
+def test_the_reference_shows_every_operation(page: Page) -> None:
+    page.goto("/docs")
+    expect(page.locator(".opblock").first).to_be_visible()
+
+    shown = page.locator(".opblock-summary-description").all_inner_texts()
+
+    webhooks = [call["summary"] for methods in DOCUMENT["webhooks"].values() for call in methods.values()]
+    assert sorted(shown) == sorted([call["summary"] for call in OPERATIONS] + webhooks)
+
+
+def test_a_call_can_be_tried_with_the_token_of_the_console(page: Page, service: Service) -> None:
+    show(page, service.reader)
+    page.goto("/docs")
+    call = page.locator("#operations-Projects_and_tokens-get_me")
+    call.locator(".opblock-summary-control").click()
+
+    with page.expect_response(f"{service.url}/api/v1/me") as answered:
+        call.get_by_role("button", name="Execute").click()
+
+    assert answered.value.status == 200
+    assert answered.value.json()["role"] == "reader"
+    expect(call.locator(".live-responses-table")).to_contain_text(service.organization_id)
