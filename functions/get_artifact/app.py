@@ -27,7 +27,7 @@ class ArtifactLink(Document):
 def get_artifact(run_id: str, path: str) -> Response[Any]:
     """Redirect to the file, or return the link if the client asked for JSON."""
     stored = store.get_run(app.caller.organization_id, run_id, kept_at=app.now)
-    run = RunKey(stored.organization_id, stored.project_id, stored.id)
+    run = RunKey.of(stored)
     found = next((one for one in artifacts.stored_artifacts(run) if one.path == path), None)
     if found is None:
         raise ArtifactNotFound(path)

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from jobs_api import store
 from jobs_api.api.resolver import JSON_TYPE, Api, json_of
-from jobs_api.errors import ArtifactNotFound
+from jobs_api.errors import NoLatestArtifact
 from jobs_api.logs import artifacts
 from jobs_api.logs.artifacts import ARTIFACT_LINK_SECONDS
 from jobs_api.model.document import Document, Timestamp
@@ -32,9 +32,9 @@ def get_latest_artifact(
 ) -> Response[Any]:
     """Redirect to the file, or return the link if the client asked for JSON."""
     project = store.get_project(app.caller.organization_id, project_id)
-    found = earlier_artifacts.last_success(project, job_id, having=path)
+    found = earlier_artifacts.last_success(project, job_id, path, app.now)
     if found is None:
-        raise ArtifactNotFound(path)
+        raise NoLatestArtifact(path)
     run, files = found
     url = artifacts.artifact_link(run, next(one for one in files if one.path == path))
     if JSON_TYPE in app.current_event.headers.get("accept", "").lower():

@@ -20,7 +20,7 @@ class ArtifactsOfRun(Document):
 def list_artifacts(run_id: str) -> ArtifactsOfRun:
     """Return what the run's Pod stored."""
     run = store.get_run(app.caller.organization_id, run_id, kept_at=app.now)
-    return ArtifactsOfRun(artifacts=artifacts.stored_artifacts(RunKey(run.organization_id, run.project_id, run.id)))
+    return ArtifactsOfRun(artifacts=artifacts.stored_artifacts(RunKey.of(run)))
 
 
 lambda_handler = app.resolve

@@ -1,6 +1,6 @@
 """POST /api/v1/runs/{run_id}/artifacts: the Pod of a run asks how to store its artifacts."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
@@ -14,6 +14,9 @@ from jobs_api.model.document import Absent, Document
 from jobs_api.trigger import dbt_retry, earlier_artifacts
 
 app = Api()
+
+# What dbt compares with, and what it defers to.
+MANIFEST: Final = "manifest.json"
 
 
 class ArtifactForm(Document):
@@ -69,7 +72,8 @@ def _earlier(said: dict[str, str], what: str) -> earlier_artifacts.EarlierArtifa
     job_id = said["job_id"]
     if what == "previous":
         return dbt_retry.continued_by(project, job_id, said["run_id"])
-    return earlier_artifacts.last_success(project, job_id) or earlier_artifacts.last_success(project, None)
+    of_job = earlier_artifacts.last_success(project, job_id, MANIFEST, app.now)
+    return of_job or earlier_artifacts.last_success(project, None, MANIFEST, app.now)
 
 
 lambda_handler = app.resolve

@@ -5,6 +5,8 @@ import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -12,12 +14,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from jobs_api import store
 from jobs_api.cluster import Object
-from jobs_api.k8s import manifests
+from jobs_api.k8s import manifests, run_identity
 from jobs_api.logs import archive
 from jobs_api.logs.archive import bucket_client
 from jobs_api.logs.artifacts import RunKey, stored_artifacts
-from jobs_api.model.run import Run
+from jobs_api.model.run import Run, RunStatus
+from jobs_api.store import latest_artifacts
+from jobs_api.store.purging import purge_project
+from jobs_api.trigger import earlier_artifacts
 from local.gateway.policies import allows
 from tests.functions.acme import Acme, eventually
 from tests.functions.people import NOON, Context
@@ -168,19 +174,30 @@ def test_a_path_out_of_the_run_is_refused(acme: Acme, path: str) -> None:
 
 def store_list(run: Run, *paths: str) -> None:
     """Store the list of a run's artifacts, as its Pod does last."""
-    key = RunKey(run.organization_id, run.project_id, run.id)
+    key = RunKey.of(run)
     files = [{"path": path, "size_bytes": 3, "stored_bytes": 9} for path in paths]
     bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key.list_key, Body=json.dumps({"files": files}))
+
+
+def store_before_its_end(acme: Acme, job: Object, *paths: str) -> str:
+    """Store a list as a Pod does before it ends; return the run's id."""
+    run_id = run_identity.run_id_of(acme.wait_for_end(job))
+    run = acme.manual().model_copy(update={"id": run_id})
+    store_list(run, *paths)
+    return run_id
+
+
+def ended(acme: Acme, *paths: str, script: str = "true") -> Run:
+    """Return a run that stored these artifacts and whose end a pass has written."""
+    run_id = store_before_its_end(acme, with_volumes(acme, script, None), *paths)
+    acme.ingest()
+    return store.get_run(acme.organization.id, run_id)
 
 
 @pytest.fixture
 def stored(acme: Acme) -> Run:
     """An ended run with two artifacts."""
-    acme.finish("true")
-    acme.ingest()
-    run = acme.only_run()
-    store_list(run, "manifest.json", "index.html")
-    return run
+    return ended(acme, "manifest.json", "index.html")
 
 
 def test_the_artifacts_of_a_run_are_listed(acme: Acme, stored: Run) -> None:
@@ -226,10 +243,7 @@ def next_second() -> None:
 
 def test_a_command_may_fetch_the_last_success_or_what_its_jobs_last_run_left(acme: Acme, stored: Run) -> None:
     next_second()
-    acme.finish("exit 1")
-    acme.ingest()
-    failed = next(run for run in acme.runs() if run.id != stored.id)
-    store_list(failed, "run_results.json")
+    failed = ended(acme, "run_results.json", script="exit 1")
     assert set(fetched(acme, "state")) == {stored.id}
     assert set(fetched(acme, "previous")) == {failed.id}
 
@@ -240,14 +254,102 @@ def test_a_job_that_never_succeeded_reads_the_last_success_of_its_project(acme: 
 
 
 def test_the_latest_artifact_is_of_the_last_success_that_has_it(acme: Acme, stored: Run) -> None:
-    acme.finish("true")
-    acme.ingest()
+    next_second()
+    ended(acme, "index.html", "manifest.json", script="exit 1")
+    ended(acme, "run_results.json")
     base = f"/api/v1/projects/{acme.project.id}/artifacts/latest"
     told = acme.alice.call("GET", f"{base}/manifest.json", headers={"Accept": "application/json"})
     assert told.json["run_id"] == stored.id, told.text
     assert acme.alice.call("GET", f"{base}/index.html", query={"job_id": acme.job.id}).status == 302
     assert acme.alice.call("GET", f"{base}/index.html", query={"job_id": "job_other"}).status == 404
-    assert acme.alice.call("GET", f"{base}/catalog.json").status == 404
+    missing = acme.alice.call("GET", f"{base}/catalog.json")
+    assert (missing.status, missing.json["code"]) == (404, "not_found")
+    assert "No successful run stored" in missing.json["message"]
+
+
+def latest(acme: Acme, path: str, job_id: str | None = None) -> str | None:
+    query = {"job_id": job_id} if job_id else {}
+    base = f"/api/v1/projects/{acme.project.id}/artifacts/latest"
+    answer = acme.alice.call("GET", f"{base}/{path}", query=query, headers={"Accept": "application/json"})
+    assert answer.status in (200, 404), answer.text
+    return str(answer.json["run_id"]) if answer.status == 200 else None
+
+
+def test_a_run_that_ended_before_another_is_not_the_latest_although_it_is_seen_later(acme: Acme) -> None:
+    first = acme.manual().model_copy(update={"status": RunStatus.RUNNING, "start_time": acme.now()})
+    second = first.model_copy(update={"id": "run_second"})
+    for run in (first, second):
+        assert store.create_run(run)
+        store_list(run, "manifest.json")
+    at = acme.now()
+    for run, moment in ((second, at), (first, at - timedelta(minutes=1))):
+        success = run.model_copy(update={"status": RunStatus.SUCCESS, "end_time": moment, "updated_at": at})
+        assert store.advance_run(run, success, files=latest_artifacts.files_of(success, ["manifest.json", "a.json"]))
+
+    assert latest(acme, "manifest.json") == latest(acme, "manifest.json", acme.job.id) == second.id
+
+
+def test_eight_ends_at_once_are_all_known(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As eight processes, which share no lock.
+    monkeypatch.setattr(latest_artifacts, "_one_at_a_time", lambda _: nullcontext())
+    monkeypatch.setattr(latest_artifacts, "TRIES", 50)
+    at, begun = acme.now(), []
+    for number in range(8):
+        run = acme.manual().model_copy(update={"id": f"run_{number}", "status": RunStatus.RUNNING})
+        assert store.create_run(run)
+        store_list(run, "manifest.json", f"own{number}.json")
+        begun.append(run)
+
+    def end(run: Run) -> bool:
+        moment = at + timedelta(seconds=int(run.id[-1]))
+        after = run.model_copy(update={"status": RunStatus.SUCCESS, "end_time": moment, "updated_at": moment})
+        files = latest_artifacts.files_of(after, ["manifest.json", f"own{run.id[-1]}.json"])
+        return store.advance_run(run, after, files=files)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(end, begun))
+
+    assert latest(acme, "manifest.json") == "run_7"
+    assert [latest(acme, f"own{number}.json") for number in range(8)] == [f"run_{number}" for number in range(8)]
+
+
+def test_an_end_that_another_pass_wrote_first_moves_nothing(acme: Acme) -> None:
+    run = acme.manual().model_copy(update={"status": RunStatus.RUNNING})
+    assert store.create_run(run)
+    store_list(run, "manifest.json")
+    failed = run.model_copy(update={"status": RunStatus.FAILED, "end_time": acme.now(), "updated_at": acme.now()})
+    assert store.advance_run(run, failed)
+    success = failed.model_copy(update={"status": RunStatus.SUCCESS})
+
+    assert not store.advance_run(run, success, files=latest_artifacts.files_of(success, ["manifest.json"]))
+
+    assert latest(acme, "manifest.json") is None
+
+
+def test_an_artifact_that_is_kept_no_more_is_not_the_latest(acme: Acme, stored: Run) -> None:
+    assert stored.end_time
+    later = stored.end_time + store.kept_for() + timedelta(minutes=1)
+    found = earlier_artifacts.last_success(acme.project, None, "manifest.json", later)
+    archive.purge(acme.organization.id)
+
+    assert found is None
+    assert latest(acme, "manifest.json") is None
+
+
+def test_what_is_latest_goes_with_its_project(acme: Acme, stored: Run) -> None:
+    assert latest(acme, "manifest.json") == stored.id
+
+    purge_project(acme.organization.id, acme.project.id)
+
+    assert latest_artifacts.latest_files(acme.organization.id, acme.project.id) == []
+    assert latest_artifacts.latest_files(acme.organization.id, acme.project.id, acme.job.id) == []
+
+
+def test_a_command_reads_the_state_of_the_last_success_with_a_manifest(acme: Acme, stored: Run) -> None:
+    next_second()
+    ended(acme, "sources.json")
+
+    assert set(fetched(acme, "state")) == {stored.id}
 
 
 def test_artifacts_are_purged_with_their_organization(acme: Acme, stored: Run) -> None:

@@ -16,7 +16,8 @@ from jobs_api.ingest import unseen_end
 from jobs_api.k8s import labels, manifests, run_identity
 from jobs_api.k8s.json_fields import Object, moment
 from jobs_api.k8s.observed import observe
-from jobs_api.logs import archive
+from jobs_api.logs import archive, artifacts
+from jobs_api.logs.artifacts import RunKey
 from jobs_api.model import names, run_events, slots
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.audit import AuditAction
@@ -24,10 +25,11 @@ from jobs_api.model.chains import Predecessor
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
 from jobs_api.model.job import Job, wanted_version
 from jobs_api.model.job_sync import SyncState
+from jobs_api.model.latest_files import LatestFiles, with_files
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.notifications.slack.target import SlackTarget
-from jobs_api.store import deliveries, followers
+from jobs_api.store import deliveries, followers, latest_artifacts
 from jobs_api.store.audit_tables import AuditRow, EntryRow, JobVersionRow
 from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 from jobs_api.sync import reconcile
@@ -94,6 +96,7 @@ class Audit:
             *self._chains(),
             *self._attempts(),
             *self._logs(),
+            *self._latest_artifacts(),
             *self._slots(),
             *self._alerts(),
             *self._histories(),
@@ -311,6 +314,24 @@ class Audit:
         for run in self.runs:
             if run.status in {RunStatus.SUCCESS, RunStatus.FAILED} and run.log is None:
                 yield f"the run {run.id} is {run.status} without a log"
+
+    def _latest_artifacts(self) -> Iterator[str]:
+        """The newest artifacts of each job and project are those of its last successes."""
+        for project_id in self.projects:
+            stored = [
+                (run, artifacts.stored_artifacts(RunKey.of(run)))
+                for run in self.runs
+                if run.project_id == project_id and run.status is RunStatus.SUCCESS
+            ]
+            for job_id in {None, *(run.job_id for run, files in stored if files)}:
+                expected: list[LatestFiles] = []
+                for run, files in stored:
+                    if files and run.end_time and job_id in (None, run.job_id):
+                        paths = [one.path for one in files]
+                        expected = with_files(expected, run.id, run.end_time, paths, store.kept_for())
+                found = latest_artifacts.latest_files(self.organization_id, project_id, job_id)
+                if found != expected:
+                    yield f"the newest artifacts of {job_id or project_id} are {found} and not {expected}"
 
     def _is_spare(self, key: str) -> bool:
         """Return whether a key is a run's second log, because two passes stored it and the other pass' log is used."""

@@ -12,6 +12,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
 from jobs_api.model import slots
+from tests.functions.test_run_artifacts import store_list
 from tests.reliability import figures
 from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.killing import Killer
@@ -308,6 +309,16 @@ def an_ingest_of_runs_that_ended(world: World) -> Act:
     _synced(world, "good", **HOOK)
     _synced(world, "bad", "dbt run --select fail")
     world.advance(minutes=1)
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_runs_that_stored_artifacts(world: World) -> Act:
+    world.operate(artifacts=True)
+    for name in ("seed", "build"):
+        job = _seeded(world, name)
+        for run in world.runs(job):
+            store_list(run, "manifest.json", f"{name}.json")
     return world.ingest
 
 

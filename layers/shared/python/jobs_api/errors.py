@@ -62,6 +62,16 @@ class DeliveryNotFound(NotFound):
         super().__init__(f"This job has no delivery {shortened(delivery_id)!r}; they are kept for 30 days")
 
 
+class NoLatestArtifact(NotFound):
+    """No success has such an artifact that is still kept."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"No successful run stored an artifact {shortened(path)!r} that is still kept: the project needs "
+            "`artifacts`, and a run whose command writes that file"
+        )
+
+
 class ArtifactNotFound(NotFound):
     """The run stored no such file."""
 

@@ -4,7 +4,7 @@ Everything here may be done twice or by two passes at once: logs replace themsel
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,8 +27,11 @@ from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.json_fields import Object, moment
 from jobs_api.k8s.observed import Observed, observe
 from jobs_api.k8s.observed_pod import ObservedPod
+from jobs_api.logs import artifacts
+from jobs_api.logs.artifacts import RunKey
 from jobs_api.metrics import Metric
 from jobs_api.model import lateness, run_events
+from jobs_api.model.artifacts import Artifact
 from jobs_api.model.organization import Organization
 from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import Run, RunStatus
@@ -36,7 +39,7 @@ from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.slots import AwaitedSlot
 from jobs_api.notifications import queue
 from jobs_api.notifications.alert_lookup import Asked
-from jobs_api.store import followers, project_records
+from jobs_api.store import followers, latest_artifacts, project_records
 from jobs_api.trigger import admission
 from jobs_api.trigger.launch import launch
 from jobs_api.trigger.waiting import launchable
@@ -316,16 +319,20 @@ class Pass:
                 lag = (self.clock() - run.end_time).total_seconds() if run.end_time else 0
                 self.figures[Metric.INGEST_LAG] = max(lag, self.figures.get(Metric.INGEST_LAG, 0))
 
-    def _write(self, before: Run | None, after: Run) -> bool:
-        """Write a new run, or a run's move; its notifications are queued once the page is done."""
+    def _write(self, before: Run | None, after: Run, stored: Sequence[Artifact] = ()) -> bool:
+        """Write a new run, or a run's move, with the artifacts that it stored.
+
+        Its notifications are queued once the page is done.
+        """
         # Its next attempt is for the same slot, and is not reported late again.
         after = lateness.found_at_its_end(before, after) if before else after
         after, attempt = retrying.with_next_attempt(after, self.clock())
         after = followers.with_followers(after)
+        files = latest_artifacts.files_of(after, [one.path for one in stored])
         if before:
-            written = store.advance_run(before, after, next_attempt=attempt)
+            written = store.advance_run(before, after, next_attempt=attempt, files=files)
         else:
-            written = store.create_run(after, next_attempt=attempt)
+            written = store.create_run(after, next_attempt=attempt, files=files)
         if written:
             self._to_tell.append(run_events.with_events(before, after))
             if after.status.ended:
@@ -367,17 +374,18 @@ class Pass:
         if decided.run is None:
             self._logs.look_at(run)
             return launched
-        after = decided.run if run else self._new(decided.run)
+        after, stored = decided.run if run else self._new(decided.run), list[Artifact]()
         if decided.quotes and seen.pod:
             after = run_log.quoting(after, self._logs.end_of(seen.pod, decided.quotes))
         if decided.wants_log:
             run = run or self._begun(after)
             if run is None:
                 return False  # another pass has it
+            stored = artifacts.stored_artifacts(RunKey.of(after)) if seen.stores_artifacts else []
             after = self._logs.stored(after, seen.pod, secrets_of(job)).model_copy(update={"updated_at": self.clock()})
         elif after.status is RunStatus.RUNNING:
             after = after.model_copy(update={"log_begins": self._logs.begins(after)})
-        written = self._write(run, after.without_secrets(secrets_of(job)))
+        written = self._write(run, after.without_secrets(secrets_of(job)), stored)
         if written and decided.ends_job and self._is_known(seen):
             # Where this process dies before, or the Job has changed, the next pass does it.
             self._replaced(job_stop.stopped(job, decision.stop_of(after)))

@@ -40,7 +40,7 @@ POD_SECURITY: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type"
 # What the runner needs, as the API server stores it. A missing ConfigMap must not keep a command from running.
 VOLUMES: Final[list[Manifest]] = [
     {
-        "name": "jobs-api",
+        "name": runner.VOLUME,
         "projected": {
             "defaultMode": 0o444,
             "sources": [
@@ -58,7 +58,7 @@ VOLUMES: Final[list[Manifest]] = [
     {"name": "dbt-target", "emptyDir": {}},
 ]
 MOUNTS: Final[list[Manifest]] = [
-    {"name": "jobs-api", "mountPath": runner.FOLDER, "readOnly": True},
+    {"name": runner.VOLUME, "mountPath": runner.FOLDER, "readOnly": True},
     {"name": "dbt-target", "mountPath": runner.TARGET},
 ]
 # By the Job's UID, which is not known when the Pod is written, the runner finds the id of a scheduled run.

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
+from jobs_api import runner
 from jobs_api.k8s import job_stop, labels, run_identity, warnings
 from jobs_api.k8s.containers import Ended, image_of
-from jobs_api.k8s.json_fields import Object, mapping, moment, span, text, texts, whole
+from jobs_api.k8s.json_fields import Object, mapping, members, moment, span, text, texts, whole
 from jobs_api.k8s.observed_pod import ObservedPod, observe_pod, read_conditions
 from jobs_api.k8s.warnings import Warned
 from jobs_api.model.run import Run, TriggeredBy
@@ -30,6 +31,7 @@ class Observed:
         ended_at: when Kubernetes finished it.
         deadline: how long it may take.
         image: the image of the command's container.
+        stores_artifacts: whether its Pod has what the program needs that stores the artifacts of a run.
         active: how many of its Pods have not ended; `ready` of them run.
         suspended: whether its spec suspends it; `held_back` is whether the controller has confirmed that.
         failure: Kubernetes' reason and message for its failure, each "" where it gave none.
@@ -55,6 +57,7 @@ class Observed:
     ended_at: datetime | None
     deadline: timedelta | None
     image: str
+    stores_artifacts: bool
     active: int
     ready: int
     suspended: bool
@@ -96,6 +99,7 @@ def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = (
     annotations, conditions = texts(metadata.get("annotations")), read_conditions(status)
     complete, failed = conditions.get("Complete"), conditions.get("Failed")
     project_id, job_id = run_identity.owner_of(job)
+    pod_spec = mapping(mapping(spec.get("template")).get("spec"))
     return Observed(
         name=text(metadata.get("name")),
         namespace=text(metadata.get("namespace")),
@@ -114,7 +118,8 @@ def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = (
         # Only a complete Job has a completionTime.
         ended_at=moment(status.get("completionTime")) or (failed.since if failed else None),
         deadline=span(spec.get("activeDeadlineSeconds")),
-        image=image_of(mapping(mapping(spec.get("template")).get("spec"))),
+        image=image_of(pod_spec),
+        stores_artifacts=any(one.get("name") == runner.VOLUME for one in members(pod_spec.get("volumes"))),
         active=whole(status.get("active")),
         ready=whole(status.get("ready")),
         suspended=spec.get("suspend") is True,

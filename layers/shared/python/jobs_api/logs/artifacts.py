@@ -8,12 +8,13 @@ import gzip
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import ValidationError
 
 from jobs_api.logs.archive import bucket_client
 from jobs_api.model.artifacts import Artifact, ArtifactFile, ArtifactList
+from jobs_api.model.run import Run
 
 STORE_SECONDS: Final = 10 * 60
 ARTIFACT_LINK_SECONDS: Final = 5 * 60
@@ -31,6 +32,11 @@ class RunKey:
     organization_id: str
     project_id: str
     run_id: str
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """Return the key of a run."""
+        return cls(run.organization_id, run.project_id, run.id)
 
     @property
     def prefix(self) -> str:

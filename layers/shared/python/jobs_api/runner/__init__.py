@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 CONFIG_MAP: Final = "jobs-api-runner"
+# The Pod's volume for what the runner needs.
+VOLUME: Final = "jobs-api"
 # In the Pod: the runner, the API's address, and the Pod's token in one folder; dbt's target folder is another.
 FOLDER: Final = "/var/run/jobs-api"
 TARGET: Final = "/var/run/dbt-target"

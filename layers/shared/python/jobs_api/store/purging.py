@@ -6,6 +6,7 @@ Only operators do this, so no function loads it. A purge that dies continues whe
 from itertools import batched
 
 from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow
+from jobs_api.store.latest_artifacts import purge_latest
 from jobs_api.store.tables import RunRow
 
 PAGE = 500
@@ -32,6 +33,7 @@ def purge_project(organization_id: str, project_id: str) -> int:
             for row in page:
                 batch.delete(row)
         purged += len(page)
+    purge_latest(organization_id, project_id)
     return purged
 
 

@@ -20,6 +20,7 @@ from jobs_api.model.results import ResultCounts
 from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, StoredLog, TriggeredBy
 from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused
+from jobs_api.store.latest_artifacts import StoredFiles, write_with_latest
 from jobs_api.store.projects import ID
 from jobs_api.store.tables import RunRow, ended_in, time_text
 from jobs_api.store.transactions import ConditionFailed, write_all
@@ -32,17 +33,25 @@ _OTHERWISE = frozenset(
 _AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)
 
 
-def create_run(run: Run, entry: StoredEntry | None = None, *, next_attempt: Run | None = None) -> bool:
+def create_run(
+    run: Run,
+    entry: StoredEntry | None = None,
+    *,
+    next_attempt: Run | None = None,
+    files: StoredFiles | None = None,
+) -> bool:
     """Write a new run and its events to send; return False, and write nothing, if it exists already.
 
     One PutItem; for a triggered run, one transaction with the entry of the audit log. A run that is seen only once it
-    has ended may be written with its `next_attempt`, as in `advance_run`.
+    has ended may be written with its `next_attempt` or its `files`, as in `advance_run`.
     """
     row, is_new = row_with_events(run), RunRow.run_id.does_not_exist()
     if entry:
         return _with_entry(entry, lambda transaction: transaction.save(row, condition=is_new))
     if next_attempt:
         return _with_next(next_attempt, lambda transaction: transaction.save(row, condition=is_new))
+    if files:
+        return write_with_latest(files, lambda transaction: transaction.save(row, condition=is_new))
     try:
         row.save(condition=is_new)
     except PutError as error:
@@ -86,7 +95,7 @@ def find_runs(organization_id: str, run_ids: Iterable[str]) -> dict[str, Run]:
     return {row.run_id: run_of(row) for row in rows if row.organization_id == organization_id}
 
 
-def advance_run(before: Run, after: Run, *, next_attempt: Run | None = None) -> bool:
+def advance_run(before: Run, after: Run, *, next_attempt: Run | None = None, files: StoredFiles | None = None) -> bool:
     """Move a run forward, from the state that was read to a new one; False if another process moved it first.
 
     Only a run that has not ended moves, and only from the status that was read. So two ingests at once, or a late one,
@@ -94,14 +103,18 @@ def advance_run(before: Run, after: Run, *, next_attempt: Run | None = None) -> 
     late; where another process has found that first, it is False.
 
     One UpdateItem; with the run that is the `next_attempt` of one that failed, one transaction. Nothing is written, and
-    False returned, where somebody has requested a cancellation meanwhile: a cancelled run is not retried.
+    False returned, where somebody has requested a cancellation meanwhile: a cancelled run is not retried. With the
+    `files` that a success stored, one transaction, which also says that they are the newest ones.
     """
     after = run_events.with_events(before, after.without_secrets())
     actions = [*_progress(after), *(_end(after) if after.status.ended else [])]
     unmoved = (RunRow.status == before.status.value) & RunRow.status.is_in(*OPEN) & _found_as(before)
+    row = RunRow(before.id)
+    if files:
+        return write_with_latest(files, lambda transaction: transaction.update(row, actions=actions, condition=unmoved))
     if next_attempt is None:
         return _update(before.id, actions, unmoved)
-    row, uncancelled = RunRow(before.id), unmoved & RunRow.cancel_requested_at.does_not_exist()
+    uncancelled = unmoved & RunRow.cancel_requested_at.does_not_exist()
     return _with_next(next_attempt, lambda transaction: transaction.update(row, actions=actions, condition=uncancelled))
 
 

@@ -246,6 +246,17 @@ class TurnRow(ProjectsRow, discriminator="turn"):
     expires_at = NumberAttribute()
 
 
+class LatestArtifactsRow(ProjectsRow, discriminator="latest_artifacts"):
+    """The newest artifacts of a project's successes, or of a job's; `expires_at` in seconds since 1970.
+
+    `version` increases with each write, so that no write undoes another one.
+    """
+
+    files = DocumentAttribute()
+    version = NumberAttribute()
+    expires_at = NumberAttribute()
+
+
 class PointerRow(ProjectsRow, discriminator="pointer"):
     """A project of an organization."""
 

@@ -1,28 +1,38 @@
 """The artifacts of earlier runs: those of the last success, and those that a job's own last run left.
 
-They are found by looking at the newest ended runs, which costs a Query and a GetObject for each run looked at.
+The last success is known. The last run is found by looking at a job's newest runs: a Query, and a GetObject for each.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Final
 
 from jobs_api import store
 from jobs_api.logs import artifacts
 from jobs_api.logs.artifacts import RunKey
 from jobs_api.model.artifacts import Artifact
+from jobs_api.model.latest_files import run_that_has
 from jobs_api.model.project import Project
-from jobs_api.model.run import RunStatus
+from jobs_api.store import latest_artifacts
 
-# How far back is looked. A project with more runs without artifacts since then should name the job.
+# How far back is looked for what a run left that dbt's `retry` may continue.
 RUNS_LOOKED_AT: Final = 25
 
 type EarlierArtifacts = tuple[RunKey, list[Artifact]]
 
 
-def last_success(project: Project, job_id: str | None, having: str | None = None) -> EarlierArtifacts | None:
-    """Return the last success of a project, or of one of its jobs, that stored artifacts, or the one named `having`."""
-    found = _stored(project, store.RunFilter(job_id=job_id, status=RunStatus.SUCCESS))
-    return next((one for one in found if having is None or any(file.path == having for file in one[1])), None)
+def last_success(project: Project, job_id: str | None, path: str, now: datetime) -> EarlierArtifacts | None:
+    """Return the last success of a project, or of one of its jobs, that stored a file, with all that it stored.
+
+    None where none did, or where the file is not kept any more. One GetItem, and a GetObject for the list.
+    """
+    known = latest_artifacts.latest_files(project.organization_id, project.id, job_id)
+    run_id = run_that_has(known, path, now, store.kept_for())
+    if run_id is None:
+        return None
+    key = RunKey(project.organization_id, project.id, run_id)
+    files = artifacts.stored_artifacts(key)
+    return (key, files) if any(file.path == path for file in files) else None
 
 
 def last_run(project: Project, job_id: str, but: str) -> EarlierArtifacts | None:
@@ -39,6 +49,6 @@ def _stored(
     )
     for run in runs:
         if run.status.ended and counts(run.id):
-            key = RunKey(run.organization_id, run.project_id, run.id)
+            key = RunKey.of(run)
             if files := artifacts.stored_artifacts(key):
                 yield key, files
