@@ -173,9 +173,22 @@ def _without_map(text: str) -> str:
     return f"{before}\n" if last.startswith(("//# sourceMappingURL=", "/*# sourceMappingURL=")) else text
 
 
+def refresh() -> Path:
+    """Make the files unless they are there as they would be made; return their folder.
+
+    Raises:
+        NothingInstalled: as `site` does.
+    """
+    made = site()
+    manifest = SITE / "manifest.json"
+    if not manifest.exists() or json.loads(manifest.read_text()) != made.headers:
+        made.write(SITE)
+    return SITE
+
+
 if __name__ == "__main__":
     try:
-        site().write(SITE)
+        refresh()
     except NothingInstalled as missing:
         sys.exit(f"make console: {missing}")
     except subprocess.CalledProcessError as failed:

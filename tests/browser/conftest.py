@@ -3,7 +3,6 @@
 A tab fails its test if the page writes an error to the console, throws one, or asks anything of another origin.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from deploy.console import SITE, site
+from deploy.console import refresh
 from tests.aws_of_template import within_its_policy
 from tests.browser.service import Service, serving
 from tests.browser.tab import WIDE, Tab
@@ -26,11 +25,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 @pytest.fixture(scope="package")
 def console_site() -> Path:
     """The folder that serve_console serves, made from what console/ is now."""
-    made = site()
-    manifest = SITE / "manifest.json"
-    if not manifest.exists() or json.loads(manifest.read_text()) != made.headers:
-        made.write(SITE)
-    return SITE
+    return refresh()
 
 
 @pytest.fixture(scope="package")

@@ -1,5 +1,6 @@
 """Everything that a checkout installs is pinned with its hashes, uv itself too, and says of no registry where it is."""
 
+import json
 import re
 from pathlib import Path
 
@@ -45,3 +46,24 @@ def test_make_lock_writes_every_file() -> None:
 def test_uv_is_the_pinned_one_whatever_the_machine_has() -> None:
     assert re.findall(r"^UV *:?=(.*)$", MAKEFILE, flags=re.MULTILINE) == [" .tools/uv/bin/uv"]
     assert re.search(r"^\.tools/uv/bin/uv: requirements/uv\.txt$", MAKEFILE, flags=re.MULTILINE)
+
+
+def test_each_package_of_the_console_has_one_version_and_its_hash() -> None:
+    wanted = json.loads((ROOT / "console/package.json").read_text())
+    locked = json.loads((ROOT / "console/package-lock.json").read_text())["packages"]
+    root = locked.pop("")
+
+    for kind in ("dependencies", "devDependencies"):
+        assert root[kind] == wanted[kind]
+        assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted[kind].values())
+    for name, package in locked.items():
+        assert package["integrity"].startswith("sha512-"), name
+        # npm's setting omit-lockfile-registry-resolved leaves it out.
+        assert "resolved" not in package, name
+
+
+def test_npm_installs_what_is_locked_and_runs_nothing_of_it() -> None:
+    commands = [line for line in MAKEFILE.splitlines() if re.search(r"\bnpm (ci|install|i)\b", line)]
+
+    assert commands
+    assert all("npm ci " in line and "--ignore-scripts" in line for line in commands)
