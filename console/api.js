@@ -1,36 +1,133 @@
-// The one module that talks to the API: where it is, with which token, and what an answer means.
+/* The one module that talks to the API. The token stays in this tab's sessionStorage, and never is in an address. */
+import { watched } from "./parts/watched.js";
 
-// Relative to the page: https://…/<stage>/console talks to https://…/<stage>/api/v1.
-export const BASE = new URL("api/v1/", document.baseURI).href;
 const TOKEN = "token";
+const LONGEST_PROBE_MS = 15_000;
+/* The page is at <stage>/console, the API at <stage>/api/v1. */
+export const BASE = `${location.pathname.replace(/\/console(\/.*)?$/, "").replace(/\/$/, "")}/api/v1`;
 
-export const token = {
-  get: () => sessionStorage.getItem(TOKEN),
-  set: (value) => sessionStorage.setItem(TOKEN, value),
-  forget: () => sessionStorage.removeItem(TOKEN),
-};
+export const session = watched({ token: sessionStorage.getItem(TOKEN), me: null, refused: false });
+/* What keeps the page from being up to date: null, { kind: "away" } or { kind: "slow", until }. */
+export const trouble = watched(null);
 
-/** The API refused a request, or could not be reached (`status` 0). */
 export class Refused extends Error {
   constructor(status, problem, retryAfter) {
-    super(problem.message ?? `The server answered ${status}`);
-    this.status = status;
-    this.problem = problem;
-    this.retryAfter = retryAfter;
+    super(problem.message || `The API answered ${status}.`);
+    Object.assign(this, { status, code: problem.code || "", errors: problem.errors || [], retryAfter });
   }
 }
 
-/** Call the API; `path` begins after /api/v1/. Returns the answer's JSON; throws Refused. */
-export async function call(path, { method = "GET", body, signal } = {}) {
-  const headers = { Authorization: `Bearer ${token.get()}` };
-  let answer;
+export class Unreachable extends Error {}
+
+export const signIn = (token) => {
+  sessionStorage.setItem(TOKEN, token);
+  session.set({ token, me: null, refused: false });
+};
+
+export const signOut = (refused = false) => {
+  sessionStorage.removeItem(TOKEN);
+  session.set({ token: null, me: null, refused });
+};
+
+export const mayWrite = () => ["developer", "admin"].includes(session.get().me?.role);
+
+/* Asks who the token belongs to, once; a token that is not accepted ends the session. */
+export const identify = async () => {
+  const { token } = session.get();
+  const me = await get("/me");
+  if (session.get().token === token) session.set({ token, me, refused: false });
+};
+
+const seconds = (ms, signal) => new Promise((resolve, reject) => {
+  const timer = setTimeout(resolve, ms);
+  signal?.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
+});
+
+const address = (path, query = {}) => {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  return `${BASE}${path}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
+};
+
+const answerOf = async (response) => {
+  const text = await response.text();
+  try { return text ? JSON.parse(text) : {}; } catch { return { message: text.slice(0, 300) }; }
+};
+
+const send = async (method, path, { query, body, key, signal } = {}) => {
+  const { token } = session.get();
+  if (!token) throw new DOMException("Nobody is logged in.", "AbortError");
+  const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (key) headers["Idempotency-Key"] = key;
+  let response;
   try {
-    answer = await fetch(BASE + path, { method, headers, body: body && JSON.stringify(body), signal });
+    response = await fetch(address(path, query), {
+      method, headers, signal, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body),
+    });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refused(0, { message: "The server cannot be reached" });
+    if (signal?.aborted) throw error;
+    throw new Unreachable("The API cannot be reached.", { cause: error });
   }
-  const said = await answer.json().catch(() => ({}));
-  if (answer.ok) return said;
-  throw new Refused(answer.status, said, Number(answer.headers.get("Retry-After")) || undefined);
-}
+  const answer = await answerOf(response);
+  if (response.ok) return answer;
+  if (response.status === 401 && session.get().token === token) signOut(true);
+  throw new Refused(response.status, answer, Number(response.headers.get("Retry-After")) || 0);
+};
+
+/* Tries until the API answers. All calls wait for the same probe, so that a server that comes back is not overrun. */
+let returning = null;
+const comeBack = () => {
+  returning ??= (async () => {
+    trouble.set({ kind: "away" });
+    for (let wait = 1000; ; wait = Math.min(wait * 2, LONGEST_PROBE_MS)) {
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, wait);
+        addEventListener("online", () => { clearTimeout(timer); resolve(); }, { once: true });
+      });
+      try { await send("GET", "/me"); break; } catch (error) { if (!isAway(error)) break; }
+    }
+    trouble.set(null);
+    returning = null;
+  })();
+  return returning;
+};
+
+const isAway = (error) => error instanceof Unreachable || (error instanceof Refused && [502, 504].includes(error.status));
+
+const slowDown = async (error, signal) => {
+  const ms = Math.max(error.retryAfter, 1) * 1000;
+  const notice = { kind: "slow", until: Date.now() + ms };
+  trouble.set(notice);
+  try { await seconds(ms, signal); } finally { if (trouble.get() === notice) trouble.set(null); }
+};
+
+/* Sends a request. After a 429 it waits as long as the API says and sends it again: nothing was done. A request that
+   reads waits until a server that is away comes back; one that changes something fails, because what it did is unknown. */
+export const request = async (method, path, options = {}) => {
+  for (;;) {
+    try {
+      return await send(method, path, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof Refused && error.status === 429) await slowDown(error, options.signal);
+      else if (method === "GET" && isAway(error)) await comeBack();
+      else if (method === "GET" && error.status === 503 && options.patient) await seconds((error.retryAfter || 2) * 1000, options.signal);
+      else throw error;
+    }
+  }
+};
+
+export const get = (path, query, signal) => request("GET", path, { query, signal });
+export const post = (path, body, key) => request("POST", path, { body, key });
+export const put = (path, body) => request("PUT", path, { body });
+
+/* All items of a list, page by page. */
+export const all = async (path, name, query, signal, most = 5000) => {
+  const items = [];
+  for (let cursor; ;) {
+    const page = await get(path, { ...query, cursor }, signal);
+    items.push(...page[name]);
+    cursor = page.next_cursor;
+    if (!cursor || items.length >= most) return items;
+  }
+};

@@ -1,41 +1,85 @@
-// The router by hash, and the form for the token.
-import { h, render } from "preact";
+/* The page: who is signed in, and which view the address asks for. */
+import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import htm from "htm";
-import { token } from "./api.js";
-import { Now } from "./views/now.js";
+import { identify, session, signOut } from "./api.js";
+import { html } from "./parts/html.js";
+import { Failure, Notices, Trouble } from "./parts/notices.js";
+import { route } from "./parts/route.js";
+import { KeysDialog, moveRow, useKeys } from "./parts/shortcuts.js";
+import { useWatched } from "./parts/watched.js";
+import { JobView } from "./views/job.js";
+import { NowView } from "./views/now.js";
+import { ProjectsView } from "./views/projects.js";
+import { RunView } from "./views/run.js";
+import { SignIn } from "./views/sign_in.js";
 
-const html = htm.bind(h);
+const VIEWS = [
+  [/^\/?$/, NowView, [], "Now"],
+  [/^\/projects$/, ProjectsView, [], "Projects"],
+  [/^\/projects\/([^/]+)$/, ProjectsView, ["project"], "Projects"],
+  [/^\/projects\/([^/]+)\/jobs\/([^/]+)$/, JobView, ["project", "job"], "Projects"],
+  [/^\/runs\/([^/]+)$/, RunView, ["run"], ""],
+];
 
-function useHash() {
-  const [hash, setHash] = useState(location.hash || "#/");
+const Nowhere = () => html`<h1 tabindex="-1">This page does not exist</h1><p><a href="#/">Go to Now</a></p>`;
+
+/* The view of an address, and what its path names. */
+const found = (path) => {
+  for (const [pattern, View, names, area] of VIEWS) {
+    const match = pattern.exec(path);
+    if (match) return { View, area, named: Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(match[at + 1])])) };
+  }
+  return { View: Nowhere, area: "", named: {} };
+};
+
+const NAVIGATION = [["Now", "#/"], ["Projects", "#/projects"]];
+
+const Header = ({ area, me, onKeys }) => html`
+  <header class="top">
+    <a class="brand" href="#/"><svg viewBox="0 0 20 20" aria-hidden="true"><rect x="2" y="11" width="4" height="7" rx="1.5" />
+      <rect x="8" y="6" width="4" height="12" rx="1.5" /><rect x="14" y="2" width="4" height="16" rx="1.5" /></svg> Jobs</a>
+    <nav aria-label="Views">${NAVIGATION.map(([name, to]) => html`
+      <a key=${name} href=${to} aria-current=${area === name ? "page" : undefined}>${name}</a>`)}</nav>
+    <div class="who">
+      ${me && html`<span title=${me.token_name || me.token_id}>${me.organization_id} <span class="soft">· ${me.role}</span></span>`}
+      <button type="button" class="icon" aria-label="Keys" title="Keys (?)" onClick=${onKeys}>?</button>
+      <button type="button" onClick=${() => signOut()}>Log out</button>
+    </div>
+  </header>`;
+
+const Signed = () => {
+  const { me, token } = useWatched(session);
+  const { path, query } = useWatched(route);
+  const [keys, setKeys] = useState(false);
+  const [error, setError] = useState(null);
+  const who = () => { setError(null); identify().catch(setError); };
+  useEffect(who, [token]);
+  const { View, area, named } = found(path);
   useEffect(() => {
-    const changed = () => setHash(location.hash || "#/");
-    addEventListener("hashchange", changed);
-    return () => removeEventListener("hashchange", changed);
-  }, []);
-  return hash;
-}
+    /* Who follows a link is told where they are, and goes on from there. */
+    document.querySelector("main h1")?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [path]);
+  useKeys({
+    "?": () => setKeys(true), "g n": () => { location.hash = "#/"; }, "g p": () => { location.hash = "#/projects"; },
+    j: () => moveRow(1), k: () => moveRow(-1), "/": () => document.querySelector("main input[type=search]")?.focus(),
+  });
+  return html`
+    <${Header} area=${area} me=${me} onKeys=${() => setKeys(true)} />
+    <${Trouble} />
+    <main id="main" tabindex="-1">
+      <${Failure} error=${error} retry=${who} />
+      ${me && html`<${View} key=${path} ...${named} query=${query} />`}
+    </main>
+    ${keys && html`<${KeysDialog} onClose=${() => setKeys(false)} />`}`;
+};
 
-function Login({ entered }) {
-  const submit = (event) => {
-    event.preventDefault();
-    entered(event.target.elements.token.value.trim());
-  };
-  return html`<form class="login" onSubmit=${submit}>
-    <label>Token <input name="token" type="password" autocomplete="off" required autofocus /></label>
-    <button>Log in</button>
-  </form>`;
-}
-
-function App() {
-  const hash = useHash();
-  const [known, setKnown] = useState(Boolean(token.get()));
-  const enter = (value) => { token.set(value); setKnown(true); };
-  const leave = () => { token.forget(); setKnown(false); };
-  if (!known) return html`<main><h1>Jobs</h1><${Login} entered=${enter} /></main>`;
-  return html`<header><h1>Jobs</h1><button onClick=${leave}>Log out</button></header>
-    <main><${Now} key=${hash} expired=${leave} /></main>`;
-}
+const App = () => {
+  const { token, refused } = useWatched(session);
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main")?.focus(); }}>Skip to the content</a>
+    ${token ? html`<${Signed} />` : html`<${SignIn} refused=${refused} />`}
+    <${Notices} />`;
+};
 
 render(html`<${App} />`, document.getElementById("app"));

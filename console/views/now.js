@@ -1,16 +1,139 @@
-// Now: what runs and what ran last, over all projects.
-import { h } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import htm from "htm";
-import { call } from "../api.js";
+/* What runs, what is late, what failed last and what starts next, over all projects. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { get } from "../api.js";
+import { jobLink, nameOf, projectOf, readCatalog, runLink, useCatalog } from "../parts/catalog.js";
+import { html } from "../parts/html.js";
+import { RunTimeline } from "../parts/lanes.js";
+import { Empty, Failure, Loading, announce } from "../parts/notices.js";
+import { useLoaded, useNow, usePolling } from "../parts/polling.js";
+import { useTitle } from "../parts/route.js";
+import { Badge, CAUSES, STATUSES, Status, isFailure, isOpen } from "../parts/status.js";
+import { Distance, Elapsed, Time, duration, elapsed, ms, utc } from "../parts/times.js";
 
-const html = htm.bind(h);
+const RECENT = 100, FAILURES = 6, NEXT = 6, KEPT = 400;
+/* A slot begins within seconds; after these it is told as late. */
+const SLOT_GRACE_MS = 120_000;
 
-export function Now({ expired }) {
-  const [runs, setRuns] = useState(null);
-  useEffect(() => {
-    call("runs?limit=20").then((page) => setRuns(page.runs), (error) => error.status === 401 && expired());
-  }, []);
-  if (!runs) return html`<p>Loading</p>`;
-  return html`<ul>${runs.map((run) => html`<li key=${run.id}>${run.job_name} ${run.status}</li>`)}</ul>`;
-}
+const newest = (one, other) => (one.created_at < other.created_at ? 1 : -1);
+
+const first = async (signal) => {
+  const lists = await Promise.all([{ limit: RECENT }, { status: "running", limit: 100 }, { status: "pending", limit: 100 },
+    { status: "failed", limit: FAILURES }, { status: "error", limit: FAILURES }].map((query) => get("/runs", query, signal)));
+  return merged([], lists.flatMap((list) => list.runs));
+};
+
+const merged = (before, runs) => {
+  const byId = new Map([...before, ...runs].map((run) => [run.id, run]));
+  const sorted = [...byId.values()].sort(newest);
+  return sorted.filter((run, at) => at < KEPT || isOpen(run));
+};
+
+/* The runs, kept up to date: only what has changed since is asked for. */
+const useRuns = () => {
+  const loaded = useLoaded(first, []);
+  const runs = loaded.data;
+  const known = useRef([]);
+  known.current = runs || [];
+  usePolling(async (signal) => {
+    const since = known.current.reduce((last, run) => (run.updated_at > last ? run.updated_at : last), "");
+    const { runs: changed } = await get("/runs", since ? { updated_after: since, limit: 100 } : { limit: RECENT }, signal);
+    const before = new Map(known.current.map((run) => [run.id, run]));
+    const fresh = changed.filter((run) => before.get(run.id)?.updated_at !== run.updated_at);
+    if (fresh.length) {
+      loaded.setData(merged(known.current, fresh));
+      tell(fresh.filter((run) => before.get(run.id)?.status !== run.status));
+    }
+    await readCatalog();
+    return fresh.length > 0 || known.current.some(isOpen);
+  }, { active: !!runs });
+  return loaded;
+};
+
+const tell = (runs) => {
+  if (runs.length > 3) announce(`${runs.length} runs have changed`);
+  else if (runs.length) announce(runs.map((run) => `${run.cronjob_name}: ${STATUSES[run.status]}`).join(". "));
+};
+
+const Row = ({ run, found, children }) => html`
+  <li class="item">
+    <${Status} status=${run.status} quiet />
+    <div class="item-what"><a data-row href=${runLink(run)}>${nameOf(found, run)}</a>
+      <small>${projectOf(found, run)} · ${CAUSES[run.triggered_by]}${run.attempt ? ` · attempt ${run.attempt}` : ""}</small>
+      ${isFailure(run) && run.error_message && html`<small class="one-line" title=${run.error_message}>${run.error_message}</small>`}</div>
+    <div class="item-when">${children}</div>
+  </li>`;
+
+/* How far a run is, by how long its job takes as a rule. */
+const Progress = ({ run, usual }) => {
+  const now = useNow(1000);
+  if (!usual || run.status !== "running") return null;
+  const part = elapsed(run, now) / usual;
+  return html`<progress class=${part > 1.5 ? "over" : ""} max="1" value=${Math.min(part, 1)}
+    aria-label=${`${Math.round(part * 100)} % of the usual ${duration(usual)}`} title=${`usually ${duration(usual)}`}></progress>`;
+};
+
+const median = (numbers) => [...numbers].sort((one, other) => one - other)[Math.floor(numbers.length / 2)];
+
+const Running = ({ runs, all, found }) => {
+  const usual = useMemo(() => {
+    const took = new Map();
+    for (const run of all) if (run.status === "success" && run.duration_seconds) took.set(run.job_id, [...(took.get(run.job_id) || []), run.duration_seconds]);
+    return new Map([...took].map(([job, seconds]) => [job, median(seconds)]));
+  }, [all]);
+  return html`<ul class="items">${runs.map((run) => html`
+    <${Row} key=${run.id} run=${run} found=${found}>
+      <${Progress} run=${run} usual=${usual.get(run.job_id)} />
+      ${run.status === "running" ? html`<${Elapsed} run=${run} />` : run.launch_after ? html`<${Distance} at=${run.launch_after} />` : "waits"}
+    <//>`)}</ul>`;
+};
+
+const lateOnes = (runs, jobs, now) => [
+  ...runs.filter((run) => (isOpen(run) && (run.late_at || run.long_at || ms(run.expected_by) < now))),
+  ...jobs.filter((job) => job.next_run_at && now - ms(job.next_run_at) > SLOT_GRACE_MS),
+];
+
+const Late = ({ ones, found }) => html`<ul class="items">${ones.map((one) => (one.command && one.name ? html`
+  <li class="item" key=${one.id}><${Badge} kind="warn">Not started<//>
+    <div class="item-what"><a data-row href=${jobLink(one)}>${one.name}</a><small>${projectOf(found, one)}</small></div>
+    <div class="item-when">due <${Distance} at=${one.next_run_at} /></div></li>` : html`
+  <${Row} key=${one.id} run=${one} found=${found}>${one.expected_by ? html`expected <${Distance} at=${one.expected_by} />`
+    : html`longer than ${one.expected_minutes} min`}<//>`))}</ul>`;
+
+const Next = ({ jobs, found }) => html`<ul class="items">${jobs.map((job) => html`
+  <li class="item" key=${job.id}>
+    <div class="item-what"><a data-row href=${jobLink(job)}>${job.name}</a><small>${projectOf(found, job)}</small></div>
+    <div class="item-when"><${Distance} at=${job.next_run_at} /><small><${Time} at=${job.next_run_at} /> · ${utc(job.next_run_at)}</small></div>
+  </li>`)}</ul>`;
+
+const Failed = ({ runs, found }) => html`<ul class="items">${runs.map((run) => html`
+  <${Row} key=${run.id} run=${run} found=${found}><${Distance} at=${run.end_time || run.created_at} /><//>`)}</ul>`;
+
+const Panel = ({ title, count, children, empty, kind }) => html`
+  <section class=${`card panel ${kind || ""}`} aria-label=${title}>
+    <h2>${title} <span class="count">${count}</span></h2>
+    ${count ? children : html`<${Empty}>${empty}<//>`}
+  </section>`;
+
+export const NowView = () => {
+  const { data: runs, error, reload } = useRuns();
+  const { catalog: found, error: catalogError } = useCatalog();
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => { const timer = setInterval(() => setNow(Date.now()), 5000); return () => clearInterval(timer); }, []);
+  const open = (runs || []).filter(isOpen);
+  useTitle(open.length ? `${open.length} running` : "Now");
+  if (!runs || !found) return html`<h1 tabindex="-1">Now</h1>${error || catalogError ? html`<${Failure} error=${error || catalogError} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
+  const jobs = [...found.jobs.values()];
+  const late = lateOnes(runs, jobs, now);
+  const failed = runs.filter((run) => isFailure(run) && !run.retried_as).slice(0, FAILURES);
+  const next = jobs.filter((job) => ms(job.next_run_at) > now - SLOT_GRACE_MS).sort((a, b) => ms(a.next_run_at) - ms(b.next_run_at)).slice(0, NEXT);
+  return html`
+    <h1 tabindex="-1">Now</h1>
+    <${Failure} error=${error} retry=${reload} />
+    <${RunTimeline} runs=${runs} found=${found} next=${next} />
+    <div class="panels">
+      <${Panel} title="Running" count=${open.length} empty="Nothing runs."><${Running} runs=${open} all=${runs} found=${found} /><//>
+      <${Panel} title="Late" count=${late.length} kind=${late.length ? "warns" : ""} empty="Nothing is late."><${Late} ones=${late} found=${found} /><//>
+      <${Panel} title="Failed last" count=${failed.length} empty="Nothing failed."><${Failed} runs=${failed} found=${found} /><//>
+      <${Panel} title="Next" count=${next.length} empty="No schedule starts anything."><${Next} jobs=${next} found=${found} /><//>
+    </div>`;
+};

@@ -1,0 +1,62 @@
+/* The projects and their jobs, which several views name. They are read again when they are older than a minute. */
+import { useEffect, useState } from "preact/hooks";
+import { all, get, put, session } from "../api.js";
+import { watched } from "./watched.js";
+
+const FRESH_MS = 60_000;
+export const catalog = watched(null);
+let reading = null, readAt = 0;
+
+session.watch(({ token }) => { if (!token) { catalog.set(null); readAt = 0; } });
+
+const read = async () => {
+  const { projects } = await get("/projects");
+  const lists = await Promise.all(projects.map((project) => all(`/projects/${project.id}/jobs`, "jobs", { limit: 500 })));
+  const jobs = lists.flat();
+  const found = {
+    projects: new Map(projects.map((project) => [project.id, project])),
+    jobs: new Map(jobs.map((job) => [job.id, job])),
+  };
+  readAt = Date.now();
+  catalog.set(found);
+  return found;
+};
+
+/* Returns the catalog, read anew if `fresh` or if it is old. Two callers share one reading. */
+export const readCatalog = async (fresh = false) => {
+  if (!fresh && catalog.get() && Date.now() - readAt < FRESH_MS) return catalog.get();
+  reading ??= read().finally(() => { reading = null; });
+  return reading;
+};
+
+/* Puts in a job as a change answered it. */
+export const putJob = (job) => {
+  const { projects, jobs } = catalog.get() || {};
+  if (jobs) catalog.set({ projects, jobs: new Map(jobs).set(job.id, job) });
+};
+
+export const pathOf = (job) => `/projects/${job.project_id}/jobs/${job.id}`;
+
+/* Changes fields of a job; the page shows the job as the answer has it. */
+export const changeJob = async (job, fields) => {
+  const changed = await put(pathOf(job), fields);
+  putJob(changed);
+  return changed;
+};
+
+export const useCatalog = () => {
+  const [found, setFound] = useState(catalog.get());
+  const [error, setError] = useState(null);
+  useEffect(() => {
+    const end = catalog.watch(setFound);
+    readCatalog().then(setFound, setError);
+    return end;
+  }, []);
+  return { catalog: found, error };
+};
+
+/* How a run's job is called, from the catalog or, of a deleted job, from the name of its CronJob. */
+export const nameOf = (found, run) => found?.jobs.get(run.job_id)?.name || run.cronjob_name || run.job_name;
+export const projectOf = (found, run) => found?.projects.get(run.project_id)?.name || run.project_id;
+export const jobLink = (of) => `#/projects/${of.project_id}/jobs/${of.job_id || of.id}`;
+export const runLink = (run) => `#/runs/${run.id}`;

@@ -1,0 +1,5 @@
+/* Markup without a build step. What stands in ${} becomes text or an attribute's value, never markup. */
+import { h } from "preact";
+import htm from "htm";
+
+export const html = htm.bind(h);

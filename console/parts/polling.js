@@ -1,0 +1,59 @@
+/* Loads what a view shows, and keeps it up to date without pressing the API. */
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+
+/* Loads once, and again when `inputs` change. Returns { data, error, loading, reload, setData }. */
+export const useLoaded = (load, inputs) => {
+  const [state, setState] = useState({ data: null, error: null, loading: true });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const ending = new AbortController();
+    setState((before) => ({ ...before, error: null, loading: true }));
+    load(ending.signal).then(
+      (data) => ending.signal.aborted || setState({ data, error: null, loading: false }),
+      (error) => ending.signal.aborted || setState((before) => ({ ...before, error, loading: false })),
+    );
+    return () => ending.abort(new DOMException("The view has changed.", "AbortError"));
+  }, [...inputs, turn]);
+  const reload = useCallback(() => setTurn((before) => before + 1), []);
+  const setData = useCallback((data) => setState((before) => ({ ...before, data })), []);
+  return { ...state, reload, setData };
+};
+
+/* Calls `look(signal)` again and again: `fastest` ms after it returned true (something has changed or goes on), and
+   later and later, up to `slowest`, while it returns false. Nothing is asked while the tab is hidden. */
+export const usePolling = (look, { fastest = 3000, slowest = 30_000, active = true }, inputs = []) => {
+  const latest = useRef(look);
+  latest.current = look;
+  useEffect(() => {
+    if (!active) return undefined;
+    const ending = new AbortController();
+    let timer, wait = fastest, busy = false;
+    const plan = () => { clearTimeout(timer); if (!ending.signal.aborted && !document.hidden) timer = setTimeout(turn, wait); };
+    const turn = async () => {
+      if (busy) return;
+      busy = true;
+      try {
+        wait = (await latest.current(ending.signal)) ? fastest : Math.min(wait * 1.5, slowest);
+      } catch {
+        wait = slowest;
+      }
+      busy = false;
+      plan();
+    };
+    const shown = () => { clearTimeout(timer); if (!document.hidden) { wait = fastest; turn(); } };
+    document.addEventListener("visibilitychange", shown);
+    plan();
+    return () => { ending.abort(); clearTimeout(timer); document.removeEventListener("visibilitychange", shown); };
+  }, [active, fastest, slowest, ...inputs]);
+};
+
+/* The present time, every `ms`, for what shows how long something has been going on. */
+export const useNow = (ms = 1000, active = true) => {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    if (!active) return undefined;
+    const timer = setInterval(() => document.hidden || setNow(Date.now()), ms);
+    return () => clearInterval(timer);
+  }, [ms, active]);
+  return now;
+};

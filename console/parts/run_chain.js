@@ -1,0 +1,58 @@
+/* Which runs belong together: what caused this one, its attempts, and what it caused. */
+import { get } from "../api.js";
+import { nameOf, runLink, useCatalog } from "./catalog.js";
+import { html } from "./html.js";
+import { useLoaded } from "./polling.js";
+import { Status, isOpen } from "./status.js";
+import { Distance } from "./times.js";
+
+const MOST_ATTEMPTS = 8;
+
+const one = (id, signal) => (id ? get(`/runs/${id}`, {}, signal).catch(() => null) : null);
+
+/* The attempts after a run, one after the other. */
+const attemptsAfter = async (run, signal) => {
+  const found = [];
+  for (let next = run.retried_as; next && found.length < MOST_ATTEMPTS;) {
+    const attempt = await one(next, signal);
+    if (!attempt) break;
+    found.push(attempt);
+    next = attempt.retried_as;
+  }
+  return found;
+};
+
+const followers = async (run, signal) => {
+  if (isOpen(run)) return [];
+  const { runs } = await get(`/projects/${run.project_id}/runs`, { triggered_by: "chained", updated_after: run.end_time || run.created_at, limit: 100 }, signal);
+  return runs.filter((other) => other.caused_by === run.id);
+};
+
+const load = async (run, signal) => {
+  const first = await one(run.retry_of, signal);
+  const [cause, attempts, caused] = await Promise.all([
+    one(run.caused_by, signal), first && run.attempt ? attemptsAfter(first, signal) : attemptsAfter(run, signal), followers(run, signal).catch(() => [])]);
+  const sequence = first && run.attempt ? [first, ...attempts] : attempts.length ? [run, ...attempts] : [];
+  return { cause, first: run.attempt ? null : first, sequence, caused };
+};
+
+const Linked = ({ run, own, catalog, name }) => html`
+  <li class=${run.id === own ? "here" : ""}>${run.id === own ? html`<b aria-current="true">${name || nameOf(catalog, run)}</b>`
+    : html`<a href=${runLink(run)}>${name || nameOf(catalog, run)}</a>`} <${Status} status=${run.status} quiet />
+    ${run.launch_after && isOpen(run) && html`<small><${Distance} at=${run.launch_after} /></small>`}</li>`;
+
+export const RunChain = ({ run }) => {
+  const { catalog } = useCatalog();
+  const { data } = useLoaded((signal) => load(run, signal), [run.id, run.status, run.retried_as]);
+  const skipped = run.skipped || [];
+  if (!data || !(data.cause || data.first || data.sequence.length || data.caused.length || skipped.length)) return null;
+  const row = (name, runs, named) => runs.length > 0 && html`<div><dt>${name}</dt><dd><ol class="run-chain">
+    ${runs.map((other, at) => html`<${Linked} key=${other.id} run=${other} own=${run.id} catalog=${catalog} name=${named?.(other, at)} />`)}</ol></dd></div>`;
+  return html`<section class="card" aria-label="Chain"><h2>Chain</h2><dl class="facts rows">
+    ${row("Caused by", data.cause ? [data.cause] : [])}
+    ${row("Repeats", data.first ? [data.first] : [])}
+    ${row("Attempts", data.sequence, (_, at) => `Attempt ${at + 1}`)}
+    ${row("Caused", data.caused)}
+    ${skipped.length > 0 && html`<div><dt>Not caused</dt><dd>${skipped.map((one) => html`<div key=${one.job_id}>${catalog?.jobs.get(one.job_id)?.name || one.job_id}: ${one.reason.replace("_", " ")}</div>`)}</dd></div>`}
+  </dl></section>`;
+};

@@ -1,0 +1,225 @@
+"""What each view of the console shows, of a project with a past."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from jobs_api.model.run import Run
+from tests.browser.past import Past, nodes_of
+from tests.browser.service import Service
+from tests.browser.tab import PHONE, serious, show
+
+type Document = dict[str, Any]
+
+LOG = "\n".join(
+    [
+        "02:00:07  Running with dbt=1.11.2",
+        *(f"02:00:08  {number} of 300 OK created model_{number:03} [OK in 0.1s]" for number in range(300)),
+        "02:05:00  \x1b[31mDatabase Error in model revenue\x1b[0m",
+        "02:05:01  WARN 3 in not_null_orders_id",
+        "02:05:02  Done. PASS=299 WARN=1 ERROR=1 SKIP=0 TOTAL=301\n",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """A job with runs of every kind, and one of each kind of run."""
+
+    past: Past
+    nightly: Document
+    docs: Document
+    failed: Run
+    running: Run
+
+    @property
+    def job(self) -> str:
+        return f"#/projects/{self.nightly['project_id']}/jobs/{self.nightly['id']}"
+
+
+@pytest.fixture(scope="module")
+def world(service: Service) -> World:
+    past = Past(service.url, service.developer, service.organization_id, service.project.id)
+    nightly = past.job("nightly", description="Builds it all", schedule="30 2 * * *", timezone="Europe/Berlin")
+    docs = past.job("docs", command="dbt docs generate", schedule=None, run_after=[{"job_id": nightly["id"]}])
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=20)
+    failed = past.run(
+        nightly,
+        "failed",
+        ago=timedelta(minutes=20),
+        seconds=300,
+        log=LOG,
+        nodes=nodes_of(300, began, failed=1, skipped=2),
+        exit_code=1,
+        error_message="Database Error in model revenue",
+    )
+    running = past.run(nightly, "running", ago=timedelta(minutes=2), expected_by=began)
+    older = [
+        past.run(
+            nightly, "error" if number % 50 == 7 else "success", ago=timedelta(days=1 + number), seconds=60 + number
+        )
+        for number in range(500)
+    ]
+    past.write([failed, running, *older])
+    return World(past, nightly, docs, failed, running)
+
+
+def test_now_shows_what_runs_what_is_late_what_failed_and_what_comes_next(
+    page: Page, service: Service, world: World
+) -> None:
+    show(page, service.reader)
+
+    for panel in ("Running", "Late"):
+        expect(
+            page.get_by_role("region", name=panel, exact=True).get_by_role("link", name="nightly")
+        ).to_have_attribute("href", f"#/runs/{world.running.id}")
+    failed = page.get_by_role("region", name="Failed last")
+    expect(failed.get_by_text("Database Error in model revenue")).to_be_visible()
+    expect(page.get_by_role("region", name="Next").get_by_text(re.compile(r"in \d+ h"))).to_be_visible()
+    expect(
+        page.get_by_role("region", name="Timeline of runs").get_by_role("link", name=re.compile("^Running"))
+    ).to_be_visible()
+
+
+def test_now_moves_by_itself_and_a_screen_reader_is_told(page: Page, service: Service, world: World) -> None:
+    show(page, service.reader)
+    expect(page.get_by_role("region", name="Running").get_by_role("link")).to_have_count(1)
+
+    world.past.write([world.past.run(world.docs, "running", ago=timedelta(seconds=0))])
+
+    expect(page.get_by_role("region", name="Running").get_by_role("link", name="docs")).to_be_visible()
+    expect(page.locator("[aria-live=polite]", has_text="docs: Running")).to_have_count(1)
+
+
+def test_a_job_has_a_strip_of_its_last_runs_each_of_which_is_a_link_with_a_name(
+    page: Page, service: Service, world: World
+) -> None:
+    show(page, service.reader, "#/projects")
+
+    row = page.get_by_role("row", name=re.compile("^nightly"))
+    expect(row.get_by_role("group", name="Last runs of nightly").get_by_role("link")).to_have_count(30)
+    expect(row.get_by_role("link", name=re.compile(r"^Failed, .*5 min: Database Error"))).to_have_attribute(
+        "href", f"#/runs/{world.failed.id}"
+    )
+    expect(row.get_by_text("Every day at 02:30")).to_be_visible()
+    expect(row.get_by_text(re.compile(r"0[01]:30 UTC"))).to_be_visible()
+    expect(
+        page.get_by_role("row", name=re.compile("^docs")).get_by_text("After other jobs", exact=False)
+    ).to_be_visible()
+
+
+def test_jobs_are_found_by_a_part_of_their_name(page: Page, service: Service, world: World) -> None:
+    show(page, service.reader, f"#/projects/{world.nightly['project_id']}")
+
+    page.get_by_role("searchbox", name="Search jobs").fill("NIGHT")
+
+    expect(page.get_by_role("row", name=re.compile("^nightly"))).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("^docs"))).to_have_count(0)
+
+
+def test_a_job_shows_its_durations_its_chain_and_its_runs(page: Page, service: Service, world: World) -> None:
+    show(page, service.reader, world.job)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^nightly"))
+    expect(page.get_by_role("group", name="How long the runs took").get_by_role("link")).to_have_count(99)
+    expect(page.get_by_role("region", name="Chain").get_by_role("link", name="docs")).to_be_visible()
+    expect(page.get_by_role("region", name="Runs", exact=True).get_by_role("row")).to_have_count(21)
+
+
+def test_the_slots_of_a_job_say_what_became_of_them(page: Page, service: Service, world: World) -> None:
+    show(page, service.reader, f"{world.job}?tab=slots")
+
+    slot = page.get_by_role("button", name=re.compile("Upcoming"))
+    slot.focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".slot-chosen")).to_contain_text("Upcoming")
+
+
+def test_the_history_of_a_job_shows_what_was_before_and_what_is_now(page: Page, service: Service, world: World) -> None:
+    job = world.past.job("changed", schedule="0 1 * * *")
+    world.past.change(job, schedule="0 4 * * *")
+
+    show(page, service.reader, f"#/projects/{job['project_id']}/jobs/{job['id']}?tab=history")
+
+    newest = page.get_by_role("listitem").filter(has_text="Version 2")
+    expect(newest.locator("del")).to_contain_text("0 1 * * *")
+    expect(newest.locator("ins")).to_contain_text("0 4 * * *")
+
+
+def test_a_run_shows_300_models_and_marks_the_one_that_took_longest(page: Page, service: Service, world: World) -> None:
+    show(page, service.reader, f"#/runs/{world.failed.id}?tab=results")
+
+    timeline = page.get_by_role("region", name="Timeline of nodes")
+    expect(timeline.get_by_text("up to 4 at a time")).to_be_visible()
+    expect(timeline.locator(".node-bar")).to_have_count(298)
+    expect(timeline.locator(".pole")).to_have_attribute("title", "model_006: Success, 48 s, the longest")
+    expect(timeline.locator(".node-chosen")).to_contain_text("Longest: model_006")
+    page.get_by_role("button", name=re.compile("^Error")).click()
+    expect(page.get_by_role("table", name="Results").get_by_role("row")).to_have_count(2)
+    expect(page.get_by_text("Database Error: column region does not exist")).to_be_visible()
+
+
+def test_the_bars_of_the_models_are_read_by_the_arrow_keys(page: Page, service: Service, world: World) -> None:
+    show(page, service.reader, f"#/runs/{world.failed.id}?tab=results")
+
+    page.get_by_role("group", name="Bars of the nodes").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+
+    expect(page.locator(".node-chosen")).to_contain_text("model_001")
+
+
+def test_a_run_that_left_no_files_says_so(page: Page, service: Service, world: World) -> None:
+    show(page, service.reader, f"#/runs/{world.failed.id}?tab=artifacts")
+
+    expect(page.get_by_text("This run has stored no files.")).to_be_visible()
+
+
+def test_what_does_not_exist_is_said_calmly(page: Page, service: Service, tab: Any) -> None:
+    tab.expected.add(404)
+
+    show(page, service.reader, "#/runs/run_0000000000000000")
+    expect(page.get_by_role("alert")).to_contain_text("This does not exist.")
+    page.goto("/console#/nothing/of/this")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("This page does not exist")
+
+
+VIEWS: dict[str, Callable[[World], str]] = {
+    "now": lambda _: "#/",
+    "projects": lambda _: "#/projects",
+    "job": lambda world: world.job,
+    "slots": lambda world: f"{world.job}?tab=slots",
+    "history": lambda world: f"{world.job}?tab=history",
+    "deliveries": lambda world: f"{world.job}?tab=deliveries",
+    "log": lambda world: f"#/runs/{world.failed.id}",
+    "results": lambda world: f"#/runs/{world.failed.id}?tab=results",
+    "artifacts": lambda world: f"#/runs/{world.failed.id}?tab=artifacts",
+}
+LOOKS = [{}, {"color_scheme": "dark", "viewport": PHONE}]
+
+
+def settled(page: Page) -> None:
+    """Wait until the view has loaded all that it shows."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator(".loading, .strip.waiting")).to_have_count(0)
+
+
+@pytest.mark.parametrize("view", LOOKS, ids=["light and wide", "dark and on a phone"])
+def test_no_view_has_a_serious_fault_or_is_wider_than_the_window(page: Page, service: Service, world: World) -> None:
+    found: list[str] = []
+    show(page, service.developer)
+    for name, address in VIEWS.items():
+        page.goto(f"/console{address(world)}")
+        settled(page)
+        found += [f"{name}: {fault}" for fault in serious(page)]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(f"{name} is wider than the window")
+
+    assert found == []
