@@ -1,7 +1,9 @@
 """Ends a process of the laptop on a signal, for which its main thread waits."""
 
 import signal
+import socket
 import threading
+from contextlib import suppress
 
 
 class EndSignal(threading.Event):
@@ -10,17 +12,29 @@ class EndSignal(threading.Event):
     def __init__(self, *numbers: signal.Signals) -> None:
         """Handle these signals from now on."""
         super().__init__()
+        self._woken, waker = socket.socketpair()
+        # Python writes to it in whichever thread the system delivers a signal, and may not wait there.
+        waker.setblocking(False)
+        self._waker = waker
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         for number in numbers:
             signal.signal(number, lambda *_: self.set())
+
+    def set(self) -> None:
+        """Set it, and wake who waits; safe in a signal handler and in any thread."""
+        super().set()
+        # Full, it has woken the reader already.
+        with suppress(BlockingIOError):
+            self._waker.send(b"!")
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for a signal, at most so many seconds; return whether one came.
 
-        The system may deliver a signal to any thread. Python runs the handler in the main thread, but does not wake the
-        main thread from a wait without a time-out: https://docs.python.org/3/library/signal.html#signals-and-threads.
+        Python runs a handler in the main thread, but does not wake that thread from a lock for a signal that another
+        thread got: https://docs.python.org/3/library/signal.html#signals-and-threads. A byte wakes it from `recv`.
         """
         if timeout is not None:
             return super().wait(timeout)
-        while not super().wait(0.5):
-            pass
+        while not self.is_set():
+            self._woken.recv(16)
         return True

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from local.emulator.sqs import SQS
 from local.functions import Functions, HandlerFailed
 from local.intrinsics import REGION, UnsupportedTemplate
 from local.template import Resource
@@ -20,8 +21,8 @@ _EMPTY_WAIT_SECONDS = 0.25
 class QueueSource:
     """One event source mapping: invokes a function with batches of a queue's messages, and deletes those it handled."""
 
-    def __init__(self, mapping: Resource, functions: Functions) -> None:
-        """Read the mapping.
+    def __init__(self, mapping: Resource, functions: Functions, emulated: SQS | None = None) -> None:
+        """Read the mapping. `emulated` has the queue, and tells when there is a message; otherwise it is asked.
 
         Raises:
             UnsupportedTemplate: the mapping has a filter, or its source is not a queue.
@@ -30,6 +31,7 @@ class QueueSource:
         if "FilterCriteria" in properties or ":sqs:" not in properties["EventSourceArn"]:
             raise UnsupportedTemplate(f"{mapping.logical_id}: only queues without a filter feed functions here")
         self._arn = properties["EventSourceArn"]
+        self._emulated = emulated
         self._function = functions[properties["FunctionName"]]
         self._batch_size = min(_RECEIVE_LIMIT, properties.get("BatchSize", _RECEIVE_LIMIT))
         self._partial = "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", [])
@@ -51,6 +53,8 @@ class QueueSource:
     def stop(self) -> None:
         """Stop polling, without waiting for a batch that is being handled."""
         self._stop.set()
+        if self._emulated:
+            self._emulated.wake()
         self._poller.join()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -70,7 +74,13 @@ class QueueSource:
                 self._threads.submit(self._handle, messages)
             else:
                 self._free.release()
-                self._stop.wait(_EMPTY_WAIT_SECONDS)
+                self._wait()
+
+    def _wait(self) -> None:
+        if self._emulated:
+            self._emulated.await_message(self._arn.rpartition(":")[2], self._stop)
+        else:
+            self._stop.wait(_EMPTY_WAIT_SECONDS)
 
     def _handle(self, messages: list[dict[str, Any]]) -> None:
         try:

@@ -12,7 +12,7 @@ from typing import Self
 
 from jobs_api.schedule import InvalidSchedule, next_fire, parse
 from local.bus import BusListener, EmulatorListener, Event, Listener, Rule, envelope, rules_of
-from local.emulator.events import Events
+from local.emulator.services import Services
 from local.functions import Functions
 from local.intrinsics import UnsupportedTemplate
 from local.invoking import AsynchronousInvoker
@@ -30,9 +30,9 @@ class Scheduler:
     """Runs the template's rules and event sources during its `with` block."""
 
     def __init__(
-        self, template: Template, functions: Functions, minute_seconds: float = 2.0, events: Events | None = None
+        self, template: Template, functions: Functions, minute_seconds: float = 2.0, emulated: Services | None = None
     ) -> None:
-        """Read the rules and sources, without starting them. `events` are the emulator's; None means moto's."""
+        """Read the rules and sources, without starting them. `emulated` are the emulator's; None means moto's."""
         rules = rules_of(template)
         self._patterned = [rule for rule in rules if rule.pattern]
         self._ticks = [
@@ -40,12 +40,14 @@ class Scheduler:
         ]
         self._invoker = AsynchronousInvoker(template, functions, retry_seconds=minute_seconds)
         self._queues = [
-            QueueSource(mapping, functions)
+            QueueSource(mapping, functions, emulated.sqs if emulated else None)
             for mapping in template.resources("AWS::Lambda::EventSourceMapping")
             # Streams only serve the account's event bus, which a laptop does not have.
             if ":dynamodb:" not in mapping.properties["EventSourceArn"]
         ]
-        self._listener: Listener = EmulatorListener(events, self._route) if events else BusListener(self._route)
+        self._listener: Listener = (
+            EmulatorListener(emulated.events, self._route) if emulated else BusListener(self._route)
+        )
 
     def __enter__(self) -> Self:
         """Start; a rate fires at once for the first time."""

@@ -121,7 +121,7 @@ def running(
         session["inbox"] = {"url": gateway.url + PREFIX, "webhook_url": inbox.hooks}
         private_files.write(session_file, json.dumps(session, indent=2).encode() + b"\n")
         stack.callback(session_file.unlink, missing_ok=True)
-        stack.enter_context(Scheduler(template, functions, settings.minute_seconds, aws.services.events))
+        stack.enter_context(Scheduler(template, functions, settings.minute_seconds, aws.services))
         _ask_for_first_passes()
         # Functions are loaded in advance; a request meanwhile waits only for its own function.
         threading.Thread(target=functions.preload, name="preload", daemon=True).start()

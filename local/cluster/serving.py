@@ -4,7 +4,6 @@ import asyncio
 import base64
 import secrets
 import socket
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import yaml
 from starlette.types import ASGIApp
 
 from local import private_files
+from local.serving import Server
 
 HOST = "127.0.0.1"
 
@@ -72,25 +72,6 @@ def listen(port: int) -> socket.socket:
     listening.bind((HOST, port))
     listening.listen(128)
     return listening
-
-
-class Server(uvicorn.Server):
-    """A uvicorn server that wakes once a second for its Date header, instead of ten times."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ends = asyncio.Event()
-
-    async def main_loop(self) -> None:
-        """Return once the server should end."""
-        while not await self.on_tick(0):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ends.wait(), 1)
-
-    def end(self) -> None:
-        """End the server now."""
-        self.should_exit = True
-        self._ends.set()
 
 
 def server(app: ASGIApp, credentials: Credentials) -> Server:

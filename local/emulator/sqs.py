@@ -27,6 +27,8 @@ _DEFAULTS = {
 }
 # How often a waiting receiver checks for messages from other processes.
 _LOOK_SECONDS = 0.5
+# A process that holds the store sends every message itself, and only its clock may jump.
+_LOOK_AGAIN_SECONDS = 5.0
 _COUNTS = """
 SELECT
   count(*) FILTER (WHERE visible_at <= ?1),
@@ -60,6 +62,17 @@ class SQS:
         """End the wait of every receiver."""
         with self._sent:
             self._closed = True
+            self._sent.notify_all()
+
+    def await_message(self, name: str, stopped: threading.Event) -> None:
+        """Return once a queue has a message to receive, or soon after `stopped` was set and `wake` called."""
+        with self._sent:
+            while not stopped.is_set() and (left := self._until_visible(name, _LOOK_AGAIN_SECONDS)) > 0:
+                self._sent.wait(left)
+
+    def wake(self) -> None:
+        """Let every waiting thread look again at what it waits for."""
+        with self._sent:
             self._sent.notify_all()
 
     def __call__(self, operation: str, request: Request) -> dict[str, Any]:  # noqa: PLR0911 - an answer for each kind
@@ -122,8 +135,7 @@ class SQS:
                 "INSERT INTO messages (queue, id, body, attributes, sent_at, visible_at) VALUES (?, ?, ?, ?, ?, ?)",
                 rows,
             )
-        with self._sent:
-            self._sent.notify_all()
+        self.wake()
         return answers
 
     def _send_batch(self, request: Request) -> dict[str, Any]:
@@ -146,12 +158,12 @@ class SQS:
             if messages or left <= 0 or self._closed:
                 return {"Messages": messages} if messages else {}
             with self._sent:
-                self._sent.wait(min(left, self._until_visible(queue)))
+                self._sent.wait(min(left, max(0.001, self._until_visible(queue, _LOOK_SECONDS))))
 
-    def _until_visible(self, queue: str) -> float:
+    def _until_visible(self, queue: str, at_most: float) -> float:
         with self._database.reading() as connection:
             (first,) = connection.execute("SELECT min(visible_at) FROM messages WHERE queue = ?", (queue,)).fetchone()
-        return _LOOK_SECONDS if first is None else max(0.001, min(_LOOK_SECONDS, first - self._clock()))
+        return at_most if first is None else max(0.0, min(at_most, first - self._clock()))
 
     def _received(self, queue: str, request: Request) -> list[dict[str, Any]]:
         now, limit = self._clock(), min(_BATCH, int(request.get("MaxNumberOfMessages", 1)))
@@ -194,8 +206,7 @@ class SQS:
                 "UPDATE messages SET visible_at = ? WHERE queue = ? AND receipt = ?",
                 (self._clock() + float(seconds), queue, receipt),
             )
-        with self._sent:
-            self._sent.notify_all()
+        self.wake()
 
     def _attributes(self, queue: str, wanted: list[str]) -> dict[str, str]:
         now = self._clock()

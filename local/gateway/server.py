@@ -17,6 +17,7 @@ from local.gateway.authorizing import Authorization
 from local.gateway.definition import ApiDefinition
 from local.gateway.threads import Threads
 from local.loopback import Loopback
+from local.serving import Server
 
 # How long a stop waits for open requests.
 _GRACE_SECONDS = 2
@@ -58,7 +59,7 @@ class Gateway:
             timeout_keep_alive=60,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
-        self._server = uvicorn.Server(config)
+        self._server = Server(config)
         self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
 
     def __enter__(self) -> Self:
@@ -70,7 +71,7 @@ class Gateway:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening and finish open requests."""
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join()
         self._threads.shutdown()
 

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from local.cluster.serving import issue, listen
 from local.inbox.application import PREFIX, application
 from local.inbox.messages import Messages
+from local.serving import Server
 
 __all__ = ["PREFIX", "Inbox"]
 
@@ -45,7 +46,7 @@ class Inbox:
             log_config=None,
             timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
+        self._server = Server(config)
         self._thread = threading.Thread(target=self._serve, name="inbox", daemon=True)
 
     def environment(self, gateway_url: str) -> dict[str, str]:
@@ -65,7 +66,7 @@ class Inbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop receiving."""
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(3)
 
     def _serve(self) -> None:

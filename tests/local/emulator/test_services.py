@@ -327,3 +327,26 @@ def test_credentials_are_those_of_the_laptops_user(running: Running, way: str, m
     with pytest.raises(ClientError) as refused:
         client.get_session_token()
     assert code(refused) == "InvalidAction"
+
+
+def test_who_waits_for_a_message_wakes_when_it_is_sent_due_or_told_to_stop(running: Running) -> None:
+    queues, stopped = running.services.sqs, threading.Event()
+    client = running.client("sqs")
+    url = client.get_queue_url(QueueName="work")["QueueUrl"]
+    waits = [threading.Thread(target=queues.await_message, args=("work", stopped)) for _ in range(2)]
+    begun = time.monotonic()
+    for wait in waits:
+        wait.start()
+    client.send_message(QueueUrl=url, MessageBody="late", DelaySeconds=1)
+    for wait in waits:
+        wait.join(10)
+    assert time.monotonic() - begun >= 1
+    assert len(client.receive_message(QueueUrl=url)["Messages"]) == 1
+
+    last = threading.Thread(target=queues.await_message, args=("work", stopped))
+    last.start()
+    stopped.set()
+    queues.wake()
+    last.join(2)
+
+    assert not any(wait.is_alive() for wait in [*waits, last])

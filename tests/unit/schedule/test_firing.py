@@ -255,3 +255,23 @@ def test_where_croniter_means_the_same_it_says_the_same(expression: str, after: 
     assume(schedule.kubernetes_schedule(expression).fires())
     theirs = croniter(expression, after)
     assert list(islice(fire_times(expression, "UTC", after), 4)) == [theirs.get_next(datetime) for _ in range(4)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(plain_expressions(), st.sampled_from(ZONES), MOMENTS, st.lists(st.timedeltas(timedelta(), timedelta(days=3))))
+def test_a_fire_that_is_remembered_is_the_one_that_is_searched(
+    expression: str, name: str, first: datetime, later: list[timedelta]
+) -> None:
+    asked = [first, *(first + delay for delay in later)]
+
+    remembered = [next_fire(expression, name, after) for after in asked]
+
+    assert remembered == [next(fire_times(expression, name, after), None) for after in asked]
+
+
+def test_every_is_counted_from_each_time_that_is_asked_for() -> None:
+    asked = [datetime(2026, 4, 28, 12, 0, second, tzinfo=UTC) for second in range(3)]
+
+    fires = [next_fire("@every 1h", "UTC", after) for after in asked]
+
+    assert fires == [after + timedelta(hours=1) for after in asked]

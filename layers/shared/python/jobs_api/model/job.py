@@ -178,7 +178,7 @@ class Job(Record):
 
     def awaits_resume(self, project: Project, now: datetime) -> bool:
         """Return whether a pause has ended, and no sync has resumed the CronJob yet."""
-        return bool(project.fires and self.firing and self.synced and self.synced.is_over(now))
+        return bool(self.synced and self.synced.is_over(now) and project.fires and self.firing)
 
     @property
     def spans(self) -> list[FiringSpan]:
@@ -237,7 +237,8 @@ class Job(Record):
         During a pause it is the last second of the pause.
         """
         # Stored times have whole seconds.
-        return max([self.slots.since, *(period.since for period in project.periods[-1:])]).replace(microsecond=0)
+        since = project.last_fired_since
+        return (max(self.slots.since, since) if since else self.slots.since).replace(microsecond=0)
 
     @property
     def has_cronjob(self) -> bool:
@@ -252,13 +253,14 @@ class Job(Record):
     def sync(self, project: Project, now: datetime) -> JobSync:
         """Return whether the CronJob matches this job, as the last sync found."""
         if not project.settings.deployed:
-            return JobSync(state=SyncState.NOT_DEPLOYED)
+            return JobSync.known(state=SyncState.NOT_DEPLOYED)
         if self.synced is None:
-            return JobSync(state=SyncState.PENDING)
+            return JobSync.known(state=SyncState.PENDING)
         if self.synced.version != wanted_version(project, self) or self.awaits_resume(project, now):
-            return JobSync(state=SyncState.PENDING, synced_at=self.synced.synced_at)
+            return JobSync.known(state=SyncState.PENDING, synced_at=self.synced.synced_at)
         said = self.synced.message
-        return JobSync(state=self.synced.state, message=shown(said) if said else None, synced_at=self.synced.synced_at)
+        message = shown(said) if said else None
+        return JobSync.known(state=self.synced.state, message=message, synced_at=self.synced.synced_at)
 
 
 def wanted_version(project: Project, job: Job | JobVersion) -> str:

@@ -169,10 +169,17 @@ class Project(Record):
     @property
     def periods(self) -> list[Period]:
         """The periods in which its jobs fired and may have slots to settle, oldest first; the last may be open."""
-        if not self.fires:
+        since = self.last_fired_since
+        if not self.fires or since is None:
             return self.fired
-        since = self.fires_since or self.created_at
         return [*self.fired, Period(since=since, after_pause=self.pauses.after_pause)]
+
+    @property
+    def last_fired_since(self) -> datetime | None:
+        """When the last of `periods` began, None if there is none."""
+        if self.fires:
+            return self.fires_since or self.created_at
+        return self.fired[-1].since if self.fired else None
 
     @property
     def slug(self) -> str:

@@ -94,7 +94,34 @@ _read_before = lru_cache(maxsize=4096)(read)
 
 def next_fire(expression: str, timezone: str, after: datetime) -> datetime | None:
     """Return the first of `fire_times`, or None; raises the same errors."""
-    return next(fire_times(expression, timezone, after), None)
+    known = _known_fires.get((expression, timezone))
+    if known and after.tzinfo and known[0] <= after < known[1]:
+        return known[1]
+    fires_at = next(fire_times(expression, timezone, after), None)
+    steady = fires_at and isinstance(_read_before(expression), Schedule) and _is_steady(load(timezone), after, fires_at)
+    if fires_at and steady:
+        if len(_known_fires) >= _MOST_KNOWN:
+            _known_fires.clear()
+        _known_fires[expression, timezone] = after, fires_at
+    return fires_at
+
+
+# The last answer to each question: the first fire after one time is also the first after every time between the two.
+# A list of jobs asks this for each job, and the search is a third of what a list costs.
+_known_fires: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+_MOST_KNOWN = 4096
+_STEADY_WITHIN = timedelta(days=7)
+
+
+def _is_steady(zone: ZoneInfo, after: datetime, fires_at: datetime) -> bool:
+    """Return whether clocks do not change between two times, so that a search from any time between finds the later.
+
+    No zone's clock changes and changes back within a week. Across a change, Kubernetes' search depends on its start.
+    """
+    if zone.key == "UTC":
+        return True
+    same = after.astimezone(zone).utcoffset() == fires_at.astimezone(zone).utcoffset()
+    return same and fires_at - after <= _STEADY_WITHIN
 
 
 def _walk(schedule: Schedule | Interval, zone: ZoneInfo, after: int) -> Iterator[datetime]:
