@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from local import memory
 from local.ending import EndSignal
 from local.home import DamagedData, UnusableData
-from local.memory import stay_small
 
 # The start of a cluster that keeps 50,000 objects takes a few seconds.
 _UP_WITHIN_SECONDS = 120.0
@@ -131,7 +131,7 @@ def main() -> None:
     from local.cluster.database import DamagedDatabase, UnusableDatabase  # noqa: PLC0415
 
     home, images = map(Path, sys.argv[1:])
-    stay_small()
+    memory.stay_small()
     stopped = EndSignal(signal.SIGTERM)
     cluster = EmbeddedCluster(home, images, keep=True, patience_seconds=_FILE_FREE_WITHIN_SECONDS)
     # From here on the end of the parent is the end of this process, in the middle of the start too.
@@ -143,6 +143,7 @@ def main() -> None:
     except UnusableDatabase as error:
         return _tell(unusable=str(error))
     stopped_at = cluster.stopped_at.isoformat() if cluster.stopped_at else None
+    memory.started()
     _tell(started_at=cluster.started_at.isoformat(), stopped_at=stopped_at)
     stopped.wait()
     cluster.stop()

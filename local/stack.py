@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs_api.k8s import labels
-from local import private_files, usage_plans
+from local import memory, private_files, usage_plans
 from local.cluster_process import ClusterProcess
 from local.emulator.database import Database
 from local.emulator.emulator import Emulator
@@ -124,7 +124,7 @@ def running(
         stack.enter_context(Scheduler(template, functions, settings.minute_seconds, aws.services))
         _ask_for_first_passes()
         # Functions are loaded in advance; a request meanwhile waits only for its own function.
-        threading.Thread(target=functions.preload, name="preload", daemon=True).start()
+        threading.Thread(target=_preload, args=(functions,), name="preload", daemon=True).start()
         yield session
 
 
@@ -196,6 +196,11 @@ def _seed(home: Path, url: str, database: Database) -> dict[str, Any]:
         "other": {"organization_id": OTHER_ORGANIZATION, "token": seeds.other_token},
         "pid": os.getpid(),
     }
+
+
+def _preload(functions: Functions) -> None:
+    functions.preload()
+    memory.started()
 
 
 def _exports(environment: dict[str, str]) -> str:

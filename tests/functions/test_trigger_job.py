@@ -273,6 +273,34 @@ def test_a_cluster_that_stays_down_ends_the_run_after_an_hour(acme: Acme, refuse
     assert kubernetes_jobs(acme) == []
 
 
+def test_a_run_whose_job_is_deleted_before_the_cluster_is_back_ends_with_the_reason(acme: Acme, refuse: Refuse) -> None:
+    refuse("POST", "/jobs")
+    answer = trigger(acme, at=acme.now())
+    refuse()
+    assert acme.alice.call("DELETE", f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}").status == 200
+
+    acme.ingest()
+
+    run = run_of(acme, answer)
+    assert run.status is RunStatus.ERROR
+    assert run.error_message == "It was not started, because the job was deleted"
+    assert kubernetes_jobs(acme) == []
+
+
+def test_a_run_of_a_job_that_was_disabled_meanwhile_is_launched(acme: Acme, refuse: Refuse) -> None:
+    refuse("POST", "/jobs")
+    trigger(acme, at=acme.now())
+    refuse()
+    assert (
+        acme.alice.call("PUT", f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}", {"enabled": False}).status
+        == 200
+    )
+
+    acme.ingest()
+
+    assert len(kubernetes_jobs(acme)) == 1
+
+
 def test_a_trigger_that_died_before_its_call_to_the_cluster_is_launched(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:

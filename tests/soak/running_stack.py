@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from local.listening import listen
 from local.stack import Settings as StackSettings
 from local.stack import running
-from tests.soak import aws_trouble
+from tests.soak import aws_trouble, pulse_trouble
 from tests.soak.door import Door
 from tests.soak.node import Node
 from tests.soak.settings import Settings
@@ -27,6 +27,7 @@ def running_soak_stack(settings: Settings, say: Callable[[str], None]) -> Iterat
     happened: Counter[str] = Counter()
     of_cluster = Trouble(f"{settings.seed}/cluster", settings.trouble, happened)
     of_aws = Trouble(f"{settings.seed}/aws", settings.trouble, happened)
+    of_pulses = Trouble(f"{settings.seed}/pulses", settings.trouble / 2, happened)
     with ExitStack() as stack:
         node = Node(settings.home / "cluster")
         stack.callback(node.stop)
@@ -38,10 +39,11 @@ def running_soak_stack(settings: Settings, say: Callable[[str], None]) -> Iterat
         session = stack.enter_context(
             running(StackSettings(settings.home, door.kubeconfig, settings.minute_seconds), listen())
         )
+        pulse_trouble.install(of_pulses, os.environ["PULSE_QUEUE"].rpartition("/")[2])
         # The store reads its tables' names from the environment when it is imported.
         from tests.soak.soak import Soak  # noqa: PLC0415
 
-        yield Soak(settings, session, node, door, of_aws, happened, say)
+        yield Soak(settings, session, node, door, (of_aws, of_pulses), happened, say)
 
 
 def remaining_processes(home: Path) -> list[str]:

@@ -52,11 +52,11 @@ class Soak:
         session: dict[str, Any],
         node: Node,
         door: Door,
-        aws: Trouble,
+        trouble: tuple[Trouble, Trouble],
         happened: Counter[str],
         say: Callable[[str], None],
     ) -> None:
-        """Make projects and actors, without faults."""
+        """Make projects and actors, without faults. `trouble` is that of AWS's calls, and that of pulses."""
         self._settings = settings
         self._session = session
         self._say = say
@@ -64,12 +64,19 @@ class Soak:
         self._ledger = Ledger(happened=happened)
         self._cluster = _from_kubeconfig(str(node.kubeconfig))
         self._inbox = Collected(session["inbox"]["url"])
-        self._aws, self._door = aws, door
+        self._aws, self._pulses = trouble
+        self._door = door
         # So that lists have several pages.
         lists.PAGE = 40  # type: ignore[misc]
         self._places = self._make_places(KubernetesApi(node.kubeconfig))
         self._saboteur = Saboteur(
-            settings.seed, self._ledger, node, door, aws, self._cluster, [one.organization_id for one in self._places]
+            settings.seed,
+            self._ledger,
+            node,
+            door,
+            self._aws,
+            self._cluster,
+            [one.organization_id for one in self._places],
         )
         share = settings.jobs // settings.clients
         self._editors = [
@@ -130,6 +137,8 @@ class Soak:
     def _act(self, stopped: threading.Event) -> None:
         for trouble in (self._aws, self._door.trouble):
             trouble.calm()
+        # Always: what a pulse meets is seen in what follows it, not in a storm.
+        self._pulses.storm()
         actors: list[Actor] = [*self._editors, self._operator, self._saboteur]
         begun = time.monotonic()
         with ThreadPoolExecutor(len(actors)) as threads:
@@ -142,6 +151,7 @@ class Soak:
                     break
             self._stop.set()
         self._saboteur.end()
+        self._pulses.end()
 
     def _left(self, begun: float) -> float:
         return max(0.0, begun + self._settings.seconds - time.monotonic())

@@ -46,17 +46,18 @@ class Place:
 
 
 def place_of(run: Run, others: Iterable[Run], now: datetime) -> Place:
-    """Return what becomes of an attempt, or of a run that waited for others: its job or project may have changed.
+    """Return what becomes of a run that has no Job yet: its job or project may have changed, or be deleted.
 
-    Under the policy Forbid an attempt lets a run of the job end first, for up to an hour; under Replace it gives way to
-    it. One BatchGetItem; none for other runs.
+    An attempt, and a run that waited for others, obey changes of the job; what somebody asked for, it starts all the
+    same. Under the policy Forbid an attempt lets a run of the job end first, for up to an hour; under Replace it gives
+    way to it. One BatchGetItem.
     """
-    if run.attempt is None and not run.waits:
-        return Place()
     try:
         project, job = store.get_job(run.organization_id, run.project_id, run.job_id)
     except NotFound:
         return Place(unseen_end.not_started(run, "the job was deleted", now))
+    if run.attempt is None and not run.waits:
+        return Place()
     if reason := attempts.kept_from_starting(run.begun_by, project, job, now):
         return Place(unseen_end.not_started(run, reason, now))
     other = attempts.beside(run, others) if run.attempt else None

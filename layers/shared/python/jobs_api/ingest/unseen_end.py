@@ -72,9 +72,11 @@ def not_launched(run: Run, now: datetime, *, refused: str | None = None) -> Run 
 
 
 def not_started(run: Run, reason: str, now: datetime) -> Run:
-    """Return how an attempt ends that is not started, or a run that waited for others."""
+    """Return how a run ends that is not started: an attempt, one that waited for others, or any other."""
     if run.waits:
         return _failed(run, f"It waited for the job's other runs to end, and was not started, because {reason}", now)
+    if run.attempt is None:
+        return _failed(run, f"It was not started, because {reason}", now)
     return _failed(run, f"Attempt {run.attempt} was not started, because {reason}; the attempt before it failed", now)
 
 
