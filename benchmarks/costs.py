@@ -79,7 +79,7 @@ RUN_WRITES: Final = 2
 # A spare pulse that finds nothing to do; not measured. One goes with every second pulse while a run is open.
 SPARE_SECONDS, SPARES = 0.01, 0.5
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 23.0
+FUNCTIONS_GB: Final = 24.5
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05

@@ -8,13 +8,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from jobs_api import store
 from jobs_api.api.resolver import Api, schema_of
+from jobs_api.edits import single
 from jobs_api.model.job import Job
 from jobs_api.model.job_document import JobDocument
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.pulse import queue
-from jobs_api.sealing import job as job_secrets
-from jobs_api.sealing import webhook
-from jobs_api.store import chain_checks
 
 app = Api(idempotent=True)
 
@@ -31,15 +29,11 @@ def create_job(
     """
     project = store.get_project(app.caller.organization_id, project_id)
     job = Job.new(app.new_id("job_"), JobSettings.of(document, project, app.now), project, app.now)
-    chain = chain_checks.of_new(job)
-    job, key = job_secrets.with_sealed_secrets(None, job)
-    written = store.create_job(job, app.written_by, chain)
-    if key and written is not job:
-        # An earlier try of the same request wrote the job, with another signing secret.
-        key = webhook.key_of(written, app.now)
-    queue.job_changed(written.organization_id, written.project_id, written.id)
-    document_of_job = JobDocument.of_job(written, project, app.now, webhook_secret=key)
-    return app.created(f"{app.current_event.path}/{written.id}", document_of_job)
+    written = single.create_one_job(job, project, app.written_by)
+    job = written.job
+    queue.job_changed(job.organization_id, job.project_id, job.id)
+    document_of_job = JobDocument.of_job(job, project, app.now, webhook_secret=written.key)
+    return app.created(f"{app.current_event.path}/{job.id}", document_of_job)
 
 
 lambda_handler = app.resolve

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from jobs_api import store
 from jobs_api.api.resolver import Api, schema_of
-from jobs_api.errors import ChangedMeanwhile, InvalidRequest
+from jobs_api.edits import single
+from jobs_api.errors import InvalidRequest
 from jobs_api.model.audit import AuditAction
 from jobs_api.model.job import Job
 from jobs_api.model.job_document import JobDocument
@@ -14,12 +14,10 @@ from jobs_api.model.job_history import RollbackRequest, version_not_kept
 from jobs_api.model.project import Project
 from jobs_api.pulse import queue
 from jobs_api.sealing import environment, webhook
-from jobs_api.sealing import job as job_secrets
 from jobs_api.store import chain_checks, history
 from jobs_api.store.chain_edits import ChainEdit
 
 app = Api(idempotent=True)
-ATTEMPTS = 3
 
 
 @app.post("/api/v1/projects/<project_id>/jobs/<job_id>/rollback")
@@ -31,21 +29,18 @@ def rollback_job(
     It is a PUT of all fields of that version, so the rules of today apply. A masked value stands for the value that the
     job has now in the same variable or header. If somebody else wrote first, their version is rolled back.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        project, before = store.get_job(app.caller.organization_id, project_id, job_id)
-        after, chain = _restored(before, RollbackRequest.checked(document).version, project)
-        if after is before:
-            return JobDocument.of_job(before, project, app.now)
-        after, key = job_secrets.with_sealed_secrets(before, after)
-        try:
-            store.update_job(before, after, app.written_by, AuditAction.JOB_ROLLBACK, chain)
-        except ChangedMeanwhile:
-            if attempt == ATTEMPTS:
-                raise
-        else:
-            break
-    queue.job_changed(after.organization_id, after.project_id, after.id)
-    return JobDocument.of_job(after, project, app.now, webhook_secret=key)
+    written = single.change_one_job(
+        app.caller.organization_id,
+        project_id,
+        job_id,
+        lambda project, job: _restored(job, RollbackRequest.checked(document).version, project),
+        app.written_by,
+        AuditAction.JOB_ROLLBACK,
+    )
+    job = written.job
+    if written.changed:
+        queue.job_changed(job.organization_id, job.project_id, job.id)
+    return JobDocument.of_job(job, written.project, app.now, webhook_secret=written.key)
 
 
 def _restored(job: Job, wanted: int, project: Project) -> tuple[Job, ChainEdit]:

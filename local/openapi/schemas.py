@@ -16,6 +16,7 @@ NULL = {"type": "null"}
 # Objects and enumerations without a class, by their field.
 INLINE = {
     "environment": "Environment",
+    "jobs": "ListedJob",
     "webhook_headers": "WebhookHeaders",
     "requests": "Quantities",
     "limits": "Quantities",

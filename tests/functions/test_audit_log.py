@@ -89,6 +89,11 @@ WRITES: Final[dict[str, tuple[Callable[[World], Any], str, str]]] = {
     ),
     "revoke_token": (lambda w: w.admin.call("DELETE", f"/api/v1/tokens/{w.token}"), "token.revoke", "token"),
     "create_job": (lambda w: w.alice.call("POST", w.jobs, BUILD), "job.create", ""),
+    "apply_jobs": (
+        lambda w: w.alice.call("POST", f"/api/v1/projects/{w.project.id}/apply", {"jobs": [BUILD]}),
+        "job.create",
+        "new",
+    ),
     "update_job": (lambda w: w.alice.call("PUT", w.job, {"schedule": "@weekly"}), "job.update", "job"),
     "delete_job": (lambda w: w.alice.call("DELETE", w.job), "job.delete", "job"),
     "rollback_job": (lambda w: w.alice.call("POST", f"{w.job}/rollback", {"version": 2}), "job.rollback", "job"),
@@ -143,6 +148,8 @@ def test_a_write_is_on_the_log_once_with_who_and_what(world: World, function: st
         "token": world.token,
         "project": world.undeployed,
     }
+    if kind == "new":
+        ids["new"] = answer.json["changes"][0]["job_id"]
     target = ids.get(kind) or answer.json["id"]
     assert written["actor"] == ACTOR
     assert (written["action"], written["target"], written["at"]) == (action, target, "2026-04-28T12:00:00Z")
@@ -152,7 +159,9 @@ def test_a_write_is_on_the_log_once_with_who_and_what(world: World, function: st
     )
 
 
-@pytest.mark.parametrize("function", sorted(set(WRITES) - {"create_job", "create_token", "create_project"}))
+@pytest.mark.parametrize(
+    "function", sorted(set(WRITES) - {"apply_jobs", "create_job", "create_token", "create_project"})
+)
 def test_a_write_that_is_refused_is_not_on_the_log(world: World, function: str) -> None:
     before = world.entries()
     world.job += "x"

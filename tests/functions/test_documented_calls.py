@@ -46,6 +46,7 @@ class World:
         self.project: Project = acme.project
         self.jobs = f"/api/v1/projects/{acme.project.id}/jobs"
         self.job = f"{self.jobs}/{acme.job.id}"
+        self.apply = f"/api/v1/projects/{acme.project.id}/apply"
         # From its first change on, a job of an older release has its versions in the table too.
         self.call("PUT", self.job, {"description": "changed once"})
         self.run = a_run(acme.project)
@@ -69,6 +70,11 @@ class World:
         deliver(message, lambda: NOON)
 
 
+# The world's job, with another schedule, and a new one.
+LISTED: Final = {
+    "jobs": [{"name": "nightly", "command": "dbt build", "schedule": "@hourly"}, BUILD | {"name": "one more"}]
+}
+
 CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "name the token": lambda world: world.call("GET", "/api/v1/me"),
     "list projects": lambda world: world.call("GET", "/api/v1/projects"),
@@ -87,6 +93,8 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "preview a schedule": lambda world: world.call("GET", "/api/v1/schedules/preview", query={"schedule": "@daily"}),
     "list jobs": lambda world: world.call("GET", world.jobs),
     "create a job": lambda world: world.call("POST", world.jobs, BUILD | {"name": "one more"}),
+    "plan a list of jobs": lambda world: world.call("POST", world.apply, LISTED, query={"dry_run": "true"}),
+    "apply a list of jobs": lambda world: world.call("POST", world.apply, LISTED),
     "read a job": lambda world: world.call("GET", world.job),
     "change a job": lambda world: world.call("PUT", world.job, {"schedule": "@hourly"}),
     "rename a job": lambda world: world.call("PUT", world.job, {"name": "another name"}),

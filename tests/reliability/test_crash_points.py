@@ -80,6 +80,26 @@ def a_rollback_with_a_key(world: World) -> Act:
 
 
 @scenario
+def a_list_that_is_applied(world: World) -> Act:
+    _synced(world)
+    world.create("goes")
+    return lambda: _apply(world)
+
+
+@scenario
+def a_list_that_is_applied_with_a_key(world: World) -> Act:
+    _synced(world)
+    return lambda: _apply(world, key="once")
+
+
+def _apply(world: World, key: str | None = None) -> object:
+    """Change a job, create another that runs after it, and delete what else there is."""
+    often = {"name": "often", "command": "dbt build", "schedule": "*/2 * * * *"}
+    listed = [{"name": "after", "command": "dbt run", "run_after": [{"job": "often"}]}, often]
+    return world.call("POST", "/../apply", {"jobs": listed, "prune": True}, key=key)
+
+
+@scenario
 def a_rotation_of_the_secret(world: World) -> Act:
     job = _synced(world, **HOOK)
     return lambda: world.call("POST", f"/{job}/notifications/rotate-secret")

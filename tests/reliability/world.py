@@ -195,9 +195,10 @@ class World:
     def call(
         self, method: str, path: str, body: Any = None, key: str | None = None, project_id: str | None = None
     ) -> Answer:
-        """Send a request about the project's jobs, or another one's; `path` follows `/jobs`."""
+        """Send a request about the project's jobs, or another one's; `path` follows `/jobs`; or it is `/../apply`."""
         headers = {"Idempotency-Key": key} if key else None
-        whole = f"/api/v1/projects/{project_id or self.project.id}/jobs{path}"
+        project = f"/api/v1/projects/{project_id or self.project.id}"
+        whole = project + path.removeprefix("/..") if path.startswith("/../") else f"{project}/jobs{path}"
         return self.alice.call(method, whole, body, at=self.now() + self.skew, headers=headers)
 
     def create(self, name: str = "often", command: str = "dbt build", **more: Any) -> str:

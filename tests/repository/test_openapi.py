@@ -227,6 +227,7 @@ def test_headers_stand_where_they_count() -> None:
         "create_project",
         "create_token",
         "create_job",
+        "apply_jobs",
         "rollback_job",
         "trigger_job",
         "cancel_run",

@@ -122,6 +122,7 @@ CALLS: Final = {
     "cancel_run": "cancel a run",
     "retry_run": "retry a run",
     "create_job": "create a job",
+    "apply_jobs": "apply a list of jobs",
     "delete_job": "delete a job",
     "get_job": "read a job",
     "get_job_history": "list a job's versions",

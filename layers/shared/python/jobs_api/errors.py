@@ -102,6 +102,10 @@ class ChangedMeanwhile(Conflict):
     """Somebody else changed the same thing first."""
 
 
+class StalePlan(Conflict):
+    """The plan of a list of jobs is no longer the one that was looked at."""
+
+
 class KeyReused(Conflict):
     """An Idempotency-Key came again with another body."""
 

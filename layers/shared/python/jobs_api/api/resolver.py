@@ -55,6 +55,7 @@ ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.ProjectNotDeployed: (409, "project_not_deployed"),
     errors.ProjectDeployed: (409, "project_deployed"),
     errors.RunAlreadyEnded: (409, "run_already_ended"),
+    errors.StalePlan: (409, "stale_plan"),
     errors.JobHasFollowers: (409, "job_has_followers"),
     errors.RunInProgress: (409, "run_in_progress"),
     errors.RunNotCompleted: (409, "run_not_completed"),
@@ -165,11 +166,15 @@ class Api(APIGatewayRestResolver):
     """One endpoint's resolver: Powertools' own, with this API's bodies, errors and ids.
 
     Args:
-        idempotent: whether the endpoint supports `Idempotency-Key`.
+        idempotent: whether the endpoint supports `Idempotency-Key`; an answer to `dry_run=true` is not kept, since that
+            writes nothing.
         only_admins: whether the endpoint needs a token with the role `admin`.
+        most_body_bytes: how large its bodies may be.
     """
 
-    def __init__(self, *, idempotent: bool = False, only_admins: bool = False) -> None:
+    def __init__(
+        self, *, idempotent: bool = False, only_admins: bool = False, most_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
         super().__init__(
             enable_validation=True,
             # If an answer does not match its schema, that is a fault of ours and not a 422.
@@ -178,6 +183,7 @@ class Api(APIGatewayRestResolver):
         )
         self.idempotent = idempotent
         self.only_admins = only_admins
+        self.most_body_bytes = most_body_bytes
         self.exception_handler(JobsApiError)(self._tell)
         self.exception_handler(RequestValidationError)(self._tell_invalid)
         self.exception_handler(NotFoundError)(lambda _: self._tell(errors.NotFound("There is no such route")))
@@ -249,9 +255,9 @@ class Api(APIGatewayRestResolver):
 
     def _answer(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
-            event = _checked(event, only_admins=self.only_admins)
+            event = _checked(event, only_admins=self.only_admins, most_body_bytes=self.most_body_bytes)
             key = idempotency_key(event) if self.idempotent else None
-            if key is None:
+            if key is None or _is_dry_run(event):
                 return super().resolve(event, context)
             from jobs_api.api import idempotency  # noqa: PLC0415 - most requests carry no key, and it loads boto3
 
@@ -287,7 +293,12 @@ def idempotency_key(event: Mapping[str, Any]) -> str | None:
     return key
 
 
-def _checked(event: Mapping[str, Any], *, only_admins: bool) -> dict[str, Any]:
+def _is_dry_run(event: Mapping[str, Any]) -> bool:
+    parameters: Mapping[str, str] = event.get("queryStringParameters") or {}
+    return parameters.get("dry_run", "false").lower() in {"true", "1", "yes", "on", "t", "y"}
+
+
+def _checked(event: Mapping[str, Any], *, only_admins: bool, most_body_bytes: int) -> dict[str, Any]:
     """Check the caller's rights, and return the event with its body as JSON text."""
     context = event["requestContext"]["authorizer"]
     named = _header(event, "x-organization-id")
@@ -298,8 +309,8 @@ def _checked(event: Mapping[str, Any], *, only_admins: bool) -> dict[str, Any]:
     if only_admins and context["role"] != Role.ADMIN:
         raise errors.Forbidden("This call needs a token with the role admin")
     body = _body(event)
-    if len(body) > MAX_BODY_BYTES:
-        raise errors.PayloadTooLarge(f"The body is {len(body)} bytes; at most {MAX_BODY_BYTES}")
+    if len(body) > most_body_bytes:
+        raise errors.PayloadTooLarge(f"The body is {len(body)} bytes; at most {most_body_bytes}")
     text = _text(body)
     # Bodies are JSON whatever content type the client sends: `curl -d` sends that of a form.
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}

@@ -217,6 +217,11 @@ class Job(Record):
         return self.kept_slug or names.slug(self.settings.name)
 
     @property
+    def predecessor_ids(self) -> list[str]:
+        """The ids of the jobs that it runs after."""
+        return [one.job_id for one in self.settings.predecessors]
+
+    @property
     def firing(self) -> Firing | None:
         """Its present schedule and timezone, None while it is disabled or has no schedule."""
         if not self.settings.enabled or self.settings.schedule is None:

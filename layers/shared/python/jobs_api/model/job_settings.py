@@ -157,8 +157,9 @@ class JobSettings(Document):
         if "webhook_headers" not in changes or headers == self.webhook_headers:
             kept["webhook_headers"] = self.webhook_headers
         else:
-            masked = isinstance(headers, dict) and MASK in headers.values()
-            document["webhook_headers"] = unmask(headers, stored.headers()) if masked else headers
+            document["webhook_headers"] = self._headers_of(headers, stored)
+            if document["webhook_headers"] == self.webhook_headers:
+                kept["webhook_headers"] = document.pop("webhook_headers")
         if self._keeps_headers(changes) and not stored.headers_may_go_to(document.get("webhook_url")):
             faults.append(Fault("webhook_headers", "send the values again: webhook_url has another address now"))
         environment = self._environment_of(changes, stored)
@@ -180,6 +181,16 @@ class JobSettings(Document):
         """Return whether stored values of headers stay."""
         headers = changes.get("webhook_headers", self.webhook_headers)
         return bool(self.webhook_headers) and isinstance(headers, dict) and MASK in headers.values()
+
+    def _headers_of(self, headers: Any, stored: StoredSecrets) -> Any:
+        """Return the sent headers with stored values in place of masks; the stored ones if nothing changes."""
+        if not isinstance(headers, dict) or not self.webhook_headers:
+            return headers
+        if MASK not in headers.values() and headers.keys() != self.webhook_headers.keys():
+            return headers
+        values = stored.headers()
+        clear = unmask(headers, values)
+        return self.webhook_headers if clear == values else clear
 
     def _environment_of(self, changes: Mapping[str, Any], stored: StoredSecrets) -> Any:
         """Return the sent environment with stored values in place of masks; the stored one if nothing changes."""

@@ -7,7 +7,16 @@ The organization is the first argument of every function, so that an id alone re
 
 from jobs_api.store.due_jobs import DueJob, due_jobs, next_due, settle_job
 from jobs_api.store.job_versions import list_job_versions
-from jobs_api.store.jobs import create_job, delete_job, find_jobs, get_job, list_jobs, record_sync, update_job
+from jobs_api.store.jobs import (
+    create_job,
+    cronjob_holders,
+    delete_job,
+    find_jobs,
+    get_job,
+    list_jobs,
+    record_sync,
+    update_job,
+)
 from jobs_api.store.organizations import (
     create_organization,
     create_token,
@@ -81,6 +90,7 @@ __all__ = [
     "create_project",
     "create_run",
     "create_token",
+    "cronjob_holders",
     "delete_job",
     "delete_project",
     "due_jobs",

@@ -20,7 +20,7 @@ def of_new(job: Job) -> ChainEdit:
     Raises:
         InvalidRequest: one of them is not a job of the project.
     """
-    wanted = predecessors_of(job)
+    wanted = job.predecessor_ids
     if not wanted:
         return NO_EDIT
     _refuse(_unknown(job, wanted, find_jobs(job.organization_id, job.project_id, wanted)))
@@ -38,7 +38,7 @@ def of_change(before: Job, after: Job, project: Project) -> ChainEdit:
     Raises:
         InvalidRequest: one of them is the job itself, no job of the project, or runs after the job over others.
     """
-    old, new = predecessors_of(before), predecessors_of(after)
+    old, new = before.predecessor_ids, after.predecessor_ids
     if set(old) == set(new):
         return NO_EDIT
     jobs = {job.id: job for job in list_jobs(before.organization_id, before.project_id)[1]} | {after.id: after}
@@ -50,11 +50,6 @@ def of_change(before: Job, after: Job, project: Project) -> ChainEdit:
     )
 
 
-def predecessors_of(job: Job) -> list[str]:
-    """Return the ids of the jobs that a job runs after."""
-    return [one.job_id for one in job.settings.predecessors]
-
-
 def _unknown(job: Job, wanted: Iterable[str], known: Mapping[str, Job]) -> list[Fault]:
     return [
         Fault(f"run_after.{at}.job_id", "is not a job of this project; a job runs after jobs of its own project")
@@ -64,7 +59,7 @@ def _unknown(job: Job, wanted: Iterable[str], known: Mapping[str, Job]) -> list[
 
 
 def _cycles(job: Job, wanted: Iterable[str], jobs: Mapping[str, Job]) -> list[Fault]:
-    predecessors = {one.id: predecessors_of(one) for one in jobs.values()}
+    predecessors = {one.id: one.predecessor_ids for one in jobs.values()}
     faults: list[Fault] = []
     for at, one in enumerate(wanted):
         field = f"run_after.{at}.job_id"
@@ -85,7 +80,7 @@ def check_unfollowed(job: Job) -> None:
     if not job.followers:
         return
     known = find_jobs(job.organization_id, job.project_id, sorted(job.followers)).values()
-    names = sorted(one.settings.name for one in known if job.id in predecessors_of(one))
+    names = sorted(one.settings.name for one in known if job.id in one.predecessor_ids)
     if names:
         more = f" and {len(names) - NAMED_FOLLOWERS} more" if len(names) > NAMED_FOLLOWERS else ""
         told = ", ".join(repr(name) for name in names[:NAMED_FOLLOWERS]) + more

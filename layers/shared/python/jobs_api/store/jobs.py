@@ -83,6 +83,13 @@ def find_jobs(organization_id: str, project_id: str, job_ids: Iterable[str]) -> 
     return {job.id: job for job in (job_of(row, project) for row in rows.values())}
 
 
+def cronjob_holders(organization_id: str, cronjob_names: Iterable[str]) -> dict[str, str]:
+    """Return which job of an organization holds each of some CronJobs' names. One BatchGetItem per 100."""
+    keys = [(organization_id, CRONJOB_LOCK + name) for name in cronjob_names]
+    rows = ProjectsRow.batch_get(keys, consistent_read=True) if keys else ()
+    return {row.sort.removeprefix(CRONJOB_LOCK): row.holder for row in rows if isinstance(row, LockRow)}
+
+
 def create_job(job: Job, by: WrittenBy | None = None, chain: ChainEdit = NO_EDIT) -> Job:
     """Write a new job, the locks on its names, its first version and its `chain`, and return it. One transaction.
 

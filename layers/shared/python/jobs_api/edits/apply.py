@@ -1,0 +1,180 @@
+"""Makes a project's jobs match a list: reads and plans them at once, then writes job by job.
+
+Each write is an ordinary create, change or deletion, in a transaction of its own with its entry of the audit log. A
+process that dies in between has written some of them; the next request with the same list plans and writes the others.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs_api import store
+from jobs_api.edits.document import ApplyAnswer, ApplyRequest, PlanAction
+from jobs_api.edits.listing import Present, changes_of
+from jobs_api.edits.order import ordered
+from jobs_api.edits.plan import JobChange, Plan
+from jobs_api.errors import Conflict, Fault, InvalidRequest, StalePlan, TooManyJobs
+from jobs_api.model.audit import WrittenBy
+from jobs_api.model.job import Job
+from jobs_api.sealing import environment, webhook
+from jobs_api.sealing import job as job_secrets
+from jobs_api.store.chain_edits import NO_EDIT, ChainEdit
+from jobs_api.store.job_counts import MOST_JOBS
+
+
+@dataclass
+class Progress:
+    """What is written so far: the ids of jobs, with the signing key of a webhook if one was made."""
+
+    written: dict[str, str | None] = field(default_factory=dict)
+
+
+def make_plan(
+    organization_id: str, project_id: str, document: Mapping[str, Any], by: WrittenBy
+) -> tuple[Plan, list[JobChange]]:
+    """Return the plan of a list, and its changes in the order in which they can be written. A GetItem and a Query.
+
+    New and renamed jobs are a BatchGetItem per 100 more.
+
+    Args:
+        organization_id: the organization of the caller.
+        project_id: the project.
+        document: an ApplyRequest as it was sent, which is checked here: whether there is the project is known first.
+        by: who asks, and when.
+
+    Raises:
+        ProjectNotFound: the organization has no such project.
+        InvalidRequest: with the faults of all jobs.
+        TooManyJobs: the project would have more jobs than it may have.
+        StalePlan: the request names another plan.
+    """
+    # Read before the jobs: a change of chains that comes in between is noticed when chains are written.
+    edit_count = store.get_project(organization_id, project_id).chain_edits
+    request = ApplyRequest.of(document)
+    project, jobs = store.list_jobs(organization_id, project_id)
+    present = Present(project, jobs, by.at, webhook.headers_of, environment.values_of)
+    changes = changes_of(request.jobs, present, prune=request.prune)
+    plan = Plan(project, {job.id: job for job in jobs}, changes, by.at, edit_count)
+    count = len(jobs) + sum({PlanAction.CREATE: 1, PlanAction.DELETE: -1}.get(one.action, 0) for one in plan.open)
+    if count > MOST_JOBS:
+        raise TooManyJobs(f"The project would have {count:,} jobs, and may have {MOST_JOBS:,}")
+    _check_cronjob_names(plan)
+    order = ordered(plan.open, plan.jobs, MOST_JOBS)
+    if request.plan_id is not None and request.plan_id != plan.plan_id(plan.open):
+        raise StalePlan("The plan is no longer what it was: the jobs or the list have changed; plan again")
+    return plan, order
+
+
+def carry_out(
+    plan: Plan, order: list[JobChange], by: WrittenBy, progress: Progress, goes_on: Callable[[], bool]
+) -> None:
+    """Write changes, as many as there is time for, at least one; `progress` also knows those before an error.
+
+    Raises:
+        ChangedMeanwhile: somebody else changed one of the jobs, or the chains of the project, since they were read.
+        NameTaken, TooManyJobs, ProjectNotFound: as the writes of one job.
+    """
+    writing = _Writing(plan, by)
+    for at, change in enumerate(order):
+        if at and not goes_on():
+            return
+        progress.written[change.job.id] = writing.write(change)
+
+
+def apply_answer(plan: Plan, progress: Progress | None) -> ApplyAnswer:
+    """Return a plan, or with `progress` what was done of it."""
+    done: Mapping[str, str | None] = progress.written if progress else {}
+    left = [change for change in plan.open if change.job.id not in done]
+    return ApplyAnswer(
+        plan_id=plan.plan_id(left),
+        remaining=len(left),
+        changes=plan.documents(applied=None if progress is None else done),
+    )
+
+
+def with_what_was_done(error: Conflict, progress: Progress) -> Conflict:
+    """Return an error that also says how many changes were written before it."""
+    count = len(progress.written)
+    if not count:
+        return error
+    changes = "1 change is" if count == 1 else f"{count:,} changes are"
+    return type(error)(f"{error} ({changes} written; the same request again goes on with the others)")
+
+
+class _Writing:
+    """Writes one change after the other; knows the chains as they are after each."""
+
+    def __init__(self, plan: Plan, by: WrittenBy) -> None:
+        self.project = plan.project
+        self.by = by
+        self.jobs = dict(plan.jobs)
+        self.edit_count = plan.edit_count
+
+    def write(self, change: JobChange) -> str | None:
+        """Write a change; returns the signing key of its webhook if one was made."""
+        match change.action:
+            case PlanAction.CREATE:
+                return self._create(change.job)
+            case PlanAction.DELETE:
+                self._delete(self.jobs[change.job.id])
+                return None
+            case _:
+                return self._update(self.jobs[change.job.id], change.job)
+
+    def _create(self, job: Job) -> str | None:
+        wanted = job.predecessor_ids
+        job, key = job_secrets.with_sealed_secrets(None, job)
+        self.jobs[job.id] = store.create_job(job, self.by, ChainEdit(added=wanted) if wanted else NO_EDIT)
+        self._note_followed(job.id, wanted, [])
+        return key
+
+    def _update(self, before: Job, after: Job) -> str | None:
+        after = after.model_copy(update={"followers": before.followers})
+        chain = self._edit(before, after)
+        after, key = job_secrets.with_sealed_secrets(before, after)
+        store.update_job(before, after, self.by, chain=chain)
+        self.jobs[after.id] = after
+        self._note_followed(after.id, chain.added, chain.removed)
+        self.edit_count += bool(chain.added)
+        return key
+
+    def _delete(self, job: Job) -> None:
+        store.delete_job(job, self.by.at, remains=job.removed(self.project, self.by.at), by=self.by)
+        del self.jobs[job.id]
+
+    def _edit(self, before: Job, after: Job) -> ChainEdit:
+        old, new = before.predecessor_ids, after.predecessor_ids
+        if set(old) == set(new):
+            return NO_EDIT
+        return ChainEdit(
+            added=[one for one in new if one not in old],
+            removed=[one for one in old if one not in new and one in self.jobs],
+            edit_count=self.edit_count if before.followers else None,
+        )
+
+    def _note_followed(self, follower: str, added: Iterable[str], removed: Iterable[str]) -> None:
+        """Note what the write did to the rows of the predecessors: their later writes require it."""
+        for one in added:
+            self._set_followers(one, self.jobs[one].followers | {follower})
+        for one in removed:
+            self._set_followers(one, self.jobs[one].followers - {follower})
+
+    def _set_followers(self, job_id: str, followers: frozenset[str]) -> None:
+        self.jobs[job_id] = self.jobs[job_id].model_copy(update={"followers": followers})
+
+
+def _check_cronjob_names(plan: Plan) -> None:
+    """Raise InvalidRequest for each new or renamed job whose CronJob would have the name of another project's."""
+    wanted = {
+        change.job.cronjob_name: change
+        for change in plan.open
+        if change.after and (change.before is None or change.before.cronjob_name != change.after.cronjob_name)
+    }
+    holders = store.cronjob_holders(plan.project.organization_id, wanted)
+    faults = [
+        Fault(f"jobs[{change.at}].name", f"another project's job is the CronJob {name!r} already; choose another name")
+        for name, change in wanted.items()
+        if holders.get(name, change.job.id) not in {*plan.jobs, change.job.id}
+    ]
+    if faults:
+        raise InvalidRequest(faults)

@@ -1,0 +1,240 @@
+"""Compares a list of jobs with those of a project: which entry is which job, and what becomes of it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Final
+
+from jobs_api.edits.plan import JobChange
+from jobs_api.errors import MOST_FAULTS, Fault, InvalidRequest, shortened
+from jobs_api.ids import new_id
+from jobs_api.model import names
+from jobs_api.model.chains import cycle_in_words
+from jobs_api.model.job import Job
+from jobs_api.model.job_settings import JobSettings
+from jobs_api.model.project import Project
+
+# An operator sets these beside the list, so an entry without them leaves them as they are.
+PAUSE: Final = frozenset({"paused_until", "pause_reason"})
+# How many cycles one answer names.
+NAMED_CYCLES: Final = 10
+
+type Opened = Callable[[Job], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Present:
+    """A project and its jobs as they are; `headers` and `environment` open the secrets of a job."""
+
+    project: Project
+    jobs: Sequence[Job]
+    now: datetime
+    headers: Opened
+    environment: Opened
+
+
+@dataclass
+class _Entry:
+    """An entry of the list, and the job that it is; a new job gets its id here."""
+
+    at: int
+    fields: Mapping[str, Any]
+    job: Job | None = None
+    id: str = field(default_factory=lambda: new_id("job_"))
+    after: Job | None = None
+
+    @property
+    def slug(self) -> str | None:
+        """The slug of its name, None where that is no valid name."""
+        name = self.fields.get("name")
+        try:
+            return names.slug(names.check_name(name)) if isinstance(name, str) else None
+        except names.InvalidName:
+            return None
+
+    def fault(self, path: str, message: str) -> Fault:
+        """Return a fault of one of its fields."""
+        return Fault(f"jobs[{self.at}].{path}", message)
+
+
+def changes_of(listed: Sequence[Mapping[str, Any]], present: Present, *, prune: bool) -> list[JobChange]:
+    """Return what becomes of each entry in the order of the list, then the deletions, oldest job first.
+
+    Args:
+        listed: the entries, each with the fields of a job; what one leaves out has its default.
+        present: the project as it is.
+        prune: whether jobs that are not in the list are deleted.
+
+    Raises:
+        InvalidRequest: with the faults of all entries, up to what an answer may name.
+    """
+    listing = _Listing(present, [_Entry(at, one) for at, one in enumerate(listed)], prune=prune)
+    faults = []
+    for fault in listing.faults():
+        faults.append(fault)
+        if len(faults) > MOST_FAULTS:
+            break
+    if faults:
+        raise InvalidRequest(faults)
+    kept = [JobChange(entry.at, entry.job, entry.after) for entry in listing.entries]
+    return [*kept, *(JobChange(None, job, None) for job in listing.unlisted if prune)]
+
+
+class _Listing:
+    def __init__(self, present: Present, entries: Sequence[_Entry], *, prune: bool) -> None:
+        self.present = present
+        self.entries = entries
+        self.prune = prune
+        self.by_id = {job.id: job for job in present.jobs}
+        self.unlisted: list[Job] = []
+        self._by_slug: dict[str, _Entry] = {}
+        self._present = {slug: job for job in present.jobs for slug in _slugs_of(job)}
+        self._ids: set[str] = set()
+        self._pruned: set[str] = set()
+
+    def faults(self) -> Iterator[Fault]:
+        """Match the entries with jobs, and make each job as it is to be; yield what is wrong."""
+        yield from self._match()
+        for entry in self.entries:
+            yield from self._make(entry)
+        if all(entry.after for entry in self.entries):
+            yield from self._cycles()
+
+    def _match(self) -> Iterator[Fault]:
+        yield from self._match_ids()
+        claimed = {entry.job.id for entry in self.entries if entry.job}
+        # The name of a job from before lost letters led to a hash has another slug today.
+        free = {slug: job for job in self.present.jobs if job.id not in claimed for slug in _slugs_of(job)}
+        for entry in self.entries:
+            slug = entry.slug
+            if slug is None:
+                continue
+            first = self._by_slug.setdefault(slug, entry)
+            if first is not entry:
+                yield entry.fault("name", f"is the name of jobs[{first.at}] too: both have the slug {slug!r}")
+            elif entry.job is None and slug in free and "id" not in entry.fields:
+                entry.job = free[slug]
+                entry.id = entry.job.id
+        claimed = {entry.job.id for entry in self.entries if entry.job}
+        self.unlisted = [job for job in self.present.jobs if job.id not in claimed]
+        self._ids = self.by_id.keys() | {entry.id for entry in self.entries}
+        self._pruned = {job.id for job in self.unlisted} if self.prune else set()
+        if not self.prune:
+            yield from self._taken_names()
+
+    def _match_ids(self) -> Iterator[Fault]:
+        first: dict[str, _Entry] = {}
+        for entry in self.entries:
+            job_id = entry.fields.get("id")
+            if job_id is None:
+                entry.fields = {name: value for name, value in entry.fields.items() if name != "id"}
+            elif not isinstance(job_id, str) or job_id not in self.by_id:
+                yield entry.fault("id", "is not a job of this project; leave it out to match the job by its name")
+            elif first.setdefault(job_id, entry) is not entry:
+                yield entry.fault("id", f"is the job of jobs[{first[job_id].at}] too")
+            else:
+                entry.job, entry.id = self.by_id[job_id], job_id
+
+    def _taken_names(self) -> Iterator[Fault]:
+        taken = {job.slug for job in self.unlisted}
+        for entry in self.entries:
+            if entry.job and entry.slug in taken:
+                said = "is the name of another job of this project, which is not in the list; choose another name"
+                yield entry.fault("name", said)
+
+    def _make(self, entry: _Entry) -> Iterator[Fault]:
+        fields = {name: value for name, value in entry.fields.items() if name != "id"}
+        if isinstance(fields.get("run_after"), list):
+            fields["run_after"] = list(fields["run_after"])
+            for at, one in enumerate(fields["run_after"]):
+                path = f"run_after.{at}"
+                try:
+                    fields["run_after"][at] = self._resolved(one, entry)
+                except _Unresolved as unresolved:
+                    yield entry.fault(f"{path}.{unresolved.field}", str(unresolved))
+                    # It stands for a job, so that what else is wrong is found as well.
+                    fields["run_after"][at] = {**one, "job_id": f"unknown {at}"}
+                    fields["run_after"][at].pop("job", None)
+        try:
+            entry.after = self._job_of(entry, fields)
+        except InvalidRequest as invalid:
+            yield from (entry.fault(fault.field, fault.message) for fault in invalid.faults)
+
+    def _job_of(self, entry: _Entry, fields: Mapping[str, Any]) -> Job:
+        project, now = self.present.project, self.present.now
+        if entry.job is None:
+            return Job.new(entry.id, JobSettings.of(fields, project, now), project, now)
+        # As in a PUT, null stands for the default.
+        every = JobSettings.model_fields.keys() - (frozenset() if PAUSE & fields.keys() else PAUSE)
+        changes = dict.fromkeys(every) | dict(fields)
+        return entry.job.changed(changes, project, now, self.present.headers, self.present.environment)
+
+    def _resolved(self, one: Any, entry: _Entry) -> Any:
+        """Return an item of `run_after` that has an id in place of a name; return anything else unchanged."""
+        if not isinstance(one, Mapping) or not one.keys() & {"job", "job_id"}:
+            return one
+        if "job" in one and one.get("job_id") is not None:
+            # An answer has both: the name, for people, and the id.
+            one = {name: value for name, value in one.items() if name != "job"}
+        by_name = "job" in one
+        job_id = self._id_named(one["job"]) if by_name else one["job_id"]
+        if isinstance(job_id, str) and 0 < len(job_id) <= names.NAME_LENGTH:
+            self._check_runs(job_id, entry, "job" if by_name else "job_id")
+        rest = {name: value for name, value in one.items() if name not in {"job", "job_id"}}
+        return {"job_id": job_id, **rest}
+
+    def _id_named(self, name: Any) -> str:
+        if not isinstance(name, str):
+            raise _Unresolved("job", "must be the name of a job, in quotation marks")
+        slug = names.slug(name) if len(name) <= names.NAME_LENGTH else ""
+        if slug in self._by_slug:
+            return self._by_slug[slug].id
+        job = self._present.get(slug)
+        if job is None:
+            raise _Unresolved("job", f"there is no job {shortened(name)!r} in this list, nor in the project")
+        if job.id in self._renamed:
+            raise _Unresolved("job", f"is renamed in this list; say {shortened(self._renamed[job.id])!r}")
+        return job.id
+
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        return {entry.job.id: str(entry.fields.get("name")) for entry in self.entries if entry.job}
+
+    def _check_runs(self, job_id: str, entry: _Entry, said: str) -> None:
+        if job_id == entry.id:
+            raise _Unresolved(said, "is this job itself, which cannot run after itself")
+        if job_id not in self._ids:
+            raise _Unresolved(said, "is not a job of this project; a job runs after jobs of its own project")
+        if job_id in self._pruned:
+            raise _Unresolved(said, "is deleted by this request, as it is not in the list; list it, or name another")
+
+    def _cycles(self) -> Iterator[Fault]:
+        entries = {entry.id: entry for entry in self.entries}
+        jobs = {job.id: job for job in self.unlisted} | {entry.id: entry.after for entry in self.entries if entry.after}
+        before = {job.id: job.predecessor_ids for job in jobs.values()}
+        for _ in range(NAMED_CYCLES):
+            try:
+                TopologicalSorter(before).prepare()
+            except CycleError as error:
+                # Each runs before the next, and the first is the last.
+                way = list(reversed(error.args[1]))
+            else:
+                return
+            start = next(at for at, one in enumerate(way) if one in entries)
+            way = [*way[start:-1], *way[: start + 1]] if start else way
+            entry, first = entries[way[0]], way[1]
+            place = before[entry.id].index(first)
+            yield entry.fault(f"run_after.{place}", cycle_in_words([jobs[one].settings.name for one in way]))
+            before[entry.id] = [one for one in before[entry.id] if one != first]
+
+
+class _Unresolved(Exception):
+    def __init__(self, name: str, said: str) -> None:
+        super().__init__(said)
+        self.field = name
+
+
+def _slugs_of(job: Job) -> set[str]:
+    return {job.slug, names.slug(job.settings.name)}

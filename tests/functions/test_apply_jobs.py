@@ -1,0 +1,458 @@
+"""A project's jobs are made to match a list: what the plan says, what is written, and what is refused."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs_api import store
+from jobs_api.errors import ChangedMeanwhile
+from jobs_api.model.commands import ProjectType
+from jobs_api.model.project import Project
+from tests.functions.people import NOON, Answer, Person, new_project
+
+BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "0 2 * * *"}
+SEED: dict[str, Any] = {"name": "seed", "command": "dbt seed", "schedule": "0 1 * * *"}
+LATER = NOON + timedelta(hours=1)
+
+type Apply = Callable[..., Answer]
+
+
+@pytest.fixture
+def jobs(jaffle: Project) -> str:
+    return f"/api/v1/projects/{jaffle.id}/jobs"
+
+
+@pytest.fixture
+def apply(alice: Person, jaffle: Project) -> Apply:
+    """Apply a list; with `dry` plan it."""
+
+    def call(*listed: Any, dry: bool = False, at: Any = NOON, headers: Any = None, **more: Any) -> Answer:
+        query = {"dry_run": "true"} if dry else None
+        path = f"/api/v1/projects/{jaffle.id}/apply"
+        return alice.call("POST", path, {"jobs": list(listed), **more}, at=at, query=query, headers=headers)
+
+    return call
+
+
+def actions(answer: Answer) -> list[tuple[str, str]]:
+    assert answer.status == 200, answer.text
+    return [(change["action"], change["name"]) for change in answer.json["changes"]]
+
+
+def named(alice: Person, jobs: str) -> dict[str, dict[str, Any]]:
+    return {job["name"]: job for job in alice.call("GET", jobs).json["jobs"]}
+
+
+def test_a_plan_says_what_would_be_and_writes_nothing(alice: Person, jobs: str, apply: Apply) -> None:
+    build = alice.call("POST", jobs, BUILD).json
+
+    plan = apply({**BUILD, "schedule": "0 3 * * *"}, SEED, dry=True)
+
+    assert plan.json["remaining"] == 2
+    assert plan.json["changes"] == [
+        {
+            "action": "update",
+            "name": "build",
+            "job_id": build["id"],
+            "fields": {"schedule": {"before": "0 2 * * *", "after": "0 3 * * *"}},
+            "slots": {
+                "gained": ["2026-04-29T03:00:00Z"],
+                "lost": ["2026-04-29T02:00:00Z"],
+                "gained_total": 1,
+                "lost_total": 1,
+            },
+        },
+        {
+            "action": "create",
+            "name": "seed",
+            "fields": _new(name="seed", command="dbt seed", schedule="0 1 * * *"),
+            "slots": {"gained": ["2026-04-29T01:00:00Z"], "lost": [], "gained_total": 1, "lost_total": 0},
+        },
+    ]
+    assert list(named(alice, jobs)) == ["build"]
+    assert len(alice.call("GET", f"{jobs}/{build['id']}/history").json["versions"]) == 1
+
+
+def _new(**values: str) -> dict[str, Any]:
+    return {name: {"after": value} for name, value in values.items()}
+
+
+def test_applied_twice_changes_nothing(alice: Person, jobs: str, apply: Apply) -> None:
+    after = {"name": "marts", "command": "dbt run", "run_after": [{"job": "build"}]}
+    secret = {
+        **SEED,
+        "environment": {"DB_PASSWORD": "hidden", "TARGET": "prod"},
+        "webhook_url": "https://example.com/x",
+    }
+    secret |= {"webhook_headers": {"Authorization": "Bearer 1"}, "webhook_enabled": True}
+
+    first = apply(after, BUILD, secret)
+    again = apply(after, BUILD, secret, at=LATER)
+
+    assert actions(first) == [("create", "marts"), ("create", "build"), ("create", "seed")]
+    assert [change["applied"] for change in first.json["changes"]] == [True] * 3
+    assert first.json["changes"][2]["webhook_secret"].startswith("whsec_")
+    assert "hidden" not in first.text
+    assert first.json["remaining"] == again.json["remaining"] == 0
+    assert actions(again) == [("none", "marts"), ("none", "build"), ("none", "seed")]
+    known = named(alice, jobs)
+    assert known["marts"]["run_after"] == [{"job_id": known["build"]["id"], "on": ["success"]}]
+
+
+def test_what_a_list_gives_back_changes_nothing(alice: Person, jobs: str, apply: Apply) -> None:
+    seed = alice.call("POST", jobs, {**SEED, "environment": {"API_TOKEN": "hidden"}}).json
+    alice.call("POST", jobs, {**BUILD, "run_after": [{"job_id": seed["id"]}], "retries": 2})
+
+    answer = apply(*alice.call("GET", jobs).json["jobs"])
+
+    assert sorted(actions(answer)) == [("none", "build"), ("none", "seed")]
+
+
+def test_what_an_entry_leaves_out_has_its_default_but_a_pause_stays(alice: Person, jobs: str, apply: Apply) -> None:
+    pause = {"paused_until": "2026-04-28T20:00:00Z", "pause_reason": "The warehouse moves"}
+    alice.call("POST", jobs, {**BUILD, "enabled": False, "retries": 3, **pause})
+
+    answer = apply(BUILD)
+
+    assert set(answer.json["changes"][0]["fields"]) == {"enabled", "retries"}
+    job = named(alice, jobs)["build"]
+    assert (job["enabled"], job["retries"], job["paused_until"]) == (True, 0, pause["paused_until"])
+    assert set(apply({**BUILD, "paused_until": None}).json["changes"][0]["fields"]) == {"paused_until", "pause_reason"}
+
+
+def test_a_secret_is_compared_and_never_shown(alice: Person, jobs: str, apply: Apply) -> None:
+    apply({**BUILD, "environment": {"DB_PASSWORD": "one"}})
+
+    same, masked = (apply({**BUILD, "environment": {"DB_PASSWORD": value}}, dry=True) for value in ("one", "***"))
+    other = apply({**BUILD, "environment": {"DB_PASSWORD": "two"}})
+
+    assert actions(same) == actions(masked) == [("none", "build")]
+    shown = {"before": {"DB_PASSWORD": "***"}, "after": {"DB_PASSWORD": "***"}}
+    assert other.json["changes"][0]["fields"] == {"environment": shown}
+    versions = alice.call("GET", f"{jobs}/{other.json['changes'][0]['job_id']}/history").json["versions"]
+    assert [version["action"] for version in versions] == ["job.update", "job.create"]
+
+
+def test_an_id_renames_a_job(alice: Person, jobs: str, apply: Apply) -> None:
+    build = alice.call("POST", jobs, BUILD).json
+
+    answer = apply({**BUILD, "name": "nightly", "id": build["id"]}, BUILD)
+
+    assert actions(answer) == [("update", "nightly"), ("create", "build")]
+    assert answer.json["changes"][0]["fields"] == {"name": {"before": "build", "after": "nightly"}}
+    assert named(alice, jobs)["nightly"]["id"] == build["id"]
+
+
+def test_only_a_prune_deletes(alice: Person, jobs: str, apply: Apply, admin: Person) -> None:
+    alice.call("POST", jobs, SEED)
+
+    kept = apply(BUILD)
+    plan = apply(BUILD, prune=True, dry=True)
+    pruned = apply(BUILD, prune=True, plan_id=plan.json["plan_id"])
+
+    assert actions(kept) == [("create", "build")]
+    assert actions(plan) == actions(pruned) == [("none", "build"), ("delete", "seed")]
+    assert plan.json["changes"][1]["slots"]["lost"] == ["2026-04-29T01:00:00Z"]
+    assert list(named(alice, jobs)) == ["build"]
+    entries = [entry["action"] for entry in admin.call("GET", "/api/v1/audit-log").json["entries"]]
+    assert sorted(entries) == ["job.create", "job.create", "job.delete"]
+
+
+def test_chains_names_and_deletions_find_their_order(alice: Person, jobs: str, apply: Apply) -> None:
+    apply(SEED, {"name": "a", "command": "dbt run", "run_after": [{"job": "seed"}]})
+    apply(SEED, {"name": "a", "command": "dbt run", "run_after": [{"job": "seed"}]}, BUILD)
+    known = named(alice, jobs)
+
+    # `seed` now runs after `a`, which ran after it; `build` takes the name of a job that goes.
+    turned = apply(
+        {"name": "seed", "command": "dbt seed", "run_after": [{"job": "a"}, {"job": "new"}]},
+        {"name": "new", "command": "dbt run", "run_after": [{"job": "a", "on": ["success", "failed"]}]},
+        {"name": "a", "command": "dbt run", "schedule": "@daily"},
+    )
+    renamed = apply({**BUILD, "id": known["build"]["id"], "name": "new"}, prune=True)
+
+    assert actions(turned) == [("update", "seed"), ("create", "new"), ("update", "a")]
+    assert turned.json["changes"][0]["fields"]["run_after"]["after"][1]["job"] == "new"
+    assert sorted(actions(renamed)) == [("delete", "a"), ("delete", "new"), ("delete", "seed"), ("update", "new")]
+    assert {name: job["id"] for name, job in named(alice, jobs).items()} == {"new": known["build"]["id"]}
+
+
+def test_two_names_that_are_traded_are_refused(alice: Person, jobs: str, apply: Apply) -> None:
+    build, seed = (alice.call("POST", jobs, one).json["id"] for one in (BUILD, SEED))
+
+    answer = apply({**BUILD, "id": build, "name": "seed"}, {**SEED, "id": seed, "name": "build"})
+
+    assert (answer.status, answer.faulty_fields) == (422, ["jobs[0].name", "jobs[1].name"])
+    assert "a name that is free first" in answer.text
+    assert {name: job["id"] for name, job in named(alice, jobs).items()} == {"build": build, "seed": seed}
+
+
+def test_all_faults_name_their_job_and_nothing_is_written(alice: Person, jobs: str, apply: Apply) -> None:
+    alice.call("POST", jobs, SEED)
+    other = {"name": "x", "command": "dbt run"}
+
+    answer = apply(
+        BUILD,
+        {**BUILD, "name": "BUILD"},
+        {"name": "bad", "command": "rm -rf", "schedule": "61 * * * *", "shedule": "@daily"},
+        {**BUILD, "name": "own", "id": "job_nobody"},
+        {**other, "run_after": [{"job": "x"}, {"job": "nobody"}, {"job_id": "job_nobody"}, {"job": 7}, {"jobs": 1}]},
+        {"name": ""},
+        {**SEED, "environment": {"DB_PASSWORD": "***", "API_TOKEN": "***"}},
+    )
+
+    assert answer.status == 422
+    assert sorted(answer.faulty_fields) == [
+        "jobs[1].name",
+        "jobs[2].command",
+        "jobs[2].schedule",
+        "jobs[2].shedule",
+        "jobs[3].id",
+        "jobs[4].run_after.0.job",
+        "jobs[4].run_after.1.job",
+        "jobs[4].run_after.2.job_id",
+        "jobs[4].run_after.3.job",
+        "jobs[4].run_after.4.job_id",
+        "jobs[4].run_after.4.jobs",
+        "jobs[5].command",
+        "jobs[5].name",
+        "jobs[5].schedule",
+        "jobs[6].environment.API_TOKEN",
+        "jobs[6].environment.DB_PASSWORD",
+    ]
+    assert "did you mean schedule?" in answer.text
+    assert list(named(alice, jobs)) == ["seed"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "jobs"),
+        ({"jobs": {}}, "jobs"),
+        ({"jobs": [BUILD, "build"]}, "jobs[1]"),
+        ({"jobs": [], "prune": "yes"}, "prune"),
+        ({"jobs": [], "plan_id": 7}, "plan_id"),
+        ({"jobs": [], "purge": True}, "purge"),
+        ({"jobs": [{}] * 2_001}, "jobs"),
+    ],
+)
+def test_a_request_that_is_none_is_refused(alice: Person, jaffle: Project, body: Any, field: str) -> None:
+    answer = alice.call("POST", f"/api/v1/projects/{jaffle.id}/apply", body)
+
+    assert (answer.status, answer.faulty_fields) == (422, [field])
+
+
+def test_cycles_are_refused_with_their_names(alice: Person, jobs: str, apply: Apply) -> None:
+    alice.call("POST", jobs, BUILD)
+    a = {"name": "a", "command": "dbt run", "run_after": [{"job": "c"}]}
+    b = {"name": "b", "command": "dbt run", "run_after": [{"job": "build"}, {"job": "a"}]}
+    c = {"name": "c", "command": "dbt run", "run_after": [{"job": "b"}]}
+
+    answer = apply(a, b, c)
+
+    assert answer.status == 422
+    assert len(answer.json["errors"]) == 1
+    assert "makes a cycle" in answer.text
+    assert all(f"'{name}'" in answer.json["errors"][0]["message"] for name in "abc")
+    assert list(named(alice, jobs)) == ["build"]
+
+
+def test_a_job_that_is_pruned_cannot_be_followed(alice: Person, jobs: str, apply: Apply) -> None:
+    seed = alice.call("POST", jobs, SEED).json["id"]
+    follows = [{"name": "x", "command": "dbt run", "run_after": [one]} for one in ({"job": "seed"}, {"job_id": seed})]
+
+    for listed, field in zip(follows, ("job", "job_id"), strict=True):
+        answer = apply(listed, prune=True)
+        assert answer.faulty_fields == [f"jobs[0].run_after.0.{field}"]
+        assert "is deleted by this request" in answer.text
+
+
+def test_a_rename_to_a_name_that_is_taken_is_refused(alice: Person, jobs: str, apply: Apply) -> None:
+    build, _ = (alice.call("POST", jobs, one).json["id"] for one in (BUILD, SEED))
+
+    answer = apply({**BUILD, "id": build, "name": "Seed"})
+
+    assert answer.faulty_fields == ["jobs[0].name"]
+
+
+def test_a_cronjob_of_another_project_is_found_before_anything_is_written(
+    alice: Person, jaffle: Project, jobs: str, apply: Apply
+) -> None:
+    other = new_project(jaffle.organization_id, "jaffle shop", jaffle.settings.project_type)
+    alice.call("POST", f"/api/v1/projects/{other.id}/jobs", BUILD)
+
+    answer = apply(SEED, {**BUILD, "name": "shop build"})
+
+    assert answer.faulty_fields == ["jobs[1].name"]
+    assert named(alice, jobs) == {}
+
+
+def test_a_job_of_another_organization_is_unknown(alice: Person, apply: Apply, charlie: Person) -> None:
+    theirs = new_project(charlie.organization_id, "theirs", ProjectType.SQLMESH)
+    job = charlie.call("POST", f"/api/v1/projects/{theirs.id}/jobs", {**BUILD, "command": "sqlmesh run"}).json["id"]
+
+    foreign, invented = (apply({**BUILD, "id": one}) for one in (job, "job_invented"))
+
+    assert (foreign.status, foreign.json["errors"]) == (422, invented.json["errors"])
+    assert alice.call("POST", f"/api/v1/projects/{theirs.id}/apply", {"jobs": []}).status == 404
+
+
+def test_a_reader_may_not_apply(rita: Person, jaffle: Project) -> None:
+    assert rita.call("POST", f"/api/v1/projects/{jaffle.id}/apply", {"jobs": []}).status == 403
+
+
+def test_a_plan_that_is_no_longer_true_is_refused(alice: Person, jobs: str, apply: Apply) -> None:
+    job = alice.call("POST", jobs, BUILD).json["id"]
+    wanted = {**BUILD, "schedule": "0 3 * * *"}
+    plan = apply(wanted, SEED, dry=True).json["plan_id"]
+
+    assert apply(wanted, SEED, dry=True, at=LATER).json["plan_id"] == plan
+    alice.call("PUT", f"{jobs}/{job}", {"retries": 1})
+    stale = apply(wanted, SEED, plan_id=plan)
+    other_list = apply(wanted, plan_id=plan)
+
+    for answer in (stale, other_list):
+        assert (answer.status, answer.json["code"]) == (409, "stale_plan")
+    assert "seed" not in named(alice, jobs)
+
+
+def test_a_plan_may_be_applied_and_the_next_one_is_empty(apply: Apply) -> None:
+    plan = apply(BUILD, SEED, dry=True).json["plan_id"]
+
+    applied = apply(BUILD, SEED, plan_id=plan, at=LATER)
+
+    assert applied.json["remaining"] == 0
+    assert applied.json["plan_id"] == apply(BUILD, SEED, dry=True).json["plan_id"] != plan
+
+
+def test_a_request_that_runs_out_of_time_is_gone_on_with_by_its_new_plan(
+    apply: Apply, monkeypatch: pytest.MonkeyPatch, alice: Person, jobs: str
+) -> None:
+    listed = [{"name": f"j{n}", "command": "dbt run", "run_after": [{"job": f"j{n + 1}"}]} for n in range(3)]
+    listed.append({"name": "j3", "command": "dbt run", "schedule": "@daily"})
+    plan = apply(*listed, dry=True).json["plan_id"]
+    monkeypatch.setattr("tests.functions.people.Context.get_remaining_time_in_millis", lambda _: 3_000)
+
+    for left in (3, 2, 1, 0):
+        answer = apply(*listed, plan_id=plan)
+        assert answer.json["remaining"] == left, answer.text
+        plan = answer.json["plan_id"]
+
+    assert set(named(alice, jobs)) == {"j3", "j2", "j1", "j0"}
+
+
+def test_a_key_gets_the_first_answer_again_but_no_plan(alice: Person, jobs: str, apply: Apply) -> None:
+    key = {"Idempotency-Key": "once"}
+    plan = apply(BUILD, headers=key, dry=True)
+    first = apply({**BUILD, "webhook_url": "https://example.com/x"}, headers=key)
+    again = apply({**BUILD, "webhook_url": "https://example.com/x"}, headers=key, at=LATER)
+    other = apply(SEED, headers=key)
+
+    assert actions(plan) == [("create", "build")]
+    assert "applied" not in plan.json["changes"][0]
+    assert first.text == again.text
+    assert "whsec_" in first.text
+    assert other.status == 409
+    assert list(named(alice, jobs)) == ["build"]
+
+
+def test_who_writes_between_is_seen(alice: Person, jobs: str, apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = alice.call("POST", jobs, BUILD).json["id"]
+    list_jobs = store.list_jobs
+
+    def changed_after_it_was_read(*ids: str) -> Any:
+        read = list_jobs(*ids)
+        monkeypatch.setattr(store, "list_jobs", list_jobs)
+        alice.call("PUT", f"{jobs}/{job}", {"description": "by hand"})
+        return read
+
+    wanted = {**BUILD, "retries": 1, "description": None}
+    plan = apply(SEED, wanted, dry=True).json["plan_id"]
+    monkeypatch.setattr(store, "list_jobs", changed_after_it_was_read)
+    stale = apply(SEED, wanted, plan_id=plan)
+    assert (stale.status, stale.json["code"]) == (409, "stale_plan")
+    assert "1 change is written" in stale.json["message"]
+
+    monkeypatch.setattr(store, "list_jobs", changed_after_it_was_read)
+    alice.call("PUT", f"{jobs}/{job}", {"description": None})
+    written = apply(SEED, wanted)
+    assert written.json["remaining"] == 0
+    assert "description" not in named(alice, jobs)["build"]
+    assert {one["name"]: one["action"] for one in written.json["changes"]} == {"seed": "none", "build": "update"}
+
+
+def test_a_change_of_chains_meanwhile_cannot_close_a_cycle(
+    alice: Person, jobs: str, apply: Apply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = (alice.call("POST", jobs, {**BUILD, "name": name}).json["id"] for name in "ab")
+    update_job = store.update_job
+
+    def after_somebody_else(*jobs_of: Any, **more: Any) -> None:
+        monkeypatch.setattr(store, "update_job", update_job)
+        assert alice.call("PUT", f"{jobs}/{b}", {"run_after": [{"job_id": a}]}).status == 200
+        update_job(*jobs_of, **more)
+
+    monkeypatch.setattr(store, "update_job", after_somebody_else)
+    answer = apply({**BUILD, "name": "a", "run_after": [{"job": "b"}]})
+
+    assert answer.status == 422
+    assert "makes a cycle" in answer.text
+
+
+def test_others_who_always_come_first_are_a_conflict(apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise ChangedMeanwhile("Somebody else was first")
+
+    monkeypatch.setattr(store, "create_job", never)
+
+    assert apply(BUILD).status == 409
+
+
+def test_a_project_has_its_greatest_number_of_jobs_and_no_more(
+    alice: Person, jobs: str, apply: Apply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs_api.edits.apply.MOST_JOBS", 2)
+    monkeypatch.setattr("jobs_api.store.job_counts.MOST_JOBS", 2)
+    apply(BUILD, SEED)
+
+    assert apply({**BUILD, "name": "third"}).status == 409
+    assert actions(apply({**BUILD, "name": "third"}, SEED, prune=True)) == [
+        ("create", "third"),
+        ("none", "seed"),
+        ("delete", "build"),
+    ]
+    assert set(named(alice, jobs)) == {"third", "seed"}
+
+
+def test_a_plan_reads_the_project_and_its_jobs_once(alice: Person, jobs: str, apply: Apply, made: list[str]) -> None:
+    for n in range(5):
+        alice.call("POST", jobs, {**BUILD, "name": f"job {n}"})
+    made.clear()
+
+    apply(*({**BUILD, "name": f"job {n}", "retries": 1} for n in range(10)), dry=True)
+
+    assert made == ["GetItem", "Query", "BatchGetItem"]
+
+
+def test_a_project_that_is_not_deployed_has_no_slots_to_gain(alice: Person) -> None:
+    idle = new_project(alice.organization_id, "idle", ProjectType.SQLMESH, deployed=False)
+    listed = [{"name": "build", "command": "sqlmesh run", "schedule": "@hourly"}]
+
+    answer = alice.call("POST", f"/api/v1/projects/{idle.id}/apply", {"jobs": listed}, query={"dry_run": "true"})
+
+    assert "slots" not in answer.json["changes"][0]
+
+
+def test_many_slots_are_counted_and_some_are_listed(apply: Apply) -> None:
+    slots = apply({**BUILD, "schedule": "* * * * *"}, dry=True).json["changes"][0]["slots"]
+
+    assert (len(slots["gained"]), slots["gained_total"]) == (100, 1440)
+
+
+def test_a_list_may_be_larger_than_another_body_but_not_two_mebibytes(apply: Apply) -> None:
+    within, beyond = (apply({**BUILD, "description": "x" * size}) for size in (2**21 - 200, 2**21))
+
+    assert (within.status, within.faulty_fields) == (422, ["jobs[0].description"])
+    assert beyond.status == 413
