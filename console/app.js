@@ -1,7 +1,8 @@
 /* The page: who is signed in, and which view the address asks for. */
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { identify, session, signOut } from "./api.js";
+import { Heading, moved } from "./parts/heading.js";
 import { html } from "./parts/html.js";
 import { Failure, Notices, Trouble } from "./parts/notices.js";
 import { route } from "./parts/route.js";
@@ -21,7 +22,7 @@ const VIEWS = [
   [/^\/runs\/([^/]+)$/, RunView, ["run"], ""],
 ];
 
-const Nowhere = () => html`<h1 tabindex="-1">This page does not exist</h1><p><a href="#/">Go to Now</a></p>`;
+const Nowhere = () => html`<${Heading}>This page does not exist<//><p><a href="#/">Go to Now</a></p>`;
 
 /* The view of an address, and what its path names. */
 const found = (path) => {
@@ -55,8 +56,12 @@ const Signed = () => {
   const who = () => { setError(null); identify().catch(setError); };
   useEffect(who, [token]);
   const { View, area, named } = found(path);
-  useEffect(() => {
-    /* Who follows a link is told where they are, and goes on from there. */
+  const shown = useRef(path);
+  /* At once, not after the next frame: by then somebody may have put the focus elsewhere. */
+  useLayoutEffect(() => {
+    if (shown.current === path) return;
+    shown.current = path;
+    moved();
     document.querySelector("main h1")?.focus({ preventScroll: true });
     scrollTo(0, 0);
   }, [path]);

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { all, get, put, session } from "../api.js";
 import { watched } from "./watched.js";
 
-const FRESH_MS = 60_000;
+const FRESH_MS = 60_000, DUE_MS = 10_000;
 export const catalog = watched(null);
 let reading = null, readAt = 0;
 
@@ -22,9 +22,13 @@ const read = async () => {
   return found;
 };
 
-/* Returns the catalog, read anew if `fresh` or if it is old. Two callers share one reading. */
-export const readCatalog = async (fresh = false) => {
-  if (!fresh && catalog.get() && Date.now() - readAt < FRESH_MS) return catalog.get();
+/* Whether a schedule has fired since, so that its job has another next firing by now. */
+const hasFired = () => [...catalog.get().jobs.values()].some((job) => Date.parse(job.next_run_at) < Date.now());
+
+/* Returns the catalog, read anew if it is old, or soon after a schedule has fired. Two callers share one reading. */
+export const readCatalog = async () => {
+  const age = Date.now() - readAt;
+  if (catalog.get() && (age < DUE_MS || (age < FRESH_MS && !hasFired()))) return catalog.get();
   reading ??= read().finally(() => { reading = null; });
   return reading;
 };

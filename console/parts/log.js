@@ -38,6 +38,7 @@ const useWindow = (count, following, setFollowing) => {
   }, [count, following]);
   const show = (line) => {
     const own = room.current;
+    own.scrollIntoView({ block: "nearest" });
     own.scrollTop = Math.max(0, line * LINE - own.clientHeight / 2);
     look();
   };

@@ -1,9 +1,10 @@
 /* One job: its runs, how long they took, what became of its slots, who changed it, and what was sent about it. */
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { catalog as known, jobLink, putJob, useCatalog } from "../parts/catalog.js";
 import { Deliveries } from "../parts/deliveries.js";
 import { History } from "../parts/history.js";
+import { Heading } from "../parts/heading.js";
 import { html } from "../parts/html.js";
 import { JobActions, JobState } from "../parts/job_actions.js";
 import { Failure, Loading } from "../parts/notices.js";
@@ -92,14 +93,12 @@ export const JobView = ({ project: projectId, job: jobId, query }) => {
   const runs = useRunsOf(projectId, jobId, read);
   const tab = TABS.some(([key]) => key === query.tab) ? query.tab : "runs";
   useTitle(job?.name || "Job");
-  const [settled, setSettled] = useState(false);
-  useEffect(() => { if (job && !settled) { setSettled(true); document.querySelector("main h1")?.focus({ preventScroll: true }); } }, [job]);
   const project = catalog?.projects.get(projectId);
-  if (!job) return html`<h1 tabindex="-1">Job</h1>${error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
+  if (!job) return html`<${Heading}>Job<//>${error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
   return html`
     <div class="head">
       <nav class="crumbs" aria-label="Where this is"><a href="#/projects">Projects</a> / <a href=${`#/projects/${projectId}`}>${project?.name || projectId}</a></nav>
-      <h1 tabindex="-1">${job.name} <${JobState} job=${job} /></h1>
+      <${Heading}>${job.name} <${JobState} job=${job} /><//>
       <${JobActions} job=${job} keys />
     </div>
     ${job.description && html`<p class="lead">${job.description}</p>`}

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { jobLink, nameOf, projectOf, readCatalog, runLink, useCatalog } from "../parts/catalog.js";
+import { Heading } from "../parts/heading.js";
 import { html } from "../parts/html.js";
 import { RunTimeline } from "../parts/lanes.js";
 import { Empty, Failure, Loading, announce } from "../parts/notices.js";
@@ -121,13 +122,14 @@ export const NowView = () => {
   useEffect(() => { const timer = setInterval(() => setNow(Date.now()), 5000); return () => clearInterval(timer); }, []);
   const open = (runs || []).filter(isOpen);
   useTitle(open.length ? `${open.length} running` : "Now");
-  if (!runs || !found) return html`<h1 tabindex="-1">Now</h1>${error || catalogError ? html`<${Failure} error=${error || catalogError} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
+  if (!runs || !found) return html`<${Heading}>Now<//>${error || catalogError ? html`<${Failure} error=${error || catalogError} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
   const jobs = [...found.jobs.values()];
   const late = lateOnes(runs, jobs, now);
-  const failed = runs.filter((run) => isFailure(run) && !run.retried_as).slice(0, FAILURES);
+  const failed = runs.filter((run) => isFailure(run) && !run.retried_as)
+    .sort((one, other) => (ms(other.end_time || other.created_at) - ms(one.end_time || one.created_at))).slice(0, FAILURES);
   const next = jobs.filter((job) => ms(job.next_run_at) > now - SLOT_GRACE_MS).sort((a, b) => ms(a.next_run_at) - ms(b.next_run_at)).slice(0, NEXT);
   return html`
-    <h1 tabindex="-1">Now</h1>
+    <${Heading}>Now<//>
     <${Failure} error=${error} retry=${reload} />
     <${RunTimeline} runs=${runs} found=${found} next=${next} />
     <div class="panels">

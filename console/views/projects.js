@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, mayWrite } from "../api.js";
 import { jobLink, readCatalog, useCatalog } from "../parts/catalog.js";
+import { Heading } from "../parts/heading.js";
 import { html } from "../parts/html.js";
 import { JobActions, JobState, isPaused } from "../parts/job_actions.js";
 import { Empty, Failure, Loading } from "../parts/notices.js";
@@ -133,11 +134,11 @@ export const ProjectsView = ({ project: only }) => {
     }
     return grouped;
   }, [catalog, projects, text]);
-  if (!catalog) return html`<h1 tabindex="-1">${title}</h1>${error ? html`<${Failure} error=${error} />` : html`<${Loading} lines=${8} />`}`;
+  if (!catalog) return html`<${Heading}>${title}<//>${error ? html`<${Failure} error=${error} />` : html`<${Loading} lines=${8} />`}`;
   return html`
     <div class="head">
       ${only && html`<nav class="crumbs" aria-label="Where this is"><a href="#/projects">Projects</a></nav>`}
-      <h1 tabindex="-1">${title}</h1>
+      <${Heading}>${title}<//>
       <input type="search" class="search" placeholder="Search jobs" aria-label="Search jobs" value=${text} onInput=${(event) => setText(event.target.value)} />
     </div>
     ${only && !projects.length && html`<${Failure} error=${{ status: 404, message: "No project of yours has this id." }} />`}

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { get } from "../api.js";
 import { Artifacts } from "../parts/artifacts.js";
 import { jobLink, nameOf, useCatalog } from "../parts/catalog.js";
+import { Heading } from "../parts/heading.js";
 import { html } from "../parts/html.js";
 import { Log } from "../parts/log.js";
 import { Failure, Loading, announce } from "../parts/notices.js";
@@ -65,7 +66,7 @@ export const RunView = ({ run: id, query }) => {
   const { catalog } = useCatalog();
   const name = run ? nameOf(catalog, run) : "Run";
   useTitle(run ? `${name}: ${STATUSES[run.status]}` : "Run");
-  if (!run) return html`<h1 tabindex="-1">Run</h1>${error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
+  if (!run) return html`<${Heading}>Run<//>${error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
   const project = catalog?.projects.get(run.project_id);
   const tab = TABS.some(([key]) => key === query.tab) ? query.tab : "log";
   const line = Number.parseInt(query.line, 10) > 0 ? Number.parseInt(query.line, 10) : 0;
@@ -73,7 +74,7 @@ export const RunView = ({ run: id, query }) => {
     <div class="head">
       <nav class="crumbs" aria-label="Where this is"><a href="#/projects">Projects</a> / <a href=${`#/projects/${run.project_id}`}>${project?.name || run.project_id}</a>${" / "}
         <a href=${jobLink(run)}>${name}</a></nav>
-      <h1 tabindex="-1"><${Status} status=${run.status} /> <span class="run-name">${run.job_name}</span></h1>
+      <${Heading}><${Status} status=${run.status} /> <span class="run-name">${run.job_name}</span><//>
       <${RunActions} run=${run} project=${project} onChange=${look} />
     </div>
     <p class="command"><code>${run.command || run.job_type}</code></p>

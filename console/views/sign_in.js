@@ -1,6 +1,7 @@
 /* The form for a token. The address stays as it is, so that the view that was asked for comes afterwards. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { signIn } from "../api.js";
+import { moved } from "../parts/heading.js";
 import { html } from "../parts/html.js";
 import { useTitle } from "../parts/route.js";
 
@@ -9,7 +10,7 @@ export const SignIn = ({ refused }) => {
   const field = useRef(null);
   useTitle("Log in");
   useEffect(() => field.current.focus(), []);
-  const submit = (event) => { event.preventDefault(); if (token.trim()) signIn(token.trim()); };
+  const submit = (event) => { event.preventDefault(); if (token.trim()) { moved(); signIn(token.trim()); } };
   return html`
     <main class="sign-in" id="main" tabindex="-1">
       <form onSubmit=${submit} class="card">

@@ -1,0 +1,168 @@
+"""The log of a run in the console: it follows, is searched, has an address for each line, and stays smooth."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from jobs_api.model.run import Run
+from tests.browser.past import Past, nodes_of
+from tests.browser.service import Service
+from tests.browser.tab import show
+
+LINES = 60_000
+SCRIPT = "<script>document.title = 'taken'</script>"
+# More rows than two screens are never in the page, however long a log is.
+MOST_ROWS = 150
+
+
+@pytest.fixture(scope="module")
+def past(service: Service) -> Past:
+    return Past(service.url, service.developer, service.organization_id, service.project.id)
+
+
+@pytest.fixture(scope="module")
+def job(past: Past) -> dict[str, Any]:
+    return past.job("nightly")
+
+
+@pytest.fixture(scope="module")
+def long_run(past: Past, job: dict[str, Any]) -> Run:
+    """A run whose log has 60,000 lines, 5 MB."""
+    text = "\n".join(
+        f"02:00:00  line {number} of a model that says a lot about what it does, as many models do"
+        for number in range(1, LINES + 1)
+    )
+    run = past.run(job, log=text.replace("line 41000 of", "line 41000 ERROR of") + "\n")
+    past.write([run])
+    return run
+
+
+@pytest.fixture
+def running(past: Past, job: dict[str, Any]) -> Run:
+    run = past.run(job, "running", ago=timedelta(minutes=1))
+    past.write([run])
+    return run
+
+
+def answers(page: Page, run: Run, parts: list[str]) -> Callable[[], None]:
+    """Answer for a cluster: the log's parts, one for each request, then nothing until it is said to be over."""
+    given = {"next": 0, "done": False}
+
+    def answer(route: Route) -> None:
+        at, done = given["next"], bool(given["done"])
+        given["next"] = min(at + 1, len(parts))
+        content = {"run_id": run.id, "job_name": run.job_name, "status": "running", "after": str(at)}
+        text = parts[at] if at < len(parts) else ""
+        route.fulfill(body=json.dumps({**content, "logs": text, "done": done}), content_type="application/json")
+
+    page.route(f"**/runs/{run.id}/logs*", answer)
+    return lambda: given.update(done=True)
+
+
+def rows(page: Page) -> int:
+    return page.locator(".log-line").count()
+
+
+def test_a_log_of_5_mb_is_whole_and_only_what_is_in_sight_is_in_the_page(
+    page: Page, service: Service, long_run: Run
+) -> None:
+    show(page, service.reader, f"#/runs/{long_run.id}")
+
+    expect(page.get_by_text("The log is complete.")).to_be_visible()
+    expect(page.get_by_text(f"{LINES:,} lines")).to_be_visible()
+    expect(page.locator(".log-line").last).to_contain_text(f"line {LINES} of")
+    assert rows(page) < MOST_ROWS
+    page.locator(".log").evaluate("log => { log.scrollTop = 0; }")
+    expect(page.locator(".log-line").first).to_contain_text("line 1 of")
+    assert rows(page) < MOST_ROWS
+
+
+def test_a_line_has_an_address(page: Page, service: Service, long_run: Run) -> None:
+    show(page, service.reader, f"#/runs/{long_run.id}?line=30000")
+
+    chosen = page.locator(".log-line.chosen")
+    expect(chosen).to_contain_text("line 30000 of")
+    expect(chosen).to_be_in_viewport()
+    page.get_by_role("link", name="Line 30002").click()
+
+    expect(page).to_have_url(re.compile(r"line=30002$"))
+    expect(chosen).to_contain_text("line 30002 of")
+
+
+def test_a_log_is_searched_by_keyboard_and_the_match_is_in_the_address(
+    page: Page, service: Service, long_run: Run
+) -> None:
+    show(page, service.reader, f"#/runs/{long_run.id}")
+    expect(page.get_by_text("The log is complete.")).to_be_visible()
+
+    page.keyboard.press("/")
+    page.keyboard.type("LINE 4100")
+    expect(page.get_by_text("0 of 11")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator(".log-line.chosen mark")).to_have_text("line 4100")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".log-line.chosen")).to_contain_text("line 41000 ERROR")
+    expect(page.locator(".log-line.chosen")).to_have_class(re.compile("error"))
+    expect(page).to_have_url(re.compile(r"line=41000$"))
+
+
+def test_a_log_follows_its_end_until_somebody_reads_further_up(page: Page, service: Service, running: Run) -> None:
+    parts = ["".join(f"first {number}\n" for number in range(200)), "sec", "ond part\n"]
+    over = answers(page, running, parts)
+
+    show(page, service.reader, f"#/runs/{running.id}")
+
+    expect(page.locator(".log-line").last).to_contain_text("second part")
+    page.locator(".log").scroll_into_view_if_needed()
+    expect(page.locator(".log-line").last).to_be_in_viewport()
+    page.locator(".log").evaluate("log => { log.scrollTop = 0; }")
+    expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
+    parts.append("more\n")
+    expect(page.get_by_text("202 lines")).to_be_visible()
+    expect(page.locator(".log-line").first).to_contain_text("first 0")
+    over()
+    expect(page.get_by_text("The log is complete.")).to_be_visible()
+
+
+def test_levels_are_told_by_more_than_a_colour_and_escapes_are_not_shown(
+    page: Page, service: Service, past: Past, job: dict[str, Any]
+) -> None:
+    text = "\x1b[31mERROR\x1b[0m in orders\nWARN 3 in tests\nDone. PASS=3 WARN=0 ERROR=0 SKIP=0 TOTAL=3\n" + json.dumps(
+        {"data": {}, "info": {"level": "error", "msg": "as JSON", "ts": "2026-04-28T02:00:07.123Z"}}
+    )
+    run = past.run(job, log=text)
+    past.write([run])
+
+    show(page, service.reader, f"#/runs/{run.id}")
+
+    lines = page.locator(".log-line")
+    expect(lines.nth(0).locator(".log-text")).to_have_text("ERROR in orders")
+    expect(lines.nth(0)).to_have_class("log-line error")
+    expect(lines.nth(1)).to_have_class("log-line warn")
+    expect(lines.nth(2)).to_have_class("log-line ")
+    expect(lines.nth(3)).to_have_class("log-line error")
+    expect(lines.nth(3).locator(".log-text")).to_have_text("02:00:07  as JSON")
+    assert lines.nth(0).locator(".log-number").evaluate("of => getComputedStyle(of).boxShadow") != "none"
+
+
+def test_a_model_that_is_called_like_a_script_is_text(
+    page: Page, service: Service, past: Past, job: dict[str, Any]
+) -> None:
+    began = past.run(job).created_at
+    nodes = [node.model_copy(update={"name": SCRIPT, "message": SCRIPT}) for node in nodes_of(2, began, failed=1)]
+    run = past.run(job, "failed", log=f"{SCRIPT}\n", nodes=nodes, error_message=SCRIPT, cause=SCRIPT)
+    past.write([run])
+
+    show(page, service.reader, f"#/runs/{run.id}")
+    expect(page.locator(".log-line").first).to_contain_text(SCRIPT)
+    page.get_by_role("link", name="Results").click()
+
+    expect(page.get_by_role("table", name="Results").get_by_role("row").nth(1)).to_contain_text(SCRIPT)
+    expect(page.locator("#app script")).to_have_count(0)
+    assert "taken" not in page.title()
