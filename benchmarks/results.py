@@ -57,6 +57,25 @@ def truth() -> dict[str, dict[str, Any]]:
     return document
 
 
+def as_stored(known: dict[str, Any]) -> bytes:
+    """Return the file that dbt stored of a run, as far as the truth has it: without its SQL and times."""
+    results = [
+        {
+            "unique_id": unique_id,
+            "status": status,
+            "execution_time": more[0] if more else None,
+            "failures": more[1] if more and unique_id.startswith("test") else None,
+            "adapter_response": {"rows_affected": more[1]} if more and not unique_id.startswith("test") else {},
+            "message": more[2] if more else None,
+        }
+        for unique_id, status, *more in known["results"]
+    ]
+    kind = "sources/v3" if results and results[0]["unique_id"].startswith("source.") else "run-results/v6"
+    version = "2.0.0" if known["tool"] == "dbt (Rust)" else f"{known['version']}.0"
+    metadata = {"dbt_schema_version": f"https://schemas.getdbt.com/dbt/{kind}.json", "dbt_version": version}
+    return json.dumps({"metadata": metadata, "args": {"which": "build"}, "results": results}).encode()
+
+
 def log_of(case: str) -> bytes:
     """Return a log as its tool wrote it."""
     file = next(path for folder in FOLDERS if (path := folder / f"{case}.log.gz").exists())

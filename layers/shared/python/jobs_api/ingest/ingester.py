@@ -382,7 +382,8 @@ class Pass:
             if run is None:
                 return False  # another pass has it
             stored = artifacts.stored_artifacts(RunKey.of(after)) if seen.stores_artifacts else []
-            after = self._logs.stored(after, seen.pod, secrets_of(job)).model_copy(update={"updated_at": self.clock()})
+            after = self._logs.stored(after, seen.pod, secrets_of(job), stored)
+            after = after.model_copy(update={"updated_at": self.clock()})
         elif after.status is RunStatus.RUNNING:
             after = after.model_copy(update={"log_begins": self._logs.begins(after)})
         written = self._write(run, after.without_secrets(secrets_of(job)), stored)

@@ -3,7 +3,7 @@
 Everything here may be done twice or by two passes at once: logs replace themselves.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,6 +16,7 @@ from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.k8s import pod_logs
 from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
 from jobs_api.logs import archive, results_archive
+from jobs_api.model.artifacts import Artifact
 from jobs_api.model.run import Run, RunStatus
 
 CUT_OFF: Final = "The log ends where the run was replaced, or its Job deleted"
@@ -58,13 +59,15 @@ class PodLogs:
         except ClusterError:
             return ""
 
-    def stored(self, run: Run, pod: ObservedPod | None, secrets: Iterable[str] = ()) -> Run:
+    def stored(
+        self, run: Run, pod: ObservedPod | None, secrets: Iterable[str] = (), artifacts: Sequence[Artifact] = ()
+    ) -> Run:
         """Store the log, and the results that it has, before anything else says that the run has ended."""
         if pod is None:
             return _left(run)
         try:
             begins = self._begins_at_its_end(pod)
-            read = ResultsOfLog(run, list(secrets))
+            read = ResultsOfLog(run, list(secrets), artifacts)
             noted = pod_logs.noted(pod.name, begins)
             log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.packed, begins=noted)
         except NoLog:

@@ -1,22 +1,27 @@
-"""What each node of a run did, read from its log while that is stored."""
+"""What each node of a run did, read from its log while that is stored, and from its artifacts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from aws_lambda_powertools import Logger
 
-from jobs_api.logs import results_archive
+from jobs_api.logs import results_archive, stored_results
 from jobs_api.logs.results import ResultsReader
+from jobs_api.model.artifacts import Artifact
 from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunResults
 from jobs_api.model.run import Run
 from jobs_api.redaction.masking import masked
+
+# How dbt ends by itself: all is well, or a node failed.
+EXITED: Final = frozenset({0, 1})
 
 logger = Logger()
 
 
 @dataclass
 class ResultsOfLog:
-    """Reads the results from a run's log as it streams by.
+    """Reads the results from a run's log as it streams by, and from what dbt stored itself among the artifacts.
 
     `counts` is None until `packed` was called, or without any. `warned` names the nodes that warn. Whatever a log
     contains, it is stored: a fault in the reading only means that there are no results.
@@ -24,6 +29,7 @@ class ResultsOfLog:
 
     run: Run
     secrets: list[str] = field(default_factory=list)
+    artifacts: Sequence[Artifact] = ()
     counts: ResultCounts | None = None
     warned: list[str] = field(default_factory=list)
     _reader: ResultsReader | None = field(init=False)
@@ -60,7 +66,9 @@ class ResultsOfLog:
 
     def _results(self) -> RunResults | None:
         try:
-            results = self._reader.results() if self._reader else None
+            stored = stored_results.stored_by(self.run, self.artifacts)
+            reader = self._reader or ResultsReader()
+            results = reader.results(stored, exited=self.run.exit_code in EXITED)
         except Exception:
             logger.exception("the results of a run were not read", run_id=self.run.id)
             return None

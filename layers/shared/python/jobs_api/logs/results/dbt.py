@@ -55,6 +55,7 @@ class Dbt:
 
     found: list[Found] = field(default_factory=list)
     complete: bool = True
+    ended: int = 0
     nodes: dict[str, Found] = field(default_factory=dict)
     shown: dict[str, bool] = field(default_factory=dict)
     begun: dict[str, str] = field(default_factory=dict)
@@ -181,6 +182,9 @@ class Dbt:
         if self.sure:
             _with_types(nodes, self.finished)
             dbt_messages.add(nodes, self.messages, self.summary or [])
+            for node in nodes:
+                node.invocation = self.ended
+            self.ended += 1 if nodes else 0
             self.found += nodes[: max(0, 2 * MOST_RESULTS - len(self.found))]
         elif nodes:
             self.complete = False

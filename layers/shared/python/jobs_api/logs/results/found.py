@@ -22,7 +22,8 @@ _ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 class Found:
     """One node: its `kind` and `name`, the `outcome` in the API's words, and `word`, its tool's own for that.
 
-    `started_at` is ISO 8601 in UTC, "" where it is not known, as are `unique_id` and `message`.
+    `started_at` is ISO 8601 in UTC, "" where it is not known, as are `unique_id` and `message`. `invocation` counts the
+    invocations of the log that had nodes.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Found:
     rows: int | None = None
     started_at: str = ""
     message: str = ""
+    invocation: int = 0
 
     @property
     def what(self) -> str:

@@ -50,6 +50,7 @@ class Fusion:
 
     found: list[Found] = field(default_factory=list)
     complete: bool = True
+    ended: int = 0
     nodes: dict[str, Found] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     sure: bool = True
@@ -137,6 +138,9 @@ class Fusion:
             for node in nodes:
                 node.message = self.messages.get(node.unique_id, "") if node.is_bad else ""
             _with_messages(nodes, self.errors or [])
+            for node in nodes:
+                node.invocation = self.ended
+            self.ended += 1 if nodes else 0
             self.found += nodes[: max(0, 2 * MOST_RESULTS - len(self.found))]
         self.nodes, self.messages, self.sure, self.errors, self.errors_size = {}, {}, True, None, 0
 

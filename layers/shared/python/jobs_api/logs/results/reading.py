@@ -1,6 +1,7 @@
 """Reads the results from a log in pieces, whichever tool wrote it."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +9,9 @@ from typing import Any, Final
 from jobs_api.logs.records.record import LogRecord, record_of
 from jobs_api.logs.records.terminal import plain
 from jobs_api.logs.results.clock import LogClock, clock_of
+from jobs_api.logs.results.combining import combined_with
 from jobs_api.logs.results.dbt import Dbt
+from jobs_api.logs.results.dbt_artifacts import Stored
 from jobs_api.logs.results.found import Found, results_of
 from jobs_api.logs.results.fusion import Fusion
 from jobs_api.logs.results.sqlmesh import SQLMesh
@@ -58,8 +61,13 @@ class ResultsReader:
         self._add_to_rest(chunk[end + 1 :])
         self._read(lines)
 
-    def results(self) -> RunResults | None:
-        """Return the results; None if the log has none, or is in a form that nobody knows."""
+    def results(self, stored: Sequence[Stored] = (), *, exited: bool = False) -> RunResults | None:
+        """Return the results; None if the log has none, or is in a form that nobody knows.
+
+        Args:
+            stored: what dbt stored itself.
+            exited: whether the command ended by itself, so that what dbt stored is whole.
+        """
         if self._rest:
             self._read(bytes(self._rest) + b"\n")
         self._rest = bytearray()
@@ -67,7 +75,11 @@ class ResultsReader:
         self._fusion.close()
         for tool in (self._dbt, self._fusion):
             if tool.found:
-                return results_of(tool.found, complete=tool.complete)
+                found = combined_with(tool.found, stored)
+                is_stored = exited and {*map(id, found)}.isdisjoint(map(id, _that_ran(tool.found)))
+                return results_of(found, complete=tool.complete or is_stored)
+        if stored:
+            return results_of(combined_with([], stored), complete=exited)
         found, whole = self._sqlmesh.results()
         return results_of(found, complete=whole)
 
@@ -136,6 +148,10 @@ class ResultsReader:
             self._fusion.take(record)
         else:
             self._dbt.take(record, self._clock)
+
+
+def _that_ran(found: Iterable[Found]) -> list[Found]:
+    return [node for node in found if node.kind != "operation"]
 
 
 def _with_nodes(state: dict[str, Any]) -> dict[str, Any]:
