@@ -105,7 +105,7 @@ def running(
         beside = {PREFIX: inbox.application}
         gateway = Gateway(definition_of(template), functions, listener, beside=beside, knows_key=plans.knows)
         os.environ.update(inbox.environment(gateway.url))
-        os.environ["API_URL"] = gateway.url
+        os.environ["API_URL"] = os.environ["PUBLIC_URL"] = gateway.url
         session = _seed(settings.home, gateway.url, aws.database)
         session["kubeconfig"] = str(kubeconfig)
         refused = _seed_cluster(real or KubernetesApi(kubeconfig), settings.home)

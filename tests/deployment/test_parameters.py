@@ -1,12 +1,18 @@
 """Parameters for an account's rules: a boundary and a path for every role, a firewall, a single endpoint."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from local.gateway.definition import definition_of
 from local.template import Template
 from tests.deployment.conftest import with_parameters
 
+PARAMETERS = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text())["Parameters"]
 BOUNDARY = "arn:aws:iam::123456789012:policy/everybody"
 ACL = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/jobs/00000000-0000-0000-0000-000000000000"
 
@@ -76,3 +82,34 @@ def test_a_refusal_by_the_firewall_has_the_shape_of_other_errors(template: Templ
 
     assert refused.status == 403
     assert json.loads(refused.template or "").keys() == {"message", "code", "request_id"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "address"),
+    [
+        ({}, "https://jobs-api.execute-api.us-east-1.amazonaws.com/dev"),
+        ({"DomainName": "jobs.example.com"}, "https://jobs.example.com"),
+        (
+            {"DomainName": "jobs.internal", "PublicUrl": "https://proxy.example.com/jobs"},
+            "https://proxy.example.com/jobs",
+        ),
+    ],
+)
+def test_links_begin_with_the_address_that_people_reach(parameters: dict[str, str], address: str) -> None:
+    functions = {one.logical_id: one for one in with_parameters(**parameters).functions()}
+
+    assert functions["SendNotificationsFunction"].environment["PUBLIC_URL"] == address
+    # A function that the API calls cannot name the API.
+    assert [name for name, one in functions.items() if "PUBLIC_URL" in one.environment] == ["SendNotificationsFunction"]
+
+
+@pytest.mark.parametrize("url", ["", "https://jobs.example.com", "https://jobs.example.com:8443/a/b"])
+def test_a_public_address_may_be(url: str) -> None:
+    assert re.fullmatch(PARAMETERS["PublicUrl"]["AllowedPattern"], url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x.example", "https://x.example/", "https://x|y", "https://x>y", "x.example", "https://"]
+)
+def test_a_public_address_may_not_be(url: str) -> None:
+    assert not re.fullmatch(PARAMETERS["PublicUrl"]["AllowedPattern"], url)

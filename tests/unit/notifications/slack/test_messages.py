@@ -278,3 +278,24 @@ def test_a_name_in_a_test_message_is_shown_and_never_obeyed(name: str) -> None:
     assert written["blocks"][0]["text"]["emoji"] is False
     assert "<" not in written["text"]
     assert written["mrkdwn"] is False
+
+
+def test_a_run_is_a_link_to_its_page() -> None:
+    page = "https://jobs.example.com/dev/console#/runs/{}".format
+    members = [Member(job_id=f"job_{number}", run_id=f"run_{number}", job_name=f"job {number}") for number in (1, 2)]
+
+    alone, several = message(facts(run_page=page)), message(facts(run_page=page, members=members))
+
+    assert f"<{page(a_run().id)}|{a_run().id}>" in shown(alone)
+    assert [f"<{page(one.run_id)}|{one.run_id}>" in shown(several) for one in members] == [True, True]
+
+
+def test_without_an_address_a_run_is_named_and_not_linked() -> None:
+    assert f"Run `{a_run().id}`" in shown(message(facts()))
+
+
+def test_an_address_cannot_end_its_link() -> None:
+    written = shown(message(facts(run_page=lambda run_id: f"https://x.example/?a&b<!channel>{run_id}")))
+
+    assert "<!channel>" not in written
+    assert "?a&amp;b&lt;!channel&gt;" in written

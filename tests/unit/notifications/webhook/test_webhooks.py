@@ -39,6 +39,13 @@ def test_the_body_is_documented_and_versioned() -> None:
     }
 
 
+def test_the_body_says_where_a_person_sees_the_run() -> None:
+    page = "https://jobs.example.com/console#/runs/run_1"
+
+    assert json.loads(body_of(a_run(), Event.FAILURE, alerts(), page))["data"]["run_url"] == page
+    assert "run_url" not in json.loads(body_of(a_run(), Event.FAILURE, alerts()))["data"]
+
+
 def test_of_a_start_nobody_learns_how_it_ended() -> None:
     run = a_run(RunStatus.SUCCESS, start_time=NOON, end_time=NOON + timedelta(hours=1))
 

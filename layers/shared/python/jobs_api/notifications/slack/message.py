@@ -3,6 +3,7 @@
 https://docs.slack.dev/reference/block-kit/blocks and https://docs.slack.dev/messaging/formatting-message-text
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ class MessageFacts:
     members: list[Member] = field(default_factory=list)
     more: int = 0
     secrets: list[str] = field(default_factory=list)
+    # The address of the page of a run, by the run's id; "" where none is known.
+    run_page: Callable[[str], str] = lambda _: ""
 
 
 def message(facts: MessageFacts) -> dict[str, Any]:
@@ -146,7 +149,7 @@ def _line(member: Member, facts: MessageFacts) -> str:
     own = member.said if facts.kind is not AlertKind.RECOVERED and member.run_id != facts.run.id else ""
     differs = own and own != cut(facts.run.error_message or "", len(own))
     said = f": `{_code(masked(own, facts.secrets), 240)}`" if differs else ""
-    return f"• `{_code(member.job_name, 200)}`{tried}{since}, run `{member.run_id}`{said}"
+    return f"• `{_code(member.job_name, 200)}`{tried}{since}, run {_linked(member.run_id, facts)}{said}"
 
 
 def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
@@ -204,9 +207,16 @@ def _quotes(texts: list[str], facts: MessageFacts) -> list[Block]:
 def _context(facts: MessageFacts) -> Block:
     run = facts.run
     command = f"`{_code(masked(cut(run.command, LONGEST_SHOWN), facts.secrets), 600)}`" if run.command else ""
-    named = [f"Run `{run.id}`", f"log: `GET /api/v1/runs/{run.id}/logs`"] if facts.stored else ["No run yet"]
+    named = [f"Run {_linked(run.id, facts)}", f"log: `GET /api/v1/runs/{run.id}/logs`"]
+    named = named if facts.stored else ["No run yet"]
     text = " · ".join([*named, *([command] if command else [])])
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+
+
+def _linked(run_id: str, facts: MessageFacts) -> str:
+    """Show a run's id as a link to its page. An address has no `|` and no `>`: the template does not allow them."""
+    page = facts.run_page(run_id)
+    return f"<{escaped(page)}|{escaped(run_id)}>" if page else f"`{run_id}`"
 
 
 def _field(name: str, value: str) -> Block:

@@ -19,6 +19,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, Streak
 from jobs_api.notifications.attempt import Sent, TestResult
+from jobs_api.notifications.run_page import run_page
 from jobs_api.notifications.slack import client, grouping, record
 from jobs_api.notifications.slack import message as messages
 from jobs_api.notifications.slack.bot_token import forget_bot_token
@@ -223,6 +224,7 @@ def _facts(delivery: Delivery, run: Run) -> messages.MessageFacts:
         members=notice.members,
         more=notice.more,
         secrets=_secrets(delivery) if tells_why else [],
+        run_page=run_page,
     )
 
 

@@ -33,11 +33,12 @@ class Named(Document):
 
 
 class WebhookData(Document):
-    """What happened, and to which run and job; a test has no run."""
+    """What happened, and to which run and job; a test has no run. The console shows the run at `run_url`."""
 
     project: Named
     job: Named
     run: Absent[JobRun] = None
+    run_url: Absent[str] = None
 
 
 class WebhookBody(Document):
@@ -52,8 +53,11 @@ class WebhookBody(Document):
     data: WebhookData
 
 
-def body_of(run: Run, event: Event, alerts: RunAlerts) -> bytes:
-    """Return the JSON to send about a run; the same bytes each time for the same event."""
+def body_of(run: Run, event: Event, alerts: RunAlerts, run_url: str = "") -> bytes:
+    """Return the JSON to send about a run; the same bytes each time for the same event.
+
+    `run_url` is where a person sees the run; "" where no such page is known.
+    """
     seen = as_of(run, event)
     return _encoded(
         {
@@ -64,6 +68,7 @@ def body_of(run: Run, event: Event, alerts: RunAlerts) -> bytes:
                 "project": {"id": run.project_id, "name": alerts.project_name},
                 "job": {"id": run.job_id, "name": alerts.job_name},
                 "run": seen.document().model_dump(mode="json"),
+                **({"run_url": run_url} if run_url else {}),
             },
         }
     )

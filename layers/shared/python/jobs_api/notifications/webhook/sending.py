@@ -18,6 +18,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run
 from jobs_api.notifications.attempt import Sent, TestResult
 from jobs_api.notifications.backoff import GIVE_UP_AFTER
+from jobs_api.notifications.run_page import run_page
 from jobs_api.notifications.webhook import http, payload
 from jobs_api.notifications.webhook.target import WebhookTarget
 from jobs_api.redaction.masking import SHORTEST_VALUE, masked
@@ -132,7 +133,9 @@ def _signed(delivery: Delivery, run: Run, target: WebhookTarget, now: datetime) 
     except NotFound:
         keys = []
     keys = keys or webhook.open_keys(sealed, delivery.organization_id, delivery.job_id, now)
-    body = payload.body_of(run, delivery.event, delivery.alerts)
+    # A slot without a run has no page.
+    page = run_page(run.id) if delivery.run is None else ""
+    body = payload.body_of(run, delivery.event, delivery.alerts, page)
     extra = webhook.open_headers(sealed, delivery.organization_id, delivery.job_id)
     return body, {**extra, **payload.headers(delivery.id, body, keys, now)}
 
