@@ -27,6 +27,8 @@ PREFIX = "/_inbox"
 # The variable that tells each channel's sender where its receiver is.
 RECEIVERS = {"webhook": f"{PREFIX}/hooks/{{name:path}}", "slack": f"{PREFIX}/slack/api/chat.postMessage"}
 _PAGE = Path(__file__).parent / "page.html"
+# The console's, so that both look alike.
+_STYLE = Path(__file__).parents[2] / "console" / "style.css"
 _REFUSALS = {"#no-": "channel_not_found", "#archived-": "is_archived", "#busy-": "ratelimited"}
 _BUSY_SECONDS = 30
 
@@ -75,9 +77,13 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
     async def page(_: Request) -> Response:
         return HTMLResponse(_PAGE.read_text(), headers={"Content-Security-Policy": "frame-ancestors 'none'"})
 
+    async def style(_: Request) -> Response:
+        return Response(_STYLE.read_text(), media_type="text/css")
+
     return Starlette(
         routes=[
             Route(PREFIX, page),
+            Route(f"{PREFIX}/style.css", style),
             Route(f"{PREFIX}/messages", shown),
             Route(f"{PREFIX}/messages", clear, methods=["DELETE"]),
             Route(RECEIVERS["webhook"], hook, methods=["POST"]),

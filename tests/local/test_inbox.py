@@ -116,6 +116,13 @@ def test_the_page_and_the_same_as_json(inbox: Inbox) -> None:
     assert json.loads(ask(inbox, "/_inbox/messages?after=1"))["messages"] == []
 
 
+def test_the_page_has_the_style_of_the_console(inbox: Inbox) -> None:
+    style = Path(__file__).parents[2] / "console/style.css"
+
+    assert 'href="/_inbox/style.css"' in ask(inbox, "/_inbox")
+    assert ask(inbox, "/_inbox/style.css") == style.read_text()
+
+
 def test_a_page_that_is_open_learns_that_the_inbox_was_cleared(inbox: Inbox) -> None:
     inbox.messages.add("slack", "#data", "posted", {}, {"text": "hi"}, good=True)
     before = json.loads(ask(inbox, "/_inbox/messages"))
