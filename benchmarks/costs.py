@@ -53,6 +53,8 @@ PRICES: Final = {
 RUN, JOB, WAITING_RUN, DELIVERY, LOG = 950, 800, 2_900, 700, 20_000
 # An entry of the audit log, one with the version of a job in it, and what the index has of either.
 ENTRY, VERSION, INDEXED_ENTRY = 450, 850, 400
+# How many runs of a job ended on each day of a month: at most.
+COUNTS: Final = 1_000
 # A run's indexes: by_project and by_job, and open_runs until it ends.
 RUN_INDEXES: Final = 3
 # The table and the indexes of an ended run: by_project, by_job and ended_runs.
@@ -74,12 +76,10 @@ POLLERS: Final = 5
 ENVIRONMENTS: Final = 2
 # What a stream's shard collects before it invokes the function, for runs and for jobs; a new table has four shards.
 RUNS_WINDOW_SECONDS, JOBS_WINDOW_SECONDS, SHARDS = 10, 30, 4
-# Writes of a run: made and seen running, which is one where its Pod starts within five seconds, and ended.
-RUN_WRITES: Final = 2
 # A spare pulse that finds nothing to do; not measured. One goes with every second pulse while a run is open.
 SPARE_SECONDS, SPARES = 0.01, 0.5
 # The memory of all functions together.
-FUNCTIONS_GB: Final = 24.5
+FUNCTIONS_GB: Final = 25.0
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
@@ -205,11 +205,13 @@ REQUESTS: Final[dict[str, Use]] = {
 def runs(load: Jobs) -> dict[str, Use]:
     """Return the use that grows with runs, a month: the writes of a run, its log, its slot, its lines."""
     return {
-        # At its end the job is read, for the jobs that run after it.
+        # Made and seen running, which is one write where its Pod starts within five seconds. And ended, together with
+        # the day's count: it moves from one index to another, and the job is read, for those that run after it.
         "runs: started, ended": {
-            "write unit": load.runs * (RUN_WRITES * writes(RUN, 1 + RUN_INDEXES) + writes(RUN)),
+            "write unit": load.runs * (writes(RUN, 1 + RUN_INDEXES) + transacted(RUN) + writes(RUN, RUN_INDEXES + 1)),
             "read unit": load.runs * reads(JOB),
         },
+        "runs: counted by day": {"write unit": load.runs * transacted(COUNTS)},
         "runs: their slots settled": {"write unit": load.runs * 3},
         # The object of a log carries the results that were read from it.
         "runs: their logs stored, with results": {"S3 PUT": load.runs, "log byte": load.runs * 300},

@@ -1,60 +1,59 @@
 """GET /api/v1/projects/{id}/runs: lists a project's runs, newest first, in pages."""
 
-from typing import Annotated
-
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from datetime import datetime
 
 from jobs_api import store
 from jobs_api.api import cursors
 from jobs_api.api.resolver import Api
-from jobs_api.model.answer_size import count_that_fit
-from jobs_api.model.document import Moment, rfc3339
-from jobs_api.model.run import RunList, RunStatus, TriggeredBy
+from jobs_api.api.run_pages import Cursor, Id, JobType, Limit, page_of_runs
+from jobs_api.model import run_stats
+from jobs_api.model.document import Moment
+from jobs_api.model.run import RunStatus, TriggeredBy
+from jobs_api.model.run_stats import ProjectRunList, RunStats
+from jobs_api.store import run_counts
 
 app = Api()
 
 
 @app.get("/api/v1/projects/<project_id>/runs")
-def list_runs(
+def list_runs(  # noqa: PLR0913 - each is a parameter of the API
     project_id: str,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=1024)] = None,
-    job_id: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    job_id: Id = None,
     status: RunStatus | None = None,
-    job_type: Annotated[str | None, Query(max_length=64)] = None,
+    job_type: JobType = None,
     triggered_by: TriggeredBy | None = None,
     updated_after: Moment | None = None,
-) -> RunList:
+    *,
+    include_stats: bool = False,
+) -> ProjectRunList:
     """List a project's runs.
 
     A page has a `next_cursor` while more may match; send it back with the same filters. With filters a page may have
-    fewer runs than `limit`, or none, because one request reads at most 5,000 rows. A page has at most 4.5 MB.
+    fewer runs than `limit`, or none, because one request reads at most 5,000 rows. A page has at most 4.5 MB. The stats
+    are of all runs of the project, or of `job_id`, that ended in the last 30 days; the other filters do not apply.
     """
     project = store.get_project(app.caller.organization_id, project_id)
-    query = {
-        "project_id": project_id,
-        "job_id": job_id,
-        "status": status,
-        "job_type": job_type,
-        "triggered_by": triggered_by,
-        "updated_after": rfc3339(updated_after) if updated_after else None,
-    }
-    runs, position = store.list_runs(
+    wanted = store.RunFilter(job_id, status, job_type, triggered_by, updated_after, kept_at=app.now)
+    query = {"project_id": project_id, **wanted.as_query()}
+    found = store.list_runs(
         project.organization_id,
         project_id,
-        store.RunFilter(job_id, status, job_type, triggered_by, updated_after, kept_at=app.now),
+        wanted,
         limit=limit,
         before=cursors.read(cursor, query, project.cursor_key) if cursor else None,
         indexed=project.runs_indexed,
     )
-    documents = [run.document() for run in runs]
-    shown = count_that_fit(documents)
-    if shown < len(runs):
-        position = store.position_of(runs[shown - 1])
-    return RunList(
-        runs=documents[:shown],
-        next_cursor=cursors.sign(position, query, project.cursor_key) if position else None,
-    )
+    page = page_of_runs(found, store.position_of, query, project.cursor_key)
+    stats = stats_of(project.organization_id, project_id, job_id, app.now) if include_stats else None
+    return ProjectRunList(runs=page.runs, next_cursor=page.next_cursor, stats=stats)
+
+
+def stats_of(organization_id: str, project_id: str, job_id: str | None, now: datetime) -> RunStats:
+    """Return how the runs ended that did in the last 30 days."""
+    days = run_stats.last_days(now, run_stats.DAYS_OF_A_LIST)
+    return run_stats.together(run_counts.counts_by_day(organization_id, project_id, days, job_id), days)
 
 
 lambda_handler = app.resolve

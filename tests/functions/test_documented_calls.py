@@ -110,6 +110,10 @@ CALLS: Final[dict[str, Callable[[World], Any]]] = {
     "cancel a run": lambda world: world.call("POST", f"/api/v1/runs/{world.triggered}/cancel"),
     "retry a run": lambda world: world.call("POST", f"/api/v1/runs/{world.failed.id}/retry"),
     "list runs": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/runs"),
+    "list runs with `include_stats`": lambda world: world.call(
+        "GET", f"/api/v1/projects/{world.project.id}/runs", query={"include_stats": "true"}
+    ),
+    "statistics of runs": lambda world: world.call("GET", f"/api/v1/projects/{world.project.id}/runs/daily-stats"),
     "read a run": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}"),
     "read a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs"),
     "follow a run's log": lambda world: world.call("GET", f"/api/v1/runs/{world.run.id}/logs", query={"wait": "0"}),

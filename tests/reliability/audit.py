@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from jobs_api import store
 from jobs_api.cluster import Cluster
@@ -28,8 +28,9 @@ from jobs_api.model.job_sync import SyncState
 from jobs_api.model.latest_files import LatestFiles, with_files
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.model.run_stats import DAYS_KEPT, EndCounts, day_of, end_counts_of
 from jobs_api.notifications.slack.target import SlackTarget
-from jobs_api.store import deliveries, followers, latest_artifacts
+from jobs_api.store import deliveries, followers, latest_artifacts, run_counts
 from jobs_api.store.audit_tables import AuditRow, EntryRow, JobVersionRow
 from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 from jobs_api.sync import reconcile
@@ -101,6 +102,7 @@ class Audit:
             *self._alerts(),
             *self._histories(),
             *self._entries(),
+            *self._counts(),
         ]
 
     def _cronjobs(self) -> Iterator[str]:
@@ -158,6 +160,20 @@ class Audit:
             if found != list(range(found[0] if found else 0, job.version + 1)):
                 yield f"{job.id} is at version {job.version}, and its history has {found}"
             yield from (f"nobody made {job.id} {row.sort}" for row in rows[1:] if row.token_id is None)
+
+    def _counts(self) -> Iterator[str]:
+        """The counts of ended runs are those of the runs, day by day and job by job."""
+        recount: dict[tuple[str, str], dict[date, EndCounts]] = {}
+        for run in self.runs:
+            if run.status.ended:
+                days = recount.setdefault((run.project_id, run.job_id), {})
+                days[day_of(run)] = days.get(day_of(run), EndCounts()) + end_counts_of(run)
+        for (project_id, job_id), days in recount.items():
+            first = min(days)
+            asked = [first + timedelta(days=day) for day in range(DAYS_KEPT)]
+            found = run_counts.counts_by_day(self.organization_id, project_id, asked, job_id)
+            if found != days:
+                yield f"the runs of {job_id} ended as {days}, and are counted as {found}"
 
     def _entries(self) -> Iterator[str]:
         """Each requested run has one entry of the audit log, and each request, creation and deletion on it happened."""

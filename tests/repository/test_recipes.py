@@ -143,6 +143,7 @@ CALLS: Final = {
     "list_model_executions": "list model executions",
     "list_model_stats": "statistics of models",
     "list_runs": "list runs",
+    "list_daily_stats": "statistics of runs",
     "list_all_runs": "list the runs of all projects",
     "redeliver": "redeliver",
     "rollback_job": "roll back a job",

@@ -14,6 +14,7 @@ from jobs_api.model.audit import AuditAction, StoredEntry
 from jobs_api.model.document import rfc3339
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resource_bounds import bound_faults
+from jobs_api.store import run_counts
 
 ATTEMPTS: Final = 3
 # Functions cache an organization's cluster for a minute.
@@ -84,7 +85,7 @@ def changed_project(
 
 
 def remove_project(organization_id: str, project_id: str, entries: Entries, *, even_deployed: bool) -> None:
-    """Remove a project and its jobs; syncs remove CronJobs, Pods finish, runs and logs stay.
+    """Remove a project, its jobs and the counts of its runs; syncs remove CronJobs, Pods finish, runs and logs stay.
 
     Raises:
         ProjectNotFound: there is no such project.
@@ -93,6 +94,7 @@ def remove_project(organization_id: str, project_id: str, entries: Entries, *, e
     project = store.get_project(organization_id, project_id)
     if project.settings.deployed and not even_deployed:
         raise ProjectDeployed("The project is deployed; change deployed to false first, and then delete it")
+    run_counts.purge_counts(organization_id, project_id)
     store.delete_project(project, _entry(entries, AuditAction.PROJECT_DELETE, project, once="deleted"))
 
 

@@ -5,6 +5,7 @@ Most functions do not use deliveries, so these are in `store.deliveries` and are
 The organization is the first argument of every function, so that an id alone reaches nothing of another organization.
 """
 
+from jobs_api.model.run_filter import RunFilter
 from jobs_api.store.due_jobs import DueJob, due_jobs, next_due, settle_job
 from jobs_api.store.job_versions import list_job_versions
 from jobs_api.store.jobs import (
@@ -53,7 +54,6 @@ from jobs_api.store.projects import (
     update_project,
 )
 from jobs_api.store.run_lists import (
-    RunFilter,
     durations_before,
     has_succeeded_since,
     list_runs,

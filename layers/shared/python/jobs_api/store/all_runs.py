@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jobs_api.model.run import Run
-from jobs_api.store.run_lists import RunFilter, list_runs
+from jobs_api.model.run_filter import RunFilter
+from jobs_api.store.run_lists import list_runs
 from jobs_api.store.runs import position_of
 
 # The most reads of one project's list for a page; each makes at most `pages.QUERIES` Queries.

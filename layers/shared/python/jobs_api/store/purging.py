@@ -1,4 +1,4 @@
-"""Removes the runs and deliveries of a project that is deleted.
+"""Removes the runs, their counts and the deliveries of a project that is deleted.
 
 Only operators do this, so no function loads it. A purge that dies continues where it was when it is run again.
 """
@@ -7,13 +7,14 @@ from itertools import batched
 
 from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow
 from jobs_api.store.latest_artifacts import purge_latest
+from jobs_api.store.run_counts import purge_counts
 from jobs_api.store.tables import RunRow
 
 PAGE = 500
 
 
 def purge_project(organization_id: str, project_id: str) -> int:
-    """Remove a project's deliveries and runs, a page at a time; return how many runs that were.
+    """Remove a project's deliveries, its runs and their counts, a page at a time; return how many runs that were.
 
     A page's deliveries go before its runs, which name the jobs by which deliveries are found.
     """
@@ -34,6 +35,7 @@ def purge_project(organization_id: str, project_id: str) -> int:
                 batch.delete(row)
         purged += len(page)
     purge_latest(organization_id, project_id)
+    purge_counts(organization_id, project_id)
     return purged
 
 

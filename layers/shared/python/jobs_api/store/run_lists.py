@@ -1,14 +1,14 @@
 """Lists of runs, newest first unless a docstring says otherwise. All read indexes, which may lag by a moment."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from pynamodb.exceptions import QueryError
 from pynamodb.expressions.condition import Condition
 
-from jobs_api.model.run import FAILURES, Run, RunStatus, Streak, TriggeredBy
+from jobs_api.model.run import FAILURES, Run, RunStatus, Streak
+from jobs_api.model.run_filter import RunFilter
 from jobs_api.store.conditions import code_of
 from jobs_api.store.pages import ROWS_A_QUERY, Listing
 from jobs_api.store.runs import position_of, run_of
@@ -22,18 +22,6 @@ LONGEST_STREAK: Final = 500
 FIRST_OF_A_STREAK: Final = 50
 # Of so many successes the median is what a job usually takes.
 USUAL: Final = 20
-
-
-@dataclass(frozen=True)
-class RunFilter:
-    """The filters of a list of runs; None means any. `kept_at` omits runs that have expired by then."""
-
-    job_id: str | None = None
-    status: RunStatus | None = None
-    job_type: str | None = None
-    triggered_by: TriggeredBy | None = None
-    updated_after: datetime | None = None
-    kept_at: datetime | None = None
 
 
 def list_runs(

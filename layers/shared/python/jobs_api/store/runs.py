@@ -18,7 +18,7 @@ from jobs_api.model.audit import StoredEntry
 from jobs_api.model.chains import SkippedFollower
 from jobs_api.model.results import ResultCounts
 from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, StoredLog, TriggeredBy
-from jobs_api.store import audit
+from jobs_api.store import audit, run_counts
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.latest_artifacts import StoredFiles, write_with_latest
 from jobs_api.store.projects import ID
@@ -43,15 +43,14 @@ def create_run(
     """Write a new run and its events to send; return False, and write nothing, if it exists already.
 
     One PutItem; for a triggered run, one transaction with the entry of the audit log. A run that is seen only once it
-    has ended may be written with its `next_attempt` or its `files`, as in `advance_run`.
+    has ended is counted in one transaction, and may be written with its `next_attempt` or its `files`, as in
+    `advance_run`.
     """
     row, is_new = row_with_events(run), RunRow.run_id.does_not_exist()
     if entry:
         return _with_entry(entry, lambda transaction: transaction.save(row, condition=is_new))
-    if next_attempt:
-        return _with_next(next_attempt, lambda transaction: transaction.save(row, condition=is_new))
-    if files:
-        return write_with_latest(files, lambda transaction: transaction.save(row, condition=is_new))
+    if run.status.ended:
+        return _counted(run, lambda transaction: transaction.save(row, condition=is_new), next_attempt, files)
     try:
         row.save(condition=is_new)
     except PutError as error:
@@ -102,20 +101,24 @@ def advance_run(before: Run, after: Run, *, next_attempt: Run | None = None, fil
     cannot move it back. The events to send are written with the move, also where a run that ends is only now found
     late; where another process has found that first, it is False.
 
-    One UpdateItem; with the run that is the `next_attempt` of one that failed, one transaction. Nothing is written, and
-    False returned, where somebody has requested a cancellation meanwhile: a cancelled run is not retried. With the
-    `files` that a success stored, one transaction, which also says that they are the newest ones.
+    One UpdateItem; for an end one transaction, in which the run is counted. With the run that is the `next_attempt` of
+    one that failed, nothing is written, and False returned, where somebody has requested a cancellation meanwhile: a
+    cancelled run is not retried. With the `files` that a success stored, the transaction also says that they are the
+    newest ones.
     """
     after = run_events.with_events(before, after.without_secrets())
-    actions = [*_progress(after), *(_end(after) if after.status.ended else [])]
     unmoved = (RunRow.status == before.status.value) & RunRow.status.is_in(*OPEN) & _found_as(before)
-    row = RunRow(before.id)
-    if files:
-        return write_with_latest(files, lambda transaction: transaction.update(row, actions=actions, condition=unmoved))
-    if next_attempt is None:
-        return _update(before.id, actions, unmoved)
-    uncancelled = unmoved & RunRow.cancel_requested_at.does_not_exist()
-    return _with_next(next_attempt, lambda transaction: transaction.update(row, actions=actions, condition=uncancelled))
+    if not after.status.ended:
+        return _update(before.id, _progress(after), unmoved)
+    row, actions = RunRow(before.id), [*_progress(after), *_end(after)]
+    if next_attempt:
+        unmoved &= RunRow.cancel_requested_at.does_not_exist()
+    return _counted(
+        after,
+        lambda transaction: transaction.update(row, actions=actions, condition=unmoved),
+        next_attempt,
+        files,
+    )
 
 
 def note_found(before: Run, after: Run) -> bool:
@@ -165,21 +168,19 @@ def cancel_unlaunched(before: Run, after: Run, entry: StoredEntry) -> bool:
     """End a run that still waits for its Job, which nobody creates from then on.
 
     False where somebody has created it, or has found it late since it was read. One transaction with the entry of the
-    audit log.
+    audit log, in which the run is counted.
     """
     after = run_events.with_events(before, after)
-    return _update(
-        before.id,
-        [
-            *_cancel_request(after),
-            *_progress(after),
-            *_end(after),
-            RunRow.launch.remove(),
-            RunRow.sealed_environment.remove(),
-        ],
-        RunRow.status.is_in(*OPEN) & RunRow.launch.exists() & _found_as(before),
-        entry,
-    )
+    waits = RunRow.status.is_in(*OPEN) & RunRow.launch.exists() & _found_as(before)
+    actions = [*_cancel_request(after), *_progress(after), *_end(after)]
+    actions += [RunRow.launch.remove(), RunRow.sealed_environment.remove()]
+
+    def end(transaction: TransactWrite) -> None:
+        transaction.update(RunRow(before.id), actions=actions, condition=waits)
+        run_counts.add_to_counts(transaction, after)
+
+    with run_counts.one_at_a_time(after):
+        return _with_entry(entry, end)
 
 
 def run_notified(run: Run) -> bool:
@@ -203,6 +204,21 @@ def _update(run_id: str, actions: list[Action], condition: Condition, entry: Sto
             raise
         return False
     return True
+
+
+def _counted(
+    ended: Run, fill: Callable[[TransactWrite], None], next_attempt: Run | None, files: StoredFiles | None
+) -> bool:
+    """Write how a run ended, count it, and write its next attempt or its files: all, or nothing, and return False."""
+
+    def end(transaction: TransactWrite) -> None:
+        fill(transaction)
+        run_counts.add_to_counts(transaction, ended)
+
+    with run_counts.one_at_a_time(ended):
+        if next_attempt:
+            return _with_next(next_attempt, end)
+        return write_with_latest(files, end) if files else _written(end)
 
 
 def _with_next(next_attempt: Run, end: Callable[[TransactWrite], None]) -> bool:

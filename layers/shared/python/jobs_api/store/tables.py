@@ -466,11 +466,17 @@ class TokenPointerRow(OrganizationsRow, discriminator="token_pointer"):
     """A token of an organization."""
 
 
+_described: set[str] = set()
+
+
 def share_connection(*models: type[Model]) -> None:
     """Let all models share one client: PynamoDB would make one for each model, which takes a tenth of a second."""
     for model in models:
         table = model._get_connection()  # noqa: SLF001 - there is no public way to give a model its connection
-        connection.add_meta_table(table.get_meta_table())
+        # Some tables have rows of several kinds.
+        if model.Meta.table_name not in _described:
+            connection.add_meta_table(table.get_meta_table())
+            _described.add(model.Meta.table_name)
         table.connection = connection
 
 

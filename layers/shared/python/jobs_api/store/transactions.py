@@ -13,6 +13,11 @@ from jobs_api.store.tables import connection
 ATTEMPTS = 6
 # The longest first wait after a collision; it doubles each time. Other transactions end within milliseconds.
 FIRST_WAIT_SECONDS = 0.02
+# Why DynamoDB cancels a transaction that may be written a moment later; none of its writes was done. It collided with
+# another one on an item, or a partition had more writes than it takes: only a whole refused request is repeated by the
+# client.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class ConditionFailed(Exception):
@@ -44,8 +49,7 @@ def write_all(fill: Callable[[TransactWrite], None]) -> None:
             failed = frozenset(at for at, code in enumerate(codes) if code == "ConditionalCheckFailed")
             if failed:
                 raise ConditionFailed(failed, len(codes)) from error
-            # DynamoDB cancels one of two transactions that collide on an item; the cancelled one has changed nothing.
-            if "TransactionConflict" not in codes:
+            if not _PASSING & {*codes}:
                 raise
             time.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - it spreads load
         else:
