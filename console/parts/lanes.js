@@ -1,5 +1,6 @@
 /* The runs of the last hours, a lane for each job: what ran when, and beside what. */
 import { useState } from "preact/hooks";
+import { onArrows, stop } from "./arrows.js";
 import { nameOf, runLink } from "./catalog.js";
 import { html } from "./html.js";
 import { useNow } from "./polling.js";
@@ -21,11 +22,11 @@ const lanesOf = (runs, from) => {
   return [...lanes].slice(0, LANES);
 };
 
-const Bars = ({ runs, place, now }) => runs.map((run) => {
+const Bars = ({ runs, place, now }) => [...runs].reverse().map((run, at) => {
   const from = ms(run.start_time || run.scheduled_for || run.created_at);
   const to = run.end_time ? ms(run.end_time) : isOpen(run) ? now : from;
   const left = Math.max(0, place(from));
-  return html`<a key=${run.id} href=${runLink(run)} class=${`lane-bar of-${run.status}`} aria-label=${about(run)} title=${about(run)}
+  return html`<a key=${run.id} tabindex=${stop(at, runs.length)} href=${runLink(run)} class=${`lane-bar of-${run.status}`} aria-label=${about(run)} title=${about(run)}
     style=${{ left: percent(left), width: percent(Math.max(0, place(to) - left)) }}></a>`;
 });
 
@@ -47,7 +48,7 @@ export const RunTimeline = ({ runs, found, next }) => {
         ${lanes.map(([job, ofJob]) => html`
           <div class="lane" key=${job}>
             <div class="lane-name">${nameOf(found, ofJob[0])}</div>
-            <div class="lane-room"><${Bars} runs=${ofJob} place=${place} now=${now} />
+            <div class="lane-room" role="group" aria-label=${`Runs of ${nameOf(found, ofJob[0])}`} onKeyDown=${onArrows(".lane-bar")}><${Bars} runs=${ofJob} place=${place} now=${now} />
               <span class="lane-now" style=${{ left: percent(1 - AHEAD) }}></span>
               ${ahead.has(job) && html`<span class="lane-next" title=${`next ${moment(ahead.get(job).next_run_at)}`}
                 style=${{ left: percent(place(ms(ahead.get(job).next_run_at))) }}></span>`}</div>

@@ -1,5 +1,6 @@
 /* How long the runs of a job took over time. Drawn in the width that there is, so that its text keeps its size. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { onArrows, stop } from "./arrows.js";
 import { runLink } from "./catalog.js";
 import { html } from "./html.js";
 import { about } from "./strip.js";
@@ -24,8 +25,8 @@ const ticks = (most) => {
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, at) => at * step);
 };
 
-const Point = ({ run, x, y }) => html`
-  <a href=${runLink(run)} aria-label=${about(run)} class=${`point of-${run.status}`}><title>${about(run)}</title>
+const Point = ({ run, x, y, tab }) => html`
+  <a href=${runLink(run)} tabindex=${tab} aria-label=${about(run)} class=${`point of-${run.status}`}><title>${about(run)}</title>
     ${run.status === "success" ? html`<circle cx=${x} cy=${y} r="4" />`
       : run.status === "failed" || run.status === "error" ? html`<path d=${`M${x} ${y - 5.5}L${x + 5.5} ${y + 4.5}H${x - 5.5}Z`} />`
         : html`<rect x=${x - 4} y=${y - 4} width="8" height="8" />`}</a>`;
@@ -39,11 +40,11 @@ const Drawing = ({ runs, width }) => {
   const line = runs.filter((run) => run.status === "success").map((run) => `${x(run).toFixed(1)} ${y(elapsed(run)).toFixed(1)}`);
   const dates = width < 480 ? [0, 1] : [0, 0.5, 1];
   return html`
-    <svg class="plot" width=${width} height=${HEIGHT} role="group" aria-label="How long the runs took">
+    <svg class="plot" width=${width} height=${HEIGHT} role="group" aria-label="How long the runs took" onKeyDown=${onArrows(".point")}>
       ${ticks(most).map((tick) => html`<g key=${tick}><line class="grid-line" x1=${LEFT} x2=${width - RIGHT} y1=${y(tick)} y2=${y(tick)} />
         <text class="axis" x=${LEFT - 8} y=${y(tick) + 4} text-anchor="end">${duration(tick)}</text></g>`)}
       ${line.length > 1 && html`<polyline class="plot-line" points=${line.join(" ")} />`}
-      ${runs.map((run) => html`<${Point} key=${run.id} run=${run} x=${x(run)} y=${y(elapsed(run))} />`)}
+      ${runs.map((run, at) => html`<${Point} key=${run.id} tab=${stop(at, runs.length)} run=${run} x=${x(run)} y=${y(elapsed(run))} />`)}
       ${first !== last && dates.map((part) => html`<text key=${part} class="axis" y=${HEIGHT - 6} x=${LEFT + 8 + part * (width - LEFT - RIGHT - 16)}
         text-anchor=${["start", "middle", "end"][part * 2]}>${moment(first + part * (last - first))}</text>`)}
     </svg>`;

@@ -6,6 +6,7 @@ import { Field, FormDialog } from "./dialog.js";
 import { html } from "./html.js";
 import { notify } from "./notices.js";
 import { inWords } from "./schedule.js";
+import { Mark } from "./status.js";
 import { moment, utc } from "./times.js";
 
 const TYPING_MS = 250;
@@ -29,7 +30,7 @@ const usePreview = (schedule, timezone) => {
 };
 
 const Firings = ({ found }) => html`
-  ${found.warnings.map((warning) => html`<p key=${warning} class="warning"><b>Clocks change.</b> ${warning[0].toUpperCase() + warning.slice(1)}.</p>`)}
+  ${found.warnings.map((warning) => html`<p key=${warning} class="warning"><${Mark} status="warn" /> <span>${warning[0].toUpperCase() + warning.slice(1)}.</span></p>`)}
   <table class="firings"><caption>The next ${found.next_run_at.length} firings</caption>
     <thead><tr><th scope="col">In its time zone</th><th scope="col">Here</th><th scope="col">UTC</th></tr></thead>
     <tbody>${found.next_run_at.map((at, index) => html`<tr key=${at}><td>${found.local[index].slice(0, 16).replace("T", " ")}

@@ -5,7 +5,7 @@ import { html } from "./html.js";
 
 const KEYS = [
   ["?", "show these keys"], ["g then n", "go to Now"], ["g then p", "go to Projects"], ["/", "search in this view"],
-  ["j and k", "next and previous row"], ["Enter", "open it"], ["r", "run this job now"], ["e", "edit its schedule"], ["l", "its log: follow the end"],
+  ["j and k", "next and previous row"], ["Enter", "open it"], ["arrows", "go from run to run, slot to slot, model to model"], ["r", "run this job now"], ["e", "edit its schedule"], ["l", "its log: follow the end"],
   ["n and N", "next and previous match in a log"], ["Esc", "close a dialog"],
 ];
 const SECOND_KEY_MS = 1200;

@@ -1,6 +1,7 @@
 /* The slots of a job's week as a grid: a row for each day, or for each hour where there are many. */
 import { useMemo, useState } from "preact/hooks";
 import { get } from "../api.js";
+import { onArrows } from "./arrows.js";
 import { pathOf, runLink } from "./catalog.js";
 import { html } from "./html.js";
 import { Failure, Loading } from "./notices.js";
@@ -18,6 +19,13 @@ const rowOf = (time, hourly) => {
   return at.getTime();
 };
 
+/* Where in its row a slot is: those of one time of day are below each other. Of a time that clocks repeat there are two. */
+const placeOf = (slot, hourly, before) => {
+  const at = new Date(slot.scheduled_for);
+  const place = (hourly ? at.getMinutes() : at.getHours() * 60 + at.getMinutes()) * 10;
+  return before?.place === place ? place + 1 : place;
+};
+
 const grouped = (slots) => {
   const days = new Map();
   for (const slot of slots) days.set(rowOf(slot.scheduled_for, false), (days.get(rowOf(slot.scheduled_for, false)) || 0) + 1);
@@ -25,16 +33,28 @@ const grouped = (slots) => {
   const rows = new Map();
   for (const slot of slots) {
     const row = rowOf(slot.scheduled_for, hourly);
-    rows.set(row, [...(rows.get(row) || []), slot]);
+    const before = rows.get(row) || [];
+    rows.set(row, [...before, { slot, place: placeOf(slot, hourly, before.at(-1)) }]);
   }
-  return { hourly, rows: [...rows].reverse() };
+  const places = [...new Set([...rows.values()].flat().map(({ place }) => place))].sort((one, other) => one - other);
+  const columns = new Map(places.map((place, at) => [place, at + 1]));
+  return { hourly, rows: [...rows].reverse(), columns };
 };
 
-const Slot = ({ slot, chosen, choose }) => {
+/* The times of day above the columns, all of a few or every sixth of many. */
+const Times = ({ columns, hourly }) => html`
+  <div class="slot-row" aria-hidden="true"><span></span><div class="slot-row-slots">
+    ${[...columns].filter(([, at]) => columns.size <= 4 || at % 6 === 1).map(([place, at]) => html`
+      <span key=${place} class="slot-time" style=${{ gridColumn: `${at} / span ${columns.size <= 4 ? 1 : 6}` }}>
+        ${hourly ? `:${String(Math.floor(place / 10)).padStart(2, "0")}` : clock(Math.floor(place / 10))}</span>`)}</div></div>`;
+
+const clock = (minutes) => `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
+
+const Slot = ({ slot, column, tab, chosen, choose }) => {
   const name = `${moment(slot.scheduled_for)}: ${STATUSES[slot.outcome]}${slot.reason ? `, ${slot.reason}` : ""}`;
-  const same = { class: `slot of-${slot.outcome}`, "aria-label": name, title: name };
+  const same = { class: `slot of-${slot.outcome}`, "aria-label": name, title: name, tabindex: tab, style: { gridColumn: column } };
   return slot.run_id ? html`<a ...${same} href=${runLink({ id: slot.run_id })} onFocus=${() => choose(slot)} onMouseEnter=${() => choose(slot)}><${Mark} status=${slot.outcome} /></a>`
-    : html`<button type="button" ...${same} aria-pressed=${chosen} onClick=${() => choose(slot)} onMouseEnter=${() => choose(slot)}><${Mark} status=${slot.outcome} /></button>`;
+    : html`<button type="button" ...${same} aria-pressed=${chosen} onClick=${() => choose(slot)} onFocus=${() => choose(slot)} onMouseEnter=${() => choose(slot)}><${Mark} status=${slot.outcome} /></button>`;
 };
 
 /* Reasons of slots that did not run, those that follow each other with the same reason as one. */
@@ -52,7 +72,7 @@ const reasons = (slots) => {
 export const Slots = ({ job }) => {
   const { data, error, reload } = useLoaded((signal) => get(`${pathOf(job)}/slots`, {}, signal).then(({ slots }) => slots), [job.id, job.updated_at]);
   const [chosen, setChosen] = useState(null);
-  const { rows, hourly } = useMemo(() => (data?.length ? grouped(data) : { rows: [] }), [data]);
+  const { rows, hourly, columns } = useMemo(() => (data?.length ? grouped(data) : { rows: [] }), [data]);
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   if (!data.length) return html`<p class="empty">${job.schedule ? "Its schedule has had no slot in the last week." : "It has no schedule, so it has no slots."}</p>`;
   const outcomes = Object.entries(Object.groupBy(data, (slot) => slot.outcome));
@@ -60,15 +80,15 @@ export const Slots = ({ job }) => {
   return html`
     <section class="card" aria-label="Slots"><header><h2>Slots</h2>
       <ul class="legend">${outcomes.map(([outcome, of]) => html`<li key=${outcome}><${Mark} status=${outcome} /> ${STATUSES[outcome]} <span class="count">${of.length}</span></li>`)}</ul></header>
-      <div class="slot-rows">${rows.map(([at, slots]) => html`
+      <div class=${`slot-rows${hourly ? " dense" : ""}`} onKeyDown=${onArrows(".slot")}><${Times} columns=${columns} hourly=${hourly} />${rows.map(([at, slots]) => html`
         <div class="slot-row" key=${at}><span class="slot-row-name" id=${`slots-${at}`}>${(hourly ? hour : day).format(at)}</span>
-          <div class="slot-row-slots" role="group" aria-labelledby=${`slots-${at}`}>${slots.map((slot) => html`
-            <${Slot} key=${slot.scheduled_for} slot=${slot} chosen=${chosen === slot} choose=${setChosen} />`)}</div></div>`)}</div>
+          <div class="slot-row-slots" role="group" aria-labelledby=${`slots-${at}`}>${slots.map(({ slot, place }) => html`
+            <${Slot} key=${slot.scheduled_for} slot=${slot} column=${columns.get(place)} tab=${slot === data.at(-1) ? "0" : "-1"} chosen=${chosen === slot} choose=${setChosen} />`)}</div></div>`)}</div>
       <p class="slot-chosen" aria-live="polite">${chosen ? html`<b>${moment(chosen.scheduled_for)}</b> <span class="soft">${utc(chosen.scheduled_for)}</span>
-        · ${STATUSES[chosen.outcome]}${chosen.reason ? `: ${chosen.reason}` : ""}` : html`<span class="soft">Point at a slot to read what became of it.</span>`}</p>
+        · ${STATUSES[chosen.outcome]}${chosen.reason ? `: ${chosen.reason}` : ""}` : html`<span class="soft">Point at a slot, or go there by the arrow keys, to read what became of it.</span>`}</p>
     </section>
     ${why.length > 0 && html`<section class="card" aria-label="Why not"><h2>Why slots did not run</h2>
-      <ul class="items">${why.slice(0, 30).map((one) => html`<li class="item top" key=${one.from}><span class="status of-${one.outcome}"><${Mark} status=${one.outcome} /> ${STATUSES[one.outcome]}</span>
+      <ul class="items">${why.slice(0, 30).map((one) => html`<li class="item why" key=${one.from}><span class="status of-${one.outcome}"><${Mark} status=${one.outcome} /> ${STATUSES[one.outcome]}</span>
         <div class="item-what"><span>${one.reason || "no reason is known"}</span>
           <small>${moment(one.from)}${one.count > 1 ? ` to ${moment(one.to)}, ${one.count} slots` : ""}${ms(one.from) ? ` · ${utc(one.from)}` : ""}</small></div></li>`)}</ul></section>`}`;
 };

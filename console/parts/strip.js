@@ -1,4 +1,5 @@
 /* The last runs of a job as bars, the newest at the right: the colour is the status, the height the duration. */
+import { onArrows, stop } from "./arrows.js";
 import { runLink } from "./catalog.js";
 import { html } from "./html.js";
 import { Mark, STATUSES, isOpen } from "./status.js";
@@ -20,11 +21,11 @@ const height = (run, longest) => {
   return LEAST + (HEIGHT - LEAST) * Math.sqrt(took / longest);
 };
 
-const Bar = ({ run, at, longest }) => {
+const Bar = ({ run, at, longest, tab }) => {
   const high = height(run, longest);
   const sign = { failed: "M-2 -2 2 2M2 -2 -2 2", error: "M0 -2.5V1M0 2.4V2.6" }[run.status];
   return html`
-    <a href=${runLink(run)} aria-label=${about(run)} class=${`bar of-${run.status}${isOpen(run) ? " open" : ""}`}>
+    <a href=${runLink(run)} tabindex=${tab} aria-label=${about(run)} class=${`bar of-${run.status}${isOpen(run) ? " open" : ""}`}>
       <title>${about(run)}</title>
       <rect class="bar-reach" x=${at - GAP / 2} y="0" width=${WIDTH + GAP} height=${HEIGHT + 8} />
       <rect class="bar-fill" x=${at} y=${HEIGHT - high + 8} width=${WIDTH} height=${high} rx="1.5" />
@@ -40,9 +41,9 @@ export const Strip = ({ runs, label }) => {
   const wide = STRIP * (WIDTH + GAP);
   const first = STRIP - shown.length;
   return html`
-    <svg class="strip" viewBox=${`0 0 ${wide} ${HEIGHT + 8}`} role="group" aria-label=${label}>
+    <svg class="strip" viewBox=${`0 0 ${wide} ${HEIGHT + 8}`} role="group" aria-label=${label} onKeyDown=${onArrows(".bar")}>
       <line class="strip-ground" x1="0" x2=${wide} y1=${HEIGHT + 7.5} y2=${HEIGHT + 7.5} />
-      ${shown.map((run, index) => html`<${Bar} key=${run.id} run=${run} at=${(first + index) * (WIDTH + GAP) + GAP / 2} longest=${longest} />`)}
+      ${shown.map((run, index) => html`<${Bar} key=${run.id} run=${run} tab=${stop(index, shown.length)} at=${(first + index) * (WIDTH + GAP) + GAP / 2} longest=${longest} />`)}
     </svg>`;
 };
 

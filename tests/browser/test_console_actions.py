@@ -238,6 +238,22 @@ def test_the_console_is_used_by_keys(page: Page, service: Service, job: Document
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(job["name"]))
 
 
+def test_many_runs_are_one_stop_of_the_tab_key_and_the_arrows_go_on(
+    page: Page, service: Service, past: Past, job: Document
+) -> None:
+    runs = [past.run(job, ago=timedelta(hours=hours)) for hours in (1, 2, 3)]
+    past.write(runs)
+    show(page, service.developer, address(job))
+    strip = page.get_by_role("group", name=f"Last runs of {job['name']}")
+    expect(strip.get_by_role("link")).to_have_count(3)
+
+    strip.locator("[tabindex='0']").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(re.compile(runs[1].id))
+
+
 def test_the_first_tab_leads_past_the_navigation_and_each_stop_shows_where_it_is(
     page: Page, service: Service, job: Document
 ) -> None:
