@@ -2,6 +2,7 @@
 import { useCallback, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { catalog as known, jobLink, putJob, useCatalog } from "../parts/catalog.js";
+import { Days } from "../parts/days.js";
 import { Deliveries } from "../parts/deliveries.js";
 import { History } from "../parts/history.js";
 import { Heading } from "../parts/heading.js";
@@ -81,6 +82,7 @@ const Overview = ({ job, runs, catalog, error, reload }) => {
   return html`
     <section class="card" aria-label="Last runs"><header><h2>Last runs</h2></header>
       <div class="big-strip"><${Strip} runs=${runs} label=${`Last runs of ${job.name}`} /></div><${Legend} /></section>
+    <${Days} project=${job.project_id} job=${job.id} />
     <section class="card" aria-label="Duration"><header><h2>Duration</h2></header><${DurationPlot} runs=${runs} /></section>
     <${Chain} job=${job} catalog=${catalog} />
     <section class="card" aria-label="Runs"><header><h2>Runs</h2></header><${RunsTable} runs=${runs} causes=${CAUSES} /></section>`;

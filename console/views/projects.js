@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { get, mayWrite } from "../api.js";
 import { jobLink, readCatalog, useCatalog } from "../parts/catalog.js";
 import { Heading } from "../parts/heading.js";
+import { Days } from "../parts/days.js";
 import { html } from "../parts/html.js";
 import { JobActions, JobState, isPaused } from "../parts/job_actions.js";
 import { Empty, Failure, Loading } from "../parts/notices.js";
@@ -144,5 +145,6 @@ export const ProjectsView = ({ project: only }) => {
     ${only && !projects.length && html`<${Failure} error=${{ status: 404, message: "No project of yours has this id." }} />`}
     ${!only && !projects.length && html`<${Empty}>No projects yet. An admin makes one with <code>POST /projects</code>.<//>`}
     ${projects.map((project) => html`<${Project} key=${project.id} project=${project} jobs=${jobsOf.get(project.id)} fill=${fill} narrowed=${!!text} />`)}
-    ${projects.length > 0 && html`<${Legend} />`}`;
+    ${projects.length > 0 && html`<${Legend} />`}
+    ${only && projects.length > 0 && html`<${Days} project=${only} />`}`;
 };

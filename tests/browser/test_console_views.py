@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from jobs_api.model.run import Run
+from jobs_api.store.runs import create_run
 from tests.browser.past import Past, nodes_of
 from tests.browser.service import Service
 from tests.browser.tab import PHONE, serious, show
@@ -129,6 +130,16 @@ def test_a_job_shows_its_durations_its_chain_and_its_runs(page: Page, service: S
     expect(page.get_by_role("group", name="How long the runs took").get_by_role("link")).to_have_count(99)
     expect(page.get_by_role("region", name="Chain").get_by_role("link", name="docs")).to_be_visible()
     expect(page.get_by_role("region", name="Runs", exact=True).get_by_role("row")).to_have_count(21)
+
+
+def test_the_days_of_a_job_say_how_its_runs_ended(page: Page, service: Service, world: World) -> None:
+    job = world.past.job("counted")
+    for status in ("success", "success", "failed"):
+        assert create_run(world.past.run(job, status, ago=timedelta(minutes=2), seconds=10))
+
+    show(page, service.reader, f"#/projects/{job['project_id']}/jobs/{job['id']}")
+
+    expect(page.get_by_role("img", name="The last 30 days: 2 success, 1 failed")).to_be_visible()
 
 
 def test_the_slots_of_a_job_say_what_became_of_them(page: Page, service: Service, world: World) -> None:
