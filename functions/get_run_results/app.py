@@ -1,12 +1,16 @@
-"""GET /api/v1/runs/{run_id}/results: what each model, test, seed, snapshot and source of an ended run did."""
+"""GET /api/v1/runs/{run_id}/results: what each model, test, seed, snapshot and source of a run did, or did so far."""
 
 from jobs_api import store
 from jobs_api.api.resolver import Api
-from jobs_api.errors import NoResults, RunNotCompleted
+from jobs_api.cluster import connect
+from jobs_api.errors import NoResults
+from jobs_api.live.results_so_far import results_so_far
 from jobs_api.logs import results_archive
 from jobs_api.model.answer_size import count_that_fit
 from jobs_api.model.document import Absent, Document
-from jobs_api.model.results import NodeResult, ResultCounts
+from jobs_api.model.results import NodeResult, ResultCounts, RunResults
+from jobs_api.model.run import Run
+from jobs_api.store.waiting_calls import Waits, waits
 
 app = Api()
 
@@ -14,7 +18,8 @@ app = Api()
 class ResultsOfRun(Document):
     """The results of a run, in the order in which its nodes ended.
 
-    `truncated`: there are more than an answer has room for; `counts` is of all of them.
+    Of a run that goes on, those that have ended by now; it is not `complete`. `truncated`: there are more than an
+    answer has room for; `counts` is of all of them.
     """
 
     run_id: str
@@ -26,13 +31,9 @@ class ResultsOfRun(Document):
 
 @app.get("/api/v1/runs/<run_id>/results")
 def get_run_results(run_id: str) -> ResultsOfRun:
-    """Return what the log of an ended run says of each of its nodes."""
+    """Return what a run did, node by node; of one that goes on, what its log says by now."""
     run = store.get_run(app.caller.organization_id, run_id, kept_at=app.now)
-    if not run.status.ended:
-        raise RunNotCompleted(f"The run is still {run.status}; its results are read from its log when it has ended")
-    if run.results is None:
-        raise NoResults("The log of this run says of no model or test what it did")
-    found = results_archive.read_results(run)
+    found = _stored(run) if run.status.ended else _so_far(run)
     shown = count_that_fit(found.results)
     return ResultsOfRun(
         run_id=run.id,
@@ -41,6 +42,17 @@ def get_run_results(run_id: str) -> ResultsOfRun:
         complete=found.complete,
         truncated=True if shown < len(found.results) else None,
     )
+
+
+def _stored(run: Run) -> RunResults:
+    if run.results is None:
+        raise NoResults("The log of this run says of no model or test what it did")
+    return results_archive.read_results(run)
+
+
+def _so_far(run: Run) -> RunResults:
+    with waits(run.organization_id, Waits.FOLLOWERS, app.now):
+        return results_so_far(connect(store.recent_organization(run.organization_id)), run)
 
 
 lambda_handler = app.resolve

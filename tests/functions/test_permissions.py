@@ -232,7 +232,14 @@ def test_the_roles_hold_only_in_organizations_namespaces() -> None:
 def test_every_cluster_function_has_an_access_entry_with_its_group(template: Template) -> None:
     assert _members(template) == {
         "jobs-api": {"trigger_job", "cancel_run", "retry_run", "handle_pulse"},
-        "jobs-api-reader": {"list_live_jobs", "get_live_job", "get_live_logs", "get_run_logs", "authorize_pod"},
+        "jobs-api-reader": {
+            "list_live_jobs",
+            "get_live_job",
+            "get_live_logs",
+            "get_run_logs",
+            "get_run_results",
+            "authorize_pod",
+        },
     }
     assert set().union(*_members(template).values()) == set(_cluster_functions(template).values())
 

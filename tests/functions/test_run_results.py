@@ -2,20 +2,23 @@
 
 import os
 from datetime import timedelta
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.results import log_of
+from benchmarks.results import log_of, read_in_pieces
 from jobs_api import store
 from jobs_api.ingest.ingester import Incomplete
-from jobs_api.ingest.run_results import ResultsOfLog, without_secrets
+from jobs_api.ingest.run_results import ResultsOfLog
+from jobs_api.live import results_so_far
 from jobs_api.logs import archive, results_archive
+from jobs_api.logs.masked_results import without_secrets
 from jobs_api.logs.results import ResultsReader
 from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunResults
 from jobs_api.model.run import Run, RunStatus
-from tests.functions.acme import Acme
+from tests.functions.acme import Acme, eventually
 from tests.functions.people import Person
 from tests.functions.test_runs import a_run
 
@@ -109,12 +112,46 @@ def test_a_log_that_nobody_can_read_gives_no_results(acme: Acme) -> None:
     assert "results" not in acme.alice.call("GET", f"/api/v1/runs/{run.id}").json
 
 
-def test_a_run_that_goes_on_has_no_results_yet(acme: Acme) -> None:
-    run = a_run(acme.project, status=RunStatus.RUNNING)
+@pytest.mark.parametrize("case", ["dbt112-own-two-text", "sqlmesh-new-fail-skip"])
+def test_a_run_that_goes_on_has_what_ended_by_now(acme: Acme, tmp_path: Path, case: str) -> None:
+    whole = tmp_path / "whole.log"
+    whole.write_bytes(log_of(case))
+    begun = acme.start(f"cat {whole}; echo printed; exec sleep 300")
+    eventually(lambda: acme.wait_for_pod(begun) and "printed" in live_log(acme, begun))
+    acme.ingest()
+    run = acme.only_run()
 
-    answer = acme.alice.call("GET", f"/api/v1/runs/{run.id}/results")
+    told = results_of(acme.alice, run)
 
-    assert (answer.status, answer.json["code"]) == (409, "run_not_completed")
+    expected = read_in_pieces(log_of(case))
+    assert expected
+    assert run.status is RunStatus.RUNNING
+    assert told["counts"] == expected.counts.model_dump(mode="json")
+    assert told["complete"] is False
+    assert [node["name"] for node in told["results"]] == [node.name for node in expected.results]
+
+
+def live_log(acme: Acme, job: Any) -> str:
+    pod = acme.cluster.pod_of(job)
+    assert pod
+    return acme.cluster.read_log(acme.organization.namespace, pod["metadata"]["name"], tail=2)
+
+
+@pytest.mark.parametrize("status", [RunStatus.PENDING, RunStatus.RUNNING])
+def test_a_run_without_a_pod_has_no_results_yet(acme: Acme, status: RunStatus) -> None:
+    run = a_run(acme.project, status=status)
+
+    assert results_of(acme.alice, run) == {
+        "run_id": run.id,
+        "results": [],
+        "counts": {"success": 0, "warn": 0, "failed": 0, "error": 0, "skipped": 0},
+        "complete": False,
+    }
+
+
+def test_a_log_without_end_is_read_up_to_what_a_node_keeps() -> None:
+    assert b"".join(results_so_far._first(iter([b"12345", b"67890", b"x"]), 8)) == b"12345678"
+    assert list(results_so_far._first(repeat(b"1"), 3)) == [b"1"] * 3
 
 
 def test_results_that_were_removed_with_the_log_are_said_to_be_gone(acme: Acme, tmp_path: Path) -> None:

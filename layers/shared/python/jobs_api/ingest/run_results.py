@@ -7,11 +7,11 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from jobs_api.logs import results_archive, stored_results
+from jobs_api.logs.masked_results import without_secrets
 from jobs_api.logs.results import ResultsReader
 from jobs_api.model.artifacts import Artifact
-from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunResults
+from jobs_api.model.results import NodeOutcome, ResultCounts, RunResults
 from jobs_api.model.run import Run
-from jobs_api.redaction.masking import masked
 
 # How dbt ends by itself: all is well, or a node failed.
 EXITED: Final = frozenset({0, 1})
@@ -73,17 +73,3 @@ class ResultsOfLog:
             logger.exception("the results of a run were not read", run_id=self.run.id)
             return None
         return without_secrets(results, self.secrets) if results else None
-
-
-def without_secrets(results: RunResults, secrets: Iterable[str]) -> RunResults:
-    """Return results whose messages have masks, also for these known secrets."""
-    known, clean = list(secrets), dict[str, str]()
-
-    def masks(node: NodeResult) -> NodeResult:
-        if node.message is None:
-            return node
-        if node.message not in clean:
-            clean[node.message] = masked(node.message, known)
-        return node.model_copy(update={"message": clean[node.message]})
-
-    return results.model_copy(update={"results": [masks(node) for node in results.results]})
