@@ -22,7 +22,7 @@ WORKERS ?= auto
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: .venv/ready $(SITE) ## the whole service on this machine, on 127.0.0.1:3000; FRESH=1 removes its data first
@@ -84,6 +84,10 @@ soak: .venv/ready $(UV) $(SITE) ## the laptop stack under work and faults, then 
 .PHONY: console
 console: $(SITE) ## the pages that functions/serve_console serves, from console/
 
+.PHONY: screenshots
+screenshots: .venv/ready $(SITE) .tools/chromium/ready ## docs/pictures, of the pages as they are
+	$(BIN)/python -m tests.browser.pictures
+
 .PHONY: format
 format: .venv/ready ## rewrite to the house format
 	$(BIN)/ruff format .
@@ -95,7 +99,7 @@ openapi: .venv/ready ## write docs/openapi.json from the functions
 	mv docs/openapi.json.new docs/openapi.json
 
 BENCHMARKS := versions laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 kept_jobs \
-  log_200mb notifications permissions pulses cancels memory load
+  log_200mb notifications permissions pulses cancels memory load console
 .PHONY: bench
 bench: build ## figures against their budgets; some minutes
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done

@@ -41,10 +41,10 @@ class Service:
 
 
 @contextmanager
-def serving() -> Iterator[Service]:
-    """Serve until the block ends."""
+def serving(name: str = "eyes") -> Iterator[Service]:
+    """Serve until the block ends, for an organization of this name."""
     template = read(ROOT / "template.yaml", parameters=LIMITS, cache=ROOT / ".local" / "cache")
-    organization = new_organization("eyes")
+    organization = new_organization(name)
     project = new_project(organization.id, "jaffle", ProjectType.DBT)
     developer, reader, admin = (
         operations.create_token(organization.id, role, days=None, description=f"{role.value} of the tests")[0]

@@ -195,3 +195,13 @@ def test_the_glossary_has_each_word_once() -> None:
 
     assert len(words) > 30
     assert len(words) == len(set(words))
+
+
+def test_a_picture_is_small_and_some_page_shows_it() -> None:
+    pictures = sorted((ROOT / "docs/pictures").glob("*.png"))
+    shown = "".join(page.read_text() for page in PAGES)
+
+    assert pictures
+    for picture in pictures:
+        assert picture.stat().st_size <= 60_000
+        assert f"pictures/{picture.name}" in shown, picture.name

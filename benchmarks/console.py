@@ -1,0 +1,117 @@
+"""How soon the console shows what happens now, and what that takes: `python -m benchmarks.console [jobs] [runs]`.
+
+The stack of `make run` with so many jobs and runs (1,000 and 50,000), and a Chromium of this machine. The first visit
+has an empty cache; the second one has what the first has left. A view counts as shown when its runs and jobs are there.
+"""
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from benchmarks.laptop_stack import Client, Laptop, until
+from benchmarks.measure import Figure, report
+from deploy.console import refresh
+
+SHOWN: Final = "section[aria-label=Next] li"
+FIRST_SECONDS: Final = 1.0
+VISITS: Final = 5
+
+
+@dataclass
+class Visit:
+    """What a visit asked for until its view was shown; sizes are those on the wire."""
+
+    seconds: float = 0.0
+    page_requests: int = 0
+    page_bytes: int = 0
+    api_requests: int = 0
+    api_bytes: int = 0
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    def sent(self, event: dict[str, Any]) -> None:
+        """Note a request."""
+        self.kinds[event["requestId"]] = "api" if "/api/v1/" in event["request"]["url"] else "page"
+
+    def done(self, event: dict[str, Any]) -> None:
+        """Note its answer."""
+        kind = self.kinds.pop(event["requestId"], "")
+        size = int(event["encodedDataLength"])
+        if kind == "api":
+            self.api_requests, self.api_bytes = self.api_requests + 1, self.api_bytes + size
+        elif kind and size:
+            self.page_requests, self.page_bytes = self.page_requests + 1, self.page_bytes + size
+
+
+def main(jobs: int = 1000, runs: int = 50_000) -> None:
+    """Print all figures."""
+    refresh()
+    with TemporaryDirectory(prefix="jobs-api-bench-") as folder, sync_playwright() as playwright:
+        stack = Laptop.started(Path(folder))
+        try:
+            _fill(stack, jobs, runs)
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+                chromium_sandbox=os.getuid() != 0,
+            )
+            report(f"The console, {jobs:,} jobs and {runs:,} runs", _figures(browser, stack))
+            browser.close()
+        finally:
+            stack.process.terminate()
+            stack.process.wait()
+
+
+def _fill(stack: Laptop, jobs: int, runs: int) -> None:
+    client = Client(stack.session)
+    made = stack.create_job(client)
+    for _ in range(jobs - 1):
+        stack.create_job(client)
+    run = client.call("POST", f"{stack.jobs}/{made['id']}/trigger")["job_run_id"]
+    until(lambda: client.call("GET", f"/runs/{run}").get("end_time"), stack.process)
+    stack.copy_runs(run, runs)
+
+
+def _figures(browser: Browser, stack: Laptop) -> list[Figure]:
+    firsts, seconds = [], []
+    for _ in range(VISITS):
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context.add_init_script(f"sessionStorage.setItem('token', '{stack.session['token']}')")
+        firsts.append(_visited(context, stack))
+        seconds.append(_visited(context, stack))
+        context.close()
+    first, second = (sorted(each, key=lambda visit: visit.seconds)[VISITS // 2] for each in (firsts, seconds))
+    return [
+        Figure("to the first view, empty cache, median", first.seconds, "s", FIRST_SECONDS),
+        Figure("to the first view again, median", second.seconds, "s", FIRST_SECONDS),
+        Figure("requests for the page, empty cache", first.page_requests, "", 8),
+        Figure("bytes of the page, empty cache", first.page_bytes, "B", 60_000),
+        Figure("bytes of the page again", second.page_bytes, "B"),
+        Figure("requests to the API", first.api_requests, ""),
+        Figure("bytes of the API", first.api_bytes, "B"),
+    ]
+
+
+def _visited(context: BrowserContext, stack: Laptop) -> Visit:
+    tab = context.new_page()
+    wire = context.new_cdp_session(tab)
+    wire.send("Network.enable")
+    visit = Visit()
+    wire.on("Network.requestWillBeSent", visit.sent)
+    wire.on("Network.loadingFinished", visit.done)
+    begun = time.perf_counter()
+    tab.goto(f"{stack.session['url']}/console", wait_until="commit")
+    tab.locator(SHOWN).first.wait_for(timeout=120_000)
+    visit.seconds = time.perf_counter() - begun
+    tab.wait_for_load_state("networkidle")
+    tab.close()
+    return visit
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
