@@ -112,6 +112,34 @@ def test_a_project_that_is_made_has_the_defaults_and_is_found_at_its_location(ad
     assert set(made.json) == FIELDS - {"working_directory"}
 
 
+@pytest.mark.parametrize(
+    ("said", "stored"),
+    [
+        ({}, True),
+        ({"artifacts": None}, True),
+        ({"artifacts": False}, False),
+        ({"project_type": "sqlmesh"}, False),
+        ({"project_type": "sqlmesh", "artifacts": None}, False),
+    ],
+)
+def test_a_new_dbt_project_stores_artifacts_unless_it_says_otherwise(
+    admin: Person,
+    said: dict[str, Any],
+    stored: bool,  # noqa: FBT001
+) -> None:
+    made = admin.call("POST", PROJECTS, SHOP | said)
+
+    assert (made.status, made.json["artifacts"]) == (201, stored)
+
+
+def test_a_project_from_before_keeps_what_it_has_until_somebody_says_otherwise(admin: Person, jaffle: Project) -> None:
+    path = f"{PROJECTS}/{jaffle.id}"
+
+    changed = [admin.call("PUT", path, said).json["artifacts"] for said in ({"image": "dbt:2"}, {"artifacts": None})]
+
+    assert changed == [False, True]
+
+
 @pytest.mark.parametrize("role", [Role.READER, Role.DEVELOPER])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_only_admins_write_projects(alice: Person, jaffle: Project, role: Role, method: str) -> None:

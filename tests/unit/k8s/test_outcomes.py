@@ -148,6 +148,14 @@ ENDS = [
         "StartError",
         ("could not be started in dbt:1.10", "not found in $PATH"),
     ),
+    Case(
+        "the image has no shell, which the runner needs",
+        failed(),
+        pod(ended(128, "StartError", 'exec: "/bin/sh": stat /bin/sh: no such file or directory'), phase="Failed"),
+        ERROR,
+        "StartError",
+        ("dbt:1.10, which has no /bin/sh", "set the project's artifacts to false"),
+    ),
     Case("lost", failed(), ended_pod(137, "ContainerStatusUnknown"), ERROR, "ContainerStatusUnknown", (), 137, True),
     Case("node went down", failed(), ended_pod(255, "Unknown"), ERROR, "Unknown", ("node went down",), 255, True),
     Case(

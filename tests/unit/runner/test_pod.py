@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,6 +45,8 @@ class Service:
     documents: dict[str, Any] = field(default_factory=dict)
     refuses: int = 0
     refuses_files: bool = False
+    dies_after: int | None = None
+    dying: Callable[[], None] = lambda: None
 
     def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
         if self.refuses:
@@ -56,6 +58,8 @@ class Service:
                 return 403, b"<Error>EntityTooLarge</Error>"
             content = body.partition(b'filename="file"\r\n\r\n')[2].rpartition(b"\r\n--")[0]
             self.stored.append((key[1].decode(), content))
+            if len(self.stored) == self.dies_after:
+                self.dying()
             return 204, b""
         document = json.loads(body)
         self.asked.append((path, headers["authorization"], document))
@@ -234,6 +238,52 @@ def test_no_path_that_the_answer_names_leaves_the_folder(mounted: Pod, service: 
 )
 def test_what_a_command_reads(command: str, expected: str) -> None:
     assert pod.artifacts_read_by(command.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "expected"),
+    [
+        ("dbt build --target-path out", {"DBT_TARGET_PATH": "/env"}, "out"),
+        ("dbt --target-path=/out build", {"DBT_TARGET_PATH": "/env"}, "/out"),
+        ("dbt build --target-path a --target-path b", {}, "b"),
+        ("dbt build --project-dir sub --target-path out", {}, "sub/out"),
+        ("dbt build --project-dir sub", {"DBT_TARGET_PATH": "/env"}, "/env"),
+        ("dbt build", {"DBT_PROJECT_DIR": "sub", "DBT_TARGET_PATH": "out"}, "sub/out"),
+        ("dbt build", {"DBT_TARGET_PATH": ""}, "of the project"),
+        ("dbt build --project-dir sub", {}, "sub/quoted"),
+        ("dbt build --project-dir template", {}, "template/target"),
+        ("dbt build --project-dir nowhere", {}, "nowhere/target"),
+        ("dbt build --target-path", {}, "of the project"),
+        ("sh -c true --target-path out", {"DBT_TARGET_PATH": "/env"}, "/env"),
+    ],
+)
+def test_artifacts_are_those_of_the_folder_into_which_dbt_writes(
+    command: str, environment: dict[str, str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projects = {"": "of the project  # a comment", "sub": '"quoted"', "template": "\"{{ env_var('X') }}\""}
+    for folder, value in projects.items():
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "dbt_project.yml").write_text(f"name: x\n  target-path: nested\ntarget-path: {value}\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert pod.target_folder(command.split(), environment) == str(tmp_path / expected)
+
+
+def test_artifacts_of_another_target_path_are_stored(mounted: Pod, service: Service, tmp_path: Path) -> None:
+    mounted.dbt(BUILD.replace('os.environ["DBT_TARGET_PATH"]', 'sys.argv[sys.argv.index("--target-path") + 1]'))
+
+    mounted.run("dbt", "build", "--target-path", str(tmp_path / "elsewhere"))
+
+    assert [name for name, _ in service.stored] == ["manifest.json", "run_results.json", "listing"]
+
+
+def test_a_pod_that_dies_in_the_middle_stores_no_list(mounted: Pod, service: Service) -> None:
+    service.dies_after = 1
+    service.dying = lambda: os.kill(process.pid, signal.SIGKILL)
+    process = subprocess.Popen(mounted.words("dbt", "build"), env=mounted.environment(), stdout=subprocess.DEVNULL)
+    process.wait(30)
+
+    assert "listing" not in dict(service.stored)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 77, 255])

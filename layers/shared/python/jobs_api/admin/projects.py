@@ -11,6 +11,7 @@ from jobs_api.admin.tokens import check_open
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest, ProjectDeployed, ProjectNotFound
 from jobs_api.model import pauses
 from jobs_api.model.audit import AuditAction, StoredEntry
+from jobs_api.model.commands import ProjectType
 from jobs_api.model.document import rfc3339
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resource_bounds import bound_faults
@@ -22,6 +23,7 @@ FORGOTTEN: Final = timedelta(minutes=2)
 # The name of a job for what a project has had another name for since before.
 TIMEOUT_NAME: Final = "timeout_seconds"
 STORED_TIMEOUT: Final = "active_deadline_seconds"
+ARTIFACTS: Final = "artifacts"
 UNCHANGEABLE: Final = ("name", "project_type")
 
 
@@ -39,7 +41,7 @@ def new_project(
     project = Project(
         id=project_id,
         organization_id=organization_id,
-        settings=_settings(document, now),
+        settings=_settings(_with_default(document, document.get("project_type")), now),
         cursor_key=secrets.token_urlsafe(32),
         created_at=now,
         updated_at=now,
@@ -69,7 +71,10 @@ def changed_project(
         stored = store.get_project(organization_id, project_id)
         before = stored.without_what_is_over(now)
         _check_kept(before, changes)
-        settings = _settings({**before.settings.model_dump(), **_named_changes(before, changes)}, now)
+        named = _named_changes(before, changes)
+        if ARTIFACTS in named:
+            named = _with_default(named, before.settings.project_type)
+        settings = _settings({**before.settings.model_dump(), **named}, now)
         if settings == before.settings:
             return stored
         if settings.deployed and not before.settings.deployed:
@@ -115,6 +120,12 @@ def _settings(document: Mapping[str, Any], now: datetime) -> ProjectSettings:
     if faults:
         raise InvalidRequest(faults)
     return settings
+
+
+def _with_default(document: Mapping[str, Any], project_type: object) -> dict[str, Any]:
+    """Store the artifacts of a dbt project where nothing is said; projects from before keep what they have."""
+    said = document.get(ARTIFACTS)
+    return {**document, ARTIFACTS: project_type == ProjectType.DBT if said is None else said}
 
 
 def _check_kept(project: Project, changes: Mapping[str, Any]) -> None:

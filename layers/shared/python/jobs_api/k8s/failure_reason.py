@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from jobs_api import runner
 from jobs_api.k8s import job_stop, pod_status
 from jobs_api.k8s.containers import IMAGE_REASONS, SETUP_REASONS, START_REASONS, Waiting
 from jobs_api.k8s.manifests import CONTAINER
@@ -187,6 +188,11 @@ def _never_started(waits: Waiting, job: Observed) -> Cause:
         text = f"The container could not be set up ({detail}); check the project's environment secret and settings"
     elif waits.reason in SETUP_REASONS:
         text = f"The container {waits.container} could not be set up ({detail}); check what it refers to"
+    elif ours and f'"{runner.SHELL}"' in (waits.message or ""):
+        text = (
+            f"{command_name(job)} could not be started in {image}, which has no {runner.SHELL} ({detail}); runs that "
+            "store artifacts start by it: the image must contain it, or set the project's artifacts to false"
+        )
     else:
         text = (
             f"{command_name(job)} could not be started in {image} ({detail}); the image must contain it, and the "

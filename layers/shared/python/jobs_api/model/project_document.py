@@ -92,7 +92,7 @@ class ProjectRequest(Document):
     environment_secret: str | None = None
     allowed_environment: list[str] = Field(default=[])
     allowed_resources: list[str] = Field(default=[])
-    artifacts: bool = False
+    artifacts: bool | None = None
     deployed: bool = False
     suspended: bool = False
     paused_until: Absent[Moment] = None

@@ -17,13 +17,14 @@ ADDRESS: Final = "url"
 TOKEN_FILE: Final = "token"  # noqa: S105 - the name of a file
 POD_TOKEN_SECONDS: Final = 3600
 AUDIENCE: Final = "jobs-api"
+SHELL: Final = "/bin/sh"
 # The command runs in any case: without the ConfigMap, and in an image without Python.
 START: Final = '[ -r "$0" ] && command -v python3 >/dev/null 2>&1 && exec python3 -I -S -B "$0" "$@"; exec "$@"'
 
 
 def words(command: list[str]) -> list[str]:
     """Return the words that start a command through the runner."""
-    return ["/bin/sh", "-c", START, f"{FOLDER}/{FILE}", *command]
+    return [SHELL, "-c", START, f"{FOLDER}/{FILE}", *command]
 
 
 def source() -> str:

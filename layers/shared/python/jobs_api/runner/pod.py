@@ -36,6 +36,7 @@ ENDINGS = (".json", ".html")
 # What makes dbt read the artifacts of an earlier run.
 STATE_WORDS = ("--state", "--defer", "--defer-state", "--favor-state")
 STATE_METHODS = ("state:", "result:", "source_status:")
+PROJECT_FILE_BYTES = 1024 * 1024
 # Python ignores these two, which a child would inherit.
 AS_USUAL = [signal.SIGPIPE, signal.SIGXFSZ]
 FORWARDED = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2]
@@ -177,6 +178,40 @@ def store(api: PodApi, target: str, names: "list[str]") -> None:
     api.store(told["listing"], json.dumps({"files": files}).encode())
 
 
+def target_folder(words: "list[str]", environment: "dict[str, str]") -> str:
+    """Return the folder into which dbt writes: that of its option, else of the environment, else of dbt_project.yml.
+
+    A relative one is in the project's folder. https://docs.getdbt.com/reference/global-configs/json-artifacts
+    """
+    options = words[1:] if words and os.path.basename(words[0]) == "dbt" else []
+    project = option(options, "--project-dir") or environment.get("DBT_PROJECT_DIR") or ""
+    target = option(options, "--target-path") or environment.get("DBT_TARGET_PATH") or configured_target(project)
+    return os.path.abspath(os.path.join(project, target))
+
+
+def option(words: "list[str]", name: str) -> str:
+    """Return the value of an option that is given as two words, or as one with a `=`; the last one counts."""
+    found = ""
+    for at, word in enumerate(words):
+        if word == name and at + 1 < len(words):
+            found = words[at + 1]
+        elif word.startswith(name + "="):
+            found = word[len(name) + 1 :]
+    return found
+
+
+def configured_target(project: str) -> str:
+    """Return the target-path of dbt_project.yml, or dbt's own default; a value that is a template is not understood."""
+    try:
+        with open(os.path.join(project, "dbt_project.yml"), encoding="utf-8") as file:
+            lines = file.read(PROJECT_FILE_BYTES).splitlines()
+    except (OSError, ValueError):
+        return "target"
+    values = [line.split(":", 1)[1].split(" #")[0].strip() for line in lines if line.startswith("target-path:")]
+    value = values[-1].strip("\"'") if values else ""
+    return "target" if "{{" in value or not value else value
+
+
 def artifacts_read_by(words: "list[str]") -> str:
     """Return which artifacts a command reads: `previous` of dbt retry, `state`, or "" for none."""
     if not words or os.path.basename(words[0]) != "dbt":
@@ -235,7 +270,7 @@ def main(words: "list[str]") -> int:
     """Run the command; return its exit code."""
     folder = os.path.dirname(os.path.abspath(__file__))
     environment = dict(os.environ)
-    target = environment.get("DBT_TARGET_PATH", "target")
+    target = target_folder(words, environment)
     what = artifacts_read_by(words)
     if what:
         state = attempt(
