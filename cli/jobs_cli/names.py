@@ -71,6 +71,11 @@ def projects_to_search(api: Api, project: str | None) -> list[Project]:
     return [find_project(api, project)] if project or api.configuration.project else all_projects(api)
 
 
+def named_project(api: Api, project: str | None) -> str | None:
+    """Return the id of the project that is named or the default; None for all."""
+    return find_project(api, project).id if project or api.configuration.project else None
+
+
 def jobs_of(api: Api, project: Project) -> list[Answer]:
     """Return all jobs of a project, oldest first."""
     return list(api.pages("projects", project.id, "jobs", items="jobs"))
@@ -98,7 +103,32 @@ def find_job(api: Api, name: str, project: str | None = None) -> Answer:
         places = _listed(f"{job['project']}/{job['name']}" for job in found)
         raise CommandFailed(f"Several jobs are called {name!r}: {places}")
     where = f" in {searched[0].name}" if len(searched) == 1 else ""
-    raise CommandFailed(_unknown(f"There is no job {name!r}{where}", name, [job["name"] for job in jobs]))
+    raise CommandFailed(unknown(f"There is no job {name!r}{where}", name, [job["name"] for job in jobs]))
+
+
+def with_ids(api: Api, project: Project, fields: Answer) -> Answer:
+    """Return the fields of a job with ids in `run_after`, where its jobs may be named, each alone or as `job_id`.
+
+    Raises:
+        CommandFailed: the project has no such job.
+    """
+    named = fields.get("run_after")
+    if not isinstance(named, list) or not named:
+        return fields
+    known = jobs_of(api, project)
+    return fields | {"run_after": [_predecessor(known, one) for one in named]}
+
+
+def _predecessor(known: list[Answer], named: Any) -> Any:
+    """Return one of `run_after` with its job's id; what is of another form is left for the API to refuse."""
+    entry = {"job_id": named} if isinstance(named, str) else named
+    name = entry.get("job_id") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or any(job["id"] == name for job in known):
+        return entry
+    found = _matching(known, name)
+    if not found:
+        raise CommandFailed(unknown(f"run_after: there is no job {name!r}", name, [job["name"] for job in known]))
+    return dict(entry, job_id=found[0]["id"])
 
 
 def find_run(api: Api, name: str, project: str | None = None) -> Answer:
@@ -122,6 +152,24 @@ def find_run(api: Api, name: str, project: str | None = None) -> Answer:
     raise CommandFailed(f"The job {job['name']!r} has no run yet")
 
 
+def find_token(api: Api, name: str) -> Answer:
+    """Return a token by its id, or by its name among those that are not revoked.
+
+    Raises:
+        CommandFailed: there is none, or there are several of that name.
+    """
+    tokens: list[Answer] = api.get("tokens")["tokens"]
+    found = [token for token in tokens if token["id"] == name] or [
+        token for token in tokens if token.get("name") == name and not token.get("revoked_at")
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CommandFailed(f"Several tokens are called {name!r}: {_listed(token['id'] for token in found)}")
+    known = [token["name"] for token in tokens if token.get("name") and not token.get("revoked_at")]
+    raise CommandFailed(unknown(f"There is no token {name!r}", name, known))
+
+
 def _matching(things: list[Answer], name: str) -> list[Answer]:
     """Return what has exactly this name, else what has one that would collide with it."""
     return [thing for thing in things if thing["name"] == name] or [
@@ -134,10 +182,11 @@ def _named(projects: list[Project], name: str, kind: str) -> Project:
     if found:
         project: Project = found[0]["project"]
         return project
-    raise CommandFailed(_unknown(f"There is no {kind} {name!r}", name, [project.name for project in projects]))
+    raise CommandFailed(unknown(f"There is no {kind} {name!r}", name, [project.name for project in projects]))
 
 
-def _unknown(sentence: str, name: str, known: list[Any]) -> str:
+def unknown(sentence: str, name: str, known: list[Any]) -> str:
+    """Return a sentence about a name that is not there, with the nearest one that is, or with all."""
     near = get_close_matches(name.lower(), {text.lower(): None for text in known}, n=1, cutoff=0.5)
     spelled = next((text for text in known if near and text.lower() == near[0]), None)
     if spelled:

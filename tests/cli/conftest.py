@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from jobs_cli.__main__ import main
+import typer
+from jobs_cli.__main__ import app, main
 
 TOKEN = "jat_secret"
 NO_ROUTE = {"message": "There is no such route, or it does not take this method", "code": "not_found"}
@@ -22,6 +23,19 @@ RUN = {
     "id": "run_1", "project_id": "proj_1", "job_id": "job_1", "job_name": "jaffle-nightly-20260428-120000",
     "status": "success", "triggered_by": "manual", "created_at": "2026-04-28T12:00:00Z", "duration_seconds": 62.0,
 }  # fmt: skip
+
+
+def commands() -> dict[str, typer.models.CommandInfo]:
+    """Return all commands by their names, those of a group as `tokens list`."""
+    parts = [("", app.registered_commands)]
+    for group in app.registered_groups:
+        assert group.typer_instance
+        parts.append((f"{group.typer_instance.info.name} ", group.typer_instance.registered_commands))
+    return {
+        before + (command.name or command.callback.__name__): command  # type: ignore[union-attr]
+        for before, part in parts
+        for command in part
+    }
 
 
 @dataclass(frozen=True)

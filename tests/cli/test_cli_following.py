@@ -148,8 +148,8 @@ def test_a_jobs_name_stands_for_its_latest_run(server: Server, jobs: Jobs) -> No
 
 
 def test_runs_of_a_page_that_is_empty_are_looked_for_on_the_next(server: Server, jobs: Jobs) -> None:
-    server.on("GET /projects/proj_1/runs", {"runs": [], "next_cursor": "more"})
-    server.on("GET /projects/proj_1/runs", {"runs": [RUN]})
+    server.on("GET /runs", {"runs": [], "next_cursor": "more"})
+    server.on("GET /runs", {"runs": [RUN]})
 
     assert [run["id"] for run in jobs("runs", "--json").json["runs"]] == ["run_1"]
     assert server.asked[-1].query["cursor"] == "more"

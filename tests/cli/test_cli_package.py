@@ -1,15 +1,16 @@
 """The package stands by itself: its version, what it imports, its oldest Python, and how soon a command begins."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-import typer
 from jobs_cli import VERSION
-from jobs_cli.__main__ import app
+
+from tests.cli.conftest import commands
 
 CLI = Path(__file__).parents[2] / "cli"
 FILES = sorted((CLI / "jobs_cli").rglob("*.py"))
@@ -32,12 +33,20 @@ def test_it_imports_what_it_declares_and_nothing_of_the_service(file: Path) -> N
     assert {name.split(".")[0] for name in imports} <= sys.stdlib_module_names | declared | {"jobs_cli"}
 
 
-@pytest.mark.parametrize("command", app.registered_commands, ids=lambda command: command.name or "")
-def test_every_command_shows_an_example_of_itself_and_answers_in_json(command: typer.models.CommandInfo) -> None:
-    name = command.name or command.callback.__name__  # type: ignore[union-attr]
+@pytest.mark.parametrize("name", commands())
+def test_every_command_shows_an_example_of_itself_and_answers_in_json(name: str) -> None:
+    command = commands()[name]
 
     assert str(command.epilog).startswith(f"Example: jobs-api {name}")
     assert name in {"login", "logout"} or "as_json" in command.callback.__annotations__
+
+
+@pytest.mark.parametrize("name", commands())
+def test_the_page_lists_every_command(name: str) -> None:
+    rows = (CLI.parent / "docs/command-line.md").read_text().partition("## Commands")[2].partition("\n## ")[0]
+    named = {" ".join(words.split()) for words in re.findall(r"`([a-z ]+)", rows)}
+
+    assert name in named
 
 
 def test_a_command_that_draws_nothing_waits_for_no_library_that_draws() -> None:

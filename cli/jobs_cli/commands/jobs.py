@@ -17,6 +17,8 @@ from jobs_cli.commands.options import (
     ProjectOption,
     Settings,
     Variables,
+    Yes,
+    agreed,
     connected,
     fields_of,
     variables_of,
@@ -90,7 +92,7 @@ def create(
     body |= fields_of(settings)
     with connected() as api:
         place = names.find_project(api, project)
-        job = api.post("projects", place.id, "jobs", body=body)
+        job = api.post("projects", place.id, "jobs", body=names.with_ids(api, place, body))
     if as_json:
         output.show_json(job)
     else:
@@ -106,15 +108,14 @@ def update(name: JobName, settings: Settings = None, project: ProjectOption = No
 @app.command(epilog="Example: jobs-api delete nightly --yes")
 def delete(
     name: JobName,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
+    yes: Yes = False,
     project: ProjectOption = None,
     as_json: Json = False,
 ) -> None:
     """Delete a job; its runs and their logs stay readable, and pods that run are left to finish."""
     with connected() as api:
         job = names.find_job(api, name, project)
-        if not yes and not typer.confirm(f"Delete {job['name']} ({job['id']})?", err=True):
-            raise CommandFailed("Nothing was deleted")
+        agreed(f"Delete {job['name']} ({job['id']})?", yes=yes)
         answer = api.delete("projects", job["project_id"], "jobs", job["id"])
     output.show_json(answer) if as_json else output.say(f"Deleted {job['name']}")
 
@@ -215,7 +216,8 @@ def rollback(
 def _change(name: str, project: str | None, fields: dict[str, Any], *, as_json: bool) -> None:
     with connected() as api:
         job = names.find_job(api, name, project)
-        changed = api.put("projects", job["project_id"], "jobs", job["id"], body=fields)
+        place = names.Project(job["project_id"], job["project_id"])
+        changed = api.put("projects", place.id, "jobs", job["id"], body=names.with_ids(api, place, fields))
     if as_json:
         output.show_json(changed)
     else:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from jobs_cli import configuration
 from jobs_cli.client import Api
+from jobs_cli.errors import CommandFailed
 
 ProjectOption = Annotated[
     str | None,
@@ -21,12 +23,13 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the name
 Limit = Annotated[int, typer.Option(min=1, help="At most this many, newest first")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="A field of the job; VALUE is JSON or text; repeatable"),
+    typer.Option("--set", metavar="FIELD=VALUE", help="A field of the API; VALUE is JSON or text; repeatable"),
 ]
 Variables = Annotated[
     list[str] | None,
     typer.Option("--env", "-e", metavar="NAME[=VALUE]", help="NAME alone takes the value from your environment"),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first")]
 
 
 @contextmanager
@@ -34,6 +37,19 @@ def connected() -> Iterator[Api]:
     """Yield the API of this call's configuration."""
     with Api(configuration.load()) as api:
         yield api
+
+
+def agreed(question: str, *, yes: bool) -> None:
+    """Ask a person before something is removed; ends the command where there is no terminal, or the answer is no.
+
+    Raises:
+        CommandFailed: nobody can be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandFailed("Nobody can be asked here: say --yes")
+    typer.confirm(question, abort=True, err=True)
 
 
 def fields_of(settings: list[str] | None) -> dict[str, Any]:

@@ -1,26 +1,27 @@
-"""Projects, and schedules before they are used."""
+"""Projects: list, show, make, change, delete."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from jobs_cli import names, output
-from jobs_cli.commands.options import Json, connected
+from jobs_cli.client import Answer
+from jobs_cli.commands.options import Json, Settings, Yes, agreed, connected, fields_of, without_none
 
-app = typer.Typer()
+app = typer.Typer(
+    name="projects",
+    help="List, make, change and delete projects. Only an admin's token may do more than list and show.",
+    epilog="Example: jobs-api projects list",
+    no_args_is_help=True,
+)
+ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="Its name or its id")]
+Image = Annotated[str | None, typer.Option(help="The container image of its runs")]
 
 
-@app.command(epilog="Example: jobs-api projects")
-def projects(
-    name: Annotated[str | None, typer.Argument(metavar="[PROJECT]", help="Show all of this one, by name or id")] = None,
-    as_json: Json = False,
-) -> None:
-    """List the projects of your organization, or show one."""
+@app.command("list", epilog="Example: jobs-api projects list")
+def list_projects(as_json: Json = False) -> None:
+    """List the projects of your organization."""
     with connected() as api:
-        if name:
-            found = api.get("projects", names.find_project(api, name).id)
-            output.show_json(found) if as_json else output.show_fields(found)
-            return
         answer = api.get("projects")
     if as_json:
         output.show_json(answer)
@@ -41,22 +42,47 @@ def projects(
     )
 
 
-@app.command(epilog='Example: jobs-api preview "0 2 * * *" --timezone Europe/Berlin')
-def preview(
-    schedule: Annotated[str, typer.Argument(help="Five fields, or a name such as @daily")],
-    timezone: Annotated[str | None, typer.Option(help="An IANA name such as Europe/Berlin")] = None,
-    count: Annotated[int, typer.Option(min=1, max=50, help="How many times")] = 10,
+@app.command(epilog="Example: jobs-api projects show jaffle")
+def show(project: ProjectName, as_json: Json = False) -> None:
+    """Show all fields of a project."""
+    with connected() as api:
+        _show(api.get("projects", names.find_project(api, project).id), as_json=as_json)
+
+
+@app.command(epilog="Example: jobs-api projects create jaffle --type dbt --image registry.example.com/jaffle:1f0a9c3")
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called; it cannot change")],
+    project_type: Annotated[str, typer.Option("--type", help="dbt or sqlmesh; it cannot change")],
+    image: Image,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
-    """Show when a schedule would fire, and which firings a clock change skips or doubles."""
+    """Make a project."""
+    body: Answer = {"name": name, "project_type": project_type, **without_none(image=image), **fields_of(settings)}
     with connected() as api:
-        answer = api.get("schedules", "preview", schedule=schedule, timezone=timezone, count=count)
-    if as_json:
-        output.show_json(answer)
-        return
-    output.show_table(
-        ("UTC", "local"),
-        [(output.moment(moment), local) for moment, local in zip(answer["next_run_at"], answer["local"], strict=False)],
-    )
-    for warning in answer.get("warnings", []):
-        output.note(f"warning: {warning}")
+        made = api.post("projects", body=body)
+    output.show_json(made) if as_json else output.say(f"Created {made['name']} ({made['id']})")
+
+
+@app.command(epilog="Example: jobs-api projects update jaffle --image registry.example.com/jaffle:1f0a9c3")
+def update(project: ProjectName, image: Image = None, settings: Settings = None, as_json: Json = False) -> None:
+    """Change fields of a project. A new image is used from the next run on."""
+    body: dict[str, Any] = {**without_none(image=image), **fields_of(settings)}
+    if not body:
+        raise typer.BadParameter("nothing to change: give --image or --set FIELD=VALUE")
+    with connected() as api:
+        _show(api.put("projects", names.find_project(api, project).id, body=body), as_json=as_json)
+
+
+@app.command(epilog="Example: jobs-api projects delete jaffle --yes")
+def delete(project: ProjectName, yes: Yes = False, as_json: Json = False) -> None:
+    """Delete a project that is not deployed, with its jobs. Its runs can still be read by their ids."""
+    with connected() as api:
+        found = names.find_project(api, project)
+        agreed(f"Delete the project {found.name} and all its jobs?", yes=yes)
+        answer = api.delete("projects", found.id)
+    output.show_json(answer) if as_json else output.say(answer["message"])
+
+
+def _show(project: Answer, *, as_json: bool) -> None:
+    output.show_json(project) if as_json else output.show_fields(project)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from enum import Enum
 from typing import Annotated
 
@@ -104,16 +105,10 @@ def runs(
     """List runs, newest first."""
     with connected() as api:
         job = names.find_job(api, name, project) if name else None
-        places = [job["project_id"]] if job else [found.id for found in names.projects_to_search(api, project)]
-        found = [
-            run
-            for place in places
-            for run in api.pages(
-                "projects", place, "runs",
-                items="runs", limit=limit, job_id=job and job["id"], status=status, triggered_by=triggered_by,
-            )
-        ]  # fmt: skip
-    newest = sorted(found, key=lambda run: run["created_at"], reverse=True)[:limit]
+        # A job's own project spares the server the others.
+        place = job["project_id"] if job else names.named_project(api, project)
+        filters = {"job_id": job and job["id"], "status": status, "triggered_by": triggered_by}
+        newest = list(_newest(api, place, limit, filters))
     if as_json:
         output.show_json({"runs": newest})
         return
@@ -133,6 +128,41 @@ def runs(
     )
     if not newest:
         output.note("jobs: no such runs")
+
+
+@app.command(epilog="Example: jobs-api stats nightly --days 7")
+def stats(
+    name: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only runs of this job")] = None,
+    days: Annotated[int, typer.Option(min=1, max=400, help="How many days, the last of which is today")] = 30,
+    project: ProjectOption = None,
+    as_json: Json = False,
+) -> None:
+    """Show how many runs of a project ended on each day of UTC, and how."""
+    with connected() as api:
+        job = names.find_job(api, name, project) if name else None
+        place = job["project_id"] if job else names.find_project(api, project).id
+        answer = api.get("projects", place, "runs", "daily-stats", days=days, job_id=job and job["id"])
+    if as_json:
+        output.show_json(answer)
+        return
+    output.show_table(
+        ("date", "runs", "success", "failed", "error", "cancelled", "success takes"),
+        [
+            (
+                day["date"],
+                day["total_runs"],
+                day["successful_runs"],
+                day["failed_runs"],
+                day["error_runs"],
+                day["cancelled_runs"],
+                output.duration(day.get("avg_success_duration")),
+            )
+            for day in answer["days"]
+            if day["total_runs"]
+        ],
+    )
+    if not any(day["total_runs"] for day in answer["days"]):
+        output.note(f"jobs: no run ended in the last {days} days")
 
 
 @app.command(epilog="Example: jobs-api logs -f nightly")
@@ -199,6 +229,12 @@ def cancel(
         output.say(following.ending(answer))
     else:
         output.say(f"{found['id']}: {answer['message']}")
+
+
+def _newest(api: Api, project_id: str | None, limit: int, filters: Answer) -> Iterator[Answer]:
+    """Yield the newest runs of a project, or of all."""
+    path = ("projects", project_id, "runs") if project_id else ("runs",)
+    return api.pages(*path, items="runs", limit=limit, **filters)
 
 
 def _after_start(api: Api, started: Answer, *, wait: bool, cancel_on_interrupt: bool, as_json: bool) -> None:

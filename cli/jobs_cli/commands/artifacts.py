@@ -1,0 +1,71 @@
+"""The files that runs left: list, download."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs_cli import downloads, names, output
+from jobs_cli.client import Answer
+from jobs_cli.commands.options import Json, ProjectOption, RunName, connected
+from jobs_cli.errors import CommandFailed
+
+app = typer.Typer(
+    name="artifacts",
+    help="List and download what runs left in dbt's target folder, such as manifest.json.",
+    epilog="Example: jobs-api artifacts get nightly",
+    no_args_is_help=True,
+)
+
+
+@app.command("list", epilog="Example: jobs-api artifacts list nightly")
+def list_artifacts(run: RunName, project: ProjectOption = None, as_json: Json = False) -> None:
+    """List the artifacts of a run."""
+    with connected() as api:
+        answer = api.get("runs", names.find_run(api, run, project)["id"], "artifacts")
+    if as_json:
+        output.show_json(answer)
+        return
+    output.show_table(
+        ("path", "bytes", "type"),
+        [(one["path"], one["size_bytes"], one["content_type"]) for one in answer["artifacts"]],
+    )
+    if not answer["artifacts"]:
+        output.note("jobs: this run has no artifacts")
+
+
+@app.command(epilog="Example: jobs-api artifacts get nightly manifest.json run_results.json --to target")
+def get(
+    run: RunName,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Which; without one all")] = None,
+    to: Annotated[Path, typer.Option("--to", help="The folder in which they are stored")] = Path(),
+    project: ProjectOption = None,
+    as_json: Json = False,
+) -> None:
+    """Download artifacts of a run into a folder, the current one by default; files there are replaced."""
+    with connected() as api:
+        run_id = names.find_run(api, run, project)["id"]
+        wanted = _wanted(api.get("runs", run_id, "artifacts")["artifacts"], paths or [])
+        # Before the first is written.
+        places = [(artifact, downloads.place_of(to, artifact["path"])) for artifact in wanted]
+        with downloads.meter() as meter:
+            for artifact, place in places:
+                downloads.download(api, run_id, artifact, place, meter)
+    if as_json:
+        stored = [artifact | {"file": str(place)} for artifact, place in places]
+        output.show_json({"run_id": run_id, "artifacts": stored})
+
+
+def _wanted(artifacts: list[Answer], paths: list[str]) -> list[Answer]:
+    """Return those of these paths, or all.
+
+    Raises:
+        CommandFailed: the run has none, or not this one.
+    """
+    if not artifacts:
+        raise CommandFailed("This run has no artifacts; its project needs `artifacts`, and its image Python")
+    known = {artifact["path"]: artifact for artifact in artifacts}
+    for path in paths:
+        if path not in known:
+            raise CommandFailed(names.unknown(f"The run has no {path!r}", path, list(known)))
+    return [known[path] for path in dict.fromkeys(paths)] or artifacts
