@@ -30,7 +30,7 @@ const Bars = ({ runs, place, now }) => [...runs].reverse().map((run, at) => {
     style=${{ left: percent(left), width: percent(Math.max(0, place(to) - left)) }}></a>`;
 });
 
-export const RunTimeline = ({ runs, found, next }) => {
+export const RunTimeline = ({ runs, since, found, next }) => {
   const [hours, setHours] = useState(1);
   const now = useNow(5000);
   const length = hours * 3_600_000;
@@ -55,6 +55,7 @@ export const RunTimeline = ({ runs, found, next }) => {
           </div>`)}
         <div class="lane ticks" aria-hidden="true"><div class="lane-name"></div><div class="lane-room">
           ${ticks.map((tick, at) => html`<span key=${at} style=${{ left: percent(place(tick)) }}>${at === 4 ? "now" : moment(tick)}</span>`)}</div></div>
-      </div>` : html`<p class="empty">No runs in the last ${hours === 1 ? "hour" : `${hours} hours`}.</p>`}
+      </div>
+      ${ms(since) > from && html`<small>Here are the newest runs only: those since ${moment(since)}, and older ones that still run.</small>`}` : html`<p class="empty">No runs in the last ${hours === 1 ? "hour" : `${hours} hours`}.</p>`}
     </section>`;
 };

@@ -1,5 +1,6 @@
 /* The text of a log as lines, and what is found in it. It knows nothing of the page, so that it can be tried alone. */
-const ESCAPES = /\x1b\[[0-9;?]*[A-Za-z]/g;
+/* Colours and the like, and links as terminals write them. */
+const ESCAPES = /\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))/g;
 const LONGEST_SHOWN = 4000;
 const ERROR = /\b(?:ERROR|FAIL(?:ED|URE)?|FATAL|CRITICAL)\b(?!\s*=\s*0)|^\s*(?:\w+\.)*\w*(?:Error|Exception)\b|\b(?:Database|Compilation|Runtime|Parsing) Error\b|^Traceback /;
 const WARNING = /\bWARN(?:ING)?\b(?!\s*=\s*0)/;

@@ -37,7 +37,7 @@ const Filters = ({ counts, status, setStatus, text, setText, order, setOrder }) 
   <label class="in-line">Order <select value=${order} onChange=${(event) => setOrder(event.target.value)}>
     <option value="ended">as they ended</option><option value="longest">longest first</option><option value="name">by name</option></select></label>`;
 
-const Found = ({ results }) => {
+const Found = ({ results, open }) => {
   const [status, setStatus] = useState("");
   const [text, setText] = useState("");
   const [order, setOrder] = useState("ended");
@@ -51,26 +51,28 @@ const Found = ({ results }) => {
     <${NodeTimeline} nodes=${results.results} />
     <section class="card" aria-label="Results"><header class="filters"><${Filters} counts=${results.counts} ...${{ status, setStatus, text, setText, order, setOrder }} /></header>
       ${results.truncated && html`<p class="warning">Only the first nodes are listed; all are counted.</p>`}
-      ${!results.complete && html`<p class="soft">The log does not say that there were no others.</p>`}
+      ${!results.complete && html`<p class="soft">${open ? "The run goes on; more may come." : "The log does not say that there were no others."}</p>`}
       ${nodes.length ? html`<${Table} nodes=${nodes} longest=${longest} />` : html`<p class="empty">Nothing is like that.</p>`}
     </section>`;
 };
 
-/* Until a run has results, the answer says why. */
-const load = (run, signal) => get(`/runs/${run.id}/results`, {}, signal).catch((error) => {
-  if (NONE_YET.includes(error.code)) return { none: error.message };
+const NONE = "Nothing is known of single nodes. They are read from what dbt and SQLMesh write about each.";
+
+/* Of a run that has ended its counts say whether there are results; of one that goes on, only the answer does. */
+const load = async (run, signal) => (!isOpen(run) && !run.results ? { none: NONE } : get(`/runs/${run.id}/results`, {}, signal).catch((error) => {
+  if (NONE_YET.includes(error.code)) return { none: isOpen(run) ? "No node has ended yet." : error.message };
   throw error;
-});
+}));
 
 export const Results = ({ run }) => {
   const { data, error, reload, setData } = useLoaded((signal) => load(run, signal), [run.id, run.status]);
   usePolling(async (signal) => {
     const found = await load(run, signal);
-    const changed = found.results?.length !== data?.results?.length;
+    const changed = JSON.stringify(found) !== JSON.stringify(data);
     if (changed) setData(found);
     return changed;
-  }, { fastest: 4000, active: isOpen(run) && !!data });
+  }, { fastest: 6000, active: isOpen(run) && !!data });
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
-  if (data.none) return html`<p class="empty">${isOpen(run) ? "The results come when the run has ended." : data.none}</p>`;
-  return html`<${Found} results=${data} />`;
+  if (data.none) return html`<p class="empty">${data.none}</p>`;
+  return html`<${Found} results=${data} open=${isOpen(run)} />`;
 };

@@ -20,7 +20,8 @@ const newest = (one, other) => (one.created_at < other.created_at ? 1 : -1);
 const first = async (signal) => {
   const lists = await Promise.all([{ limit: RECENT }, { status: "running", limit: 100 }, { status: "pending", limit: 100 },
     { status: "failed", limit: FAILURES }, { status: "error", limit: FAILURES }].map((query) => get("/runs", query, signal)));
-  return merged([], lists.flatMap((list) => list.runs));
+  const [recent] = lists;
+  return { runs: merged([], lists.flatMap((list) => list.runs)), since: recent.next_cursor ? recent.runs.at(-1)?.created_at : undefined };
 };
 
 const merged = (before, runs) => {
@@ -29,10 +30,10 @@ const merged = (before, runs) => {
   return sorted.filter((run, at) => at < KEPT || isOpen(run));
 };
 
-/* The runs, kept up to date: only what has changed since is asked for. */
+/* The runs, kept up to date: only what has changed since is asked for. All runs are there from `since` on. */
 const useRuns = () => {
   const loaded = useLoaded(first, []);
-  const runs = loaded.data;
+  const runs = loaded.data?.runs;
   const known = useRef([]);
   known.current = runs || [];
   usePolling(async (signal) => {
@@ -41,13 +42,13 @@ const useRuns = () => {
     const before = new Map(known.current.map((run) => [run.id, run]));
     const fresh = changed.filter((run) => before.get(run.id)?.updated_at !== run.updated_at);
     if (fresh.length) {
-      loaded.setData(merged(known.current, fresh));
+      loaded.setData({ ...loaded.data, runs: merged(known.current, fresh) });
       tell(fresh.filter((run) => before.get(run.id)?.status !== run.status));
     }
     await readCatalog();
     return fresh.length > 0 || known.current.some(isOpen);
   }, { active: !!runs });
-  return loaded;
+  return { ...loaded, runs, since: loaded.data?.since };
 };
 
 const tell = (runs) => {
@@ -116,26 +117,27 @@ const Panel = ({ title, count, children, empty, kind }) => html`
   </section>`;
 
 export const NowView = () => {
-  const { data: runs, error, reload } = useRuns();
+  const { runs, since, error, reload } = useRuns();
   const { catalog: found, error: catalogError } = useCatalog();
   const [now, setNow] = useState(Date.now());
   useEffect(() => { const timer = setInterval(() => setNow(Date.now()), 5000); return () => clearInterval(timer); }, []);
   const open = (runs || []).filter(isOpen);
   useTitle(open.length ? `${open.length} running` : "Now");
-  if (!runs || !found) return html`<${Heading}>Now<//>${error || catalogError ? html`<${Failure} error=${error || catalogError} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
-  const jobs = [...found.jobs.values()];
+  /* The runs do not wait for the list of jobs, which is long where there are a thousand. */
+  if (!runs) return html`<${Heading}>Now<//>${error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
+  const jobs = [...(found?.jobs.values() || [])];
   const late = lateOnes(runs, jobs, now);
   const failed = runs.filter((run) => isFailure(run) && !run.retried_as)
     .sort((one, other) => (ms(other.end_time || other.created_at) - ms(one.end_time || one.created_at))).slice(0, FAILURES);
   const next = jobs.filter((job) => ms(job.next_run_at) > now - SLOT_GRACE_MS).sort((a, b) => ms(a.next_run_at) - ms(b.next_run_at)).slice(0, NEXT);
   return html`
     <${Heading}>Now<//>
-    <${Failure} error=${error} retry=${reload} />
-    <${RunTimeline} runs=${runs} found=${found} next=${next} />
+    <${Failure} error=${error || catalogError} retry=${reload} />
+    <${RunTimeline} runs=${runs} since=${since} found=${found} next=${next} />
     <div class="panels">
       <${Panel} title="Running" count=${open.length} empty="Nothing runs."><${Running} runs=${open} all=${runs} found=${found} /><//>
       <${Panel} title="Late" count=${late.length} kind=${late.length ? "warns" : ""} empty="Nothing is late."><${Late} ones=${late} found=${found} /><//>
       <${Panel} title="Failed last" count=${failed.length} empty="Nothing failed."><${Failed} runs=${failed} found=${found} /><//>
-      <${Panel} title="Next" count=${next.length} empty="No schedule starts anything."><${Next} jobs=${next} found=${found} /><//>
+      <${Panel} title="Next" count=${next.length} empty=${found || catalogError ? "No schedule starts anything." : "…"}><${Next} jobs=${next} found=${found} /><//>
     </div>`;
 };

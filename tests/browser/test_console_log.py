@@ -112,8 +112,12 @@ def test_a_log_is_searched_by_keyboard_and_the_match_is_in_the_address(
     expect(page).to_have_url(re.compile(r"line=41000$"))
 
 
-def test_a_log_follows_its_end_until_somebody_reads_further_up(page: Page, service: Service, running: Run) -> None:
-    parts = ["".join(f"first {number}\n" for number in range(200)), "sec", "ond part\n"]
+def test_a_log_of_5_mb_follows_its_end_until_somebody_reads_further_up(
+    page: Page, service: Service, running: Run
+) -> None:
+    parts = ["".join(f"first {number} {'of a part that is long ' * 4}\n" for number in range(9_000)) for _ in range(5)]
+    assert sum(map(len, parts)) > 4_500_000
+    parts += ["sec", "ond part\n"]
     over = answers(page, running, parts)
 
     show(page, service.reader, f"#/runs/{running.id}")
@@ -124,7 +128,8 @@ def test_a_log_follows_its_end_until_somebody_reads_further_up(page: Page, servi
     page.locator(".log").evaluate("log => { log.scrollTop = 0; }")
     expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
     parts.append("more\n")
-    expect(page.get_by_text("202 lines")).to_be_visible()
+    expect(page.get_by_text("45,002 lines")).to_be_visible()
+    assert rows(page) < MOST_ROWS
     expect(page.locator(".log-line").first).to_contain_text("first 0")
     over()
     expect(page.get_by_text("The log is complete.")).to_be_visible()

@@ -176,6 +176,15 @@ def test_a_run_shows_300_models_and_marks_the_one_that_took_longest(page: Page, 
     expect(page.get_by_text("Database Error: column region does not exist")).to_be_visible()
 
 
+def test_a_run_without_results_says_so_and_asks_for_none(page: Page, service: Service, world: World) -> None:
+    run = world.past.run(world.nightly, log="nothing of dbt\n", ago=timedelta(days=40, hours=1))
+    world.past.write([run])
+
+    show(page, service.reader, f"#/runs/{run.id}?tab=results")
+
+    expect(page.get_by_text("Nothing is known of single nodes.")).to_be_visible()
+
+
 def test_the_bars_of_the_models_are_read_by_the_arrow_keys(page: Page, service: Service, world: World) -> None:
     show(page, service.reader, f"#/runs/{world.failed.id}?tab=results")
 
