@@ -94,9 +94,10 @@ format: .venv/ready ## rewrite to the house format
 	$(BIN)/ruff check --fix .
 
 .PHONY: openapi
-openapi: .venv/ready ## write docs/openapi.json from the functions
+openapi: .venv/ready ## write docs/openapi.json from the functions, and the schema of jobs.yml from it
 	$(BIN)/python -m local.openapi > docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
+	$(BIN)/python -m local.openapi.jobs_file > cli/jobs_cli/as_code/jobs.schema.json
 
 BENCHMARKS := versions laptop cold_import layers handler_time calls_per_endpoint sync_5000 ingest_1000 kept_jobs \
   log_200mb notifications permissions pulses cancels memory load console

@@ -63,9 +63,9 @@ class Api:
         """Return an answer of `GET`; path segments are quoted here, and parameters that are None left out."""
         return self._call("GET", path, query=query, patience=patience)
 
-    def post(self, *path: str, body: Any = None) -> Answer:
+    def post(self, *path: str, body: Any = None, query: Answer | None = None) -> Answer:
         """`POST` with an idempotency key, so that asking again after a lost answer does nothing twice."""
-        return self._call("POST", path, body=body or {}, key=str(uuid.uuid4()))
+        return self._call("POST", path, query=query, body=body or {}, key=str(uuid.uuid4()))
 
     def put(self, *path: str, body: Any) -> Answer:
         """`PUT`, which may be repeated as it is."""

@@ -46,6 +46,7 @@ class Refused(CommandFailed):
         super().__init__("\n".join(lines), NOT_ALLOWED if status in {401, 403} else REFUSED)
         self.status = status
         self.code = code
+        self.faults = faults
 
 
 class NotOffered(CommandFailed):

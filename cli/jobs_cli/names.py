@@ -43,7 +43,7 @@ def find_project(api: Api, name: str | None = None) -> Project:
         return Project(wanted, wanted)
     projects = all_projects(api)
     if wanted:
-        return _named(projects, wanted, "project")
+        return named(projects, wanted, "project")
     if len(projects) == 1:
         return projects[0]
     if not projects:
@@ -177,7 +177,8 @@ def _matching(things: list[Answer], name: str) -> list[Answer]:
     ]
 
 
-def _named(projects: list[Project], name: str, kind: str) -> Project:
+def named(projects: list[Project], name: str, kind: str) -> Project:
+    """Return the project of a name; raises CommandFailed with the nearest one, for the `kind` of thing it is."""
     found = _matching([{"name": project.name, "project": project} for project in projects], name)
     if found:
         project: Project = found[0]["project"]

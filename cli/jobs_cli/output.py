@@ -42,10 +42,10 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     if not lines:
         return
     widths = [max(_width(cell) for cell in column) for column in zip(header, *lines, strict=True)]
-    say(_coloured("  ".join(_padded(cell, width) for cell, width in zip(header, widths, strict=True)).rstrip(), BOLD))
+    say(coloured("  ".join(_padded(cell, width) for cell, width in zip(header, widths, strict=True)).rstrip(), BOLD))
     for line in lines:
         cells = [
-            _coloured(_padded(cell, width), COLOURS.get(cell, "")) for cell, width in zip(line, widths, strict=True)
+            coloured(_padded(cell, width), COLOURS.get(cell, "")) for cell, width in zip(line, widths, strict=True)
         ]
         say("  ".join(cells).rstrip())
 
@@ -56,7 +56,7 @@ def show_fields(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool)) else str(value)
         lines = [printable(line) for line in text.splitlines()] or [""]
-        say(f"{name:<{width}}  {_coloured(lines[0], COLOURS.get(lines[0], ''))}")
+        say(f"{name:<{width}}  {coloured(lines[0], COLOURS.get(lines[0], ''))}")
         for line in lines[1:]:
             say(f"{'':<{width}}  {line}")
 
@@ -97,7 +97,8 @@ def _padded(text: str, width: int) -> str:
     return text + " " * (width - _width(text))
 
 
-def _coloured(text: str, code: str) -> str:
+def coloured(text: str, code: str) -> str:
+    """Return text in a colour of COLOURS where a terminal shows it."""
     if not code or os.environ.get("NO_COLOR") or not is_terminal(sys.stdout):
         return text
     return f"\x1b[{code}m{text}\x1b[0m"

@@ -200,7 +200,7 @@ def test_all_faults_name_their_job_and_nothing_is_written(alice: Person, jobs: s
         {**BUILD, "name": "own", "id": "job_nobody"},
         {**other, "run_after": [{"job": "x"}, {"job": "nobody"}, {"job_id": "job_nobody"}, {"job": 7}, {"jobs": 1}]},
         {"name": ""},
-        {**SEED, "environment": {"DB_PASSWORD": "***", "API_TOKEN": "***"}},
+        {"name": "seed", "schedule": "@daily", "environment": {"DB_PASSWORD": "***", "API_TOKEN": "***"}},
     )
 
     assert answer.status == 422
@@ -219,6 +219,7 @@ def test_all_faults_name_their_job_and_nothing_is_written(alice: Person, jobs: s
         "jobs[5].command",
         "jobs[5].name",
         "jobs[5].schedule",
+        "jobs[6].command",
         "jobs[6].environment.API_TOKEN",
         "jobs[6].environment.DB_PASSWORD",
     ]

@@ -18,6 +18,8 @@ from jobs_api.model.project import Project
 
 # An operator sets these beside the list, so an entry without them leaves them as they are.
 PAUSE: Final = frozenset({"paused_until", "pause_reason"})
+# What has no default.
+REQUIRED: Final = frozenset({"name", "command"})
 # How many cycles one answer names.
 NAMED_CYCLES: Final = 10
 
@@ -157,6 +159,8 @@ class _Listing:
                     # It stands for a job, so that what else is wrong is found as well.
                     fields["run_after"][at] = {**one, "job_id": f"unknown {at}"}
                     fields["run_after"][at].pop("job", None)
+        for name in REQUIRED - fields.keys() if entry.job else ():
+            yield entry.fault(name, "is required")
         try:
             entry.after = self._job_of(entry, fields)
         except InvalidRequest as invalid:
@@ -167,7 +171,7 @@ class _Listing:
         if entry.job is None:
             return Job.new(entry.id, JobSettings.of(fields, project, now), project, now)
         # As in a PUT, null stands for the default.
-        every = JobSettings.model_fields.keys() - (frozenset() if PAUSE & fields.keys() else PAUSE)
+        every = JobSettings.model_fields.keys() - REQUIRED - (frozenset() if PAUSE & fields.keys() else PAUSE)
         changes = dict.fromkeys(every) | dict(fields)
         return entry.job.changed(changes, project, now, self.present.headers, self.present.environment)
 
