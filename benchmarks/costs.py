@@ -55,6 +55,9 @@ RUN, JOB, WAITING_RUN, DELIVERY, LOG = 950, 800, 2_900, 700, 20_000
 ENTRY, VERSION, INDEXED_ENTRY = 450, 850, 400
 # How many runs of a job ended on each day of a month: at most.
 COUNTS: Final = 1_000
+# The files of a `dbt build`, their size after compression, as the project of `make run` has them: 6 models and 512
+# macros; and the item that says which run stored them last.
+ARTIFACT_FILES, ARTIFACT_BYTES, LATEST = 4, 102_000, 400
 # A run's indexes: by_project and by_job, and open_runs until it ends.
 RUN_INDEXES: Final = 3
 # The table and the indexes of an ended run: by_project, by_job and ended_runs.
@@ -223,6 +226,22 @@ def runs(load: Jobs) -> dict[str, Use]:
     }
 
 
+def artifacts(load: Jobs) -> Use:
+    """Return the use of storing the artifacts of dbt runs that succeed, a month, and of keeping them.
+
+    A Pod asks once for forms, which the authorizer and a function of its own answer, and stores the files and their
+    list. At the end the list and `run_results.json` are read, and the items of the newest artifacts are read and
+    written in the transaction of the end.
+    """
+    asked = request(S3_PUT=ARTIFACT_FILES + 1, S3_GET=2, read_unit=2, write_unit=2 * transacted(LATEST))
+    authorized = {"Lambda request": 1, "GB-second": REQUEST_SECONDS * 0.5, "log byte": LINE}
+    each = {name: asked.get(name, 0) + authorized.get(name, 0) for name in {*asked, *authorized}}
+    return {
+        **{name: count * load.runs for name, count in each.items()},
+        "S3 GB-month": load.runs * ARTIFACT_BYTES / GB,
+    }
+
+
 def account_events(load: Jobs, *, rules: bool) -> Use:
     """Return the use of `publish_events` a month: two events a run if the bus has a rule, and the batches of records.
 
@@ -355,6 +374,7 @@ def tables() -> list[str]:
         f"| together | {total:,.2f} |",
         f"| and events for the account that no rule wants | {unheard:,.2f} |",
         f"| or, with a rule on the bus | {heard:,.2f} |",
+        f"| and artifacts, if all are dbt jobs that store them | {dollars(artifacts(HOURLY)):,.2f} |",
         "",
         *table("1,000 jobs | runs, $ a month | passes, $ a month | together", ((n, [*c, sum(c)]) for n, c in per_load)),
         "",
