@@ -4,7 +4,7 @@ It copies the pages of `console/` and what npm installed in `console/node_module
 
 - `console` and `docs`, the two pages. A client asks each time whether they have changed.
 - `console/<digest>/…` and `docs/<digest>/…`, what the pages load. The digest is of the content, so a client keeps these
-  for a year. The page's own modules are joined into one by esbuild, unchanged otherwise: each file is a request to the
+  for a year. The page's own modules are joined into one by esbuild: each file is a request to the
   function, and a new AWS account may run ten functions at a time.
 - `openapi.json`, in which the function puts the address of the API.
 - `manifest.json`: the headers of each file, by its name.
@@ -162,7 +162,9 @@ def _add_reference(made: Site, packages: Path) -> None:
 def _joined(module: Path) -> str:
     """Return a module together with all that it imports by paths."""
     command = [str(NODE), str(SOURCE / "node_modules/esbuild/bin/esbuild"), str(module), "--bundle", "--format=esm"]
-    command += ["--target=es2022", "--charset=utf8", "--log-level=warning", *(f"--external:{name}" for name in MODULES)]
+    # Names stay, so that an error says where it comes from.
+    command += ["--minify-whitespace", "--minify-syntax", "--target=es2022", "--charset=utf8", "--log-level=warning"]
+    command += [f"--external:{name}" for name in MODULES]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
 
 

@@ -1,14 +1,16 @@
 """The deployed API Gateway's own answers: errors in our shape, limits by organization."""
 
 import json
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.rehearsal.conftest import Person
-from tests.rehearsal.deployment import STACK, Answer, Deployment
+from tests.rehearsal.deployment import STACK, STAGE, Answer, Deployment
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -49,6 +51,33 @@ def test_a_bad_body_gets_an_error_in_our_shape(alice: Person, jaffle: str, body:
 
 def test_another_organization_may_not_be_named(alice: Person) -> None:
     assert in_our_shape(alice.call("GET", "/jobs", x_organization_id="org-globex"), 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/console", "text/html"), ("/docs", "text/html"), ("/openapi.json", "application/json")],
+)
+def test_anyone_gets_the_pages_below_the_stage(deployment: Deployment, path: str, kind: str) -> None:
+    page, headers = page_of(deployment, path)
+
+    assert headers["content-type"].startswith(kind)
+    assert headers["x-content-type-options"] == "nosniff"
+    if kind == "application/json":
+        assert json.loads(page)["servers"][0]["url"] == f"/{STAGE}"
+        return
+    assert "default-src 'none'" in headers["content-security-policy"]
+    for name in re.findall(r'(?:href|src)="([^"]+/[^"]+)"', page):
+        file, kept = page_of(deployment, f"/{name}")
+        assert file
+        assert "immutable" in kept["cache-control"]
+
+
+def page_of(deployment: Deployment, path: str) -> tuple[str, dict[str, str]]:
+    """Return a page as a browser without a token gets it, and its headers."""
+    address = f"{deployment.cloud.url}/{STAGE}{path}"
+    request = Request(address, headers={"Host": deployment.host, "Accept": "text/html"})  # noqa: S310 - it is https
+    with urlopen(request, timeout=40, context=deployment.cloud.trust) as response:  # noqa: S310
+        return response.read().decode(), {name.lower(): value for name, value in response.headers.items()}
 
 
 def test_an_organization_over_its_limit_gets_429_and_no_other_does(alice: Person, charlie: Person) -> None:
