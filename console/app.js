@@ -28,7 +28,7 @@ const Nowhere = () => html`<${Heading}>This page does not exist<//><p><a href="#
 const found = (path) => {
   for (const [pattern, View, names, area] of VIEWS) {
     const match = pattern.exec(path);
-    if (match) return { View, area, named: Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(match[at + 1])])) };
+    if (match) return { View, area, named: Object.fromEntries(names.map((name, at) => [name, match[at + 1]])) };
   }
   return { View: Nowhere, area: "", named: {} };
 };

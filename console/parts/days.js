@@ -40,6 +40,6 @@ export const Days = ({ project, job }) => {
       <svg class="days" viewBox=${`0 0 ${data.length * (WIDTH + GAP)} ${HEIGHT + 1}`} role="img" aria-label=${summary}>
         <line class="strip-ground" x1="0" x2=${data.length * (WIDTH + GAP)} y1=${HEIGHT + 0.5} y2=${HEIGHT + 0.5} />
         ${data.map((day, at) => html`<${Day} key=${day.date} day=${day} at=${at} most=${most} />`)}</svg>
-      <small>${named.format(new Date(data[0].date))} to ${named.format(new Date(data.at(-1).date))}, days of UTC. ${data.at(-1).total_runs ? told(data.at(-1)) : ""}</small>
+      <small>${named.format(new Date(data[0].date))} to ${named.format(new Date(data.at(-1).date))}, days of UTC. ${!counts.length ? "No run has ended." : data.at(-1).total_runs ? told(data.at(-1)) : ""}</small>
     </section>`;
 };

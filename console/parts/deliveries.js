@@ -4,7 +4,7 @@ import { get, mayWrite, post } from "../api.js";
 import { pathOf, runLink } from "./catalog.js";
 import { html } from "./html.js";
 import { Failure, Loading, notify } from "./notices.js";
-import { useLoaded, usePolling } from "./polling.js";
+import { GOES_ON, useLoaded, usePolling } from "./polling.js";
 import { Status } from "./status.js";
 import { Distance, Time } from "./times.js";
 
@@ -33,7 +33,7 @@ export const Deliveries = ({ job }) => {
     const found = await load(signal);
     const changed = JSON.stringify(found.deliveries) !== JSON.stringify(data.deliveries.slice(0, found.deliveries.length));
     if (changed) setData(found);
-    return changed || found.deliveries.some((one) => ["pending", "sending"].includes(one.status));
+    return changed || (found.deliveries.some((one) => ["pending", "sending"].includes(one.status)) && GOES_ON);
   }, { active: !!data });
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   if (!data.deliveries.length) return html`<p class="empty">Nothing was sent about this job. Alerts go to Slack or to a webhook of the job.</p>`;

@@ -19,8 +19,13 @@ export const useLoaded = (load, inputs) => {
   return { ...state, reload, setData };
 };
 
-/* Calls `look(signal)` again and again: `fastest` ms after it returned true (something has changed or goes on), and
-   later and later, up to `slowest`, while it returns false. Nothing is asked while the tab is hidden. */
+const OPEN_MS = 10_000;
+/* What `look` returns while nothing has changed, but a run is open and soon may. */
+export const GOES_ON = "goes on";
+
+/* Calls `look(signal)` again and again: `fastest` ms after it returned true, because something has changed, and later
+   and later, up to `slowest`, while it returns false; up to OPEN_MS with GOES_ON. Nothing is asked while the tab is
+   hidden. */
 export const usePolling = (look, { fastest = 3000, slowest = 30_000, active = true }, inputs = []) => {
   const latest = useRef(look);
   latest.current = look;
@@ -33,7 +38,8 @@ export const usePolling = (look, { fastest = 3000, slowest = 30_000, active = tr
       if (busy) return;
       busy = true;
       try {
-        wait = (await latest.current(ending.signal)) ? fastest : Math.min(wait * 1.5, slowest);
+        const found = await latest.current(ending.signal);
+        wait = found === true ? fastest : Math.min(wait * 1.5, found === GOES_ON ? OPEN_MS : slowest);
       } catch {
         wait = slowest;
       }

@@ -10,7 +10,7 @@ import { html } from "../parts/html.js";
 import { JobActions, JobState } from "../parts/job_actions.js";
 import { Failure, Loading } from "../parts/notices.js";
 import { DurationPlot } from "../parts/plot.js";
-import { useLoaded, usePolling } from "../parts/polling.js";
+import { GOES_ON, useLoaded, usePolling } from "../parts/polling.js";
 import { useTitle } from "../parts/route.js";
 import { RunsTable } from "../parts/runs_table.js";
 import { inWords } from "../parts/schedule.js";
@@ -41,7 +41,7 @@ const useRunsOf = (project, job, read) => {
     const { runs } = await get(`/projects/${project}/runs`, { job_id: job, limit: RUNS }, signal);
     const changed = JSON.stringify(runs) !== JSON.stringify(loaded.data);
     if (changed) { loaded.setData(runs); read(); }
-    return changed || runs.some(isOpen);
+    return changed || (runs.some(isOpen) && GOES_ON);
   }, { fastest: 4000, active: !!loaded.data });
   return loaded;
 };
@@ -80,9 +80,9 @@ const Chain = ({ job, catalog }) => {
 const Overview = ({ job, runs, catalog, error, reload }) => {
   if (!runs) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   return html`
-    <section class="card" aria-label="Last runs"><header><h2>Last runs</h2></header>
+    <div class="panels"><section class="card" aria-label="Last runs"><header><h2>Last runs</h2></header>
       <div class="big-strip"><${Strip} runs=${runs} label=${`Last runs of ${job.name}`} /></div><${Legend} /></section>
-    <${Days} project=${job.project_id} job=${job.id} />
+      <${Days} project=${job.project_id} job=${job.id} /></div>
     <section class="card" aria-label="Duration"><header><h2>Duration</h2></header><${DurationPlot} runs=${runs} /></section>
     <${Chain} job=${job} catalog=${catalog} />
     <section class="card" aria-label="Runs"><header><h2>Runs</h2></header><${RunsTable} runs=${runs} causes=${CAUSES} /></section>`;

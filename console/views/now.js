@@ -6,7 +6,7 @@ import { Heading } from "../parts/heading.js";
 import { html } from "../parts/html.js";
 import { RunTimeline } from "../parts/lanes.js";
 import { Empty, Failure, Loading, announce } from "../parts/notices.js";
-import { useLoaded, useNow, usePolling } from "../parts/polling.js";
+import { GOES_ON, useLoaded, useNow, usePolling } from "../parts/polling.js";
 import { useTitle } from "../parts/route.js";
 import { Badge, CAUSES, STATUSES, Status, isFailure, isOpen } from "../parts/status.js";
 import { Distance, Elapsed, Time, duration, elapsed, ms, utc } from "../parts/times.js";
@@ -46,7 +46,7 @@ const useRuns = () => {
       tell(fresh.filter((run) => before.get(run.id)?.status !== run.status));
     }
     await readCatalog();
-    return fresh.length > 0 || known.current.some(isOpen);
+    return fresh.length > 0 || (known.current.some(isOpen) && GOES_ON);
   }, { active: !!runs });
   return { ...loaded, runs, since: loaded.data?.since };
 };

@@ -7,7 +7,7 @@ import { Days } from "../parts/days.js";
 import { html } from "../parts/html.js";
 import { JobActions, JobState, isPaused } from "../parts/job_actions.js";
 import { Empty, Failure, Loading } from "../parts/notices.js";
-import { usePolling } from "../parts/polling.js";
+import { GOES_ON, usePolling } from "../parts/polling.js";
 import { useTitle } from "../parts/route.js";
 import { inWords } from "../parts/schedule.js";
 import { Badge, isOpen } from "../parts/status.js";
@@ -52,7 +52,7 @@ const useStrips = (projects) => {
     for (const run of runs) if (run.updated_at > latest.current) latest.current = run.updated_at;
     if (runs.length) { addRuns(runs); drawn(); }
     await readCatalog();
-    return latest.current !== last || runs.some(isOpen);
+    return latest.current !== last || (runs.some(isOpen) && GOES_ON);
   }, { fastest: 4000, active: projects.length > 0 }, [ids]);
   return useCallback(async (job) => {
     if (strips.get(job.id)?.whole) return;

@@ -7,7 +7,7 @@ import { Heading } from "../parts/heading.js";
 import { html } from "../parts/html.js";
 import { Log } from "../parts/log.js";
 import { Failure, Loading, announce } from "../parts/notices.js";
-import { useLoaded, usePolling } from "../parts/polling.js";
+import { GOES_ON, useLoaded, usePolling } from "../parts/polling.js";
 import { Results } from "../parts/results.js";
 import { useTitle } from "../parts/route.js";
 import { RunActions } from "../parts/run_actions.js";
@@ -23,7 +23,7 @@ const useRun = (id) => {
     const found = await get(`/runs/${id}`, {}, signal);
     const changed = found.updated_at !== run?.updated_at || found.status !== run?.status;
     if (changed) loaded.setData(found);
-    return changed || isOpen(found);
+    return changed || (isOpen(found) && GOES_ON);
   };
   usePolling(look, { fastest: 2500, slowest: 60_000, active: !!run });
   const before = useRef(null);
