@@ -62,6 +62,7 @@ def store_artifacts(
             else []
         )
         return ArtifactUploads(run_id=run_id, uploads=[], files=[], fetched=links)
+    artifacts.empty_list(run)
     forms = [ArtifactForm(**form) for form in artifacts.artifact_forms(run, request.files)]
     listing = ArtifactForm(**artifacts.artifact_list_form(run))
     return ArtifactUploads(run_id=run_id, uploads=forms, listing=listing, files=request.files)

@@ -194,6 +194,58 @@ def ended(acme: Acme, *paths: str, script: str = "true") -> Run:
     return store.get_run(acme.organization.id, run_id)
 
 
+def upload(acme: Acme, run: Run, *names: str, then: bool = True) -> None:
+    """Store files as a Pod of the run does, and `then` their list; without it the Pod died."""
+    key, bucket, client = RunKey.of(run), os.environ["LOGS_BUCKET"], bucket_client()
+    files = [{"path": name, "size_bytes": 3, "stored_bytes": 9} for name in names]
+    status, told = as_pod(acme, run.id, {"files": files})
+    assert status == 200
+    for form in told["uploads"]:
+        client.put_object(Bucket=bucket, Key=form["form"]["key"], Body=b"x")
+    if then:
+        store_list(run, *names)
+    assert key.list_key == told["listing"]["form"]["key"]
+
+
+def shown(acme: Acme, run: Run) -> list[str]:
+    return [one["path"] for one in acme.alice.call("GET", f"/api/v1/runs/{run.id}/artifacts").json["artifacts"]]
+
+
+def test_a_pod_that_dies_in_the_middle_has_stored_nothing(acme: Acme) -> None:
+    run = ended(acme)
+    upload(acme, run, "manifest.json", "run_results.json", then=False)
+
+    assert shown(acme, run) == []
+
+
+def test_an_upload_that_is_repeated_is_the_same(acme: Acme) -> None:
+    run = ended(acme)
+    for _ in range(2):
+        upload(acme, run, "manifest.json")
+
+    assert shown(acme, run) == ["manifest.json"]
+
+
+def test_an_upload_after_the_end_was_written_is_shown_and_not_the_latest(acme: Acme) -> None:
+    run = ended(acme)
+    upload(acme, run, "manifest.json")
+
+    assert shown(acme, run) == ["manifest.json"]
+    latest = acme.alice.call("GET", f"/api/v1/projects/{acme.project.id}/artifacts/latest/manifest.json")
+    assert latest.status == 404
+
+
+def test_of_two_pods_the_second_that_dies_leaves_no_mixture(acme: Acme) -> None:
+    run = ended(acme)
+    upload(acme, run, "manifest.json", "run_results.json")
+    upload(acme, run, "manifest.json", then=False)
+    assert shown(acme, run) == []
+
+    upload(acme, run, "manifest.json", "sources.json")
+
+    assert shown(acme, run) == ["manifest.json", "sources.json"]
+
+
 @pytest.fixture
 def stored(acme: Acme) -> Run:
     """An ended run with two artifacts."""

@@ -63,6 +63,18 @@ def artifact_list_form(run: RunKey) -> SignedForm:
     return _form(run.list_key, JSON_FILE, LIST_BYTES, None)
 
 
+def empty_list(run: RunKey) -> None:
+    """Empty the list of an earlier upload, before another begins: half of each would look like the whole of one.
+
+    A run has two uploads where its Pod was replaced, since a node was drained after the first. Two that overlap may
+    still mix their files. It is replaced, because no function may delete an object.
+    """
+    if stored_artifacts(run):
+        bucket_client().put_object(
+            Bucket=os.environ["LOGS_BUCKET"], Key=run.list_key, Body=b'{"files": []}', ContentType=JSON_FILE
+        )
+
+
 def stored_artifacts(run: RunKey) -> list[Artifact]:
     """Return the artifacts of a run, in the order of their names; none where they were not all stored.
 
