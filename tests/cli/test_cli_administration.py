@@ -221,6 +221,17 @@ def test_days_without_runs_are_left_out_of_the_table(server: Server, jobs: Jobs)
     assert server.asked[-1].query == {"days": "2", "job_id": "job_1"}
 
 
+@pytest.mark.parametrize(
+    "command", ["runs", "stats", "tokens list", "artifacts list run_1", "projects create x --type dbt --image x"]
+)
+def test_a_server_that_is_older_than_a_command_says_so(server: Server, jobs: Jobs, command: str) -> None:
+    ended = jobs(*command.split())
+
+    assert ended.code == 1
+    assert f"{server.url} does not know /" in ended.err
+    assert "it is older than this version of jobs" in ended.err
+
+
 def test_a_command_reads_no_token_from_its_arguments() -> None:
     source = "".join(file.read_text() for file in (Path(__file__).parents[2] / "cli").rglob("*.py"))
 

@@ -45,6 +45,15 @@ VariableName = Annotated[str, AfterValidator(_check_variable_name)]
 ResourceName = Annotated[str, AfterValidator(check_resource_name)]
 
 
+Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
+WorkingDirectory = Annotated[str, Field(pattern=r"^/", max_length=1024)]
+# Never 0: the CronJob's controller would delete a Job before its log is stored.
+HistoryLimit = Annotated[int, Field(ge=1, le=100)]
+StartingDeadline = Annotated[int, Field(ge=10, le=7 * DAY)]
+Timeout = Annotated[int, Field(ge=1, le=30 * DAY)]
+TimeToLive = Annotated[int, Field(ge=600, le=30 * DAY)]
+
+
 class ProjectSettings(Document):
     """What an operator decides about a project; times are in seconds."""
 
@@ -52,16 +61,15 @@ class ProjectSettings(Document):
 
     name: Annotated[str, AfterValidator(names.check_name)]
     project_type: ProjectType
-    image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
-    working_directory: Annotated[str, Field(pattern=r"^/", max_length=1024)] | None = None
+    image: Image
+    working_directory: WorkingDirectory | None = None
     resources: Resources = Resources()
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
-    # Never 0: the CronJob's controller would delete a Job before its log is stored.
-    successful_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
-    failed_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
-    starting_deadline_seconds: Annotated[int, Field(ge=10, le=7 * DAY)] = 600
-    active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY)] = DAY
-    ttl_seconds: Annotated[int, Field(ge=600, le=30 * DAY)] = DAY
+    successful_history_limit: HistoryLimit = 10
+    failed_history_limit: HistoryLimit = 10
+    starting_deadline_seconds: StartingDeadline = 600
+    active_deadline_seconds: Timeout = DAY
+    ttl_seconds: TimeToLive = DAY
     environment_secret: Annotated[str, AfterValidator(_check_dns_label)] | None = None
     # Omitted if they are empty, so that the previous release can read such a project. Names that its jobs may set
     # although they are the project's, such as PATH: jobs_api.variables has the list.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import Field
 
@@ -11,7 +11,17 @@ from jobs_api.errors import MOST_CHARACTERS, Fault, InvalidRequest
 from jobs_api.model import names
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.document import Absent, Document, Moment, Timestamp
-from jobs_api.model.project import DAY, ConcurrencyPolicy, Project
+from jobs_api.model.project import (
+    DAY,
+    ConcurrencyPolicy,
+    HistoryLimit,
+    Image,
+    Project,
+    StartingDeadline,
+    Timeout,
+    TimeToLive,
+    WorkingDirectory,
+)
 from jobs_api.model.resources import Resources
 
 
@@ -80,15 +90,15 @@ class ProjectRequest(Document):
 
     name: str
     project_type: ProjectType
-    image: str
-    working_directory: str | None = None
+    image: Image
+    working_directory: WorkingDirectory | None = None
     resources: Resources = Resources()
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
-    timeout_seconds: Annotated[int, Field(ge=1, le=30 * DAY)] = DAY
-    starting_deadline_seconds: Annotated[int, Field(ge=10, le=7 * DAY)] = 600
-    successful_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
-    failed_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
-    ttl_seconds: Annotated[int, Field(ge=600, le=30 * DAY)] = DAY
+    timeout_seconds: Timeout = DAY
+    starting_deadline_seconds: StartingDeadline = 600
+    successful_history_limit: HistoryLimit = 10
+    failed_history_limit: HistoryLimit = 10
+    ttl_seconds: TimeToLive = DAY
     environment_secret: str | None = None
     allowed_environment: list[str] = Field(default=[])
     allowed_resources: list[str] = Field(default=[])

@@ -1,0 +1,80 @@
+"""Networks with a proxy, or with certificate authorities of their own."""
+
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.cli.conftest import Jobs, Server
+
+ME = {"organization_id": "org-acme", "role": "reader", "token_id": "t"}
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_used(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, server.url)
+    monkeypatch.setenv("JOBS_API_URL", "http://jobs.invalid")
+    server.on("GET /me", ME)
+
+    assert jobs("whoami", "--json").json == ME
+    assert server.asked[-1].headers["Host"] == "jobs.invalid"
+
+
+def test_no_proxy_is_used_for_an_address_that_is_excepted(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server.on("GET /me", ME)
+
+    assert jobs("whoami", "--json").json == ME
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Return an https server, and the file of the authority that signed its certificate."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(ME).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running.socket = context.wrap_socket(running.socket, server_side=True)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"https://127.0.0.1:{running.server_address[1]}", tmp_path / "authority.pem"
+    running.shutdown()
+    running.server_close()
+    thread.join()
+
+
+@pytest.mark.usefixtures("server")
+def test_an_authority_of_ones_own_is_named_by_a_variable(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, private: tuple[str, Path]
+) -> None:
+    url, authority = private
+    monkeypatch.setenv("JOBS_API_URL", url)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+
+    refused = jobs("whoami")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+
+    assert refused.code == 69
+    assert "CERTIFICATE_VERIFY_FAILED" in refused.err
+    assert jobs("whoami", "--json").json == ME
