@@ -1,6 +1,8 @@
 """The emulator over HTTP, for other processes: jobsctl, the aws command line, and browsers that open a log's link."""
 
+import socket
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -33,6 +35,9 @@ class Server:
     def stop(self) -> None:
         """Stop listening, without waiting for open requests."""
         if self._thread.is_alive():
+            with suppress(OSError):
+                # On Linux this wakes the thread, which otherwise looks once a second whether it is to end.
+                self._http.socket.shutdown(socket.SHUT_RDWR)
             self._http.shutdown()
             self._thread.join()
         self._http.server_close()

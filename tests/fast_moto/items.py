@@ -25,7 +25,7 @@ _METHODS = {
     "UpdateItem": "update_item",
 }
 # Bytes are base64 in JSON, and only the shape of a request says which strings are bytes: moto's own parser reads those.
-_BYTES = re.compile(rb'"BS?"')
+BYTES = re.compile(rb'"BS?"')
 
 type Answer = tuple[int, dict[str, str], Any]
 
@@ -40,7 +40,7 @@ def answer(target: str, body: Any, headers: Any, region: str) -> Answer | None:
         region: where the tables are.
     """
     name = _METHODS.get(target.rpartition(".")[2])
-    if name is None or _BYTES.search(body):
+    if name is None or BYTES.search(body):
         return None
     moto = _moto()
     handler = _handler(json.loads(body), headers, region, moto.DEFAULT_ACCOUNT_ID)

@@ -39,15 +39,12 @@ def table() -> Iterator[str]:
 
 def client_over_http(service: Any) -> Any:
     """Make a client whose calls go through a socket, as jobsctl's do."""
-    handlers = botocore.handlers.BUILTIN_HANDLERS
-    ours = [entry for entry in handlers if isinstance(entry[1], InProcessTransport)]
-    assert ours
-    for entry in ours:
-        handlers.remove(entry)
+    [ours] = [entry[1] for entry in botocore.handlers.BUILTIN_HANDLERS if isinstance(entry[1], InProcessTransport)]
+    ours.remove()
     try:
         return boto3.Session().client(service)
     finally:
-        handlers.extend(ours)
+        ours.install()
 
 
 def test_a_write_over_http_is_read_in_process(table: str) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from local.template import Template
@@ -91,4 +92,12 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text) is not None
+    # Most grants are of another action.
+    if "*" not in pattern:
+        return pattern == text
+    return _regex(pattern).fullmatch(text) is not None
+
+
+@cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", ".*"))
