@@ -10,6 +10,7 @@ from urllib.request import urlopen
 import boto3
 import botocore.handlers
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.fast_moto.wire import InProcessTransport
 
@@ -64,6 +65,46 @@ def test_an_error_is_an_error_either_way(table: str) -> None:
     for client in (boto3.client("dynamodb"), client_over_http("dynamodb")):
         with pytest.raises(client.exceptions.ResourceNotFoundException):
             client.get_item(TableName=f"{table}-not", Key={"id": {"S": "1"}})
+
+
+def _refusal(client: Any, operation: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Return the error of a call: its class, and what it says."""
+    with pytest.raises(ClientError) as error:
+        getattr(client, operation)(**arguments)
+    said: dict[str, Any] = dict(error.value.response)
+    del said["ResponseMetadata"]
+    return type(error.value).__name__, said
+
+
+def test_a_refused_write_says_the_same_either_way(table: str) -> None:
+    boto3.client("dynamodb").put_item(TableName=table, Item=ITEM)
+    put: Any = {"TableName": table, "Item": ITEM, "ConditionExpression": "attribute_not_exists(id)"}
+    put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+
+    ways = [boto3.client("dynamodb"), client_over_http("dynamodb")]
+    one, other = (_refusal(client, "put_item", **put) for client in ways)
+    assert one == other
+    assert one[0] == "ConditionalCheckFailedException"
+    one, other = (_refusal(client, "transact_write_items", TransactItems=[{"Put": put}]) for client in ways)
+    assert one == other
+    assert [reason["Code"] for reason in one[1]["CancellationReasons"]] == ["ConditionalCheckFailed"]
+    one, other = (_refusal(client, "get_item", TableName=table, Key={"no": {"S": "key"}}) for client in ways)
+    assert one == other
+
+
+def test_a_message_and_what_refuses_one_are_the_same_either_way() -> None:
+    ways = [boto3.client("sqs"), client_over_http("sqs")]
+    url = ways[0].create_queue(QueueName=f"queue-{uuid.uuid4()}")["QueueUrl"]
+    for sender, receiver in (ways, ways[::-1]):
+        sender.send_message(
+            QueueUrl=url, MessageBody="ü", MessageAttributes={"a": {"DataType": "Binary", "BinaryValue": b"\0"}}
+        )
+        [message] = receiver.receive_message(QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
+        assert message["Body"] == "ü"
+        assert message["MessageAttributes"]["a"]["BinaryValue"] == b"\0"
+    one, other = (_refusal(client, "get_queue_url", QueueName="nowhere") for client in ways)
+    assert one == other
+    assert one[1]["Error"]["QueryErrorCode"] == "QueueDoesNotExist"
 
 
 @pytest.mark.parametrize("over_http", [False, True])
