@@ -9,6 +9,8 @@ from tests.rehearsal.deployment import eventually
 
 pytestmark = pytest.mark.timeout(600)
 
+SEEDS = ("raw_customers", "raw_order_items", "raw_orders")
+
 
 @pytest.fixture(scope="module")
 def job(alice: Person, jaffle: str) -> dict[str, Any]:
@@ -38,6 +40,9 @@ def test_a_trigger_runs_it_at_once_and_its_log_is_kept(alice: Person, jaffle: st
 
     assert (run["status"], run["triggered_by"], run["job_type"]) == ("success", "manual", "seed"), run
     assert "Completed successfully" in alice.call("GET", f"/runs/{run['id']}/logs").json["logs"]
+    told = alice.call("GET", f"/runs/{run['id']}/results").json
+    assert {node["name"]: node["status"] for node in told["results"]} == dict.fromkeys(SEEDS, "success")
+    assert told["counts"] == run["results"]
 
 
 def test_the_schedule_runs_it(alice: Person, jaffle: str, job: dict[str, Any]) -> None:

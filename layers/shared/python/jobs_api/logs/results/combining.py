@@ -32,7 +32,8 @@ def _with_stored(nodes: list[Found], stored: Stored) -> list[Found]:
         return [*nodes, *stored.nodes]
     logged = [node for node in nodes if node.invocation == last]
     left = _left_out(stored, logged)
-    if not _has_all(stored, [node for node in logged if node not in left]):
+    those = {id(node) for node in left}
+    if not _has_all(stored, [node for node in logged if id(node) not in those]):
         return nodes
     said = _Logged(logged)
     own = [_in_words(node, names, stored, said) for node, names in zip(stored.nodes, stored.names, strict=True)]
