@@ -109,6 +109,17 @@ def test_every_command_does_its_work(  # noqa: PLR0915 - each command once
     assert told("open", run.id) == {"url": f"{url}/console#/runs/{run.id}"}
     assert len(told("preview", "0 2 * * *", "--timezone", "Europe/Berlin")["next_run_at"]) == 10
 
+    monkeypatch.chdir(tmp_path)
+    imported = does("import", "--project", "jaffle").out
+    (tmp_path / "jobs.yml").write_text(imported)
+    assert "nightly" in imported
+    does("plan", "--detailed-exitcode")
+    (tmp_path / "jobs.yml").write_text(imported.replace("0 2 * * *", "0 3 * * *"))
+    does("plan", "--detailed-exitcode", code=2)
+    does("apply", "--yes")
+    assert told("show", "jaffle/nightly")["schedule"] == "0 3 * * *"
+    does("schema")
+
     token = told("tokens", "create", "CI", "--role", "reader")
     assert token["id"] in {one["id"] for one in told("tokens", "list")["tokens"]}
     told("tokens", "delete", "CI", "--yes")
