@@ -2,14 +2,16 @@
 import { get } from "../api.js";
 import { html } from "./html.js";
 import { Failure, Loading, notify } from "./notices.js";
+import { openLink } from "./opening.js";
 import { useLoaded } from "./polling.js";
 import { isOpen } from "./status.js";
 import { bytes } from "./times.js";
 
-const fetchFile = async (run, path) => {
-  const { url } = await get(`/runs/${run.id}/artifacts/${path.split("/").map(encodeURIComponent).join("/")}`);
-  location.assign(url);
-};
+const openFile = (run, path) => openLink(async () =>
+  (await get(`/runs/${run.id}/artifacts/${path.split("/").map(encodeURIComponent).join("/")}`)).url);
+
+/* What a browser shows, and what it saves. */
+const verb = (file) => (file.content_type === "application/json" ? "Open" : "Download");
 
 export const Artifacts = ({ run }) => {
   const { data, error, reload } = useLoaded((signal) => get(`/runs/${run.id}/artifacts`, {}, signal), [run.id, run.status]);
@@ -21,6 +23,6 @@ export const Artifacts = ({ run }) => {
     <section class="card" aria-label="Artifacts"><table><caption class="unseen">Artifacts</caption>
       <thead><tr><th scope="col">File</th><th scope="col">Size</th><th scope="col">Type</th><th scope="col"><span class="unseen">Download</span></th></tr></thead>
       <tbody>${data.artifacts.map((one) => html`<tr key=${one.path}><th scope="row"><code>${one.path}</code></th><td class="number">${bytes(one.size_bytes)}</td>
-        <td class="soft">${one.content_type}</td><td class="cell-actions"><button type="button" aria-label=${`Download ${one.path}`}
-          onClick=${() => fetchFile(run, one.path).catch((problem) => notify(problem.message, "bad"))}>Download</button></td></tr>`)}</tbody></table></section>`;
+        <td class="soft">${one.content_type}</td><td class="cell-actions"><button type="button" aria-label=${`${verb(one)} ${one.path}`}
+          onClick=${() => openFile(run, one.path).catch((problem) => notify(problem.message, "bad"))}>${verb(one)}</button></td></tr>`)}</tbody></table></section>`;
 };

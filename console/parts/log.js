@@ -5,6 +5,7 @@ import { html } from "./html.js";
 import { useLog } from "./log_following.js";
 import { finder, pieces } from "./log_text.js";
 import { Failure, notify } from "./notices.js";
+import { openLink } from "./opening.js";
 import { setQuery } from "./route.js";
 import { useKeys } from "./shortcuts.js";
 import { isOpen } from "./status.js";
@@ -54,11 +55,11 @@ const save = (name, text) => {
 const download = async (run, log) => {
   if (isOpen(run)) return save(`${run.job_name}.log`, `${log.lines.join("\n")}\n`);
   const stored = await get(`/runs/${run.id}/logs`);
-  if (stored.download_url) location.assign(stored.download_url);
+  if (stored.download_url) await openLink(async () => stored.download_url);
   else save(`${run.job_name}.log`, stored.logs);
 };
 
-export const Log = ({ run, line }) => {
+export const Log = ({ run, line, onEnd }) => {
   const { log, done, error, turn } = useLog(run.id);
   const [text, setText] = useState("");
   const [following, setFollowing] = useState(!line);
@@ -66,6 +67,8 @@ export const Log = ({ run, line }) => {
   const find = useMemo(finder, [log]);
   const found = useMemo(() => find(log, text), [log, text, turn]);
   const count = log.lines.length;
+  /* The log knows of the end of the run before anyone else here. */
+  useEffect(() => { if (done && isOpen(run)) onEnd(); }, [done]);
   const { room, sight, scrolled, show } = useWindow(count, following, setFollowing);
   const chosen = line ? line - 1 : -1;
   const reached = chosen >= 0 && chosen < count;

@@ -84,7 +84,7 @@ export const RunView = ({ run: id, query }) => {
     <${Facts} run=${run} />
     <${RunChain} run=${run} />
     <${Tabs} label="Parts of the run" tabs=${TABS} current=${tab} />
-    ${tab === "log" && html`<${Log} run=${run} line=${line} />`}
+    ${tab === "log" && html`<${Log} run=${run} line=${line} onEnd=${look} />`}
     ${tab === "results" && html`<${Results} run=${run} />`}
     ${tab === "artifacts" && html`<${Artifacts} run=${run} />`}`;
 };

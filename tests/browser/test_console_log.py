@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from jobs_api.model.run import Run
+from jobs_api.model.run import Run, RunStatus
 from tests.browser.past import Past, nodes_of
 from tests.browser.service import Service
 from tests.browser.tab import show
@@ -113,7 +113,7 @@ def test_a_log_is_searched_by_keyboard_and_the_match_is_in_the_address(
 
 
 def test_a_log_of_5_mb_follows_its_end_until_somebody_reads_further_up(
-    page: Page, service: Service, running: Run
+    page: Page, service: Service, past: Past, running: Run
 ) -> None:
     parts = ["".join(f"first {number} {'of a part that is long ' * 4}\n" for number in range(9_000)) for _ in range(5)]
     assert sum(map(len, parts)) > 4_500_000
@@ -131,8 +131,10 @@ def test_a_log_of_5_mb_follows_its_end_until_somebody_reads_further_up(
     expect(page.get_by_text("45,002 lines")).to_be_visible()
     assert rows(page) < MOST_ROWS
     expect(page.locator(".log-line").first).to_contain_text("first 0")
+    past.write([running.model_copy(update={"status": RunStatus.SUCCESS, "end_time": running.start_time})])
     over()
     expect(page.get_by_text("The log is complete.")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Success")
 
 
 def test_levels_are_told_by_more_than_a_colour_and_escapes_are_not_shown(

@@ -201,6 +201,21 @@ def test_a_run_that_left_no_files_says_so(page: Page, service: Service, world: W
     expect(page.get_by_text("This run has stored no files.")).to_be_visible()
 
 
+def test_a_file_of_a_run_opens_beside_the_page(page: Page, service: Service, world: World) -> None:
+    files = [{"path": "manifest.json", "size_bytes": 640_000, "content_type": "application/json"}]
+    page.route("**/api/v1/runs/*/artifacts", lambda route: route.fulfill(json={"artifacts": files}))
+    link = {"url": f"{service.url}/docs", "expires_at": "2026-04-28T02:00:00Z"}
+    page.route("**/artifacts/manifest.json", lambda route: route.fulfill(json=link))
+    show(page, service.reader, f"#/runs/{world.failed.id}?tab=artifacts")
+
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="Open manifest.json").click()
+
+    opened.value.wait_for_url("**/docs")
+    assert opened.value.evaluate("window.opener") is None
+    expect(page.get_by_text("640 kB")).to_be_visible()
+
+
 def test_what_does_not_exist_is_said_calmly(page: Page, service: Service, tab: Any) -> None:
     tab.expected.add(404)
 
