@@ -452,6 +452,19 @@ def test_many_slots_are_counted_and_some_are_listed(apply: Apply) -> None:
     assert (len(slots["gained"]), slots["gained_total"]) == (100, 1440)
 
 
+def test_slots_are_counted_up_to_a_bound_and_what_is_left_out_is_said(
+    apply: Apply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs_api.edits.plan.COMPUTED_SLOTS", 100)
+    listed = [{**BUILD, "name": f"job {n}", "schedule": f"*/{n} * * * *"} for n in (5, 6, 7)]
+
+    plan = apply(*listed, {**listed[0], "name": "as the first"}, dry=True).json
+
+    assert plan["slots_uncounted"] == 2
+    assert [change.get("slots", {}).get("gained_total") for change in plan["changes"]] == [288, None, None, 288]
+    assert "slots_uncounted" not in apply(BUILD, dry=True).json
+
+
 def test_a_list_may_be_larger_than_another_body_but_not_two_mebibytes(apply: Apply) -> None:
     within, beyond = (apply({**BUILD, "description": "x" * size}) for size in (2**21 - 200, 2**21))
 

@@ -37,7 +37,9 @@ def summary(plans: Sequence[ProjectPlan]) -> str:
     gained, lost = (
         sum(change.get("slots", {}).get(f"{name}_total", 0) for change in changes) for name in ("gained", "lost")
     )
-    return f"{said}. Slots in the next 24 hours: {gained} gained, {lost} lost"
+    uncounted = sum(plan.answer.get("slots_uncounted", 0) for plan in plans)
+    but = f" (without those of {uncounted} changes, which are too many to be counted)" if uncounted else ""
+    return f"{said}. Slots in the next 24 hours: {gained} gained, {lost} lost{but}"
 
 
 def _count(changes: Sequence[dict[str, Any]], action: str) -> int:

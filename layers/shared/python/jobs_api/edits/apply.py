@@ -85,10 +85,9 @@ def apply_answer(plan: Plan, progress: Progress | None) -> ApplyAnswer:
     """Return a plan, or with `progress` what was done of it."""
     done: Mapping[str, str | None] = progress.written if progress else {}
     left = [change for change in plan.open if change.job.id not in done]
+    changes, uncounted = plan.documents(applied=None if progress is None else done)
     return ApplyAnswer(
-        plan_id=plan.plan_id(left),
-        remaining=len(left),
-        changes=plan.documents(applied=None if progress is None else done),
+        plan_id=plan.plan_id(left), remaining=len(left), slots_uncounted=uncounted or None, changes=changes
     )
 
 

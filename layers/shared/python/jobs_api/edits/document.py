@@ -79,12 +79,16 @@ class PlannedChange(Document):
 
 
 class ApplyAnswer(Document):
-    """A plan, or what was done of it. `plan_id` and `remaining` are of the changes that are not written."""
+    """A plan, or what was done of it. `plan_id` and `remaining` are of the changes that are not written.
+
+    `slots_uncounted` are changes whose slots were not computed, because those of the others were too many.
+    """
 
     model_config = COMPILED_LATE
 
     plan_id: str
     remaining: int
+    slots_uncounted: Absent[int] = None
     changes: list[PlannedChange]
 
     def json_that_fits(self) -> str:

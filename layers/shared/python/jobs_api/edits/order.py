@@ -6,7 +6,6 @@ from graphlib import TopologicalSorter
 from jobs_api.edits.document import PlanAction
 from jobs_api.edits.plan import JobChange
 from jobs_api.errors import Fault, InvalidRequest
-from jobs_api.model.chains import cycle
 from jobs_api.model.job import Job
 
 
@@ -97,8 +96,15 @@ class _State:
             self.followers.setdefault(one, set()).add(job_id)
 
     def _closes_a_cycle(self, job_id: str, wanted: Sequence[str]) -> bool:
-        added = [one for one in wanted if one not in self.predecessors[job_id]]
-        return any(cycle(job_id, self.predecessors, one) for one in added)
+        reached = {one for one in wanted if one not in self.predecessors[job_id]}
+        left = list(reached)
+        while left:
+            new = {before for before in self.predecessors[left.pop()] if before not in reached}
+            if job_id in new:
+                return True
+            reached |= new
+            left += new
+        return False
 
 
 def _blocked(change: JobChange, state: _State) -> Fault:

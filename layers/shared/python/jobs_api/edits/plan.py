@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from itertools import takewhile
 from typing import Any, Final, cast
 
@@ -20,6 +20,8 @@ SLOTS_OF: Final = timedelta(hours=24)
 LISTED_SLOTS: Final = 100
 # Of all jobs together, so that an answer keeps below its limit; the totals count the others.
 LISTED_SLOTS_IN_ALL: Final = 10_000
+# Of all schedules together: half a second of a processor. Jobs with the same schedule are computed once.
+COMPUTED_SLOTS: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,18 @@ class Plan:
         text = json.dumps([self.project.id, parts], sort_keys=True)
         return f"plan_{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
-    def documents(self, *, applied: Mapping[str, str | None] | None = None) -> list[PlannedChange]:
-        """Return the changes as they are shown.
+    def documents(self, *, applied: Mapping[str, str | None] | None = None) -> tuple[list[PlannedChange], int]:
+        """Return the changes as they are shown, and of how many the slots are not counted.
 
         Args:
             applied: the ids of the jobs that were written, with the signing secrets that were made; None for a plan.
         """
-        listed = _SlotBudget(LISTED_SLOTS_IN_ALL)
-        return [self._document(change, applied, listed) for change in self.changes]
+        counting = SlotCount()
+        changes = [self._document(change, applied, counting) for change in self.changes]
+        return changes, counting.uncounted
 
     def _document(
-        self, change: JobChange, applied: Mapping[str, str | None] | None, listed: "_SlotBudget"
+        self, change: JobChange, applied: Mapping[str, str | None] | None, counting: "SlotCount"
     ) -> PlannedChange:
         job, action = change.job, change.action
         written = applied is not None and job.id in applied
@@ -96,7 +99,7 @@ class Plan:
             name=job.settings.name,
             job_id=job.id if change.before or written else None,
             fields=self.fields(change) or None,
-            slots=self._slots(change, listed),
+            slots=self.slots(change, counting),
             applied=None if applied is None or action is PlanAction.NONE else written,
             webhook_secret=applied.get(job.id) if applied else None,
         )
@@ -138,44 +141,59 @@ class Plan:
         known = change.before
         return [change.action, known.id if known else change.job.slug, known.version if known else 0, fields]
 
-    def _slots(self, change: JobChange, listed: "_SlotBudget") -> SlotChanges | None:
+    def slots(self, change: JobChange, counting: "SlotCount") -> SlotChanges | None:
+        """Return the slots that a change adds and takes away; None if there are none, or if they are not counted."""
         if change.action is PlanAction.NONE:
             return None
-        old, new = (self._firings(job) for job in (change.before, change.after))
-        if old == new:
+        old, new = (self._firings(job, counting) for job in (change.before, change.after))
+        if old is None or new is None:
+            counting.uncounted += 1
             return None
         gained, lost = (sorted(set(one) - set(other)) for one, other in ((new, old), (old, new)))
         if not gained and not lost:
             return None
         return SlotChanges(
-            gained=listed.take(gained), lost=listed.take(lost), gained_total=len(gained), lost_total=len(lost)
+            gained=counting.listed(gained),
+            lost=counting.listed(lost),
+            gained_total=len(gained),
+            lost_total=len(lost),
         )
 
-    def _firings(self, job: Job | None) -> tuple[datetime, ...]:
-        """Return the slots of the next 24 hours in which a job fires, without those of a pause."""
+    def _firings(self, job: Job | None, counting: "SlotCount") -> tuple[datetime, ...] | None:
+        """Return the slots of the next 24 hours in which a job fires, without those of a pause; None if uncounted."""
         if job is None or job.settings.schedule is None or not job.settings.enabled or not self.project.fires:
             return ()
         after = max(self.now, job.fires_since(self.project))
-        return _fire_times(job.settings.schedule, job.settings.timezone, after, self.now + SLOTS_OF)
+        return counting.fire_times(job.settings.schedule, job.settings.timezone, after, self.now + SLOTS_OF)
 
 
-class _SlotBudget:
-    """How many slots may still be listed in an answer."""
+class SlotCount:
+    """How many slots may still be computed and listed in an answer; remembers those of a schedule."""
 
-    def __init__(self, left: int) -> None:
-        self._left = left
+    def __init__(self) -> None:
+        self.uncounted = 0
+        self._to_list = LISTED_SLOTS_IN_ALL
+        self._to_compute = COMPUTED_SLOTS
+        self._known: dict[tuple[str, str, datetime], tuple[datetime, ...]] = {}
 
-    def take(self, slots: Sequence[datetime]) -> list[datetime]:
+    def listed(self, slots: Sequence[datetime]) -> list[datetime]:
         """Return the first of some slots, as many as may be listed."""
-        taken = list(slots[: min(LISTED_SLOTS, self._left)])
-        self._left -= len(taken)
+        taken = list(slots[: min(LISTED_SLOTS, self._to_list)])
+        self._to_list -= len(taken)
         return taken
 
-
-# Many jobs of a project have one of a few schedules.
-@lru_cache(maxsize=512)
-def _fire_times(expression: str, timezone: str, after: datetime, until: datetime) -> tuple[datetime, ...]:
-    return tuple(takewhile(lambda time: time <= until, schedule.fire_times(expression, timezone, after)))
+    def fire_times(
+        self, expression: str, timezone: str, after: datetime, until: datetime
+    ) -> tuple[datetime, ...] | None:
+        """Return the times at which a schedule fires; None where too many others were computed before."""
+        key = (expression, timezone, after)
+        if key not in self._known:
+            if self._to_compute <= 0:
+                return None
+            times = takewhile(lambda time: time <= until, schedule.fire_times(expression, timezone, after))
+            self._known[key] = tuple(times)
+            self._to_compute -= len(self._known[key])
+        return self._known[key]
 
 
 def _settings(job: Job) -> dict[str, Any]:
