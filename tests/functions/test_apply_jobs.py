@@ -359,6 +359,15 @@ def test_a_key_gets_the_first_answer_again_but_no_plan(alice: Person, jobs: str,
     assert list(named(alice, jobs)) == ["build"]
 
 
+def test_a_refusal_is_not_kept_for_its_key(alice: Person, jobs: str, apply: Apply) -> None:
+    key = {"Idempotency-Key": "once"}
+    follower = {"name": "after", "command": "dbt run", "run_after": [{"job": "seed"}]}
+    assert apply(BUILD, follower, headers=key).status == 422
+    alice.call("POST", jobs, SEED)
+
+    assert actions(apply(BUILD, follower, headers=key)) == [("create", "build"), ("create", "after")]
+
+
 def test_who_writes_between_is_seen(alice: Person, jobs: str, apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
     job = alice.call("POST", jobs, BUILD).json["id"]
     list_jobs = store.list_jobs
