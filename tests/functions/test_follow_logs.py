@@ -219,8 +219,10 @@ def test_followers_over_the_limit_get_a_retry_after(alice: Person, jaffle: Proje
     open_run, ended = a_run(jaffle), ended_with(jaffle, b"text")
     with as_many_as_may_be(jaffle.organization_id, Waits.FOLLOWERS):
         refused = alice.call("GET", f"/api/v1/runs/{open_run.id}/logs", query={"wait": "1"})
+        no_results = alice.call("GET", f"/api/v1/runs/{open_run.id}/results")
         assert ask(alice, ended.id, wait="20")["done"]
 
+    assert (no_results.status, no_results.headers["Retry-After"]) == (429, "5")
     assert (refused.status, refused.headers["Retry-After"]) == (429, "5")
     assert not ask(alice, open_run.id, wait="0")["done"]
 

@@ -113,11 +113,14 @@ def test_a_cancel_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: p
     assert alice.call("POST", f"/api/v1/runs/{run.id}/cancel").status == 202
 
 
-def test_who_follows_a_log_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", ["logs", "results"])
+def test_who_follows_a_run_may_ask_eks_too(
+    jaffle: Project, alice: Person, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
     run = new_run(new_job(jaffle)[0], jaffle, RunStatus.RUNNING, job_uid="uid")
     monkeypatch.delenv("JOBS_API_KUBECONFIG", raising=False)
 
-    assert alice.call("GET", f"/api/v1/runs/{run.id}/logs", query={"after": ""}).status == 503
+    assert alice.call("GET", f"/api/v1/runs/{run.id}/{path}", query={"after": ""}).status == 503
 
 
 def test_a_retry_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
