@@ -45,7 +45,7 @@ VariableName = Annotated[str, AfterValidator(_check_variable_name)]
 ResourceName = Annotated[str, AfterValidator(check_resource_name)]
 
 
-Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
+ContainerImage = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
 WorkingDirectory = Annotated[str, Field(pattern=r"^/", max_length=1024)]
 # Never 0: the CronJob's controller would delete a Job before its log is stored.
 HistoryLimit = Annotated[int, Field(ge=1, le=100)]
@@ -61,7 +61,7 @@ class ProjectSettings(Document):
 
     name: Annotated[str, AfterValidator(names.check_name)]
     project_type: ProjectType
-    image: Image
+    image: ContainerImage
     working_directory: WorkingDirectory | None = None
     resources: Resources = Resources()
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID

@@ -14,8 +14,8 @@ from jobs_api.model.document import Absent, Document, Moment, Timestamp
 from jobs_api.model.project import (
     DAY,
     ConcurrencyPolicy,
+    ContainerImage,
     HistoryLimit,
-    Image,
     Project,
     StartingDeadline,
     Timeout,
@@ -90,7 +90,7 @@ class ProjectRequest(Document):
 
     name: str
     project_type: ProjectType
-    image: Image
+    image: ContainerImage
     working_directory: WorkingDirectory | None = None
     resources: Resources = Resources()
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
