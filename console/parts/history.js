@@ -1,5 +1,5 @@
 /* The versions of a job: who changed what, and the way back. */
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { get, mayWrite, post } from "../api.js";
 import { pathOf, putJob } from "./catalog.js";
 import { FormDialog } from "./dialog.js";
@@ -21,12 +21,14 @@ const Differences = ({ fields }) => {
       <ins><span class="unseen">after: </span>${shown(fields[name].after)}</ins></dd></div>`)}</dl>`;
 };
 
-const RollbackDialog = ({ job, version, onClose, onDone }) => html`
-  <${FormDialog} title=${`Back to version ${version.version}`} action="Roll back" onClose=${onClose} onDone=${onDone}
-      act=${() => post(`${pathOf(job)}/rollback`, { version: version.version }, crypto.randomUUID())}>
+const RollbackDialog = ({ job, version, onClose, onDone }) => {
+  const key = useMemo(() => crypto.randomUUID(), [version]);
+  return html`<${FormDialog} title=${`Back to version ${version.version}`} action="Roll back" onClose=${onClose} onDone=${onDone}
+      act=${() => post(`${pathOf(job)}/rollback`, { version: version.version }, key)}>
     <p>The job gets the settings of version ${version.version} again, of <${Time} at=${version.changed_at} />. This is a change like others and
       makes a new version; runs that are open go on as they are.</p>
   <//>`;
+};
 
 export const History = ({ job }) => {
   const { data, error, reload, setData } = useLoaded((signal) => get(`${pathOf(job)}/history`, { limit: 50 }, signal), [job.id, job.updated_at]);

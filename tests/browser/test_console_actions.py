@@ -13,7 +13,7 @@ from jobs_api.model.delivery import DeliveryStatus, new_delivery
 from jobs_api.store import deliveries
 from tests.browser.past import Past, call
 from tests.browser.service import Service
-from tests.browser.tab import Tab, show
+from tests.browser.tab import PHONE, Tab, serious, show
 
 type Document = dict[str, Any]
 
@@ -236,6 +236,22 @@ def test_the_console_is_used_by_keys(page: Page, service: Service, job: Document
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(job["name"]))
+
+
+@pytest.mark.parametrize("view", [{"color_scheme": "dark", "viewport": PHONE}], ids=["dark and on a phone"])
+def test_no_dialog_has_a_serious_fault_or_is_wider_than_the_window(page: Page, service: Service, job: Document) -> None:
+    show(page, service.developer, address(job))
+    found = []
+    for name in ("Run", "Pause", "Schedule"):
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(dialog(page)).to_be_visible()
+        if name == "Schedule":
+            expect(dialog(page).get_by_role("row")).to_have_count(11)
+        found += serious(page)
+        assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")
+        page.keyboard.press("Escape")
+
+    assert found == []
 
 
 def test_many_runs_are_one_stop_of_the_tab_key_and_the_arrows_go_on(

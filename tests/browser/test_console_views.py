@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from jobs_api.model.run import Run
+from jobs_api.model.run import Run, TriggeredBy
 from jobs_api.store.runs import create_run
 from tests.browser.past import Past, nodes_of
 from tests.browser.service import Service
@@ -142,6 +142,34 @@ def test_the_days_of_a_job_say_how_its_runs_ended(page: Page, service: Service, 
     expect(page.get_by_role("img", name="The last 30 days: 2 success, 1 failed")).to_be_visible()
 
 
+def test_a_run_shows_its_attempts_and_what_it_caused(page: Page, service: Service, world: World) -> None:
+    job = world.past.job("tried", retries=1)
+    second = world.past.run(job, attempt=2, triggered_by=TriggeredBy.RETRY, ago=timedelta(minutes=5), log="OK\n")
+    first = world.past.run(job, "failed", retried_as=second.id, ago=timedelta(minutes=9), log="ERROR\n")
+    caused = world.past.run(world.docs, triggered_by=TriggeredBy.CHAINED, caused_by=second.id, ago=timedelta(minutes=2))
+    world.past.write([first, second.model_copy(update={"retry_of": first.id}), caused])
+
+    show(page, service.reader, f"#/runs/{second.id}")
+
+    chain = page.get_by_role("region", name="Chain")
+    expect(chain.get_by_role("link", name="Attempt 1")).to_have_attribute("href", f"#/runs/{first.id}")
+    expect(chain.get_by_text("Attempt 2")).to_have_attribute("aria-current", "true")
+    expect(chain.get_by_role("link", name="docs")).to_have_attribute("href", f"#/runs/{caused.id}")
+
+
+def test_a_slot_that_nothing_began_is_late(page: Page, service: Service, world: World) -> None:
+    due = (datetime.now(UTC) - timedelta(minutes=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    page.route(
+        re.compile(r"/api/v1/projects/[^/]+/jobs\?"),
+        lambda route: route.fulfill(json={"jobs": [world.nightly | {"next_run_at": due}], "total": 1}),
+    )
+
+    show(page, service.reader)
+
+    late = page.get_by_role("region", name="Late").get_by_role("listitem").filter(has_text="Not started")
+    expect(late).to_contain_text("due 7 min ago")
+
+
 def test_the_slots_of_a_job_say_what_became_of_them(page: Page, service: Service, world: World) -> None:
     show(page, service.reader, f"{world.job}?tab=slots")
 
@@ -243,7 +271,7 @@ LOOKS = [{}, {"color_scheme": "dark", "viewport": PHONE}]
 def settled(page: Page) -> None:
     """Wait until the view has loaded all that it shows."""
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page.locator(".loading, .strip.waiting")).to_have_count(0)
+    expect(page.locator(".loading")).to_have_count(0)
 
 
 @pytest.mark.parametrize("view", LOOKS, ids=["light and wide", "dark and on a phone"])
