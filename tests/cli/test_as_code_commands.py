@@ -75,9 +75,13 @@ def test_a_plan_is_shown_and_counted(server: Server, jobs: Jobs) -> None:
 
 
 def test_no_change_is_said_and_is_no_exit_code(server: Server, jobs: Jobs) -> None:
+    server.on(f"POST {APPLY}?dry_run", plan("p0", {"action": "none", "name": "a"}) | {"unlisted": 2})
     server.on(f"POST {APPLY}?dry_run", plan("p0", {"action": "none", "name": "a"}))
 
+    kept = jobs("plan").out.splitlines()
     ended = jobs("plan", "--detailed-exitcode", "--prune")
+
+    assert kept[-1] == "jaffle: 2 jobs are not in the file and stay; --prune would delete them"
 
     assert (ended.code, ended.out) == (0, "Nothing to change: 1 job is as the file has them\n")
     assert server.asked[-1].body["prune"] is True
@@ -146,6 +150,19 @@ def test_a_server_that_was_away_in_the_middle_is_gone_on_with(server: Server, jo
     applied = [asked for asked in server.asked if f"{asked.method} {asked.path}" == f"POST {APPLY}"]
     assert [asked.body["plan_id"] for asked in applied] == ["p1", "p1", "p2"]
     assert applied[0].headers["Idempotency-Key"] == applied[1].headers["Idempotency-Key"]
+
+
+def test_a_request_that_died_and_keeps_its_key_is_asked_again_with_another_one(server: Server, jobs: Jobs) -> None:
+    busy = {"message": "The first request with this Idempotency-Key is still in progress", "code": "conflict"}
+    server.on(f"POST {APPLY}?dry_run", plan("p1", A, B))
+    server.on(f"POST {APPLY}", busy, 409, Retry_After="20")
+    server.on(f"POST {APPLY}", plan("p0", done(A), done(B), remaining=0))
+
+    ended = jobs("apply", "--yes")
+
+    assert ended.code == 0, ended.err
+    applied = [asked for asked in server.asked if f"{asked.method} {asked.path}" == f"POST {APPLY}"]
+    assert len({asked.headers["Idempotency-Key"] for asked in applied}) == len(applied) == 2
 
 
 @pytest.mark.parametrize("now", [[A, B], [{**A, "fields": {}}], [{**B, "name": "other"}]])

@@ -153,6 +153,8 @@ def test_only_a_prune_deletes(alice: Person, jobs: str, apply: Apply, admin: Per
     pruned = apply(BUILD, prune=True, plan_id=plan.json["plan_id"])
 
     assert actions(kept) == [("create", "build")]
+    assert kept.json["unlisted"] == 1
+    assert "unlisted" not in plan.json
     assert actions(plan) == actions(pruned) == [("none", "build"), ("delete", "seed")]
     assert plan.json["changes"][1]["slots"]["lost"] == ["2026-04-29T01:00:00Z"]
     assert list(named(alice, jobs)) == ["build"]

@@ -12,6 +12,10 @@ from jobs_cli.client import Answer, Api
 from jobs_cli.errors import CommandFailed, Refused, Unreachable
 
 STALE: Final = "stale_plan"
+# How the API answers while the first request with a key runs, or for half a minute after it died.
+IN_PROGRESS: Final = "The first request with this Idempotency-Key"
+# How often a plan is compared with what is left of it.
+MOST_COMPARED: Final = 20
 
 
 @dataclass
@@ -107,13 +111,15 @@ def apply_plans(api: Api, plans: Sequence[ProjectPlan], told: Callable[[str, int
 def _apply(api: Api, plan: ProjectPlan, told: Callable[[str, int, int], None]) -> None:
     total = len(plan.changes)
     plan_id = plan.answer["plan_id"]
+    compared = 0
     while True:
         try:
             answer = api.post("projects", plan.project_id, "apply", body=plan.body(plan_id=plan_id))
         except Unreachable as error:
             raise Unreachable(f"{error}\n{_so_far(plan, total)}") from error
         except Refused as refused:
-            rest = _rest_of(api, plan) if refused.code == STALE else None
+            compared += 1
+            rest = _rest_of(api, plan, refused) if compared <= MOST_COMPARED else None
             if rest is None:
                 raise _with_progress(plan, total, refused) from refused
             # A request whose answer was lost wrote a part of the plan; what is left is what was looked at.
@@ -127,13 +133,16 @@ def _apply(api: Api, plan: ProjectPlan, told: Callable[[str, int, int], None]) -
         plan_id = answer["plan_id"]
 
 
-def _rest_of(api: Api, plan: ProjectPlan) -> str | None:
+def _rest_of(api: Api, plan: ProjectPlan, refused: Refused) -> str | None:
     """Return the plan_id of what is left, None where that is not a part of the plan that was looked at."""
+    in_progress = str(refused).startswith(IN_PROGRESS)
+    if refused.code != STALE and not in_progress:
+        return None
     looked_at = {_essence(change) for change in plan.changes}
     now = _dry_run(api, ProjectPlan(plan.listed, plan.project_id, {}, plan.prune))
     left = {_essence(change) for change in now.changes}
-    # The same plan again would be refused again.
-    if left < looked_at:
+    # A stale plan of which nothing is written would be refused again.
+    if left < looked_at or (in_progress and left == looked_at):
         return str(now.answer["plan_id"])
     return None
 

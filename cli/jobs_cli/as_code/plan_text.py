@@ -24,6 +24,11 @@ def show(plans: Sequence[ProjectPlan]) -> None:
                 output.say(line)
         output.say()
     output.say(summary(plans))
+    for plan in plans:
+        count = plan.answer.get("unlisted")
+        if count:
+            stay = "1 job is not in the file and stays" if count == 1 else f"{count} jobs are not in the file and stay"
+            output.say(f"{plan.listed.name}: {stay}; --prune would delete {'it' if count == 1 else 'them'}")
 
 
 def summary(plans: Sequence[ProjectPlan]) -> str:

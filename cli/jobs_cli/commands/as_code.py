@@ -79,8 +79,10 @@ def apply(
     if as_json:
         output.show_json({"projects": [_as_json(one, one.done) for one in plans]})
         return
-    if done:
-        output.say(f"Applied {len(done)} changes" if len(done) > 1 else "Applied 1 change")
+    # Those of a request whose answer was lost are not in `done`.
+    count = sum(len(one.changes) for one in plans)
+    if count:
+        output.say(f"Applied {count} changes" if count > 1 else "Applied 1 change")
     for change in done:
         if change.get("webhook_secret"):
             output.note(f"jobs: {change['name']} has a new webhook secret; --json shows it, and you can rotate it")

@@ -87,7 +87,11 @@ def apply_answer(plan: Plan, progress: Progress | None) -> ApplyAnswer:
     left = [change for change in plan.open if change.job.id not in done]
     changes, uncounted = plan.documents(applied=None if progress is None else done)
     return ApplyAnswer(
-        plan_id=plan.plan_id(left), remaining=len(left), slots_uncounted=uncounted or None, changes=changes
+        plan_id=plan.plan_id(left),
+        remaining=len(left),
+        unlisted=len(plan.jobs) - sum(change.before is not None for change in plan.changes) or None,
+        slots_uncounted=uncounted or None,
+        changes=changes,
     )
 
 

@@ -81,6 +81,7 @@ class PlannedChange(Document):
 class ApplyAnswer(Document):
     """A plan, or what was done of it. `plan_id` and `remaining` are of the changes that are not written.
 
+    `unlisted` are jobs of the project that are not in the list and stay.
     `slots_uncounted` are changes whose slots were not computed, because those of the others were too many.
     """
 
@@ -88,6 +89,7 @@ class ApplyAnswer(Document):
 
     plan_id: str
     remaining: int
+    unlisted: Absent[int] = None
     slots_uncounted: Absent[int] = None
     changes: list[PlannedChange]
 
