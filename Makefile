@@ -30,7 +30,7 @@ run: .venv/ready $(SITE) ## the whole service on this machine, on 127.0.0.1:3000
 
 .PHONY: test
 test: ## everything CI checks
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types contracts template
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target checkov cfn-lint sam-validate lint types contracts
 	@$(MAKE) --no-print-directory pytest
 
 .PHONY: lint
@@ -47,9 +47,18 @@ contracts: .venv/ready ## who may import whom
 	$(BIN)/lint-imports
 
 .PHONY: template
-template: .venv/ready .tools/sam/ready .tools/security/ready ## sam validate, cfn-lint, checkov
+template: sam-validate cfn-lint checkov ## sam validate, cfn-lint, checkov
+
+.PHONY: sam-validate
+sam-validate: .venv/ready .tools/sam/ready
 	$(SAM) validate --lint --template template.yaml
+
+.PHONY: cfn-lint
+cfn-lint: .venv/ready
 	$(BIN)/cfn-lint template.yaml
+
+.PHONY: checkov
+checkov: .venv/ready .tools/security/ready
 	.tools/security/bin/checkov --config-file .checkov.yaml
 
 .PHONY: build
