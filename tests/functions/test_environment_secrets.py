@@ -1,11 +1,9 @@
 """Secret values of a job's environment: sealed in every table, masked in every answer, in clear only in the pod."""
 
 import json
-import os
 from datetime import UTC, datetime
 from typing import Any
 
-import botocore.session
 import pytest
 
 from jobs_api import store
@@ -20,6 +18,7 @@ from jobs_api.sealing import environment
 from tests.functions import passes
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person
+from tests.functions.stored_items import texts_in
 from tests.functions.test_webhook_secrets import kms as kms  # noqa: PLC0414 - a fixture
 from tests.notifications.notification_world import new_run
 
@@ -53,13 +52,10 @@ def values(alice: Person, job: dict[str, Any]) -> dict[str, str]:
 
 def dump(organization_id: str) -> str:
     """Return everything that the tables hold of an organization, and all answers that are kept."""
-    client: Any = botocore.session.get_session().create_client("dynamodb")
     items = [
-        json.dumps(item, default=str)
+        text
         for table in TABLES
-        for page in client.get_paginator("scan").paginate(TableName=os.environ[table])
-        for item in page["Items"]
-        if table == "IDEMPOTENCY_TABLE" or organization_id in json.dumps(item, default=str)
+        for text in texts_in(table, mentioning="" if table == "IDEMPOTENCY_TABLE" else organization_id)
     ]
     assert items
     return "".join(items)
