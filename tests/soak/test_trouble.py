@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.handlers
 import botocore.session
 import pytest
 from botocore.config import Config
@@ -22,9 +23,16 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     # So that it is put back at the end.
     monkeypatch.setattr(InProcessTransport, "__call__", InProcessTransport.__call__)
     monkeypatch.setattr(InProcessTransport, "direct", False, raising=False)
+    # Trouble meets requests, and moto's transport would answer some calls before there is one.
+    requests = [one for one in botocore.handlers.BUILTIN_HANDLERS if one[0] != "before-call" or not _of_moto(one[1])]
+    monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", requests)
     made = Scripted()
     aws_trouble.install(made, InProcessTransport)
     return made
+
+
+def _of_moto(handler: object) -> bool:
+    return isinstance(getattr(handler, "__self__", None), InProcessTransport)
 
 
 @pytest.fixture
