@@ -332,7 +332,11 @@ class Audit:
                 yield f"the run {run.id} is {run.status} without a log"
 
     def _latest_artifacts(self) -> Iterator[str]:
-        """The newest artifacts of each job and project are those of its last successes."""
+        """The newest artifacts of each job and project are those of its last successes, where any run stored some."""
+        prefix = f"artifacts/{self.organization_id}/"
+        listed = archive.bucket_client().list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=prefix, MaxKeys=1)
+        if not listed["KeyCount"]:
+            return
         for project_id in self.projects:
             stored = [
                 (run, artifacts.stored_artifacts(RunKey.of(run)))
