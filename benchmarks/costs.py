@@ -81,6 +81,12 @@ ENVIRONMENTS: Final = 2
 RUNS_WINDOW_SECONDS, JOBS_WINDOW_SECONDS, SHARDS = 10, 30, 4
 # A spare pulse that finds nothing to do; not measured. One goes with every second pulse while a run is open.
 SPARE_SECONDS, SPARES = 0.01, 0.5
+# Of a log that grows all the time: a part each half minute after the first minute, up to two KB with the place.
+PART_SECONDS, FIRST_PART_SECONDS, PART_UNITS = 30, 60, 2
+# What the logs of running commands add to a pass, of which one in six reads a slow one; not measured on AWS.
+LOOKS_SECONDS: Final = 0.02
+# One stream begins seven seconds before the other one of 30 seconds ends.
+FOLLOWERS: Final = 30 / 23
 # The memory of all functions together.
 FUNCTIONS_GB: Final = 25.0
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
@@ -106,6 +112,11 @@ class Jobs:
     def runs(self) -> int:
         """Runs in a month."""
         return self.jobs * self.runs_per_month
+
+    @property
+    def parts(self) -> int:
+        """Parts of the log of a run that prints all the time; one that ends within a minute has none."""
+        return max(0, ceil((self.seconds - FIRST_PART_SECONDS) / PART_SECONDS))
 
     @property
     def passes(self) -> float:
@@ -218,6 +229,7 @@ def runs(load: Jobs) -> dict[str, Use]:
         "runs: their slots settled": {"write unit": load.runs * 3},
         # The object of a log carries the results that were read from it.
         "runs: their logs stored, with results": {"S3 PUT": load.runs, "log byte": load.runs * 300},
+        "runs: parts of their logs": {"write unit": load.runs * load.parts * PART_UNITS},
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
         "runs: their records kept, each month": {
             "DynamoDB GB-month": load.runs * RUN * RUN_COPIES / GB,
@@ -283,6 +295,7 @@ def passes(load: Jobs) -> dict[str, Use]:
             "read unit": every * read,
             "log byte": idle * LINE,
         },
+        "passes: looks at logs": {"GB-second": load.open_passes * 0.5 * LOOKS_SECONDS},
         "passes: syncs of everything": {
             "GB-second": idle * 0.5 * (SYNC_SECONDS + load.jobs / 1000 * SYNC_SECONDS_PER_1000),
             "read unit": idle * (2 + ceil(load.jobs * JOB / 4096)),
@@ -325,6 +338,10 @@ ELSE: Final[dict[str, Use]] = {
     "the key of webhooks' secrets, once it was rotated twice": {"key-month": 3},
     "a million entries of the audit log, written": {"write unit": MILLION * transacted(VERSION, INDEXED_ENTRY)},
     "a million entries kept, each month": {"DynamoDB GB-month": MILLION * (VERSION + INDEXED_ENTRY) / GB},
+    "parts of a thousand runs of an hour that print all the time": {
+        "write unit": 1000 * Jobs(seconds=3600).parts * PART_UNITS
+    },
+    "an hour of a log that grows fast, followed": {"GB-second": 3600 * 0.5 * FOLLOWERS},
     "five interface endpoints in two zones": {"endpoint-hour": ENDPOINTS * ZONES * HOURS},
     "100 GB through them": {"endpoint GB": 100},
     "or a NAT gateway in each of two zones": {"NAT-hour": ZONES * HOURS},

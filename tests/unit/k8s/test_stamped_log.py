@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.k8s.stamped_log import LogPlace, NotStamped, OtherLog, Piece, incomplete, read_on, read_whole
+from jobs_api.k8s.stamped_log import LogPlace, NotStamped, OtherLog, Piece, Reading, incomplete, read_on, read_whole
 from tests.unit.k8s.kubelet_log import KubeletLog
 
 SECOND = 10**9
@@ -139,3 +139,24 @@ def test_the_beginning_of_a_character_is_known(text: str, cut: int) -> None:
     whole = content[: len(content) - incomplete(content)]
 
     assert whole.decode() == text[: len(whole.decode())]
+
+
+@given(
+    st.lists(st.tuples(st.integers(-SECOND // 8, 2 * SECOND), st.integers(0, 300)), min_size=20, max_size=60),
+    st.integers(0, 40),
+)
+def test_lines_that_are_taken_at_once_are_those_that_are_taken_one_by_one(
+    lines: list[tuple[int, int]], begun: int
+) -> None:
+    log, at = KubeletLog(), NOON
+    for wait, size in lines:
+        at += wait
+        log.write(at, b"2026-04-28T12:00:00.000000000Z " * (size % 2) + b"x" * size)
+    wanted = LogPlace("pod-a " + "2026-04-28T12:00:00.000000000Z", begun)
+    at_once, one_by_one = (Reading(LogPlace(), 1 << 40, pod_name="pod-a", wanted=wanted) for _ in range(2))
+    for part in log.answer(None, chunk=20_000):
+        at_once.take(part)
+    for part in log.answer(None, chunk=17):
+        one_by_one.take(part)
+
+    assert at_once.piece() == one_by_one.piece()

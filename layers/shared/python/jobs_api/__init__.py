@@ -13,6 +13,7 @@ The packages, lowest first; each imports only packages above it in this list, an
 - `account_events`: events for the AWS account
 - `admin`: what an administrator does to projects and tokens
 - `trigger`, `cancel`: runs that a user starts or ends
+- `collecting`: the logs of runs that have not ended
 - `edits`: writes of jobs, one at a time or to match a list
 - `sync`, `ingest`, `live`: what the functions do with a cluster
 - `pulse`: when an organization is checked next, and the passes that are made then

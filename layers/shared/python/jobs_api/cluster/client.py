@@ -256,13 +256,26 @@ class Cluster:
         yield from self._stream(namespace, pod, query)
 
     def stamped_log(
-        self, namespace: str, pod: str, *, since: str | None = None, limit_bytes: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        since: str | None = None,
+        limit_bytes: int | None = None,
+        follow: bool = False,
     ) -> Iterator[bytes]:
         """Yield the log of a Pod's command with each line's time: the lines not before `since`, a whole second.
 
+        With `follow` it does not end before the command, and has each file that the kubelet begins meanwhile.
         Raises as `read_log`, at the first chunk, and waits at most 6 seconds for the next one.
         """
-        wanted = {"container": CONTAINER, "timestamps": "true", "sinceTime": since, "limitBytes": limit_bytes}
+        wanted = {
+            "container": CONTAINER,
+            "timestamps": "true",
+            "sinceTime": since,
+            "limitBytes": limit_bytes,
+            "follow": "true" if follow else None,
+        }
         query = {name: value for name, value in wanted.items() if value is not None}
         return self._stream(namespace, pod, query, brief=True)
 

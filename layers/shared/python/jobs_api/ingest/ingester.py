@@ -15,11 +15,12 @@ from aws_lambda_powertools import Logger
 from jobs_api import store
 from jobs_api.cancel import ending
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
+from jobs_api.collecting.collector import Collector
 from jobs_api.errors import NotFound
 from jobs_api.ingest import decision, following, late_runs, retrying, run_log, unseen_end
 from jobs_api.ingest.finished_cache import Settled
 from jobs_api.ingest.giving_up import wants_events_of
-from jobs_api.ingest.log_storing import PodLogs, with_what_is_left
+from jobs_api.ingest.log_storing import PodLogs, not_followed, with_what_is_left
 from jobs_api.ingest.settled_jobs import SettledJobs
 from jobs_api.ingest.slot_accounting import Accounting
 from jobs_api.k8s import job_stop, labels, run_identity
@@ -74,6 +75,8 @@ class Pass:
     organization: Organization
     cluster: Cluster
     clock: Clock
+    # Follows the log of a running command that a kubelet may rotate before the next pass.
+    follow: Callable[[Collector], object] = not_followed
     jobs: int = 0
     written: int = 0
     failed: int = 0
@@ -111,7 +114,7 @@ class Pass:
     def __post_init__(self) -> None:
         """Start without any knowledge of the cluster."""
         self._asked = Asked(self.organization.id)
-        self._logs = PodLogs(self.cluster, self.organization.namespace, self.clock)
+        self._logs = PodLogs(self.cluster, self.organization.namespace, self.clock, self.follow)
         self._settled_jobs = SettledJobs(self.organization, self.cluster)
         self._began_at = self.clock()
 

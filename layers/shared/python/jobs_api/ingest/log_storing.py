@@ -3,6 +3,7 @@
 Everything here may be done twice or by two passes at once: logs replace themselves.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,18 +11,29 @@ from typing import Final
 
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected
+from jobs_api.collecting.collector import Collector
+from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterError, ClusterUnavailable
-from jobs_api.ingest import run_log
+from jobs_api.ingest import log_collecting, run_log
 from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.k8s import pod_logs
 from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
+from jobs_api.k8s.stamped_log import NotStamped
 from jobs_api.logs import archive, results_archive
+from jobs_api.logs.archive import LogEnd
 from jobs_api.model.artifacts import Artifact
-from jobs_api.model.run import Run, RunStatus
+from jobs_api.model.log_part import LogPart
+from jobs_api.model.run import Run, RunStatus, StoredLog
 
+GAPS: Final = "A part of the log may be lost; lines of the log that begin with [jobs-api: say where"
+COLLECTED_UNTIL: Final = "The pod was gone before the end of its log could be read; this was collected until"
 CUT_OFF: Final = "The log ends where the run was replaced, or its Job deleted"
 # How much of a log's end is searched for the failure: some hundred nodes, each with a kilobyte of JSON.
 TOLD_IN_BYTES: Final = 512 * 1024
+
+
+def not_followed(_: Collector) -> None:
+    """Leave it to the next pass to look at a log again."""
 
 
 class NoLog(Exception):
@@ -35,13 +47,24 @@ class PodLogs:
     cluster: Cluster
     namespace: str
     clock: Callable[[], datetime]
+    # Begins to follow a log, beside the pass and after it.
+    follow: Callable[[Collector], object] = not_followed
 
     def look_at(self, run: Run | None) -> None:
-        """Record the first line's time in the log of a running command. A later first line means another file."""
-        if run and run.status is RunStatus.RUNNING and not pod_logs.has_begun(run.log_begins):
+        """Look at the log of a running command: record its first line's time, and collect what it has written.
+
+        A later first line means another file.
+        """
+        if run is None or run.status is not RunStatus.RUNNING:
+            return
+        if not pod_logs.has_begun(run.log_begins):
             note = self.begins(run)
-            if note is not None and note != run.log_begins:
+            if note is None:
+                return
+            if note != run.log_begins:
                 store.note_log_begins(run, note)
+        if run.pod_name and (collector := log_collecting.look(self.cluster, run, run.pod_name, self.clock)):
+            self.follow(collector)
 
     def begins(self, run: Run) -> str | None:
         """Return the text that records how a log begins, None where it cannot be read now."""
@@ -66,13 +89,15 @@ class PodLogs:
         if pod is None:
             return _left(run)
         try:
-            begins = self._begins_at_its_end(pod)
             read = ResultsOfLog(run, list(secrets), artifacts)
-            noted = pod_logs.noted(pod.name, begins)
-            log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.packed, begins=noted)
-        except NoLog:
-            found = archive.find(run)
-            return run.model_copy(update={"log": found, "log_note": None if found else pod_logs.why_none(pod)})
+            found = self._archived(run, pod, read)
+        except (NoLog, NotStamped):
+            left = _left_of_parts(run) if archive.find(run) is None else None
+            if left:
+                return left
+            found_log = archive.find(run)
+            note = None if found_log else pod_logs.why_none(pod)
+            return run.model_copy(update={"log": found_log, "log_note": note})
         except ClusterRejected:
             return self.stored(run, None)
         except ClusterUnavailable:
@@ -80,9 +105,31 @@ class PodLogs:
             if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
                 raise
             return self.stored(run, None)
-        note = pod_logs.why_less(pod_logs.seen_of(run.log_begins, pod), begins, log.size_bytes, pod)
         told = run.model_copy(update={"results": read.counts})
-        return run_log.with_log(told, log, end.last(TOLD_IN_BYTES), read.warned).model_copy(update={"log_note": note})
+        told = run_log.with_log(told, found.log, found.end.last(TOLD_IN_BYTES), read.warned)
+        return told.model_copy(update={"log_note": found.note})
+
+    def _archived(self, run: Run, pod: ObservedPod, read: ResultsOfLog) -> "Archived":
+        """Store the log of a Pod: as the kubelet has it, if that is all of it, else with what was collected before."""
+        begins = self._begins_at_its_end(pod)
+        seen, noted = pod_logs.seen_of(run.log_begins, pod), pod_logs.noted(pod.name, begins)
+        # What no pass has looked at, nobody has collected.
+        is_whole = (seen and seen == begins) or run.log_begins is None
+        parts = None if is_whole else self._caught_up(run, pod)
+        if parts and parts.last:
+            return _joined(run, parts, parts.last, read)
+        log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.packed, begins=noted)
+        return Archived(log, end, pod_logs.why_less(seen, begins, log.size_bytes, pod))
+
+    def _caught_up(self, run: Run, pod: ObservedPod) -> Parts | None:
+        """Return what was collected of a run, and the rest that its Pod has; None where nothing was collected."""
+        parts = Parts.of(run, self.clock)
+        if parts.last is None:
+            return None
+        collector = Collector(self.cluster, run, pod.name, parts, self.clock)
+        collector.wait_for_followers(time.sleep)
+        collector.look(everything=True)
+        return parts
 
     def _begins_at_its_end(self, pod: ObservedPod) -> str:
         return self.cluster.log_begins(self.namespace, pod.name)
@@ -106,12 +153,29 @@ class PodLogs:
             pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
             if pod is None:
                 return with_what_is_left(before, ended)
-            read, seen = ResultsOfLog(ended), observe_pod(pod)
-            noted = pod_logs.noted(seen.name, self._begins_at_its_end(seen))
-            log, _ = archive.store_log(ended, read.reading(self._log_of(seen)), read.packed, begins=noted)
-        except (ClusterError, NoLog):
+            read = ResultsOfLog(ended)
+            log = self._archived(ended, observe_pod(pod), read).log
+        except (ClusterError, NoLog, NotStamped):
             return with_what_is_left(before, ended)
         return ended.model_copy(update={"log": log, "log_note": CUT_OFF, "results": read.counts})
+
+
+@dataclass(frozen=True)
+class Archived:
+    """A log that was stored: where, its end, and why a part of it may be missing."""
+
+    log: StoredLog
+    end: LogEnd
+    note: str | None = None
+
+
+def _joined(run: Run, parts: Parts, last: LogPart, read: ResultsOfLog, *, cut_off: bool = False) -> Archived:
+    """Store what was collected of a log as one."""
+    begins = next((name for name, start in last.files if start == 0), None)
+    log, end = archive.store_log(
+        run, read.reading(parts.text()), read.packed, begins=begins, files=last.files, cut_off=cut_off
+    )
+    return Archived(log, end, GAPS if last.gaps else None)
 
 
 def with_what_is_left(before: Run, ended: Run) -> Run:
@@ -122,7 +186,20 @@ def with_what_is_left(before: Run, ended: Run) -> Run:
 
 
 def _left(run: Run) -> Run:
-    """Return a run whose Pod is gone with what an interrupted pass stored of it."""
+    """Return a run whose Pod is gone with what an interrupted pass stored of it, or with what was collected."""
+    if archive.find(run) is None and (collected := _left_of_parts(run)):
+        return collected
     found = run.model_copy(update={"log": archive.what_is_left(run)})
     was_stored = found.log and found.log.key != archive.key_of_lost(run)
     return found.model_copy(update={"results": results_archive.counts_of(found) if was_stored else None})
+
+
+def _left_of_parts(run: Run) -> Run | None:
+    """Return a run whose Pod is gone with what was collected of its log; None where nothing was."""
+    parts = Parts.of(run)
+    if parts.last is None:
+        return None
+    read = ResultsOfLog(run)
+    found = _joined(run, parts, parts.last, read, cut_off=True)
+    told = run_log.with_log(run.model_copy(update={"results": read.counts}), found.log, found.end.last(TOLD_IN_BYTES))
+    return told.model_copy(update={"log_note": f"{COLLECTED_UNTIL} {parts.last.written_at:%Y-%m-%d %H:%M:%S} UTC"})

@@ -8,13 +8,14 @@ https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/cri-cli
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Final
 from zlib import crc32
 
 from jobs_api.k8s.pod_logs import noted
+from jobs_api.k8s.stamped_lines import LEAST_BYTES, SECOND_BYTES, taken_apart
 
 # More than a time with nanoseconds and an offset.
 STAMP_BYTES: Final = 48
@@ -37,7 +38,7 @@ class TakenSince:
     size: int = 0
     crc: int = 0
 
-    def with_bytes(self, data: bytes) -> "TakenSince":
+    def with_bytes(self, data: bytes | memoryview) -> "TakenSince":
         """Return the window with more taken."""
         return TakenSince(self.since, self.size + len(data), crc32(data, self.crc))
 
@@ -101,17 +102,28 @@ def read_on(place: LogPlace, chunks: Iterable[bytes], limit: int) -> Piece:
         OtherLog: it does not continue there; read the whole file.
         NotStamped: it is no log.
     """
-    reading, left, crc = _Reading(place, limit), place.window.size, 0
+    reading = Reading(place, limit)
+    for chunk in after_window(place, chunks):
+        if reading.take(chunk):
+            break
+    return reading.piece()
+
+
+def after_window(place: LogPlace, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what follows a place with a window, of the kubelet's answer with times since `place.since`.
+
+    Raises OtherLog, before the first chunk, where the answer does not continue there.
+    """
+    left, crc = place.window.size, 0
     for chunk in chunks:
         head, rest = chunk[:left], chunk[left:]
         crc, left = crc32(head, crc), left - len(head)
         if left == 0 and crc != place.window.crc:
             raise OtherLog
-        if rest and reading.take(rest):
-            break
+        if rest:
+            yield rest
     if left:
         raise OtherLog
-    return reading.piece()
 
 
 def read_whole(place: LogPlace, pod_name: str, chunks: Iterable[bytes], limit: int) -> Piece:
@@ -119,7 +131,7 @@ def read_whole(place: LogPlace, pod_name: str, chunks: Iterable[bytes], limit: i
 
     Raises NotStamped where it is no log.
     """
-    reading = _Reading(LogPlace(), limit, pod_name=pod_name, wanted=place)
+    reading = Reading(LogPlace(), limit, pod_name=pod_name, wanted=place)
     for chunk in chunks:
         if reading.take(chunk):
             break
@@ -142,8 +154,12 @@ def incomplete(content: bytes) -> int:
     return 0
 
 
-class _Reading:
-    """Takes lines with their times apart, as they arrive, and keeps the place."""
+class Reading:
+    """Takes lines with their times apart, as they arrive, and keeps the place.
+
+    It reads on from a place; or, of a Pod with this name, a whole file, from which it leaves out what is before the
+    place that is `wanted`, where that is a place in the same file.
+    """
 
     def __init__(self, place: LogPlace, limit: int, *, pod_name: str = "", wanted: LogPlace | None = None) -> None:
         self._log, self._offset, self._inside = place.log, place.offset, place.inside
@@ -152,19 +168,38 @@ class _Reading:
         self._counts, self._counts_later = True, place.later is not None
         self._limit, self._pod_name, self._wanted = limit, pod_name, wanted
         self._drop = 0
-        self._elsewhere = False
+        self.elsewhere = False
         self._unread = b""
         self._content = bytearray()
         self._seconds: dict[bytes, int] = {}
 
     def piece(self) -> Piece:
-        place = LogPlace(self._log, self._offset, self._window, self._later, self._newest, self._inside)
-        return Piece(bytes(self._content), place, self._elsewhere)
+        """Return what was read, and the place after it."""
+        return Piece(bytes(self._content), self.place, self.elsewhere)
+
+    @property
+    def place(self) -> LogPlace:
+        """The place after what was read."""
+        return LogPlace(self._log, self._offset, self._window, self._later, self._newest, self._inside)
+
+    @property
+    def length(self) -> int:
+        """How many bytes were read since the last cut."""
+        return len(self._content)
+
+    def cut(self) -> Piece:
+        """Return what was read since the last cut, and the place after it; what is read next is the next piece."""
+        piece = self.piece()
+        self._content.clear()
+        return piece
 
     def take(self, chunk: bytes) -> bool:
         """Take the next bytes; return whether the limit is reached."""
-        data, at = self._unread + chunk, 0
+        data, at, tried = self._unread + chunk, 0, False
         while at < len(data):
+            if not self._inside and not tried:
+                at, tried = self._take_at_once(data, at), True
+                continue
             if not self._inside:
                 begin = self._stamp(data, at)
                 if begin is None:
@@ -186,6 +221,24 @@ class _Reading:
                 break
         self._unread = data[at:]
         return len(self._content) >= self._limit
+
+    def _take_at_once(self, data: bytes, at: int) -> int:
+        """Take whole lines where they are many, and there is room for them; return where the rest begins."""
+        end = data.rfind(b"\n") + 1
+        if not LEAST_BYTES <= end - at <= self._limit - len(self._content):
+            return at
+        lines = taken_apart(data[at:end])
+        if lines is None:
+            return at
+        if not self._log:
+            self._begin(lines.stamp.decode("ascii"))
+        for second, part in lines.seconds:
+            self._move(self._second_of(second + lines.stamp[SECOND_BYTES:]))
+            self._count(part)
+        self._offset += len(lines.text)
+        self._content += lines.text[self._drop :]
+        self._drop -= min(self._drop, len(lines.text))
+        return end
 
     def _text(self, part: bytes) -> None:
         if not part:
@@ -218,7 +271,7 @@ class _Reading:
         if self._wanted and self._wanted.log == self._log:
             self._drop = self._wanted.offset
         elif self._wanted and self._wanted.log:
-            self._elsewhere = True
+            self.elsewhere = True
 
     def _second_of(self, stamp: bytes) -> int:
         key = stamp[:19] + stamp[29:]
@@ -242,7 +295,7 @@ class _Reading:
         self._counts = second >= self._window.since
         self._counts_later = self._later is not None and second >= self._later.since
 
-    def _count(self, data: bytes) -> None:
+    def _count(self, data: bytes | memoryview) -> None:
         if self._counts:
             self._window = self._window.with_bytes(data)
         if self._counts_later and self._later:

@@ -12,6 +12,7 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
+from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.k8s.stamped_log import STAMP_BYTES, LogPlace, NotStamped, OtherLog, Piece, incomplete, read_on, read_whole
 from jobs_api.logs import archive
@@ -33,6 +34,8 @@ LOST_BY_ROTATION: Final = (
     "(containerLogMaxSize), and has begun another file"
 )
 LOST_WITH_NODE: Final = "What the command wrote after the text before is lost: the pod was gone before it could be read"
+# In a place: a stored log that was put together from several files of the kubelet.
+TOGETHER: Final = "*"
 # The API server's answer for a container that waits to start.
 BAD_REQUEST: Final = 400
 
@@ -96,15 +99,17 @@ class LogFollower:
             try:
                 pod_name = pod_name or self._pod_of(run)
                 if pod_name:
-                    found = _live(self.connect(), run, pod_name, place)
+                    found = self._live(run, pod_name, place)
             except ObjectNotFound:
                 pod_name = None
+                found = _collected(run, place) or found
             except ClusterRejected as error:
                 failed = _refusal(run, error)
             except ClusterUnavailable as error:
                 failed = error
             if found.text:
                 return found
+            place = found.place
             left = until - self.clock()
             if left <= 0:
                 if failed:
@@ -112,6 +117,25 @@ class LogFollower:
                 return found
             self.sleep(min(left, ASKS_EVERY.total_seconds()))
             run = self.read_run()
+
+    def _live(self, run: Run, pod_name: str, place: LogPlace) -> Followed:
+        """Return what a Pod wrote after a place, nothing where its command has not started.
+
+        What the Pod does not have any more, or never had, was collected if there are parts.
+        """
+        if not place.log and (collected := _collected(run, place)):
+            return collected
+        cluster = self.connect()
+        try:
+            piece = _read(cluster, run.namespace, pod_name, place, PIECE_BYTES)
+            if not _fits(piece.content):
+                piece = _read(cluster, run.namespace, pod_name, place, PIECE_BYTES // 2)
+        except NotStamped:
+            return Followed(run, "", place)
+        if piece.elsewhere and (collected := _collected(run, place)):
+            return collected
+        message = _lost(place, piece.place.log) if piece.elsewhere else None
+        return Followed(run, piece.content.decode("utf-8", "replace"), piece.place, message=message)
 
     def _pod_of(self, run: Run) -> str | None:
         """Return the name of a run's newest Pod, None where it has none yet."""
@@ -126,16 +150,18 @@ def _refusal(run: Run, error: ClusterRejected) -> ClusterUnavailable | None:
     return ClusterUnavailable("The cluster does not let this service read; its operator must allow it")
 
 
-def _live(cluster: Cluster, run: Run, pod_name: str, place: LogPlace) -> Followed:
-    """Return what a Pod wrote after a place, nothing where its command has not started."""
-    try:
-        piece = _read(cluster, run.namespace, pod_name, place, PIECE_BYTES)
-        if not _fits(piece.content):
-            piece = _read(cluster, run.namespace, pod_name, place, PIECE_BYTES // 2)
-    except NotStamped:
-        return Followed(run, "", place)
-    message = _lost(place, piece.place.log) if piece.elsewhere else None
-    return Followed(run, piece.content.decode("utf-8", "replace"), piece.place, message=message)
+def _collected(run: Run, place: LogPlace) -> Followed | None:
+    """Return what was collected of a log after a place; None where nothing was of that file.
+
+    Nothing new means that the parts have not got to the Pod's current file yet; they will with the next pass.
+    """
+    if run.log_begins is None:
+        return None  # no pass has looked at it
+    parts = Parts.of(run)
+    found = parts.after(place, PIECE_BYTES)
+    if found and not _fits(found[0]):
+        found = parts.after(place, PIECE_BYTES // 2)
+    return Followed(run, found[0].decode("utf-8", "replace"), found[1]) if found else None
 
 
 def _read(cluster: Cluster, namespace: str, pod_name: str, place: LogPlace, limit: int) -> Piece:
@@ -174,7 +200,7 @@ def _stored(run: Run, place: LogPlace) -> Followed:
     return Followed(
         run,
         content.decode("utf-8", "replace"),
-        LogPlace(log=own.log, offset=end),
+        LogPlace(log=TOGETHER if file.files else own.log, offset=end),
         done=done,
         message=message or (run.log_note if done else None),
     )
@@ -185,6 +211,11 @@ def _own_place(file: StoredFile, run: Run, place: LogPlace) -> tuple[LogPlace, s
     if file.key == archive.key_of_lost(run):
         own = LogPlace() if place.log else place
         return own, LOST_WITH_NODE if place.log else None
+    if place.log == TOGETHER:
+        return place, None
+    if file.files and place.log:
+        start = file.files.get(place.log)
+        return (LogPlace(), _lost(place, "")) if start is None else (LogPlace(TOGETHER, start + place.offset), None)
     # An earlier release did not store which log it is.
     if not place.log or file.begins in {None, place.log}:
         return LogPlace(log=file.begins or "", offset=place.offset), None

@@ -1,9 +1,10 @@
 """Stores the logs of ended runs in S3, compressed; the end of a long log is a second object.
 
-Logs are stored byte for byte, whatever their encoding. Only this module, `stored_pieces` and `results_archive` know S3.
+Logs are stored byte for byte, whatever their encoding. Only the modules of this package know S3.
 """
 
 import gzip
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
@@ -36,6 +37,10 @@ SIZE: Final = "size-bytes"
 # Which log it is, as `pod_logs.noted` writes it, and where it can be read from the middle.
 BEGINS: Final = "begins"
 POINTS: Final = "restart-points"
+# The files that it was put together from. An object's metadata may have 2 KB, and a Pod's name 63 letters.
+FILES: Final = "files"
+MOST_FILES_TOLD: Final = 9
+ENDS_EARLY: Final = ".cut"
 
 
 class PurgeRefused(JobsApiError):
@@ -104,6 +109,8 @@ def store_log(
     results: Callable[[], bytes | None] = lambda: None,
     *,
     begins: str | None = None,
+    files: Iterable[tuple[str, int]] = (),
+    cut_off: bool = False,
 ) -> tuple[StoredLog, LogEnd]:
     """Store a run's log as a stream, so that memory stays small; return where it is, and its end.
 
@@ -115,12 +122,15 @@ def store_log(
         results: what the log says of each node, gzipped, or None; called after the last chunk. The log's own object
             carries it where it can, so that most runs cost one PUT; otherwise an object that is stored before the log.
         begins: which log it is: the Pod's name and the time of the first line, so that its followers find their place.
+        files: the same of each file of the kubelet that it was put together from, and at which byte each begins.
+        cut_off: whether its Pod was gone before its end could be read. Such a log has a key of its own, because of two
+            passes at once, one may have read the whole log just before.
     """
     end = LogEnd()
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
         points = compress(end.seen(chunks), file)
         file.seek(0)
-        stored, more = _stored(run, end.size), results()
+        stored, more = _stored(run, end.size, ENDS_EARLY if cut_off else ""), results()
         content: Any = file
         # What stands in front would move the points.
         if more and gzip_extra.fits(more) and not points.at:
@@ -134,6 +144,7 @@ def store_log(
             {SIZE: str(end.size)}
             | ({BEGINS: begins} if begins else {})
             | ({POINTS: points.text()} if points.at else {})
+            | _files(files)
         )
         put_object(stored.key, content, told)
     return stored, end
@@ -191,7 +202,7 @@ def purge(organization_id: str) -> int:
     purged = 0
     bucket = os.environ["LOGS_BUCKET"]
     list_objects = bucket_client().get_paginator("list_objects_v2")
-    prefixes = (f"{kind}/{organization_id}/" for kind in ("logs", "artifacts"))
+    prefixes = (f"{kind}/{organization_id}/" for kind in ("logs", "parts", "artifacts"))
     for page in chain.from_iterable(list_objects.paginate(Bucket=bucket, Prefix=prefix) for prefix in prefixes):
         keys = [found["Key"] for found in page.get("Contents", [])]
         if not keys:
@@ -236,10 +247,16 @@ def prefix_of(run: Run) -> str:
     return f"logs/{run.organization_id}/{run.project_id}/{run.id}"
 
 
-def _stored(run: Run, size_bytes: int) -> StoredLog:
+def _stored(run: Run, size_bytes: int, kind: str = "") -> StoredLog:
     """Return where a run's log is, given its size; a log that is too large for an answer has a second object."""
-    tail_key = f"{prefix_of(run)}.tail.gz" if size_bytes > INLINE_BYTES else None
-    return StoredLog(key=f"{prefix_of(run)}.log.gz", size_bytes=size_bytes, tail_key=tail_key)
+    tail_key = f"{prefix_of(run)}{kind}.tail.gz" if size_bytes > INLINE_BYTES else None
+    return StoredLog(key=f"{prefix_of(run)}{kind}.log.gz", size_bytes=size_bytes, tail_key=tail_key)
+
+
+def _files(files: Iterable[tuple[str, int]]) -> dict[str, str]:
+    """Return the metadata of the files that a log was put together from, the newest of them where there are many."""
+    text = json.dumps(list(files)[-MOST_FILES_TOLD:], separators=(",", ":"))
+    return {FILES: text} if text != "[]" else {}
 
 
 def find(run: Run) -> StoredLog | None:

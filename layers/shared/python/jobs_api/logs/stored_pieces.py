@@ -1,14 +1,15 @@
 """Reads a stored log from where its reader has ended."""
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jobs_api.aws.clients import ClientError
 from jobs_api.errors import NotFound
-from jobs_api.logs.archive import BEGINS, POINTS, SIZE, bucket_client
+from jobs_api.logs.archive import BEGINS, FILES, POINTS, SIZE, bucket_client
 from jobs_api.logs.restart_points import RestartPoints, decompressed
 from jobs_api.model.run import StoredLog
 
@@ -26,17 +27,22 @@ def stored_file(log: StoredLog) -> "StoredFile":
         raise NotFound("The log of this run is no longer kept, only the run itself") from error
     metadata = told["Metadata"]
     size = int(metadata.get(SIZE) or log.size_bytes)
-    return StoredFile(log.key, metadata.get(BEGINS), size, RestartPoints.read(metadata.get(POINTS)))
+    files = {str(name): int(start) for name, start in json.loads(metadata.get(FILES) or "[]")}
+    return StoredFile(log.key, metadata.get(BEGINS), size, RestartPoints.read(metadata.get(POINTS)), files)
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A stored log: its key, which log it is (None where an earlier release stored it), and its size uncompressed."""
+    """A stored log: its key, which log it is (None where an earlier release stored it), and its size uncompressed.
+
+    One that was collected while its run went on has the files that it was put together from, with where each begins.
+    """
 
     key: str
     begins: str | None
     size: int
     points: RestartPoints
+    files: Mapping[str, int] = field(default_factory=dict)
 
     def read(self, offset: int, limit: int) -> bytes:
         """Return a part; raises NotFound if it was removed. One GetObject, which reads some MiB at most."""

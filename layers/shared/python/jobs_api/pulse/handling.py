@@ -50,7 +50,13 @@ def handle(message: PulseMessage, clock: Clock) -> None:
     if organization.retired_at:
         pulses.end_pass(organization, None, None, asked=True)
         return
-    facts = _ingest(organization, clock)
+    # Logs may be followed for longer than until the next pass, which does not wait for that.
+    with passes.following_logs() as follow:
+        _pass(organization, message, clock, follow)
+
+
+def _pass(organization: Organization, message: PulseMessage, clock: Clock, follow: passes.Follow) -> None:
+    facts = _ingest(organization, clock, follow)
     if message.asked_at:
         # An index may not show yet what the request is about.
         facts = replace(facts, moving=True)
@@ -95,9 +101,9 @@ def _begin(message: PulseMessage, now: datetime) -> Organization | None:
     return None
 
 
-def _ingest(organization: Organization, clock: Clock) -> PassFacts:
+def _ingest(organization: Organization, clock: Clock, follow: passes.Follow) -> PassFacts:
     try:
-        ingested = passes.ingest_runs(organization, clock)
+        ingested = passes.ingest_runs(organization, clock, follow)
     except Exception:
         logger.exception("an ingest failed", organization_id=organization.id)
         publish({Metric.INGEST_ERRORS: 1})

@@ -1,6 +1,9 @@
 """The two passes over an organization, each with its figures: an ingest of its runs, and a sync of its CronJobs."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -8,14 +11,21 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from jobs_api import cluster, store
+from jobs_api.collecting.collector import Collector
 from jobs_api.errors import ClusterError
-from jobs_api.ingest import late_runs
+from jobs_api.ingest import late_runs, log_collecting
 from jobs_api.ingest.ingester import Clock, Incomplete, Pass, end_overdue, note_cleared, note_reached
+from jobs_api.ingest.log_storing import not_followed
 from jobs_api.metrics import Metric, Tally, publish
 from jobs_api.model.organization import Organization
 from jobs_api.notifications import queue
 from jobs_api.pulse.next_pulse import PassFacts
 from jobs_api.sync import Scope, sync
+
+# Each has some MiB in memory.
+MOST_FOLLOWED: Final = 16
+
+type Follow = Callable[[Collector], object]
 
 logger = Logger()
 _ended_well: Final = Tally()
@@ -29,11 +39,14 @@ class Ingested:
     error: ClusterError | Incomplete | None = None
 
 
-def ingest_runs(organization: Organization, clock: Clock) -> Ingested:
-    """Update an organization's runs and their logs to what its cluster shows; send their notifications."""
+def ingest_runs(organization: Organization, clock: Clock, follow: Follow = not_followed) -> Ingested:
+    """Update an organization's runs and their logs to what its cluster shows; send their notifications.
+
+    `follow` begins to follow a log.
+    """
     told = False
     try:
-        found = _ingest(organization, clock)
+        found = _ingest(organization, clock, follow)
     except ClusterError as error:
         publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("the cluster was not reached", organization_id=organization.id, error=str(error))
@@ -49,9 +62,9 @@ def ingest_runs(organization: Organization, clock: Clock) -> Ingested:
     return found if told else replace(found, facts=replace(found.facts, work_left=True))
 
 
-def _ingest(organization: Organization, clock: Clock) -> Ingested:
+def _ingest(organization: Organization, clock: Clock, follow: Follow) -> Ingested:
     began_at = clock()
-    ingest = Pass(organization, cluster.connect(organization), clock)
+    ingest = Pass(organization, cluster.connect(organization), clock, follow)
     error, ended_well = None, 0
     try:
         ingest.run()
@@ -73,6 +86,24 @@ def _ingest(organization: Organization, clock: Clock) -> Ingested:
         pause_ended=ingest.pause_ended,
     )
     return Ingested(facts, error)
+
+
+@contextmanager
+def following_logs() -> Iterator[Follow]:
+    """Yield what follows logs of running commands beside what the block does; at its end, wait for those it began.
+
+    So many at most, because of memory. A log is followed until another pass does that, or it grows slowly.
+    """
+    with ThreadPoolExecutor(MOST_FOLLOWED, thread_name_prefix="follow") as pool:
+        places = iter(range(MOST_FOLLOWED))
+
+        def follow(collector: Collector) -> None:
+            if next(places, None) is None:
+                logger.warning("a log that grows fast was not followed", organization_id=collector.run.organization_id)
+            else:
+                pool.submit(log_collecting.follow, collector)
+
+        yield follow
 
 
 def _log(ingest: Pass, *, told: bool) -> None:

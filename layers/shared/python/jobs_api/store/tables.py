@@ -1,8 +1,9 @@
 """The PynamoDB models of the tables' rows; template.yaml defines their names, keys and indexes.
 
 The projects table has two kinds of partition. `{organization}/{project}` holds the project (`meta`), its jobs
-(`job#<id>`), the locks on their names (`name#<slug>`), recently deleted jobs (`removed#<id>`), and whose turn it is
-among the runs of a job (`turn#<id>`): one Query up to `meta` lists the jobs and proves the tenant.
+(`job#<id>`), the locks on their names (`name#<slug>`), recently deleted jobs (`removed#<id>`), whose turn it is among
+the runs of a job (`turn#<id>`), and parts of logs (`output#<run>#<offset>`): one Query up to `meta` lists the jobs and
+proves the tenant.
 `{organization}` holds a pointer to each project and the locks on what must be unique in the whole namespace.
 """
 
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from pynamodb.attributes import (
     Attribute,
+    BinaryAttribute,
     BooleanAttribute,
     DiscriminatorAttribute,
     JSONAttribute,
@@ -41,6 +43,7 @@ PAST_JOB = "past#"
 DELETED_JOB = "removed#"
 NAME_LOCK = "name#"
 TURN = "turn#"
+LOG_PART = "output#"
 CRONJOB_LOCK = "cronjob#"
 MOMENT_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -254,6 +257,22 @@ class LatestArtifactsRow(ProjectsRow, discriminator="latest_artifacts"):
 
     files = DocumentAttribute()
     version = NumberAttribute()
+    expires_at = NumberAttribute()
+
+
+class LogPartRow(ProjectsRow, discriminator="log_part"):
+    """A part of a run's log, as `LogPart` describes it; `expires_at` in seconds since 1970."""
+
+    size = NumberAttribute()
+    place = UnicodeAttribute()
+    files = DocumentAttribute()
+    file_bytes = NumberAttribute()
+    gaps = NumberAttribute()
+    written_at = MomentAttribute()
+    followed_until = MomentAttribute(null=True)
+    state = UnicodeAttribute(null=True)
+    content = BinaryAttribute(null=True, legacy_encoding=False)
+    key = UnicodeAttribute(null=True)
     expires_at = NumberAttribute()
 
 

@@ -1,0 +1,161 @@
+"""Reads the log of a running command on from where its last part ends, and writes what is new as parts.
+
+A look reads what is there, and may be done twice, or by two processes at once. `following` reads for a while longer.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from jobs_api.cluster import Cluster
+from jobs_api.collecting import rules
+from jobs_api.collecting.parts import Parts
+from jobs_api.collecting.rules import Growth
+from jobs_api.k8s.pod_logs import has_begun, noted
+from jobs_api.k8s.stamped_log import LogPlace, OtherLog, Reading, after_window
+from jobs_api.model.run import Run
+
+# A piece is cut by size before it is taken apart, so a reading needs no limit.
+NO_LIMIT: Final = 1 << 62
+# Another process that follows the same log has written what it read by then.
+OTHERS_WRITE_WITHIN: Final = timedelta(seconds=8)
+POLLED_EVERY: Final = timedelta(seconds=0.5)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look found: how the log grows, how much is new but not written, and whether more was left unread."""
+
+    growth: Growth
+    unwritten: int = 0
+    is_all: bool = True
+
+    @property
+    def wants_following(self) -> bool:
+        """Whether the log is to be followed now."""
+        return not self.is_all or rules.is_near_rotation(self.growth)
+
+
+@dataclass
+class Collector:
+    """Reads the log of a run's Pod; `clock` gives aware times."""
+
+    cluster: Cluster
+    run: Run
+    pod_name: str
+    parts: Parts
+    clock: Callable[[], datetime]
+    reading: Reading = field(init=False)
+    """What takes the log apart that is read now."""
+
+    def look(self, seen: Growth | None = None, *, everything: bool = False) -> Looked:
+        """Read what is new; write it if it is due, or with `everything` in any case.
+
+        Args:
+            seen: what the look before found, if it is known; its `within` is since when that was.
+            everything: whether to read up to the end of the log, however much that is.
+
+        Raises what the cluster and the tables raise, and NotStamped where the kubelet sends something else than a log.
+        """
+        pending, read, answered, last = bytearray(), 0, 0, self.parts.last
+        limit = None if everything else rules.LOOK_BYTES
+        with closing(self.stream(follow=False, limit=limit)) as chunks:
+            for chunk in chunks:
+                answered += len(chunk)
+                self.reading.take(chunk)
+                pending += self.cut()
+                if len(pending) >= rules.MOST_PART_BYTES:
+                    read += len(pending)
+                    self._write(pending)
+        growth = self._growth(bytes(pending), read, seen)
+        is_all = limit is None or answered < limit
+        near_rotation = not is_all or rules.is_near_rotation(growth)
+        # What follows a line that something may be lost is written with it.
+        if everything or near_rotation or self.parts.last is not last or self._is_due(len(pending)):
+            self._write(pending, self.clock() + rules.FOLLOWED_FOR if near_rotation else None)
+        return Looked(growth, len(pending), is_all)
+
+    def begins(self) -> str:
+        """Return the time of the first line of the Pod's current file, "" where it has no line."""
+        return self.cluster.log_begins(self.run.namespace, self.pod_name)
+
+    def _is_due(self, count: int) -> bool:
+        now, last = self.clock(), self.parts.last
+        since_start = now - (self.run.start_time or self.run.created_at)
+        return rules.is_written(count, since_start, now - last.written_at if last else None)
+
+    def _growth(self, pending: bytes, read: int, seen: Growth | None) -> Growth:
+        """Return how the log grows: since the last look, else since the last part, else since the run's start."""
+        last = self.parts.last
+        same = last is not None and self.parts.place.log == self.reading.place.log
+        file_bytes = (last.file_bytes if last and same else 0) + rules.on_disk(pending)
+        if seen and file_bytes >= seen.file_bytes:
+            return Growth(file_bytes, file_bytes - seen.file_bytes, seen.within)
+        since = last.written_at if last else self.run.start_time or self.run.created_at
+        return Growth(file_bytes, rules.on_disk(pending) + read, self.clock() - since)
+
+    def _write(self, pending: bytearray, followed_until: datetime | None = None) -> None:
+        if pending:
+            self.parts.add(bytes(pending), self.reading.place, followed_until)
+            pending.clear()
+
+    def stream(self, *, follow: bool, limit: int | None = None) -> Generator[bytes]:
+        """Yield the log from where the parts end, with the lines' times; begin a `reading` for it.
+
+        A limit only saves the kubelet what nobody reads; it is in bytes with times.
+        """
+        place = self.parts.place
+        is_same_pod = place.log.partition(" ")[0] == self.pod_name
+        if is_same_pod and place.since and (not follow or noted(self.pod_name, self.begins()) == place.log):
+            self.reading = Reading(place, NO_LIMIT)
+            try:
+                bound = limit and limit + place.window.size
+                yield from after_window(place, self._chunks(follow=follow, since=place.since, limit_bytes=bound))
+            except OtherLog:
+                pass
+            else:
+                return
+        self.reading = Reading(LogPlace(), NO_LIMIT, pod_name=self.pod_name, wanted=place)
+        yield from self._chunks(follow=follow, limit_bytes=None if place.offset else limit)
+
+    def _chunks(self, **how: Any) -> Iterator[bytes]:
+        return self.cluster.stamped_log(self.run.namespace, self.pod_name, **how)
+
+    def cut(self) -> bytes:
+        """Return what was read since the last cut, once the parts say what may be missing before its file."""
+        if self.is_in_new_file() and (said := self._missing()):
+            self.parts.add_gap(self.reading.place, said)
+        return self.reading.cut().content
+
+    def is_in_new_file(self) -> bool:
+        """Return whether what is read is of a file of which there is no part yet."""
+        log, last = self.reading.place.log, self.parts.last
+        return bool(log) and (last is None or last.start_of(log) is None)
+
+    def wait_for_followers(self, sleep: Callable[[float], None]) -> None:
+        """Wait until other processes have written what they read of a file that the kubelet has rotated."""
+        waited = timedelta()
+        while waited < OTHERS_WRITE_WITHIN and self.parts.is_followed() and self.is_another_file():
+            sleep(POLLED_EVERY.total_seconds())
+            waited += POLLED_EVERY
+            self.parts.read_again()
+
+    def is_another_file(self) -> bool:
+        """Return whether the kubelet's current file is another than that of the last part."""
+        return noted(self.pod_name, self.begins()) != self.parts.place.log
+
+    def _missing(self) -> str | None:
+        """Say what may be missing before a file whose reading has begun; None where nothing is."""
+        log, before = self.reading.place.log, self.parts.place
+        name, _, begins = log.partition(" ")
+        if self.reading.elsewhere:
+            pod = before.log.partition(" ")[0]
+            upto = f"{datetime.fromtimestamp(before.newest, self.clock().tzinfo):%H:%M:%S}"
+            why = "the kubelet had rotated it away" if pod == name else f"pod {pod} was replaced by {name}"
+            return f"some output between {upto} and {begins[11:19]} may be lost: {why}"
+        first = self.run.log_begins
+        if not before.log and has_begun(first) and first != log:
+            return f"some output before {begins[11:19]} may be lost: the kubelet had rotated it away"
+        return None

@@ -1,0 +1,120 @@
+"""Follows the log of a running command for a while, because the kubelet may begin another file at any time.
+
+The stream has one file after the other, but does not say where the next one begins. So this asks for the first line of
+the current file: if that is another one, the file begins where the stream has that line. What was read before such a
+question, and is before that line, is of the file before.
+
+Two processes may follow the same log at once, so that none of it is missed between them. The older one ends once the
+newer one has written a part, and so has come as far.
+"""
+
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from jobs_api.cluster import ClusterRejected
+from jobs_api.collecting import rules
+from jobs_api.collecting.collector import NO_LIMIT, OTHERS_WRITE_WITHIN, Collector
+from jobs_api.collecting.rules import Growth
+from jobs_api.errors import ClusterError, ClusterUnavailable
+from jobs_api.k8s.pod_logs import noted
+from jobs_api.k8s.stamped_log import LogPlace, Reading
+
+# What is kept while another process may still write what is before it.
+HELD_BYTES: Final = 16 * 1024 * 1024
+
+
+@dataclass
+class Following:
+    """A log that is followed until a time, and then until another process does, while it may be rotated soon."""
+
+    of: Collector
+    until: datetime
+    _raw: bytearray = field(default_factory=bytearray)
+    _began_at: datetime = field(init=False)
+    _grown: int = 0
+
+    def run(self) -> None:
+        """Read until the time has come, or the command has ended, and write it.
+
+        Raises what the tables raise, and NotStamped where the kubelet sends something else than a log. What is not
+        written then is read again.
+        """
+        self._began_at = asked_at = written_at = self.of.clock()
+        # A log that is silent for seconds ends the stream; what was read is written all the same.
+        with suppress(ClusterUnavailable), closing(self.of.stream(follow=True)) as chunks:
+            for chunk in chunks:
+                self._raw += chunk
+                now = self.of.clock()
+                if len(self._raw) < rules.MOST_PART_BYTES and now - asked_at < rules.ASKED_EVERY:
+                    continue
+                asked_at = now
+                self._take_apart(self.of.begins())
+                if self.of.reading.length >= rules.MOST_PART_BYTES or now - written_at >= rules.FOLLOWED_WRITTEN_EVERY:
+                    written_at = now
+                    self._write()
+                if self._is_over(now):
+                    break
+        self._take_rest()
+        self._write()
+
+    def _is_over(self, now: datetime) -> bool:
+        """Return whether a newer process follows the log and has come as far, or the time is over."""
+        last = self.of.parts.last
+        is_superseded = last is not None and last.followed_until is not None and last.followed_until > self.until
+        needed_until = self.until + rules.FOLLOWED_FOR * self._is_near_rotation()
+        return is_superseded or now >= needed_until
+
+    def _take_rest(self) -> None:
+        try:
+            begins = self.of.begins()
+        except ClusterRejected:
+            begins = ""  # the Pod is gone, and this is the last of its log that anybody has
+        except ClusterError:
+            return
+        self._take_apart(begins, everything=True)
+
+    def _take_apart(self, begins: str, *, everything: bool = False) -> None:
+        """Take complete lines apart; where the current file begins among them, write those before it."""
+        end = self._raw.rfind(b"\n") + 1
+        if everything or len(self._raw) - end > rules.MOST_PART_BYTES:
+            end = len(self._raw)
+        at = self._beginning(begins, end)
+        if at is not None:
+            self._take(at)
+            self._write(held_back=False)
+            self.of.reading = Reading(LogPlace(), NO_LIMIT, pod_name=self.of.pod_name)
+            end -= at
+        self._take(end)
+
+    def _take(self, end: int) -> None:
+        taken = bytes(self._raw[:end])
+        del self._raw[:end]
+        self.of.reading.take(taken)
+        self._grown += rules.on_disk(taken)
+
+    def _beginning(self, begins: str, end: int) -> int | None:
+        """Return where the current file begins in what is to be taken; None where it does not, or is read already."""
+        place, stamp = self.of.reading.place, f"{begins} ".encode()
+        if not begins or place.log == noted(self.of.pod_name, begins):
+            return None
+        if not place.inside and self._raw.startswith(stamp):
+            return 0 if place.log else None
+        at = self._raw.find(b"\n" + stamp, 0, end)
+        return None if at < 0 else at + 1
+
+    def _write(self, *, held_back: bool = True) -> None:
+        """Write what was taken apart; with `held_back`, not while another process may write what is before it."""
+        reading, parts = self.of.reading, self.of.parts
+        if reading.elsewhere and self.of.is_in_new_file():
+            parts.read_again()
+            held = reading.length < HELD_BYTES and self.of.clock() - self._began_at < OTHERS_WRITE_WITHIN
+            if held_back and held and parts.is_followed() and self.of.is_in_new_file():
+                return
+        if text := self.of.cut():
+            parts.add(text, reading.place, self.until)
+
+    def _is_near_rotation(self) -> bool:
+        last, within = self.of.parts.last, self.of.clock() - self._began_at
+        return rules.is_near_rotation(Growth(last.file_bytes if last else 0, self._grown, within))

@@ -1,0 +1,194 @@
+"""What was collected of a run's log: parts, each after the one before, with the place where to read on.
+
+A part is written where the last one ends, once. A process that dies before that has written nothing; of two processes
+that read the same log, one writes a part, and the other one writes what follows it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from jobs_api.collecting.rules import on_disk
+from jobs_api.errors import JobsApiError, NotFound
+from jobs_api.k8s.stamped_log import LogPlace, incomplete
+from jobs_api.logs import part_contents
+from jobs_api.model.log_part import MOST_FILES, LogPart
+from jobs_api.model.run import Run
+from jobs_api.store import log_parts
+
+# Other processes that write parts of the same run at the same time are one or two.
+ATTEMPTS: Final = 5
+# Who follows a log and has written no part for so long has nothing to write, or has died.
+NOT_FOLLOWED_AFTER: Final = timedelta(seconds=12)
+
+# Takes the text of a part and what it returned for the one before.
+type PieceReader = Callable[[Run, bytes, str | None], str | None]
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def read_nothing(_run: Run, _text: bytes, state: str | None) -> str | None:
+    """Read nothing from a part."""
+    return state
+
+
+@dataclass
+class Parts:
+    """The parts of a run's log, and their last one; `read_piece` sees each text once it is to be written."""
+
+    run: Run
+    last: LogPart | None
+    clock: Callable[[], datetime] = utc_now
+    read_piece: PieceReader = read_nothing
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        clock: Callable[[], datetime] = utc_now,
+        read_piece: PieceReader = read_nothing,
+    ) -> "Parts":
+        """Return what was collected of a run. One Query."""
+        return cls(run, log_parts.last_log_part(run), clock, read_piece)
+
+    @property
+    def place(self) -> LogPlace:
+        """Where to read on in the Pod's log."""
+        return LogPlace.read(self.last.place) if self.last else LogPlace()
+
+    def read_again(self) -> None:
+        """Read the last part again. One Query."""
+        self.last = log_parts.last_log_part(self.run)
+
+    def is_followed(self) -> bool:
+        """Return whether another process may be following the log, and have read more than it has written."""
+        return (
+            self.last is not None
+            and self.last.followed_until is not None
+            and self.clock() < self.last.followed_until
+            and self.clock() - self.last.written_at < NOT_FOLLOWED_AFTER
+        )
+
+    def add(self, text: bytes, place: LogPlace, followed_until: datetime | None) -> None:
+        """Add what was read up to a place, without what another process has added of it.
+
+        Nothing, where the text begins another file than the last part's, and another process has meanwhile added a part
+        of a third one: what is missing between them is not told yet. The next look reads it again.
+        """
+        begin, known = place.offset - len(text), self.place.log
+        for _ in range(ATTEMPTS):
+            if self.place.log not in {known, place.log}:
+                return
+            own = self._unwritten(text, begin, place)
+            if not own or self._write(own, place, followed_until):
+                return
+        raise JobsApiError(f"Others write the log of run {self.run.id} at the same time")
+
+    def add_gap(self, place: LogPlace, said: str) -> None:
+        """Add a line that something may be lost before a file; nothing where another process has got to that file."""
+        begin, said_line = LogPlace(log=place.log), f"[jobs-api: {said}]\n".encode()
+        for _ in range(ATTEMPTS):
+            until = self.last.followed_until if self.last else None
+            line = b"\n" * self.place.inside + said_line
+            known = self.last and self.last.start_of(place.log) is not None
+            if known or _is_older(place.log, self.place.log) or self._write(line, begin, until, gap=True):
+                return
+
+    def _unwritten(self, text: bytes, begin: int, place: LogPlace) -> bytes:
+        """Return what of a text follows the last part; nothing where they are in a later file, or not at it yet."""
+        if self.last is None:
+            return text
+        there = self.place
+        if there.log == place.log:
+            return text[max(0, there.offset - begin) :]
+        is_next = self.last.start_of(place.log) is None and not _is_older(place.log, there.log) and begin == 0
+        return text if is_next else b""
+
+    def _write(self, text: bytes, place: LogPlace, followed_until: datetime | None, *, gap: bool = False) -> bool:
+        """Add a part after the last one; where another process was first, read its part."""
+        before = self.last
+        offset = before.end if before else 0
+        files = before.files if before else ()
+        same = bool(files) and files[-1][0] == place.log
+        if not same:
+            files = (*files, (place.log, offset + len(text) * gap))[-MOST_FILES:]
+        content = part_contents.store_content(self.run, offset, text)
+        state = before.state if before else None
+        part = LogPart(
+            offset=offset,
+            size=len(text),
+            place=place.text(),
+            files=files,
+            file_bytes=(before.file_bytes if before and same else 0) + on_disk(text) * (not gap),
+            gaps=(before.gaps if before else 0) + gap,
+            followed_until=followed_until,
+            written_at=self.clock(),
+            state=state if gap else self.read_piece(self.run, text, state),
+            content=content.content,
+            key=content.key,
+        )
+        if log_parts.add_log_part(self.run, part):
+            self.last = part
+            return True
+        self.last = log_parts.last_log_part(self.run)
+        return False
+
+    def text(self) -> Iterator[bytes]:
+        """Yield all that was collected, part by part, and a line where a part is not there any more."""
+        at = 0
+        for part in log_parts.log_parts(self.run):
+            if part.offset > at:
+                yield _gone(part.offset - at)
+            yield _content(part)
+            at = part.end
+
+    def after(self, place: LogPlace, limit: int) -> tuple[bytes, LogPlace] | None:
+        """Return what was collected after a place, at most `limit` bytes, and the place after that.
+
+        None where the place is in no file of which a part was collected.
+        """
+        last = self.last
+        start = 0 if not place.log else last.start_of(place.log) if last else None
+        if last is None or start is None:
+            return None
+        offset, found = start + place.offset, bytearray()
+        first = log_parts.last_log_part(self.run, before=offset) if offset < last.end else None
+        for part in log_parts.log_parts(self.run, begin=first.offset) if first else ():
+            found += _content(part)[max(0, offset - part.offset) :]
+            if len(found) >= limit:
+                break
+        text = bytes(found[:limit])
+        if offset + len(text) < last.end:
+            text = text[: len(text) - incomplete(text)]
+        return text, _place_at(last, offset + len(text))
+
+
+def _is_older(log: str, other: str) -> bool:
+    """Return whether a file of a Pod was begun before another one of the same Pod."""
+    (pod, _, begins), (other_pod, _, other_begins) = log.partition(" "), other.partition(" ")
+    return pod == other_pod and begins < other_begins
+
+
+def _place_at(last: LogPart, offset: int) -> LogPlace:
+    """Return the place at an offset of what was collected; at its end, that where to read on."""
+    if offset == last.end:
+        return LogPlace.read(last.place)
+    log, inside = last.file_at(offset)
+    return LogPlace(log=log, offset=inside)
+
+
+def _content(part: LogPart) -> bytes:
+    try:
+        return part_contents.read_content(part)
+    except NotFound:
+        return _gone(part.size)
+
+
+def _gone(size: int) -> bytes:
+    """Return a line in place of a part that is gone, as large as the part, so that places stay what they are."""
+    line = f"[jobs-api: {size} bytes that were collected are no longer kept]".encode()
+    return line[: size - 1].ljust(size - 1) + b"\n"

@@ -1,0 +1,105 @@
+"""Who follows a log gets from its parts what the Pod does not have any more, and each byte once."""
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import cast
+
+import pytest
+
+from jobs_api.cluster import Cluster
+from jobs_api.k8s.stamped_log import LogPlace
+from jobs_api.live import following
+from jobs_api.live.following import Followed, LogFollower
+from jobs_api.model.run import Run
+from tests.service.rotating_kubelet import RUNNING, RotatingKubelet, Table, numbers
+
+
+class FollowedKubelet(RotatingKubelet):
+    """One that names its Pod."""
+
+    def newest_pod_name(self, *_: str) -> str | None:
+        """Name the Pod."""
+        return self.pod
+
+    def next(self, place: LogPlace, run: Run = RUNNING) -> Followed:
+        """Follow."""
+        place = LogPlace.read(place.text())
+        return LogFollower(lambda: run, lambda: cast("Cluster", self), lambda: 0).next(run, place, timedelta())
+
+    def rest(self, place: LogPlace = LogPlace(), run: Run = RUNNING) -> Iterator[Followed]:  # noqa: B008 - frozen
+        """Follow until there is nothing more."""
+        while (found := self.next(place, run)).text or found.place.log != place.log:
+            yield found
+            place = found.place
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Table:
+    return Table().use(monkeypatch)
+
+
+def lines(answers: Iterator[Followed]) -> list[int | None]:
+    return numbers("".join(one.text for one in answers).encode())
+
+
+@pytest.mark.usefixtures("table")
+def test_who_begins_late_gets_what_was_collected_and_then_the_pod() -> None:
+    node = FollowedKubelet()
+    node.print(3)
+    node.collector().look(everything=True)
+    node.rotate()
+    node.print(2)
+    node.collector().look(everything=True)
+    node.print(2)
+
+    assert lines(node.rest()) == [0, 1, 2, None, 3, 4, 5, 6]
+
+
+@pytest.mark.usefixtures("table")
+def test_who_has_ended_in_a_file_that_was_put_aside_waits_for_its_rest_and_gets_it() -> None:
+    node = FollowedKubelet()
+    node.print(3)
+    node.collector().look(everything=True)
+    first = node.next(LogPlace())
+    node.print(2)
+    node.collector().look(everything=True)
+    node.rotate()
+    node.print(2)
+    second = node.next(first.place)
+    third = node.next(second.place)
+    node.collector().look(everything=True)
+
+    assert (numbers(first.text.encode()), numbers(second.text.encode()), third.text) == ([0, 1, 2], [3, 4], "")
+    assert lines(node.rest(third.place)) == [None, 5, 6]
+
+
+def test_a_pod_that_is_gone_leaves_what_was_collected(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = FollowedKubelet()
+    node.print(3)
+    node.collector().look(everything=True)
+    node.pod = None
+    monkeypatch.setattr(node, "newest_pod_name", lambda *_: "pod-a")
+
+    assert lines(node.rest()) == [0, 1, 2]
+    assert table.text
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_wherever_one_ends_each_line_is_given_once(table: Table, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PIECE_BYTES", 100)
+    node, chance, place, given = FollowedKubelet(), random.Random(seed), LogPlace(), b""  # noqa: S311 - no secret
+    for _ in range(150):
+        node.print(chance.randrange(3))
+        if chance.random() < 0.3:
+            node.collector().look(everything=True)
+            if chance.random() < 0.4:
+                node.rotate()
+                node.print()
+        found = node.next(place)
+        place, given = found.place, given + found.text.encode()
+    node.collector().look(everything=True)
+    given += b"".join(one.text.encode() for one in node.rest(place))
+
+    assert numbers(given) == numbers(table.text)
+    assert [one for one in numbers(given) if one is not None] == [*range(node.printed)]
