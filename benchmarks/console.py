@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -22,6 +23,18 @@ from deploy.console import refresh
 SHOWN: Final = "section[aria-label=Next] li"
 FIRST_SECONDS: Final = 1.0
 VISITS: Final = 5
+LINES: Final = 20
+FOLLOW_SECONDS: Final = 2.0
+# The command of the benchmark's runs: lines that say when they were written.
+DBT: Final = f"#!/bin/sh\nfor line in $(seq {LINES}); do date +'written %s.%N'; sleep 0.5; done\n"
+# Notes when each line is first in the page.
+_WATCH: Final = """
+window.seen = {};
+setInterval(() => {
+  const lines = document.body.innerText.matchAll(/written (\\d+\\.\\d+)/g);
+  for (const [, at] of lines) window.seen[at] ??= Date.now() / 1000;
+}, 20);
+"""
 
 
 @dataclass
@@ -53,28 +66,41 @@ def main(jobs: int = 1000, runs: int = 50_000) -> None:
     """Print all figures."""
     refresh()
     with TemporaryDirectory(prefix="jobs-api-bench-") as folder, sync_playwright() as playwright:
-        stack = Laptop.started(Path(folder))
+        home = Path(folder)
+        stack = Laptop.started(home)
         try:
-            _fill(stack, jobs, runs)
+            job = _fill(stack, jobs, runs)
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
                 chromium_sandbox=os.getuid() != 0,
             )
-            report(f"The console, {jobs:,} jobs and {runs:,} runs", _figures(browser, stack))
+            figures = [*_figures(browser, stack), _followed(browser, stack, job)]
+            report(f"The console, {jobs:,} jobs and {runs:,} runs", figures)
             browser.close()
         finally:
             stack.process.terminate()
             stack.process.wait()
 
 
-def _fill(stack: Laptop, jobs: int, runs: int) -> None:
+def _dbt(home: Path) -> Path:
+    folder = home / "programs"
+    folder.mkdir()
+    (folder / "dbt").write_text(DBT)
+    (folder / "dbt").chmod(0o755)
+    return folder
+
+
+def _fill(stack: Laptop, jobs: int, runs: int) -> str:
+    """Make jobs and runs; return the id of the job whose command writes lines."""
     client = Client(stack.session)
-    made = stack.create_job(client)
+    stack.operate("project", "set", stack.session["organization_id"], stack.project, 'allowed_environment=["PATH"]')
+    made = stack.create_job(client, environment={"PATH": f"{_dbt(stack.home)}:{os.environ['PATH']}"})
     for _ in range(jobs - 1):
         stack.create_job(client)
     run = client.call("POST", f"{stack.jobs}/{made['id']}/trigger")["job_run_id"]
     until(lambda: client.call("GET", f"/runs/{run}").get("end_time"), stack.process)
     stack.copy_runs(run, runs)
+    return str(made["id"])
 
 
 def _figures(browser: Browser, stack: Laptop) -> list[Figure]:
@@ -90,11 +116,28 @@ def _figures(browser: Browser, stack: Laptop) -> list[Figure]:
         Figure("to the first view, empty cache, median", first.seconds, "s", FIRST_SECONDS),
         Figure("to the first view again, median", second.seconds, "s", FIRST_SECONDS),
         Figure("requests for the page, empty cache", first.page_requests, "", 8),
-        Figure("bytes of the page, empty cache", first.page_bytes, "B", 60_000),
+        Figure("bytes of the page, empty cache", first.page_bytes, "B", 80_000),
         Figure("bytes of the page again", second.page_bytes, "B"),
         Figure("requests to the API", first.api_requests, ""),
         Figure("bytes of the API", first.api_bytes, "B"),
     ]
+
+
+def _followed(browser: Browser, stack: Laptop, job: str) -> Figure:
+    """Follow the log of a run in its page; return how long after it was written a line was there."""
+    client = Client(stack.session)
+    run = client.call("POST", f"{stack.jobs}/{job}/trigger")["job_run_id"]
+    context = browser.new_context(viewport={"width": 1280, "height": 2000})
+    context.add_init_script(f"sessionStorage.setItem('token', '{stack.session['token']}')")
+    tab = context.new_page()
+    tab.goto(f"{stack.session['url']}/console#/runs/{run}")
+    tab.evaluate(_WATCH)
+    # Not wait_for_function, which the page's policy does not allow.
+    seen = until(lambda: found if len(found := tab.evaluate("window.seen")) >= LINES else None, stack.process)
+    context.close()
+    return Figure(
+        "until a followed line is there, median", median(seen[at] - float(at) for at in seen), "s", FOLLOW_SECONDS
+    )
 
 
 def _visited(context: BrowserContext, stack: Laptop) -> Visit:
