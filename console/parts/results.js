@@ -56,13 +56,20 @@ const Found = ({ results, open }) => {
     </section>`;
 };
 
+const NO_NODE_YET = "No node has ended yet.";
 const NONE = "Nothing is known of single nodes. They are read from what dbt and SQLMesh write about each.";
 
 /* Of a run that has ended its counts say whether there are results; of one that goes on, only the answer does. */
-const load = async (run, signal) => (!isOpen(run) && !run.results ? { none: NONE } : get(`/runs/${run.id}/results`, {}, signal).catch((error) => {
-  if (NONE_YET.includes(error.code)) return { none: isOpen(run) ? "No node has ended yet." : error.message };
-  throw error;
-}));
+const load = async (run, signal) => {
+  if (!isOpen(run) && !run.results) return { none: NONE };
+  try {
+    const found = await get(`/runs/${run.id}/results`, {}, signal);
+    return isOpen(run) && !found.results.length ? { none: NO_NODE_YET } : found;
+  } catch (error) {
+    if (NONE_YET.includes(error.code)) return { none: isOpen(run) ? NO_NODE_YET : error.message };
+    throw error;
+  }
+};
 
 export const Results = ({ run }) => {
   const { data, error, reload, setData } = useLoaded((signal) => load(run, signal), [run.id, run.status]);

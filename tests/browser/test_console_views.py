@@ -213,6 +213,16 @@ def test_a_run_without_results_says_so_and_asks_for_none(page: Page, service: Se
     expect(page.get_by_text("Nothing is known of single nodes.")).to_be_visible()
 
 
+def test_a_run_that_goes_on_says_that_no_node_has_ended_yet(page: Page, service: Service, world: World) -> None:
+    # There is no cluster here, from which the API would read them.
+    none = {"run_id": world.running.id, "results": [], "counts": {}, "complete": False}
+    page.route("**/results", lambda route: route.fulfill(json=none))
+
+    show(page, service.reader, f"#/runs/{world.running.id}?tab=results")
+
+    expect(page.get_by_text("No node has ended yet.")).to_be_visible()
+
+
 def test_the_bars_of_the_models_are_read_by_the_arrow_keys(page: Page, service: Service, world: World) -> None:
     show(page, service.reader, f"#/runs/{world.failed.id}?tab=results")
 
