@@ -9,6 +9,8 @@ import { duration } from "./times.js";
 const DAYS = 30, HEIGHT = 64, WIDTH = 12, GAP = 4;
 /* From the bottom to the top of a bar. */
 const KINDS = [["success", "successful_runs"], ["cancelled", "cancelled_runs"], ["error", "error_runs"], ["failed", "failed_runs"]];
+/* Above a day on which something failed, so that the colour is not needed. */
+const SIGNS = { failed: "M-2 -2 2 2M2 -2 -2 2", error: "M0 -2.5V1M0 2.4V2.6" };
 const named = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
 
 const told = (day) => `${named.format(new Date(day.date))}: ${KINDS.filter(([, name]) => day[name])
@@ -17,18 +19,21 @@ const told = (day) => `${named.format(new Date(day.date))}: ${KINDS.filter(([, n
 
 const Day = ({ day, at, most }) => {
   let below = HEIGHT;
+  const sign = day.failed_runs ? "failed" : day.error_runs ? "error" : "";
   return html`<g><title>${told(day)}</title>
     <rect class="bar-reach" x=${at * (WIDTH + GAP)} y="0" width=${WIDTH + GAP} height=${HEIGHT} />
     ${KINDS.filter(([, name]) => day[name]).map(([status, name]) => {
       const high = Math.max(2, (day[name] / most) * (HEIGHT - 6));
       below -= high;
       return html`<rect key=${status} class=${`bar-fill of-${status}`} x=${at * (WIDTH + GAP)} y=${below} width=${WIDTH} height=${high} />`;
-    })}</g>`;
+    })}
+    ${sign && html`<path class=${`bar-sign of-${sign}`} d=${SIGNS[sign]} transform=${`translate(${at * (WIDTH + GAP) + WIDTH / 2} ${below - 3.5})`} />`}</g>`;
 };
 
 export const Days = ({ project, job }) => {
   const { data, error } = useLoaded((signal) => get(`/projects/${project}/runs/daily-stats`, { days: DAYS, job_id: job }, signal).then(({ days }) => days), [project, job]);
-  if (error) return null;
+  /* Ends of before counting began are in no day, and a page of zeros would deny the runs above it. */
+  if (error || (data && !data.some((day) => day.total_runs))) return null;
   if (!data) return html`<${Loading} lines=${2} />`;
   const sum = (name) => data.reduce((total, day) => total + day[name], 0);
   const most = Math.max(1, ...data.map((day) => day.total_runs));
@@ -40,6 +45,6 @@ export const Days = ({ project, job }) => {
       <svg class="days" viewBox=${`0 0 ${data.length * (WIDTH + GAP)} ${HEIGHT + 1}`} role="img" aria-label=${summary}>
         <line class="strip-ground" x1="0" x2=${data.length * (WIDTH + GAP)} y1=${HEIGHT + 0.5} y2=${HEIGHT + 0.5} />
         ${data.map((day, at) => html`<${Day} key=${day.date} day=${day} at=${at} most=${most} />`)}</svg>
-      <small>${named.format(new Date(data[0].date))} to ${named.format(new Date(data.at(-1).date))}, days of UTC. ${!counts.length ? "No run has ended." : data.at(-1).total_runs ? told(data.at(-1)) : ""}</small>
+      <small>${named.format(new Date(data[0].date))} to ${named.format(new Date(data.at(-1).date))}, days of UTC. ${data.at(-1).total_runs ? told(data.at(-1)) : ""}</small>
     </section>`;
 };
