@@ -1,5 +1,6 @@
 """GET /audit-log: every write is on it once, and only admins of the organization read it."""
 
+import importlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -230,7 +231,7 @@ def test_a_test_of_notifications_that_dies_while_it_is_sent_is_on_the_log(
     def dies(*_: object) -> None:
         raise OSError("the process dies here")
 
-    monkeypatch.setattr("functions.test_notifications.app.test_all", dies)
+    monkeypatch.setattr(importlib.import_module("functions.test_notifications.app"), "test_all", dies)
 
     assert world.alice.call("POST", f"{world.job}/notifications/test").status == 500
 

@@ -1,5 +1,6 @@
 """POST /runs/{run_id}/retry, on a cluster that answers over HTTPS."""
 
+import importlib
 from datetime import timedelta
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_a_request_that_died_after_the_write_goes_on_with_its_run(acme: Acme, mo
         raise ConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("functions.retry_run.app.launch_now", died)
+        patch.setattr(importlib.import_module("functions.retry_run.app"), "launch_now", died)
         assert retry(acme.alice, before, headers=key).status == 500
 
     answer = retry(acme.alice, before, headers=key)

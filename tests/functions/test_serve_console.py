@@ -3,6 +3,7 @@
 import base64
 import copy
 import hashlib
+import importlib
 import json
 import re
 import subprocess
@@ -177,7 +178,7 @@ def test_nothing_else_is_served(path: str) -> None:
 
 
 def test_pages_that_were_not_built_name_the_command_that_builds_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("functions.serve_console.app.SITE", Path("nowhere"))
+    monkeypatch.setattr(importlib.import_module("functions.serve_console.app"), "SITE", Path("nowhere"))
 
     answer = get("/console")
 
