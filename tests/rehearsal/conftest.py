@@ -133,6 +133,8 @@ def _dbt_project(deployment: Deployment, organization: str) -> str:
         *("project", "create", organization, example.name, "--type", "dbt", "--image", example.image, "--deploy"),
         *("--set", f"working_directory={example.working_directory}"),
         *("--set", f"environment_secret={example.environment_secret}"),
+        # The API's address leads to AWS, where no pod of this cluster can store any.
+        *("--set", "artifacts=false"),
     )
     return str(made["id"])
 
