@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from deploy.console import refresh
 from tests.aws_of_template import within_its_policy
@@ -18,6 +18,9 @@ from tests.browser.service import Service, serving
 from tests.browser.tab import WIDE, Tab
 
 __all__ = ["within_its_policy"]
+
+# A machine that runs other tests beside these takes longer than the five seconds of Playwright.
+expect.set_options(timeout=15_000)
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
