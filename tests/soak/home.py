@@ -17,6 +17,7 @@ LEFT = (
     "jaffle",
     "kubeconfig",
     "session.json",
+    "store",
 )
 LEFT_BY_CLUSTER = ("cluster", "cluster.log", "kubeconfig", "pki", "pods")
 

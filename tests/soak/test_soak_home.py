@@ -30,7 +30,8 @@ def test_only_files_of_an_earlier_soak_are_removed(tmp_path: Path) -> None:
     (home / "cluster" / "images" / "dbt").mkdir(parents=True)
     (home / "cluster" / "pods" / "one").mkdir(parents=True)
     (home / "cluster" / "cluster").mkdir()
-    for name in ("functions.log", "notes.txt", "cluster/cluster/objects.sqlite"):
+    (home / "store").mkdir()
+    for name in ("functions.log", "notes.txt", "cluster/cluster/objects.sqlite", "store/data.sqlite3"):
         (home / name).write_text("")
 
     prepare(home)
