@@ -62,7 +62,7 @@ def _applied(project_id: str, document: dict[str, Any], progress: Progress) -> s
                 raise
         else:
             break
-    return apply.apply_answer(plan, progress).json_that_fits()
+    return apply.apply_answer(plan, progress).json_to_keep()
 
 
 def _has_time() -> bool:

@@ -361,6 +361,18 @@ def test_a_key_gets_the_first_answer_again_but_no_plan(alice: Person, jobs: str,
     assert list(named(alice, jobs)) == ["build"]
 
 
+def test_a_long_answer_is_kept_without_what_its_plan_said(apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs_api.edits.document.KEPT_BYTES", 3_000)
+    key = {"Idempotency-Key": "once"}
+    listed = [{**BUILD, "name": f"job {n}", "description": "x" * 1000} for n in range(3)]
+
+    first = apply(*listed, headers=key)
+
+    assert first.json["remaining"] == 0
+    assert "fields" not in first.json["changes"][0]
+    assert apply(*listed, headers=key, at=LATER).text == first.text
+
+
 def test_a_refusal_is_not_kept_for_its_key(alice: Person, jobs: str, apply: Apply) -> None:
     key = {"Idempotency-Key": "once"}
     follower = {"name": "after", "command": "dbt run", "run_after": [{"job": "seed"}]}
