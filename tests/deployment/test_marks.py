@@ -37,7 +37,7 @@ def test_a_group_of_another_name_has_its_readers_with_it() -> None:
     entries = with_parameters(KubernetesGroup="jobs-api-test").resources("AWS::EKS::AccessEntry")
 
     groups = [group for entry in entries for group in entry.properties["KubernetesGroups"]]
-    assert sorted(groups) == ["jobs-api-test"] * 4 + ["jobs-api-test-reader"] * 5
+    assert sorted(groups) == ["jobs-api-test"] * 4 + ["jobs-api-test-reader"] * 6
 
 
 def test_the_line_in_the_manifest_and_in_the_docs_gives_another_deployment_bindings_of_its_own() -> None:
