@@ -83,8 +83,8 @@ RUNS_WINDOW_SECONDS, JOBS_WINDOW_SECONDS, SHARDS = 10, 30, 4
 SPARE_SECONDS, SPARES = 0.01, 0.5
 # Of a log that grows all the time: a part each half minute after the first minute, up to two KB with the place.
 PART_SECONDS, FIRST_PART_SECONDS, PART_UNITS = 30, 60, 2
-# What the logs of running commands add to a pass, of which one in six reads a slow one; not measured on AWS.
-LOOKS_SECONDS: Final = 0.02
+# What the logs of running commands add to a pass, of which each reads those of young runs; not measured on AWS.
+LOOKS_SECONDS: Final = 0.05
 # One stream begins seven seconds before the other one of 30 seconds ends.
 FOLLOWERS: Final = 30 / 23
 # The memory of all functions together.

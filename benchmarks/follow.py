@@ -2,7 +2,7 @@
 
     python -m benchmarks.follow [cuts]
     python -m benchmarks.follow laptop [lines]
-    python -m benchmarks.follow rotating [megabytes] [megabytes a second]
+    python -m benchmarks.follow rotating [megabytes] [megabytes a second] [seconds before it prints]
 
 The first one follows a log through cuts at random places, in a simulation whose kubelet rotates the log's files, and
 counts what is lost and doubled. The second one takes the time from a line that is printed to the line that is given, on
@@ -30,7 +30,9 @@ for _ in range({lines}):
 """
 BURST = """#!{python}
 import os, sys, time
-begun, number, line = time.monotonic(), 0, b"%09d " + b"x" * 89 + b"\\n"
+number, line = 0, b"%09d " + b"x" * 89 + b"\\n"
+time.sleep({after})
+begun = time.monotonic()
 while number * 100 < {megabytes} * 10**6:
     os.write(1, b"".join(line % n for n in range(number, number + 1000)))
     number += 1000
@@ -107,12 +109,12 @@ def delays(client: Client, run: str) -> Iterator[float]:
             return
 
 
-def rotating(megabytes: int = 200, speed: float = 5) -> None:
-    """Print so much so fast; count what is stored."""
+def rotating(megabytes: int = 200, speed: float = 5, after: float = 5) -> None:
+    """Print so much so fast, beginning some seconds after the command's start; count what is stored."""
     with laptop() as stack:
-        client, run = started(stack, BURST, megabytes=megabytes, speed=speed)
+        client, run = started(stack, BURST, megabytes=megabytes, speed=speed, after=after)
         begun = time.monotonic()
-        until_ended(stack, client, run, begun + megabytes / speed)
+        until_ended(stack, client, run, begun + after + megabytes / speed)
         answer = client.call("GET", f"/runs/{run}/logs")
         with urlopen(answer["download_url"]) as log:  # noqa: S310 - it is http
             found = counted(log)

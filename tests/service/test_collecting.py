@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jobs_api.collecting import rules
 from jobs_api.collecting.following import Following
 from jobs_api.collecting.parts import Parts
-from jobs_api.errors import ClusterError
+from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.k8s.stamped_log import LogPlace
 from tests.service.rotating_kubelet import RUNNING, RotatingKubelet, Table, numbers
 
@@ -323,3 +323,28 @@ def test_without_another_one_a_log_that_may_be_rotated_is_followed_for_longer(
 
     assert 10 + 30 <= (node.at - begun) / 10**9 < 10 + 30 + 3
     assert table.text
+
+
+def test_a_question_that_is_not_answered_does_not_end_the_stream(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, asked = RotatingKubelet(), [0]
+    begins = node.log_begins
+
+    def answer(namespace: str, pod: str) -> str:
+        asked[0] += 1
+        if asked[0] in {2, 3}:
+            raise ClusterUnavailable("busy")
+        return begins(namespace, pod)
+
+    def step() -> bool:
+        node.wait(1)
+        node.print(5)
+        if node.printed == 15:
+            node.rotate()
+        return node.printed < 60
+
+    monkeypatch.setattr(node, "log_begins", answer)
+    node.step = step
+    follow(node)
+
+    assert numbers(table.text) == [*range(55)]  # the last five come with the silence
+    assert asked[0] > 3

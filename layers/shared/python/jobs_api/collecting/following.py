@@ -22,7 +22,7 @@ from jobs_api.k8s.pod_logs import noted
 from jobs_api.k8s.stamped_log import LogPlace, Reading
 
 # What is kept while another process may still write what is before it.
-HELD_BYTES: Final = 16 * 1024 * 1024
+HELD_BYTES: Final = 8 * 1024 * 1024
 
 
 @dataclass
@@ -50,7 +50,8 @@ class Following:
                 if len(self._raw) < rules.MOST_PART_BYTES and now - asked_at < rules.ASKED_EVERY:
                     continue
                 asked_at = now
-                self._take_apart(self.of.begins())
+                with suppress(ClusterUnavailable):  # the next question is about these lines too
+                    self._take_apart(self.of.begins())
                 if self.of.reading.length >= rules.MOST_PART_BYTES or now - written_at >= rules.FOLLOWED_WRITTEN_EVERY:
                     written_at = now
                     self._write()

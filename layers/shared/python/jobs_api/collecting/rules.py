@@ -26,8 +26,10 @@ MOST_PART_BYTES: Final = 2 * 1024 * 1024
 LOOK_BYTES: Final = 4 * 1024 * 1024
 # How long the next look may take to come: two pulses, of which one is lost, and a pass.
 NEXT_LOOK_WITHIN: Final = timedelta(seconds=15)
-# A log that grows slowly is read this often.
+# A log that grows slowly is read this often, and in each pass while its run is young: most runs are short, and many
+# begin to print fast after a silent start.
 SLOW_EVERY: Final = timedelta(seconds=15)
+YOUNG: Final = timedelta(seconds=30)
 # For how long a process follows a log, and how long before its end the next one begins. Without a next one it continues
 # for as long again.
 FOLLOWED_FOR, HANDED_OVER_WITHIN = timedelta(seconds=30), timedelta(seconds=7)
@@ -60,9 +62,10 @@ def is_near_rotation(growth: Growth) -> bool:
     return growth.after(NEXT_LOOK_WITHIN) >= ROTATED_AT
 
 
-def next_look(growth: Growth) -> timedelta:
-    """Return how long the next look may wait; none where the next pass is to look."""
-    return SLOW_EVERY if growth.after(SLOW_EVERY + NEXT_LOOK_WITHIN) < ROTATED_AT / 2 else timedelta()
+def next_look(growth: Growth, age: timedelta) -> timedelta:
+    """Return how long the next look at the log of a run of this age may wait; none where the next pass is to look."""
+    is_slow = growth.after(SLOW_EVERY + NEXT_LOOK_WITHIN) < ROTATED_AT / 2
+    return SLOW_EVERY if is_slow and age >= YOUNG else timedelta()
 
 
 def is_written(new_bytes: int, since_start: timedelta, since_part: timedelta | None) -> bool:

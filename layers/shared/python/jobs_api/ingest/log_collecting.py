@@ -60,7 +60,7 @@ def look(cluster: Cluster, run: Run, pod_name: str, clock: Callable[[], datetime
         return None
     if len(_known) >= MOST_KNOWN:
         _known.clear()
-    due_at = now + rules.next_look(found.growth)
+    due_at = now + rules.next_look(found.growth, now - (run.start_time or run.created_at))
     _known[run.id] = Known(collector.parts.last, found.growth.file_bytes, now, due_at)
     return collector if found.wants_following else None
 
