@@ -362,7 +362,7 @@ def test_a_key_gets_the_first_answer_again_but_no_plan(alice: Person, jobs: str,
 
 
 def test_a_long_answer_is_kept_without_what_its_plan_said(apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs_api.edits.document.KEPT_BYTES", 3_000)
+    monkeypatch.setattr("jobs_api.edits.document.PLAN_KEPT_BYTES", 3_000)
     key = {"Idempotency-Key": "once"}
     listed = [{**BUILD, "name": f"job {n}", "description": "x" * 1000} for n in range(3)]
 

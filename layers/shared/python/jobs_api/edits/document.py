@@ -16,7 +16,7 @@ from jobs_api.model.job_history import FieldChange
 # As many as a project may have.
 MOST_LISTED_JOBS: Final = 2_000
 # DynamoDB keeps an answer for its Idempotency-Key in an item of at most 400 KB.
-KEPT_BYTES: Final = 300_000
+PLAN_KEPT_BYTES: Final = 300_000
 _ENTRY: Final = re.compile(r"\Ajobs\.(\d+)")
 
 
@@ -98,7 +98,7 @@ class ApplyAnswer(Document):
     def json_to_keep(self) -> str:
         """Return the JSON of what was done, for a key to be kept with; a long one is without what the plan had said."""
         text = self.model_dump_json()
-        if len(text.encode()) <= KEPT_BYTES:
+        if len(text.encode()) <= PLAN_KEPT_BYTES:
             return text
         changes = [change.model_copy(update={"fields": None, "slots": None}) for change in self.changes]
         return self.model_copy(update={"changes": changes}).model_dump_json()
