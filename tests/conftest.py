@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 
 # These tests need the output of `make build` and their own AWS: `make rehearse` runs them.
 collect_ignore = ["rehearsal"]
+# The file whose tests run.
+_latest: list[Path | None] = [None]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,7 +34,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Run each test on a Python stack of one piece, so that no chance depth of calls decides how long it takes."""
+    """Run each test on a Python stack of one piece, so that no chance depth of calls decides how long it takes.
+
+    Remove the rows of the file before; the fixtures of that module have ended.
+    """
+    aws = sys.modules.get("tests.aws_of_template")
+    if aws and _latest[0] != item.path:
+        aws.remove_rows()
+    _latest[0] = item.path
     run: Any = item
     run.runtest = partial(_with_room, item.runtest)
 
