@@ -17,6 +17,7 @@ from jobs_api.ingest.log_storing import COLLECTED_UNTIL, GAPS, not_followed
 from jobs_api.model.run import RunStatus
 from jobs_api.store import log_parts
 from local.cluster.kubelet import logs
+from tests.functions import passes
 from tests.functions.acme import Acme, eventually
 from tests.functions.test_follow_logs import ask, rest
 
@@ -33,7 +34,7 @@ def start(acme: Acme, script: str, go: Path, run_id: str | None = None) -> Objec
 def collect(acme: Acme) -> bytes:
     """Make a pass a minute later; return what was collected until then."""
     acme.skipped += timedelta(seconds=61)
-    acme.ingest()
+    passes.ingest(acme.organization.id, acme.now)
     return b"".join(Parts.of(acme.only_run()).text())
 
 
@@ -82,7 +83,7 @@ def test_a_large_part_is_in_the_bucket_and_is_given_to_who_follows(
     go.touch()
     acme.wait_for_end(job)
     be_gone(monkeypatch)
-    acme.ingest()
+    passes.ingest(acme.organization.id, acme.now)
 
     assert len(collected) > 50_000
     assert part.content is None
