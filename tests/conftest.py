@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from tests.reliability import figures
@@ -17,6 +18,11 @@ ROOT = Path(__file__).parent.parent
 
 # These tests need the output of `make build` and their own AWS: `make rehearse` runs them.
 collect_ignore = ["rehearsal"]
+
+# An example has 200 ms of the clock by default, which a busy machine exceeds.
+hypothesis.settings.register_profile("without a deadline", hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("without a deadline")
+
 # The file whose tests run.
 _latest: list[Path | None] = [None]
 
