@@ -54,7 +54,7 @@ def test_an_answer_given_again_on_another_address_leads_to_that_address(alice: P
     assert [answer.headers["Location"] for answer in answers] == [address[1] + here for address in ADDRESSES]
 
 
-def test_a_refusal_leads_nowhere(alice: Person, jaffle: Project) -> None:
+def test_a_refused_create_has_no_location(alice: Person, jaffle: Project) -> None:
     assert "Location" not in alice.call("POST", path(jaffle), {}).headers
 
 

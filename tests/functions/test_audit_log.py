@@ -340,7 +340,7 @@ def test_entries_of_one_moment_are_all_on_some_page(alice: Person, admin: Person
         ({"cursor": "bm9uc2Vuc2U"}, "cursor"),
     ],
 )
-def test_bad_queries_are_told(admin: Person, query: dict[str, str], field: str) -> None:
+def test_a_bad_query_is_refused_and_its_field_named(admin: Person, query: dict[str, str], field: str) -> None:
     answer = admin.call("GET", "/api/v1/audit-log", query=query)
 
     assert (answer.status, answer.faulty_fields) == (422, [field])

@@ -236,7 +236,7 @@ def test_two_projects_never_share_a_cronjob(alice: Person) -> None:
     assert alice.call("POST", path(second), BUILD | {"name": "c"}).status == 409
 
 
-def test_a_reader_may_not(rita: Person, jaffle: Project) -> None:
+def test_a_reader_cannot_create_a_job(rita: Person, jaffle: Project) -> None:
     answer = rita.call("POST", path(jaffle), BUILD)
 
     assert answer.status == 403

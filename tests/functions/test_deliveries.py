@@ -133,13 +133,13 @@ def test_a_bad_parameter_is_a_422(alice: Person, job: Job, name: str, value: str
     assert (answer.status, answer.faulty_fields) == (422, [name])
 
 
-def test_a_reader_may_look(rita: Person, job: Job, jaffle: Project) -> None:
+def test_a_reader_may_list_deliveries(rita: Person, job: Job, jaffle: Project) -> None:
     a_delivery(job, jaffle)
 
     assert len(rita.call("GET", path(job)).json["deliveries"]) == 1
 
 
-def test_a_stranger_may_not(charlie: Person, job: Job, jaffle: Project) -> None:
+def test_a_stranger_can_neither_list_deliveries_nor_redeliver_one(charlie: Person, job: Job, jaffle: Project) -> None:
     delivery = a_delivery(job, jaffle)
 
     assert charlie.call("GET", path(job)).status == 404

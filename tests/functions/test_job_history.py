@@ -133,7 +133,7 @@ def test_pages_meet_whatever_their_size(alice: Person, job: str) -> None:
 
 
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "501"}, {"cursor": "bm9uc2Vuc2U"}])
-def test_bad_queries_are_told(alice: Person, job: str, query: dict[str, str]) -> None:
+def test_a_bad_query_is_refused_and_its_field_named(alice: Person, job: str, query: dict[str, str]) -> None:
     answer = alice.call("GET", f"{job}/history", query=query)
 
     assert (answer.status, answer.faulty_fields) == (422, list(query))

@@ -129,7 +129,7 @@ def test_from_failure_needs_artifacts(acme: Acme) -> None:
     assert len(acme.runs()) == 1
 
 
-def test_from_failure_is_dbts(alice: Person, analytics: Project) -> None:
+def test_a_sqlmesh_run_cannot_be_retried_from_its_failure(alice: Person, analytics: Project) -> None:
     job, _ = new_job(analytics, command="sqlmesh run")
 
     answer = retry(alice, new_run(job, analytics, RunStatus.FAILED), {"from": "failure"})

@@ -138,7 +138,7 @@ def _another_project(alice: Person) -> Project:
     return new_project(alice.organization_id, new_id("p"), ProjectType.DBT)
 
 
-def test_each_filter_filters(alice: Person, jaffle: Project) -> None:
+def test_each_filter_leaves_out_the_runs_that_do_not_match(alice: Person, jaffle: Project) -> None:
     plain = a_run(jaffle)
     other = a_run(
         jaffle,

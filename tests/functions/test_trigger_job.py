@@ -366,7 +366,7 @@ def test_a_try_that_died_after_its_write_is_finished_by_the_next_with_its_key(
     assert acme.only_run().id == answer.json["job_run_id"]
 
 
-def test_a_reader_may_not(acme: Acme) -> None:
+def test_a_reader_cannot_trigger_a_job(acme: Acme) -> None:
     rita = Person(acme.organization.id, Role.READER)
 
     assert rita.call("POST", path(acme.job)).status == 403

@@ -170,7 +170,7 @@ def test_a_job_that_went_meanwhile_is_not_found(
     assert alice.call("PUT", path(job), {"description": "mine"}).status == 404
 
 
-def test_a_reader_may_not(rita: Person, alice: Person, job: dict[str, Any]) -> None:
+def test_a_reader_cannot_change_a_job(rita: Person, alice: Person, job: dict[str, Any]) -> None:
     assert rita.call("PUT", path(job), {"schedule": "@hourly"}).status == 403
     assert stored(alice, job).version == 1
 

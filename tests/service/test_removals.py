@@ -49,7 +49,7 @@ def confirmation(at_most: int, project_id: str | None = None, **values: Any) -> 
         ("somebody copied the CronJob by hand", record(3)),
     ],
 )
-def test_the_tables_know_why(why: str, found: ProjectRecord) -> None:
+def test_the_tables_explain_why_a_cronjob_is_to_be_removed(why: str, found: ProjectRecord) -> None:
     assert removals.standing(orphan(), found) is Standing.KNOWN, why
 
 
@@ -110,7 +110,7 @@ def test_a_part_of_an_organization_is_never_judged_by_itself() -> None:
     assert ([*verdict.removed], [*verdict.held]) == ([], [orphan()])
 
 
-def test_confirmed_removals_happen() -> None:
+def test_removals_that_an_operator_confirmed_are_made() -> None:
     assert len(judged(66, 66, confirmation(66)).removed) == 66
     assert len(judged(40, 66, confirmation(66)).removed) == 40, "the rest, after a pass that was cut off"
 

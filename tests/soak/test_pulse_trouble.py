@@ -49,7 +49,9 @@ def queues(tmp_path: Path) -> Iterator[Queues]:
     ("kind", "seen"),
     [(None, ["a", "b"]), ("lost", ["b"]), ("doubled", ["a", "a", "b"]), ("overtaken", ["b"]), ("minutes late", ["b"])],
 )
-def test_trouble_meets_one_message(queues: Queues, trouble: Scripted, kind: str | None, seen: list[str]) -> None:
+def test_one_fault_spoils_one_message_alone(
+    queues: Queues, trouble: Scripted, kind: str | None, seen: list[str]
+) -> None:
     trouble.next = kind
     queues.send("pulses", "a")
     queues.send("pulses", "b")
@@ -58,7 +60,7 @@ def test_trouble_meets_one_message(queues: Queues, trouble: Scripted, kind: str 
 
 
 @pytest.mark.parametrize(("kind", "seconds"), [("overtaken", 4), ("minutes late", 120)])
-def test_what_is_late_comes(queues: Queues, trouble: Scripted, kind: str, seconds: int) -> None:
+def test_a_late_message_is_received_when_it_is_due(queues: Queues, trouble: Scripted, kind: str, seconds: int) -> None:
     trouble.next = kind
     queues.send("pulses", "a")
 
