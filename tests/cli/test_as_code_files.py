@@ -119,6 +119,9 @@ def test_variables_that_are_not_set_are_named_all_at_once() -> None:
         ("project: p\n? [a]\n: b\n", 2, "a key must be a text"),
         ("a: &a [*a]\n", 1, "aliases is in itself"),
         ("project: p\njobs: &a\n- <<: 7\n", 3, "<< takes an alias"),
+        pytest.param("project: p\njobs: " + "[" * 200_000, 2, "more than 50 lists", id="deep lists"),
+        pytest.param("project: p\n" + "- " * 200_000, 2, "", id="deep items"),
+        pytest.param("a: " + "{a: " * 200_000, 1, "more than 50 lists", id="deep mappings"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(text: str, line: int, said: str) -> None:
@@ -162,7 +165,26 @@ def test_a_thousand_jobs_are_read_soon() -> None:
 
 
 TEXTS = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=12) | st.sampled_from(
-    ["17:00", "on", "yes", "null", "~", "0123", "1e3", "${HOME}", "$${X}", "***", "# no", "- a", "<<", "2026-01-01"]
+    [
+        "17:00",
+        "on",
+        "yes",
+        "null",
+        "~",
+        "0123",
+        "1e3",
+        "${HOME}",
+        "$${X}",
+        "${",
+        "${a${b}",
+        "08",
+        "-09",
+        "***",
+        "# no",
+        "- a",
+        "<<",
+        "2026-01-01",
+    ]
 )
 
 

@@ -28,8 +28,8 @@ from jobs_cli.errors import CommandFailed, FieldFault
 FILE: Final = "jobs.yml"
 TOP: Final = ("defaults", "projects", "project", "jobs")
 OF_A_PROJECT: Final = ("defaults", "jobs")
-# The other form, `$${`, is a `${` that stays.
-VARIABLE: Final = re.compile(r"(\$?)\$\{([^}]*)\}")
+# The first form, `$${`, is a `${` that stays, whatever comes after it.
+VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 FAULTY_JOB: Final = re.compile(r"jobs\[(\d+)\]\.?(.*)", re.DOTALL)
 MOST_FAULTS: Final = 50
@@ -155,9 +155,9 @@ class _Reading:
         return VARIABLE.sub(lambda found: self._variable(found, place), value)
 
     def _variable(self, found: "re.Match[str]", place: Place) -> str:
-        escaped, name = found[1], found[2]
-        if escaped:
-            return found[0][1:]
+        name = found[1]
+        if name is None:
+            return "${"
         if not NAME.fullmatch(name):
             self._blame(place, f"${{{name}}} names no variable; write $${{ for a ${{ that stays")
             return ""

@@ -4,7 +4,7 @@ Plain scalars are read by YAML 1.2: null, true, false and numbers; `yes` and `17
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,9 @@ WORDS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 TRUTHS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 NUMBER: Final = re.compile(r"[-+]?\d{1,18}(\.\d{1,18})?", re.ASCII)
 KNOWN_TAGS: Final = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+
+OPENING: Final = {"SequenceStartEvent", "MappingStartEvent"}
+CLOSING: Final = {"SequenceEndEvent", "MappingEndEvent"}
 
 Place = tuple["str | int", ...]
 
@@ -53,6 +56,7 @@ def read(text: str, name: str) -> YamlFile:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        _check_depth(yaml.parse(text, Loader=loader), name)
         node = yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         raise CommandFailed(_in_words(error, text, name)) from error
@@ -61,6 +65,18 @@ def read(text: str, name: str) -> YamlFile:
     reader = _Reader(name)
     content = reader.value(node, ()) if node else None
     return YamlFile(name, content, reader.lines)
+
+
+def _check_depth(events: "Iterable[yaml.Event]", name: str) -> None:
+    """Raise CommandFailed where values are too deep in each other: `compose` in C would end the whole process."""
+    depth = 0
+    for event in events:
+        kind = type(event).__name__
+        depth += kind in OPENING
+        depth -= kind in CLOSING
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise CommandFailed(f"{name}:{line}: this is more than {DEEPEST} lists and mappings in each other")
 
 
 def _in_words(error: "yaml.MarkedYAMLError", text: str, name: str) -> str:
