@@ -98,6 +98,19 @@ class TestAJobFromBefore:
         assert create(alice, jaffle, "v2").status == 201
         assert create(alice, jaffle, "日次 v2").status == 201
 
+    @pytest.mark.parametrize("listed", [("日次 v2", "v2"), ("v2", "日次 v2")])
+    def test_is_one_entry_of_a_list_only(self, alice: Person, jaffle: Project, listed: tuple[str, str]) -> None:
+        job = older_job(jaffle, "日次 v2")
+        path = f"/api/v1/projects/{jaffle.id}/apply"
+
+        same = alice.call("POST", path, {"jobs": [BUILD | {"name": "日次 v2"}]}).json
+        both = alice.call("POST", path, {"jobs": [BUILD | {"name": name} for name in listed]})
+
+        assert [(one["action"], one["job_id"]) for one in same["changes"]] == [("none", job.id)]
+        assert both.status == 422
+        message = "names the same job of the project as that of jobs[0]"
+        assert both.json["errors"] == [{"field": "jobs[1].name", "message": message}]
+
     def test_frees_it_when_it_is_deleted(self, alice: Person, jaffle: Project) -> None:
         job = older_job(jaffle, "日次 v2")
 

@@ -109,6 +109,7 @@ class _Listing:
         claimed = {entry.job.id for entry in self.entries if entry.job}
         # The name of a job from before lost letters led to a hash has another slug today.
         free = {slug: job for job in self.present.jobs if job.id not in claimed for slug in _slugs_of(job)}
+        found: dict[str, _Entry] = {}
         for entry in self.entries:
             slug = entry.slug
             if slug is None:
@@ -117,6 +118,10 @@ class _Listing:
             if first is not entry:
                 yield entry.fault("name", f"is the name of jobs[{first.at}] too: both have the slug {slug!r}")
             elif entry.job is None and slug in free and "id" not in entry.fields:
+                other = found.setdefault(free[slug].id, entry)
+                if other is not entry:
+                    # The job has both slugs: one of its name today, and an older one that it keeps.
+                    yield entry.fault("name", f"names the same job of the project as that of jobs[{other.at}]")
                 entry.job = free[slug]
                 entry.id = entry.job.id
         claimed = {entry.job.id for entry in self.entries if entry.job}
