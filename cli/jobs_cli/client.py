@@ -30,7 +30,14 @@ Answer = dict[str, Any]
 class Api:
     """One server, asked with one token; keeps its connection open between calls."""
 
-    def __init__(self, configuration: Configuration, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         # httpx brings a command line of its own, which imports rich and pygments, and takes longer than all of ours.
         # None makes its import fail, which httpx expects of an installation without it.
         sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -38,6 +45,7 @@ class Api:
 
         self.configuration = configuration
         self._sleep = sleep
+        self._patience = patience
         try:
             self._http = httpx.Client(
                 base_url=configuration.url + BASE_PATH,
@@ -46,7 +54,7 @@ class Api:
                     "Accept": "application/json",
                     "User-Agent": f"jobs-cli/{VERSION}",
                 },
-                timeout=httpx.Timeout(ANSWER_SECONDS, connect=10),
+                timeout=httpx.Timeout(answer_seconds, connect=min(answer_seconds, 10)),
             )
         except (OSError, ValueError, ImportError) as error:
             raise CommandFailed(
@@ -59,7 +67,7 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get(self, *path: str, patience: float = PATIENCE_SECONDS, **query: Any) -> Answer:
+    def get(self, *path: str, patience: float | None = None, **query: Any) -> Answer:
         """Return an answer of `GET`; path segments are quoted here, and parameters that are None left out."""
         return self._call("GET", path, query=query, patience=patience)
 
@@ -96,7 +104,7 @@ class Api:
         query: Answer | None = None,
         body: Any = None,
         key: str | None = None,
-        patience: float = PATIENCE_SECONDS,
+        patience: float | None = None,
     ) -> Answer:
         request = self._http.build_request(
             method,
@@ -105,7 +113,7 @@ class Api:
             json=body,
             headers={"Idempotency-Key": key} if key else None,
         )
-        return self._read(self._send(request, patience), path)
+        return self._read(self._send(request, self._patience if patience is None else patience), path)
 
     def _send(self, request: "httpx.Request", patience: float) -> "httpx.Response":
         """Send a request until it is answered, for about `patience` seconds.

@@ -11,15 +11,26 @@ import typer
 
 from jobs_cli import configuration
 from jobs_cli.client import Api
+from jobs_cli.commands.completing import job_names, project_names
 from jobs_cli.errors import CommandFailed
 
 ProjectOption = Annotated[
     str | None,
-    typer.Option("--project", "-p", metavar="PROJECT", help="Its name or id; JOBS_PROJECT is the default"),
+    typer.Option(
+        "--project",
+        "-p",
+        metavar="PROJECT",
+        help="Its name or id; JOBS_PROJECT is the default",
+        autocompletion=project_names,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON")]
-JobName = Annotated[str, typer.Argument(metavar="JOB", help="Its name, its id, or PROJECT/NAME")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the name of a job for the latest run")]
+JobName = Annotated[
+    str, typer.Argument(metavar="JOB", help="Its name, its id, or PROJECT/NAME", autocompletion=job_names)
+]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="Its id, or the name of a job for the latest run", autocompletion=job_names)
+]
 Limit = Annotated[int, typer.Option(min=1, help="At most this many, newest first")]
 Settings = Annotated[
     list[str] | None,

@@ -10,6 +10,7 @@ import typer
 
 from jobs_cli import names, output
 from jobs_cli.client import Api
+from jobs_cli.commands.completing import job_names
 from jobs_cli.commands.options import Json, ProjectOption, connected
 from jobs_cli.errors import CommandFailed
 
@@ -19,7 +20,10 @@ app = typer.Typer()
 @app.command("open", epilog="Example: jobs-api open nightly")
 def open_page(
     name: Annotated[
-        str | None, typer.Argument(metavar="[JOB|RUN]", help="A job by its name or id, or a run by its id")
+        str | None,
+        typer.Argument(
+            metavar="[JOB|RUN]", help="A job by its name or id, or a run by its id", autocompletion=job_names
+        ),
     ] = None,
     print_only: Annotated[bool, typer.Option("--print", help="Print the address instead")] = False,
     project: ProjectOption = None,

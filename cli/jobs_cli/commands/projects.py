@@ -6,6 +6,7 @@ import typer
 
 from jobs_cli import names, output
 from jobs_cli.client import Answer
+from jobs_cli.commands.completing import project_names
 from jobs_cli.commands.options import Json, Settings, Yes, agreed, connected, fields_of, without_none
 
 app = typer.Typer(
@@ -14,7 +15,7 @@ app = typer.Typer(
     epilog="Example: jobs-api projects list",
     no_args_is_help=True,
 )
-ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="Its name or its id")]
+ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="Its name or its id", autocompletion=project_names)]
 Image = Annotated[str | None, typer.Option(help="The container image of its runs")]
 
 

@@ -10,6 +10,7 @@ import typer
 
 from jobs_cli import following, names, output
 from jobs_cli.client import Answer, Api
+from jobs_cli.commands.completing import job_names
 from jobs_cli.commands.options import (
     JobName,
     Json,
@@ -95,7 +96,9 @@ def retry(
 
 @app.command(epilog="Example: jobs-api runs nightly --status failed --limit 5")
 def runs(
-    name: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only those of this job")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[JOB]", help="Only those of this job", autocompletion=job_names)
+    ] = None,
     status: Annotated[str | None, typer.Option(help="pending, running, success, failed, error or cancelled")] = None,
     triggered_by: Annotated[str | None, typer.Option(help="scheduled, manual, retry or chained")] = None,
     limit: Limit = 20,
@@ -132,7 +135,9 @@ def runs(
 
 @app.command(epilog="Example: jobs-api stats nightly --days 7")
 def stats(
-    name: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only runs of this job")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[JOB]", help="Only runs of this job", autocompletion=job_names)
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=400, help="How many days, the last of which is today")] = 30,
     project: ProjectOption = None,
     as_json: Json = False,
