@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.results import log_of
 from jobs_api.cluster import Cluster, Object, ObjectNotFound
 from jobs_api.collecting import rules
 from jobs_api.collecting.collector import Collector
@@ -14,6 +15,7 @@ from jobs_api.ids import new_id
 from jobs_api.ingest import log_collecting
 from jobs_api.ingest.ingester import Pass
 from jobs_api.ingest.log_storing import COLLECTED_UNTIL, GAPS, not_followed
+from jobs_api.ingest.unseen_end import GONE_AFTER
 from jobs_api.model.run import RunStatus
 from jobs_api.store import log_parts
 from local.cluster.kubelet import logs
@@ -66,6 +68,59 @@ def test_a_pod_that_was_gone_before_its_end_leaves_what_was_collected(
     assert run.log.key.endswith(".cut.log.gz")
     assert rest(acme.alice, run_id) == rest(acme.alice, run_id, before["after"]) or before["logs"] == "one\n"
     assert ask(acme.alice, run_id, after=before["after"])["done"]
+
+
+def fail_with_a_secret(acme: Acme, folder: Path) -> Object:
+    """Start a dbt command that fails with its password in a message, and collect its log."""
+    log, go = folder / "dbt.log", folder / "go"
+    log.write_bytes(log_of("dbt112-own-two-text").replace(b"amout", b"plain-word-9"))
+    job = acme.manifest(f"cat {log}; while [ ! -e {go} ]; do sleep 0.05; done; exit 1")
+    job["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "DB_PASSWORD", "value": "plain-word-9"}]
+    acme.wait_for_pod(acme.cluster.create_job(job))
+    eventually(lambda: acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json["logs"])
+    acme.ingest()
+    assert b"plain-word-9" in collect(acme)
+    go.touch()
+    return job
+
+
+def messages(acme: Acme) -> list[str]:
+    told = acme.alice.call("GET", f"/api/v1/runs/{acme.only_run().id}/results").json
+    assert told["counts"]["error"] == 2
+    return [one["message"] for one in told["results"] if one["status"] == "error" and "message" in one]
+
+
+def test_results_of_what_was_collected_show_no_secret_of_the_job(
+    acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.wait_for_end(fail_with_a_secret(acme, tmp_path))
+    be_gone(monkeypatch)
+
+    acme.ingest()
+
+    assert acme.only_run().error_message
+    assert any('column "***" not found' in one for one in messages(acme))
+    assert not any("plain-word-9" in one for one in messages(acme))
+
+
+def test_results_of_what_was_collected_have_no_message_where_nobody_knows_the_secrets_any_more(
+    acme: Acme, tmp_path: Path
+) -> None:
+    job = fail_with_a_secret(acme, tmp_path)
+    acme.wait_for_end(job)
+    metadata = job["metadata"]
+    acme.write(
+        "DELETE",
+        f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{metadata['name']}",
+        {"propagationPolicy": "Background", "gracePeriodSeconds": 0},
+    )
+    eventually(lambda: acme.cluster.pod_of({"metadata": {**metadata, "uid": acme.only_run().job_uid}}) is None)
+    acme.skipped += GONE_AFTER
+
+    acme.ingest()
+
+    assert acme.only_run().status.ended
+    assert messages(acme) == []
 
 
 def test_a_large_part_is_in_the_bucket_and_is_given_to_who_follows(

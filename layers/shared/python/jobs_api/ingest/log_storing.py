@@ -17,6 +17,7 @@ from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.ingest import log_collecting, run_log
 from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.k8s import pod_logs
+from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
 from jobs_api.k8s.stamped_log import NotStamped
 from jobs_api.logs import archive, results_archive
@@ -86,25 +87,25 @@ class PodLogs:
         self, run: Run, pod: ObservedPod | None, secrets: Iterable[str] = (), artifacts: Sequence[Artifact] = ()
     ) -> Run:
         """Store the log, and the results that it has, before anything else says that the run has ended."""
+        known = list(secrets)
         if pod is None:
-            return _left(run)
+            return _left(run, ResultsOfLog(run, known, artifacts))
         try:
-            read = ResultsOfLog(run, list(secrets), artifacts)
+            read = ResultsOfLog(run, known, artifacts)
             found = self._archived(run, pod, read)
         except (NoLog, NotStamped):
-            left = _left_of_parts(run) if archive.find(run) is None else None
-            if left:
-                return left
             found_log = archive.find(run)
+            if found_log is None and (left := _left_of_parts(run, ResultsOfLog(run, known, artifacts))):
+                return left
             note = None if found_log else pod_logs.why_none(pod)
             return run.model_copy(update={"log": found_log, "log_note": note})
         except ClusterRejected:
-            return self.stored(run, None)
+            return self.stored(run, None, known, artifacts)
         except ClusterUnavailable:
             # The node may be out of reach for a while, or may not come back.
             if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
                 raise
-            return self.stored(run, None)
+            return self.stored(run, None, known, artifacts)
         told = run.model_copy(update={"results": read.counts})
         told = run_log.with_log(told, found.log, found.end.last(TOLD_IN_BYTES), read.warned)
         return told.model_copy(update={"log_note": found.note})
@@ -153,7 +154,7 @@ class PodLogs:
             pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
             if pod is None:
                 return with_what_is_left(before, ended)
-            read = ResultsOfLog(ended)
+            read = ResultsOfLog(ended, secrets_of({"spec": {"template": pod}}))
             log = self._archived(ended, observe_pod(pod), read).log
         except (ClusterError, NoLog, NotStamped):
             return with_what_is_left(before, ended)
@@ -182,24 +183,24 @@ def with_what_is_left(before: Run, ended: Run) -> Run:
     """Return a run whose end no pass saw, with what is known of its log, where its command was started."""
     if before.status is not RunStatus.RUNNING:
         return ended
-    return _left(ended)
+    # The secrets that its log may contain were known to its Job alone.
+    return _left(ended, ResultsOfLog(ended, None))
 
 
-def _left(run: Run) -> Run:
+def _left(run: Run, read: ResultsOfLog) -> Run:
     """Return a run whose Pod is gone with what an interrupted pass stored of it, or with what was collected."""
-    if archive.find(run) is None and (collected := _left_of_parts(run)):
+    if archive.find(run) is None and (collected := _left_of_parts(run, read)):
         return collected
     found = run.model_copy(update={"log": archive.what_is_left(run)})
     was_stored = found.log and found.log.key != archive.key_of_lost(run)
     return found.model_copy(update={"results": results_archive.counts_of(found) if was_stored else None})
 
 
-def _left_of_parts(run: Run) -> Run | None:
+def _left_of_parts(run: Run, read: ResultsOfLog) -> Run | None:
     """Return a run whose Pod is gone with what was collected of its log; None where nothing was."""
     parts = Parts.of(run)
     if parts.last is None:
         return None
-    read = ResultsOfLog(run)
     found = _joined(run, parts, parts.last, read, cut_off=True)
     told = run_log.with_log(run.model_copy(update={"results": read.counts}), found.log, found.end.last(TOLD_IN_BYTES))
     return told.model_copy(update={"log_note": f"{COLLECTED_UNTIL} {parts.last.written_at:%Y-%m-%d %H:%M:%S} UTC"})

@@ -7,7 +7,7 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from jobs_api.logs import results_archive, stored_results
-from jobs_api.logs.masked_results import without_secrets
+from jobs_api.logs.masked_results import without_messages, without_secrets
 from jobs_api.logs.results import ResultsReader
 from jobs_api.model.artifacts import Artifact
 from jobs_api.model.results import NodeOutcome, ResultCounts, RunResults
@@ -24,11 +24,12 @@ class ResultsOfLog:
     """Reads the results from a run's log as it streams by, and from what dbt stored itself among the artifacts.
 
     `counts` is None until `packed` was called, or without any. `warned` names the nodes that warn. Whatever a log
-    contains, it is stored: a fault in the reading only means that there are no results.
+    contains, it is stored: a fault in the reading only means that there are no results. Without `secrets`, because
+    nobody knows them any more, the results have no messages.
     """
 
     run: Run
-    secrets: list[str] = field(default_factory=list)
+    secrets: list[str] | None = field(default_factory=list)
     artifacts: Sequence[Artifact] = ()
     counts: ResultCounts | None = None
     warned: list[str] = field(default_factory=list)
@@ -72,4 +73,6 @@ class ResultsOfLog:
         except Exception:
             logger.exception("the results of a run were not read", run_id=self.run.id)
             return None
-        return without_secrets(results, self.secrets) if results else None
+        if results is None:
+            return None
+        return without_messages(results) if self.secrets is None else without_secrets(results, self.secrets)

@@ -18,3 +18,8 @@ def without_secrets(results: RunResults, secrets: Iterable[str]) -> RunResults:
         return node.model_copy(update={"message": clean[node.message]})
 
     return results.model_copy(update={"results": [masks(node) for node in results.results]})
+
+
+def without_messages(results: RunResults) -> RunResults:
+    """Return results without the messages, which may contain secrets that nobody knows any more."""
+    return results.model_copy(update={"results": [one.model_copy(update={"message": None}) for one in results.results]})
