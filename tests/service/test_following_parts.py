@@ -11,6 +11,9 @@ from jobs_api.cluster import Cluster
 from jobs_api.k8s.stamped_log import LogPlace
 from jobs_api.live import following
 from jobs_api.live.following import Followed, LogFollower
+from jobs_api.logs import archive
+from jobs_api.logs.restart_points import RestartPoints
+from jobs_api.logs.stored_pieces import StoredFile
 from jobs_api.model.run import Run
 from tests.service.rotating_kubelet import RUNNING, RotatingKubelet, Table, numbers
 
@@ -103,3 +106,42 @@ def test_wherever_one_ends_each_line_is_given_once(table: Table, seed: int, monk
 
     assert numbers(given) == numbers(table.text)
     assert [one for one in numbers(given) if one is not None] == [*range(node.printed)]
+
+
+def stored_of(table: Table) -> StoredFile:
+    """Return what is stored of the collected log at its run's end: it names the newest files alone."""
+    last = table.parts[max(table.parts)]
+    return StoredFile("key", None, last.end, RestartPoints(1), dict(last.files[-archive.MOST_FILES_TOLD :]))
+
+
+def test_who_is_many_files_behind_at_the_runs_end_goes_on_there(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PIECE_BYTES", 100)
+    node = FollowedKubelet()
+    for _ in range(20):
+        node.print(10)
+        node.collector().look(everything=True)
+        node.rotate()
+    first = node.next(LogPlace())
+    second = node.next(first.place)
+    stored = stored_of(table)
+    table.parts.clear()
+
+    own, message = following._own_place(stored, RUNNING, second.place)
+
+    assert (own.offset, message) == (len(first.text) + len(second.text), None)
+
+
+def test_who_paused_at_the_end_of_an_early_file_goes_on_there(table: Table) -> None:
+    node = FollowedKubelet()
+    node.print(10)
+    node.collector().look(everything=True)
+    paused = node.next(LogPlace())
+    for _ in range(20):
+        node.rotate()
+        node.print(10)
+        node.collector().look(everything=True)
+
+    own, message = following._own_place(stored_of(table), RUNNING, paused.place)
+
+    assert paused.place.log
+    assert (own.offset, message) == (len(paused.text), None)

@@ -38,7 +38,7 @@ def test_parts_are_read_back_in_order_from_the_item_and_the_bucket() -> None:
     assert b"".join(parts_of(run).text()) == b"one\n" + large + b"three\n"
     assert parts_of(run).last == found[-1]
     assert log_parts.last_log_part(run, before=10) == found[1]
-    assert parts_of(run).after(LogPlace(LOG, 2), 4) == (b"e\n" + large[:2], LogPlace(LOG, 6))
+    assert parts_of(run).after(LogPlace(LOG, 2), 4) == (b"e\n" + large[:2], LogPlace(offset=6))
 
 
 def test_of_two_who_write_the_same_one_writes_and_the_other_adds_what_follows() -> None:

@@ -60,6 +60,10 @@ class Parts:
         """Where to read on in the Pod's log."""
         return LogPlace.read(self.last.place) if self.last else LogPlace()
 
+    def start_of(self, log: str) -> int | None:
+        """Return the offset at which a file of the kubelet begins; None where no part is known to be of it."""
+        return self.last.start_of(log) if self.last else None
+
     def read_again(self) -> None:
         """Read the last part again. One Query."""
         self.last = log_parts.last_log_part(self.run)
@@ -152,7 +156,7 @@ class Parts:
         None where the place is in no file of which a part was collected.
         """
         last = self.last
-        start = 0 if not place.log else last.start_of(place.log) if last else None
+        start = self.start_of(place.log) if place.log else 0
         if last is None or start is None:
             return None
         offset, found = start + place.offset, bytearray()
@@ -174,11 +178,11 @@ def _is_older(log: str, other: str) -> bool:
 
 
 def _place_at(last: LogPart, offset: int) -> LogPlace:
-    """Return the place at an offset of what was collected; at its end, that where to read on."""
-    if offset == last.end:
-        return LogPlace.read(last.place)
-    log, inside = last.file_at(offset)
-    return LogPlace(log=log, offset=inside)
+    """Return the place at an offset of what was collected; at its end, that where to read on.
+
+    Before the end it names no file: of a log with many, only the newest ones are known by name once it is stored.
+    """
+    return LogPlace.read(last.place) if offset == last.end else LogPlace(offset=offset)
 
 
 def _content(part: LogPart) -> bytes:

@@ -215,6 +215,9 @@ def _own_place(file: StoredFile, run: Run, place: LogPlace) -> tuple[LogPlace, s
         return place, None
     if file.files and place.log:
         start = file.files.get(place.log)
+        if start is None:
+            # The stored log names its newest files alone; who paused for long may have ended in an older one.
+            start = Parts.of(run).start_of(place.log)
         return (LogPlace(), _lost(place, "")) if start is None else (LogPlace(TOGETHER, start + place.offset), None)
     # An earlier release did not store which log it is.
     if not place.log or file.begins in {None, place.log}:

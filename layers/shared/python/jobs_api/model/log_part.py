@@ -47,10 +47,3 @@ class LogPart:
     def start_of(self, log: str) -> int | None:
         """Return the offset at which a file of the kubelet begins; None where it is not known."""
         return dict(self.files).get(log)
-
-    def file_at(self, offset: int) -> tuple[str, int]:
-        """Return the file of an offset, and the offset in it; before the first known file, no file."""
-        for log, start in reversed(self.files):
-            if start <= offset:
-                return log, offset - start
-        return "", offset
