@@ -5,6 +5,7 @@ import { jobLink, nameOf, projectOf, readCatalog, runLink, useCatalog } from "..
 import { Heading } from "../parts/heading.js";
 import { html } from "../parts/html.js";
 import { RunTimeline } from "../parts/lanes.js";
+import { newest } from "../parts/newest.js";
 import { Empty, Failure, Loading, announce } from "../parts/notices.js";
 import { GOES_ON, useLoaded, useNow, usePolling } from "../parts/polling.js";
 import { useTitle } from "../parts/route.js";
@@ -15,7 +16,7 @@ const RECENT = 100, FAILURES = 6, NEXT = 6, KEPT = 400;
 /* A slot begins within seconds; after these it is told as late. */
 const SLOT_GRACE_MS = 120_000;
 
-const newest = (one, other) => (one.created_at < other.created_at ? 1 : -1);
+const later = (one, other) => (one.created_at < other.created_at ? 1 : -1);
 
 const first = async (signal) => {
   const lists = await Promise.all([{ limit: RECENT }, { status: "running", limit: 100 }, { status: "pending", limit: 100 },
@@ -26,21 +27,21 @@ const first = async (signal) => {
 
 const merged = (before, runs) => {
   const byId = new Map([...before, ...runs].map((run) => [run.id, run]));
-  const sorted = [...byId.values()].sort(newest);
+  const sorted = [...byId.values()].sort(later);
   return sorted.filter((run, at) => at < KEPT || isOpen(run));
 };
 
-/* The runs, kept up to date: only what has changed since is asked for. All runs are there from `since` on. */
+/* The runs, kept up to date by what has changed. All runs are there from `since` on. */
 const useRuns = () => {
   const loaded = useLoaded(first, []);
   const runs = loaded.data?.runs;
   const known = useRef([]);
   known.current = runs || [];
   usePolling(async (signal) => {
-    const since = known.current.reduce((last, run) => (run.updated_at > last ? run.updated_at : last), "");
-    const { runs: changed } = await get("/runs", since ? { updated_after: since, limit: 100 } : { limit: RECENT }, signal);
+    const { runs: found, gap } = await newest(known.current, {}, signal);
+    if (gap) return loaded.setData(await first(signal)), true;
     const before = new Map(known.current.map((run) => [run.id, run]));
-    const fresh = changed.filter((run) => before.get(run.id)?.updated_at !== run.updated_at);
+    const fresh = found.filter((run) => before.get(run.id)?.updated_at !== run.updated_at);
     if (fresh.length) {
       loaded.setData({ ...loaded.data, runs: merged(known.current, fresh) });
       tell(fresh.filter((run) => before.get(run.id)?.status !== run.status));
@@ -127,7 +128,8 @@ export const NowView = () => {
   if (!runs) return html`<${Heading}>Now<//>${error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} lines=${8} />`}`;
   const jobs = [...(found?.jobs.values() || [])];
   const late = lateOnes(runs, jobs, now);
-  const failed = runs.filter((run) => isFailure(run) && !run.retried_as)
+  const repeated = new Set(runs.filter((run) => run.attempt).map((run) => run.retry_of));
+  const failed = runs.filter((run) => isFailure(run) && !run.retried_as && !repeated.has(run.id))
     .sort((one, other) => (ms(other.end_time || other.created_at) - ms(one.end_time || one.created_at))).slice(0, FAILURES);
   const next = jobs.filter((job) => ms(job.next_run_at) > now - SLOT_GRACE_MS).sort((a, b) => ms(a.next_run_at) - ms(b.next_run_at)).slice(0, NEXT);
   return html`

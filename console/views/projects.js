@@ -6,6 +6,7 @@ import { Heading } from "../parts/heading.js";
 import { Days } from "../parts/days.js";
 import { html } from "../parts/html.js";
 import { JobActions, JobState, isPaused } from "../parts/job_actions.js";
+import { newest } from "../parts/newest.js";
 import { Empty, Failure, Loading } from "../parts/notices.js";
 import { GOES_ON, usePolling } from "../parts/polling.js";
 import { useTitle } from "../parts/route.js";
@@ -17,7 +18,7 @@ import { Distance, Time, utc } from "../parts/times.js";
 const PAGE = 50;
 
 /* The last runs of each job: one page of the project, and of a job that is not full by it a list of its own, once its
-   row comes into view. Kept between views. */
+   row comes into view. */
 const strips = new Map();
 
 const addRuns = (runs) => {
@@ -31,28 +32,28 @@ const addRuns = (runs) => {
 
 const useStrips = (projects) => {
   const [, redraw] = useState(0);
+  const [turn, setTurn] = useState(0);
+  const seen = useRef(new Map());
   const ids = projects.map((project) => project.id).join();
-  const latest = useRef("");
-  const drawn = useCallback(() => redraw((turn) => turn + 1), []);
+  const drawn = useCallback(() => redraw((before) => before + 1), []);
   useEffect(() => {
     const ending = new AbortController();
+    /* What an earlier view has left may have holes by now, and runs that have ended since. */
+    strips.clear();
     for (const { id } of projects) {
-      get(`/projects/${id}/runs`, { limit: 200 }, ending.signal).then(({ runs }) => {
-        addRuns(runs);
-        latest.current = runs.reduce((last, run) => (run.updated_at > last ? run.updated_at : last), latest.current);
-        drawn();
-      }, () => {});
+      get(`/projects/${id}/runs`, { limit: 200 }, ending.signal).then(({ runs }) => { addRuns(runs); drawn(); }, () => {});
     }
     return () => ending.abort();
-  }, [ids]);
+  }, [ids, turn]);
   usePolling(async (signal) => {
-    const only = projects.length === 1 ? projects[0].id : undefined;
-    const { runs } = await get("/runs", { updated_after: latest.current || undefined, project_id: only, limit: 100 }, signal);
-    const last = latest.current;
-    for (const run of runs) if (run.updated_at > latest.current) latest.current = run.updated_at;
-    if (runs.length) { addRuns(runs); drawn(); }
+    const known = [...strips.values()].flatMap((strip) => strip.runs || []);
+    const { runs, gap } = await newest(known, { project_id: projects.length === 1 ? projects[0].id : undefined }, signal);
     await readCatalog();
-    return latest.current !== last || (runs.some(isOpen) && GOES_ON);
+    if (gap) return setTurn((before) => before + 1), true;
+    const changed = runs.some((run) => seen.current.get(run.id) !== run.updated_at);
+    seen.current = new Map(runs.map((run) => [run.id, run.updated_at]));
+    if (changed) { addRuns(runs); drawn(); }
+    return changed || (runs.some(isOpen) && GOES_ON);
   }, { fastest: 4000, active: projects.length > 0 }, [ids]);
   return useCallback(async (job) => {
     if (strips.get(job.id)?.whole) return;
@@ -63,11 +64,11 @@ const useStrips = (projects) => {
       else if (!strips.get(job.id).runs) strips.set(job.id, { runs: [], whole: true });
       drawn();
     } catch { strips.set(job.id, { ...strips.get(job.id), whole: false }); }
-  }, []);
+  }, [turn]);
 };
 
-/* Calls `seen` once, when the element comes into view. */
-const useSeen = (seen) => {
+/* Calls `seen` once, when the element comes into view, and once more for each other value of `again`. */
+const useSeen = (seen, again) => {
   const element = useRef(null);
   useEffect(() => {
     const observer = new IntersectionObserver((entries) => {
@@ -75,12 +76,12 @@ const useSeen = (seen) => {
     }, { rootMargin: "200px" });
     observer.observe(element.current);
     return () => observer.disconnect();
-  }, []);
+  }, [again]);
   return element;
 };
 
 const Row = ({ job, fill }) => {
-  const row = useSeen(() => fill(job));
+  const row = useSeen(() => fill(job), fill);
   const runs = strips.get(job.id);
   return html`
     <tr ref=${row} class=${isPaused(job) ? "paused" : ""}>

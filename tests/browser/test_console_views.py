@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from jobs_api.model.run import Run, TriggeredBy
+from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store.runs import create_run
 from tests.browser.past import Past, nodes_of
 from tests.browser.service import Service
@@ -296,3 +296,27 @@ def test_no_view_has_a_serious_fault_or_is_wider_than_the_window(page: Page, ser
             found.append(f"{name} is wider than the window")
 
     assert found == []
+
+
+@pytest.mark.parametrize(("name", "address"), [("slow", "#/"), ("slower", "#/projects")])
+def test_the_end_of_a_run_is_seen_behind_many_newer_ones_and_no_poll_searches_all_runs(
+    page: Page, service: Service, world: World, name: str, address: str
+) -> None:
+    slow, often = world.past.job(name), world.past.job(f"{name}-often")
+    long = world.past.run(slow, "running", ago=timedelta(minutes=9))
+    world.past.write([long, world.past.run(often)])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    show(page, service.reader, address)
+    expect(page.locator(f"a[href='#/runs/{long.id}'].of-running")).to_be_visible()
+
+    # More than a poll asks for, as after a night in which the tab was hidden.
+    world.past.write([world.past.run(often, ago=timedelta(0), seconds=0) for _ in range(60)])
+    now = datetime.now(UTC)
+    ended = {"status": RunStatus.SUCCESS, "end_time": now, "duration_seconds": 540.0, "updated_at": now}
+    world.past.write([long.model_copy(update=ended)])
+
+    expect(page.locator(f"a[href='#/runs/{long.id}'].of-success")).to_be_visible()
+    if address == "#/projects":
+        expect(page.get_by_role("group", name=f"Last runs of {name}-often").get_by_role("link")).to_have_count(30)
+    assert [url for url in asked if "updated_after" in url] == []
