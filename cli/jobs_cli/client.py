@@ -3,7 +3,6 @@
 import random
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -13,6 +12,8 @@ from jobs_cli.configuration import BASE_PATH, Configuration
 from jobs_cli.errors import CommandFailed, FieldFault, NotOffered, Refused, Unreachable
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 PATIENCE_SECONDS: Final = 15.0
@@ -54,6 +55,7 @@ class Api:
                     "Accept": "application/json",
                     "User-Agent": f"jobs-cli/{VERSION}",
                 },
+                verify=_authorities(configuration.url),
                 timeout=httpx.Timeout(answer_seconds, connect=min(answer_seconds, 10)),
             )
         except (OSError, ValueError, ImportError) as error:
@@ -73,6 +75,8 @@ class Api:
 
     def post(self, *path: str, body: Any = None, query: Answer | None = None) -> Answer:
         """`POST` with an idempotency key, so that asking again after a lost answer does nothing twice."""
+        import uuid  # noqa: PLC0415 - most calls only read
+
         return self._call("POST", path, query=query, body=body or {}, key=str(uuid.uuid4()))
 
     def put(self, *path: str, body: Any) -> Answer:
@@ -83,16 +87,18 @@ class Api:
         """`DELETE`, which may be repeated as it is."""
         return self._call("DELETE", path)
 
-    def pages(self, *path: str, items: str, limit: int | None = None, **query: Any) -> Iterator[Answer]:
-        """Yield what a list holds, page after page, `limit` of them at most."""
+    def pages(
+        self, *path: str, items: str, limit: int | None = None, page: int = 500, **query: Any
+    ) -> Iterator[Answer]:
+        """Yield what a list holds, page after page of so many, `limit` of them at most."""
         left = limit
         cursor = None
         while left is None or left > 0:
-            page = self.get(*path, limit=min(left or 500, 500), cursor=cursor, **query)
-            found = page.get(items, [])[:left]
+            answer = self.get(*path, limit=min(left or page, page), cursor=cursor, **query)
+            found = answer.get(items, [])[:left]
             yield from found
             left = None if left is None else left - len(found)
-            cursor = page.get("next_cursor")
+            cursor = answer.get("next_cursor")
             if not cursor:
                 return
 
@@ -171,6 +177,18 @@ class Api:
             f"{self.configuration.url} answered {response.status_code} without the JSON of a Jobs API. "
             "Is JOBS_API_URL right?"
         )
+
+
+def _authorities(url: str) -> "ssl.SSLContext | bool":
+    """Return whose certificates are accepted: those of the usual authorities, or nobody's where no TLS is spoken.
+
+    To read the usual ones takes a tenth of the time of `jobs-api list`.
+    """
+    import ssl  # noqa: PLC0415 - httpx needs it anyway
+    from urllib.request import getproxies  # noqa: PLC0415
+
+    in_clear = url.startswith("http://") and not getproxies()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if in_clear else True
 
 
 def _as_text(value: Any) -> str:

@@ -13,6 +13,8 @@ from jobs_cli.errors import CommandFailed, NotOffered, Refused
 
 # What the names of Kubernetes Jobs end with: a time, or a slot's minutes.
 JOB_NAME: Final = re.compile(r"[a-z0-9-]+-(\d{8}-\d{6}|\d{6,})(-\w+)?")
+# A server reads all jobs of a project for each page; most projects are one page.
+LARGEST_PAGE: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def named_project(api: Api, project: str | None) -> str | None:
 
 def jobs_of(api: Api, project: Project) -> list[Answer]:
     """Return all jobs of a project, oldest first."""
-    return list(api.pages("projects", project.id, "jobs", items="jobs"))
+    return list(api.pages("projects", project.id, "jobs", items="jobs", page=LARGEST_PAGE))
 
 
 def find_job(api: Api, name: str, project: str | None = None) -> Answer:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jobs_cli import configuration
 
-from tests.cli.conftest import TOKEN, Jobs, Server
+from tests.cli.conftest import NIGHTLY, TOKEN, Jobs, Server
 
 
 def test_a_list_in_a_pipe_has_plain_lines(server: Server, jobs: Jobs) -> None:
@@ -142,3 +142,12 @@ def test_an_address_that_cannot_be_meant_is_refused(jobs: Jobs, monkeypatch: pyt
 
     assert ended.code == 1
     assert "JOBS_API_URL must" in ended.err
+
+
+def test_all_jobs_of_a_project_are_asked_for_at_once(server: Server, jobs: Jobs) -> None:
+    first = {"jobs": [NIGHTLY], "total": 2, "next_cursor": "more"}
+    last = {"jobs": [NIGHTLY | {"id": "job_2", "name": "weekly"}], "total": 2}
+    server.answers["GET /projects/proj_1/jobs"] = [(200, first, {}), (200, last, {})]
+
+    assert [job["name"] for job in jobs("list", "--json").json["jobs"]] == ["Nightly Refresh", "weekly"]
+    assert [asked.query for asked in server.asked[1:]] == [{"limit": "10000"}, {"limit": "10000", "cursor": "more"}]

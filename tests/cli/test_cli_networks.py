@@ -78,3 +78,17 @@ def test_an_authority_of_ones_own_is_named_by_a_variable(
     assert refused.code == 69
     assert "CERTIFICATE_VERIFY_FAILED" in refused.err
     assert jobs("whoami", "--json").json == ME
+
+
+def test_an_address_without_tls_needs_no_authorities(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    direct = jobs("list")
+    # A proxy may be spoken to by TLS.
+    monkeypatch.setenv("HTTPS_PROXY", server.url)
+    by_proxy = jobs("list")
+
+    assert direct.code == 0, direct.err
+    assert by_proxy.code == 1
+    assert "certificate variables of the environment do not work" in by_proxy.err
