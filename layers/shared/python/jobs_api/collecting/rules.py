@@ -2,7 +2,8 @@
 
 A kubelet looks every 10 seconds whether the file of a log has more than 10 MiB; then it begins another file, and serves
 only that one. So nothing can be lost while the file is smaller than that. Where it may become larger before the next
-look, the log is followed instead: a stream has the last line of a file and then the first one of the next.
+look, the log is followed instead: a stream has the last line of a file and then the first one of the next (since
+Kubernetes 1.29, and where the kubelet has sent a file to its end before it begins another).
 https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
 """
 
