@@ -7,7 +7,7 @@ import pytest
 
 from jobs_api.collecting.parts import Parts
 from jobs_api.k8s.stamped_log import LogPlace
-from jobs_api.logs import part_contents
+from jobs_api.logs import archive, part_contents
 from jobs_api.logs.archive import bucket_client
 from jobs_api.model.run import Run
 from jobs_api.store import log_parts
@@ -67,6 +67,18 @@ def test_a_process_that_dies_between_the_object_and_the_item_leaves_nothing_that
     add(parts_of(run), large)
 
     assert b"".join(parts_of(run).text()) == large
+
+
+def test_objects_of_parts_are_purged_with_their_organization_alone() -> None:
+    run, large = a_run(), os.urandom(10_000).hex().encode()
+    bystander = run.model_copy(update={"organization_id": f"{run.organization_id}-2"})
+    for one in (run, bystander):
+        add(parts_of(one), large)
+
+    archive.purge(run.organization_id)
+
+    assert b"".join(parts_of(run).text()).startswith(b"[jobs-api: 20000 bytes that were collected")
+    assert b"".join(parts_of(bystander).text()) == large
 
 
 def test_an_object_that_is_gone_is_a_line_as_long_as_it_was() -> None:
