@@ -74,6 +74,8 @@ class RotatingKubelet:
     printed: int = 0
     ended: bool = False
     step: Callable[[], bool] = lambda: False
+    # Called before a stream goes on with the newest file; without it, a stream has each file.
+    leaves_out: Callable[[], None] | None = None
 
     def now(self) -> datetime:
         """Return the time."""
@@ -120,6 +122,9 @@ class RotatingKubelet:
                 new = KubeletLog(pieces=file.pieces[given:])
                 given = len(file.pieces)
                 yield from new.answer(None)
+            elif file is not files[-1] and self.leaves_out:
+                self.leaves_out()
+                file, given = files[-1], 0
             elif file is not files[-1]:
                 file, given = files[files.index(file) + 1], 0
             elif self.ended:

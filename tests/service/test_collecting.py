@@ -137,6 +137,30 @@ def test_a_followed_log_goes_on_through_files_without_a_gap(table: Table) -> Non
     assert node.printed - len(numbers(table.text)) <= 50
 
 
+def test_a_file_that_the_kubelet_leaves_out_of_its_stream_is_a_line_in_the_log(table: Table) -> None:
+    node = RotatingKubelet()
+
+    def step() -> bool:
+        node.wait(3)
+        node.print(2)
+        if len(node.files) == 1:
+            node.rotate()
+            node.print(2)
+        return node.printed < 20
+
+    def leave_out() -> None:
+        node.rotate()
+        node.print(2)
+
+    node.step, node.leaves_out = step, leave_out
+    node.print()
+    node.collector().look(everything=True)
+    follow(node)
+
+    assert numbers(table.text) == [0, 1, 2, None, *range(5, node.printed)]
+    assert b"may be lost: the kubelet had rotated it away]" in table.text
+
+
 def test_one_who_follows_too_leaves_a_file_that_was_put_aside_to_the_one_before(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

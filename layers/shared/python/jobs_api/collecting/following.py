@@ -2,7 +2,9 @@
 
 The stream has one file after the other, but does not say where the next one begins. So this asks for the first line of
 the current file: if that is another one, the file begins where the stream has that line. What was read before such a
-question, and is before that line, is of the file before.
+question, and is before that line, is of the file before. A kubelet that sends more slowly than it begins files leaves
+some out without a word. So where the stream comes to a file, but not to one that a question found before it, a line of
+the log says that something may be lost.
 
 Two processes may follow the same log at once, so that none of it is missed between them. The older one ends once the
 newer one has written a part, and so has come as far.
@@ -34,6 +36,8 @@ class Following:
     _raw: bytearray = field(default_factory=bytearray)
     _began_at: datetime = field(init=False)
     _grown: int = 0
+    # When files begin that the kubelet had begun at a question, and that the stream has not come to.
+    _awaited: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Read until the time has come, or the command has ended, and write it.
@@ -81,13 +85,23 @@ class Following:
         end = self._raw.rfind(b"\n") + 1
         if everything or len(self._raw) - end > rules.MOST_PART_BYTES:
             end = len(self._raw)
-        at = self._beginning(begins, end)
-        if at is not None:
-            self._take(at)
-            self._write(held_back=False)
-            self.of.reading = Reading(LogPlace(), NO_LIMIT, pod_name=self.of.pod_name)
-            end -= at
+        if begins and begins not in self._awaited:
+            self._awaited.append(begins)
+        for one in list(self._awaited):
+            at = self._beginning(one, end)
+            if at is not None:
+                self._take(at)
+                self._write(held_back=False)
+                self._begin(one)
+                end -= at
         self._take(end)
+        self._awaited = [one for one in self._awaited if noted(self.of.pod_name, one) != self.of.reading.place.log]
+
+    def _begin(self, begins: str) -> None:
+        """Begin to read a file. A kubelet that has come to it late has left out those that it began before."""
+        before = self.of.reading.place if self._awaited[0] != begins else None
+        self.of.reading = Reading(LogPlace(), NO_LIMIT, pod_name=self.of.pod_name, wanted=before)
+        del self._awaited[: self._awaited.index(begins) + 1]
 
     def _take(self, end: int) -> None:
         taken = bytes(self._raw[:end])
