@@ -5,6 +5,7 @@ It reads the tables and the cluster, and no memory of the functions, so that all
 
 import gzip
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 from jobs_api import store
 from jobs_api.cluster import Cluster
+from jobs_api.collecting.parts import Parts
 from jobs_api.ingest import unseen_end
 from jobs_api.k8s import labels, manifests, run_identity
 from jobs_api.k8s.json_fields import Object, moment
@@ -40,6 +42,8 @@ EVERYTHING = 100_000
 TICK = timedelta(minutes=1)
 # What a message in Slack says of a slot that is late before it has a run.
 NO_RUN = "No run yet"
+# The line by which each pod's log says whose it is.
+OWN_NAME = re.compile(r"^this is ([^\s,]+)", re.MULTILINE)
 
 
 @dataclass
@@ -327,6 +331,8 @@ class Audit:
             if key in stored:
                 text = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).decode()
                 yield from self._log(run, text)
+            if key == archive.key_of_lost(run) and Parts.of(run).last:
+                yield f"the log of {run.id} was collected, and is said to be lost"
         for run in self.runs:
             if run.status in {RunStatus.SUCCESS, RunStatus.FAILED} and run.log is None:
                 yield f"the run {run.id} is {run.status} without a log"
@@ -361,6 +367,8 @@ class Audit:
     def _log(self, run: Run, text: str) -> Iterator[str]:
         if run.log and len(text.encode()) != run.log.size_bytes:
             yield f"the log of {run.id} has {len(text.encode())} bytes and not {run.log.size_bytes}"
+        doubled = [pod for pod, count in Counter(OWN_NAME.findall(text)).items() if count > 1]
+        yield from (f"the log of {run.id} has that of {pod} twice" for pod in doubled)
         if "this is " in text and run.job_name not in text:
             yield f"the log of {run.id} ({run.job_name}) is another's: {text!r}"
 

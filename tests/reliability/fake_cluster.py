@@ -197,9 +197,17 @@ class FakeCluster:
         return [pod for pod in pods if pod.get("status", {}).get("phase") == "Running"]
 
     async def read_log(self, namespace: str, pod: str, container: str, **options: Any) -> AsyncIterator[bytes]:
-        """Yield a container's log, as the API gets it from a kubelet."""
-        del container, options
-        yield log_of(self.storage.get("pods", namespace, pod)).encode()
+        """Yield a container's log, as the API gets it from a kubelet; all its lines were written at its start."""
+        del container
+        found = self.storage.get("pods", namespace, pod)
+        began = self._began(found) if options.get("timestamps") else None
+        stamp = f"{began:%Y-%m-%dT%H:%M:%S.000000000Z} " if began else ""
+        yield "".join(f"{stamp}{line}" for line in log_of(found).splitlines(keepends=True)).encode()
+
+    def _began(self, pod: Object) -> datetime | None:
+        statuses = pod.get("status", {}).get("containerStatuses") or [{"state": {}}]
+        began = statuses[0]["state"].get("terminated", {}).get("startedAt")
+        return parse_timestamp(began) if began else self._started_at(pod)
 
     # -- the API
 

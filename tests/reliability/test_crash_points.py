@@ -11,7 +11,9 @@ import pytest
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
+from jobs_api.collecting.parts import Parts
 from jobs_api.model import slots
+from jobs_api.model.run import Run
 from tests.functions.test_run_artifacts import store_list
 from tests.reliability import figures
 from tests.reliability.fake_cluster import Answer, Ask, Request
@@ -358,6 +360,30 @@ def an_ingest_after_which_the_job_of_a_run_that_went_on_is_gone(world: World) ->
     world.sync()
     world.advance(minutes=3)
     return _ingest_after_which_jobs_are_gone(world)
+
+
+@scenario
+def an_ingest_that_collects_a_log_after_which_the_pod_is_gone(world: World) -> Act:
+    _collectable(world)
+    return _ingest_after_which_jobs_are_gone(world)
+
+
+@scenario
+def an_ingest_that_makes_what_was_collected_the_log_of_a_run(world: World) -> Act:
+    run = _collectable(world)
+    world.ingest()
+    assert Parts.of(run).last, "nothing was collected"
+    _lose_jobs(world)
+    world.advance(minutes=3)
+    return world.ingest
+
+
+def _collectable(world: World) -> Run:
+    """Start a command, and let it run for more than a minute, after which its log is collected."""
+    _hanging(world)
+    world.advance(seconds=10)
+    (run,) = world.runs()
+    return run
 
 
 @scenario
