@@ -69,8 +69,10 @@ const send = async (method, path, { query, body, key, signal } = {}) => {
     throw new Unreachable("The API cannot be reached.", { cause: error });
   }
   const answer = await answerOf(response);
+  /* What was asked with one token is not for whoever has logged in with another one since. */
+  if (session.get().token !== token) throw new DOMException("You have logged out meanwhile.", "AbortError");
   if (response.ok) return answer;
-  if (response.status === 401 && session.get().token === token) signOut(true);
+  if (response.status === 401) signOut(true);
   throw new Refused(response.status, answer, Number(response.headers.get("Retry-After")) || 0);
 };
 

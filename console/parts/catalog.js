@@ -7,7 +7,7 @@ const FRESH_MS = 60_000, DUE_MS = 10_000;
 export const catalog = watched(null);
 let reading = null, readAt = 0;
 
-session.watch(({ token }) => { if (!token) { catalog.set(null); readAt = 0; } });
+session.watch(({ token }) => { if (!token) { catalog.set(null); reading = null; readAt = 0; } });
 
 const read = async () => {
   const { projects } = await get("/projects");
@@ -29,7 +29,10 @@ const hasFired = () => [...catalog.get().jobs.values()].some((job) => Date.parse
 export const readCatalog = async () => {
   const age = Date.now() - readAt;
   if (catalog.get() && (age < DUE_MS || (age < FRESH_MS && !hasFired()))) return catalog.get();
-  reading ??= read().finally(() => { reading = null; });
+  if (!reading) {
+    const own = read().finally(() => { if (reading === own) reading = null; });
+    reading = own;
+  }
   return reading;
 };
 

@@ -1,9 +1,12 @@
 """Who opens the console: a token is asked for once, is kept in its tab, and is forgotten on the way out."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from jobs_api.model.organization import Role
+from jobsctl import operations
 from tests.browser.service import Service
 from tests.browser.tab import Tab, serious, show
+from tests.functions.people import new_organization
 
 
 def enter(page: Page, token: str) -> None:
@@ -51,6 +54,26 @@ def test_whoever_logs_out_leaves_nothing_behind(page: Page, service: Service) ->
     expect(page.get_by_label("Token")).to_be_visible()
     assert page.evaluate("sessionStorage.length + localStorage.length") == 0
     assert page.context.cookies() == []
+
+
+def test_whoever_logs_in_next_sees_nothing_that_the_one_before_had_asked_for(page: Page, service: Service) -> None:
+    other = operations.create_token(new_organization("next").id, Role.READER, days=None, description="the next one")[0]
+    held: list[Route] = []
+    page.route("**/api/v1/projects/*/jobs?*", lambda route: held.append(route))  # noqa: PLW0108 - a builtin takes no mark
+    page.goto("/console#/projects")
+    with page.expect_request("**/api/v1/projects/*/jobs?*"):
+        enter(page, service.developer)
+    page.get_by_role("button", name="Log out").click()
+    enter(page, other)
+    expect(page.get_by_text("No projects yet.")).to_be_visible()
+
+    with page.expect_response("**/api/v1/projects/*/jobs?*") as late:
+        held[0].continue_()
+    late.value.finished()
+    page.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 50)))")
+
+    expect(page.get_by_text("No projects yet.")).to_be_visible()
+    expect(page.get_by_role("link", name="jaffle")).to_have_count(0)
 
 
 def test_a_token_that_is_refused_is_asked_for_again(page: Page, service: Service, tab: Tab) -> None:
