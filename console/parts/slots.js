@@ -9,7 +9,7 @@ import { useLoaded } from "./polling.js";
 import { Mark, STATUSES } from "./status.js";
 import { moment, ms, utc } from "./times.js";
 
-const DAY_ROWS_UP_TO = 48;
+const DAY_ROWS_UP_TO = 48, FEW = 4;
 const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
 const hour = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
@@ -44,8 +44,8 @@ const grouped = (slots) => {
 /* The times of day above the columns, all of a few or every sixth of many. */
 const Times = ({ columns, hourly }) => html`
   <div class="slot-row" aria-hidden="true"><span></span><div class="slot-row-slots">
-    ${[...columns].filter(([, at]) => columns.size <= 4 || at % 6 === 1).map(([place, at]) => html`
-      <span key=${place} class="slot-time" style=${{ gridColumn: `${at} / span ${columns.size <= 4 ? 1 : 6}` }}>
+    ${[...columns].filter(([, at]) => columns.size <= FEW || at % 6 === 1).map(([place, at]) => html`
+      <span key=${place} class="slot-time" style=${{ gridColumn: `${at} / span ${columns.size <= FEW ? 1 : 6}` }}>
         ${hourly ? `:${String(Math.floor(place / 10)).padStart(2, "0")}` : clock(Math.floor(place / 10))}</span>`)}</div></div>`;
 
 const clock = (minutes) => `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
@@ -80,7 +80,7 @@ export const Slots = ({ job }) => {
   return html`
     <section class="card" aria-label="Slots"><header><h2>Slots</h2>
       <ul class="legend">${outcomes.map(([outcome, of]) => html`<li key=${outcome}><${Mark} status=${outcome} /> ${STATUSES[outcome]} <span class="count">${of.length}</span></li>`)}</ul></header>
-      <div class=${`slot-rows${hourly ? " dense" : ""}`} onKeyDown=${onArrows(".slot")}><${Times} columns=${columns} hourly=${hourly} />${rows.map(([at, slots]) => html`
+      <div class=${`slot-rows${hourly ? " dense" : ""}${columns.size <= FEW ? " few" : ""}`} onKeyDown=${onArrows(".slot")}><${Times} columns=${columns} hourly=${hourly} />${rows.map(([at, slots]) => html`
         <div class="slot-row" key=${at}><span class="slot-row-name" id=${`slots-${at}`}>${(hourly ? hour : day).format(at)}</span>
           <div class="slot-row-slots" role="group" aria-labelledby=${`slots-${at}`}>${slots.map(({ slot, place }) => html`
             <${Slot} key=${slot.scheduled_for} slot=${slot} column=${columns.get(place)} tab=${slot === data.at(-1) ? "0" : "-1"} chosen=${chosen === slot} choose=${setChosen} />`)}</div></div>`)}</div>

@@ -1,5 +1,6 @@
 """What each view of the console shows, of a project with a past."""
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -178,6 +179,20 @@ def test_the_slots_of_a_job_say_what_became_of_them(page: Page, service: Service
     page.keyboard.press("Enter")
 
     expect(page.locator(".slot-chosen")).to_contain_text("Upcoming")
+
+
+def test_the_times_above_a_few_slots_stand_beside_each_other(page: Page, service: Service, world: World) -> None:
+    slots = [{"scheduled_for": f"2026-04-28T02:{minute}:00Z", "outcome": "ran"} for minute in (15, 16, 17)]
+    page.route("**/slots", lambda route: route.fulfill(json={"slots": slots}))
+    show(page, service.reader, f"{world.job}?tab=slots")
+    expect(page.locator(".slot-time")).to_have_count(3)
+
+    boxes = page.locator(".slot-time").evaluate_all(
+        "times => times.map((one) => { const words = document.createRange(); words.selectNodeContents(one);"
+        "const box = words.getBoundingClientRect(); return [box.left, box.right]; })"
+    )
+
+    assert all(right < left for (_, right), (left, _) in itertools.pairwise(boxes))
 
 
 def test_the_history_of_a_job_shows_what_was_before_and_what_is_now(page: Page, service: Service, world: World) -> None:
