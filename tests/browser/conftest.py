@@ -1,4 +1,4 @@
-"""A real browser before the real handlers: one Chromium for the folder, one service for a file, one tab for a test.
+"""A real browser before the real handlers: one Chromium and one service for a file, one tab for a test.
 
 A tab fails its test if the page writes an error to the console, throws one, or asks anything of another origin.
 """
@@ -25,15 +25,15 @@ expect.set_options(timeout=15_000)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def console_site() -> Path:
     """The folder that serve_console serves, made from what console/ is now."""
     return refresh()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium of this machine. Its end frees the event loop of this thread, which tests of other folders use."""
+    """A Chromium of this machine. Its end frees the event loop of this thread, which tests of other files use."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert found, "no Chromium on the PATH: run make .tools/chromium/ready, or apt-get install chromium"
     with sync_playwright() as playwright:
