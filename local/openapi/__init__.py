@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs_api import VERSION
-from local.openapi import channels, errors, operations, schemas, webhooks
+from local.openapi import channels, errors, field_examples, operations, schemas, webhooks
 from local.openapi.words import words
 from local.template import Template
 
@@ -79,8 +79,9 @@ def document(functions: list[str]) -> dict[str, Any]:
         },
         "security": [{"bearer": []}],
     }
+    complete = field_examples.added(schemas.renamed(whole))
     words.all_said()
-    return schemas.renamed(whole)
+    return complete
 
 
 def text(template: Template) -> str:

@@ -1,4 +1,4 @@
-"""What a shell is told to complete a line with."""
+"""The words with which a shell completes a line."""
 
 from collections.abc import Callable
 

@@ -125,6 +125,17 @@ def test_every_schema_and_field_is_explained(name: str) -> None:
     assert not [part for part in inline if "enum" in part or part.get("type") == "object"]
 
 
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_field_has_an_example_that_fits(name: str) -> None:
+    for field, schema in SCHEMAS[name].get("properties", {}).items():
+        examples = schema.get("examples", [])
+        # An object has none of its own: its fields have theirs.
+        kinds = [referred(kind) for kind in schema.get("anyOf", [schema])]
+        inner = [referred(kind["items"]) for kind in kinds if "items" in kind]
+        assert examples or any("properties" in kind for kind in (*kinds, *inner)), field
+        assert [faults(example, schema) for example in examples] == [[]] * len(examples), field
+
+
 def test_no_sentence_speaks_of_the_inside_of_the_service() -> None:
     assert sentences()
     assert [text for text in sentences() if INTERNAL.search(text)] == []

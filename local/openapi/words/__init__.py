@@ -65,6 +65,13 @@ class Words:
         """Return an example of `bodies` or `answers`."""
         return self._used(self.examples[kind], kind, name)
 
+    def field_example(self, schema: str, name: str) -> Any:
+        """Return an example of a field that no whole example has, of this schema or of all that have the field."""
+        own = f"{schema}.{name}"
+        return self._used(
+            self.examples["fields"], "fields of examples", own if own in self.examples["fields"] else name
+        )
+
     def public_names(self) -> dict[str, str]:
         """Return the document's names of the classes that have another name there."""
         return {said["model"]: name for name, said in self.schemas.items() if "model" in said}
@@ -73,6 +80,7 @@ class Words:
         """Raise MissingWords if a file describes something that the API does not have."""
         kinds = {"operations": self.operations, "schemas": self.schemas, "parameters": self.parameters}
         kinds |= {"errors": self.errors, "bodies": self.examples["bodies"], "answers": self.examples["answers"]}
+        kinds |= {"fields of examples": self.examples["fields"]}
         there: set[tuple[str, ...]] = {(kind, name) for kind, said in kinds.items() for name in said}
         there |= {("fields", name, field) for name, said in self.schemas.items() for field in said.get("fields", {})}
         if unused := there - self._asked:
@@ -81,7 +89,9 @@ class Words:
     def _used(self, said: dict[str, Any], kind: str, name: str) -> Any:
         self._asked.add((kind, name))
         if name not in said:
-            file = f"examples.yaml, {kind}," if kind in self.examples else f"{kind}.yaml"
+            file = (
+                f"examples.yaml, {kind}," if kind in self.examples or kind == "fields of examples" else f"{kind}.yaml"
+            )
             raise MissingWords(f"local/openapi/words/{file} says nothing of {name}")
         return said[name]
 
