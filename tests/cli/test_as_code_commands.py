@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.status import Status
 
 from tests.cli.conftest import NO_ROUTE, Jobs, Server
 
@@ -150,6 +151,30 @@ def test_a_server_that_was_away_in_the_middle_is_gone_on_with(server: Server, jo
     applied = [asked for asked in server.asked if f"{asked.method} {asked.path}" == f"POST {APPLY}"]
     assert [asked.body["plan_id"] for asked in applied] == ["p1", "p1", "p2"]
     assert applied[0].headers["Idempotency-Key"] == applied[1].headers["Idempotency-Key"]
+
+
+def test_a_terminal_shows_how_far_an_apply_is_also_of_a_name_with_brackets(
+    server: Server, jobs: Jobs, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs_cli.output.is_terminal", lambda _: True)
+    shown: list[str] = []
+    update = Status.update
+
+    def noted(status: Status, text: Any) -> None:
+        update(status, text)
+        shown.append(str(text))
+
+    monkeypatch.setattr(Status, "update", noted)
+    file.write_text(LISTED.replace("jaffle", "'[/b] shop'"))
+    server.answers["GET /projects"] = [(200, {"projects": [{"id": "proj_1", "name": "[/b] shop"}]}, {})]
+    server.on(f"POST {APPLY}?dry_run", plan("p1", A, B))
+    server.on(f"POST {APPLY}", plan("p2", done(A), B, remaining=1))
+    server.on(f"POST {APPLY}", plan("p3", {"action": "none", "name": "a"}, done(B), remaining=0))
+
+    ended = jobs("apply", "--yes")
+
+    assert ended.code == 0, ended.err
+    assert shown == ["Applying [/b] shop: 1 of 2", "Applying [/b] shop: 2 of 2"]
 
 
 def test_a_request_that_died_and_keeps_its_key_is_asked_again_with_another_one(server: Server, jobs: Jobs) -> None:

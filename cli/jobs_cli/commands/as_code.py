@@ -126,6 +126,10 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda project, done, total: output.note(f"jobs: {project}: {done} of {total} changes are written")
         return
     from rich.console import Console  # noqa: PLC0415 - most calls do without it
+    from rich.text import Text  # noqa: PLC0415
 
     with Console(stderr=True).status("Applying") as status:
-        yield lambda project, done, total: status.update(f"Applying {project}: {done} of {total}")
+        # As a plain text, the brackets in a name would be read as a style.
+        yield lambda project, done, total: status.update(
+            Text(output.printable(f"Applying {project}: {done} of {total}"))
+        )
