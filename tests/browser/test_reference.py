@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.service import Service
-from tests.browser.tab import show
+from tests.browser.tab import serious, show
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "docs/openapi.json").read_text())
 OPERATIONS = [call for methods in DOCUMENT["paths"].values() for call in methods.values()]
@@ -34,3 +35,17 @@ def test_a_call_can_be_tried_with_the_token_of_the_console(page: Page, service: 
     assert answered.value.status == 200
     assert answered.value.json()["role"] == "reader"
     expect(call.locator(".live-responses-table")).to_contain_text(service.organization_id)
+
+
+@pytest.mark.parametrize("view", [{"color_scheme": "light"}, {"color_scheme": "dark"}], ids=["light", "dark"])
+def test_the_reference_has_no_serious_fault_in_the_colours_of_the_system(page: Page, view: dict[str, str]) -> None:
+    page.goto("/docs")
+    ground = page.locator(".swagger-ui").first
+    expect(ground).to_have_css("color", "rgb(228, 230, 230)" if view["color_scheme"] == "dark" else "rgb(59, 65, 81)")
+
+    call = page.locator("#operations-Runs-get_run")
+    call.locator(".opblock-summary-control").click()
+    expect(call.get_by_role("button", name="Execute")).to_be_visible()
+
+    assert page.url.endswith("/Runs/get_run")
+    assert serious(page) == []
