@@ -1,5 +1,7 @@
 """What passes collect of a log while its command runs, against a cluster with real processes."""
 
+import base64
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -185,6 +187,44 @@ def test_a_log_that_was_rotated_is_stored_with_what_was_collected_before(
 
 def _is_rotated(acme: Acme, job: Object) -> bool:
     return not acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json["logs"]
+
+
+def so_far(acme: Acme) -> list[str]:
+    told = acme.alice.call("GET", f"/api/v1/runs/{acme.only_run().id}/results").json
+    assert told["complete"] is False
+    return [one["name"] for one in told["results"]]
+
+
+def test_results_so_far_are_also_of_what_the_node_has_no_more(
+    acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, printed, whole = tmp_path / "go", tmp_path / "printed", tmp_path / "whole.log"
+    lines = log_of("dbt112-own-two-text").splitlines(keepends=True)
+    half = next(at for at, line in enumerate(lines) if b"4 of 10 START" in line)
+    # So much that the part is in the bucket.
+    lines.insert(1, base64.b64encode(os.urandom(30_000)) + b"\n")
+    half += 1
+    whole.write_bytes(b"".join(lines))
+    script = f"head -n {half} {whole}; while [ ! -e {go} ]; do sleep 0.05; done; tail -n +{half + 1} {whole}"
+    job = acme.start(f"{script}; touch {printed}; sleep 60")
+    acme.wait_for_pod(job)
+    eventually(lambda: acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json["logs"])
+    acme.ingest()
+    assert collect(acme) == b"".join(lines[:half])
+    first = so_far(acme)
+    monkeypatch.setattr(logs, "_MAX_BYTES", 10)
+    eventually(lambda: _is_rotated(acme, job))
+    monkeypatch.setattr(logs, "_MAX_BYTES", 10**9)
+    go.touch()
+    eventually(printed.exists)
+
+    both = so_far(acme)
+    be_gone(monkeypatch)
+
+    assert first == ["raw_orders", "raw_customers"]
+    assert len(both) == 10
+    assert both[:2] == first
+    assert so_far(acme) == first
 
 
 def test_a_log_that_grows_fast_is_to_be_followed(acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,20 @@
-"""What each node of a run that has not ended did so far, as the log of its Pod says."""
+"""What each node of a run that has not ended did so far, as its log says: what its Pod has, and what was collected."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
+from jobs_api.collecting.collector import Collector
+from jobs_api.collecting.parts import Parts
 from jobs_api.k8s.job_secrets import secrets_of
+from jobs_api.k8s.pod_logs import noted
+from jobs_api.k8s.stamped_log import LogPlace, NotStamped
 from jobs_api.logs.masked_results import without_secrets
 from jobs_api.logs.results import ResultsReader
 from jobs_api.model.results import ResultCounts, RunResults
 from jobs_api.model.run import Run
 
-# What a kubelet serves of a log, unless its operators have set containerLogMaxSize.
+# What a kubelet serves of a log, unless its operators have set containerLogMaxSize; and of what was collected, the end.
 MOST_LOG_READ: Final = 10 * 1024 * 1024
 
 
@@ -22,18 +26,47 @@ def results_so_far(cluster: Cluster, run: Run) -> RunResults:
     try:
         secrets = secrets_of(cluster.get_job(run.namespace, run.job_name))
         pod_name = cluster.newest_pod_name(run.namespace, run.job_uid) if run.job_uid else None
-        found = _read(run, cluster.stream_log(run.namespace, pod_name)) if pod_name else None
     except (ObjectNotFound, ClusterRejected):
-        # The Job has no Pod yet, or has none any more, or its container waits to start.
-        found = None
-    if found is None:
         return RunResults(results=[], counts=ResultCounts(), complete=False)
+    whole = bool(pod_name) and _is_whole(cluster, run, pod_name or "")
+    chunks = cluster.stream_log(run.namespace, pod_name or "") if whole else _joined(cluster, run, pod_name)
+    found = _read(run, _while_there(chunks)) or RunResults(results=[], counts=ResultCounts(), complete=False)
     return without_secrets(found.model_copy(update={"complete": False}), secrets)
+
+
+def _is_whole(cluster: Cluster, run: Run, pod_name: str) -> bool:
+    """Return whether a Pod has the log from its first line on, or nothing was collected yet."""
+    try:
+        return run.log_begins in {None, noted(pod_name, cluster.log_begins(run.namespace, pod_name))}
+    except ClusterRejected:
+        return False
+
+
+def _joined(cluster: Cluster, run: Run, pod_name: str | None) -> Iterator[bytes]:
+    """Yield what was collected of a log, at most its last bytes, and then what its Pod has beyond that."""
+    parts = Parts.of(run)
+    if parts.last:
+        begin = max(0, parts.last.end - MOST_LOG_READ)
+        collected = parts.after(LogPlace(offset=begin), MOST_LOG_READ)
+        yield collected[0] if collected else b""
+    if pod_name:
+        rest = Collector(cluster, run, pod_name, parts, parts.clock)
+        for chunk in _first(rest.stream(follow=False), MOST_LOG_READ):
+            rest.reading.take(chunk)
+            yield rest.reading.cut().content
+
+
+def _while_there(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a log until its Pod is gone, or says that its container waits to start."""
+    try:
+        yield from chunks
+    except (ClusterRejected, NotStamped):
+        return
 
 
 def _read(run: Run, chunks: Iterator[bytes]) -> RunResults | None:
     reader = ResultsReader(run.start_time)
-    for chunk in _first(chunks, MOST_LOG_READ):
+    for chunk in _first(chunks, 2 * MOST_LOG_READ):
         reader.feed(chunk)
     return reader.results()
 
