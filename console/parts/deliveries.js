@@ -8,6 +8,7 @@ import { GOES_ON, useLoaded, usePolling } from "./polling.js";
 import { Status } from "./status.js";
 import { Distance, Time } from "./times.js";
 
+const PAGE = 50;
 const CHANNELS = { slack: "Slack", webhook: "Webhook" };
 
 const Again = ({ job, delivery, onDone }) => {
@@ -24,20 +25,28 @@ const Again = ({ job, delivery, onDone }) => {
   return html`<button type="button" disabled=${busy} aria-label=${`Send again: ${delivery.event}, ${CHANNELS[delivery.channel]}`} onClick=${send}>Send again</button>`;
 };
 
+/* The newest deliveries before the older ones that somebody has asked for. */
+const renewed = (data, found) => {
+  const ids = new Set(found.deliveries.map((one) => one.id));
+  const older = data.deliveries.filter((one) => !ids.has(one.id));
+  const joins = older.length < data.deliveries.length;
+  return joins && data.deliveries.length > PAGE ? { ...data, deliveries: [...found.deliveries, ...older] } : found;
+};
+
 const why = (one) => one.error || one.reason || "";
 
 export const Deliveries = ({ job }) => {
-  const load = (signal) => get(`${pathOf(job)}/deliveries`, { limit: 50 }, signal);
+  const load = (signal) => get(`${pathOf(job)}/deliveries`, { limit: PAGE }, signal);
   const { data, error, reload, setData } = useLoaded(load, [job.id]);
   usePolling(async (signal) => {
     const found = await load(signal);
     const changed = JSON.stringify(found.deliveries) !== JSON.stringify(data.deliveries.slice(0, found.deliveries.length));
-    if (changed) setData(found);
+    if (changed) setData(renewed(data, found));
     return changed || (found.deliveries.some((one) => ["pending", "sending"].includes(one.status)) && GOES_ON);
   }, { active: !!data });
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;
   if (!data.deliveries.length) return html`<p class="empty">Nothing was sent about this job. Alerts go to Slack or to a webhook of the job.</p>`;
-  const more = () => get(`${pathOf(job)}/deliveries`, { limit: 50, cursor: data.next_cursor })
+  const more = () => get(`${pathOf(job)}/deliveries`, { limit: PAGE, cursor: data.next_cursor })
     .then((next) => setData({ ...next, deliveries: [...data.deliveries, ...next.deliveries] }), (problem) => notify(problem.message, "bad"));
   return html`
     <section class="card" aria-label="Deliveries"><header><h2>Deliveries</h2></header>

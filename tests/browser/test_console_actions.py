@@ -216,6 +216,26 @@ def test_a_message_that_failed_is_sent_again(page: Page, service: Service, past:
     expect(page.get_by_text("It is sent again")).to_be_visible()
 
 
+def test_older_deliveries_stay_when_a_new_one_comes(page: Page, service: Service, job: Document) -> None:
+    told = {"event": "failure", "channel": "slack", "status": "delivered", "created_at": "2026-04-28T02:00:00Z"}
+    all_of_them = [{**told, "id": f"dlv_{at}", "run_id": f"run_{at}", "attempts": 60 - at} for at in range(60)]
+    answers = [
+        {"deliveries": all_of_them[1:51], "next_cursor": "on"},
+        {"deliveries": all_of_them[51:]},
+        {"deliveries": all_of_them[:50], "next_cursor": "on"},
+    ]
+    page.route("**/deliveries?*", lambda route: route.fulfill(json=answers.pop(0) if len(answers) > 1 else answers[0]))
+    show(page, service.developer, address(job, "deliveries"))
+
+    page.get_by_role("button", name="Show older").click()
+    rows = page.locator("table.deliveries tbody tr")
+    expect(rows).to_have_count(59)
+
+    expect(rows).to_have_count(60)
+    assert rows.locator("td:nth-child(5)").all_inner_texts() == [str(60 - at) for at in range(60)]
+    expect(page.get_by_role("button", name="Show older")).to_have_count(0)
+
+
 def test_the_console_is_used_by_keys(page: Page, service: Service, job: Document) -> None:
     show(page, service.developer)
     expect(page.get_by_role("region", name="Running")).to_be_visible()
