@@ -78,3 +78,17 @@ def test_a_token_never_follows_a_redirect(server: Server, jobs: Jobs) -> None:
 
     assert jobs("list").code == 1
     assert server.calls() == ["GET /projects"]
+
+
+@pytest.mark.parametrize(("first", "code"), [(504, 0), (429, 1), (404, 1)])
+def test_a_deletion_whose_answer_was_lost_is_no_error(
+    server: Server, jobs: Jobs, slept: list[float], first: int, code: int
+) -> None:
+    unknown = {"message": "There is no such job in this project", "code": "not_found"}
+    server.on("DELETE /projects/proj_1/jobs/job_1", unknown if first == 404 else b"", first)
+    server.on("DELETE /projects/proj_1/jobs/job_1", unknown, 404)
+
+    ended = jobs("delete", "nightly-refresh", "--yes")
+
+    assert ended.code == code, ended.err
+    assert len(slept) == (0 if first == 404 else 1)

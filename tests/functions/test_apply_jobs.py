@@ -162,6 +162,21 @@ def test_only_a_prune_deletes(alice: Person, jobs: str, apply: Apply, admin: Per
     assert sorted(entries) == ["job.create", "job.create", "job.delete"]
 
 
+def test_an_empty_list_deletes_all_jobs_only_with_a_prune(alice: Person, jobs: str, apply: Apply) -> None:
+    apply(BUILD, {**SEED, "run_after": [{"job": "build"}]})
+
+    kept = apply()
+    plan = apply(prune=True, dry=True)
+    after_plan = set(named(alice, jobs))
+    pruned = apply(prune=True)
+
+    assert (kept.json["changes"], kept.json["unlisted"]) == ([], 2)
+    assert set(actions(plan)) == set(actions(pruned)) == {("delete", "build"), ("delete", "seed")}
+    assert after_plan == {"build", "seed"}
+    assert pruned.json["remaining"] == 0
+    assert named(alice, jobs) == {}
+
+
 def test_chains_names_and_deletions_find_their_order(alice: Person, jobs: str, apply: Apply) -> None:
     apply(SEED, {"name": "a", "command": "dbt run", "run_after": [{"job": "seed"}]})
     apply(SEED, {"name": "a", "command": "dbt run", "run_after": [{"job": "seed"}]}, BUILD)
