@@ -254,8 +254,13 @@ def test_a_token_of_another_organization_finds_no_project(server: Server, jobs: 
 def test_one_project_of_a_file_can_be_named(server: Server, jobs: Jobs, file: Path) -> None:
     server.on(f"POST {APPLY}?dry_run", plan("p1", A))
     file.write_text("projects:\n  Jaffle: {jobs: []}\n  other: {jobs: []}\n")
+    both = [{"id": "proj_1", "name": "jaffle"}, {"id": "proj_2", "name": "other"}]
+    server.answers["GET /projects"] = [(200, {"projects": both}, {})]
 
     assert jobs("plan", "--project", "jaffle").code == 0
+    assert jobs("plan", "--project", "proj_1").code == 0
+    assert {asked.path for asked in server.asked if asked.method == "POST"} == {f"{APPLY}?dry_run"}
+    assert "no project 'proj_3'" in jobs("plan", "-p", "proj_3").err
     assert "no project 'x'; it has Jaffle, other" in jobs("plan", "-p", "x").err
     file.unlink()
     assert "jobs-api import > jobs.yml" in jobs("plan").err

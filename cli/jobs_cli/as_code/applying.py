@@ -50,6 +50,9 @@ def make_plans(api: Api, projects: Sequence[ListedProject], only: str | None, *,
         CommandFailed: with the faults of all projects, each with its line.
     """
     wanted = [project for project in projects if only is None or _is_called(project.name, only)]
+    if not wanted and only and only.startswith("proj_"):
+        known = _ids_of(api, [project.name for project in projects])
+        wanted = [project for project, its_id in zip(projects, known) if its_id == only]  # noqa: B905
     if not wanted:
         raise CommandFailed(f"The file has no project {only!r}; it has {', '.join(one.name for one in projects)}")
     ids = _ids_of(api, [project.name for project in wanted])
