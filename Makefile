@@ -17,8 +17,9 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 # Container images often set it. Then each new Python process compiles all its imports again, which takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
-# How many processes run the tests: one for each processor, at most four, since each takes up to 1.5 GB.
-WORKERS ?= auto
+# How many processes run the tests: one more than there are processors, since tests also wait for processes and browsers;
+# at most four, since each takes up to 1.5 GB.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: help
 help: ## list the targets
