@@ -6,13 +6,14 @@ from typing import Any
 import botocore.client
 import pytest
 
+from jobs_api.cluster import Cluster
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from local.cluster import EmbeddedCluster
 from tests.aws_of_template import recorder, within_its_policy
 from tests.functions.acme import Acme
-from tests.functions.people import Person, new_organization, new_project
+from tests.functions.people import Person, cluster_with_namespace, new_organization, new_project
 from tests.functions.refusals import Refusals, Refuse
 
 __all__ = ["recorder", "within_its_policy"]
@@ -34,6 +35,13 @@ def rita(alice: Person) -> Person:
 def admin(alice: Person) -> Person:
     """An admin of Alice's organization."""
     return Person(alice.organization_id, Role.ADMIN)
+
+
+@pytest.fixture
+def cluster(embedded_cluster: EmbeddedCluster, alice: Person) -> Cluster:
+    """The organization's cluster, with the organization's namespace."""
+    assert embedded_cluster.url
+    return cluster_with_namespace(alice.organization_id)
 
 
 @pytest.fixture

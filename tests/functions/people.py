@@ -15,7 +15,9 @@ from typing import Any, cast
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from samtranslator.yaml_helper import yaml_parse
 
+from jobs_api import cluster as clusters
 from jobs_api import store
+from jobs_api.cluster import Cluster
 from jobs_api.ids import new_id
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.organization import Organization, Role
@@ -172,3 +174,10 @@ def new_project(organization_id: str, name: str, project_type: ProjectType, **se
     )
     store.create_project(project)
     return project
+
+
+def cluster_with_namespace(organization_id: str) -> Cluster:
+    """Connect to the organization's cluster, and make the organization's namespace there."""
+    cluster = clusters.connect(store.get_organization(organization_id))
+    cluster._connection.write("POST", "/api/v1/namespaces", {"metadata": {"name": organization_id}})
+    return cluster

@@ -17,7 +17,6 @@ from jobs_api.store.tables import ProjectsRow
 from jobsctl import operations
 from tests.functions.people import Person
 from tests.functions.test_sync_cronjobs import (
-    cluster,
     create,
     delete,
     job_changed,
@@ -28,8 +27,6 @@ from tests.functions.test_sync_cronjobs import (
     tick,
     update,
 )
-
-__all__ = ["cluster"]
 
 
 def rows(person: Person, project: Project) -> list[ProjectsRow]:

@@ -4,27 +4,15 @@ from typing import Any
 
 import pytest
 
-from jobs_api import cluster as clusters
-from jobs_api import store
 from jobs_api.cluster import Cluster
 from jobs_api.model.project import Project
 from jobs_api.sync.trial import kind_of, pod_of
-from local.cluster import EmbeddedCluster
 from tests.functions.people import Person
 from tests.functions.refusals import Refuse
 from tests.functions.test_sync_cronjobs import create, fire, job_changed, listed, stored_job, sync_of, tick, update
 
 LIMIT = 'pods "jaffle-nightly-x7k2p" is forbidden: maximum cpu usage per Container is 8, but limit is 16'
 NOT_ALLOWED = 'pods is forbidden: User "arn:aws:sts::1:assumed-role/x" cannot create resource "pods" in API group ""'
-
-
-@pytest.fixture
-def cluster(embedded_cluster: EmbeddedCluster, alice: Person) -> Cluster:
-    """The organization's cluster, with the organization's namespace."""
-    assert embedded_cluster.url
-    cluster = clusters.connect(store.get_organization(alice.organization_id))
-    cluster._connection.write("POST", "/api/v1/namespaces", {"metadata": {"name": alice.organization_id}})
-    return cluster
 
 
 @pytest.fixture

@@ -4,26 +4,16 @@ from typing import Any
 
 import pytest
 
-from jobs_api import cluster as clusters
-from jobs_api import runner, store
+from jobs_api import runner
 from jobs_api.cluster import Cluster, Object, ObjectNotFound
 from jobs_api.k8s import labels
 from jobs_api.model.project import Project
 from jobs_api.sync import runner_config
-from local.cluster import EmbeddedCluster
 from tests.functions.people import Person
 from tests.functions.refusals import Refuse
 from tests.functions.test_sync_cronjobs import create, listed, operate, tick
 
 PATH = f"/configmaps/{runner.CONFIG_MAP}"
-
-
-@pytest.fixture
-def cluster(embedded_cluster: EmbeddedCluster, alice: Person) -> Cluster:
-    assert embedded_cluster.url
-    cluster = clusters.connect(store.get_organization(alice.organization_id))
-    cluster._connection.write("POST", "/api/v1/namespaces", {"metadata": {"name": alice.organization_id}})
-    return cluster
 
 
 @pytest.fixture

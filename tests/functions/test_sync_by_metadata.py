@@ -12,9 +12,7 @@ from jobs_api.model.project import Project
 from jobs_api.sync import fingerprint, live_cronjobs
 from local.cluster import EmbeddedCluster
 from tests.functions.people import Person
-from tests.functions.test_sync_cronjobs import cluster, create, delete, job_changed, listed, tick
-
-__all__ = ["cluster"]
+from tests.functions.test_sync_cronjobs import create, delete, job_changed, listed, tick
 
 NAME = "jaffle-nightly"
 

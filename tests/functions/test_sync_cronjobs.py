@@ -8,7 +8,6 @@ import pytest
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from jobs_api import cluster as clusters
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterUnavailable, Object
 from jobs_api.k8s.labels import JOB_ID, JOB_VERSION, selector
@@ -21,15 +20,6 @@ from tests.functions import passes
 from tests.functions.people import NOON, Person
 
 NIGHTLY = {"name": "nightly", "command": "dbt build", "schedule": "0 2 * * *"}
-
-
-@pytest.fixture
-def cluster(embedded_cluster: EmbeddedCluster, alice: Person) -> Cluster:
-    """The organization's cluster, with the organization's namespace."""
-    assert embedded_cluster.url
-    cluster = clusters.connect(store.get_organization(alice.organization_id))
-    cluster._connection.write("POST", "/api/v1/namespaces", {"metadata": {"name": alice.organization_id}})
-    return cluster
 
 
 def sync(**detail: str) -> None:

@@ -4,22 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs_api import cluster as clusters
 from jobs_api import store
 from jobs_api.cluster import Cluster, ObjectNotFound
 from jobs_api.model.project import Project
-from local.cluster import EmbeddedCluster
 from tests.functions.people import Person
 from tests.functions.test_sync_cronjobs import create, job_changed, project_changed, sync_of, tick, update
-
-
-@pytest.fixture
-def cluster(embedded_cluster: EmbeddedCluster, alice: Person) -> Cluster:
-    """The organization's cluster, with the organization's namespace."""
-    assert embedded_cluster.url
-    cluster = clusters.connect(store.get_organization(alice.organization_id))
-    cluster._connection.write("POST", "/api/v1/namespaces", {"metadata": {"name": alice.organization_id}})
-    return cluster
 
 
 @pytest.fixture
