@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from jobs_api import store
-from jobs_api.ingest.ingester import Clock
+from jobs_api.clock import Clock
 from jobs_api.pulse import passes
 from jobs_api.sync import Scope
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from functions.send_notifications import app
+from jobs_api.clock import Clock
 from jobs_api.model.alert_targets import Event, EventsTarget
 from jobs_api.model.delivery import Delivery, delivery_id
 from jobs_api.model.job import Job
@@ -15,7 +16,6 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run
 from jobs_api.notifications import channels, queue
 from jobs_api.notifications.attempt import Sent, TestResult
-from jobs_api.notifications.protocol import Clock
 from jobs_api.notifications.queue import QueueMessage
 from jobs_api.store import deliveries
 from tests.functions.acme import Acme

@@ -11,7 +11,8 @@ import pytest
 from jobs_api import store
 from jobs_api.errors import RunInProgress
 from jobs_api.ids import new_id
-from jobs_api.ingest.ingester import Incomplete, end_overdue
+from jobs_api.ingest.ingester import Incomplete
+from jobs_api.ingest.out_of_reach import end_overdue
 from jobs_api.model.actor import Actor
 from jobs_api.model.audit import WrittenBy
 from jobs_api.model.run import Run, RunStatus, TriggeredBy

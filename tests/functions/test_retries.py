@@ -10,7 +10,7 @@ import pytest
 from jobs_api import store
 from jobs_api.cluster import Cluster, Object
 from jobs_api.errors import ClusterUnavailable
-from jobs_api.ingest import ingester
+from jobs_api.ingest import waiting_runs
 from jobs_api.ingest.ingester import Incomplete
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
@@ -387,7 +387,7 @@ def test_a_pass_whose_run_another_pass_launches_meanwhile_goes_on(acme: Acme, mo
         assert store.run_launched(waiting, name, acme.now())
         return launch(cluster, waiting)
 
-    monkeypatch.setattr(ingester, "launch", first_by_another)
+    monkeypatch.setattr(waiting_runs, "launch", first_by_another)
 
     passes.ingest(acme.organization.id, acme.now)
 

@@ -13,7 +13,7 @@ from jobs_api import schedule, store
 from jobs_api.cluster import Object, Stale
 from jobs_api.cluster.connection import Connection
 from jobs_api.errors import ClusterUnavailable
-from jobs_api.ingest import ingester
+from jobs_api.ingest import settled_jobs
 from jobs_api.ingest.finished_cache import FORGOTTEN_AFTER, Settled
 from jobs_api.k8s import run_identity
 from jobs_api.model.organization import CHECKED_EVERY
@@ -44,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clear the caches before each pass, as in a new process."""
-    monkeypatch.setattr(ingester, "_settled", Settled())
+    monkeypatch.setattr(settled_jobs, "_unlabelled", Settled())
     monkeypatch.setattr(Settled, "holds", lambda *_: False)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobs_api import store
 from jobs_api.api import resolver
-from jobs_api.ingest import ingester
+from jobs_api.ingest import run_work
 from jobs_api.model.project import Project
 from tests.functions.acme import Acme
 from tests.functions.people import Person
@@ -22,7 +22,7 @@ type Lines = Callable[[], list[dict[str, Any]]]
 def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     """The lines that were written since it was asked for last."""
     log = StringIO()
-    for logger in (resolver.logger, ingester.logger):
+    for logger in (resolver.logger, run_work.logger):
         for handler in logger.handlers:
             monkeypatch.setattr(handler, "stream", log)
 

@@ -21,7 +21,7 @@ import functions.send_notifications.app as send_notifications
 from jobs_api import cluster as clusters
 from jobs_api import store
 from jobs_api.errors import ClusterError
-from jobs_api.ingest import ingester
+from jobs_api.ingest import settled_jobs
 from jobs_api.ingest.finished_cache import Settled
 from jobs_api.ingest.ingester import Incomplete
 from jobs_api.model.commands import ProjectType
@@ -148,7 +148,7 @@ class World:
 
     def forget(self) -> None:
         """Clear the functions' caches, as in new processes."""
-        self.monkeypatch.setattr(ingester, "_settled", Settled())
+        self.monkeypatch.setattr(settled_jobs, "_unlabelled", Settled())
 
     def _take(self) -> None:
         """Take this organization's messages off the queue that all tests share."""

@@ -2,8 +2,8 @@
 
 The packages, lowest first; each imports only packages above it in this list, and import-linter checks the order:
 
-- `errors`, `ids`, `metrics`, `recent`: error classes, ids, metrics, short-lived caches; `runner`: the program that
-  starts a command in its Pod
+- `clock`, `errors`, `ids`, `metrics`, `recent`: the time, error classes, ids, metrics, short-lived caches;
+  `runner`: the program that starts a command in its Pod
 - `schedule`: Kubernetes' grammar for schedules, and when they fire; `redaction`: secrets in a text;
   `aws`: the bus, encryption
 - `model`: documents and their rules

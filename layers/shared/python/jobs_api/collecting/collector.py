@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from jobs_api.clock import Clock
 from jobs_api.cluster import Cluster
 from jobs_api.collecting import rules
 from jobs_api.collecting.parts import Parts
@@ -46,7 +47,7 @@ class Collector:
     run: Run
     pod_name: str
     parts: Parts
-    clock: Callable[[], datetime]
+    clock: Clock
     reading: Reading = field(init=False)
     """What takes the log apart that is read now."""
 

@@ -6,9 +6,10 @@ that read the same log, one writes a part, and the other one writes what follows
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from jobs_api.clock import Clock, utc_now
 from jobs_api.collecting.rules import on_disk
 from jobs_api.errors import JobsApiError, NotFound
 from jobs_api.k8s.stamped_log import LogPlace, incomplete
@@ -26,11 +27,6 @@ NOT_FOLLOWED_AFTER: Final = timedelta(seconds=12)
 type PieceReader = Callable[[Run, bytes, str | None], str | None]
 
 
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
-
-
 def read_nothing(_run: Run, _text: bytes, state: str | None) -> str | None:
     """Read nothing from a part."""
     return state
@@ -42,14 +38,14 @@ class Parts:
 
     run: Run
     last: LogPart | None
-    clock: Callable[[], datetime] = utc_now
+    clock: Clock = utc_now
     read_piece: PieceReader = read_nothing
 
     @classmethod
     def of(
         cls,
         run: Run,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
         read_piece: PieceReader = read_nothing,
     ) -> "Parts":
         """Return what was collected of a run. One Query."""

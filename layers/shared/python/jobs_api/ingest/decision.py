@@ -1,4 +1,4 @@
-"""Decides what becomes of a run, given what the cluster shows. Facts in, decision out; `ingester` acts on it.
+"""Decides what becomes of a run, given what the cluster shows. Facts in, decision out; `job_ingest` acts on it.
 
 The same facts lead to the same run, also when they are seen twice, late or in another order: its id is the Job's, its
 status only moves forward, and an end is final.

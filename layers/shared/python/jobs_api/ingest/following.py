@@ -3,12 +3,16 @@
 Each step may be done twice, or by two passes at once: an end counts once for each follower.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import Executor
 from datetime import datetime
 from typing import Final
 
 from aws_lambda_powertools import Logger
 
 from jobs_api import store
+from jobs_api.clock import Clock
 from jobs_api.errors import ChangedMeanwhile
 from jobs_api.model import chains
 from jobs_api.model.chains import RunEnd, SkippedFollower, SkipReason
@@ -25,6 +29,34 @@ from jobs_api.trigger import chained
 ATTEMPTS: Final = 5
 
 logger = Logger()
+
+
+def count_ends(pool: Executor, ended: Iterable[Run], clock: Clock) -> tuple[list[Run], int]:
+    """Count the ends of runs, in their order; return the runs that they started, and how many could not be counted.
+
+    In parallel only those of different projects: a job runs after jobs of its own project.
+    """
+    of_projects: defaultdict[str, list[Run]] = defaultdict(list)
+    for run in sorted(ended, key=lambda run: run.end_time or run.updated_at):
+        of_projects[run.project_id].append(run)
+    started: list[Run] = []
+    failed = 0
+    for made, failures in pool.map(lambda runs: _count_in_order(runs, clock), of_projects.values()):
+        started += made
+        failed += failures
+    return started, failed
+
+
+def _count_in_order(runs: Iterable[Run], clock: Clock) -> tuple[list[Run], int]:
+    started: list[Run] = []
+    failed = 0
+    for run in runs:
+        try:
+            started += count_end(run, clock())
+        except Exception:
+            logger.exception("an end was not counted", organization_id=run.organization_id, run_id=run.id)
+            failed += 1
+    return started, failed
 
 
 def count_end(run: Run, now: datetime) -> list[Run]:

@@ -1,12 +1,12 @@
 """Looks at the logs of running commands in each pass, and says which of them are to be followed after it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from aws_lambda_powertools import Logger
 
+from jobs_api.clock import Clock
 from jobs_api.cluster import Cluster
 from jobs_api.collecting import rules
 from jobs_api.collecting.collector import Collector
@@ -41,7 +41,7 @@ class Known:
 _known: dict[str, Known] = {}
 
 
-def look(cluster: Cluster, run: Run, pod_name: str, clock: Callable[[], datetime]) -> Collector | None:
+def look(cluster: Cluster, run: Run, pod_name: str, clock: Clock) -> Collector | None:
     """Look at the log of a running command; return what follows it, if it is to be followed after the pass."""
     now = clock()
     known = _known.get(run.id)
@@ -65,7 +65,7 @@ def look(cluster: Cluster, run: Run, pod_name: str, clock: Callable[[], datetime
     return collector if found.wants_following else None
 
 
-def _parts(run: Run, known: Known | None, clock: Callable[[], datetime]) -> Parts:
+def _parts(run: Run, known: Known | None, clock: Clock) -> Parts:
     """Return what was collected of a run. It is not read while hardly anything can have been, or it is known."""
     if known and not (known.last and known.last.followed_until):
         return Parts(run, known.last, clock, piece_reading.read_piece)

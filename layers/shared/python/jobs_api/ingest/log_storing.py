@@ -6,10 +6,10 @@ Everything here may be done twice or by two passes at once: logs replace themsel
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from jobs_api import store
+from jobs_api.clock import Clock
 from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.collecting.collector import Collector
 from jobs_api.collecting.parts import Parts
@@ -47,7 +47,7 @@ class PodLogs:
 
     cluster: Cluster
     namespace: str
-    clock: Callable[[], datetime]
+    clock: Clock
     # Begins to follow a log, beside the pass and after it.
     follow: Callable[[Collector], object] = not_followed
 

@@ -21,6 +21,7 @@ from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import ClusterError
 from jobs_api.ingest import decision
+from jobs_api.ingest.finished_cache import Settled
 from jobs_api.k8s import labels, run_identity
 from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import observe
@@ -30,6 +31,8 @@ from jobs_api.model.organization import Organization
 REFUSALS_IN_A_PASS: Final = 3
 
 logger = Logger()
+# Those that the cluster did not let this service label.
+_unlabelled = Settled()
 
 
 @dataclass
@@ -69,7 +72,23 @@ class SettledJobs:
         except ObjectNotFound:
             return None
 
-    def label(self, pool: Executor, jobs: Iterable[Object], *, settled: bool) -> list[Object]:
+    def parted(self, jobs: Iterable[Object], now: datetime) -> tuple[list[Object], list[Object]]:
+        """Return the Jobs that an earlier pass found settled and could not label, and the others."""
+        settled: list[Object] = []
+        others: list[Object] = []
+        for job in jobs:
+            known = _unlabelled.holds(self.organization.id, job["metadata"]["uid"], now)
+            (settled if known else others).append(job)
+        return settled, others
+
+    def relabel(self, pool: Executor, jobs: Iterable[tuple[Object, bool]]) -> None:
+        """Correct the label of Jobs, given which of them are settled now; remember those that the cluster refuses."""
+        wrong = [(job, now) for job, now in jobs if now is not run_identity.is_labelled_settled(job)]
+        for job in self._relabelled(pool, (job for job, now in wrong if now), settled=True):
+            _unlabelled.keep(self.organization.id, job["metadata"]["uid"])
+        self._relabelled(pool, (job for job, now in wrong if not now), settled=False)
+
+    def _relabelled(self, pool: Executor, jobs: Iterable[Object], *, settled: bool) -> list[Object]:
         """Write or remove the label on Jobs; return those that the cluster did not let this service change.
 
         A Job that has changed since it was listed is left for the next pass.

@@ -12,13 +12,13 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from jobs_api import store
+from jobs_api.clock import Clock
 from jobs_api.errors import RunNotFound
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id, new_delivery
 from jobs_api.model.run import Run
 from jobs_api.notifications import backoff, channels, queue
 from jobs_api.notifications.attempt import Sent
-from jobs_api.notifications.protocol import Clock
 from jobs_api.notifications.queue import QueueMessage
 from jobs_api.redaction.masking import shown
 from jobs_api.store import deliveries

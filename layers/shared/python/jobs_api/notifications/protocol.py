@@ -1,9 +1,9 @@
 """What every channel has to provide; notifications/channels.py lists the channels."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from jobs_api.clock import Clock
 from jobs_api.model.alert_targets import Target
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
@@ -12,8 +12,6 @@ from jobs_api.model.run import Run
 if TYPE_CHECKING:
     from jobs_api.model.delivery import Delivery
     from jobs_api.notifications.attempt import Sent, TestResult
-
-type Clock = Callable[[], datetime]
 
 
 class Sender(Protocol):

@@ -11,8 +11,8 @@ from typing import Final
 
 from aws_lambda_powertools import Logger
 
+from jobs_api.clock import Clock
 from jobs_api.errors import NotFound
-from jobs_api.ingest.ingester import Clock
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.organization import Organization
 from jobs_api.pulse import passes, queue

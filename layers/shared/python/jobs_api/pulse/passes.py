@@ -11,11 +11,14 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from jobs_api import cluster, store
+from jobs_api.clock import Clock
 from jobs_api.collecting.collector import Collector
 from jobs_api.errors import ClusterError
 from jobs_api.ingest import late_runs, log_collecting
-from jobs_api.ingest.ingester import Clock, Incomplete, Pass, end_overdue, note_cleared, note_reached
+from jobs_api.ingest.ingester import Incomplete, Pass
+from jobs_api.ingest.leaving import note_cleared
 from jobs_api.ingest.log_storing import not_followed
+from jobs_api.ingest.out_of_reach import end_overdue, note_reached
 from jobs_api.metrics import Metric, Tally, publish
 from jobs_api.model.organization import Organization
 from jobs_api.notifications import queue

@@ -10,6 +10,7 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from jobs_api import store
+from jobs_api.clock import Clock
 from jobs_api.errors import NotFound
 from jobs_api.logs import archive
 from jobs_api.logs.excerpt import Excerpt, excerpt
@@ -110,7 +111,7 @@ def decided(
     )
 
 
-def send(delivery: Delivery, run: Run, _: Callable[[], datetime]) -> Sent:
+def send(delivery: Delivery, run: Run, _: Clock) -> Sent:
     """Build and post the message of a claimed delivery."""
     target = SlackTarget.of(delivery.alerts)
     if target is None:

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from jobs_api import store
+from jobs_api.clock import Clock
 from jobs_api.errors import NotFound
 from jobs_api.ids import new_id
 from jobs_api.model.delivery import Delivery
@@ -46,7 +47,7 @@ def resume(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | No
     return deliveries.claim(delivery, now, lease)
 
 
-def send(delivery: Delivery, run: Run, clock: Callable[[], datetime]) -> Sent:
+def send(delivery: Delivery, run: Run, clock: Clock) -> Sent:
     """Send a claimed delivery, unless its receiver is busy."""
     target = WebhookTarget.of(delivery.alerts)
     if target is None:
