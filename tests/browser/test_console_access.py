@@ -36,7 +36,7 @@ def test_a_token_is_asked_for_once_and_appears_in_no_address(page: Page, service
     assert service.developer not in page.content()
 
 
-def test_another_tab_asks_again(page: Page, service: Service) -> None:
+def test_a_new_tab_asks_for_the_token_again(page: Page, service: Service) -> None:
     show(page, service.developer)
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
@@ -46,7 +46,7 @@ def test_another_tab_asks_again(page: Page, service: Service) -> None:
     expect(other.get_by_label("Token")).to_be_visible()
 
 
-def test_whoever_logs_out_leaves_nothing_behind(page: Page, service: Service) -> None:
+def test_logging_out_removes_the_token_from_the_browser(page: Page, service: Service) -> None:
     page.goto("/console")
     enter(page, service.developer)
     page.get_by_role("button", name="Log out").click()
@@ -56,7 +56,7 @@ def test_whoever_logs_out_leaves_nothing_behind(page: Page, service: Service) ->
     assert page.context.cookies() == []
 
 
-def test_whoever_logs_in_next_sees_nothing_that_the_one_before_had_asked_for(page: Page, service: Service) -> None:
+def test_the_next_user_sees_nothing_of_the_one_who_logged_out(page: Page, service: Service) -> None:
     other = operations.create_token(new_organization("next").id, Role.READER, days=None, description="the next one")[0]
     held: list[Route] = []
     page.route("**/api/v1/projects/*/jobs?*", lambda route: held.append(route))  # noqa: PLW0108 - a builtin takes no mark

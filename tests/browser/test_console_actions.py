@@ -70,7 +70,7 @@ def test_a_job_is_run_with_another_command_by_the_keyboard_alone(
     assert run["cause"] == "after the outage"
 
 
-def test_what_is_refused_stays_in_the_dialog_with_what_was_typed(
+def test_a_refusal_is_shown_in_the_dialog_which_keeps_what_was_typed(
     page: Page, service: Service, tab: Tab, past: Past, job: Document
 ) -> None:
     tab.expected.add(422)
@@ -130,7 +130,7 @@ def test_a_job_is_paused_until_somebody_resumes_it(page: Page, service: Service,
     assert stored(past, job)["enabled"] is True
 
 
-def test_a_schedule_is_changed_after_a_look_at_its_next_firings_and_what_clocks_do_to_it(
+def test_a_schedule_is_changed_after_its_next_firings_and_the_clock_changes_were_shown(
     page: Page, service: Service, past: Past, job: Document
 ) -> None:
     show(page, service.developer, address(job))
@@ -148,7 +148,7 @@ def test_a_schedule_is_changed_after_a_look_at_its_next_firings_and_what_clocks_
     assert (stored(past, job)["schedule"], stored(past, job)["timezone"]) == ("30 2 * * *", "Europe/Berlin")
 
 
-def test_a_schedule_that_cannot_be_is_said_before_it_is_saved(
+def test_an_invalid_schedule_is_reported_before_it_is_saved(
     page: Page, service: Service, tab: Tab, job: Document
 ) -> None:
     tab.expected.add(422)
@@ -236,7 +236,7 @@ def test_older_deliveries_stay_when_a_new_one_comes(page: Page, service: Service
     expect(page.get_by_role("button", name="Show older")).to_have_count(0)
 
 
-def test_the_console_is_used_by_keys(page: Page, service: Service, job: Document) -> None:
+def test_the_console_has_keyboard_shortcuts(page: Page, service: Service, job: Document) -> None:
     show(page, service.developer)
     expect(page.get_by_role("region", name="Running")).to_be_visible()
 
@@ -274,7 +274,7 @@ def test_no_dialog_has_a_serious_fault_or_is_wider_than_the_window(page: Page, s
     assert found == []
 
 
-def test_many_runs_are_one_stop_of_the_tab_key_and_the_arrows_go_on(
+def test_the_tab_key_stops_once_at_a_list_of_runs_and_the_arrow_keys_move_within_it(
     page: Page, service: Service, past: Past, job: Document
 ) -> None:
     runs = [past.run(job, ago=timedelta(hours=hours)) for hours in (1, 2, 3)]

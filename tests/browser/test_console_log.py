@@ -68,7 +68,7 @@ def rows(page: Page) -> int:
     return page.locator(".log-line").count()
 
 
-def test_a_log_of_5_mb_is_whole_and_only_what_is_in_sight_is_in_the_page(
+def test_a_log_of_5_mb_is_complete_and_the_page_holds_only_its_visible_lines(
     page: Page, service: Service, long_run: Run
 ) -> None:
     show(page, service.reader, f"#/runs/{long_run.id}")
@@ -137,7 +137,7 @@ def test_a_log_of_5_mb_follows_its_end_until_somebody_reads_further_up(
     expect(page.get_by_role("heading", level=1)).to_contain_text("Success")
 
 
-def test_levels_are_told_by_more_than_a_colour_and_escapes_are_not_shown(
+def test_log_levels_differ_in_more_than_colour_and_escape_sequences_are_not_shown(
     page: Page, service: Service, past: Past, job: dict[str, Any]
 ) -> None:
     text = "\x1b[31mERROR\x1b[0m in orders\nWARN 3 in tests\nDone. PASS=3 WARN=0 ERROR=0 SKIP=0 TOTAL=3\n" + json.dumps(
@@ -158,7 +158,7 @@ def test_levels_are_told_by_more_than_a_colour_and_escapes_are_not_shown(
     assert lines.nth(0).locator(".log-number").evaluate("of => getComputedStyle(of).boxShadow") != "none"
 
 
-def test_a_model_that_is_called_like_a_script_is_text(
+def test_a_model_whose_name_is_a_script_is_shown_as_text(
     page: Page, service: Service, past: Past, job: dict[str, Any]
 ) -> None:
     began = past.run(job).created_at

@@ -35,7 +35,7 @@ def in_node(module: str, expression: str, given: Any) -> Any:
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def test_schedules_that_are_said_alike_fire_alike() -> None:
+def test_schedules_with_the_same_description_fire_at_the_same_times() -> None:
     chosen = random.Random(15)  # noqa: S311 - not for a secret
     schedules = sorted({" ".join(map(chosen.choice, FIELDS)) for _ in range(1500)} | {"@daily", "@hourly", "@weekly"})
     valid = [schedule for schedule in schedules if _is_valid(schedule)]
@@ -75,11 +75,11 @@ def _is_valid(schedule: str) -> bool:
         ("0 0 */2 * *", "0 0 */2 * *"),
     ],
 )
-def test_a_schedule_is_said_in_words_or_stays_as_it_is(schedule: str, words: str) -> None:
+def test_a_schedule_is_described_in_words_or_shown_unchanged(schedule: str, words: str) -> None:
     assert in_node("schedule.js", "module.inWords(given)", schedule) == words
 
 
-def test_a_log_has_the_same_lines_however_it_is_cut() -> None:
+def test_a_log_has_the_same_lines_whatever_the_pieces_in_which_it_comes() -> None:
     text = "".join(f"line {number} \x1b[31mERROR\x1b[0m\n" for number in range(40)) + '{"info": {"msg": "end"}}'
     chosen = random.Random(16)  # noqa: S311 - not for a secret
     cuts = [sorted(chosen.sample(range(len(text)), 6)) for _ in range(30)]
@@ -97,7 +97,7 @@ def test_a_log_has_the_same_lines_however_it_is_cut() -> None:
     assert all(one == found[0] for one in found[1:])
 
 
-def test_a_search_that_goes_on_finds_what_a_new_one_finds() -> None:
+def test_a_continued_search_finds_the_same_as_a_new_one() -> None:
     search = """(() => {
       const log = new module.LogText(), going = module.finder();
       return given.map((part) => { log.append(part); return [going(log, "Needle"), module.finder()(log, "Needle")]; });

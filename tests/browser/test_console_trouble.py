@@ -26,7 +26,7 @@ def job(past: Past) -> str:
     return f"#/projects/{made['project_id']}/jobs/{made['id']}"
 
 
-def test_a_token_that_expires_is_asked_for_and_leads_back_to_where_one_was(
+def test_after_a_new_token_for_an_expired_one_the_same_page_is_shown(
     page: Page, service: Service, tab: Tab, job: str
 ) -> None:
     tab.expected.add(401)
@@ -58,14 +58,16 @@ def test_a_reader_sees_no_button_that_a_reader_may_not_press(
         expect(page.get_by_role("button", name=ACTIONS)).to_have_count(0)
 
 
-def test_a_developer_sees_them(page: Page, service: Service, job: str) -> None:
+def test_a_developer_sees_the_buttons(page: Page, service: Service, job: str) -> None:
     show(page, service.developer, f"{job}?tab=history")
 
     expect(page.get_by_role("button", name="Roll back to version 1")).to_be_visible()
     expect(page.get_by_role("button", name=ACTIONS)).to_have_count(4)
 
 
-def test_a_limit_is_waited_for_as_long_as_the_api_says(page: Page, service: Service, tab: Tab, job: str) -> None:
+def test_after_a_429_the_console_waits_as_long_as_the_api_says(
+    page: Page, service: Service, tab: Tab, job: str
+) -> None:
     tab.expected.add(429)
     asked: list[float] = []
 
@@ -85,7 +87,7 @@ def test_a_limit_is_waited_for_as_long_as_the_api_says(page: Page, service: Serv
     assert asked[1] - asked[0] >= 2
 
 
-def test_a_server_that_goes_away_is_said_calmly_and_the_page_goes_on_when_it_is_back(
+def test_an_unreachable_server_is_reported_and_the_page_continues_when_it_answers_again(
     page: Page, service: Service, tab: Tab, past: Past, job: str
 ) -> None:
     tab.expected.add(0)
@@ -106,7 +108,7 @@ def test_a_server_that_goes_away_is_said_calmly_and_the_page_goes_on_when_it_is_
     expect(page.locator(f"a[href='#/runs/{fresh.id}']").first).to_be_visible()
 
 
-def test_nothing_is_asked_while_the_tab_is_hidden(page: Page, service: Service) -> None:
+def test_a_hidden_tab_sends_no_requests(page: Page, service: Service) -> None:
     show(page, service.developer, "#/")
     expect(page.get_by_role("region", name="Running")).to_be_visible()
     page.evaluate(

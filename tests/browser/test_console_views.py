@@ -71,9 +71,7 @@ def world(service: Service) -> World:
     return World(past, nightly, docs, failed, running)
 
 
-def test_now_shows_what_runs_what_is_late_what_failed_and_what_comes_next(
-    page: Page, service: Service, world: World
-) -> None:
+def test_the_view_now_shows_open_late_failed_and_coming_runs(page: Page, service: Service, world: World) -> None:
     show(page, service.reader)
 
     for panel in ("Running", "Late"):
@@ -88,7 +86,9 @@ def test_now_shows_what_runs_what_is_late_what_failed_and_what_comes_next(
     ).to_be_visible()
 
 
-def test_now_moves_by_itself_and_a_screen_reader_is_told(page: Page, service: Service, world: World) -> None:
+def test_the_view_now_updates_itself_and_announces_it_to_screen_readers(
+    page: Page, service: Service, world: World
+) -> None:
     show(page, service.reader)
     expect(page.get_by_role("region", name="Running").get_by_role("link")).to_have_count(1)
 
@@ -158,7 +158,7 @@ def test_a_run_shows_its_attempts_and_what_it_caused(page: Page, service: Servic
     expect(chain.get_by_role("link", name="docs")).to_have_attribute("href", f"#/runs/{caused.id}")
 
 
-def test_a_slot_that_nothing_began_is_late(page: Page, service: Service, world: World) -> None:
+def test_a_slot_without_a_run_is_shown_as_late(page: Page, service: Service, world: World) -> None:
     due = (datetime.now(UTC) - timedelta(minutes=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
     page.route(
         re.compile(r"/api/v1/projects/[^/]+/jobs\?"),
@@ -171,7 +171,7 @@ def test_a_slot_that_nothing_began_is_late(page: Page, service: Service, world: 
     expect(late).to_contain_text("due 7 min ago")
 
 
-def test_the_slots_of_a_job_say_what_became_of_them(page: Page, service: Service, world: World) -> None:
+def test_the_slots_of_a_job_show_whether_they_ran(page: Page, service: Service, world: World) -> None:
     show(page, service.reader, f"{world.job}?tab=slots")
 
     slot = page.get_by_role("button", name=re.compile("Upcoming"))
@@ -181,7 +181,7 @@ def test_the_slots_of_a_job_say_what_became_of_them(page: Page, service: Service
     expect(page.locator(".slot-chosen")).to_contain_text("Upcoming")
 
 
-def test_the_times_above_a_few_slots_stand_beside_each_other(page: Page, service: Service, world: World) -> None:
+def test_the_times_above_a_few_slots_do_not_overlap(page: Page, service: Service, world: World) -> None:
     slots = [{"scheduled_for": f"2026-04-28T02:{minute}:00Z", "outcome": "ran"} for minute in (15, 16, 17)]
     page.route("**/slots", lambda route: route.fulfill(json={"slots": slots}))
     show(page, service.reader, f"{world.job}?tab=slots")
@@ -228,7 +228,7 @@ def test_a_run_without_results_says_so_and_asks_for_none(page: Page, service: Se
     expect(page.get_by_text("Nothing is known of single nodes.")).to_be_visible()
 
 
-def test_a_run_that_goes_on_says_that_no_node_has_ended_yet(page: Page, service: Service, world: World) -> None:
+def test_an_open_run_says_that_no_node_has_ended_yet(page: Page, service: Service, world: World) -> None:
     # There is no cluster here, from which the API would read them.
     none = {"run_id": world.running.id, "results": [], "counts": {}, "complete": False}
     page.route("**/results", lambda route: route.fulfill(json=none))
@@ -269,7 +269,7 @@ def test_a_file_of_a_run_opens_beside_the_page(page: Page, service: Service, wor
     expect(page.get_by_text("640 kB")).to_be_visible()
 
 
-def test_what_does_not_exist_is_said_calmly(page: Page, service: Service, tab: Any) -> None:
+def test_the_page_of_something_that_does_not_exist_says_so(page: Page, service: Service, tab: Any) -> None:
     tab.expected.add(404)
 
     show(page, service.reader, "#/runs/run_0000000000000000")
@@ -314,7 +314,7 @@ def test_no_view_has_a_serious_fault_or_is_wider_than_the_window(page: Page, ser
 
 
 @pytest.mark.parametrize(("name", "address"), [("slow", "#/"), ("slower", "#/projects")])
-def test_the_end_of_a_run_is_seen_behind_many_newer_ones_and_no_poll_searches_all_runs(
+def test_the_end_of_an_old_run_is_shown_and_no_poll_reads_all_runs(
     page: Page, service: Service, world: World, name: str, address: str
 ) -> None:
     slow, often = world.past.job(name), world.past.job(f"{name}-often")

@@ -75,7 +75,7 @@ def test_a_plan_is_shown_and_counted(server: Server, jobs: Jobs) -> None:
     assert jobs("plan", "--json").json["projects"][0]["plan_id"] == "p1"
 
 
-def test_no_change_is_said_and_is_no_exit_code(server: Server, jobs: Jobs) -> None:
+def test_a_plan_without_changes_says_so_and_exits_with_0(server: Server, jobs: Jobs) -> None:
     server.on(f"POST {APPLY}?dry_run", plan("p0", {"action": "none", "name": "a"}) | {"unlisted": 2})
     server.on(f"POST {APPLY}?dry_run", plan("p0", {"action": "none", "name": "a"}))
 
@@ -90,7 +90,7 @@ def test_no_change_is_said_and_is_no_exit_code(server: Server, jobs: Jobs) -> No
     assert f"POST {APPLY}" not in server.calls()
 
 
-def test_faults_are_told_at_their_lines(server: Server, jobs: Jobs) -> None:
+def test_faults_are_reported_with_their_lines(server: Server, jobs: Jobs) -> None:
     faults = [
         {"field": "jobs[0].schedule", "message": "is no schedule"},
         {"field": "jobs[1].name", "message": "is bad"},
@@ -137,7 +137,7 @@ def test_nothing_is_applied_without_a_terminal_or_yes(
     assert f"POST {APPLY}" not in server.calls()
 
 
-def test_a_server_that_was_away_in_the_middle_is_gone_on_with(server: Server, jobs: Jobs, slept: list[float]) -> None:
+def test_an_apply_continues_once_the_server_answers_again(server: Server, jobs: Jobs, slept: list[float]) -> None:
     server.on(f"POST {APPLY}?dry_run", plan("p1", A, B))
     server.on(f"POST {APPLY}?dry_run", plan("p2", {"action": "none", "name": "a"}, B))
     server.on(f"POST {APPLY}", b"", 504)
@@ -153,7 +153,7 @@ def test_a_server_that_was_away_in_the_middle_is_gone_on_with(server: Server, jo
     assert applied[0].headers["Idempotency-Key"] == applied[1].headers["Idempotency-Key"]
 
 
-def test_a_terminal_shows_how_far_an_apply_is_also_of_a_name_with_brackets(
+def test_a_terminal_shows_the_progress_of_an_apply_even_if_a_name_has_brackets(
     server: Server, jobs: Jobs, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs_cli.output.is_terminal", lambda _: True)
@@ -177,7 +177,7 @@ def test_a_terminal_shows_how_far_an_apply_is_also_of_a_name_with_brackets(
     assert shown == ["Applying [/b] shop: 1 of 2", "Applying [/b] shop: 2 of 2"]
 
 
-def test_a_request_that_died_and_keeps_its_key_is_asked_again_with_another_one(server: Server, jobs: Jobs) -> None:
+def test_an_apply_whose_first_request_still_holds_its_key_is_sent_with_another_key(server: Server, jobs: Jobs) -> None:
     busy = {"message": "The first request with this Idempotency-Key is still in progress", "code": "conflict"}
     server.on(f"POST {APPLY}?dry_run", plan("p1", A, B))
     server.on(f"POST {APPLY}", busy, 409, Retry_After="20")
@@ -204,7 +204,9 @@ def test_a_plan_that_somebody_else_changed_is_refused(server: Server, jobs: Jobs
     assert server.calls().count(f"POST {APPLY}") == 1
 
 
-def test_a_server_that_stays_away_ends_with_how_far_it_came(server: Server, jobs: Jobs, slept: list[float]) -> None:
+def test_where_the_server_stays_away_the_apply_ends_and_says_what_was_applied(
+    server: Server, jobs: Jobs, slept: list[float]
+) -> None:
     server.on(f"POST {APPLY}?dry_run", plan("p1", A, B))
     server.on(f"POST {APPLY}", plan("p2", done(A), B, remaining=1))
     server.on(f"POST {APPLY}", b"", 503)
@@ -232,7 +234,7 @@ def test_a_stored_plan_is_applied_or_stale(server: Server, jobs: Jobs) -> None:
     assert "is no plan" in jobs("apply", "--plan", "plan.json").err
 
 
-def test_a_server_that_is_older_says_so(server: Server, jobs: Jobs) -> None:
+def test_a_server_without_apply_is_reported_as_older_than_the_command(server: Server, jobs: Jobs) -> None:
     server.on(f"POST {APPLY}?dry_run", NO_ROUTE, 404)
 
     ended = jobs("plan")

@@ -43,7 +43,7 @@ def refused(text: str) -> str:
     return str(told.value)
 
 
-def test_defaults_are_filled_in_and_words_stay_words() -> None:
+def test_defaults_are_filled_in_and_quoted_values_stay_text() -> None:
     jaffle, shop = jobs_of(TWO)
 
     assert jaffle[0] == {
@@ -124,14 +124,14 @@ def test_variables_that_are_not_set_are_named_all_at_once() -> None:
         pytest.param("a: " + "{a: " * 200_000, 1, "more than 50 lists", id="deep mappings"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(text: str, line: int, said: str) -> None:
+def test_a_fault_is_reported_with_its_line(text: str, line: int, said: str) -> None:
     told = refused(text)
 
     assert told.startswith(f"jobs.yml:{line}: "), told
     assert said in told
 
 
-def test_anchors_and_merges_are_read_and_blamed_where_they_stand() -> None:
+def test_a_fault_in_an_anchor_or_a_merge_is_reported_at_its_own_line() -> None:
     text = (
         "project: p\njobs:\n- &first\n  name: a\n  command: dbt run\n  retries: 9\n"
         "- <<: *first\n  name: b\n  expect: &e {max_minutes: 1}\n- {<<: [*first], name: c, expect: *e}\n"
@@ -146,7 +146,7 @@ def test_anchors_and_merges_are_read_and_blamed_where_they_stand() -> None:
 
 
 @pytest.mark.parametrize("layer", ["[*{0}, *{0}, *{0}]", "{{<<: [*{0}, *{0}, *{0}], z: 1}}"])
-def test_aliases_of_aliases_end(layer: str) -> None:
+def test_aliases_that_multiply_are_refused_as_too_large(layer: str) -> None:
     first = "[1]" if layer.startswith("[") else "{a: 1}"
     lines = [f"x0: &x0 {first}", *(f"x{n}: &x{n} {layer.format(f'x{n - 1}')}" for n in range(1, 40))]
     started = time.process_time()
@@ -155,7 +155,7 @@ def test_aliases_of_aliases_end(layer: str) -> None:
     assert time.process_time() - started < 15
 
 
-def test_a_thousand_jobs_are_read_soon() -> None:
+def test_a_thousand_jobs_are_read_in_seconds() -> None:
     job = "- name: job {n}\n  command: dbt build\n  schedule: 0 2 * * *\n  environment: {{A: b, C: d}}\n"
     text = "project: p\njobs:\n" + "".join(job.format(n=n) for n in range(1000))
     started = time.process_time()
@@ -189,7 +189,7 @@ TEXTS = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=12
 
 
 @given(st.lists(st.tuples(TEXTS, st.dictionaries(TEXTS, TEXTS, max_size=3)), max_size=4))
-def test_what_import_writes_is_read_as_what_it_was(jobs: list[tuple[str, dict[str, str]]]) -> None:
+def test_an_imported_file_is_read_as_the_same_jobs(jobs: list[tuple[str, dict[str, str]]]) -> None:
     known = [
         {"id": f"job_{n}", "name": f"n{n}", "command": text, "environment": variables, "retries": 0, "enabled": False}
         for n, (text, variables) in enumerate(jobs)

@@ -32,7 +32,7 @@ def test_the_committed_schema_is_current(jobs: Jobs) -> None:
         "projects: {p: {jobs: []}}",
     ],
 )
-def test_files_fit(text: str) -> None:
+def test_valid_files_match_the_schema(text: str) -> None:
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     VALIDATOR.validate(yaml.safe_load(text.replace("on:", "'on':")))
 
@@ -50,7 +50,7 @@ def test_files_fit(text: str) -> None:
         {"project": "p", "jobs": [], "defaults": {"name": "a"}},
     ],
 )
-def test_what_is_wrong_does_not_fit(content: Any) -> None:
+def test_invalid_files_do_not_match_the_schema(content: Any) -> None:
     assert list(VALIDATOR.iter_errors(content))
 
 

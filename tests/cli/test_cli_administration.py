@@ -49,7 +49,7 @@ def test_all_artifacts_of_a_run_are_stored_in_a_folder(server: Server, jobs: Job
     assert ended.err.splitlines() == ["jobs: manifest.json, 13 bytes", "jobs: run_results.json, 2 bytes"]
 
 
-def test_the_store_of_artifacts_is_not_sent_the_token(server: Server, jobs: Jobs, tmp_path: Path) -> None:
+def test_the_token_is_not_sent_to_the_store_of_artifacts(server: Server, jobs: Jobs, tmp_path: Path) -> None:
     with_artifacts(server, ("manifest.json", MANIFEST))
 
     assert jobs("artifacts", "get", "run_1", "manifest.json", "--to", str(tmp_path)).code == 0
@@ -105,7 +105,7 @@ def test_a_list_with_one_unsafe_path_stores_nothing(server: Server, jobs: Jobs, 
 
 
 @pytest.mark.parametrize("size", [5, 50])
-def test_a_file_of_another_size_than_was_said_is_not_stored(
+def test_a_file_whose_size_differs_from_the_list_is_not_stored(
     server: Server, jobs: Jobs, tmp_path: Path, size: int
 ) -> None:
     with_artifacts(server, ("manifest.json", MANIFEST), size=size)
@@ -176,9 +176,7 @@ def test_a_token_is_revoked_by_its_name_among_the_valid_ones(server: Server, job
 @pytest.mark.parametrize(
     "command", [("tokens", "delete", "old"), ("projects", "delete", "jaffle"), ("delete", "job_1")]
 )
-def test_nothing_is_deleted_unasked_where_nobody_can_be_asked(
-    server: Server, jobs: Jobs, command: tuple[str, ...]
-) -> None:
+def test_without_a_terminal_a_deletion_needs_yes(server: Server, jobs: Jobs, command: tuple[str, ...]) -> None:
     server.on("GET /tokens", TOKENS)
 
     ended = jobs(*command)
@@ -224,7 +222,9 @@ def test_days_without_runs_are_left_out_of_the_table(server: Server, jobs: Jobs)
 @pytest.mark.parametrize(
     "command", ["runs", "stats", "tokens list", "artifacts list run_1", "projects create x --type dbt --image x"]
 )
-def test_a_server_that_is_older_than_a_command_says_so(server: Server, jobs: Jobs, command: str) -> None:
+def test_a_command_that_the_server_lacks_says_that_the_server_is_older(
+    server: Server, jobs: Jobs, command: str
+) -> None:
     ended = jobs(*command.split())
 
     assert ended.code == 1

@@ -51,7 +51,7 @@ def test_names_are_completed_as_they_can_be_typed(
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_a_server_that_does_not_help_is_asked_once_and_without_a_word(
+def test_completion_asks_a_failing_server_once_and_prints_no_error(
     status: int, server: Server, complete: Complete
 ) -> None:
     server.answers["GET /projects"] = [(status, {"message": "no", "code": "no"}, {})]

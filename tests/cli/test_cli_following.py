@@ -52,7 +52,7 @@ def test_the_log_arrives_in_order_and_once(triggered: Server, jobs: Jobs) -> Non
         ({"status": "cancelled", "exit_code": 143}, 130),
     ],
 )
-def test_the_exit_code_is_the_runs(triggered: Server, jobs: Jobs, end: dict[str, Any], code: int) -> None:
+def test_the_exit_code_is_that_of_the_run(triggered: Server, jobs: Jobs, end: dict[str, Any], code: int) -> None:
     triggered.on(LOGS, piece("x\n", end["status"], done=True))
     triggered.answers["GET /runs/run_1"] = [(200, RUN | end, {})]
 
@@ -63,7 +63,7 @@ def test_the_exit_code_is_the_runs(triggered: Server, jobs: Jobs, end: dict[str,
     assert "x\n" in ended.err
 
 
-def test_the_attempt_after_a_failure_decides(triggered: Server, jobs: Jobs) -> None:
+def test_the_last_attempt_decides_the_exit_code(triggered: Server, jobs: Jobs) -> None:
     triggered.on(LOGS, piece("first\n", "failed", done=True))
     triggered.answers["GET /runs/run_1"] = [(200, RUN | {"status": "failed", "retried_as": "run_2"}, {})]
     triggered.on("GET /runs/run_2", RUN | {"id": "run_2", "attempt": 2})
@@ -74,7 +74,7 @@ def test_the_attempt_after_a_failure_decides(triggered: Server, jobs: Jobs) -> N
     assert (ended.code, ended.out) == (0, "first\nsecond\n")
 
 
-def test_an_older_server_is_asked_for_the_live_log(triggered: Server, jobs: Jobs, slept: list[float]) -> None:
+def test_on_an_older_server_the_live_log_is_polled(triggered: Server, jobs: Jobs, slept: list[float]) -> None:
     live = f"GET /jobs/{RUN['job_name']}/logs"
     triggered.on(LOGS, GOING_ON, 409)
     triggered.on(LOGS, {"run_id": "run_1", "logs": "one\ntwo\nthree\n"})
@@ -131,14 +131,14 @@ def _interrupt_after_the_first_piece(server: Server, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("jobs_cli.screen.PlainScreen.show", note)
 
 
-def test_cancel_says_what_the_api_says(server: Server, jobs: Jobs) -> None:
+def test_cancel_prints_the_message_of_the_api(server: Server, jobs: Jobs) -> None:
     server.on("POST /runs/run_1/cancel", {"run_id": "run_1", "message": "Run cancellation requested"}, 202)
 
     assert jobs("cancel", "run_1", "--reason", "wrong target").out == "run_1: Run cancellation requested\n"
     assert server.asked[-1].body == {"reason": "wrong target"}
 
 
-def test_a_jobs_name_stands_for_its_latest_run(server: Server, jobs: Jobs) -> None:
+def test_the_name_of_a_job_means_its_latest_run(server: Server, jobs: Jobs) -> None:
     server.on("GET /projects/proj_1/runs", {"runs": [], "next_cursor": "more"})
     server.on("GET /projects/proj_1/runs", {"runs": [RUN]})
     server.on("POST /runs/run_1/retry", STARTED | {"retry_of": "run_1"}, 202)
@@ -156,7 +156,7 @@ def test_runs_of_a_page_that_is_empty_are_looked_for_on_the_next(server: Server,
 
 
 @given(st.lists(st.text("ab\n", max_size=8), max_size=12), st.data())
-def test_a_log_that_only_grows_is_given_once(parts: list[str], data: st.DataObject) -> None:
+def test_each_part_of_a_growing_log_is_printed_once(parts: list[str], data: st.DataObject) -> None:
     whole = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=5)))
     given_text, seen = "", ""
@@ -167,14 +167,14 @@ def test_a_log_that_only_grows_is_given_once(parts: list[str], data: st.DataObje
     assert given_text == whole
 
 
-def test_a_window_that_has_moved_is_joined_or_says_that_lines_are_missing() -> None:
+def test_where_the_tail_moved_on_lines_are_joined_or_reported_as_missing() -> None:
     lines = [f"line {number}\n" for number in range(1000)]
 
     assert new_part("".join(lines[:600]), "".join(lines[300:700])) == "".join(lines[600:700])
     assert new_part("".join(lines[:100]), "".join(lines[500:])) == GAP + "".join(lines[500:])
 
 
-def test_progress_is_what_dbt_says() -> None:
+def test_progress_is_taken_from_the_lines_of_dbt() -> None:
     progress = Progress()
     progress.read("10:00:00  1 of 3 START sql table model main.customers ........ [RUN]\n10:00:00  2 of 3 START te")
     progress.read("st unique_orders ..... [RUN]\n10:00:01  1 of 3 OK created sql table model main.customers .. [OK]\n")

@@ -44,7 +44,7 @@ def test_a_name_in_two_projects_is_not_guessed(server: Server, jobs: Jobs) -> No
     assert not [call for call in server.calls() if call.startswith("POST")]
 
 
-def test_create_sends_what_was_said(server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_sends_the_options_as_fields(server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     server.on("POST /projects/proj_1/jobs", {"id": "job_2", "name": "hourly"}, 201)
     monkeypatch.setenv("DB_PASSWORD", "hidden")
 
@@ -80,7 +80,7 @@ def test_a_pause_needs_an_end_and_leaves_enabled_alone(server: Server, jobs: Job
     assert set(server.asked[-1].body) == {"paused_until", "pause_reason"}
 
 
-def test_what_somebody_wrote_cannot_steer_the_terminal(server: Server, jobs: Jobs) -> None:
+def test_control_characters_in_a_text_do_not_reach_the_terminal(server: Server, jobs: Jobs) -> None:
     job = {"id": "job_9", "name": "x", "project_id": "proj_1", "enabled": True, "command": "dbt \x1b]52;c;aGk=\x07run"}
     server.answers["GET /projects/proj_1/jobs"] = [(200, {"jobs": [job]}, {})]
 
@@ -134,7 +134,7 @@ def test_a_token_that_is_not_accepted_is_not_stored(
 
 
 @pytest.mark.parametrize("url", ["jobs.example.com", "ftp://x", "https://me:pw@x", "https://x?a=1", "https://[x"])
-def test_an_address_that_cannot_be_meant_is_refused(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_an_address_that_is_no_base_url_is_refused(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("JOBS_API_URL", url)
     monkeypatch.setenv("JOBS_API_TOKEN", TOKEN)
 

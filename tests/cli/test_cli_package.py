@@ -17,14 +17,14 @@ FILES = sorted((CLI / "jobs_cli").rglob("*.py"))
 PROJECT = tomllib.loads((CLI / "pyproject.toml").read_text())["project"]
 
 
-def test_it_has_the_version_of_the_service() -> None:
+def test_the_cli_has_the_version_of_the_service() -> None:
     service = tomllib.loads((CLI.parent / "pyproject.toml").read_text())["project"]["version"]
 
     assert PROJECT["version"] == VERSION == service
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CLI)))
-def test_it_imports_what_it_declares_and_nothing_of_the_service(file: Path) -> None:
+def test_the_cli_imports_its_declared_packages_and_nothing_of_the_service(file: Path) -> None:
     tree = ast.parse(file.read_text(), feature_version=(3, 10))
     imports = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imports |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

@@ -11,7 +11,7 @@ TRIGGER = "POST /projects/proj_1/jobs/job_1/trigger"
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_server_that_says_later_is_asked_again_when_it_says(
+def test_a_request_is_repeated_after_the_time_that_retry_after_says(
     server: Server, jobs: Jobs, slept: list[float], status: int
 ) -> None:
     server.on(TRIGGER, {"message": "later", "code": "x"}, status, Retry_After="3")
@@ -24,9 +24,7 @@ def test_a_server_that_says_later_is_asked_again_when_it_says(
     assert len(set(keys)) == 1
 
 
-def test_a_request_whose_first_copy_is_still_carried_out_waits_for_its_answer(
-    server: Server, jobs: Jobs, slept: list[float]
-) -> None:
+def test_a_repeated_request_waits_for_the_answer_of_the_first(server: Server, jobs: Jobs, slept: list[float]) -> None:
     server.on(TRIGGER, {"message": "in progress", "code": "conflict"}, 409, Retry_After="1")
     server.on(TRIGGER, STARTED, 202)
 
@@ -34,7 +32,7 @@ def test_a_request_whose_first_copy_is_still_carried_out_waits_for_its_answer(
     assert slept == [1]
 
 
-def test_a_follower_outlives_a_fault_of_the_server(server: Server, jobs: Jobs, slept: list[float]) -> None:
+def test_following_a_log_continues_after_a_server_error(server: Server, jobs: Jobs, slept: list[float]) -> None:
     server.on("GET /runs/run_1/logs", {"message": "Something went wrong", "code": "internal_error"}, 500)
     server.on("GET /runs/run_1/logs", {"logs": "one\n", "status": "success", "done": True})
 
@@ -42,7 +40,7 @@ def test_a_follower_outlives_a_fault_of_the_server(server: Server, jobs: Jobs, s
     assert len(slept) == 1
 
 
-def test_another_409_is_the_answer(server: Server, jobs: Jobs, slept: list[float]) -> None:
+def test_any_other_409_is_not_repeated(server: Server, jobs: Jobs, slept: list[float]) -> None:
     server.on(TRIGGER, {"message": "Run run_0 is running", "code": "run_in_progress"}, 409)
 
     assert jobs("trigger", "nightly-refresh", "--on-overlap", "skip").err == "jobs: Run run_0 is running\n"
@@ -65,7 +63,7 @@ def test_a_server_that_is_away_ends_the_command_with_its_own_code(
     assert not server.asked
 
 
-def test_something_else_at_the_address_is_told_apart(server: Server, jobs: Jobs) -> None:
+def test_an_address_where_another_program_answers_is_reported(server: Server, jobs: Jobs) -> None:
     server.answers["GET /projects"] = [(200, b"<html>hello</html>", {})]
     assert "without the JSON of a Jobs API" in jobs("list").err
 

@@ -74,7 +74,7 @@ def test_a_finalizer_keeps_an_object_until_it_is_removed(core: client.CoreV1Api,
     assert refused(lambda: core.read_namespaced_config_map("kept", namespace)).status == 404
 
 
-def test_a_namespace_takes_all_it_holds_with_it(core: client.CoreV1Api, eventually: Eventually) -> None:
+def test_deleting_a_namespace_deletes_everything_in_it(core: client.CoreV1Api, eventually: Eventually) -> None:
     name = core.create_namespace({"metadata": {"generateName": "test-"}}).metadata.name
     core.create_namespaced_config_map(name, config_map("note"))
     going = core.delete_namespace(name)
@@ -91,7 +91,9 @@ def test_a_namespace_takes_all_it_holds_with_it(core: client.CoreV1Api, eventual
     assert refused(lambda: core.create_namespaced_config_map(name, config_map("note"))).status == 404
 
 
-def test_a_namespace_is_furnished(core: client.CoreV1Api, namespace: str, eventually: Eventually) -> None:
+def test_a_new_namespace_gets_a_default_service_account_and_the_root_certificates(
+    core: client.CoreV1Api, namespace: str, eventually: Eventually
+) -> None:
     eventually(
         lambda: [one.metadata.name for one in core.list_namespaced_service_account(namespace).items] == ["default"]
     )

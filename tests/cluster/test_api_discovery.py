@@ -74,5 +74,5 @@ def test_a_path_that_does_not_take_the_verb(api: client.ApiClient) -> None:
     assert (error.status, json.loads(error.body)["reason"]) == (405, "MethodNotAllowed")
 
 
-def test_it_is_well(api: client.ApiClient) -> None:
+def test_the_health_endpoint_answers_ok(api: client.ApiClient) -> None:
     assert get(api, "GET", "/healthz") == b"ok"

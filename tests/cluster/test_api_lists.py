@@ -46,7 +46,7 @@ def fruit(core: client.CoreV1Api, namespace: str) -> str:
         ("", "apple cherry lemon plum quince"),
     ],
 )
-def test_labels_select(core: client.CoreV1Api, fruit: str, selector: str, expected: str) -> None:
+def test_a_label_selector_selects(core: client.CoreV1Api, fruit: str, selector: str, expected: str) -> None:
     wanted = f"{selector},fruit" if selector else "fruit=yes"
     found = core.list_namespaced_config_map(fruit, label_selector=wanted)
     assert [item.metadata.name for item in found.items] == expected.split()
@@ -57,7 +57,7 @@ def test_a_selector_that_cannot_be_read(core: client.CoreV1Api, namespace: str, 
     assert refused(lambda: core.list_namespaced_config_map(namespace, label_selector=selector)).status == 400
 
 
-def test_fields_select(core: client.CoreV1Api, fruit: str) -> None:
+def test_a_field_selector_selects(core: client.CoreV1Api, fruit: str) -> None:
     plum = core.list_namespaced_config_map(fruit, field_selector="metadata.name=plum")
     assert [item.metadata.name for item in plum.items] == ["plum"]
     rest = core.list_namespaced_config_map(fruit, field_selector="metadata.name!=plum", label_selector="fruit")
@@ -68,13 +68,13 @@ def test_fields_select(core: client.CoreV1Api, fruit: str) -> None:
     assert len(everywhere.items) == 1
 
 
-def test_not_every_field_selects(batch: client.BatchV1Api, namespace: str) -> None:
+def test_a_selector_of_an_unsupported_field_is_refused(batch: client.BatchV1Api, namespace: str) -> None:
     error = refused(lambda: batch.list_namespaced_cron_job(namespace, field_selector="spec.suspend=true"))
     assert error.status == 400
     assert '"spec.suspend" is not a known field selector' in json.loads(error.body)["message"]
 
 
-def test_a_list_comes_in_pages_that_show_one_moment(core: client.CoreV1Api, fruit: str) -> None:
+def test_the_pages_of_a_list_show_one_moment(core: client.CoreV1Api, fruit: str) -> None:
     first = core.list_namespaced_config_map(fruit, limit=2, field_selector="metadata.name!=kube-root-ca.crt")
     assert len(first.items) == 2
     assert first.metadata.remaining_item_count is None  # a selector's remainder is not counted
@@ -127,7 +127,7 @@ def test_a_token_expires_when_history_is_compacted(
     assert refused(lambda: batch.list_namespaced_cron_job(namespace, limit=1, _continue=token)).status == 410
 
 
-def test_a_token_that_is_none(batch: client.BatchV1Api, namespace: str) -> None:
+def test_an_invalid_continue_token_is_refused(batch: client.BatchV1Api, namespace: str) -> None:
     assert refused(lambda: batch.list_namespaced_cron_job(namespace, limit=1, _continue="%%%")).status == 400
 
 
@@ -144,14 +144,16 @@ def test_a_collection_is_deleted_by_label(core: client.CoreV1Api, fruit: str) ->
     assert [item.metadata.name for item in left.items] == ["lemon", "plum", "quince"]
 
 
-def test_a_list_out_of_the_cache_has_no_pages(core: client.CoreV1Api, fruit: str) -> None:
+def test_a_list_from_the_cache_is_not_divided_into_pages(core: client.CoreV1Api, fruit: str) -> None:
     found = core.list_namespaced_config_map(fruit, resource_version="0", limit=2, label_selector="fruit=yes")
 
     # A server with a cache of snapshots may give pages all the same; then there is a token.
     assert len(found.items) == 5 or found.metadata._continue
 
 
-def test_a_cache_that_lags_shows_what_was(core: client.CoreV1Api, fruit: str, embedded: EmbeddedCluster) -> None:
+def test_a_cache_that_lags_shows_the_objects_of_before(
+    core: client.CoreV1Api, fruit: str, embedded: EmbeddedCluster
+) -> None:
     embedded.lag()
     try:
         core.delete_namespaced_config_map("plum", fruit)
@@ -165,7 +167,7 @@ def test_a_cache_that_lags_shows_what_was(core: client.CoreV1Api, fruit: str, em
     assert [item.metadata.name for item in fresh.items] == ["apple", "cherry", "fig", "lemon", "quince"]
 
 
-def test_a_list_of_metadata_has_what_tells_of_changes_and_nothing_else(
+def test_a_list_of_metadata_has_the_metadata_alone(
     api: client.ApiClient, batch: client.BatchV1Api, namespace: str
 ) -> None:
     made = cron_job("nightly")
@@ -242,7 +244,7 @@ def watched(core: client.CoreV1Api, namespace: str, **options: Any) -> Iterator[
         yield event["type"], event["object"].metadata.name
 
 
-def test_a_watch_tells_what_is_there_and_then_every_change(core: client.CoreV1Api, namespace: str) -> None:
+def test_a_watch_sends_the_existing_objects_and_then_every_change(core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, config_map("before", {"mine": "yes"}))
     events = watched(core, namespace, label_selector="mine")
     assert next(events) == ("ADDED", "before")
@@ -263,7 +265,7 @@ def test_a_watch_shows_an_object_that_no_longer_matches_as_deleted(core: client.
     assert next(events) == ("ADDED", "note")
 
 
-def test_a_watch_goes_on_from_a_version(core: client.CoreV1Api, namespace: str) -> None:
+def test_a_watch_continues_from_a_version(core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, config_map("before"))
     version = core.list_namespaced_config_map(namespace).metadata.resource_version
     core.create_namespaced_config_map(namespace, config_map("after"))
@@ -282,7 +284,7 @@ def test_a_watch_ends_when_its_time_is_up(core: client.CoreV1Api, namespace: str
     assert datetime.now(UTC) - began < timedelta(seconds=20)
 
 
-def test_many_can_write_at_once(core: client.CoreV1Api, namespace: str) -> None:
+def test_eight_threads_write_at_once_and_lose_nothing(core: client.CoreV1Api, namespace: str) -> None:
     def write(number: int) -> None:
         for index in range(10):
             core.create_namespaced_config_map(namespace, config_map(f"note-{number}-{index}", {"mine": "yes"}))

@@ -47,7 +47,7 @@ def test_a_strategic_patch_finds_containers_by_name(batch: client.BatchV1Api, na
     assert {variable.name: variable.value for variable in containers[1].env} == {"A": "1", "B": "2"}
 
 
-def test_an_apply_makes_what_does_not_exist(api: client.ApiClient, namespace: str) -> None:
+def test_an_apply_creates_an_object_that_does_not_exist(api: client.ApiClient, namespace: str) -> None:
     wanted = config_map("note", a="1")
     made = patch(api, namespace, "note", "application/apply-patch+yaml", wanted, "?fieldManager=tests")
     assert made["data"] == {"a": "1"}
@@ -57,11 +57,11 @@ def test_an_apply_makes_what_does_not_exist(api: client.ApiClient, namespace: st
     assert changed["data"] == {"a": "2"}
 
 
-def test_only_an_apply_does(core: client.CoreV1Api, namespace: str) -> None:
+def test_a_merge_patch_creates_nothing(core: client.CoreV1Api, namespace: str) -> None:
     assert refused(lambda: core.patch_namespaced_config_map("nope", namespace, {"data": {"a": "b"}})).status == 404
 
 
-def test_a_patch_can_insist_on_a_version(core: client.CoreV1Api, namespace: str) -> None:
+def test_a_patch_of_an_old_version_is_a_conflict(core: client.CoreV1Api, namespace: str) -> None:
     made = core.create_namespaced_config_map(namespace, config_map("note", a="1"))
     core.patch_namespaced_config_map("note", namespace, {"data": {"a": "2"}})
     stale = {"metadata": {"resourceVersion": made.metadata.resource_version}, "data": {"a": "3"}}
@@ -74,6 +74,6 @@ def test_a_patch_is_validated_as_a_whole(batch: client.BatchV1Api, namespace: st
     assert (error.status, json.loads(error.body)["details"]["causes"][0]["field"]) == (422, "spec.schedule")
 
 
-def test_a_patch_of_an_unknown_sort(api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
+def test_a_patch_of_an_unknown_type_is_refused(api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, config_map("note"))
     assert refused(lambda: patch(api, namespace, "note", "application/json", {"data": {}})).status == 415

@@ -29,7 +29,7 @@ def test_a_sleeper_wakes_when_its_time_has_come() -> None:
     assert woke == [NOON + timedelta(minutes=1)]
 
 
-def test_another_thread_may_move_it() -> None:
+def test_a_clock_that_another_thread_moves_wakes_a_sleeper() -> None:
     clock = TestClock(NOON)
 
     async def sleep() -> None:

@@ -161,7 +161,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_cronjob_in_this_situation_does(case: Case) -> None:
+def test_a_cronjob_does_what_its_situation_requires(case: Case) -> None:
     decision = decide(cronjob(case.status, **case.spec), case.jobs, case.now)
 
     assert (decision.start.slot if decision.start else None) == case.starts
@@ -183,7 +183,9 @@ def ended_jobs(*kinds: str) -> tuple[Object, ...]:
         pytest.param({"failedJobsHistoryLimit": 2}, ["Failed", "Complete", "Failed"], [0, 1, 2], id="within both"),
     ],
 )
-def test_the_oldest_ended_jobs_go_beyond_the_history_limits(limits: Object, kinds: list[str], kept: list[int]) -> None:
+def test_the_oldest_ended_jobs_beyond_the_history_limits_are_deleted(
+    limits: Object, kinds: list[str], kept: list[int]
+) -> None:
     jobs = ended_jobs(*kinds)
     decision = decide(cronjob(suspend=True, **limits), jobs, HOUR + timedelta(days=1))
     left = [index for index, one in enumerate(jobs) if one["metadata"]["name"] not in decision.delete]
@@ -196,7 +198,7 @@ def test_running_jobs_are_never_history() -> None:
     assert decision.status == RAN
 
 
-def test_the_status_tells_of_the_latest_success() -> None:
+def test_the_status_has_the_time_of_the_latest_success() -> None:
     jobs = (job(NEXT, "Complete", NEXT + MINUTE), job(HOUR, "Complete", HOUR + MINUTE), job(AFTER, "Failed"))
     decision = decide(cronjob(suspend=True), jobs, AFTER)
     assert decision.status["lastSuccessfulTime"] == timestamp(NEXT + MINUTE)
@@ -237,7 +239,7 @@ def test_a_job_is_named_after_its_slot_and_owned_by_its_cronjob() -> None:
         ("Asia/Kolkata", "2026-04-28T15:30:00+05:30"),
     ],
 )
-def test_the_annotation_tells_the_slot_in_the_schedules_zone(zone: str | None, said: str) -> None:
+def test_the_annotation_has_the_slot_in_the_time_zone_of_the_schedule(zone: str | None, said: str) -> None:
     spec: Object = {"timeZone": zone} if zone else {}
     made = job_for(cronjob(**spec), HOUR)
     assert made["metadata"]["annotations"] == {"note": "y", "batch.kubernetes.io/cronjob-scheduled-timestamp": said}

@@ -178,7 +178,7 @@ def test_slots_are_in_its_time_zone(nightly: Nightly, days: Days | RealTime, ima
 
 
 @pytest.mark.parametrize(("policy", "running"), [("Allow", 2), ("Forbid", 1), ("Replace", 1)])
-def test_while_the_last_job_still_runs(
+def test_the_concurrency_policy_decides_about_a_slot_while_a_job_still_runs(
     nightly: Nightly, image: str, eventually: Eventually, policy: str, running: int
 ) -> None:
     nightly.create(cronjob("nightly", image, SLEEPS, concurrencyPolicy=policy))
@@ -212,20 +212,22 @@ def test_a_forbidden_slot_past_its_deadline_does_not(
     assert nightly.jobs() == []
 
 
-def test_suspended_it_starts_nothing(nightly: Nightly, image: str) -> None:
+def test_a_suspended_cronjob_starts_nothing(nightly: Nightly, image: str) -> None:
     nightly.create(cronjob("nightly", image, ("true",), suspend=True))
     nightly.next_minute(2)
     assert nightly.jobs() == []
 
 
-def test_resumed_it_makes_up_for_the_latest_slot_only(nightly: Nightly, image: str, eventually: Eventually) -> None:
+def test_a_resumed_cronjob_starts_the_latest_missed_slot_only(
+    nightly: Nightly, image: str, eventually: Eventually
+) -> None:
     nightly.create(cronjob("nightly", image, ("true",), suspend=True))
     latest = nightly.next_minute(2)
     nightly.patch(suspend=False)
     eventually(lambda: nightly.slots() == [latest])
 
 
-def test_resumed_after_the_deadline_it_waits_for_the_next_slot(
+def test_a_cronjob_resumed_after_the_deadline_waits_for_the_next_slot(
     nightly: Nightly, image: str, days: Days | RealTime
 ) -> None:
     nightly.create(cronjob("nightly", image, ("true",), suspend=True, startingDeadlineSeconds=10))
@@ -272,7 +274,7 @@ def test_a_new_schedule_counts_from_now_on(nightly: Nightly, days: Days | RealTi
     ("script", "limits", "left"),
     [("true", {"successfulJobsHistoryLimit": 1}, 1), ("false", {"failedJobsHistoryLimit": 0}, 0)],
 )
-def test_ended_jobs_beyond_the_limits_go(
+def test_ended_jobs_beyond_the_history_limits_are_deleted(
     nightly: Nightly, image: str, eventually: Eventually, script: str, limits: Object, left: int
 ) -> None:
     nightly.create(cronjob("nightly", image, shell(script), **limits))
@@ -283,7 +285,7 @@ def test_ended_jobs_beyond_the_limits_go(
     eventually(lambda: nightly.slots() == slots[len(slots) - left :])
 
 
-def test_deleting_it_deletes_its_jobs_and_their_pods(
+def test_deleting_a_cronjob_deletes_its_jobs_and_their_pods(
     nightly: Nightly,
     batch: client.BatchV1Api,
     core: client.CoreV1Api,
@@ -299,7 +301,7 @@ def test_deleting_it_deletes_its_jobs_and_their_pods(
     eventually(lambda: not core.list_namespaced_pod(namespace).items)
 
 
-def test_a_job_that_holds_the_name_of_a_slot_keeps_it(
+def test_a_job_of_another_owner_with_the_name_of_a_slot_is_left_alone(
     nightly: Nightly, batch: client.BatchV1Api, days: Days | RealTime, namespace: str, image: str
 ) -> None:
     slot = days.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
@@ -314,7 +316,7 @@ def test_a_job_that_holds_the_name_of_a_slot_keeps_it(
     assert job.metadata.owner_references is None
 
 
-def test_after_a_week_off_it_starts_the_latest_slot_and_says_so(
+def test_after_a_week_off_a_cronjob_starts_the_latest_slot_and_has_an_event(
     nightly: Nightly, days: Days | RealTime, core: client.CoreV1Api, namespace: str, image: str, eventually: Eventually
 ) -> None:
     nightly.create(cronjob("nightly", image, ("true",), suspend=True))
@@ -328,7 +330,7 @@ def test_after_a_week_off_it_starts_the_latest_slot_and_says_so(
     eventually(lambda: "TooManyMissedTimes" in reasons())
 
 
-def test_a_job_made_from_it_by_hand(
+def test_a_job_created_from_a_cronjob_by_hand(
     nightly: Nightly, kubectl: Callable[..., str], image: str, eventually: Eventually
 ) -> None:
     nightly.create(cronjob("nightly", image, ("echo", "by hand"), suspend=True))

@@ -56,7 +56,7 @@ def test_all_objects_are_unchanged_after_a_restart(path: Path) -> None:
         assert storage.list("pods") == []
 
 
-def test_versions_go_on_after_a_deletion_was_the_last_write(path: Path) -> None:
+def test_versions_continue_after_a_deletion_was_the_last_write(path: Path) -> None:
     with stored(path) as storage:
         storage.create("jobs", named("once"))
         gone = storage.delete("jobs", "default", "once")
@@ -81,7 +81,7 @@ def test_it_is_known_when_the_cluster_was_last_alive(path: Path) -> None:
         assert database.alive_at == NOON + timedelta(seconds=90)
 
 
-def test_a_stop_is_reported_until_it_is_noted(path: Path) -> None:
+def test_a_stop_is_reported_until_it_is_recorded(path: Path) -> None:
     clock = TestClock(NOON)
     with stored(path, clock):
         pass
@@ -144,7 +144,7 @@ def test_a_full_disk_refuses_a_write_whole_and_takes_it_once_there_is_room(
         assert storage.get("jobs", "default", written["metadata"]["name"]) == written
 
 
-def test_a_deletion_that_takes_others_along_is_one_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deletion_with_its_dependents_is_one_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with stored(path) as storage:
         job = storage.create("jobs", named("once"))
         for index in range(3):
@@ -218,7 +218,7 @@ def test_files_of_another_version_program_or_cluster_have_different_errors(path:
         pass
 
 
-def test_nobody_else_may_read_the_file(path: Path) -> None:
+def test_only_the_owner_can_read_the_database_file(path: Path) -> None:
     with stored(path):
         pass
     assert [one.stat().st_mode & 0o077 for one in (path, path.parent)] == [0, 0]

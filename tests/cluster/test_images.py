@@ -61,7 +61,7 @@ def test_an_image_is_present_once_it_was_pulled(folder: Path) -> None:
     assert with_images(folder, pull) == (True, True)
 
 
-def test_those_who_pull_at_the_same_time_wait_for_one_installation(folder: Path) -> None:
+def test_pulls_at_the_same_time_share_one_installation(folder: Path) -> None:
     async def pull(images: Images) -> set[Path]:
         return set(await asyncio.gather(*(images.pull("bare") for _ in range(5))))
 
@@ -69,7 +69,7 @@ def test_those_who_pull_at_the_same_time_wait_for_one_installation(folder: Path)
     assert [path.name for path in environment.parent.iterdir()] == [environment.name]
 
 
-def test_one_who_no_longer_waits_takes_nothing_from_the_others(folder: Path) -> None:
+def test_a_cancelled_pull_does_not_cancel_the_others(folder: Path) -> None:
     async def pull(images: Images) -> Path:
         first, second = (asyncio.create_task(images.pull("bare")) for _ in range(2))
         await asyncio.sleep(0)
@@ -94,7 +94,7 @@ def test_an_interrupted_installation_starts_again(folder: Path) -> None:
     assert (again / "bin" / "python").exists()
 
 
-def test_without_uv_it_takes_longer_and_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_is_pulled_without_uv_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
     environment = with_images(folder, lambda images: images.pull("bare"))
     assert (environment / "bin" / "python").exists()
@@ -106,7 +106,7 @@ def test_an_image_without_a_folder_cannot_be_pulled(folder: Path, image: str) ->
 
 
 @pytest.mark.parametrize("image", ["", "Upper", "a b", "-x", "a//b", "../images/bare"])
-def test_a_name_that_is_none(folder: Path, image: str) -> None:
+def test_an_invalid_image_name_is_reported_as_such(folder: Path, image: str) -> None:
     assert reason(folder, image) == "InvalidImageName"
 
 

@@ -319,7 +319,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_job_in_this_situation_does(case: Case) -> None:
+def test_a_job_does_what_its_situation_requires(case: Case) -> None:
     now = START + case.after
     decision = decide(job(case.status, **case.spec), case.pods, now)
     status = decision.status
@@ -365,7 +365,7 @@ def test_a_job_that_is_being_deleted_releases_its_pods_and_creates_no_more() -> 
     assert (decision.create, decision.release) == ((), ("a",))
 
 
-def test_a_complete_job_tells_when() -> None:
+def test_a_complete_job_has_a_completion_time() -> None:
     decision = decide(job(STARTED), (pod("a", "Succeeded", 0),), LATER)
     assert decision.status["startTime"] == "2026-04-28T02:00:00Z"
     assert decision.status["completionTime"] == "2026-04-28T03:00:00Z"
@@ -386,7 +386,7 @@ def test_a_running_pod_is_ready() -> None:
     assert (status["ready"], status["terminating"]) == (1, 0)
 
 
-def test_a_failure_says_which_rule_it_was() -> None:
+def test_a_failed_job_names_the_rule_that_failed_it() -> None:
     spec: Object = {"podFailurePolicy": policy(DISRUPTED, on_codes("FailJob", "In", 3))}
     decision = decide(job(STARTED, **spec), (pod("a", "Failed", 3),), LATER)
     said = "Container main for pod org-acme/a failed with exit code 3 matching FailJob rule at index 1"
@@ -399,7 +399,7 @@ def test_hundreds_of_failures_do_not_overflow_the_delay() -> None:
     assert decision.wake_at == START + timedelta(minutes=10)
 
 
-def test_a_pod_carries_what_finds_it_again() -> None:
+def test_a_pod_has_the_labels_owner_and_finalizer_of_its_job() -> None:
     made = pod_for(job())
     assert made["metadata"]["generateName"] == "nightly-"
     assert made["metadata"]["finalizers"] == TRACKED

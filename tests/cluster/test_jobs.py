@@ -74,7 +74,9 @@ def test_a_command_that_fails_fails_the_job(run: Any, core: client.CoreV1Api, na
 
 
 @pytest.mark.timeout(90)
-def test_it_is_tried_again_up_to_the_backoff_limit(run: Any, core: client.CoreV1Api, namespace: str) -> None:
+def test_a_failed_command_is_tried_again_up_to_the_backoff_limit(
+    run: Any, core: client.CoreV1Api, namespace: str
+) -> None:
     failed = run(shell("exit 1"), backoffLimit=1)
     assert failed.status.failed == 2
     first, second = pods_of(core, namespace, "work")
@@ -109,7 +111,7 @@ def test_two_completions_need_two_pods(run: Any, core: client.CoreV1Api, namespa
     assert len(pods_of(core, namespace, "work")) == 2
 
 
-def test_an_ended_job_goes_when_its_ttl_is_over(
+def test_an_ended_job_is_deleted_when_its_ttl_is_over(
     run: Any, batch: client.BatchV1Api, core: client.CoreV1Api, namespace: str, eventually: Eventually
 ) -> None:
     run(("true",), ttlSecondsAfterFinished=1)
@@ -137,7 +139,9 @@ def running(
     return running_pod(core, namespace, made.metadata.name, eventually)
 
 
-def test_a_running_job_says_so(running: Any, batch: client.BatchV1Api, namespace: str, eventually: Eventually) -> None:
+def test_a_running_job_has_an_active_and_ready_pod(
+    running: Any, batch: client.BatchV1Api, namespace: str, eventually: Eventually
+) -> None:
     del running
     eventually(lambda: batch.read_namespaced_job("work", namespace).status.ready == 1)
     status = batch.read_namespaced_job("work", namespace).status

@@ -66,7 +66,9 @@ def test_a_line_has_the_time_at_which_it_was_complete(tmp_path: Path, clock: Tes
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(0, b"0\n1\n2\n"), (1, b"1\n2\n"), (1.5, b"2\n"), (2, b"2\n"), (3, b"")]
 )
-def test_since_leaves_out_what_came_before(tmp_path: Path, clock: TestClock, seconds: float, expected: bytes) -> None:
+def test_the_parameter_since_leaves_out_older_lines(
+    tmp_path: Path, clock: TestClock, seconds: float, expected: bytes
+) -> None:
     log = written(tmp_path / "log", clock, [b"0\n", b"1\n", b"2\n"], seconds=1)
     assert text(log, Reading(since=START + timedelta(seconds=seconds))) == expected
 

@@ -64,7 +64,7 @@ def test_a_very_long_line_stays_one_line(wrote: Callable[[str], Read]) -> None:
     assert read(timestamps=True).count("\n") == 2
 
 
-def test_no_more_than_so_many_bytes(wrote: Callable[[str], Read]) -> None:
+def test_the_parameter_limit_bytes_is_obeyed(wrote: Callable[[str], Read]) -> None:
     assert wrote("print('0123456789')")(limit_bytes=4) == "0123"
 
 

@@ -94,14 +94,14 @@ def test_init_containers_come_first(init: int | str, policy: str, expected: str)
     assert phase([container(init, init=True), container(WAITING)], policy) == expected
 
 
-def test_a_container_that_waits_for_its_restart_has_run() -> None:
+def test_a_pod_whose_container_waits_for_its_restart_is_running() -> None:
     assert phase([container(WAITING, restarted=True)], "OnFailure") == "Running"
 
 
 @pytest.mark.parametrize(
     ("state", "expected"), [(WAITING, "Failed"), (143, "Failed"), (0, "Succeeded"), (RUNNING, "Running")]
 )
-def test_a_pod_that_is_stopped_ends_one_way_or_the_other(state: int | str, expected: str) -> None:
+def test_a_stopping_pod_ends_once_no_container_runs(state: int | str, expected: str) -> None:
     assert phase([container(state)], "Always", stopping=True) == expected
 
 

@@ -51,7 +51,7 @@ def test_a_token_says_which_pod_it_was_issued_to() -> None:
     assert claimed_namespace(GOOD) == "org-acme"
 
 
-def test_a_token_ends_at_the_second_that_it_says() -> None:
+def test_a_token_is_refused_from_the_second_of_its_expiry() -> None:
     verify(GOOD, key_of, ISSUER, NOW + timedelta(seconds=3599))
     assert refused(GOOD, NOW + timedelta(seconds=3600)) == "it has expired"
     assert refused(GOOD, NOW - timedelta(seconds=61)) == "it is not valid yet"
@@ -113,7 +113,7 @@ def test_an_end_that_is_no_number_is_refused(value: object) -> None:
 
 
 @given(at=st.integers(0, len(GOOD) - 1), letter=st.sampled_from("Aa09_-.=é"))
-def test_no_letter_of_a_token_can_be_changed(at: int, letter: str) -> None:
+def test_a_token_with_one_changed_letter_is_refused(at: int, letter: str) -> None:
     # The last letter of each part has bits that base64 leaves out.
     ends = {index - 1 for index, one in enumerate(GOOD) if one == "."} | {len(GOOD) - 1}
     changed = GOOD[:at] + letter + GOOD[at + 1 :]
@@ -122,7 +122,7 @@ def test_no_letter_of_a_token_can_be_changed(at: int, letter: str) -> None:
 
 
 @given(st.text(max_size=200))
-def test_what_is_no_token_is_refused_and_nothing_else_happens(text: str) -> None:
+def test_any_text_is_refused_as_a_token_without_another_error(text: str) -> None:
     refused(text)
 
 
@@ -135,5 +135,5 @@ def test_a_huge_token_is_refused_unread() -> None:
     "change",
     [{"kty": "EC"}, {"use": "enc"}, {"alg": "RS512"}, {"n": "AQAB"}, {"e": "AQ"}, {"n": 5}, {"n": "!"}, {"e": None}],
 )
-def test_a_key_that_is_not_for_this_is_none(change: dict[str, object]) -> None:
+def test_a_key_that_is_not_for_rs256_signatures_is_not_used(change: dict[str, object]) -> None:
     assert PublicKey.of({**CLUSTER.keys()["keys"][0], **change}) is None

@@ -81,7 +81,7 @@ def launched_by(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("of", ["launcher", "minder"])
-def test_the_cluster_goes_on_when_somebody_kills_what_minds_its_pods(
+def test_the_cluster_runs_pods_again_after_a_launcher_or_minder_was_killed(
     host: Host, eventually: Eventually, of: str
 ) -> None:
     host.run_family(eventually)

@@ -36,7 +36,7 @@ def test_it_works() -> None:
     }
 
 
-def test_a_job_with_all_that_is_special_on_the_wire() -> None:
+def test_a_job_with_every_special_encoding_is_decoded() -> None:
     limit = held(1, "cpu") + held(2, held(1, "500m"))
     probe = held(1, held(2, held(2, counted(1, 0) + counted(2, 8080)))) + counted(2, 5)
     secret = held(3, held(4, held(1, held(1, "keys")) + held(2, "token")))

@@ -47,7 +47,7 @@ def states(pod: Any) -> dict[str, Any]:
     return {one.name: one.state for one in both}
 
 
-def test_each_container_ends_for_itself_and_the_pod_with_the_last(
+def test_a_pod_ends_when_its_last_container_has_ended(
     make: Make, core: client.CoreV1Api, namespace: str, eventually: Eventually
 ) -> None:
     make(("proxy", shell("sleep 2")), ("job", ("true",)))
@@ -102,7 +102,7 @@ def test_a_sidecar_that_does_not_listen_is_killed_at_the_end_of_the_grace(
 
 
 @pytest.mark.parametrize("code", [0, 7])
-def test_how_a_sidecar_ends_says_nothing_about_its_pod(
+def test_the_exit_code_of_a_sidecar_does_not_change_the_phase_of_its_pod(
     make: Make, core: client.CoreV1Api, namespace: str, eventually: Eventually, code: int
 ) -> None:
     make(

@@ -62,7 +62,7 @@ def test_every_write_has_a_version_of_its_own(storage: Storage) -> None:
         storage.create("jobs", named("once"))
 
 
-def test_a_running_pod_is_given_its_time(storage: Storage, clock: TestClock) -> None:
+def test_a_deleted_running_pod_has_its_grace_period(storage: Storage, clock: TestClock) -> None:
     running_pod(storage)
     going = storage.delete("pods", "default", "busy")
     assert going["metadata"]["deletionTimestamp"] == "2026-01-15T12:00:30Z"
@@ -73,7 +73,7 @@ def test_a_running_pod_is_given_its_time(storage: Storage, clock: TestClock) -> 
     assert storage.list("pods") == []
 
 
-def test_a_pod_that_runs_nowhere_goes_at_once(storage: Storage) -> None:
+def test_a_pod_without_a_node_is_deleted_at_once(storage: Storage) -> None:
     storage.create("pods", named("idle"))
     storage.delete("pods", "default", "idle")
     assert storage.list("pods") == []
@@ -115,7 +115,7 @@ def test_a_deletion_for_another_object_of_the_name_is_a_conflict(storage: Storag
         storage.delete("jobs", "default", "once", preconditions=Preconditions(uid="another"))
 
 
-def test_subscribers_hear_of_every_write_in_order(storage: Storage) -> None:
+def test_subscribers_get_every_write_in_order(storage: Storage) -> None:
     heard = storage.subscribe()
     made = storage.create("jobs", named("once"))
     storage.replace_status("jobs", {**made, "status": {"active": 1}})
@@ -130,7 +130,7 @@ def test_subscribers_hear_of_every_write_in_order(storage: Storage) -> None:
     assert versions == sorted(set(versions))
 
 
-def test_an_object_at_rest_says_what_it_said_before(storage: Storage) -> None:
+def test_an_object_that_was_compressed_reads_as_before(storage: Storage) -> None:
     storage.create("jobs", named("once", labels={"team": "data"}, annotations={"note": "ü\U0001f600"}))
     before = storage.find("jobs", "default", "once")
     assert before

@@ -175,7 +175,9 @@ def test_a_token_is_replaced_before_it_expires(tmp_path: Path) -> None:
         ("/other/mnt/here", "/other/mnt/here"),
     ],
 )
-def test_a_mount_path_in_a_word_is_the_volumes_folder(tmp_path: Path, word: str, expected: str) -> None:
+def test_a_mount_path_in_a_word_is_replaced_by_the_folder_of_the_volume(
+    tmp_path: Path, word: str, expected: str
+) -> None:
     work = {"metadata": {"name": "work"}, "spec": {}}
     volumes = Volumes(work, tmp_path, lambda *_: None, TokenIssuer(), TestClock(datetime(2026, 5, 4, tzinfo=UTC)))
     container = {"volumeMounts": [{"name": "v", "mountPath": "/mnt/here"}]}

@@ -16,6 +16,6 @@ from tests.cluster.wording import as_in_1_32
         ('couldn\'t find key "token" in Secret x', "couldn't find key token in Secret x"),
     ],
 )
-def test_newer_words_are_read_as_the_older(newer: str, older: str) -> None:
+def test_messages_of_newer_kubernetes_are_read_as_those_of_1_32(newer: str, older: str) -> None:
     assert as_in_1_32(newer) == older
     assert as_in_1_32(older) == older

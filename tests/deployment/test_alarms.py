@@ -60,7 +60,7 @@ def names(template: Template, kind: str) -> dict[str, str]:
     return {resource.name: resource.logical_id for resource in template.resources(kind)}
 
 
-def test_a_stack_that_has_not_ticked_yet_rings_nothing(template: Template) -> None:
+def test_no_alarm_rings_before_the_first_tick_of_a_new_stack(template: Template) -> None:
     """An alarm is made in the state INSUFFICIENT_DATA and tells nobody before it changes, as `breaching` would."""
     treated = {name: alarm["TreatMissingData"] for name, alarm in alarms(template).items()}
 
@@ -68,18 +68,18 @@ def test_a_stack_that_has_not_ticked_yet_rings_nothing(template: Template) -> No
     assert set(treated.values()) == {"notBreaching"}
 
 
-def test_ticks_that_stop_ring_by_the_data_that_is_missing(topic: Template) -> None:
+def test_missing_ticks_ring_the_alarm_silent_after_fifteen_minutes(topic: Template) -> None:
     silent = alarms(topic)["Silent"]
 
     assert silent["InsufficientDataActions"] == silent["AlarmActions"] == [TOPIC]
     assert rings_after_minutes(silent) == 15
 
 
-def test_no_other_alarm_takes_missing_data_for_news(topic: Template) -> None:
+def test_no_other_alarm_notifies_of_missing_data(topic: Template) -> None:
     assert [name for name, alarm in alarms(topic).items() if "InsufficientDataActions" in alarm] == ["Silent"]
 
 
-def test_every_alarm_tells_the_topic_when_it_rings_and_when_it_is_over(topic: Template) -> None:
+def test_every_alarm_notifies_the_topic_when_it_rings_and_when_it_is_over(topic: Template) -> None:
     for alarm in alarms(topic).values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC]
 
@@ -105,7 +105,7 @@ def test_throttles_of_functions_without_a_waiting_caller_raise_an_alarm(template
     assert watched == {logical_id for name, logical_id in functions.items() if name not in endpoints}
 
 
-def test_durations_ring_at_nine_tenths_of_each_functions_own_time(template: Template) -> None:
+def test_the_alarm_of_durations_rings_at_nine_tenths_of_each_functions_timeout(template: Template) -> None:
     alarm = alarms(template)["NearTimeout"]
     functions = names(template, "AWS::Lambda::Function")
     timeouts = {function.logical_id: function.timeout_seconds for function in template.functions()}
@@ -143,7 +143,7 @@ def test_no_alarm_has_more_metrics_than_it_may(template: Template) -> None:
     assert max(len(list(metrics(alarm))) for alarm in alarms(template).values()) == MOST_METRICS
 
 
-def test_every_expression_speaks_of_metrics_that_are_there(template: Template) -> None:
+def test_every_expression_uses_all_metrics_of_its_alarm(template: Template) -> None:
     for alarm in alarms(template).values():
         for query in alarm.get("Metrics", []):
             if "Expression" in query and "METRICS()" not in query["Expression"]:

@@ -48,22 +48,22 @@ def _holds(block: dict[str, Any], address: str) -> bool:
         "169.254.20.10",
     ],
 )
-def test_nothing_within_the_cluster_or_on_its_nodes_is_reached(policy: dict[str, Any], address: str) -> None:
+def test_a_job_cannot_reach_the_cluster_or_its_nodes(policy: dict[str, Any], address: str) -> None:
     assert not reached(policy, address, 443)
     assert not reached(policy, address, 80)
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "100.128.0.1", "198.20.0.1", "172.32.0.1", "52.94.1.1"])
-def test_the_web_is(policy: dict[str, Any], address: str) -> None:
+def test_a_job_can_reach_public_addresses(policy: dict[str, Any], address: str) -> None:
     assert reached(policy, address, 443)
 
 
 @pytest.mark.parametrize("address", ["10.100.0.10", "172.20.0.10", "169.254.20.10"])
-def test_dns_is_where_it_is_no_pod_of_kube_system(policy: dict[str, Any], address: str) -> None:
+def test_a_job_can_reach_dns_at_the_usual_service_addresses(policy: dict[str, Any], address: str) -> None:
     assert reached(policy, address, 53)
 
 
-def test_dns_is_where_it_is_one(policy: dict[str, Any]) -> None:
+def test_a_job_can_reach_dns_in_kube_system(policy: dict[str, Any]) -> None:
     selectors = [peer for rule in policy["egress"] for peer in rule["to"] if "namespaceSelector" in peer]
 
     assert [peer["namespaceSelector"]["matchLabels"] for peer in selectors] == [
@@ -71,7 +71,7 @@ def test_dns_is_where_it_is_one(policy: dict[str, Any]) -> None:
     ]
 
 
-def test_pod_identity_is(policy: dict[str, Any]) -> None:
+def test_a_job_can_reach_the_agent_of_pod_identity(policy: dict[str, Any]) -> None:
     assert reached(policy, "169.254.170.23", 80)
     assert not reached(policy, "169.254.170.23", 443)
 
@@ -84,6 +84,6 @@ def test_an_exception_to_a_blocked_range_is_a_single_address(policy: dict[str, A
     assert {cidr.prefixlen for cidr in cidrs if cidr != EVERYWHERE} == {32}
 
 
-def test_nobody_calls_a_job(policy: dict[str, Any]) -> None:
+def test_nobody_can_connect_to_a_job(policy: dict[str, Any]) -> None:
     assert "Ingress" in policy["policyTypes"]
     assert "ingress" not in policy

@@ -62,6 +62,6 @@ def test_another_deployments_group_is_asked_for(kubectl: Path) -> None:
 
 
 @pytest.mark.usefixtures("kubectl")
-def test_a_cluster_that_cannot_be_asked_is_no_cluster_without_rights(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cluster_out_of_reach_is_not_reported_as_one_without_rights(capsys: pytest.CaptureFixture[str]) -> None:
     assert cluster_rights.main(["no-such"]) == 2
     assert "You must be logged in" in capsys.readouterr().err

@@ -32,14 +32,14 @@ def denials(template: Template, kind: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("kind", POLICIES)
-def test_nobody_speaks_to_it_without_tls(template: Template, kind: str) -> None:
+def test_requests_without_tls_are_denied(template: Template, kind: str) -> None:
     denied = denials(template, kind)
 
     for resource in template.resources(kind):
         assert resource.arn in denied.get(resource.name, []), f"{resource.logical_id} takes calls in clear text"
 
 
-def test_there_are_four_queues_and_a_bucket_to_hold_this_for(template: Template) -> None:
+def test_these_rules_are_checked_for_four_queues_and_a_bucket(template: Template) -> None:
     counts = {kind: len(list(template.resources(kind))) for kind in POLICIES}
 
     assert counts == {"AWS::SQS::Queue": 4, "AWS::S3::Bucket": 1, "AWS::SNS::Topic": 0}

@@ -25,12 +25,12 @@ def of_policy(*policies: str) -> set[str]:
     }
 
 
-def test_a_deployment_that_fails_leaves_nothing_but_what_the_region_uses() -> None:
+def test_a_failed_deployment_leaves_only_what_the_whole_region_uses() -> None:
     """Versions go with their functions."""
     assert of_policy("Retain") == OF_THE_REGION
 
 
-def test_a_stack_that_is_deleted_leaves_what_cannot_be_made_again() -> None:
+def test_a_deleted_stack_leaves_what_cannot_be_created_again() -> None:
     kept = of_policy("Retain", "RetainExceptOnCreate")
 
     layers = {name for name in kept if RESOURCES[name]["Type"] == "AWS::Lambda::LayerVersion"}
@@ -40,7 +40,7 @@ def test_a_stack_that_is_deleted_leaves_what_cannot_be_made_again() -> None:
     assert {RESOURCES[name]["UpdateReplacePolicy"] for name in kept - layers} == {"Retain"}
 
 
-def test_nothing_is_reserved_unless_it_is_asked_for() -> None:
+def test_no_concurrency_is_reserved_unless_a_parameter_asks_for_it() -> None:
     """An account that is new has 10 concurrent executions, and Lambda refuses to reserve any of them."""
     assert VALUES["ReserveConcurrency"] == "false"
     assert SOURCE["Conditions"]["ReservesConcurrency"] == {"Fn::Equals": [{"Ref": "ReserveConcurrency"}, "true"]}
@@ -63,7 +63,7 @@ def test_there_is_an_access_entry_for_each_function_with_the_kubernetes_client()
     assert len(ACCESS_ENTRIES) == sum("KubernetesLayer" in str(each["Properties"]["Layers"]) for each in functions())
 
 
-def test_api_gateway_has_made_something_before_its_account_is_changed() -> None:
+def test_the_settings_of_api_gateway_are_changed_after_its_first_resource_exists() -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html"""
     made = [RESOURCES[name]["Type"] for name in before("ApiGatewayAccount")]
 

@@ -33,7 +33,7 @@ def test_a_deployment_is_marked_by_its_stack_unless_it_is_named() -> None:
     assert with_parameters(DeploymentName="prod").environment()["DEPLOYMENT"] == "prod"
 
 
-def test_a_group_of_another_name_has_its_readers_with_it() -> None:
+def test_a_group_of_another_name_has_a_reader_group_of_that_name() -> None:
     entries = with_parameters(KubernetesGroup="jobs-api-test").resources("AWS::EKS::AccessEntry")
 
     groups = [group for entry in entries for group in entry.properties["KubernetesGroups"]]

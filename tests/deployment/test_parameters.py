@@ -63,7 +63,7 @@ def test_a_web_acl_protects_the_stage() -> None:
     }
 
 
-def test_without_one_there_is_none(template: Template) -> None:
+def test_without_a_web_acl_there_is_no_association(template: Template) -> None:
     assert not list(template.resources("AWS::WAFv2::WebACLAssociation"))
 
 
@@ -104,12 +104,12 @@ def test_links_begin_with_the_address_that_people_reach(parameters: dict[str, st
 
 
 @pytest.mark.parametrize("url", ["", "https://jobs.example.com", "https://jobs.example.com:8443/a/b"])
-def test_a_public_address_may_be(url: str) -> None:
+def test_a_valid_public_url_is_accepted(url: str) -> None:
     assert re.fullmatch(PARAMETERS["PublicUrl"]["AllowedPattern"], url)
 
 
 @pytest.mark.parametrize(
     "url", ["http://x.example", "https://x.example/", "https://x|y", "https://x>y", "x.example", "https://"]
 )
-def test_a_public_address_may_not_be(url: str) -> None:
+def test_an_invalid_public_url_is_refused(url: str) -> None:
     assert not re.fullmatch(PARAMETERS["PublicUrl"]["AllowedPattern"], url)

@@ -27,7 +27,7 @@ NEW = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecuti
 
 
 @pytest.mark.parametrize("parameters", EVERYTHING, ids=lambda parameters: next(iter(parameters), "defaults"))
-def test_where_all_is_right_nothing_is_found(parameters: dict[str, str]) -> None:
+def test_a_correct_account_has_no_findings(parameters: dict[str, str]) -> None:
     assert verdicts(**parameters) == []
 
 
@@ -49,13 +49,13 @@ class TestParameters:
     def test_values_that_cloudformation_would_refuse(self, parameters: dict[str, str], subject: str) -> None:
         assert verdicts(**parameters) == [("fails", subject)]
 
-    def test_ids_with_a_space_between_them(self) -> None:
+    def test_ids_with_a_space_between_them_are_refused(self) -> None:
         (refused, *_) = findings(**{**PRIVATE, "SubnetIds": "subnet-0a, subnet-0b"})
 
         assert (refused.verdict, refused.subject) == (Verdict.FAILS, "SubnetIds")
         assert "no spaces" in refused.right
 
-    def test_a_misspelt_name_which_sam_would_leave_out_in_silence(self) -> None:
+    def test_a_misspelt_parameter_that_sam_would_ignore_is_reported(self) -> None:
         (finding,) = findings(RunRetentionDay="90")
 
         assert (finding.verdict, finding.right) == (Verdict.BROKEN, "RunRetentionDays?")
@@ -66,10 +66,10 @@ class TestParameters:
             ("does not work", "HostedZoneId"),
         ]
 
-    def test_one_organization_may_use_up_everything(self) -> None:
+    def test_a_limit_that_one_organization_can_use_up_is_reported(self) -> None:
         assert verdicts(ThrottleRate="40") == [("look at", "OrganizationRate")]
 
-    def test_the_rule_for_make_deploy_is_none_of_the_parameters(self) -> None:
+    def test_the_rule_that_only_make_deploy_fulfils_is_not_reported(self) -> None:
         assert "DigestIsOfTheseParameters" in accounts.plan().template["Rules"]
         assert verdicts() == []
 
@@ -119,14 +119,14 @@ class TestAccount:
             ("UPDATE_IN_PROGRESS", "wait"),
         ],
     )
-    def test_a_stack_that_takes_no_deployment(self, status: str, right: str) -> None:
+    def test_a_stack_whose_state_prevents_a_deployment_is_reported(self, status: str, right: str) -> None:
         (finding,) = findings(None, stack(status))
 
         assert finding.verdict == Verdict.FAILS
         assert right in finding.right
 
     @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
-    def test_a_stack_that_takes_one(self, status: str) -> None:
+    def test_a_stack_that_can_be_deployed_to_has_no_findings(self, status: str) -> None:
         assert verdicts(None, stack(status)) == []
 
     def test_a_boundary_that_is_not_there(self) -> None:
@@ -149,7 +149,7 @@ class TestRights:
 
         assert actions == {grant.action for grant in policies.granted("preflight")}
 
-    def test_every_check_is_tried_here(self) -> None:
+    def test_every_check_is_tested_here(self) -> None:
         """Each has a finding somewhere above; this one holds that none asks of what these accounts know nothing."""
         assert len(CHECKS) == 15
         assert set().union(*(_asked(parameters) for parameters in EVERYTHING)) == set(accounts.RIGHT)

@@ -10,7 +10,7 @@ from tests.deployment.accounts import PRIVATE, Account, answer, findings, verdic
 
 
 class TestCluster:
-    def test_it_is_not_there(self) -> None:
+    def test_a_cluster_that_does_not_exist_is_reported(self) -> None:
         nowhere = Account(eks__describe_cluster=None)
 
         assert verdicts(nowhere, DefaultCluster="elsewhere") == [("fails", "DefaultCluster")]
@@ -27,16 +27,18 @@ class TestCluster:
             ({"publicAccessCidrs": ["192.0.2.0/24"]}, ("does not work", "SubnetIds")),
         ],
     )
-    def test_it_does_not_take_the_functions_in(self, cluster: dict[str, Any], found: tuple[str, str]) -> None:
+    def test_a_cluster_that_refuses_the_functions_is_reported(
+        self, cluster: dict[str, Any], found: tuple[str, str]
+    ) -> None:
         assert verdicts(Account(eks__describe_cluster=answer("eks__describe_cluster", **cluster))) == [found]
 
     @pytest.mark.parametrize(
         "cluster", [{"version": "1.29"}, {"accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"}}]
     )
-    def test_it_does(self, cluster: dict[str, Any]) -> None:
+    def test_a_cluster_that_admits_the_functions_has_no_findings(self, cluster: dict[str, Any]) -> None:
         assert verdicts(Account(eks__describe_cluster=answer("eks__describe_cluster", **cluster))) == []
 
-    def test_a_private_one_is_reached_from_its_own_network(self) -> None:
+    def test_a_private_cluster_is_reached_from_its_own_network(self) -> None:
         private = answer("eks__describe_cluster", endpointPublicAccess=False)
 
         assert verdicts(Account(eks__describe_cluster=private), **PRIVATE) == []
@@ -44,7 +46,7 @@ class TestCluster:
     def test_no_access_entry_for_the_functions_is_a_finding(self) -> None:
         assert verdicts(ManageAccessEntries="false") == [("look at", "ManageAccessEntries")]
 
-    def test_the_way_goes_out_and_in_again(self) -> None:
+    def test_a_private_function_that_reaches_a_public_endpoint_is_reported(self) -> None:
         closed = answer("eks__describe_cluster", endpointPrivateAccess=False, publicAccessCidrs=["192.0.2.0/24"])
 
         assert verdicts(Account(eks__describe_cluster=closed), **PRIVATE) == [("look at", "SubnetIds")]
@@ -78,7 +80,9 @@ class TestNetwork:
             ),
         ],
     )
-    def test_what_is_not_right(self, answers: dict[str, Any], found: tuple[str, str]) -> None:
+    def test_a_wrong_subnet_or_security_group_is_reported(
+        self, answers: dict[str, Any], found: tuple[str, str]
+    ) -> None:
         assert verdicts(Account(**answers), **PRIVATE) == [found]
 
     @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ class TestNetwork:
         ],
         ids=["none", "an internet gateway", "a gateway that is gone"],
     )
-    def test_there_is_no_way_to_aws(self, routes: list[dict[str, str]]) -> None:
+    def test_subnets_without_a_route_to_aws_are_reported(self, routes: list[dict[str, str]]) -> None:
         tables = Account(ec2__describe_route_tables=answer("ec2__describe_route_tables", Routes=routes))
 
         (finding,) = findings(tables, **PRIVATE)

@@ -20,14 +20,14 @@ from tests.deployment.accounts import (
 )
 
 
-def test_a_role_of_others_would_be_replaced() -> None:
+def test_replacing_the_account_role_of_another_program_is_reported() -> None:
     account = Account(apigateway__get_account=OTHERS_ROLE, iam__get_role=A_ROLE)
 
     assert verdicts(account) == [("look at", "ManageApiGatewayAccount")]
     assert verdicts(account, ManageApiGatewayAccount="false") == []
 
 
-def test_its_own_role_stays() -> None:
+def test_an_account_role_of_this_deployment_has_no_findings() -> None:
     assert verdicts(Account(apigateway__get_account=OUR_ROLE, iam__get_role=A_ROLE)) == []
 
 
@@ -64,7 +64,7 @@ def test_a_domain_that_cannot_be_made(answers: dict[str, Any], subject: str) -> 
     assert verdicts(Account(**answers), **DOMAIN) == [("fails", subject)]
 
 
-def test_a_domain_that_is_deployed_is_its_own() -> None:
+def test_the_domain_of_this_deployment_has_no_findings() -> None:
     there = Account(apigateway__get_domain_name={"domainName": "jobs.example.com"})
 
     assert verdicts(there, stack("UPDATE_COMPLETE"), **DOMAIN) == []
@@ -90,7 +90,7 @@ def test_a_private_apis_endpoint(answers: Any, verdict: str) -> None:
     assert verdicts(Account(ec2__describe_vpc_endpoints=answers), **ENDPOINT) == [(verdict, "VpcEndpointId")]
 
 
-def test_a_web_acl_that_cannot_stand_there() -> None:
+def test_a_missing_or_global_web_acl_is_reported() -> None:
     assert verdicts(Account(wafv2__get_web_acl=None), **ACL) == [("fails", "WebAclArn")]
     of_cloudfront = ACL["WebAclArn"].replace("regional", "global")
     assert verdicts(WebAclArn=of_cloudfront) == [("fails", "WebAclArn")]

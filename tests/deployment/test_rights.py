@@ -56,7 +56,7 @@ def test_the_policies_for_deployment_allow_all_calls_that_it_needs(whole: Templa
 
 
 @pytest.mark.parametrize("name", DEPLOYING)
-def test_and_nothing_that_no_resource_needs(whole: Template, name: str) -> None:
+def test_the_policies_for_deployment_allow_nothing_that_no_resource_needs(whole: Template, name: str) -> None:
     calls = asked_for(whole)
     needed = {call.action for call in calls}
     actions = {grant.action for grant in policies.granted(name)}

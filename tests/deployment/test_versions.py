@@ -81,7 +81,7 @@ def test_a_layers_content_alone_is_a_new_version_of_each_function_that_has_it(la
     assert {name for name in FUNCTIONS if before[name] != after[name]} == functions
 
 
-def test_a_value_without_a_digest_publishes_nothing_which_is_what_the_digest_is_for() -> None:
+def test_a_changed_value_without_a_digest_publishes_no_version() -> None:
     before = versions.deployed(TEMPLATE, configure=False)
 
     assert versions.deployed(TEMPLATE, {"RunRetentionDays": "90"}, configure=False) == before
@@ -107,7 +107,7 @@ def test_the_stage_is_deployed_again_too(name: str) -> None:
 
 
 class TestTheRule:
-    def test_a_template_that_did_not_go_by_make_deploy_is_refused_whatever_its_parameters(self) -> None:
+    def test_a_template_deployed_without_make_deploy_is_refused_whatever_its_parameters(self) -> None:
         for stage in TEMPLATE["Parameters"]["Stage"]["AllowedValues"]:
             assert refusals(TEMPLATE, {"Stage": stage})
 
@@ -133,7 +133,7 @@ class TestTheRule:
 
         assert len(finding) < 250
 
-    def test_other_rules_stay(self) -> None:
+    def test_the_other_rules_of_the_template_stay(self) -> None:
         assert configured(TEMPLATE, values_of(TEMPLATE, [], {}))["Rules"].keys() == TEMPLATE["Rules"].keys()
 
     @pytest.mark.parametrize("name", PARAMETERS)
@@ -180,7 +180,7 @@ class TestNames:
 class TestDigest:
     VALUES = values_of(TEMPLATE, [], {})
 
-    def test_it_is_the_same_on_another_machine(self) -> None:
+    def test_the_digest_is_the_same_on_another_machine(self) -> None:
         other = json.loads(json.dumps(TEMPLATE))
         for name, resource in other["Resources"].items():
             resource["Metadata"] = {"SamResourceId": name, "BuildMethod": "makefile"}
@@ -188,18 +188,18 @@ class TestDigest:
 
         assert digest_of(other, dict(reversed(self.VALUES.items()))) == digest_of(TEMPLATE, self.VALUES)
 
-    def test_words_for_people_change_nothing(self) -> None:
+    def test_descriptions_and_outputs_do_not_change_the_digest(self) -> None:
         assert digest_of({**TEMPLATE, "Description": "x", "Outputs": {}}, self.VALUES) == digest_of(
             TEMPLATE, self.VALUES
         )
 
-    def test_a_resource_that_functions_use_changes_it(self) -> None:
+    def test_a_changed_resource_that_functions_use_changes_the_digest(self) -> None:
         other = json.loads(json.dumps(TEMPLATE))
         other["Resources"]["RunsTable"]["Properties"]["TableName"] = "another"
 
         assert digest_of(other, self.VALUES) != digest_of(TEMPLATE, self.VALUES)
 
-    def test_it_goes_where_the_template_says_and_nowhere_else(self) -> None:
+    def test_the_digest_replaces_each_placeholder_and_nothing_else(self) -> None:
         ready = json.dumps(configured(TEMPLATE, self.VALUES))
 
         assert PLACEHOLDER not in ready

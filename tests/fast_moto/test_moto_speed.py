@@ -266,7 +266,7 @@ def calls_of(act: Callable[[], object]) -> int:
     return count
 
 
-def test_a_message_is_no_more_work_where_many_wait_and_all_are_counted() -> None:
+def test_sending_a_message_takes_no_longer_where_many_wait() -> None:
     client = boto3.client("sqs")
     queue = client.create_queue(QueueName=f"queue-{uuid.uuid4()}")["QueueUrl"]
 
@@ -286,7 +286,7 @@ def test_a_message_is_no_more_work_where_many_wait_and_all_are_counted() -> None
     client.delete_queue(QueueUrl=queue)
 
 
-def test_a_write_is_no_more_work_where_much_is_stored(table: str) -> None:
+def test_a_write_takes_no_longer_where_much_is_stored(table: str) -> None:
     client = boto3.client("dynamodb")
 
     def write_and_read() -> None:

@@ -146,7 +146,7 @@ def test_a_test_without_any_address_lists_the_fields_for_addresses(acme: Acme) -
 
 
 @pytest.mark.usefixtures("pager")
-def test_a_delivery_of_a_newer_versions_channel_is_listed_and_not_sent(
+def test_a_delivery_for_a_channel_of_a_newer_version_is_listed_and_not_sent(
     acme: Acme, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = fail_once(acme)

@@ -57,18 +57,18 @@ def due_deliveries(run: Run) -> set[tuple[Event, str]]:
 
 
 @pytest.mark.parametrize("started_by", ["somebody", "its schedule"])
-def test_alerts_that_are_switched_off_while_it_runs_are_sent(acme: Acme, started_by: str) -> None:
+def test_alerts_that_are_switched_off_during_a_run_are_still_sent_for_it(acme: Acme, started_by: str) -> None:
     change(acme, ALERTS)
 
     assert due_deliveries(run_once(acme, started_by, NONE)) == ALL_OF_A_FAILURE
 
 
 @pytest.mark.parametrize("started_by", ["somebody", "its schedule"])
-def test_alerts_that_are_switched_on_while_it_runs_begin_with_the_next_run(acme: Acme, started_by: str) -> None:
+def test_alerts_that_are_switched_on_during_a_run_begin_with_the_next_one(acme: Acme, started_by: str) -> None:
     assert due_deliveries(run_once(acme, started_by, ALERTS)) == set()
 
 
-def test_a_run_that_is_triggered_tells_as_any_other(acme: Acme) -> None:
+def test_a_triggered_run_sends_alerts_like_any_other(acme: Acme) -> None:
     change(acme, ALERTS)
     answer = acme.alice.call("POST", f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}/trigger")
 

@@ -118,7 +118,7 @@ def test_runs_of_a_deleted_project_are_not_listed(alice: Person, projects: list[
         assert set().union(*pages(alice, job_id=job_id)) <= set(left)
 
 
-def test_a_cursor_is_for_its_own_query(alice: Person, charlie: Person, runs: list[Run]) -> None:
+def test_a_cursor_of_another_query_is_refused(alice: Person, charlie: Person, runs: list[Run]) -> None:
     assert runs
     cursor = alice.call("GET", "/api/v1/runs", query={"limit": "5"}).json["next_cursor"]
 

@@ -45,7 +45,7 @@ def named(alice: Person, jobs: str) -> dict[str, dict[str, Any]]:
     return {job["name"]: job for job in alice.call("GET", jobs).json["jobs"]}
 
 
-def test_a_plan_says_what_would_be_and_writes_nothing(alice: Person, jobs: str, apply: Apply) -> None:
+def test_a_plan_lists_the_changes_and_writes_nothing(alice: Person, jobs: str, apply: Apply) -> None:
     build = alice.call("POST", jobs, BUILD).json
 
     plan = apply({**BUILD, "schedule": "0 3 * * *"}, SEED, dry=True)
@@ -101,7 +101,7 @@ def test_applied_twice_changes_nothing(alice: Person, jobs: str, apply: Apply) -
     assert known["marts"]["run_after"] == [{"job_id": known["build"]["id"], "on": ["success"]}]
 
 
-def test_what_a_list_gives_back_changes_nothing(alice: Person, jobs: str, apply: Apply) -> None:
+def test_applying_the_answer_of_a_list_changes_nothing(alice: Person, jobs: str, apply: Apply) -> None:
     seed = alice.call("POST", jobs, {**SEED, "environment": {"API_TOKEN": "hidden"}}).json
     alice.call("POST", jobs, {**BUILD, "run_after": [{"job_id": seed["id"]}], "retries": 2})
 
@@ -177,7 +177,9 @@ def test_an_empty_list_deletes_all_jobs_only_with_a_prune(alice: Person, jobs: s
     assert named(alice, jobs) == {}
 
 
-def test_chains_names_and_deletions_find_their_order(alice: Person, jobs: str, apply: Apply) -> None:
+def test_creations_renames_and_deletions_are_applied_in_a_possible_order(
+    alice: Person, jobs: str, apply: Apply
+) -> None:
     apply(SEED, {"name": "a", "command": "dbt run", "run_after": [{"job": "seed"}]})
     apply(SEED, {"name": "a", "command": "dbt run", "run_after": [{"job": "seed"}]}, BUILD)
     known = named(alice, jobs)
@@ -196,7 +198,7 @@ def test_chains_names_and_deletions_find_their_order(alice: Person, jobs: str, a
     assert {name: job["id"] for name, job in named(alice, jobs).items()} == {"new": known["build"]["id"]}
 
 
-def test_two_names_that_are_traded_are_refused(alice: Person, jobs: str, apply: Apply) -> None:
+def test_swapping_two_names_is_refused(alice: Person, jobs: str, apply: Apply) -> None:
     build, seed = (alice.call("POST", jobs, one).json["id"] for one in (BUILD, SEED))
 
     answer = apply({**BUILD, "id": build, "name": "seed"}, {**SEED, "id": seed, "name": "build"})
@@ -256,7 +258,7 @@ def test_all_faults_name_their_job_and_nothing_is_written(alice: Person, jobs: s
         ({"jobs": [{}] * 2_001}, "jobs"),
     ],
 )
-def test_a_request_that_is_none_is_refused(alice: Person, jaffle: Project, body: Any, field: str) -> None:
+def test_a_malformed_request_is_refused_with_its_field(alice: Person, jaffle: Project, body: Any, field: str) -> None:
     answer = alice.call("POST", f"/api/v1/projects/{jaffle.id}/apply", body)
 
     assert (answer.status, answer.faulty_fields) == (422, [field])
@@ -345,7 +347,7 @@ def test_a_plan_may_be_applied_and_the_next_one_is_empty(apply: Apply) -> None:
     assert applied.json["plan_id"] == apply(BUILD, SEED, dry=True).json["plan_id"] != plan
 
 
-def test_a_request_that_runs_out_of_time_is_gone_on_with_by_its_new_plan(
+def test_a_request_that_runs_out_of_time_is_continued_with_a_new_plan(
     apply: Apply, monkeypatch: pytest.MonkeyPatch, alice: Person, jobs: str
 ) -> None:
     listed = [{"name": f"j{n}", "command": "dbt run", "run_after": [{"job": f"j{n + 1}"}]} for n in range(3)]
@@ -361,7 +363,7 @@ def test_a_request_that_runs_out_of_time_is_gone_on_with_by_its_new_plan(
     assert set(named(alice, jobs)) == {"j3", "j2", "j1", "j0"}
 
 
-def test_a_key_gets_the_first_answer_again_but_no_plan(alice: Person, jobs: str, apply: Apply) -> None:
+def test_a_key_returns_the_first_answer_again_and_ignores_plans(alice: Person, jobs: str, apply: Apply) -> None:
     key = {"Idempotency-Key": "once"}
     plan = apply(BUILD, headers=key, dry=True)
     first = apply({**BUILD, "webhook_url": "https://example.com/x"}, headers=key)
@@ -397,7 +399,9 @@ def test_a_refusal_is_not_kept_for_its_key(alice: Person, jobs: str, apply: Appl
     assert actions(apply(BUILD, follower, headers=key)) == [("create", "build"), ("create", "after")]
 
 
-def test_who_writes_between_is_seen(alice: Person, jobs: str, apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_between_reading_and_applying_is_noticed(
+    alice: Person, jobs: str, apply: Apply, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = alice.call("POST", jobs, BUILD).json["id"]
     list_jobs = store.list_jobs
 
@@ -422,7 +426,7 @@ def test_who_writes_between_is_seen(alice: Person, jobs: str, apply: Apply, monk
     assert {one["name"]: one["action"] for one in written.json["changes"]} == {"seed": "none", "build": "update"}
 
 
-def test_a_change_of_chains_meanwhile_cannot_close_a_cycle(
+def test_a_change_of_chains_during_an_apply_cannot_close_a_cycle(
     alice: Person, jobs: str, apply: Apply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = (alice.call("POST", jobs, {**BUILD, "name": name}).json["id"] for name in "ab")
@@ -440,7 +444,9 @@ def test_a_change_of_chains_meanwhile_cannot_close_a_cycle(
     assert "makes a cycle" in answer.text
 
 
-def test_others_who_always_come_first_are_a_conflict(apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_apply_that_always_loses_to_other_writers_is_a_conflict(
+    apply: Apply, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def never(*_: Any, **__: Any) -> None:
         raise ChangedMeanwhile("Somebody else was first")
 
@@ -449,7 +455,7 @@ def test_others_who_always_come_first_are_a_conflict(apply: Apply, monkeypatch: 
     assert apply(BUILD).status == 409
 
 
-def test_a_project_has_its_greatest_number_of_jobs_and_no_more(
+def test_an_apply_cannot_exceed_the_greatest_number_of_jobs(
     alice: Person, jobs: str, apply: Apply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs_api.edits.apply.MOST_JOBS", 2)

@@ -130,7 +130,7 @@ def test_a_malformed_message_is_an_error_and_goes_to_the_dead_letters(text: str)
         PulseMessage.of_json(text)
 
 
-def test_of_two_that_take_one_pulse_one_gets_it() -> None:
+def test_one_of_two_processes_gets_a_pulse() -> None:
     organization = pulses.begin_asked_pass(new_organization("pulse").id, NOW, NOW)
     assert organization
     assert pulses.end_pass(organization, NOW + timedelta(seconds=5), None)
@@ -141,7 +141,7 @@ def test_of_two_that_take_one_pulse_one_gets_it() -> None:
     assert [bool(one) for one in taken] == [True, False]
 
 
-def test_a_pass_that_was_taken_for_dead_notes_nothing_over_the_one_that_took_its_place() -> None:
+def test_a_pass_that_was_replaced_cannot_write_the_end_of_its_successor() -> None:
     dead = pulses.begin_asked_pass(new_organization("pulse").id, NOW, NOW)
     later = NOW + pulses.BUSY_FOR
     assert dead
@@ -152,7 +152,7 @@ def test_a_pass_that_was_taken_for_dead_notes_nothing_over_the_one_that_took_its
     assert pulses.end_pass(living, later + timedelta(seconds=5), None)
 
 
-def test_nothing_begins_for_an_organization_that_is_gone() -> None:
+def test_no_pass_begins_for_a_deleted_organization() -> None:
     assert pulses.begin_pass("org-nobody", 1, NOW) is None
     assert pulses.begin_asked_pass("org-nobody", NOW, NOW) is None
     assert pulses.current_organization("org-nobody") is None

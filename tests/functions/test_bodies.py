@@ -67,5 +67,5 @@ def test_a_text_in_base64_is_read_as_any_other(alice: Person, paths: list[tuple[
     assert changed.json["description"] == "für später"
 
 
-def test_the_character_for_what_cannot_be_read_may_be_meant(alice: Person, paths: list[tuple[str, str]]) -> None:
+def test_the_replacement_character_in_a_valid_body_is_kept(alice: Person, paths: list[tuple[str, str]]) -> None:
     assert alice.call(*paths[1], '{"description": "\\ufffd"}').json["description"] == "\ufffd"

@@ -55,7 +55,7 @@ def suspend(acme: Acme, job: Object) -> None:
     eventually(lambda: acme.cluster.pod_of(job) is None)
 
 
-def test_a_run_that_goes_on_is_ended_with_sigterm_and_keeps_its_log(acme: Acme) -> None:
+def test_a_running_run_is_ended_with_sigterm_and_keeps_its_log(acme: Acme) -> None:
     _, run = going(acme)
 
     answer = cancel(acme, run, {"reason": "wrong target"})
@@ -80,7 +80,7 @@ def test_a_token_without_a_name_is_on_the_run_by_its_id(acme: Acme) -> None:
     assert shown["cancelled_by"] == {"token_id": "token"}
 
 
-def test_a_command_that_does_not_listen_is_killed_after_its_grace_and_its_log_kept(acme: Acme) -> None:
+def test_a_command_that_ignores_sigterm_is_killed_after_its_grace_period_and_its_log_is_kept(acme: Acme) -> None:
     _, run = going(acme, "trap '' TERM; echo deaf; while :; do sleep 0.05; done")
 
     cancel(acme, run)
@@ -109,7 +109,7 @@ def test_a_pod_of_several_containers_is_cancelled_as_a_whole(acme: Acme) -> None
     assert acme.log_of(after) == "working\ncancelled\n"
 
 
-def test_again_and_once_it_is_cancelled_the_answer_is_the_same_and_the_first_who_asked_stays(acme: Acme) -> None:
+def test_repeated_cancels_get_the_same_answer_and_the_first_reason_is_kept(acme: Acme) -> None:
     _, run = going(acme)
 
     answers = [cancel(acme, run, {"reason": "first"}), cancel(acme, run, {"reason": "second"})]
@@ -122,7 +122,7 @@ def test_again_and_once_it_is_cancelled_the_answer_is_the_same_and_the_first_who
     assert store.get_run(acme.organization.id, run.id).cancel_reason == "first"
 
 
-def test_two_at_once_are_both_accepted_and_one_is_on_the_run(acme: Acme) -> None:
+def test_concurrent_cancels_are_all_accepted_and_one_is_recorded(acme: Acme) -> None:
     _, run = going(acme)
 
     def ask(at: int) -> Run:
@@ -398,7 +398,7 @@ def test_cancelled_runs_are_found_by_their_status(acme: Acme) -> None:
         ({"why": "x"}, "why"),
     ],
 )
-def test_a_bad_body_is_named_and_cancels_nothing(acme: Acme, body: dict[str, Any], field: str) -> None:
+def test_a_bad_body_is_refused_with_its_field_and_cancels_nothing(acme: Acme, body: dict[str, Any], field: str) -> None:
     run = acme.triggered()
 
     answer = cancel(acme, run, body)
@@ -434,7 +434,7 @@ def test_readers_and_strangers_cancel_nothing(acme: Acme, charlie: Person) -> No
 
 
 @pytest.mark.parametrize("run_id", ["run_unknown", "run_" + "x" * 300, "..", "run_0123456789abcdef"])
-def test_a_run_that_nobody_knows_is_not_found(acme: Acme, run_id: str) -> None:
+def test_an_unknown_run_is_not_found(acme: Acme, run_id: str) -> None:
     assert acme.alice.call("POST", f"/api/v1/runs/{run_id}/cancel").status == 404
 
 

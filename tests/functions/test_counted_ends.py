@@ -121,7 +121,7 @@ def test_a_job_runs_when_the_one_before_it_has_succeeded(world: Chains) -> None:
     assert [one.id for one in store.unfinished_runs(world.project.organization_id)] == [run.id]
 
 
-def test_a_chain_goes_on_from_job_to_job(world: Chains) -> None:
+def test_a_chain_continues_from_job_to_job(world: Chains) -> None:
     seed = world.job("seed")
     build = world.job("build", seed)
     docs = world.job("docs", build)
@@ -156,7 +156,7 @@ def test_only_the_ends_that_are_asked_for_count_and_a_cancelled_run_never_does(
     assert {causes[run.caused_by or ""] for run in world.chained(after)} == starts
 
 
-def test_a_missed_slot_is_no_end(world: Chains) -> None:
+def test_a_missed_slot_starts_no_follower(world: Chains) -> None:
     seed = world.job("seed")
     after = world.job("after", seed, on=["error"])
     run = world.started(seed)
@@ -275,7 +275,7 @@ def test_one_run_starts_all_that_run_after_it(world: Chains) -> None:
         (lambda world, job: world.delete(job), "deleted"),
     ],
 )
-def test_a_job_that_is_not_to_run_is_skipped_and_the_run_says_so(
+def test_a_follower_that_is_disabled_is_skipped_and_the_run_says_so(
     world: Chains, kept: Callable[[Chains, Job], None], reason: str
 ) -> None:
     seed = world.job("seed")
@@ -297,7 +297,7 @@ def _operate(world: Chains, **values: Any) -> None:
     store.update_project(world.project.changed(changed, world.now), world.project.version)
 
 
-def test_what_was_skipped_is_not_made_up_for(world: Chains) -> None:
+def test_a_skipped_run_is_not_started_later(world: Chains) -> None:
     orders, payments = world.job("orders"), world.job("payments")
     build = world.job("build", orders, payments)
     world.put(build, enabled=False)
@@ -312,7 +312,7 @@ def test_what_was_skipped_is_not_made_up_for(world: Chains) -> None:
     assert len(world.chained(build)) == 1
 
 
-def test_of_a_deleted_job_its_predecessors_say_so_once(world: Chains) -> None:
+def test_the_predecessors_of_a_deleted_job_report_it_once_as_skipped(world: Chains) -> None:
     orders, payments = world.job("orders"), world.job("payments")
     build = world.job("build", orders, payments)
     world.ends(orders)
@@ -333,7 +333,7 @@ def test_a_predecessor_can_be_deleted_once_its_follower_is_gone_though_no_run_sa
     world.delete(seed)
 
 
-def test_one_run_says_of_several_why_they_did_not_run(world: Chains) -> None:
+def test_one_run_reports_several_followers_that_did_not_run(world: Chains) -> None:
     seed = world.job("seed")
     skipped = [world.job(f"after {n}", seed, enabled=False) for n in range(3)]
 

@@ -221,7 +221,9 @@ def test_a_secret_sealed_for_one_job_opens_for_no_other(alice: Person, jaffle: P
 
 
 class TestAJobFromBefore:
-    def test_is_masked_in_answers_and_sealed_by_its_next_change(self, alice: Person, jaffle: Project) -> None:
+    def test_a_value_in_clear_is_masked_in_answers_and_sealed_by_the_next_change(
+        self, alice: Person, jaffle: Project
+    ) -> None:
         older = in_clear(jaffle)
         found = f"/api/v1/projects/{jaffle.id}/jobs/{older.id}"
         shown = alice.call("GET", found).json
@@ -233,7 +235,7 @@ class TestAJobFromBefore:
         assert SECRET not in dump(alice.organization_id)
         assert values(alice, {"project_id": jaffle.id, "id": older.id}) == BUILD["environment"]
 
-    def test_keeps_a_value_that_is_sent_back_as_a_mask(self, alice: Person, jaffle: Project) -> None:
+    def test_a_value_in_clear_that_is_sent_back_as_a_mask_is_kept(self, alice: Person, jaffle: Project) -> None:
         older = in_clear(jaffle)
         found = f"/api/v1/projects/{jaffle.id}/jobs/{older.id}"
 
@@ -242,7 +244,7 @@ class TestAJobFromBefore:
         kept = {"DB_PASSWORD": SECRET, "API_TOKEN": OTHER}
         assert values(alice, {"project_id": jaffle.id, "id": older.id}) == kept
 
-    def test_is_sealed_where_a_run_of_it_waits(self, alice: Person, jaffle: Project) -> None:
+    def test_a_value_in_clear_is_sealed_on_a_waiting_run(self, alice: Person, jaffle: Project) -> None:
         older = in_clear(jaffle)
 
         run = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs/{older.id}/trigger").json
@@ -252,7 +254,7 @@ class TestAJobFromBefore:
         assert SECRET not in json.dumps(waiting.launch)
         assert environment.opened_of(waiting) == {"DB_PASSWORD": SECRET}
 
-    def test_is_sealed_where_a_retry_of_it_waits(self, alice: Person, jaffle: Project) -> None:
+    def test_a_value_in_clear_is_sealed_on_a_waiting_retry(self, alice: Person, jaffle: Project) -> None:
         older = in_clear(jaffle)
         run = new_run(older, jaffle, RunStatus.FAILED)
 
@@ -262,7 +264,7 @@ class TestAJobFromBefore:
         assert SECRET not in json.dumps(waiting.launch)
         assert environment.opened_of(waiting) == {"DB_PASSWORD": SECRET}
 
-    def test_is_sealed_together_with_names_that_are_called_secret_since(
+    def test_a_value_in_clear_is_sealed_together_with_names_that_became_secret_later(
         self, alice: Person, job: dict[str, Any]
     ) -> None:
         known = stored(alice, job)
@@ -291,7 +293,7 @@ class TestInTheCluster:
     def cronjob(self, acme: Acme, job: dict[str, Any]) -> Any:
         return acme.cluster.get_cronjob(acme.organization.namespace, job["cronjob_name"])
 
-    def test_the_cronjob_has_the_values_and_is_left_alone_by_the_next_look(self, acme: Acme) -> None:
+    def test_the_cronjob_has_the_values_and_the_next_sync_leaves_it_alone(self, acme: Acme) -> None:
         job = self.create(acme, environment={"DB_PASSWORD": "pa$$(HOME)", "TARGET": "prod"})
 
         self.tick(acme)

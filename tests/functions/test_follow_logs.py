@@ -97,7 +97,7 @@ def test_a_line_that_is_written_while_a_call_waits_is_given_at_once(acme: Acme, 
     assert (answer["logs"], answer["done"]) == ("now\n", False)
 
 
-def test_without_the_parameters_the_call_still_refuses_a_run_that_goes_on(alice: Person, jaffle: Project) -> None:
+def test_without_the_parameters_an_open_run_is_still_refused(alice: Person, jaffle: Project) -> None:
     run = a_run(jaffle, status=RunStatus.RUNNING)
 
     answer = alice.call("GET", f"/api/v1/runs/{run.id}/logs")
@@ -114,7 +114,7 @@ def test_a_run_without_a_pod_has_no_line_yet(alice: Person, jaffle: Project) -> 
     assert ask(alice, run.id, after=answer["after"])["after"] == answer["after"]
 
 
-def test_the_place_of_another_run_or_none_at_all_is_refused(alice: Person, jaffle: Project) -> None:
+def test_a_cursor_of_another_run_or_an_invalid_one_is_refused(alice: Person, jaffle: Project) -> None:
     mine, other = (ended_with(jaffle, b"text\n") for _ in range(2))
     after = ask(alice, mine.id)["after"]
 
@@ -162,7 +162,7 @@ def test_a_log_that_is_no_longer_kept_is_not_found(alice: Person, jaffle: Projec
     assert alice.call("GET", f"/api/v1/runs/{run.id}/logs", query={"wait": "0"}).status == 404
 
 
-def test_of_a_log_from_before_this_release_the_rest_is_given(alice: Person, jaffle: Project) -> None:
+def test_a_log_of_an_earlier_release_is_continued_to_its_end(alice: Person, jaffle: Project) -> None:
     run = ended_with(jaffle, b"one\ntwo\n")
     place = LogPlace(log="pod-a 2026-04-28T12:00:00.1Z", offset=4)
 
@@ -183,7 +183,7 @@ def signed(run: Run, place: LogPlace) -> str:
         ("pod-b 2026-04-28T12:09:00.1Z", following.LOST_WITH_POD),
     ],
 )
-def test_what_is_lost_between_the_pod_and_the_stored_log_is_told(
+def test_lines_lost_between_the_pod_and_the_stored_log_are_reported(
     alice: Person, jaffle: Project, begins: str, said: str
 ) -> None:
     run = ended_with(jaffle, b"two\n", begins)
@@ -228,7 +228,7 @@ def test_followers_over_the_limit_get_a_retry_after(alice: Person, jaffle: Proje
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_a_cluster_that_cannot_be_read_is_told(acme: Acme, refuse: Refuse, status: int) -> None:
+def test_a_cluster_that_cannot_be_read_is_reported(acme: Acme, refuse: Refuse, status: int) -> None:
     run_id = new_id("run_")
     acme.wait_for_pod(acme.start("echo one; sleep 60", run_id))
     acme.ingest()

@@ -120,9 +120,7 @@ def test_removals_that_an_operator_confirms_happen_and_are_recorded(
     assert organization.removal_confirmation.used_at
 
 
-def test_a_confirmation_that_was_used_up_is_for_nothing_that_comes_later(
-    alice: Person, jaffle: Project, cluster: Cluster
-) -> None:
+def test_a_used_confirmation_does_not_apply_to_later_removals(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     several(alice, jaffle, 2)
     taken = empty(alice, jaffle)
     tick(alice)
@@ -139,7 +137,7 @@ def test_a_confirmation_that_was_used_up_is_for_nothing_that_comes_later(
     assert len(listed(cluster, alice)) == 2
 
 
-def test_a_confirmation_of_a_pass_that_was_cut_off_serves_the_next(
+def test_a_confirmation_is_still_valid_for_the_pass_after_an_interrupted_one(
     alice: Person, jaffle: Project, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     several(alice, jaffle, 3)
@@ -166,7 +164,7 @@ def test_a_confirmation_of_a_pass_that_was_cut_off_serves_the_next(
     assert store.get_organization(alice.organization_id).held_removals is None
 
 
-def test_a_confirmation_states_what_was_seen(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_a_confirmation_is_bounded_in_number_and_in_time(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     with pytest.raises(Conflict, match="waits for a confirmation"):
         operations.confirm_removals(alice.organization_id, at_most=1)
     several(alice, jaffle, 2)
@@ -184,7 +182,7 @@ def test_a_confirmation_states_what_was_seen(alice: Person, jaffle: Project, clu
     assert len(listed(cluster, alice)) == 2, "two of them are more than what was confirmed"
 
 
-def test_with_the_right_tables_again_nothing_has_changed(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_after_the_right_tables_are_back_nothing_has_changed(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     several(alice, jaffle, 3)
     before = listed(cluster, alice)
     taken = empty(alice, jaffle)
@@ -198,7 +196,7 @@ def test_with_the_right_tables_again_nothing_has_changed(alice: Person, jaffle: 
     assert store.get_organization(alice.organization_id).held_removals is None
 
 
-def test_few_of_many_go_without_a_confirmation(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_a_few_of_many_are_removed_without_a_confirmation(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     made = several(alice, jaffle, 11)
     for row in rows(alice, jaffle):
         if made[0]["id"] in {row.sort.partition("#")[2], getattr(row, "holder", None)}:
@@ -211,7 +209,9 @@ def test_few_of_many_go_without_a_confirmation(alice: Person, jaffle: Project, c
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_deleting_the_last_jobs_needs_nobody(alice: Person, jaffle: Project, cluster: Cluster, count: int) -> None:
+def test_deleting_the_last_jobs_needs_no_confirmation(
+    alice: Person, jaffle: Project, cluster: Cluster, count: int
+) -> None:
     for job in several(alice, jaffle, count):
         delete(alice, job)
 
@@ -220,7 +220,7 @@ def test_deleting_the_last_jobs_needs_nobody(alice: Person, jaffle: Project, clu
     assert listed(cluster, alice) == {}
 
 
-def test_undeploying_the_only_project_needs_nobody(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_undeploying_the_only_project_needs_no_confirmation(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     several(alice, jaffle, 2)
     operate(jaffle, deployed=False)
 
@@ -229,7 +229,7 @@ def test_undeploying_the_only_project_needs_nobody(alice: Person, jaffle: Projec
     assert listed(cluster, alice) == {}
 
 
-def test_a_job_deleted_from_an_undeployed_project_needs_nobody(
+def test_a_job_deleted_from_an_undeployed_project_needs_no_confirmation(
     alice: Person, jaffle: Project, cluster: Cluster
 ) -> None:
     (job,) = several(alice, jaffle, 1)
@@ -241,7 +241,7 @@ def test_a_job_deleted_from_an_undeployed_project_needs_nobody(
     assert listed(cluster, alice) == {}
 
 
-def test_deleting_the_only_project_needs_nobody(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_deleting_the_only_project_needs_no_confirmation(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     several(alice, jaffle, 2)
     operations.delete_project(alice.organization_id, jaffle.id)
 
@@ -250,7 +250,7 @@ def test_deleting_the_only_project_needs_nobody(alice: Person, jaffle: Project, 
     assert listed(cluster, alice) == {}
 
 
-def test_a_project_that_is_half_deleted_needs_nobody(
+def test_a_project_that_is_half_deleted_needs_no_confirmation(
     alice: Person, jaffle: Project, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     several(alice, jaffle, 2)
@@ -271,7 +271,7 @@ def test_a_project_that_is_half_deleted_needs_nobody(
     assert listed(cluster, alice) == {}
 
 
-def test_renaming_the_only_job_needs_nobody(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_renaming_the_only_job_needs_no_confirmation(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     (job,) = several(alice, jaffle, 1)
     update(alice, job, name="renamed")
 
@@ -280,7 +280,7 @@ def test_renaming_the_only_job_needs_nobody(alice: Person, jaffle: Project, clus
     assert list(listed(cluster, alice)) == ["jaffle-renamed"]
 
 
-def test_deleting_an_organization_takes_what_its_tables_do_not_know_too(
+def test_deleting_an_organization_removes_unknown_cronjobs_too(
     alice: Person, jaffle: Project, cluster: Cluster
 ) -> None:
     several(alice, jaffle, 2)

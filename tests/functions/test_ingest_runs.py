@@ -208,7 +208,7 @@ def test_the_same_pass_again_writes_nothing(acme: Acme, writes: list[str]) -> No
     assert (again.jobs, again.written) == (2, 0)
 
 
-def test_a_pass_that_is_cut_off_after_the_log_is_made_good_by_the_next(
+def test_a_pass_that_is_interrupted_after_the_log_is_completed_by_the_next(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme.finish("echo one")
@@ -224,7 +224,7 @@ def test_a_pass_that_is_cut_off_after_the_log_is_made_good_by_the_next(
     assert (run.status, acme.log_of(run)) == (RunStatus.SUCCESS, "one\n")
 
 
-def test_a_job_that_goes_after_a_pass_was_cut_off_keeps_its_run_and_its_log(
+def test_a_job_that_is_deleted_after_an_interrupted_pass_keeps_its_run_and_its_log(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = acme.finish("echo one")
@@ -292,7 +292,7 @@ def test_a_manual_run_is_recorded_under_its_own_id(acme: Acme) -> None:
     assert acme.log_of(ended) == "by hand\n"
 
 
-def test_a_run_that_was_launched_but_not_noted_is_never_launched_twice(acme: Acme) -> None:
+def test_a_run_that_was_launched_but_not_recorded_is_never_launched_twice(acme: Acme) -> None:
     run = acme.triggered("echo once")
     job = acme.cluster.create_job(dict(run.launch or {}))
     acme.wait_for_end(job)

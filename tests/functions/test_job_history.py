@@ -59,7 +59,7 @@ def as_of_before_0_2(alice: Person, job: str) -> Job:
     return found
 
 
-def test_it_tells_who_changed_which_field_newest_first(alice: Person, job: str) -> None:
+def test_the_history_lists_who_changed_which_field_newest_first(alice: Person, job: str) -> None:
     put(alice, job, schedule="@hourly", description="often")
     put(alice, job, at=2, description=None)
 
@@ -228,9 +228,7 @@ def test_a_rollback_to_what_the_job_is_changes_nothing(alice: Person, job: str) 
     assert len(versions(alice, job)) == 3
 
 
-def test_a_rollback_takes_the_name_back_and_a_name_that_is_taken_meanwhile_is_told(
-    alice: Person, jaffle: Project, job: str
-) -> None:
+def test_a_rollback_restores_the_name_or_reports_that_it_is_taken(alice: Person, jaffle: Project, job: str) -> None:
     put(alice, job, name="other")
     assert alice.call("POST", f"{job}/rollback", {"version": 1}, at=NOON + 2 * HOUR).json["name"] == "build"
     put(alice, job, at=3, name="other")
@@ -425,7 +423,7 @@ def test_the_largest_job_has_a_history_in_pages_that_fit(alice: Person, job: str
     assert alice.call("POST", f"{job}/rollback", {"version": 2}).json["environment"] == largest(1)["environment"]
 
 
-def test_what_no_packing_makes_shorter_fits_into_an_item(alice: Person, job: str) -> None:
+def test_versions_that_do_not_compress_fit_into_an_item(alice: Person, job: str) -> None:
     random = Random(1)  # noqa: S311 - the same text each time
 
     def noise() -> dict[str, str]:

@@ -120,7 +120,7 @@ def test_the_stored_log_of_a_pod_that_is_gone_comes_too(acme: Acme) -> None:
 
 
 @given(st.text(max_size=40), st.integers(0, 3000), st.integers(0, 100_000))
-def test_the_end_that_fits_is_an_end_and_no_step_shorter_than_it_could_be(part: str, times: int, limit: int) -> None:
+def test_the_longest_end_that_fits_is_returned(part: str, times: int, limit: int) -> None:
     text = part * times
     fits = end_that_fits(text, limit)
 
@@ -130,12 +130,12 @@ def test_the_end_that_fits_is_an_end_and_no_step_shorter_than_it_could_be(part: 
 
 
 @given(st.text(), st.text())
-def test_a_text_takes_what_its_parts_take(one: str, other: str) -> None:
+def test_the_size_of_a_text_is_the_sum_of_its_parts(one: str, other: str) -> None:
     assert encoded_size(one + other) == encoded_size(one) + encoded_size(other)
     assert encoded_size(one) <= CHARACTER_BYTES * len(one)
 
 
-def test_nothing_is_cut_of_what_fits() -> None:
+def test_a_log_that_fits_is_not_cut() -> None:
     text = "x" * (ANSWER_BYTES - 10_000)
 
     assert end_that_fits(text) == text

@@ -90,7 +90,7 @@ def slots(alice: Person, jaffle: Project) -> Slots:
     return Slots(alice, jaffle, NOON - 3.5 * HOUR)
 
 
-def test_it_says_which_slots_ran_which_were_missed_and_which_comes_next(slots: Slots) -> None:
+def test_slots_are_listed_as_run_missed_or_next(slots: Slots) -> None:
     ran, missed = slots.run(NOON - 3 * HOUR), slots.miss(NOON - 2 * HOUR)
     slots.run(NOON - HOUR)
     slots.settle(NOON - HOUR)

@@ -144,7 +144,7 @@ def reads(made: list[str]) -> Reads:
         pytest.param({"status": "success", "triggered_by": "manual"}, WORST, id="a status of all, and another"),
     ],
 )
-def test_a_filter_that_no_run_of_a_project_matches(
+def test_a_filter_that_no_run_of_a_project_matches_costs_few_reads(
     succeeded: Crowd, reads: Reads, query: dict[str, str], queries: list[int], limit: str
 ) -> None:
     assert reads(succeeded, succeeded.runs(), query | {"limit": limit}) == ([0] * len(queries), queries)
@@ -158,7 +158,7 @@ def test_a_filter_that_no_run_of_a_project_matches(
         pytest.param({"job_type": "test", "status": "success"}, WORST, id="job_type and a status of all"),
     ],
 )
-def test_a_filter_that_no_run_of_a_job_matches(
+def test_a_filter_that_no_run_of_a_job_matches_costs_few_reads(
     succeeded: Crowd, reads: Reads, query: dict[str, str], queries: list[int]
 ) -> None:
     query = {"job_id": succeeded.job_id, "limit": "1"} | query
@@ -192,7 +192,7 @@ def test_a_project_from_before_the_index_is_read_in_pages(succeeded: Crowd, made
     assert (found, position, made.count("Query")) == ([], None, 2 * QUERIES)
 
 
-def test_a_status_that_no_delivery_has(delivered: Crowd, reads: Reads) -> None:
+def test_a_status_that_no_delivery_has_costs_few_reads(delivered: Crowd, reads: Reads) -> None:
     sizes, queries = reads(delivered, delivered.deliveries(), {"status": "failed", "limit": "1"})
 
     assert (sizes, queries) == ([0] * len(WORST), WORST)
@@ -228,7 +228,7 @@ def test_the_runs_around_a_slot_are_read_however_many_came_after(succeeded: Crow
 
 @pytest.mark.parametrize("forward", [True, False])
 @pytest.mark.parametrize("within", [None, RunRow.position < "2026-04-28T12:20", RunRow.position > "2026-04-28T12:20"])
-def test_a_crowd_answers_as_moto_does(*, forward: bool, within: Condition | None) -> None:
+def test_the_stand_in_for_many_rows_answers_as_moto_does(*, forward: bool, within: Condition | None) -> None:
     crowd = a_crowd()
     statuses = [RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.PENDING]
     rows = [row_of_run(run_of(crowd, number, statuses[number % 3])) for number in range(40)]
@@ -259,7 +259,7 @@ def test_a_crowd_answers_as_moto_does(*, forward: bool, within: Condition | None
     assert len(quickly) > 2
 
 
-def test_a_crowd_leaves_the_answer_right(succeeded: Crowd) -> None:
+def test_the_stand_in_for_many_rows_returns_the_newest_runs(succeeded: Crowd) -> None:
     middle = NOON + 5_000 * MINUTE
     query = {"updated_after": rfc3339(middle), "limit": "3"}
 

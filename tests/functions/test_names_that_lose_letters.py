@@ -61,7 +61,7 @@ def test_names_that_differ_in_letters_stand_beside_each_other(
 
 
 class TestAJobFromBefore:
-    def test_keeps_its_slug_and_its_cronjob(self, alice: Person, jaffle: Project) -> None:
+    def test_an_older_job_keeps_its_slug_and_its_cronjob(self, alice: Person, jaffle: Project) -> None:
         job = older_job(jaffle, "日次 v2")
 
         changed = update(alice, jaffle, job.id, name="日次 v2", description="every day")
@@ -72,12 +72,12 @@ class TestAJobFromBefore:
         assert again.json["cronjob_name"] == "jaffle-v2"
         assert store.get_job(alice.organization_id, jaffle.id, job.id)[1].slug == "v2"
 
-    def test_keeps_it_through_another_spelling_of_the_same_letters(self, alice: Person, jaffle: Project) -> None:
+    def test_an_older_job_keeps_its_slug_through_another_spelling(self, alice: Person, jaffle: Project) -> None:
         job = older_job(jaffle, "Проект 1")
 
         assert update(alice, jaffle, job.id, name="ПРОЕКТ 1").json["cronjob_name"] == "jaffle-1"
 
-    def test_holds_its_name_against_a_second_one(self, alice: Person, jaffle: Project) -> None:
+    def test_an_older_job_keeps_its_name_from_a_second_job(self, alice: Person, jaffle: Project) -> None:
         older_job(jaffle, "日次 v2")
         other = create(alice, jaffle, "other").json
 
@@ -87,7 +87,7 @@ class TestAJobFromBefore:
         assert update(alice, jaffle, other["id"], name="日次 V2").status == 409
         assert create(alice, jaffle, "月次 v2").status == 201
 
-    def test_keeps_its_slug_until_it_is_renamed(self, alice: Person, jaffle: Project) -> None:
+    def test_an_older_job_keeps_its_slug_until_it_is_renamed(self, alice: Person, jaffle: Project) -> None:
         job = older_job(jaffle, "日次 v2")
 
         assert create(alice, jaffle, "v2").status == 409
@@ -99,7 +99,9 @@ class TestAJobFromBefore:
         assert create(alice, jaffle, "日次 v2").status == 201
 
     @pytest.mark.parametrize("listed", [("日次 v2", "v2"), ("v2", "日次 v2")])
-    def test_is_one_entry_of_a_list_only(self, alice: Person, jaffle: Project, listed: tuple[str, str]) -> None:
+    def test_an_older_job_and_its_slug_cannot_both_be_in_an_apply(
+        self, alice: Person, jaffle: Project, listed: tuple[str, str]
+    ) -> None:
         job = older_job(jaffle, "日次 v2")
         path = f"/api/v1/projects/{jaffle.id}/apply"
 
@@ -111,18 +113,18 @@ class TestAJobFromBefore:
         message = "names the same job of the project as that of jobs[0]"
         assert both.json["errors"] == [{"field": "jobs[1].name", "message": message}]
 
-    def test_frees_it_when_it_is_deleted(self, alice: Person, jaffle: Project) -> None:
+    def test_deleting_an_older_job_frees_its_slug(self, alice: Person, jaffle: Project) -> None:
         job = older_job(jaffle, "日次 v2")
 
         alice.call("DELETE", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}")
 
         assert locks(jaffle) == set()
 
-    def test_does_not_keep_a_job_of_other_letters_from_its_new_name(self, alice: Person, jaffle: Project) -> None:
+    def test_an_older_job_does_not_block_a_name_of_other_letters(self, alice: Person, jaffle: Project) -> None:
         assert create(alice, jaffle, "v2").status == 201
         assert create(alice, jaffle, "日次 v2").status == 201
 
-    def test_has_a_run_of_its_own_name(self, alice: Person, jaffle: Project) -> None:
+    def test_a_run_of_an_older_job_has_the_older_slug(self, alice: Person, jaffle: Project) -> None:
         job = older_job(jaffle, "日次 v2")
 
         run = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}/trigger").json
@@ -131,7 +133,7 @@ class TestAJobFromBefore:
 
 
 class TestAProjectFromBefore:
-    def test_keeps_its_slug_for_all_its_jobs(self, alice: Person) -> None:
+    def test_an_older_project_keeps_its_slug_for_all_its_jobs(self, alice: Person) -> None:
         project = new_project(alice.organization_id, "販売 v2", ProjectType.DBT)
         older = project.model_copy(update={"kept_slug": "v2"})
         store.delete_project(project)
@@ -147,7 +149,7 @@ class TestAProjectFromBefore:
         assert new_project(alice.organization_id, "v2", ProjectType.DBT).slug == "v2"
 
 
-def test_two_of_one_name_at_once_are_one(alice: Person, jaffle: Project) -> None:
+def test_one_of_two_jobs_with_one_name_is_created(alice: Person, jaffle: Project) -> None:
     settings = JobSettings.of(BUILD | {"name": "日次 v2"}, jaffle)
     store.create_job(Job.new(new_id("job_"), settings, jaffle, NOON))
 

@@ -76,7 +76,7 @@ def test_a_run_starts_beside_another_unless_somebody_says_otherwise(acme: Acme) 
 
 
 @pytest.mark.parametrize("value", ["Skip", "", 1, "forbid"])
-def test_another_word_is_refused(acme: Acme, value: Any) -> None:
+def test_an_unknown_value_of_on_overlap_is_refused(acme: Acme, value: Any) -> None:
     answer = acme.alice.call("POST", path(acme.job), {"on_overlap": value})
 
     assert (answer.status, answer.faulty_fields) == (422, ["on_overlap"])
@@ -97,7 +97,7 @@ def test_a_run_is_skipped_while_another_is_open_and_starts_once_that_has_ended(a
 
 
 @pytest.mark.usefixtures("lagging")
-def test_what_no_index_shows_yet_is_seen_in_the_cluster(acme: Acme) -> None:
+def test_an_open_run_that_no_index_shows_yet_is_seen_in_the_cluster(acme: Acme) -> None:
     before = going(acme)
 
     assert_refused(trigger(acme, "skip"), before)
@@ -333,7 +333,7 @@ def test_a_run_waits_while_the_cluster_is_away_and_starts_after(acme: Acme, refu
 
 
 @pytest.mark.parametrize("away", [False, True])
-def test_what_waits_for_an_hour_ends_as_an_error_that_says_so(acme: Acme, *, away: bool) -> None:
+def test_a_run_that_waited_for_an_hour_ends_as_an_error_that_says_so(acme: Acme, *, away: bool) -> None:
     change = {"retries": 2, "slack_channel": "#data", "slack_alerts_enabled": True}
     assert acme.alice.call("PUT", path(acme.job).removesuffix("/trigger"), change).status == 200
     going(acme)

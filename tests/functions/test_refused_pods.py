@@ -47,7 +47,9 @@ def test_a_job_whose_pods_are_refused_says_so_while_its_cronjob_is_in_place(
     assert synced.in_force_at
 
 
-def test_so_does_a_job_without_a_cronjob(alice: Person, jaffle: Project, cluster: Cluster, refuse: Refuse) -> None:
+def test_a_job_without_a_cronjob_whose_pods_are_refused_says_so(
+    alice: Person, jaffle: Project, cluster: Cluster, refuse: Refuse
+) -> None:
     seed = create(alice, jaffle)
     job = create(alice, jaffle, name="docs", schedule=None, run_after=[{"job_id": seed["id"]}])
     refuse("POST", "/pods", status=403, message=LIMIT)
@@ -88,7 +90,7 @@ def test_a_job_is_synced_again_once_the_cluster_takes_its_pods(
     assert len(tried) == 1
 
 
-def test_of_jobs_whose_pods_are_alike_one_is_tried(
+def test_one_pod_is_tried_for_all_jobs_with_equal_pods(
     alice: Person, jaffle: Project, cluster: Cluster, tried: list[str]
 ) -> None:
     assert cluster

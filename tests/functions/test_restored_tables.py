@@ -98,7 +98,7 @@ def test_runs_whose_jobs_are_in_the_cluster_are_restored_unchanged(acme: Acme) -
     assert acme.log_of(again) == "hello\n"
 
 
-def test_a_day_later_they_come_back_without_anybody_asking(acme: Acme) -> None:
+def test_lost_runs_come_back_after_a_day_by_themselves(acme: Acme) -> None:
     with restored(acme):
         job = acme.finish("echo hello")
         acme.ingest()
@@ -109,7 +109,7 @@ def test_a_day_later_they_come_back_without_anybody_asking(acme: Acme) -> None:
     assert acme.log_of(store.get_run(acme.organization.id, run_identity.run_id_of(job))) == "hello\n"
 
 
-def test_a_run_that_was_open_then_has_the_others_come_back_as_well(acme: Acme) -> None:
+def test_an_open_run_in_restored_tables_brings_back_the_other_runs(acme: Acme) -> None:
     job = acme.start("sleep 3")
     acme.wait_for_pod(job)
     acme.ingest()

@@ -150,7 +150,7 @@ def as_pod(acme: Acme, run_id: str, body: Any, *, claimed: str | None = None, jo
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def test_the_forms_lead_into_the_run_alone(acme: Acme) -> None:
+def test_upload_forms_are_for_the_folder_of_the_run_alone(acme: Acme) -> None:
     status, told = as_pod(acme, "run_mine", FILES)
     assert status == 200, told
     begins = f"artifacts/{acme.organization.id}/{acme.project.id}/run_mine/"
@@ -388,7 +388,7 @@ def test_an_artifact_that_is_kept_no_more_is_not_the_latest(acme: Acme, stored: 
     assert latest(acme, "manifest.json") is None
 
 
-def test_what_is_latest_goes_with_its_project(acme: Acme, stored: Run) -> None:
+def test_the_list_of_latest_artifacts_is_deleted_with_its_project(acme: Acme, stored: Run) -> None:
     assert latest(acme, "manifest.json") == stored.id
 
     purge_project(acme.organization.id, acme.project.id)

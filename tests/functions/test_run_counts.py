@@ -274,7 +274,7 @@ def test_counts_expire_400_days_after_the_last_day_of_their_month(jaffle: Projec
     assert gone_at == month_after + 400 * DAY
 
 
-def test_counts_go_with_the_project(admin: Person, jaffle: Project, job: Job) -> None:
+def test_counts_are_deleted_with_the_project(admin: Person, jaffle: Project, job: Job) -> None:
     run = end(job, jaffle)
     late = run_of(job, jaffle)
     store.create_run(late)
@@ -298,7 +298,7 @@ def test_counts_go_with_the_project(admin: Person, jaffle: Project, job: Job) ->
         max_size=12,
     )
 )
-def test_stats_are_those_of_a_recount(
+def test_stats_equal_a_count_of_all_runs(
     jaffle: Project, alice: Person, ends: list[tuple[int, int, RunStatus, float | None]]
 ) -> None:
     jobs = [new_job(jaffle) for _ in range(3)]

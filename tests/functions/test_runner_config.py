@@ -53,7 +53,7 @@ def test_the_cluster_stores_such_a_cronjob_as_it_was_wanted(alice: Person, clust
     assert listed(cluster, alice)["jaffle-nightly"]["metadata"]["resourceVersion"] == before
 
 
-def test_without_artifacts_there_is_none(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_without_artifacts_there_is_no_config_map(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     create(alice, jaffle)
     tick(alice)
     with pytest.raises(ObjectNotFound):
@@ -62,7 +62,7 @@ def test_without_artifacts_there_is_none(alice: Person, jaffle: Project, cluster
 
 @pytest.mark.usefixtures("storing")
 @pytest.mark.parametrize("change", [{"runner.py": "print('mine')"}, {"url": "https://elsewhere"}, {}])
-def test_one_that_was_changed_by_hand_or_is_older_is_corrected(
+def test_a_config_map_that_was_changed_by_hand_or_is_older_is_corrected(
     alice: Person, cluster: Cluster, change: dict[str, Any]
 ) -> None:
     tick(alice)
@@ -74,7 +74,7 @@ def test_one_that_was_changed_by_hand_or_is_older_is_corrected(
 
 
 @pytest.mark.usefixtures("storing")
-def test_that_of_another_deployment_is_left_alone(alice: Person, cluster: Cluster) -> None:
+def test_a_config_map_of_another_deployment_is_left_alone(alice: Person, cluster: Cluster) -> None:
     theirs = runner_config.runner_config_map(alice.organization_id)
     theirs["metadata"]["labels"][labels.DEPLOYMENT] = "other"
     cluster.create_config_map({**theirs, "data": {"url": "https://other"}})

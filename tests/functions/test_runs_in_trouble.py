@@ -113,7 +113,7 @@ def test_events_that_cannot_be_read_just_now_are_read_by_the_next_pass(acme: Acm
 # Logs that are none, or not all
 
 
-def test_the_log_of_an_evicted_pod_is_none_and_it_is_said_why(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_evicted_pod_has_no_log_and_a_message_says_why(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     job = acme.finish("echo lost; exit 1")
     pod = acme.cluster.pod_of(job)
     assert pod
@@ -154,7 +154,7 @@ BURSTS = "for n in 1 2 3 4; do yes $(printf %090d $n) | head -c 7000000; echo; s
 
 
 @pytest.mark.parametrize("looked", [False, True])
-def test_a_log_beyond_what_the_node_keeps_is_truncated_and_it_is_said_why(
+def test_a_log_beyond_what_the_node_keeps_is_truncated_and_a_message_says_why(
     acme: Acme, monkeypatch: pytest.MonkeyPatch, *, looked: bool
 ) -> None:
     monkeypatch.setattr(Kubelet, "LOOKS_AT_LOGS_EVERY_SECONDS", 0.5)
@@ -176,7 +176,7 @@ def test_a_log_beyond_what_the_node_keeps_is_truncated_and_it_is_said_why(
     assert kept["size_bytes"] < 8_000_000
 
 
-def test_how_a_log_begins_is_noted_once(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_beginning_of_a_log_is_recorded_once(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     job = acme.start("sleep 1; echo first; exec sleep 300")
     acme.wait_for_pod(job)
     acme.ingest()

@@ -145,7 +145,7 @@ def test_a_pass_that_is_cut_off_before_the_label_leaves_that_to_the_next(acme: A
     assert acme.only_run() == run
 
 
-def test_where_labels_are_not_allowed_the_pass_goes_on_and_says_so_once(
+def test_where_labels_are_not_allowed_the_pass_continues_and_says_so_once(
     acme: Acme, refuse: Refuse, asked: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     ended = [acme.finish("true") for _ in range(3)]
@@ -233,7 +233,7 @@ def test_a_job_of_a_slot_that_is_still_to_come_here_is_labelled_once_that_has_co
 # -- what is listed may be old
 
 
-def test_a_run_whose_job_the_cache_does_not_show_yet_goes_on(acme: Acme, lagging: EmbeddedCluster) -> None:
+def test_a_run_whose_job_the_cache_does_not_show_yet_stays_open(acme: Acme, lagging: EmbeddedCluster) -> None:
     lagging.lag()
     run = acme.triggered("echo hello")
     acme.ingest()

@@ -26,7 +26,7 @@ def policy(form: dict[str, Any]) -> list[Any]:
     return found
 
 
-def test_a_form_is_for_one_key_one_size_and_one_type() -> None:
+def test_an_upload_form_allows_one_key_one_size_and_one_type() -> None:
     (form,) = artifacts.artifact_forms(RUN, [MANIFEST])
     key = "artifacts/org-acme/proj_1/run_1/files/manifest.json"
     assert (form["path"], form["form"]["key"]) == ("manifest.json", key)
@@ -69,7 +69,7 @@ def test_what_was_stored_whole_is_listed_by_name() -> None:
         b'{"files": [' + b'{"path": "a", "size_bytes": 1, "stored_bytes": 1},' * 3000 + b"]}",
     ],
 )
-def test_a_list_that_a_pod_made_up_shows_nothing(written: bytes) -> None:
+def test_a_list_with_invented_files_shows_nothing(written: bytes) -> None:
     run = RunKey("org-acme", "proj_1", "run_lies")
     put(run.list_key, written)
     assert artifacts.stored_artifacts(run) == []
@@ -99,6 +99,6 @@ def test_a_request_beyond_the_limits_is_refused(body: dict[str, Any]) -> None:
         ArtifactRequest.checked(body)
 
 
-def test_a_page_is_saved_and_not_shown_from_the_address_of_everybodys_files() -> None:
+def test_an_html_artifact_is_downloaded_and_not_displayed_by_the_browser() -> None:
     page = Artifact(path="index.html", size_bytes=5, content_type="text/html; charset=utf-8")
     assert "attachment" in artifacts.artifact_link(RUN, page)

@@ -74,7 +74,9 @@ def test_ids_of_one_request_are_not_in_the_lines_of_the_next(
     assert "job_id" not in line
 
 
-def test_an_id_that_is_no_id_is_cut(alice: Person, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_very_long_id_is_shortened_in_a_log_line(
+    alice: Person, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError
 
@@ -102,7 +104,7 @@ def test_each_end_of_a_run_is_a_line_with_its_ids(acme: Acme, lines: Lines) -> N
     }
 
 
-def test_a_run_that_is_not_launched_yet_names_itself(acme: Acme, refuse: Refuse, lines: Lines) -> None:
+def test_the_log_line_of_a_delayed_launch_names_its_run(acme: Acme, refuse: Refuse, lines: Lines) -> None:
     refuse("batch")
 
     answer = acme.alice.call("POST", f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}/trigger")

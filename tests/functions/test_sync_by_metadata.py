@@ -119,7 +119,7 @@ def test_a_label_of_somebody_else_has_it_read_once_and_changes_nothing(
 
 
 @pytest.mark.usefixtures("cluster")
-def test_another_version_of_the_code_compares_all_once(
+def test_another_version_of_the_code_compares_all_cronjobs_once(
     alice: Person, jaffle: Project, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may want other CronJobs of the same jobs."""

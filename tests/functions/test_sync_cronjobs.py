@@ -85,7 +85,7 @@ def fire(cluster: Cluster, person: Person, name: str) -> None:
     cluster._connection.write("PUT", path, {**live, "status": {"lastScheduleTime": "2026-04-28T02:00:00Z"}})
 
 
-def test_a_new_jobs_cronjob_follows(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_a_new_job_gets_its_cronjob(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     job = create(alice, jaffle)
     assert sync_of(alice, job) == {"state": "pending"}
     job_changed(jaffle, job)
@@ -102,7 +102,9 @@ def test_a_lost_event_costs_no_more_than_the_minute_to_the_next_tick(
     assert listed(cluster, alice).keys() == {"jaffle-nightly", "analytics-nightly"}
 
 
-def test_a_change_follows_and_is_pending_until_then(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_a_change_reaches_the_cronjob_and_is_pending_until_then(
+    alice: Person, jaffle: Project, cluster: Cluster
+) -> None:
     job = create(alice, jaffle)
     job_changed(jaffle, job)
     update(alice, job, schedule="0 3 * * *", enabled=False)
@@ -113,7 +115,7 @@ def test_a_change_follows_and_is_pending_until_then(alice: Person, jaffle: Proje
     assert sync_of(alice, job)["state"] == "synced"
 
 
-def test_a_deleted_jobs_cronjob_goes(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_the_cronjob_of_a_deleted_job_is_deleted(alice: Person, jaffle: Project, cluster: Cluster) -> None:
     job, other = create(alice, jaffle), create(alice, jaffle, name="hourly")
     project_changed(jaffle)
     delete(alice, job)
@@ -121,7 +123,9 @@ def test_a_deleted_jobs_cronjob_goes(alice: Person, jaffle: Project, cluster: Cl
     assert listed(cluster, alice).keys() == {other["cronjob_name"]}
 
 
-def test_a_renamed_jobs_cronjob_moves_with_it(alice: Person, jaffle: Project, cluster: Cluster) -> None:
+def test_the_cronjob_of_a_renamed_job_is_replaced_by_one_of_the_new_name(
+    alice: Person, jaffle: Project, cluster: Cluster
+) -> None:
     job = create(alice, jaffle)
     job_changed(jaffle, job)
     update(alice, job, name="every night")
@@ -271,7 +275,7 @@ def test_a_tick_that_finds_nothing_new_reads_no_job_and_lists_once(
     assert calls.table == ["Query", "BatchGetItem", "Query", "Query"]
 
 
-def test_a_tick_looks_closer_only_at_the_project_in_which_something_changed(
+def test_a_tick_compares_only_the_project_in_which_something_changed(
     alice: Person, jaffle: Project, analytics: Project, cluster: Cluster, calls: Calls
 ) -> None:
     create(alice, jaffle)
@@ -286,7 +290,7 @@ def test_a_tick_looks_closer_only_at_the_project_in_which_something_changed(
     assert listed(cluster, alice).keys() == {"jaffle-nightly", "analytics-nightly"}
 
 
-def test_a_note_that_is_no_longer_true_is_put_right_though_the_cluster_did_not_change(
+def test_a_recorded_sync_state_that_is_wrong_is_corrected_though_the_cluster_did_not_change(
     alice: Person, jaffle: Project, cluster: Cluster
 ) -> None:
     job = create(alice, jaffle)
@@ -298,7 +302,7 @@ def test_a_note_that_is_no_longer_true_is_put_right_though_the_cluster_did_not_c
     assert sync_of(alice, job)["state"] == "synced"
 
 
-def test_a_cluster_that_adds_something_of_its_own_is_not_argued_with_every_minute(
+def test_a_cronjob_that_a_mutating_webhook_changes_is_not_rewritten_every_minute(
     alice: Person, jaffle: Project, cluster: Cluster, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mutating webhook adds to whatever is written; here each create is followed by such an addition."""
@@ -318,9 +322,7 @@ def test_a_cluster_that_adds_something_of_its_own_is_not_argued_with_every_minut
     assert calls.cluster_writes == []
 
 
-def test_a_job_of_its_own_is_one_read_one_list_one_write_and_one_note(
-    alice: Person, jaffle: Project, calls: Calls
-) -> None:
+def test_syncing_one_job_is_one_read_one_list_and_two_writes(alice: Person, jaffle: Project, calls: Calls) -> None:
     job = create(alice, jaffle)
     tick(alice)
     update(alice, job, schedule="@daily")
@@ -415,7 +417,7 @@ def test_a_cluster_that_is_down_is_tried_again_and_says_nothing_untrue(
     assert sync_of(alice, new)["state"] == "synced"
 
 
-def test_an_object_that_the_cluster_chokes_on_keeps_no_other_waiting(
+def test_an_object_that_fails_the_api_server_delays_no_other(
     alice: Person, jaffle: Project, cluster: Cluster, calls: Calls
 ) -> None:
     for name in ("one", "two", "three"):
@@ -472,7 +474,7 @@ def test_a_sync_that_read_too_early_does_not_bring_the_old_version_back(
     assert sync_of(alice, job)["state"] == "synced"
 
 
-def test_a_job_that_came_while_a_tick_was_looking_is_not_taken_for_an_orphan(
+def test_a_job_that_is_created_during_a_tick_is_not_taken_for_an_orphan(
     alice: Person, jaffle: Project, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(alice, jaffle, name="old")
@@ -486,7 +488,7 @@ def test_a_job_that_came_while_a_tick_was_looking_is_not_taken_for_an_orphan(
     assert listed(cluster, alice).keys() == {"jaffle-old", "jaffle-nightly"}
 
 
-def test_a_job_that_went_while_its_cronjob_was_made_leaves_none_behind(
+def test_a_job_that_is_deleted_while_its_cronjob_is_created_leaves_none_behind(
     alice: Person, jaffle: Project, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = create(alice, jaffle)
@@ -540,7 +542,7 @@ def test_a_name_that_a_deleted_job_left_taken_is_freed_for_the_next(
     assert sync_of(alice, second)["state"] == "synced"
 
 
-def test_versions_that_the_tables_do_not_have_are_put_right_after_a_restore(
+def test_after_a_restore_versions_that_the_tables_do_not_have_are_replaced(
     alice: Person, jaffle: Project, cluster: Cluster
 ) -> None:
     job = create(alice, jaffle)
@@ -555,7 +557,7 @@ def test_versions_that_the_tables_do_not_have_are_put_right_after_a_restore(
     assert restored["metadata"]["annotations"][JOB_VERSION] == str(stored_job(job, alice).version)
 
 
-def test_another_organizations_cronjobs_are_none_of_its_business(
+def test_a_sync_lists_no_cronjobs_of_another_organization(
     alice: Person, charlie: Person, jaffle: Project, cluster: Cluster, calls: Calls
 ) -> None:
     create(alice, jaffle)
@@ -566,7 +568,7 @@ def test_another_organizations_cronjobs_are_none_of_its_business(
     assert listed(cluster, alice).keys() == {"jaffle-nightly"}
 
 
-def test_the_synced_time_is_that_of_the_change_and_not_of_the_last_look(
+def test_the_synced_time_is_that_of_the_change_and_not_of_the_last_sync(
     alice: Person, jaffle: Project, cluster: Cluster
 ) -> None:
     job = create(alice, jaffle)

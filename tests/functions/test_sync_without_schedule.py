@@ -21,7 +21,9 @@ def cronjobs(cluster: Cluster, person: Person) -> list[str]:
     return sorted(one["metadata"]["name"] for page in pages for one in page)
 
 
-def test_it_gets_no_cronjob_and_is_synced(alice: Person, jaffle: Project, cluster: Cluster, seed: str) -> None:
+def test_a_job_without_a_schedule_gets_no_cronjob_and_is_synced(
+    alice: Person, jaffle: Project, cluster: Cluster, seed: str
+) -> None:
     docs = create(alice, jaffle, name="docs", schedule=None, run_after=[{"job_id": seed}])
     assert sync_of(alice, docs)["state"] == "pending"
 
@@ -85,7 +87,9 @@ def test_a_cronjob_that_somebody_makes_for_it_by_hand_is_removed(
     assert sync_of(alice, docs)["state"] == "synced"
 
 
-def test_of_a_renamed_one_nothing_is_left(alice: Person, jaffle: Project, cluster: Cluster, seed: str) -> None:
+def test_renaming_a_job_and_removing_its_schedule_leaves_no_cronjob(
+    alice: Person, jaffle: Project, cluster: Cluster, seed: str
+) -> None:
     docs = create(alice, jaffle, name="docs", run_after=[{"job_id": seed}])
     tick(alice)
 
@@ -96,7 +100,7 @@ def test_of_a_renamed_one_nothing_is_left(alice: Person, jaffle: Project, cluste
 
 
 @pytest.mark.usefixtures("cluster")
-def test_its_slots_end_with_its_schedule(alice: Person, jaffle: Project, seed: str) -> None:
+def test_a_job_has_no_slots_after_its_schedule_was_removed(alice: Person, jaffle: Project, seed: str) -> None:
     docs = create(alice, jaffle, name="docs", run_after=[{"job_id": seed}], schedule="0 0 1 1 *")
     tick(alice)
     update(alice, docs, schedule=None)

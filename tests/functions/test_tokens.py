@@ -92,7 +92,7 @@ def test_only_admins_manage_tokens(alice: Person, role: Role, method: str, path:
         ({"organization_id": "org-other"}, "organization_id"),
     ],
 )
-def test_a_token_that_cannot_be_is_refused_and_not_made(admin: Person, change: dict[str, Any], field: str) -> None:
+def test_an_invalid_token_request_is_refused_with_its_field(admin: Person, change: dict[str, Any], field: str) -> None:
     answer = admin.call("POST", TOKENS, CI | change)
 
     assert (answer.status, answer.faulty_fields) == (422, [field]), answer.text

@@ -99,7 +99,7 @@ SAID = {
 }
 
 
-def test_what_is_said_of_a_run_comes_back_on_it_and_its_variables_reach_its_pod(acme: Acme) -> None:
+def test_cause_commit_and_variables_of_a_trigger_are_on_the_run_and_in_its_pod(acme: Acme) -> None:
     acme.alice.call(
         "PUT", path(acme.job).removesuffix("/trigger"), {"environment": {"DAY": "sunday", "API_TOKEN": "t0"}}
     )
@@ -173,7 +173,7 @@ def test_rows_of_earlier_releases_are_read_with_the_text_by_which_failures_are_g
         ({"git-sha": "1f0a9c3"}, ["git-sha"]),
     ],
 )
-def test_what_is_wrong_with_a_run_is_named_and_starts_nothing(
+def test_invalid_values_of_a_run_are_refused_with_their_fields_and_start_nothing(
     acme: Acme, body: dict[str, Any], fields: list[str]
 ) -> None:
     answer = trigger(acme, body)
@@ -203,7 +203,7 @@ def test_a_job_with_variables_that_are_refused_by_now_can_be_triggered_with_othe
 @pytest.mark.parametrize(
     "body", [{"environment": None, "cause": None, "git_sha": None}, {"environment": {}, "cause": ""}]
 )
-def test_nothing_said_is_nothing_on_the_run(acme: Acme, body: dict[str, Any]) -> None:
+def test_null_and_empty_values_are_not_stored_on_the_run(acme: Acme, body: dict[str, Any]) -> None:
     run = acme.alice.call("GET", f"/api/v1/runs/{trigger(acme, body).json['job_run_id']}").json
 
     assert {"environment", "cause", "git_sha"}.isdisjoint(run)

@@ -70,7 +70,7 @@ def a_job_of_theirs(theirs: OtherDeployment, project: str = "shop", **settings: 
     return job
 
 
-def test_neither_removes_or_replaces_what_the_other_made(
+def test_two_deployments_do_not_remove_or_replace_each_others_cronjobs(
     acme: Acme, theirs: OtherDeployment, writes: list[tuple[str, str]]
 ) -> None:
     sync(acme)
@@ -92,7 +92,7 @@ def test_neither_removes_or_replaces_what_the_other_made(
     assert cronjobs(acme) == before
 
 
-def test_neither_shows_or_records_what_the_other_runs(acme: Acme, theirs: OtherDeployment) -> None:
+def test_two_deployments_do_not_show_or_record_each_others_jobs(acme: Acme, theirs: OtherDeployment) -> None:
     run = acme.triggered()
     name = launch(acme.cluster, run)
     store.run_launched(run, name, acme.now())

@@ -42,7 +42,7 @@ def waiting(organization_id: str, what: Waits) -> set[str]:
 
 
 @pytest.mark.parametrize("what", Waits)
-def test_as_many_as_may_be_wait_and_one_more_does_not(organization: str, what: Waits) -> None:
+def test_calls_up_to_the_limit_wait_and_one_more_is_refused(organization: str, what: Waits) -> None:
     with as_many_as_may_be(organization, what):
         with pytest.raises(TooManyCalls, match=f"{AT_ONCE[what]} {what} of this organization"):
             waits(organization, what, NOON).__enter__()
@@ -53,7 +53,7 @@ def test_as_many_as_may_be_wait_and_one_more_does_not(organization: str, what: W
         pass
 
 
-def test_neither_another_organization_nor_calls_of_another_kind_are_counted_with_it(organization: str) -> None:
+def test_each_organization_and_kind_of_call_is_counted_by_itself(organization: str) -> None:
     with as_many_as_may_be(organization, Waits.TESTS):
         with waits(organization, Waits.LIVE, NOON):
             pass
@@ -79,7 +79,7 @@ def test_calls_whose_function_was_cut_off_count_until_they_must_have_ended(organ
         assert len(waiting(organization, Waits.TESTS)) == 1
 
 
-def test_of_many_at_once_no_more_get_in_than_may(organization: str) -> None:
+def test_of_many_concurrent_calls_only_the_limit_is_admitted(organization: str) -> None:
     leave = Event()
 
     def one(_: int) -> bool:
@@ -98,7 +98,7 @@ def test_of_many_at_once_no_more_get_in_than_may(organization: str) -> None:
     assert sum(one.result() for one in asked) == AT_ONCE[Waits.TESTS]
 
 
-def test_a_call_that_cannot_say_that_it_has_ended_has_its_answer_all_the_same(
+def test_a_call_whose_end_cannot_be_recorded_still_has_its_answer(
     organization: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with waits(organization, Waits.LIVE, NOON):

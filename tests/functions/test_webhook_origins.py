@@ -68,7 +68,7 @@ def headers(alice: Person, job: dict[str, Any]) -> dict[str, str]:
     ],
     ids=["nothing else", "all masked", "one masked in another case", "one masked", "disabled"],
 )
-def test_another_origin_wants_the_values_again(
+def test_another_origin_needs_the_header_values_again(
     alice: Person, job: dict[str, Any], url: str, more: dict[str, Any]
 ) -> None:
     before = stored(alice, job)
@@ -84,7 +84,9 @@ def test_another_origin_wants_the_values_again(
 
 @pytest.mark.parametrize("url", SAME)
 @pytest.mark.parametrize("more", [{}, {"webhook_headers": {"X-Token": "***", "X-Team": "***"}}])
-def test_the_same_origin_keeps_them(alice: Person, job: dict[str, Any], url: str, more: dict[str, Any]) -> None:
+def test_the_same_origin_keeps_the_header_values(
+    alice: Person, job: dict[str, Any], url: str, more: dict[str, Any]
+) -> None:
     assert alice.call("PUT", path(job), {"webhook_url": url, **more}).status == 200
     assert headers(alice, job) == HOOK["webhook_headers"]
 
@@ -106,7 +108,7 @@ def test_the_answer_of_get_with_another_address_is_refused(alice: Person, job: d
     assert answer.faulty_fields == ["webhook_headers"]
 
 
-def test_it_is_reported_with_all_other_faults(alice: Person, job: dict[str, Any]) -> None:
+def test_the_changed_origin_is_reported_with_all_other_faults(alice: Person, job: dict[str, Any]) -> None:
     answer = alice.call("PUT", path(job), {"webhook_url": ELSEWHERE, "schedule": "never", "name": ""})
 
     assert sorted(answer.faulty_fields) == ["name", "schedule", "webhook_headers"]
@@ -118,7 +120,7 @@ def test_a_malformed_address_has_its_own_error(alice: Person, job: dict[str, Any
 
 
 class TestWithoutAnAddress:
-    def test_values_stay_bound_to_where_they_went(self, alice: Person, job: dict[str, Any]) -> None:
+    def test_header_values_stay_bound_to_their_origin_without_an_url(self, alice: Person, job: dict[str, Any]) -> None:
         assert alice.call("PUT", path(job), {"webhook_enabled": False, "webhook_url": None}).status == 200
 
         assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE}).faulty_fields == ["webhook_headers"]
@@ -127,14 +129,14 @@ class TestWithoutAnAddress:
         assert again.json["webhook_secret"].startswith("whsec_")
         assert headers(alice, job) == HOOK["webhook_headers"]
 
-    def test_a_new_value_among_them_frees_none_of_them(self, alice: Person, job: dict[str, Any]) -> None:
+    def test_a_new_value_frees_no_other_value_from_its_origin(self, alice: Person, job: dict[str, Any]) -> None:
         changes = {"webhook_enabled": False, "webhook_url": None, "webhook_headers": {"X-Token": "***", "X-New": "1"}}
         assert alice.call("PUT", path(job), changes).status == 200
 
         assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE}).status == 422
         assert alice.call("PUT", path(job), {"webhook_url": HOOK["webhook_url"]}).status == 200
 
-    def test_values_that_were_given_for_none_are_sent_with_the_first(self, alice: Person, jaffle: Project) -> None:
+    def test_values_without_an_url_are_needed_again_with_the_first_url(self, alice: Person, jaffle: Project) -> None:
         without = {name: value for name, value in HOOK.items() if name not in {"webhook_url", "webhook_enabled"}}
         job = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", without).json
 
@@ -152,11 +154,13 @@ class TestAJobFromBefore:
         row.update(actions=[JobRow.headers_for.remove()])
         return job
 
-    def test_has_given_them_for_the_address_it_has(self, alice: Person, job: dict[str, Any]) -> None:
+    def test_header_values_of_an_older_job_belong_to_its_url(self, alice: Person, job: dict[str, Any]) -> None:
         assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE}).status == 422
         assert alice.call("PUT", path(job), {"webhook_url": "https://example.com/new"}).status == 200
 
-    def test_remembers_it_when_the_address_goes(self, alice: Person, job: dict[str, Any]) -> None:
+    def test_an_older_job_remembers_the_origin_when_its_url_is_removed(
+        self, alice: Person, job: dict[str, Any]
+    ) -> None:
         assert alice.call("PUT", path(job), {"webhook_enabled": False, "webhook_url": None}).status == 200
 
         assert alice.call("PUT", path(job), {"webhook_url": ELSEWHERE}).status == 422

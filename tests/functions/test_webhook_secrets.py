@@ -74,7 +74,7 @@ def test_a_job_without_a_webhook_has_none(alice: Person, jaffle: Project, kms: l
     assert kms == []
 
 
-def test_it_comes_with_the_url_and_goes_with_it(alice: Person, job: dict[str, Any]) -> None:
+def test_the_secret_is_created_with_the_url_and_deleted_with_it(alice: Person, job: dict[str, Any]) -> None:
     without = alice.call("PUT", path(job), {"webhook_enabled": False, "webhook_url": None}).json
     assert "webhook_secret" not in without
     assert keys(alice, job) == []
@@ -193,7 +193,7 @@ def test_rotating_gives_a_new_secret_and_both_sign_for_a_day(alice: Person, job:
     assert keys(alice, job, timedelta(hours=25)) == [new]
 
 
-def test_rotating_in_a_hurry_keeps_each_for_its_own_day(alice: Person, job: dict[str, Any]) -> None:
+def test_after_several_rotations_each_secret_is_valid_for_its_own_day(alice: Person, job: dict[str, Any]) -> None:
     made = [job["webhook_secret"]]
     for hour in range(3):
         at = NOON + timedelta(hours=hour)

@@ -112,7 +112,9 @@ def test_a_project_is_made_changed_and_listed(organization: str) -> None:
     ("verb", "setting", "value"),
     [("deploy", "deployed", True), ("undeploy", "deployed", False), ("suspend", "suspended", True)],
 )
-def test_a_project_goes_through_its_life(organization: str, verb: str, setting: str, value: object) -> None:
+def test_a_project_is_deployed_undeployed_suspended_and_resumed(
+    organization: str, verb: str, setting: str, value: object
+) -> None:
     project = run("project", "create", organization, "jaffle", *DBT)
 
     assert run("project", verb, organization, project["id"])["settings"][setting] is value
@@ -134,7 +136,7 @@ def test_a_project_is_paused_until_a_time_and_resumed(organization: str) -> None
     assert resumed["settings"]["suspended"] is False
 
 
-def test_a_project_is_not_paused_until_what_is_no_time_to_come(
+def test_a_project_is_not_paused_until_an_invalid_or_past_time(
     organization: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = run("project", "create", organization, "jaffle", *DBT, "--deploy")["id"]
@@ -156,7 +158,7 @@ def test_a_project_is_not_paused_until_what_is_no_time_to_come(
         ('allowed_resources=["gpu"]', "allowed_resources.0"),
     ],
 )
-def test_a_setting_that_a_project_cannot_mean_is_refused(
+def test_an_invalid_setting_of_a_project_is_refused(
     organization: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -286,7 +288,7 @@ def test_rotating_a_token_lengthens_no_life(organization: str) -> None:
     assert run("token", "list", organization)[0]["expires_at"] == before
 
 
-def test_without_a_deployment_it_says_what_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_deployment_the_error_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROJECTS_TABLE")
 
     result = CliRunner().invoke(app, ["organization", "list"])

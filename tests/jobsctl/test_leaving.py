@@ -116,7 +116,7 @@ def test_nothing_is_cleared_while_there_may_be_cronjobs_without_a_mark(leaver: L
     assert leaver.organization.cleared_at is None
 
 
-def test_an_organization_goes_with_all_it_had(leaver: Leaver) -> None:
+def test_deleting_an_organization_deletes_everything_of_it(leaver: Leaver) -> None:
     acme = leaver.acme
     text, _ = operations.create_token(acme.organization.id, Role.DEVELOPER, days=None)
     store_bot_token(acme.organization.id, "xoxb-acme")
@@ -150,7 +150,7 @@ def test_an_organization_goes_with_all_it_had(leaver: Leaver) -> None:
     assert list(AuditRow.by_organization.query(acme.organization.id)) == []
 
 
-def test_it_waits_for_what_runs(leaver: Leaver) -> None:
+def test_a_deletion_waits_for_open_runs(leaver: Leaver) -> None:
     job = leaver.acme.start("sleep 60")
     leaver.acme.wait_for_pod(job)
     leaver.delete()
@@ -175,7 +175,7 @@ def test_a_cronjob_that_came_late_holds_it_up(leaver: Leaver) -> None:
     assert "its CronJobs to be removed" in str(leaver.delete())
 
 
-def test_nobody_looks_at_an_organization_that_is_about_to_go(leaver: Leaver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_pass_reads_an_organization_that_is_being_deleted(leaver: Leaver, monkeypatch: pytest.MonkeyPatch) -> None:
     ticked: list[str] = []
     monkeypatch.setattr(queue, "ask_for_all", lambda ids, _: ticked.extend(ids))
     leaver.delete()
@@ -191,7 +191,7 @@ def test_nobody_looks_at_an_organization_that_is_about_to_go(leaver: Leaver, mon
     assert leaver.acme.organization.id not in ticked
 
 
-def test_nothing_is_made_in_an_organization_that_is_about_to_go(leaver: Leaver) -> None:
+def test_nothing_is_created_in_an_organization_that_is_being_deleted(leaver: Leaver) -> None:
     leaver.delete()
 
     with pytest.raises(Conflict, match="being deleted"):
@@ -208,7 +208,7 @@ def test_a_cluster_that_no_longer_exists_delays_no_deletion(leaver: Leaver) -> N
     assert "the last events" in str(leaver.delete(abandon=True))
 
 
-def test_a_neighbour_keeps_what_is_theirs(leaver: Leaver) -> None:
+def test_deleting_an_organization_leaves_the_others_alone(leaver: Leaver) -> None:
     neighbour = Organization(id=f"{leaver.acme.organization.id}-2", name="next door", created_at=leaver.now)
     store.create_organization(neighbour)
     project = new_project(neighbour.id, "jaffle", ProjectType.DBT)
@@ -288,7 +288,7 @@ def test_a_project_is_not_deployed_while_caches_have_the_old_cluster(leaver: Lea
     leaver.deploy(deployed=True)
 
 
-def test_a_move_back_ends_the_leaving(leaver: Leaver) -> None:
+def test_moving_back_before_a_move_is_complete_cancels_it(leaver: Leaver) -> None:
     leaver.deploy(deployed=False)
     leaver.move("blue")
 
@@ -387,7 +387,7 @@ def _slack_tokens(organization_id: str) -> list[str]:
     return [secret["Name"] for secret in found["SecretList"]]
 
 
-def test_what_waits_to_start_holds_no_deletion_up_and_never_starts(leaver: Leaver) -> None:
+def test_waiting_runs_are_cancelled_and_delay_no_deletion(leaver: Leaver) -> None:
     acme, now = leaver.acme, leaver.acme.now()
     follower = new_job(acme.project, "docs")[0]
     acme.triggered(job_name="unlaunched")

@@ -251,5 +251,5 @@ def test_an_invented_cursor_is_refused(service: Service, cursor: str) -> None:
     assert answered(service.client.call("GET", path, bearer(service.token))).status == 422
 
 
-def test_the_job_outlived_all_that(service: Service) -> None:
+def test_the_job_still_exists_after_all_invalid_requests(service: Service) -> None:
     assert store.get_job(service.organization.id, service.project.id, service.job_id)[1].id == service.job_id

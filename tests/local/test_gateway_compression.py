@@ -25,7 +25,7 @@ def test_a_large_answer_is_compressed_for_a_client_that_accepts_it(gateway: Clie
 
 
 @pytest.mark.parametrize("accepted", ["", "br", "deflate", "gzip;q=0", "br, gzip; q=0.0"])
-def test_it_is_not_for_one_that_does_not(gateway: Client, accepted: str) -> None:
+def test_an_answer_is_not_compressed_for_a_client_that_does_not_accept_it(gateway: Client, accepted: str) -> None:
     answer = gateway.call("POST", "/open/do", ("Accept-Encoding", accepted), body=LARGE)
 
     assert answer.headers["Content-Encoding"] is None

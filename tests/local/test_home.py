@@ -42,7 +42,7 @@ def test_an_earlier_holder_is_not_named(tmp_path: Path) -> None:
         pass
 
 
-def test_one_that_was_killed_holds_it_no_more_though_a_program_that_it_started_lives(tmp_path: Path) -> None:
+def test_a_killed_process_no_longer_holds_the_folder_though_its_child_lives(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -138,11 +138,11 @@ def test_data_that_was_repaired_is_not_kept_aside_later(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "meaning"), [("", False), ("0", False), ("no", False), ("1", True), ("TRUE", True), (" yes ", True)]
 )
-def test_fresh_is_a_yes_or_a_no(text: str, meaning: bool) -> None:  # noqa: FBT001
+def test_fresh_accepts_a_yes_or_a_no(text: str, meaning: bool) -> None:  # noqa: FBT001
     assert is_fresh(text) is meaning
 
 
-def test_fresh_is_nothing_else() -> None:
+def test_any_other_value_of_fresh_is_refused() -> None:
     with pytest.raises(ValueError, match="FRESH must be 1"):
         is_fresh("perhaps")
 

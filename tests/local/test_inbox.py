@@ -67,7 +67,7 @@ def test_every_webhook_is_shown(allowed: Inbox, body: bytes) -> None:
     assert "not known here" in newest(allowed)["verdict"]
 
 
-def test_it_misbehaves_on_request(allowed: Inbox) -> None:
+def test_the_inbox_answers_the_status_and_the_retry_after_of_the_query(allowed: Inbox) -> None:
     answer = http.post(f"{allowed.hooks}/any?status=503&retry_after=7", b"{}", {})
 
     assert answer.status == 503

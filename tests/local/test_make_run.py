@@ -101,7 +101,7 @@ def _session(home: Path) -> dict[str, Any]:
     return session
 
 
-def test_the_session_says_where_it_is_and_who_may(service: Running) -> None:
+def test_the_session_file_has_the_address_and_the_tokens(service: Running) -> None:
     session = service.session
 
     assert session.keys() == {
@@ -241,7 +241,7 @@ def test_after_a_kill_the_same_tokens_open_the_same_jobs_runs_logs_and_deliverie
     assert again.call("PUT", f"/projects/{jaffle}/jobs/{job['id']}", {"command": "dbt build"})[0] == 200
 
 
-def test_a_second_one_in_the_same_home_says_who_has_it_and_ends(again: Running) -> None:
+def test_a_second_start_in_the_same_home_names_the_first_and_ends(again: Running) -> None:
     process = start(again.home)
     _, errors = process.communicate(timeout=START_SECONDS)
 

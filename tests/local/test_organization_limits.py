@@ -88,7 +88,7 @@ def jobsctl(*words: str) -> Any:
     return json.loads(result.stdout)
 
 
-def test_too_much_is_a_429_in_our_shape_with_a_time_to_wait(acme: Organization) -> None:
+def test_requests_over_the_limit_get_a_429_with_a_time_to_wait(acme: Organization) -> None:
     *answers, refused = acme.ask(BURST + 1)
 
     assert [answer.status for answer in answers] == [404] * BURST
@@ -134,7 +134,7 @@ def test_lists_and_triggers_have_smaller_limits_that_leave_the_rest_alone(
     assert asked(globex, 1) == [404]
 
 
-def test_every_method_with_a_limit_of_its_own_is_one_of_the_api() -> None:
+def test_each_method_with_its_own_limit_exists_in_the_api() -> None:
     api = definition_of(read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache"))
 
     assert api.usage_plan
@@ -189,7 +189,7 @@ def test_an_interrupted_creation_of_a_key_is_completed(client: Client) -> None:
     assert half.statuses(BURST + 1) == [404] * BURST + [429]
 
 
-def test_where_no_key_can_be_had_the_organization_is_made_all_the_same(
+def test_an_organization_is_created_though_no_key_can_be_created(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def too_many(_: str) -> None:
@@ -217,7 +217,7 @@ def test_a_table_restored_into_another_deployment_locks_nobody_out(
     assert acme.statuses(1) == [404]
 
 
-def test_a_key_that_somebody_removed_is_refused_in_our_shape_until_it_is_made_again(acme: Organization) -> None:
+def test_requests_with_a_deleted_key_are_refused_until_it_is_created_again(acme: Organization) -> None:
     usage_keys.take(acme.id)
 
     (refused,) = acme.ask()
@@ -239,7 +239,7 @@ def test_a_deployment_without_limits_says_so(monkeypatch: pytest.MonkeyPatch) ->
     assert "upgrade it first" in result.output.replace("\n", " ")
 
 
-def test_a_browser_that_asks_first_needs_no_token_and_no_key(client: Client) -> None:
+def test_a_cors_preflight_needs_no_token_and_no_usage_key(client: Client) -> None:
     asked = ("Origin", "https://example.com"), ("Access-Control-Request-Method", "POST")
 
     answers = [client.call("OPTIONS", "/api/v1/projects/proj_x/jobs", *asked) for _ in range(BURST + 2)]

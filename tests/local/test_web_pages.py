@@ -100,7 +100,7 @@ def test_a_preflight_allows_nothing() -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "localhost@evil.example", ""])
-def test_a_name_that_was_made_to_lead_here_is_refused(host: str) -> None:
+def test_a_host_name_that_resolves_to_loopback_is_refused(host: str) -> None:
     assert aws("POST", SCAN | signed(own_key()) | {"Host": host})[0] == 403
 
 
@@ -188,7 +188,7 @@ def test_the_inbox_answers_its_own_page_and_programs(inbox: Inbox) -> None:
     assert inbox.messages.documents() == []
 
 
-def test_the_gateway_refuses_a_name_that_was_made_to_lead_there(gateway: Client) -> None:
+def test_the_gateway_refuses_a_host_name_that_resolves_to_loopback(gateway: Client) -> None:
     status, _, body = ask(gateway.url, "GET", "/things", {"Host": "evil.example:3000"})
 
     assert (status, json.loads(body)["code"]) == (403, "forbidden")
@@ -203,7 +203,7 @@ def test_the_gateway_answers_by_the_names_of_this_machine(gateway: Client, name:
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_judged(host: str) -> None:
+def test_any_text_is_either_loopback_or_not(host: str) -> None:
     assert is_loopback(host) in {True, False}
     assert not is_loopback(f"{host}x.example")
 
@@ -212,12 +212,12 @@ def test_any_text_is_judged(host: str) -> None:
     "host",
     ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "localhost@evil.example", "a@localhost", "[", ""],
 )
-def test_is_no_name_of_this_machine(host: str) -> None:
+def test_any_other_host_is_not_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "[::1]:3000"])
-def test_is_a_name_of_this_machine(host: str) -> None:
+def test_a_loopback_host_is_recognized(host: str) -> None:
     assert is_loopback(host)
 
 

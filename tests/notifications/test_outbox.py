@@ -202,7 +202,7 @@ def test_the_function_sends_a_batch_side_by_side_and_returns_what_is_to_come_aga
     assert 0 < hidden["handle of bad"] <= 30
 
 
-def test_a_message_that_met_with_a_failure_of_ours_comes_again_soon(
+def test_a_message_that_failed_because_of_the_service_is_retried_soon(
     job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden: dict[str, int] = {}
@@ -230,7 +230,7 @@ def test_a_queue_that_is_down_too_hides_no_failure(monkeypatch: pytest.MonkeyPat
     queue.try_to_hide("handle", 30)
 
 
-def test_a_message_that_is_not_due_is_put_to_sleep_for_as_long(
+def test_a_message_that_is_not_due_is_hidden_until_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hidden: list[tuple[str, int]] = []

@@ -36,7 +36,9 @@ def test_it_works(alice: Person, jaffle: Project, hook: Receiver, slack: Slack) 
     assert request.headers["webhook-signature"].startswith("v1,")
 
 
-def test_it_tells_what_they_said_against_it(alice: Person, jaffle: Project, hook: Receiver, slack: Slack) -> None:
+def test_a_refused_test_shows_the_receivers_answer(
+    alice: Person, jaffle: Project, hook: Receiver, slack: Slack
+) -> None:
     hook.plans = [answers(403, b"who are you?")]
     slack.receiver.plans = [slack.says("not_in_channel")]
 

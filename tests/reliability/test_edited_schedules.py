@@ -130,7 +130,7 @@ def test_a_job_that_was_disabled_at_its_slot_does_not_run_it_once_enabled(world:
 
 
 @pytest.mark.parametrize("rests", [{"suspended": True}, {"deployed": False}])
-def test_a_project_that_rested_at_a_slot_does_not_run_it_once_it_goes_on(world: World, rests: dict[str, Any]) -> None:
+def test_a_project_suspended_at_a_slot_does_not_run_it_once_resumed(world: World, rests: dict[str, Any]) -> None:
     job_id = world.create(schedule="4 12 * * *")
     world.tick()
     world.operate(**rests)

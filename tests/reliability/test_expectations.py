@@ -74,7 +74,7 @@ def only_run(world: World, job: str) -> Run:
     return run
 
 
-def test_a_run_that_goes_on_is_late_at_its_time_and_once(world: World) -> None:
+def test_an_open_run_is_late_at_its_time_and_once(world: World) -> None:
     job = made(world)
 
     at(world, noon(5))
@@ -104,7 +104,7 @@ def test_a_run_that_has_ended_in_time_is_never_late_not_even_if_that_is_seen_aft
     assert said(world) == []
 
 
-def test_an_end_that_came_too_late_is_told_even_if_no_pass_saw_it_coming(world: World) -> None:
+def test_an_end_that_came_too_late_is_notified_even_if_no_pass_ran_before_it(world: World) -> None:
     job = made(world, command="dbt run --select seconds_190")
     at(world, noon(2, 5))
 
@@ -115,7 +115,7 @@ def test_an_end_that_came_too_late_is_told_even_if_no_pass_saw_it_coming(world: 
     assert world.audit().findings() == []
 
 
-def test_the_success_that_people_wait_for_is_told_and_a_later_one_is_not(world: World) -> None:
+def test_the_first_success_after_a_late_run_is_notified_and_later_ones_are_not(world: World) -> None:
     job = made(world, command="dbt run --select seconds_240", schedule="2 * * * *")
 
     for when in (noon(2, 5), noon(5, 6), noon(5, 12), noon(6, 5), noon(62, 5), noon(69)):
@@ -424,7 +424,7 @@ def test_a_pass_that_dies_while_it_tells_of_a_late_slot_leaves_it_told_once(monk
     pytest.fail("still writing")
 
 
-def test_of_two_passes_that_find_a_run_late_one_tells_it(world: World) -> None:
+def test_one_of_two_passes_notifies_of_a_late_run(world: World) -> None:
     from jobs_api.ingest import late_runs  # noqa: PLC0415 - what two passes at once do
 
     job = made(world)
@@ -438,7 +438,7 @@ def test_of_two_passes_that_find_a_run_late_one_tells_it(world: World) -> None:
     assert second is None
 
 
-def test_an_end_does_not_wipe_out_that_another_pass_has_found_the_run_late(world: World) -> None:
+def test_writing_an_end_keeps_that_another_pass_found_the_run_late(world: World) -> None:
     from jobs_api.ingest import late_runs  # noqa: PLC0415 - what two passes at once do
 
     job = made(world)

@@ -62,7 +62,7 @@ class PulseStory(Story):
 
 
 @pytest.mark.parametrize("seed", _seeds())
-def test_whatever_goes_wrong_an_organization_lives_on_by_its_pulse(
+def test_whatever_fails_an_organization_keeps_getting_passes(
     seed: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(lists, "PAGE", 2)

@@ -34,7 +34,7 @@ def begin_at(pulsing: Pulsing, moment: datetime) -> None:
 @pytest.mark.parametrize(
     "change", [BACK, BACK - timedelta(hours=1), FORWARD], ids=["back", "the hour that comes twice", "forward"]
 )
-def test_slots_around_a_change_of_clocks_are_looked_at_just_after_them(
+def test_slots_around_a_clock_change_have_a_pass_just_after_them(
     pulsing: Pulsing, world: World, change: datetime
 ) -> None:
     begin_at(pulsing, change - timedelta(minutes=20))
@@ -48,7 +48,7 @@ def test_slots_around_a_change_of_clocks_are_looked_at_just_after_them(
     assert {run.status for run in runs} == {RunStatus.SUCCESS}
 
 
-def test_of_many_jobs_every_slot_is_looked_at_just_after_it(pulsing: Pulsing, world: World) -> None:
+def test_every_slot_of_many_jobs_has_a_pass_just_after_it(pulsing: Pulsing, world: World) -> None:
     minutes = [7, 7, 8, 19, 20, 20, 43, 44, 45, 58, 59, 59]
     for at, minute in enumerate(minutes):
         world.create(f"job {at}", "dbt run --select slow", schedule=f"{minute} * * * *")
@@ -60,7 +60,7 @@ def test_of_many_jobs_every_slot_is_looked_at_just_after_it(pulsing: Pulsing, wo
     assert all(run.created_at - run.scheduled_for <= timedelta(seconds=2) for run in runs if run.scheduled_for)
 
 
-def test_a_miss_is_told_as_soon_as_it_is_one(pulsing: Pulsing, world: World) -> None:
+def test_a_miss_is_notified_as_soon_as_it_is_recorded(pulsing: Pulsing, world: World) -> None:
     job = world.create(schedule="0 * * * *", command="dbt build", **HOOK)
     pulsing.live(minutes=25)
     # The controller is down when the slot comes, for longer than the starting deadline.

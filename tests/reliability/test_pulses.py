@@ -56,7 +56,7 @@ def test_a_run_is_seen_within_seconds_of_its_start_and_of_its_end(pulsing: Pulsi
     assert run.updated_at - run.end_time <= timedelta(seconds=7)
 
 
-def test_a_trigger_makes_a_pass_at_once_and_another_for_what_an_index_may_not_have_had(
+def test_a_trigger_requests_a_pass_at_once_and_another_for_runs_that_the_index_lacked(
     pulsing: Pulsing, world: World
 ) -> None:
     job = world.create(schedule="0 0 1 1 *", command="dbt run --select slow")
@@ -69,7 +69,7 @@ def test_a_trigger_makes_a_pass_at_once_and_another_for_what_an_index_may_not_ha
     assert [round((one - pulsing.passes[0]).total_seconds()) for one in pulsing.passes] == [0, 5, 10]
 
 
-def test_many_at_once_become_one(pulsing: Pulsing, world: World) -> None:
+def test_many_triggers_at_once_share_a_few_passes(pulsing: Pulsing, world: World) -> None:
     job = world.create(schedule="0 0 1 1 *", enabled=False, command="dbt run --select slow")
     pulsing.live(minutes=15)
     pulsing.passes.clear()

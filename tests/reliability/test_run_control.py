@@ -49,7 +49,7 @@ def settled(world: World, minutes: int = 3) -> None:
     assert list(audit.overlaps()) == []
 
 
-def test_an_attempt_that_succeeds_completes_what_another_job_waits_for(world: World) -> None:
+def test_a_successful_attempt_counts_as_the_end_that_a_follower_waits_for(world: World) -> None:
     orders, payments = idle(world, "orders", FAILS, **SOON), idle(world, "payments")
     build = after(world, "build", orders, payments)
     world.trigger(orders)
@@ -66,7 +66,7 @@ def test_an_attempt_that_succeeds_completes_what_another_job_waits_for(world: Wo
     assert only(world, build).caused_by == runs(world, orders)[-1].id
 
 
-def test_somebodys_own_retry_counts_as_an_end_for_the_jobs_after_it(world: World) -> None:
+def test_the_end_of_a_retry_by_hand_starts_the_followers(world: World) -> None:
     seed = idle(world, "seed", FAILS)
     report = after(world, "report", seed, on=["failed"])
     first = world.trigger(seed)
@@ -127,7 +127,7 @@ def test_a_run_that_waits_lets_a_chained_run_of_its_job_end_first(world: World) 
     assert end <= start
 
 
-def test_a_follower_that_never_runs_twice_by_its_schedule_is_started_beside_its_open_run(world: World) -> None:
+def test_a_follower_with_forbid_is_started_beside_its_open_run(world: World) -> None:
     seed = idle(world, "seed")
     build = after(world, "build", seed, command=SLOW, concurrency_policy="Forbid")
     for _ in range(2):
@@ -170,7 +170,7 @@ def test_what_waits_in_a_paused_or_disabled_job_starts_as_a_trigger_does(world: 
 
 
 @pytest.mark.parametrize("how", ["the job is deleted", "the project is undeployed"])
-def test_nothing_of_what_waits_is_left_once_it_must_not_run(world: World, how: str) -> None:
+def test_no_waiting_run_is_left_once_its_job_must_not_run(world: World, how: str) -> None:
     seed, job = idle(world, "seed"), idle(world, "load", FAILS, **SOON, **HOOK)
     after(world, "build", seed, on=ANY_END)
     world.trigger(job)

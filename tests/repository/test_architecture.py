@@ -40,7 +40,7 @@ def graph() -> grimp.ImportGraph:
     return grimp.build_graph("jobs_api", include_external_packages=True, cache_dir=None)
 
 
-def test_a_module_that_needs_nothing_outside_is_held_to_that(graph: grimp.ImportGraph) -> None:
+def test_a_module_without_outside_imports_is_listed_as_pure(graph: grimp.ImportGraph) -> None:
     pure = contract("pure")
     outside = [name for name in pure["forbidden_modules"] if name in graph.modules]
 
@@ -55,7 +55,7 @@ def test_a_module_that_needs_nothing_outside_is_held_to_that(graph: grimp.Import
     assert {module for module in packages | within if is_free(module)} == set(pure["source_modules"])
 
 
-def test_a_function_without_the_kubernetes_layer_is_held_to_not_needing_it() -> None:
+def test_a_function_without_the_kubernetes_layer_does_not_import_the_client() -> None:
     resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"].values()
     functions = [item["Properties"] for item in resources if item["Type"] == "AWS::Serverless::Function"]
     without = {Path(it["CodeUri"]) for it in functions if KUBERNETES_LAYER not in str(it.get("Layers"))}

@@ -136,7 +136,7 @@ def test_every_field_has_an_example_that_fits(name: str) -> None:
         assert [faults(example, schema) for example in examples] == [[]] * len(examples), field
 
 
-def test_no_sentence_speaks_of_the_inside_of_the_service() -> None:
+def test_no_sentence_names_internals_of_the_service() -> None:
     assert sentences()
     assert [text for text in sentences() if INTERNAL.search(text)] == []
 
@@ -221,7 +221,7 @@ def test_every_body_and_answer_has_an_example_that_fits(call: str) -> None:
             assert faults(example["value"], content["schema"]) == []
 
 
-def test_headers_stand_where_they_count() -> None:
+def test_headers_are_documented_where_they_apply() -> None:
     with_key = {
         call
         for call, operation in CALLS.items()
@@ -247,7 +247,7 @@ def test_headers_stand_where_they_count() -> None:
     assert located == {"create_project", "create_job"}
 
 
-def test_a_put_fills_in_nothing_that_was_not_said() -> None:
+def test_the_schema_of_a_put_has_no_defaults() -> None:
     body = CALLS["update_job"]["requestBody"]["content"]["application/json"]["schema"]
     update = referred(body)
 

@@ -193,7 +193,7 @@ def missing_of(channel: object) -> list[str]:
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=attrgetter("name"))
-def test_a_channel_has_all_that_is_asked_of_one(channel: Channel) -> None:
+def test_a_channel_has_every_member_of_its_protocol(channel: Channel) -> None:
     assert not missing_of(channel)
 
 
@@ -251,7 +251,7 @@ class Pager:
 
 
 @pytest.mark.parametrize("piece", sorted(get_protocol_members(Channel)))
-def test_the_piece_of_a_channel_that_was_forgotten_is_named(piece: str) -> None:
+def test_a_missing_member_of_a_channel_is_named(piece: str) -> None:
     pieces = {name: getattr(Pager(), name) for name in get_protocol_members(Channel)}
     del pieces[piece]
 
@@ -261,7 +261,7 @@ def test_the_piece_of_a_channel_that_was_forgotten_is_named(piece: str) -> None:
 
 
 @pytest.mark.parametrize("piece", sorted(get_protocol_members(Sender)))
-def test_the_piece_of_a_sender_that_was_forgotten_is_named(piece: str) -> None:
+def test_a_missing_member_of_a_sender_is_named(piece: str) -> None:
     pieces = {name: getattr(slack_sending, name) for name in get_protocol_members(Sender) - {piece}}
     channel = SimpleNamespace(**{name: getattr(SLACK, name) for name in get_protocol_members(Channel)})
     channel.sender = lambda: SimpleNamespace(**pieces)
@@ -269,7 +269,7 @@ def test_the_piece_of_a_sender_that_was_forgotten_is_named(piece: str) -> None:
     assert missing_of(channel) == [f"notifications/slack/sending.py: {piece}"]
 
 
-def test_a_channel_whose_events_or_address_nobody_knows_is_named() -> None:
+def test_a_channel_with_unknown_events_or_addresses_is_named() -> None:
     channel = Pager(address_field="pager_number")
 
     assert missing_of(channel) == [

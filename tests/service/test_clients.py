@@ -61,7 +61,7 @@ def test_a_client_has_the_time_outs_and_attempts_of_its_service(service: Service
 
 
 @pytest.mark.parametrize("service", SETTINGS)
-def test_a_call_that_hangs_once_leaves_a_function_time_to_answer(service: Service) -> None:
+def test_a_call_that_hangs_once_leaves_the_function_time_to_answer(service: Service) -> None:
     assert CONNECT_SECONDS + SETTINGS[service].read_seconds < FUNCTION_SECONDS / 2
 
 

@@ -33,7 +33,7 @@ def follow(node: RotatingKubelet, seconds: float = 14) -> None:
     Following(node.collector(), node.now() + timedelta(seconds=seconds)).run()
 
 
-def test_looks_write_what_is_new_after_a_minute_and_then_each_half_minute(table: Table) -> None:
+def test_collecting_writes_new_lines_after_a_minute_and_then_each_half_minute(table: Table) -> None:
     node = RotatingKubelet()
     node.print(3)
     node.wait(59)
@@ -51,7 +51,7 @@ def test_looks_write_what_is_new_after_a_minute_and_then_each_half_minute(table:
     assert len(table.parts) == 2
 
 
-def test_much_is_written_at_once_and_in_pieces(table: Table) -> None:
+def test_a_large_part_is_written_at_once_and_in_pieces(table: Table) -> None:
     node = RotatingKubelet()
     node.print(90, size=100_000)
 
@@ -65,7 +65,7 @@ def test_much_is_written_at_once_and_in_pieces(table: Table) -> None:
     assert max(part.size for part in table.parts.values()) < rules.MOST_PART_BYTES + 200_000
 
 
-def test_a_file_that_was_put_aside_between_looks_is_a_line_in_the_log(table: Table) -> None:
+def test_a_file_that_was_rotated_away_between_readings_is_a_line_in_the_log(table: Table) -> None:
     node = RotatingKubelet()
     node.print()
     node.wait(70)
@@ -161,9 +161,7 @@ def test_a_file_that_the_kubelet_leaves_out_of_its_stream_is_a_line_in_the_log(t
     assert b"may be lost: the kubelet had rotated it away]" in table.text
 
 
-def test_one_who_follows_too_leaves_a_file_that_was_put_aside_to_the_one_before(
-    table: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_collector_leaves_a_rotated_file_to_the_first(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "ROTATED_AT", 100)
     node, older = RotatingKubelet(), [True]
 
@@ -187,7 +185,7 @@ def test_one_who_follows_too_leaves_a_file_that_was_put_aside_to_the_one_before(
     assert node.printed - len(given) <= 100
 
 
-def test_what_a_dead_node_has_sent_is_kept(table: Table) -> None:
+def test_lines_of_a_dead_node_are_kept(table: Table) -> None:
     node = RotatingKubelet()
 
     def step() -> bool:
@@ -292,7 +290,7 @@ STEPS = st.lists(
 
 @settings(deadline=None)
 @given(STEPS, st.integers(0, 1000))
-def test_whatever_happens_no_line_is_doubled_and_each_gap_is_told(
+def test_whatever_happens_no_line_is_doubled_and_each_gap_is_reported(
     steps: list[Callable[[Story], None]], seed: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -308,7 +306,7 @@ def test_whatever_happens_no_line_is_doubled_and_each_gap_is_told(
         assert not story.node.files[-1].text or lines[-1] == story.node.printed - 1
 
 
-def test_one_who_follows_too_writes_each_line_once_and_the_older_one_ends(
+def test_a_second_collector_writes_each_line_once_and_the_first_ends(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "ROTATED_AT", 100)

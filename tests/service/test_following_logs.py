@@ -78,7 +78,7 @@ def node() -> Node:
     return Node()
 
 
-def test_what_is_written_is_given_once(node: Node) -> None:
+def test_each_written_line_is_returned_once(node: Node) -> None:
     node.log.write(NOON, b"one")
     first = node.next(LogPlace())
     node.log.write(NOON, b"two")
@@ -88,7 +88,7 @@ def test_what_is_written_is_given_once(node: Node) -> None:
     assert node.asked == [None, *["2026-04-28T11:59:59Z"] * 2]
 
 
-def test_a_call_waits_as_long_as_it_was_told_and_looks_each_second(node: Node) -> None:
+def test_a_call_waits_as_long_as_requested_and_polls_each_second(node: Node) -> None:
     assert node.next(LogPlace(), wait=2.5).text == ""
     assert node.slept == [1, 1, 0.5]
 
@@ -99,7 +99,7 @@ def test_a_call_that_waits_answers_once_there_is_a_line(node: Node, monkeypatch:
     assert node.next(LogPlace(), wait=20).text == "one\n"
 
 
-def test_a_file_that_was_put_aside_has_a_message(node: Node) -> None:
+def test_a_rotated_file_has_a_message(node: Node) -> None:
     node.log.write(NOON, b"one")
     first = node.next(LogPlace())
     node.log.rotate()

@@ -47,7 +47,7 @@ def lines(answers: Iterator[Followed]) -> list[int | None]:
 
 
 @pytest.mark.usefixtures("table")
-def test_who_begins_late_gets_what_was_collected_and_then_the_pod() -> None:
+def test_a_late_follower_gets_the_collected_parts_and_then_the_pod() -> None:
     node = FollowedKubelet()
     node.print(3)
     node.collector().look(everything=True)
@@ -60,7 +60,7 @@ def test_who_begins_late_gets_what_was_collected_and_then_the_pod() -> None:
 
 
 @pytest.mark.usefixtures("table")
-def test_who_has_ended_in_a_file_that_was_put_aside_waits_for_its_rest_and_gets_it() -> None:
+def test_a_follower_within_a_rotated_file_gets_the_rest_of_it() -> None:
     node = FollowedKubelet()
     node.print(3)
     node.collector().look(everything=True)
@@ -89,7 +89,9 @@ def test_a_pod_that_is_gone_leaves_what_was_collected(table: Table, monkeypatch:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_wherever_one_ends_each_line_is_given_once(table: Table, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_line_is_returned_once_wherever_a_call_ended(
+    table: Table, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(following, "PIECE_BYTES", 100)
     node, chance, place, given = FollowedKubelet(), random.Random(seed), LogPlace(), b""  # noqa: S311 - no secret
     for _ in range(150):
@@ -114,7 +116,9 @@ def stored_of(table: Table) -> StoredFile:
     return StoredFile("key", None, last.end, RestartPoints(1), dict(last.files[-archive.MOST_FILES_TOLD :]))
 
 
-def test_who_is_many_files_behind_at_the_runs_end_goes_on_there(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_follower_many_files_behind_at_the_end_of_a_run_continues_there(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(following, "PIECE_BYTES", 100)
     node = FollowedKubelet()
     for _ in range(20):
@@ -131,7 +135,7 @@ def test_who_is_many_files_behind_at_the_runs_end_goes_on_there(table: Table, mo
     assert (own.offset, message) == (len(first.text) + len(second.text), None)
 
 
-def test_who_paused_at_the_end_of_an_early_file_goes_on_there(table: Table) -> None:
+def test_a_follower_that_stopped_at_the_end_of_an_early_file_continues_there(table: Table) -> None:
     node = FollowedKubelet()
     node.print(10)
     node.collector().look(everything=True)

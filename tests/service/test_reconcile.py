@@ -135,7 +135,9 @@ def test_a_cronjob_that_has_not_fired_since_its_schedule_changed_is_dated_first(
         pytest.param(NOON + timedelta(minutes=4), None, {"enabled": False}, id="does not fire"),
     ],
 )
-def test_the_status_of_any_other_is_left_alone(since: datetime, last: str | None, settings: dict[str, Any]) -> None:
+def test_the_status_of_a_cronjob_that_needs_no_date_is_left_alone(
+    since: datetime, last: str | None, settings: dict[str, Any]
+) -> None:
     assert replaced(since, last, **settings).dated is None
 
 
@@ -198,7 +200,7 @@ def test_a_cronjob_without_our_label_is_never_touched_even_under_a_wanted_name()
     assert planned([wanted()], [live]) == [Leave(live, Reason.FOREIGN)]
 
 
-def test_a_stranger_under_an_unwanted_name_is_not_even_mentioned() -> None:
+def test_a_cronjob_of_somebody_else_under_an_unwanted_name_is_not_in_the_plan() -> None:
     assert planned([], [stored(wanted(), labels={})]) == []
 
 

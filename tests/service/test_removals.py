@@ -72,13 +72,13 @@ def test_deleting_an_organization_confirms_all_removals() -> None:
 
 
 @pytest.mark.parametrize("found", [ProjectRecord(), record(None), record(None, deployed=False)])
-def test_without_a_mark_it_is_ours_only_where_its_job_is_known(found: ProjectRecord) -> None:
+def test_without_a_deployment_label_an_unknown_job_s_cronjob_is_not_ours(found: ProjectRecord) -> None:
     assert removals.standing(orphan(labelled=False), found) is Standing.STRANGER
     assert removals.standing(orphan(labelled=False), found, closed=True) is Standing.STRANGER
 
 
 @pytest.mark.parametrize("found", [record(), record(None, deleted_jobs={"job_1"}), ProjectRecord(deleted=True)])
-def test_without_a_mark_it_is_ours_where_its_job_is_known(found: ProjectRecord) -> None:
+def test_without_a_deployment_label_a_known_job_s_cronjob_is_ours(found: ProjectRecord) -> None:
     assert removals.standing(orphan(labelled=False), found) is Standing.KNOWN
 
 
@@ -88,7 +88,7 @@ def judged(unknown: int, there: int, said: RemovalConfirmation | None = None, **
 
 
 @pytest.mark.parametrize(("unknown", "there"), [(1, 10), (1, 11), (6, 66), (500, 5000)])
-def test_a_tenth_at_most_goes_without_being_confirmed(unknown: int, there: int) -> None:
+def test_at_most_a_tenth_is_removed_without_a_confirmation(unknown: int, there: int) -> None:
     assert (len(judged(unknown, there).removed), judged(unknown, there).held) == (unknown, [])
 
 
@@ -98,13 +98,13 @@ def test_more_than_a_tenth_or_all_is_held(unknown: int, there: int) -> None:
 
 
 @pytest.mark.parametrize("there", [1, 3, 66])
-def test_all_of_it_goes_where_the_tables_know_why(there: int) -> None:
+def test_all_orphans_are_removed_where_the_tables_explain_them(there: int) -> None:
     orphans = [(orphan(number), Standing.KNOWN) for number in range(there)]
 
     assert len(removals.removal_verdict(orphans, there, None, NOON).removed) == there
 
 
-def test_a_part_of_an_organization_is_never_judged_by_itself() -> None:
+def test_a_sync_of_a_part_holds_every_unknown_orphan() -> None:
     verdict = removals.removal_verdict([(orphan(), Standing.UNKNOWN)], 1000, confirmation(1), NOON, whole=False)
 
     assert ([*verdict.removed], [*verdict.held]) == ([], [orphan()])

@@ -60,7 +60,7 @@ def soaked(world: World) -> Soaked:
     return Soaked(world)
 
 
-def test_where_nothing_went_wrong_there_is_nothing_to_find(soaked: Soaked) -> None:
+def test_an_audit_of_a_soak_without_faults_has_no_findings(soaked: Soaked) -> None:
     audit = soaked.audit()
 
     assert audit.findings() == []
@@ -196,7 +196,7 @@ def test_every_planted_fault_is_found(soaked: Soaked, plant: Callable[[Soaked], 
     assert re.search(PLANTED[plant], soaked.found())
 
 
-def test_a_job_of_which_a_request_was_never_answered_accuses_nobody(soaked: Soaked) -> None:
+def test_a_job_with_an_unanswered_request_causes_no_finding(soaked: Soaked) -> None:
     soaked.job.uncertain = True
     soaked.job.document["command"] = "dbt test"
 

@@ -16,7 +16,7 @@ def slots(*fired: Lasting, project: list[Lasting], until: datetime) -> list[int]
     return [found.minute for found in certain_slots(job, project, until)]
 
 
-def test_the_first_two_minutes_after_an_acknowledgement_are_nobodys_fault() -> None:
+def test_nothing_is_expected_in_the_first_two_minutes_after_an_acknowledgement() -> None:
     job, project = Lasting(NOON, schedule="* * * * *"), [Lasting(at(-60))]
     assert slots(job, project=project, until=at(6)) == [3, 4, 5, 6]
 

@@ -96,7 +96,7 @@ def test_the_stack_itself_and_its_operators_are_spared(trouble: Scripted) -> Non
     assert trouble.next == "failed"
 
 
-def test_the_same_seed_goes_wrong_in_the_same_order() -> None:
+def test_the_same_seed_draws_the_same_faults_in_the_same_order() -> None:
     def drawn(seed: str) -> list[str | None]:
         trouble = Trouble(seed, 0.5, Counter())
         trouble.storm()
@@ -106,7 +106,7 @@ def test_the_same_seed_goes_wrong_in_the_same_order() -> None:
     assert {None, "one", "two"} == set(drawn("7"))
 
 
-def test_nothing_goes_wrong_before_and_after() -> None:
+def test_no_fault_is_drawn_before_or_after_a_storm() -> None:
     happened: Counter[str] = Counter()
     trouble = Trouble("7", 1.0, happened)
     kinds = {"one": 1}

@@ -111,7 +111,7 @@ def test_a_page_holds_a_megabyte(running: Running) -> None:
     assert first["LastEvaluatedKey"]["sk"]["S"] == f"{first['Count'] - 1:02}"
 
 
-def test_items_go_when_their_time_is_over(running: Running) -> None:
+def test_expired_items_are_removed(running: Running) -> None:
     tables = running.client("dynamodb")
     now = time.time()
     for name, at in (("over", now - 10), ("coming", now + 1000)):
@@ -168,7 +168,7 @@ def test_a_waiting_receiver_gets_a_message_at_once(running: Running) -> None:
 
 
 @each_way
-def test_a_queue_that_is_not_there(running: Running, way: str) -> None:
+def test_a_queue_that_does_not_exist_is_refused(running: Running, way: str) -> None:
     queue = running.client("sqs", way)
     with pytest.raises(queue.exceptions.QueueDoesNotExist):
         queue.get_queue_url(QueueName="none")

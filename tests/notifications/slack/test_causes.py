@@ -53,7 +53,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "/v/x.py", line 10, in e
         ("Error: run run_7hpfeehru6bgq872 was refused\n", "Error: run run_ji85kt7g4hu0nqa1 was refused\n"),
     ],
 )
-def test_one_cause_with_other_names_numbers_and_times_is_one(one: str, other: str) -> None:
+def test_failures_that_differ_in_names_numbers_and_times_have_one_cause(one: str, other: str) -> None:
     assert cause(one, 1) == cause(other, 2)
 
 
@@ -82,7 +82,7 @@ def test_one_cause_with_other_names_numbers_and_times_is_one(one: str, other: st
         (model("a", "no table"), model("a", "no table") + "02:00:05  \n" + model("b", "no rights")),
     ],
 )
-def test_two_causes_of_one_shape_are_two(one: str, other: str) -> None:
+def test_similar_messages_of_different_causes_are_different(one: str, other: str) -> None:
     assert cause(one, 1) != cause(other, 2)
 
 

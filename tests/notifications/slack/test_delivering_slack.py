@@ -98,7 +98,7 @@ def test_a_job_that_fails_every_minute_for_an_hour_is_two_messages_at_most(
     assert "6" in str(slack.posted[1]["blocks"])
 
 
-def test_recovery_is_said_once(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
+def test_a_recovery_is_posted_once(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
     succeed(queue, job, jaffle)
     queue.go(until=MINUTE)
     fail(queue, job, jaffle)
@@ -110,7 +110,9 @@ def test_recovery_is_said_once(queue: Queue, job: Job, jaffle: Project, slack: S
     assert slack.texts == ["jaffle / nightly failed", "jaffle / nightly works again"]
 
 
-def test_a_success_as_ever_leaves_no_record(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
+def test_a_success_after_a_success_is_neither_posted_nor_recorded(
+    queue: Queue, job: Job, jaffle: Project, slack: Slack
+) -> None:
     delivery = succeed(queue, job, jaffle)
     queue.go(until=MINUTE)
 
@@ -326,7 +328,7 @@ def test_a_log_that_kills_its_reader_is_not_quoted_the_second_time(
     assert len(slack.posted) == 1
 
 
-def test_a_message_that_kills_each_of_its_senders_is_with_the_dead_letters_after_a_few(
+def test_a_message_that_kills_each_sender_is_a_dead_letter_after_a_few(
     queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery = fail(queue, job, jaffle)
@@ -348,7 +350,7 @@ def test_a_message_that_kills_each_of_its_senders_is_with_the_dead_letters_after
     assert slack.posted == []
 
 
-def test_a_receiver_that_fails_often_and_a_sender_that_is_killed_now_and_then_are_not_given_up(
+def test_frequent_failures_and_occasional_kills_do_not_make_a_dead_letter(
     queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery = fail(queue, job, jaffle)
@@ -401,7 +403,7 @@ def test_a_sender_that_is_killed_after_it_posted_posts_again_only_after_its_clai
     assert stored(delivery).status is DeliveryStatus.DELIVERED
 
 
-def test_of_a_success_only_those_hear_who_asked(queue: Queue, jaffle: Project, slack: Slack) -> None:
+def test_a_success_is_posted_only_where_it_was_requested(queue: Queue, jaffle: Project, slack: Slack) -> None:
     job, _ = new_job(jaffle, slack_channel="#data", slack_alert_on_success=True)
     succeed(queue, job, jaffle)
     queue.go(until=MINUTE)
@@ -409,7 +411,7 @@ def test_of_a_success_only_those_hear_who_asked(queue: Queue, jaffle: Project, s
     assert slack.texts == ["jaffle / nightly succeeded"]
 
 
-def test_a_success_with_warnings_is_told_to_those_who_asked_for_warnings(
+def test_a_success_with_warnings_is_posted_where_warnings_were_requested(
     queue: Queue, jaffle: Project, slack: Slack
 ) -> None:
     job, _ = new_job(jaffle, slack_channel="#data", slack_alert_on_warning=True)
@@ -424,7 +426,7 @@ def test_a_success_with_warnings_is_told_to_those_who_asked_for_warnings(
     assert said in str(slack.posted[0]["blocks"])
 
 
-def test_of_a_failure_nobody_hears_who_asked_for_warnings_alone(jaffle: Project) -> None:
+def test_a_failure_is_not_posted_where_only_warnings_were_requested(jaffle: Project) -> None:
     job, _ = new_job(jaffle, slack_channel="#data", slack_alert_on_warning=True)
     before = new_run(job, jaffle, RunStatus.RUNNING)
     ends = {"end_time": NOON, "results": ResultCounts(warn=1, failed=1)}

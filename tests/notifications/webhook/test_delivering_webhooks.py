@@ -260,7 +260,7 @@ def test_a_deleted_jobs_run_is_still_notified(queue: Queue, job: Job, failed: Ru
     assert hook.received[0].headers["webhook-signature"]
 
 
-def test_webhooks_are_never_folded(queue: Queue, job: Job, jaffle: Project, hook: Receiver) -> None:
+def test_each_webhook_is_sent_by_itself(queue: Queue, job: Job, jaffle: Project, hook: Receiver) -> None:
     for minute in range(60):
         run = new_run(job, jaffle, RunStatus.FAILED, NOON + timedelta(minutes=minute))
         queue.tell(run, Event.FAILURE, "webhook")

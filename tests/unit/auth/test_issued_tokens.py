@@ -26,28 +26,28 @@ def test_a_token_has_an_id_and_256_random_bits() -> None:
 
 
 @pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "BEARER   {}", " Bearer {} "])
-def test_it_proves_who_it_is_for(header: str) -> None:
+def test_a_token_proves_its_organization_and_role(header: str) -> None:
     assert tokens.authenticate(header.format(TEXT), find, NOON) == TOKEN
 
 
 @pytest.mark.parametrize("now", [NOON + timedelta(days=1), NOON + timedelta(days=2)])
-def test_it_ends_when_it_expires(now: datetime) -> None:
+def test_an_expired_token_is_refused(now: datetime) -> None:
     assert tokens.authenticate(f"Bearer {TEXT}", find, now) is None
 
 
-def test_a_revoked_one_is_worth_nothing() -> None:
+def test_a_revoked_token_is_refused() -> None:
     revoked = TOKEN.model_copy(update={"revoked_at": NOON})
 
     assert tokens.authenticate(f"Bearer {TEXT}", lambda _: revoked, NOON) is None
 
 
 @given(st.text())
-def test_nothing_made_up_is_a_token(header: str) -> None:
+def test_an_invented_text_is_refused(header: str) -> None:
     assert tokens.authenticate(header, find, NOON) is None
 
 
 @given(at=st.integers(4, len(TEXT) - 1), letter=st.characters(codec="ascii", categories=["L", "N"]))
-def test_no_other_letter_will_do(at: int, letter: str) -> None:
+def test_a_token_with_one_changed_letter_is_refused(at: int, letter: str) -> None:
     changed = TEXT[:at] + letter + TEXT[at + 1 :]
 
     assert (tokens.authenticate(f"Bearer {changed}", find, NOON) is not None) == (changed == TEXT)

@@ -58,7 +58,7 @@ def changes_between(old: Jobs, new: Jobs) -> tuple[dict[str, Job], list[JobChang
 
 
 @given(jobs(), jobs())
-def test_each_step_is_allowed_and_the_last_one_is_what_was_wanted(old: Jobs, new: Jobs) -> None:
+def test_each_step_keeps_the_rules_and_the_last_one_reaches_the_wanted_jobs(old: Jobs, new: Jobs) -> None:
     present, changes = changes_between(old, new)
     try:
         order = ordered(changes, present, 9)

@@ -86,7 +86,7 @@ def with_spec(job_: Object, **fields: Any) -> Object:
         pytest.param((with_spec(job(active=1), suspend=True), None), False, id="it is suspended, and its pod goes"),
     ],
 )
-def test_a_job_of_this_moment_whose_pod_just_starts_is_left_to_the_next_pass(
+def test_a_new_job_whose_pod_just_starts_is_left_to_the_next_pass(
     made_into: tuple[Object, Object | None], *, too_new: bool
 ) -> None:
     observed, pod_ = made_into
@@ -98,7 +98,7 @@ def test_a_job_of_this_moment_whose_pod_just_starts_is_left_to_the_next_pass(
     assert not decide(observed, pod_, a_run(), ACME, later(2)).too_new
 
 
-def test_a_run_runs_when_its_container_does() -> None:
+def test_a_run_is_running_when_its_container_is() -> None:
     run = seen(job(ready=1), pod(runs()), a_run(), seconds=5)
 
     assert run
@@ -181,7 +181,7 @@ def test_a_job_that_does_not_say_its_type_goes_by_its_command(command: str, job_
 
 
 @pytest.mark.parametrize("missing", [labels.PROJECT_ID, labels.JOB_ID])
-def test_a_job_with_half_of_our_labels_is_no_run(missing: str) -> None:
+def test_a_job_that_lacks_one_of_our_labels_is_not_a_run(missing: str) -> None:
     copied = job()
     del copied["metadata"]["labels"][missing]
 
@@ -315,7 +315,7 @@ LAST: list[tuple[tuple[Object, Object | None], RunStatus]] = [
 
 
 @given(sights=st.lists(st.sampled_from(STORY), max_size=12), last=st.sampled_from(LAST), again=st.integers(1, 3))
-def test_no_order_of_sights_takes_a_run_back_and_all_end_the_same(
+def test_in_any_order_of_observations_a_run_never_goes_back_and_ends_the_same(
     sights: list[tuple[Object, Object | None]], last: tuple[tuple[Object, Object | None], RunStatus], again: int
 ) -> None:
     end, status = last

@@ -68,7 +68,7 @@ def test_the_end_of_the_command_is_the_runs_end_while_a_proxy_stays(
 
 @pytest.mark.parametrize("code", [0, 1])
 @pytest.mark.parametrize("others", [(), ("proxy",)])
-def test_a_pod_of_which_nothing_goes_on_is_about_to_be_over_and_so_is_its_job(
+def test_a_pod_whose_containers_have_all_ended_has_some_time_to_end_by_itself(
     code: int, others: tuple[str, ...]
 ) -> None:
     found = running_pod(ended(code))
@@ -85,7 +85,7 @@ def test_a_pod_of_which_nothing_goes_on_is_about_to_be_over_and_so_is_its_job(
     assert (late.run.status, late.run.exit_code, late.ends_job) == (FAILED if code else SUCCESS, code, True)
 
 
-def test_a_command_that_was_killed_is_believed_dead_once_no_kubelet_can_be_ending_its_pod() -> None:
+def test_a_killed_command_counts_as_ended_once_no_kubelet_can_be_ending_its_pod() -> None:
     found = beside(running_pod(ended(137)), "proxy", runs())
 
     assert outcome(job(active=1), found, now=seconds_later(109)).status is RUNNING
@@ -151,7 +151,7 @@ def test_a_command_that_had_ended_long_before_its_pod_was_evicted_has_ended_by_i
     assert outcome(job(active=1), found).status is FAILED
 
 
-def test_what_the_kubelet_ends_it_dates_too_late_to_tell() -> None:
+def test_a_time_that_the_kubelet_wrote_does_not_decide_who_ended_the_command() -> None:
     by_kubelet = {**EVICTED, "reason": "TerminationByKubelet", "lastTransitionTime": at(900)}
     found = beside(pod(ended(1), phase="Failed", reason="Evicted", conditions=[by_kubelet]), "proxy", ended(137))
 
@@ -175,7 +175,7 @@ def test_an_end_that_is_written_ends_the_job_and_its_later_failure_changes_nothi
     assert (seen.status, seen.exit_code, seen.end_time) == (SUCCESS, 0, seconds_later(50))
 
 
-def test_an_end_that_somebody_wrote_over_is_not_believed() -> None:
+def test_an_overwritten_annotation_of_an_end_is_ignored() -> None:
     for told in ("", "null", "[]", "{}", '{"exitCode": "0"}', "}"):
         over = failed("DeadlineExceeded")
         over["metadata"]["annotations"][labels.COMMAND_END] = told
@@ -269,7 +269,7 @@ def test_an_init_container_that_goes_on_is_what_a_run_waits_for_also_at_its_dead
     assert "raise the deadline" not in message
 
 
-def test_excerpts_have_no_colours_and_no_bells() -> None:
+def test_excerpts_have_no_escape_sequences() -> None:
     run = decided(
         failed(), beside(pod(waits("PodInitializing"), phase="Failed"), "fetch-keys", ended(3), init=True)
     ).run

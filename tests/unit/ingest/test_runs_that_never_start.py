@@ -65,7 +65,7 @@ def test_a_job_that_has_no_pod_for_no_known_reason_is_given_up_after_fifteen_min
     "found",
     [job(active=1), job({"type": "Suspended", "status": "True"}) | {"spec": {**job()["spec"], "suspend": True}}],
 )
-def test_a_job_that_has_a_pod_by_its_own_word_or_is_suspended_is_left(found: Object) -> None:
+def test_a_job_whose_status_counts_a_pod_or_that_is_suspended_is_left_alone(found: Object) -> None:
     assert decided(found, None, 3600, REFUSED) == NO_CHANGE
     assert asks(found, None, 3600) is None
 

@@ -22,18 +22,18 @@ def test_settled_jobs_are_remembered_for_an_hour() -> None:
     assert not settled.holds("org-acme", "uid", NOON + FORGOTTEN_AFTER)
 
 
-def test_a_clock_that_goes_back_forgets() -> None:
+def test_a_clock_that_was_set_back_empties_the_memory() -> None:
     assert not remembering().holds("org-acme", "uid", NOON - SECOND)
 
 
-def test_nothing_is_said_of_another_organization_or_job() -> None:
+def test_a_settled_job_is_remembered_for_its_own_organization_alone() -> None:
     settled = remembering()
 
     assert not settled.holds("org-other", "uid", NOON)
     assert not settled.holds("org-acme", "another", NOON)
 
 
-def test_it_does_not_grow_for_ever() -> None:
+def test_the_memory_of_settled_jobs_is_bounded() -> None:
     settled = remembering()
     for number in range(LIMIT):
         settled.keep("org-acme", str(number))

@@ -35,7 +35,7 @@ PATH = "/var/log/pods/org-acme_jaffle-nightly-29622840-x7k2p_pod/job/0.log"
         f'failed to open log file "{PATH}": open {PATH}: no such file or directory',
     ],
 )
-def test_a_kubelets_word_that_it_has_no_log_is_none(text: str) -> None:
+def test_a_message_of_the_kubelet_instead_of_a_log_is_not_a_log(text: str) -> None:
     assert pod_logs.is_excuse(text, evicted())
 
 
@@ -57,7 +57,7 @@ def test_output_of_a_command_is_a_log(text: str) -> None:
     assert not pod_logs.is_excuse(f"unable to retrieve container logs for {ID}", pod())
 
 
-def test_of_a_container_that_the_kubelet_has_lost_an_excuse_is_one_where_its_pod_was_taken_away() -> None:
+def test_a_message_of_the_kubelet_counts_only_for_a_pod_that_was_evicted_or_lost() -> None:
     text = f"unable to retrieve container logs for {ID}"
     lost = pod(ended(137, "ContainerStatusUnknown"), phase="Failed", reason="Evicted")
     kept = raw_pod(ended(1), phase="Failed")
@@ -115,7 +115,7 @@ def test_what_writes_fast_has_probably_written_before_its_first_words(
     assert bool(pod_logs.why_less(None, at(begins), size_bytes, pod(ended(0, seconds=8)))) == lost
 
 
-def test_facts_of_a_replaced_pod_do_not_apply_to_the_next() -> None:
+def test_what_was_recorded_of_a_replaced_pod_does_not_apply_to_the_next() -> None:
     note = pod_logs.noted("jaffle-nightly-29622840-x7k2p", at(4))
 
     assert pod_logs.seen_of(note, pod()) == at(4)
@@ -125,7 +125,7 @@ def test_facts_of_a_replaced_pod_do_not_apply_to_the_next() -> None:
     assert [pod_logs.has_begun(one) for one in (None, "a ", note)] == [False, False, True]
 
 
-def test_of_a_container_whose_times_nobody_knows_nothing_is_said() -> None:
+def test_a_container_without_known_times_makes_no_statement() -> None:
     unknown = pod({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}})
 
     assert pod_logs.why_less(None, "", 0, unknown) is None

@@ -77,7 +77,7 @@ def expanded(text: str, environment: dict[str, str]) -> str:
     return re.sub(r"\$\$|\$\(([^)]*)\)", replacement, text)
 
 
-def test_it_stands_in_the_organizations_namespace_under_the_jobs_own_name() -> None:
+def test_a_cronjob_is_in_the_namespace_of_its_organization_under_the_name_of_its_job() -> None:
     metadata = cronjob()["metadata"]
     assert (metadata["namespace"], metadata["name"]) == ("org-acme", "jaffle-shop-nightly")
 
@@ -106,7 +106,7 @@ def test_annotations_say_from_which_versions_it_was_made() -> None:
     assert annotations["jobs-api.dev/job-type"] == "docs generate"
 
 
-def test_when_it_fires_is_the_jobs_and_how_is_the_projects() -> None:
+def test_the_job_decides_when_a_cronjob_fires_and_the_project_how() -> None:
     spec = cronjob(
         {
             "concurrency_policy": "Replace",
@@ -132,7 +132,7 @@ def test_when_it_fires_is_the_jobs_and_how_is_the_projects() -> None:
     assert run["ttlSecondsAfterFinished"] == 7200
 
 
-def test_a_job_with_limits_of_its_own_has_those() -> None:
+def test_limits_of_a_job_win_over_those_of_its_project() -> None:
     own = {"concurrency_policy": "Allow", "timeout_seconds": 60, "starting_deadline_seconds": 10}
     spec = cronjob({"concurrency_policy": "Replace", "active_deadline_seconds": 3600}, **own)["spec"]
     run = spec["jobTemplate"]["spec"]
@@ -191,7 +191,7 @@ def test_no_value_is_ever_expanded(value: str) -> None:
     assert expanded(variables(made)["VALUE"], {"A": "wrong", "AB": "wrong", "": "wrong"}) == value
 
 
-def test_the_environment_is_the_jobs_the_secrets_and_who_it_is() -> None:
+def test_the_environment_has_the_variables_of_the_job_the_secrets_and_the_ids() -> None:
     made = cronjob({"environment_secret": "warehouse"}, environment={"TARGET": "prod", "EMPTY": ""})
     assert variables(made) == {
         "TARGET": "prod",
@@ -203,7 +203,7 @@ def test_the_environment_is_the_jobs_the_secrets_and_who_it_is() -> None:
     assert container_of(made)["envFrom"] == [{"secretRef": {"name": "warehouse"}}]
 
 
-def test_who_it_is_is_never_what_an_older_job_says_it_is() -> None:
+def test_an_older_job_cannot_set_the_variables_that_identify_a_run() -> None:
     made = project()
     older = job(made)
     environment = {"JOBS_API_RUN_ID": "forged", "JOBS_API_JOB_ID": "forged", "PATH": "/kept"}
@@ -237,7 +237,7 @@ def test_the_order_in_which_variables_were_sent_changes_nothing() -> None:
     assert cronjob(environment={"A": "1", "B": "2"}) == cronjob(environment={"B": "2", "A": "1"})
 
 
-def test_the_hash_tells_specs_apart_and_nothing_else() -> None:
+def test_only_a_change_of_the_spec_changes_the_hash() -> None:
     hashes = [
         made["metadata"]["annotations"][labels.SPEC_HASH]
         for made in (cronjob(), cronjob(description="other"), cronjob(schedule="@daily"))

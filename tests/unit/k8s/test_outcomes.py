@@ -185,7 +185,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize("case", GOING + ENDS, ids=lambda case: case.name)
-def test_a_job_and_its_pod_say_how_the_run_stands(case: Case) -> None:
+def test_a_job_and_its_pod_give_the_status_of_the_run(case: Case) -> None:
     found = outcome(case.job, case.pod)
 
     assert (found.status, found.reason) == (case.status, case.reason)
@@ -222,7 +222,7 @@ def test_no_duration_is_negative_where_two_clocks_disagree() -> None:
     assert outcome(complete(), pod(ended(0, seconds=1))).duration_seconds == 0.0
 
 
-def test_what_never_started_has_no_start_of_gos_zero_time() -> None:
+def test_a_start_time_of_1970_counts_as_unknown() -> None:
     state = {"terminated": {"exitCode": 128, "reason": "StartError", "startedAt": "1970-01-01T00:00:00Z"}}
 
     assert outcome(failed(), pod(state)).start_time == TWO

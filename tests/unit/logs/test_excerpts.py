@@ -134,7 +134,7 @@ def test_older_dbt_says_it_in_one_line() -> None:
     assert 'relation "raw.orders" does not exist' in failure.message
 
 
-def test_of_a_traceback_the_last_frame_and_the_exception_are_told() -> None:
+def test_a_traceback_is_excerpted_as_its_last_frame_and_the_exception() -> None:
     log = (
         "loading\n"
         "Traceback (most recent call last):\n"
@@ -155,7 +155,7 @@ def test_colours_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("name", ["dbt_build_ok", "sqlmesh_run_ok"])
-def test_where_nothing_names_an_error_the_end_is_told(name: str) -> None:
+def test_without_an_error_the_end_of_the_log_is_the_excerpt(name: str) -> None:
     told = excerpt(read(name))
 
     assert told.failures == []
@@ -307,7 +307,7 @@ def test_remarkable_facts_about_a_success_are_shown(log: str, said: str) -> None
     assert remarks(log) == said
 
 
-def test_hooks_are_counted_by_themselves() -> None:
+def test_hooks_do_not_hide_the_models_that_were_running() -> None:
     log = (
         "02:00:01  1 of 2 START hook: shop.on-run-start.0 .................... [RUN]\n"
         "02:00:01  1 of 2 OK hook: shop.on-run-start.0 ....................... [OK in 0.1s]\n"

@@ -22,7 +22,7 @@ def stream(log: bytes) -> bytes:
 
 
 @given(st.binary(max_size=3000), st.one_of(st.binary(max_size=300), st.just(b"\x1f" * MOST_CARRIED)))
-def test_both_are_read_as_they_were_written(log: bytes, content: bytes) -> None:
+def test_log_and_results_are_read_as_they_were_written(log: bytes, content: bytes) -> None:
     stored = carrying(stream(log), content)
 
     assert carried_by(stored[:HEAD_BYTES]) == content

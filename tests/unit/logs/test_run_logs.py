@@ -40,7 +40,7 @@ def test_25_failing_tests_are_25(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in TRUTH if "circular" in case])
-def test_a_circle_is_told_and_not_where_it_was_found(case: str) -> None:
+def test_a_dependency_cycle_is_named_without_its_traceback(case: str) -> None:
     told = excerpt(read(case))
 
     assert told.said.removeprefix("Compilation Error: ").startswith("Found a cycle: model.")

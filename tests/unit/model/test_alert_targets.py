@@ -32,7 +32,7 @@ def test_older_versions_can_read_what_is_written() -> None:
     assert RunAlerts.model_validate(alerts.model_dump(mode="json")) == alerts
 
 
-def test_nobody_is_told_through_a_channel_that_is_not_known_here() -> None:
+def test_an_unknown_channel_is_not_notified() -> None:
     newer = {"pager": {"events": ["failure"], "number": "110"}, "webhook": WEBHOOK}
 
     alerts = RunAlerts.model_validate({**NAMES, **newer})
@@ -45,7 +45,7 @@ def test_nobody_is_told_through_a_channel_that_is_not_known_here() -> None:
 
 
 @pytest.mark.parametrize("target", [{}, {"number": "110"}, {"failures": False, "successes": False}, {"events": []}])
-def test_a_target_that_says_of_no_event_hears_of_none(target: dict[str, Any]) -> None:
+def test_a_target_without_events_is_not_notified(target: dict[str, Any]) -> None:
     alerts = RunAlerts(**NAMES, targets={"pager": target})
 
     assert [alerts.channels(event) for event in Event] == [[]] * len(Event)

@@ -15,7 +15,7 @@ from jobs_api.trigger.request import TriggerAnswer
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 
 
-def test_it_is_what_validation_would_have_made() -> None:
+def test_an_unvalidated_document_equals_a_validated_one() -> None:
     values = {"job_run_id": "run_1", "job_name": "jaffle-nightly", "status": RunStatus.PENDING}
 
     known, validated = TriggerAnswer.known(**values), TriggerAnswer.model_validate(values)

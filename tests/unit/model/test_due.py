@@ -87,7 +87,7 @@ def test_which_deliveries_a_change_of_status_makes_due(name: str) -> None:
     assert with_events(before, after).notify == expected
 
 
-def test_nobody_is_told_where_nobody_asked() -> None:
+def test_without_alerts_nothing_is_due() -> None:
     run = a_run(RunStatus.FAILED).model_copy(update={"alerts": None})
 
     assert with_events(None, run).notify == []
@@ -95,14 +95,14 @@ def test_nobody_is_told_where_nobody_asked() -> None:
 
 
 @given(st.lists(st.sampled_from(RunStatus), min_size=1, max_size=5))
-def test_asking_twice_adds_nothing(statuses: list[RunStatus]) -> None:
+def test_computing_the_due_events_twice_adds_nothing(statuses: list[RunStatus]) -> None:
     for old, new in pairwise([None, *statuses]):
         before = a_run(old) if old else None
         once = with_events(before, a_run(new or RunStatus.PENDING))
         assert with_events(before, once) == once
 
 
-def test_each_channel_is_told_what_it_asked_for() -> None:
+def test_each_channel_is_notified_of_its_own_events() -> None:
     told = a_run(RunStatus.FAILED).model_copy(update={"alerts": alerts(events=[Event.FAILURE])})
 
     assert channels(told, Event.STARTED) == []
@@ -110,7 +110,7 @@ def test_each_channel_is_told_what_it_asked_for() -> None:
     assert channels(told, Event.FAILURE) == ["slack", "webhook"]
 
 
-def test_of_a_cancelled_run_only_who_lists_it_hears() -> None:
+def test_only_channels_that_list_cancelled_are_notified_of_a_cancelled_run() -> None:
     cancelled = a_run(RunStatus.CANCELLED)
     as_usual = cancelled.model_copy(update={"alerts": alerts(events=[Event.SUCCESS, Event.FAILURE])})
     listed = cancelled.model_copy(update={"alerts": alerts(events=[Event.CANCELLED])})
@@ -120,7 +120,7 @@ def test_of_a_cancelled_run_only_who_lists_it_hears() -> None:
     assert channels(listed, Event.CANCELLED) == ["webhook"]
 
 
-def test_of_an_attempt_that_another_follows_only_a_list_of_events_hears() -> None:
+def test_an_attempt_with_a_next_one_is_notified_only_where_its_event_is_listed() -> None:
     told = alerts(events=[Event.FAILURE])
     failed = a_run(RunStatus.FAILED).model_copy(update={"alerts": told, "retried_as": "run_second"})
 
@@ -130,7 +130,7 @@ def test_of_an_attempt_that_another_follows_only_a_list_of_events_hears() -> Non
     assert with_events(a_run(RunStatus.RUNNING), only_slack).notify == []
 
 
-def test_of_a_start_nobody_learns_how_it_ended() -> None:
+def test_the_notification_of_a_start_hides_how_the_run_ended() -> None:
     ended = a_run(
         RunStatus.FAILED, start_time=NOON, end_time=NOON, duration_seconds=0.0, exit_code=1, error_message="x"
     )

@@ -67,7 +67,7 @@ def test_a_run_that_has_ended_is_never_late_afterwards(status: RunStatus) -> Non
     assert lateness.found(run, at(600)) is run
 
 
-def test_who_has_requested_to_cancel_a_run_is_not_told_that_it_is_late() -> None:
+def test_a_run_with_a_cancel_request_is_not_notified_as_late() -> None:
     run = going(cancel_requested_at=at(-1))
 
     assert lateness.found(run, at(600)) is run
@@ -98,7 +98,7 @@ def test_an_end_in_time_or_one_that_is_seen_after_a_day_is_no_news(end: float, s
     assert after.late_at is None
 
 
-def test_after_a_day_nobody_is_told_of_an_open_run_either() -> None:
+def test_an_open_run_is_not_notified_as_late_after_a_day() -> None:
     run = going(RunStatus.PENDING)
 
     assert lateness.found(run, NOON + DAY).late_at

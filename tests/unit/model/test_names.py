@@ -171,7 +171,7 @@ def test_any_text_makes_a_label(value: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "7", "é", "日本", "x" * 100, "a 👩‍💻 job", "½", " a "])
-def test_a_name_may_be(name: str) -> None:
+def test_a_valid_name_is_accepted(name: str) -> None:
     assert check_name(name) == name
 
 
@@ -190,28 +190,28 @@ def test_a_name_may_be(name: str) -> None:
         ("a\ud800", "no control characters"),
     ],
 )
-def test_a_name_may_not_be(name: str, advice: str) -> None:
+def test_an_invalid_name_is_refused(name: str, advice: str) -> None:
     with pytest.raises(InvalidName, match=advice):
         check_name(name)
 
 
 @pytest.mark.parametrize("name", ["a", "org-acme", "0", "a--b", "a" * 63])
-def test_is_a_dns_label(name: str) -> None:
+def test_a_dns_label_is_recognized(name: str) -> None:
     assert is_dns_label(name)
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a.b", "a_b", "a\n", "é", "a" * 64])
-def test_is_no_dns_label(name: str) -> None:
+def test_other_texts_are_not_dns_labels(name: str) -> None:
     assert not is_dns_label(name)
 
 
 @pytest.mark.parametrize("name", ["a", "a.b", "0.1-x.com", ".".join(["a" * 63] * 3)])
-def test_is_a_dns_subdomain(name: str) -> None:
+def test_a_dns_subdomain_is_recognized(name: str) -> None:
     assert is_dns_subdomain(name)
 
 
 @pytest.mark.parametrize("name", ["", ".a", "a.", "a..b", "a.-b", "A.b", "a/b", "a" * 254])
-def test_is_no_dns_subdomain(name: str) -> None:
+def test_other_texts_are_not_dns_subdomains(name: str) -> None:
     assert not is_dns_subdomain(name)
 
 
@@ -226,7 +226,7 @@ def test_a_name_that_is_no_labels_value_gets_a_mark_that_is(name: str, more: str
     assert labels.label_value(name) != labels.label_value(name + more)
 
 
-def test_objects_without_a_mark_are_selected_by_that() -> None:
+def test_objects_without_a_deployment_label_are_selected_by_its_absence() -> None:
     assert labels.unlabelled_selector({labels.ORGANIZATION: "org-acme"}) == (
         "app.kubernetes.io/managed-by=jobs-api,jobs-api.dev/organization=org-acme,!jobs-api.dev/deployment"
     )

@@ -101,7 +101,7 @@ def test_a_text_that_is_no_quantity_gets_the_words_of_the_api_server_too() -> No
         (" 1Gi ", "1Gi"),
     ],
 )
-def test_the_canonical_form(sent: str, stored: str) -> None:
+def test_a_quantity_is_stored_in_canonical_form(sent: str, stored: str) -> None:
     assert canonical(sent) == stored
 
 
@@ -197,7 +197,7 @@ def test_resources_are_returned_as_sent() -> None:
     assert Resources.model_validate(sent).model_dump(mode="json") == sent
 
 
-def test_nothing_asked_is_an_empty_object() -> None:
+def test_resources_without_values_are_an_empty_object() -> None:
     assert Resources().model_dump(mode="json") == {}
     assert Resources.model_validate({"requests": {}, "limits": None}).model_dump(mode="json") == {}
 

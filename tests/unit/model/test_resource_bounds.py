@@ -88,20 +88,22 @@ def test_plausible_quantities_are_accepted(resources: dict[str, Any]) -> None:
         ({"memory": "1k"}, "at least 4Mi"),
     ],
 )
-def test_what_no_node_has_and_no_process_lives_on_is_refused(resources: dict[str, str], advice: str) -> None:
+def test_more_than_any_node_has_and_less_than_any_process_needs_are_refused(
+    resources: dict[str, str], advice: str
+) -> None:
     (message,) = faults({"limits": resources}).values()
 
     assert advice in message
 
 
 @pytest.mark.parametrize("text", ["4194303", "1M", "1024Ki"])
-def test_no_unit_is_guessed_that_would_be_refused_or_is_there(text: str) -> None:
+def test_no_unit_is_suggested_that_would_be_refused_or_is_present(text: str) -> None:
     assert faults({"limits": {"memory": text}}) == {
         "limits.memory": f"{text} is too little for any container; at least 4Mi"
     }
 
 
-def test_of_a_resource_that_is_none_nothing_else_is_told() -> None:
+def test_an_unknown_resource_has_one_error_message() -> None:
     (message,) = faults({"limits": {"Memory": "1Gi"}}).values()
 
     assert message.endswith("did you mean memory?")

@@ -173,7 +173,7 @@ def test_what_is_disabled_owes_nothing_and_enabling_it_owes_nothing_of_the_past(
     assert owed(enabled, project, at(41)) == [at(5), at(35), at(40)]
 
 
-def test_a_job_that_is_disabled_with_nothing_open_is_never_looked_at_again() -> None:
+def test_a_disabled_job_without_open_slots_needs_no_pass() -> None:
     project = a_project()
     job = changed(a_job(project), project, at(2), enabled=False)
 
@@ -266,7 +266,7 @@ SINCE = Firing(since=NOON, schedule="*/5 * * * *", timezone="UTC", cronjob_name=
         ),
     ],
 )
-def test_what_is_known_of_a_slot(
+def test_a_slot_has_the_verdict_of_its_situation(
     slot: int, firing: Firing, ran: Sequence[float], minute: float, verdict: SlotVerdict
 ) -> None:
     found = Slot(at(slot), firing, firing.since)
@@ -465,7 +465,7 @@ ACTIONS = st.sampled_from(
         st.tuples(st.integers(1, 20), st.one_of(ACTIONS, st.sampled_from(["pause", "go", "settle"]))), max_size=12
     )
 )
-def test_no_sequence_of_edits_and_pauses_loses_a_slot_or_makes_one_up(
+def test_no_sequence_of_edits_and_pauses_loses_or_invents_a_slot(
     steps: list[tuple[int, dict[str, Any] | str]],
 ) -> None:
     project = a_project()

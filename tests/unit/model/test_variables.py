@@ -47,7 +47,7 @@ def faults(environment: dict[str, str], in_project: Project | None = None) -> di
     return {}
 
 
-def test_every_name_that_is_not_the_job_s_is_refused_by_its_name() -> None:
+def test_every_reserved_variable_is_refused_by_its_name() -> None:
     refused = faults(dict.fromkeys(REFUSED, "x"))
 
     assert refused.keys() == {f"environment.{name}" for name in REFUSED}
@@ -57,7 +57,7 @@ def test_every_name_that_is_not_the_job_s_is_refused_by_its_name() -> None:
     )
 
 
-def test_what_a_tool_reads_is_the_job_s() -> None:
+def test_variables_that_dbt_and_sqlmesh_read_are_allowed() -> None:
     assert faults(dict.fromkeys(FREE, "x")) == {}
 
 
@@ -82,7 +82,7 @@ def test_what_a_project_allows_are_names(names: Any) -> None:
 
 
 @given(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True))
-def test_a_name_is_refused_where_something_is_said_of_it(name: str) -> None:
+def test_exactly_the_reserved_names_are_refused(name: str) -> None:
     assert bool(faults({name: "x"})) == bool(name.startswith("JOBS_API_") or reserved(name))
 
 

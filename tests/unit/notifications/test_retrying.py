@@ -37,7 +37,7 @@ def test_after_the_last_moment_nothing_is_tried() -> None:
 
 @pytest.mark.slow
 @given(st.lists(st.floats(0, 1), min_size=400, max_size=400))
-def test_it_goes_on_for_a_day_and_no_longer(chances: list[float]) -> None:
+def test_attempts_continue_for_a_day_and_no_longer(chances: list[float]) -> None:
     now, give_up_at, attempts = NOON, NOON + GIVE_UP_AFTER, 0
     for attempts, chance in enumerate(chances, start=1):
         after = next_attempt(attempts, now, give_up_at, chance=chance)

@@ -93,17 +93,17 @@ def test_every_second_pulse_has_a_spare_while_runs_are_open(
 
 
 @given(facts=FACTS, pace=PACES)
-def test_it_is_never_later_than_the_pace_and_never_sooner_than_the_least(facts: PassFacts, pace: Pace) -> None:
+def test_the_next_pulse_is_within_its_bounds(facts: PassFacts, pace: Pace) -> None:
     assert NOW + SOONEST <= next_pulse(facts, NOW, pace) <= NOW + pace.latest
 
 
 @given(facts=FACTS, pace=PACES, seconds=st.integers(0, 600))
-def test_time_that_passes_never_makes_it_earlier(facts: PassFacts, pace: Pace, seconds: int) -> None:
+def test_passing_time_never_makes_the_next_pulse_earlier(facts: PassFacts, pace: Pace, seconds: int) -> None:
     assert next_pulse(facts, after(seconds=seconds), pace) >= next_pulse(facts, NOW, pace)
 
 
 @given(facts=FACTS, pace=PACES, more=MOMENTS)
-def test_another_reason_never_makes_it_later(facts: PassFacts, pace: Pace, more: datetime) -> None:
+def test_another_reason_never_makes_the_next_pulse_later(facts: PassFacts, pace: Pace, more: datetime) -> None:
     with_more = PassFacts(**{**vars(facts), "due": [*facts.due, more]})
 
     assert next_pulse(with_more, NOW, pace) <= next_pulse(facts, NOW, pace)

@@ -68,7 +68,7 @@ def days(first: date, last: date) -> list[date]:
 @example("Pacific/Apia", CHANGES[-1], -60, 0, time(0, 0))
 @example(BERLIN, CHANGES[0], -1, 0, time(2, 0))
 @example(BERLIN, CHANGES[1], 0, 0, time(2, 0))
-def test_it_is_the_first_time_that_the_clock_shows_it_or_jumps_over_it(
+def test_the_next_clock_time_is_the_first_one_that_the_clock_shows_or_skips(
     zone: str, change: datetime, minutes: int, seconds: int, clock: time
 ) -> None:
     slot = change + minutes * MINUTE + timedelta(seconds=seconds)
@@ -77,7 +77,7 @@ def test_it_is_the_first_time_that_the_clock_shows_it_or_jumps_over_it(
 
 
 @given(st.sampled_from(sorted(timezones._names())), st.datetimes(NAIVE_1975, NAIVE_2037), st.times())
-def test_in_every_zone_it_comes_within_three_days_and_is_later(zone: str, after: datetime, clock: time) -> None:
+def test_the_next_clock_time_is_within_three_days_in_every_zone(zone: str, after: datetime, clock: time) -> None:
     moment = after.replace(tzinfo=UTC)
     clock = clock.replace(second=0, microsecond=0)
 

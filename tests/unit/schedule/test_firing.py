@@ -31,7 +31,7 @@ def lists_of(case: dict[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
     yield from ((dst["timezone"], dst["base"], dst["next"]) for dst in case.get("next_dst", []))
 
 
-def test_it_fires_when_kubernetes_does() -> None:
+def test_a_schedule_fires_when_kubernetes_fires_it() -> None:
     recorded = [(case["expr"], *fires) for case in TRUTH for fires in lists_of(case)]
     assert len(recorded) > 2000
     ours = [list(islice(fire_times(e, zone, datetime.fromisoformat(base)), 5)) for e, zone, base, _ in recorded]
@@ -95,7 +95,7 @@ def test_every_rejects_what_go_does(clause: str) -> None:
         fire_times(f"@every {clause}", "UTC", NOON)
 
 
-def test_the_day_that_samoa_never_had_stops_nobody() -> None:
+def test_a_schedule_fires_across_the_day_that_samoa_skipped() -> None:
     # Kubernetes' library would go round in circles there.
     before = datetime(2011, 12, 28, 12, tzinfo=UTC)
     assert list(islice(fire_times("0 12 1 * *", "Pacific/Apia", before), 1)) == [datetime(2011, 12, 31, 22, tzinfo=UTC)]
@@ -251,7 +251,7 @@ def plain_expressions(draw: st.DrawFn) -> str:
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(plain_expressions(), MOMENTS)
-def test_where_croniter_means_the_same_it_says_the_same(expression: str, after: datetime) -> None:
+def test_fire_times_equal_those_of_croniter_where_both_have_the_same_rules(expression: str, after: datetime) -> None:
     assume(schedule.kubernetes_schedule(expression).fires())
     theirs = croniter(expression, after)
     assert list(islice(fire_times(expression, "UTC", after), 4)) == [theirs.get_next(datetime) for _ in range(4)]

@@ -134,7 +134,7 @@ CASES: dict[str, tuple[list[tuple[float, Event, str]], list[tuple[str, list[str]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_a_channel_is_told(name: str) -> None:
+def test_a_channel_gets_the_messages_of_each_case(name: str) -> None:
     history, expected = CASES[name]
     channel = Channel()
     for minute, event, job in history:
@@ -151,7 +151,7 @@ def test_different_causes_are_told_apart() -> None:
     assert channel.end() == [("failing", ["a"]), ("failing", ["b"])]
 
 
-def test_a_job_that_goes_to_and_fro_is_told_of_a_few_times_an_hour() -> None:
+def test_an_unstable_job_makes_a_few_messages_an_hour() -> None:
     channel = Channel()
     for minute in range(0, 60, 2):
         channel.hear(minute, F)
@@ -160,7 +160,7 @@ def test_a_job_that_goes_to_and_fro_is_told_of_a_few_times_an_hour() -> None:
     assert len(channel.end()) <= 2 * MOST_CHANGES + 1
 
 
-def test_a_job_that_stays_broken_after_going_to_and_fro_is_told_of_within_the_hour() -> None:
+def test_an_unstable_job_that_stays_broken_is_posted_within_the_hour() -> None:
     channel = Channel()
     for minute in range(0, 20, 2):
         channel.hear(minute, F)
@@ -183,7 +183,7 @@ def test_successes_are_said_where_they_are_wanted_but_a_recovery_is_one_message(
     assert [kind for kind, _ in channel.end()] == ["success", "failing", "recovered", "success"]
 
 
-def test_a_failure_that_is_heard_of_after_the_success_that_followed_is_said() -> None:
+def test_a_failure_that_arrives_after_the_next_success_is_posted() -> None:
     channel = Channel()
     channel.hear(0, S)
 
@@ -250,7 +250,7 @@ histories = st.lists(
 
 
 @given(histories)
-def test_whatever_happens_a_channel_knows_how_each_job_stands_and_is_not_flooded(
+def test_a_channel_learns_the_last_state_of_each_job_in_few_messages(
     history: list[tuple[float, str, Event, str]],
 ) -> None:
     channel = Channel()
@@ -282,7 +282,7 @@ def test_whatever_happens_a_channel_knows_how_each_job_stands_and_is_not_flooded
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([F, S])), min_size=1, max_size=20), st.randoms())
-def test_in_whatever_order_ends_are_heard_of_the_newest_decides(ends: list[tuple[int, Event]], chance: Random) -> None:
+def test_in_whatever_order_ends_arrive_the_newest_decides(ends: list[tuple[int, Event]], chance: Random) -> None:
     ends = list({minute: (minute, event) for minute, event in ends}.values())
     shuffled = list(ends)
     chance.shuffle(shuffled)

@@ -46,7 +46,7 @@ def test_the_body_says_where_a_person_sees_the_run() -> None:
     assert "run_url" not in json.loads(body_of(a_run(), Event.FAILURE, alerts()))["data"]
 
 
-def test_of_a_start_nobody_learns_how_it_ended() -> None:
+def test_the_body_of_a_start_hides_how_the_run_ended() -> None:
     run = a_run(RunStatus.SUCCESS, start_time=NOON, end_time=NOON + timedelta(hours=1))
 
     body = json.loads(body_of(run, Event.STARTED, alerts()))
@@ -77,7 +77,7 @@ def test_a_receiver_verifies_it_with_a_library() -> None:
         Webhook(KEY).verify(body, signed | {"webhook-id": "dlv_2"})
 
 
-def test_while_a_key_is_rotated_either_verifies() -> None:
+def test_during_a_rotation_either_key_verifies() -> None:
     now = datetime.now(UTC)
     body = a_test_body(Named(id="p", name="p"), Named(id="j", name="j"), now)
 
