@@ -78,26 +78,27 @@ class Person:
         *,
         at: datetime = NOON,
         headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | list[str]] | None = None,
         before: tuple[str, str] = ON_ITS_OWN_ADDRESS,
     ) -> Answer:
         """Send a request, as API Gateway would pass it to the route's function in template.yaml.
 
         `before` precedes the route's path in the event's two paths, as in the API's address. A body of bytes is passed
-        in base64, as API Gateway passes binary bodies.
+        in base64, as API Gateway passes binary bodies. A list in `query` is a parameter that is given several times.
         """
         resource, function = _route(method, path)
         binary = isinstance(body, bytes)
         text = base64.b64encode(body).decode() if binary else body
         text = text if isinstance(text, str) or text is None else json.dumps(text)
+        given = {name: value if isinstance(value, list) else [value] for name, value in (query or {}).items()}
         event = {
             "resource": resource,
             "path": before[0] + path,
             "httpMethod": method,
             "headers": dict(headers or {}),
             "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
-            "queryStringParameters": dict(query) if query else None,
-            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+            "queryStringParameters": {name: values[-1] for name, values in given.items()} or None,
+            "multiValueQueryStringParameters": given or None,
             "pathParameters": _parameters(resource, path),
             "requestContext": {
                 "requestId": new_id(),

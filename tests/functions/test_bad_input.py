@@ -74,8 +74,20 @@ def test_every_fault_of_a_body_that_a_person_wrote_is_named(alice: Person, jaffl
         ({"environment": {"A": 1}}, {"field": "environment.A", "message": "must be a text in quotation marks"}),
         ({"webhook_headers": "x"}, {"field": "webhook_headers", "message": "must be an object"}),
         ({"webhook_events": "success"}, {"field": "webhook_events", "message": "must be a list"}),
-        ({"webhook_events": []}, {"field": "webhook_events", "message": "must have at least 1"}),
+        ({"webhook_events": []}, {"field": "webhook_events", "message": "must have at least 1 in the list"}),
         ({"enabled": 1}, {"field": "enabled", "message": "must be true or false"}),
+        ({"retries": "2"}, {"field": "retries", "message": "must be a whole number"}),
+        ({"retries": 2.5}, {"field": "retries", "message": "must be a whole number"}),
+        ({"retries": -1}, {"field": "retries", "message": "must be at least 0"}),
+        ({"retries": 6}, {"field": "retries", "message": "must be at most 5"}),
+        (
+            {"expect": {"finishby": "07:00"}},
+            {"field": "expect.finishby", "message": "is not a field of this object; did you mean finish_by?"},
+        ),
+        (
+            {"run_after": [{"job_id": "job_abc", "onn": ["success"]}]},
+            {"field": "run_after.0.onn", "message": "is not a field of this object; did you mean on?"},
+        ),
     ],
 )
 def test_an_error_about_a_type_uses_the_words_of_json(
@@ -84,6 +96,56 @@ def test_an_error_about_a_type_uses_the_words_of_json(
     answer = refused(alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", JOB | fields), 422)
 
     assert answer.json["errors"] == [fault]
+
+
+def test_a_value_of_a_wrong_type_hides_no_other_fault_of_its_object(alice: Person, jaffle: Project) -> None:
+    fields = {
+        "webhook_url": "https://example.com/hook",
+        "environment": {"A": 1, "B": None, "PATH": "x", "C-D": "x", "RIGHT": "x"},
+        "webhook_headers": {"X-A": 5, "Host": "x", "Content-Type": "x", "X B": "x", "X-C": "a\nb", "X-Right": "x"},
+    }
+
+    answer = refused(alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", JOB | fields), 422)
+
+    assert sorted(answer.faulty_fields) == [
+        *("environment", "environment.A", "environment.B", "environment.PATH"),
+        *("webhook_headers", "webhook_headers.Content-Type", "webhook_headers.Host"),
+        *("webhook_headers.X-A", "webhook_headers.X-C"),
+    ]
+
+
+def test_a_wrong_variable_hides_no_other_in_a_trigger(alice: Person, jaffle: Project) -> None:
+    job = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", JOB).json["id"]
+
+    answer = alice.call(
+        "POST", f"/api/v1/projects/{jaffle.id}/jobs/{job}/trigger", {"environment": {"A": 1, "PATH": "x"}}
+    )
+
+    assert sorted(refused(answer, 422).faulty_fields) == ["environment.A", "environment.PATH"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "said"),
+    [
+        ("limit", "many", "must be a whole number"),
+        ("limit", "1.5", "must be a whole number"),
+        ("limit", "0", "must be at least 1"),
+        ("limit", "501", "must be at most 500"),
+        ("limit", ["5", "6"], "is given more than once; give it once"),
+        ("status", ["failed", "success"], "is given more than once; give it once"),
+        ("updated_after", "2026-02-30T00:00:00Z", "names a day or a time of day that does not exist"),
+        ("updated_after", "2026-02-03T24:00:00Z", "names a day or a time of day that does not exist"),
+        ("updated_after", "2026-02-03T00:61:00+01:00", "names a day or a time of day that does not exist"),
+    ],
+)
+def test_an_error_of_a_query_says_what_would_be_right(
+    alice: Person, jaffle: Project, parameter: str, value: str | list[str], said: str
+) -> None:
+    answer = alice.call("GET", f"/api/v1/projects/{jaffle.id}/runs", query={parameter: value})
+
+    [fault] = refused(answer, 422).json["errors"]
+    assert fault["field"] == parameter
+    assert fault["message"].startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A body is a JSON object in UTF-8: anything else is 400 `invalid_json`, on every endpoint that takes one."""
 
 import codecs
+import gzip
 from typing import Any
 
 import pytest
@@ -59,6 +60,24 @@ def test_a_name_that_comes_twice_is_named(alice: Person, paths: list[tuple[str, 
     answer = alice.call("POST", paths[0][1], '{"name": "a", "name": "b"}')
 
     assert answer.json["message"] == "The body must be a JSON object: 'name' stands in one object twice"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "said"),
+    [
+        pytest.param("", {}, "The body must be a JSON object, such as {}, and is empty", id="nothing"),
+        pytest.param(codecs.BOM_UTF8 + b"{}", {}, "without a byte order mark before it", id="a byte order mark"),
+        pytest.param("\ufeff{}", {}, "without a byte order mark before it", id="a byte order mark in a text"),
+        pytest.param(gzip.compress(b"{}"), {"Content-Encoding": "gzip"}, "send it uncompressed", id="gzip"),
+    ],
+)
+def test_what_would_be_right_is_said_of_a_body_that_is_nearly_one(
+    alice: Person, paths: list[tuple[str, str]], body: str | bytes, headers: dict[str, str], said: str
+) -> None:
+    answer = alice.call(*paths[1], body, headers=headers)
+
+    assert (answer.status, answer.json["code"]) == (400, "invalid_json")
+    assert said in answer.json["message"]
 
 
 def test_a_text_in_base64_is_read_as_any_other(alice: Person, paths: list[tuple[str, str]]) -> None:

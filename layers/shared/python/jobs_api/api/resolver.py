@@ -5,7 +5,7 @@ import binascii
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from types import UnionType
@@ -34,6 +34,7 @@ MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
 TEXT_TYPE: Final = "text/plain"
 NOT_UTF_8: Final = "The body must be a JSON object in UTF-8; write the character U+FFFD as \\ufffd if it is meant"
+COMPRESSED: Final = "The body must be a JSON object in UTF-8; send it uncompressed, without Content-Encoding"
 
 # An answer is for one caller and one time, and some show a secret once.
 NOT_KEPT: Final = {"Cache-Control": ["no-store"]}
@@ -277,12 +278,18 @@ class Api(APIGatewayRestResolver):
 
     def _tell_invalid(self, error: RequestValidationError) -> Response[str]:
         details = error.errors()
-        if any(detail["loc"][:2] == ("body",) or detail["loc"] == ("body",) for detail in details):
-            return self._tell(errors.InvalidBody("The body must be a JSON object"))
-        return self._tell(errors.InvalidRequest([fault_of(detail, skip=1) for detail in details]))
+        if any(detail["loc"] == ("body",) for detail in details):
+            return self._tell(errors.InvalidBody("The body must be a JSON object, such as {}, and is empty"))
+        return self._tell(errors.InvalidRequest([_parameter_fault(detail) for detail in details]))
 
     def _tell_nothing(self, error: Exception) -> Response[str]:
         return _unexpected(error, self.request_id)
+
+
+def _parameter_fault(detail: Any) -> Fault:
+    """Return what is wrong with a query parameter; a list is what the framework makes of one that comes twice."""
+    fault = fault_of(detail, skip=1)
+    return replace(fault, message="is given more than once; give it once") if type(detail["input"]) is list else fault
 
 
 def idempotency_key(event: Mapping[str, Any]) -> str | None:
@@ -311,7 +318,7 @@ def _checked(event: Mapping[str, Any], *, only_admins: bool, most_body_bytes: in
     body = _body(event)
     if len(body) > most_body_bytes:
         raise errors.PayloadTooLarge(f"The body is {len(body)} bytes; at most {most_body_bytes}")
-    text = _text(body)
+    text = _text(body, _header(event, "content-encoding"))
     # Bodies are JSON whatever content type the client sends: `curl -d` sends that of a form.
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     return {
@@ -333,14 +340,13 @@ def _body(event: Mapping[str, Any]) -> bytes:
         raise errors.InvalidBody("The body must be a JSON object") from error
 
 
-def _text(body: bytes) -> str:
-    try:
-        text = body.decode().strip()
-    except UnicodeDecodeError as error:
-        raise errors.InvalidBody(NOT_UTF_8) from error
-    # API Gateway passes a body on as text, with this character for each byte that is not UTF-8.
+def _text(body: bytes, encoding: str | None) -> str:
+    # API Gateway decompresses a body, or passes it on as text, with U+FFFD for each byte that is not UTF-8.
+    text = body.decode(errors="replace").strip()
     if "\ufffd" in text:
-        raise errors.InvalidBody(NOT_UTF_8)
+        raise errors.InvalidBody(COMPRESSED if encoding not in {None, "identity"} else NOT_UTF_8)
+    if text.startswith("\ufeff"):
+        raise errors.InvalidBody("The body must be a JSON object without a byte order mark before it")
     return text
 
 

@@ -1,11 +1,15 @@
 """Rules for where a job's notifications go: a Slack channel, a webhook's headers, and the events it may ask for."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from jobs_api.errors import shortened
+from jobs_api.model.entries import EntryFault
 from jobs_api.redaction.masking import MASK
 
 MAX_HEADERS_BYTES = 16 * 1024
+MOST_HEADERS = 20
 # "#name" as people type it, or an id as in Slack's links.
 SLACK_CHANNEL = re.compile(r"#[\w.-]{1,80}|[CDG][A-Z0-9]{6,20}")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -15,25 +19,27 @@ WebhookEvent = Literal["started", "success", "failure", "cancelled", "late", "lo
 DEFAULT_EVENTS: list[WebhookEvent] = ["success", "failure"]
 
 
-def check_headers(headers: dict[str, str]) -> dict[str, str]:
-    """Return the headers of a webhook if they obey every rule; raises ValueError."""
-    if len(headers) > 20:
-        raise ValueError(f"has {len(headers)} headers; at most 20 are allowed")
-    for name, value in headers.items():
-        if not HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not a header name")
-        if RESERVED_HEADER.fullmatch(name):
-            raise ValueError(f"{name} is set by the service; any but Host, Content-* and webhook-* may be added")
-        if CONTROL.search(value) or not value.isascii():
-            raise ValueError(f"the value of {name} must be ASCII without line breaks or control characters")
-        if value == MASK:
-            raise ValueError(f"{name} has no stored value that {MASK} could stand for; send the value itself")
+def header_faults(headers: Mapping[str, str]) -> Iterator[EntryFault]:
+    """Return everything wrong with the headers of a webhook."""
+    if len(headers) > MOST_HEADERS:
+        yield EntryFault(None, f"has {len(headers)} headers; at most {MOST_HEADERS} are allowed")
     size = sum(len(name) + len(value) for name, value in headers.items())
     if size > MAX_HEADERS_BYTES:
-        raise ValueError(f"has {size} bytes in all; at most {MAX_HEADERS_BYTES} are allowed; few servers accept more")
+        yield EntryFault(
+            None, f"has {size} bytes in all; at most {MAX_HEADERS_BYTES} are allowed; few servers accept more"
+        )
     if len({name.lower() for name in headers}) < len(headers):
-        raise ValueError("names a header twice; upper and lower case are the same")
-    return headers
+        yield EntryFault(None, "names a header twice; upper and lower case are the same")
+    for name, value in headers.items():
+        shown = shortened(name)
+        if not HEADER_NAME.fullmatch(name):
+            yield EntryFault(None, f"{shown!r} is not a header name")
+        elif RESERVED_HEADER.fullmatch(name):
+            yield EntryFault(name, f"{shown} is set by the service; any but Host, Content-* and webhook-* may be added")
+        elif CONTROL.search(value) or not value.isascii():
+            yield EntryFault(name, f"the value of {shown} must be ASCII without line breaks or control characters")
+        elif value == MASK:
+            yield EntryFault(name, f"{shown} has no stored value that {MASK} could stand for; send the value itself")
 
 
 def check_slack_channel(channel: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +27,7 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:
 PLUS_LOST = re.compile(r" \d\d:\d\d\Z")
 
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9998
+_NO_SUCH_TIME = "names a day or a time of day that does not exist; a time is such as 2026-04-28T02:00:00Z"
 
 
 def _is_none(value: object) -> bool:
@@ -74,6 +75,30 @@ Moment = Annotated[
 
 Absent = Annotated[T | None, Field(exclude_if=_is_none)]
 """A field that is left out of the document while it has no value: `Absent[int] = None`."""
+
+
+OUR_WORDS: Final = {
+    "missing": "is required",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be a text in quotation marks",
+    "string_too_long": "must be at most {max_length} characters",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "list_type": "must be a list",
+    "too_short": "must have at least {min_length} in the list",
+    "too_long": "must have at most {max_length} in the list",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "datetime_parsing": _NO_SUCH_TIME,
+    "datetime_from_date_parsing": _NO_SUCH_TIME,
+    "datetime_object_invalid": _NO_SUCH_TIME,
+}
+"""What a client reads for each of pydantic's errors, with the error's own limits."""
 
 
 class Document(BaseModel):
@@ -130,41 +155,43 @@ class Record(Document):
 def faults_of(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Return pydantic's errors in our words; for an unknown field, suggest the name that was probably meant."""
     details = error.errors(include_url=False)
-    return [fault_of(detail, known=model.model_fields if at < MOST_FAULTS else ()) for at, detail in enumerate(details)]
+    return [
+        fault_of(detail, known=_names_at(model, detail["loc"]) if at < MOST_FAULTS else ())
+        for at, detail in enumerate(details)
+    ]
 
 
-def _limit_of(limits: Mapping[str, Any]) -> int:
-    limit: int = limits["min_length"] if "min_length" in limits else limits["max_length"]
-    return limit
+def _names_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the names that clients may use beside a field: those of the object in which its path ends."""
+    for part in path[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is not None:
+            inner = next(iter(_models_in(field.annotation)), None)
+            if inner is None:
+                return []
+            model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models of an annotation such as `list[Predecessor] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
 def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) -> Fault:
     """Return one of pydantic's errors in our words, without the first `skip` parts of its path."""
     path = ".".join(str(part) for part in detail["loc"][skip:]) or "body"
-    match detail["type"], detail.get("ctx", {}):
-        case "value_error", {"error": reason}:
-            message = str(reason)
-        case "extra_forbidden", _:
-            # The search compares character by character, and nobody who sends a name of thousands of characters meant
-            # one of ours.
-            # They are names of the whole object, not of what is in one of its fields.
-            is_known = "." not in path and len(path) <= MOST_CHARACTERS
-            meant = get_close_matches(path, list(known), n=1) if is_known else []
-            message = "is not a field of this object" + (f"; did you mean {meant[0]}?" if meant else "")
-        case "missing", _:
-            message = "is required"
-        case "string_too_long", {"max_length": most}:
-            message = f"must be at most {most} characters"
-        case "bool_type" | "bool_parsing", _:
-            message = "must be true or false"
-        case "string_type", _:
-            message = "must be a text in quotation marks"
-        case "dict_type" | "model_type", _:
-            message = "must be an object"
-        case "list_type", _:
-            message = "must be a list"
-        case "too_short" | "too_long", limits:
-            message = f"must have at {'least' if 'min_length' in limits else 'most'} {_limit_of(limits)}"
-        case _:
-            message = detail["msg"].replace("Input should be", "must be", 1)
-    return Fault(field=path, message=message)
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "value_error":
+        return Fault(path, str(context["error"]))
+    if kind == "extra_forbidden":
+        # The search compares character by character, and nobody who sends a name of thousands of characters meant
+        # one of ours.
+        name = str(detail["loc"][-1])
+        meant = get_close_matches(name, list(known), n=1) if len(name) <= MOST_CHARACTERS else []
+        return Fault(path, "is not a field of this object" + (f"; did you mean {meant[0]}?" if meant else ""))
+    if kind in OUR_WORDS:
+        return Fault(path, OUR_WORDS[kind].format(**context))
+    return Fault(path, detail["msg"].replace("Input should be", "must be", 1))

@@ -1,6 +1,6 @@
 """The settings of a job: every rule for what its owner may set."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
@@ -9,20 +9,20 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
-from pydantic_core import InitErrorDetails
 
 from jobs_api import schedule
 from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.model import names, pauses, variables
-from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_headers, check_slack_channel
+from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_slack_channel, header_faults
 from jobs_api.model.chains import MOST_PREDECESSORS, Predecessor, check_each_once
 from jobs_api.model.commands import ProjectType, parse_command
 from jobs_api.model.document import COMPILED_LATE, Absent, Document, Timestamp
+from jobs_api.model.entries import check_entries
 from jobs_api.model.expectation import Expectation
 from jobs_api.model.job_sync import JobSync
 from jobs_api.model.pauses import PauseEnd, PauseReason
@@ -100,7 +100,7 @@ class JobSettings(Document):
     slack_channel: Absent[Annotated[str, AfterValidator(check_slack_channel)]] = None
     webhook_enabled: bool = False
     webhook_url: Absent[Annotated[str, AfterValidator(check_webhook_url)]] = None
-    webhook_headers: Absent[Annotated[dict[str, str], AfterValidator(check_headers)]] = None
+    webhook_headers: Absent[dict[str, str]] = None
     webhook_events: Absent[Annotated[list[WebhookEvent], Field(min_length=1)]] = None
     expect: Absent[Expectation] = None
 
@@ -235,11 +235,16 @@ class JobSettings(Document):
             raise ValueError("is required, unless run_after names the jobs that this one runs after")
         return expression
 
-    @field_validator("environment")
+    @field_validator("environment", mode="wrap")
     @classmethod
-    def _is_the_job_s_to_set(cls, environment: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    def _is_the_job_s_to_set(cls, sent: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         allowed = cast("ProjectSettings", info.context).allowed_environment
-        return check_environment(variables.environment_faults(environment, allowed), environment)
+        return check_entries(sent, handler, lambda environment: variables.environment_faults(environment, allowed))
+
+    @field_validator("webhook_headers", mode="wrap")
+    @classmethod
+    def _may_be_sent(cls, sent: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return check_entries(sent, handler, header_faults)
 
     @field_validator("slack_channel")
     @classmethod
@@ -279,18 +284,6 @@ class JobSettings(Document):
         if expect and expect.finish_by and info.data.get("schedule", "wrong") is None:
             raise ValueError("finish_by is for jobs with a schedule; use max_minutes, or add a schedule")
         return expect
-
-
-def check_environment(faults: Iterable[variables.VariableFault], environment: dict[str, str]) -> dict[str, str]:
-    """Return an environment without faults; raise all faults as pydantic's errors, in a validator of its field."""
-    if details := [_detail(fault) for fault in faults]:
-        raise ValidationError.from_exception_data("environment", details)
-    return environment
-
-
-def _detail(fault: variables.VariableFault) -> InitErrorDetails:
-    loc = (fault.name,) if fault.name else ()
-    return InitErrorDetails(type="value_error", loc=loc, input=None, ctx={"error": ValueError(fault.message)})
 
 
 def _required(model: type[BaseModel], name: str) -> bool:

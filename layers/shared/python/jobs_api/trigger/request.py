@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self, cast
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from jobs_api.k8s import manifests
 from jobs_api.model import lateness, names
@@ -13,8 +13,8 @@ from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
 from jobs_api.model.commands import ProjectType, job_type, parse_command
 from jobs_api.model.document import Absent, Document
+from jobs_api.model.entries import check_entries
 from jobs_api.model.job import Job
-from jobs_api.model.job_settings import check_environment
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.trigger import own_environment
@@ -66,12 +66,11 @@ class TriggerRequest(Document):
         parse_command(command, ProjectType.DBT)
         return command
 
-    @field_validator("environment")
+    @field_validator("environment", mode="wrap")
     @classmethod
-    def _may_be_added(cls, environment: dict[str, str] | None, info: ValidationInfo) -> dict[str, str] | None:
+    def _may_be_added(cls, sent: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         project, job = _context(info)
-        found = own_environment.faults(environment or {}, job, project)
-        return check_environment(found, environment or {}) or None
+        return check_entries(sent, handler, lambda own: own_environment.faults(own, job, project)) or None
 
 
 class TriggerAnswer(Document):
