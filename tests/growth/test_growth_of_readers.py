@@ -15,7 +15,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.document import RFC3339
 from jobs_api.notifications import backoff
 from jobs_api.schedule import go_text, grammar, timezones
-from jobs_api.sync import reconciler
+from jobs_api.sync import sync_messages
 from tests.growth.growth import is_linear, repeated
 
 NOW = datetime(2026, 4, 28, tzinfo=UTC)
@@ -41,7 +41,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "a name": names.slug,
     "a subdomain": names._DNS_SUBDOMAIN.fullmatch,
     "a time": RFC3339.fullmatch,
-    "a cluster's refusal": lambda text: reconciler.WHO.sub("this service", text),
+    "a cluster's refusal": lambda text: sync_messages.WHO.sub("this service", text),
     "an annotation": lambda text: failure_reason.command_name(
         observe({"metadata": {"annotations": {labels.COMMAND: text}}})
     ),

@@ -18,7 +18,8 @@ from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
 from jobs_api.model.slots import SlotHistory
-from jobs_api.sync.reconcile import Create, Delete, Leave, Reason, Replace, compare, plan
+from jobs_api.sync.changes import Create, Delete, Leave, Reason, Replace
+from jobs_api.sync.reconcile import compare, plan
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 

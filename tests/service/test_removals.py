@@ -13,7 +13,8 @@ from jobs_api.k8s.manifests import Manifest
 from jobs_api.model.organization import RemovalConfirmation
 from jobs_api.model.project_record import ProjectRecord
 from jobs_api.sync import removals
-from jobs_api.sync.reconcile import Delete, plan
+from jobs_api.sync.changes import Delete
+from jobs_api.sync.reconcile import plan
 from jobs_api.sync.removals import RemovalVerdict, Standing
 from tests.service.test_reconcile import JOBS, stored, wanted
 

@@ -11,9 +11,9 @@ from jobs_api import store
 from jobs_api.cluster import Cluster
 from jobs_api.errors import NotFound
 from jobs_api.k8s import labels
+from jobs_api.sync.comparison import Comparison
 from jobs_api.sync.desired import Scope
 from jobs_api.sync.precheck import unsettled
-from jobs_api.sync.reconciler import Comparison
 
 __all__ = ["Scope", "sync"]
 
@@ -65,7 +65,7 @@ def _compare(scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) 
     for _ in range(2):
         comparison = Comparison(scope, cluster, now, done)
         comparison.run()
-        if not comparison.outdated:
+        if not comparison.progress.outdated:
             break
-    done["left"] += comparison.outdated
-    return comparison.needs_whole
+    done["left"] += comparison.progress.outdated
+    return comparison.progress.needs_whole

@@ -5,108 +5,11 @@ has newer versions than those that a sync has read, the sync read the tables too
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final
 
 from jobs_api.k8s import labels
 from jobs_api.k8s.manifests import Manifest
-
-# What the API server fills in where a manifest says nothing, by the field's name. Any other value that no manifest
-# asked for was written by somebody.
-# https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/defaults.go, and batch/v1/defaults.go
-DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
-    "completionMode": ("NonIndexed",),
-    "completions": (1,),
-    "dnsPolicy": ("ClusterFirst",),
-    "imagePullPolicy": ("Always", "IfNotPresent"),
-    "parallelism": (1,),
-    "podReplacementPolicy": ("Failed",),
-    "schedulerName": ("default-scheduler",),
-    "suspend": (False,),
-    "terminationGracePeriodSeconds": (30,),
-    "terminationMessagePath": ("/dev/termination-log",),
-    "terminationMessagePolicy": ("File",),
-}
-# Maps in which every key is ours: another key is never a default.
-OURS_ALONE: Final = frozenset({"annotations", "labels", "limits", "requests"})
-
-
-class Reason(StrEnum):
-    """Why a CronJob that should be different is left as it is.
-
-    NEWER was made from newer versions than those read. GOING is being deleted; its name is free once it is gone.
-    FOREIGN has no label of this service. ANOTHERS has the label of another deployment.
-    """
-
-    NEWER = "newer"
-    GOING = "going"
-    FOREIGN = "foreign"
-    ANOTHERS = "anothers"
-
-
-@dataclass(frozen=True)
-class Create:
-    """Make a CronJob whose name is free."""
-
-    manifest: Manifest
-
-    @property
-    def name(self) -> str:
-        """The CronJob's name."""
-        return str(self.manifest["metadata"]["name"])
-
-
-@dataclass(frozen=True)
-class Replace:
-    """Replace a CronJob; the manifest's metadata state the uid and resourceVersion that are replaced.
-
-    `resumes`: it fired by these versions until somebody suspended it. `dated`: the live CronJob with the status to
-    write before it is replaced, None where its status may stay.
-    """
-
-    manifest: Manifest
-    resumes: bool = False
-    dated: Manifest | None = None
-
-    @property
-    def name(self) -> str:
-        """The CronJob's name."""
-        return str(self.manifest["metadata"]["name"])
-
-
-@dataclass(frozen=True)
-class Delete:
-    """Remove a CronJob that no job wants, if it has not changed meanwhile; its Jobs run to their end.
-
-    `job_version` and `project_version` are those it was made from. `labelled`: it has a deployment label. Without one,
-    another deployment may have made it: it is this one's only where the tables know its job.
-    """
-
-    name: str
-    uid: str
-    resource_version: str
-    project_id: str
-    job_id: str
-    job_version: int = 0
-    project_version: int = 0
-    labelled: bool = True
-
-
-@dataclass(frozen=True)
-class Leave:
-    """Change nothing, although the CronJob is not as it should be."""
-
-    live: Manifest
-    reason: Reason
-
-    @property
-    def name(self) -> str:
-        """The CronJob's name."""
-        return str(self.live["metadata"]["name"])
-
-
-type Change = Create | Replace | Delete | Leave
+from jobs_api.sync import drift
+from jobs_api.sync.changes import Change, Create, Delete, Leave, Reason, Replace
 
 
 def plan(desired: Mapping[str, Manifest], live: Iterable[Manifest]) -> Iterator[Change]:
@@ -155,7 +58,7 @@ def compare(wanted: Manifest, live: Manifest, *, latest: bool = False) -> Replac
         return _delete(live)
     if not latest and _is_newer(live, wanted):
         return Leave(live, Reason.NEWER)
-    if not _has_drifted(wanted, live):
+    if not drift.has_drifted(wanted, live):
         return None
     there = live["metadata"]
     replaces = {"uid": there["uid"], "resourceVersion": there["resourceVersion"]}
@@ -204,38 +107,6 @@ def _resumes(wanted: Manifest, live: Manifest) -> bool:
     same = all(_version(live, key) == _version(wanted, key) for key in versions)
     same = same and there.get(labels.SPEC_HASH) == asked.get(labels.SPEC_HASH)
     return same and bool(live.get("spec", {}).get("suspend")) and not wanted["spec"]["suspend"]
-
-
-def _has_drifted(wanted: Manifest, live: Manifest) -> bool:
-    """Return whether a CronJob differs from what was asked for; other people's labels and annotations do not count."""
-    for part in ("labels", "annotations"):
-        there = live["metadata"].get(part) or {}
-        # Versions and the hash of the spec are among them, so a changed job is found here, without comparing specs.
-        if not wanted["metadata"][part].items() <= there.items():
-            return True
-    return _differs(wanted["spec"], live.get("spec"))
-
-
-def _differs(wanted: Any, live: Any) -> bool:
-    """Compare what was asked for with what is stored, apart from what an API server adds to it."""
-    if wanted == live:
-        return False
-    if isinstance(wanted, dict) and isinstance(live, dict):
-        if any(key in OURS_ALONE or _differs(wanted[key], live.get(key)) for key in _unequal(wanted, live)):
-            return True
-        return any(_was_added(key, live[key]) for key in live.keys() - wanted.keys())
-    if isinstance(wanted, list) and isinstance(live, list):
-        return len(wanted) != len(live) or any(map(_differs, wanted, live))
-    return True
-
-
-def _unequal(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[str]:
-    return (key for key, value in wanted.items() if value != live.get(key))
-
-
-def _was_added(key: str, value: Any) -> bool:
-    # Empty values mean nothing; the API server writes some of them, such as `creationTimestamp: null`.
-    return value not in (None, "", {}, []) and value not in DEFAULTS.get(key, ())
 
 
 def _is_newer(live: Manifest, wanted: Manifest) -> bool:

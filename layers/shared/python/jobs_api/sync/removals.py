@@ -12,7 +12,7 @@ from typing import Final
 
 from jobs_api.model.organization import HeldRemovals, RemovalConfirmation
 from jobs_api.model.project_record import ProjectRecord
-from jobs_api.sync.reconcile import Delete
+from jobs_api.sync.changes import Delete
 
 # One in so many of an organization's CronJobs may be removed without a record of why.
 UNKNOWN_IN: Final = 10

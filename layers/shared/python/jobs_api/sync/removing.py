@@ -11,8 +11,8 @@ from jobs_api.errors import NotFound
 from jobs_api.model.organization import Organization
 from jobs_api.store import project_records
 from jobs_api.sync import removals
+from jobs_api.sync.changes import Delete
 from jobs_api.sync.desired import Scope
-from jobs_api.sync.reconcile import Delete
 from jobs_api.sync.removals import RemovalVerdict, Standing
 
 logger = Logger()
