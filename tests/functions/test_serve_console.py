@@ -52,9 +52,9 @@ def files() -> list[str]:
 
 
 def test_nothing_but_the_pages_is_open_to_anyone() -> None:
-    assert PAGES.keys() == {
-        ("GET", path) for path in ("/", "/console", "/console/{path+}", "/docs", "/docs/{path+}", "/openapi.json")
-    }
+    paths = ("/", "/console", "/console/{path+}", "/docs", "/docs/{path+}", "/openapi.json")
+
+    assert PAGES.keys() == {(method, path) for method in ("GET", "HEAD") for path in paths}
     assert set(PAGES.values()) == {"functions/serve_console"}
 
 
