@@ -1,11 +1,13 @@
 """Who opens the console: a token is asked for once, is kept in its tab, and is forgotten on the way out."""
 
+import httpx
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from jobs_api.model.organization import Role
 from jobsctl import operations
 from tests.browser.service import Service
-from tests.browser.tab import Tab, serious, show
+from tests.browser.tab import Tab, axe_faults, show
 from tests.functions.people import new_organization
 
 
@@ -19,7 +21,18 @@ def test_the_address_of_the_service_leads_to_the_console(page: Page, service: Se
 
     expect(page).to_have_url(f"{service.url}/console")
     expect(page.get_by_label("Token")).to_be_focused()
-    assert serious(page) == []
+    assert axe_faults(page) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/console", "/console/none.js", "/docs", "/docs/", "/openapi.json"])
+def test_head_gets_the_headers_of_a_page_without_its_body(service: Service, path: str) -> None:
+    one, other = (httpx.request(method, service.url + path) for method in ("GET", "HEAD"))
+    of_the_request = {"date", "x-amzn-requestid"}
+
+    assert (other.status_code, other.content) == (one.status_code, b"")
+    assert {name: value for name, value in other.headers.items() if name not in of_the_request} == {
+        name: value for name, value in one.headers.items() if name not in of_the_request
+    }
 
 
 def test_a_token_is_asked_for_once_and_appears_in_no_address(page: Page, service: Service) -> None:

@@ -13,7 +13,7 @@ from jobs_api.model.delivery import DeliveryStatus, new_delivery
 from jobs_api.store import deliveries
 from tests.browser.past import Past, call
 from tests.browser.service import Service
-from tests.browser.tab import PHONE, Tab, serious, show
+from tests.browser.tab import PHONE, Tab, axe_faults, show
 
 type Document = dict[str, Any]
 
@@ -259,7 +259,7 @@ def test_the_console_has_keyboard_shortcuts(page: Page, service: Service, job: D
 
 
 @pytest.mark.parametrize("view", [{"color_scheme": "dark", "viewport": PHONE}], ids=["dark and on a phone"])
-def test_no_dialog_has_a_serious_fault_or_is_wider_than_the_window(page: Page, service: Service, job: Document) -> None:
+def test_no_dialog_has_a_fault_or_is_wider_than_the_window(page: Page, service: Service, job: Document) -> None:
     show(page, service.developer, address(job))
     found = []
     for name in ("Run", "Pause", "Schedule"):
@@ -267,7 +267,7 @@ def test_no_dialog_has_a_serious_fault_or_is_wider_than_the_window(page: Page, s
         expect(dialog(page)).to_be_visible()
         if name == "Schedule":
             expect(dialog(page).get_by_role("row")).to_have_count(11)
-        found += serious(page)
+        found += axe_faults(page)
         assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")
         page.keyboard.press("Escape")
 
