@@ -64,8 +64,9 @@ RUN_INDEXES: Final = 3
 RUN_COPIES: Final = 4
 # Not measured, since that needs AWS: the time of a warm request and of a sync that lists 1,000 CronJobs; log lines.
 REQUEST_SECONDS, SYNC_SECONDS, SYNC_SECONDS_PER_1000, LINE = 0.05, 0.1, 0.5, 1_000
-# Nor of an ingest: eight calls of 7 ms each, and 15 ms of a processor of which 512 MB have 0.29.
-INGEST_SECONDS: Final = 0.11
+# Nor of an ingest: eight calls of 7 ms each, and 15 ms of a processor of which 512 MB have 0.29. A pass that announced
+# the next one has a call less.
+INGEST_SECONDS, CALL_SECONDS = 0.11, 0.007
 # Of a function whose environment is new: an estimate, of which `python -m benchmarks.cold_import` measures the imports.
 START_SECONDS: Final = 0.7
 # The delay of a pulse.
@@ -281,7 +282,12 @@ def passes(load: Jobs) -> dict[str, Use]:
     # The indexes of open runs, of what is to be told and of slots, twice: half a unit each for 4 kB.
     read = (max(1, ceil(open_at_once * RUN / 4096)) + 3) / 2
     return {
-        "passes: their pulses": {"queue request": every * 3, "write unit": every * 2},
+        # Those that follow each other write their beginning, which says when the next one is due. All others, and those
+        # before a sync, write their end too.
+        "passes: their pulses": {
+            "queue request": every * 3,
+            "write unit": every + (every - load.open_passes) + idle * load.open_part,
+        },
         # Sent in one call with the pulse: received, deleted, and one read that shows that nothing is to be done.
         "passes: spare pulses": {
             "queue request": spares * 2,
@@ -291,7 +297,7 @@ def passes(load: Jobs) -> dict[str, Use]:
         },
         "passes: ingests": {
             "Lambda request": every,
-            "GB-second": every * 0.5 * INGEST_SECONDS,
+            "GB-second": 0.5 * (every * INGEST_SECONDS - load.open_passes * CALL_SECONDS),
             "read unit": every * read,
             "log byte": idle * LINE,
         },

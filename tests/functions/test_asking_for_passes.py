@@ -98,6 +98,7 @@ def test_a_queue_that_refuses_fails_no_change(
     "message",
     [
         PulseMessage("org-acme", generation=7),
+        PulseMessage("org-acme", generation=7, announces=True),
         PulseMessage("org-acme", asked_at=NOW),
         PulseMessage("org-acme", asked_at=NOW, if_overdue=True),
         PulseMessage("org-acme", asked_at=NOW, changed=True),
@@ -156,3 +157,21 @@ def test_no_pass_begins_for_a_deleted_organization() -> None:
     assert pulses.begin_pass("org-nobody", 1, NOW) is None
     assert pulses.begin_asked_pass("org-nobody", NOW, NOW) is None
     assert pulses.current_organization("org-nobody") is None
+
+
+def test_a_pass_that_announces_the_next_one_leaves_it_due_and_is_not_in_the_way_of_a_requested_one() -> None:
+    organization = pulses.begin_asked_pass(new_organization("pulse").id, NOW, NOW)
+    assert organization
+    at, next_at = NOW + timedelta(seconds=5), NOW + timedelta(seconds=10)
+    assert pulses.end_pass(organization, at, None)
+
+    taken = [pulses.begin_pass(organization.id, organization.pulse.generation, at, next_at) for _ in range(2)]
+
+    assert taken[0]
+    assert taken[1] is None
+    assert (taken[0].pulse.due_at, taken[0].pulse.busy_until) == (next_at, None)
+    asked_at = [at + timedelta(seconds=seconds) for seconds in (0.5, 2)]
+    assert pulses.begin_asked_pass(organization.id, asked_at[0], asked_at[0]) is None
+    assert pulses.begin_asked_pass(organization.id, asked_at[1], asked_at[1])
+    # The other pass began meanwhile, and says what is next.
+    assert not pulses.end_pass(taken[0], next_at + timedelta(minutes=10), None)

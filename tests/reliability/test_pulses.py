@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from jobs_api.cluster import Object
 from jobs_api.k8s import labels
 from jobs_api.model.run import RunStatus
-from jobs_api.pulse import handling
+from jobs_api.pulse import handling, passes
 from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
 from tests.reliability.killing import Killer
@@ -158,6 +158,94 @@ def test_a_spare_that_has_nothing_to_replace_costs_one_read(
     assert len(pulsing.passes) == passes
     pulsing.live(seconds=6)
     assert pulsing.passes[passes:]
+
+
+def test_while_a_run_is_open_a_pass_writes_the_organization_once(
+    pulsing: Pulsing, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulsing.live(minutes=12)
+    world.trigger(world.create(schedule="0 0 1 1 *", command="dbt run --select slow"))
+    pulsing.live(seconds=30)
+    pulsing.passes.clear()
+    writes = list[str]()
+    update = pulses._update
+
+    def noting(organization_id: str, *more: Any) -> Any:
+        writes.append(organization_id)
+        return update(organization_id, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pulses, "_update", noting)
+        pulsing.live(seconds=60)
+
+    assert len(pulsing.passes) == 12
+    assert len(writes) == 12
+
+
+def test_a_pass_that_dies_after_its_first_write_is_replaced_by_a_spare_while_a_run_is_open(
+    pulsing: Pulsing, world: World, killer: Killer
+) -> None:
+    pulsing.live(minutes=12)
+    world.trigger(world.create(schedule="0 0 1 1 *", command="dbt run --select slow"))
+    pulsing.live(seconds=30)
+    for _ in range(2):
+        pulsing.cut_off = killer.after(1)
+        pulsing.live_until_a_pass()
+        before = pulsing.passes[-1]
+        pulsing.live_until_a_pass()
+
+        assert killer.killed_it
+        assert pulsing.passes[-1] - before <= timedelta(seconds=12)
+        assert pulsing.ends() == 1
+        pulsing.live(seconds=11)
+
+
+@pytest.mark.parametrize("milliseconds", [0, 300, 999, 1000, 3000])
+def test_a_trigger_just_after_a_pass_that_announced_the_next_one_gets_a_pass_within_two_seconds(
+    pulsing: Pulsing, world: World, milliseconds: int
+) -> None:
+    pulsing.live(minutes=12)
+    world.trigger(world.create(schedule="0 0 1 1 *", command="dbt run --select slow"))
+    other = world.create("other", schedule="0 0 1 1 *", command="dbt run --select slow")
+    pulsing.live(seconds=30)
+    pulsing.live_until_a_pass()
+    pulsing.live(seconds=milliseconds / 1000)
+    pulsing.passes.clear()
+
+    world.trigger(other)
+    pulsing.live(seconds=2)
+
+    assert pulsing.passes
+    assert pulsing.ends() == 1
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_passes_that_take_long_and_others_that_begin_beside_them_do_nothing_twice(
+    pulsing: Pulsing, world: World, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    ingest, beside = passes.ingest_runs, list[int]()
+
+    def slowly(*arguments: Any) -> Any:
+        found = ingest(*arguments)
+        beside.append(0)
+        if len(beside) < 4:
+            # Queue messages that come meanwhile are handled meanwhile.
+            pulsing.live(seconds=chance.choice([0, 0, 0, 0.5, 4, 15]))
+        beside.pop()
+        return found
+
+    job = world.create(command="dbt run --select slow", schedule="*/7 * * * *", **HOOK)
+    with monkeypatch.context() as patched:
+        patched.setattr(passes, "ingest_runs", slowly)
+        for _ in range(5):
+            world.trigger(job)
+            pulsing.live(seconds=chance.randint(1, 90))
+    pulsing.live(minutes=12)
+    pulsing.live_until_a_pass()
+
+    assert pulsing.ends() == 1
+    assert world.audit().findings() == []
 
 
 def test_two_spares_of_one_lost_pulse_make_one_pass(pulsing: Pulsing, world: World) -> None:

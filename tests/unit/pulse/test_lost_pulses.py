@@ -38,3 +38,18 @@ def test_a_pulse_is_lost_when_its_time_is_well_past(pulse: Pulse, *, lost: bool)
 )
 def test_a_pass_is_overdue_when_it_should_have_begun(pulse: Pulse, *, overdue: bool) -> None:
     assert pulse.is_overdue(NOW) is overdue
+
+
+@pytest.mark.parametrize(
+    ("due_at", "alike"),
+    [
+        pytest.param(None, False, id="none was announced"),
+        pytest.param(NOW, True, id="at that moment"),
+        pytest.param(NOW - timedelta(seconds=0.9), True, id="the pass took most of a second"),
+        pytest.param(NOW + timedelta(seconds=0.9), True, id="a slot comes most of a second sooner"),
+        pytest.param(NOW - MOMENT, False, id="later"),
+        pytest.param(NOW + MOMENT, False, id="sooner"),
+    ],
+)
+def test_an_announced_moment_holds_for_less_than_a_second_around_it(due_at: datetime | None, *, alike: bool) -> None:
+    assert Pulse(generation=1, due_at=due_at).is_due_about(NOW) is alike

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.model.slots import AwaitedSlot
-from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, next_pulse, spare_after
+from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, may_announce, next_pulse, spare_after
 
 NOW = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 PACE = Pace()
@@ -64,7 +64,8 @@ def after(**time: float) -> datetime:
         pytest.param({"unreached_since": NOW}, 5, id="the cluster is out of reach, just now"),
         pytest.param({"unreached_since": after(seconds=-20)}, 20, id="for as long as it has been"),
         pytest.param({"unreached_since": after(hours=-2), "moving": True}, 60, id="for hours, runs or no runs"),
-        pytest.param({"moving": True, "next_slot": after(seconds=2)}, 3, id="the first reason of two"),
+        pytest.param({"moving": True, "due": [after(seconds=2)]}, 2, id="the first reason of two"),
+        pytest.param({"moving": True, "next_slot": after(seconds=2)}, 5, id="a slot comes while another run is open"),
         # A Pod whose image cannot be pulled belongs to a run that is open until it is given up.
         pytest.param({"moving": True, "due": [after(minutes=9)]}, 5, id="an image pull is given up later"),
     ],
@@ -90,6 +91,21 @@ def test_every_second_pulse_has_a_spare_while_runs_are_open(
     after_pulses = spare_after(timedelta(seconds=due_in), generation, PACE, asked=asked)
 
     assert after_pulses == (timedelta(seconds=spare) if spare else None)
+
+
+@pytest.mark.parametrize(
+    ("due_in", "took", "announces"),
+    [
+        pytest.param(5, 0.1, True, id="runs are open"),
+        pytest.param(1, 0.1, True, id="a slot comes sooner"),
+        pytest.param(6, 0.1, False, id="nothing runs: the one after it will be far away"),
+        pytest.param(5, 1, False, id="a long pass: no other one is to be made beside the next one"),
+    ],
+)
+def test_a_pass_announces_the_next_one_while_runs_are_open_and_passes_are_short(
+    due_in: float, took: float, *, announces: bool
+) -> None:
+    assert may_announce(timedelta(seconds=due_in), timedelta(seconds=took), PACE) is announces
 
 
 @given(facts=FACTS, pace=PACES)

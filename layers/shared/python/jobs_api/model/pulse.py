@@ -9,6 +9,8 @@ from jobs_api.model.document import Absent, Record, Timestamp
 LOST_AFTER: Final = timedelta(minutes=1)
 # A message that is under way arrives within this time; a pass that is made too early does no harm.
 UNDER_WAY: Final = timedelta(seconds=1)
+# The queue delays messages by whole seconds.
+ALIKE: Final = timedelta(seconds=1)
 
 
 class Pulse(Record):
@@ -16,7 +18,8 @@ class Pulse(Record):
 
     `generation` counts the passes; a message with an older one does nothing. The last pass began at `began_at`. Until
     `busy_until` it counts as running, unless it ends before. `asked_at` is when a pass was requested meanwhile. The
-    next pass is due at `due_at`, the next sync of the whole organization at `sync_due_at`.
+    next pass is due at `due_at`, the next sync of the whole organization at `sync_due_at`. A pass that announces the
+    next one as it begins leaves a `due_at` and no `busy_until`, as one that has ended.
     """
 
     generation: int = 0
@@ -37,6 +40,10 @@ class Pulse(Record):
     def is_overdue(self, now: datetime) -> bool:
         """Return whether a pass should have begun by now, and none is running."""
         return self.due_at is not None and self.due_at + UNDER_WAY <= now and not self.is_busy(now)
+
+    def is_due_about(self, moment: datetime) -> bool:
+        """Return whether the next pass is due at that time, give or take less than a second."""
+        return self.due_at is not None and abs(self.due_at - moment) < ALIKE
 
     def is_lost(self, now: datetime) -> bool:
         """Return whether nothing will happen unless somebody requests a pass."""

@@ -16,7 +16,7 @@ from jobs_api.errors import NotFound
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.organization import Organization
 from jobs_api.pulse import passes, queue
-from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, next_pulse, spare_after
+from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, may_announce, next_pulse, spare_after
 from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
 from jobs_api.sync import Scope
@@ -64,8 +64,11 @@ def _pass(organization: Organization, message: PulseMessage, clock: Clock, follo
     try:
         _end(organization, facts, clock(), is_sync_due=is_sync_due, asked=message.asked_at is not None)
     except Exception:
-        # The pass counts as running until its time is over. Without this request, the next one would wait for a tick.
-        queue.ask_later(PulseMessage(organization.id, asked_at=clock() + pulses.BUSY_FOR), pulses.BUSY_FOR)
+        # The pass counts as running until its time is over, or it has announced the next one. Without this request,
+        # that would wait for a tick.
+        now = clock()
+        next_at = organization.pulse.due_at or now + pulses.BUSY_FOR
+        queue.ask_later(PulseMessage(organization.id, asked_at=next_at), next_at - now)
         raise
     if is_sync_due:
         # A first sync may take minutes. The next pass does not wait for it, so that ended runs are seen.
@@ -81,7 +84,8 @@ def pace() -> Pace:
 def _begin(message: PulseMessage, now: datetime) -> Organization | None:
     """Return the organization whose pass begins; None where nothing is due, or another pass will do it."""
     if message.generation is not None:
-        return pulses.begin_pass(message.organization_id, message.generation, now)
+        announced = now + pace().open_runs if message.announces else None
+        return pulses.begin_pass(message.organization_id, message.generation, now, announced)
     asked_at = message.asked_at or now
     for _ in range(ATTEMPTS):
         if organization := pulses.begin_asked_pass(message.organization_id, asked_at, now):
@@ -114,20 +118,26 @@ def _ingest(organization: Organization, clock: Clock, follow: passes.Follow) -> 
 
 
 def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync_due: bool, asked: bool) -> None:
-    """Record when the next pass is due, and send its pulse; do nothing where another pass has begun meanwhile."""
-    usual = pace()
+    """Record when the next pass is due, and send its pulse; do nothing where another pass has begun meanwhile.
+
+    Nothing is recorded where the pass announced that moment as it began.
+    """
+    usual, pulse = pace(), organization.pulse
     # An operator may be waiting for CronJobs to be removed.
     hurry = organization.leaving_at or organization.held_removals
     sync_due_at = now + min(usual.latest, SYNC_AGAIN if hurry else usual.latest) if is_sync_due else None
-    facts = replace(facts, sync_due_at=sync_due_at or organization.pulse.sync_due_at)
+    facts = replace(facts, sync_due_at=sync_due_at or pulse.sync_due_at)
     due_at = next_pulse(facts, now, usual)
-    if not pulses.end_pass(organization, due_at, sync_due_at):
+    is_announced = not is_sync_due and pulse.is_due_about(due_at)
+    if not is_announced and not pulses.end_pass(organization, due_at, sync_due_at):
         # Requested meanwhile, or another pass began because this one seemed to have died.
         due_at = min(due_at, now + SOONEST)
         if not pulses.end_pass(organization, due_at, sync_due_at, asked=True):
             return
-    generation, due_in = organization.pulse.generation, due_at - now
-    queue.send_pulse(organization.id, generation, due_in, spare_after(due_in, generation, usual, asked=asked))
+    due_in = due_at - now
+    announces = may_announce(due_in, now - (pulse.began_at or now), usual)
+    message = PulseMessage(organization.id, pulse.generation, announces=announces)
+    queue.send_pulse(message, due_in, spare_after(due_in, pulse.generation, usual, asked=asked))
 
 
 def _sync(scope: Scope, clock: Clock) -> None:

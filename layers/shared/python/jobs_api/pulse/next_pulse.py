@@ -11,6 +11,8 @@ from jobs_api.model.slots import AwaitedSlot
 AFTER_SLOT: Final = timedelta(seconds=1)
 # A Job that is not there by then will hardly come; the next pass for its slot is when the slot counts as missed.
 JOB_WITHIN: Final = timedelta(minutes=1)
+# A pass that takes longer counts as running until it ends, so that no other one is made beside it.
+SHORT: Final = timedelta(seconds=1)
 # Passes are never closer than this.
 SOONEST: Final = timedelta(seconds=1)
 # A cluster that cannot be reached is tried again after as long as it has been out of reach, within these limits.
@@ -79,6 +81,17 @@ def spare_after(due_in: timedelta, generation: int, pace: Pace, *, asked: bool) 
     return 2 * pace.open_runs + SPARE_AFTER
 
 
+def may_announce(due_in: timedelta, took: timedelta, pace: Pace) -> bool:
+    """Return whether the next pass may announce the one after it when it begins, which saves the write at its end.
+
+    Args:
+        due_in: when the next pass is due; while runs are open, the one after it usually is as far away.
+        took: how long this pass took; the next one will probably take as long.
+        pace: how often passes are made.
+    """
+    return due_in <= pace.open_runs and took < SHORT
+
+
 def _reasons(facts: PassFacts, now: datetime, pace: Pace) -> Iterator[datetime]:
     yield from facts.due
     if facts.unreached_since is not None:
@@ -86,11 +99,12 @@ def _reasons(facts: PassFacts, now: datetime, pace: Pace) -> Iterator[datetime]:
         yield now + min(longest, max(shortest, now - facts.unreached_since))
         return
     if facts.moving or facts.work_left:
+        # A slot that comes sooner is seen by then: most Pods would still be starting in a pass just after it.
         yield now + pace.open_runs
+    elif facts.next_slot:
+        yield facts.next_slot + AFTER_SLOT
     if facts.incomplete:
         yield now + INCOMPLETE_AGAIN
-    if facts.next_slot:
-        yield facts.next_slot + AFTER_SLOT
     for slot in facts.awaited:
         yield slot.judged_at + AFTER_SLOT
         if now < slot.at + JOB_WITHIN:

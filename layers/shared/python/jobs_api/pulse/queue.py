@@ -35,7 +35,8 @@ class PulseMessage:
 
     With `changed`, the CronJobs of that project, or of that job of it, are made to match first; where neither is
     named, those of the whole organization. With `if_overdue` it is a spare: a pass is made only if the one that was
-    due by then has not begun, because its pulse was lost.
+    due by then has not begun, because its pulse was lost. With `announces` it is the pulse of a pass that, as it
+    begins, announces the next one, since runs are open and the last pass was short.
     """
 
     organization_id: str
@@ -45,6 +46,7 @@ class PulseMessage:
     project_id: str | None = None
     job_id: str | None = None
     if_overdue: bool = False
+    announces: bool = False
 
     @classmethod
     def of_json(cls, text: str) -> "PulseMessage":
@@ -59,8 +61,8 @@ class PulseMessage:
         if (generation is None) is (asked_at is None) or type(generation) not in {int, type(None)}:
             raise TypeError("a message has either a generation, which is a number, or `asked_at`")
         asked = datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at is not None else None
-        flags = bool(said.get("changed")), bool(said.get("if_overdue"))
-        return cls(ids[0], generation, asked, flags[0], ids[1] or None, ids[2] or None, flags[1])
+        flags = {name: bool(said.get(name)) for name in ("changed", "if_overdue", "announces")}
+        return cls(ids[0], generation, asked, project_id=ids[1] or None, job_id=ids[2] or None, **flags)
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> "PulseMessage":
@@ -88,6 +90,8 @@ class PulseMessage:
             said |= {"changed": True} | {name: value for name, value in named.items() if value}
         if self.if_overdue:
             said["if_overdue"] = True
+        if self.announces:
+            said["announces"] = True
         return json.dumps(said)
 
 
@@ -121,14 +125,15 @@ def ask_later(message: PulseMessage, delay: timedelta) -> None:
     _try_to_ask(message, delay, "The queue did not take a request for a later pass; the next tick asks for one")
 
 
-def send_pulse(organization_id: str, generation: int, delay: timedelta, spare_after: timedelta | None = None) -> None:
+def send_pulse(pulse: PulseMessage, delay: timedelta, spare_after: timedelta | None = None) -> None:
     """Send the next pulse, and with `spare_after` a spare in the same call, in case this pulse or the next is lost.
 
     Where the queue refuses, the next tick requests the pass.
     """
-    messages = [(PulseMessage(organization_id, generation), delay)]
+    messages = [(pulse, delay)]
     if spare_after is not None:
-        messages.append((PulseMessage(organization_id, asked_at=_now() + spare_after, if_overdue=True), spare_after))
+        spare = PulseMessage(pulse.organization_id, asked_at=_now() + spare_after, if_overdue=True)
+        messages.append((spare, spare_after))
     entries = [
         {"Id": str(at), **_entry(message, later), "MessageSystemAttributes": _untraced()}
         for at, (message, later) in enumerate(messages)

@@ -19,12 +19,17 @@ BUSY_FOR: Final = timedelta(minutes=2)
 CLOSEST: Final = timedelta(seconds=1)
 
 
-def begin_pass(organization_id: str, generation: int, now: datetime) -> Organization | None:
+def begin_pass(
+    organization_id: str, generation: int, now: datetime, due_at: datetime | None = None
+) -> Organization | None:
     """Take the pulse of a generation, which uses it up; None where it is not the current one.
+
+    With `due_at` the next pass is announced for that time, and this one does not count as running: its end needs no
+    write if it finds the same time. A requested pass may then begin beside it, `CLOSEST` after its beginning.
 
     Returns the organization as it is now, with the generation of the pass that begins. One UpdateItem.
     """
-    return _begin(organization_id, OrganizationRow.pulse_generation == generation, now)
+    return _begin(organization_id, OrganizationRow.pulse_generation == generation, now, due_at)
 
 
 def begin_asked_pass(organization_id: str, asked_at: datetime, now: datetime) -> Organization | None:
@@ -76,16 +81,18 @@ def sync_sooner(organization_id: str, due_at: datetime) -> None:
     _update(organization_id, [due.set(due_at)], due.does_not_exist() | (due > due_at))
 
 
-def _begin(organization_id: str, condition: Condition, now: datetime) -> Organization | None:
+def _begin(
+    organization_id: str, condition: Condition, now: datetime, due_at: datetime | None = None
+) -> Organization | None:
     busy_until = OrganizationRow.pass_busy_until
     free = busy_until.does_not_exist() | (busy_until <= now)
     actions: list[Action] = [
         OrganizationRow.pulse_generation.add(1),
         OrganizationRow.pass_began_at.set(now),
-        busy_until.set(now + BUSY_FOR),
+        busy_until.remove() if due_at else busy_until.set(now + BUSY_FOR),
         OrganizationRow.pass_asked_at.remove(),
         # The pulse that was due next has no effect any more.
-        OrganizationRow.pass_due_at.remove(),
+        OrganizationRow.pass_due_at.set(due_at) if due_at else OrganizationRow.pass_due_at.remove(),
     ]
     row = _update(organization_id, actions, condition & free)
     return organization_of(row) if row else None
