@@ -17,8 +17,8 @@ from jobs_api.sync.desired import Manifests, Scope, Wanted, read
 from jobs_api.sync.fingerprint import NO_CRONJOB, fingerprint
 from jobs_api.sync.live_cronjobs import LiveCronJobs
 from jobs_api.sync.orphan_deletion import OrphanDeletion
-from jobs_api.sync.pace import WORKERS, Pace
-from jobs_api.sync.progress import Progress
+from jobs_api.sync.pace import WORKERS, ChangePace
+from jobs_api.sync.progress import SyncProgress
 from jobs_api.sync.recording import Recorder, was_refused, was_synced
 from jobs_api.sync.removals import RemovalVerdict
 from jobs_api.sync.removing import Removals
@@ -29,11 +29,11 @@ class Comparison:
     """Reads the tables once and the cluster once, and acts on the differences; `progress` then says what was done."""
 
     def __init__(self, scope: Scope, cluster: Cluster, now: datetime, done: Counter[str]) -> None:
-        self.progress = Progress(done)
+        self.progress = SyncProgress(done)
         self._scope = scope
         self._cluster = cluster
         self._now = now
-        self._pace = Pace()
+        self._pace = ChangePace()
         self._removals = Removals(scope, now)
         self._recorder = Recorder(now, self.progress, Trial(cluster))
         self._deletion = OrphanDeletion(scope.organization_id, cluster, self.progress)

@@ -18,7 +18,7 @@ from jobs_api.sync.changes import Create, Delete, Leave, Reason, Replace
 from jobs_api.sync.desired import Manifests, Wanted
 from jobs_api.sync.fingerprint import fingerprint
 from jobs_api.sync.orphan_deletion import OrphanDeletion
-from jobs_api.sync.progress import Progress
+from jobs_api.sync.progress import SyncProgress
 from jobs_api.sync.recording import Recorder, was_refused, was_synced
 from jobs_api.sync.removals import Standing
 from jobs_api.sync.removing import Removals
@@ -34,7 +34,7 @@ class CronJobWriter:
 
     cluster: Cluster
     now: datetime
-    progress: Progress
+    progress: SyncProgress
     recorder: Recorder
     removals: Removals
     deletion: OrphanDeletion

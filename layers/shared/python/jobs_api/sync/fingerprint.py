@@ -21,7 +21,6 @@ def fingerprint(cronjob: Manifest) -> str:
 
     It needs the `metadata` alone. The API server counts changes of the spec in `metadata.generation`; `resourceVersion`
     changes with the status too, each time a CronJob fires.
-    moves with the status too, each time a CronJob fires.
     https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/batch/cronjob/strategy.go
     """
     metadata = cronjob["metadata"]

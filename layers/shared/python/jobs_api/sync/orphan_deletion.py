@@ -7,7 +7,7 @@ from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound, Stale
 from jobs_api.errors import NotFound
 from jobs_api.model.project import Project
 from jobs_api.sync.changes import Delete
-from jobs_api.sync.progress import Progress
+from jobs_api.sync.progress import SyncProgress
 
 logger = Logger()
 
@@ -15,7 +15,7 @@ logger = Logger()
 class OrphanDeletion:
     """The deletions of one comparison, in an organization's namespace."""
 
-    def __init__(self, organization_id: str, cluster: Cluster, progress: Progress) -> None:
+    def __init__(self, organization_id: str, cluster: Cluster, progress: SyncProgress) -> None:
         self._organization_id = organization_id
         self._cluster = cluster
         self._progress = progress

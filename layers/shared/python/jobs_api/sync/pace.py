@@ -13,7 +13,7 @@ FAILURES_IN_A_ROW: Final = 3
 
 
 @dataclass
-class Pace:
+class ChangePace:
     """The pace of one comparison: the batch doubles after each success."""
 
     at_once: int = 1

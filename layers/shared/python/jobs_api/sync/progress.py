@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Progress:
+class SyncProgress:
     """The progress of a comparison.
 
     `done` counts what was done, by kind, over all comparisons of a sync.

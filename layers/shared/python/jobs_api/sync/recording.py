@@ -9,12 +9,12 @@ from jobs_api.model.job import wanted_version
 from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.sync import sync_messages
 from jobs_api.sync.desired import Wanted
-from jobs_api.sync.progress import Progress
+from jobs_api.sync.progress import SyncProgress
 from jobs_api.sync.trial import Trial
 
 
 @dataclass(frozen=True)
-class Found:
+class SyncFinding:
     """What a sync found of a job's CronJob."""
 
     state: SyncState
@@ -31,7 +31,7 @@ class Recorder:
     """Records what one comparison finds."""
 
     now: datetime
-    progress: Progress
+    progress: SyncProgress
     trial: Trial
 
     def in_place(self, wanted: Wanted, live: str, *, resumed: bool = False, tried: Manifest | None = None) -> None:
@@ -46,15 +46,15 @@ class Recorder:
         refusal = self.trial.refusal(tried) if tried else None
         if refusal:
             message = sync_messages.of_refused_pods(refusal, has_cronjob=wanted[1].has_cronjob)
-            self._record(wanted, Found(SyncState.ERROR, message, in_place=True, resumed=resumed))
+            self._record(wanted, SyncFinding(SyncState.ERROR, message, in_place=True, resumed=resumed))
         else:
-            self._record(wanted, Found(SyncState.SYNCED, in_place=True, resumed=resumed, fingerprint=live))
+            self._record(wanted, SyncFinding(SyncState.SYNCED, in_place=True, resumed=resumed, fingerprint=live))
 
     def error(self, wanted: Wanted, message: str) -> None:
         """Record why a job's CronJob is not as it should be."""
-        self._record(wanted, Found(SyncState.ERROR, message))
+        self._record(wanted, SyncFinding(SyncState.ERROR, message))
 
-    def _record(self, wanted: Wanted, found: Found) -> None:
+    def _record(self, wanted: Wanted, found: SyncFinding) -> None:
         """Record the state of a job's CronJob, if that has changed."""
         project, job = wanted
         self.progress.count("failing", found.state is SyncState.ERROR)
