@@ -69,7 +69,7 @@ def make(count: int, api: KubernetesApi) -> str:
     from jobs_api.model.job_settings import JobSettings  # noqa: PLC0415
     from jobs_api.model.run import RunStatus  # noqa: PLC0415
     from jobs_api.store import runs  # noqa: PLC0415
-    from jobs_api.store.tables import RunRow  # noqa: PLC0415
+    from jobs_api.store.run_rows import RunRow  # noqa: PLC0415
     from jobs_api.trigger.request import manual_run  # noqa: PLC0415
     from tests.functions.people import new_organization, new_project  # noqa: PLC0415
 

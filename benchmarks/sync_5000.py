@@ -68,7 +68,7 @@ def make_jobs(count: int, api: KubernetesApi) -> str:
     from jobs_api.model.job import Job  # noqa: PLC0415
     from jobs_api.model.job_settings import JobSettings  # noqa: PLC0415
     from jobs_api.store import jobs  # noqa: PLC0415
-    from jobs_api.store.tables import JobRow  # noqa: PLC0415
+    from jobs_api.store.project_rows import JobRow  # noqa: PLC0415
     from tests.functions.people import new_organization, new_project  # noqa: PLC0415
 
     organization = new_organization("bench").id

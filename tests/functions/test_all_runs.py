@@ -11,8 +11,8 @@ from jobs_api import store
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.store.project_rows import META, ProjectRow
 from jobs_api.store.projects import partition_of
-from jobs_api.store.tables import META, ProjectRow
 from tests.functions.people import NOON, Person, new_project
 from tests.functions.test_runs import a_run
 

@@ -21,8 +21,8 @@ from jobs_api.model.run import RunStatus
 from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer
 from jobs_api.store import audit, deliveries
-from jobs_api.store.audit_tables import AuditRow
-from jobs_api.store.tables import RunRow
+from jobs_api.store.audit_rows import AuditRow
+from jobs_api.store.run_rows import RunRow
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, ROUTES, Person, new_project
 from tests.functions.test_authorize_request import issue

@@ -17,7 +17,7 @@ from jobs_api.errors import ChangedMeanwhile
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store import run_counts
-from jobs_api.store.tables import connection
+from jobs_api.store.rows import connection
 from jobs_api.store.transactions import ATTEMPTS, write_all
 from tests.functions.people import Person
 from tests.functions.test_run_counts import daily, ended, new_job, run_of

@@ -20,7 +20,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.model.slots import miss_id
 from jobs_api.store import followers
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from jobs_api.trigger.request import manual_run
 from tests.functions.people import NOON, Person, new_organization, new_project
 

@@ -14,7 +14,7 @@ from jobs_api.live import following
 from jobs_api.logs import archive
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from jobs_api.store.waiting_calls import Waits
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person

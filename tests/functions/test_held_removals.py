@@ -13,7 +13,7 @@ from jobs_api.errors import Conflict, InvalidRequest
 from jobs_api.k8s.labels import DEPLOYMENT, JOB_ID, PROJECT_ID, PROJECT_VERSION
 from jobs_api.metrics import Metric
 from jobs_api.model.project import Project
-from jobs_api.store.tables import ProjectsRow
+from jobs_api.store.project_rows import ProjectsRow
 from jobsctl import operations
 from tests.functions.people import Person
 from tests.functions.test_sync_cronjobs import (

@@ -9,7 +9,7 @@ import pytest
 from jobs_api import store
 from jobs_api.model.project import Project
 from jobs_api.store import job_counts, jobs
-from jobs_api.store.tables import ProjectRow
+from jobs_api.store.project_rows import ProjectRow
 from tests.functions.people import Answer, Person
 
 BUILD: dict[str, Any] = {"command": "dbt build", "schedule": "@daily"}

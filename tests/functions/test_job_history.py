@@ -13,8 +13,8 @@ from jobs_api.model.job import Job
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from jobs_api.sealing import environment, webhook
-from jobs_api.store.audit_tables import AuditRow
-from jobs_api.store.tables import JobRow
+from jobs_api.store.audit_rows import AuditRow
+from jobs_api.store.project_rows import JobRow
 from jobsctl import operations
 from tests.functions.people import NOON, Person, new_project
 

@@ -15,7 +15,7 @@ from jobs_api.logs import archive
 from jobs_api.model.answer_size import ANSWER_BYTES, CHARACTER_BYTES, STEP, encoded_size, end_that_fits
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person
 from tests.functions.test_runs import a_run

@@ -15,7 +15,8 @@ from jobs_api.model.resources import Resources
 from jobs_api.model.slots import KEPT_BYTES, Period
 from jobs_api.sealing import environment
 from jobs_api.store import jobs
-from jobs_api.store.tables import ProjectsRow, RunRow
+from jobs_api.store.project_rows import ProjectsRow
+from jobs_api.store.run_rows import RunRow
 from tests.functions.people import NOON, Person, new_project
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}

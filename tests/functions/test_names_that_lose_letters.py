@@ -12,7 +12,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
-from jobs_api.store.tables import ProjectsRow
+from jobs_api.store.project_rows import ProjectsRow
 from tests.functions.people import NOON, Person, new_project
 
 BUILD: dict[str, Any] = {"command": "dbt build", "schedule": "@daily"}

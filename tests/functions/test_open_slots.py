@@ -13,7 +13,8 @@ from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
-from jobs_api.store.tables import META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow, Row
+from jobs_api.store.project_rows import META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
+from jobs_api.store.rows import Row
 from tests.functions.acme import Acme
 from tests.functions.people import new_project
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs_api.store import pages
 from jobs_api.store.pages import Listing
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 
 
 @dataclass

@@ -20,7 +20,7 @@ from jobs_api.ids import new_id
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.recent import Recent
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from local.intrinsics import ACCOUNT, REGION
 from tests.functions.people import NOON, ROOT, Context, Person
 from tests.notifications.notification_world import new_job, new_run

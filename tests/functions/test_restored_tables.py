@@ -16,7 +16,8 @@ from jobs_api.k8s import labels, run_identity
 from jobs_api.model.organization import CHECKED_EVERY
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import queue
-from jobs_api.store.tables import ProjectsRow, RunRow
+from jobs_api.store.project_rows import ProjectsRow
+from jobs_api.store.run_rows import RunRow
 from jobs_api.trigger.launch import launch
 from jobsctl import operations
 from tests.functions import passes

@@ -20,7 +20,7 @@ from jobs_api.model.project import DAY, Project, ProjectSettings
 from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus
 from jobs_api.model.slots import Firing, Slot
 from jobs_api.store import deliveries
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from jobs_api.trigger import waiting
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, ROOT, Person

@@ -14,7 +14,7 @@ from jobs_api.ingest import waiting_runs
 from jobs_api.ingest.ingester import Incomplete
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from jobs_api.trigger.launch import launch
 from tests.functions import passes
 from tests.functions.acme import Acme, eventually

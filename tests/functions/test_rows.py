@@ -7,8 +7,10 @@ from pynamodb.models import Model
 
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
-from jobs_api.store.delivery_tables import DeliveriesRow
-from jobs_api.store.tables import OrganizationsRow, ProjectRow, ProjectsRow, RunRow
+from jobs_api.store.delivery_rows import DeliveriesRow
+from jobs_api.store.organization_rows import OrganizationsRow
+from jobs_api.store.project_rows import ProjectRow, ProjectsRow
+from jobs_api.store.run_rows import RunRow
 from tests.functions.people import NOON
 from tests.functions.test_deliveries import a_delivery
 from tests.notifications.notification_world import new_job, new_run

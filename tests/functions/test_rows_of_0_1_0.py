@@ -9,9 +9,9 @@ import pytest
 from jobs_api import store
 from jobs_api.aws.clients import client
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.store.project_rows import JobRow, ProjectRow
 from jobs_api.store.projects import partition_of
 from jobs_api.store.sync_results import put_together
-from jobs_api.store.tables import JobRow, ProjectRow
 from jobsctl import operations
 from tests.functions import passes
 from tests.functions.acme import Acme

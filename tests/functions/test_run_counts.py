@@ -17,7 +17,7 @@ from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store import purging, run_counts, transactions
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from tests.functions.people import NOON, Person
 
 ENDS = (RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR, RunStatus.CANCELLED)

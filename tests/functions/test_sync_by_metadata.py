@@ -9,6 +9,7 @@ from jobs_api import store
 from jobs_api.cluster import Cluster, Object
 from jobs_api.cluster.connection import Connection
 from jobs_api.model.project import Project
+from jobs_api.store.project_rows import JobRow
 from jobs_api.sync import fingerprint, live_cronjobs
 from local.cluster import EmbeddedCluster
 from tests.functions.people import Person
@@ -202,7 +203,7 @@ def test_a_cache_that_lags_never_has_more_removed_than_the_tables_know(
     for job in jobs[2:]:
         delete(alice, job)
         job_changed(jaffle, job)
-    store.tables.JobRow(f"{alice.organization_id}/{jaffle.id}", f"job#{jobs[0]['id']}").delete()
+    JobRow(f"{alice.organization_id}/{jaffle.id}", f"job#{jobs[0]['id']}").delete()
 
     tick(alice)
 

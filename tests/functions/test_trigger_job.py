@@ -13,7 +13,7 @@ from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.sealing import environment
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Answer, Person, new_project
 from tests.functions.refusals import Refuse

@@ -12,6 +12,7 @@ from jobs_api import store
 from jobs_api.cluster import Object
 from jobs_api.ingest.missed_slot import cronjob_of
 from jobs_api.k8s import labels, manifests
+from jobs_api.store.organization_rows import OrganizationRow
 from jobs_api.trigger.launch import launch
 from local.cluster import EmbeddedCluster
 from tests.functions import passes
@@ -178,8 +179,8 @@ def upgraded(acme: Acme) -> Callable[[], None]:
     def take() -> None:
         for cronjob in cronjobs(acme).values():
             acme.cluster.replace_cronjob(unmarked({**cronjob, "apiVersion": "batch/v1", "kind": "CronJob"}))
-        row = store.tables.OrganizationRow("organizations", acme.organization.id)
-        row.update(actions=[store.tables.OrganizationRow.marked_at.remove()])
+        row = OrganizationRow("organizations", acme.organization.id)
+        row.update(actions=[OrganizationRow.marked_at.remove()])
         acme.organization = store.get_organization(acme.organization.id)
         forget()
 

@@ -9,7 +9,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.webhook_url import origin_of
 from jobs_api.sealing import webhook
-from jobs_api.store.tables import JobRow, ProjectsRow
+from jobs_api.store.project_rows import JobRow, ProjectsRow
 from tests.functions.people import Person
 
 HOOK: dict[str, Any] = {

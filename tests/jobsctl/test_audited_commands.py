@@ -14,7 +14,7 @@ from jobs_api.ids import new_id
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.organization import HeldRemovals, Role
-from jobs_api.store.tables import ProjectsRow
+from jobs_api.store.project_rows import ProjectsRow
 from jobsctl import operations, operator
 from jobsctl.__main__ import app
 from tests.functions.people import NOON, Person

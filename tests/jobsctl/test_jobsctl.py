@@ -19,7 +19,9 @@ from jobs_api.model.organization import HeldRemovals
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.sealing import environment as environment_secrets
-from jobs_api.store.tables import OrganizationsRow, ProjectRow, RunRow
+from jobs_api.store.organization_rows import OrganizationsRow
+from jobs_api.store.project_rows import ProjectRow
+from jobs_api.store.run_rows import RunRow
 from jobsctl.__main__ import app, main
 from tests.functions.people import NOON, Person
 from tests.functions.test_runs import a_run

@@ -28,8 +28,8 @@ from jobs_api.model.run import RunStatus
 from jobs_api.notifications.slack.bot_token import store_bot_token
 from jobs_api.pulse import queue
 from jobs_api.store import deliveries
-from jobs_api.store.audit_tables import AuditRow
-from jobs_api.store.tables import OrganizationRow
+from jobs_api.store.audit_rows import AuditRow
+from jobs_api.store.organization_rows import OrganizationRow
 from jobsctl import leaving, operations
 from jobsctl.__main__ import app
 from jobsctl.leaving import LAST_EVENT, UNDER_WAY

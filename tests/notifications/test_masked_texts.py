@@ -16,7 +16,7 @@ from jobs_api.model.run import RunStatus
 from jobs_api.notifications.backoff import GIVE_UP_AFTER
 from jobs_api.notifications.webhook import payload
 from jobs_api.store import deliveries
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from tests.functions.people import NOON, Person
 from tests.notifications.notification_world import new_job, new_run
 from tests.notifications.receivers import Receiver, answers

@@ -33,8 +33,8 @@ from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.model.run_stats import DAYS_KEPT, EndCounts, day_of, end_counts_of
 from jobs_api.notifications.slack.target import SlackTarget
 from jobs_api.store import deliveries, followers, latest_artifacts, run_counts
-from jobs_api.store.audit_tables import AuditRow, EntryRow, JobVersionRow
-from jobs_api.store.tables import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
+from jobs_api.store.audit_rows import AuditRow, EntryRow, JobVersionRow
+from jobs_api.store.project_rows import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 from jobs_api.sync import reconcile
 from jobs_api.trigger import waiting
 

@@ -28,9 +28,10 @@ from jobs_api.notifications.channels import CHANNELS
 from jobs_api.notifications.protocol import Channel, Sender
 from jobs_api.notifications.slack import sending as slack_sending
 from jobs_api.notifications.slack.channel import SLACK
-from jobs_api.store.audit_tables import AuditRow
-from jobs_api.store.delivery_tables import DeliveriesRow
-from jobs_api.store.tables import ProjectsRow, RunRow
+from jobs_api.store.audit_rows import AuditRow
+from jobs_api.store.delivery_rows import DeliveriesRow
+from jobs_api.store.project_rows import ProjectsRow
+from jobs_api.store.run_rows import RunRow
 from local.inbox.application import RECEIVERS
 from tests.functions.people import ROUTES
 from tests.repository.test_documentation import first_cells, headings, section

@@ -10,7 +10,7 @@ import pytest
 
 from jobs_api.aws import clients
 from jobs_api.aws.clients import CONNECT_SECONDS, SETTINGS, Service
-from jobs_api.store.tables import connection
+from jobs_api.store.rows import connection
 from layers.build_layer import SERVICES
 
 THREADS = 16

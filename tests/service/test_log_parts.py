@@ -11,7 +11,7 @@ from jobs_api.logs import archive, part_contents
 from jobs_api.logs.archive import bucket_client
 from jobs_api.model.run import Run
 from jobs_api.store import log_parts
-from jobs_api.store.tables import LogPartRow
+from jobs_api.store.project_rows import LogPartRow
 from tests.service.test_logs import a_run
 
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from pynamodb.expressions.update import Action
 
 from jobs_api.logs import archive
 from jobs_api.model.run import Run
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 from tests.reliability.world import HOOK, World
 from tests.soak.auditing import SoakAudit, summary
 from tests.soak.ledger import Accepted, KnownJob, Lasting, Ledger

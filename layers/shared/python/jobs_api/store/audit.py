@@ -8,9 +8,9 @@ from pynamodb.transactions import TransactWrite
 
 from jobs_api.model.actor import Actor
 from jobs_api.model.audit import AUDIT_KEPT_FOR, AuditEntry, StoredEntry
-from jobs_api.store.audit_tables import AuditRow, EntryRow
+from jobs_api.store.attributes import time_text
+from jobs_api.store.audit_rows import AuditRow, EntryRow
 from jobs_api.store.pages import Listing
-from jobs_api.store.tables import time_text
 from jobs_api.store.transactions import write_all
 
 # Characters of a position sort before this one.

@@ -15,8 +15,8 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.model.job import Job
+from jobs_api.store.project_rows import JOB, META, JobRow, ProjectRow
 from jobs_api.store.projects import partition_of
-from jobs_api.store.tables import JOB, META, JobRow, ProjectRow
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from jobs_api.model.audit import StoredEntry
 from jobs_api.model.delivery import DELIVERY_KEPT_FOR, Delivery, DeliveryStatus
 from jobs_api.model.run import Run
 from jobs_api.store import audit
+from jobs_api.store.attributes import time_text
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.delivery_tables import ChannelMemoryRow, DeliveriesRow, DeliveryRow
+from jobs_api.store.delivery_rows import ChannelMemoryRow, DeliveriesRow, DeliveryRow
 from jobs_api.store.pages import Listing
 from jobs_api.store.projects import ID
-from jobs_api.store.tables import time_text
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 # Deliveries of the same storm write the same item.

@@ -12,8 +12,8 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.jobs import job_of, slots_of
+from jobs_api.store.project_rows import JOB, META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
 from jobs_api.store.projects import partition_of, project_of
-from jobs_api.store.tables import JOB, META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
 
 # A BatchGetItem takes 100 keys, and each job may need two: its own and its project's.
 JOBS_PER_READ = 50

@@ -19,22 +19,14 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, TriggeredBy
 from jobs_api.model.slots import miss_id
+from jobs_api.store.attributes import time_text
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.jobs import counted_ends_of, job_of
 from jobs_api.store.pages import ROWS_A_QUERY
+from jobs_api.store.project_rows import DELETED_JOB, JOB, META, DeletedJobRow, JobRow, ProjectRow, ProjectsRow
 from jobs_api.store.projects import partition_of, project_of
+from jobs_api.store.run_rows import RunRow
 from jobs_api.store.runs import new_row, run_of
-from jobs_api.store.tables import (
-    DELETED_JOB,
-    JOB,
-    META,
-    DeletedJobRow,
-    JobRow,
-    ProjectRow,
-    ProjectsRow,
-    RunRow,
-    time_text,
-)
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 # Newest first, these may be misses one after another; then no run is among the newest.

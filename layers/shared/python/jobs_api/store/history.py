@@ -7,9 +7,9 @@ from jobs_api.model.actor import Actor
 from jobs_api.model.audit import AUDIT_KEPT_FOR, AuditAction, WrittenBy, entry
 from jobs_api.model.job import Job
 from jobs_api.model.job_history import HIGHEST_VERSION, HistoryVersion, StoredVersion
+from jobs_api.store.attributes import time_text
 from jobs_api.store.audit import actor_of, attributes_of_entry, expiry_of, partition_of_target
-from jobs_api.store.audit_tables import AuditRow, JobVersionRow
-from jobs_api.store.tables import time_text
+from jobs_api.store.audit_rows import AuditRow, JobVersionRow
 
 VERSION_KEY: Final = "version#"
 

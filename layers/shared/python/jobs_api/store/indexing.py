@@ -10,8 +10,9 @@ from pynamodb.exceptions import UpdateError
 
 from jobs_api.model.run import ENDED_STATUSES, RunStatus
 from jobs_api.store.conditions import was_refused
+from jobs_api.store.project_rows import META, ProjectRow
 from jobs_api.store.projects import partition_of
-from jobs_api.store.tables import META, ProjectRow, RunRow, ended_in
+from jobs_api.store.run_rows import RunRow, ended_in
 
 # As many threads as the client has connections.
 WORKERS = 16

@@ -11,8 +11,8 @@ from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, ProjectNotFound, TooManyJobs
 from jobs_api.store.conditions import was_refused
+from jobs_api.store.project_rows import JOB, META, ProjectRow, ProjectsRow
 from jobs_api.store.projects import partition_of
-from jobs_api.store.tables import JOB, META, ProjectRow, ProjectsRow
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 # A list reads all jobs, 2 MB for ordinary ones, and each sync of everything reads their versions.

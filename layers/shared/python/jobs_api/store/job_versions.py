@@ -7,8 +7,8 @@ from typing import Any
 
 from jobs_api.model.job_sync import JobVersion, SyncState
 from jobs_api.store import sync_results
+from jobs_api.store.project_rows import JOB, JobRow, ProjectsRow
 from jobs_api.store.projects import partition_of
-from jobs_api.store.tables import JOB, JobRow, ProjectsRow
 
 READ = (JobRow.sort, JobRow.cronjob_name, JobRow.version, JobRow.synced, JobRow.matched)
 ATTRIBUTES = [attribute.attr_name for attribute in READ]

@@ -23,8 +23,7 @@ from jobs_api.store import audit, chain_edits, history, job_counts, sync_results
 from jobs_api.store.chain_edits import NO_EDIT, ChainEdit
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.older_names import held_by_older, kept_slug
-from jobs_api.store.projects import ID, partition_of, project_of
-from jobs_api.store.tables import (
+from jobs_api.store.project_rows import (
     CRONJOB_LOCK,
     DELETED_JOB,
     JOB,
@@ -37,6 +36,7 @@ from jobs_api.store.tables import (
     PastJobRow,
     ProjectsRow,
 )
+from jobs_api.store.projects import ID, partition_of, project_of
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 # A job is deleted once.

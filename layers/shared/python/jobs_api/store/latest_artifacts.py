@@ -14,8 +14,8 @@ from pynamodb.transactions import TransactWrite
 from jobs_api.errors import ChangedMeanwhile
 from jobs_api.model.latest_files import LatestFiles, with_files
 from jobs_api.model.run import Run, RunStatus
+from jobs_api.store.project_rows import LatestArtifactsRow, ProjectsRow
 from jobs_api.store.projects import ID, partition_of
-from jobs_api.store.tables import LatestArtifactsRow, ProjectsRow
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 # How often other ends of the same project may come first; each of them has then been written.

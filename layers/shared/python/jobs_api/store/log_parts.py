@@ -14,8 +14,8 @@ from pynamodb.exceptions import PutError
 from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import LONGEST_OPEN, Run
 from jobs_api.store.conditions import was_refused
+from jobs_api.store.project_rows import LOG_PART, LogPartRow
 from jobs_api.store.projects import partition_of
-from jobs_api.store.tables import LOG_PART, LogPartRow
 
 # After the run's deadline: a cluster out of reach, and operators who look at what happened.
 KEPT_AFTER_END: Final = timedelta(days=2)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from jobs_api.model import names
-from jobs_api.store.tables import NAME_LOCK, JobRow, LockRow, ProjectRow, ProjectsRow
+from jobs_api.store.project_rows import NAME_LOCK, JobRow, LockRow, ProjectRow, ProjectsRow
 
 
 def kept_slug(stored: str | None, name: str) -> str | None:

@@ -25,7 +25,8 @@ from jobs_api.model.slots import Outage
 from jobs_api.recent import Recent
 from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.tables import META, OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
+from jobs_api.store.organization_rows import OrganizationRow, OrganizationsRow, TokenPointerRow, TokenRow
+from jobs_api.store.project_rows import META
 from jobs_api.store.transactions import ConditionFailed
 
 ALL = "organizations"

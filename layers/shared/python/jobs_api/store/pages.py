@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pynamodb.expressions.condition import Condition
 
-from jobs_api.store.tables import Row
+from jobs_api.store.rows import Row
 
 # The most that one request reads: this many Queries, each of this many rows or 1 MB, whichever is less.
 QUERIES: Final = 5

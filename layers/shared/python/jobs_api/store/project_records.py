@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from jobs_api.errors import ProjectNotFound
 from jobs_api.model.project import ProjectSettings
 from jobs_api.model.project_record import ProjectRecord
+from jobs_api.store.project_rows import DELETED_JOB, JOB, META, PAST_JOB, JobRow, ProjectRow, ProjectsRow
 from jobs_api.store.projects import ID, PAST_POINTER, partition_of
-from jobs_api.store.tables import DELETED_JOB, JOB, META, PAST_JOB, JobRow, ProjectRow, ProjectsRow
 
 type JobKey = tuple[str, str]
 

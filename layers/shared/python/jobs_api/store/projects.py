@@ -12,9 +12,18 @@ from jobs_api.model.firing_history import PausedSpan, PauseHistory
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.slots import Period
 from jobs_api.store import audit
-from jobs_api.store.audit_tables import EntryRow
+from jobs_api.store.audit_rows import EntryRow
 from jobs_api.store.older_names import held_by_older, kept_slug
-from jobs_api.store.tables import CRONJOB_LOCK, META, NAME_LOCK, JobRow, LockRow, PointerRow, ProjectRow, ProjectsRow
+from jobs_api.store.project_rows import (
+    CRONJOB_LOCK,
+    META,
+    NAME_LOCK,
+    JobRow,
+    LockRow,
+    PointerRow,
+    ProjectRow,
+    ProjectsRow,
+)
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 ID = re.compile(r"[0-9A-Za-z_-]{1,64}")

@@ -5,10 +5,10 @@ Only operators do this, so no function loads it. A purge that dies continues whe
 
 from itertools import batched
 
-from jobs_api.store.delivery_tables import DeliveriesRow, DeliveryRow
+from jobs_api.store.delivery_rows import DeliveriesRow, DeliveryRow
 from jobs_api.store.latest_artifacts import purge_latest
 from jobs_api.store.run_counts import purge_counts
-from jobs_api.store.tables import RunRow
+from jobs_api.store.run_rows import RunRow
 
 PAGE = 500
 

@@ -10,7 +10,7 @@ from pynamodb.exceptions import PutError
 from pynamodb.expressions.condition import Condition
 
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.delivery_tables import ReceiverRow
+from jobs_api.store.delivery_rows import ReceiverRow
 
 FIRST_QUIET: Final = timedelta(seconds=10)
 LONGEST_QUIET: Final = timedelta(minutes=10)

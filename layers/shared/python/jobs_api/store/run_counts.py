@@ -20,8 +20,9 @@ from pynamodb.transactions import TransactWrite
 
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.model.run_stats import DAYS_KEPT, EndCounts, day_of, end_counts_of
+from jobs_api.store.project_rows import ProjectsRow
 from jobs_api.store.projects import ID, partition_of
-from jobs_api.store.tables import ProjectsRow, Row, share_connection
+from jobs_api.store.rows import Row, share_connection
 
 # One letter each, since an item is written for every run and should stay below a kilobyte.
 _LETTERS: Final = {

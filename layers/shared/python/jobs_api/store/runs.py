@@ -19,10 +19,11 @@ from jobs_api.model.chains import SkippedFollower
 from jobs_api.model.results import ResultCounts
 from jobs_api.model.run import ENDED_STATUSES, Run, RunStatus, StoredLog, TriggeredBy
 from jobs_api.store import audit, run_counts
+from jobs_api.store.attributes import time_text
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.latest_artifacts import StoredFiles, write_with_latest
 from jobs_api.store.projects import ID
-from jobs_api.store.tables import RunRow, ended_in, time_text
+from jobs_api.store.run_rows import RunRow, ended_in
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 OPEN = [status.value for status in RunStatus if status not in ENDED_STATUSES]

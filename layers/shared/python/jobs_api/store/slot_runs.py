@@ -8,8 +8,9 @@ from typing import Final
 from jobs_api.model.explained_slots import SlotRun
 from jobs_api.model.slots import GRACE, miss_id
 from jobs_api.redaction.masking import shown
+from jobs_api.store.attributes import time_text
 from jobs_api.store.pages import ROWS_A_QUERY, Listing
-from jobs_api.store.tables import RunRow, time_text
+from jobs_api.store.run_rows import RunRow
 
 MISSED: Final = "Missed: "
 # The cluster's clock, which dates the Jobs, may be behind.

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from jobs_api.model.item_images import JobAddress, SubjectNames
+from jobs_api.store.project_rows import JOB, META, JobRow, ProjectRow, ProjectsRow
 from jobs_api.store.projects import partition_of
-from jobs_api.store.tables import JOB, META, JobRow, ProjectRow, ProjectsRow
 
 
 def names_of(addresses: Iterable[JobAddress]) -> dict[JobAddress, SubjectNames]:

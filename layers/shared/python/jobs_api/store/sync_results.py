@@ -9,7 +9,7 @@ from typing import Any, Final
 from pynamodb.expressions.update import Action
 
 from jobs_api.model.job_sync import SyncedVersion
-from jobs_api.store.tables import JobRow
+from jobs_api.store.project_rows import JobRow
 
 SINCE_0_2: Final = frozenset({"fingerprint", "right_until"})
 # The same in both attributes if one sync wrote them.

@@ -8,7 +8,7 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile
-from jobs_api.store.tables import connection
+from jobs_api.store.rows import connection
 
 ATTEMPTS = 6
 # The longest first wait after a collision; it doubles each time. Other transactions end within milliseconds.

@@ -19,8 +19,9 @@ from pynamodb.expressions.condition import size
 
 from jobs_api.errors import TooManyCalls
 from jobs_api.ids import new_id
+from jobs_api.store.attributes import time_text
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.tables import REGION, Row, share_connection, time_text
+from jobs_api.store.rows import REGION, Row, share_connection
 
 # Longer than the 25 seconds after which Lambda ends a function.
 LEASE: Final = timedelta(seconds=30)

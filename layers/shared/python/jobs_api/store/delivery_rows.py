@@ -6,7 +6,8 @@ from typing import Any
 from pynamodb.attributes import DiscriminatorAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
-from jobs_api.store.tables import REGION, DocumentAttribute, MomentAttribute, Row, share_connection
+from jobs_api.store.attributes import DocumentAttribute, MomentAttribute
+from jobs_api.store.rows import REGION, Row, share_connection
 
 
 class DeliveriesByJob(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]

@@ -8,7 +8,8 @@ from typing import Any, Final
 from pynamodb.attributes import DiscriminatorAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
-from jobs_api.store.tables import REGION, DocumentAttribute, MomentAttribute, Row, share_connection
+from jobs_api.store.attributes import DocumentAttribute, MomentAttribute
+from jobs_api.store.rows import REGION, Row, share_connection
 
 # What a list of entries shows. Versions of jobs can be large, and are read one job at a time.
 LISTED = ["kind", "at", "token_id", "token_name", "action", "target", "project_id", "job_id", "run_id", "request_id"]
