@@ -10,7 +10,7 @@ from typing import Final
 CODE: Final = Path(__file__).parents[2] / "layers/shared/python/jobs_api"
 # Each module has its own of these: they mean the same everywhere, or are a setting of that module alone.
 IN_SEVERAL: Final = frozenset(
-    {"ATTEMPTS", "CONNECTIONS", "Clock", "ENTRIES_PER_CALL", "LEASE", "LIMIT", "Object", "PAGE", "Span", "T"}
+    {"ATTEMPTS", "CONNECTIONS", "ENTRIES_PER_CALL", "LEASE", "LIMIT", "Object", "PAGE", "Span", "T"}
     | {"TIMEOUT_SECONDS", "WORKERS", "logger"}
 )
 # Each channel has a module of this name with the same functions, the steps of a delivery.

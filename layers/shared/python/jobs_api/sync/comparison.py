@@ -19,7 +19,7 @@ from jobs_api.sync.live_cronjobs import LiveCronJobs
 from jobs_api.sync.orphan_deletion import OrphanDeletion
 from jobs_api.sync.pace import WORKERS, ChangePace
 from jobs_api.sync.progress import SyncProgress
-from jobs_api.sync.recording import Recorder, was_refused, was_synced
+from jobs_api.sync.recording import Recorder, had_error, was_synced
 from jobs_api.sync.removals import RemovalVerdict
 from jobs_api.sync.removing import Removals
 from jobs_api.sync.trial import Trial
@@ -59,7 +59,7 @@ class Comparison:
         self._desired = Manifests(self._as_wanted.copy(), self._now)
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sync") as pool:
             self._change(pool, there)
-            refused = {name: wanted for name, wanted in self._as_wanted.items() if was_refused(wanted)}
+            refused = {name: wanted for name, wanted in self._as_wanted.items() if had_error(wanted)}
             list(pool.map(self._try_again, refused.items()))
         for name in self._as_wanted.keys() - refused.keys():
             self._recorder.in_place(self._as_wanted[name], self._fingerprints[name])

@@ -19,7 +19,7 @@ from jobs_api.sync.desired import Manifests, Wanted
 from jobs_api.sync.fingerprint import fingerprint
 from jobs_api.sync.orphan_deletion import OrphanDeletion
 from jobs_api.sync.progress import SyncProgress
-from jobs_api.sync.recording import Recorder, was_refused, was_synced
+from jobs_api.sync.recording import Recorder, had_error, was_synced
 from jobs_api.sync.removals import Standing
 from jobs_api.sync.removing import Removals
 
@@ -138,7 +138,7 @@ class CronJobWriter:
         elif change:
             self.bring(change, wanted)
         else:
-            self.recorder.in_place(wanted, fingerprint(live), tried=desired[name] if was_refused(wanted) else None)
+            self.recorder.in_place(wanted, fingerprint(live), tried=desired[name] if had_error(wanted) else None)
 
     def _make_way(self, orphan: Delete, wanted: Wanted) -> None:
         """Remove a CronJob that was not listed and has a job's name, unless an operator has to decide that."""

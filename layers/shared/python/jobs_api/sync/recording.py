@@ -105,7 +105,7 @@ def _right_until(wanted: Wanted, now: datetime) -> datetime | None:
     return pause.until if pause and project.fires and job.firing else None
 
 
-def was_refused(wanted: Wanted) -> bool:
+def had_error(wanted: Wanted) -> bool:
     """Return whether a job was not as it should be when it was last compared, for whatever reason."""
     return _is_recorded(wanted, SyncState.ERROR)
 
