@@ -51,3 +51,7 @@ class Refused(CommandFailed):
 
 class NotOffered(CommandFailed):
     """The server does not know this call: it is older than this command line."""
+
+
+class ProjectsNotListed(CommandFailed):
+    """The server is too old to list projects, so that they are named by their ids."""

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from jobs_cli.client import Answer, Api
-from jobs_cli.errors import CommandFailed, NotOffered, Refused
+from jobs_cli.errors import CommandFailed, NotOffered, ProjectsNotListed, Refused
 
 # What the names of Kubernetes Jobs end with: a time, or a slot's minutes.
 JOB_NAME: Final = re.compile(r"[a-z0-9-]+-(\d{8}-\d{6}|\d{6,})(-\w+)?")
@@ -57,12 +57,12 @@ def all_projects(api: Api) -> list[Project]:
     """Return all projects of the organization, oldest first.
 
     Raises:
-        CommandFailed: the server is too old to list them.
+        ProjectsNotListed: the server is too old to list them.
     """
     try:
         found = api.get("projects").get("projects", [])
     except NotOffered as error:
-        raise CommandFailed(
+        raise ProjectsNotListed(
             "This server cannot list its projects: give the project's id with --project proj_... or JOBS_PROJECT"
         ) from error
     return [Project(project["id"], project["name"]) for project in found]

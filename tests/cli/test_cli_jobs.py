@@ -1,5 +1,6 @@
 """Jobs by name: what is found, what is sent, and what a person reads of a refusal."""
 
+import json
 import stat
 from pathlib import Path
 
@@ -116,6 +117,38 @@ def test_login_checks_the_token_and_stores_it_for_this_user_alone(
     assert server.asked[-1].headers["Authorization"] == f"Bearer {TOKEN}"
     monkeypatch.setenv("JOBS_API_URL", "http://127.0.0.1:1")
     assert "No token is known for http://127.0.0.1:1" in jobs("list").err
+
+
+@pytest.mark.parametrize(("project", "code", "said"), [("proj_1", 0, ""), ("Jaffle", 0, ""), ("jafle", 1, "'jaffle'?")])
+def test_login_stores_the_name_of_a_project_that_there_is(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, project: str, code: int, said: str
+) -> None:
+    server.on("GET /me", {"role": "admin", "organization_id": "org-acme"})
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+
+    with (tmp_path / "token").open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        ended = jobs("login", "--project", project)
+
+    assert ended.code == code
+    assert said in ended.err
+    assert configuration.configuration_file().exists() == (code == 0)
+    if code == 0:
+        assert json.loads(configuration.configuration_file().read_text())["project"] == "jaffle"
+
+
+def test_login_stores_a_project_as_it_is_where_the_server_lists_none(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    del server.answers["GET /projects"]
+    server.on("GET /me", {"role": "admin", "organization_id": "org-acme"})
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+
+    with (tmp_path / "token").open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        assert jobs("login", "--project", "proj_1").code == 0
+
+    assert json.loads(configuration.configuration_file().read_text())["project"] == "proj_1"
 
 
 def test_a_token_that_is_not_accepted_is_not_stored(

@@ -1,6 +1,7 @@
 """Who asks, and where: `jobs-api login`, `jobs-api logout`, `jobs-api whoami`."""
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,7 +10,8 @@ from jobs_cli import configuration, output
 from jobs_cli.client import Api
 from jobs_cli.commands.options import Json, connected
 from jobs_cli.configuration import Configuration
-from jobs_cli.errors import NotOffered
+from jobs_cli.errors import NotOffered, ProjectsNotListed
+from jobs_cli.names import all_projects, named
 
 app = typer.Typer()
 
@@ -30,7 +32,8 @@ def login(
     answers = Configuration(address, configuration.checked_token(_read_token()), project)
     with Api(answers) as api:
         said = _who(api)
-    file = configuration.store(answers)
+        known = _name_of(api, project) if project else None
+    file = configuration.store(replace(answers, project=known))
     output.say(f"{said} at {address}; stored in {file}")
 
 
@@ -55,6 +58,15 @@ def _read_token() -> str:
     if sys.stdin.isatty():
         return str(typer.prompt("Token", hide_input=True, err=True))
     return sys.stdin.readline()
+
+
+def _name_of(api: Api, project: str) -> str:
+    """Return the name of a project that is named by its name or id; raises CommandFailed if there is none."""
+    try:
+        projects = all_projects(api)
+    except ProjectsNotListed:
+        return project
+    return next((one.name for one in projects if one.id == project), None) or named(projects, project, "project").name
 
 
 def _who(api: Api) -> str:
