@@ -188,6 +188,8 @@ def test_a_valid_name_is_accepted(name: str) -> None:
         ("a\x85b", "no control characters"),
         ("a\u2028b", "no control characters or line breaks"),
         ("a\ud800", "no control characters"),
+        ("nightly\u202egnp", "no control characters"),
+        ("a\u2066b", "no control characters"),
     ],
 )
 def test_an_invalid_name_is_refused(name: str, advice: str) -> None:

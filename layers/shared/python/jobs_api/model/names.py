@@ -21,6 +21,8 @@ _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 # Controls, halves of surrogate pairs, and the two separators that break a line.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# They show the text around them in another order, and so a name as another one: https://unicode.org/reports/tr9/
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class InvalidName(ValueError):
@@ -35,7 +37,7 @@ def check_name(name: str) -> str:
     """
     if not 1 <= len(name) <= NAME_LENGTH:
         raise InvalidName(f"a name has 1 to {NAME_LENGTH} characters, this one has {len(name)}")
-    unprintable = next((c for c in name if unicodedata.category(c) in _UNPRINTABLE), None)
+    unprintable = next((c for c in name if unicodedata.category(c) in _UNPRINTABLE or c in _REORDERING), None)
     if unprintable is not None:
         raise InvalidName(f"a name has no control characters or line breaks, this one has {unprintable!r}")
     if not any(c.isalnum() for c in name):
