@@ -9,7 +9,7 @@ from jobs_api.api.resolver import Api, json_of, schema_of
 from jobs_api.edits import apply
 from jobs_api.edits.apply import Progress
 from jobs_api.edits.document import ApplyAnswer, ApplyRequest
-from jobs_api.errors import ChangedMeanwhile, Conflict, StalePlan
+from jobs_api.errors import ChangedMeanwhile, Conflict, InvalidRequest, StalePlan
 from jobs_api.pulse import queue
 
 # Lambda takes 6 MB of JSON, in which the body is a string: at worst, each of its bytes is two.
@@ -42,8 +42,14 @@ def apply_jobs(
         return app.written(_applied(project_id, document, progress))
     except Conflict as error:
         raise apply.with_what_was_done(error, progress) from error
+    except InvalidRequest as error:
+        if not progress.earlier:
+            raise
+        # A 422 means that nothing is written.
+        stale = ChangedMeanwhile("Somebody else changed these jobs just now, and the list is no longer valid")
+        raise apply.with_what_was_done(stale, progress) from error
     finally:
-        if progress.written:
+        if progress.written or progress.earlier:
             queue.project_changed(app.caller.organization_id, project_id)
 
 
@@ -55,7 +61,10 @@ def _applied(project_id: str, document: dict[str, Any], progress: Progress) -> s
         apply.apply_answer(plan, None).json_that_fits()
         try:
             apply.carry_out(plan, order, app.written_by, progress, _has_time)
-        except ChangedMeanwhile as error:
+        except Conflict as error:
+            progress.give_up(plan)
+            if not isinstance(error, ChangedMeanwhile):
+                raise
             if document.get("plan_id") is not None:
                 raise StalePlan("Somebody else changed these jobs just now; plan again") from error
             if attempt == ATTEMPTS:

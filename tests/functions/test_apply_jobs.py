@@ -1,16 +1,21 @@
 """A project's jobs are made to match a list: what the plan says, what is written, and what is refused."""
 
+import json
+import os
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
+import boto3
 import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api import store
+from jobs_api.api import idempotency
 from jobs_api.errors import ChangedMeanwhile
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.project import Project
-from tests.functions.people import NOON, Answer, Person, new_project
+from tests.functions.people import NOON, Answer, Context, Person, new_project
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "0 2 * * *"}
 SEED: dict[str, Any] = {"name": "seed", "command": "dbt seed", "schedule": "0 1 * * *"}
@@ -390,6 +395,33 @@ def test_a_long_answer_is_kept_without_what_its_plan_said(apply: Apply, monkeypa
     assert apply(*listed, headers=key, at=LATER).text == first.text
 
 
+def test_an_answer_over_what_an_item_takes_is_kept_for_its_key(jaffle: Project) -> None:
+    changes: list[dict[str, Any]] = [
+        {
+            "action": "create",
+            "name": f"job {n}",
+            "job_id": f"job_{n:032x}",
+            "applied": True,
+            "webhook_secret": f"whsec_{n:043}=",
+        }
+        for n in range(2_000)
+    ]
+    body = json.dumps({"plan_id": "plan_1", "remaining": 0, "changes": changes, "text": "ø" * 100_000})
+    made = {"statusCode": 200, "multiValueHeaders": {}, "body": body}
+    scope = f"{jaffle.organization_id} POST /apply"
+    answers = iter([dict(made)])
+
+    first, again = (
+        idempotency.once("k", scope, "{}", lambda: next(answers), cast("LambdaContext", Context())) for _ in range(2)
+    )
+
+    assert len(body.encode()) > 400 * 1024
+    assert first == again == made
+    kept = boto3.client("dynamodb").scan(TableName=os.environ["IDEMPOTENCY_TABLE"])["Items"]
+    assert "packed" in str(kept)
+    assert changes[0]["webhook_secret"] not in str(kept)
+
+
 def test_a_refusal_is_not_kept_for_its_key(alice: Person, jobs: str, apply: Apply) -> None:
     key = {"Idempotency-Key": "once"}
     follower = {"name": "after", "command": "dbt run", "run_after": [{"job": "seed"}]}
@@ -424,6 +456,112 @@ def test_a_write_between_reading_and_applying_is_noticed(
     assert written.json["remaining"] == 0
     assert "description" not in named(alice, jobs)["build"]
     assert {one["name"]: one["action"] for one in written.json["changes"]} == {"seed": "none", "build": "update"}
+
+
+@pytest.fixture
+def raced(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], Any]], None]:
+    """Let somebody else write once, just before the store writes a job."""
+
+    def race(write: str, somebody_else: Callable[[], Any]) -> None:
+        own = getattr(store, write)
+
+        def after_them(*jobs_of: Any, **more: Any) -> Any:
+            monkeypatch.setattr(store, write, own)
+            somebody_else()
+            return own(*jobs_of, **more)
+
+        monkeypatch.setattr(store, write, after_them)
+
+    return race
+
+
+def test_an_apply_that_loses_a_race_names_all_that_it_wrote(
+    alice: Person, jobs: str, apply: Apply, raced: Callable[..., None]
+) -> None:
+    build, old = (alice.call("POST", jobs, {**BUILD, "name": name}).json["id"] for name in ("build", "old"))
+    seed = {**SEED, "webhook_url": "https://example.com/x"}
+    raced("delete_job", lambda: alice.call("PUT", f"{jobs}/{old}", {"description": "by hand"}))
+
+    answer = apply(seed, {**BUILD, "retries": 1}, prune=True)
+
+    assert answer.json["remaining"] == 0
+    assert [(one["action"], one["name"], one["applied"]) for one in answer.json["changes"]] == [
+        ("create", "seed", True),
+        ("update", "build", True),
+        ("delete", "old", True),
+    ]
+    created, updated, deleted = answer.json["changes"]
+    assert created["webhook_secret"].startswith("whsec_")
+    assert "retries" in updated["fields"]
+    assert (updated["job_id"], deleted["job_id"]) == (build, old)
+
+
+def test_a_job_that_was_written_and_then_changed_by_somebody_else_keeps_its_key_in_the_answer(
+    alice: Person, jobs: str, apply: Apply, raced: Callable[..., None]
+) -> None:
+    build = alice.call("POST", jobs, BUILD).json["id"]
+
+    def change_both() -> None:
+        alice.call("PUT", f"{jobs}/{named(alice, jobs)['seed']['id']}", {"retries": 3})
+        alice.call("PUT", f"{jobs}/{build}", {"description": "by hand"})
+
+    raced("update_job", change_both)
+    answer = apply({**SEED, "webhook_url": "https://example.com/x", "retries": 1}, {**BUILD, "description": "mine"})
+
+    seed = answer.json["changes"][0]
+    assert (seed["action"], seed["applied"]) == ("update", True)
+    assert seed["fields"]["retries"] == {"before": 3, "after": 1}
+    assert seed["webhook_secret"].startswith("whsec_")
+    assert named(alice, jobs)["seed"]["retries"] == 1
+
+
+def test_what_a_second_plan_has_no_time_for_remains(
+    alice: Person, jobs: str, apply: Apply, raced: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = alice.call("POST", jobs, BUILD).json["id"]
+
+    def change_both() -> None:
+        alice.call("PUT", f"{jobs}/{named(alice, jobs)['seed']['id']}", {"retries": 3})
+        alice.call("PUT", f"{jobs}/{build}", {"description": "by hand"})
+        monkeypatch.setattr("tests.functions.people.Context.get_remaining_time_in_millis", lambda _: 3_000)
+
+    raced("update_job", change_both)
+    answer = apply({**BUILD, "name": "first"}, {**SEED, "retries": 1}, {**BUILD, "description": "mine"})
+
+    assert answer.json["remaining"] == 1
+    assert [one.get("applied") for one in answer.json["changes"]] == [True, True, False]
+    assert (
+        apply({**BUILD, "name": "first"}, {**SEED, "retries": 1}, {**BUILD, "description": "mine"}).json["remaining"]
+        == 0
+    )
+
+
+def test_a_list_that_somebody_else_makes_invalid_in_the_middle_is_a_conflict_that_names_what_is_written(
+    alice: Person, jobs: str, apply: Apply, raced: Callable[..., None]
+) -> None:
+    a, b = (alice.call("POST", jobs, {**BUILD, "name": name}).json["id"] for name in "ab")
+    raced("update_job", lambda: alice.call("PUT", f"{jobs}/{b}", {"run_after": [{"job_id": a}]}))
+
+    answer = apply(SEED, {**BUILD, "name": "a", "run_after": [{"job": "b"}]})
+
+    assert answer.status == 409
+    assert "no longer valid (1 change is written: create 'seed'; " in answer.json["message"]
+
+
+def test_an_error_names_the_first_changes_and_counts_the_others(apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = store.create_job
+
+    def but_never_the_last(job: Any, *more: Any) -> Any:
+        if job.settings.name == "j7":
+            raise ChangedMeanwhile("Somebody else was first")
+        return create(job, *more)
+
+    monkeypatch.setattr(store, "create_job", but_never_the_last)
+    answer = apply(*({**BUILD, "name": f"j{n}"} for n in range(8)))
+
+    assert answer.status == 409
+    assert "(7 changes are written: create 'j0', " in answer.json["message"]
+    assert "create 'j4' and 2 more;" in answer.json["message"]
 
 
 def test_a_change_of_chains_during_an_apply_cannot_close_a_cycle(

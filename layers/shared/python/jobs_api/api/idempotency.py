@@ -5,10 +5,12 @@ what such a request creates are derived from the request (`Api.new_id`): if a pr
 finds what the first one created.
 """
 
+import base64
 import hashlib
 import json
 import os
 import re
+import zlib
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -33,6 +35,8 @@ A_DAY = 24 * 60 * 60
 # character that JSON holds only as an escape.
 _SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=|jat_[0-9a-z]{1,32}_[0-9A-Za-z_-]{43}")
 _HIDDEN = "\0"
+# DynamoDB takes items of 400 KB at most. A longer body is kept compressed.
+_LONG_BYTES = 50_000
 
 type StoredAnswer = dict[str, Any]
 
@@ -72,7 +76,7 @@ def once(key: str, scope: str, body: str, answer: Callable[[], StoredAnswer], co
         made = answer()
         if not 200 <= made["statusCode"] < 300:
             raise _NotKept(made)
-        return _hidden(made, scope)
+        return _packed(_hidden(made, scope))
 
     guarded = idempotent_function(
         kept, data_keyword_argument="request", config=config, persistence_store=_answers(), key_prefix="answer"
@@ -90,7 +94,21 @@ def once(key: str, scope: str, body: str, answer: Callable[[], StoredAnswer], co
         return made
     except IdempotencyAlreadyInProgressError as error:
         raise StillInProgress("The first request with this Idempotency-Key is still in progress") from error
-    return _shown(kept_answer, scope)
+    return _shown(_unpacked(kept_answer), scope)
+
+
+def _packed(answer: StoredAnswer) -> StoredAnswer:
+    body = answer["body"].encode()
+    if len(body) <= _LONG_BYTES:
+        return answer
+    return {**answer, "body": base64.b64encode(zlib.compress(body)).decode(), "packed": True}
+
+
+def _unpacked(answer: StoredAnswer) -> StoredAnswer:
+    if "packed" not in answer:
+        return answer
+    stored = {name: value for name, value in answer.items() if name != "packed"}
+    return {**stored, "body": zlib.decompress(base64.b64decode(answer["body"])).decode()}
 
 
 def _hidden(answer: StoredAnswer, scope: str) -> StoredAnswer:

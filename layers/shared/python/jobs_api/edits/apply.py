@@ -6,10 +6,10 @@ process that dies in between has written some of them; the next request with the
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from jobs_api import store
-from jobs_api.edits.document import ApplyAnswer, ApplyRequest, PlanAction
+from jobs_api.edits.document import ApplyAnswer, ApplyRequest, PlanAction, PlannedChange
 from jobs_api.edits.listing import Present, changes_of
 from jobs_api.edits.order import ordered
 from jobs_api.edits.plan import JobChange, Plan
@@ -21,12 +21,28 @@ from jobs_api.sealing import job as job_secrets
 from jobs_api.store.chain_edits import NO_EDIT, ChainEdit
 from jobs_api.store.job_counts import MOST_JOBS
 
+NAMED_IN_ERROR: Final = 5
+
 
 @dataclass
 class Progress:
-    """What is written so far: the ids of jobs, with the signing key of a webhook if one was made."""
+    """What is written so far.
+
+    `written` are the changes of the present plan: the ids of jobs, with the signing key of a webhook if one was made.
+    `earlier` are those of plans that were given up because somebody else wrote meanwhile, by the job's id.
+    """
 
     written: dict[str, str | None] = field(default_factory=dict)
+    earlier: dict[str, PlannedChange] = field(default_factory=dict)
+
+    def give_up(self, plan: Plan) -> None:
+        """Keep what was written of a plan, before another plan is made."""
+        if not self.written:
+            return
+        changes, _ = plan.documents(applied=self.written)
+        done = {change.job_id: _with_key(change, self.earlier) for change in changes if change.applied}
+        self.earlier |= {job_id: change for job_id, change in done.items() if job_id is not None}
+        self.written = {}
 
 
 def make_plan(
@@ -86,6 +102,8 @@ def apply_answer(plan: Plan, progress: Progress | None) -> ApplyAnswer:
     done: Mapping[str, str | None] = progress.written if progress else {}
     left = [change for change in plan.open if change.job.id not in done]
     changes, uncounted = plan.documents(applied=None if progress is None else done)
+    if progress and progress.earlier:
+        changes = _with_earlier(changes, progress.earlier)
     return ApplyAnswer(
         plan_id=plan.plan_id(left),
         remaining=len(left),
@@ -95,13 +113,33 @@ def apply_answer(plan: Plan, progress: Progress | None) -> ApplyAnswer:
     )
 
 
+def _with_earlier(changes: Iterable[PlannedChange], earlier: Mapping[str, PlannedChange]) -> list[PlannedChange]:
+    """Return a plan's changes and what was written of plans before it; of a job that is written twice, the last."""
+    shown = [
+        earlier.get(one.job_id or "", one) if one.action is PlanAction.NONE else _with_key(one, earlier)
+        for one in changes
+    ]
+    named = {one.job_id for one in shown}
+    return shown + [change for job_id, change in earlier.items() if job_id not in named]
+
+
+def _with_key(change: PlannedChange, earlier: Mapping[str, PlannedChange]) -> PlannedChange:
+    """Return a change with the signing key that an earlier write of the same job made: an answer shows it only once."""
+    before = earlier.get(change.job_id or "")
+    if before is None or before.webhook_secret is None or change.webhook_secret is not None:
+        return change
+    return change.model_copy(update={"webhook_secret": before.webhook_secret})
+
+
 def with_what_was_done(error: Conflict, progress: Progress) -> Conflict:
-    """Return an error that also says how many changes were written before it."""
-    count = len(progress.written)
-    if not count:
+    """Return an error that also says which changes of plans that were given up were written before it."""
+    done = [f"{change.action} {change.name!r}" for change in progress.earlier.values()]
+    if not done:
         return error
-    changes = "1 change is" if count == 1 else f"{count:,} changes are"
-    return type(error)(f"{error} ({changes} written; the same request again goes on with the others)")
+    more = f" and {len(done) - NAMED_IN_ERROR:,} more" if len(done) > NAMED_IN_ERROR else ""
+    changes = "1 change is" if len(done) == 1 else f"{len(done):,} changes are"
+    named = ", ".join(done[:NAMED_IN_ERROR])
+    return type(error)(f"{error} ({changes} written: {named}{more}; the same request again goes on with the others)")
 
 
 class _Writing:

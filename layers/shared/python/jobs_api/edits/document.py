@@ -15,7 +15,7 @@ from jobs_api.model.job_history import FieldChange
 
 # As many as a project may have.
 MOST_LISTED_JOBS: Final = 2_000
-# DynamoDB keeps an answer for its Idempotency-Key in an item of at most 400 KB.
+# An answer is kept for its Idempotency-Key in an item of at most 400 KB, compressed; not every text compresses well.
 PLAN_KEPT_BYTES: Final = 300_000
 _ENTRY: Final = re.compile(r"\Ajobs\.(\d+)")
 
