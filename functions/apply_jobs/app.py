@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from jobs_api.api.resolver import Api, json_of, schema_of
+from jobs_api.api.body_schemas import json_of, schema_of
+from jobs_api.api.resolver import Api
 from jobs_api.edits import apply
 from jobs_api.edits.apply import Progress
 from jobs_api.edits.document import ApplyAnswer, ApplyRequest

@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from jobs_api import store
-from jobs_api.api.resolver import Api, schema_of
+from jobs_api.api.body_schemas import schema_of
+from jobs_api.api.resolver import Api
 from jobs_api.edits import single
 from jobs_api.model.job import Job
 from jobs_api.model.job_document import JobDocument

@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from jobs_api.admin import projects
-from jobs_api.api.resolver import Api, schema_of
+from jobs_api.api.body_schemas import schema_of
+from jobs_api.api.resolver import Api
 from jobs_api.model import audit
 from jobs_api.model.project_document import ProjectDocument, ProjectRequest, checked_names
 from jobs_api.pulse import queue

@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from jobs_api.admin import tokens
-from jobs_api.api.resolver import JSON_TYPE, Api, schema_of
+from jobs_api.api.body_schemas import JSON_TYPE, schema_of
+from jobs_api.api.resolver import Api
 from jobs_api.model import audit
 from jobs_api.model.token_document import NewToken, TokenRequest
 

@@ -7,7 +7,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from jobs_api import store
-from jobs_api.api.resolver import JSON_TYPE, Api, json_of
+from jobs_api.api.body_schemas import JSON_TYPE, json_of
+from jobs_api.api.resolver import Api
 from jobs_api.errors import ArtifactNotFound
 from jobs_api.logs import artifacts
 from jobs_api.logs.artifacts import ARTIFACT_LINK_SECONDS, RunKey

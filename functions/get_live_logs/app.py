@@ -6,7 +6,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from jobs_api import store
-from jobs_api.api.resolver import Api, json_or_text
+from jobs_api.api.body_schemas import json_or_text
+from jobs_api.api.resolver import Api
 from jobs_api.cluster import connect
 from jobs_api.live import queries
 from jobs_api.live.documents import LiveLogs

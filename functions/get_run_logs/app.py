@@ -10,7 +10,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from jobs_api import store
 from jobs_api.api import cursors
-from jobs_api.api.resolver import Api, json_or_text
+from jobs_api.api.body_schemas import json_or_text
+from jobs_api.api.resolver import Api
 from jobs_api.cluster import Cluster, connect
 from jobs_api.errors import Fault, InvalidRequest, RunNotCompleted
 from jobs_api.k8s.stamped_log import LogPlace

@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from jobs_api import store
 from jobs_api.api import cursors, job_pages
-from jobs_api.api.resolver import Api, json_of
+from jobs_api.api.body_schemas import json_of
+from jobs_api.api.resolver import Api
 from jobs_api.model.job_document import JobDocument, JobList
 
 app = Api()

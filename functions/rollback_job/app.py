@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from jobs_api.api.resolver import Api, schema_of
+from jobs_api.api.body_schemas import schema_of
+from jobs_api.api.resolver import Api
 from jobs_api.edits import single
 from jobs_api.errors import InvalidRequest
 from jobs_api.model.audit import AuditAction

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from jobs_api import store
-from jobs_api.api.resolver import Api, schema_of
+from jobs_api.api.body_schemas import schema_of
+from jobs_api.api.resolver import Api
 from jobs_api.errors import Forbidden
 from jobs_api.logs import artifacts
 from jobs_api.logs.artifacts import RunKey

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from jobs_api import cluster, store
-from jobs_api.api.resolver import Api, logger, schema_of
+from jobs_api.api.body_schemas import schema_of
+from jobs_api.api.resolver import Api, logger
 from jobs_api.errors import ClusterUnavailable, ProjectNotDeployed
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.run import Run

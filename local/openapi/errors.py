@@ -4,17 +4,17 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from jobs_api.api import resolver
+from jobs_api.api import body_schemas, problems
 from local.openapi.schemas import PREFIX
 from local.openapi.words import words
 
 # The gateway answers 401, and an unexpected exception is a 500; the other errors are in the resolver's table.
-STATUSES = {"unauthorized": 401, "internal_error": 500} | {code: status for status, code in resolver.ANSWERS.values()}
+STATUSES = {"unauthorized": 401, "internal_error": 500} | {code: status for status, code in problems.ANSWERS.values()}
 EVERYWHERE = {"unauthorized", "forbidden", "too_many_requests", "internal_error"}
 OF_A_BODY = {"invalid_json", "payload_too_large", "invalid_request"}
 RETRIED = {
-    next(resolver.ANSWERS[kind][1] for kind in error.__mro__ if kind in resolver.ANSWERS)
-    for error in resolver.RETRY_AFTER
+    next(problems.ANSWERS[kind][1] for kind in error.__mro__ if kind in problems.ANSWERS)
+    for error in problems.RETRY_AFTER
 }
 HEADERS = {
     "X-Request-ID": {
@@ -34,7 +34,7 @@ _used: dict[str, tuple[str, ...]] = {}
 
 def schemas() -> dict[str, Any]:
     """Return the schema of every error's body, and those it refers to."""
-    problem = resolver.Problem.model_json_schema(ref_template=PREFIX + "{model}")
+    problem = problems.Problem.model_json_schema(ref_template=PREFIX + "{model}")
     return {**problem.pop("$defs"), "Problem": problem}
 
 
@@ -66,7 +66,7 @@ def _response(codes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _content(more: dict[str, Any]) -> dict[str, Any]:
-    return {"content": {resolver.JSON_TYPE: {"schema": {"$ref": PREFIX + "Problem"}, **more}}}
+    return {"content": {body_schemas.JSON_TYPE: {"schema": {"$ref": PREFIX + "Problem"}, **more}}}
 
 
 def _example(code: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from jobs_api.api.resolver import JSON_TYPE, TEXT_TYPE
+from jobs_api.api.body_schemas import JSON_TYPE, TEXT_TYPE
 from local.openapi import channels, errors
 from local.openapi.schemas import PREFIX, tidy_parameter
 from local.openapi.words import words

@@ -10,7 +10,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from jobs_api.api.resolver import ANSWERS, RETRY_AFTER
+from jobs_api.api.problems import ANSWERS, RETRY_AFTER
 from jobs_api.notifications.webhook.payload import TYPES
 from local import openapi
 from local.openapi.words import MissingWords, Words

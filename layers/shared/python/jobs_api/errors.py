@@ -1,4 +1,4 @@
-"""The errors of the service, named for the situation; `jobs_api.api.resolver` has the table of their answers."""
+"""The errors of the service, named for the situation; `jobs_api.api.problems` has the table of their answers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
