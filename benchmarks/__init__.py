@@ -6,6 +6,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PATH = [str(_ROOT / "layers" / "shared" / "python"), str(_ROOT)]
-# As the Makefile and pytest set it, so that each also runs by itself; processes started from here inherit it.
+# The Makefile and pytest set this too. It is set here so that each benchmark also runs by itself; child processes
+# inherit it.
 sys.path[:0] = [path for path in _PATH if path not in sys.path]
 os.environ["PYTHONPATH"] = os.pathsep.join(_PATH)

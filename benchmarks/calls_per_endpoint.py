@@ -6,7 +6,7 @@ python -m benchmarks.calls_per_endpoint
 from benchmarks.measure import Figure, report
 from benchmarks.measured_service import measured_service, outside
 
-# Calls to DynamoDB and to the cluster; tests hold these to be exact.
+# Calls to DynamoDB and to the cluster; tests check that the numbers are exact.
 BUDGETS = {
     "list_jobs": 1,
     "create_job": 2,

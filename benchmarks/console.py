@@ -20,7 +20,7 @@ from benchmarks.laptop_stack import Client, Laptop, until
 from benchmarks.measure import Figure, report
 from deploy.console import refresh
 
-# What runs and what ended; and then what the schedules start next, for which all jobs are read.
+# First the open and the ended runs; then the next slots, for which all jobs are read.
 FIRST: Final = "section[aria-label=Running]"
 COMPLETE: Final = "section[aria-label=Next] li"
 FIRST_SECONDS: Final = 1.0
@@ -29,7 +29,7 @@ LINES: Final = 20
 FOLLOW_SECONDS: Final = 2.0
 # The command of the benchmark's runs: lines that say when they were written.
 DBT: Final = f"#!/bin/sh\nfor line in $(seq {LINES}); do date +'written %s.%N'; sleep 0.5; done\n"
-# Notes when each line is first in the page.
+# Records when each line first appears in the page.
 _WATCH: Final = """
 window.seen = {};
 setInterval(() => {

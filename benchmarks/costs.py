@@ -33,7 +33,7 @@ PRICES: Final = {
     "DynamoDB GB-month": 0.25,
     "backup GB-month": 0.20,  # point-in-time recovery, of tables without their indexes
     "log byte": 0.50 / GB,
-    "trace": 5.00 / MILLION,  # recorded; nobody here reads them by the API, which is 0.50 more
+    "trace": 5.00 / MILLION,  # recorded traces; reading them by the API would cost 0.50 more, and is not counted
     "metric-month": 0.30,
     "alarm-month": 0.10,
     "dashboard-month": 3.00,
@@ -49,42 +49,46 @@ PRICES: Final = {
     "SnapStart GB restored": 0.0001397998,
 }
 
-# Bytes: a run with Slack alerts, a job with its sync, a run that waits for its launch with the Job inside.
+# Sizes in bytes: a run with Slack alerts, a job with its sync, and a run that waits for its launch, with its Job.
 RUN, JOB, WAITING_RUN, DELIVERY, LOG = 950, 800, 2_900, 700, 20_000
-# An entry of the audit log, one with the version of a job in it, and what the index has of either.
+# An entry of the audit log, an entry with a job's version in it, and what the index stores of either.
 ENTRY, VERSION, INDEXED_ENTRY = 450, 850, 400
-# How many runs of a job ended on each day of a month: at most.
+# The largest item of a job's run counts: how many of its runs ended on each day of a month.
 COUNTS: Final = 1_000
 # The files of a `dbt build`, their size after compression, as the project of `make run` has them: 6 models and 512
 # macros; and the item that says which run stored them last.
 ARTIFACT_FILES, ARTIFACT_BYTES, LATEST = 3, 101_000, 400
 # A run's indexes: by_project and by_job, and open_runs until it ends.
 RUN_INDEXES: Final = 3
-# The table and the indexes of an ended run: by_project, by_job and ended_runs.
+# How often an ended run is stored: in the table and the indexes by_project, by_job and ended_runs.
 RUN_COPIES: Final = 4
-# Not measured, since that needs AWS: the time of a warm request and of a sync that lists 1,000 CronJobs; log lines.
+# These were not measured, because that needs AWS: the time of a warm request and of a sync that lists 1,000 CronJobs;
+# log lines.
 REQUEST_SECONDS, SYNC_SECONDS, SYNC_SECONDS_PER_1000, LINE = 0.05, 0.1, 0.5, 1_000
-# Nor of an ingest: eight calls of 7 ms each, and 15 ms of a processor of which 512 MB have 0.29. A pass that announced
-# the next one has a call less.
+# The time of an ingest was not measured either: eight calls of 7 ms each, and 15 ms of a full processor, of which 512
+# MB get 0.29. A pass that announced the next one makes one call less.
 INGEST_SECONDS, CALL_SECONDS = 0.11, 0.007
-# Of a function whose environment is new: an estimate, of which `python -m benchmarks.cold_import` measures the imports.
+# The time of a cold start: an estimate, of which `python -m benchmarks.cold_import` measures the imports.
 START_SECONDS: Final = 0.7
 # The delay of a pulse.
 ARRIVES_SECONDS: Final = 0.2
-# The template's.
+# The parameters' defaults in the template.
 PULSE_SECONDS, IDLE_SECONDS, QUEUES = 5, 600, 2
-# Lambda polls a queue with five requests at a time, each for 20 seconds; with a maximum concurrency always so many.
+# Lambda polls a queue with five requests at a time, each for 20 seconds. With a maximum concurrency it always does.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 POLLERS: Final = 5
 # Warm environments that send notifications.
 ENVIRONMENTS: Final = 2
-# What a stream's shard collects before it invokes the function, for runs and for jobs; a new table has four shards.
+# How long a shard of a stream collects records before it invokes the function, for runs and for jobs; a new table has
+# four shards.
 RUNS_WINDOW_SECONDS, JOBS_WINDOW_SECONDS, SHARDS = 10, 30, 4
-# A spare pulse that finds nothing to do; not measured. One goes with every second pulse while a run is open.
+# A spare pulse that finds nothing to do; its time was not measured. One is sent with every second pulse while a run is
+# open.
 SPARE_SECONDS, SPARES = 0.01, 0.5
-# Of a log that grows all the time: a part each half minute after the first minute, up to two KB with the place.
+# The parts of a log that grows all the time: one each half minute after the first minute, up to two KB with its
+# position.
 PART_SECONDS, FIRST_PART_SECONDS, PART_UNITS = 30, 60, 2
-# What the logs of running commands add to a pass, of which each reads those of young runs; not measured on AWS.
+# The time that reading logs adds to a pass, which reads the logs of young runs; not measured on AWS.
 LOOKS_SECONDS: Final = 0.05
 # One stream begins seven seconds before the other one of 30 seconds ends.
 FOLLOWERS: Final = 30 / 23
@@ -93,7 +97,7 @@ FUNCTIONS_GB: Final = 25.0
 # X-Ray's default, which functions cannot change: the first request of each second, and one in twenty of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 FIRST, BEYOND = 1.0, 0.05
-# docs/deploy.md lists those that functions in private subnets need, besides the two that cost nothing.
+# The endpoints that functions in private subnets need, as docs/deploy.md lists them, without the two that cost nothing.
 ENDPOINTS, ZONES = 5, 2
 HOURS: Final = 730
 
@@ -180,7 +184,7 @@ def followed(own: Use, *, synced: bool) -> dict[str, float]:
     return {name: own.get(name, 0) + follows.get(name, 0) for name in {*own, *follows}}
 
 
-# A run that is written with its Job and its entry, and once more when the Job exists.
+# The run is written with its Job and its entry, and again when the Job exists.
 TRIGGERED: Final = (
     transacted(WAITING_RUN)
     + writes(WAITING_RUN, RUN_INDEXES)
@@ -190,7 +194,7 @@ TRIGGERED: Final = (
 REQUESTS: Final[dict[str, Use]] = {
     "read a run": request(read_unit=1),
     "read a run's log": request(read_unit=1, S3_GET=1),
-    # The call that is counted, and a look at the run each second; the function waits all the time.
+    # The call is counted, and the run is read each second; the function waits all the time.
     "follow a log for 20 seconds": request(read_unit=21, write_unit=2) | {"GB-second": 20 * 0.5},
     "read a job": request(read_unit=2),
     "list 50 jobs": request(read_unit=ceil(50 * JOB / 4096)),
@@ -203,7 +207,7 @@ REQUESTS: Final[dict[str, Use]] = {
     "change a job": followed(
         request(read_unit=2, write_unit=transacted(JOB) + 2 + transacted(VERSION, INDEXED_ENTRY)), synced=True
     ),
-    # The request, with its entry and the run's indexes; what the cluster is asked costs nothing.
+    # The request, with its entry and the run's indexes; calls to the cluster cost nothing.
     "cancel a run": followed(
         request(
             read_unit=1,
@@ -220,8 +224,9 @@ REQUESTS: Final[dict[str, Use]] = {
 def runs(load: Jobs) -> dict[str, Use]:
     """Return the use that grows with runs, a month: the writes of a run, its log, its slot, its lines."""
     return {
-        # Made and seen running, which is one write where its Pod starts within five seconds. And ended, together with
-        # the day's count: it moves from one index to another, and the job is read, for those that run after it.
+        # Creating the run and recording that it runs are one write if its Pod starts within five seconds. Its end is
+        # written together with the day's count: the run moves from one index to another, and its job is read for its
+        # followers.
         "runs: started, ended": {
             "write unit": load.runs * (writes(RUN, 1 + RUN_INDEXES) + transacted(RUN) + writes(RUN, RUN_INDEXES + 1)),
             "read unit": load.runs * reads(JOB),
@@ -279,16 +284,17 @@ def passes(load: Jobs) -> dict[str, Use]:
     """Return the use that grows with passes, a month. None is traced, but for those that a traced request asks for."""
     idle, every, spares = HOURS * 3600 / IDLE_SECONDS, load.passes, load.open_passes * SPARES
     open_at_once = load.runs * load.seconds / (HOURS * 3600 * load.open_part) if load.runs else 0
-    # The indexes of open runs, of what is to be told and of slots, twice: half a unit each for 4 kB.
+    # The indexes of open runs, of due deliveries and of slots are each read twice: half a unit for 4 kB.
     read = (max(1, ceil(open_at_once * RUN / 4096)) + 3) / 2
     return {
-        # Those that follow each other write their beginning, which says when the next one is due. All others, and those
-        # before a sync, write their end too.
+        # A pass that follows another one writes only its beginning, which says when the next one is due. All others,
+        # and those before a sync, write their end too.
         "passes: their pulses": {
             "queue request": every * 3,
             "write unit": every + (every - load.open_passes) + idle * load.open_part,
         },
-        # Sent in one call with the pulse: received, deleted, and one read that shows that nothing is to be done.
+        # The spare is sent in one call with the pulse. It is received and deleted, and one read shows that nothing is
+        # to be done.
         "passes: spare pulses": {
             "queue request": spares * 2,
             "Lambda request": spares,
@@ -324,13 +330,14 @@ FIXED: Final[dict[str, Use]] = {
         "trace": MINUTES / 5,
     },
 }
-# A Slack token is read every five minutes while there is something to tell, a webhook's secrets once an environment.
+# A Slack token is read every five minutes while there are messages to send, a webhook's secrets once per environment.
 ELSE: Final[dict[str, Use]] = {
     "an organization's Slack token, read every five minutes": {
         "secret-month": 1,
         "secret request": ENVIRONMENTS * MINUTES / 5,
     },
-    # One message a batch, which stands in the deliveries table and its index, and waits for its receiver for 0.3 s.
+    # One message per batch. Its delivery is in the table and its index, and the function waits for the receiver for 0.3
+    # s.
     "a million webhooks that are taken": {
         "queue request": 3 * MILLION,
         "Lambda request": MILLION,

@@ -21,7 +21,7 @@ from benchmarks.laptop_stack import Client, Laptop, laptop, until
 from benchmarks.measure import Figure, report
 from benchmarks.pulses import percentile
 
-# The PATH of the job has nothing but this program.
+# The PATH of the job contains only this program.
 STAMPS = """#!{python}
 import sys, time
 for _ in range({lines}):
@@ -149,7 +149,7 @@ def counted(log: Iterator[bytes]) -> dict[str, int]:
             print(line.decode().strip())
             continue
         if len(line) != LINE_BYTES:
-            continue  # a line of which a part is lost
+            continue  # an incomplete line
         number = int(line[:9])
         found["doubled"] += number in seen
         seen.add(number)

@@ -30,15 +30,15 @@ from benchmarks.measure import Figure, report, seconds
 START_SECONDS = 5.0
 TRIGGER_SECONDS = 1.0
 SUCCESS_SECONDS = 5.0
-# Milliseconds with one client. What people would otherwise run on the same machine takes 20 for a list, 10 for a run,
-# 393 to create and 19 to trigger.
+# Aims in milliseconds, with one client. The alternative that users would run on the same machine takes 20 for a list,
+# 10 for a run, 393 to create and 19 to trigger.
 ALONE = {"list of 25": 8.0, "read run": 3.0, "create": 15.0, "update": 15.0, "trigger": 15.0}
-# Requests a second with eight clients; otherwise 43 lists, 102 runs.
+# Aims in requests a second, with eight clients; the alternative answers 43 lists or 102 runs.
 TOGETHER = {"list of 25": 150.0, "read run": 400.0, "create": 80.0, "update": 80.0}
 IDLE_PERCENT = 3.0
 MEMORY_MB = 200.0
 REST_SECONDS = 30.0
-# After its first answer a start still goes on for some seconds: functions are imported, first passes made.
+# A start continues for some seconds after the first answer: functions are imported and the first passes run.
 START_SECONDS = 20
 CLIENTS = 8
 
@@ -48,7 +48,7 @@ def main(requests: int = 200) -> None:
     with laptop() as stack:
         start = Figure("to the first 200", stack.first_answer_seconds, "s", budget=START_SECONDS)
         stack.cluster.wait_until_deployed(PATIENCE_SECONDS)
-        time.sleep(5)  # at rest is when the start's own work is over
+        time.sleep(5)  # the service is at rest once the work of the start is done
         report("make run", [start, *at_rest(stack)])
         report("How soon things happen", [*reactions(stack)])
         report(*over_http(stack, requests))
@@ -113,7 +113,7 @@ def over_http(stack: Laptop, requests: int) -> tuple[str, list[Figure]]:
         "read run": lambda client: client.call("GET", f"/runs/{run}"),
         "update": lambda client: client.call("PUT", of_a_job(), {"command": f"dbt build --threads {next(numbers)}"}),
         "trigger": lambda client: client.call("POST", f"{of_a_job()}/trigger"),
-        # Last, since it makes the list longer.
+        # Measured last, because it makes the list longer.
         "create": lambda client: stack.create_job(client, environment=empty),
     }
     alone, together = [], []

@@ -63,7 +63,7 @@ class Laptop:
         """Start `make run`'s process in a home, and wait for its first answer."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBS_API_")}
         environment |= {"JOBS_API_HOME": str(home), "PORT": "0", **more}
-        # What a killed one has left says where that was.
+        # A killed service leaves its session file, which has the old address.
         (home / "session.json").unlink(missing_ok=True)
         begun = time.monotonic()
         process = subprocess.Popen(

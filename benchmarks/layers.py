@@ -24,7 +24,7 @@ from local.template import read
 BUILT = ROOT / ".aws-sam" / "build"
 COMMON = ("SharedLayer", "DependenciesLayer")
 CLUSTER = "KubernetesLayer"
-# What Lambda takes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+# Lambda's limit for the unzipped layers: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 UNZIPPED_MB = 262.1
 
 

@@ -24,7 +24,7 @@ class Figure:
     value: float
     unit: str
     budget: float | None = None
-    at_least: bool = False  # the budget is the least it may be
+    at_least: bool = False  # the budget is a minimum
 
     def __str__(self) -> str:
         """One line of a report."""

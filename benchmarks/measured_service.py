@@ -73,8 +73,8 @@ class MeasuredService:
             "update_job": lambda: self._call("PUT", job, {"description": f"edit {next(self.numbers)}"}),
             "create_job": self._create,
             "delete_job": lambda: self._call("DELETE", f"{jobs}/{self._create()}"),
-            # Another job each time, since a second run of a job within a second has to search for a free name.
-            # Of another run each time: one that was cancelled needs no call to the cluster.
+            # A trigger takes another job each time, because a second run of a job within a second has to search for a
+            # free name. A cancel takes another run each time, because cancelling again needs no call to the cluster.
             "cancel_run": lambda: self._call("POST", f"/api/v1/runs/{self._triggered()}/cancel"),
             "retry_run": lambda: self._call("POST", f"/api/v1/runs/{self._ended()}/retry"),
             "trigger_job": lambda: self._call("POST", f"{jobs}/{self._create()}/trigger"),

@@ -28,11 +28,11 @@ from benchmarks.laptop_stack import Client, Laptop, laptop, until
 from benchmarks.measure import ROOT, Figure, report
 
 CLIENTS = 2
-# By then as many runs are open as at any later time: each minute has its slots, and a run takes three minutes.
+# By then the number of open runs no longer grows: each minute has its slots, and a run takes three minutes.
 SETTLED_MINUTES = 10
-# What docs/scale.md promises of the cloud, where a pass follows another after five seconds and not after one.
+# The figure of docs/scale.md for the cloud, where passes follow each other after five seconds and not after one.
 SUCCESS_MEDIAN, SUCCESS_P99 = 5.0, 12.0
-# The PATH of the job has nothing but this program.
+# The PATH of the job contains only this program.
 COMMAND = "#!/bin/sh\n/bin/sleep 0.3\nexec /bin/date +%s.%N\n"
 
 

@@ -123,7 +123,7 @@ def _may_be_more(node: NodeResult, known: dict[str, Any]) -> bool:
 def _differences(
     node: NodeResult, unique_id: str, status: str, more: list[Any], known: dict[str, Any]
 ) -> Iterator[str]:
-    # The engine's run_results.json has a unit test that found something as an error, its log does not.
+    # A unit test that found a difference is an error in the engine's run_results.json, but not in its log.
     is_found = known["tool"] == "dbt (Rust)" and node.resource_type == "unit_test" and node.status == "failed"
     if node.status != STATUSES[status] and not (is_found and status == "error"):
         yield f"{unique_id}: {node.status}, not {status}"
@@ -132,7 +132,7 @@ def _differences(
     if not more:
         return
     seconds, rows, message = more
-    # The engine's line has the node's whole time, its run_results.json the part that it ran.
+    # The engine's log has the node's whole time, its run_results.json the time in which it ran.
     if None not in (node.seconds, seconds) and known["tool"] != "dbt (Rust)" and abs(node.seconds - seconds) > 0.011:
         yield f"{unique_id}: {node.seconds} seconds, not {seconds}"
     if node.rows is not None and node.rows != rows:

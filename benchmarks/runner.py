@@ -17,7 +17,7 @@ from statistics import median
 from benchmarks.laptop_stack import PATIENCE_SECONDS, Client, Laptop, laptop, until
 from benchmarks.measure import Figure, report
 
-# What a run may lose: to a runner that has nothing to store, and to one that has 20 MB.
+# How much longer a run may take: with nothing to store, and with 20 MB.
 EMPTY_SECONDS, STORED_SECONDS = 0.3, 2.0
 STORED_BYTES = 20_000_000
 COMMAND = """#!/bin/sh

@@ -91,7 +91,7 @@ def sync(organization: str) -> None:
 
 def first(organization: str) -> None:
     """Create all CronJobs, in this process; print how long that took."""
-    with contextlib.redirect_stdout(sys.stderr):  # what a function logs is no figure
+    with contextlib.redirect_stdout(sys.stderr):  # a function's log lines are not results of the benchmark
         taken = seconds(lambda: sync(organization))
     print(json.dumps(taken))
 

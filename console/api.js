@@ -1,4 +1,4 @@
-/* The one module that talks to the API. The token stays in this tab's sessionStorage, and never is in an address. */
+/* The one module that calls the API. The token is stored in this tab's sessionStorage, and never in an address. */
 import { watched } from "./parts/watched.js";
 
 const TOKEN = "token";
@@ -7,7 +7,7 @@ const LONGEST_PROBE_MS = 15_000;
 export const BASE = `${location.pathname.replace(/\/console(\/.*)?$/, "").replace(/\/$/, "")}/api/v1`;
 
 export const session = watched({ token: sessionStorage.getItem(TOKEN), me: null, refused: false });
-/* What keeps the page from being up to date: null, { kind: "away" } or { kind: "slow", until }. */
+/* Why the page is not up to date: null, { kind: "away" } or { kind: "slow", until }. */
 export const trouble = watched(null);
 
 export class Refused extends Error {
@@ -69,7 +69,7 @@ const send = async (method, path, { query, body, key, signal } = {}) => {
     throw new Unreachable("The API cannot be reached.", { cause: error });
   }
   const answer = await answerOf(response);
-  /* What was asked with one token is not for whoever has logged in with another one since. */
+  /* An answer to a request with one token must not be shown to a user who has logged in with another one since. */
   if (session.get().token !== token) throw new DOMException("You have logged out meanwhile.", "AbortError");
   if (response.ok) return answer;
   if (response.status === 401) signOut(true);
@@ -103,8 +103,9 @@ const slowDown = async (error, signal) => {
   try { await seconds(ms, signal); } finally { if (trouble.get() === notice) trouble.set(null); }
 };
 
-/* Sends a request. After a 429 it waits as long as the API says and sends it again: nothing was done. A request that
-   reads waits until a server that is away comes back; one that changes something fails, because what it did is unknown. */
+/* Sends a request. After a 429 it waits as long as the API says and sends the request again, because the first did
+   nothing. While the API is away, a GET waits for it; any other request fails, because it is unknown whether it took
+   effect. */
 export const request = async (method, path, options = {}) => {
   for (;;) {
     try {

@@ -1,4 +1,4 @@
-/* The page: who is signed in, and which view the address asks for. */
+/* The page: it shows the form for a token, or the view that the address names. */
 import { render } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { identify, session, signOut } from "./api.js";
@@ -24,7 +24,7 @@ const VIEWS = [
 
 const Nowhere = () => html`<${Heading}>This page does not exist<//><p><a href="#/">Go to Now</a></p>`;
 
-/* The view of an address, and what its path names. */
+/* The view for an address, with the ids in its path. */
 const found = (path) => {
   for (const [pattern, View, names, area] of VIEWS) {
     const match = pattern.exec(path);
@@ -57,7 +57,7 @@ const Signed = () => {
   useEffect(who, [token]);
   const { View, area, named } = found(path);
   const shown = useRef(path);
-  /* At once, not after the next frame: by then somebody may have put the focus elsewhere. */
+  /* Done at once and not after the next frame: by then the user may have moved the focus. */
   useLayoutEffect(() => {
     if (shown.current === path) return;
     shown.current = path;

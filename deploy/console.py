@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCE: Final = ROOT / "console"
 SITE: Final = ROOT / "functions" / "serve_console" / "site"
 NODE: Final = ROOT / ".tools" / "node" / "bin" / "node"
-# Where the modules are that the page imports by their names.
+# The files of the packages that the page imports by name.
 MODULES: Final = {
     "preact": "preact/dist/preact.mjs",
     "preact/hooks": "preact/hooks/dist/hooks.mjs",
@@ -83,7 +83,7 @@ class Site:
         draft = Path(tempfile.mkdtemp(dir=to.parent, prefix=".site-"))
         draft.chmod(0o755)
         for name, text in self.files.items():
-            # `console` is a page, and the folder `console` is what it loads.
+            # `console` is a page, and the folder `console` has the files that it loads.
             file = draft / (name if "." in name else f"{name}.html")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
@@ -162,7 +162,7 @@ def _add_reference(made: Site, packages: Path) -> None:
 def _joined(module: Path) -> str:
     """Return a module together with all that it imports by paths."""
     command = [str(NODE), str(SOURCE / "node_modules/esbuild/bin/esbuild"), str(module), "--bundle", "--format=esm"]
-    # Names stay, so that an error says where it comes from.
+    # Function names are kept, so that an error's stack trace can be read.
     command += ["--minify-whitespace", "--minify-syntax", "--target=es2022", "--charset=utf8", "--log-level=warning"]
     command += [f"--external:{name}" for name in MODULES]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603

@@ -22,8 +22,8 @@ from jobs_api.store import audit, purging
 from jobsctl import operations, usage_keys
 from jobsctl.operator import entry_of, operator
 
-# How long what has read the tables before may still act on that: a sync takes up to five minutes, a request less, and
-# the gateway honours a token for one minute after it was revoked.
+# How long a process that read the tables earlier may still act on them: a sync takes up to five minutes, a request
+# less, and the gateway accepts a revoked token for one minute.
 UNDER_WAY: Final = timedelta(minutes=6)
 # How long an event may still start something: the bus tries for five minutes, Lambda for as many, and then it runs.
 LAST_EVENT: Final = timedelta(minutes=16)
@@ -53,7 +53,7 @@ def move(organization_id: str, cluster: str | None, now: datetime, *, abandon: b
         if waits_for := _in_cluster(organization, since, now):
             return waits_for
     if organization.cluster != cluster or organization.leaving_at:
-        # A move that had to wait has its entry since it began.
+        # A move that had to wait got its entry when it began.
         begun = organization.leaving_at is not None or not abandon
         entry = None if begun else entry_of(AuditAction.ORGANIZATION_MOVE, organization_id, organization_id)
         store.move_organization(organization_id, cluster, now, entry)

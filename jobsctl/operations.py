@@ -81,7 +81,7 @@ def revoke_token(organization_id: str, token_id: str) -> None:
 def set_slack_token(organization_id: str, token: str) -> None:
     """Store the bot token for an organization's Slack alerts. Raises NotFound."""
     store.get_organization(organization_id)
-    # Before the token, which no transaction with the tables can hold.
+    # Written before the token, which cannot be in one transaction with the tables.
     audit.record(entry_of(AuditAction.ORGANIZATION_SLACK_TOKEN, organization_id, organization_id))
     bot_token.store_bot_token(organization_id, token)
 

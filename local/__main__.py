@@ -24,7 +24,7 @@ from local.listening import listen
 from local.memory import stay_small
 
 _TURN_SECONDS = 0.0005
-# What ends is given these seconds, and no more: a killed service loses nothing either.
+# How long each part of the service has to end. A service that is killed loses no data either.
 _END_SECONDS = 20.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -66,7 +66,7 @@ def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], 
     )
     log = home.path / "functions.log"
     terminal = sys.stdout
-    # A request takes turns with background threads ten times and more, and by default would wait up to 5 ms each time.
+    # A request switches between threads ten times or more, and by default would wait up to 5 ms each time.
     sys.setswitchinterval(_TURN_SECONDS)
     # As in Lambda, what functions print goes to their log. The terminal shows messages to the user.
     try:

@@ -13,7 +13,7 @@ class EndSignal(threading.Event):
         """Handle these signals from now on."""
         super().__init__()
         self._woken, waker = socket.socketpair()
-        # Python writes to it in whichever thread the system delivers a signal, and may not wait there.
+        # Python writes a byte to it when a signal arrives, in any thread, and must not block there.
         waker.setblocking(False)
         self._waker = waker
         signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
@@ -23,7 +23,7 @@ class EndSignal(threading.Event):
     def set(self) -> None:
         """Set it, and wake who waits; safe in a signal handler and in any thread."""
         super().set()
-        # Full, it has woken the reader already.
+        # If the buffer is full, an earlier byte has woken the reader.
         with suppress(BlockingIOError):
             self._waker.send(b"!")
 

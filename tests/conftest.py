@@ -23,7 +23,7 @@ collect_ignore = ["rehearsal"]
 hypothesis.settings.register_profile("without a deadline", hypothesis.settings.default, deadline=None)
 hypothesis.settings.load_profile("without a deadline")
 
-# The file whose tests run.
+# The file whose tests run at the moment.
 _latest: list[Path | None] = [None]
 
 

@@ -43,7 +43,7 @@ def use(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command; ends the process with its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A name in another script must not end a command on a terminal without UTF-8.
+        # A job's name in another script must not make a command fail on a terminal without UTF-8.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         output.note(f"jobs: {error}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of a pipe has seen enough; Python must not try to write the rest when it ends.
+        # The program that reads the pipe has closed it; Python must not try to write the rest when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

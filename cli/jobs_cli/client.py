@@ -20,7 +20,7 @@ PATIENCE_SECONDS: Final = 15.0
 LONGEST_DELAY_SECONDS: Final = 15.0
 # API Gateway ends a request after 29 seconds.
 ANSWER_SECONDS: Final = 35.0
-# What a load balancer or the service answers while it is away, and what a limit of requests does.
+# Statuses of a load balancer or a service that is not available, and of a limit of requests.
 LATER: Final = {429, 502, 503, 504}
 # How the gateway's answer to an unknown path begins.
 NO_ROUTE: Final = "There is no such route"
@@ -145,7 +145,7 @@ class Api:
                 reason = str(error) or type(error).__name__
                 if _is_permanent(error):
                     raise Unreachable(f"{self.configuration.url}: {reason}") from error
-            # Whoever was asked too often did nothing.
+            # A request that was refused with 429 did nothing, so it can be repeated.
             lost = lost or response is None or response.status_code != 429
             delay = _delay(attempt, response)
             attempt += 1
@@ -221,7 +221,7 @@ def _finds_nothing(request: "httpx.Request", response: "httpx.Response") -> bool
 def _delay(attempt: int, response: "httpx.Response | None") -> float:
     """Return how many seconds to wait: as the server says, else twice as long each time, with jitter."""
     asked = response.headers.get("Retry-After", "") if response is not None else ""
-    # Its other form is a date, which no part of the service sends.
+    # The header's other form is a date, which the service never sends.
     if asked.isdecimal():
         return float(asked)
     return min(0.5 * 2.0**attempt, LONGEST_DELAY_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret

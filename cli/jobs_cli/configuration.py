@@ -18,7 +18,7 @@ class Configuration:
     """`url` has no `/api/v1`; `project` is a name or an id, and the project where a command names none."""
 
     url: str
-    # Never in a traceback or a log.
+    # Kept out of tracebacks and logs.
     token: str = field(repr=False)
     project: str | None = None
 
@@ -65,7 +65,7 @@ def store(configuration: Configuration) -> Path:
     content = {"url": configuration.url, "token": configuration.token, "project": configuration.project}
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
-    # Readable to nobody else from its first byte on; the rename replaces an older file that may have been.
+    # The file is private from its first byte on. The rename replaces an older file, which may not have been.
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         json.dump({name: value for name, value in content.items() if value}, stream)

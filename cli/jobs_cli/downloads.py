@@ -15,9 +15,9 @@ from jobs_cli.errors import CommandFailed, Unreachable
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-# Each with a new link: a link is valid for five minutes.
+# Each attempt uses a new link, because a link is valid for five minutes.
 ATTEMPTS: Final = 3
-# What a path would mean something else with on some system: a drive, a stream, a wildcard, the end of a text.
+# Characters that have a special meaning in paths on some system: a drive, a stream, a wildcard, the end of a text.
 UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 
 

@@ -98,7 +98,7 @@ def _cancel(api: Api, run: Answer) -> None:
     try:
         api.post("runs", run["id"], "cancel", body={"reason": "Interrupted on the command line"})
     except Refused as error:
-        # It has just ended by itself.
+        # The run has ended by itself just now.
         if error.code != "run_already_ended":
             raise
     output.note(f"jobs: asked to cancel {run['id']}; it ends within its grace period")

@@ -8,14 +8,14 @@ from typing import Final
 from jobs_cli.client import Answer, Api
 from jobs_cli.errors import CommandFailed, Refused, Unreachable
 
-# A run goes on without its watcher: an upgrade of the server must not end the watching.
+# The run continues even if this command ends, so an upgrade of the server must not end this command.
 PATIENCE_SECONDS: Final = 600.0
 WAIT_SECONDS: Final = 10
 LOOK_SECONDS: Final = 2.0
-# The most that the live log gives.
+# The greatest number of lines in an answer of the live log.
 TAIL_LINES: Final = 10_000
 ENDED: Final = {"success", "failed", "error", "cancelled"}
-# By this much of what was shown last its place in a newer answer is found.
+# How much of the text shown last is searched for in a newer answer, to find where to continue.
 JOINT_CHARACTERS: Final = 2_000
 GAP: Final = "\n[jobs: lines of the log are missing here; the whole log is kept with the run]\n"
 
@@ -38,7 +38,7 @@ class LogReader:
         self._run = run
         self._sleep = sleep
         self._after: str | None = None
-        # What was given last, where the server is too old to go on from a place.
+        # The text shown last, for older servers, which cannot continue from a cursor.
         self._seen = ""
         self._is_older = False
         self._pause = 0.0
@@ -63,14 +63,14 @@ class LogReader:
         try:
             answer = self._api.get(*path, wait=WAIT_SECONDS, after=self._after, patience=PATIENCE_SECONDS)
         except Refused as error:
-            # Older servers do not know `wait`, and have no log before the end.
+            # Older servers do not know `wait`, and return no log before the run has ended.
             if error.code != "run_not_completed":
                 raise
             return None
         return answer if "done" in answer else None
 
     def _piece_of(self, answer: Answer) -> Piece:
-        # A server that does not hold its answer must not be asked without a pause.
+        # If the server answers at once, the next request waits.
         self._pause = 0.0 if answer.get("logs") else LOOK_SECONDS / 4
         self._after = answer.get("after") or self._after
         self.done = bool(answer["done"])
@@ -96,7 +96,7 @@ def _log_now(api: Api, run: Answer) -> tuple[str, str]:
         else:
             return "", ""
     except (Refused, Unreachable):
-        # The pod has just gone, its cluster is away, or the run ended without a log.
+        # The pod was deleted just now, the cluster is out of reach, or the run ended without a log.
         return "", ""
     return answer.get("logs", ""), answer.get("message", "")
 

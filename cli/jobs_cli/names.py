@@ -11,7 +11,7 @@ from typing import Any, Final
 from jobs_cli.client import Answer, Api
 from jobs_cli.errors import CommandFailed, NotOffered, ProjectsNotListed, Refused
 
-# What the names of Kubernetes Jobs end with: a time, or a slot's minutes.
+# The end of a Kubernetes Job's name: a time, or a slot as a number of minutes.
 JOB_NAME: Final = re.compile(r"[a-z0-9-]+-(\d{8}-\d{6}|\d{6,})(-\w+)?")
 # A server reads all jobs of a project for each page; most projects are one page.
 LARGEST_PAGE: Final = 10_000
@@ -91,7 +91,7 @@ def find_job(api: Api, name: str, project: str | None = None) -> Answer:
     """
     searched = projects_to_search(api, project)
     if name.startswith("job_") and len(searched) == 1:
-        # It may also be a name.
+        # The text may also be a name.
         with suppress(Refused):
             return api.get("projects", searched[0].id, "jobs", name)
     jobs = [job | {"project": place.name} for place in searched for job in jobs_of(api, place)]

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
-# Of dbt's text format, after the time; anything else is not counted.
+# A progress line of dbt's text format, after the time; other lines are not counted.
 NODE: Final = re.compile(r"(?<!\d)(\d{1,6}) of (\d{1,6}) ([A-Z][A-Z ]*[A-Z])(?: in)? (.{0,300})")
 LONGEST_LINE: Final = 2_000
 
@@ -38,7 +38,7 @@ class Progress:
             return
         number, total, word, rest = found.groups()
         if int(total) != self.total:
-            # Another command of the same run, such as the tests after the models.
+            # The numbers begin again with another command of the same run, such as the tests after the models.
             self.ended, self.total = 0, int(total)
             self._running.clear()
         if word.startswith("START"):

@@ -1,4 +1,4 @@
-// The API's reference. A token that the console keeps in this tab is used for the try-outs.
+// The API's reference. Calls that are tried use the token that the console stores in this tab.
 "use strict";
 
 const reference = window.SwaggerUIBundle({
@@ -10,7 +10,7 @@ const reference = window.SwaggerUIBundle({
   displayRequestDuration: true,
   filter: true,
   tryItOutEnabled: true,
-  // It would send the document to a server of Swagger.
+  // The validator would send the document to a server of Swagger.
   validatorUrl: null,
   onComplete: () => {
     const token = sessionStorage.getItem("token");
@@ -50,7 +50,7 @@ const repair = () => {
 };
 new MutationObserver(repair).observe(document.getElementById("reference"), { childList: true, subtree: true });
 
-// Its dark colours are a class of the page.
+// Swagger UI has its dark colours in a class of the page.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", follow);

@@ -1,4 +1,4 @@
-/* Many links or buttons as one stop of the Tab key: the arrow keys go from one to the next. */
+/* A group of links or buttons that the Tab key stops at once; the arrow keys move within it. */
 const middle = (element) => { const box = element.getBoundingClientRect(); return [box.left + box.width / 2, box.top + box.height / 2]; };
 
 /* The nearest item above (-1) or below (1). */
@@ -13,7 +13,7 @@ const nearest = (items, from, by) => {
   return found;
 };
 
-/* Returns what a group of `selector`s needs as onKeyDown; the item with tabindex 0 is the stop. */
+/* Returns the onKeyDown of a group of `selector`s; the item with tabindex 0 is where the Tab key stops. */
 export const onArrows = (selector) => (event) => {
   const own = event.target.closest?.(selector);
   if (!own || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -29,5 +29,5 @@ export const onArrows = (selector) => (event) => {
   to.focus();
 };
 
-/* The last of a group is its stop: the newest run, the next slot. */
+/* The Tab key stops at the last item of a group: the newest run, the next slot. */
 export const stop = (at, count) => (at === count - 1 ? "0" : "-1");

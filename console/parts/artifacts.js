@@ -10,7 +10,7 @@ import { bytes } from "./times.js";
 const openFile = (run, path) => openLink(async () =>
   (await get(`/runs/${run.id}/artifacts/${path.split("/").map(encodeURIComponent).join("/")}`)).url);
 
-/* What a browser shows, and what it saves. */
+/* Which files the browser displays, and which it saves. */
 const verb = (file) => (file.content_type === "application/json" ? "Open" : "Download");
 
 export const Artifacts = ({ run }) => {

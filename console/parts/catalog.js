@@ -22,10 +22,11 @@ const read = async () => {
   return found;
 };
 
-/* Whether a schedule has fired since, so that its job has another next firing by now. */
+/* Whether a schedule has fired since the catalog was read, so that its job has a new next firing. */
 const hasFired = () => [...catalog.get().jobs.values()].some((job) => Date.parse(job.next_run_at) < Date.now());
 
-/* Returns the catalog, read anew if it is old, or soon after a schedule has fired. Two callers share one reading. */
+/* Returns the catalog. It is read again if it is old, or soon after a schedule has fired. Concurrent callers share one
+   request. */
 export const readCatalog = async () => {
   const age = Date.now() - readAt;
   if (catalog.get() && (age < DUE_MS || (age < FRESH_MS && !hasFired()))) return catalog.get();
@@ -36,7 +37,7 @@ export const readCatalog = async () => {
   return reading;
 };
 
-/* Puts in a job as a change answered it. */
+/* Replaces a job in the catalog with the answer of a change. */
 export const putJob = (job) => {
   const { projects, jobs } = catalog.get() || {};
   if (jobs) catalog.set({ projects, jobs: new Map(jobs).set(job.id, job) });
@@ -44,7 +45,7 @@ export const putJob = (job) => {
 
 export const pathOf = (job) => `/projects/${job.project_id}/jobs/${job.id}`;
 
-/* Changes fields of a job; the page shows the job as the answer has it. */
+/* Changes fields of a job, and shows the job as in the answer. */
 export const changeJob = async (job, fields) => {
   const changed = await put(pathOf(job), fields);
   putJob(changed);
@@ -62,7 +63,7 @@ export const useCatalog = () => {
   return { catalog: found, error };
 };
 
-/* How a run's job is called, from the catalog or, of a deleted job, from the name of its CronJob. */
+/* The name of a run's job, from the catalog or, for a deleted job, from the name of its CronJob. */
 export const nameOf = (found, run) => found?.jobs.get(run.job_id)?.name || run.cronjob_name || run.job_name;
 export const projectOf = (found, run) => found?.projects.get(run.project_id)?.name || run.project_id;
 export const jobLink = (of) => `#/projects/${of.project_id}/jobs/${of.job_id || of.id}`;

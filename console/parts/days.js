@@ -1,4 +1,4 @@
-/* How the runs of the last days ended: a bar for each day, as high as there were runs. */
+/* How the runs of the last days ended: a bar for each day, as high as the number of its runs. */
 import { get } from "../api.js";
 import { html } from "./html.js";
 import { Loading } from "./notices.js";
@@ -7,9 +7,9 @@ import { Mark, STATUSES } from "./status.js";
 import { duration } from "./times.js";
 
 const DAYS = 30, HEIGHT = 64, WIDTH = 12, GAP = 4;
-/* From the bottom to the top of a bar. */
+/* The statuses from the bottom of a bar to its top. */
 const KINDS = [["success", "successful_runs"], ["cancelled", "cancelled_runs"], ["error", "error_runs"], ["failed", "failed_runs"]];
-/* Above a day on which something failed, so that the colour is not needed. */
+/* Signs above days with failures, so that nobody depends on the colours. */
 const SIGNS = { failed: "M-2 -2 2 2M2 -2 -2 2", error: "M0 -2.5V1M0 2.4V2.6" };
 const named = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
 
@@ -32,7 +32,7 @@ const Day = ({ day, at, most }) => {
 
 export const Days = ({ project, job }) => {
   const { data, error } = useLoaded((signal) => get(`/projects/${project}/runs/daily-stats`, { days: DAYS, job_id: job }, signal).then(({ days }) => days), [project, job]);
-  /* Ends of before counting began are in no day, and a page of zeros would deny the runs above it. */
+  /* Runs that ended before counting began are not in these counts; only zeros here would contradict the runs above. */
   if (error || (data && !data.some((day) => day.total_runs))) return null;
   if (!data) return html`<${Loading} lines=${2} />`;
   const sum = (name) => data.reduce((total, day) => total + day[name], 0);

@@ -1,4 +1,4 @@
-/* The messages and webhooks about a job's runs, and what became of them. */
+/* The deliveries of a job's runs: messages and webhooks with their results. */
 import { useState } from "preact/hooks";
 import { get, mayWrite, post } from "../api.js";
 import { pathOf, runLink } from "./catalog.js";
@@ -25,7 +25,7 @@ const Again = ({ job, delivery, onDone }) => {
   return html`<button type="button" disabled=${busy} aria-label=${`Send again: ${delivery.event}, ${CHANNELS[delivery.channel]}`} onClick=${send}>Send again</button>`;
 };
 
-/* The newest deliveries before the older ones that somebody has asked for. */
+/* The newest deliveries, followed by the older ones that the user has loaded. */
 const renewed = (data, found) => {
   const ids = new Set(found.deliveries.map((one) => one.id));
   const older = data.deliveries.filter((one) => !ids.has(one.id));

@@ -23,8 +23,8 @@ export const Dialog = ({ title, onClose, children, wide }) => {
     </dialog>`;
 };
 
-/* A form in a dialog: `act` does what it is for. While it goes on nothing can be pressed twice; an error stays in the
-   dialog with what was typed. */
+/* A form in a dialog: `act` sends it. Meanwhile the buttons are disabled; an error is shown in the dialog, which keeps
+   what was typed. */
 export const FormDialog = ({ title, action, act, onClose, onDone, danger, wide, children, ready = true }) => {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(null);

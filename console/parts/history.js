@@ -1,4 +1,4 @@
-/* The versions of a job: who changed what, and the way back. */
+/* The versions of a job: who changed what, and a button for a rollback. */
 import { useMemo, useState } from "preact/hooks";
 import { get, mayWrite, post } from "../api.js";
 import { pathOf, putJob } from "./catalog.js";
@@ -15,7 +15,7 @@ const shown = (value) => (value === undefined || value === null ? "–" : typeof
 
 const Differences = ({ fields }) => {
   const names = Object.keys(fields);
-  if (!names.length) return html`<p class="soft">What differs is not known.</p>`;
+  if (!names.length) return html`<p class="soft">The differences are not known.</p>`;
   return html`<dl class="differences">${names.map((name) => html`<div key=${name}><dt>${name.replaceAll("_", " ")}</dt>
     <dd>${fields[name].before !== undefined && html`<del><span class="unseen">before: </span>${shown(fields[name].before)}</del>`}
       <ins><span class="unseen">after: </span>${shown(fields[name].after)}</ins></dd></div>`)}</dl>`;

@@ -1,4 +1,4 @@
-/* Markup without a build step. What stands in ${} becomes text or an attribute's value, never markup. */
+/* Markup without a build step. A value in ${} becomes text or an attribute's value, never markup. */
 import { h } from "preact";
 import htm from "htm";
 

@@ -1,4 +1,4 @@
-/* What can be done with a job: run it, pause it, change its schedule. Each opens a dialog. */
+/* The actions of a job: run it, pause it, change its schedule. Each opens a dialog. */
 import { useMemo, useState } from "preact/hooks";
 import { mayWrite, post } from "../api.js";
 import { catalog, changeJob, pathOf, runLink } from "./catalog.js";
@@ -24,7 +24,7 @@ const TriggerDialog = ({ job, onClose }) => {
   const isDbt = catalog.get()?.projects.get(job.project_id)?.project_type === "dbt";
   const body = { ...(command.trim() && { command_override: command.trim() }), ...(cause.trim() && { cause: cause.trim() }),
     ...(overlap !== "allow" && { on_overlap: overlap }) };
-  /* The same key when the same is sent again, so that an answer that was lost starts no second run. */
+  /* A repeated request has the same key, so that a lost answer does not lead to a second run. */
   const key = useMemo(() => crypto.randomUUID(), [JSON.stringify(body)]);
   const done = (answer) => { notify(`Started ${answer.job_name}`); location.hash = runLink({ id: answer.job_run_id }); };
   return html`
@@ -53,7 +53,7 @@ const PauseDialog = ({ job, onClose }) => {
     : { paused_until: new Date(until).toISOString(), ...(reason.trim() && { pause_reason: reason.trim() }) });
   return html`
     <${FormDialog} title=${`Pause ${job.name}`} action="Pause" act=${act} onClose=${onClose} onDone=${() => notify(`${job.name} is paused`)} ready=${forever || !!until}>
-      <p class="soft">Its schedule starts nothing meanwhile, and nothing makes up for it. It can still be run by hand.</p>
+      <p class="soft">Meanwhile its schedule starts no runs, and they are not started later. It can still be run by hand.</p>
       <fieldset><legend>How long</legend>
         <label class="option"><input type="radio" name="how" data-first checked=${!forever} onChange=${() => setForever(false)} /> until a time</label>
         <label class="option"><input type="radio" name="how" checked=${forever} onChange=${() => setForever(true)} /> until somebody resumes it</label></fieldset>
@@ -69,7 +69,7 @@ const resume = (job) => changeJob(job, { ...(!job.enabled && { enabled: true }),
 
 const DIALOGS = { run: TriggerDialog, pause: PauseDialog, schedule: ScheduleDialog };
 
-/* The buttons; with `keys`, r and e open the dialogs too. */
+/* The buttons. With `keys`, the keys r and e open the dialogs too. */
 export const JobActions = ({ job, small, keys }) => {
   const [open, setOpen] = useState(null);
   const may = mayWrite();

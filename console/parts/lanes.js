@@ -1,4 +1,4 @@
-/* The runs of the last hours, a lane for each job: what ran when, and beside what. */
+/* The runs of the last hours, with a lane for each job, so that runs at the same time are seen beside each other. */
 import { useState } from "preact/hooks";
 import { onArrows, stop } from "./arrows.js";
 import { nameOf, runLink } from "./catalog.js";

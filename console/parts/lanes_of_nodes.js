@@ -1,5 +1,5 @@
-/* Puts bars into lanes, so that no two of a lane overlap. Starts are known to the second: one that seems to begin before
-   the bar before it has ended, by less than that, begins after it. */
+/* Puts bars into lanes, so that no two bars of a lane overlap. Starts are known to the second: a bar that seems to
+   begin less than a second before the end of the bar before it is drawn after that. */
 export const laid = (nodes) => {
   const bars = nodes.filter((node) => node.started_at && node.seconds >= 0)
     .map((node) => ({ node, from: Date.parse(node.started_at) / 1000, took: node.seconds })).sort((one, other) => one.from - other.from);

@@ -67,7 +67,7 @@ export const Log = ({ run, line, onEnd }) => {
   const find = useMemo(finder, [log]);
   const found = useMemo(() => find(log, text), [log, text, turn]);
   const count = log.lines.length;
-  /* The log knows of the end of the run before anyone else here. */
+  /* The log shows the end of the run before any other part of the page does. */
   useEffect(() => { if (done && isOpen(run)) onEnd(); }, [done]);
   const { room, sight, scrolled, show } = useWindow(count, following, setFollowing);
   const chosen = line ? line - 1 : -1;

@@ -1,4 +1,4 @@
-/* Reads the log of a run from its first line, and on until the run has ended. */
+/* Reads the log of a run from its first line until the run has ended. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { request } from "../api.js";
 import { LogText } from "./log_text.js";
@@ -29,7 +29,7 @@ const follow = async (id, log, changed, signal) => {
   }
 };
 
-/* Returns { log, done, error, turn }; `turn` changes with each part. */
+/* Returns { log, done, error, turn }; `turn` changes with each part of the log. */
 export const useLog = (id) => {
   const log = useRef(new LogText());
   const [state, setState] = useState({ done: false, error: null, turn: 0 });

@@ -1,5 +1,5 @@
-/* The text of a log as lines, and what is found in it. It knows nothing of the page, so that it can be tried alone. */
-/* Colours and the like, and links as terminals write them. */
+/* The text of a log as lines, and the search in it. It does not use the page, so that it can be tested alone. */
+/* Escape sequences for colours and the like, and for links. */
 const ESCAPES = /\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))/g;
 const LONGEST_SHOWN = 4000;
 const ERROR = /\b(?:ERROR|FAIL(?:ED|URE)?|FATAL|CRITICAL)\b(?!\s*=\s*0)|^\s*(?:\w+\.)*\w*(?:Error|Exception)\b|\b(?:Database|Compilation|Runtime|Parsing) Error\b|^Traceback /;
@@ -7,7 +7,7 @@ const WARNING = /\bWARN(?:ING)?\b(?!\s*=\s*0)/;
 const DEBUG = /\bDEBUG\b|\[debug\s*\]/;
 const LEVELS = { error: "error", critical: "error", warn: "warn", warning: "warn", debug: "debug" };
 
-/* One line of dbt's JSON format as a person reads it, or nothing if it is not one. */
+/* One line of dbt's JSON format as readable text, or null for any other line. */
 const fromJson = (line) => {
   try {
     const { info, data } = JSON.parse(line);
@@ -31,7 +31,7 @@ export class LogText {
     this.notes = new Set();
   }
 
-  /* Takes the next part; a line that is cut between two parts becomes one. */
+  /* Adds the next part; a line that is divided between two parts becomes one. */
   append(text) {
     if (!text) return;
     this.size += text.length;
@@ -42,7 +42,7 @@ export class LogText {
     if (this.open) this.lines.push(this.shown(this.open, this.lines.length));
   }
 
-  /* A line that is not of the log: what is missing of it. */
+  /* A line that is not from the log: it says what is missing. */
   note(text) {
     this.open = "";
     this.notes.add(this.lines.length);
@@ -64,7 +64,8 @@ export class LogText {
   }
 }
 
-/* Finds the lines that have a text, whatever its case. Called again for the same text it reads only what is new. */
+/* Finds the lines that contain a text, in upper or lower case. Called again for the same text, it reads only new lines.
+   */
 export const finder = () => {
   let wanted = "", read = 0, found = [];
   return (log, text) => {
@@ -81,11 +82,11 @@ export const finder = () => {
   };
 };
 
-/* A text in pieces, every second of which is a match. */
+/* A text divided into pieces, of which every second one is a match. */
 export const pieces = (text, needle) => {
   if (!needle) return [text];
   const low = text.toLowerCase(), wanted = needle.toLowerCase(), found = [];
-  /* Some letters have another length in lower case; then nothing is marked. */
+  /* Some letters have another length in lower case; then no match is marked. */
   if (low.length !== text.length) return [text];
   let from = 0;
   for (let at = low.indexOf(wanted); at >= 0; at = low.indexOf(wanted, from)) {

@@ -1,11 +1,11 @@
-/* What has changed among the runs that a view knows. The filter `updated_after` would answer the same, but lists are in
-   the order in which runs were made: to find the few that have changed it reads thousands of rows. */
+/* Finds what has changed among the runs of a view. The filter `updated_after` would return the same, but lists are in
+   the order in which runs were created, so that filter would read thousands of rows for a few changes. */
 import { get } from "../api.js";
 import { isOpen } from "./status.js";
 
 const NEWEST = 50, OPEN = 500, MOST_ENDED = 20;
 
-/* The open runs of now, and of those that have ended since, how they ended. */
+/* The runs that are open now, and those of `open` that have ended since. */
 const goingOn = async (open, query, signal) => {
   const lists = await Promise.all(["running", "pending"].map((status) => get("/runs", { ...query, status, limit: OPEN }, signal)));
   const listed = lists.flatMap(({ runs }) => runs);
@@ -15,8 +15,8 @@ const goingOn = async (open, query, signal) => {
   return [...listed, ...ended.filter(Boolean)];
 };
 
-/* Returns { runs, gap }: the newest runs, and what became of the `known` ones that are older and were open. `gap` says
-   that there may be others between the newest and the known ones, as after a night in which the tab was hidden. */
+/* Returns { runs, gap }: the newest runs, and the `known` older runs that were open, as they are now. `gap` says that
+   other runs may lie between the newest and the known ones, as after a night in which the tab was hidden. */
 export const newest = async (known, query, signal) => {
   const { runs, next_cursor: more } = await get("/runs", { ...query, limit: NEWEST }, signal);
   const ids = new Set(runs.map((run) => run.id));

@@ -1,4 +1,4 @@
-/* The nodes of a run over time: one bar each, those that ran beside each other in lanes. The longest one is marked. */
+/* The nodes of a run over time: one bar each, in lanes where they ran at the same time. The longest one is marked. */
 import { useMemo, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
 import { laid } from "./lanes_of_nodes.js";

@@ -1,4 +1,4 @@
-/* What the page says by itself: short notices, and what a screen reader is told. */
+/* Notices: short messages of the page, and announcements to screen readers. */
 import { useEffect, useState } from "preact/hooks";
 import { trouble } from "../api.js";
 import { html } from "./html.js";
@@ -9,7 +9,7 @@ const notices = watched([]);
 const said = watched("");
 let count = 0;
 
-/* Tells a screen reader about a change that the eye sees anyway. */
+/* Announces to a screen reader a change that others see anyway. */
 export const announce = (text) => said.set(text);
 
 export const notify = (text, kind = "good") => {
@@ -24,7 +24,7 @@ export const Notices = () => html`
   </div>
   <div class="unseen" aria-live="polite">${useWatched(said)}</div>`;
 
-/* Why the page is not up to date, for as long as that is so. */
+/* Says why the page is not up to date, while it is not. */
 export const Trouble = () => {
   const what = useWatched(trouble);
   const [now, setNow] = useState(Date.now());
@@ -34,7 +34,7 @@ export const Trouble = () => {
     const timer = setInterval(() => setNow(Date.now()), 500);
     return () => clearInterval(timer);
   }, [what]);
-  const text = what?.kind === "away" ? "The API does not answer. The page shows what it knows, and goes on by itself."
+  const text = what?.kind === "away" ? "The API does not answer. The page shows its last state, and continues by itself."
     : what ? `The API asks for a pause. The page goes on in ${Math.max(1, Math.ceil((what.until - now) / 1000))} s.` : "";
   return html`<div class="trouble" role="status" hidden=${!what}>
     <span class="trouble-dot" aria-hidden="true"></span> ${text}</div>`;

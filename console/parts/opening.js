@@ -1,4 +1,4 @@
-/* Opens a link that the API gives, in a tab of its own. The tab is opened with the click, or the browser would block it. */
+/* Opens a link from the API in a new tab. The tab is opened within the click, or the browser would block it. */
 export const openLink = async (ask) => {
   const opened = window.open("about:blank", "_blank");
   if (opened) opened.opener = null;

@@ -1,4 +1,4 @@
-/* How long the runs of a job took over time. Drawn in the width that there is, so that its text keeps its size. */
+/* The durations of a job's runs over time. Drawn in the available width, so that its text keeps its size. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { onArrows, stop } from "./arrows.js";
 import { runLink } from "./catalog.js";

@@ -1,4 +1,4 @@
-/* Loads what a view shows, and keeps it up to date without pressing the API. */
+/* Loads the data of a view and keeps it up to date, without too many requests. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 /* Loads once, and again when `inputs` change. Returns { data, error, loading, reload, setData }. */
@@ -20,12 +20,12 @@ export const useLoaded = (load, inputs) => {
 };
 
 const OPEN_MS = 10_000;
-/* What `look` returns while nothing has changed, but a run is open and soon may. */
+/* What `look` returns if nothing has changed but a run is open, so that something may change soon. */
 export const GOES_ON = "goes on";
 
-/* Calls `look(signal)` again and again: `fastest` ms after it returned true, because something has changed, and later
-   and later, up to `slowest`, while it returns false; up to OPEN_MS with GOES_ON. Nothing is asked while the tab is
-   hidden. */
+/* Calls `look(signal)` again and again: `fastest` ms after it returned true, which means that something has changed;
+   after ever longer pauses, up to `slowest`, while it returns false, and up to OPEN_MS while it returns GOES_ON.
+   Nothing is requested while the tab is hidden. */
 export const usePolling = (look, { fastest = 3000, slowest = 30_000, active = true }, inputs = []) => {
   const latest = useRef(look);
   latest.current = look;
@@ -53,7 +53,7 @@ export const usePolling = (look, { fastest = 3000, slowest = 30_000, active = tr
   }, [active, fastest, slowest, ...inputs]);
 };
 
-/* The present time, every `ms`, for what shows how long something has been going on. */
+/* The current time, updated every `ms`, for durations that are still growing. */
 export const useNow = (ms = 1000, active = true) => {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {

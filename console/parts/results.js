@@ -1,4 +1,4 @@
-/* What each model, test and so on of a run did: as a timeline and as a table. */
+/* The results of a run's models, tests and other nodes: as a timeline and as a table. */
 import { useMemo, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { html } from "./html.js";
@@ -51,15 +51,15 @@ const Found = ({ results, open }) => {
     <${NodeTimeline} nodes=${results.results} />
     <section class="card" aria-label="Results"><header class="filters"><${Filters} counts=${results.counts} ...${{ status, setStatus, text, setText, order, setOrder }} /></header>
       ${results.truncated && html`<p class="warning">Only the first nodes are listed; all are counted.</p>`}
-      ${!results.complete && html`<p class="soft">${open ? "The run goes on; more may come." : "The log does not say that there were no others."}</p>`}
-      ${nodes.length ? html`<${Table} nodes=${nodes} longest=${longest} />` : html`<p class="empty">Nothing is like that.</p>`}
+      ${!results.complete && html`<p class="soft">${open ? "The run is still open; more results may follow." : "The log does not say that there were no others."}</p>`}
+      ${nodes.length ? html`<${Table} nodes=${nodes} longest=${longest} />` : html`<p class="empty">No node matches.</p>`}
     </section>`;
 };
 
 const NO_NODE_YET = "No node has ended yet.";
-const NONE = "Nothing is known of single nodes. They are read from what dbt and SQLMesh write about each.";
+const NONE = "This run has no results of single nodes. They are read from the log lines of dbt and SQLMesh.";
 
-/* Of a run that has ended its counts say whether there are results; of one that goes on, only the answer does. */
+/* The counts of an ended run say whether it has results; for an open run, only the answer does. */
 const load = async (run, signal) => {
   if (!isOpen(run) && !run.results) return { none: NONE };
   try {

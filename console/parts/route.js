@@ -10,7 +10,7 @@ const read = () => {
 export const route = watched(read());
 addEventListener("hashchange", () => route.set(read()));
 
-/* Sets parts of the query; what is undefined goes. The history gets no entry. */
+/* Sets parts of the query; undefined values are removed. The browser's history gets no entry. */
 export const setQuery = (parts) => {
   const { path, query } = read();
   const kept = Object.entries({ ...query, ...parts }).filter(([, value]) => value !== undefined && value !== "");

@@ -1,4 +1,4 @@
-/* What can be done with a run: cancel it while it is open, run it again when it has ended. */
+/* The actions of a run: cancel it while it is open, run it again when it has ended. */
 import { useMemo, useState } from "preact/hooks";
 import { mayWrite, post } from "../api.js";
 import { runLink } from "./catalog.js";
@@ -13,8 +13,8 @@ const CancelDialog = ({ run, onClose, onDone }) => {
   return html`
     <${FormDialog} title="Cancel this run" action="Cancel the run" danger onClose=${onClose} onDone=${(answer) => { notify(answer.message); onDone(); }}
         act=${() => post(`/runs/${run.id}/cancel`, reason.trim() ? { reason: reason.trim() } : {}, key)}>
-      <p>Its command is asked to end, and killed after the Pod's grace period. The log stays. Nobody is alerted.</p>
-      <${Field} label="Why" hint="It stays on the run.">${(attributes) => html`<input ...${attributes} data-first maxlength="255" value=${reason}
+      <p>Its command gets SIGTERM, and is killed after the Pod's grace period. The log is kept. Nobody is alerted.</p>
+      <${Field} label="Why" hint="It is shown with the run.">${(attributes) => html`<input ...${attributes} data-first maxlength="255" value=${reason}
         onInput=${(event) => setReason(event.target.value)} />`}<//>
     <//>`;
 };

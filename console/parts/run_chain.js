@@ -1,4 +1,4 @@
-/* Which runs belong together: what caused this one, its attempts, and what it caused. */
+/* Related runs: the run that caused this one, its attempts, and the runs that it caused. */
 import { get } from "../api.js";
 import { nameOf, runLink, useCatalog } from "./catalog.js";
 import { html } from "./html.js";
@@ -10,7 +10,7 @@ const MOST_ATTEMPTS = 8;
 
 const one = (id, signal) => (id ? get(`/runs/${id}`, {}, signal).catch(() => null) : null);
 
-/* The attempts after a run, one after the other. */
+/* The attempts after a run, in their order. */
 const attemptsAfter = async (run, signal) => {
   const found = [];
   for (let next = run.retried_as; next && found.length < MOST_ATTEMPTS;) {

@@ -1,4 +1,4 @@
-/* A schedule in words. What cannot be said shortly and surely stays as it is written. */
+/* A schedule in words. A schedule without a short and exact description is shown as it is written. */
 const NAMES = {
   "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0", "@daily": "0 0 * * *",
   "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
@@ -74,7 +74,7 @@ export const inWords = (schedule) => {
   const time = often(minute, hour, minutes, hours);
   const ofMonth = days && days.length <= MOST_TIMES ? `on the ${list(days.map(ordinal))}` : null;
   if (!time || (days && !ofMonth)) return schedule;
-  /* Cron's rule: where both fields are restricted, either of them is enough. Stars with a step count differently there. */
+  /* Cron's rule: if both fields are restricted, one of them has to match. Stars with a step count differently there. */
   if (days && week) return /^[*?]/.test(day + weekday) || /^[*?]/.test(weekday) ? schedule : said(time, `${ofMonth} and ${weekdays(week)}`, months);
   return said(time, ofMonth || (week ? weekdays(week) : time.startsWith("at ") ? "every day" : ""), months);
 };

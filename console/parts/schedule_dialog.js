@@ -1,4 +1,4 @@
-/* Changes a schedule, and shows before that when it will fire. */
+/* The dialog that changes a schedule; it shows the next firings before anything is saved. */
 import { useEffect, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { changeJob } from "./catalog.js";
@@ -12,7 +12,7 @@ import { moment, utc } from "./times.js";
 const TYPING_MS = 250;
 const ZONES = ["UTC", ...Intl.supportedValuesOf("timeZone").filter((zone) => zone !== "UTC")];
 
-/* The next firings, or why there are none; asked for once typing pauses. */
+/* The next firings, or why there are none; requested once typing pauses. */
 const usePreview = (schedule, timezone) => {
   const [preview, setPreview] = useState({});
   useEffect(() => {

@@ -12,7 +12,7 @@ const SECOND_KEY_MS = 1200;
 
 const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
-/* `keys` maps a key, or two one after the other such as "g n", to what it does. */
+/* `keys` maps a key, or two keys in sequence such as "g n", to a function. */
 export const useKeys = (keys) => {
   const latest = useRef(keys);
   latest.current = keys;
@@ -33,7 +33,7 @@ export const useKeys = (keys) => {
   }, []);
 };
 
-/* Moves the focus to the next (1) or the previous (-1) row's link. */
+/* Moves the focus to the link of the next (1) or the previous (-1) row. */
 export const moveRow = (by) => {
   const rows = [...document.querySelectorAll("[data-row]")];
   const at = rows.indexOf(document.activeElement);

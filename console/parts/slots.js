@@ -19,7 +19,8 @@ const rowOf = (time, hourly) => {
   return at.getTime();
 };
 
-/* Where in its row a slot is: those of one time of day are below each other. Of a time that clocks repeat there are two. */
+/* The place of a slot in its row: slots of one time of day are below each other. A time that clocks repeat has two
+   places. */
 const placeOf = (slot, hourly, before) => {
   const at = new Date(slot.scheduled_for);
   const place = (hourly ? at.getMinutes() : at.getHours() * 60 + at.getMinutes()) * 10;
@@ -41,7 +42,7 @@ const grouped = (slots) => {
   return { hourly, rows: [...rows].reverse(), columns };
 };
 
-/* The times of day above the columns, all of a few or every sixth of many. */
+/* The times of day above the columns: all of them if they are few, otherwise every sixth. */
 const Times = ({ columns, hourly }) => html`
   <div class="slot-row" aria-hidden="true"><span></span><div class="slot-row-slots">
     ${[...columns].filter(([, at]) => columns.size <= FEW || at % 6 === 1).map(([place, at]) => html`
@@ -57,7 +58,7 @@ const Slot = ({ slot, column, tab, chosen, choose }) => {
     : html`<button type="button" ...${same} aria-pressed=${chosen} onClick=${() => choose(slot)} onFocus=${() => choose(slot)} onMouseEnter=${() => choose(slot)}><${Mark} status=${slot.outcome} /></button>`;
 };
 
-/* Reasons of slots that did not run, those that follow each other with the same reason as one. */
+/* The reasons of slots that did not run. Consecutive slots with the same reason are shown as one. */
 const reasons = (slots) => {
   const found = [];
   for (const slot of slots) {
@@ -85,7 +86,7 @@ export const Slots = ({ job }) => {
           <div class="slot-row-slots" role="group" aria-labelledby=${`slots-${at}`}>${slots.map(({ slot, place }) => html`
             <${Slot} key=${slot.scheduled_for} slot=${slot} column=${columns.get(place)} tab=${slot === data.at(-1) ? "0" : "-1"} chosen=${chosen === slot} choose=${setChosen} />`)}</div></div>`)}</div>
       <p class="slot-chosen" aria-live="polite">${chosen ? html`<b>${moment(chosen.scheduled_for)}</b> <span class="soft">${utc(chosen.scheduled_for)}</span>
-        · ${STATUSES[chosen.outcome]}${chosen.reason ? `: ${chosen.reason}` : ""}` : html`<span class="soft">Point at a slot, or go there by the arrow keys, to read what became of it.</span>`}</p>
+        · ${STATUSES[chosen.outcome]}${chosen.reason ? `: ${chosen.reason}` : ""}` : html`<span class="soft">Point at a slot, or go there by the arrow keys, to read whether it ran.</span>`}</p>
     </section>
     ${why.length > 0 && html`<section class="card" aria-label="Why not"><h2>Why slots did not run</h2>
       <ul class="items">${why.slice(0, 30).map((one) => html`<li class="item why" key=${one.from}><span class="status of-${one.outcome}"><${Mark} status=${one.outcome} /> ${STATUSES[one.outcome]}</span>

@@ -1,4 +1,4 @@
-/* The status of a run, a node or a slot: a colour, a shape and a word, so that none of them is needed alone. */
+/* The status of a run, a node or a slot: a colour, a shape and a word, each of which is enough alone. */
 import { html } from "./html.js";
 
 export const STATUSES = {

@@ -47,7 +47,7 @@ export const Strip = ({ runs, label }) => {
     </svg>`;
 };
 
-/* What the colours mean; the shapes say it as well. */
+/* The meaning of the colours; the shapes have the same meaning. */
 export const Legend = () => html`
   <ul class="legend">
     ${["success", "failed", "error", "cancelled", "running"].map((status) => html`

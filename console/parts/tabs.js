@@ -1,4 +1,4 @@
-/* Parts of a view as links, so that each has an address of its own. */
+/* The parts of a view as links, so that each has its own address. */
 import { html } from "./html.js";
 import { route } from "./route.js";
 import { useWatched } from "./watched.js";

@@ -1,4 +1,4 @@
-/* Times and durations as a person reads them. */
+/* Times and durations in words. */
 import { html } from "./html.js";
 import { useNow } from "./polling.js";
 
@@ -11,7 +11,7 @@ const year = new Intl.DateTimeFormat(undefined, { year: "numeric" });
 export const ms = (time) => (time ? Date.parse(time) : NaN);
 const sameDay = (one, other) => new Date(one).toDateString() === new Date(other).toDateString();
 
-/* "14:05" of today, "Tue 28 Apr, 14:05" of another day, with the year where that is another one. */
+/* "14:05" for today, "Tue 28 Apr, 14:05" for another day, with the year if it is another year. */
 export const moment = (time, { withSeconds = false, now = Date.now() } = {}) => {
   const at = new Date(time);
   const told = (withSeconds ? clockSeconds : clock).format(at);
@@ -19,7 +19,7 @@ export const moment = (time, { withSeconds = false, now = Date.now() } = {}) => 
   return `${day.format(at)}${year.format(at) === year.format(now) ? "" : ` ${year.format(at)}`}, ${told}`;
 };
 
-/* "02:00 UTC", with the day where that is another one than here. */
+/* "02:00 UTC", with the day if it differs from the day here. */
 export const utc = (time) => {
   const at = new Date(time);
   return `${at.getUTCDate() === at.getDate() ? "" : `${utcDay.format(at)}, `}${at.toISOString().slice(11, 16)} UTC`;
@@ -50,7 +50,7 @@ export const distance = (time, now) => {
 export const Time = ({ at, withSeconds }) => (at
   ? html`<time datetime=${at} title=${`${new Date(at).toString()}\n${utc(at)}`}>${moment(at, { withSeconds })}</time>` : null);
 
-/* How far away a time is; it counts by itself. */
+/* How far away a time is; updates itself. */
 export const Distance = ({ at }) => {
   const now = useNow(Math.abs(ms(at) - Date.now()) < 120_000 ? 1000 : 15_000);
   return html`<time datetime=${at} title=${`${moment(at)}, ${utc(at)}`}>${distance(at, now)}</time>`;

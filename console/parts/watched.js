@@ -1,4 +1,4 @@
-/* A value that views may watch. */
+/* A value that notifies the views that use it. */
 import { useEffect, useState } from "preact/hooks";
 
 export const watched = (value) => {

@@ -1,4 +1,4 @@
-/* One job: its runs, how long they took, what became of its slots, who changed it, and what was sent about it. */
+/* One job: its runs, their durations, its slots, its history, and its notifications. */
 import { useCallback, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { catalog as known, jobLink, putJob, useCatalog } from "../parts/catalog.js";
@@ -60,7 +60,7 @@ const Facts = ({ job, project }) => html`
     <${Fact} name="In the cluster">${{ synced: "as it should be", pending: "being changed", error: job.sync.message || "refused", not_deployed: "not deployed" }[job.sync.state]}<//>
   </dl>`;
 
-/* What this job runs after, and what runs after it. */
+/* The job's predecessors and followers. */
 const Chain = ({ job, catalog }) => {
   const jobs = [...(catalog?.jobs.values() || [])].filter((one) => one.project_id === job.project_id);
   const before = (job.run_after || []).map((one) => ({ ...one, job: catalog?.jobs.get(one.job_id) }));

@@ -1,4 +1,4 @@
-/* What runs, what is late, what failed last and what starts next, over all projects. */
+/* The view «Now»: runs that are open, late or failed last, and the next slots, over all projects. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { jobLink, nameOf, projectOf, readCatalog, runLink, useCatalog } from "../parts/catalog.js";
@@ -13,7 +13,7 @@ import { Badge, CAUSES, STATUSES, Status, isFailure, isOpen } from "../parts/sta
 import { Distance, Elapsed, Time, duration, elapsed, ms, utc } from "../parts/times.js";
 
 const RECENT = 100, FAILURES = 6, NEXT = 6, KEPT = 400;
-/* A slot begins within seconds; after these it is told as late. */
+/* A slot's run normally exists within seconds; after these milliseconds the slot is shown as late. */
 const SLOT_GRACE_MS = 120_000;
 
 const later = (one, other) => (one.created_at < other.created_at ? 1 : -1);
@@ -31,7 +31,7 @@ const merged = (before, runs) => {
   return sorted.filter((run, at) => at < KEPT || isOpen(run));
 };
 
-/* The runs, kept up to date by what has changed. All runs are there from `since` on. */
+/* The runs, kept up to date. All runs since `since` are among them. */
 const useRuns = () => {
   const loaded = useLoaded(first, []);
   const runs = loaded.data?.runs;
@@ -66,7 +66,7 @@ const Row = ({ run, found, children }) => html`
     <div class="item-when">${children}</div>
   </li>`;
 
-/* How far a run is, by how long its job takes as a rule. */
+/* The progress of a run, estimated from how long its job usually takes. */
 const Progress = ({ run, usual }) => {
   const now = useNow(1000);
   if (!usual || run.status !== "running") return null;
@@ -140,6 +140,6 @@ export const NowView = () => {
       <${Panel} title="Running" count=${open.length} empty="Nothing runs."><${Running} runs=${open} all=${runs} found=${found} /><//>
       <${Panel} title="Late" count=${late.length} kind=${late.length ? "warns" : ""} empty="Nothing is late."><${Late} ones=${late} found=${found} /><//>
       <${Panel} title="Failed last" count=${failed.length} empty="Nothing failed."><${Failed} runs=${failed} found=${found} /><//>
-      <${Panel} title="Next" count=${next.length} empty=${found || catalogError ? "No schedule starts anything." : "…"}><${Next} jobs=${next} found=${found} /><//>
+      <${Panel} title="Next" count=${next.length} empty=${found || catalogError ? "No job has a next slot." : "…"}><${Next} jobs=${next} found=${found} /><//>
     </div>`;
 };

@@ -1,4 +1,4 @@
-/* The projects and their jobs: the last runs of each, its schedule in words, and what can be done with it. */
+/* The projects and their jobs: each job's last runs, its schedule in words, and its actions. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, mayWrite } from "../api.js";
 import { jobLink, readCatalog, useCatalog } from "../parts/catalog.js";
@@ -17,8 +17,8 @@ import { Distance, Time, utc } from "../parts/times.js";
 
 const PAGE = 50;
 
-/* The last runs of each job: one page of the project, and of a job that is not full by it a list of its own, once its
-   row comes into view. */
+/* The last runs of each job. They come from one page of the project's runs. A job with too few runs there gets a list
+   of its own once its row comes into view. */
 const strips = new Map();
 
 const addRuns = (runs) => {
@@ -38,7 +38,7 @@ const useStrips = (projects) => {
   const drawn = useCallback(() => redraw((before) => before + 1), []);
   useEffect(() => {
     const ending = new AbortController();
-    /* What an earlier view has left may have holes by now, and runs that have ended since. */
+    /* The runs that an earlier view has loaded may be incomplete by now, and some may have ended since. */
     strips.clear();
     for (const { id } of projects) {
       get(`/projects/${id}/runs`, { limit: 200 }, ending.signal).then(({ runs }) => { addRuns(runs); drawn(); }, () => {});
@@ -144,7 +144,7 @@ export const ProjectsView = ({ project: only }) => {
       <input type="search" class="search" placeholder="Search jobs" aria-label="Search jobs" value=${text} onInput=${(event) => setText(event.target.value)} />
     </div>
     ${only && !projects.length && html`<${Failure} error=${{ status: 404, message: "No project of yours has this id." }} />`}
-    ${!only && !projects.length && html`<${Empty}>No projects yet. An admin makes one with <code>POST /projects</code>.<//>`}
+    ${!only && !projects.length && html`<${Empty}>No projects yet. An admin creates one with <code>POST /projects</code>.<//>`}
     ${projects.map((project) => html`<${Project} key=${project.id} project=${project} jobs=${jobsOf.get(project.id)} fill=${fill} narrowed=${!!text} />`)}
     ${projects.length > 0 && html`<${Legend} />`}
     ${only && projects.length > 0 && html`<${Days} project=${only} />`}`;

@@ -1,4 +1,4 @@
-/* One run: when, why, with what result, and what it writes. */
+/* One run: its times, its cause, its result and its log. */
 import { useEffect, useRef } from "preact/hooks";
 import { get } from "../api.js";
 import { Artifacts } from "../parts/artifacts.js";

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from deploy.preflight.findings import Aws, Finding, Findings, Missing, Plan, Verdict
 
-# What the functions call, as docs/deploy.md lists it.
+# The services that the functions call, as docs/deploy.md lists them.
 SERVICES: Final = ("dynamodb", "s3", "eks", "events", "sqs", "kms", "secretsmanager")
 HTTPS: Final = 443
 

@@ -13,7 +13,7 @@ from jobs_api.edits.document import ApplyAnswer, ApplyRequest
 from jobs_api.errors import ChangedMeanwhile, Conflict, InvalidRequest, StalePlan
 from jobs_api.pulse import queue
 
-# Lambda takes 6 MB of JSON, in which the body is a string: at worst, each of its bytes is two.
+# Lambda accepts a request of 6 MB of JSON, in which the body is a string: at worst, each of its bytes becomes two.
 MOST_BODY_BYTES: Final = 2 * 1024 * 1024
 # No write begins in the last seconds of the function's 25: a write may be tried several times, and the answer takes its
 # time too. An alarm rings for requests that take nine tenths of the 25.

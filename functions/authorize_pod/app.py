@@ -16,7 +16,7 @@ from jobs_api.k8s.pod_run import PodRun, run_of_pod
 from jobs_api.model.organization import Organization
 
 logger = Logger()
-# The role of a Pod, which no token of a person has.
+# The role of a Pod. No user's token has it.
 POD = "pod"
 
 

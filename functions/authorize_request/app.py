@@ -15,7 +15,7 @@ from jobs_api.model.organization import Role, Token
 
 logger = Logger()
 READS = ("GET", "HEAD", "OPTIONS")
-# A description may be as long as its operator likes, and goes to a function with each request.
+# A token's description has no greatest length, and is passed to a function with each request, so it is cut here.
 LONGEST_NAME = 255
 
 

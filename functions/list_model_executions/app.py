@@ -15,7 +15,7 @@ from jobs_api.model.results import NodeOutcome
 
 app = Api()
 
-# The results of so many runs are read for one page.
+# Of how many runs the results are read for one page.
 MOST_RUNS: Final = 50
 
 

@@ -13,7 +13,7 @@ from jobs_api.model.executions import ModelStatsList, NodesOverTime
 
 app = Api()
 
-# The results of so many runs are read, the newest ones.
+# Of how many runs, the newest ones, the results are read.
 MOST_RUNS: Final = 300
 
 

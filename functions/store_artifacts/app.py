@@ -16,7 +16,7 @@ from jobs_api.trigger import dbt_retry, earlier_artifacts
 
 app = Api()
 
-# What dbt compares with, and what it defers to.
+# The files that dbt compares with or defers to.
 MANIFEST: Final = "manifest.json"
 
 

@@ -115,7 +115,7 @@ class Raw:
     def read(self, amt: int | None = None, **_: object) -> bytes:
         """Return up to so many bytes, or all that are left; the file is closed at its end."""
         wanted = self._left if amt is None or amt < 0 else min(amt, self._left)
-        # Who reads in pieces asks once more after the last one, as of urllib3.
+        # A client that reads in pieces reads once more after the last piece, as from urllib3.
         piece = self._file.read(wanted) if wanted else b""
         self._left -= len(piece)
         if not self._left:

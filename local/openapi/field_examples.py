@@ -46,7 +46,7 @@ def _note(value: Any, schema: dict[str, Any], document: dict[str, Any], found: F
         elif isinstance(value, dict):
             fields = referred.get("properties", {})
             others = referred.get("additionalProperties")
-            # True and False say of other fields only whether there may be some.
+            # As a schema, True or False only says whether further fields are allowed.
             others = others if isinstance(others, dict) else {}
             for field, one in value.items():
                 if field in fields and one is not None:

@@ -19,7 +19,7 @@ from tests.browser.tab import WIDE, Tab
 
 __all__ = ["within_its_policy"]
 
-# A machine that runs other tests beside these takes longer than the five seconds of Playwright.
+# Playwright waits five seconds by default, which is too short while other tests run on the machine.
 expect.set_options(timeout=15_000)
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert found, "no Chromium on the PATH: run make .tools/chromium/ready, or apt-get install chromium"
     with sync_playwright() as playwright:
-        # A browser that root runs has no sandbox.
+        # Chromium refuses to run as root with its sandbox.
         running = playwright.chromium.launch(executable_path=found, chromium_sandbox=os.getuid() != 0)
         yield running
         running.close()

@@ -16,7 +16,7 @@ from tests.browser.tab import show
 
 LINES = 60_000
 SCRIPT = "<script>document.title = 'taken'</script>"
-# More rows than two screens are never in the page, however long a log is.
+# However long a log is, the page holds at most the rows of two screens.
 MOST_ROWS = 150
 
 

@@ -225,11 +225,11 @@ def test_a_run_without_results_says_so_and_asks_for_none(page: Page, service: Se
 
     show(page, service.reader, f"#/runs/{run.id}?tab=results")
 
-    expect(page.get_by_text("Nothing is known of single nodes.")).to_be_visible()
+    expect(page.get_by_text("This run has no results of single nodes.")).to_be_visible()
 
 
 def test_an_open_run_says_that_no_node_has_ended_yet(page: Page, service: Service, world: World) -> None:
-    # There is no cluster here, from which the API would read them.
+    # Without a cluster the API cannot read live results, so the browser gets these.
     none = {"run_id": world.running.id, "results": [], "counts": {}, "complete": False}
     page.route("**/results", lambda route: route.fulfill(json=none))
 
@@ -325,7 +325,7 @@ def test_the_end_of_an_old_run_is_shown_and_no_poll_reads_all_runs(
     show(page, service.reader, address)
     expect(page.locator(f"a[href='#/runs/{long.id}'].of-running")).to_be_visible()
 
-    # More than a poll asks for, as after a night in which the tab was hidden.
+    # More new runs than one poll reads, as after a night in which the tab was hidden.
     world.past.write([world.past.run(often, ago=timedelta(0), seconds=0) for _ in range(60)])
     now = datetime.now(UTC)
     ended = {"status": RunStatus.SUCCESS, "end_time": now, "duration_seconds": 540.0, "updated_at": now}

@@ -59,7 +59,7 @@ def test_an_import_knows_the_defaults_and_what_the_service_adds() -> None:
     pauses = {"paused_until", "pause_reason"}
 
     assert READ_ONLY | pauses == importing.NOT_WRITTEN
-    # Resources without a value are left out one by one.
+    # Resources without a value are not in the answer at all.
     assert {name: value for name, value in defaults.items() if name not in {"name", "command", "resources"}} == {
         name: value for name, value in importing.DEFAULTS.items() if name != "resources"
     }

@@ -85,7 +85,7 @@ def test_an_address_without_tls_needs_no_authorities(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     direct = jobs("list")
-    # A proxy may be spoken to by TLS.
+    # A client may use TLS to the proxy itself.
     monkeypatch.setenv("HTTPS_PROXY", server.url)
     by_proxy = jobs("list")
 

@@ -108,7 +108,7 @@ def test_a_token_that_is_too_old_has_expired_and_offers_another(batch: client.Ba
         batch.create_namespaced_cron_job(namespace, cron_job(f"job-{number}"))
     token = batch.list_namespaced_cron_job(namespace, limit=1).metadata._continue
     aged = json.loads(base64.urlsafe_b64decode(token + "=="))
-    aged["rv"] = 1  # long compacted, on any cluster
+    aged["rv"] = 1  # a version that every cluster has compacted long ago
     old = base64.urlsafe_b64encode(json.dumps(aged).encode()).decode().rstrip("=")
     error = refused(lambda: batch.list_namespaced_cron_job(namespace, limit=1, _continue=old))
     body = json.loads(error.body)
@@ -147,7 +147,7 @@ def test_a_collection_is_deleted_by_label(core: client.CoreV1Api, fruit: str) ->
 def test_a_list_from_the_cache_is_not_divided_into_pages(core: client.CoreV1Api, fruit: str) -> None:
     found = core.list_namespaced_config_map(fruit, resource_version="0", limit=2, label_selector="fruit=yes")
 
-    # A server with a cache of snapshots may give pages all the same; then there is a token.
+    # A server with a cache of snapshots may divide the list into pages even so, and then returns a token.
     assert len(found.items) == 5 or found.metadata._continue
 
 
@@ -185,7 +185,7 @@ def test_a_list_of_metadata_has_the_metadata_alone(
     assert item == {}
     assert metadata["uid"] == stored.metadata.uid
     assert metadata["annotations"] == {"example.com/version": "3"}
-    # Made, and its spec changed once: labels do not count.
+    # The creation and one change of the spec; a change of labels does not count.
     assert (metadata["generation"], metadata["labels"]["touched"]) == (2, "yes")
 
 

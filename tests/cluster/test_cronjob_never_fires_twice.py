@@ -67,7 +67,7 @@ class CronJobHistory(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0, 1, 29, 60, 61, 300, 3600, 90_000]), ticks=st.integers(1, 3))
     def time_passes(self, seconds: int, ticks: int) -> None:
         self.clock.advance(seconds)
-        reconciler = CronJobReconciler(self.storage)  # each time as if just started
+        reconciler = CronJobReconciler(self.storage)  # each rule begins like a cluster that has just started
         for _ in range(ticks):
             reconciler.sync("org-acme", "nightly")
 

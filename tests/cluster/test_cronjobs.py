@@ -118,7 +118,7 @@ class Nightly:
         template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "none"}]}}
         self._batch.create_namespaced_job(self._namespace, {**probe, "spec": {"suspend": True, "template": template}})
         self._wait(lambda: conditions(self._batch.read_namespaced_job(name, self._namespace)))
-        # Where nothing is said of its pods, a Job stays until the garbage collector has taken itself off them.
+        # Without a propagation policy the Job exists until the garbage collector has orphaned its pods.
         self._batch.delete_namespaced_job(name, self._namespace, propagation_policy="Background")
 
     def all_ended(self) -> bool:
@@ -168,7 +168,7 @@ def test_each_slot_has_one_job(nightly: Nightly, image: str, eventually: Eventua
 
 
 def test_slots_are_in_its_time_zone(nightly: Nightly, days: Days | RealTime, image: str) -> None:
-    # Kolkata is half an hour off the full hour.
+    # Kolkata's offset from UTC is 5 hours and 30 minutes.
     local = days.now() + timedelta(hours=5, minutes=31)
     nightly.create(cronjob("nightly", image, ("true",), f"{local.minute} {local.hour} * * *", timeZone="Asia/Kolkata"))
     slot = nightly.next_minute()

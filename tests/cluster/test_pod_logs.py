@@ -31,7 +31,7 @@ def wrote(core: client.CoreV1Api, namespace: str, eventually: Eventually, image:
 
 
 def test_it_works(wrote: Callable[[str], Read]) -> None:
-    # A container runtime has a pipe for each of the two, and which it reads first is its own affair.
+    # A container runtime has one pipe for each stream, and may read either first.
     said = wrote("import sys; print('out'); print('err', file=sys.stderr); print('ünï')")()
     assert sorted(said.splitlines()) == ["err", "out", "ünï"]
     assert said.index("out") < said.index("ünï")
@@ -74,7 +74,7 @@ def test_with_the_time_of_each_line(wrote: Callable[[str], Read]) -> None:
     assert texts == ("0", "1", "2")
     times = [datetime.fromisoformat(stamp) for stamp in stamps]
     assert times == sorted(times)
-    # When they were read, not when they were written: a busy machine reads late.
+    # The times are those at which the lines were read, and a busy machine reads late.
     assert times[0] < times[-1] < times[0] + timedelta(seconds=20)
 
 

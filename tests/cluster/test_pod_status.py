@@ -30,7 +30,8 @@ def sidecar(state: int | str, *, restarted: bool = False) -> Container:
     return made
 
 
-# getPhase: one that runs keeps its pod running, one that has ended says nothing, one that never started is waited for.
+# As in Kubernetes' getPhase: a running container keeps its pod running, an ended one does not count, and one that has
+# never started keeps it pending.
 @pytest.mark.parametrize(
     ("beside", "main", "expected"),
     [

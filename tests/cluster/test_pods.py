@@ -94,7 +94,8 @@ def test_a_pod_that_succeeded_says_so(run: Run) -> None:
 
 @pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -KILL $$$$", 137), ("exit 255", 255)])
 def test_a_pod_that_failed_says_how(run: Run, script: str, code: int) -> None:
-    # In a real container the shell is process 1, which no signal of its own ends; there a child dies of it.
+    # In a real container the shell is process 1, which its own signals cannot end, so a child process sends them to
+    # itself.
     done = run(("sh", "-c", f"sh -c '{script}'; exit $?"))
     assert done.status.phase == "Failed"
     assert (terminated(done).exit_code, terminated(done).reason) == (code, "Error")

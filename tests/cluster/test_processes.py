@@ -159,5 +159,5 @@ def test_a_job_costs_little_more_than_its_process(
         ended_job(batch, namespace, name, eventually)
         return time.monotonic() - began
 
-    # From the request to Complete; the best of some, since this machine may have other things to do.
+    # The time from the request to Complete: the best of several, because this machine may be busy.
     assert min(seconds(f"work-{n}") for n in range(5)) < 0.3

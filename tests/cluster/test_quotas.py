@@ -62,7 +62,7 @@ def test_a_pod_beyond_a_limit_is_refused_in_a_dry_run_too(
 def test_ended_pods_count_in_no_quota(
     core: client.CoreV1Api, cluster: Cluster, namespace: str, eventually: Eventually, tmp_path: Path
 ) -> None:
-    # A process of the embedded cluster sees this machine's files; on a real one it takes its time.
+    # Processes of the embedded cluster see this machine's files; on a real cluster the image takes its time.
     refusal_is_seen = tmp_path / "seen"
     wait = f"until [ -e {refusal_is_seen} ]; do sleep 0.1; done" if cluster.embedded else "sleep 20"
     image = cluster.image

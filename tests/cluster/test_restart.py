@@ -81,7 +81,7 @@ def test_a_running_pod_has_ended_after_a_restart_and_is_not_run_again(node: Node
         script = shell(f"echo begun; echo $$$$ >> {starts}; sleep 300")
         batch.create_namespaced_job(NAMESPACE, job("cut", "python", script))
         (pid,) = eventually(lambda: starts.exists() and starts.read_text().split())
-        # The process runs before its Pod says so, and a cluster that dies in between does not know when it started.
+        # A process runs before its Pod's status says so. A cluster that dies in between does not know when it started.
         eventually(lambda: pods_of(core, NAMESPACE, "cut")[0].status.phase == "Running")
 
     eventually(lambda: not _lives(int(pid)))
@@ -102,7 +102,7 @@ def _lives(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # One that has ended and that nobody has asked how does not live.
+    # A zombie, which has ended and was not waited for, does not count as running.
     stat = Path(f"/proc/{pid}/stat")
     return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
@@ -151,7 +151,7 @@ def test_a_process_that_has_lost_its_minder_ends_with_the_next_start(node: Node,
         script = f"setsid sleep 301 & echo $! > {left}; sleep 302"
         batch.create_namespaced_job(NAMESPACE, job("cut", "python", shell(script)))
         pid = int(eventually(lambda: left.exists() and left.read_text()))
-        # What `killall -9 python` does: the launcher and its minders end before they can end anything.
+        # As `killall -9 python` does: the launcher and its minders are killed before they can end anything.
         for minder in _ancestors(pid)[1:-1]:
             os.kill(minder, signal.SIGKILL)
     assert _lives(pid)
@@ -165,7 +165,7 @@ def test_a_process_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "pods" / "one"
     (folder / "home").mkdir(parents=True)
     with subprocess.Popen(["sleep", "300"], start_new_session=True) as other:  # noqa: S607
-        # An id that was used again: the start is another.
+        # The system gave the process id to another process, whose start time differs.
         (folder / "processes").write_text(f"{other.pid} 12345 a-boot\n{os.getpid()}\nnonsense\n")
         assert end_leftovers([folder]) == 0
         assert other.poll() is None

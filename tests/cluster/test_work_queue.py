@@ -107,5 +107,5 @@ def test_thousands_of_keys_that_wait_slow_nobody_down(clock: TestClock) -> None:
             queue.add_at(key, START + (number + 1) * SECOND)
         return time.process_time() - began
 
-    # A tenth of a second here; the square of it would be a minute.
+    # This takes a tenth of a second; with quadratic work it would take a minute.
     assert queued(clock, work) < 5

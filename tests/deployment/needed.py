@@ -98,7 +98,7 @@ NEEDED: Final[Mapping[str, list[Need]]] = {
             "events",
             "DeleteRule DescribeRule ListTagsForResource ListTargetsByRule PutRule PutTargets RemoveTargets "
             "TagResource UntagResource",
-            # A rule on the default bus is a schedule's; a rule on the stack's bus has another ARN.
+            # Schedules are rules on the default bus. A rule on the stack's own bus has another form of ARN.
             _arn("events", f"{HERE}:rule/{path}{{name}}"),
         )
         for path in ("", f"{STACK}/")
@@ -239,7 +239,7 @@ NEEDED: Final[Mapping[str, list[Need]]] = {
         Need("apigateway", "SetWebACL", lambda logical_id: f"{REST_API(logical_id)}/stages/dev"),
     ],
 }
-# SAM's own calls: it reads the stack, makes change sets, and has a bucket for uploads.
+# SAM's own calls: it reads the stack, creates change sets, and has a bucket for uploads.
 SAM: Final = [
     Need(
         "cloudformation",

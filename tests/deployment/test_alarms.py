@@ -14,7 +14,7 @@ from tests.deployment.conftest import with_parameters
 from tests.permissions import allowing
 from tests.permissions.asking import Asked
 
-# What an alarm on a metric math expression takes at most.
+# The most metrics that an alarm on a metric math expression may have.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
 MOST_METRICS = 10
 
@@ -91,7 +91,7 @@ def test_a_message_that_kills_its_function_rings_within_twenty_minutes(template:
 
     assert found == {("AWS/Lambda", "Errors"), ("jobs-api", Metric.NOTIFICATION_ERRORS.value)}
     assert rings_after_minutes(alarm) == 20
-    # It comes again within each period, or the periods would not be in a row.
+    # The event must happen at least once in each period, or the periods would not be consecutive.
     periods = {query["MetricStat"]["Period"] for query in alarm["Metrics"][1:]}
     assert all(period > queue.properties["VisibilityTimeout"] for period in periods)
 

@@ -6,7 +6,8 @@ import pytest
 
 from local.template import Template
 
-# What can be asked over HTTP as well, has policies of its own, and the property that names what a policy is for.
+# Types of resources that answer over HTTP too and have resource policies, with the property that names the resource of
+# a policy.
 POLICIES = {
     "AWS::SQS::Queue": ("AWS::SQS::QueuePolicy", "Queues", "sqs:*"),
     "AWS::S3::Bucket": ("AWS::S3::BucketPolicy", "Bucket", "s3:*"),

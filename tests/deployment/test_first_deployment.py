@@ -36,7 +36,7 @@ def test_a_deleted_stack_leaves_what_cannot_be_created_again() -> None:
     layers = {name for name in kept if RESOURCES[name]["Type"] == "AWS::Lambda::LayerVersion"}
     assert kept - layers - OF_THE_REGION == KEPT
     assert len(layers) == 3
-    # RetainExceptOnCreate is none of the words that this one takes.
+    # UpdateReplacePolicy does not accept RetainExceptOnCreate.
     assert {RESOURCES[name]["UpdateReplacePolicy"] for name in kept - layers} == {"Retain"}
 
 

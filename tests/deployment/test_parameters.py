@@ -99,7 +99,7 @@ def test_links_begin_with_the_address_that_people_reach(parameters: dict[str, st
     functions = {one.logical_id: one for one in with_parameters(**parameters).functions()}
 
     assert functions["SendNotificationsFunction"].environment["PUBLIC_URL"] == address
-    # A function that the API calls cannot name the API.
+    # A function that the API invokes cannot refer to the API: the references would be circular.
     assert [name for name, one in functions.items() if "PUBLIC_URL" in one.environment] == ["SendNotificationsFunction"]
 
 

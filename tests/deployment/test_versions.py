@@ -17,7 +17,7 @@ TEMPLATE = versions.source()
 PARAMETERS = sorted(TEMPLATE["Parameters"])
 FUNCTIONS = {name for name, each in TEMPLATE["Resources"].items() if each["Type"] == "AWS::Serverless::Function"}
 WITH_CLUSTER = {name for name in FUNCTIONS if "KubernetesLayer" in str(TEMPLATE["Resources"][name])}
-# The template with two functions, of which one has the cluster's layer: its transform takes a tenth of the time.
+# The template with two functions, one of them with the cluster's layer: it is transformed in a tenth of the time.
 FEW = {min(WITH_CLUSTER), min(FUNCTIONS - WITH_CLUSTER)}
 SOME = {
     **TEMPLATE,

@@ -97,7 +97,7 @@ def _create_table(dynamodb: Any, properties: dict[str, Any]) -> None:
 
 def _create_key(kms: Any, identity: str) -> None:
     """Create a key with an id that the template decides, not moto."""
-    kms.list_keys()  # so that moto's module is loaded and can be changed
+    kms.list_keys()  # imports moto's module, which is then changed
     with mock.patch("moto.kms.models.generate_key_id", return_value=identity):
         kms.create_key()
 

@@ -11,7 +11,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-# Actions whose requests and answers hold items, expressions, numbers and names: what JSON has types for.
+# Actions whose requests and answers consist of items, expressions, numbers and names, all of which JSON has types for.
 _METHODS = {
     "BatchGetItem": "batch_get_item",
     "BatchWriteItem": "batch_write_item",
@@ -24,7 +24,8 @@ _METHODS = {
     "TransactWriteItems": "transact_write_items",
     "UpdateItem": "update_item",
 }
-# Bytes are base64 in JSON, and only the shape of a request says which strings are bytes: moto's own parser reads those.
+# Bytes are base64 in JSON, and only the shape of a request says which strings are bytes. moto's own parser reads such
+# requests.
 BYTES = re.compile(rb'"BS?"')
 
 type Answer = tuple[int, dict[str, str], Any]

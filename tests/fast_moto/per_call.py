@@ -54,7 +54,7 @@ def _validate_updates_once() -> None:
     def search(found: Any, kinds: Any) -> Any:
         return next((kind for kind in kinds if issubclass(found, kind)), None)
 
-    # isinstance asks an abstract class each time, in Python.
+    # For an abstract class, isinstance calls Python code each time.
     first_of: Any = cache(search)
 
     def traverse(traverser: Any, root: Any) -> Any:
@@ -89,7 +89,7 @@ def _measure_items_once() -> None:
 
     def begin(item: Any, hash_key: Any, range_key: Any, attrs: dict[str, Any]) -> None:
         item.hash_key, item.range_key, item.attrs = hash_key, range_key, LimitedSizeDict()
-        # The update of this dictionary measures nothing.
+        # The plain dictionary's update does not measure the item again.
         item.attrs.update({key: DynamoType(value) for key, value in attrs.items()})
         if item.size() > MOST_BYTES_IN_ITEM:
             raise ItemSizeTooLarge

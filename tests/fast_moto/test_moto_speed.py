@@ -273,7 +273,7 @@ def test_sending_a_message_takes_no_longer_where_many_wait() -> None:
     def send() -> None:
         client.send_message(QueueUrl=queue, MessageBody="a")
 
-    send()  # imports and remembers what it needs
+    send()  # imports and caches what a request needs
     alone = calls_of(send)
     entries: Any = [{"Id": str(n), "MessageBody": "b"} for n in range(10)]
     for _ in range(20):
@@ -297,12 +297,12 @@ def test_a_write_takes_no_longer_where_much_is_stored(table: str) -> None:
     def calls() -> int:
         return calls_of(write_and_read)
 
-    calls()  # imports and remembers what it needs
+    calls()  # imports and caches what a request needs
     empty = calls()
     for start in range(0, 1000, 25):
         puts: Any = [{"PutRequest": {"Item": item("other", start + n)}} for n in range(25)]
         client.batch_write_item(RequestItems={table: puts})
 
-    # Each of the thousand items was copied by a call at least, and checked by others.
+    # Without the change each of the thousand items would be copied, and checked, by at least one call.
     assert empty > 100
     assert calls() < empty + 1000

@@ -242,7 +242,7 @@ def _read_answer(model: Any, status: int, headers: Any, body: bytes) -> dict[str
     response = {"status_code": status, "headers": headers, "body": body, "context": {}}
     read: dict[str, Any]
     if status < 300 and model.service_model.service_name == "dynamodb" and not items.BYTES.search(body):
-        # What the answer holds is what botocore returns: JSON has types for all of it.
+        # botocore returns the values of the answer unchanged, because JSON has types for all of them.
         members = model.output_shape.members
         read = {name: value for name, value in json.loads(body).items() if value is not None and name in members}
         read["ResponseMetadata"] = {"HTTPStatusCode": status, "HTTPHeaders": dict(headers)}

@@ -47,7 +47,7 @@ def _of_what_it_may_read(table: Any, items: list[Any]) -> Callable[..., Any]:
             rows = _on_one_side(rows, str(comparison), bound.value)
         if begin:
             rows = _on_one_side(rows, ">" if forward else "<", begin["position"]["S"])
-        # One more row than is read, so that moto knows that more follow.
+        # One row more than the query reads, so that moto knows that more rows follow.
         may_read = rows[: limit + 1] if forward else rows[-limit - 1 :]
         shown = copy.copy(table)
         shown.items = {item.hash_key: item for item in may_read}

@@ -130,7 +130,7 @@ def _routes(*, public: bool) -> dict[tuple[str, str], str]:
     }
 
 
-# The endpoints of the API. What needs no token, the pages for people, is no endpoint.
+# The endpoints of the API. The pages for people, which need no token, do not count as endpoints.
 ROUTES = _routes(public=False)
 PAGES = _routes(public=True)
 

@@ -43,7 +43,7 @@ def run_once(acme: Acme, started_by: str, meanwhile: dict[str, Any]) -> Run:
         [job] = [job for page in acme.cluster.list_jobs(acme.organization.namespace, "") for job in page]
     else:
         job = acme.start("exit 1")
-        # A pass leaves the run of a Job that was made just now to the next one.
+        # A pass does not yet record a Job that was created only just now; the next pass does.
         acme.skipped = decision.STARTS_WITHIN + timedelta(seconds=1)
         acme.ingest()
         change(acme, meanwhile)

@@ -23,7 +23,7 @@ from tests.functions.people import (
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 # A mapping of a domain that names no stage leaves the stage in both paths.
 UNDER_A_BASE_PATH_AND_STAGE = ("/data/dev", "/data/dev")
-# The same words as the routes' own.
+# The base path has the same words as the routes.
 UNDER_OUR_WORDS = ("/api/v1", "/api/v1")
 ADDRESSES = [ON_ITS_OWN_ADDRESS, ON_A_DOMAIN, UNDER_A_BASE_PATH, UNDER_A_BASE_PATH_AND_STAGE, UNDER_OUR_WORDS]
 

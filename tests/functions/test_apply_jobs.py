@@ -189,7 +189,7 @@ def test_creations_renames_and_deletions_are_applied_in_a_possible_order(
     apply(SEED, {"name": "a", "command": "dbt run", "run_after": [{"job": "seed"}]}, BUILD)
     known = named(alice, jobs)
 
-    # `seed` now runs after `a`, which ran after it; `build` takes the name of a job that goes.
+    # `seed` now runs after `a`, which ran after `seed`; `build` takes the name of a job that is deleted.
     turned = apply(
         {"name": "seed", "command": "dbt seed", "run_after": [{"job": "a"}, {"job": "new"}]},
         {"name": "new", "command": "dbt run", "run_after": [{"job": "a", "on": ["success", "failed"]}]},

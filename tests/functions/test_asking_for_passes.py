@@ -38,7 +38,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         if arguments.get("QueueUrl") == os.environ["PULSE_QUEUE"]:
             assert operation == "SendMessage"
             said = json.loads(arguments["MessageBody"])
-            # So that no organization with many changes delays the others.
+            # SQS shares its receivers fairly by this group, so that one organization with many changes does not delay
+            # the others.
             assert arguments["MessageGroupId"] == said["organization_id"]
             sent.append(said)
         return ask(client, operation, arguments)

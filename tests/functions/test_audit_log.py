@@ -31,7 +31,7 @@ from tests.notifications.notification_world import new_job, new_run
 ACTOR: Final = {"token_id": "token", "name": "CI of the warehouse"}
 BUILD: Final = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 HOUR: Final = timedelta(hours=1)
-# What a Pod stores of its own run is nobody's change.
+# A Pod that stores artifacts of its own run does not act for a user, so it writes no entry.
 OF_PODS: Final = {"store_artifacts"}
 CHANGES: Final = {
     function.removeprefix("functions/") for (method, _), function in ROUTES.items() if method != "GET"
@@ -66,7 +66,7 @@ class World:
         return found
 
 
-# For each changing endpoint: the call, the action, and the kind of the target.
+# For each endpoint that writes: the call, the action of its entry, and the kind of its target.
 WRITES: Final[dict[str, tuple[Callable[[World], Any], str, str]]] = {
     "create_project": (
         lambda w: w.admin.call("POST", "/api/v1/projects", {"name": "shop", "project_type": "dbt", "image": "dbt"}),

@@ -50,7 +50,7 @@ def test_a_developer_may_do_everything(alice: Person) -> None:
     assert answer["context"] == {"organization_id": alice.organization_id, "role": "developer", "token_id": token_id}
     (statement,) = answer["policyDocument"]["Statement"]
     assert statement["Effect"] == "Allow"
-    # The answer is kept for all routes, so it must not name the one that was asked for.
+    # API Gateway caches the answer for all routes, so the answer must not name the requested one.
     assert statement["Resource"] == ["arn:aws:execute-api:us-east-1:123456789012:abc123/dev/*/*"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from jobs_api.model.project import Project
 from tests.functions.people import Answer, Person
 
-# What API Gateway takes of a function, less what the envelope around the body may need.
+# The largest answer that API Gateway accepts from a function, less what the envelope around the body may need.
 MOST_BYTES = 5_000_000
 JOB: dict[str, Any] = {"name": "nightly", "command": "dbt build", "schedule": "@daily"}
 

@@ -112,7 +112,7 @@ def test_trigger_is_one_read_and_two_writes_around_one_call_to_the_cluster(
     acme: Acme, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}/trigger"
-    acme.alice.call("POST", path)  # from here on the organization's cluster is known
+    acme.alice.call("POST", path)  # from the second request on, the organization's cluster is cached
     made.clear()
     send = Connection.send
 
@@ -162,7 +162,7 @@ def test_a_webhook_is_four_reads_and_a_write_before_and_after_it_is_sent(
 def test_a_live_call_is_counted_before_and_after_it_waits_for_the_cluster(
     acme: Acme, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    acme.alice.call("GET", "/api/v1/jobs")  # from here on the organization's cluster is known
+    acme.alice.call("GET", "/api/v1/jobs")  # from the second request on, the organization's cluster is cached
     made.clear()
     send = Connection.send
 

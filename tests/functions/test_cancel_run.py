@@ -20,7 +20,7 @@ from tests.functions.acme import Acme, eventually
 from tests.functions.people import Answer, Person
 from tests.functions.refusals import Refuse
 
-# Like dbt, it says that it was told to end, and ends.
+# Like dbt, the command prints that it got SIGTERM, and exits.
 LONG = "trap 'echo cancelled; exit 1' TERM; echo working; while :; do sleep 0.05; done"
 REQUESTED = "Run cancellation requested"
 

@@ -32,7 +32,7 @@ def test_a_webhook_that_lists_cancelled_gets_it_once(acme: Acme, launched: bool)
 
     cancel(acme, run)
     ended(acme, run)
-    # As each pass of the function does, of what other functions wrote.
+    # Each pass queues the deliveries that other functions have made due.
     queue.try_to_publish(store.runs_to_notify(acme.organization.id))
 
     assert due_deliveries(run) == {(Event.CANCELLED, "webhook")}

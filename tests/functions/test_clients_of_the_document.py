@@ -15,7 +15,7 @@ from tests.functions.test_generated_client import BIN, generated
 
 __all__ = ["generated"]
 ROOT = Path(__file__).parents[2]
-# What somebody writes who has generated a client; its arguments are the address, a token and a project.
+# A program that uses the generated client; its arguments are the address, a token and a project.
 PYTHON = """
 import json
 import sys
@@ -84,7 +84,7 @@ def typed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *command: Any) -> str:
-    # A proxy of the environment has nothing to do with this machine's own address.
+    # A proxy that the environment names must not be used for this machine's own address.
     quiet = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     done = subprocess.run(
         [*map(str, command)], cwd=folder, capture_output=True, text=True, check=False, env=quiet | {"NO_COLOR": "1"}

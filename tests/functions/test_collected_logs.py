@@ -201,7 +201,7 @@ def test_results_so_far_are_also_of_what_the_node_has_no_more(
     go, printed, whole = tmp_path / "go", tmp_path / "printed", tmp_path / "whole.log"
     lines = log_of("dbt112-own-two-text").splitlines(keepends=True)
     half = next(at for at, line in enumerate(lines) if b"4 of 10 START" in line)
-    # So much that the part is in the bucket.
+    # So large that the part is stored in the bucket.
     lines.insert(1, base64.b64encode(os.urandom(30_000)) + b"\n")
     half += 1
     whole.write_bytes(b"".join(lines))

@@ -105,12 +105,12 @@ def test_the_ends_of_many_jobs_in_one_process_never_collide(
 def test_ends_of_one_job_in_several_processes_collide_and_are_all_counted(
     alice: Person, jaffle: Project, collisions: Collisions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What keeps the threads of a process apart does nothing for those of others.
+    # The lock between the threads of one process does not hold threads of other processes back.
     monkeypatch.setattr(run_counts, "one_at_a_time", lambda _: nullcontext())
 
     left = begin(jaffle, jobs=1, each=24)
 
-    # What others came before in every try is left for the next pass.
+    # A run that lost to other writers in every try is left to the next pass.
     with ThreadPoolExecutor(4) as pool:
         while left:
             left = [run for run, written in zip(left, pool.map(is_written, left), strict=True) if not written]

@@ -54,7 +54,7 @@ def test_every_command_does_its_work(  # noqa: PLR0915 - each command once
     acme: Acme, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
 ) -> None:
     run = ended(acme, "manifest.json")
-    # moto's bucket is in this process alone, where no link leads to.
+    # moto's bucket exists in this process only, so links into it cannot be opened.
     monkeypatch.setattr("httpx.stream", _stored)
     monkeypatch.setattr("sys.stdin", io.StringIO(operations.create_token(acme.organization.id, Role.ADMIN, days=1)[0]))
     called: set[str] = set()

@@ -407,7 +407,7 @@ def test_a_follower_s_run_that_is_there_already_is_not_made_twice(world: Chains)
     row = RunRow.get(run.id)
     (made,) = following.count_end(run, world.now)
 
-    row.save()  # the tables of runs and of jobs are from different times
+    row.save()  # the backups of the two tables are from different times
     following.count_end(run, world.now)
 
     assert [one.id for one in world.chained(build)] == [made.id]

@@ -47,7 +47,7 @@ class World:
         self.jobs = f"/api/v1/projects/{acme.project.id}/jobs"
         self.job = f"{self.jobs}/{acme.job.id}"
         self.apply = f"/api/v1/projects/{acme.project.id}/apply"
-        # From its first change on, a job of an older release has its versions in the table too.
+        # A job of an older release gets its versions in the table with its first change.
         self.call("PUT", self.job, {"description": "changed once"})
         self.run = a_run(acme.project)
         self.triggered = ""

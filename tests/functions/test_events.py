@@ -13,14 +13,14 @@ from tests.functions.people import ROUTES, Context
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py"))
-# What needs nothing of an organization.
+# Endpoints that read nothing of an organization.
 EMPTY = {
     "list_audit_log": '{"entries":[]}',
     "list_projects": '{"projects":[],"total":0}',
     "list_all_runs": '{"runs":[]}',
     "list_tokens": '{"tokens":[]}',
 }
-# Forms for a Pod need no record.
+# An upload form for a Pod is made without reading a record.
 ANSWERED = dict.fromkeys([*EMPTY, "get_me", "preview_schedule", "store_artifacts"], 200)
 ENDPOINTS = {function.removeprefix("functions/"): route for route, function in ROUTES.items()}
 
@@ -43,7 +43,7 @@ def test_a_sample_request_is_of_its_own_route_and_is_answered(function: str, emb
     answer = handler(event, cast("LambdaContext", Context()))
 
     assert (event["httpMethod"], event["resource"]) == ENDPOINTS[function]
-    # Nobody of these tests is the organization in the samples, so that it has nothing.
+    # The samples' organization is not one of the tests', so it has no records.
     assert answer["statusCode"] == ANSWERED.get(function, 404), answer["body"]
     if function in EMPTY:
         assert answer["body"] == EMPTY[function]

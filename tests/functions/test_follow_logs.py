@@ -67,7 +67,7 @@ def test_a_log_is_followed_from_its_pod_to_where_it_is_stored(acme: Acme, tmp_pa
     assert (unseen["logs"], unseen["done"]) == ("three\n", False)
     assert (end["logs"], end["status"], end["done"]) == ("", "success", True)
     assert acme.log_of(acme.only_run()) == begun + "three\n" == rest(acme.alice, run_id)[0]
-    # A place from while the run went on leads on in the stored log too.
+    # A cursor from before the end of the run is valid for the stored log too.
     assert rest(acme.alice, run_id, last["after"])[0] == "three\n"
     assert "message" not in end
 

@@ -28,7 +28,7 @@ OTHERS: dict[str, Any] = {
     "webhook_url": "https://example.com/hook",
     "webhook_events": ["failure"],
 }
-# Runs where the generated client is; prints the request, and what the client makes of the answer that it is given.
+# Runs in the folder of the generated client; prints the request, and how the client reads the given answer.
 CALL = """
 import json, sys
 import httpx
@@ -81,7 +81,7 @@ def sent(
     done = subprocess.run(given, cwd=generated, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     request, read = done.stdout.splitlines()
-    # Python writes the zone of UTC so.
+    # Python writes UTC's offset in this form.
     return json.loads(request), json.loads(read.replace('+00:00"', 'Z"'))
 
 

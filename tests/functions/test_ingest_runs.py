@@ -204,7 +204,7 @@ def test_the_same_pass_again_writes_nothing(acme: Acme, writes: list[str]) -> No
     again = acme.ingest()
 
     assert writes == []
-    # Those that have ended are not listed any more.
+    # Ended runs are no longer listed.
     assert (again.jobs, again.written) == (2, 0)
 
 
@@ -271,7 +271,7 @@ def test_one_run_that_cannot_be_ingested_does_not_stop_the_others(acme: Acme, mo
             acme.ingest()
         good = next(run for run in acme.runs() if run.status.ended)
         assert acme.log_of(good) == "good\n"
-        # A node that does not come back does not keep the run open without end.
+        # A run does not stay open for a node that does not come back.
         acme.skipped = timedelta(minutes=10, seconds=10)
         acme.ingest()
 

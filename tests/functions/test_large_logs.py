@@ -21,7 +21,8 @@ from tests.functions.people import NOON, Person
 from tests.functions.test_runs import a_run
 
 MIB = 1024 * 1024
-# What a byte grows to within an answer: escaped as JSON, and once more as a string in the integration's own.
+# How many bytes one byte becomes in an answer: it is escaped as JSON, and once more as a string in the integration's
+# own JSON.
 GROWING = {
     "zeros": b"\0",
     "escape sequences": b"\x1b",

@@ -169,7 +169,7 @@ def size_of(item: dict[str, dict[str, Any]]) -> int:
 
 
 def largest(model: Any) -> int:
-    # A page ends at a megabyte, and what other tests wrote is in the table too.
+    # A page ends at a megabyte, and the table also has the items of other tests.
     page = model._get_connection().scan()
     found = [size_of(item) for item in page["Items"]]
     while begin := page.get("LastEvaluatedKey"):
@@ -178,7 +178,7 @@ def largest(model: Any) -> int:
     return max(found)
 
 
-# A control character takes six bytes where it is written as JSON, and is the most that one byte can become.
+# A control character takes six bytes as JSON, more than any other byte.
 LARGEST: dict[str, Any] = {
     "name": "\N{GRINNING FACE}" * 99 + "n",
     "description": "\x01" * 1_000,
@@ -207,7 +207,7 @@ def test_the_largest_job_fits_into_its_item_however_often_it_was_changed(alice: 
     _, job = store.get_job(alice.organization_id, jaffle.id, make_largest(alice, jaffle))
 
     for hour in range(40):
-        # With a slot in between, which stays open for ten minutes: so each of them is remembered.
+        # Between two edits lies a slot that stays open for ten minutes, so each firing is kept.
         schedule = f"{10 + hour}{f',{10 + hour}' * 1_300} * * * *"
         job = job.changed({"schedule": schedule}, jaffle, NOON + timedelta(hours=hour + 2), lambda _: {})
 
@@ -215,7 +215,7 @@ def test_the_largest_job_fits_into_its_item_however_often_it_was_changed(alice: 
     assert sum(len(firing.model_dump_json()) for firing in job.slots.unsettled) <= KEPT_BYTES
     assert 1 < len(job.pauses.past) < 40
     assert sum(len(span.model_dump_json()) for span in job.pauses.past) <= firing_history.SPANS_BYTES
-    # Not written: moto adds what is replaced to what replaces it.
+    # Not written to the table: moto adds the size of the replaced item to the new one's.
     assert 300 * 1024 < size_of(jobs._row(job).to_dynamodb_dict()) < ITEM_BYTES * 0.9
 
 

@@ -15,7 +15,7 @@ from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from tests.functions.people import NOON, Person
 
-# What Lambda passes on, and API Gateway allows 10 MB of.
+# The largest answer of Lambda; API Gateway would allow 10 MB.
 LAMBDA_BYTES = 6 * 1024 * 1024
 
 

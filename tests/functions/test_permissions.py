@@ -31,18 +31,19 @@ from tests.permissions import allowing, policies
 from tests.permissions.record import MOST_SECONDS_APART, ClusterCall, Record, left_by_others
 from tests.permissions.recording import Recorder
 
-# The first to ask for what others recorded may wait for them.
+# The first test that reads the other workers' records may wait for these.
 pytestmark = pytest.mark.timeout(MOST_SECONDS_APART + 60)
 
 MANIFEST = ROOT / "deploy/kubernetes/jobs-api.yaml"
 CONTEXT = cast("LambdaContext", Context())
-# Who is let into the cluster, and the ClusterRole of each by the same name.
+# The Kubernetes groups that have access to the cluster; each has a ClusterRole of the same name.
 GROUPS = ("jobs-api", "jobs-api-reader")
 READS_OF_STREAMS = {
     f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 }
 
-# AWS knows no resource for it: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+# AWS defines no resource for this action:
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
 ONLY_FOR_ALL = {"events:ListRules"}
 
 
@@ -185,7 +186,7 @@ def test_the_boundary_is_no_wider_than_all_policies_together(template: Template)
     services = {action.partition(":")[0] for action, _ in granted}
     bounds = {grant.action for grant in allowing.boundary(template) if grant.action.partition(":")[0] in services}
 
-    # What Lambda does to read a stream is in a policy of AWS.
+    # A managed policy of AWS allows what Lambda needs to read a stream.
     assert bounds - READS_OF_STREAMS == {action for action, _ in granted}
 
 
@@ -264,7 +265,7 @@ def test_a_job_asks_for_the_namespaces_default_account_and_no_token() -> None:
 
 
 def test_an_operators_policy_allows_what_jobsctl_does(recorded: Record) -> None:
-    # One test of jobsctl asks a table that is in no stack.
+    # One test of jobsctl reads a table that belongs to no stack.
     calls = {call for call in recorded.operated if not call.resource.endswith("/none-of-this-name")}
 
     assert not {str(call) for call in calls if not any(grant.covers(call) for grant in policies.granted("operate"))}

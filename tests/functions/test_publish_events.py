@@ -201,7 +201,7 @@ def test_the_stream_continues_from_the_record_that_the_bus_refused(
 
     [again_from] = publish(records)
 
-    # Two events for each run, and the streams are read one behind the other: the 13th is of the seventh run.
+    # Each run has two events, and the streams are read one after the other, so the 13th event is the seventh run's.
     assert again_from == records[6]["dynamodb"]["SequenceNumber"]
     assert len(taken) == 17, "the call with the refused event is the last"
 

@@ -106,7 +106,7 @@ def test_a_repeated_deletion_whose_answer_was_lost_is_no_conflict(
     delete = store.delete_job
 
     def done_and_refused(*arguments: Any, **remains: Any) -> None:
-        # As where the answer of the first try is lost on the way, and the client of the table tries again.
+        # The answer of the first try is lost, and the table's client tries again.
         delete(*arguments, **remains)
         delete(*arguments, **remains)
 

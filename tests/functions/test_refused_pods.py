@@ -41,7 +41,7 @@ def test_a_job_whose_pods_are_refused_says_so_while_its_cronjob_is_in_place(
     told = sync_of(alice, job)
     assert told["state"] == "error"
     assert told["message"].endswith(f"the cluster refuses its pods: {LIMIT}")
-    # It fires as it should, so what it misses is not for want of a CronJob.
+    # Its CronJob fires, so a missed slot is not explained by a missing CronJob.
     synced = stored_job(job, alice).synced
     assert synced
     assert synced.in_force_at
@@ -78,7 +78,7 @@ def test_a_job_is_synced_again_once_the_cluster_takes_its_pods(
     tick(alice)
     assert sync_of(alice, job)["state"] == "synced"
 
-    # From here on all is as it was, and nothing is tried.
+    # From here on nothing has changed, so no pod is tried.
     tried.clear()
     tick(alice)
     job_changed(jaffle, job)

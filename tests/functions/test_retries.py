@@ -206,7 +206,7 @@ def test_what_somebody_wants_cancelled_is_not_tried_again_though_its_command_fai
     acme.wait_for_pod(acme.start("trap 'exit 7' TERM; while :; do sleep 0.05; done"))
     acme.ingest()
     run = acme.only_run()
-    # The request is noted; the cluster is not asked, as where the command ends by itself at that moment.
+    # The request is recorded and the cluster is not called: the command ends by itself at that moment.
     with monkeypatch.context() as patch:
         patch.setattr("jobs_api.cancel.ending.end", lambda *_: None)
         acme.alice.call("POST", f"/api/v1/runs/{run.id}/cancel", at=acme.now())

@@ -98,7 +98,7 @@ def test_a_disabled_job_may_be_repeated_as_it_may_be_triggered(acme: Acme) -> No
 
 
 def test_a_run_without_a_command_is_repeated_with_the_jobs(acme: Acme) -> None:
-    # As the record of a missed slot is, whose Job there never was.
+    # Like the record of a missed slot, which never had a Job.
     assert repeated(acme, retry(acme.alice, ended(acme, RunStatus.ERROR, command=None))).command == "dbt build"
 
 

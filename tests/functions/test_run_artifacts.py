@@ -342,7 +342,7 @@ def test_a_run_that_ended_before_another_is_not_the_latest_although_it_is_seen_l
 
 
 def test_eight_ends_at_once_are_all_known(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As eight processes, which share no lock.
+    # Stands for eight processes, which share no lock.
     monkeypatch.setattr(latest_artifacts, "_one_at_a_time", lambda _: nullcontext())
     monkeypatch.setattr(latest_artifacts, "TRIES", 50)
     at, begun = acme.now(), []

@@ -284,7 +284,7 @@ def test_counts_are_deleted_with_the_project(admin: Person, jaffle: Project, job
     days = [NOON.date()]
     assert not run_counts.counts_by_day(run.organization_id, jaffle.id, days)
 
-    # What ends afterwards counts until the organization goes too.
+    # A run that ends later is counted until the organization is deleted too.
     store.advance_run(late, ended(late))
     assert run_counts.counts_by_day(run.organization_id, jaffle.id, days)
     purging.purge_project(run.organization_id, jaffle.id)

@@ -110,7 +110,7 @@ def test_events_that_cannot_be_read_just_now_are_read_by_the_next_pass(acme: Acm
     assert QUOTA in (acme.only_run().error_message or "")
 
 
-# Logs that are none, or not all
+# Logs that are missing or incomplete
 
 
 def test_an_evicted_pod_has_no_log_and_a_message_says_why(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,8 @@ def test_a_log_beyond_what_the_node_keeps_is_truncated_and_a_message_says_why(
     acme: Acme, monkeypatch: pytest.MonkeyPatch, *, looked: bool
 ) -> None:
     monkeypatch.setattr(Kubelet, "LOOKS_AT_LOGS_EVERY_SECONDS", 0.5)
-    # Nobody looks at the first: it is over within a tick. Its clock is long enough for the kubelet to have looked.
+    # No pass sees the first run, which ends within a tick. It runs long enough for the kubelet to have checked its
+    # log's size.
     job = acme.start(f"echo first; sleep 3; {BURSTS}" if looked else f"{BURSTS}; sleep 5")
     if looked:
         acme.wait_for_pod(job)
@@ -297,7 +298,7 @@ def test_a_deleted_jobs_runs_keep_the_name_of_their_cronjob(acme: Acme) -> None:
 
 
 def test_a_pod_that_gets_no_sandbox_says_why_and_is_given_up_within_minutes(acme: Acme) -> None:
-    # No kubelet of this cluster takes what is for another node; what that one's would write is written here.
+    # The embedded kubelet ignores pods of another node, so this test writes what that node's kubelet would.
     job = acme.start("echo hello", pod={"nodeName": "elsewhere"})
     pod = eventually(lambda: acme.cluster.pod_of(job))
     said = 'Failed to create pod sandbox: plugin type="aws-cni" failed: failed to assign an IP address to container'

@@ -101,7 +101,7 @@ def test_ended_jobs_cost_the_next_pass_nothing(acme: Acme, asked: list[str], mon
     again = acme.ingest()
 
     assert again.jobs == 1
-    # The open one's run comes with the index of open runs.
+    # The run of the open Job is read with the index of open runs.
     assert read == []
     assert asked.count("GET jobs") == 1
     assert not [call for call in asked if call.startswith(("PUT", "GET jobs/"))]
@@ -157,14 +157,14 @@ def test_where_labels_are_not_allowed_the_pass_continues_and_says_so_once(
     assert len(acme.runs()) == len(ended) + len(more)
     (warning,) = (line for line in caplog.records if "not labelled as settled" in line.message)
     assert warning.levelname == "WARNING"
-    # Those that were on their way when the first was refused.
+    # The requests that were already sent when the first was refused.
     assert len([call for call in asked if call.startswith("PUT")]) <= 20
     asked.clear()
 
     again = acme.ingest()
 
     assert again.jobs == 23
-    # A process remembers them for an hour, and tries none of them until then.
+    # A process remembers the refused ones for an hour, and does not try them again until then.
     assert not [call for call in asked if call.startswith(("PUT", "GET jobs/", "GET pods"))]
 
 
@@ -230,7 +230,7 @@ def test_a_job_of_a_slot_that_is_still_to_come_here_is_labelled_once_that_has_co
     assert is_labelled(acme, job)
 
 
-# -- what is listed may be old
+# -- lists may be old
 
 
 def test_a_run_whose_job_the_cache_does_not_show_yet_stays_open(acme: Acme, lagging: EmbeddedCluster) -> None:
@@ -244,7 +244,7 @@ def test_a_run_whose_job_the_cache_does_not_show_yet_stays_open(acme: Acme, lagg
     acme.skipped += FIVE_MINUTES
     acme.ingest()
 
-    # The cluster was asked for this one Job, and said how it ended.
+    # The pass read this one Job from the cluster and learned how it ended.
     assert acme.status_of(run) is RunStatus.SUCCESS
 
 

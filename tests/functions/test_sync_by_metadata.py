@@ -157,7 +157,7 @@ def test_the_code_has_a_version_of_its_own() -> None:
     assert len(fingerprint.version_of_code()) == 64
 
 
-# -- the glance may be old
+# -- the list of metadata may be old
 
 
 def test_a_cache_that_does_not_show_a_cronjob_yet_has_none_made_again(

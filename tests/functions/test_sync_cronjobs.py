@@ -285,7 +285,7 @@ def test_a_tick_compares_only_the_project_in_which_something_changed(
     cluster.delete_cronjob(alice.organization_id, "jaffle-nightly", live["uid"], live["resourceVersion"])
     calls.clear()
     tick(alice)
-    # The last one tries a pod.
+    # The last call is the dry run of a pod.
     assert [call.split()[0] for call in calls.cluster] == ["GET", "GET", "POST", "POST"]
     assert listed(cluster, alice).keys() == {"jaffle-nightly", "analytics-nightly"}
 
@@ -328,7 +328,7 @@ def test_syncing_one_job_is_one_read_one_list_and_two_writes(alice: Person, jaff
     update(alice, job, schedule="@daily")
     calls.clear()
     job_changed(jaffle, job)
-    # The last one tries a pod.
+    # The last call is the dry run of a pod.
     assert [call.split()[0] for call in calls.cluster] == ["GET", "PUT", "POST"]
     assert calls.table == ["BatchGetItem", "UpdateItem"]
 

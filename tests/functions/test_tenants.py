@@ -35,11 +35,11 @@ pytestmark = pytest.mark.slow
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-# Only the Pod of a run may ask it, which test_run_artifacts.py tries.
+# Only the Pod of a run may call these; test_run_artifacts.py tests that.
 FOR_PODS = ("POST", "/api/v1/runs/{run_id}/artifacts")
 WITH_IDS = sorted((method, path) for method, path in ROUTES if "{" in path and (method, path) != FOR_PODS)
 CHANGES = sorted((method, path) for method, path in ROUTES if method != "GET")
-# A body that each changing route would take.
+# For each route that writes, a body that it accepts.
 BODY = {"name": "mine", "command": "dbt build", "schedule": "@hourly"}
 TRIGGERS = {"command_override": "dbt test"}
 
@@ -299,7 +299,7 @@ def test_whatever_project_and_job_are_called_their_labels_are_of_the_same_kinds_
     assert {key for key in found if found[key] != usual[key]} <= {labels.PROJECT}
     assert all(LABEL_VALUE.fullmatch(value) for value in found.values())
     assert names.is_dns_label(made["metadata"]["name"])
-    # `?project=` is one more term of the selector and never two, and a name cannot end its own.
+    # `?project=` adds exactly one term to the selector: no name can end its term and begin another.
     terms = dict(term.split("=") for term in documents.jobs_selector("org-acme", project_name).split(","))
     assert terms == {key: found[key] for key in terms} | {labels.ORGANIZATION: "org-acme"}
 

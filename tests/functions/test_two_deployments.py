@@ -142,7 +142,7 @@ def test_a_run_takes_another_name_where_the_other_deployment_has_its_own(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = acme.triggered()
-    # As tables have it that were copied from the other deployment's: its runs are theirs too.
+    # As in tables that were copied from the other deployment: they have its runs too.
     with monkeypatch.context() as patch:
         patch.setenv("DEPLOYMENT", "theirs")
         others = acme.triggered(job_name=run.job_name)
@@ -257,7 +257,7 @@ def test_late_writes_of_the_older_version_keep_no_cronjob_firing(
     sync(acme)
     upgraded()
     sync(acme)
-    # One of its functions was at work while this version's first sync was, and had the last word.
+    # A function of the older version still ran during this version's first sync, and wrote after it.
     (cronjob,) = cronjobs(acme).values()
     acme.cluster.replace_cronjob(unmarked({**cronjob, "apiVersion": "batch/v1", "kind": "CronJob"}))
     store.organizations._recent.clear()

@@ -46,7 +46,7 @@ UNITS = {
     "questions": "Apply [y/n]:\n",
     "tables": "@@,a,b\n→,1→2,3\n",
 }
-# What follows these is read as a part of them.
+# The lines after one of these are read as a part of it.
 OPEN = HEAD + "actual differs from expected:\n**Failed models**\n* `a`\n\n  ```\nactual differs from expected:\n"
 
 

@@ -227,7 +227,7 @@ def test_deleting_an_organization_leaves_the_others_alone(leaver: Leaver) -> Non
     assert [found.id for found in store.list_projects(neighbour.id)] == [project.id]
 
 
-# After as many writes as the call makes here; with one more it is not killed.
+# The call is killed after each number of writes that it makes here; with one more it is not killed.
 @pytest.mark.parametrize("after", range(18))
 def test_a_deletion_that_is_cut_off_anywhere_goes_on(
     leaver: Leaver, after: int, monkeypatch: pytest.MonkeyPatch

@@ -53,7 +53,7 @@ def test_it_answers_when_it_is_up_and_ends_with_the_block(tmp_path: Path, lost: 
 
 def test_it_ends_at_once_when_its_parent_has_ended(cluster: ClusterProcess, lost: "queue.Queue[int]") -> None:
     assert cluster._process.stdin
-    # What the system does with the pipes of a process that was killed.
+    # As the system closes the pipes of a process that was killed.
     cluster._process.stdin.close()
 
     assert lost.get(timeout=PATIENCE_SECONDS) == 1

@@ -67,7 +67,7 @@ def test_sixty_tests_at_once_of_a_receiver_that_never_answers_cost_another_organ
         raise http.Unreachable("it does not answer")
 
     monkeypatch.setattr(http, "post", never)
-    other.call("GET", f"/api/v1/projects/{other.project.id}/jobs")  # loads the function
+    other.call("GET", f"/api/v1/projects/{other.project.id}/jobs")  # imports the function before the time is measured
     with ThreadPoolExecutor(60) as pool:
         asked = [pool.submit(noisy.call, "POST", path) for _ in range(60)]
         took = []
@@ -84,5 +84,5 @@ def test_sixty_tests_at_once_of_a_receiver_that_never_answers_cost_another_organ
     assert statuses == [200] * AT_ONCE[Waits.TESTS] + [429] * (60 - AT_ONCE[Waits.TESTS])
     refused = next(one.result() for one in asked if one.result().status == 429)
     assert (refused.json["code"], refused.headers["Retry-After"]) == ("too_many_requests", "5")
-    # While sixty requests are worked on in this one process; none of them waited for the receiver's 20 seconds.
+    # This one process handles sixty requests meanwhile, and none of these waited for the receiver's 20 seconds.
     assert max(took) < 10

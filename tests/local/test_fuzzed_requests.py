@@ -45,7 +45,7 @@ from tests.reliability.figures import proved
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
-# Held to the statuses that are named, not to «any other error».
+# Each answer must have one of the documented statuses, and not merely match «any other error».
 for _methods in DOCUMENT["paths"].values():
     for _operation in _methods.values():
         del _operation["responses"]["default"]
@@ -86,7 +86,7 @@ class Service:
     def ids(self, path: str) -> dict[str, str]:
         """Return ids that exist, by the parameter's name in the document."""
         nobodys = {"job_name": "no-such-job", "run_id": "run_none", "delivery_id": "dlv_none"}
-        # What makes all jobs match a list removes those that the list lacks.
+        # An apply with `prune` would delete the jobs that its list lacks.
         project = self.emptied if path.endswith("/apply") else self.project
         return {"project_id": project.id, "job_id": self.job_id, **nobodys}
 
@@ -96,7 +96,7 @@ def service(embedded_cluster: EmbeddedCluster) -> Iterator[Service]:
     template = read(ROOT / "template.yaml", parameters=LIMITS, cache=ROOT / ".local" / "cache")
     organization = new_organization("fuzz")
     KubernetesApi(embedded_cluster.kubeconfig).create("/api/v1/namespaces", {"metadata": {"name": organization.id}})
-    # Not deployed: what is triggered here is refused, and no process starts.
+    # The project is not deployed, so triggers are refused and no process starts.
     project = new_project(organization.id, "jaffle", ProjectType.DBT, deployed=False)
     emptied = new_project(organization.id, "emptied", ProjectType.DBT, deployed=False)
     token, admin_token = (
@@ -142,7 +142,7 @@ def test_answers_are_those_of_the_document(
             case.path_parameters = {
                 name: service.ids(path).get(name, made_up) for name, made_up in (case.path_parameters or {}).items()
             }
-            # Another organization than the token's is refused before anything is read.
+            # A request that names another organization than the token's is refused before anything is read.
             case.headers.pop("X-Organization-ID", None)
         response = case.call(base_url=service.client.url, headers=dict([bearer(service.token)]))
         case.validate_response(response, checks=CHECKS)
@@ -181,11 +181,11 @@ def test_an_endless_id_is_answered(service: Service, method: str, path: str, len
 
     # 64 KiB is where the gateway no longer reads the request.
     if f"/{'x' * length}" in path:
-        # Only the Pod of a run stores artifacts, whatever the run.
+        # Whatever the run, only its Pod may store artifacts, so these requests are refused.
         missing = 403 if (method, path.rpartition("/")[2]) == ("POST", "artifacts") else 404
         assert answer.status == (missing if length < 65_536 else 400)
     else:
-        # A preview lacks its schedule, and so do a token and a project their fields.
+        # These requests lack required fields: a preview its schedule, a token and a project theirs.
         assert answer.status == (200 if method == "GET" and "preview" not in path else 422)
     assert len(answer.body) < 1_000 or answer.status == 200
 

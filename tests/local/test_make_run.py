@@ -28,10 +28,10 @@ ARRIVAL_SECONDS = 240
 
 
 def start(home: Path, port: str = "0", **more: str) -> subprocess.Popen[str]:
-    # Not what the tests' own AWS has exported.
+    # Without the variables that the tests' own AWS has exported.
     foreign = ("AWS_", "JOBS_API")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    # Most shells that know kubectl have a KUBECONFIG, and mean nothing by it here.
+    # Most shells with kubectl have a KUBECONFIG, which `make run` must not use.
     ours = {"PYTHONPATH": IMPORTS, "JOBS_API_HOME": str(home), "PORT": port, "KUBECONFIG": "/nowhere/production"}
     environment = {**inherited, **ours, **more}
     return subprocess.Popen(
@@ -41,7 +41,7 @@ def start(home: Path, port: str = "0", **more: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # As careless as a shell can be.
+        # With the least careful umask of a shell.
         umask=0,
     )
 
@@ -149,7 +149,7 @@ def test_an_alert_and_signed_webhooks_of_a_process_that_fails_arrive_in_the_inbo
     dbt = tmp_path / "dbt"
     dbt.write_text(f"#!/bin/sh\n/bin/cat '{log}'\nexit 3\n")
     dbt.chmod(0o755)
-    # Where programs are found is the project's to say.
+    # PATH is reserved: only a project may set it.
     service.jobsctl("project", "set", "org-acme", jaffle, 'allowed_environment=["PATH"]')
     wanted = {
         "name": "alerting",
@@ -180,7 +180,7 @@ def test_an_alert_and_signed_webhooks_of_a_process_that_fails_arrive_in_the_inbo
     assert "no_such_column" in json.dumps(alert["body"]["blocks"])
 
     path = f"/projects/{jaffle}/jobs/{job['id']}/deliveries"
-    # What the receiver has seen is written down a moment later.
+    # The delivery is recorded a moment after the receiver got it.
     eventually(lambda: len(service.get(f"{path}?status=delivered")[1]["deliveries"]) == 3)
     deliveries = service.get(path)[1]["deliveries"]
     assert {each["attempts"] for each in deliveries} == {1}
@@ -199,7 +199,7 @@ def test_a_taken_port_is_reported_in_one_line(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert errors == f"make run: Port {port} of 127.0.0.1 is taken; choose another one with PORT=...\n"
     assert output == ""
-    # It belongs to the process that has the port.
+    # The session file belongs to the process that listens on the port, so it stays.
     assert (tmp_path / "session.json").exists()
 
 
@@ -236,7 +236,7 @@ def test_after_a_kill_the_same_tokens_open_the_same_jobs_runs_logs_and_deliverie
     assert "no_such_column" in again.get(f"/runs/{run['id']}/logs")[1]["logs"]
     deliveries = again.get(f"/projects/{jaffle}/jobs/{job['id']}/deliveries")[1]["deliveries"]
     assert {each["status"] for each in deliveries} == {"delivered"}
-    # Webhooks of earlier jobs arrive still.
+    # Webhooks of earlier jobs may still arrive.
     assert job["webhook_url"].startswith(after["inbox"]["webhook_url"])
     assert again.call("PUT", f"/projects/{jaffle}/jobs/{job['id']}", {"command": "dbt build"})[0] == 200
 

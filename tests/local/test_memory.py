@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-# Threads that each keep a little of what they allocated, so that no heap can shrink from its end.
+# Each thread keeps a little of its memory, so that no heap can shrink from its end.
 SCRIPT = """
 import sys, threading
 from pathlib import Path

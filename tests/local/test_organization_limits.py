@@ -27,7 +27,7 @@ from tests.local.conftest import Answer, Client
 
 ROOT = Path(__file__).parents[2]
 BURST = 3
-# A bucket that does not fill again while a test looks at it.
+# So slow that the bucket does not fill again during a test.
 PARAMETERS = {"OrganizationRate": "0.0001", "OrganizationBurst": str(BURST)}
 
 
@@ -127,7 +127,7 @@ def test_lists_and_triggers_have_smaller_limits_that_leave_the_rest_alone(
 
     statuses = asked(acme, 20)
 
-    # One a second comes through, however long they take.
+    # One request a second is allowed, however long the requests take.
     assert statuses[0] == 404
     assert 429 in statuses
     assert acme.statuses(5) == [404] * 5
@@ -182,7 +182,7 @@ def test_older_organizations_get_limits_of_their_own_and_again_changes_nothing(c
 def test_an_interrupted_creation_of_a_key_is_completed(client: Client) -> None:
     half = Organization(client).made()
     usage_keys.give(half.id, settling=timedelta())
-    # As if it had died before the table knew.
+    # As if the process had died before it wrote to the table.
     again = usage_keys.give(half.id, settling=timedelta())
 
     assert again.usage_key
@@ -225,7 +225,7 @@ def test_requests_with_a_deleted_key_are_refused_until_it_is_created_again(acme:
     assert (refused.status, refused.json["code"]) == (403, "forbidden")
     again = usage_keys.give(acme.id)
     assert acme.statuses(1) == [404]
-    # Not all of the gateway knows the new one yet.
+    # Some parts of API Gateway do not know the new key yet.
     assert again.usage_key
     assert again.usage_key.known_from > datetime.now(UTC)
 

@@ -29,7 +29,7 @@ case "$*" in *fail*) exit 1 ;; esac
 echo "done"
 """
 DEADLINE_SECONDS = 30
-# After its deadline a slot is given a minute more.
+# A slot counts as missed a minute after its deadline.
 SPOKEN_OF_SECONDS = DEADLINE_SECONDS + 60 + 30
 KILLS = 6
 
@@ -165,7 +165,7 @@ def test_a_run_that_was_going_is_an_error_that_says_so_once(laptop: Laptop, how:
     assert ended["status"] == "error"
     assert "The service was stopped while the run was going" in ended["error_message"]
     assert laptop.log(run).startswith("begun run --select slow")
-    # It may have begun by then.
+    # The run may have started by then.
     eventually(lambda: laptop.run(asked_for)["status"] == "success" or _was_stopped(laptop.run(asked_for)), 90)
     assert set(laptop.starts().values()) == {1}
 
@@ -195,7 +195,7 @@ def test_every_slot_and_every_trigger_is_one_run_whenever_it_was_killed(laptop: 
         eventually(lambda: not laptop.left_over(), 10)
         time.sleep(dice.choice([0, 0, dice.uniform(10, 60)]))
         laptop.start()
-    # Longer than a starting deadline, over a slot: that one is missed.
+    # The stop is longer than the starting deadline and includes a slot, which is missed.
     laptop.end(signal.SIGKILL)
     stopped = datetime.now(UTC)
     missed = stopped.replace(second=0, microsecond=0) + timedelta(minutes=1)
@@ -213,7 +213,7 @@ def test_every_slot_and_every_trigger_is_one_run_whenever_it_was_killed(laptop: 
         slots = [datetime.fromisoformat(one["scheduled_for"]) for one in found]
         first = created.replace(second=0, microsecond=0) + timedelta(minutes=1)
         due = [first + timedelta(minutes=n) for n in range(int((last - first).total_seconds()) // 60 + 1)]
-        # The first may have come before its CronJob was in the cluster.
+        # The first slot may have been before its CronJob was in the cluster.
         assert sorted(slots)[-len(due) + 1 :] == due[1:]
         assert len(set(slots)) == len(slots)
         for one in found:

@@ -16,7 +16,7 @@ from tests.notifications.notification_world import Queue
 from tests.notifications.receivers import Authority, Receiver, receiver
 from tests.notifications.slack.fake_slack import Slack
 
-# The same people as in the tests of endpoints.
+# The same people as in tests/functions.
 __all__ = ["alice", "charlie", "jaffle", "rita", "within_its_policy"]
 
 

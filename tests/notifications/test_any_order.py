@@ -125,7 +125,7 @@ def test_with_crashes_each_event_arrives_at_least_once(
     chance.shuffle(queue.messages)
     every = [notice for _, notice in queue.messages]
 
-    # A message whose consumer was killed is seen again, as SQS does it after the visibility timeout.
+    # A message whose consumer was killed can be received again, as in SQS after the visibility timeout.
     for _ in range(len(troubles) + 1):
         try:
             queue.go(until=DAY)
@@ -149,7 +149,7 @@ def test_in_slack_each_end_has_one_message_or_is_part_of_one(
 ) -> None:
     world.said.clear()
     world.troubles.clear()
-    # Each example in a channel of its own, which knows nothing yet.
+    # Each example has a channel of its own, without earlier messages.
     wanted = {"slack_alerts_enabled": True, "slack_channel": f"#order-{new_id()}"}
     jobs = [new_job(project, f"order {new_id()}", **wanted)[0] for _ in range(2)]
     queue = Queue(Clock(NOON + timedelta(minutes=len(ends))))

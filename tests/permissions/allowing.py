@@ -79,7 +79,7 @@ def _leading_keys(condition: dict[str, Any]) -> tuple[str, ...]:
     operators = {"ForAllValues:StringEquals", "ForAllValues:StringLike"}
     if operator not in operators or name != "dynamodb:LeadingKeys":
         raise NotImplementedError(f"what does {condition} mean for a call?")
-    # No value of the first operator has a wildcard.
+    # No policy uses a wildcard with the first operator.
     return tuple(_listed(values))
 
 
@@ -92,7 +92,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    # Most grants are of another action.
+    # Compared first, because most grants are for another action.
     if "*" not in pattern:
         return pattern == text
     return _regex(pattern).fullmatch(text) is not None

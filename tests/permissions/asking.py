@@ -64,7 +64,7 @@ def asked(service: str, operation: str, arguments: Mapping[str, Any]) -> Iterato
 
 def _of_bus(operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
     if operation == "ListRules":
-        # It knows no resources: https://docs.aws.amazon.com/IAM/latest/UserGuide/list_amazoneventbridge.html
+        # These actions have no resources: https://docs.aws.amazon.com/IAM/latest/UserGuide/list_amazoneventbridge.html
         yield Asked("events:ListRules", "*")
         return
     for name in {entry["EventBusName"] for entry in arguments["Entries"]}:
@@ -114,7 +114,7 @@ def _of_table(operation: str, arguments: Mapping[str, Any]) -> Iterator[Asked]:
 
 def _key(call: Mapping[str, Any]) -> str | None:
     if "KeyConditionExpression" in call:
-        # PynamoDB writes the partition first.
+        # PynamoDB writes the condition on the partition key first.
         return str(call["ExpressionAttributeValues"][":0"]["S"])
     item = call.get("Key") or call.get("Item") or {}
     value = item.get("pk") or item.get("run_id") or item.get("id")

@@ -11,9 +11,9 @@ from tests.permissions.asking import Asked
 
 type ClusterCall = tuple[str, str, str]
 
-# Beside the folders that pytest gives the workers for temporary files.
+# In the folder above the workers' own temporary folders.
 FOLDER = "recorded"
-# A worker gets its last file of tests while other workers have one or two left.
+# A worker begins its last test file while other workers still have one or two files to run.
 MOST_SECONDS_APART = 300
 
 

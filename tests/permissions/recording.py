@@ -69,7 +69,7 @@ class Recorder:
     def _check(self, function: str, service: str, operation: str, arguments: Mapping[str, Any]) -> None:
         for call in asked(service, operation, arguments):
             if call in self.record.asked[function]:
-                continue  # it was allowed before
+                continue  # the call was allowed earlier
             allowed = any(grant.covers(call) for grant in self._grants.get(function, []))
             if allowed and any(grant.covers(call) for grant in self._boundary):
                 self.record.asked[function].add(call)

@@ -34,7 +34,8 @@ def function() -> str | None:
     while frame is not None:
         name = frame.f_code.co_filename
         if frame.f_code is _RESOLVE:
-            # Before and after the handler, as for an Idempotency-Key, only the resolver is on the stack.
+            # For calls before and after the handler, such as those for an Idempotency-Key, only the resolver is on the
+            # stack.
             name = _made_in.get(id(frame.f_locals["self"]), name)
         if frame.f_code.co_qualname == "deliver" and name.endswith(_DELIVERING):
             return "send_notifications"

@@ -32,7 +32,7 @@ def with_leading_keys(body: bytes) -> Any:
     """Return the condition keys of a call on a table whose partition key is pk."""
     asked = json.loads(body or b"{}")
     if "KeyConditionExpression" in asked:
-        # PynamoDB writes the partition first.
+        # PynamoDB writes the condition on the partition key first.
         partition = asked.get("ExpressionAttributeValues", {}).get(":0")
     else:
         partition = {**asked.get("Item", {}), **asked.get("Key", {})}.get("pk")

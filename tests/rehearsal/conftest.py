@@ -133,7 +133,7 @@ def _dbt_project(deployment: Deployment, organization: str) -> str:
         *("project", "create", organization, example.name, "--type", "dbt", "--image", example.image, "--deploy"),
         *("--set", f"working_directory={example.working_directory}"),
         *("--set", f"environment_secret={example.environment_secret}"),
-        # The API's address leads to AWS, where no pod of this cluster can store any.
+        # The API's address belongs to AWS, so pods of this cluster cannot store artifacts there.
         *("--set", "artifacts=false"),
     )
     return str(made["id"])

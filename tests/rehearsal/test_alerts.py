@@ -57,7 +57,7 @@ def test_the_webhook_arrives_signed_with_the_jobs_secret(
 
     assert told["type"] == "run.failure"
     assert told["data"]["run"]["id"] == failed["id"]
-    # It was stored encrypted, and opened for this.
+    # The secret was stored encrypted and decrypted to sign this webhook.
     assert request.headers["x-tenant"] == "initech"
 
 

@@ -49,7 +49,7 @@ def test_the_same_again_publishes_nothing_and_values_that_are_not_named_stay(dep
 def test_the_value_of_a_changed_parameter_answers(deployment: Deployment, alice: Person, jaffle: str) -> None:
     before = live(deployment)
 
-    # Of the build without the layer's change, so that this is a roll back of code as well.
+    # From the build without the layer's change, so that this also rolls the code back.
     upgraded = deploy(deployment.cloud, {"WebhookAllowedHosts": "10.1.2.3:8443", "RunRetentionDays": "90"})
 
     job = {"name": "hooked", "command": "dbt build", "schedule": "@yearly", "webhook_url": "https://10.1.2.3:8443/hook"}
@@ -108,7 +108,7 @@ def with_changed_layer() -> Path:
     shutil.copytree(BUILT / "SharedLayer", folder / "SharedLayer")
     module = folder / "SharedLayer" / "python" / "jobs_api" / "api" / "resolver.py"
     module.write_text(module.read_text() + '\nFOR_BROWSERS["X-Changed"] = ["yes"]\n')
-    # The runtime trusts bytecode, which is of the code before.
+    # The runtime would use the bytecode of the earlier code.
     for bytecode in (module.parent / "__pycache__").glob("resolver.*"):
         bytecode.unlink()
     template: dict[str, Any] = json.loads(json.dumps(yaml_parse((BUILT / "template.yaml").read_text())))

@@ -42,7 +42,7 @@ EVERYTHING = 100_000
 TICK = timedelta(minutes=1)
 # What a message in Slack says of a slot that is late before it has a run.
 NO_RUN = "No run yet"
-# The line by which each pod's log says whose it is.
+# The line in each pod's log that names its run.
 OWN_NAME = re.compile(r"^this is ([^\s,]+)", re.MULTILINE)
 
 
@@ -206,7 +206,7 @@ class Audit:
     def _runs_and_jobs(self) -> Iterator[str]:
         """Each Kubernetes Job is one run, which has ended as soon as the Job has."""
         by_uid = {run.job_uid: run for run in self.runs if run.job_uid}
-        # A run does not know its Job before that starts: it may be suspended by hand, or the run be cancelled first.
+        # Until its Job starts, a run has no Job name: the Job may be suspended by hand, or the run be cancelled first.
         unknowing = {RunStatus.PENDING, RunStatus.CANCELLED}
         by_id = {run.id: run for run in self.runs if run.status in unknowing and run.job_uid is None}
         for uid, job in self.live.items():
@@ -252,7 +252,7 @@ class Audit:
         if run.launch_after and self.now - run.launch_after < TICK:
             return True
         first = (other for other in self.runs if other.job_id == run.job_id and waiting.goes_first(other, run))
-        # The concurrency policy may let an attempt wait for runs of later slots.
+        # With a concurrency policy, an attempt may wait for runs of later slots.
         return self.waits and bool(run.waits or run.attempt) and any(first)
 
     def overlaps(self) -> Iterator[str]:
@@ -299,7 +299,7 @@ class Audit:
         for (cause, job_id), count in caused.items():
             if count > 1 or cause not in known:
                 yield f"{count} runs of {job_id} are caused by {cause}"
-        # What several predecessors complete depends on their order; one alone completes it each time.
+        # With several predecessors, their order decides which run starts the follower; with one, each run does.
         for job in jobs.values():
             if len(job.settings.predecessors) == 1 and job.version == 1:
                 yield from self._single(job, job.settings.predecessors[0], caused)
@@ -422,7 +422,7 @@ class Audit:
             for one in expected_deliveries(run, "slack"):
                 known = deliveries.find(one)
                 if known is None and one in unsaid:
-                    continue  # no news
+                    continue  # the run needs no notification
                 if known is None:
                     yield f"Slack was not asked about {run.id}"
                 elif known.status is DeliveryStatus.DELIVERED and not any(run.id in message for message in arrived):
@@ -438,7 +438,7 @@ class Audit:
     def _is_due_later(self, delivery: Delivery | None) -> bool:
         """Return whether a delivery waits for its next attempt, or for the end of a dead sender's claim."""
         due_at = delivery and (delivery.next_attempt_at or delivery.claimed_until)
-        # The tick after that tries it again.
+        # The next tick tries again.
         return bool(self.waits and delivery and not delivery.status.ended and due_at and due_at > self.now - TICK)
 
 

@@ -72,7 +72,7 @@ class FakeCluster:
     wrap: Wrap = field(default=lambda request, ask: ask(request))
     cluster: Cluster = field(init=False)
     storage: Storage = field(init=False)
-    # Including deleted pods, since only this has their logs.
+    # Deleted pods too, because their logs are only here.
     started: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -53,7 +53,7 @@ class Faults:
     only: str | None = None
     happened: Counter[str] = field(default_factory=Counter)
     _on: bool = False
-    # The last answers of lists that may be old, by request.
+    # The last answer of each list that may come from the cache, by request.
     _shown: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,7 +83,8 @@ class Faults:
         """Draw a fault; mostly none."""
         with self._lock:
             kinds = [kind for kind in kinds if self.only in {None, kind, kind.partition(": ")[2]}]
-            # Calls without a kind draw nothing, or their number would change the faults of all others.
+            # Calls without a kind do not draw a random number; otherwise how many there are would change all other
+            # faults.
             if not self._on or not kinds or self._random.random() > self.share:
                 return None
             kind = self._random.choice(kinds)
@@ -252,5 +253,5 @@ _CLUSTER_RARE: Final[dict[str, Fault]] = {
     "cluster: log that stops coming": _cut(ClusterTimeout(NOWHERE, "/log", "Read timed out")),  # type: ignore[arg-type]
 }
 AWS: Final = ("throttled", "failed", "no connection", "timed out after the write", "took a part")
-# AWS's for all of its services together.
+# Calls of all of AWS's services together.
 KINDS: Final = (*_CLUSTER, *_CLUSTER_RARE, LAGGING, *_RECEIVER, *_SLACK, *AWS)

@@ -20,7 +20,7 @@ ENDS = {
 }
 MINUTE = timedelta(minutes=1)
 A_SECOND = timedelta(seconds=1)
-# How long a change may take to reach the cluster; slots before that may run or not.
+# How long a change may take to reach the cluster; slots before that may or may not run.
 ARRIVES_WITHIN = 2 * MINUTE
 # A CronJob does not distinguish times within a second.
 ABOUT = timedelta(seconds=5)
@@ -66,7 +66,7 @@ class Job:
     after: list[str] = field(default_factory=list)
     retries: int = 0
     paused_until: datetime | None = None
-    # When its pauses certainly were in force, until the first second after each.
+    # When its pauses were certainly in force, until the first second after each pause.
     pauses: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     @property

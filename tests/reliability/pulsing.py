@@ -53,7 +53,7 @@ class Pulsing:
     asker_ahead: timedelta = timedelta()
     handler_ahead: Callable[[], timedelta] = timedelta
     passes: list[datetime] = field(default_factory=list)
-    # What the handling of the next message happens in.
+    # A context in which the next message is handled.
     cut_off: AbstractContextManager[None] = field(default_factory=nullcontext)
     next_tick: datetime = field(init=False)
 

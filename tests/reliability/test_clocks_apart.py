@@ -37,7 +37,7 @@ def test_one_process_with_a_wrong_clock_prevents_no_pass(pulsing: Pulsing, world
     job = world.create(schedule="0 0 1 1 *", command="dbt run --select slow")
     pulsing.handler_ahead = lambda: ahead
     pulsing.live(minutes=11, seconds=30)
-    # Somebody whose clock is right makes the pass that is asked for, after one whose clock was not.
+    # A process with a right clock makes the requested pass, after one with a wrong clock.
     pulsing.handler_ahead = timedelta
     pulsing.passes.clear()
 

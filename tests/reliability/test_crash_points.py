@@ -22,7 +22,7 @@ from tests.reliability.world import HOOK, SLACK, World
 
 pytestmark = pytest.mark.slow
 
-# More than any function writes in these worlds; a walk that gets here goes in circles.
+# More writes than any function makes in these worlds; a walk that reaches it repeats itself.
 FAR = 60
 
 # The world begins at half a minute past noon.
@@ -484,7 +484,7 @@ def an_ingest_of_runs_whose_jobs_are_gone(world: World) -> Act:
 @scenario
 def an_ingest_that_finds_slots_missed(world: World) -> Act:
     _synced(world)
-    # The controller is down, and nobody looks: slots pass, and the starting deadlines of the first two.
+    # The controller is down and no pass runs while slots, and the starting deadlines of the first two, pass.
     world.clock.set(world.now() + timedelta(minutes=4))
     return world.ingest
 
@@ -584,7 +584,7 @@ def notifications_in_slack_of_jobs_that_fail(world: World) -> Act:
 
     def act() -> None:
         world.notify()
-        # The first of them waits for others that fail for the same cause.
+        # The first message waits for other failures with the same cause.
         world.clock.set(world.now() + timedelta(seconds=6))
         world.notify()
 

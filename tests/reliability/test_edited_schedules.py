@@ -72,7 +72,7 @@ AFTERWARDS: list[Edit] = [describe, change_command, change_image, suspend_by_han
 
 @pytest.fixture
 def world(world: World) -> World:
-    # Late starts are what makes this dangerous.
+    # The starting deadline allows late starts, which is why an edit could start an old slot.
     world.operate(starting_deadline_seconds=600)
     return world
 

@@ -130,7 +130,7 @@ def test_where_the_cluster_is_away_when_a_pause_ends_the_next_pass_resumes_the_j
 
     assert sorted(runs) == minutes_between(until, in_the_minute(world))[: len(runs)]
     missed = [slot for slot, run in runs.items() if run.status is RunStatus.ERROR]
-    # As after each outage, the cluster starts the last of several late slots.
+    # After an outage the cluster starts only the last of several late slots.
     assert all(slot < until + 5 * MINUTE for slot in missed)
     assert len(missed) <= 5
 

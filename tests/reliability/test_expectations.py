@@ -121,7 +121,7 @@ def test_the_first_success_after_a_late_run_is_notified_and_later_ones_are_not(w
     for when in (noon(2, 5), noon(5, 6), noon(5, 12), noon(6, 5), noon(62, 5), noon(69)):
         at(world, when)
 
-    # The slot at 13:02 has until 12:05 of the next day.
+    # The run of the slot at 13:02 must end by 12:05 of the next day.
     assert len(world.runs(job)) == 2
     assert told(world, job) == {"late": 1}
     titles = said(world)
@@ -396,7 +396,7 @@ def test_its_message_may_come_twice(world: World) -> None:
     assert told(world, job) == {"late": 1}
 
 
-# -- who dies, and two at once
+# -- processes that die, and two at once
 
 
 def test_a_pass_that_dies_while_it_tells_of_a_late_slot_leaves_it_told_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ class Story:
         self._random = random
         two = world.create("two", "dbt run --select slow", retries=1, retry_delay_seconds=20, **SLACK)
         self._jobs = [world.create("one", expect=EXPECTS[-1], **TOLD), two]
-        # Nobody deletes the first two, so that there is always something to run after.
+        # The first two jobs are never deleted, so that other jobs can always run after them.
         world.create("after", "dbt run --select fail", schedule=None, run_after=[AFTER | {"job_id": two}], **RETRIES)
         self._made = 2
         self._triggered = self._retried = 0
@@ -166,7 +166,7 @@ class Story:
             self._world.cluster.run_until_idle()
             figures.proved["fault injected: Job suspended by hand"] += 1
             run_id = run_of(stored.object)
-            # Nobody but a cancel would end it before its deadline; a run that nobody has ingested is not found.
+            # Only a cancel ends this run before its deadline; a run that no pass has recorded is not found.
             if self._world.cancel(run_id).status == 202:
                 self.cancels.add(run_id)
 
@@ -193,7 +193,8 @@ class Story:
     def _is_lost(self, run: Run) -> bool:
         """Tell whether a cancel was accepted and the run neither was cancelled nor ended by itself."""
         own = {RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.CANCELLED}
-        # Clocks differ by half a minute, so what had ended in an error may have been asked for before that.
+        # Clocks differ by half a minute, so the cancel may have been requested before a run that already ended in an
+        # error.
         before = run.end_time and run.cancel_requested_at and run.end_time < run.cancel_requested_at
         return run.id in self.cancels and run.status not in own and not before
 
@@ -304,7 +305,8 @@ def test_tables_and_cluster_agree_after_all_kinds_of_faults(
     world.forget()
     for _ in range(2):
         world.minute()
-    # All agree, but for what has been said to wait longer: a vanished Job, a starting deadline, the next try of a send.
+    # Everything agrees now, except for what may take longer: a vanished Job, a starting deadline, the next attempt of a
+    # delivery.
     assert world.audit(waits=True).findings() == []
 
     world.until_settled()

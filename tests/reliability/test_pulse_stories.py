@@ -21,7 +21,7 @@ from tests.reliability.world import World
 
 pytestmark = pytest.mark.slow
 
-# A pulse that was lost has been replaced after a tick, and all CronJobs have been compared, every ten minutes.
+# After ten minutes a lost pulse has been replaced by a tick, and all CronJobs have been compared.
 REPAIRED = timedelta(minutes=12)
 
 

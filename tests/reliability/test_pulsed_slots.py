@@ -82,7 +82,7 @@ def test_what_a_killed_laptop_left_in_its_queue_does_no_harm(pulsing: Pulsing, w
     job = world.create(schedule="*/7 * * * *", command="dbt run --select slow", **HOOK)
     pulsing.live(minutes=12)
     world.trigger(job)
-    # Killed in the middle of a pass: what it had noted stays, and messages of all kinds are left.
+    # Killed during a pass: its record of the pass stays, and the queue has messages of all kinds.
     left = [*pulsing.waiting]
     assert pulses.begin_pass(world.organization.id, world.organization_now().pulse.generation, world.now())
     world.advance(minutes=3)

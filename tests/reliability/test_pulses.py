@@ -19,7 +19,7 @@ from tests.reliability.killing import Killer
 from tests.reliability.pulsing import Message, Pulsing
 from tests.reliability.world import HOOK, World
 
-# A pass, its end, the sync that follows and what they write: a walk that gets here goes in circles.
+# As many writes as a pass, its end and the sync after it make; a walk that reaches it repeats itself.
 FAR = 40
 
 
@@ -290,7 +290,7 @@ def test_a_pulse_that_comes_twice_or_late_does_nothing_twice(pulsing: Pulsing, w
 
     pulsing.live(minutes=12)
 
-    assert pulsing.ends() <= 3  # the same one, as often as it came
+    assert pulsing.ends() <= 3  # the same message, as often as it was received
     gaps = [b - a for a, b in zip(pulsing.passes, pulsing.passes[1:], strict=False)]
     assert min(gaps) >= timedelta(seconds=1)
     assert world.audit().findings() == []
@@ -347,7 +347,7 @@ def test_wherever_a_pass_is_killed_another_one_follows_and_one_pulse_is_left(
         pulsing.cut_off = killer.after(writes)
         pulsing.live(seconds=30)
         pulsing.passes.clear()
-        # Until it is taken for dead and a tick has come since, or its pulse is due.
+        # Until the pass counts as dead and the next tick has run, or until its pulse is due.
         pulsing.live(minutes=11)
         assert pulsing.passes, f"no pass after {killer.made}"
         assert pulsing.ends() == 1

@@ -56,7 +56,8 @@ def test_a_successful_attempt_counts_as_the_end_that_a_follower_waits_for(world:
     world.trigger(payments)
     world.tick()
     assert world.runs(build) == []
-    # Somebody repairs the job before its next attempt, which has the first one's command: only a trigger runs the new.
+    # Somebody repairs the job before the next attempt, which keeps the first attempt's command; only a trigger runs the
+    # new one.
     settled(world)
     assert world.runs(build) == []
     change(world, orders, command="dbt build")

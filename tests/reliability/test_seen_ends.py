@@ -33,7 +33,7 @@ def test_where_one_pulse_of_a_hundred_is_lost_the_ends_are_seen_as_soon(pulsing:
     lost: list[Message] = []
 
     def spoil(message: Message) -> list[Message]:
-        # Triggers ask for passes too, and would hide what is lost.
+        # Triggers request passes too, which would hide a lost pulse.
         if '"generation"' not in message.body and "if_overdue" not in message.body:
             return [message]
         if chance.random() > 0.01:

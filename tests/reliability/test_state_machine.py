@@ -26,9 +26,9 @@ from tests.reliability.world import World
 
 EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "0"))
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if EXAMPLES else 300)]
-# What must have passed before all is said of a slot, with a tick for it: the projects' starting deadline is a minute.
+# How long until a slot is settled: the projects' starting deadline of a minute, the grace period, and a tick.
 SETTLED_AFTER = timedelta(seconds=60) + slots.GRACE + timedelta(minutes=1)
-# So that there is something to see.
+# So that each world has at least one job.
 BEGINNING = {"Nightly": ("dbt build", "*/5 * * * *"), "b": ("dbt run --select fail", "*/2 * * * *")}
 MOSTLY = st.sampled_from([True, True, True, False])
 
@@ -52,7 +52,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything come to rest, and compare it all."""
         try:
-            # Killed requests are not compared, since the model does not have them.
+            # Runs of killed requests are not compared, because the model does not know these.
             if sys.exception() is None:
                 self.rest()
         finally:
@@ -358,7 +358,7 @@ class Machine(RuleBasedStateMachine):
             one["metadata"]["labels"].get(labels.JOB_ID) == job_id and not observe(one).finished for one in going
         )
 
-    # -- how it is asked
+    # -- how requests are sent
 
     def _call(self, method: str, project: str, path: str, body: Any = None, key: str | None = None) -> Answer:
         return self.world.call(method, path, body, key, project_id=self.projects[project].id)
@@ -373,7 +373,7 @@ Machine.TestCase.settings = settings(
     max_examples=EXAMPLES or 8,
     stateful_step_count=40 if EXAMPLES else 20,
     derandomize=not EXAMPLES,
-    # To make a failure shorter takes hundreds of worlds.
+    # Shrinking a failing example would run hundreds of worlds.
     phases=[Phase.generate, Phase.shrink] if EXAMPLES else [Phase.generate],
     report_multiple_bugs=False,
     database=None,

@@ -100,7 +100,7 @@ def test_a_run_whose_image_never_comes_ends_a_minute_after_a_node_took_it(world:
     world.minute()
 
     ended_for(world, "could not be pulled (ErrImagePull: not found)")
-    # Nor does it start later, where the image comes after all.
+    # It does not start later either, when the image becomes available.
     world.minute()
     (stored,) = world.cluster.storage.view("jobs")
     assert [one["type"] for one in stored.object["status"]["conditions"]][-1] == "Failed"

@@ -41,9 +41,9 @@ from tests.reliability.fake_cluster import FakeCluster
 BEGIN = datetime(2026, 4, 28, 12, 0, 30, tzinfo=UTC)
 HOOK: dict[str, Any] = {"webhook_enabled": True, "webhook_url": "https://hooks.example.com/jobs"}
 SLACK: dict[str, Any] = {"slack_alerts_enabled": True, "slack_alert_on_success": True, "slack_channel": "#data"}
-# As the template has Lambda take them from the queue.
+# The batch size of the template's queue events.
 MESSAGES_AT_ONCE = 10
-# What a function may end with while something is broken; the tick, or Lambda itself, tries again.
+# The errors with which a function may end during a fault; the tick, or Lambda itself, tries again.
 EXPECTED = (ClusterError, Incomplete)
 
 
@@ -155,7 +155,8 @@ class World:
         sqs, url = queue._client(), os.environ["NOTIFICATIONS_QUEUE"]
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             bodies = [message["Body"] for message in messages]
-            # All of them first: who is killed while deleting leaves none invisible for minutes.
+            # Messages are received together first, so that a kill between deletions leaves no message invisible for
+            # minutes.
             self._waiting += [one for one in bodies if json.loads(one)["organization_id"] == self.organization.id]
             sqs.delete_message_batch(
                 QueueUrl=url,

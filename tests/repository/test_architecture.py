@@ -11,10 +11,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES_LAYER = "KubernetesLayer"
-# Packages in which decisions stand beside those who carry them out.
+# Packages that have pure decisions beside modules that carry them out.
 MIXED = ("account_events", "api", "cancel", "edits", "ingest", "live", "logs", "pulse", "sync", "trigger")
 
-# What decides over a run, or shows it, by what was observed of its Job and its Pod.
+# Modules that decide about a run, or show it, from what was observed of its Job and its Pod.
 DECIDING = (
     "ingest/decision.py",
     "ingest/giving_up.py",

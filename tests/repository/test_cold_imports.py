@@ -14,7 +14,7 @@ from local.template import read
 
 ROOT = Path(__file__).parents[2]
 
-# What is outside the standard library and reaches a function that only reads and writes records.
+# The packages outside the standard library that a function may import which only reads and writes records.
 PACKAGES = {
     "annotated_types", "aws_lambda_powertools", "blinker", "boto3", "botocore", "certifi", "dateutil", "jmespath",
     "jobs_api", "pydantic", "pydantic_core", "pynamodb", "s3transfer", "six", "standardwebhooks", "typing_extensions",

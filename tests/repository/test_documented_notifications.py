@@ -59,9 +59,9 @@ def test_the_body_of_a_late_run_in_the_page_is_what_is_sent_before_and_after_its
 
 
 def test_it_shows_every_field_that_a_run_can_have() -> None:
-    # A run that failed has an error_message; `message` is what a success, or one that was killed, has to say.
+    # A failed run has an `error_message`; only a success or a killed run has a `message`.
     cancelled = {"cancel_requested_at", "cancel_reason", "cancelled_by"}
-    # Nobody's token triggered a scheduled run, and it is no retry.
+    # A scheduled run was not triggered with a token, and it is not a retry.
     asked = {"triggered_by_token", *cancelled, "attempt", "retry_of", "retried_as", "launch_after"}
     asked |= {"caused_by", "skipped", "environment", "cause", "git_sha"}
     asked |= {"expected_by", "expected_minutes", "late_at", "long_at"} & documented("run.late")["data"]["run"].keys()

@@ -27,13 +27,13 @@ CALLS = {
     for operation in operations.values()
 }
 WEBHOOKS = {kind: item["post"] for kind, item in DOCUMENT["webhooks"].items()}
-# What people say about the service's inside, and never about what it does for them.
+# Words about the service's internals, which a user's document must not have.
 INTERNAL = re.compile(
     r"\b(store|resolver|handler|pydantic|powertools|lambda|dynamodb|event ?bus|the bus|ingest\w*|jobs_api|validate"
     r"|module|\w+\.py|python)\b",
     re.IGNORECASE,
 )
-# Words in backticks that are of the world around: Kubernetes', dbt's, JSON's, HTTP's, a token's roles.
+# Words in backticks that the document does not define: Kubernetes', dbt's, JSON's, HTTP's, a token's roles.
 KNOWN_OUTSIDE = {
     "null",
     "true",
@@ -49,7 +49,7 @@ KNOWN_OUTSIDE = {
     "OOMKilled",
 }
 KNOWN_OUTSIDE |= {"DB_PASSWORD", "jobs-api"}
-# Calls that name nothing that might not exist.
+# Calls whose paths name no record, so that they cannot answer 404.
 WITHOUT_AN_ID = {
     "list_live_jobs",
     "list_audit_log",
@@ -120,7 +120,7 @@ def test_every_call_is_explained(call: str) -> None:
 def test_every_schema_and_field_is_explained(name: str) -> None:
     assert SCHEMAS[name]["description"]
     assert all(field["description"] for field in SCHEMAS[name].get("properties", {}).values())
-    # What is an object or a choice of words has a name of its own, which generators of clients call it by.
+    # Objects and enumerations have a name, which generated clients use for their classes.
     inline = [part for field in SCHEMAS[name].get("properties", {}).values() for part in parts(field)]
     assert not [part for part in inline if "enum" in part or part.get("type") == "object"]
 
@@ -129,7 +129,7 @@ def test_every_schema_and_field_is_explained(name: str) -> None:
 def test_every_field_has_an_example_that_fits(name: str) -> None:
     for field, schema in SCHEMAS[name].get("properties", {}).items():
         examples = schema.get("examples", [])
-        # An object has none of its own: its fields have theirs.
+        # An object has no example: its fields have examples.
         kinds = [referred(kind) for kind in schema.get("anyOf", [schema])]
         inner = [referred(kind["items"]) for kind in kinds if "items" in kind]
         assert examples or any("properties" in kind for kind in (*kinds, *inner)), field

@@ -40,7 +40,7 @@ from tests.unit.k8s.test_manifests import NOON, job, project
 ROOT: Final = Path(__file__).parents[2]
 RESOURCES: Final[dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
 CHANNEL_FOLDERS: Final = ROOT / "layers/shared/python/jobs_api/notifications"
-# What any module may import, as far as the contracts of pyproject.toml say.
+# Packages that every module may import, as the contracts of pyproject.toml say.
 SHARED: Final = {"aws_lambda_powertools", "pydantic"}
 PAGES: Final = {page.name: page.read_text() for page in (ROOT / "docs").glob("*.md")}
 TABLES: Final[dict[str, type[Model]]] = {
@@ -52,7 +52,7 @@ TABLES: Final[dict[str, type[Model]]] = {
 
 # A field of a job.
 
-# For each field of a job another value than its default, and whether its CronJob is another one then.
+# For each field of a job a value other than its default, and whether that value changes the CronJob.
 OTHER_VALUES: Final[dict[str, tuple[dict[str, Any], bool]]] = {
     "name": ({"name": "weekly"}, False),
     "description": ({"description": "all of it"}, False),

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
 WRITTEN = ("requirements/*.txt", "layers/*/requirements.txt", "local/images/*/requirements.txt")
-# The image python needs no package.
+# The image `python` has no packages.
 PINNED = sorted(file for pattern in WRITTEN for file in ROOT.glob(pattern) if "==" in file.read_text())
 
 

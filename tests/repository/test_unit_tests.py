@@ -9,7 +9,7 @@ from local.template import read
 from tests.unit.conftest import DEPLOYMENT
 
 ROOT = Path(__file__).parents[2]
-# What would have to start, or takes a second to import.
+# Packages that start a service, or take a second to import.
 HEAVY = ("boto3", "botocore", "jobs_api.store", "kubernetes", "tests.fast_moto", "local.cluster", "moto", "pynamodb")
 COLLECT = f"""
 import pytest, sys

@@ -26,7 +26,7 @@ class Table:
 
     parts: dict[int, LogPart] = field(default_factory=dict)
     contents: dict[bytes, bytes] = field(default_factory=dict)
-    # Called before each write: a process may die there.
+    # Called before each write, where a test may let the process die.
     before_write: Callable[[], None] = lambda: None
 
     def add_log_part(self, _: Run, part: LogPart) -> bool:
@@ -74,7 +74,7 @@ class RotatingKubelet:
     printed: int = 0
     ended: bool = False
     step: Callable[[], bool] = lambda: False
-    # Called before a stream goes on with the newest file; without it, a stream has each file.
+    # Called before a stream continues with the newest file; without it, a stream reads each file.
     leaves_out: Callable[[], None] | None = None
 
     def now(self) -> datetime:

@@ -75,5 +75,5 @@ def test_pynamodb_has_the_time_outs_and_attempts_of_dynamodb() -> None:
 
 
 def test_the_layer_has_what_botocore_knows_of_each_service() -> None:
-    # Of sts the endpoint is asked for, to sign what a cluster sends there.
+    # Only the endpoint of STS is used, to sign the token that a cluster sends there.
     assert {*SETTINGS, "sts"} == SERVICES

@@ -150,7 +150,7 @@ def test_a_status_is_replaced_and_nothing_else_with_it(cluster: Cluster, namespa
     assert [found["metadata"].get(key) for key in same] == [made["metadata"].get(key) for key in same]
     with pytest.raises(Stale):
         cluster.replace_cronjob_status({**made, "status": status})
-    # What it returns is what may be replaced next, and its status stays then.
+    # The next replacement may use the returned object, whose status does not change.
     cluster.replace_cronjob({**made, "metadata": dated["metadata"], "spec": {**made["spec"], "schedule": "@daily"}})
     assert cluster.get_cronjob(namespace, "nightly")["status"] == status
 
@@ -237,7 +237,7 @@ def test_a_server_that_has_pages_in_its_cache_is_asked_for_them(
     found = names_of(cluster.list_cronjob_metadata(namespace, SELECTOR, cached=True))
 
     assert found == [f"job-{number}" for number in range(5)]
-    # A server refuses a version beside a token.
+    # A server refuses a request that has both a resource version and a continue token.
     assert not any("continue=" in request and "resourceVersion" in request for request in wire.requests)
 
 

@@ -238,7 +238,7 @@ def test_a_cluster_that_was_made_anew_under_its_name_is_found(
     monkeypatch.setattr(eks, "describe", describe)
     monkeypatch.setattr(eks, "sign_token", lambda _: "of-the-old-one" if fault == "token" else right)
     for _ in range(3):
-        # Over and over, EKS is not asked more often.
+        # Repeated failures do not make more requests to EKS.
         with pytest.raises(ClusterUnavailable):
             clusters.connect(organization(name)).get_job("default", "nightly")
     assert described == [name]

@@ -15,7 +15,7 @@ from jobs_api.errors import ClusterUnavailable
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    # As many as a piece needs to end anywhere in one; the time to draw them is most of the test's.
+    # So many objects that a piece may end anywhere in one; most of the test's time goes into drawing them.
     max_leaves=12,
 )
 OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
@@ -93,5 +93,5 @@ def test_a_large_object_costs_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(list(ListAnswer(body))) == 1
         asked.append(body.asked)
 
-    # Each reads twice as much as the one before, so that a hundred times the size are seven more.
+    # Each read is twice as long as the one before, so a list of a hundred times the size takes seven more reads.
     assert asked[1] - asked[0] <= 8

@@ -118,7 +118,7 @@ def test_a_cronjob_that_has_not_fired_since_its_schedule_changed_is_dated_first(
         "active": [{"name": "nightly-1"}],
         "lastScheduleTime": "2026-04-28T12:04:10Z",
     }
-    # An API server takes labels and annotations over from this too.
+    # An API server also takes labels and annotations from the request.
     live = stored(wanted())
     assert {key: change.dated[key] for key in ("metadata", "spec")} == {
         "metadata": live["metadata"],
@@ -371,7 +371,7 @@ class FakeNamespace:
         assert (there["uid"], there["resourceVersion"]) == (stated["uid"], stated["resourceVersion"])
 
 
-# Each once: validating a job takes longer than all that is tested here.
+# Each job is built once, because validating a job takes longer than everything that is tested here.
 JOBS = st.builds(
     functools.cache(wanted),
     job_id=st.sampled_from(["job_a", "job_b", "job_c"]),

@@ -145,7 +145,8 @@ def test_held_removals_are_described_in_a_bounded_text() -> None:
     assert (found.count, found.there, len(found.cronjobs), found.projects) == (5000, 6000, 20, ["proj_a"])
 
 
-# A namespace that this deployment shares with another one, with versions before marks of both, and with strangers.
+# A namespace that this deployment shares with another one: it has CronJobs of both, some from before the deployment
+# label, and CronJobs of other programs.
 MARKS = st.sampled_from(["ours", "ours", "ours", "none", "another", "foreign"])
 
 
@@ -234,7 +235,7 @@ def test_a_second_pass_finds_nothing_more_that_it_may_remove(
 
     second = _follow([one for one in live if one["metadata"]["name"] not in gone], known, None)
 
-    # What is held is a larger part of fewer, never a smaller one.
+    # After removals the held CronJobs are a larger share of those that are left.
     assert not second.removed
 
 

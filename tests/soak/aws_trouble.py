@@ -26,7 +26,7 @@ THROTTLED = {
     "kms": "ThrottlingException",
 }
 KINDS = {"throttled": 3, "failed": 3, "no connection": 2, "timed out after the write": 2}
-# Threads that functions start for themselves, which know nothing of the invocation.
+# Threads that functions start, which do not know the invocation that they belong to.
 THEIR_THREADS = ("ingest", "outbox", "deliver")
 _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 

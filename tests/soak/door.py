@@ -56,7 +56,7 @@ class Door:
         context.load_cert_chain(self._credentials.certificate, self._credentials.key)
         handler = type("Handler", (_Handler,), {"door": self})
         server = _Server(("127.0.0.1", self._port), handler)
-        # In the thread of each connection: one that never speaks must not keep the others waiting.
+        # Done in the thread of each connection, so that a silent client does not delay the others.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         self._port = server.server_address[1]
         serving.write_kubeconfig(self.kubeconfig, f"https://127.0.0.1:{self._port}", self._credentials)
@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.command, self.door.node.url + self.path, body=body or None, headers=headers, redirect=False
             )
         except urllib3.exceptions.HTTPError:
-            # The node is down, or froze while it was asked.
+            # The node is down, or was frozen during the request.
             self.close_connection = True
             return
         if kind == "closed after the request was done":

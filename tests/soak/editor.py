@@ -19,7 +19,7 @@ COMMANDS = {
     "dbt run --select chatty": 1,
     "dbt run --select crash": 1,
 }
-# What a trigger says, by the last character of its key.
+# The body of a trigger, by the last character of its key.
 TRIGGERS: dict[str, dict[str, str]] = {
     **{key: {"command_override": "dbt run --select fail"} for key in "01"},
     **{key: {"on_overlap": "wait"} for key in "2345"},
@@ -80,7 +80,7 @@ class Editor:
         action()
         return self._random.uniform(1, 2.5)
 
-    # -- what there is to do
+    # -- the actions
 
     def _create(self, *, steady: bool = False) -> None:
         if len(self._mine) >= self._most:
@@ -148,7 +148,7 @@ class Editor:
         if answer is None:
             job.uncertain = True
         elif answer.status != 409:
-            # An answer that came late may have let the pause begin after its end.
+            # If the request was delayed, the pause may have begun after its own end.
             late = answer.status == 422 and datetime.now(UTC) >= until
             _ = late or self._was(answer, 200)
         job.fires()
@@ -176,11 +176,11 @@ class Editor:
         job.may_change()
         self._mine.remove(job)
         answer = self.client.call("delete", "DELETE", self._path(job))
-        # A first try that was done and not answered leaves nothing for the second.
+        # If the first try was done but not answered, the second finds nothing to do.
         if answer is None:
             job.uncertain = True
         elif answer.status == 409 and answer.json["code"] == "job_has_followers":
-            # One that nobody knows of, because its creation was never answered.
+            # A job that the soak does not know, because its creation was never answered.
             self._mine.append(job)
             job.fires()
         elif answer.status == 404 or self._was(answer, 200):
@@ -207,7 +207,7 @@ class Editor:
         self._triggered(job, next((one for one in answers if one and one.status == 202), answers[-1]))
 
     def _send_trigger(self, client: Client, job: KnownJob, key: str) -> Answer | None:
-        # The key says what is sent with it: the same key with another body is another request.
+        # The body follows from the key, because the same key with another body would be another request.
         body = TRIGGERS.get(key[-1], {})
         return client.call("trigger", "POST", f"{self._path(job)}/trigger", body, key)
 
@@ -306,7 +306,7 @@ class Editor:
             if answer and answer.status < 500:
                 self._was(answer, 200)
 
-    # -- what it takes
+    # -- what the actions use
 
     def _any(self, *, loose: bool = False) -> KnownJob | None:
         """Choose one of its jobs; a `loose` one may be changed."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs_api import schedule
 
-# How long a change may take to reach the cluster; slots before that are nobody's fault.
+# How long a change may take to reach the cluster; slots before that are not judged.
 IN_FORCE_WITHIN = timedelta(minutes=2)
 
 
@@ -85,7 +85,7 @@ class Ledger:
     happened: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    # Set where somebody has had enough: then nobody waits for anything any more.
+    # Set when the soak is interrupted: then no action waits any longer.
     halted: threading.Event = field(default_factory=threading.Event)
 
     def alive(self) -> list[KnownJob]:

@@ -76,7 +76,7 @@ class Operator:
         return self._random.uniform(15, 60)
 
     def _change(self, step: str, settings: dict[str, Any]) -> None:
-        # A broken image changes nothing about when it fires.
+        # A broken image does not change when the schedule fires.
         if "image" not in settings or step == "repair":
             self._ledger.project_may_change(self._project_id)
         operations.change_project(self._organization_id, self._project_id, settings)

@@ -22,7 +22,7 @@ OVERTAKEN_SECONDS, LATE_SECONDS = 4, 120
 
 def install(trouble: Trouble, queue: str) -> None:
     """Cause trouble to what is sent to the queue of this name from now on, by functions and by the stack alike."""
-    # Both kinds of sends end there, and nothing public does.
+    # Both kinds of sends call this private method; no public one is common to them.
     send: Send = SQS._send
 
     def troubled(sqs: SQS, name: str, messages: list[Request]) -> list[dict[str, Any]]:

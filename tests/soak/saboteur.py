@@ -101,7 +101,7 @@ class Saboteur:
         queue.ask_for_all(self._places * self._random.randint(1, 3), datetime.now(UTC))
         self._ledger.happened["events twice or out of turn"] += 1
 
-    # -- hands in the cluster
+    # -- changes by hand in the cluster
 
     def _lose_a_pod(self) -> None:
         self._delete("/api/v1", "pods")

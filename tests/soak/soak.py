@@ -29,7 +29,7 @@ from tests.soak.saboteur import Saboteur
 from tests.soak.settings import ROOT, Settings
 from tests.soak.trouble import Trouble
 
-# After a slot's starting deadline and the grace after it, when the slot must have a run or a miss.
+# A slot's starting deadline and the grace period after it: then the slot must have a run or a miss.
 SLOTS_SETTLE_SECONDS = 165
 PATIENCE_SECONDS = 600
 PROGRESS_SECONDS = 30
@@ -137,7 +137,7 @@ class Soak:
     def _act(self, stopped: threading.Event) -> None:
         for trouble in (self._aws, self._door.trouble):
             trouble.calm()
-        # Always: what a pulse meets is seen in what follows it, not in a storm.
+        # During the whole soak: the effects of a fault on a pulse appear later, not within a storm.
         self._pulses.storm()
         actors: list[Actor] = [*self._editors, self._operator, self._saboteur]
         begun = time.monotonic()
@@ -162,7 +162,7 @@ class Soak:
             try:
                 pause = actor.act()
             except (ClusterError, ClusterRejected) as error:
-                # The cluster moved on under the saboteur's hands.
+                # The cluster changed while the saboteur acted.
                 self._ledger.count(f"by hand in the cluster: {type(error).__name__}", "came to nothing")
                 pause = 1.0
             except Exception:  # noqa: BLE001 - one that breaks is a finding, and the others go on

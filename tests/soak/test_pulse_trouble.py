@@ -13,7 +13,7 @@ from tests.soak.scripted import Scripted
 
 @pytest.fixture
 def trouble(monkeypatch: pytest.MonkeyPatch) -> Scripted:
-    # So that it is put back at the end.
+    # So that monkeypatch restores it at the end.
     monkeypatch.setattr(SQS, "_send", SQS._send)
     made = Scripted()
     pulse_trouble.install(made, "pulses")

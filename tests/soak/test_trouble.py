@@ -20,10 +20,10 @@ from tests.soak.trouble import Trouble
 
 @pytest.fixture
 def trouble(monkeypatch: pytest.MonkeyPatch) -> Scripted:
-    # So that it is put back at the end.
+    # So that monkeypatch restores it at the end.
     monkeypatch.setattr(InProcessTransport, "__call__", InProcessTransport.__call__)
     monkeypatch.setattr(InProcessTransport, "direct", False, raising=False)
-    # Trouble meets requests, and moto's transport would answer some calls before there is one.
+    # Faults are injected into HTTP requests, and moto's transport would answer some calls without one.
     requests = [one for one in botocore.handlers.BUILTIN_HANDLERS if one[0] != "before-call" or not _of_moto(one[1])]
     monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", requests)
     made = Scripted()

@@ -12,9 +12,9 @@ from jobs_cli.client import Answer, Api
 from jobs_cli.errors import CommandFailed, Refused, Unreachable
 
 STALE: Final = "stale_plan"
-# How the API answers while the first request with a key runs, or for half a minute after it died.
+# The API's message while the first request with a key runs, and for half a minute after that died.
 IN_PROGRESS: Final = "The first request with this Idempotency-Key"
-# How often a plan is compared with what is left of it.
+# How many new plans are made when an apply was only partly done.
 MOST_COMPARED: Final = 20
 
 
@@ -125,7 +125,8 @@ def _apply(api: Api, plan: ProjectPlan, told: Callable[[str, int, int], None]) -
             rest = _rest_of(api, plan, refused) if compared <= MOST_COMPARED else None
             if rest is None:
                 raise _with_progress(plan, total, refused) from refused
-            # A request whose answer was lost wrote a part of the plan; what is left is what was looked at.
+            # A request whose answer was lost wrote a part of the plan; the new plan has the rest of the one that was
+            # shown.
             plan_id = rest
             continue
         plan.done += [change for change in answer["changes"] if change.get("applied")]
@@ -144,7 +145,7 @@ def _rest_of(api: Api, plan: ProjectPlan, refused: Refused) -> str | None:
     looked_at = {_essence(change) for change in plan.changes}
     now = _dry_run(api, ProjectPlan(plan.listed, plan.project_id, {}, plan.prune))
     left = {_essence(change) for change in now.changes}
-    # A stale plan of which nothing is written would be refused again.
+    # If nothing of the plan was written, it is stale and would be refused again.
     if left < looked_at or (in_progress and left == looked_at):
         return str(now.answer["plan_id"])
     return None

@@ -7,7 +7,7 @@ from typing import Any, Final
 from jobs_cli.as_code import yaml_file
 from jobs_cli.client import Answer
 
-# What the service adds to a job, and what people change by hand beside the file.
+# Fields that the service adds to a job, or that people change without the file.
 NOT_WRITTEN: Final = {
     "id", "project_id", "created_at", "updated_at", "cronjob_name", "next_run_at", "sync", "webhook_secret",
     "paused_until", "pause_reason",
@@ -41,7 +41,7 @@ def text_of(content: Mapping[str, Any]) -> str:
             """Write a value that two jobs share twice: people edit each by itself."""
             return True
 
-    # To YAML 1.1, which this library writes, `08` is a text; to what reads the file it is a number.
+    # In YAML 1.1, which this library writes, `08` is a text; the programs that read the file take it for a number.
     Dumper.add_implicit_resolver("tag:yaml.org,2002:int", yaml_file.NUMBER, list("-+0123456789"))
     return HEADER + yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 

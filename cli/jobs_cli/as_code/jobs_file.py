@@ -28,7 +28,7 @@ from jobs_cli.errors import CommandFailed, FieldFault
 FILE: Final = "jobs.yml"
 TOP: Final = ("defaults", "projects", "project", "jobs")
 OF_A_PROJECT: Final = ("defaults", "jobs")
-# The first form, `$${`, is a `${` that stays, whatever comes after it.
+# The first form, `$${`, stands for a literal `${`, whatever follows.
 VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 FAULTY_JOB: Final = re.compile(r"jobs\[(\d+)\]\.?(.*)", re.DOTALL)

@@ -13,7 +13,7 @@ from jobs_cli.errors import CommandFailed
 if TYPE_CHECKING:
     import yaml
 
-# An alias stands for all that its anchor has, and aliases may be in each other.
+# Each alias repeats everything in its anchor, and anchors may contain aliases.
 MOST_VALUES: Final = 200_000
 DEEPEST: Final = 50
 WORDS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
@@ -147,7 +147,7 @@ class _Reader:
 
     def _scalar(self, node: Any, line: int) -> Any:
         text: str = node.value
-        # A plain one has None or an empty text, by the parser in Python and in C.
+        # The style of a plain scalar is None in the Python parser and an empty text in the C parser.
         if node.style:
             return text
         if not node.tag.startswith("tag:yaml.org,2002:"):

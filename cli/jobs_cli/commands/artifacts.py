@@ -46,7 +46,7 @@ def get(
     with connected() as api:
         run_id = names.find_run(api, run, project)["id"]
         wanted = _wanted(api.get("runs", run_id, "artifacts")["artifacts"], paths or [])
-        # Before the first is written.
+        # All paths are checked before the first file is written.
         places = [(artifact, downloads.place_of(to, artifact["path"])) for artifact in wanted]
         with downloads.meter() as meter:
             for artifact, place in places:

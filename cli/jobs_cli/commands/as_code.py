@@ -79,7 +79,7 @@ def apply(
     if as_json:
         output.show_json({"projects": [_as_json(one, one.done) for one in plans]})
         return
-    # Those of a request whose answer was lost are not in `done`.
+    # Changes of a request whose answer was lost are not in `done`.
     count = sum(len(one.changes) for one in plans)
     if count:
         output.say(f"Applied {count} changes" if count > 1 else "Applied 1 change")

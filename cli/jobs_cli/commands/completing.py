@@ -10,9 +10,9 @@ from jobs_cli import configuration, names
 from jobs_cli.client import Api
 from jobs_cli.errors import CommandFailed
 
-# A person waits for it.
+# A person waits for the completion, so it has little time.
 ANSWER_SECONDS: Final = 2.0
-# What a shell takes as one word as it is.
+# Characters that a shell takes literally.
 WORD: Final = re.compile(r"[\w.@+-]+")
 
 

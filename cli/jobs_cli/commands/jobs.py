@@ -165,7 +165,7 @@ def slots(
     """Show each time at which the schedule fires: what came of it, or that it is to come."""
     with connected() as api:
         job = names.find_job(api, name, project)
-        # `from` is a word of Python's own.
+        # `from` is a keyword of Python.
         window: dict[str, Any] = {"from": begin, "to": end}
         answer = api.get("projects", job["project_id"], "jobs", job["id"], "slots", **window)
     if as_json:

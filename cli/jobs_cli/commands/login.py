@@ -74,7 +74,7 @@ def _who(api: Api) -> str:
     try:
         me = api.get("me")
     except NotOffered:
-        # An older server says nothing of the token but whether it is accepted.
+        # An older server only says whether it accepts the token.
         api.get("jobs", limit=1)
         return "The token is accepted"
     return f"{me['role']} of {me['organization_id']}"

@@ -41,7 +41,7 @@ def open_page(
 def _page_of(api: Api, name: str | None, project: str | None) -> str:
     if name is None:
         return ""
-    # A run has a page for as long as the service knows it.
+    # The page of a run exists as long as its record does.
     if name.startswith("run_") or names.JOB_NAME.fullmatch(name):
         try:
             return f"runs/{quote(names.find_run(api, name, project)['id'], safe='')}"

@@ -108,7 +108,7 @@ def runs(
     """List runs, newest first."""
     with connected() as api:
         job = names.find_job(api, name, project) if name else None
-        # A job's own project spares the server the others.
+        # The project of the job is named, so that the server need not search the others.
         place = job["project_id"] if job else names.named_project(api, project)
         filters = {"job_id": job and job["id"], "status": status, "triggered_by": triggered_by}
         newest = list(_newest(api, place, limit, filters))

@@ -24,7 +24,7 @@ def put_item(connection: sqlite3.Connection, table: Table, request: Request) -> 
     """Answer PutItem."""
     refuse_legacy(request, _LEGACY)
     item = {name: checked(value) for name, value in request["Item"].items()}
-    # Where nobody looks at the item that is replaced, it is not read.
+    # The replaced item is read only if a condition or the answer needs it.
     looked_at = "ConditionExpression" in request or request.get("ReturnValues", "NONE") != "NONE"
     before = _before(connection, table, table.place(item), request) if looked_at else None
     _store(connection, table, item)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.local.emulator.conftest import RUNS, Running
 
-# Where moto is not as AWS is; the tests of the emulator hold these.
+# Parts of an answer in which moto differs from AWS; the emulator's own tests cover them.
 _ONLY_ONES = ("LastEvaluatedKey", "ResponseMetadata", "ConsumedCapacity", "ScannedCount", "ItemCollectionMetrics")
 
-# No NULL: moto takes an attribute that is not there for one.
+# No NULL: moto confuses it with a missing attribute.
 texts = st.sampled_from(["a", "b", "ab", "é", "z"])
 numbers = st.sampled_from(["0", "1", "-1", "2.5", "10", "-0.003", "1000000"])
 scalars = st.one_of(
@@ -29,7 +29,7 @@ values = st.one_of(
     st.dictionaries(texts, scalars, max_size=2).map(lambda members: {"M": members}),
     st.lists(texts, min_size=1, max_size=3, unique=True).map(lambda members: {"SS": members}),
 )
-# Kept where no condition compares it: moto compares booleans with numbers as Python does, where False is 0.
+# Booleans occur only where no condition compares them: moto compares them as Python does, where False equals 0.
 flags = st.booleans().map(lambda flag: {"BOOL": flag})
 keys = st.fixed_dictionaries({"pk": texts.map(lambda t: {"S": t}), "sk": texts.map(lambda t: {"S": t})})
 attributes = st.fixed_dictionaries(
@@ -88,7 +88,7 @@ def requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0
     }
 
     def said(*expressions: str) -> dict[str, Any]:
-        # DynamoDB refuses names and values that no expression has.
+        # DynamoDB refuses names and values that no expression uses.
         text = " ".join(expressions)
         words = {word.strip("(),") for word in text.replace("(", " ").replace(")", " ").replace(",", " ").split()}
         names = {name: to for name, to in NAMES.items() if name in words}
@@ -196,7 +196,7 @@ def test_the_same_requests_have_the_same_answers(ours: Running, asked: list[tupl
             try:
                 expected = _answer(theirs, operation, request)
             except (TypeError, AttributeError):
-                # moto breaks where a condition compares values of two types; the example ends here.
+                # moto fails where a condition compares values of two types; the example ends here.
                 return
             answered = _answer(mine, operation, request)
             assert answered == expected, (operation, str(request)[:3000])

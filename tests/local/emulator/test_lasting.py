@@ -20,7 +20,7 @@ from local.home import DamagedData, UnusableData
 from tests.local.emulator.conftest import RUNS, Running, install
 
 ROOT = Path(__file__).parents[3]
-# Writes an item, a transaction of two, a message and an object in turn, and says of each when it was answered.
+# Writes an item, a transaction of two, a message and an object in turn, and prints each once it is answered.
 WRITER = """
 import io, itertools, sys
 from pathlib import Path
@@ -182,7 +182,7 @@ def test_a_store_whose_creation_was_interrupted_is_created_again(tmp_path: Path)
     Database(tmp_path / "store").close()
 
 
-# Writes until the file may not grow, as on a full disk, then makes room and goes on.
+# Writes until the file may not grow any more, as on a full disk; then makes room and continues.
 FULL = """
 import io, json, resource, signal, sys
 from pathlib import Path

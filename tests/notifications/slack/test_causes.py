@@ -26,7 +26,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "/v/x.py", line 10, in e
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        # Other models, other lines of theirs, one cause.
+        # Different models and lines, but the same cause.
         (
             model("a", 'relation "raw.orders" does not exist', "LINE 3: from raw.orders", "             ^"),
             model("b", 'relation "raw.orders" does not exist', "LINE 90: join raw.orders", "             ^"),
@@ -60,7 +60,7 @@ def test_failures_that_differ_in_names_numbers_and_times_have_one_cause(one: str
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        # One shape: a heading, and below it the difference.
+        # Messages with the same heading, of which the lines below it differ.
         (
             model("a", "002003 (42S02): SQL compilation error:", "Object 'X' does not exist or not authorized."),
             model("a", "002003 (42S02): SQL compilation error:", "Insufficient privileges to operate on schema 'X'."),
@@ -69,16 +69,16 @@ def test_failures_that_differ_in_names_numbers_and_times_have_one_cause(one: str
         (model("a", 'relation "orders_2024" does not exist'), model("a", 'relation "orders_2025" does not exist')),
         ("Error: Failed to parse 'a.sql':\n\n  Expecting ).\n", "Error: Failed to parse 'a.sql':\n\n  Expecting (.\n"),
         (model("a", 'relation "raw1orders" does not exist'), model("a", 'relation "raw2orders" does not exist')),
-        # An end that says nothing.
+        # The end of the log says nothing about the cause.
         ("cannot reach the warehouse\nexit status 1\n", "no space left on the device\nexit status 1\n"),
         ("cannot reach it\nError: Plan application failed.\n", "no space left\nError: Plan application failed.\n"),
         ("HTTP error 403 from the API\n", "HTTP error 500 from the API\n"),
-        # What says only that something is so: whose it is makes the difference.
+        # The message is the same for every object, so the object's name makes the difference.
         (
             "02:00:05  Failure in test one (t.sql)\n02:00:05    Got 1 result, configured to fail if != 0\n",
             "02:00:05  Failure in test two (t.sql)\n02:00:05    Got 1 result, configured to fail if != 0\n",
         ),
-        # A second failure beside the first.
+        # A second failure in the same run.
         (model("a", "no table"), model("a", "no table") + "02:00:05  \n" + model("b", "no rights")),
     ],
 )

@@ -259,7 +259,7 @@ def test_a_token_is_read_once_in_five_minutes_however_many_ask_at_once(
         list(senders.map(lambda _: slack_module.post(job.organization_id, "#data", {"text": "hi"}), range(8)))
     assert (len(slack.posted), len(reads)) == (8, 1)
 
-    # Lambda freezes the process, and its monotonic clock with it.
+    # Lambda freezes the process, and the monotonic clock stops too.
     wall = time.time
     monkeypatch.setattr(time, "time", lambda: wall() + bot_token.TOKEN_SECONDS)
     slack_module.post(job.organization_id, "#data", {"text": "hi"})
@@ -366,7 +366,7 @@ def test_frequent_failures_and_occasional_kills_do_not_make_a_dead_letter(
         queue.clock.now += 6 * MINUTE
         queue.go()
     queue.messages = [message]
-    # The longest pauses that chance may draw are 18 hours together.
+    # The longest pauses that can be drawn are 18 hours together.
     queue.go(until=DAY)
 
     assert stored(delivery).status is DeliveryStatus.DELIVERED

@@ -174,7 +174,7 @@ def test_a_sender_that_is_killed_after_the_send_sends_again_under_the_same_id(
             queue.go()
     assert len(hook.received) == 1
 
-    # While the claim lasts, the message that comes back is not sent: its sender might only be slow.
+    # While the claim is valid, the message that is received again is not sent: its sender might only be slow.
     queue.messages = [message]
     queue.go(until=deliver.LEASE - SECOND)
     assert len(hook.received) == 1

@@ -112,7 +112,7 @@ def test_a_name_that_resolves_to_another_address_after_the_check_changes_nothing
         asked.append(host)
         return [LOOPBACK] if len(asked) == 1 else [ip_address("169.254.169.254")]
 
-    # The receiver answers, under its own name only: TLS fails, but with it and with nobody else.
+    # The receiver's certificate is for its own name only, so TLS fails for another name, and no other host is called.
     with pytest.raises(Unreachable, match="certificate"):
         post(f"https://rebinding.example:{hook.port}/hook", b"{}", {}, resolve=rebinding)
 

@@ -321,7 +321,7 @@ def test_in_any_order_of_observations_a_run_never_goes_back_and_ends_the_same(
     end, status = last
     run: Run | None = None
     history: list[Run] = []
-    # Under a minute in all, so that nothing is given up; what was seen early may come again after the end.
+    # Everything takes less than a minute, so that no run is given up; early observations may come again after the end.
     for second, (found, its_pod) in enumerate([*sights, *[end] * again, *sights]):
         after = decide(found, its_pod, run, ACME, later(second)).run
         if after:

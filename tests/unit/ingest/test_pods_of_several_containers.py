@@ -165,12 +165,12 @@ def test_an_end_that_is_written_ends_the_job_and_its_later_failure_changes_nothi
 
     stopped = job_stop.stopped(going, stop_of(run))
     assert stopped["spec"]["activeDeadlineSeconds"] == 1
-    # Cut off before that, the next pass does it; after it, there is nothing left to do.
+    # If the pass dies before that, the next pass does it; if it dies later, nothing is left to do.
     assert decided(going, None, run).stop == stop_of(run)
     assert decided(stopped, None, run) == NO_CHANGE
     over = {**stopped, "status": failed("DeadlineExceeded")["status"]}
     assert decided(over, None, run) == NO_CHANGE
-    # A table that was restored from before knows no such run: the Job tells how it went.
+    # A restored table does not have the run: then the Job says how it ended.
     seen = outcome(over, None)
     assert (seen.status, seen.exit_code, seen.end_time) == (SUCCESS, 0, seconds_later(50))
 

@@ -153,7 +153,7 @@ def test_a_pods_own_deadline_where_nothing_ran_tells_what_it_waited_for() -> Non
     assert "did not start in time (CrashLoopBackOff: back-off 5m0s)" in (run.error_message or "")
 
 
-# Replace: the controller deletes the Job that goes on, and makes the next.
+# With `Replace` the controller deletes the running Job and creates the next one.
 
 
 def test_a_run_that_was_replaced_ends_when_the_next_began() -> None:

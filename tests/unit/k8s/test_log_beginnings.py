@@ -78,14 +78,14 @@ def test_why_there_is_no_log_is_said_with_the_reason_of_the_eviction() -> None:
 @pytest.mark.parametrize(
     ("seen", "begins", "ran", "lost"),
     [
-        # Somebody looked while it ran: the first line is the same, or it is lost.
+        # A pass read the log during the run: its first line is still the same, or the beginning is lost.
         (at(4), at(4), 3600, False),
         (at(4), at(1800), 3600, True),
         (at(4), "", 3600, True),
-        # It had written nothing yet.
+        # The command had written nothing yet.
         ("", at(1800), 3600, False),
         ("", "", 3600, False),
-        # Nobody looked: a run shorter than a tick, or ingest was down.
+        # No pass read the log: the run was shorter than a tick, or ingest was down.
         (None, at(4), 3600, False),
         (None, at(32), 3600, False),
         (None, at(33), 3600, True),
@@ -111,7 +111,7 @@ def test_a_log_that_lost_its_beginning_is_told_from_a_whole_one(
 def test_what_writes_fast_has_probably_written_before_its_first_words(
     begins: float, size_bytes: int, *, lost: bool
 ) -> None:
-    # Over after five seconds: started at 3, so that no node can have put away much before 4.
+    # The run started at second 3 and took five seconds, so no node can have rotated much away before second 4.
     assert bool(pod_logs.why_less(None, at(begins), size_bytes, pod(ended(0, seconds=8)))) == lost
 
 

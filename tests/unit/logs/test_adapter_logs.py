@@ -146,7 +146,7 @@ def stopped(*message: str) -> str:
                 '"raw.x" does not exist (target/compiled/models/orders.sql:5:24)'
             ),
         ),
-        # Levels in the line; exceptions that were raised from others
+        # Log levels within the line; exceptions that were raised from other exceptions
         (f"{LEVEL}one\ntwo\nthree\nfour\nfive\nsix\n", f"{NODE} (concurrency.py:69)"),
         (
             (

@@ -47,7 +47,7 @@ def of_case(case: str) -> RunResults:
     return results
 
 
-# What shows no progress, and what --fail-fast leaves in doubt.
+# Logs without progress lines, and those in which --fail-fast leaves results uncertain.
 SILENT = ("op-", "opbad", "compile", "docs", "fail-fast", "failfast", "connect", "retry", "quiet")
 
 
@@ -121,7 +121,7 @@ def test_a_warning_says_why() -> None:
 def test_counts_are_those_of_all_nodes() -> None:
     counts = of_case("dbt112-new-build-text").counts
 
-    # dbt's own: PASS=13 WARN=1 ERROR=4 SKIP=14 NO-OP=1, of the errors one could not be built.
+    # dbt's own counts: PASS=13 WARN=1 ERROR=4 SKIP=14 NO-OP=1; one of the errors is a node that could not be built.
     assert counts.model_dump() == {"success": 13, "warn": 1, "failed": 3, "error": 1, "skipped": 15}
 
 
@@ -162,7 +162,7 @@ def test_without_the_time_of_the_run_no_day_is_guessed() -> None:
         ("INSERT 0 3", 3),
         ("MERGE 5", 5),
         ("CREATE TABLE (3.0 rows, 1.2 KiB processed)", 3),
-        # Rounded, or the one row that says that a statement succeeded.
+        # The number is rounded, or it counts the one row with which a statement reports its success.
         ("CREATE TABLE (1.2k rows, 1.2 KiB processed)", None),
         ("SUCCESS 1", None),
         ("OK", None),

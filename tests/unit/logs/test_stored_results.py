@@ -13,7 +13,7 @@ from jobs_api.logs.results.dbt_artifacts import Stored, stored_nodes
 from jobs_api.model.results import NodeResult, RunResults
 
 TRUTH = truth()
-# Every version and format, and each kind of command: every seventh log.
+# Every seventh log, which covers every version and format and each kind of command.
 CASES = [case for case in sorted(TRUTH) if TRUTH[case]["results"]][::7]
 V6 = "https://schemas.getdbt.com/dbt/run-results/v6.json"
 MODEL = {
@@ -58,7 +58,7 @@ def test_every_node_that_dbt_stored_is_there_once_with_its_status(case: str) -> 
         is_unit_test = by_engine and unique_id.startswith("unit_test") and found[0].status == "failed"
         assert len(found) == 1
         assert found[0].status == STATUSES[status] or is_unit_test
-    # Before 1.10 dbt stores no hooks, and never what could not be asked or run.
+    # Before 1.10 dbt stores no hooks; no version stores nodes that could not be compiled or run.
     others = [node for node in results.results if node.unique_id not in {each[0] for each in known["results"]}]
     assert all(node.resource_type == "operation" or node.status == "error" for node in others)
     assert results.complete

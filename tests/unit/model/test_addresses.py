@@ -131,7 +131,7 @@ def test_every_value_is_accepted_or_refused(url: str) -> None:
 
 
 # https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry, as of 2026, and multicast.
-# Mapped and NAT64's well-known prefix are judged by what they hold.
+# Mapped addresses and NAT64's well-known prefix are judged by the IPv4 address in them.
 REGISTERED = """
     0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24
     192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24

@@ -74,7 +74,7 @@ def test_a_follower_runs_as_often_as_a_list_on_paper_says(
     ticked: set[str] = set()
     for minute, (name, status) in enumerate(steps):
         at = NOON + timedelta(minutes=minute)
-        if name == "x":  # somebody runs the follower by hand
+        if name == "x":  # the follower is triggered by hand
             last_run = at
             ticked.clear()
             continue

@@ -164,7 +164,7 @@ def test_what_clocks_skip_is_each_local_time_of_the_schedule_that_does_not_exist
 
     lost = [one.at for one in candidates(job, project, after, until) if isinstance(one, Lost)]
 
-    # By the clocks from before, from 02:00 on; a schedule of every hour loses nothing.
+    # The skipped times begin at 02:00 by the clocks from before; an hourly schedule loses no slot.
     hour = [BEGIN + (60 + minute) * MINUTE for minute in range(60)]
     by_the_clocks_before = [
         at for at in hour if schedule.next_fire(expression, "Etc/GMT-1", at - SECOND) == at and after < at <= until

@@ -6,7 +6,7 @@ from jobs_api.model.project import ProjectSettings
 from jobs_api.model.project_document import ProjectRequest
 
 STORED = {"timeout_seconds": "active_deadline_seconds"}
-# Their rules compare texts with what is there; as schemas they are plain texts and times.
+# The rules of these fields compare texts with other records; in the schema they are plain texts and times.
 CHECKED = {"name", "environment_secret", "allowed_environment", "allowed_resources", "paused_until", "pause_reason"}
 
 
@@ -14,7 +14,7 @@ CHECKED = {"name", "environment_secret", "allowed_environment", "allowed_resourc
 def test_a_request_has_the_bounds_and_the_default_of_what_is_stored(name: str) -> None:
     sent, stored = ProjectRequest.model_fields[name], ProjectSettings.model_fields[STORED.get(name, name)]
 
-    # Only a dbt project may say it at all.
+    # Only a dbt project may set this field.
     assert name == "artifacts" or sent.default == stored.default
     assert name in {*CHECKED, "artifacts"} or sent.annotation == stored.annotation
     assert name in CHECKED or sent.metadata == stored.metadata

@@ -174,7 +174,7 @@ def test_a_quantity_is_its_number_times_its_unit(number: str, suffix: str) -> No
     units |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
     exact = Decimal(number.rstrip(".")) * units[suffix]
     off = amounts.parse(number + suffix).stored().value - exact
-    # No further from zero than the next thousandth.
+    # The stored number is at most a thousandth further from zero.
     assert 0 <= (off if exact >= 0 else -off) < Decimal("0.001")
 
 
@@ -189,7 +189,7 @@ def test_anything_is_a_quantity_or_an_invalid_one(text: str) -> None:
     assert str(quantity.stored())
 
 
-# What a job may ask for.
+# The resources that a job may request.
 
 
 def test_resources_are_returned_as_sent() -> None:

@@ -474,7 +474,7 @@ def test_no_sequence_of_edits_and_pauses_loses_or_invents_a_slot(
     wanted: list[datetime] = []
     settled: list[datetime] = []
     for minutes, step in [*steps, (30, "go")]:
-        # What a watcher with a clock would write down: each slot as it passes, by what holds at that moment.
+        # A simple model: each slot as it passes, judged by the settings of that moment.
         until = now + timedelta(minutes=minutes, seconds=17)
         if job.settings.enabled and project.fires:
             assert job.settings.schedule

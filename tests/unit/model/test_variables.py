@@ -28,7 +28,8 @@ REFUSED_NAMES = """
     HTTPLIB2_CA_CERTS WEBSOCKET_CLIENT_CA_BUNDLE
 """
 OURS = ["JOBS_API_RUN_ID", "JOBS_API_JOB_ID", "JOBS_API_", "JOBS_API_ANYTHING"]
-# What jobs set: dbt's and SQLMesh's own, credentials themselves, zones, regions, and names that only look alike.
+# Variables that jobs set: dbt's and SQLMesh's own, credentials, zones, regions, and names that only resemble reserved
+# ones.
 FREE_NAMES = """
     DBT_TARGET DBT_PROFILES_DIR DBT_ENV_SECRET_TOKEN SQLMESH__GATEWAYS__PROD__CONNECTION__PASSWORD TZ LANG LC_ALL
     AWS_REGION AWS_DEFAULT_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY SNOWFLAKE_ACCOUNT PGHOST PGPASSWORD PGSSLMODE

@@ -90,10 +90,10 @@ def test_a_secret_that_is_quoted_with_its_name_is_masked(form: str, mark: str) -
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        # net/url of Go tells the password once more as a port.
+        # Go's net/url repeats the password in its error, as a port.
         ('parse "redis://:s3same!ugh@db": invalid port ":s3same!ugh"', 'parse "redis://:***@db": invalid port ":***"'),
         ("no option s3same!ugh: host=db password=s3same!ugh", "no option ***: host=db password=***"),
-        # An ordinary word may be ordinary elsewhere.
+        # A word that occurs as a value may also be an ordinary word elsewhere.
         ("password=orders: no table orders", "password=*** no table orders"),
     ],
 )
@@ -141,7 +141,7 @@ def test_variables_that_are_called_secret_are_known_secrets() -> None:
     assert secret_values(environment) == ["correct horse", "battery", "staple"]
 
 
-# What is not masked by itself, and may stand around what is.
+# Text that is not masked by itself and may surround a secret.
 ordinary = st.sampled_from([line for line in ORDINARY.splitlines() if "://" not in line and ":" not in line[-2:]])
 secrets = st.text("abcdefghjkABCDEFGHJK23456789", min_size=8, max_size=40).filter(
     lambda text: any(map(str.isdigit, text)) and any(map(str.isalpha, text))

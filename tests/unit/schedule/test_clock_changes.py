@@ -22,14 +22,14 @@ from tests.reliability.figures import proved
 from tests.unit.model.test_slots import a_job, a_project, owed
 from tests.unit.schedule.test_firing import HOUR, ZONES, Oracle, expressions, skips_midnight
 
-# Every zone there is, minute by minute: a quarter of the time of all unit tests.
+# This checks every zone minute by minute, a quarter of the time of all unit tests.
 pytestmark = pytest.mark.slow
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 BEGIN, END = datetime(1972, 1, 1, tzinfo=UTC), datetime(2037, 12, 31, tzinfo=UTC)
 WEEKS = [BEGIN + 7 * DAY * n for n in range((END - BEGIN).days // 7)]
 ANY_DAY = datetime(2027, 3, 28, 1, tzinfo=UTC)
-# Around a change, all of these fire, are skipped or come twice somewhere.
+# Schedules that fire, are skipped or fire twice around a change in some zone.
 EVERY_DAY = ["*/15 * * * *", "0 0 * * *", "30 0 * * *", "30 1 * * *", "0 2 * * *", "45 1,2,3 * * *", "15 */2 * * *"]
 
 
@@ -39,7 +39,7 @@ def changes(name: str) -> list[tuple[datetime, timedelta]]:
     # No zone has ever changed its clocks and changed them back within a week of these years.
     found = []
     for (before, one), (after, other) in pairwise((week, offset(name, week)) for week in WEEKS):
-        # A Job's times have no seconds, and neither has any zone's offset since Liberia gave its own up in 1972.
+        # A schedule's times have no seconds, and no zone's offset has had any since Liberia's changed in 1972.
         if one != other and not one % MINUTE and not other % MINUTE:
             found.append((moment_of(name, before, after), other - one))
     return found
@@ -103,7 +103,7 @@ def test_a_schedule_without_hours_knows_no_odd_changes() -> None:
 
 def test_a_day_without_its_midnight_has_no_daily_run() -> None:
     without = [(name, at) for name in ZONES for at, _ in around(name) if skips_midnight(name, at)]
-    # Cairo, Beirut, Havana, Asuncion and their like.
+    # Zones that change their clocks at midnight: Cairo, Beirut, Havana, Asuncion and others.
     assert len(without) > 5
     for name, at in without:
         zone = timezones.load(name)

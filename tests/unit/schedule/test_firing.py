@@ -39,7 +39,7 @@ def test_a_schedule_fires_when_kubernetes_fires_it() -> None:
     assert differing == []
 
 
-# Corners of the walk.
+# Edge cases of the search.
 
 
 def test_29_february_is_found_across_the_year_2100() -> None:
@@ -96,7 +96,7 @@ def test_every_rejects_what_go_does(clause: str) -> None:
 
 
 def test_a_schedule_fires_across_the_day_that_samoa_skipped() -> None:
-    # Kubernetes' library would go round in circles there.
+    # Kubernetes' library would loop without end here.
     before = datetime(2011, 12, 28, 12, tzinfo=UTC)
     assert list(islice(fire_times("0 12 1 * *", "Pacific/Apia", before), 1)) == [datetime(2011, 12, 31, 22, tzinfo=UTC)]
 
@@ -179,7 +179,7 @@ def changes(name: str) -> list[tuple[datetime, timedelta]]:
 
 ZONES = sorted(timezones._names())
 HOUR = timedelta(hours=1)
-# Lord Howe Island's change by half an hour is another matter: see the truth.
+# Lord Howe Island's change by half an hour is left out here: the recorded cases cover it.
 CHANGES = [(name, day) for name in ZONES for day, by in changes(name) if not by % HOUR]
 
 

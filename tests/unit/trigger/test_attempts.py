@@ -119,7 +119,7 @@ def test_its_job_in_the_cluster_says_that_it_is_a_retry_and_of_no_slot() -> None
         (0, 2, 60),
         (0, 0, 60),
         (0, 59, 60),
-        # A pass that comes late, as while the cluster is away, loses no time, and begins no hour that is over.
+        # A late pass, as after an outage of the cluster, does not shorten the hour in which an attempt may be launched.
         (0, 4000, 4000),
         # A node's clock is ahead.
         (30, 0, 60),

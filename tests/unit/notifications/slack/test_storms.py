@@ -58,7 +58,7 @@ class Channel:
             tells_successes=self.successes,
         )
         self.storms, decision = decide(self.storms, fact)
-        # As it is written to the table and read back.
+        # Through the form in which the table stores it.
         self.storms = Storms.model_validate(self.storms.model_dump(mode="json"))
         self.decisions.append(decision)
         self.ends.append((job, ended_at, event))
@@ -262,14 +262,14 @@ def test_a_channel_learns_the_last_state_of_each_job_in_few_messages(
         last[job] = event
     channel.end()
 
-    # The last that was said of a job is how it ended, except for one that recovered before its failure was told.
+    # The last message about a job says how it ended, except for a job that recovered before its failure was posted.
     told: dict[str, str] = {}
     for _, kind, jobs in sorted(channel.said):
         told.update(dict.fromkeys(jobs, kind))
     for job, event in last.items():
         if event is F:
             assert told[job] in {"failing", "reminder"}, job
-    # Each recovery follows a failure that was told, and there is no more than one for each.
+    # Each recovery follows a posted failure, and each failure has at most one recovery.
     for job in last:
         kinds = Counter(kind for _, kind, jobs in channel.said if job in jobs)
         assert kinds["recovered"] <= kinds["failing"]
