@@ -184,6 +184,33 @@ def test_a_file_that_contributing_names_is_there(name: str) -> None:
     assert (ROOT / name).exists() or (ROOT / "layers/shared/python" / name).exists()
 
 
+# Made by `make`, or by a test.
+NOT_TRACKED: Final = ("console/node_modules/", "functions/serve_console/site/", "tests/assert_w.sql")
+NAMED_FILE: Final = re.compile(
+    r"(?<![\w/.-])((?:tests|docs|functions|layers|local|benchmarks|deploy|jobsctl|cli|events|jobs_api|jobs_cli)"
+    r"/[\w./-]+\.(?:py|md|json|ya?ml|sql|toml|gz))\b"
+)
+
+
+def test_every_file_that_a_text_of_the_repository_names_is_there() -> None:
+    listed = subprocess.run(
+        ["/usr/bin/env", "git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    tracked = set(listed.splitlines())
+    places = ("", "layers/shared/python/", "cli/")
+    texts = [name for name in tracked if name.endswith((".py", ".md", ".yaml", ".toml", "Makefile"))]
+
+    gone = {
+        f"{text} names {named}"
+        for text in texts
+        if (ROOT / text).exists()
+        for named in NAMED_FILE.findall((ROOT / text).read_text())
+        if not named.startswith(NOT_TRACKED) and not any(place + named in tracked for place in places)
+    }
+
+    assert not gone
+
+
 def test_every_target_that_contributing_names_is_one() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 

@@ -12,7 +12,7 @@ NOT_WRITTEN: Final = {
     "id", "project_id", "created_at", "updated_at", "cronjob_name", "next_run_at", "sync", "webhook_secret",
     "paused_until", "pause_reason",
 }  # fmt: skip
-# tests/cli/test_as_code_import.py holds them to the API's.
+# tests/cli/test_as_code_schema.py holds them to the API's.
 DEFAULTS: Final[Mapping[str, Any]] = {
     "timezone": "UTC", "enabled": True, "retries": 0, "retry_delay_seconds": 60, "retry_on": ["failed", "error"],
     "slack_alerts_enabled": False, "slack_alert_on_success": False, "slack_alert_on_warning": False,
