@@ -21,7 +21,7 @@ MANYLINUX = ("2_28", "2_17", "2014")
 ARCHITECTURES = ("aarch64", "x86_64")
 # The layer on which another is built; its packages are not packed again.
 BELOW = {"kubernetes": "dependencies"}
-# The first time that zip files can hold.
+# The earliest time that a zip file can store.
 EPOCH = 315532800
 
 # The botocore services that functions use; about 400 others are removed.

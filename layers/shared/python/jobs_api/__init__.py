@@ -22,9 +22,10 @@ The packages, lowest first; each imports only packages above it in this list, an
 import gc
 from typing import Final
 
-# Of the service, its API document and CHANGELOG.md; the functions have no pyproject.toml to read it from.
+# The version of the service, its API document and CHANGELOG.md; the functions have no pyproject.toml to read it from.
 VERSION: Final = "0.2.0"
 
-# What a cold start imports stays, and so does most of what a page of a cluster's answer is parsed into. Python would
-# look through it for garbage after every 2,000 objects, which takes a tenth of the start and more of a pass.
+# The objects of a cold start's imports are never freed, and most of those of a page of a cluster's answer are not
+# either. Python would search them for garbage after every 2,000 objects, which takes a tenth of the start and more of a
+# pass.
 gc.set_threshold(100_000)

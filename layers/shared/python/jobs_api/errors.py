@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-# A body of 256 KiB can break more rules than an answer of 6 MB, which is what Lambda gives, can name.
+# A body of 256 KiB can break more rules than fit into an answer of 6 MB, Lambda's limit.
 MOST_FAULTS: Final = 200
 MOST_CHARACTERS: Final = 100
 # A rule may quote the value that breaks it. All messages together have no more than a person would read.

@@ -20,7 +20,7 @@ from jobs_api.store import run_counts
 ATTEMPTS: Final = 3
 # Functions cache an organization's cluster for a minute.
 FORGOTTEN: Final = timedelta(minutes=2)
-# The name of a job for what a project has had another name for since before.
+# A project takes this name, which a job has too, and stores the setting under an older one.
 TIMEOUT_NAME: Final = "timeout_seconds"
 STORED_TIMEOUT: Final = "active_deadline_seconds"
 ARTIFACTS: Final = "artifacts"

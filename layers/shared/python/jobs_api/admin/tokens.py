@@ -11,7 +11,7 @@ from jobs_api.model.audit import AuditAction
 from jobs_api.model.organization import Role, Token
 from jobs_api.model.token_document import MOST_DAYS
 
-# For as long an Idempotency-Key counts.
+# How long an Idempotency-Key is valid.
 REPEATED_FOR: Final = timedelta(days=1)
 
 

@@ -31,8 +31,8 @@ from jobs_api.aws.clients import client
 from jobs_api.errors import KeyReused, StillInProgress
 
 A_DAY = 24 * 60 * 60
-# A webhook's signing secret or a token as its owner sees it once, and what stands for it in an answer that is kept: a
-# character that JSON holds only as an escape.
+# A webhook's signing secret or a token, which its owner sees once. In a stored answer it is replaced by this character,
+# which JSON holds only as an escape.
 _SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=|jat_[0-9a-z]{1,32}_[0-9A-Za-z_-]{43}")
 _HIDDEN = "\0"
 # DynamoDB takes items of 400 KB at most. A longer body is kept compressed.

@@ -24,7 +24,7 @@ from jobs_api.metrics import Metric, publish
 from jobs_api.model.audit import WrittenBy
 from jobs_api.model.document import Document
 
-# An answer is for one caller and one time, and some show a secret once.
+# An answer is valid for one caller at one time, and some answers show a secret, so no cache may store it.
 NOT_KEPT: Final = {"Cache-Control": ["no-store"]}
 
 # Pages of any origin may read answers: a token comes in a header, which no browser sends by itself.

@@ -15,7 +15,8 @@ from typing import Final, Self
 # DigestInfo of SHA-256, RFC 8017, 9.2, note 1.
 _SHA256: Final = bytes.fromhex("3031300d060960864801650304020105000420")
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
-# Below 2048 bits a signature can be forged; above 8192 the check takes long, and nobody has such a key.
+# With fewer than 2048 bits a signature can be forged; with more than 8192 the check takes long, and nobody uses such a
+# key.
 _BITS: Final = range(2048, 8193)
 _LARGEST_EXPONENT: Final = 1 << 33
 

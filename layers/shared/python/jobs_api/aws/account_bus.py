@@ -17,9 +17,10 @@ ACCOUNT_SOURCE: Final = "jobs-api"
 # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 ENTRIES_PER_CALL: Final = 10
 BYTES_PER_CALL: Final = 256 * 1024
-# A time, a source and a type beside the detail.
+# The size of an entry besides its detail: a time, a source and a type.
 BYTES_BESIDE: Final = 256
-# How long a bus is known to have rules. That it has none is asked each time, so that a new rule misses nothing.
+# How long it is remembered that a bus has rules. That it has none is not remembered, so that a new rule gets every
+# event.
 RULES_SECONDS: Final = 60
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from jobs_api.model.audit import WrittenBy
 from jobs_api.model.document import rfc3339
 from jobs_api.model.run import Run, RunStatus
 
-# A run may be launched after it was read, and end after it was read again; no more than that can happen to it.
+# A run may be launched after the first read and end after the second; nothing else can change it.
 READS_OF_A_RUN: Final = 3
 
 

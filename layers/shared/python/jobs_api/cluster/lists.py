@@ -26,7 +26,7 @@ RESTARTS: Final = 3
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
 
 LIST_CHUNK_BYTES: Final = 64 * 1024
-# More than a page of Jobs; a larger answer goes to the disk.
+# Larger than a page of Jobs; a larger answer is stored on disk.
 IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
 _DECODER: Final = json.JSONDecoder()
 

@@ -18,9 +18,9 @@ from jobs_api.k8s.pod_logs import has_begun, noted
 from jobs_api.k8s.stamped_log import LogPlace, OtherLog, Reading, after_window
 from jobs_api.model.run import Run
 
-# A piece is cut by size before it is taken apart, so a reading needs no limit.
+# A piece is cut by size before it is parsed, so reading needs no limit of its own.
 NO_LIMIT: Final = 1 << 62
-# Another process that follows the same log has written what it read by then.
+# By then, another process that follows the same log has written the lines that it read.
 OTHERS_WRITE_WITHIN: Final = timedelta(seconds=8)
 POLLED_EVERY: Final = timedelta(seconds=0.5)
 
@@ -73,7 +73,7 @@ class Collector:
         growth = self._growth(bytes(pending), read, seen)
         is_all = limit is None or answered < limit
         near_rotation = not is_all or rules.is_near_rotation(growth)
-        # What follows a line that something may be lost is written with it.
+        # The lines after a message about lost lines are written together with it.
         if everything or near_rotation or self.parts.last is not last or self._is_due(len(pending)):
             self._write(pending, self.clock() + rules.FOLLOWED_FOR if near_rotation else None)
         return Looked(growth, len(pending), is_all)

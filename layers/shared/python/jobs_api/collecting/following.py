@@ -23,7 +23,7 @@ from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.k8s.pod_logs import noted
 from jobs_api.k8s.stamped_log import LogPlace, Reading
 
-# What is kept while another process may still write what is before it.
+# Lines that are kept until another process has written the lines before them.
 HELD_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -36,7 +36,7 @@ class Following:
     _raw: bytearray = field(default_factory=bytearray)
     _began_at: datetime = field(init=False)
     _grown: int = 0
-    # When files begin that the kubelet had begun at a question, and that the stream has not come to.
+    # The beginnings of files that the kubelet had at the last request, and that the stream has not reached.
     _awaited: list[str] = field(default_factory=list)
 
     def run(self) -> None:
@@ -46,7 +46,7 @@ class Following:
         written then is read again.
         """
         self._began_at = asked_at = written_at = self.of.clock()
-        # A log that is silent for seconds ends the stream; what was read is written all the same.
+        # A log without new lines for some seconds ends the stream; the lines that were read are still written.
         with suppress(ClusterUnavailable), closing(self.of.stream(follow=True)) as chunks:
             for chunk in chunks:
                 self._raw += chunk
@@ -54,7 +54,7 @@ class Following:
                 if len(self._raw) < rules.MOST_PART_BYTES and now - asked_at < rules.ASKED_EVERY:
                     continue
                 asked_at = now
-                with suppress(ClusterUnavailable):  # the next question is about these lines too
+                with suppress(ClusterUnavailable):  # the next request also asks for these lines
                     self._take_apart(self.of.begins())
                 if self.of.reading.length >= rules.MOST_PART_BYTES or now - written_at >= rules.FOLLOWED_WRITTEN_EVERY:
                     written_at = now
@@ -75,7 +75,7 @@ class Following:
         try:
             begins = self.of.begins()
         except ClusterRejected:
-            begins = ""  # the Pod is gone, and this is the last of its log that anybody has
+            begins = ""  # the Pod is gone, and these are the last lines of its log that exist
         except ClusterError:
             return
         self._take_apart(begins, everything=True)

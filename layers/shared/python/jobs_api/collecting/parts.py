@@ -18,12 +18,12 @@ from jobs_api.model.log_part import MOST_FILES, LogPart
 from jobs_api.model.run import Run
 from jobs_api.store import log_parts
 
-# Other processes that write parts of the same run at the same time are one or two.
+# At most one or two other processes write parts of the same run at the same time.
 ATTEMPTS: Final = 5
-# Who follows a log and has written no part for so long has nothing to write, or has died.
+# A process that follows a log and has written no part for this long has nothing to write, or has died.
 NOT_FOLLOWED_AFTER: Final = timedelta(seconds=12)
 
-# Takes the text of a part and what it returned for the one before.
+# Called with the text of a part and with its own result for the part before.
 type PieceReader = Callable[[Run, bytes, str | None], str | None]
 
 

@@ -13,22 +13,22 @@ from typing import Final
 
 # containerLogMaxSize, unless a cluster's operators have set it.
 ROTATED_AT: Final = 10 * 1024 * 1024
-# What a container runtime writes before each line: its time, the stream, and whether the line ends.
+# The bytes that a container runtime writes before each line: its time, the stream, and whether the line ends.
 LINE_OVERHEAD: Final = 46
 # A run that ends within this time is stored once, at its end: most runs are short, and each part costs a write.
 FIRST_AFTER: Final = timedelta(seconds=60)
-# After that, what is new is written this often.
+# After that, new lines are written this often.
 WRITTEN_EVERY: Final = timedelta(seconds=30)
-# So much is written at once.
+# New text of this size is written at once.
 PART_BYTES: Final = 256 * 1024
-# A part has at most this, and some lines more.
+# The greatest size of a part, apart from a few lines.
 MOST_PART_BYTES: Final = 2 * 1024 * 1024
-# What a look reads of one run; the rest is followed, so that a pass is not held up.
+# How much of one run's log a pass reads; the rest is read by following, so that the pass is not delayed.
 LOOK_BYTES: Final = 4 * 1024 * 1024
-# How long the next look may take to come: two pulses, of which one is lost, and a pass.
+# The longest time until the next reading: two pulses, of which one is lost, and a pass.
 NEXT_LOOK_WITHIN: Final = timedelta(seconds=15)
-# A log that grows slowly is read this often, and in each pass while its run is young: most runs are short, and many
-# begin to print fast after a silent start.
+# A log that grows slowly is read this often. While its run is young it is read in each pass: most runs are short, and
+# many begin to print fast after a silent start.
 SLOW_EVERY: Final = timedelta(seconds=15)
 YOUNG: Final = timedelta(seconds=30)
 # For how long a process follows a log, and how long before its end the next one begins. Without a next one it continues

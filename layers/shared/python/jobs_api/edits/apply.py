@@ -64,7 +64,7 @@ def make_plan(
         TooManyJobs: the project would have more jobs than it may have.
         StalePlan: the request names another plan.
     """
-    # Read before the jobs: a change of chains that comes in between is noticed when chains are written.
+    # Read before the jobs, so that a change of chains between the two reads is noticed when chains are written.
     edit_count = store.get_project(organization_id, project_id).chain_edits
     request = ApplyRequest.of(document)
     project, jobs = store.list_jobs(organization_id, project_id)

@@ -18,7 +18,7 @@ from jobs_api.model.project import Project
 
 # An operator sets these beside the list, so an entry without them leaves them as they are.
 PAUSE: Final = frozenset({"paused_until", "pause_reason"})
-# What has no default.
+# The fields without a default.
 REQUIRED: Final = frozenset({"name", "command"})
 # How many cycles one answer names.
 NAMED_CYCLES: Final = 10
@@ -107,7 +107,7 @@ class _Listing:
     def _match(self) -> Iterator[Fault]:
         yield from self._match_ids()
         claimed = {entry.job.id for entry in self.entries if entry.job}
-        # The name of a job from before lost letters led to a hash has another slug today.
+        # A job from before names got a hash for lost letters would have another slug today.
         free = {slug: job for job in self.present.jobs if job.id not in claimed for slug in _slugs_of(job)}
         found: dict[str, _Entry] = {}
         for entry in self.entries:
@@ -120,7 +120,7 @@ class _Listing:
             elif entry.job is None and slug in free and "id" not in entry.fields:
                 other = found.setdefault(free[slug].id, entry)
                 if other is not entry:
-                    # The job has both slugs: one of its name today, and an older one that it keeps.
+                    # The job has two slugs: the one that its name would get today, and the older one that it keeps.
                     yield entry.fault("name", f"names the same job of the project as that of jobs[{other.at}]")
                 entry.job = free[slug]
                 entry.id = entry.job.id
@@ -161,7 +161,7 @@ class _Listing:
                     fields["run_after"][at] = self._resolved(one, entry)
                 except _Unresolved as unresolved:
                     yield entry.fault(f"{path}.{unresolved.field}", str(unresolved))
-                    # It stands for a job, so that what else is wrong is found as well.
+                    # A placeholder for the job, so that the other faults are found too.
                     fields["run_after"][at] = {**one, "job_id": f"unknown {at}"}
                     fields["run_after"][at].pop("job", None)
         for name in REQUIRED - fields.keys() if entry.job else ():
@@ -185,7 +185,7 @@ class _Listing:
         if not isinstance(one, Mapping) or not one.keys() & {"job", "job_id"}:
             return one
         if "job" in one and one.get("job_id") is not None:
-            # An answer has both: the name, for people, and the id.
+            # An answer has the job's id and, for people, its name.
             one = {name: value for name, value in one.items() if name != "job"}
         by_name = "job" in one
         job_id = self._id_named(one["job"]) if by_name else one["job_id"]

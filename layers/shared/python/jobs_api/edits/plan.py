@@ -18,9 +18,11 @@ from jobs_api.model.project import Project
 
 SLOTS_OF: Final = timedelta(hours=24)
 LISTED_SLOTS: Final = 100
-# Of all jobs together, so that an answer keeps below its limit; the totals count the others.
+# The number of slots listed for all jobs together, so that an answer stays below its limit; the totals count the
+# others.
 LISTED_SLOTS_IN_ALL: Final = 10_000
-# Of all schedules together: half a second of a processor. Jobs with the same schedule are computed once.
+# The number of slots computed for all schedules together, which takes half a second of a processor. Jobs with the same
+# schedule are computed once.
 COMPUTED_SLOTS: Final = 100_000
 
 

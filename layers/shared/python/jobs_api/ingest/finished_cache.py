@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 FORGOTTEN_AFTER: Final = timedelta(hours=1)
-# Numbers of some 60 bytes each.
+# The entries are numbers of some 60 bytes each.
 LIMIT: Final = 200_000
 
 

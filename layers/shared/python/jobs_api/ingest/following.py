@@ -87,7 +87,7 @@ def _count_for(run: Run, follower_id: str, now: datetime) -> tuple[Run, Run | No
     for _ in range(ATTEMPTS):
         follower = followers.find_follower(run, follower_id)
         if follower and follower.job is None:
-            # It says so once that it did not run, and is forgotten.
+            # The run records once that this follower did not run; then the follower is removed.
             followers.cease_to_follow(run, follower_id)
         outcome = _outcome(run, follower, now) if follower else FollowerOutcome()
         if followers.record_outcome(run, follower_id, follower, outcome, now):

@@ -11,16 +11,16 @@ from jobs_api.k8s.observed import Observed
 from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.model.run import Run, RunStatus
 
-# How long an image or a secret may be missing, from when a node accepted the Pod. The kubelet tries at 0, 10, 30 and
-# 70 seconds: a short failure of a registry ends no run, and nobody waits a day for an image that does not exist.
+# How long an image or a secret may be missing after a node has accepted the Pod. The kubelet tries at 0, 10, 30 and 70
+# seconds, so a short failure of a registry ends no run, and nobody waits a day for an image that does not exist.
 STUCK_AFTER: Final = timedelta(seconds=60)
-# How long a node may try to set up a Pod, and how long the cluster may refuse to make one, where Events say why.
+# How long a node may try to set up a Pod, and how long the cluster may refuse to create one, if Events give the reason.
 NOTHING_AFTER: Final = timedelta(minutes=5)
-# How long a Job may have no Pod where nothing says why, as while its controller is down.
+# How long a Job may have no Pod for an unknown reason, as while its controller is down.
 SILENT_AFTER: Final = timedelta(minutes=15)
 # How long before its Job's deadline a run that has not started is given up: time enough for several passes.
 LAST_LOOK: Final = timedelta(minutes=2)
-# How long after its deadline a Job may be unfinished, as where its node is lost and nothing confirms the end.
+# How long a Job may be unfinished after its deadline, as when its node is lost and nothing confirms the end.
 OVERDUE_AFTER: Final = timedelta(minutes=10)
 
 

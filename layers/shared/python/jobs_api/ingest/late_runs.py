@@ -16,7 +16,8 @@ from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run
 from jobs_api.notifications import queue
 
-# For so long a run that ended in time may only look late: one request to the cluster failed, and the next may not.
+# For this long a run that ended in time may look late, because one request to the cluster failed and the next may
+# succeed.
 BLIP: Final = timedelta(minutes=1)
 
 logger = Logger()

@@ -19,9 +19,9 @@ from jobs_api.k8s.stamped_log import NotStamped
 from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run
 
-# Runs of some hundred bytes each.
+# The entries are runs of some hundred bytes each.
 MOST_KNOWN: Final = 10_000
-# What a process knew longer ago says nothing of how fast a log grows.
+# Older observations do not show how fast a log grows.
 KNOWN_FOR: Final = timedelta(minutes=2)
 
 logger = Logger()

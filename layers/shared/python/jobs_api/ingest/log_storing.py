@@ -114,7 +114,7 @@ class PodLogs:
         """Store the log of a Pod: as the kubelet has it, if that is all of it, else with what was collected before."""
         begins = self._begins_at_its_end(pod)
         seen, noted = pod_logs.seen_of(run.log_begins, pod), pod_logs.noted(pod.name, begins)
-        # What no pass has looked at, nobody has collected.
+        # If no pass has read the log, no part of it was collected.
         is_whole = (seen and seen == begins) or run.log_begins is None
         parts = None if is_whole else self._caught_up(run, pod)
         if parts and parts.last:
@@ -183,7 +183,7 @@ def with_what_is_left(before: Run, ended: Run) -> Run:
     """Return a run whose end no pass saw, with what is known of its log, where its command was started."""
     if before.status is not RunStatus.RUNNING:
         return ended
-    # The secrets that its log may contain were known to its Job alone.
+    # Only its Job had the secrets that the log may contain.
     return _left(ended, ResultsOfLog(ended, None))
 
 

@@ -30,7 +30,7 @@ class MissingJobs:
     writer: RunWriter
     logs: PodLogs
     jobs: JobIngest
-    # The limits of jobs with a run whose Job is gone.
+    # The limits of the jobs that have a run without its Job.
     _limits: dict[str, RunLimits | None] = field(default_factory=dict)
 
     def look_for(self, run: Run) -> bool:

@@ -13,7 +13,7 @@ from jobs_api.model.artifacts import Artifact
 from jobs_api.model.results import NodeOutcome, ResultCounts, RunResults
 from jobs_api.model.run import Run
 
-# How dbt ends by itself: all is well, or a node failed.
+# The exit codes with which dbt ends by itself: success, or a failed node.
 EXITED: Final = frozenset({0, 1})
 
 logger = Logger()

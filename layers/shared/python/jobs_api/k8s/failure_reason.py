@@ -22,7 +22,7 @@ LOST_REASONS = frozenset({"ContainerStatusUnknown", "Unknown"})
 # What a laptop's kubelet says about a command that ended because the service itself was stopped.
 SERVICE_STOPPED = "the service was stopped while the run was going"
 
-# A command of this service is not longer; but anybody may have written the annotation.
+# The service's own annotation is never longer, but somebody else may have written it.
 LONGEST_COMMAND = 4096
 
 

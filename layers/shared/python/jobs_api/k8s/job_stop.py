@@ -11,7 +11,7 @@ from jobs_api.k8s.json_fields import Object, mapping, texts
 from jobs_api.model.document import rfc3339
 from jobs_api.model.run import Run
 
-# The reason of what ends because somebody cancelled its run.
+# The reason of a Job or Pod that was ended by a cancel.
 CANCELLED: Final = "Cancelled"
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 type Object = dict[str, Any]
 
-# Kubernetes writes Go's zero time where something never happened.
+# Kubernetes writes Go's zero time for something that never happened.
 ZERO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Later times and longer spans are typing errors, and a sum with them would exceed the calendar: a Job's deadline may
 # be any 64-bit number of seconds, and an annotation may have any text.

@@ -61,7 +61,7 @@ MOUNTS: Final[list[Manifest]] = [
     {"name": runner.VOLUME, "mountPath": runner.FOLDER, "readOnly": True},
     {"name": "dbt-target", "mountPath": runner.TARGET},
 ]
-# By the Job's UID, which is not known when the Pod is written, the runner finds the id of a scheduled run.
+# The Job's UID is not known when the Pod is written. From it the runner computes the id of a scheduled run.
 JOB_UID: Final[Manifest] = {
     "name": "JOBS_API_JOB_UID",
     "valueFrom": {

@@ -6,7 +6,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
-# With fewer bytes it is not worth it.
+# For fewer bytes this is not worthwhile.
 LEAST_BYTES: Final = 4096
 # `2026-04-28T02:00:01`
 SECOND_BYTES: Final = 19

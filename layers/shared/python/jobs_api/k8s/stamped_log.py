@@ -17,7 +17,7 @@ from zlib import crc32
 from jobs_api.k8s.pod_logs import noted
 from jobs_api.k8s.stamped_lines import LEAST_BYTES, SECOND_BYTES, taken_apart
 
-# More than a time with nanoseconds and an offset.
+# Longer than a time with nanoseconds and an offset.
 STAMP_BYTES: Final = 48
 LONGEST_CHARACTER: Final = 4
 
@@ -137,7 +137,7 @@ def read_whole(place: LogPlace, pod_name: str, chunks: Iterable[bytes], limit: i
             break
     found = reading.piece()
     if not found.place.log:
-        # Nothing can be read yet, or any more.
+        # Nothing can be read yet, or nothing is left to read.
         return Piece(b"", place)
     return found
 

@@ -21,9 +21,10 @@ from jobs_api.model.answer_size import ANSWER_BYTES, encoded_size
 from jobs_api.model.document import Absent, Document
 from jobs_api.model.run import Run, RunStatus
 
-# How much of a log one answer has; half of it where the text grows too much as JSON.
+# How much of a log one answer contains; half of it if the text grows too much as JSON.
 PIECE_BYTES: Final = 1024 * 1024
-# A kubelet's answer to a first reading: the text of a piece with the times of lines that are not very short.
+# The largest answer of a kubelet to a first reading: the text of a piece with the times of lines that are not very
+# short.
 ANSWERED_BYTES: Final = 2 * PIECE_BYTES
 ASKS_EVERY: Final = timedelta(seconds=1)
 LOST_WITH_POD: Final = (
@@ -34,7 +35,7 @@ LOST_BY_ROTATION: Final = (
     "(containerLogMaxSize), and has begun another file"
 )
 LOST_WITH_NODE: Final = "What the command wrote after the text before is lost: the pod was gone before it could be read"
-# In a place: a stored log that was put together from several files of the kubelet.
+# In a cursor: a stored log that was assembled from several files of the kubelet.
 TOGETHER: Final = "*"
 # The API server's answer for a container that waits to start.
 BAD_REQUEST: Final = 400
@@ -216,10 +217,11 @@ def _own_place(file: StoredFile, run: Run, place: LogPlace) -> tuple[LogPlace, s
     if file.files and place.log:
         start = file.files.get(place.log)
         if start is None:
-            # The stored log names its newest files alone; who paused for long may have ended in an older one.
+            # The stored log names only its newest files; a follower that paused for long may have stopped in an older
+            # one.
             start = Parts.of(run).start_of(place.log)
         return (LogPlace(), _lost(place, "")) if start is None else (LogPlace(TOGETHER, start + place.offset), None)
-    # An earlier release did not store which log it is.
+    # A log of an earlier release has no name.
     if not place.log or file.begins in {None, place.log}:
         return LogPlace(log=file.begins or "", offset=place.offset), None
     return LogPlace(log=file.begins or ""), _lost(place, file.begins or "")

@@ -14,7 +14,8 @@ from jobs_api.logs.results import ResultsReader
 from jobs_api.model.results import ResultCounts, RunResults
 from jobs_api.model.run import Run
 
-# What a kubelet serves of a log, unless its operators have set containerLogMaxSize; and of what was collected, the end.
+# How much of a log a kubelet returns, unless its operators have set containerLogMaxSize; of collected parts, the last
+# bytes of this number.
 MOST_LOG_READ: Final = 10 * 1024 * 1024
 
 

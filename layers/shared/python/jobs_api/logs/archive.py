@@ -28,16 +28,16 @@ INLINE_BYTES: Final = 1024 * 1024
 # Compressed bytes that stay in memory before they go to a file.
 SPOOLED_BYTES: Final = 1024 * 1024
 LINK_SECONDS: Final = 15 * 60
-# The rest of a character that was cut: up to three bytes 10xxxxxx.
+# The end of a character that was cut: up to three bytes 10xxxxxx.
 CONTINUATION: Final = bytes(range(0x80, 0xC0))
 LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 TEXT: Final = "text/plain; charset=utf-8"
 # The object's metadata: the log's size before compression.
 SIZE: Final = "size-bytes"
-# Which log it is, as `pod_logs.noted` writes it, and where it can be read from the middle.
+# The name of the log, in the form of `pod_logs.noted`, and the points from which it can be read.
 BEGINS: Final = "begins"
 POINTS: Final = "restart-points"
-# The files that it was put together from. An object's metadata may have 2 KB, and a Pod's name 63 letters.
+# The files from which the log was assembled. An object's metadata may have 2 KB, and a Pod's name 63 letters.
 FILES: Final = "files"
 MOST_FILES_TOLD: Final = 9
 ENDS_EARLY: Final = ".cut"
@@ -132,7 +132,7 @@ def store_log(
         file.seek(0)
         stored, more = _stored(run, end.size, ENDS_EARLY if cut_off else ""), results()
         content: Any = file
-        # What stands in front would move the points.
+        # Bytes in front would move the points from which the log can be read.
         if more and gzip_extra.fits(more) and not points.at:
             content = gzip_extra.carrying(file.read(), more)
         elif more:

@@ -14,7 +14,7 @@ _WITHOUT, _WITH = b"\x1f\x8b\x08\x00", b"\x1f\x8b\x08\x04"
 _FIELD: Final = struct.Struct("<H2sH")
 _NAME: Final = b"JR"
 MOST_CARRIED: Final = 0xFFFF - 4
-# How much of an object has all that it may carry.
+# The first bytes of an object, which contain everything that its header may carry.
 HEAD_BYTES: Final = _HEADER.size + _FIELD.size + MOST_CARRIED
 
 

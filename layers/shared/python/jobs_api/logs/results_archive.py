@@ -19,7 +19,7 @@ from jobs_api.model.run import Run
 
 # As many as the client has connections.
 READERS: Final = 10
-# How many results one request reads: a second's work, and memory that every function has.
+# How many results one request reads, which takes a second and fits into every function's memory.
 MOST_NODES: Final = 100_000
 
 
@@ -77,7 +77,7 @@ def counts_of(run: Run) -> ResultCounts | None:
 
 def _stored(run: Run) -> bytes:
     """Return what is stored of a run; one GetObject, two where an object beside the log has it."""
-    # A log that was stored in pieces that can be read alone carries nothing.
+    # A log that was stored in separately readable pieces carries no results.
     head = _part(run.log.key, gzip_extra.HEAD_BYTES) if run.log and not run.log.tail_key else None
     stored = gzip_extra.carried_by(head or b"") or _part(results_key(run))
     if stored is None:

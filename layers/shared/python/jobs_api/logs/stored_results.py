@@ -16,7 +16,7 @@ from jobs_api.model.run import Run
 
 # Some 7,000 nodes with their SQL. Of a larger file the results come from the log.
 LARGEST_FILE: Final = 20 * 1024 * 1024
-# A file of that size takes 100 MB of memory, and a pass ends many runs at once.
+# A file of that size takes 100 MB of memory, so the many runs that end in one pass are read one after another.
 _ONE_AT_A_TIME: Final = threading.Lock()
 
 logger = Logger()

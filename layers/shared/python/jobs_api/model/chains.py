@@ -16,7 +16,8 @@ from jobs_api.model.document import Record, Timestamp
 
 type EndStatus = Literal["success", "failed", "error"]
 
-# In this order they are stored, so that another order in a request is no change. A cancelled run is no end.
+# They are stored in this order, so that another order in a request is not a change. A cancelled run does not count as
+# an end.
 END_STATUSES: Final[tuple[str, ...]] = get_args(EndStatus.__value__)
 MOST_PREDECESSORS: Final = 10
 # How many jobs of a cycle an error names.
@@ -168,7 +169,8 @@ def needs_last_run(run_after: Sequence[Predecessor], ends: CountedEnds, end: Run
 
 
 def _is_since(at: datetime, last_run: datetime | None) -> bool:
-    # A cluster's times have whole seconds. Within one second, the follower rather runs once more than not at all.
+    # A cluster's times have whole seconds. If both happened within one second, the follower runs once more rather than
+    # not at all.
     return last_run is None or at.replace(microsecond=0) >= last_run.replace(microsecond=0)
 
 

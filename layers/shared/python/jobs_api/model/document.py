@@ -187,8 +187,8 @@ def fault_of(detail: ErrorDetails, *, known: Iterable[str] = (), skip: int = 0) 
     if kind == "value_error":
         return Fault(path, str(context["error"]))
     if kind == "extra_forbidden":
-        # The search compares character by character, and nobody who sends a name of thousands of characters meant
-        # one of ours.
+        # The search compares character by character, and a name of thousands of characters is not a misspelt one of
+        # ours. The suggestions are the fields of the whole object, not of an object within it.
         name = str(detail["loc"][-1])
         meant = get_close_matches(name, list(known), n=1) if len(name) <= MOST_CHARACTERS else []
         return Fault(path, "is not a field of this object" + (f"; did you mean {meant[0]}?" if meant else ""))

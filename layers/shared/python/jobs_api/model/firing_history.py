@@ -14,7 +14,7 @@ from jobs_api.model.document import Absent, Record, Timestamp
 from jobs_api.model.pauses import A_SECOND, Pause
 from jobs_api.model.slots import IN_FORCE_WITHIN, MOST_KEPT, Period
 
-# For how long before now slots are explained, and a little longer, for a request that takes a while.
+# How far back slots are explained, and a little further, for a request that takes a while.
 EXPLAINED_FOR: Final = timedelta(days=31)
 SPANS_KEPT_FOR: Final = EXPLAINED_FOR + timedelta(days=1)
 # The most bytes of them as JSON: they are a part of the job's item, or of the project's.

@@ -119,7 +119,7 @@ class Job(Record):
         account = self.slots.changed(self.firing, project.periods, now)
         if not account.unsettled:
             return None
-        # Nothing will start a Pod any more, so no secret value needs to be kept.
+        # No Pod will be started any more, so no secret value is kept.
         disabled = self.settings.model_copy(update={"enabled": False, "environment": {}})
         update = {"settings": disabled, "sealed_environment": None, "slots": account}
         return self.model_copy(update=update).replanned(project, now)

@@ -71,7 +71,7 @@ class StoredVersion(Record):
     @classmethod
     def of_change(cls, before: Job | None, after: Job) -> Self:
         """Return the version that a change makes; both jobs are as they are stored, with sealed secrets."""
-        # That a pause ended by itself is nobody's change.
+        # The end of a pause is not a change by a user.
         before = before and before.without_what_is_over(after.updated_at)
         old, new = (settings_shown(job) if job else {} for job in (before, after))
         changed = [name for name in JobSettings.model_fields if old.get(name) != new.get(name)]

@@ -230,7 +230,7 @@ class JobSettings(Document):
     @field_validator("schedule")
     @classmethod
     def _is_started_by_something(cls, expression: str | None, info: ValidationInfo) -> str | None:
-        # Where `run_after` breaks a rule, that is all there is to say.
+        # If `run_after` breaks a rule, no other fault is reported for it.
         if expression is None and "run_after" in info.data and not info.data["run_after"]:
             raise ValueError("is required, unless run_after names the jobs that this one runs after")
         return expression
@@ -280,7 +280,7 @@ class JobSettings(Document):
     def _a_schedule_where_slots_end_in_time(
         cls, expect: Expectation | None, info: ValidationInfo
     ) -> Expectation | None:
-        # A schedule that is wrong is not in `data`, and has a fault of its own.
+        # An invalid schedule is not in `data`, and has its own fault.
         if expect and expect.finish_by and info.data.get("schedule", "wrong") is None:
             raise ValueError("finish_by is for jobs with a schedule; use max_minutes, or add a schedule")
         return expect

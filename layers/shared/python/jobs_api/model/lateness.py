@@ -15,9 +15,9 @@ from jobs_api.model.slots import Period, Slot
 
 # A Job that ended in time may be listed as active for some seconds.
 SEEN_WITHIN: Final = timedelta(seconds=5)
-# What is found later than this is no news any more.
+# A lateness that is found later than this is not notified.
 NEWS_FOR: Final = timedelta(days=1)
-# Two times of a day come within so long, whatever the clocks do.
+# The longest time between two occurrences of a time of day, whatever the clocks do.
 _TWO_DEADLINES: Final = timedelta(days=4)
 _SECOND: Final = timedelta(seconds=1)
 
@@ -29,7 +29,7 @@ def expected_of(job: Job, slot: datetime | None) -> dict[str, Any]:
         return {}
     expected_by = expect.deadline(slot, job.settings.timezone) if slot else None
     told = job.slots.late
-    # The slot had no run yet when the channels were told.
+    # The slot had no run yet when the channels were notified.
     late_at = told.found_at if told and expected_by and expected_by <= told.deadline else None
     return {"expected_by": expected_by, "expected_minutes": expect.max_minutes, "late_at": late_at}
 

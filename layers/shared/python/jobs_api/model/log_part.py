@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-# Of the files that a log was written to, so many are known by name: where a follower may have ended.
+# How many of a log's files are known by name, where a follower may have stopped.
 MOST_FILES: Final = 64
 
 

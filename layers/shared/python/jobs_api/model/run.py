@@ -44,7 +44,7 @@ LONGEST_OPEN: Final = timedelta(days=35)
 ENDED_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR, RunStatus.CANCELLED})
 
 
-# Ends without the command's success, by itself or by something else; a cancelled run is none of these.
+# The ends of a run without success, by its command or by the cluster; a cancelled run does not count.
 FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
 
 
@@ -203,7 +203,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD - 1]}…"
 
 
-# What is stored of a log's or a cluster's text; and what is shown of it, with the command that somebody sent.
+# How much of a log's or a cluster's text is stored, and how much of it is shown, with the command of a request.
 LONGEST_TOLD: Final = 2000
 _TOLD: Final = ("error_message", "message", "failure_cause")
 _SHOWN: Final = (*_TOLD[:-1], "command", "cause", "cancel_reason")

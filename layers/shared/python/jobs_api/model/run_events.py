@@ -38,7 +38,7 @@ def as_of(run: Run, event: Event) -> Run:
         case Event.LATE if run.late_at and run.late_status:
             return _as_then(run, run.late_status, run.late_at)
         case Event.LONG if run.long_at:
-            # The write of an end that came too late is the last one.
+            # After an end that came too late, the run is not written again.
             at_its_end = run.status.ended and run.updated_at == run.long_at
             return _as_then(run, run.status if at_its_end else RunStatus.RUNNING, run.long_at)
     return run
@@ -60,7 +60,7 @@ def happened(before: Run | None, after: Run) -> list[Event]:
     old = before.status if before else RunStatus.PENDING
     moved = after.status is not old
     events = [Event.STARTED] if moved and old is RunStatus.PENDING and _has_started(after) else []
-    # A new run has `late_at` where its slot was late before it had a run.
+    # A new run has `late_at` if its slot was late before the run existed.
     if before and after.late_at and before.late_at is None:
         events.append(Event.LATE)
     if before and after.long_at and before.long_at is None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record
 from jobs_api.model.run import Run, RunList, RunStatus
 
-# So many days are kept, and can be asked for.
+# How many days are kept and can be requested.
 DAYS_KEPT: Final = 400
 # `include_stats` of a list is about today and the days before it.
 DAYS_OF_A_LIST: Final = 30

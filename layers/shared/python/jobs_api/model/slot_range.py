@@ -17,7 +17,7 @@ from jobs_api.model.slots import EVER
 
 MOST_SLOTS: Final = 1_000
 USUAL_RANGE: Final = timedelta(days=7)
-# How many paused slots are shown before the next one that is to run, where no end is asked for.
+# How many paused slots are shown before the next slot that will run, if no end is requested.
 MOST_AHEAD: Final = 100
 _BEFORE: Final = timedelta(microseconds=1)
 

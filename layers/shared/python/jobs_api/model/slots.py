@@ -17,7 +17,7 @@ from jobs_api import schedule
 from jobs_api.ids import derived_id
 from jobs_api.model.document import Absent, Record, Timestamp, rfc3339
 
-# How long after its starting deadline a slot is missed: the cluster's clock may be late.
+# How long after its starting deadline a slot counts as missed, because the cluster's clock may be late.
 GRACE: Final = timedelta(minutes=1)
 # How long a change may take to reach the cluster: some seconds, since it asks for a pass. If that
 # message is lost, the change arrives with the next pass, and a slot after this time is a miss that says so.

@@ -12,7 +12,7 @@ from typing import Final
 # ASCII that means nothing to a shell, and spaces: most commands are no more than that, and are split in one call.
 _PLAIN: Final = re.compile(r"[ !%*+,\-./0-9:=?@A-Z\[\]^_a-z{}]*")
 
-# What follows a `$` that a shell expands. Of `$'`, `$"` and `$[` shells differ; some expand them.
+# The characters after a `$` that a shell expands. Shells differ about `$'`, `$"` and `$[`, which some expand.
 _EXPANDS: Final = r"(?:\\\n)*[A-Za-z0-9_@*#?$!({\[-]"
 _PIECE: Final = re.compile(
     rf"""

@@ -11,7 +11,7 @@ from typing import Final
 FIRST: Final = timedelta(seconds=20)
 LONGEST_PAUSE: Final = timedelta(hours=6)
 GIVE_UP_AFTER: Final = timedelta(hours=24)
-# Any sooner, a second attempt would meet the same fault as the first.
+# A second attempt that is made sooner would fail like the first.
 SHORTEST: Final = timedelta(seconds=1)
 # A longer text is neither a number of seconds nor a date.
 MOST_DIGITS: Final = 9

@@ -23,11 +23,12 @@ from jobs_api.notifications.queue import QueueMessage
 from jobs_api.redaction.masking import shown
 from jobs_api.store import deliveries
 
-# Longer than a send may take, with everything that is read and written before and after it.
+# Longer than a send may take, together with the reads and writes before and after it.
 LEASE: Final = timedelta(seconds=60)
 
-# After how many senders in a row that died over one delivery it fails; each also stops the other deliveries of its
-# process. From the second attempt on it is sent without its excerpt: a log is the largest thing that a sender reads.
+# After this many senders have died in a row while sending a delivery, it fails: each of them also stops the other
+# deliveries of its process. From the second attempt on it is sent without its excerpt, because a log is the largest
+# object that a sender reads.
 MOST_CUT_OFF: Final = 4
 KILLED: Final = Sent(
     error="each of its senders died while it was sending; an operator finds out why, and redeliver tries again"

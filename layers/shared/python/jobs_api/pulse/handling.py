@@ -50,7 +50,7 @@ def handle(message: PulseMessage, clock: Clock) -> None:
     if organization.retired_at:
         pulses.end_pass(organization, None, None, asked=True)
         return
-    # Logs may be followed for longer than until the next pass, which does not wait for that.
+    # Following logs may take longer than until the next pass, which does not wait for it.
     with passes.following_logs() as follow:
         _pass(organization, message, clock, follow)
 
@@ -58,7 +58,7 @@ def handle(message: PulseMessage, clock: Clock) -> None:
 def _pass(organization: Organization, message: PulseMessage, clock: Clock, follow: passes.Follow) -> None:
     facts = _ingest(organization, clock, follow)
     if message.asked_at:
-        # An index may not show yet what the request is about.
+        # An index may not show the run of the request yet.
         facts = replace(facts, moving=True)
     is_sync_due = facts.unreached_since is None and (facts.pause_ended or organization.pulse.is_sync_due(clock()))
     try:
@@ -130,7 +130,7 @@ def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync
     due_at = next_pulse(facts, now, usual)
     is_announced = not is_sync_due and pulse.is_due_about(due_at)
     if not is_announced and not pulses.end_pass(organization, due_at, sync_due_at):
-        # Requested meanwhile, or another pass began because this one seemed to have died.
+        # Another pass was requested meanwhile, or began because this one seemed to have died.
         due_at = min(due_at, now + SOONEST)
         if not pulses.end_pass(organization, due_at, sync_due_at, asked=True):
             return

@@ -19,7 +19,7 @@ SOONEST: Final = timedelta(seconds=1)
 RETRY_WITHIN: Final = (timedelta(seconds=5), timedelta(minutes=1))
 # How long after the second of two pulses their spare comes: the two passes take time too.
 SPARE_AFTER: Final = timedelta(seconds=2)
-# What made one of many runs fail may be over by then; the other runs need no sooner pass.
+# The fault that one of many runs met may be over by then; the other runs need no earlier pass.
 INCOMPLETE_AGAIN: Final = timedelta(seconds=30)
 
 

@@ -25,7 +25,7 @@ from jobs_api.notifications import queue
 from jobs_api.pulse.next_pulse import PassFacts
 from jobs_api.sync import Scope, sync
 
-# Each has some MiB in memory.
+# Each log takes some MiB of memory.
 MOST_FOLLOWED: Final = 16
 
 type Follow = Callable[[Collector], object]
@@ -60,7 +60,7 @@ def ingest_runs(organization: Organization, clock: Clock, follow: Follow = not_f
         late_from = late_runs.without_the_cluster(reached, now)
         found = Ingested(PassFacts(unreached_since=reached.outages[-1].since, due=late_from), error)
     finally:
-        # What this pass wrote, what an earlier pass died before it sent, and what other functions left.
+        # Deliveries that this pass, an earlier pass that died, or other functions have made due.
         told = queue.try_to_publish(store.runs_to_notify(organization.id))
     return found if told else replace(found, facts=replace(found.facts, work_left=True))
 

@@ -22,12 +22,12 @@ SHORTEST_VALUE: Final = 6
 MOST_ROUNDS: Final = 6
 LONGEST_SHOWN: Final = 65_536
 
-# A secret that was found is masked wherever the text repeats it: so many secrets, each up to this length.
+# A secret that was found is masked wherever the text repeats it: at most this many secrets, each up to this length.
 MOST_REPEATED: Final = 8
 LONGEST_REPEATED: Final = 256
 
-# The beginnings of every name, address, header and option by which a secret is found; and the length from which a word
-# may be a secret by its form.
+# The beginnings of all names, addresses, headers and options by which a secret is found, and the length from which a
+# word's form alone may make it a secret.
 _SIGNS: Final = (
     *"pass pw secret token cred auth key jwt sess otp pin conn identified bearer basic cookie private".split(),  # noqa: SIM905
     *"kennwort senha contrase wachtwoord парол 密 口令 パスワード 비밀 @ :// ? & ; %3 %2 \u2026 ...".split(),  # noqa: SIM905

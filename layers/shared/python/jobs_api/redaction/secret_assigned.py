@@ -27,9 +27,9 @@ _ENCODED_BLANKS: Final = re.compile(r"(?:%(?:25){0,3}20)*+")
 _CALL: Final = re.compile(rf"\({GAP}*+(?:[bu]?[\"'][^\"'\r\n]{{0,200}}+[\"']{GAP}*+,{GAP}*+)?(?=[bu]?[\"'])")
 # The end of a line of a shell that continues on the next line.
 _CONTINUED: Final = re.compile(r"\\\r?\n")
-NEXT_LINE: Final = re.compile(
-    rf"\r?\n(?P<indent>{GAP}*+)(?:-{GAP}++)?(?![\r\n])"
-)  # What is no value, to the end of the line or of its sentence: `token: required`, `password=None`, `secret: text`.
+NEXT_LINE: Final = re.compile(rf"\r?\n(?P<indent>{GAP}*+)(?:-{GAP}++)?(?![\r\n])")
+# Text that is not a value, to the end of the line or of its sentence: `token: required`, `password=None`,
+# `secret: text`.
 NO_VALUE: Final = re.compile(
     r"(?:(?:field|is|value)\s)?(?:required|missing|invalid|expired|revoked|rejected|incorrect|wrong|empty|unset|undefined"
     r"|not\s(?:found|set|provided|given|valid|allowed|null)|none|null|nil|true|false|yes|no|[\w.]{1,64}\(\)|str|string|text|int|integer|bool"
@@ -42,7 +42,7 @@ _SAID: Final = re.compile(
     r"|expected|unable|failed)\s(?=[a-z]{2,32}+(?![^\s.,;]))|(?:access|permission)\s(?:is\s|was\s)?denied",
     re.IGNORECASE,
 )
-# dbt counts what passed: `PASS=14`, `"pass": 14`.
+# dbt's counts of passed tests: `PASS=14`, `"pass": 14`.
 _PASSED: Final = re.compile(r"\d{1,4}(?!\w)")
 # `max_tokens: 4096`, `token_count=12`: how many there are.
 _COUNTED: Final = re.compile(r"(?:\w{0,60}_)?tokens|tokens?_count", re.IGNORECASE)

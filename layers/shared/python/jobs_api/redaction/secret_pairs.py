@@ -26,7 +26,7 @@ _NAME_AFTER: Final = re.compile(
 _VALUE_BEFORE: Final = re.compile(r"[\"']value\\*+[\"']\s{0,8}:\s{0,8}(?:\\*+[\"'])?", re.IGNORECASE)
 _TAG: Final = re.compile(r"[\"']?(?:\s[^<>\r\n]{0,200}+)?(?<!/)>|&gt;")
 _OPEN_TAG: Final = re.compile(r"<(?![/!?])[^<>]{0,100}+\Z|&lt;(?:[\w-]{1,40}+:)?\Z")
-# How much is read of a text whose end is missing.
+# How much of a text without an end is read.
 _LONGEST_PART: Final = 4096
 
 

@@ -10,7 +10,7 @@ PLAIN: Final = frozenset(
     "over under after before between during against via per is are was were be been being am has have had do does did "
     "can cannot could may might must shall should will would also only still already never always now there here too "
     "very just yet again both either neither each any all some other another same different new old own next last "
-    # What a secret is said to be, or not to be.
+    # Words that describe a secret.
     "missing invalid valid incorrect correct wrong right bad good ok okay ill-formed malformed corrupt stale absent "
     "present optional mandatory necessary unknown unset set null nil empty blank weak strong short long shorter longer "
     "identical unavailable available accessible inaccessible ambiguous unique private public read-only write-only "

@@ -33,9 +33,9 @@ ONE_REQUEST_SECONDS = 20.0
 MOST_STORED = 50
 LARGEST_STORED = 100 * 1024 * 1024
 ENDINGS = (".json", ".html")
-# dbt writes it in each run for its own developers, and each file costs a request of S3.
+# dbt writes this file in each run for its own developers, and each stored file costs a request to S3.
 LEFT_OUT = ("graph_summary.json",)
-# What makes dbt read the artifacts of an earlier run.
+# The options and selector methods with which dbt reads the artifacts of an earlier run.
 STATE_WORDS = ("--state", "--defer", "--defer-state", "--favor-state")
 STATE_METHODS = ("state:", "result:", "source_status:")
 PROJECT_FILE_BYTES = 1024 * 1024
@@ -129,7 +129,7 @@ class Command:
         """Start it; raises OSError."""
         self.ended_by_signal = False
         self._pid = 0
-        # What comes before the child exists is delivered once it does.
+        # A signal that arrives before the child exists is delivered once it does.
         signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
         try:
             for number in FORWARDED:
@@ -251,7 +251,7 @@ def fetch(api: PodApi, what: str, target: str) -> Optional[str]:
         path = os.path.join(folder, os.path.basename(one["path"]))
         with open(path, "wb") as file:
             file.write(api.fetch(one["url"]))
-        # So that it does not pass for one that this run wrote.
+        # So that it is not taken for a file of this run.
         os.utime(path, (0, 0))
     if what == "previous" and selected_by_state(target):
         fetch(api, "state", target)

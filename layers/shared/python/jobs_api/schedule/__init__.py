@@ -33,7 +33,7 @@ __all__ = [
     "parse",
 ]
 
-# As for a command. A list of every value of every field is a tenth of it.
+# The same limit as for a command. A list of every value of every field has a tenth of it.
 MAX_LENGTH = 4096
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,8 +106,8 @@ def next_fire(expression: str, timezone: str, after: datetime) -> datetime | Non
     return fires_at
 
 
-# The last answer to each question: the first fire after one time is also the first after every time between the two.
-# A list of jobs asks this for each job, and the search is a third of what a list costs.
+# The last result for each schedule: the first fire after one time is also the first after every time between the two. A
+# list of jobs needs this for each job, and the search is a third of the list's time.
 _known_fires: dict[tuple[str, str], tuple[datetime, datetime]] = {}
 _MOST_KNOWN = 4096
 _STEADY_WITHIN = timedelta(days=7)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from jobs_api.schedule.timezones import load, local
 
-# Even where a zone drops a whole day, as Samoa did in 2011, each clock time comes once in so long.
+# Every clock time occurs at least once in this time, even if a zone drops a whole day, as Samoa did in 2011.
 _ALWAYS_WITHIN: Final = timedelta(days=3)
 _DAY: Final = timedelta(days=1)
 

@@ -20,7 +20,7 @@ DESCRIPTORS = {
     "@annually": "0 0 1 1 *",
 }
 
-# What Go's unicode.IsSpace holds; str.split() would also split at the separators \x1c to \x1f.
+# The characters of Go's unicode.IsSpace; str.split() would also split at the separators \x1c to \x1f.
 _WORD = re.compile(r"[^\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _INT64_DIGITS = 19

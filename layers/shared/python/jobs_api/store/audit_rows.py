@@ -15,7 +15,7 @@ from jobs_api.store.rows import REGION, Row, share_connection
 LISTED = ["kind", "at", "token_id", "token_name", "action", "target", "project_id", "job_id", "run_id", "request_id"]
 
 
-# No JSON begins so.
+# No JSON text begins with this character.
 PACKED: Final = "zlib:"
 # Longer than the settings of nearly all jobs.
 LONG: Final = 16 * 1024

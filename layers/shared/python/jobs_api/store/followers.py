@@ -29,7 +29,7 @@ from jobs_api.store.run_rows import RunRow
 from jobs_api.store.runs import new_row, run_of
 from jobs_api.store.transactions import ConditionFailed, write_all
 
-# Newest first, these may be misses one after another; then no run is among the newest.
+# The newest runs may all be misses; then none of them is a run of the command.
 MOST_READ: Final = 1_000
 
 

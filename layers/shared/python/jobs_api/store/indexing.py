@@ -45,7 +45,7 @@ def _indexer(project_id: str) -> Callable[[RunRow], bool]:
         try:
             RunRow(row.run_id).update(actions=[RunRow.ended_in.set(key)], condition=RunRow.status == row.status)
         except UpdateError as error:
-            # It had expired, and DynamoDB has removed it.
+            # The item had expired, and DynamoDB has removed it.
             if not was_refused(error):
                 raise
             return False

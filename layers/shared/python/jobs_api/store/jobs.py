@@ -41,7 +41,7 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 
 # A job is deleted once.
 DELETED = "deleted"
-# Known, because a check would compile rules that most functions never use.
+# Not validated, because validation would compile rules that most functions never use.
 NO_WEBHOOK = SealedWebhook.known(keys=[])
 NO_PAUSES = PauseHistory[FiringSpan].known(past=[])
 # How long a deleted job is recorded: longer than a cluster can be unreachable before its CronJob can be removed.
@@ -320,7 +320,8 @@ def _counted_ends(job: Job) -> dict[str, Any] | None:
 def _row(job: Job, kind: type[JobRow] = JobRow, prefix: str = JOB) -> JobRow:
     settings = job.settings.model_dump(mode="json")
     if settings.get("webhook_headers"):
-        # Their values are sealed in `webhook`; the settings never contain them, even if the caller forgot to mask them.
+        # The headers' values are sealed in `webhook`; the settings never contain them, even if the caller forgot to
+        # mask them.
         settings["webhook_headers"] = dict.fromkeys(settings["webhook_headers"], MASK)
     return kind(
         partition_of(job.organization_id, job.project_id),

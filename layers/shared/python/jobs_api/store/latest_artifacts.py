@@ -18,9 +18,9 @@ from jobs_api.store.project_rows import LatestArtifactsRow, ProjectsRow
 from jobs_api.store.projects import ID, partition_of
 from jobs_api.store.transactions import ConditionFailed, write_all
 
-# How often other ends of the same project may come first; each of them has then been written.
+# How often other ends of the same project may be written first; each conflict means that one of them was.
 TRIES: Final = 8
-# The key of what is of the whole project, which no id of a job equals.
+# The key of the entries for the whole project, which differs from every job's id.
 _OF_PROJECT: Final = "project"
 _LOCKS: Final = [threading.Lock() for _ in range(64)]
 
@@ -106,7 +106,7 @@ def _moved(files: StoredFiles) -> list[LatestArtifactsRow]:
                 sort,
                 files=[one.model_dump(mode="json") for one in found],
                 version=int(old.version) + 1 if old else 1,
-                # Not before the run's own row; earlier files have expired by then.
+                # It expires no earlier than the run's own row; earlier files have expired by then.
                 expires_at=max(int(run.expires_at(files.kept).timestamp()), int(old.expires_at) if old else 0),
             )
         )
@@ -130,5 +130,5 @@ def _one_at_a_time(run: Run) -> threading.Lock:
 
 
 def _partition(organization_id: str, project_id: str) -> str:
-    # Not the project's own, which a deletion of the project reads whole.
+    # Not the project's partition, which a deletion of the project reads as a whole.
     return f"{partition_of(organization_id, project_id)}/latest"

@@ -46,7 +46,7 @@ class OrganizationRow(OrganizationsRow, discriminator="organization"):
     settled_jobs_checked_at = MomentAttribute(null=True)
     held_removals = DocumentAttribute(null=True)
     removal_confirmation = DocumentAttribute(null=True)
-    # What `model.pulse.Pulse` has, each on its own, since conditions are about them.
+    # The fields of `model.pulse.Pulse`, each an attribute of its own, because conditions compare them.
     pulse_generation = NumberAttribute(null=True)
     pass_began_at = MomentAttribute(null=True)
     pass_busy_until = MomentAttribute(null=True)

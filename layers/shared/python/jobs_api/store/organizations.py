@@ -224,7 +224,7 @@ def find_token(token_id: str) -> Token | None:
 
 def get_token(organization_id: str, token_id: str) -> Token:
     """Return a token of an organization; raises NotFound."""
-    # What cannot be an id may be longer than any key.
+    # A text that is not an id may be longer than any key.
     token = find_token(token_id) if TOKEN_ID.fullmatch(token_id) else None
     if token is None or token.organization_id != organization_id:
         raise NotFound(f"Organization {organization_id!r} has no token {shortened(token_id)!r}")

@@ -28,7 +28,7 @@ from jobs_api.store.transactions import ConditionFailed, write_all
 
 ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 POINTER = "project#"
-# That there was one, which its runs may outlive.
+# A record that the project existed, because its runs may outlive it.
 PAST_POINTER = "past_project#"
 
 
@@ -120,7 +120,7 @@ def delete_project(project: Project, entry: StoredEntry | None = None) -> None:
         if entry:
             transaction.save(audit.row_of(entry), condition=EntryRow.partition.does_not_exist())
 
-    # Where the entry is there, an earlier try wrote both.
+    # If the entry exists, an earlier try wrote both.
     with suppress(ConditionFailed):
         write_all(begin)
     for row in ProjectsRow.query(partition, ProjectsRow.sort < META, consistent_read=True):

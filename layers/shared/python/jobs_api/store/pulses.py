@@ -91,7 +91,7 @@ def _begin(
         OrganizationRow.pass_began_at.set(now),
         busy_until.remove() if due_at else busy_until.set(now + BUSY_FOR),
         OrganizationRow.pass_asked_at.remove(),
-        # The pulse that was due next has no effect any more.
+        # The pulse that was due next no longer has an effect.
         OrganizationRow.pass_due_at.set(due_at) if due_at else OrganizationRow.pass_due_at.remove(),
     ]
     row = _update(organization_id, actions, condition & free)

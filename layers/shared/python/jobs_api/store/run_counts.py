@@ -102,13 +102,14 @@ def counts_by_day(
 def purge_counts(organization_id: str, project_id: str) -> None:
     """Remove the counts of a project. A Query for each megabyte, and a DeleteItem for each month of a job."""
     rows = CountsRow.query(_partition(organization_id, project_id), consistent_read=True)
-    # No function may write in batches. A large project has 28,000 items, which are to be gone within a request.
+    # No function may write in batches, and a large project has 28,000 items, which must be deleted within a request.
     with ThreadPoolExecutor(_WORKERS) as pool:
         list(pool.map(CountsRow.delete, rows))
 
 
 def _partition(organization_id: str, project_id: str) -> str:
-    # Not the project's own, which the release before reads whole when it deletes a project, and would not know.
+    # Not the project's partition, which the previous release reads as a whole when it deletes a project, and would not
+    # understand.
     return f"{partition_of(organization_id, project_id)}/counts"
 
 

@@ -21,7 +21,7 @@ _TELLING: Final = [status.value for status in (RunStatus.SUCCESS, *sorted(FAILUR
 LONGEST_STREAK: Final = 500
 # Most streaks are short.
 FIRST_OF_A_STREAK: Final = 50
-# Of so many successes the median is what a job usually takes.
+# How many successes are read for the median duration, which is a job's usual one.
 USUAL: Final = 20
 
 
@@ -53,7 +53,7 @@ def list_runs(
     except QueryError as error:
         if not indexed or code_of(error) != "ValidationException":
             raise
-        # CloudFormation reports that an index is made before DynamoDB has filled it.
+        # CloudFormation reports an index as created before DynamoDB has filled it.
         rows, position = _listing(organization_id, project_id, wanted, within, indexed=False).page(limit)
     return [run_of(row) for row in rows], position
 

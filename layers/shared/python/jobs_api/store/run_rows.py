@@ -121,7 +121,7 @@ class RunRow(Row):
     error_message = UnicodeAttribute(null=True)
     message = UnicodeAttribute(null=True)
     results = DocumentAttribute(null=True)
-    # Since before `cause` was a field of the API's.
+    # The attribute has this name since before `cause` became a field of the API.
     failure_cause = UnicodeAttribute(null=True, attr_name="cause")
     cause = UnicodeAttribute(null=True, attr_name="trigger_cause")
     git_sha = UnicodeAttribute(null=True)

@@ -32,7 +32,7 @@ def _pair(record: Mapping[str, Any]) -> tuple[Image | None, Image | None]:
 
 def _job_of(image: Image) -> StoredJob | None:
     row = ProjectsRow.from_raw_data(dict(image))
-    # What is left of a deleted job has a row of another class, which is one of this too.
+    # The record of a deleted job has a row of another class, which is a subclass of this one.
     if type(row) is not JobRow:
         return None
     organization_id, _, project_id = row.partition.partition("/")

@@ -82,7 +82,7 @@ def keep_turn(run: Run) -> None:
 
 
 def _turn(run: Run) -> TurnRow:
-    # Later than any end of the run: without a row, nobody has the turn.
+    # Later than any end of the run: without a row, no run has the turn.
     expires_at = int((run.updated_at + LONGEST_OPEN).timestamp())
     partition = partition_of(run.organization_id, run.project_id)
     return TurnRow(partition, TURN + run.job_id, holder=run.id, expires_at=expires_at)

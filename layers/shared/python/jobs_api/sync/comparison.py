@@ -132,7 +132,7 @@ class Comparison:
             self.progress.outdated = True
             return False
         why = self._stands_in_the_way_of(change, job_id)
-        # Where a comparison of the whole organization follows, that one says it.
+        # If a comparison of the whole organization follows, that one logs it.
         if why and not self.progress.needs_whole:
             self._recorder.error(wanted, why)
         return why is None
@@ -163,7 +163,7 @@ class Comparison:
 
     def _finish(self) -> None:
         """Record what only a comparison of the whole organization can say."""
-        # Where a comparison was repeated, the last one counts.
+        # If a comparison was repeated, the last one counts.
         self.progress.done["held"] = len(self._verdict.held)
         complete = not self.progress.outdated and self.progress.failure is None
         self._removals.note(self._verdict, complete=complete)

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from jobs_api.k8s.manifests import Manifest
 
-# What the API server fills in where a manifest says nothing, by the field's name. Any other value that no manifest
-# asked for was written by somebody.
+# The API server's defaults for fields that a manifest omits, by the field's name. Any other value that is in no
+# manifest was written by somebody else.
 # https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/defaults.go, and batch/v1/defaults.go
 DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
     "completionMode": ("NonIndexed",),

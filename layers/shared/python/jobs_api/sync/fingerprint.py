@@ -12,7 +12,7 @@ from typing import Final
 from jobs_api.k8s.manifests import Manifest
 
 CODE: Final = Path(__file__).parents[1]
-# In place of the fingerprint of a CronJob where there should be none, and is none.
+# Stands for the fingerprint of a job that should have no CronJob and has none.
 NO_CRONJOB: Final = "none"
 
 

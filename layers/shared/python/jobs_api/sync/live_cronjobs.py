@@ -13,7 +13,7 @@ from jobs_api.sync.desired import Scope, Wanted
 from jobs_api.sync.fingerprint import fingerprint
 from jobs_api.sync.reconcile import cronjob_labels
 
-# Up to so many are read one by one; where more differ, as after a deployment, lists need fewer calls.
+# Up to this many CronJobs are read one by one; if more differ, as after a deployment, lists need fewer calls.
 READ_ALONE: Final = 64
 
 

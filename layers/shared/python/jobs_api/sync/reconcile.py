@@ -102,7 +102,7 @@ def _delete(live: Manifest) -> Delete:
 
 def _resumes(wanted: Manifest, live: Manifest) -> bool:
     versions = (labels.JOB_VERSION, labels.PROJECT_VERSION)
-    # Where a pause has ended, what was asked for is another spec.
+    # If a pause has ended, the wanted spec is another one.
     there, asked = (one["metadata"].get("annotations") or {} for one in (live, wanted))
     same = all(_version(live, key) == _version(wanted, key) for key in versions)
     same = same and there.get(labels.SPEC_HASH) == asked.get(labels.SPEC_HASH)
@@ -110,8 +110,8 @@ def _resumes(wanted: Manifest, live: Manifest) -> bool:
 
 
 def _is_newer(live: Manifest, wanted: Manifest) -> bool:
-    # One newer version is enough: project and job are read one after the other, so of two syncs each may have read one
-    # of them newer. Where a sync leaves a CronJob alone for that reason, the next sync corrects it.
+    # One newer version is enough: project and job are read one after the other, so each of two syncs may have read a
+    # newer one of them. If a sync leaves a CronJob alone for that reason, the next sync corrects it.
     return any(_version(live, key) > _version(wanted, key) for key in (labels.JOB_VERSION, labels.PROJECT_VERSION))
 
 

@@ -14,7 +14,7 @@ from jobs_api.model.organization import HeldRemovals, RemovalConfirmation
 from jobs_api.model.project_record import ProjectRecord
 from jobs_api.sync.changes import Delete
 
-# One in so many of an organization's CronJobs may be removed without a record of why.
+# The share of an organization's CronJobs, one in this many, that may be removed without a record of why.
 UNKNOWN_IN: Final = 10
 NAMED: Final = 20
 

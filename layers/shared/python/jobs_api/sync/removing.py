@@ -33,7 +33,7 @@ class Removals:
         return standing
 
     def _standings(self, orphans: Iterable[Delete]) -> Iterator[tuple[Delete, Standing]]:
-        # Nothing of an organization that is deleted is to stay.
+        # An organization that is being deleted keeps no CronJob.
         closed = self.organization is not None and self.organization.closed
         of_projects = defaultdict[str, list[Delete]](list)
         for orphan in orphans:

@@ -11,7 +11,7 @@ from jobs_api.cluster import AlreadyExists, Cluster, ClusterError, Object, Objec
 from jobs_api.k8s import labels
 from jobs_api.recent import Recent
 
-# How long a ConfigMap that was right is taken for right: somebody may change it by hand.
+# How long a correct ConfigMap is not checked again: somebody may change it by hand.
 CONFIG_MAP_KEPT_SECONDS: Final = 600
 
 logger = Logger()

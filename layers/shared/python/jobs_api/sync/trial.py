@@ -16,7 +16,7 @@ from jobs_api.cluster import Cluster, ClusterRejected, Object
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.k8s.manifests import Manifest
 
-# The API server's message where the rights are those of an earlier release; every other refusal is about the Pod.
+# The API server's message if the rights are those of an earlier release; every other refusal is about the Pod.
 NOT_ALLOWED: Final = re.compile(r'^pods is forbidden: User "[^"]*" cannot ')
 # Quotas, limits and policies forbid a Pod; a wrong Pod is invalid. Other errors say nothing about the Pod.
 REFUSALS: Final = frozenset({403, 422})

@@ -12,7 +12,7 @@ from jobs_api.model.run import Run
 from jobs_api.model.words import split
 from jobs_api.trigger.earlier_artifacts import EarlierArtifacts, last_run
 
-# What dbt reads of the run that it continues: https://docs.getdbt.com/reference/commands/retry
+# The files that dbt reads of the run that it continues: https://docs.getdbt.com/reference/commands/retry
 NEEDED: Final = frozenset({"manifest.json", "run_results.json"})
 # Flags that dbt's `retry` does not take over from that run, or needs before it has read its arguments.
 KEPT_FLAGS: Final = ("--profiles-dir", "--project-dir", "--profile", "--target", "-t")
@@ -41,12 +41,12 @@ def continued_by(project: Project, job_id: str, run_id: str) -> EarlierArtifacts
     """
     try:
         run = store.get_run(project.organization_id, run_id)
-    except RunNotFound:  # of a schedule, and the pass that records it comes later
+    except RunNotFound:  # a scheduled run, which a later pass will record
         return last_run(project, job_id, run_id)
     named = _named_by(run)
     found = (_stored_of(run, each) for each in [*_attempts_before(run), *([named] if named else [])])
     nearest = next((one for one in found if one[1]), None)
-    # Another run of the job is not the one that somebody wanted to be continued.
+    # Any other run of the job is not the one that should be continued.
     return nearest if nearest or named else last_run(project, job_id, run_id)
 
 

@@ -15,7 +15,7 @@ from jobs_api.model.latest_files import run_that_has
 from jobs_api.model.project import Project
 from jobs_api.store import latest_artifacts
 
-# How far back is looked for what a run left that dbt's `retry` may continue.
+# How far back runs are searched for artifacts that dbt's `retry` may continue.
 RUNS_LOOKED_AT: Final = 25
 
 type EarlierArtifacts = tuple[RunKey, list[Artifact]]

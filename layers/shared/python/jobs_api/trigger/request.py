@@ -22,7 +22,7 @@ from jobs_api.trigger import own_environment
 CAUSE_CHARACTERS: Final = 255
 TRIGGERED: Final = "Run triggered successfully"
 WAITS: Final = "Run accepted; it starts when the job's open runs have ended"
-# As git prints it, or as somebody copied it; it is stored in lower case.
+# In upper or lower case; it is stored in lower case.
 GIT_SHA: Final = re.compile(r"[0-9a-fA-F]{7,64}")
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from jobs_api.model.run import Run
 
-# For how long a launch is repeated.
+# How long a launch is repeated.
 LAUNCH_FOR: Final = timedelta(hours=1)
 
 

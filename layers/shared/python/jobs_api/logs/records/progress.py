@@ -58,7 +58,7 @@ def is_progress(line: str) -> bool:
 def step_of(record: LogRecord) -> Step | None:
     """Read a line of progress; None for any other line."""
     match = _STEP.match(record.head)
-    # Where a process was killed while it wrote, the line may end anywhere.
+    # If the process was killed during a write, the line may end anywhere.
     status = _STATUS.search(match["rest"]) if match else None
     if match is None or status is None:
         return None

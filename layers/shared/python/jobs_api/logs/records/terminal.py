@@ -12,9 +12,9 @@ _SEQUENCES: Final = re.compile(
     # ESC ( B and the like, and the rest of any other sequence.
     r"|\x1b[ -/]*+[0-~]?"
 )
-# Matches only from the first of many carriage returns on; otherwise each one would be read again for every one before.
+# Matches from the first of many carriage returns; otherwise each of them would be searched again.
 _NEW_LINES: Final = re.compile(r"(?<!\r)\r*+\n|[\x0b\x0c\x85\u2028\u2029]")
-# What is not on the screen as it is written; most lines have none of it.
+# Characters that a terminal does not show as they are; most lines have none.
 _UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROLS: Final = dict.fromkeys([*range(0x08), *range(0x0E, 0x20), *range(0x7F, 0xA0)])
 

@@ -8,7 +8,7 @@ from jobs_api.logs.results.dbt_artifacts import Stored
 from jobs_api.logs.results.found import Found
 from jobs_api.model.results import NodeOutcome
 
-# Of a skipped node the text format says only that.
+# The text format says nothing else about a skipped node.
 _ANY_KIND = "relation"
 _MOST_OF_ONE_NAME = 10
 
@@ -39,7 +39,7 @@ def _with_stored(nodes: list[Found], stored: Stored) -> list[Found]:
     own = [_in_words(node, names, stored, said) for node, names in zip(stored.nodes, stored.names, strict=True)]
     own += left
     if not any(node.kind == "operation" for node in own):
-        # Before 1.10 dbt stores nothing of its hooks.
+        # Before 1.10 dbt does not store results of hooks.
         own = [*(node for node in logged if node.kind == "operation"), *own]
     begin = nodes.index(logged[0])
     return [*nodes[:begin], *own, *(node for node in nodes[begin:] if node.invocation != last)]

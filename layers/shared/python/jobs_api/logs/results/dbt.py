@@ -15,7 +15,7 @@ from jobs_api.logs.results.clock import LogClock
 from jobs_api.logs.results.found import MOST_RESULTS, Found
 from jobs_api.model.results import NodeOutcome
 
-# How the summary at the end may be long: a kilobyte for each of thousands of failures.
+# The greatest size of the summary at the end: a kilobyte for each of thousands of failures.
 SUMMARY_LIMIT: Final = 4 * 1024 * 1024
 OUTCOMES: Final = {
     "OK": (NodeOutcome.SUCCESS, "PASS"),
@@ -37,8 +37,8 @@ _COUNT: Final = re.compile(r"\b([A-Z-]{2,10})=(\d{1,9})\b")
 _FINISHED: Final = re.compile(r"Finished running (?P<what>.{0,2000}?) in \d")
 _OF_A_TYPE: Final = re.compile(r"(?P<count>\d{1,7}) (?:[\w ]{0,60} )?(?P<type>model|seed|snapshot)s?(?:,|$)")
 _HOOK: Final = re.compile(r"hook \S{1,300}\.on-run-(?:start|end)\.\d{1,6}$")
-# `INSERT 3`, Postgres' `INSERT 0 3`, BigQuery's `CREATE TABLE (3.0 rows, 1.2 KiB processed)`: that rounds thousands.
-# Snowflake's `SUCCESS 1` is one row that says so, whatever the statement wrote.
+# `INSERT 3`, Postgres' `INSERT 0 3`, BigQuery's `CREATE TABLE (3.0 rows, 1.2 KiB processed)`, which rounds thousands.
+# Snowflake's `SUCCESS 1` counts the one row that reports the success, whatever the statement wrote.
 _ROWS: Final = re.compile(
     r"(?:SELECT|INSERT(?: 0)?|UPDATE|DELETE|MERGE|COPY) (\d{1,15})$|[A-Z ]{3,30} \((\d{1,3})\.0 rows\b"
 )
@@ -154,14 +154,14 @@ class Dbt:
             self.messages.setdefault(*told)
         size = sum(map(len, record.lines))
         if self.summary is not None and self.summary_size + size < SUMMARY_LIMIT:
-            # Without the event: the data of an event is larger than its message.
+            # Without the event's data, which is larger than its message.
             self.summary.append(LogRecord(record.lines, record.level, record.clocked, record.whole))
             self.summary_size += size
 
     def _done(self, head: str) -> None:
         counted = Counter({name: int(number) for name, number in _COUNT.findall(head)})
         if counted and len(self.nodes) > counted["TOTAL"]:
-            # Of a skipped ephemeral model dbt 1.8 writes that it has finished, and does not count it.
+            # dbt 1.8 writes that a skipped ephemeral model has finished, but does not count it.
             self.nodes = {key: node for key, node in self.nodes.items() if key in self.shown}
         nodes = list(self.nodes.values())
         if counted and len(nodes) < counted["TOTAL"]:

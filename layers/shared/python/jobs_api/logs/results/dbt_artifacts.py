@@ -22,7 +22,7 @@ _RUN: Final = frozenset({"build", "run", "test", "seed", "snapshot", "clone"})
 _UNIQUE_ID: Final = re.compile(r"(?P<kind>[a-z_]{3,30})\.\w{1,200}\.(?P<name>.{1,400})")
 _HOOK: Final = re.compile(r"-(on-run-(?:start|end))-(\d{1,6})$")
 _TESTS: Final = frozenset({"test", "unit_test"})
-# What the Rust engine says in place of a reason.
+# The text that the Rust engine writes in place of a reason.
 _NO_REASON: Final = frozenset({"Error", "Warn", "Fail", "Skipped due to upstream failure", "NO-OP"})
 # Snowflake's one row that says that a table was made.
 _ONE_ROW_THAT_SAYS_SO: Final = "SUCCESS"
@@ -104,7 +104,7 @@ def _rows(told: dict[str, Any], kind: str, node: Found, *, engine: bool) -> int 
         return None
     else:
         rows = response.get("rows_affected")
-    # The engine says 0 of a table that has rows.
+    # The engine reports 0 rows for a table that has some.
     return rows if type(rows) is int and (1 if engine else 0) <= rows < _MOST_ROWS else None
 
 

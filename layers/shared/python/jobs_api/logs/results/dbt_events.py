@@ -7,7 +7,7 @@ from jobs_api.logs.records.terminal import plain
 from jobs_api.logs.results.found import Found
 from jobs_api.model.results import NodeOutcome
 
-# What a project's own code prints; it may look like anything.
+# The output of a project's own code, which may look like anything.
 _PROJECTS_OWN: Final = frozenset(
     {"JinjaLogInfo", "JinjaLogDebug", "JinjaLogWarning", "PrintEvent", "Note", "UserMessage"}
 )
@@ -56,7 +56,7 @@ def enrich(node: Found, event: LogEvent) -> None:
     node.unique_id, node.kind = unique_id, kind
     node.name = _name(info, unique_id, kind) or node.name
     node.started_at = _text(info.get("node_started_at")) or node.started_at
-    # Of what was skipped dbt notes a time too, without having begun.
+    # dbt also records a time for a skipped node, which never began.
     if node.outcome == NodeOutcome.SKIPPED:
         node.started_at, node.seconds = "", None
     elif (seconds := _number(event.data.get("execution_time"))) is not None:

@@ -10,7 +10,7 @@ from typing import Final
 from jobs_api.logs.excerpt.failures import cut_at_word
 from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunResults
 
-# Of a run with more nodes the first ones are kept. The largest projects have some ten thousand models and tests.
+# If a run has more nodes, the first ones are kept. The largest projects have some ten thousand models and tests.
 MOST_RESULTS: Final = 20_000
 NAME_LIMIT: Final = 500
 MESSAGE_LIMIT: Final = 1000

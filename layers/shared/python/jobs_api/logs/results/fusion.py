@@ -125,7 +125,7 @@ class Fusion:
     def _done(self, said: str) -> None:
         counted = Counter({name: int(count) for count, name in _COUNT.findall(said)})
         nodes = [*self.nodes.values()]
-        # It counts its hooks from some version on.
+        # Later versions of the engine count hooks.
         without = [node for node in nodes if node.kind != "operation"]
         self.sure = _agree(nodes, counted) or _agree(without, counted)
         self.complete = self.complete and counted["total"] in (len(nodes), len(without))
@@ -148,7 +148,7 @@ class Fusion:
 def _agree(nodes: list[Found], counted: Counter[str]) -> bool:
     """Whether no more was read of any kind than the engine counted."""
     read = Counter(node.word for node in nodes)
-    # It writes `Skipped` of both.
+    # It writes `Skipped` for both.
     counted = Counter(counted) + Counter(skipped=counted["no-op"])
     return len(nodes) <= counted["total"] and all(read[word] <= counted[word] for word in read)
 

@@ -17,9 +17,9 @@ from jobs_api.logs.results.fusion import Fusion
 from jobs_api.logs.results.sqlmesh import SQLMesh
 from jobs_api.model.results import RunResults
 
-# A longer line is no event of dbt's that has a result; of SQL in a debug log the rest is not read.
+# A longer line is not an event with a result; of SQL in a debug log the rest is not read.
 LINE_LIMIT: Final = 1024 * 1024
-# How the lines begin that any of the readers looks for; most lines of a long log begin otherwise. Clocks are dbt's.
+# The beginnings of the lines that some reader needs; most lines of a long log begin otherwise. The times are dbt's.
 _MATTERS: Final = re.compile(
     rb"(?:\x1b\[[\d;]{0,20}m|[ *])*+"
     rb"(?:\d\d:\d\d:\d\d(?:\.\d{1,9})? {1,3}(?:\[[a-z]{4,8} {0,2}\] ?(?:\[[^\]]{0,80}\])?: ?)?(?:\x1b\[[\d;]{0,20}m)*+"
@@ -28,7 +28,7 @@ _MATTERS: Final = re.compile(
     rb"|Evaluating|dbt-core|dbt-fusion|dbt)\b"
     rb"|\[ {0,6}\d{1,7}/\d|\[WARNING\]|={5}|-{20}|\w{1,300} \()"
 )
-# Of an event of level debug nothing is read, but of NodeFinished.
+# Events of level debug are ignored, except for NodeFinished.
 _DEBUG_EVENT: Final = re.compile(rb'"level": ?"debug"')
 
 

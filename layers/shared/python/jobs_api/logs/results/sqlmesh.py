@@ -13,7 +13,7 @@ from jobs_api.logs.results.found import MOST_RESULTS, Found
 from jobs_api.model.results import NodeOutcome
 
 MOST_OF_THE_END: Final = 2 * 1024 * 1024
-# How many lines the console makes of one at most.
+# Into how many lines the console divides one at most.
 MOST_PARTS: Final = 5
 # A line of this width without a blank at its end was cut within a word.
 WIDTH: Final = 80
@@ -46,7 +46,7 @@ class SQLMesh:
     """What was read so far; all of it is plain values. `end` has the lines from its summary on."""
 
     models: dict[str, Found] = field(default_factory=dict)
-    # How many of a model's batches are done, and how many it has.
+    # How many batches of a model are done, and how many there are.
     batches: dict[str, list[int]] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     tests: dict[str, Found] = field(default_factory=dict)

@@ -20,14 +20,14 @@ from jobs_api.notifications.slack.memory import Gathering, JobStorm, Member, Not
 
 FIRST_REMINDER: Final = timedelta(hours=1)
 LONGEST_REMINDER: Final = timedelta(hours=24)
-# A job may fail and recover by turns. Within FLAPPING it gets so many messages; then one that says its last state.
+# A job may fail and recover in turn. Within FLAPPING it gets this many messages, and then one with its last state.
 MOST_CHANGES: Final = 3
 FLAPPING: Final = timedelta(hours=1)
 # How long the first of several jobs waits for the others: one ingest queues its messages within a second or two.
 GATHER_FOR: Final = timedelta(seconds=5)
 # Failures for a cause whose message was sent this recently share one more message, at the end of the window.
 WINDOW: Final = timedelta(minutes=5)
-# News of late and long runs should not be late itself.
+# Messages about late and long runs wait only briefly, so that they are not late themselves.
 NEWS_WINDOW: Final = timedelta(minutes=1)
 # After a message could not be delivered, how soon another failure may send one: otherwise each failure would try.
 TRY_AFTER: Final = timedelta(minutes=5)
@@ -51,7 +51,7 @@ class AlertKind(StrEnum):
     AWAITED = "awaited"
 
 
-# What these gather is no failure.
+# These kinds of messages do not gather failures.
 _KINDS: Final = {
     RECOVERY: AlertKind.RECOVERED,
     Event.LATE: AlertKind.LATE,

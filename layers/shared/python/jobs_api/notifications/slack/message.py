@@ -125,7 +125,7 @@ def _list_title(facts: MessageFacts) -> str:
 
 def _single(facts: MessageFacts) -> list[Block]:
     blocks = [{"type": "section", "fields": [_field(name, value) for name, value in _facts(facts)]}]
-    # Of a run that is late, the title says whether it has ended; a slot without a run is shown as it was.
+    # The title of a late run says whether it has ended; a slot without a run is shown as it was when it was found.
     is_shown_as_then = facts.kind not in expected.EXPECTED_KINDS or not facts.stored
     recovered = facts.members and facts.members[0].recovered and is_shown_as_then
     if facts.succeeded_since or recovered:

@@ -32,10 +32,11 @@ from jobs_api.sealing import environment
 from jobs_api.store import deliveries
 
 NO_EXCERPT: Final = Excerpt([], "")
-# How much of its error each job on a list keeps: the list is part of the stored state of a channel.
+# How much of each job's error is kept in a list: the list is part of the stored state of a channel.
 SAID_LIMIT: Final = 240
 EXCERPT_SECONDS: Final = 8.0
-# One thread for each message that is sent at once. A log that takes too long is read on, but no message waits for it.
+# One thread for each message that is sent at the same time. Reading a log that takes too long continues, but no message
+# waits for it.
 _reading: Final = ThreadPoolExecutor(10, thread_name_prefix="excerpt")
 
 logger = Logger()

@@ -27,11 +27,11 @@ from jobs_api.model.webhook_url import Address, is_allowed, is_public
 from jobs_api.notifications import backoff
 
 TIMEOUT_SECONDS: Final = 10.0
-# Unless the job's own headers have one.
+# The user agent, unless the job's own headers have one.
 USER_AGENT: Final = "jobs-api-webhooks/1"
-# Only so much of an answer is read, for the result of a test.
+# How much of an answer is read, for the result of a test.
 RECEIVER_ANSWER_BYTES: Final = 1024
-# Otherwise a name with many dead addresses could use up the time of the one that works.
+# Limits each address, so that a name with many dead addresses cannot use up the time of a working one.
 MOST_ADDRESSES: Final = 3
 NO_PUBLIC_ADDRESS: Final = "the host name could not be resolved, or leads to a private, local or reserved address"
 

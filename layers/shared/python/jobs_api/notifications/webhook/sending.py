@@ -59,7 +59,7 @@ def send(delivery: Delivery, run: Run, clock: Clock) -> Sent:
         look_again_at = busy_until + _spread(delivery, now)
         return Sent(postponed_until=look_again_at, error="the receiver is slow or down; one attempt at a time")
     body, headers = _signed(delivery, run, target, now)
-    # The reads until here also take time, but that is not the receiver's.
+    # The reads before this also take time, which does not count as the receiver's.
     begun_at = clock()
     with _noticed(receiver, begun_at):
         sent, _ = answered(target.url, body, headers)
@@ -82,7 +82,7 @@ def test(project: Project, job: Job, now: datetime) -> TestResult:
     signed = payload.headers(new_id("test_"), body, keys, now)
     extra = webhook.headers_of(job)
     sent, answer = answered(job.settings.webhook_url or "", body, {**extra, **signed})
-    # The receiver's answer may contain what it was sent.
+    # The receiver's answer may repeat the request.
     own = [value for value in (*extra.values(), *keys) if len(value) >= SHORTEST_VALUE]
     return TestResult.of(sent, masked(answer, own))
 
