@@ -68,7 +68,7 @@ def make(count: int, api: KubernetesApi) -> str:
     from jobs_api.model.job import Job  # noqa: PLC0415
     from jobs_api.model.job_settings import JobSettings  # noqa: PLC0415
     from jobs_api.model.run import RunStatus  # noqa: PLC0415
-    from jobs_api.store import runs  # noqa: PLC0415
+    from jobs_api.store import run_items  # noqa: PLC0415
     from jobs_api.store.run_rows import RunRow  # noqa: PLC0415
     from jobs_api.trigger.request import manual_run  # noqa: PLC0415
     from tests.functions.people import new_organization, new_project  # noqa: PLC0415
@@ -89,7 +89,7 @@ def make(count: int, api: KubernetesApi) -> str:
             run = manual_run(run_id, "dbt build", job, project, None, by)
             status = RunStatus.SUCCESS if number < count else RunStatus.PENDING
             told = {"job_name": f"job-{number}", "job_uid": stored["metadata"]["uid"], "status": status, "launch": None}
-            rows.save(runs.new_row(run.model_copy(update=told)))  # a write for each would take minutes
+            rows.save(run_items.new_row(run.model_copy(update=told)))  # a write for each would take minutes
     return organization.id
 
 

@@ -67,7 +67,7 @@ def make_jobs(count: int, api: KubernetesApi) -> str:
     from jobs_api.model.commands import ProjectType  # noqa: PLC0415
     from jobs_api.model.job import Job  # noqa: PLC0415
     from jobs_api.model.job_settings import JobSettings  # noqa: PLC0415
-    from jobs_api.store import jobs  # noqa: PLC0415
+    from jobs_api.store import job_items  # noqa: PLC0415
     from jobs_api.store.project_rows import JobRow  # noqa: PLC0415
     from tests.functions.people import new_organization, new_project  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ def make_jobs(count: int, api: KubernetesApi) -> str:
         for number in range(count):
             document = {"name": f"job {number}", "command": "dbt build", "schedule": "0 0 1 1 *"}
             job = Job.new(new_id("job_"), JobSettings.of(document, project), project, datetime.now(UTC))
-            rows.save(jobs._row(job))  # noqa: SLF001 - a transaction for each would take longer than all the rest
+            rows.save(job_items.row_of_job(job))
     return organization
 
 

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 from jobs_api import store
 from jobs_api.pulse import queue
-from jobs_api.store.organization_rows import OrganizationRow
-from jobs_api.store.organizations import ALL
+from jobs_api.store.organization_rows import ALL, OrganizationRow
 
 
 def ask() -> None:

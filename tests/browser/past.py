@@ -12,8 +12,8 @@ from jobs_api.logs.archive import store_log
 from jobs_api.logs.results_archive import store_results
 from jobs_api.model.results import NodeResult, ResultCounts, RunResults
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from jobs_api.store.run_items import new_row
 from jobs_api.store.run_rows import RunRow
-from jobs_api.store.runs import new_row
 
 type Document = dict[str, Any]
 

@@ -8,7 +8,7 @@ import pytest
 
 from jobs_api import store
 from jobs_api.model.project import Project
-from jobs_api.store import job_counts, jobs
+from jobs_api.store import job_counts, job_writing
 from jobs_api.store.project_rows import ProjectRow
 from tests.functions.people import Answer, Person
 
@@ -92,7 +92,7 @@ def test_the_same_request_again_is_counted_once_and_answered_in_a_full_project(a
     for name in "bc":
         create(alice, jaffle, name)
 
-    assert jobs.create_job(store.get_job(jaffle.organization_id, jaffle.id, job["id"])[1]).id == job["id"]
+    assert job_writing.create_job(store.get_job(jaffle.organization_id, jaffle.id, job["id"])[1]).id == job["id"]
     assert row_of(jaffle).job_count == 3
 
 

@@ -14,7 +14,7 @@ from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
 from jobs_api.model.slots import KEPT_BYTES, Period
 from jobs_api.sealing import environment
-from jobs_api.store import jobs
+from jobs_api.store import job_items
 from jobs_api.store.project_rows import ProjectsRow
 from jobs_api.store.run_rows import RunRow
 from tests.functions.people import NOON, Person, new_project
@@ -216,7 +216,7 @@ def test_the_largest_job_fits_into_its_item_however_often_it_was_changed(alice: 
     assert 1 < len(job.pauses.past) < 40
     assert sum(len(span.model_dump_json()) for span in job.pauses.past) <= firing_history.SPANS_BYTES
     # Not written to the table: moto adds the size of the replaced item to the new one's.
-    assert 300 * 1024 < size_of(jobs._row(job).to_dynamodb_dict()) < ITEM_BYTES * 0.9
+    assert 300 * 1024 < size_of(job_items.row_of_job(job).to_dynamodb_dict()) < ITEM_BYTES * 0.9
 
 
 def test_the_largest_secrets_take_less_than_what_is_in_the_clear(alice: Person, jaffle: Project) -> None:

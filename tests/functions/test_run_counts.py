@@ -193,7 +193,7 @@ def test_the_ends_of_a_jobs_many_runs_are_written_one_after_another(
         write_all(fill)
         writing.pop()
 
-    monkeypatch.setattr("jobs_api.store.runs.write_all", watched)
+    monkeypatch.setattr("jobs_api.store.run_transactions.write_all", watched)
     runs = [run_of(job, jaffle) for _ in range(20)]
     for run in runs:
         store.create_run(run)
@@ -218,7 +218,7 @@ def dying_after_the_write(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             write_all(fill)
             raise Died
 
-        patched.setattr("jobs_api.store.runs.write_all", dies)
+        patched.setattr("jobs_api.store.run_transactions.write_all", dies)
         with pytest.raises(Died):
             yield
 

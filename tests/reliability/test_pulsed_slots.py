@@ -7,8 +7,7 @@ import pytest
 from jobs_api.model.run import RunStatus
 from jobs_api.model.slots import GRACE
 from jobs_api.store import pulses
-from jobs_api.store.organization_rows import OrganizationRow
-from jobs_api.store.organizations import ALL
+from jobs_api.store.organization_rows import ALL, OrganizationRow
 from local import first_passes
 from tests.reliability.pulsing import Pulsing
 from tests.reliability.world import HOOK, World

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from jobs_api import store
 from jobs_api.logs import archive
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import DeliveryStatus
@@ -22,6 +21,7 @@ from jobs_api.notifications import queue as outbox
 from jobs_api.notifications.slack import bot_token, sending
 from jobs_api.notifications.slack import client as slack_module
 from jobs_api.store import deliveries
+from jobs_api.store.run_rows import RunRow
 from tests.example_logs import LOGS
 from tests.functions.people import NOON, new_organization
 from tests.notifications.conftest import store_token
@@ -69,7 +69,7 @@ def test_a_message_quotes_the_log_and_counts_the_streak(queue: Queue, job: Job, 
     new_run(job, jaffle, RunStatus.ERROR, NOON - 1 * HOUR)
     run = new_run(job, jaffle, RunStatus.FAILED)
     log, _ = archive.store_log(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
-    store.runs.RunRow(run.id).update(actions=[store.runs.RunRow.log.set(log.model_dump(mode="json"))])  # type: ignore[attr-defined]
+    RunRow(run.id).update(actions=[RunRow.log.set(log.model_dump(mode="json"))])
     queue.tell(run, Event.FAILURE, "slack")
     queue.go(until=MINUTE)
 
@@ -307,7 +307,7 @@ def killed(*_: object) -> None:
 
 def with_log(run: Run) -> Run:
     log, _ = archive.store_log(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
-    store.runs.RunRow(run.id).update(actions=[store.runs.RunRow.log.set(log.model_dump(mode="json"))])  # type: ignore[attr-defined]
+    RunRow(run.id).update(actions=[RunRow.log.set(log.model_dump(mode="json"))])
     return run
 
 

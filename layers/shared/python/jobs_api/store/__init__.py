@@ -7,28 +7,16 @@ The organization is the first argument of every function, so that an id alone re
 
 from jobs_api.model.run_filter import RunFilter
 from jobs_api.store.due_jobs import DueJob, due_jobs, next_due, settle_job
+from jobs_api.store.job_names import cronjob_holders
 from jobs_api.store.job_versions import list_job_versions
-from jobs_api.store.jobs import (
-    create_job,
-    cronjob_holders,
-    delete_job,
-    find_jobs,
-    get_job,
-    list_jobs,
-    record_sync,
-    update_job,
-)
+from jobs_api.store.job_writing import create_job, delete_job, record_sync, update_job
+from jobs_api.store.jobs import find_jobs, get_job, list_jobs
 from jobs_api.store.organizations import (
     create_organization,
-    create_token,
-    expire_token,
-    find_token,
     forget_organization,
     get_organization,
-    get_token,
     leave_cluster,
     list_organizations,
-    list_tokens,
     move_organization,
     recent_organization,
     record_cleared,
@@ -39,9 +27,7 @@ from jobs_api.store.organizations import (
     record_removal_confirmation,
     record_settled_jobs_checked,
     record_usage_key,
-    replace_secret,
     retire_organization,
-    revoke_token,
     use_removal_confirmation,
 )
 from jobs_api.store.projects import (
@@ -53,6 +39,8 @@ from jobs_api.store.projects import (
     past_projects,
     update_project,
 )
+from jobs_api.store.run_cancelling import cancel_unlaunched, note_cancel_request
+from jobs_api.store.run_items import kept_for, position_of
 from jobs_api.store.run_lists import (
     durations_before,
     has_succeeded_since,
@@ -66,19 +54,24 @@ from jobs_api.store.run_lists import (
 )
 from jobs_api.store.runs import (
     advance_run,
-    cancel_unlaunched,
     create_run,
     find_runs,
     get_run,
-    kept_for,
-    note_cancel_request,
     note_found,
     note_log_begins,
-    position_of,
     run_launched,
     run_notified,
 )
 from jobs_api.store.runs_with_results import runs_with_results
+from jobs_api.store.tokens import (
+    create_token,
+    expire_token,
+    find_token,
+    get_token,
+    list_tokens,
+    replace_secret,
+    revoke_token,
+)
 
 __all__ = [
     "DueJob",

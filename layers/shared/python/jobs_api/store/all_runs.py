@@ -11,8 +11,8 @@ from typing import Final
 
 from jobs_api.model.run import Run
 from jobs_api.model.run_filter import RunFilter
+from jobs_api.store.run_items import position_of
 from jobs_api.store.run_lists import list_runs
-from jobs_api.store.runs import position_of
 
 # The most reads of one project's list for a page; each makes at most `pages.QUERIES` Queries.
 ROUNDS: Final = 3

@@ -11,7 +11,7 @@ from pynamodb.expressions.condition import Condition
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.jobs import job_of, slots_of
+from jobs_api.store.job_items import job_of, slots_of
 from jobs_api.store.project_rows import JOB, META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
 from jobs_api.store.projects import partition_of, project_of
 

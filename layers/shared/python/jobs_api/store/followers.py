@@ -21,12 +21,12 @@ from jobs_api.model.run import Run, TriggeredBy
 from jobs_api.model.slots import miss_id
 from jobs_api.store.attributes import time_text
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.jobs import counted_ends_of, job_of
+from jobs_api.store.job_items import counted_ends_of, job_of
 from jobs_api.store.pages import ROWS_A_QUERY
 from jobs_api.store.project_rows import DELETED_JOB, JOB, META, DeletedJobRow, JobRow, ProjectRow, ProjectsRow
 from jobs_api.store.projects import partition_of, project_of
+from jobs_api.store.run_items import new_row, run_of
 from jobs_api.store.run_rows import RunRow
-from jobs_api.store.runs import new_row, run_of
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 # The newest runs may all be misses; then none of them is a run of the command.

@@ -12,6 +12,10 @@ from pynamodb.attributes import (
 from jobs_api.store.attributes import DocumentAttribute, MomentAttribute
 from jobs_api.store.rows import REGION, Row, share_connection
 
+# The partition of all organizations, and the prefix of the partition of a token.
+ALL = "organizations"
+TOKEN_KEY = "token#"  # noqa: S105 - a key's prefix
+
 
 class OrganizationsRow(Row):
     """Anything in the organizations table.

@@ -9,8 +9,8 @@ from pynamodb.expressions.update import Action
 
 from jobs_api.model.organization import Organization
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.organization_rows import OrganizationRow, OrganizationsRow
-from jobs_api.store.organizations import ALL, organization_of
+from jobs_api.store.organization_items import organization_of
+from jobs_api.store.organization_rows import ALL, OrganizationRow, OrganizationsRow
 
 # After this time a pass counts as dead, and another may begin beside it: all their writes are conditional.
 BUSY_FOR: Final = timedelta(minutes=2)

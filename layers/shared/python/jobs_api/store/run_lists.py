@@ -12,8 +12,8 @@ from jobs_api.model.run_filter import RunFilter
 from jobs_api.store.attributes import time_text
 from jobs_api.store.conditions import code_of
 from jobs_api.store.pages import ROWS_A_QUERY, Listing
+from jobs_api.store.run_items import position_of, run_of
 from jobs_api.store.run_rows import RunRow, ended_in
-from jobs_api.store.runs import position_of, run_of
 
 # A cancelled run says nothing about how the job works.
 _TELLING: Final = [status.value for status in (RunStatus.SUCCESS, *sorted(FAILURES))]

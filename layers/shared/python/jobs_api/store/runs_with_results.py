@@ -5,8 +5,8 @@ from datetime import datetime
 from jobs_api.model.run import Run
 from jobs_api.store.attributes import time_text
 from jobs_api.store.pages import Listing
+from jobs_api.store.run_items import position_of, run_of
 from jobs_api.store.run_rows import RunRow
-from jobs_api.store.runs import position_of, run_of
 
 # Sorts after every position.
 _NEWEST = "~"

@@ -9,8 +9,8 @@ from typing import Any
 from jobs_api.model.item_images import Images, StoredJob
 from jobs_api.model.run import Run
 from jobs_api.store.project_rows import JOB, JobRow, ProjectsRow
+from jobs_api.store.run_items import run_of
 from jobs_api.store.run_rows import RunRow
-from jobs_api.store.runs import run_of
 
 type Image = Mapping[str, Mapping[str, Any]]
 

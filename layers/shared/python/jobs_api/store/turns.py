@@ -17,8 +17,8 @@ from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus
 from jobs_api.store import audit
 from jobs_api.store.project_rows import TURN, ProjectsRow, TurnRow
 from jobs_api.store.projects import partition_of
+from jobs_api.store.run_items import row_with_events
 from jobs_api.store.run_rows import RunRow
-from jobs_api.store.runs import row_with_events
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 # The position in the transaction of the write of the turn: after that of a new run.
