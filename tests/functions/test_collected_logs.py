@@ -2,7 +2,6 @@
 
 import base64
 import os
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from jobs_api.collecting.parts import Parts
 from jobs_api.ids import new_id
 from jobs_api.ingest import log_collecting
 from jobs_api.ingest.ingester import Pass
-from jobs_api.ingest.log_storing import COLLECTED_UNTIL, GAPS, not_followed
+from jobs_api.ingest.log_collecting import NOBODY, Followers
+from jobs_api.ingest.log_storing import COLLECTED_UNTIL, GAPS
 from jobs_api.ingest.unseen_end import GONE_AFTER
 from jobs_api.model.run import RunStatus
 from jobs_api.store import log_parts
@@ -232,15 +232,15 @@ def test_a_log_that_grows_fast_is_to_be_followed(acme: Acme, tmp_path: Path, mon
     start(acme, "seq 1 100; sleep 60", tmp_path / "go")
     (tmp_path / "go").touch()
     found = list[Collector]()
-    eventually(lambda: found if _later(acme, found.append) or found else None)
+    eventually(lambda: found if _later(acme, Followers(lambda: True, found.append)) or found else None)
 
     assert {one.run.id for one in found} == {acme.only_run().id}
     assert Parts.of(acme.only_run()).is_followed()
 
 
-def _later(acme: Acme, follow: Callable[[Collector], object] = not_followed) -> bool:
+def _later(acme: Acme, followers: Followers = NOBODY) -> bool:
     acme.skipped += timedelta(seconds=1)
-    Pass(acme.organization, acme.cluster, acme.now, follow).run()
+    Pass(acme.organization, acme.cluster, acme.now, followers).run()
     return False
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from jobs_api.clock import Clock
 from jobs_api.cluster import Cluster
 from jobs_api.collecting import rules
-from jobs_api.collecting.parts import Parts
+from jobs_api.collecting.parts import Parts, missing_at_first, missing_between
 from jobs_api.collecting.rules import Growth
 from jobs_api.k8s.pod_logs import has_begun, noted
 from jobs_api.k8s.stamped_log import LogPlace, OtherLog, Reading, after_window
@@ -27,16 +27,24 @@ POLLED_EVERY: Final = timedelta(seconds=0.5)
 
 @dataclass(frozen=True)
 class Looked:
-    """What a look found: how the log grows, how much is new but not written, and whether more was left unread."""
+    """What a look found: how the log grows, what is new but not written, up to where, and whether that is all."""
 
     growth: Growth
-    unwritten: int = 0
+    unwritten: bytes
+    place: LogPlace
     is_all: bool = True
+    is_to_be_followed: bool = False
+    """Whether its part says that this process follows the log from now on."""
 
     @property
-    def wants_following(self) -> bool:
-        """Whether the log is to be followed now."""
+    def may_lose_lines(self) -> bool:
+        """Whether lines may be lost unless the log is followed or read to its end now."""
         return not self.is_all or rules.is_near_rotation(self.growth)
+
+
+def nobody_follows() -> bool:
+    """Have no place for one more log that is followed."""
+    return False
 
 
 @dataclass
@@ -51,12 +59,19 @@ class Collector:
     reading: Reading = field(init=False)
     """What takes the log apart that is read now."""
 
-    def look(self, seen: Growth | None = None, *, everything: bool = False) -> Looked:
+    def look(
+        self,
+        seen: Growth | None = None,
+        *,
+        everything: bool = False,
+        take_place: Callable[[], bool] = nobody_follows,
+    ) -> Looked:
         """Read what is new; write it if it is due, or with `everything` in any case.
 
         Args:
             seen: what the look before found, if it is known; its `within` is since when that was.
             everything: whether to read up to the end of the log, however much that is.
+            take_place: called where the log is to be followed; returns whether it can be.
 
         Raises what the cluster and the tables raise, and NotStamped where the kubelet sends something else than a log.
         """
@@ -73,10 +88,11 @@ class Collector:
         growth = self._growth(bytes(pending), read, seen)
         is_all = limit is None or answered < limit
         near_rotation = not is_all or rules.is_near_rotation(growth)
+        followed = near_rotation and take_place()
         # The lines after a message about lost lines are written together with it.
         if everything or near_rotation or self.parts.last is not last or self._is_due(len(pending)):
-            self._write(pending, self.clock() + rules.FOLLOWED_FOR if near_rotation else None)
-        return Looked(growth, len(pending), is_all)
+            self._write(pending, self.clock() + rules.FOLLOWED_FOR if followed else None)
+        return Looked(growth, bytes(pending), self.reading.place, is_all, followed)
 
     def begins(self) -> str:
         """Return the time of the first line of the Pod's current file, "" where it has no line."""
@@ -149,14 +165,9 @@ class Collector:
 
     def _missing(self) -> str | None:
         """Say what may be missing before a file whose reading has begun; None where nothing is."""
-        log, before = self.reading.place.log, self.parts.place
-        name, _, begins = log.partition(" ")
+        log, before, first = self.reading.place.log, self.parts.place, self.run.log_begins
         if self.reading.elsewhere:
-            pod = before.log.partition(" ")[0]
-            upto = f"{datetime.fromtimestamp(before.newest, self.clock().tzinfo):%H:%M:%S}"
-            why = "the kubelet had rotated it away" if pod == name else f"pod {pod} was replaced by {name}"
-            return f"some output between {upto} and {begins[11:19]} may be lost: {why}"
-        first = self.run.log_begins
-        if not before.log and has_begun(first) and first != log:
-            return f"some output before {begins[11:19]} may be lost: the kubelet had rotated it away"
+            return missing_between(before, log)
+        if not before.log and first and has_begun(first) and first != log:
+            return missing_at_first(first, log)
         return None

@@ -6,7 +6,7 @@ that read the same log, one writes a part, and the other one writes what follows
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from jobs_api.clock import Clock, utc_now
@@ -88,6 +88,15 @@ class Parts:
                 return
         raise JobsApiError(f"Others write the log of run {self.run.id} at the same time")
 
+    def add_late(self, text: bytes, place: LogPlace) -> None:
+        """Add a text that was read some time ago; nothing where a part of a newer file was written meanwhile."""
+        if self.last and self.start_of(place.log) is None:
+            if begins_at(place.log) < begins_at(self.place.log):
+                return
+            if place.offset == len(text):
+                self.add_gap(place, missing_between(self.place, place.log))
+        self.add(text, place, None)
+
     def add_gap(self, place: LogPlace, said: str) -> None:
         """Add a line that something may be lost before a file; nothing where another process has got to that file."""
         begin, said_line = LogPlace(log=place.log), f"[jobs-api: {said}]\n".encode()
@@ -165,6 +174,38 @@ class Parts:
         if offset + len(text) < last.end:
             text = text[: len(text) - incomplete(text)]
         return text, _place_at(last, offset + len(text))
+
+
+def missing_between(before: LogPlace, log: str) -> str:
+    """Say what may be missing between a place and the beginning of another file."""
+    (pod, begins), other = _pod_and_time(log), _pod_and_time(before.log)[0]
+    upto = f"{datetime.fromtimestamp(before.newest, UTC):%H:%M:%S}"
+    return f"some output between {upto} and {begins[11:19]} may be lost: {_why_lost(other, pod)}"
+
+
+def missing_at_first(first: str, log: str) -> str:
+    """Say what may be missing before a file of which a part is written first.
+
+    Args:
+        first: the file that a pass found first.
+        log: the file.
+    """
+    (pod, begins), other = _pod_and_time(log), _pod_and_time(first)[0]
+    return f"some output before {begins[11:19]} may be lost: {_why_lost(other, pod)}"
+
+
+def _why_lost(pod: str, newer: str) -> str:
+    return "the kubelet had rotated it away" if pod == newer else f"pod {pod} was replaced by {newer}"
+
+
+def begins_at(log: str) -> str:
+    """Return the time of a file's first line; later times are greater texts."""
+    return _pod_and_time(log)[1]
+
+
+def _pod_and_time(log: str) -> tuple[str, str]:
+    pod, _, begins = log.partition(" ")
+    return pod, begins
 
 
 def _is_older(log: str, other: str) -> bool:

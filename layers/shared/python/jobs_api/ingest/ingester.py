@@ -3,7 +3,7 @@
 Everything here may be done twice or by two passes at once: logs replace themselves, writes are conditional.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,10 +12,11 @@ from itertools import batched, chain
 from jobs_api import store
 from jobs_api.clock import Clock
 from jobs_api.cluster import Cluster
-from jobs_api.collecting.collector import Collector
+from jobs_api.collecting.carried import Carried
 from jobs_api.ingest import decision, following, late_runs
 from jobs_api.ingest.job_ingest import JobIngest
-from jobs_api.ingest.log_storing import PodLogs, not_followed
+from jobs_api.ingest.log_collecting import NOBODY, Followers
+from jobs_api.ingest.log_storing import PodLogs
 from jobs_api.ingest.missing_jobs import MissingJobs
 from jobs_api.ingest.out_of_reach import note_reached
 from jobs_api.ingest.pass_findings import PassFindings
@@ -51,8 +52,10 @@ class Pass:
     organization: Organization
     cluster: Cluster
     clock: Clock
-    # Follows the log of a running command that a kubelet may rotate before the next pass.
-    follow: Callable[[Collector], object] = not_followed
+    # They follow logs of running commands that a kubelet may rotate before the next pass.
+    log_followers: Followers = NOBODY
+    # What the pass before has read of logs, and what this one leaves to the next.
+    carried: Carried = field(default_factory=lambda: Carried(""))
     jobs: int = 0
     missed: int = 0
     # Slots that are due without a Job, and how many jobs had slots settled.
@@ -72,7 +75,7 @@ class Pass:
         self._findings = findings = PassFindings.of(unfinished, began_at)
         self._writer = writer = RunWriter(self.clock, findings)
         organization_id, cluster, clock = self.organization.id, self.cluster, self.clock
-        logs = PodLogs(cluster, self.organization.namespace, clock, self.follow)
+        logs = PodLogs(cluster, self.organization.namespace, clock, self.carried, self.log_followers)
         self._workers = RunWorkers(organization_id, findings, writer)
         self._job_ingest = JobIngest(organization_id, cluster, clock, findings, writer, logs, Asked(organization_id))
         self._missing_jobs = MissingJobs(cluster, clock, findings, writer, logs, self._job_ingest)
@@ -114,6 +117,7 @@ class Pass:
         """
         began_at = self.clock()
         self._know(store.unfinished_runs(self.organization.id), began_at)
+        self.carried.forget_others(self._findings.open)
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
             for page in chain(self._settled_jobs.open_jobs(), self._unlabelled()):
                 self._page(pool, page)

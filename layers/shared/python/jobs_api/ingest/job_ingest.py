@@ -19,7 +19,7 @@ from jobs_api.ingest.giving_up import wants_events_of
 from jobs_api.ingest.log_storing import PodLogs
 from jobs_api.ingest.pass_findings import PassFindings
 from jobs_api.ingest.run_writing import RunWriter
-from jobs_api.k8s import job_stop
+from jobs_api.k8s import job_stop, pod_logs
 from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import Observed
@@ -88,9 +88,12 @@ class JobIngest:
                 return None
             stored = artifacts.stored_artifacts(RunKey.of(after)) if seen.stores_artifacts else []
             after = self._with_log(after, job, seen, stored)
-        elif after.status is RunStatus.RUNNING:
+        elif after.status is RunStatus.RUNNING and not pod_logs.has_begun(after.log_begins):
             after = after.model_copy(update={"log_begins": self.logs.begins(after)})
-        return after if self.writer.write(run, after.without_secrets(secrets_of(job)), stored) else None
+        if not self.writer.write(run, after.without_secrets(secrets_of(job)), stored):
+            return None
+        self.logs.look_first(after)
+        return after
 
     def _with_log(self, run: Run, job: Object, seen: Observed, stored: Sequence[Artifact]) -> Run:
         after = self.logs.stored(run, seen.pod, secrets_of(job), stored)

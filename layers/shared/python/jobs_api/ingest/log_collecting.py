@@ -1,5 +1,6 @@
 """Looks at the logs of running commands in each pass, and says which of them are to be followed after it."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,7 +10,8 @@ from aws_lambda_powertools import Logger
 from jobs_api.clock import Clock
 from jobs_api.cluster import Cluster
 from jobs_api.collecting import rules
-from jobs_api.collecting.collector import Collector
+from jobs_api.collecting.carried import Carried
+from jobs_api.collecting.collector import Collector, Looked, nobody_follows
 from jobs_api.collecting.following import Following
 from jobs_api.collecting.parts import Parts
 from jobs_api.collecting.rules import Growth
@@ -31,6 +33,7 @@ logger = Logger()
 class Known:
     """What the last look of this process found: the last part then, the file's size, and when the next look is due."""
 
+    pod_name: str
     last: LogPart | None
     file_bytes: int
     looked_at: datetime
@@ -41,28 +44,86 @@ class Known:
 _known: dict[str, Known] = {}
 
 
-def look(cluster: Cluster, run: Run, pod_name: str, clock: Clock) -> Collector | None:
-    """Look at the log of a running command; return what follows it, if it is to be followed after the pass."""
-    now = clock()
-    known = _known.get(run.id)
+def not_followed(_: Collector) -> None:
+    """Leave it to the next pass to look at a log again."""
+
+
+@dataclass(frozen=True)
+class Followers:
+    """Those who follow logs beside a pass and after it.
+
+    Attributes:
+        take_place: takes a place for one more log, if there is one.
+        follow: begins to follow a log for which a place was taken.
+    """
+
+    take_place: Callable[[], bool] = nobody_follows
+    follow: Callable[[Collector], object] = not_followed
+
+
+NOBODY: Final = Followers()
+
+
+def look(cluster: Cluster, run: Run, clock: Clock, carried: Carried, followers: Followers = NOBODY) -> None:
+    """Look at the log of a running command; let it be followed after the pass, if that is needed.
+
+    What is read and not written is carried to the next pass. What came is written where the log cannot be read: then
+    its node may be dying. Where the Pod was replaced, the log of the new one is read on.
+    """
+    now, known = clock(), _known.get(run.id)
     if known and not timedelta() <= now - known.looked_at < KNOWN_FOR:
         known = None
     if known and now < known.due_at:
-        return None
-    collector = Collector(cluster, run, pod_name, _parts(run, known, clock), clock)
-    if collector.parts.is_followed():
-        until = collector.parts.last and collector.parts.last.followed_until
-        return collector if until and until - now < rules.HANDED_OVER_WITHIN else None
-    seen = Growth(known.file_bytes, 0, now - known.looked_at) if known else None
+        return
+    parts = _parts(run, known, clock)
+    for pod_name in pods_of(cluster, run, carried.pod_of(run) or (known.pod_name if known else run.pod_name)):
+        collector = Collector(cluster, run, pod_name, parts, clock)
+        try:
+            found = _look(collector, known, followers)
+        except (NotStamped, ClusterError):
+            carried.keep(run)
+            known, parts = None, Parts.of(run, clock, piece_reading.read_piece)
+            continue
+        if found is None:
+            return  # another process follows it
+        carried.looked(run, found.unwritten, found.place, now)
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        due_at = now + rules.next_look(found.growth, now - (run.start_time or run.created_at))
+        _known[run.id] = Known(pod_name, collector.parts.last, found.growth.file_bytes, now, due_at)
+        if found.is_to_be_followed:
+            followers.follow(collector)
+        return
+
+
+def pods_of(cluster: Cluster, run: Run, pod_name: str | None) -> Iterator[str]:
+    """Yield the Pod whose log was read last; if that is asked for another one, the newest Pod, if it is another."""
+    if pod_name is None:
+        return
+    yield pod_name
     try:
-        found = collector.look(seen)
-    except (NotStamped, ClusterError):
+        newest = cluster.newest_pod_name(run.namespace, run.job_uid) if run.job_uid else None
+    except ClusterError:
+        return
+    if newest and newest != pod_name:
+        yield newest
+
+
+def _look(collector: Collector, known: Known | None, followers: Followers) -> Looked | None:
+    """Look at a log; None where another process follows it."""
+    now, last = collector.clock(), collector.parts.last
+    if collector.parts.is_followed():
+        until = last and last.followed_until
+        if until and until - now < rules.HANDED_OVER_WITHIN and followers.take_place():
+            followers.follow(collector)
         return None
-    if len(_known) >= MOST_KNOWN:
-        _known.clear()
-    due_at = now + rules.next_look(found.growth, now - (run.start_time or run.created_at))
-    _known[run.id] = Known(collector.parts.last, found.growth.file_bytes, now, due_at)
-    return collector if found.wants_following else None
+    seen = Growth(known.file_bytes, 0, now - known.looked_at) if known else None
+    found = collector.look(seen, take_place=followers.take_place)
+    if found.may_lose_lines and not found.is_to_be_followed:
+        run = collector.run
+        logger.warning("a log that grows fast was not followed", organization_id=run.organization_id, run_id=run.id)
+        return collector.look(seen, everything=True)
+    return found
 
 
 def _parts(run: Run, known: Known | None, clock: Clock) -> Parts:

@@ -4,17 +4,19 @@ Everything here may be done twice or by two passes at once: logs replace themsel
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from jobs_api import store
 from jobs_api.clock import Clock
 from jobs_api.cluster import Cluster, ClusterRejected
+from jobs_api.collecting.carried import Carried
 from jobs_api.collecting.collector import Collector
 from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.ingest import log_collecting, run_log
+from jobs_api.ingest.log_collecting import NOBODY, Followers
 from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.k8s import pod_logs
 from jobs_api.k8s.job_secrets import secrets_of
@@ -33,10 +35,6 @@ CUT_OFF: Final = "The log ends where the run was replaced, or its Job deleted"
 TOLD_IN_BYTES: Final = 512 * 1024
 
 
-def not_followed(_: Collector) -> None:
-    """Leave it to the next pass to look at a log again."""
-
-
 class NoLog(Exception):
     """The kubelet has no log of a container that ran."""
 
@@ -48,8 +46,8 @@ class PodLogs:
     cluster: Cluster
     namespace: str
     clock: Clock
-    # Begins to follow a log, beside the pass and after it.
-    follow: Callable[[Collector], object] = not_followed
+    carried: Carried
+    followers: Followers = NOBODY
 
     def look_at(self, run: Run | None) -> None:
         """Look at the log of a running command: record its first line's time, and collect what it has written.
@@ -61,20 +59,31 @@ class PodLogs:
         if not pod_logs.has_begun(run.log_begins):
             note = self.begins(run)
             if note is None:
+                self.carried.keep(run)
                 return
             if note != run.log_begins:
                 store.note_log_begins(run, note)
-        if run.pod_name and (collector := log_collecting.look(self.cluster, run, run.pod_name, self.clock)):
-            self.follow(collector)
+        self._collect(run)
+
+    def look_first(self, run: Run) -> None:
+        """Look at the log of a run that has just been found running, if its command has printed anything yet.
+
+        A command that prints fast from its start fills a file of the kubelet before the next pass.
+        """
+        if run.status is RunStatus.RUNNING and pod_logs.has_begun(run.log_begins):
+            self._collect(run)
+
+    def _collect(self, run: Run) -> None:
+        log_collecting.look(self.cluster, run, self.clock, self.carried, self.followers)
 
     def begins(self, run: Run) -> str | None:
         """Return the text that records how a log begins, None where it cannot be read now."""
-        if run.pod_name is None:
-            return None
-        try:
-            return pod_logs.noted(run.pod_name, self.cluster.log_begins(self.namespace, run.pod_name))
-        except ClusterError:
-            return None
+        for pod_name in log_collecting.pods_of(self.cluster, run, run.pod_name):
+            try:
+                return pod_logs.noted(pod_name, self.cluster.log_begins(self.namespace, pod_name))
+            except ClusterError:
+                continue
+        return None
 
     def end_of(self, pod: ObservedPod, container: str) -> str:
         """Return the last lines of another container's log, nothing where they cannot be read."""
@@ -89,11 +98,13 @@ class PodLogs:
         """Store the log, and the results that it has, before anything else says that the run has ended."""
         known = list(secrets)
         if pod is None:
+            self.carried.keep(run)
             return _left(run, ResultsOfLog(run, known, artifacts))
         try:
             read = ResultsOfLog(run, known, artifacts)
             found = self._archived(run, pod, read)
         except (NoLog, NotStamped):
+            self.carried.keep(run)
             found_log = archive.find(run)
             if found_log is None and (left := _left_of_parts(run, ResultsOfLog(run, known, artifacts))):
                 return left
@@ -103,9 +114,11 @@ class PodLogs:
             return self.stored(run, None, known, artifacts)
         except ClusterUnavailable:
             # The node may be out of reach for a while, or may not come back.
+            self.carried.keep(run)
             if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
                 raise
             return self.stored(run, None, known, artifacts)
+        self.carried.forget(run.id)
         told = run.model_copy(update={"results": read.counts})
         told = run_log.with_log(told, found.log, found.end.last(TOLD_IN_BYTES), read.warned)
         return told.model_copy(update={"log_note": found.note})
@@ -120,10 +133,12 @@ class PodLogs:
         if parts and parts.last:
             return _joined(run, parts, parts.last, read)
         log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.packed, begins=noted)
-        return Archived(log, end, pod_logs.why_less(seen, begins, log.size_bytes, pod))
+        note = pod_logs.why_another(run.log_begins, pod) or pod_logs.why_less(seen, begins, log.size_bytes, pod)
+        return Archived(log, end, note)
 
     def _caught_up(self, run: Run, pod: ObservedPod) -> Parts | None:
         """Return what was collected of a run, and the rest that its Pod has; None where nothing was collected."""
+        self.carried.keep(run)
         parts = Parts.of(run, self.clock)
         if parts.last is None:
             return None
@@ -149,16 +164,20 @@ class PodLogs:
     def last_words(self, before: Run, ended: Run) -> Run:
         """Return a run whose Job is gone with its log, which can be read until its Pod has ended."""
         if before.status is not RunStatus.RUNNING or before.job_uid is None:
-            return with_what_is_left(before, ended)
+            return self._what_is_left(before, ended)
         try:
             pod = self.cluster.pod_of({"metadata": {"namespace": before.namespace, "uid": before.job_uid}})
             if pod is None:
-                return with_what_is_left(before, ended)
+                return self._what_is_left(before, ended)
             read = ResultsOfLog(ended, secrets_of({"spec": {"template": pod}}))
             log = self._archived(ended, observe_pod(pod), read).log
         except (ClusterError, NoLog, NotStamped):
-            return with_what_is_left(before, ended)
+            return self._what_is_left(before, ended)
         return ended.model_copy(update={"log": log, "log_note": CUT_OFF, "results": read.counts})
+
+    def _what_is_left(self, before: Run, ended: Run) -> Run:
+        self.carried.keep(before)
+        return with_what_is_left(before, ended)
 
 
 @dataclass(frozen=True)

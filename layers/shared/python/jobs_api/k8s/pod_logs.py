@@ -64,6 +64,14 @@ def seen_of(note: str | None, pod: ObservedPod) -> str | None:
     return begins if blank and name == pod.name else None
 
 
+def why_another(note: str | None, pod: ObservedPod) -> str | None:
+    """Say that the log of a Pod which was replaced is lost; None where the log that a pass saw is that of this Pod."""
+    name = (note or "").partition(" ")[0]
+    if not has_begun(note) or name == pod.name:
+        return None
+    return f"The log of pod {name} is lost: the pod was replaced by {pod.name} before its log could be read"
+
+
 def why_less(seen: str | None, begins: str, size_bytes: int, pod: ObservedPod) -> str | None:
     """Say why a part of an ended command's log is lost; None where nothing seems to be lost.
 

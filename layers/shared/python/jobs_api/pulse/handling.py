@@ -11,8 +11,11 @@ from typing import Final
 
 from aws_lambda_powertools import Logger
 
+from jobs_api import cluster
 from jobs_api.clock import Clock
+from jobs_api.collecting.carried import Carried
 from jobs_api.errors import NotFound
+from jobs_api.ingest.log_collecting import Followers
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.organization import Organization
 from jobs_api.pulse import passes, queue
@@ -46,23 +49,33 @@ def handle(message: PulseMessage, clock: Clock) -> None:
         message = PulseMessage(message.organization_id, asked_at=clock())
     organization = _begin(message, clock())
     if organization is None:
+        if message.carried:
+            _keep_unreadable(message)
         return
     if organization.retired_at:
         pulses.end_pass(organization, None, None, asked=True)
         return
     # Following logs may take longer than until the next pass, which does not wait for it.
-    with passes.following_logs() as follow:
-        _pass(organization, message, clock, follow)
+    with passes.following_logs() as followers:
+        _pass(organization, message, clock, followers)
 
 
-def _pass(organization: Organization, message: PulseMessage, clock: Clock, follow: passes.Follow) -> None:
-    facts = _ingest(organization, clock, follow)
+def _keep_unreadable(message: PulseMessage) -> None:
+    """Keep what a superseded message carries of logs that cannot be read any more."""
+    organization = pulses.current_organization(message.organization_id)
+    if organization:
+        Carried.of(organization.id, message.carried).keep_unreadable(lambda: cluster.connect(organization))
+
+
+def _pass(organization: Organization, message: PulseMessage, clock: Clock, followers: Followers) -> None:
+    carried = Carried.of(organization.id, message.carried)
+    facts = _ingest(organization, clock, followers, carried)
     if message.asked_at:
         # An index may not show the run of the request yet.
         facts = replace(facts, moving=True)
     is_sync_due = facts.unreached_since is None and (facts.pause_ended or organization.pulse.is_sync_due(clock()))
     try:
-        _end(organization, facts, clock(), is_sync_due=is_sync_due, asked=message.asked_at is not None)
+        _end(organization, facts, carried, clock(), is_sync_due=is_sync_due, asked=message.asked_at is not None)
     except Exception:
         # The pass counts as running until its time is over, or it has announced the next one. Without this request,
         # that would wait for a tick.
@@ -105,9 +118,9 @@ def _begin(message: PulseMessage, now: datetime) -> Organization | None:
     return None
 
 
-def _ingest(organization: Organization, clock: Clock, follow: passes.Follow) -> PassFacts:
+def _ingest(organization: Organization, clock: Clock, followers: Followers, carried: Carried) -> PassFacts:
     try:
-        ingested = passes.ingest_runs(organization, clock, follow)
+        ingested = passes.ingest_runs(organization, clock, followers, carried)
     except Exception:
         logger.exception("an ingest failed", organization_id=organization.id)
         publish({Metric.INGEST_ERRORS: 1})
@@ -117,7 +130,9 @@ def _ingest(organization: Organization, clock: Clock, follow: passes.Follow) -> 
     return ingested.facts
 
 
-def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync_due: bool, asked: bool) -> None:
+def _end(
+    organization: Organization, facts: PassFacts, carried: Carried, now: datetime, *, is_sync_due: bool, asked: bool
+) -> None:
     """Record when the next pass is due, and send its pulse; do nothing where another pass has begun meanwhile.
 
     Nothing is recorded where the pass announced that moment as it began.
@@ -133,11 +148,13 @@ def _end(organization: Organization, facts: PassFacts, now: datetime, *, is_sync
         # Another pass was requested meanwhile, or began because this one seemed to have died.
         due_at = min(due_at, now + SOONEST)
         if not pulses.end_pass(organization, due_at, sync_due_at, asked=True):
+            carried.keep_all()
             return
     due_in = due_at - now
     announces = may_announce(due_in, now - (pulse.began_at or now), usual)
-    message = PulseMessage(organization.id, pulse.generation, announces=announces)
-    queue.send_pulse(message, due_in, spare_after(due_in, pulse.generation, usual, asked=asked))
+    message = PulseMessage(organization.id, pulse.generation, announces=announces, carried=tuple(carried.next()))
+    if not queue.send_pulse(message, due_in, spare_after(due_in, pulse.generation, usual, asked=asked)):
+        carried.keep_all()
 
 
 def _sync(scope: Scope, clock: Clock) -> None:

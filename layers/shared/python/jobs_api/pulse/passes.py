@@ -1,7 +1,7 @@
 """The two passes over an organization, each with its figures: an ingest of its runs, and a sync of its CronJobs."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from aws_lambda_powertools import Logger
 
 from jobs_api import cluster, store
 from jobs_api.clock import Clock
-from jobs_api.collecting.collector import Collector
+from jobs_api.collecting.carried import Carried
 from jobs_api.errors import ClusterError
 from jobs_api.ingest import late_runs, log_collecting
 from jobs_api.ingest.ingester import Incomplete, Pass
 from jobs_api.ingest.leaving import note_cleared
-from jobs_api.ingest.log_storing import not_followed
+from jobs_api.ingest.log_collecting import NOBODY, Followers
 from jobs_api.ingest.out_of_reach import end_overdue, note_reached
 from jobs_api.metrics import Metric, Tally, publish
 from jobs_api.model.organization import Organization
@@ -27,8 +27,6 @@ from jobs_api.sync import Scope, sync
 
 # Each log takes some MiB of memory.
 MOST_FOLLOWED: Final = 16
-
-type Follow = Callable[[Collector], object]
 
 logger = Logger()
 _ended_well: Final = Tally()
@@ -42,17 +40,25 @@ class Ingested:
     error: ClusterError | Incomplete | None = None
 
 
-def ingest_runs(organization: Organization, clock: Clock, follow: Follow = not_followed) -> Ingested:
+def ingest_runs(
+    organization: Organization, clock: Clock, followers: Followers = NOBODY, carried: Carried | None = None
+) -> Ingested:
     """Update an organization's runs and their logs to what its cluster shows; send their notifications.
 
-    `follow` begins to follow a log.
+    Args:
+        organization: whose runs.
+        clock: gives aware times.
+        followers: follow logs.
+        carried: what came of logs with the pass's message; later it has what the next message is to carry.
     """
-    told = False
+    told, carried = False, carried or Carried(organization.id)
     try:
-        found = _ingest(organization, clock, follow)
+        found = _ingest(organization, clock, followers, carried)
     except ClusterError as error:
         publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("the cluster was not reached", organization_id=organization.id, error=str(error))
+        # What was read of logs may be all that will ever be.
+        carried.keep_all()
         # Runs that wait too long for a cluster that is gone, or that denies access, end.
         now = clock()
         reached = note_reached(organization, now, reached=False)
@@ -65,9 +71,9 @@ def ingest_runs(organization: Organization, clock: Clock, follow: Follow = not_f
     return found if told else replace(found, facts=replace(found.facts, work_left=True))
 
 
-def _ingest(organization: Organization, clock: Clock, follow: Follow) -> Ingested:
+def _ingest(organization: Organization, clock: Clock, followers: Followers, carried: Carried) -> Ingested:
     began_at = clock()
-    ingest = Pass(organization, cluster.connect(organization), clock, follow)
+    ingest = Pass(organization, cluster.connect(organization), clock, followers, carried)
     error, ended_well = None, 0
     try:
         ingest.run()
@@ -92,21 +98,18 @@ def _ingest(organization: Organization, clock: Clock, follow: Follow) -> Ingeste
 
 
 @contextmanager
-def following_logs() -> Iterator[Follow]:
-    """Yield what follows logs of running commands beside what the block does; at its end, wait for those it began.
+def following_logs(most: int = MOST_FOLLOWED) -> Iterator[Followers]:
+    """Yield those who follow logs of running commands beside what the block does; at its end, wait for them.
 
-    So many at most, because of memory. A log is followed until another pass does that, or it grows slowly.
+    So many at most, because of memory. A log is followed until another pass does that, or it grows slowly. Where no
+    place is left, each pass reads a log to its end.
     """
-    with ThreadPoolExecutor(MOST_FOLLOWED, thread_name_prefix="follow") as pool:
-        places = iter(range(MOST_FOLLOWED))
-
-        def follow(collector: Collector) -> None:
-            if next(places, None) is None:
-                logger.warning("a log that grows fast was not followed", organization_id=collector.run.organization_id)
-            else:
-                pool.submit(log_collecting.follow, collector)
-
-        yield follow
+    with ThreadPoolExecutor(most, thread_name_prefix="follow") as pool:
+        places = iter(range(most))
+        yield Followers(
+            take_place=lambda: next(places, None) is not None,
+            follow=lambda collector: pool.submit(log_collecting.follow, collector),
+        )
 
 
 def _log(ingest: Pass, *, told: bool) -> None:

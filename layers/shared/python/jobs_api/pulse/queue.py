@@ -17,6 +17,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs_api.aws.clients import BotoCoreError, ClientError, client
+from jobs_api.model.carried_text import CarriedText
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -36,7 +37,8 @@ class PulseMessage:
     With `changed`, the CronJobs of that project, or of that job of it, are made to match first; where neither is
     named, those of the whole organization. With `if_overdue` it is a spare: a pass is made only if the one that was
     due by then has not begun, because its pulse was lost. With `announces` it is the pulse of a pass that, as it
-    begins, announces the next one, since runs are open and the last pass was short.
+    begins, announces the next one, since runs are open and the last pass was short. `carried` are texts of logs from
+    the pass that sent it.
     """
 
     organization_id: str
@@ -47,6 +49,7 @@ class PulseMessage:
     job_id: str | None = None
     if_overdue: bool = False
     announces: bool = False
+    carried: tuple[CarriedText, ...] = ()
 
     @classmethod
     def of_json(cls, text: str) -> "PulseMessage":
@@ -62,7 +65,9 @@ class PulseMessage:
             raise TypeError("a message has either a generation, which is a number, or `asked_at`")
         asked = datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at is not None else None
         flags = {name: bool(said.get(name)) for name in ("changed", "if_overdue", "announces")}
-        return cls(ids[0], generation, asked, project_id=ids[1] or None, job_id=ids[2] or None, **flags)
+        carried = tuple(CarriedText.of_json(one) for one in said.get("carried", ()))
+        found = cls(ids[0], generation, asked, project_id=ids[1] or None, job_id=ids[2] or None, **flags)
+        return replace(found, carried=carried)
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> "PulseMessage":
@@ -92,6 +97,8 @@ class PulseMessage:
             said["if_overdue"] = True
         if self.announces:
             said["announces"] = True
+        if self.carried:
+            said["carried"] = [one.as_json for one in self.carried]
         return json.dumps(said)
 
 
@@ -125,10 +132,10 @@ def ask_later(message: PulseMessage, delay: timedelta) -> None:
     _try_to_ask(message, delay, "The queue did not take a request for a later pass; the next tick asks for one")
 
 
-def send_pulse(pulse: PulseMessage, delay: timedelta, spare_after: timedelta | None = None) -> None:
+def send_pulse(pulse: PulseMessage, delay: timedelta, spare_after: timedelta | None = None) -> bool:
     """Send the next pulse, and with `spare_after` a spare in the same call, in case this pulse or the next is lost.
 
-    Where the queue refuses, the next tick requests the pass.
+    Return whether the queue took both. Where it does not take the pulse, the next tick requests the pass.
     """
     messages = [(pulse, delay)]
     if spare_after is not None:
@@ -142,9 +149,10 @@ def send_pulse(pulse: PulseMessage, delay: timedelta, spare_after: timedelta | N
         failed = _client().send_message_batch(QueueUrl=_url(), Entries=entries).get("Failed")  # type: ignore[arg-type]
     except (BotoCoreError, ClientError):
         logger.warning("The queue did not take a pulse; the next tick asks for the pass", exc_info=True)
-    else:
-        if failed:
-            logger.warning("The queue did not take a pulse; its spare or the next tick asks for the pass: %s", failed)
+        return False
+    if failed:
+        logger.warning("The queue did not take a pulse; its spare or the next tick asks for the pass: %s", failed)
+    return not failed
 
 
 def ask_for_all(organization_ids: Iterable[str], asked_at: datetime) -> None:
