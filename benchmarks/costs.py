@@ -12,6 +12,7 @@ from math import ceil
 from typing import Final
 
 from jobs_api.metrics import Metric
+from jobs_api.model.carried_text import MOST_CARRIED_BYTES
 
 MILLION: Final = 1_000_000
 # A month is 730 hours.
@@ -88,6 +89,9 @@ SPARE_SECONDS, SPARES = 0.01, 0.5
 # The parts of a log that grows all the time: one each half minute after the first minute, up to two KB with its
 # position.
 PART_SECONDS, FIRST_PART_SECONDS, PART_UNITS = 30, 60, 2
+# What the message of a pulse carries of the log of a running command: half of a log, compressed, as base64, and its
+# position; and how many bytes are billed as one request.
+CARRIED, QUEUE_CHUNK = LOG // 5 // 2 * 4 // 3 + 300, 64 * 1024
 # The time that reading logs adds to a pass, which reads the logs of young runs; not measured on AWS.
 LOOKS_SECONDS: Final = 0.05
 # One stream begins seven seconds before the other one of 30 seconds ends.
@@ -119,9 +123,24 @@ class Jobs:
         return self.jobs * self.runs_per_month
 
     @property
-    def parts(self) -> int:
-        """Parts of the log of a run that prints all the time; one that ends within a minute has none."""
-        return max(0, ceil((self.seconds - FIRST_PART_SECONDS) / PART_SECONDS))
+    def parts(self) -> float:
+        """Parts of the log of a run that prints all the time; one that ends within a minute has none.
+
+        Where more run at once than a message carries text of, the others have parts from the beginning.
+        """
+        usual = max(0, ceil((self.seconds - FIRST_PART_SECONDS) / PART_SECONDS))
+        carried = min(1, MOST_CARRIED_BYTES / max(1, self.open_at_once * CARRIED))
+        return carried * usual + (1 - carried) * ceil(self.seconds / PART_SECONDS)
+
+    @property
+    def open_at_once(self) -> float:
+        """How many runs are open, while any is."""
+        return self.runs * self.seconds / (HOURS * 3600 * self.open_part) if self.runs else 0
+
+    @property
+    def requests_of_a_pulse(self) -> int:
+        """What is billed to send, receive and delete the message of a pulse, with what it carries of logs."""
+        return 1 + 2 * max(1, ceil(min(MOST_CARRIED_BYTES, self.open_at_once * CARRIED) / QUEUE_CHUNK))
 
     @property
     def passes(self) -> float:
@@ -283,14 +302,13 @@ def _batches(records: float, window_seconds: float) -> float:
 def passes(load: Jobs) -> dict[str, Use]:
     """Return the use that grows with passes, a month. None is traced, but for those that a traced request asks for."""
     idle, every, spares = HOURS * 3600 / IDLE_SECONDS, load.passes, load.open_passes * SPARES
-    open_at_once = load.runs * load.seconds / (HOURS * 3600 * load.open_part) if load.runs else 0
     # The indexes of open runs, of due deliveries and of slots are each read twice: half a unit for 4 kB.
-    read = (max(1, ceil(open_at_once * RUN / 4096)) + 3) / 2
+    read = (max(1, ceil(load.open_at_once * RUN / 4096)) + 3) / 2
     return {
         # A pass that follows another one writes only its beginning, which says when the next one is due. All others,
         # and those before a sync, write their end too.
         "passes: their pulses": {
-            "queue request": every * 3,
+            "queue request": every * load.requests_of_a_pulse,
             "write unit": every + (every - load.open_passes) + idle * load.open_part,
         },
         # The spare is sent in one call with the pulse. It is received and deleted, and one read shows that nothing is

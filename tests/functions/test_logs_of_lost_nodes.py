@@ -221,7 +221,7 @@ def test_a_process_that_dies_in_a_pass_loses_nothing(
     places = {
         "the beginning": (pulses, "begin_pass"),
         "the look": (log_collecting, "look"),
-        "the end": (pulses, "end_pass"),
+        "the end": (handling, "next_pulse"),
         "the send": (queue, "send_pulse"),
     }
     module, name = places[at]

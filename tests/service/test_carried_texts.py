@@ -15,7 +15,7 @@ from jobs_api.collecting import carried
 from jobs_api.collecting.carried import Carried
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ingest import log_collecting
-from jobs_api.model.carried_text import CarriedText
+from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.run import Run
 from jobs_api.pulse.queue import PulseMessage
 from tests.service.rotating_kubelet import RUNNING, RotatingKubelet, Table, numbers
@@ -57,7 +57,7 @@ class Passes:
         patch.setattr(store, "find_runs", lambda *_: {self.run.id: self.run})
         log_collecting._known.clear()
 
-    def make_pass(self, message: Sequence[CarriedText] | None = None, *, most: int = carried.MOST_CARRIED) -> None:
+    def make_pass(self, message: Sequence[CarriedText] | None = None, *, most: int = MOST_CARRIED_BYTES) -> None:
         taken = Carried.of("org", self.message if message is None else message)
         self.node.wait(5)
         log_collecting.look(self.node.cluster, self.run, self.node.now, taken)

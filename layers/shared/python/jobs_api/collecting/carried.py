@@ -10,7 +10,6 @@ A text that is lost with its message is in the Pod's log still; only where the n
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from aws_lambda_powertools import Logger
 
@@ -20,13 +19,8 @@ from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterError
 from jobs_api.k8s.pod_logs import noted
 from jobs_api.k8s.stamped_log import LogPlace
-from jobs_api.model.carried_text import CarriedText
+from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.run import Run
-
-# SQS takes 1 MiB, and before August 2025 took 256 KiB; some of it is for the rest of the message and its spare.
-# Each 64 KiB are paid for as a request, a hundredth of what the parts of the runs would cost whose text it has.
-# https://aws.amazon.com/sqs/pricing/
-MOST_CARRIED: Final = 224 * 1024
 
 logger = Logger()
 
@@ -81,10 +75,10 @@ class Carried:
         """Write everything as parts."""
         self._keep(self._all())
 
-    def next(self, most: int = MOST_CARRIED) -> list[CarriedText]:
+    def next(self, most: int = MOST_CARRIED_BYTES) -> list[CarriedText]:
         """Return what the next message carries. What does not fit into it is written as parts, the largest texts first.
 
-        What came of runs that no look has read meanwhile goes on.
+        Texts that came, of runs whose log was not read meanwhile, are carried again.
         """
         texts = sorted(self._all(), key=lambda one: one.size)
         size = 0

@@ -43,7 +43,7 @@ class Looked:
 
 
 def nobody_follows() -> bool:
-    """Have no place for one more log that is followed."""
+    """Return that there is no place for one more log that is followed."""
     return False
 
 

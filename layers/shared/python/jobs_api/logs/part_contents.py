@@ -13,14 +13,12 @@ from jobs_api.aws.clients import ClientError
 from jobs_api.errors import NotFound
 from jobs_api.logs.archive import TEXT, bucket_client
 from jobs_api.logs.stored_pieces import GONE
+from jobs_api.model.carried_text import compressed_log
 from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run
 
 PREFIX: Final = "parts"
 IN_ITEM_BYTES: Final = 8 * 1024
-# Larger texts are compressed faster and a quarter less, because a command that prints fast is waiting to be read.
-LARGE: Final = 64 * 1024
-FAST, BEST = 1, 9
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def store_content(run: Run, offset: int, text: bytes) -> PartContent:
 
     The key has the text's checksum: of two writers at an offset, neither replaces what the other has stored.
     """
-    content = zlib.compress(text, FAST if len(text) > LARGE else BEST)
+    content = compressed_log(text)
     if len(content) <= IN_ITEM_BYTES:
         return PartContent(content=content)
     owner = f"{PREFIX}/{run.organization_id}/{run.project_id}/{run.id}"

@@ -64,10 +64,17 @@ class PulseMessage:
         if (generation is None) is (asked_at is None) or type(generation) not in {int, type(None)}:
             raise TypeError("a message has either a generation, which is a number, or `asked_at`")
         asked = datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at is not None else None
-        flags = {name: bool(said.get(name)) for name in ("changed", "if_overdue", "announces")}
-        carried = tuple(CarriedText.of_json(one) for one in said.get("carried", ()))
-        found = cls(ids[0], generation, asked, project_id=ids[1] or None, job_id=ids[2] or None, **flags)
-        return replace(found, carried=carried)
+        return cls(
+            ids[0],
+            generation,
+            asked,
+            changed=bool(said.get("changed")),
+            project_id=ids[1] or None,
+            job_id=ids[2] or None,
+            if_overdue=bool(said.get("if_overdue")),
+            announces=bool(said.get("announces")),
+            carried=tuple(CarriedText.of_json(one) for one in said.get("carried", ())),
+        )
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> "PulseMessage":
