@@ -144,6 +144,17 @@ def test_a_pod_that_was_replaced_is_read_on_in_the_new_one(world: Passes) -> Non
     assert b"pod pod-a was replaced by pod-b" in world.table.text
 
 
+def test_a_new_file_is_written_by_a_process_that_does_not_know_of_the_parts_of_the_one_before(world: Passes) -> None:
+    world.node.print(2)
+    world.make_pass(most=10)
+    world.node.rotate()
+    world.node.print(2, size=150_000)
+    log_collecting._known.clear()
+    world.make_pass()
+
+    assert world.told == [0, 1, None, 2, 3]
+
+
 def test_what_does_not_fit_is_written_the_largest_first(world: Passes) -> None:
     world.node.print(2)
     world.make_pass(most=10)

@@ -119,6 +119,10 @@ def _look(collector: Collector, known: Known | None, followers: Followers) -> Lo
         return None
     seen = Growth(known.file_bytes, 0, now - known.looked_at) if known else None
     found = collector.look(seen, take_place=followers.take_place)
+    if last is None and collector.parts.last and collector.parts.start_of(found.place.log) is None:
+        # Another process has written parts of an earlier file, so nothing was written of this one.
+        is_taken = found.is_to_be_followed
+        found = collector.look(seen, take_place=lambda: is_taken)
     if found.may_lose_lines and not found.is_to_be_followed:
         run = collector.run
         logger.warning("a log that grows fast was not followed", organization_id=run.organization_id, run_id=run.id)
