@@ -24,8 +24,7 @@ const attemptsAfter = async (run, signal) => {
 
 const followers = async (run, signal) => {
   if (isOpen(run)) return [];
-  const { runs } = await get(`/projects/${run.project_id}/runs`, { triggered_by: "chained", updated_after: run.end_time || run.created_at, limit: 100 }, signal);
-  return runs.filter((other) => other.caused_by === run.id);
+  return (await get(`/projects/${run.project_id}/runs`, { caused_by: run.id, limit: 100 }, signal)).runs;
 };
 
 const load = async (run, signal) => {

@@ -12,7 +12,7 @@ app = Api()
 
 
 @app.get("/api/v1/runs")
-def list_all_runs(
+def list_all_runs(  # noqa: PLR0913 - each is a parameter of the API
     limit: Limit = 50,
     cursor: Cursor = None,
     project_id: Id = None,
@@ -21,6 +21,8 @@ def list_all_runs(
     job_type: JobType = None,
     triggered_by: TriggeredBy | None = None,
     updated_after: Moment | None = None,
+    *,
+    caused_by: Id = None,
 ) -> RunList:
     """List the runs of all projects that the organization has.
 
@@ -28,7 +30,7 @@ def list_all_runs(
     `limit`, or none. A page has at most 4.5 MB.
     """
     organization_id = app.caller.organization_id
-    wanted = store.RunFilter(job_id, status, job_type, triggered_by, updated_after, kept_at=app.now)
+    wanted = store.RunFilter(job_id, status, job_type, triggered_by, updated_after, app.now, caused_by)
     query = {"runs_of": organization_id, "project_id": project_id, **wanted.as_query()}
     key = cursors.organization_key(organization_id)
     projects = {one.id: one.runs_indexed for one in store.list_projects(organization_id)}

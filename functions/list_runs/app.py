@@ -11,6 +11,7 @@ from jobs_api.model.document import Moment
 from jobs_api.model.run import RunStatus, TriggeredBy
 from jobs_api.model.run_stats import ProjectRunList, RunStats
 from jobs_api.store import run_counts
+from jobs_api.store.caused_runs import list_caused_runs
 
 app = Api()
 
@@ -26,6 +27,7 @@ def list_runs(  # noqa: PLR0913 - each is a parameter of the API
     triggered_by: TriggeredBy | None = None,
     updated_after: Moment | None = None,
     *,
+    caused_by: Id = None,
     include_stats: bool = False,
 ) -> ProjectRunList:
     """List a project's runs.
@@ -35,16 +37,15 @@ def list_runs(  # noqa: PLR0913 - each is a parameter of the API
     are of all runs of the project, or of `job_id`, that ended in the last 30 days; the other filters do not apply.
     """
     project = store.get_project(app.caller.organization_id, project_id)
-    wanted = store.RunFilter(job_id, status, job_type, triggered_by, updated_after, kept_at=app.now)
+    wanted = store.RunFilter(job_id, status, job_type, triggered_by, updated_after, app.now, caused_by)
     query = {"project_id": project_id, **wanted.as_query()}
-    found = store.list_runs(
-        project.organization_id,
-        project_id,
-        wanted,
-        limit=limit,
-        before=cursors.read(cursor, query, project.cursor_key) if cursor else None,
-        indexed=project.runs_indexed,
-    )
+    before = cursors.read(cursor, query, project.cursor_key) if cursor else None
+    if caused_by:
+        found = list_caused_runs(project.organization_id, project_id, wanted, limit=limit, before=before)
+    else:
+        found = store.list_runs(
+            project.organization_id, project_id, wanted, limit=limit, before=before, indexed=project.runs_indexed
+        )
     page = page_of_runs(found, store.position_of, query, project.cursor_key)
     stats = stats_of(project.organization_id, project_id, job_id, app.now) if include_stats else None
     return ProjectRunList(runs=page.runs, next_cursor=page.next_cursor, stats=stats)

@@ -145,10 +145,10 @@ def test_the_days_of_a_job_say_how_its_runs_ended(page: Page, service: Service, 
 
 def test_a_run_shows_its_attempts_and_what_it_caused(page: Page, service: Service, world: World) -> None:
     job = world.past.job("tried", retries=1)
-    second = world.past.run(job, attempt=2, triggered_by=TriggeredBy.RETRY, ago=timedelta(minutes=5), log="OK\n")
-    first = world.past.run(job, "failed", retried_as=second.id, ago=timedelta(minutes=9), log="ERROR\n")
-    caused = world.past.run(world.docs, triggered_by=TriggeredBy.CHAINED, caused_by=second.id, ago=timedelta(minutes=2))
-    world.past.write([first, second.model_copy(update={"retry_of": first.id}), caused])
+    second = world.past.run(job, attempt=2, triggered_by=TriggeredBy.RETRY, ago=timedelta(days=20), log="OK\n")
+    first = world.past.run(job, "failed", retried_as=second.id, ago=timedelta(days=21), log="ERROR\n")
+    caused = world.past.run(world.docs, triggered_by=TriggeredBy.CHAINED, caused_by=second.id, ago=timedelta(days=20))
+    world.past.write([first, second.model_copy(update={"retry_of": first.id, "caused_runs": [caused.id]}), caused])
 
     show(page, service.reader, f"#/runs/{second.id}")
 

@@ -133,6 +133,7 @@ class Run(JobRun):
     `late_status` is the run's status when it was found late.
     `log_note` says why a part of the log, or all of it, is missing.
     `followers_left` are the jobs for which the end of this run is still to be counted; they are written with the end.
+    `caused_runs` are the ids of the runs that its end started.
     `first_triggered_by` is what started the first attempt, on each attempt after it.
     `deadline_seconds` is how long its Job may take, as its manifest says.
     """
@@ -155,6 +156,7 @@ class Run(JobRun):
     notify: list[Event] = Field(default_factory=list)
     first_triggered_by: Absent[TriggeredBy] = None
     followers_left: list[str] = Field(default=[])
+    caused_runs: list[str] = Field(default=[])
 
     def expires_at(self, kept: timedelta) -> datetime:
         """Return when the row expires: as long after a pass saw its end as its log is kept, which was stored before.

@@ -11,6 +11,7 @@ from typing import Final
 
 from jobs_api.model.run import Run
 from jobs_api.model.run_filter import RunFilter
+from jobs_api.store.caused_runs import list_caused_runs
 from jobs_api.store.run_items import position_of
 from jobs_api.store.run_lists import list_runs
 
@@ -46,7 +47,8 @@ def list_all_runs(
     """Return up to `limit` runs, older than the position `before`; and the position to continue from, None at the end.
 
     A page may be shorter, or empty, but then still has a position. Each project is read at least once for each page,
-    unless the filters name a job or an open status, for which the organization's own indexes are enough.
+    unless the filters name a job or an open status, for which the organization's own indexes are enough, or the run
+    that started those of the list.
 
     Args:
         organization_id: the organization.
@@ -55,6 +57,9 @@ def list_all_runs(
         limit: at least 1.
         before: the position at which an earlier page ended.
     """
+    if wanted.caused_by:
+        runs, position = list_caused_runs(organization_id, None, wanted, limit=limit, before=before)
+        return [run for run in runs if run.project_id in projects], position
     if wanted.job_id or (wanted.status and not wanted.status.ended):
         runs, position = list_runs(organization_id, None, wanted, limit=limit, before=before)
         return [run for run in runs if run.project_id in projects], position

@@ -124,7 +124,7 @@ def record_outcome(
     counts = follower and (outcome.started or outcome.skipped or outcome.ends != follower.counted_ends)
 
     def fill(transaction: TransactWrite) -> None:
-        _remove_mark(transaction, run, follower_id, outcome.skipped, now)
+        _remove_mark(transaction, run, follower_id, outcome, now)
         if follower and counts:
             _write_ends(transaction, run, follower, outcome.ends)
 
@@ -160,17 +160,19 @@ def finish(run: Run) -> None:
 
 
 def _remove_mark(
-    transaction: TransactWrite, run: Run, follower_id: str, skipped: SkippedFollower | None, now: datetime
+    transaction: TransactWrite, run: Run, follower_id: str, outcome: FollowerOutcome, now: datetime
 ) -> None:
     marked: Condition = RunRow.followers_left.contains(follower_id)
     actions: list[Any] = [RunRow.followers_left.delete({follower_id})]
     if run.followers_left == [follower_id]:
         marked = RunRow.followers_left == {follower_id}
         actions = [RunRow.followers_left.remove(), RunRow.open_in.remove()]
-    if skipped:
+    if outcome.started:
+        actions.append(RunRow.caused_runs.add({outcome.started.id}))
+    if outcome.skipped:
         known = [one.model_dump(mode="json") for one in run.skipped or ()]
         marked &= RunRow.skipped == known if known else RunRow.skipped.does_not_exist()
-        told = [*known, skipped.model_dump(mode="json")]
+        told = [*known, outcome.skipped.model_dump(mode="json")]
         actions += [RunRow.skipped.set(told), RunRow.updated_at.set(now)]
     transaction.update(RunRow(run.id), actions=actions, condition=marked)
 

@@ -14,7 +14,18 @@ from jobs_api.store.run_rows import RunRow
 
 # Stored in another form than the model's.
 _OTHERWISE = frozenset(
-    {"id", "log", "results", "alerts", "notify", "cancelled_by", "triggered_by_token", "followers_left", "skipped"}
+    {
+        "id",
+        "log",
+        "results",
+        "alerts",
+        "notify",
+        "cancelled_by",
+        "triggered_by_token",
+        "followers_left",
+        "caused_runs",
+        "skipped",
+    }
 )
 _AS_THEY_ARE = tuple(name for name in Run.model_fields if name not in _OTHERWISE)
 
@@ -47,6 +58,7 @@ def new_row(run: Run) -> RunRow:
         position=position_of(run),
         open_in=None if run.status.ended and not run.followers_left else run.organization_id,
         followers_left=set(run.followers_left) or None,
+        caused_runs=set(run.caused_runs) or None,
         skipped=[one.model_dump(mode="json") for one in run.skipped or ()] or None,
         notify_in=run.organization_id if run.notify else None,
         notify=run.notify or None,
@@ -77,6 +89,7 @@ def run_of(row: RunRow) -> Run:
     values["triggered_by_token"] = Actor.model_validate(token) if token else None
     values["skipped"] = [SkippedFollower.model_validate(one) for one in row.skipped] if row.skipped else None
     values["followers_left"] = sorted(row.followers_left or ())
+    values["caused_runs"] = sorted(row.caused_runs or ())
     values["notify"] = [Event(event) for event in row.notify or ()]
     return Run.known(id=row.run_id, **values)
 

@@ -104,6 +104,7 @@ class RunRow(Row):
     first_triggered_by = UnicodeAttribute(null=True)
     caused_by = UnicodeAttribute(null=True)
     followers_left = UnicodeSetAttribute(null=True)
+    caused_runs = UnicodeSetAttribute(null=True)
     skipped = DocumentAttribute(null=True)
     launch_after = MomentAttribute(null=True)
     waits = BooleanAttribute(null=True)

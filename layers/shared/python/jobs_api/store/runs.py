@@ -57,16 +57,19 @@ def get_run(organization_id: str, run_id: str, *, kept_at: datetime | None = Non
         row = RunRow.get(run_id, consistent_read=True)
     except RunRow.DoesNotExist as error:
         raise RunNotFound(run_id) from error
-    expired = kept_at and row.expires_at is not None and row.expires_at <= kept_at.timestamp()
-    if row.organization_id != organization_id or expired:
+    if row.organization_id != organization_id or _has_expired(row, kept_at):
         raise RunNotFound(run_id)
     return run_of(row)
 
 
-def find_runs(organization_id: str, run_ids: Iterable[str]) -> dict[str, Run]:
-    """Return the runs that exist, by id. One BatchGetItem per 100."""
+def find_runs(organization_id: str, run_ids: Iterable[str], *, kept_at: datetime | None = None) -> dict[str, Run]:
+    """Return the runs that exist, by id, with `kept_at` without expired ones. One BatchGetItem per 100."""
     rows = RunRow.batch_get(list(run_ids), consistent_read=True)
-    return {row.run_id: run_of(row) for row in rows if row.organization_id == organization_id}
+    return {
+        row.run_id: run_of(row)
+        for row in rows
+        if row.organization_id == organization_id and not _has_expired(row, kept_at)
+    }
 
 
 def advance_run(before: Run, after: Run, *, next_attempt: Run | None = None, files: StoredFiles | None = None) -> bool:
@@ -133,3 +136,7 @@ def run_notified(run: Run) -> bool:
         [RunRow.notify.remove(), RunRow.notify_in.remove()],
         RunRow.notify == [str(event) for event in run.notify],
     )
+
+
+def _has_expired(row: RunRow, at: datetime | None) -> bool:
+    return at is not None and row.expires_at is not None and row.expires_at <= at.timestamp()
