@@ -7,9 +7,11 @@ which no run that has started can be cancelled. It uses kubectl, and your right 
 """
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -19,6 +21,9 @@ import yaml
 
 MANIFEST: Final = Path(__file__).parent / "kubernetes" / "jobs-api.yaml"
 GROUP: Final = "jobs-api"
+TIMEOUT_SECONDS: Final = 15
+# Each question is a process that waits for the cluster.
+AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True)
@@ -64,17 +69,65 @@ def _resources(rule: dict[str, Any]) -> Iterator[str]:
         yield f"{name}.{api_group}{'/' + part if part else ''}" if api_group else resource
 
 
-def missing(namespace: str, group: str = GROUP) -> Iterator[str]:
-    """Yield each right that the cluster does not grant, as a line; raises OSError where it cannot be asked."""
-    for right in rights(group):
-        asked = right.question(namespace)
-        answer = subprocess.run(["kubectl", *asked], capture_output=True, text=True, check=False)  # noqa: S603, S607
-        words = answer.stdout.split()
-        if not words or words[0] not in {"yes", "no"}:
-            raise OSError(answer.stderr.strip() or f"kubectl ended with {answer.returncode}")
-        if words[0] == "no":
-            where = f" in {namespace}" if right.namespaced else ""
-            yield f"{right.group} may not {right.verb} {right.resource}{where}"
+def missing(namespace: str, group: str = GROUP) -> list[str]:
+    """Return each right that the cluster does not grant, as a line; raises OSError where it cannot be asked."""
+    wanted = rights(group)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        granted = list(pool.map(lambda right: _is_granted(right, namespace), wanted))
+    return [
+        f"{right.group} may not {right.verb} {right.resource}{f' in {namespace}' if right.namespaced else ''}"
+        for right, is_granted in zip(wanted, granted, strict=True)
+        if not is_granted
+    ]
+
+
+def _is_granted(right: Right, namespace: str) -> bool:
+    answer = _kubectl(*right.question(namespace))
+    # With `no`, kubectl ends with 1, as it does where the cluster does not answer.
+    words = answer.stdout.split()
+    if not words or words[0] not in {"yes", "no"}:
+        raise OSError(answer.stderr.strip() or f"kubectl ended with {answer.returncode}")
+    return words[0] == "yes"
+
+
+def server() -> str:
+    """Return the address of the cluster that kubectl speaks to; raises OSError if it has none."""
+    configuration = _read("config", "view", "--minify")
+    return str(configuration["clusters"][0]["cluster"]["server"])
+
+
+def namespaces(group: str = GROUP) -> list[str]:
+    """Return the namespaces that have a RoleBinding for a deployment's group; raises OSError if it cannot be asked."""
+    bindings = _read("get", "rolebindings", "--all-namespaces")["items"]
+    return sorted(
+        {
+            binding["metadata"]["namespace"]
+            for binding in bindings
+            for subject in binding.get("subjects") or []
+            if (subject["kind"], subject["name"]) == ("Group", group)
+        }
+    )
+
+
+def _read(*arguments: str) -> dict[str, Any]:
+    answer = _kubectl(*arguments, "-o", "json")
+    if answer.returncode:
+        raise OSError(answer.stderr.strip() or f"kubectl ended with {answer.returncode}")
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def _kubectl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603
+            ["kubectl", *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"the cluster did not answer within {TIMEOUT_SECONDS} seconds") from error
 
 
 def main(arguments: list[str]) -> int:

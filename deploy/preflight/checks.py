@@ -5,7 +5,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.preflight import account, cluster, gateway, network, parameters
+from deploy.preflight import account, cluster, cluster_access, gateway, network, parameters
 from deploy.preflight.findings import Aws, Finding, Findings, Plan, Verdict
 
 CHECKS: Final[dict[str, Callable[[Plan, Aws], Findings]]] = {
@@ -16,6 +16,7 @@ CHECKS: Final[dict[str, Callable[[Plan, Aws], Findings]]] = {
     "Lambda's concurrent executions": account.concurrency,
     "PermissionsBoundary": account.boundary,
     "the cluster": cluster.check,
+    "the cluster's rights": cluster_access.check,
     "the functions' network": network.check,
     "API Gateway's role for logs": gateway.logs_role,
     "the domain": gateway.domain,
