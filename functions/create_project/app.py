@@ -11,7 +11,7 @@ from jobs_api.admin import projects
 from jobs_api.api.body_schemas import schema_of
 from jobs_api.api.resolver import Api
 from jobs_api.model import audit
-from jobs_api.model.project_document import ProjectDocument, ProjectRequest, checked_names
+from jobs_api.model.project_document import ProjectDocument, ProjectRequest, sent_settings
 from jobs_api.pulse import queue
 
 app = Api(idempotent=True, only_admins=True)
@@ -23,7 +23,8 @@ def create_project(
 ) -> Response[ProjectDocument]:
     """Make a project. Without `deployed` its jobs have no CronJobs yet."""
     organization_id, write = app.caller.organization_id, partial(audit.entry, app.written_by)
-    project = projects.new_project(organization_id, app.new_id("proj_"), checked_names(document), app.now, write)
+    settings, faults = sent_settings(document)
+    project = projects.new_project(organization_id, app.new_id("proj_"), settings, app.now, write, faults)
     queue.project_changed(organization_id, project.id)
     return app.created(f"{app.current_event.path}/{project.id}", ProjectDocument.of(project, app.now))
 

@@ -9,7 +9,7 @@ from jobs_api.admin import projects
 from jobs_api.api.body_schemas import schema_of
 from jobs_api.api.resolver import Api
 from jobs_api.model import audit
-from jobs_api.model.project_document import ProjectDocument, ProjectRequest, checked_names
+from jobs_api.model.project_document import ProjectDocument, ProjectRequest, sent_settings
 from jobs_api.pulse import queue
 
 app = Api(only_admins=True)
@@ -21,7 +21,8 @@ def update_project(
 ) -> ProjectDocument:
     """Change a project: only what is sent, `null` for a default. A new `image` is for the next runs."""
     organization_id, write = app.caller.organization_id, partial(audit.entry, app.written_by)
-    project = projects.changed_project(organization_id, project_id, checked_names(changes), app.now, write)
+    settings, faults = sent_settings(changes)
+    project = projects.changed_project(organization_id, project_id, settings, app.now, write, faults)
     queue.project_changed(organization_id, project_id)
     return ProjectDocument.of(project, app.now)
 

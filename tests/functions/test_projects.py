@@ -165,7 +165,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"paused_until": "2026-01-01T00:00:00Z"}, "paused_until"),
     ({"paused_until": "tomorrow"}, "paused_until"),
     ({"pause_reason": "no end"}, "pause_reason"),
-    ({"id": "proj_mine"}, "id"),
+    ({"deployed": "yes"}, "deployed"),
+    ({"suspended": 1}, "suspended"),
+    ({"ttl_seconds": "86400"}, "ttl_seconds"),
+    ({"timeout_seconds": True}, "timeout_seconds"),
+    ({"working_directory": "app"}, "working_directory"),
+    ({"image": "https://ghcr.io/acme/shop"}, "image"),
     ({"imgae": "x"}, "imgae"),
 ]
 
@@ -183,6 +188,28 @@ def test_a_wrong_setting_is_refused_by_name_and_nothing_is_done(
     assert (changed.status, changed.faulty_fields) == (422, [field]), changed.text
     assert admin.call("GET", f"{PROJECTS}/{jaffle.id}").json == before
     assert admin.call("GET", PROJECTS).json["total"] == 1
+
+
+def test_all_faults_of_a_project_are_told_at_once(admin: Person, jaffle: Project) -> None:
+    wrong = {"imgae": "x", "image": "no image", "deployed": 1, "ttl_seconds": -1, "timeout_seconds": "60", "name": ""}
+    bounds = {"resources": {"limits": {"memory": "1"}}}
+
+    made = admin.call("POST", PROJECTS, {"project_type": "spark"} | wrong)
+    changed = admin.call("PUT", f"{PROJECTS}/{jaffle.id}", wrong)
+    beyond = admin.call("PUT", f"{PROJECTS}/{jaffle.id}", {"imgae": "x", "name": "shop"} | bounds)
+
+    assert sorted(made.faulty_fields) == sorted([*wrong, "project_type"])
+    assert sorted(changed.faulty_fields) == sorted(wrong)
+    assert sorted(beyond.faulty_fields) == ["imgae", "name", "resources.limits.memory"]
+
+
+def test_what_a_get_gave_can_be_sent_back(admin: Person, jaffle: Project) -> None:
+    path = f"{PROJECTS}/{jaffle.id}"
+    before = admin.call("GET", path).json
+
+    answer = admin.call("PUT", path, before | {"image": "dbt:2"})
+
+    assert answer.json | {"updated_at": ""} == before | {"image": "dbt:2", "updated_at": ""}
 
 
 def test_an_old_name_of_the_timeout_leads_to_the_new_one(admin: Person) -> None:

@@ -195,3 +195,15 @@ def test_no_token_is_made_in_an_organization_that_is_being_deleted(admin: Person
 
     assert admin.call("POST", TOKENS, CI).status == 409
     assert listed(admin) == []
+
+
+def test_a_whole_token_in_place_of_its_id_is_neither_told_nor_logged(
+    admin: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret, token_id = issue(admin)
+
+    answer = admin.call("DELETE", f"{TOKENS}/{secret}")
+
+    assert answer.status == 404
+    assert f"'jat_{token_id}_***'" in answer.json["message"]
+    assert secret not in answer.text + caplog.text

@@ -1,5 +1,6 @@
 """The errors of the service, named for the situation; `jobs_api.api.problems` has the table of their answers."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -13,9 +14,18 @@ MOST_OF_ALL_MESSAGES: Final = 16_000
 MOST_OF_A_SUMMARY: Final = 4_000
 
 
+# As jobs_api.auth makes them: an id, which anybody may see, and a secret.
+LONGEST_TOKEN: Final = 100
+_TOKEN: Final = re.compile(r"(jat_[0-9a-z]{1,32}_)[\w-]+")
+
+
 def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
-    """Return a text from a caller as an error repeats it: shortened if it is longer than any id or name of ours."""
-    return text if len(text) <= most else f"{text[:most]}..."
+    """Return a text from a caller as an error or a log repeats it.
+
+    It is shortened if it is longer than any id or name of ours, and the secret of a token in it is masked.
+    """
+    shown = _TOKEN.sub(r"\1***", text[: most + LONGEST_TOKEN])
+    return shown if len(shown) <= most else f"{shown[:most]}..."
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Projects of an organization: made, changed and deleted."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,9 +9,10 @@ from jobs_api import store
 from jobs_api.admin.entries import Entries
 from jobs_api.admin.tokens import check_open
 from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest, ProjectDeployed, ProjectNotFound
-from jobs_api.model import pauses
+from jobs_api.model import names, pauses
 from jobs_api.model.audit import AuditAction, StoredEntry
 from jobs_api.model.commands import ProjectType
+from jobs_api.model.container_image import check_image
 from jobs_api.model.document import rfc3339
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resource_bounds import bound_faults
@@ -28,20 +29,29 @@ UNCHANGEABLE: Final = ("name", "project_type")
 
 
 def new_project(
-    organization_id: str, project_id: str, document: Mapping[str, Any], now: datetime, entries: Entries
+    organization_id: str,
+    project_id: str,
+    document: Mapping[str, Any],
+    now: datetime,
+    entries: Entries,
+    faults: Sequence[Fault] = (),
 ) -> Project:
     """Make a project; if there is one with the id, an earlier try of the same request made it.
 
+    `faults` are those that the caller has found; nothing is made if there are any.
+
     Raises:
         NotFound: there is no such organization.
-        InvalidRequest: a setting breaks a rule.
+        InvalidRequest: a setting breaks a rule; with all faults.
         Conflict: the organization is being deleted, or the name is taken.
     """
     check_open(organization_id)
     project = Project(
         id=project_id,
         organization_id=organization_id,
-        settings=_settings(_with_default(document, document.get("project_type")), now),
+        settings=_settings(
+            _with_default(document, document.get("project_type")), now, [*faults, *_name_faults(document.get("name"))]
+        ),
         cursor_key=secrets.token_urlsafe(32),
         created_at=now,
         updated_at=now,
@@ -57,9 +67,16 @@ def new_project(
 
 
 def changed_project(
-    organization_id: str, project_id: str, changes: Mapping[str, Any], now: datetime, entries: Entries
+    organization_id: str,
+    project_id: str,
+    changes: Mapping[str, Any],
+    now: datetime,
+    entries: Entries,
+    faults: Sequence[Fault] = (),
 ) -> Project:
     """Change the settings that are named, None stands for a default; CronJobs follow.
+
+    `faults` are those that the caller has found; nothing changes if there are any.
 
     Raises:
         ProjectNotFound: there is no such project.
@@ -70,11 +87,11 @@ def changed_project(
     for attempt in range(1, ATTEMPTS + 1):
         stored = store.get_project(organization_id, project_id)
         before = stored.without_what_is_over(now)
-        _check_kept(before, changes)
         named = _named_changes(before, changes)
         if ARTIFACTS in named:
             named = _with_default(named, before.settings.project_type)
-        settings = _settings({**before.settings.model_dump(), **named}, now)
+        merged = {**before.settings.model_dump(), **named, **_kept(before)}
+        settings = _settings(merged, now, [*faults, *_faults_of_kept(before, changes)])
         if settings == before.settings:
             return stored
         if settings.deployed and not before.settings.deployed:
@@ -103,18 +120,28 @@ def remove_project(organization_id: str, project_id: str, entries: Entries, *, e
     store.delete_project(project, _entry(entries, AuditAction.PROJECT_DELETE, project, once="deleted"))
 
 
-def _settings(document: Mapping[str, Any], now: datetime) -> ProjectSettings:
-    """Check a project's settings; `timeout_seconds` stands for the name that is stored."""
+def _settings(document: Mapping[str, Any], now: datetime, also: Sequence[Fault]) -> ProjectSettings:
+    """Check a project's settings; `timeout_seconds` stands for the name that is stored.
+
+    Raises:
+        InvalidRequest: with what breaks a rule here, and with the faults in `also`.
+    """
     said = {name: value for name, value in _stored_names(document).items() if value is not None}
     try:
         settings = ProjectSettings.checked(said)
     except InvalidRequest as error:
-        names = {STORED_TIMEOUT: TIMEOUT_NAME}
-        raise InvalidRequest([Fault(names.get(one.field, one.field), one.message) for one in error.faults]) from error
+        shown = {STORED_TIMEOUT: TIMEOUT_NAME}
+        told = {fault.field for fault in also}
+        found = [Fault(shown.get(one.field, one.field), one.message) for one in error.faults]
+        raise InvalidRequest([*also, *(fault for fault in found if fault.field not in told)]) from error
     asked = settings.resources
     faults = [
-        Fault(".".join(("resources", *fault.path)), fault.message)
-        for fault in bound_faults(asked.requests, asked.limits)
+        *also,
+        *(
+            Fault(".".join(("resources", *fault.path)), fault.message)
+            for fault in bound_faults(asked.requests, asked.limits)
+        ),
+        *_image_faults(settings.image),
     ]
     faults += pauses.end_faults(settings.paused_until, now)
     if faults:
@@ -128,15 +155,33 @@ def _with_default(document: Mapping[str, Any], project_type: object) -> dict[str
     return {**document, ARTIFACTS: project_type == ProjectType.DBT if said is None else said}
 
 
-def _check_kept(project: Project, changes: Mapping[str, Any]) -> None:
-    kept = {name: getattr(project.settings, name) for name in UNCHANGEABLE}
-    faults = [
+def _name_faults(name: object) -> list[Fault]:
+    """Return what is wrong with a new project's name by rules that stored names need not obey."""
+    try:
+        names.check_new_name(name) if isinstance(name, str) else None
+    except names.InvalidName as error:
+        return [Fault("name", str(error))]
+    return []
+
+
+def _image_faults(image: str) -> list[Fault]:
+    try:
+        check_image(image)
+    except ValueError as error:
+        return [Fault("image", str(error))]
+    return []
+
+
+def _kept(project: Project) -> dict[str, Any]:
+    return {name: getattr(project.settings, name) for name in UNCHANGEABLE}
+
+
+def _faults_of_kept(project: Project, changes: Mapping[str, Any]) -> list[Fault]:
+    return [
         Fault(name, f"cannot change, since jobs and CronJobs depend on it; it is {str(value)!r}")
-        for name, value in kept.items()
+        for name, value in _kept(project).items()
         if name in changes and changes[name] != value
     ]
-    if faults:
-        raise InvalidRequest(faults)
 
 
 def _named_changes(project: Project, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,7 @@ OUR_WORDS: Final = {
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "string_type": "must be a text in quotation marks",
+    "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must be at most {max_length} characters",
     "dict_type": "must be an object",
     "model_type": "must be an object",

@@ -73,7 +73,7 @@ class JobSettings(Document):
 
     model_config = ConfigDict(strict=True, validate_default=True, defer_build=True)
 
-    name: Annotated[str, AfterValidator(names.check_name)]
+    name: Annotated[str, AfterValidator(names.check_new_name)]
     description: Absent[Annotated[str, Field(max_length=1000)]] = None
     command: Annotated[str, Field(max_length=4096)]
     run_after: Absent[

@@ -37,12 +37,24 @@ def check_name(name: str) -> str:
     """
     if not 1 <= len(name) <= NAME_LENGTH:
         raise InvalidName(f"a name has 1 to {NAME_LENGTH} characters, this one has {len(name)}")
-    unprintable = next((c for c in name if unicodedata.category(c) in _UNPRINTABLE or c in _REORDERING), None)
+    unprintable = next((c for c in name if unicodedata.category(c) in _UNPRINTABLE), None)
     if unprintable is not None:
         raise InvalidName(f"a name has no control characters or line breaks, this one has {unprintable!r}")
     if not any(c.isalnum() for c in name):
         raise InvalidName("a name has at least one letter or digit")
     return name
+
+
+def check_new_name(name: str) -> str:
+    """Return a name that somebody gives to a project or a job if it is valid, by the rules since 0.2.0 too.
+
+    Raises:
+        InvalidName: as `check_name`, or it has a character that shows the text around it in another order.
+    """
+    reordering = next((c for c in name if c in _REORDERING), None)
+    if reordering is not None:
+        raise InvalidName(f"a name has no control characters, this one has {reordering!r}, which reorders text")
+    return check_name(name)
 
 
 def slug(name: str) -> str:

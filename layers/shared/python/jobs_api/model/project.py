@@ -45,8 +45,26 @@ VariableName = Annotated[str, AfterValidator(_check_variable_name)]
 ResourceName = Annotated[str, AfterValidator(check_resource_name)]
 
 
-ContainerImage = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
-WorkingDirectory = Annotated[str, Field(pattern=r"^/", max_length=1024)]
+def _check_without_spaces(image: str) -> str:
+    if not image or any(map(str.isspace, image)):
+        raise ValueError("must be the name of an image, without spaces, such as ghcr.io/acme/jaffle:1f0a9c3")
+    return image
+
+
+def _check_absolute(directory: str) -> str:
+    if not directory.startswith("/"):
+        raise ValueError("must be a path from the root of the image, such as /app")
+    return directory
+
+
+ContainerImage = Annotated[
+    str,
+    Field(max_length=512, json_schema_extra={"minLength": 1, "pattern": r"^\S+$"}),
+    AfterValidator(_check_without_spaces),
+]
+WorkingDirectory = Annotated[
+    str, Field(max_length=1024, json_schema_extra={"pattern": "^/"}), AfterValidator(_check_absolute)
+]
 # Never 0: the CronJob's controller would delete a Job before its log is stored.
 HistoryLimit = Annotated[int, Field(ge=1, le=100)]
 StartingDeadline = Annotated[int, Field(ge=10, le=7 * DAY)]

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import Field
 
-from jobs_api.errors import MOST_CHARACTERS, Fault, InvalidRequest
+from jobs_api.errors import MOST_CHARACTERS, Fault
 from jobs_api.model import names
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.document import Absent, Document, Moment, Timestamp
@@ -109,15 +109,33 @@ class ProjectRequest(Document):
     pause_reason: Absent[str] = None
 
 
-def checked_names(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what was sent; raises InvalidRequest for names that are no settings of a project in the API."""
+# A client may send back what it read.
+_READ_ONLY: Final = frozenset(ProjectDocument.model_fields.keys() - ProjectRequest.model_fields.keys())
+# Settings also come from a command line, where a number and a truth are texts.
+_KINDS: Final[dict[type, tuple[frozenset[str], str]]] = {
+    bool: (frozenset({"artifacts", "deployed", "suspended"}), "must be true or false"),
+    int: (
+        frozenset(name for name, field in ProjectRequest.model_fields.items() if field.annotation is int),
+        "must be a whole number",
+    ),
+}
+
+
+def sent_settings(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the settings in what somebody sent, and the faults of the others: unknown names, and no JSON types."""
     known = ProjectRequest.model_fields
+    settings = {name: value for name, value in document.items() if name in known}
     faults = [
-        Fault(name, "is not a field of this object" + _meant(name, known)) for name in document if name not in known
+        Fault(name, "is not a field of this object" + _meant(name, known))
+        for name in document
+        if name not in known and name not in _READ_ONLY
     ]
-    if faults:
-        raise InvalidRequest(faults)
-    return document
+    for kind, (fields, message) in _KINDS.items():
+        said = {name: value for name, value in settings.items() if name in fields and value is not None}
+        for name in sorted(name for name, value in said.items() if type(value) is not kind):
+            faults.append(Fault(name, message))
+            del settings[name]
+    return settings, faults
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
