@@ -56,9 +56,9 @@ RUN, JOB, WAITING_RUN, DELIVERY, LOG = 950, 800, 2_900, 700, 20_000
 ENTRY, VERSION, INDEXED_ENTRY = 450, 850, 400
 # The largest item of a job's run counts: how many of its runs ended on each day of a month.
 COUNTS: Final = 1_000
-# The files of a `dbt build`, their size after compression, as the project of `make run` has them: 6 models and 512
+# The size of the files of a `dbt build` after compression, as the project of `make run` has them: 6 models and 512
 # macros; and the item that says which run stored them last.
-ARTIFACT_FILES, ARTIFACT_BYTES, LATEST = 3, 101_000, 400
+ARTIFACT_BYTES, LATEST = 101_000, 400
 # A run's indexes: by_project and by_job, and open_runs until it ends.
 RUN_INDEXES: Final = 3
 # How often an ended run is stored: in the table and the indexes by_project, by_job and ended_runs.
@@ -266,11 +266,11 @@ def runs(load: Jobs) -> dict[str, Use]:
 def artifacts(load: Jobs) -> Use:
     """Return the use of storing the artifacts of dbt runs that succeed, a month, and of keeping them.
 
-    A Pod asks once for forms, which the authorizer and a function of its own answer, and stores the files and their
-    list. At the end the list and `run_results.json` are read, and the items of the newest artifacts are read and
-    written in the transaction of the end.
+    A Pod asks once for a form, which the authorizer and a function of its own answer, and stores all files as one
+    object. At the end its list of them and `run_results.json` are read, and the items of the newest artifacts are read
+    and written in the transaction of the end. What somebody downloads is not in it.
     """
-    asked = request(S3_PUT=ARTIFACT_FILES + 1, S3_GET=2, read_unit=2, write_unit=2 * transacted(LATEST))
+    asked = request(S3_PUT=1, S3_GET=2, read_unit=2, write_unit=2 * transacted(LATEST))
     authorized = {"Lambda request": 1, "GB-second": REQUEST_SECONDS * 0.5, "log byte": LINE}
     each = {name: asked.get(name, 0) + authorized.get(name, 0) for name in {*asked, *authorized}}
     return {

@@ -12,6 +12,7 @@ from jobs_api.auth import pod_tokens, tokens, usage_key
 from jobs_api.auth.pod_tokens import InvalidToken, PodIdentity
 from jobs_api.cluster.issuer import issuer_of
 from jobs_api.errors import ClusterError, NotFound
+from jobs_api.k8s.observed_pod import observe_pod
 from jobs_api.k8s.pod_run import PodRun, run_of_pod
 from jobs_api.model.organization import Organization
 
@@ -48,6 +49,7 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
         "organization_id": organization.id,
         "role": POD,
         "token_id": identity.pod,
+        "pod_name": identity.pod,
         "run_id": run.run_id,
         "project_id": run.project_id,
         "job_id": run.job_id,
@@ -70,6 +72,9 @@ def _proved(token: str, organization: Organization, now: datetime) -> tuple[PodI
     pod = there.pod_named(identity.namespace, identity.pod)
     if pod is None or pod["metadata"]["uid"] != identity.pod_uid:
         raise InvalidToken("its pod is gone")
+    if observe_pod(pod).ended:
+        # Who has its token now is not the command: what a run stored stays as it is.
+        raise InvalidToken("its command has ended")
     run = run_of_pod(pod)
     if run is None:
         raise InvalidToken("its pod has no run of this deployment")

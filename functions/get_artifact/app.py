@@ -11,7 +11,7 @@ from jobs_api.api.body_schemas import JSON_TYPE, json_of
 from jobs_api.api.resolver import Api
 from jobs_api.errors import ArtifactNotFound
 from jobs_api.logs import artifacts
-from jobs_api.logs.artifacts import ARTIFACT_LINK_SECONDS, RunKey
+from jobs_api.logs.artifacts import ARTIFACT_LINK_SECONDS, BundleKey
 from jobs_api.model.document import Document, Timestamp
 
 app = Api()
@@ -28,11 +28,11 @@ class ArtifactLink(Document):
 def get_artifact(run_id: str, path: str) -> Response[Any]:
     """Redirect to the file, or return the link if the client asked for JSON."""
     stored = store.get_run(app.caller.organization_id, run_id, kept_at=app.now)
-    run = RunKey.of(stored)
-    found = next((one for one in artifacts.stored_artifacts(run) if one.path == path), None)
-    if found is None:
+    bundle = artifacts.stored_bundle(BundleKey.of(stored))
+    found = next((one for one in bundle.artifacts if one.path == path), None) if bundle else None
+    if bundle is None or found is None:
         raise ArtifactNotFound(path)
-    url = artifacts.artifact_link(run, found)
+    url = artifacts.artifact_link(bundle, found, app.now)
     if JSON_TYPE in app.current_event.headers.get("accept", "").lower():
         return app.written(
             ArtifactLink(url=url, expires_at=app.now + timedelta(seconds=ARTIFACT_LINK_SECONDS)).model_dump_json()

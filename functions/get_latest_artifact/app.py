@@ -36,11 +36,10 @@ def get_latest_artifact(
     found = earlier_artifacts.last_success(project, job_id, path, app.now)
     if found is None:
         raise NoLatestArtifact(path)
-    run, files = found
-    url = artifacts.artifact_link(run, next(one for one in files if one.path == path))
+    url = artifacts.artifact_link(found, next(one for one in found.artifacts if one.path == path), app.now)
     if JSON_TYPE in app.current_event.headers.get("accept", "").lower():
         until = app.now + timedelta(seconds=ARTIFACT_LINK_SECONDS)
-        return app.written(LatestArtifactLink(run_id=run.run_id, url=url, expires_at=until).model_dump_json())
+        return app.written(LatestArtifactLink(run_id=found.of.run_id, url=url, expires_at=until).model_dump_json())
     return Response(HTTPStatus.FOUND, content_type=JSON_TYPE, headers={"Location": url}, body="{}")
 
 

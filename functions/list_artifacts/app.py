@@ -3,7 +3,7 @@
 from jobs_api import store
 from jobs_api.api.resolver import Api
 from jobs_api.logs import artifacts
-from jobs_api.logs.artifacts import RunKey
+from jobs_api.logs.artifacts import BundleKey
 from jobs_api.model.artifacts import Artifact
 from jobs_api.model.document import Document
 
@@ -20,7 +20,8 @@ class ArtifactsOfRun(Document):
 def list_artifacts(run_id: str) -> ArtifactsOfRun:
     """Return what the run's Pod stored."""
     run = store.get_run(app.caller.organization_id, run_id, kept_at=app.now)
-    return ArtifactsOfRun(artifacts=artifacts.stored_artifacts(RunKey.of(run)))
+    found = artifacts.stored_bundle(BundleKey.of(run))
+    return ArtifactsOfRun(artifacts=found.artifacts if found else [])
 
 
 lambda_handler = app.resolve

@@ -9,7 +9,7 @@ from jobs_api.api.body_schemas import schema_of
 from jobs_api.api.resolver import Api
 from jobs_api.errors import Forbidden
 from jobs_api.logs import artifacts
-from jobs_api.logs.artifacts import RunKey
+from jobs_api.logs.artifacts import Bundle, BundleKey
 from jobs_api.model.artifacts import ArtifactFile, ArtifactRequest
 from jobs_api.model.document import Absent, Document
 from jobs_api.trigger import dbt_retry, earlier_artifacts
@@ -21,55 +21,57 @@ MANIFEST: Final = "manifest.json"
 
 
 class ArtifactForm(Document):
-    """How to store one file: POST to `url` the fields of `form`, and then the `file`, as multipart/form-data."""
+    """How to store the files: POST to `url` the fields of `form`, and then the `file`, as multipart/form-data.
 
-    path: Absent[str] = None
+    The file is `head`, and after it the files of the request in their order, each compressed by gzip.
+    """
+
     url: str
     form: dict[str, str]
+    head: str
 
 
 class FetchedArtifact(Document):
-    """Where to fetch one artifact of an earlier run."""
+    """Where to fetch one artifact of an earlier run: the bytes `range` of what is at `url`, compressed by gzip."""
 
     path: str
     url: str
+    range: str
 
 
-class ArtifactUploads(Document):
-    """A form for each file, and one for the `listing`: an object with the `files` as JSON, to be stored after them."""
+class ArtifactUpload(Document):
+    """How to store the `files` that were asked for, in their order; or the artifacts of an earlier run."""
 
     run_id: str
-    uploads: list[ArtifactForm]
-    listing: Absent[ArtifactForm] = None
+    files: Absent[list[ArtifactFile]] = None
+    upload: Absent[ArtifactForm] = None
     fetched: Absent[list[FetchedArtifact]] = None
-    files: list[ArtifactFile]
 
 
 @app.post("/api/v1/runs/<run_id>/artifacts")
 def store_artifacts(
     run_id: str, document: Annotated[dict[str, Any] | None, Body(), schema_of(ArtifactRequest)] = None
-) -> ArtifactUploads:
+) -> ArtifactUpload:
     """Answer the run's own Pod, and nobody else."""
     said = app.current_event.request_context.authorizer.raw_event
     if said.get("role") != "pod" or said.get("run_id") != run_id:
         raise Forbidden("Only the pod of this run may store its artifacts")
     request = ArtifactRequest.checked(document or {})
-    run = RunKey(said["organization_id"], said["project_id"], run_id)
     if request.fetch:
-        found = _earlier(said, request.fetch)
-        links = (
-            [FetchedArtifact(path=one.path, url=artifacts.artifact_link(found[0], one)) for one in found[1]]
-            if found
-            else []
-        )
-        return ArtifactUploads(run_id=run_id, uploads=[], files=[], fetched=links)
-    artifacts.empty_list(run)
-    forms = [ArtifactForm(**form) for form in artifacts.artifact_forms(run, request.files)]
-    listing = ArtifactForm(**artifacts.artifact_list_form(run))
-    return ArtifactUploads(run_id=run_id, uploads=forms, listing=listing, files=request.files)
+        return ArtifactUpload(run_id=run_id, fetched=_links(_earlier(said, request.fetch)))
+    key = BundleKey(said["organization_id"], said["project_id"], run_id, said["pod_name"])
+    form = ArtifactForm(**artifacts.bundle_form(key, request.files))
+    return ArtifactUpload(run_id=run_id, files=request.files, upload=form)
 
 
-def _earlier(said: dict[str, str], what: str) -> earlier_artifacts.EarlierArtifacts | None:
+def _links(found: Bundle | None) -> list[FetchedArtifact]:
+    if found is None:
+        return []
+    url = artifacts.bundle_link(found.of)
+    return [FetchedArtifact(path=path, url=url, range=found.bytes_of(path) or "") for path in found.paths]
+
+
+def _earlier(said: dict[str, str], what: str) -> Bundle | None:
     project = store.get_project(said["organization_id"], said["project_id"])
     job_id = said["job_id"]
     if what == "previous":

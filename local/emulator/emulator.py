@@ -113,14 +113,14 @@ def _table(properties: Mapping[str, Any], name: str) -> dict[str, Any]:
     }
 
 
-def _keep_days(properties: Mapping[str, Any]) -> float | None:
+def _keep_days(properties: Mapping[str, Any]) -> dict[str, float]:
+    """Return after how many days objects expire, by how their keys begin."""
     rules = properties.get("LifecycleConfiguration", {}).get("Rules", [])
-    days = [
-        float(rule["ExpirationInDays"])
+    return {
+        rule.get("Prefix", ""): float(rule["ExpirationInDays"])
         for rule in rules
         if rule.get("Status") == "Enabled" and "ExpirationInDays" in rule
-    ]
-    return min(days, default=None)
+    }
 
 
 def _strings(properties: Mapping[str, Any]) -> dict[str, Any]:

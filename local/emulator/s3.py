@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Protocol
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
@@ -67,10 +68,10 @@ class S3:
         self._database = database
         self._clock = clock
         self._folder = private_files.folder(database.folder / "objects")
-        self._buckets: dict[str, float | None] = {}
+        self._buckets: dict[str, Mapping[str, float]] = {}
 
-    def install(self, name: str, keep_days: float | None = None) -> None:
-        """Create a bucket, or keep its objects if it exists; objects expire after `keep_days`."""
+    def install(self, name: str, keep_days: Mapping[str, float] = MappingProxyType({})) -> None:
+        """Create a bucket, or keep its objects if it exists; objects whose keys begin so expire after so many days."""
         self._buckets[name] = keep_days
 
     def __call__(self, asked: Asked) -> Answer:  # noqa: PLR0911 - an answer for each kind
@@ -100,11 +101,13 @@ class S3:
 
     def sweep(self, older_than: float = 3600) -> None:
         """Remove expired objects, and files without an object that are older than some seconds."""
-        for bucket, days in self._buckets.items():
-            if days is not None:
+        for bucket, rules in self._buckets.items():
+            for prefix, days in rules.items():
                 with self._database.reading() as connection:
-                    old = "SELECT key FROM objects WHERE bucket = ? AND modified_at < ?"
-                    keys = [key for (key,) in connection.execute(old, (bucket, self._clock() - days * 86_400))]
+                    old = "SELECT key FROM objects WHERE bucket = ? AND modified_at < ? AND substr(key, 1, ?) = ?"
+                    until = self._clock() - days * 86_400
+                    found = connection.execute(old, (bucket, until, len(prefix), prefix))
+                    keys = [key for (key,) in found]
                 self._remove(bucket, keys)
         for entry in os.scandir(self._folder):
             if entry.stat().st_mtime < time.time() - older_than and not self._is_named(entry.name):

@@ -1,7 +1,6 @@
 """Results come from what dbt stored among a run's artifacts, where that can be read, and otherwise from the log."""
 
 import gzip
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +8,20 @@ import pytest
 
 from benchmarks.results import as_stored, truth
 from jobs_api import store
-from jobs_api.k8s import run_identity
 from jobs_api.logs import stored_results
-from jobs_api.logs.archive import bucket_client
-from jobs_api.logs.artifacts import RunKey
 from jobs_api.model.run import Run
 from tests.functions.acme import Acme
-from tests.functions.test_run_artifacts import store_list, with_volumes
+from tests.functions.test_run_artifacts import before_its_end, store_files, with_volumes
 from tests.functions.test_run_results import printing, results_of
 
 CASE = "dbt112-own-two-text"
 STORED = as_stored(truth()[CASE])
 
 
-def ended_with(acme: Acme, script: str, **files: bytes | None) -> Run:
-    """Return an ended run whose Pod stored these files, compressed already; of None it has only the name."""
-    job = acme.wait_for_end(with_volumes(acme, script, None))
-    run = acme.manual().model_copy(update={"id": run_identity.run_id_of(job)})
-    for name, content in files.items():
-        if content is not None:
-            key = RunKey.of(run).key(f"{name}.json")
-            bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=content)
-    store_list(run, *(f"{name}.json" for name in files))
+def ended_with(acme: Acme, script: str, **files: bytes) -> Run:
+    """Return an ended run whose Pod stored these files, compressed already."""
+    run = before_its_end(acme, with_volumes(acme, script, None))
+    store_files(run, **files)
     acme.ingest()
     return store.get_run(acme.organization.id, run.id)
 
@@ -62,16 +53,14 @@ def test_a_command_that_prints_nothing_has_results_too(acme: Acme) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        None,
-        b"",
         b"no gzip",
         gzip.compress(b"{"),
         gzip.compress(STORED)[:-9],
         gzip.compress(STORED.replace(b"build", b"list")),
     ],
-    ids=["missing", "empty", "not compressed", "no JSON", "cut", "of a command that runs nothing"],
+    ids=["not compressed", "no JSON", "cut", "of a command that runs nothing"],
 )
-def test_a_file_that_cannot_be_read_leaves_what_the_log_says(acme: Acme, tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_cannot_be_read_leaves_what_the_log_says(acme: Acme, tmp_path: Path, content: bytes) -> None:
     run = ended_with(acme, printing(tmp_path, CASE), run_results=content)
 
     told = results_of(acme.alice, run)

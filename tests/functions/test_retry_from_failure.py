@@ -9,7 +9,7 @@ from jobs_api.trigger.dbt_retry import continued_command
 from tests.functions.acme import Acme
 from tests.functions.people import NOON
 from tests.functions.test_retry_run import ended, repeated, retry
-from tests.functions.test_run_artifacts import fetched, store_list
+from tests.functions.test_run_artifacts import fetched, store_files
 from tests.functions.test_trigger_job import container_of
 
 NEEDED = ("manifest.json", "run_results.json")
@@ -24,9 +24,10 @@ def with_artifacts(acme: Acme) -> None:
 
 def test_dbt_continues_the_run_that_was_named_and_no_later_one(acme: Acme) -> None:
     with_artifacts(acme)
-    before, later = ended(acme, command="dbt build --profiles-dir 'a b'"), ended(acme)
-    store_list(before, *NEEDED)
-    store_list(later, *NEEDED)
+    before = ended(acme, command="dbt build --profiles-dir 'a b'", pod_name="before")
+    later = ended(acme, pod_name="later")
+    store_files(before, *NEEDED)
+    store_files(later, *NEEDED)
 
     answer = retry(acme.alice, before, FROM_FAILURE)
 
@@ -38,20 +39,20 @@ def test_dbt_continues_the_run_that_was_named_and_no_later_one(acme: Acme) -> No
 
 def test_an_attempt_continues_the_attempt_before_it_that_stored_something(acme: Acme) -> None:
     with_artifacts(acme)
-    before = ended(acme)
-    store_list(before, *NEEDED)
+    before = ended(acme, pod_name="before")
+    store_files(before, *NEEDED)
     first = repeated(acme, retry(acme.alice, before, FROM_FAILURE))
     third = acme.triggered(attempt=3, retry_of=first.id, triggered_by=TriggeredBy.RETRY)
     assert set(fetched(acme, "previous", third.id)) == {before.id}
 
-    store_list(first.model_copy(update={"id": attempt_id(first.id, 2)}), *NEEDED)
+    store_files(acme.triggered(id=attempt_id(first.id, 2), pod_name="second"), *NEEDED)
 
     assert set(fetched(acme, "previous", third.id)) == {attempt_id(first.id, 2)}
 
 
 def test_nothing_else_is_continued_where_what_was_named_is_gone(acme: Acme) -> None:
     with_artifacts(acme)
-    store_list(ended(acme), *NEEDED)
+    store_files(ended(acme, pod_name="other"), *NEEDED)
     run = acme.triggered(retry_of="run_gone", triggered_by=TriggeredBy.RETRY)
 
     assert fetched(acme, "previous", run.id) == []
@@ -60,9 +61,9 @@ def test_nothing_else_is_continued_where_what_was_named_is_gone(acme: Acme) -> N
 @pytest.mark.parametrize("files", [(), ("manifest.json",), ("run_results.json",)])
 def test_a_run_without_what_dbt_needs_has_nothing_to_retry(acme: Acme, files: tuple[str, ...]) -> None:
     with_artifacts(acme)
-    before = ended(acme)
+    before = ended(acme, pod_name="before")
     if files:
-        store_list(before, *files)
+        store_files(before, *files)
 
     answer = retry(acme.alice, before, FROM_FAILURE)
 
@@ -71,8 +72,8 @@ def test_a_run_without_what_dbt_needs_has_nothing_to_retry(acme: Acme, files: tu
 
 
 def test_a_project_whose_pods_fetch_no_artifacts_has_nothing_to_retry(acme: Acme) -> None:
-    before = ended(acme, RunStatus.FAILED)
-    store_list(before, *NEEDED)
+    before = ended(acme, RunStatus.FAILED, pod_name="before")
+    store_files(before, *NEEDED)
 
     assert retry(acme.alice, before, FROM_FAILURE).json["code"] == "nothing_to_retry"
 

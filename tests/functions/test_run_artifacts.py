@@ -1,5 +1,6 @@
 """A run's artifacts over HTTP: its own Pod stores them, and its organization reads them."""
 
+import gzip
 import importlib
 import json
 import os
@@ -19,16 +20,19 @@ from jobs_api.cluster import Object
 from jobs_api.k8s import manifests, run_identity
 from jobs_api.logs import archive
 from jobs_api.logs.archive import bucket_client
-from jobs_api.logs.artifacts import RunKey, stored_artifacts
+from jobs_api.logs.artifacts import BundleKey, head_of, stored_bundle
+from jobs_api.model.artifacts import ArtifactFile
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store import latest_artifacts
 from jobs_api.store.purging import purge_project
 from jobs_api.trigger import earlier_artifacts
 from local.gateway.policies import allows
+from tests.functions import pods
 from tests.functions.acme import Acme, eventually
 from tests.functions.people import NOON, Context
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:abcdef/dev/POST/api/v1/runs/{}/artifacts"
+POD = "jaffle-nightly-29000000-x7k2p"
 FILES = {"files": [{"path": "manifest.json", "size_bytes": 10, "stored_bytes": 7}]}
 
 
@@ -73,10 +77,11 @@ def token(acme: Acme) -> Callable[..., tuple[str, Object]]:
 def test_a_pod_may_store_the_artifacts_of_its_own_run_alone(acme: Acme, token: Callable[..., Any]) -> None:
     text, _ = token("run_mine")
     answer = authorized(text, "run_mine")
-    assert answer["context"] | {"token_id": ""} == {
+    assert answer["context"] | {"token_id": "", "pod_name": ""} == {
         "organization_id": acme.organization.id,
         "role": "pod",
         "token_id": "",
+        "pod_name": "",
         "run_id": "run_mine",
         "project_id": acme.project.id,
         "job_id": acme.job.id,
@@ -126,38 +131,40 @@ def test_anything_else_is_unauthorized(text: str) -> None:
     assert is_refused(text, "run_mine")
 
 
-def as_pod(acme: Acme, run_id: str, body: Any, *, claimed: str | None = None, job_id: str = "") -> Any:
+def said_of(acme: Acme, run_id: str, job_id: str = "", pod: str = POD) -> dict[str, str]:
+    """Return what the authorizer says of a Pod of a run."""
+    of_run = {"run_id": run_id, "project_id": acme.project.id, "job_id": job_id or acme.job.id}
+    return {"organization_id": acme.organization.id, "pod_name": pod, **of_run}
+
+
+def as_pod(
+    acme: Acme, run_id: str, body: Any, *, claimed: str | None = None, job_id: str = "", pod: str = POD
+) -> tuple[int, Any]:
     """Call the function as the gateway does after the authorizer."""
-    app = importlib.import_module("functions.store_artifacts.app")
-    context = {"organization_id": acme.organization.id, "role": "pod", "token_id": "pod", "run_id": claimed or run_id}
-    event = {
-        "resource": "/api/v1/runs/{run_id}/artifacts",
-        "path": f"/api/v1/runs/{run_id}/artifacts",
-        "httpMethod": "POST",
-        "headers": {},
-        "multiValueHeaders": {},
-        "pathParameters": {"run_id": run_id},
-        "requestContext": {
-            "requestId": "r",
-            "requestTimeEpoch": int(NOON.timestamp() * 1000),
-            "path": f"/dev/api/v1/runs/{run_id}/artifacts",
-            "authorizer": {**context, "project_id": acme.project.id, "job_id": job_id or acme.job.id},
-        },
-        "body": json.dumps(body),
-        "isBase64Encoded": False,
-    }
-    answer = app.lambda_handler(event, cast("LambdaContext", Context()))
-    return answer["statusCode"], json.loads(answer["body"])
+    return pods.ask(run_id, said_of(acme, claimed or run_id, job_id, pod), body)
 
 
-def test_upload_forms_are_for_the_folder_of_the_run_alone(acme: Acme) -> None:
+def test_the_upload_form_is_for_one_object_of_the_pod_and_the_run(acme: Acme) -> None:
     status, told = as_pod(acme, "run_mine", FILES)
     assert status == 200, told
-    begins = f"artifacts/{acme.organization.id}/{acme.project.id}/run_mine/"
-    assert [form["form"]["key"] for form in (*told["uploads"], told["listing"])] == [
-        f"{begins}files/manifest.json",
-        f"{begins}list.json",
-    ]
+    key = f"artifacts/{acme.organization.id}/{acme.project.id}/run_mine/{POD}"
+    assert told["upload"]["form"]["key"] == key
+    assert as_pod(acme, "run_mine", FILES, pod="other")[1]["upload"]["form"]["key"].endswith("/run_mine/other")
+
+
+def test_the_token_of_a_pod_names_that_pod(acme: Acme, token: Callable[..., Any]) -> None:
+    """So that no Pod of a run gets a form for what another Pod of it stored."""
+    text, job = token("run_mine")
+    assert authorized(text, "run_mine")["context"]["pod_name"] == acme.wait_for_pod(job)["metadata"]["name"]
+
+
+def test_the_token_of_a_pod_whose_command_has_ended_is_refused(acme: Acme) -> None:
+    """Whoever has it then is not the command, and would replace what a run stored that has ended."""
+    job = acme.wait_for_end(with_volumes(acme, "cat /var/run/jobs-api/token; echo", "run_mine"))
+    pod = acme.cluster.pod_of(job)
+    assert pod
+    text = acme.cluster.read_log(acme.organization.namespace, pod["metadata"]["name"], tail=1).strip()
+    assert is_refused(text, "run_mine")
 
 
 def test_another_run_is_refused_even_where_the_gateway_let_it_pass(acme: Acme) -> None:
@@ -172,78 +179,104 @@ def test_a_path_out_of_the_run_is_refused(acme: Acme, path: str) -> None:
     assert (status, told["errors"][0]["field"]) == (422, "files.0.path")
 
 
-def store_list(run: Run, *paths: str) -> None:
-    """Store the list of a run's artifacts, as its Pod does last."""
-    key = RunKey.of(run)
-    files = [{"path": path, "size_bytes": 3, "stored_bytes": 9} for path in paths]
-    bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key.list_key, Body=json.dumps({"files": files}))
+def store_files(run: Run, *paths: str, **contents: bytes) -> None:
+    """Store artifacts as the Pod of a run does; `contents` of a JSON file are by its name, and compressed already."""
+    stored = {path: gzip.compress(path.encode()) for path in paths} | {
+        f"{name}.json": content for name, content in contents.items()
+    }
+    files = [ArtifactFile(path=path, size_bytes=3, stored_bytes=len(content)) for path, content in stored.items()]
+    put_bundle(run, head_of(files).encode() + b"".join(stored.values()))
 
 
-def store_before_its_end(acme: Acme, job: Object, *paths: str) -> str:
-    """Store a list as a Pod does before it ends; return the run's id."""
-    run_id = run_identity.run_id_of(acme.wait_for_end(job))
-    run = acme.manual().model_copy(update={"id": run_id})
-    store_list(run, *paths)
-    return run_id
+def put_bundle(run: Run, content: bytes) -> None:
+    """Store what the Pod of a run sends in its form."""
+    assert run.pod_name
+    bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=BundleKey.of(run).key, Body=content)
+
+
+def before_its_end(acme: Acme, job: Object) -> Run:
+    """Return what is known of a run whose command has ended, which no pass has seen."""
+    ended_job = acme.wait_for_end(job)
+    pod = acme.cluster.pod_of(ended_job)
+    assert pod
+    known = {"id": run_identity.run_id_of(ended_job), "pod_name": pod["metadata"]["name"]}
+    return acme.manual().model_copy(update=known)
 
 
 def ended(acme: Acme, *paths: str, script: str = "true") -> Run:
     """Return a run that stored these artifacts and whose end a pass has written."""
-    run_id = store_before_its_end(acme, with_volumes(acme, script, None), *paths)
+    run = before_its_end(acme, with_volumes(acme, script, None))
+    if paths:
+        store_files(run, *paths)
     acme.ingest()
-    return store.get_run(acme.organization.id, run_id)
+    return store.get_run(acme.organization.id, run.id)
 
 
-def upload(acme: Acme, run: Run, *names: str, then: bool = True) -> None:
-    """Store files as a Pod of the run does, and `then` their list; without it the Pod died."""
-    key, bucket, client = RunKey.of(run), os.environ["LOGS_BUCKET"], bucket_client()
-    files = [{"path": name, "size_bytes": 3, "stored_bytes": 9} for name in names]
-    status, told = as_pod(acme, run.id, {"files": files})
-    assert status == 200
-    for form in told["uploads"]:
-        client.put_object(Bucket=bucket, Key=form["form"]["key"], Body=b"x")
-    if then:
-        store_list(run, *names)
-    assert key.list_key == told["listing"]["form"]["key"]
+def upload(acme: Acme, run: Run, *names: str, pod: str) -> str:
+    """Store files by the form that a Pod of the run gets; return their bundle's key."""
+    return pods.upload(run.id, said_of(acme, run.id, pod=pod), dict.fromkeys(names, pod.encode()))
 
 
 def shown(acme: Acme, run: Run) -> list[str]:
     return [one["path"] for one in acme.alice.call("GET", f"/api/v1/runs/{run.id}/artifacts").json["artifacts"]]
 
 
-def test_a_pod_that_dies_in_the_middle_has_stored_nothing(acme: Acme) -> None:
+def downloaded(acme: Acme, run: Run, path: str) -> bytes:
+    """Return what the link to an artifact leads to."""
+    url = acme.alice.call("GET", f"/api/v1/runs/{run.id}/artifacts/{path}").headers["Location"]
+    key = urlsplit(url).path.lstrip("/")
+    found = bucket_client().get_object(Bucket=os.environ["LOGS_BUCKET"], Key=key[key.index("downloads/") :])
+    assert found["ContentEncoding"] == "gzip"
+    return gzip.decompress(found["Body"].read())
+
+
+def test_a_pod_that_dies_before_its_upload_has_stored_nothing(acme: Acme) -> None:
     run = ended(acme)
-    upload(acme, run, "manifest.json", "run_results.json", then=False)
+    assert run.pod_name
+    as_pod(acme, run.id, FILES, pod=run.pod_name)
 
     assert shown(acme, run) == []
 
 
 def test_an_upload_that_is_repeated_is_the_same(acme: Acme) -> None:
     run = ended(acme)
+    assert run.pod_name
     for _ in range(2):
-        upload(acme, run, "manifest.json")
+        upload(acme, run, "manifest.json", pod=run.pod_name)
 
     assert shown(acme, run) == ["manifest.json"]
 
 
 def test_an_upload_after_the_end_was_written_is_shown_and_not_the_latest(acme: Acme) -> None:
     run = ended(acme)
-    upload(acme, run, "manifest.json")
+    assert run.pod_name
+    upload(acme, run, "manifest.json", pod=run.pod_name)
 
     assert shown(acme, run) == ["manifest.json"]
     latest = acme.alice.call("GET", f"/api/v1/projects/{acme.project.id}/artifacts/latest/manifest.json")
     assert latest.status == 404
 
 
-def test_of_two_pods_the_second_that_dies_leaves_no_mixture(acme: Acme) -> None:
+def test_of_two_pods_the_files_are_those_of_the_one_whose_end_is_the_runs(acme: Acme) -> None:
+    run = ended(acme, "manifest.json", "run_results.json")
+
+    left = upload(acme, run, "manifest.json", "sources.json", pod="replaced")
+
+    assert left != BundleKey.of(run).key
+    assert shown(acme, run) == ["manifest.json", "run_results.json"]
+    assert downloaded(acme, run, "manifest.json") == b"manifest.json"
+    assert set(fetched(acme, "state")) == {run.id}
+    assert latest(acme, "manifest.json") == run.id
+    assert latest(acme, "sources.json") is None
+
+
+def test_a_run_whose_last_pod_stored_nothing_has_nothing_of_the_pod_before(acme: Acme) -> None:
     run = ended(acme)
-    upload(acme, run, "manifest.json", "run_results.json")
-    upload(acme, run, "manifest.json", then=False)
+    upload(acme, run, "manifest.json", pod="replaced")
+
     assert shown(acme, run) == []
-
-    upload(acme, run, "manifest.json", "sources.json")
-
-    assert shown(acme, run) == ["manifest.json", "sources.json"]
+    assert acme.alice.call("GET", f"/api/v1/runs/{run.id}/artifacts/manifest.json").status == 404
+    assert fetched(acme, "previous") == []
 
 
 @pytest.fixture
@@ -269,13 +302,13 @@ def test_an_artifact_is_a_redirect_to_a_link_of_five_minutes_or_the_link(acme: A
     redirect = acme.alice.call("GET", path)
     assert redirect.status == 302
     asked = urlsplit(redirect.headers["Location"])
-    assert asked.path.endswith(f"{stored.project_id}/{stored.id}/files/manifest.json")
+    assert asked.path.endswith(f"/{stored.project_id}/{stored.id}/{stored.pod_name}/manifest.json")
     assert parse_qs(asked.query)["X-Amz-Expires"] == ["300"]
     told = acme.alice.call("GET", path, headers={"Accept": "application/json"}).json
     assert told["expires_at"] == (NOON + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@pytest.mark.parametrize("path", ["catalog.json", "list.json", ".."])
+@pytest.mark.parametrize("path", ["catalog.json", "downloads", ".."])
 def test_what_was_not_stored_is_not_found(acme: Acme, stored: Run, path: str) -> None:
     answer = acme.alice.call("GET", f"/api/v1/runs/{stored.id}/artifacts/{path}")
     assert answer.status == 404
@@ -284,7 +317,7 @@ def test_what_was_not_stored_is_not_found(acme: Acme, stored: Run, path: str) ->
 def fetched(acme: Acme, what: str, run_id: str = "run_mine", job_id: str = "") -> list[str]:
     status, told = as_pod(acme, run_id, {"fetch": what}, job_id=job_id)
     assert status == 200, told
-    return [urlsplit(one["url"]).path.split("/")[-3] for one in told["fetched"]]
+    return [urlsplit(one["url"]).path.split("/")[-2] for one in told["fetched"]]
 
 
 def next_second() -> None:
@@ -328,11 +361,11 @@ def latest(acme: Acme, path: str, job_id: str | None = None) -> str | None:
 
 
 def test_a_run_that_ended_before_another_is_not_the_latest_although_it_is_seen_later(acme: Acme) -> None:
-    first = acme.manual().model_copy(update={"status": RunStatus.RUNNING, "start_time": acme.now()})
+    first = acme.manual().model_copy(update={"status": RunStatus.RUNNING, "start_time": acme.now(), "pod_name": POD})
     second = first.model_copy(update={"id": "run_second"})
     for run in (first, second):
         assert store.create_run(run)
-        store_list(run, "manifest.json")
+        store_files(run, "manifest.json")
     at = acme.now()
     for run, moment in ((second, at), (first, at - timedelta(minutes=1))):
         success = run.model_copy(update={"status": RunStatus.SUCCESS, "end_time": moment, "updated_at": at})
@@ -347,9 +380,9 @@ def test_eight_ends_at_once_are_all_known(acme: Acme, monkeypatch: pytest.Monkey
     monkeypatch.setattr(latest_artifacts, "TRIES", 50)
     at, begun = acme.now(), []
     for number in range(8):
-        run = acme.manual().model_copy(update={"id": f"run_{number}", "status": RunStatus.RUNNING})
+        run = acme.manual().model_copy(update={"id": f"run_{number}", "status": RunStatus.RUNNING, "pod_name": POD})
         assert store.create_run(run)
-        store_list(run, "manifest.json", f"own{number}.json")
+        store_files(run, "manifest.json", f"own{number}.json")
         begun.append(run)
 
     def end(run: Run) -> bool:
@@ -366,9 +399,9 @@ def test_eight_ends_at_once_are_all_known(acme: Acme, monkeypatch: pytest.Monkey
 
 
 def test_an_end_that_another_pass_wrote_first_moves_nothing(acme: Acme) -> None:
-    run = acme.manual().model_copy(update={"status": RunStatus.RUNNING})
+    run = acme.manual().model_copy(update={"status": RunStatus.RUNNING, "pod_name": POD})
     assert store.create_run(run)
-    store_list(run, "manifest.json")
+    store_files(run, "manifest.json")
     failed = run.model_copy(update={"status": RunStatus.FAILED, "end_time": acme.now(), "updated_at": acme.now()})
     assert store.advance_run(run, failed)
     success = failed.model_copy(update={"status": RunStatus.SUCCESS})
@@ -405,11 +438,13 @@ def test_a_command_reads_the_state_of_the_last_success_with_a_manifest(acme: Acm
 
 
 def test_artifacts_are_purged_with_their_organization(acme: Acme, stored: Run) -> None:
+    assert downloaded(acme, stored, "manifest.json")
     bystander = stored.model_copy(update={"organization_id": f"{stored.organization_id}-2"})
-    store_list(bystander, "manifest.json")
+    store_files(bystander, "manifest.json")
 
     archive.purge(stored.organization_id)
 
-    assert stored_artifacts(RunKey(stored.organization_id, stored.project_id, stored.id)) == []
-    assert stored_artifacts(RunKey(bystander.organization_id, stored.project_id, stored.id))
+    assert stored_bundle(BundleKey.of(stored)) is None
+    assert stored_bundle(BundleKey.of(bystander))
     assert acme.alice.call("GET", f"/api/v1/runs/{stored.id}/artifacts").json == {"artifacts": []}
+    assert acme.alice.call("GET", f"/api/v1/runs/{stored.id}/artifacts/manifest.json").status == 404

@@ -4,6 +4,7 @@ It reads the tables and the cluster, and no memory of the functions, so that all
 """
 
 import gzip
+import json
 import os
 import re
 from collections import Counter
@@ -19,7 +20,7 @@ from jobs_api.k8s import labels, manifests, run_identity
 from jobs_api.k8s.json_fields import Object, moment
 from jobs_api.k8s.observed import observe
 from jobs_api.logs import archive, artifacts
-from jobs_api.logs.artifacts import RunKey
+from jobs_api.logs.artifacts import BundleKey
 from jobs_api.model import names, run_events, slots
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.audit import AuditAction
@@ -37,6 +38,7 @@ from jobs_api.store.audit_rows import AuditRow, EntryRow, JobVersionRow
 from jobs_api.store.project_rows import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 from jobs_api.sync import reconcile
 from jobs_api.trigger import waiting
+from tests.reliability.uploads import FILES
 
 EVERYTHING = 100_000
 TICK = timedelta(minutes=1)
@@ -101,6 +103,7 @@ class Audit:
             *self._chains(),
             *self._attempts(),
             *self._logs(),
+            *self._artifacts(),
             *self._latest_artifacts(),
             *self._slots(),
             *self._alerts(),
@@ -337,6 +340,19 @@ class Audit:
             if run.status in {RunStatus.SUCCESS, RunStatus.FAILED} and run.log is None:
                 yield f"the run {run.id} is {run.status} without a log"
 
+    def _artifacts(self) -> Iterator[str]:
+        """The artifacts of a run are all files of its own pod, or none."""
+        for run in self.runs:
+            bundle = artifacts.stored_bundle(BundleKey.of(run))
+            if bundle is None:
+                continue
+            if bundle.paths != sorted(FILES):
+                yield f"the run {run.id} has the artifacts {bundle.paths}"
+            for path in bundle.paths:
+                text = gzip.decompress(artifacts.read_file(bundle, path, EVERYTHING))
+                if json.loads(text) != {"path": path, "pod": run.pod_name}:
+                    yield f"{path} of {run.id}, whose pod is {run.pod_name}, says {text!r}"
+
     def _latest_artifacts(self) -> Iterator[str]:
         """The newest artifacts of each job and project are those of its last successes, where any run stored some."""
         prefix = f"artifacts/{self.organization_id}/"
@@ -345,16 +361,16 @@ class Audit:
             return
         for project_id in self.projects:
             stored = [
-                (run, artifacts.stored_artifacts(RunKey.of(run)))
+                (run, artifacts.stored_bundle(BundleKey.of(run)))
                 for run in self.runs
                 if run.project_id == project_id and run.status is RunStatus.SUCCESS
             ]
-            for job_id in {None, *(run.job_id for run, files in stored if files)}:
+            for job_id in {None, *(run.job_id for run, bundle in stored if bundle)}:
                 expected: list[LatestFiles] = []
-                for run, files in stored:
-                    if files and run.end_time and job_id in (None, run.job_id):
-                        paths = [one.path for one in files]
-                        expected = with_files(expected, run.id, run.end_time, paths, store.kept_for())
+                for run, bundle in stored:
+                    files = latest_artifacts.files_of(run, bundle.paths if bundle else [])
+                    if files and job_id in (None, run.job_id):
+                        expected = with_files(expected, files.latest, store.kept_for())
                 found = latest_artifacts.latest_files(self.organization_id, project_id, job_id)
                 if found != expected:
                     yield f"the newest artifacts of {job_id or project_id} are {found} and not {expected}"

@@ -74,6 +74,9 @@ class FakeCluster:
     storage: Storage = field(init=False)
     # Deleted pods too, because their logs are only here.
     started: list[str] = field(default_factory=list)
+    # What a pod's process does first, and last: with its exit code.
+    begins: Callable[[Object], None] = lambda _: None
+    ends: Callable[[Object, int], None] = lambda *_: None
 
     def __post_init__(self) -> None:
         """Build the parts and the functions' client."""
@@ -137,19 +140,19 @@ class FakeCluster:
         phase = pod.get("status", {}).get("phase", "Pending")
         if "deletionTimestamp" in pod["metadata"]:
             if phase in {"Pending", "Running"}:
-                self._publish(pod, self._terminated(pod, 143))
+                self._end(pod, 143)
             metadata = pod["metadata"]
             self.storage.delete("pods", metadata["namespace"], metadata["name"], grace_seconds=0)
             # If the Job controller's finalizer is still on the pod, the controller deletes the pod.
             return phase in {"Pending", "Running"}
         if phase in {"Pending", "Running"} and self._is_past_its_deadline(pod):
-            self._publish(pod, self._terminated(pod, 143), DEADLINE)
+            self._end(pod, 143, DEADLINE)
             return True
         if phase == "Pending":
             return self._start(pod)
         ends_at = self._ends_at(pod) if phase == "Running" else None
         if ends_at and ends_at <= self.clock.now():
-            self._publish(pod, self._terminated(pod, 1 if "fail" in words(pod) else 0))
+            self._end(pod, 1 if "fail" in words(pod) else 0)
             return True
         return False
 
@@ -160,8 +163,14 @@ class FakeCluster:
             self._publish(pod, {"waiting": {"reason": "ErrImagePull", "message": "not found"}})
         else:
             self.started.append(pod["metadata"]["uid"])
+            self.begins(pod)
             self._publish(pod, {"running": {"startedAt": timestamp(self.clock.now())}})
         return True
+
+    def _end(self, pod: Object, code: int, verdict: Verdict | None = None) -> None:
+        if pod.get("status", {}).get("phase") == "Running":
+            self.ends(pod, code)
+        self._publish(pod, self._terminated(pod, code), verdict)
 
     def _is_past_its_deadline(self, pod: Object) -> bool:
         """Return whether a pod's deadline ends it before its command ends by itself."""

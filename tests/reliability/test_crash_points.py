@@ -14,7 +14,6 @@ from urllib3.exceptions import NewConnectionError
 from jobs_api.collecting.parts import Parts
 from jobs_api.model import slots
 from jobs_api.model.run import Run
-from tests.functions.test_run_artifacts import store_list
 from tests.reliability import figures
 from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.killing import Killer
@@ -338,10 +337,51 @@ def an_ingest_of_runs_that_ended(world: World) -> Act:
 def an_ingest_of_runs_that_stored_artifacts(world: World) -> Act:
     world.operate(artifacts=True)
     for name in ("seed", "build"):
-        job = _seeded(world, name)
-        for run in world.runs(job):
-            store_list(run, "manifest.json", f"{name}.json")
+        _seeded(world, name)
+    assert world.uploads.seen["upload now"] == 2
     return world.ingest
+
+
+@scenario
+def an_ingest_of_a_run_of_which_two_pods_stored_artifacts(world: World) -> Act:
+    _replaced(world)()
+    world.advance(minutes=3)
+    return world.ingest
+
+
+@scenario
+def an_ingest_of_a_run_whose_first_pod_stores_artifacts_meanwhile(world: World) -> Act:
+    late = _replaced(world)
+    world.advance(minutes=3)
+
+    def act() -> None:
+        try:
+            world.ingest()
+        finally:
+            late()
+
+    return act
+
+
+@scenario
+def a_retry_from_failure(world: World) -> Act:
+    world.operate(artifacts=True)
+    run = _ended(world)
+    return lambda: world.retry(run, body={"from": "failure"})
+
+
+def _replaced(world: World) -> Callable[[], None]:
+    """Let the pod of a run be deleted while it runs, and another one take its place; return the first one's upload."""
+    world.operate(artifacts=True)
+    world.trigger(world.create(command="dbt run --select slow", enabled=False))
+    world.advance(seconds=10)
+    world.ingest()
+    (pod,) = [stored.object for stored in world.cluster.storage.view("pods")]
+    (run,) = world.runs()
+    assert run.pod_name == pod["metadata"]["name"]
+    world.cluster.storage.delete("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
+    world.cluster.run_until_idle()
+    return lambda: world.uploads.store(pod)
 
 
 @scenario

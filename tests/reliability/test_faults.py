@@ -4,7 +4,7 @@ FAULT_SEEDS=0-199 tells more of them than CI does, and FAULT_SEEDS=17 one of the
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from random import Random
@@ -16,6 +16,8 @@ from pynamodb.exceptions import PynamoDBException
 
 from jobs_api.cluster import lists
 from jobs_api.k8s.observed import observe
+from jobs_api.logs import artifacts
+from jobs_api.logs.artifacts import BundleKey
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from tests.reliability import figures
 from tests.reliability.audit import Audit, run_of
@@ -54,6 +56,7 @@ class Story:
         self._made = 2
         self._triggered = self._retried = 0
         self.repeated: set[str] = set()
+        self.continued: dict[str, str] = {}
         self.accepted: set[str] = set()
         self.cancels: set[str] = set()
         self.created = set(self._jobs)
@@ -133,13 +136,17 @@ class Story:
             if not runs:
                 return
             self._retried += 1
-            path = f"/api/v1/runs/{self._random.choice(runs).id}/retry"
+            before = self._random.choice(runs)
+            path = f"/api/v1/runs/{before.id}/retry"
+            body = {"from": self._random.choice(["start", "failure"])}
             for _ in range(2):
                 at, headers = self._world.now() + self._world.skew, {"Idempotency-Key": f"retry-{self._retried}"}
-                answer = self._world.alice.call("POST", path, {}, at=at, headers=headers)
+                answer = self._world.alice.call("POST", path, body, at=at, headers=headers)
                 assert answer.status in {202, 404, 409, 500, 503}, answer.text
                 if answer.status == 202:
                     self.repeated.add(str(answer.json["job_run_id"]))
+                    if body["from"] == "failure":
+                        self.continued[str(answer.json["job_run_id"])] = before.id
                 if answer.status < 500:
                     return
 
@@ -186,9 +193,19 @@ class Story:
                 for run in audit.runs
                 if self._is_lost(run)
             ),
+            *self._wrongly_continued({run.id: run for run in audit.runs}),
             *(f"{job} was created and is not there" for job in self.created - self.to_delete - jobs),
             *(f"{job} was deleted and is there" for job in self.deleted & jobs),
         ]
+
+    def _wrongly_continued(self, runs: dict[str, Run]) -> Iterator[str]:
+        """A run of dbt's retry gets the files of the run that it repeats, of that run's own pod, or none."""
+        for run_id, got in self._world.uploads.continued.items():
+            for before, pod_name in got:
+                if run_id in self.continued and before != self.continued[run_id]:
+                    yield f"{run_id} continued {before}, and not {self.continued[run_id]}"
+                if runs[before].pod_name != pod_name:
+                    yield f"{run_id} continued what {pod_name} of {before} stored, whose pod is {runs[before].pod_name}"
 
     def _is_lost(self, run: Run) -> bool:
         """Tell whether a cancel was accepted and the run neither was cancelled nor ended by itself."""
@@ -294,6 +311,7 @@ def test_tables_and_cluster_agree_after_all_kinds_of_faults(
     drawn = repeat(seed, monkeypatch)
     world = World(monkeypatch, also=AWS_FAILED)
     request.addfinalizer(world.cluster.close)
+    world.operate(artifacts=True)
     story = Story(world, drawn)
     faults = Faults(seed, world.cluster, monkeypatch)
     with faults.on():
@@ -325,6 +343,11 @@ def test_tables_and_cluster_agree_after_all_kinds_of_faults(
     )
     figures.proved["late or long runs audited"] += sum(bool(run.late_at or run.long_at) for run in audit.runs)
     figures.proved["cancels audited"] += len(story.cancels)
+    bundles = (artifacts.stored_bundle(BundleKey.of(run)) for run in audit.runs)
+    figures.proved["artifacts audited"] += sum(bundle is not None for bundle in bundles)
+    figures.proved["retries from failure audited"] += len(story.continued.keys() & world.uploads.continued.keys())
+    for kind, count in world.uploads.seen.items():
+        figures.proved[f"artifacts: {kind}"] += count
     figures.proved["runs cancelled"] += sum(run.status is RunStatus.CANCELLED for run in audit.runs)
     figures.proved["logs audited"] += sum(run.log is not None for run in audit.runs)
     figures.proved["webhooks audited"] += len(set(world.inbox))

@@ -37,6 +37,7 @@ from tests.functions import passes
 from tests.functions.people import Answer, Context, Person, new_organization, new_project
 from tests.reliability.audit import Audit
 from tests.reliability.fake_cluster import FakeCluster
+from tests.reliability.uploads import Uploads
 
 BEGIN = datetime(2026, 4, 28, 12, 0, 30, tzinfo=UTC)
 HOOK: dict[str, Any] = {"webhook_enabled": True, "webhook_url": "https://hooks.example.com/jobs"}
@@ -66,11 +67,14 @@ class World:
     organization: Organization = field(default_factory=lambda: new_organization("world"))
     cluster: FakeCluster = field(init=False)
     project: Project = field(init=False)
+    uploads: Uploads = field(init=False)
     _waiting: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make what the organization owns, and lead the functions to it."""
         self.cluster = FakeCluster(self.clock)
+        self.uploads = Uploads(self.organization.id, self.also)
+        self.cluster.begins, self.cluster.ends = self.uploads.begun, self.uploads.ended
         self.cluster.storage.create("namespaces", {"metadata": {"name": self.organization.namespace}})
         self.project = self.new_project("jaffle")
         now = SimpleNamespace(now=lambda *_: self.now() + self.skew)
@@ -99,6 +103,7 @@ class World:
     def advance(self, **time: float) -> None:
         """Let time pass in the cluster, with nobody looking."""
         self.cluster.advance(self.now() + timedelta(**time))
+        self.uploads.arrive()
 
     def minute(self) -> None:
         """Let a minute pass, and tick at its end."""
@@ -223,10 +228,12 @@ class World:
             "POST", f"/api/v1/runs/{run_id}/cancel", body, at=self.now() + self.skew, headers=headers
         )
 
-    def retry(self, run_id: str, key: str | None = None) -> str:
+    def retry(self, run_id: str, key: str | None = None, body: Any = None) -> str:
         """Retry a run that has ended; return the id of the new run."""
         headers = {"Idempotency-Key": key} if key else None
-        answer = self.alice.call("POST", f"/api/v1/runs/{run_id}/retry", at=self.now() + self.skew, headers=headers)
+        answer = self.alice.call(
+            "POST", f"/api/v1/runs/{run_id}/retry", body, at=self.now() + self.skew, headers=headers
+        )
         assert answer.status == 202, answer.text
         return str(answer.json["job_run_id"])
 

@@ -89,7 +89,7 @@ def install(made: Running) -> Running:
     arn = "arn:aws:sqs:us-east-1:123456789012:"
     policy = f'{{"deadLetterTargetArn": "{arn}waste", "maxReceiveCount": 2}}'
     made.services.dynamodb.install({**RUNS, "TimeToLive": "expires_at"})
-    made.services.s3.install("logs", keep_days=400)
+    made.services.s3.install("logs", keep_days={"": 400, "downloads/": 1})
     made.services.sqs.install("work", f"{arn}work", {"VisibilityTimeout": 10, "RedrivePolicy": policy})
     made.services.sqs.install("waste", f"{arn}waste", {})
     made.services.events.install("bus")

@@ -9,14 +9,15 @@ import pytest
 from jobs_api.runner.pod import PodApi
 from tests.local.emulator.conftest import Running
 
-KEY, TYPE = "artifacts/org-acme/proj_1/run_1/files/manifest.json", "application/json"
+KEY, TYPE = "artifacts/org-acme/proj_1/run_1/nightly-x7k2p", "application/octet-stream"
 
 
 @pytest.fixture
 def send(tmp_path: Any) -> Any:
     """Return a function that sends a form as the runner in a Pod does; it raises OSError with S3's answer."""
     (tmp_path / "url").write_text("http://127.0.0.1:1")
-    return PodApi(str(tmp_path), 30).store
+    api = PodApi(str(tmp_path), 30)
+    return lambda signed, content: api.store(signed, [content[:3], content[3:]])
 
 
 def form(running: Running, **changes: str) -> dict[str, Any]:
@@ -49,8 +50,9 @@ def test_another_size_is_refused(running: Running, send: Any, content: bytes) ->
 @pytest.mark.parametrize(
     "change",
     [
-        {"key": "artifacts/org-acme/proj_1/run_2/files/manifest.json"},
-        {"key": "artifacts/org-acme/proj_1/run_1/files/../../run_2/files/manifest.json"},
+        {"key": "artifacts/org-acme/proj_1/run_2/nightly-x7k2p"},
+        {"key": "artifacts/org-acme/proj_1/run_1/nightly-other"},
+        {"key": "artifacts/org-acme/proj_1/run_1/../run_2/nightly-x7k2p"},
         {"key": "logs/org-other/proj_1/run_1.log.gz"},
         {"Content-Type": "text/html"},
         {"acl": "public-read"},

@@ -123,6 +123,21 @@ def test_expired_items_are_removed(running: Running) -> None:
     assert {item["pk"]["S"] for item in tables.scan(TableName="runs")["Items"]} == {"coming", "for ever"}
 
 
+def test_objects_go_by_how_their_keys_begin(running: Running) -> None:
+    objects, begin = running.client("s3"), time.time()
+    for key in ("downloads/x", "logs/downloads/x", "download"):
+        objects.put_object(Bucket="logs", Key=key, Body=b"x")
+
+    def left(days: float) -> set[str]:
+        running.services.s3._clock = lambda: begin + days * 86_400
+        running.services.s3.sweep()
+        return {one["Key"] for one in objects.list_objects_v2(Bucket="logs").get("Contents", [])}
+
+    assert left(0.9) == {"downloads/x", "logs/downloads/x", "download"}
+    assert left(1.1) == {"logs/downloads/x", "download"}
+    assert left(401) == set()
+
+
 @each_way
 def test_messages_are_received_once_until_they_are_seen_again(running: Running, way: str) -> None:
     clock = [1000.0]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.model.latest_files import MOST_LATEST, LatestFiles, run_that_has, with_files
+from jobs_api.model.latest_files import MOST_LATEST, LatestFiles, newest_with, with_files
 
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)
 KEPT = timedelta(days=90)
@@ -18,8 +18,18 @@ ENDS = st.lists(
 def known_after(ends: list[tuple[str, int, set[str]]]) -> list[LatestFiles]:
     known: list[LatestFiles] = []
     for run_id, day, paths in ends:
-        known = with_files(known, run_id, NOON + timedelta(days=day), paths, KEPT)
+        known = with_files(known, success(run_id, NOON + timedelta(days=day), *paths), KEPT)
     return known
+
+
+def success(run_id: str, ended_at: datetime, *paths: str) -> LatestFiles:
+    return LatestFiles(run_id=run_id, pod_name=f"pod-of-{run_id}", ended_at=ended_at, paths=list(paths))
+
+
+def newest(known: list[LatestFiles], path: str, now: datetime) -> str | None:
+    found = newest_with(known, path, now, KEPT)
+    assert found is None or found.pod_name == f"pod-of-{found.run_id}"
+    return found.run_id if found else None
 
 
 @given(ENDS, st.randoms(use_true_random=False))
@@ -35,22 +45,21 @@ def test_each_file_is_of_the_last_success_that_has_it_in_any_order(
         kept = [
             (day, run_id) for run_id, day, paths in told if path in paths and NOON + timedelta(days=day) + KEPT > now
         ]
-        assert run_that_has(known, path, now, KEPT) == (max(kept)[1] if kept else None)
+        assert newest(known, path, now) == (max(kept)[1] if kept else None)
 
 
 def test_a_file_that_expired_is_nobodys() -> None:
-    known = with_files([], "run_a", NOON, ["manifest.json"], KEPT)
+    known = with_files([], success("run_a", NOON, "manifest.json"), KEPT)
 
-    assert run_that_has(known, "manifest.json", NOON + KEPT - timedelta(seconds=1), KEPT) == "run_a"
-    assert run_that_has(known, "manifest.json", NOON + KEPT, KEPT) is None
+    assert newest(known, "manifest.json", NOON + KEPT - timedelta(seconds=1)) == "run_a"
+    assert newest(known, "manifest.json", NOON + KEPT) is None
 
 
 def test_files_of_endless_names_do_not_fill_an_item() -> None:
     known: list[LatestFiles] = []
     for number in range(30):
-        known = with_files(
-            known, f"run_{number}", NOON + timedelta(hours=number), [f"{number}-{at}" for at in range(50)], KEPT
-        )
+        files = [f"{number}-{at}" for at in range(50)]
+        known = with_files(known, success(f"run_{number}", NOON + timedelta(hours=number), *files), KEPT)
 
     assert sum(len(one.paths) for one in known) == MOST_LATEST
     assert known[0].run_id == "run_29"

@@ -3,7 +3,6 @@
 Everything here may be done twice or by two passes at once: logs replace themselves, writes are conditional.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,9 +24,8 @@ from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import Observed
 from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.logs import artifacts
-from jobs_api.logs.artifacts import RunKey
+from jobs_api.logs.artifacts import Bundle, BundleKey
 from jobs_api.model import run_events
-from jobs_api.model.artifacts import Artifact
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications.alert_lookup import Asked
 from jobs_api.store import project_records
@@ -79,14 +77,15 @@ class JobIngest:
 
     def _write(self, job: Object, seen: Observed, run: Run | None, decided: Decision, after: Run) -> Run | None:
         """Write a run as it was decided, after its log; None where another pass has written it."""
-        after, stored = after if run else self.asked.of(after), list[Artifact]()
+        after = after if run else self.asked.of(after)
+        stored: Bundle | None = None
         if decided.quotes and seen.pod:
             after = run_log.quoting(after, self.logs.end_of(seen.pod, decided.quotes))
         if decided.wants_log:
             run = run or _begun(after)
             if run is None:
                 return None
-            stored = artifacts.stored_artifacts(RunKey.of(after)) if seen.stores_artifacts else []
+            stored = artifacts.stored_bundle(BundleKey.of(after)) if seen.stores_artifacts else None
             after = self._with_log(after, job, seen, stored)
         elif after.status is RunStatus.RUNNING and not pod_logs.has_begun(after.log_begins):
             after = after.model_copy(update={"log_begins": self.logs.begins(after)})
@@ -95,7 +94,7 @@ class JobIngest:
         self.logs.look_first(after)
         return after
 
-    def _with_log(self, run: Run, job: Object, seen: Observed, stored: Sequence[Artifact]) -> Run:
+    def _with_log(self, run: Run, job: Object, seen: Observed, stored: Bundle | None) -> Run:
         after = self.logs.stored(run, seen.pod, secrets_of(job), stored)
         return after.model_copy(update={"updated_at": self.clock()})
 

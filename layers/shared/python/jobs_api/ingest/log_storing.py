@@ -4,7 +4,7 @@ Everything here may be done twice or by two passes at once: logs replace themsel
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +24,7 @@ from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
 from jobs_api.k8s.stamped_log import NotStamped
 from jobs_api.logs import archive, results_archive
 from jobs_api.logs.archive import LogEnd
-from jobs_api.model.artifacts import Artifact
+from jobs_api.logs.artifacts import Bundle
 from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run, RunStatus, StoredLog
 
@@ -93,7 +93,7 @@ class PodLogs:
             return ""
 
     def stored(
-        self, run: Run, pod: ObservedPod | None, secrets: Iterable[str] = (), artifacts: Sequence[Artifact] = ()
+        self, run: Run, pod: ObservedPod | None, secrets: Iterable[str] = (), artifacts: Bundle | None = None
     ) -> Run:
         """Store the log, and the results that it has, before anything else says that the run has ended."""
         known = list(secrets)

@@ -1,15 +1,15 @@
 """What each node of a run did, read from its log while that is stored, and from its artifacts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from aws_lambda_powertools import Logger
 
 from jobs_api.logs import results_archive, stored_results
+from jobs_api.logs.artifacts import Bundle
 from jobs_api.logs.masked_results import without_messages, without_secrets
 from jobs_api.logs.results import ResultsReader
-from jobs_api.model.artifacts import Artifact
 from jobs_api.model.results import NodeOutcome, ResultCounts, RunResults
 from jobs_api.model.run import Run
 
@@ -30,7 +30,7 @@ class ResultsOfLog:
 
     run: Run
     secrets: list[str] | None = field(default_factory=list)
-    artifacts: Sequence[Artifact] = ()
+    artifacts: Bundle | None = None
     counts: ResultCounts | None = None
     warned: list[str] = field(default_factory=list)
     _reader: ResultsReader | None = field(init=False)
@@ -67,7 +67,7 @@ class ResultsOfLog:
 
     def _results(self) -> RunResults | None:
         try:
-            stored = stored_results.stored_by(self.run, self.artifacts)
+            stored = stored_results.stored_by(self.artifacts) if self.artifacts else []
             reader = self._reader or ResultsReader()
             results = reader.results(stored, exited=self.run.exit_code in EXITED)
         except Exception:

@@ -3,7 +3,6 @@
 What follows from an end is written with it: the next attempt, the marks of the jobs that run after it, the artifacts.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aws_lambda_powertools import Logger
@@ -12,9 +11,9 @@ from jobs_api import store
 from jobs_api.clock import Clock
 from jobs_api.ingest import retrying
 from jobs_api.ingest.pass_findings import PassFindings
+from jobs_api.logs.artifacts import Bundle
 from jobs_api.metrics import Metric
 from jobs_api.model import lateness, run_events
-from jobs_api.model.artifacts import Artifact
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import queue
 from jobs_api.store import followers, latest_artifacts
@@ -39,7 +38,7 @@ class RunWriter:
     figures: dict[Metric, float] = field(default_factory=dict)
     _to_notify: list[Run] = field(default_factory=list)
 
-    def write(self, before: Run | None, after: Run, stored: Sequence[Artifact] = ()) -> bool:
+    def write(self, before: Run | None, after: Run, stored: Bundle | None = None) -> bool:
         """Write a new run, or a run's move, with the artifacts that it stored; False if another process did that.
 
         `notify` sends its notifications.
@@ -48,7 +47,7 @@ class RunWriter:
         after = lateness.found_at_its_end(before, after) if before else after
         after, attempt = retrying.with_next_attempt(after, self.clock())
         after = followers.with_followers(after)
-        files = latest_artifacts.files_of(after, [one.path for one in stored])
+        files = latest_artifacts.files_of(after, stored.paths if stored else [])
         if before:
             written = store.advance_run(before, after, next_attempt=attempt, files=files)
         else:

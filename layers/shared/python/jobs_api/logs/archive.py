@@ -202,7 +202,7 @@ def purge(organization_id: str) -> int:
     purged = 0
     bucket = os.environ["LOGS_BUCKET"]
     list_objects = bucket_client().get_paginator("list_objects_v2")
-    prefixes = (f"{kind}/{organization_id}/" for kind in ("logs", "parts", "artifacts"))
+    prefixes = (f"{kind}/{organization_id}/" for kind in ("logs", "parts", "artifacts", "downloads"))
     for page in chain.from_iterable(list_objects.paginate(Bucket=bucket, Prefix=prefix) for prefix in prefixes):
         keys = [found["Key"] for found in page.get("Contents", [])]
         if not keys:

@@ -1,127 +1,197 @@
-"""The artifacts of runs in S3, beside their logs: `artifacts/<organization>/<project>/<run>/`, and how to reach them.
+"""The artifacts of runs in S3: one object for each Pod that stored some, and how to reach the files in it.
 
-A Pod stores files itself, by forms that this module signs: each for one key, one exact size and one type, for a short
-time. The list of the files is stored last. What has no list was not stored whole, and is as if it were not there.
+`artifacts/<organization>/<project>/<run>/<pod>` is a bundle: a line of JSON that names the files and their sizes, and
+then the files, each compressed by gzip. A Pod stores its bundle itself, by a form that this module signs: for this key,
+this size and a short time. An object is there whole or not at all, so a bundle is never a part of one, nor a mixture of
+two Pods' files. Which bundle is the run's follows from `pod_name` of the run: docs/decisions/15-artifacts.md.
+
+A link leads to an object and not to a part of one, so a file that somebody downloads is copied to `downloads/` first.
 """
 
-import gzip
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from pydantic import ValidationError
 
+from jobs_api.aws.clients import ClientError
 from jobs_api.logs.archive import bucket_client
-from jobs_api.model.artifacts import Artifact, ArtifactFile, ArtifactList
+from jobs_api.model.artifacts import MOST_ARTIFACT_BYTES, Artifact, ArtifactFile, ArtifactList
 from jobs_api.model.run import Run
 
 STORE_SECONDS: Final = 10 * 60
 ARTIFACT_LINK_SECONDS: Final = 5 * 60
-# A list of 50 files has about 6 KB.
-LIST_BYTES: Final = 64 * 1024
+# The line in front of 50 files with long names has 10 KB.
+LIST_BYTES: Final = 16 * 1024
 JSON_FILE: Final = "application/json"
+BUNDLE: Final = "application/octet-stream"
+# The bucket removes copies after a day. A link to an older one might end before its time.
+COPY_IS_USED_FOR: Final = timedelta(hours=20)
 
 type SignedForm = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class RunKey:
-    """Which run; the ids become parts of keys, and so must be known to be ids."""
+class BundleKey:
+    """The Pod of a run, whose bundle it is; the names become parts of keys, and so must be known to be names."""
 
     organization_id: str
     project_id: str
     run_id: str
+    pod_name: str
 
     @classmethod
     def of(cls, run: Run) -> Self:
-        """Return the key of a run."""
-        return cls(run.organization_id, run.project_id, run.id)
+        """Return the key of the bundle that is a run's own; its Pod has no name where it had none."""
+        return cls(run.organization_id, run.project_id, run.id, run.pod_name or "")
 
     @property
-    def prefix(self) -> str:
-        """Return how the keys of its artifacts begin."""
-        return f"artifacts/{self.organization_id}/{self.project_id}/{self.run_id}/"
+    def key(self) -> str:
+        """Return the key of the bundle."""
+        return f"artifacts/{self._place}"
 
-    def key(self, path: str) -> str:
-        """Return the key of a file."""
-        return f"{self.prefix}files/{path}"
+    def key_of_copy(self, path: str) -> str:
+        """Return the key of a file that was copied out of it."""
+        return f"downloads/{self._place}/{path}"
 
     @property
-    def list_key(self) -> str:
-        """Return the key of the list, which no file can have."""
-        return f"{self.prefix}list.json"
+    def _place(self) -> str:
+        return f"{self.organization_id}/{self.project_id}/{self.run_id}/{self.pod_name}"
 
 
-def artifact_forms(run: RunKey, files: Iterable[ArtifactFile]) -> list[SignedForm]:
-    """Return a form for each file: the file's path, and the URL and fields of the form to send with the file."""
-    return [{"path": one.path, **_form(run.key(one.path), one.content_type, one.stored_bytes, "gzip")} for one in files]
+@dataclass(frozen=True)
+class Bundle:
+    """What a Pod stored: the files in their order, the first of which begins at the byte `begin`."""
+
+    of: BundleKey
+    files: tuple[ArtifactFile, ...]
+    begin: int
+
+    @property
+    def paths(self) -> list[str]:
+        """Return the names of the files, sorted."""
+        return sorted(one.path for one in self.files)
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """Return the files as users see them, in the order of their names."""
+        files = sorted(self.files, key=lambda one: one.path)
+        return [Artifact(path=one.path, size_bytes=one.size_bytes, content_type=one.content_type) for one in files]
+
+    def bytes_of(self, path: str) -> str | None:
+        """Return which bytes a file is, as HTTP's header `Range` has them; None where there is no such file."""
+        begin = self.begin
+        for one in self.files:
+            if one.path == path:
+                return f"bytes={begin}-{begin + one.stored_bytes - 1}"
+            begin += one.stored_bytes
+        return None
 
 
-def artifact_list_form(run: RunKey) -> SignedForm:
-    """Return the form for the list of files."""
-    return _form(run.list_key, JSON_FILE, LIST_BYTES, None)
+def head_of(files: Iterable[ArtifactFile]) -> str:
+    """Return the line with which a bundle begins: which files follow, and their sizes."""
+    told = [one.model_dump(include={"path", "size_bytes", "stored_bytes"}) for one in files]
+    return json.dumps({"files": told}, separators=(",", ":")) + "\n"
 
 
-def empty_list(run: RunKey) -> None:
-    """Empty the list of an earlier upload, before another begins: half of each would look like the whole of one.
+def bundle_form(key: BundleKey, files: Iterable[ArtifactFile]) -> SignedForm:
+    """Return how to store a bundle: the URL and the fields of the form to send with it, and its first line, `head`."""
+    listed = list(files)
+    head = head_of(listed)
+    size = len(head.encode()) + sum(one.stored_bytes for one in listed)
+    signed = bucket_client().generate_presigned_post(
+        Bucket=os.environ["LOGS_BUCKET"],
+        Key=key.key,
+        Fields={"Content-Type": BUNDLE},
+        Conditions=[{"Content-Type": BUNDLE}, ["content-length-range", size, size]],
+        ExpiresIn=STORE_SECONDS,
+    )
+    return {"url": signed["url"], "form": signed["fields"], "head": head}
 
-    A run has two uploads where its Pod was replaced, since a node was drained after the first. Two that overlap may
-    still mix their files. It is replaced, because no function may delete an object.
+
+def stored_bundle(key: BundleKey) -> Bundle | None:
+    """Return what a Pod stored, None where it did not. One GetObject.
+
+    A Pod wrote it, so it is read as something that anybody may have written.
     """
-    if stored_artifacts(run):
-        bucket_client().put_object(
-            Bucket=os.environ["LOGS_BUCKET"], Key=run.list_key, Body=b'{"files": []}', ContentType=JSON_FILE
-        )
-
-
-def stored_artifacts(run: RunKey) -> list[Artifact]:
-    """Return the artifacts of a run, in the order of their names; none where they were not all stored.
-
-    A Pod wrote the list, so it is read as something that anybody may have written.
-    """
-    client = bucket_client()
+    if not key.pod_name:
+        return None
     try:
-        content = client.get_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.list_key)["Body"].read(LIST_BYTES + 1)
-        found = ArtifactList.model_validate_json(content)
-    except (client.exceptions.NoSuchKey, ValidationError):
-        return []
-    files = sorted({one.path: one for one in found.files}.values(), key=lambda one: one.path)
-    return [Artifact(path=one.path, size_bytes=one.size_bytes, content_type=one.content_type) for one in files]
+        answer = bucket_client().get_object(
+            Bucket=os.environ["LOGS_BUCKET"], Key=key.key, Range=f"bytes=0-{LIST_BYTES - 1}"
+        )
+        head, newline, _ = answer["Body"].read(LIST_BYTES).partition(b"\n")
+        found = ArtifactList.model_validate_json(head)
+    except ValidationError:
+        return None
+    except ClientError as error:
+        # An empty object has no range.
+        if error.response["Error"]["Code"] not in {"NoSuchKey", "InvalidRange"}:
+            raise
+        return None
+    bundle = Bundle(key, tuple(found.files), len(head) + len(newline))
+    size = int(answer["ContentRange"].rpartition("/")[2])
+    is_whole = bundle.begin + sum(one.stored_bytes for one in bundle.files) == size
+    return bundle if is_whole and len(set(bundle.paths)) == len(bundle.files) else None
 
 
-def artifact_link(run: RunKey, artifact: Artifact) -> str:
-    """Return a link to an artifact, valid for five minutes, which needs no token.
+def read_file(bundle: Bundle, path: str, most_bytes: int) -> bytes:
+    """Return a file of a bundle, compressed as it is stored; raises ValueError where it is missing or larger."""
+    wanted = next((one for one in bundle.files if one.path == path), None)
+    if wanted is None or wanted.stored_bytes > most_bytes:
+        raise ValueError(f"it is missing, or has more than {most_bytes} bytes")
+    return (
+        bucket_client()
+        .get_object(Bucket=os.environ["LOGS_BUCKET"], Key=bundle.of.key, Range=bundle.bytes_of(path) or "")["Body"]
+        .read()
+    )
+
+
+def bundle_link(key: BundleKey) -> str:
+    """Return a link to a bundle, valid for five minutes, which needs no token, and gives a part that a client asks."""
+    return bucket_client().generate_presigned_url(
+        "get_object",
+        Params={"Bucket": os.environ["LOGS_BUCKET"], "Key": key.key},
+        ExpiresIn=ARTIFACT_LINK_SECONDS,
+    )
+
+
+def artifact_link(bundle: Bundle, artifact: Artifact, now: datetime) -> str:
+    """Return a link to a file, valid for five minutes, which needs no token. A HEAD; for a new copy a GET and a PUT.
 
     A browser saves an HTML file instead of showing it: a page would come from the address of all organizations' files.
     """
+    bucket, key = os.environ["LOGS_BUCKET"], bundle.of.key_of_copy(artifact.path)
+    if not _is_copied(key, now):
+        bucket_client().put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=read_file(bundle, artifact.path, MOST_ARTIFACT_BYTES),
+            ContentType=artifact.content_type,
+            ContentEncoding="gzip",
+        )
     shown = "inline" if artifact.content_type == JSON_FILE else "attachment"
     return bucket_client().generate_presigned_url(
         "get_object",
         Params={
-            "Bucket": os.environ["LOGS_BUCKET"],
-            "Key": run.key(artifact.path),
+            "Bucket": bucket,
+            "Key": key,
             "ResponseContentDisposition": f'{shown}; filename="{artifact.path}"',
         },
         ExpiresIn=ARTIFACT_LINK_SECONDS,
     )
 
 
-def read(run: RunKey, path: str) -> bytes:
-    """Return an artifact's content, not compressed; raises S3's NoSuchKey."""
-    stored = bucket_client().get_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.key(path))["Body"].read()
-    return gzip.decompress(stored)
-
-
-def _form(key: str, content_type: str, most_bytes: int, encoding: str | None) -> SignedForm:
-    fields = {"Content-Type": content_type, **({"Content-Encoding": encoding} if encoding else {})}
-    # A file has exactly the size that was asked for; the list has any up to its limit.
-    sizes = ["content-length-range", most_bytes if encoding else 1, most_bytes]
-    signed = bucket_client().generate_presigned_post(
-        Bucket=os.environ["LOGS_BUCKET"],
-        Key=key,
-        Fields=fields,
-        Conditions=[{name: value} for name, value in fields.items()] + [sizes],
-        ExpiresIn=STORE_SECONDS,
-    )
-    return {"url": signed["url"], "form": signed["fields"]}
+def _is_copied(key: str, now: datetime) -> bool:
+    """Return whether a copy is there, and will be until a link to it has expired."""
+    try:
+        told = bucket_client().head_object(Bucket=os.environ["LOGS_BUCKET"], Key=key)
+    except ClientError as error:
+        # The answer to HEAD has no body that would name the error.
+        if error.response["Error"]["Code"] != "404":
+            raise
+        return False
+    return told["LastModified"] > now - COPY_IS_USED_FOR

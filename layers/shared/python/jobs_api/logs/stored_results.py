@@ -1,18 +1,13 @@
 """Reads from a run's artifacts what dbt itself says of each node."""
 
-import os
 import threading
 import zlib
-from collections.abc import Sequence
 from typing import Final
 
 from aws_lambda_powertools import Logger
 
-from jobs_api.logs.archive import bucket_client
-from jobs_api.logs.artifacts import RunKey
+from jobs_api.logs.artifacts import Bundle, read_file
 from jobs_api.logs.results.dbt_artifacts import RUN_RESULTS, SOURCES, Stored, stored_nodes
-from jobs_api.model.artifacts import Artifact
-from jobs_api.model.run import Run
 
 # Some 7,000 nodes with their SQL. Of a larger file the results come from the log.
 LARGEST_FILE: Final = 20 * 1024 * 1024
@@ -22,26 +17,21 @@ _ONE_AT_A_TIME: Final = threading.Lock()
 logger = Logger()
 
 
-def stored_by(run: Run, artifacts: Sequence[Artifact]) -> list[Stored]:
+def stored_by(artifacts: Bundle) -> list[Stored]:
     """Return what dbt stored of a run's nodes, nothing of files that are missing, too large or damaged.
 
     A GetObject for each of two files, if they are among the artifacts.
     """
-    names = [name for name in (RUN_RESULTS, SOURCES) if any(one.path == name for one in artifacts)]
-    found = (_read(run, name) for name in names)
+    found = (_read(artifacts, name) for name in (RUN_RESULTS, SOURCES) if name in artifacts.paths)
     return [one for one in found if one]
 
 
-def _read(run: Run, name: str) -> Stored | None:
-    client, key = bucket_client(), RunKey.of(run).key(name)
+def _read(artifacts: Bundle, name: str) -> Stored | None:
     with _ONE_AT_A_TIME:
         try:
-            body = client.get_object(Bucket=os.environ["LOGS_BUCKET"], Key=key)["Body"]
-            content = _decompressed(body.read(LARGEST_FILE))
-        except client.exceptions.NoSuchKey:
-            return None
+            content = _decompressed(read_file(artifacts, name, LARGEST_FILE))
         except (zlib.error, ValueError) as error:
-            logger.warning("an artifact was not read", run_id=run.id, subject=name, error=str(error))
+            logger.warning("an artifact was not read", run_id=artifacts.of.run_id, subject=name, error=str(error))
             return None
         return stored_nodes(content)
 

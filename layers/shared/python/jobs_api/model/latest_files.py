@@ -11,16 +11,15 @@ MOST_LATEST: Final = 200
 
 
 class LatestFiles(Record):
-    """A successful run, and the files that no later success has stored again."""
+    """A successful run, its Pod, and the files that no later success has stored again."""
 
     run_id: str
+    pod_name: str
     ended_at: Timestamp
     paths: list[str]
 
 
-def with_files(
-    known: Iterable[LatestFiles], run_id: str, ended_at: datetime, paths: Iterable[str], kept: timedelta
-) -> list[LatestFiles]:
+def with_files(known: Iterable[LatestFiles], newest: LatestFiles, kept: timedelta) -> list[LatestFiles]:
     """Return the newest files once one more success is known, those of the newest run first.
 
     It does not matter in which order runs become known, or how often. Left out are files that had expired when the last
@@ -28,13 +27,11 @@ def with_files(
 
     Args:
         known: what was known before.
-        run_id: the run.
-        ended_at: when it ended.
-        paths: the names of its files.
+        newest: the success, with all its files.
         kept: for how long runs and their files are kept.
     """
-    runs = [one for one in known if one.run_id != run_id]
-    runs.append(LatestFiles(run_id=run_id, ended_at=ended_at, paths=sorted(set(paths))))
+    runs = [one for one in known if one.run_id != newest.run_id]
+    runs.append(newest.model_copy(update={"paths": sorted(set(newest.paths))}))
     runs.sort(key=lambda one: (one.ended_at, one.run_id), reverse=True)
     begin, told, found = runs[0].ended_at - kept, set[str](), list[LatestFiles]()
     for one in runs:
@@ -45,6 +42,6 @@ def with_files(
     return found
 
 
-def run_that_has(known: Sequence[LatestFiles], path: str, now: datetime, kept: timedelta) -> str | None:
-    """Return the id of the last success that stored a file; None where none did, or the file has expired by now."""
-    return next((one.run_id for one in known if path in one.paths and one.ended_at + kept > now), None)
+def newest_with(known: Sequence[LatestFiles], path: str, now: datetime, kept: timedelta) -> LatestFiles | None:
+    """Return the last success that stored a file; None where none did, or the file has expired by now."""
+    return next((one for one in known if path in one.paths and one.ended_at + kept > now), None)

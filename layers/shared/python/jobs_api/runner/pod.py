@@ -22,7 +22,6 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
 # How long the whole of storing may take: after the command has ended by itself, and after somebody ended it, when a
@@ -64,21 +63,24 @@ class PodApi:
         )
         return json.loads(self._send(request))
 
-    def fetch(self, url: str) -> bytes:
-        """GET a file; it may be compressed."""
-        content = self._send(urllib.request.Request(url))
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    def fetch(self, url: str, part: str) -> bytes:
+        """GET a part of an object, a compressed file."""
+        return gzip.decompress(self._send(urllib.request.Request(url, headers={"Range": part})))
 
-    def store(self, form: "dict[str, Any]", content: bytes) -> None:
-        """POST a file as the form that the API signed."""
+    def store(self, form: "dict[str, Any]", contents: "list[bytes]") -> None:
+        """POST one object as the form that the API signed: the contents one after another."""
         boundary = uuid.uuid4().hex
         lines = [
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
             for name, value in form["form"].items()
         ]
         lines.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n\r\n')
-        body = "".join(lines).encode() + content + f"\r\n--{boundary}--\r\n".encode()
-        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        # Not joined, as that would double the memory.
+        body = ["".join(lines).encode(), *contents, f"\r\n--{boundary}--\r\n".encode()]
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(sum(map(len, body))),
+        }
         self._send(urllib.request.Request(form["url"], body, headers))
 
     def _send(self, request: urllib.request.Request) -> bytes:
@@ -168,17 +170,15 @@ def artifacts(target: str, since: float) -> "list[str]":
 
 
 def store(api: PodApi, target: str, names: "list[str]") -> None:
-    """Store artifacts, and their list last, so that half of them is none; raises OSError."""
-    contents, files = {}, []
+    """Store artifacts as one object, so that half of them is none; raises OSError."""
+    contents, files = [], []
     for name in names:
         with open(os.path.join(target, name), "rb") as file:
             content = file.read()
-        contents[name] = gzip.compress(content, 1, mtime=0)
-        files.append({"path": name, "size_bytes": len(content), "stored_bytes": len(contents[name])})
-    told = api.ask(run_id(), {"files": files})
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda one: api.store(one, contents[one["path"]]), told["uploads"]))
-    api.store(told["listing"], json.dumps({"files": files}).encode())
+        contents.append(gzip.compress(content, 1, mtime=0))
+        files.append({"path": name, "size_bytes": len(content), "stored_bytes": len(contents[-1])})
+    form = api.ask(run_id(), {"files": files})["upload"]
+    api.store(form, [form["head"].encode(), *contents])
 
 
 def target_folder(words: "list[str]", environment: "dict[str, str]") -> str:
@@ -250,7 +250,7 @@ def fetch(api: PodApi, what: str, target: str) -> Optional[str]:
     for one in told["fetched"]:
         path = os.path.join(folder, os.path.basename(one["path"]))
         with open(path, "wb") as file:
-            file.write(api.fetch(one["url"]))
+            file.write(api.fetch(one["url"], one["range"]))
         # So that it is not taken for a file of this run.
         os.utime(path, (0, 0))
     if what == "previous" and selected_by_state(target):

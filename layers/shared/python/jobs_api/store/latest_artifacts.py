@@ -5,7 +5,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from pynamodb.expressions.condition import Condition
@@ -34,9 +34,12 @@ class StoredFiles:
     kept: timedelta
 
     @property
-    def ended_at(self) -> datetime:
-        """Return when the run ended."""
-        return self.run.end_time or self.run.updated_at
+    def latest(self) -> LatestFiles:
+        """Return what is written of it."""
+        run = self.run
+        return LatestFiles(
+            run_id=run.id, pod_name=run.pod_name or "", ended_at=run.end_time or run.updated_at, paths=self.paths
+        )
 
 
 def files_of(run: Run, paths: list[str]) -> StoredFiles | None:
@@ -99,7 +102,7 @@ def _moved(files: StoredFiles) -> list[LatestArtifactsRow]:
     for _, sort in keys:
         row = known.get(sort)
         old = row if isinstance(row, LatestArtifactsRow) else None
-        found = with_files(_files(old), run.id, files.ended_at, files.paths, files.kept)
+        found = with_files(_files(old), files.latest, files.kept)
         rows.append(
             LatestArtifactsRow(
                 partition,

@@ -6,11 +6,11 @@ from typing import Final
 from jobs_api import store
 from jobs_api.errors import RunNotFound
 from jobs_api.ids import attempt_id
-from jobs_api.logs.artifacts import RunKey, stored_artifacts
+from jobs_api.logs.artifacts import Bundle, BundleKey, stored_bundle
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run
 from jobs_api.model.words import split
-from jobs_api.trigger.earlier_artifacts import EarlierArtifacts, last_run
+from jobs_api.trigger.earlier_artifacts import last_run
 
 # The files that dbt reads of the run that it continues: https://docs.getdbt.com/reference/commands/retry
 NEEDED: Final = frozenset({"manifest.json", "run_results.json"})
@@ -31,10 +31,11 @@ def continued_command(command: str) -> str:
 
 def can_be_continued(run: Run) -> bool:
     """Return whether the artifacts of a run are stored that dbt's `retry` needs."""
-    return {file.path for file in _stored_of(run, run.id)[1]} >= NEEDED
+    found = stored_bundle(BundleKey.of(run))
+    return found is not None and set(found.paths) >= NEEDED
 
 
-def continued_by(project: Project, job_id: str, run_id: str) -> EarlierArtifacts | None:
+def continued_by(project: Project, job_id: str, run_id: str) -> Bundle | None:
     """Return the artifacts that a run of dbt's `retry` continues.
 
     They are those of the run that it repeats, or of the attempt before it; else of the last run of its job.
@@ -45,7 +46,7 @@ def continued_by(project: Project, job_id: str, run_id: str) -> EarlierArtifacts
         return last_run(project, job_id, run_id)
     named = _named_by(run)
     found = (_stored_of(run, each) for each in [*_attempts_before(run), *([named] if named else [])])
-    nearest = next((one for one in found if one[1]), None)
+    nearest = next((one for one in found if one), None)
     # Any other run of the job is not the one that should be continued.
     return nearest if nearest or named else last_run(project, job_id, run_id)
 
@@ -67,7 +68,9 @@ def _named_by(run: Run) -> str | None:
         return None
 
 
-def _stored_of(run: Run, run_id: str) -> EarlierArtifacts:
-    """Return what a run of the same project stored."""
-    key = RunKey(run.organization_id, run.project_id, run_id)
-    return key, stored_artifacts(key)
+def _stored_of(run: Run, run_id: str) -> Bundle | None:
+    """Return what another run of the same organization stored. One GetItem, and a GetObject."""
+    try:
+        return stored_bundle(BundleKey.of(store.get_run(run.organization_id, run_id)))
+    except RunNotFound:
+        return None

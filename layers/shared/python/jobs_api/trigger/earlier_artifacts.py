@@ -9,33 +9,30 @@ from typing import Final
 
 from jobs_api import store
 from jobs_api.logs import artifacts
-from jobs_api.logs.artifacts import RunKey
-from jobs_api.model.artifacts import Artifact
-from jobs_api.model.latest_files import run_that_has
+from jobs_api.logs.artifacts import Bundle, BundleKey
+from jobs_api.model.latest_files import newest_with
 from jobs_api.model.project import Project
 from jobs_api.store import latest_artifacts
 
 # How far back runs are searched for artifacts that dbt's `retry` may continue.
 RUNS_LOOKED_AT: Final = 25
 
-type EarlierArtifacts = tuple[RunKey, list[Artifact]]
 
-
-def last_success(project: Project, job_id: str | None, path: str, now: datetime) -> EarlierArtifacts | None:
+def last_success(project: Project, job_id: str | None, path: str, now: datetime) -> Bundle | None:
     """Return the last success of a project, or of one of its jobs, that stored a file, with all that it stored.
 
-    None where none did, or where the file is not kept any more. One GetItem, and a GetObject for the list.
+    None where none did, or where the file is not kept any more. One GetItem, and a GetObject for its list.
     """
     known = latest_artifacts.latest_files(project.organization_id, project.id, job_id)
-    run_id = run_that_has(known, path, now, store.kept_for())
-    if run_id is None:
+    newest = newest_with(known, path, now, store.kept_for())
+    if newest is None:
         return None
-    key = RunKey(project.organization_id, project.id, run_id)
-    files = artifacts.stored_artifacts(key)
-    return (key, files) if any(file.path == path for file in files) else None
+    key = BundleKey(project.organization_id, project.id, newest.run_id, newest.pod_name)
+    found = artifacts.stored_bundle(key)
+    return found if found and path in found.paths else None
 
 
-def last_run(project: Project, job_id: str, but: str) -> EarlierArtifacts | None:
+def last_run(project: Project, job_id: str, but: str) -> Bundle | None:
     """Return the last run of a job that stored artifacts, however it ended; `but` is the run that asks."""
     found = _stored(project, store.RunFilter(job_id=job_id), lambda run_id: run_id != but)
     return next(found, None)
@@ -43,12 +40,10 @@ def last_run(project: Project, job_id: str, but: str) -> EarlierArtifacts | None
 
 def _stored(
     project: Project, wanted: store.RunFilter, counts: Callable[[str], bool] = lambda _: True
-) -> Iterator[EarlierArtifacts]:
+) -> Iterator[Bundle]:
     runs, _ = store.list_runs(
         project.organization_id, project.id, wanted, limit=RUNS_LOOKED_AT, before=None, indexed=project.runs_indexed
     )
     for run in runs:
-        if run.status.ended and counts(run.id):
-            key = RunKey.of(run)
-            if files := artifacts.stored_artifacts(key):
-                yield key, files
+        if run.status.ended and counts(run.id) and (found := artifacts.stored_bundle(BundleKey.of(run))):
+            yield found
