@@ -76,8 +76,9 @@ class Pass:
         self._writer = writer = RunWriter(self.clock, findings)
         organization_id, cluster, clock = self.organization.id, self.cluster, self.clock
         logs = PodLogs(cluster, self.organization.namespace, clock, self.carried, self.log_followers)
+        self._asked = Asked(organization_id)
         self._workers = RunWorkers(organization_id, findings, writer)
-        self._job_ingest = JobIngest(organization_id, cluster, clock, findings, writer, logs, Asked(organization_id))
+        self._job_ingest = JobIngest(organization_id, cluster, clock, findings, writer, logs, self._asked)
         self._missing_jobs = MissingJobs(cluster, clock, findings, writer, logs, self._job_ingest)
         self._waiting_runs = WaitingRuns(cluster, clock, findings, writer)
         self._settled_jobs = SettledJobs(self.organization, cluster)
@@ -147,9 +148,16 @@ class Pass:
         wanted = [seen.uid for _, seen, run in own if decision.wants_pod(seen, run, self.clock())]
         pods = self.cluster.pods_of(self.organization.namespace, wanted)
         ingest = self._job_ingest.ingest
-        with_pods = ((job, seen.with_pod(pods.get(seen.uid)), run) for job, seen, run in own)
+        with_pods = [(job, seen.with_pod(pods.get(seen.uid)), run) for job, seen, run in own]
+        self._read_jobs_of_new_runs([seen for _, seen, run in with_pods if run is None])
         self._workers.do(pool, [RunWork.for_job(ingest, job, seen, run) for job, seen, run in with_pods])
         self._settled_jobs.relabel(pool, [(job, self._findings.is_settled(seen, run)) for job, seen, run in own])
+
+    def _read_jobs_of_new_runs(self, new: list[Observed]) -> None:
+        """Read together what the jobs request of runs that will be written for the first time."""
+        now, organization_id = self.clock(), self.organization.id
+        written = [seen for seen in new if decision.decide(seen, None, organization_id, now).run]
+        self._asked.read_ahead((seen.project_id, seen.job_id) for seen in written)
 
     def _runs_of(self, jobs: list[Object]) -> dict[str, Run]:
         """Return the runs of Jobs by id, where they exist; the index may show a run as it was a moment ago."""
@@ -215,7 +223,12 @@ class Pass:
         """Settle the slots that are due."""
         findings = self._findings
         accounting = Accounting(
-            self.organization, self.cluster, findings.began_at, findings.jobs_made_at, findings.unsure
+            self.organization,
+            self.cluster,
+            findings.began_at,
+            findings.jobs_made_at,
+            findings.unsure,
+            self._asked.known,
         )
         accounting.run(pool)
         if findings.met_wrong_label or accounting.met_unknown_job:

@@ -19,7 +19,9 @@ from jobs_api.ingest.missed_slot import SlotFacts
 from jobs_api.k8s import labels, run_identity
 from jobs_api.k8s.json_fields import Object
 from jobs_api.model import lateness, slots
+from jobs_api.model.job import Job
 from jobs_api.model.organization import Organization
+from jobs_api.model.project import Project
 from jobs_api.model.run import Run
 from jobs_api.model.slots import AwaitedSlot, Slot, SlotVerdict
 from jobs_api.notifications import channels
@@ -42,6 +44,7 @@ class Accounting:
         now: when the pass began to list Jobs; a Job that it did not find did not exist by then.
         ran: for each job the slots whose Jobs the pass has found.
         unsure: jobs with a run that could not be ingested; their slots are not settled.
+        read: jobs by id that this pass has read already.
     """
 
     organization: Organization
@@ -49,6 +52,7 @@ class Accounting:
     now: datetime
     ran: Mapping[str, Collection[datetime]]
     unsure: Collection[str]
+    read: Mapping[str, tuple[Project, Job]] = field(default_factory=dict)
     missed: int = 0
     failed: int = 0
     # Whether a slot has a Job that was not listed, and no run.
@@ -63,9 +67,21 @@ class Accounting:
 
     def run(self, pool: Executor) -> None:
         """Settle every job that is due; a job that fails is counted, and stops no other."""
-        due = (one for one in store.due_jobs(self.organization.id, self.now) if one.job.id not in self.unsure)
+        known = {job_id: there for job_id, there in self.read.items() if self._has_run_in_all(*there)}
+        found = store.due_jobs(self.organization.id, self.now, known)
+        due = (one for one in found if one.job.id not in self.unsure)
         for jobs in batched(due, JOBS_AT_ONCE, strict=False):
             list(pool.map(self._try, jobs))
+
+    def _has_run_in_all(self, project: Project, job: Job) -> bool:
+        """Return whether every slot of a job that is due has its Job: then it matters not what has changed since.
+
+        The write that settles slots holds only for the job as it was read; but a slot counts as missed by what holds
+        now.
+        """
+        ran = self.ran.get(job.id, ())
+        owed = slots.owed(job.firings, project.periods, job.slots.settled_until, self.now)
+        return all(slot.at in ran for slot in islice(owed, SLOTS_AT_ONCE))
 
     def _try(self, due: DueJob) -> None:
         try:

@@ -86,9 +86,11 @@ def _ingest(organization: Organization, clock: Clock, followers: Followers, carr
     finally:
         publish(ingest.figures)
         _log(ingest, told=bool(ended_well))
+    moving = ingest.has_moving or bool(ingest.written or ingest.settled)
     facts = PassFacts(
-        moving=ingest.has_moving or bool(ingest.written or ingest.settled),
-        next_slot=store.next_due(organization.id, began_at),
+        moving=moving,
+        # The next pass comes within seconds, whether or not a slot does.
+        next_slot=None if moving else store.next_due(organization.id, began_at),
         awaited=ingest.awaited,
         incomplete=error is not None,
         due=ingest.due,

@@ -10,7 +10,7 @@ from jobs_api.store.due_jobs import DueJob, due_jobs, next_due, settle_job
 from jobs_api.store.job_names import cronjob_holders
 from jobs_api.store.job_versions import list_job_versions
 from jobs_api.store.job_writing import create_job, delete_job, record_sync, update_job
-from jobs_api.store.jobs import find_jobs, get_job, list_jobs
+from jobs_api.store.jobs import find_jobs, get_job, jobs_with_projects, list_jobs
 from jobs_api.store.organizations import (
     create_organization,
     forget_organization,
@@ -100,6 +100,7 @@ __all__ = [
     "get_run",
     "get_token",
     "has_succeeded_since",
+    "jobs_with_projects",
     "kept_for",
     "leave_cluster",
     "list_job_versions",

@@ -1,6 +1,6 @@
 """Jobs whose slots must be checked: a sparse index lists them, so that jobs that are not due cost nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched
@@ -28,9 +28,23 @@ class DueJob:
     deleted: bool
 
 
-def due_jobs(organization_id: str, now: datetime) -> Iterator[DueJob]:
-    """Yield the organization's due jobs, the longest due first. The index may lag by a moment."""
-    for keys in batched(_due_keys(organization_id, now), JOBS_PER_READ, strict=False):
+def due_jobs(
+    organization_id: str, now: datetime, known: Mapping[str, tuple[Project, Job]] | None = None
+) -> Iterator[DueJob]:
+    """Yield the organization's due jobs, the longest due first. The index may lag by a moment.
+
+    `known` has jobs by id that need not be read again.
+    """
+    for due_keys in batched(_due_keys(organization_id, now), JOBS_PER_READ, strict=False):
+        keys = list[tuple[str, str]]()
+        for partition, sort in due_keys:
+            there = known.get(sort.removeprefix(JOB)) if known and sort.startswith(JOB) else None
+            if there:
+                yield DueJob(*there, deleted=False)
+            else:
+                keys.append((partition, sort))
+        if not keys:
+            continue
         wanted = dict.fromkeys([*keys, *((partition, META) for partition, _ in keys)])
         rows = {(row.partition, row.sort): row for row in ProjectsRow.batch_get(list(wanted), consistent_read=True)}
         for partition, sort in keys:

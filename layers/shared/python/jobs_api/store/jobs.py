@@ -38,6 +38,25 @@ def get_job(organization_id: str, project_id: str, job_id: str) -> tuple[Project
     return project, job_of(rows[JOB + job_id], project)
 
 
+def jobs_with_projects(organization_id: str, jobs: Iterable[tuple[str, str]]) -> dict[str, tuple[Project, Job]]:
+    """Return those jobs that exist, by id, with their projects. One BatchGetItem per 100 items, each read once.
+
+    `jobs` names each by its project's id and its own.
+    """
+    named = [(partition_of(organization_id, project_id), job_id) for project_id, job_id in jobs if ID.fullmatch(job_id)]
+    keys = dict.fromkeys(
+        [*((partition, JOB + job_id) for partition, job_id in named), *((at, META) for at, _ in named)]
+    )
+    rows = {(row.partition, row.sort): row for row in ProjectsRow.batch_get(list(keys), consistent_read=True)}
+    found: dict[str, tuple[Project, Job]] = {}
+    for partition, job_id in named:
+        project, row = rows.get((partition, META)), rows.get((partition, JOB + job_id))
+        if project and row:
+            read = project_of(project, organization_id)
+            found[job_id] = read, job_of(row, read)
+    return found
+
+
 def find_jobs(organization_id: str, project_id: str, job_ids: Iterable[str]) -> dict[str, Job]:
     """Return those of a project's jobs that exist, by id; raises ProjectNotFound. One BatchGetItem per 100."""
     partition = partition_of(organization_id, project_id)
