@@ -67,8 +67,9 @@ RUN_COPIES: Final = 4
 # log lines.
 REQUEST_SECONDS, SYNC_SECONDS, SYNC_SECONDS_PER_1000, LINE = 0.05, 0.1, 0.5, 1_000
 # The time of an ingest was not measured either: eight calls of 7 ms each, and 15 ms of a full processor, of which 512
-# MB get 0.29. A pass that announced the next one makes one call less.
-INGEST_SECONDS, CALL_SECONDS = 0.11, 0.007
+# MB get 0.29. A pass that announced the next one makes two calls less: it neither writes its end nor looks for the next
+# slot.
+INGEST_SECONDS, CALLS_LESS_SECONDS = 0.11, 0.014
 # The time of a cold start: an estimate, of which `python -m benchmarks.cold_import` measures the imports.
 START_SECONDS: Final = 0.7
 # The delay of a pulse.
@@ -80,9 +81,11 @@ PULSE_SECONDS, IDLE_SECONDS, QUEUES = 5, 600, 2
 POLLERS: Final = 5
 # Warm environments that send notifications.
 ENVIRONMENTS: Final = 2
-# How long a shard of a stream collects records before it invokes the function, for runs and for jobs; a new table has
-# four shards.
-RUNS_WINDOW_SECONDS, JOBS_WINDOW_SECONDS, SHARDS = 10, 30, 4
+# How long a shard of the stream of runs collects records before it invokes the function; a new table has four shards.
+RUNS_WINDOW_SECONDS, SHARDS = 20, 4
+# Bytes of log a minute while runs start and end: three lines about passes that wrote something, and three with metrics,
+# each with the 26 bytes that CloudWatch adds. And the line of a run that did not succeed, and the part of such runs.
+LINES_A_MINUTE, ENDED_LINE, UNSUCCESSFUL = 3_000, 600, 0.05
 # A spare pulse that finds nothing to do; its time was not measured. One is sent with every second pulse while a run is
 # open.
 SPARE_SECONDS, SPARES = 0.01, 0.5
@@ -242,6 +245,7 @@ REQUESTS: Final[dict[str, Use]] = {
 
 def runs(load: Jobs) -> dict[str, Use]:
     """Return the use that grows with runs, a month: the writes of a run, its log, its slot, its lines."""
+    minutes = load.open_part * MINUTES
     return {
         # Creating the run and recording that it runs are one write if its Pod starts within five seconds. Its end is
         # written together with the day's count: the run moves from one index to another, and its job is read for its
@@ -250,10 +254,16 @@ def runs(load: Jobs) -> dict[str, Use]:
             "write unit": load.runs * (writes(RUN, 1 + RUN_INDEXES) + transacted(RUN) + writes(RUN, RUN_INDEXES + 1)),
             "read unit": load.runs * reads(JOB),
         },
+        # Looked for before it is written, and its job, which says what is requested and which slot is settled. A
+        # project is read once for the runs that begin together.
+        "runs: looked up": {"read unit": load.runs * (reads(RUN) / 2 + reads(JOB)) + minutes * 2 * reads(JOB)},
         "runs: counted by day": {"write unit": load.runs * transacted(COUNTS)},
         "runs: their slots settled": {"write unit": load.runs * 3},
         # The object of a log carries the results that were read from it.
-        "runs: their logs stored, with results": {"S3 PUT": load.runs, "log byte": load.runs * 300},
+        "runs: their logs stored, with results": {"S3 PUT": load.runs},
+        "runs: lines about them": {
+            "log byte": minutes * LINES_A_MINUTE + load.runs * UNSUCCESSFUL * ENDED_LINE,
+        },
         "runs: parts of their logs": {"write unit": load.runs * load.parts * PART_UNITS},
         "runs: their logs kept, each month": {"S3 GB-month": load.runs * LOG / 5 / GB},
         "runs: their records kept, each month": {
@@ -282,10 +292,10 @@ def artifacts(load: Jobs) -> Use:
 def account_events(load: Jobs, *, rules: bool) -> Use:
     """Return the use of `publish_events` a month: two events a run if the bus has a rule, and the batches of records.
 
-    Of a run, filters leave two writes; its job's slot is written once. The function is not traced, and logs no line for
-    a batch. A function that reads a stream pays nothing for that: https://aws.amazon.com/dynamodb/pricing/on-demand/
+    Of a run, filters leave two writes; of its job, none. The function is not traced, and logs no line for a batch. A
+    function that reads a stream pays nothing for that: https://aws.amazon.com/dynamodb/pricing/on-demand/
     """
-    batches = _batches(load.runs * 2, RUNS_WINDOW_SECONDS) + _batches(load.runs, JOBS_WINDOW_SECONDS)
+    batches = _batches(load.runs * 2, RUNS_WINDOW_SECONDS)
     return {
         "event": load.runs * 2 * rules,
         "Lambda request": batches,
@@ -302,8 +312,10 @@ def _batches(records: float, window_seconds: float) -> float:
 def passes(load: Jobs) -> dict[str, Use]:
     """Return the use that grows with passes, a month. None is traced, but for those that a traced request asks for."""
     idle, every, spares = HOURS * 3600 / IDLE_SECONDS, load.passes, load.open_passes * SPARES
-    # The indexes of open runs, of due deliveries and of slots are each read twice: half a unit for 4 kB.
-    read = (max(1, ceil(load.open_at_once * RUN / 4096)) + 3) / 2
+    # The indexes of open runs, of due deliveries and of slots are read: half a unit for 4 kB each. The next slot is
+    # looked up where no run is open.
+    read = (max(1, ceil(load.open_at_once * RUN / 4096)) + 2) / 2
+    next_slots = (every - load.open_passes) / 2
     return {
         # A pass that follows another one writes only its beginning, which says when the next one is due. All others,
         # and those before a sync, write their end too.
@@ -321,8 +333,8 @@ def passes(load: Jobs) -> dict[str, Use]:
         },
         "passes: ingests": {
             "Lambda request": every,
-            "GB-second": 0.5 * (every * INGEST_SECONDS - load.open_passes * CALL_SECONDS),
-            "read unit": every * read,
+            "GB-second": 0.5 * (every * INGEST_SECONDS - load.open_passes * CALLS_LESS_SECONDS),
+            "read unit": every * read + next_slots,
             "log byte": idle * LINE,
         },
         "passes: looks at logs": {"GB-second": load.open_passes * 0.5 * LOOKS_SECONDS},

@@ -18,13 +18,12 @@ STATES = (None, *RunStatus)
 
 @pytest.fixture(scope="module")
 def of_runs(template: Template) -> list[EventPattern]:
-    mappings = template.resources("AWS::Lambda::EventSourceMapping")
-    (filters,) = (
-        mapping.properties["FilterCriteria"]["Filters"]
-        for mapping in mappings
-        if mapping.logical_id == "PublishEventsFunctionRuns"
-    )
-    return [EventPattern.load(json.dumps(json.loads(one["Pattern"]))) for one in filters]
+    return _filters(template, "PublishEventsFunctionRuns")
+
+
+@pytest.fixture(scope="module")
+def of_jobs(template: Template) -> list[EventPattern]:
+    return _filters(template, "PublishEventsFunctionJobs")
 
 
 @pytest.mark.parametrize(("before", "after"), [*product(STATES, STATES)])
@@ -43,6 +42,35 @@ def test_a_write_that_is_news_gets_through_and_another_does_not(
         assert passes
     elif before is after or after is None or after is RunStatus.PENDING:
         assert not passes
+
+
+def _filters(template: Template, mapping_id: str) -> list[EventPattern]:
+    mappings = template.resources("AWS::Lambda::EventSourceMapping")
+    (filters,) = (
+        mapping.properties["FilterCriteria"]["Filters"] for mapping in mappings if mapping.logical_id == mapping_id
+    )
+    return [EventPattern.load(json.dumps(json.loads(one["Pattern"]))) for one in filters]
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "passes"),
+    [
+        ("INSERT", {"kind": {"S": "job"}}, True),
+        ("MODIFY", {"kind": {"S": "job"}}, True),
+        ("REMOVE", {"kind": {"S": "job"}, "last_write": {"S": "slots"}}, True),
+        ("MODIFY", {"kind": {"S": "job"}, "last_write": {"S": "slots"}}, False),
+        ("MODIFY", {"kind": {"S": "job"}, "last_write": {"S": "sync"}}, False),
+        ("MODIFY", {"kind": {"S": "project"}}, False),
+        ("INSERT", {"kind": {"S": "past_job"}}, False),
+    ],
+)
+def test_of_the_writes_of_a_job_those_of_syncs_and_slots_do_not_get_through(
+    of_jobs: list[EventPattern], name: str, image: dict[str, Any], *, passes: bool
+) -> None:
+    images = {"OldImage" if name == "REMOVE" else "NewImage": image}
+    record: Any = {"eventName": name, "dynamodb": images}
+
+    assert any(pattern.matches_event(record) for pattern in of_jobs) is passes
 
 
 def _named(before: RunStatus | None, after: RunStatus | None) -> list[tuple[str, RunStatus | None]]:

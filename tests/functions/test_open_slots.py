@@ -11,9 +11,11 @@ from jobs_api.ingest.ingester import Pass
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
+from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
-from jobs_api.store.project_rows import META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
+from jobs_api.store.project_rows import JOB, META, PAST_JOB, JobRow, PastJobRow, ProjectRow, ProjectsRow
+from jobs_api.store.projects import partition_of
 from jobs_api.store.rows import Row
 from tests.functions.acme import Acme
 from tests.functions.people import new_project
@@ -37,6 +39,28 @@ def slow(acme: Acme) -> Job:
 def runs_of(acme: Acme, project: Project | Job) -> list[Run]:
     project_id = project.project_id if isinstance(project, Job) else project.id
     return store.list_runs(acme.organization.id, project_id, store.RunFilter(), limit=100, before=None)[0]
+
+
+def last_write_of(job: Job) -> str | None:
+    row = ProjectsRow.get(partition_of(job.organization_id, job.project_id), JOB + job.id)
+    assert isinstance(row, JobRow)
+    return row.last_write
+
+
+def test_a_job_says_whether_its_owner_wrote_it_last_so_that_only_changes_are_news_for_the_account(
+    acme: Acme, slow: Job
+) -> None:
+    writes = [last_write_of(slow)]
+    done = SyncedVersion(version="1", state=SyncState.SYNCED, synced_at=acme.now())
+    assert store.record_sync(slow, done)
+    writes.append(last_write_of(slow))
+    acme.alice.call("PUT", f"/api/v1/projects/{slow.project_id}/jobs/{slow.id}", {"command": "dbt build"})
+    writes.append(last_write_of(slow))
+    for _ in range(13):
+        one_pass_a_minute(acme, 1)
+    writes.append(last_write_of(slow))
+
+    assert writes == [None, "sync", None, "slots"]
 
 
 def one_pass_a_minute(acme: Acme, minutes: int) -> list[Pass]:

@@ -11,6 +11,7 @@ from jobs_api import store
 from jobs_api.api import resolver
 from jobs_api.ingest import run_work
 from jobs_api.model.project import Project
+from jobs_api.model.run import RunStatus
 from tests.functions.acme import Acme
 from tests.functions.people import Person
 from tests.functions.refusals import Refuse
@@ -88,7 +89,16 @@ def test_a_very_long_id_is_shortened_in_a_log_line(
     assert len(line["run_id"]) < 200
 
 
-def test_each_end_of_a_run_is_a_line_with_its_ids(acme: Acme, lines: Lines) -> None:
+def test_a_success_has_no_line_of_its_own_which_would_cost_more_than_its_count(acme: Acme, lines: Lines) -> None:
+    acme.finish("true")
+
+    acme.ingest()
+
+    assert acme.only_run().status is RunStatus.SUCCESS
+    assert not [line for line in lines() if line["message"] == "run ended"]
+
+
+def test_each_end_of_a_run_that_did_not_succeed_is_a_line_with_its_ids(acme: Acme, lines: Lines) -> None:
     acme.finish("exit 3")
 
     acme.ingest()

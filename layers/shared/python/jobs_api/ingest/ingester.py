@@ -160,10 +160,13 @@ class Pass:
         self._asked.read_ahead((seen.project_id, seen.job_id) for seen in written)
 
     def _runs_of(self, jobs: list[Object]) -> dict[str, Run]:
-        """Return the runs of Jobs by id, where they exist; the index may show a run as it was a moment ago."""
+        """Return the runs of Jobs by id, where they exist; both reads may show a run as it was a moment ago.
+
+        A write that is decided on an older state fails, since each has the state that was read as its condition.
+        """
         ids, listed = {run_identity.run_id_of(job) for job in jobs}, self._findings.open
         unknown = ids - listed.keys()
-        found = store.find_runs(self.organization.id, unknown) if unknown else {}
+        found = store.find_runs(self.organization.id, unknown, consistent=False) if unknown else {}
         return found | {run_id: listed[run_id] for run_id in ids & listed.keys()}
 
     def _is_own(self, seen: Observed, run: Run | None) -> bool:

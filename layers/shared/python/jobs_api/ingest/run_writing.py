@@ -71,15 +71,19 @@ class RunWriter:
         queue.try_to_publish(written)
 
     def _count(self, ended: Run) -> None:
-        """Count a run that ended, and how long after its end that was seen."""
-        logger.info(
-            "run ended",
-            organization_id=ended.organization_id,
-            project_id=ended.project_id,
-            job_id=ended.job_id,
-            run_id=ended.id,
-            status=ended.status,
-        )
+        """Count a run that ended, and how long after its end that was seen; log it unless it succeeded.
+
+        A line for each success would cost more than its count of the day.
+        """
+        if ended.status is not RunStatus.SUCCESS:
+            logger.info(
+                "run ended",
+                organization_id=ended.organization_id,
+                project_id=ended.project_id,
+                job_id=ended.job_id,
+                run_id=ended.id,
+                status=ended.status,
+            )
         metric = METRIC_OF_END[ended.status]
         self.figures[metric] = self.figures.get(metric, 0) + 1
         lag = (self.clock() - ended.end_time).total_seconds() if ended.end_time else 0

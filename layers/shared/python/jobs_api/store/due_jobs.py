@@ -73,7 +73,7 @@ def settle_job(due: DueJob, after: Job) -> bool:
         if due.deleted and after.due_at is None:
             row.delete(condition=unchanged)
         else:
-            row.update(actions=slots_of(after), condition=unchanged)
+            row.update(actions=[*slots_of(after), JobRow.last_write.set("slots")], condition=unchanged)
     except (UpdateError, DeleteError) as error:
         if not was_refused(error):
             raise

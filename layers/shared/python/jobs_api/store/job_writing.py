@@ -100,6 +100,7 @@ def update_job(
         JobRow.version.set(row.version),
         JobRow.updated_at.set(row.updated_at),
         *([JobRow.recorded_version.set(after.version)] if by else []),
+        JobRow.last_write.remove(),
         *slots_of(after),
     ]
     versions = history.rows_of_change(before, after, action, by) if by else []
@@ -170,7 +171,7 @@ def record_sync(job: Job, synced: SyncedVersion) -> bool:
     row = row_of_job(job)
     try:
         row.update(
-            actions=[*sync_results.updates_of(synced), *due_of(job)],
+            actions=[*sync_results.updates_of(synced), *due_of(job), JobRow.last_write.set("sync")],
             condition=JobRow.version == job.version,
         )
     except UpdateError as error:

@@ -79,8 +79,9 @@ class JobRow(ProjectsRow, discriminator="job"):
     """A job; only a sync writes `synced` and `matched`, and never together with the owner's changes.
 
     `matched` is what 0.1.0 does not know of a sync's result; it refuses `synced` with a field that it does not know.
-    `webhook` and `sealed_environment` are encrypted. One without a `slug` is from before names that lose letters got a
-    hash.
+    `webhook` and `sealed_environment` are encrypted. `last_write` is "sync" or "slots" if such a write came after
+    the owner's last change: the filter of the stream leaves these writes out. One without a `slug` is from before names
+    that lose letters got a hash.
     """
 
     settings = DocumentAttribute()
@@ -101,6 +102,7 @@ class JobRow(ProjectsRow, discriminator="job"):
     recorded_version = NumberAttribute(null=True)
     followers = UnicodeSetAttribute(null=True)
     counted_ends = DocumentAttribute(null=True)
+    last_write = UnicodeAttribute(null=True)
 
 
 class PastJobRow(JobRow, discriminator="past_job"):
