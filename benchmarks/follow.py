@@ -46,7 +46,7 @@ def main(cuts: int = 1000) -> None:
     from pytest import MonkeyPatch  # noqa: PLC0415, PT013
 
     import tests.aws_of_template  # noqa: F401, PLC0415 - AWS must exist before the store is imported
-    from jobs_api.k8s.stamped_log import LogPlace  # noqa: PLC0415
+    from jobs_api.k8s.log_place import LogPlace  # noqa: PLC0415
     from jobs_api.live import following  # noqa: PLC0415
     from tests.service.rotating_kubelet import Table, numbers  # noqa: PLC0415
     from tests.service.test_following_parts import FollowedKubelet  # noqa: PLC0415

@@ -12,7 +12,7 @@ from jobs_api import store
 from jobs_api.admin import tokens
 from jobs_api.cancel.request import CancelRequest, asked_of, unlaunched
 from jobs_api.errors import Conflict
-from jobs_api.logs import archive
+from jobs_api.logs import log_bucket
 from jobs_api.model.audit import AuditAction
 from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import Organization
@@ -144,7 +144,7 @@ def _purge(organization_id: str) -> None:
     for project_id in store.past_projects(organization_id):
         purging.purge_project(organization_id, project_id)
         store.forget_past_project(organization_id, project_id)
-    archive.purge(organization_id)
+    log_bucket.purge(organization_id)
     for channel in CHANNELS:
         channel.sender().forget(organization_id)
     usage_keys.take(organization_id)

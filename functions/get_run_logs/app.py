@@ -14,7 +14,7 @@ from jobs_api.api.body_schemas import json_or_text
 from jobs_api.api.resolver import Api
 from jobs_api.cluster import Cluster, connect
 from jobs_api.errors import Fault, InvalidRequest, RunNotCompleted
-from jobs_api.k8s.stamped_log import LogPlace
+from jobs_api.k8s.log_place import LogPlace
 from jobs_api.live.following import FollowedLogs, LogFollower
 from jobs_api.logs import archive
 from jobs_api.logs.archive import RunLogs

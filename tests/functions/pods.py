@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jobs_api.logs.archive import bucket_client
+from jobs_api.logs.log_bucket import bucket_client
 from tests.functions.people import NOON, Context
 
 

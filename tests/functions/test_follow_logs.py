@@ -9,9 +9,9 @@ import pytest
 
 from jobs_api.api import cursors
 from jobs_api.ids import new_id
-from jobs_api.k8s.stamped_log import LogPlace
+from jobs_api.k8s.log_place import LogPlace
 from jobs_api.live import following
-from jobs_api.logs import archive
+from jobs_api.logs import archive, log_bucket
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store.run_rows import RunRow
@@ -157,7 +157,7 @@ def test_a_run_that_never_started_is_done_and_says_why(alice: Person, jaffle: Pr
 
 def test_a_log_that_is_no_longer_kept_is_not_found(alice: Person, jaffle: Project) -> None:
     run = ended_with(jaffle, b"x")
-    archive.purge(jaffle.organization_id)
+    log_bucket.purge(jaffle.organization_id)
 
     assert alice.call("GET", f"/api/v1/runs/{run.id}/logs", query={"wait": "0"}).status == 404
 

@@ -10,9 +10,9 @@ from jobs_api import store
 from jobs_api.model import firing_history
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.firing_history import PausedSpan, PauseHistory
+from jobs_api.model.periods import KEPT_BYTES, Period
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
-from jobs_api.model.slots import KEPT_BYTES, Period
 from jobs_api.sealing import environment
 from jobs_api.store import job_items
 from jobs_api.store.project_rows import ProjectsRow

@@ -10,7 +10,8 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.send_notifications import app as send_notifications
-from jobs_api.cluster import ClusterUnavailable, Object
+from jobs_api.cluster import Object
+from jobs_api.errors import ClusterUnavailable
 from jobs_api.metrics import Metric, Tally
 from jobs_api.notifications import queue
 from jobs_api.pulse import passes as pulse_passes

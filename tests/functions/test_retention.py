@@ -11,14 +11,15 @@ from samtranslator.yaml_helper import yaml_parse
 from jobs_api import store
 from jobs_api.ingest import giving_up, missed_slot
 from jobs_api.ingest.missed_slot import SlotFacts
-from jobs_api.k8s import manifests
+from jobs_api.k8s import pod_template
 from jobs_api.logs import archive
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import DeliveryStatus, new_delivery
 from jobs_api.model.job import Job
+from jobs_api.model.periods import Firing
 from jobs_api.model.project import DAY, Project, ProjectSettings
 from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus
-from jobs_api.model.slots import Firing, Slot
+from jobs_api.model.slots import Slot
 from jobs_api.store import deliveries
 from jobs_api.store.run_rows import RunRow
 from jobs_api.trigger import waiting
@@ -97,7 +98,7 @@ def test_days_count_from_the_end_however_long_a_run_took(jaffle: Project) -> Non
 
 def test_an_open_run_is_kept_longer_than_every_deadline_a_project_may_set() -> None:
     longest = ProjectSettings.model_fields["active_deadline_seconds"].metadata[1].le
-    launched_last = waiting.LAUNCH_FOR + timedelta(seconds=longest + manifests.UNSCHEDULED_SECONDS)
+    launched_last = waiting.LAUNCH_FOR + timedelta(seconds=longest + pod_template.UNSCHEDULED_SECONDS)
 
     assert launched_last + giving_up.OVERDUE_AFTER + waiting.LAUNCH_FOR < LONGEST_OPEN
 

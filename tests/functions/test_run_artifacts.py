@@ -17,10 +17,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api import store
 from jobs_api.cluster import Object
-from jobs_api.k8s import manifests, run_identity
-from jobs_api.logs import archive
-from jobs_api.logs.archive import bucket_client
+from jobs_api.k8s import pod_template, run_identity
+from jobs_api.logs import log_bucket
 from jobs_api.logs.artifacts import BundleKey, head_of, stored_bundle
+from jobs_api.logs.log_bucket import bucket_client
 from jobs_api.model.artifacts import ArtifactFile
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store import latest_artifacts
@@ -55,9 +55,9 @@ def with_volumes(acme: Acme, script: str, run_id: str | None, **claims: Any) -> 
     """Start a Job whose Pod has a token as a project with artifacts has it, and prints it."""
     job = acme.manifest(script, run_id)
     pod = job["spec"]["template"]["spec"]
-    volumes: list[Any] = json.loads(json.dumps(manifests.VOLUMES))
+    volumes: list[Any] = json.loads(json.dumps(pod_template.VOLUMES))
     volumes[0]["projected"]["sources"][1]["serviceAccountToken"] |= claims
-    pod["volumes"], pod["containers"][0]["volumeMounts"] = volumes, manifests.MOUNTS
+    pod["volumes"], pod["containers"][0]["volumeMounts"] = volumes, pod_template.MOUNTS
     return acme.cluster.create_job(job)
 
 
@@ -415,7 +415,7 @@ def test_an_artifact_that_is_kept_no_more_is_not_the_latest(acme: Acme, stored: 
     assert stored.end_time
     later = stored.end_time + store.kept_for() + timedelta(minutes=1)
     found = earlier_artifacts.last_success(acme.project, None, "manifest.json", later)
-    archive.purge(acme.organization.id)
+    log_bucket.purge(acme.organization.id)
 
     assert found is None
     assert latest(acme, "manifest.json") is None
@@ -442,7 +442,7 @@ def test_artifacts_are_purged_with_their_organization(acme: Acme, stored: Run) -
     bystander = stored.model_copy(update={"organization_id": f"{stored.organization_id}-2"})
     store_files(bystander, "manifest.json")
 
-    archive.purge(stored.organization_id)
+    log_bucket.purge(stored.organization_id)
 
     assert stored_bundle(BundleKey.of(stored)) is None
     assert stored_bundle(BundleKey.of(bystander))

@@ -13,7 +13,7 @@ from jobs_api import store
 from jobs_api.ingest.ingester import Incomplete
 from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.live import results_so_far
-from jobs_api.logs import archive, results_archive
+from jobs_api.logs import archive, log_bucket, results_archive
 from jobs_api.logs.masked_results import without_secrets
 from jobs_api.logs.results import ResultsReader
 from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunResults
@@ -57,7 +57,7 @@ def test_a_run_has_what_each_of_its_nodes_did(acme: Acme, tmp_path: Path) -> Non
 
 def keys_of(run: Run) -> set[str]:
     """Return the ends of the keys of what is stored of a run."""
-    listed = archive.bucket_client().list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=archive.prefix_of(run))
+    listed = log_bucket.bucket_client().list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=archive.prefix_of(run))
     return {one["Key"].removeprefix(archive.prefix_of(run)) for one in listed["Contents"]}
 
 
@@ -159,7 +159,7 @@ def test_results_that_were_removed_with_the_log_are_said_to_be_gone(acme: Acme, 
     acme.ingest()
     run = acme.only_run()
 
-    archive.purge(acme.organization.id)
+    log_bucket.purge(acme.organization.id)
 
     answer = acme.alice.call("GET", f"/api/v1/runs/{run.id}/results")
     assert (answer.status, answer.json["code"]) == (404, "no_results")

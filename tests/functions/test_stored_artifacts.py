@@ -10,8 +10,8 @@ import pytest
 
 from jobs_api.errors import InvalidRequest
 from jobs_api.logs import artifacts
-from jobs_api.logs.archive import bucket_client
 from jobs_api.logs.artifacts import Bundle, BundleKey
+from jobs_api.logs.log_bucket import bucket_client
 from jobs_api.model.artifacts import MOST_ARTIFACT_BYTES, Artifact, ArtifactFile, ArtifactRequest
 
 POD = BundleKey("org-acme", "proj_1", "run_1", "nightly-x7k2p")

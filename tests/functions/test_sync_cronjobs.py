@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobs_api import store
-from jobs_api.cluster import Cluster, ClusterUnavailable, Object
+from jobs_api.cluster import Cluster, Object
+from jobs_api.errors import ClusterUnavailable
 from jobs_api.k8s.labels import JOB_ID, JOB_VERSION, selector
 from jobs_api.model.job import Job
 from jobs_api.model.job_sync import SyncedVersion, SyncState

@@ -8,7 +8,7 @@ import pytest
 from jobs_api.api import cursors
 from jobs_api.auth import tokens
 from jobs_api.errors import InvalidRequest
-from jobs_api.k8s import failure_reason, labels
+from jobs_api.k8s import failure_words, labels
 from jobs_api.k8s.observed import observe
 from jobs_api.model import commands, names, quantity, webhook_url, words
 from jobs_api.model.commands import ProjectType
@@ -42,7 +42,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "a subdomain": names._DNS_SUBDOMAIN.fullmatch,
     "a time": RFC3339.fullmatch,
     "a cluster's refusal": lambda text: sync_messages.WHO.sub("this service", text),
-    "an annotation": lambda text: failure_reason.command_name(
+    "an annotation": lambda text: failure_words.command_name(
         observe({"metadata": {"annotations": {labels.COMMAND: text}}})
     ),
     "a command's words": words.split,

@@ -19,7 +19,7 @@ from jobs_api.ingest import unseen_end
 from jobs_api.k8s import labels, manifests, run_identity
 from jobs_api.k8s.json_fields import Object, moment
 from jobs_api.k8s.observed import observe
-from jobs_api.logs import archive, artifacts
+from jobs_api.logs import archive, artifacts, log_bucket
 from jobs_api.logs.artifacts import BundleKey
 from jobs_api.model import names, run_events, slots
 from jobs_api.model.alert_targets import Event
@@ -324,7 +324,7 @@ class Audit:
 
     def _logs(self) -> Iterator[str]:
         """Each run whose command was started has its log, and there are no other logs."""
-        s3, bucket = archive.bucket_client(), os.environ["LOGS_BUCKET"]
+        s3, bucket = log_bucket.bucket_client(), os.environ["LOGS_BUCKET"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"logs/{self.organization_id}/")
         stored = {item["Key"] for page in pages for item in page.get("Contents", [])}
         told = {run.log.key: run for run in self.runs if run.log}
@@ -356,7 +356,7 @@ class Audit:
     def _latest_artifacts(self) -> Iterator[str]:
         """The newest artifacts of each job and project are those of its last successes, where any run stored some."""
         prefix = f"artifacts/{self.organization_id}/"
-        listed = archive.bucket_client().list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=prefix, MaxKeys=1)
+        listed = log_bucket.bucket_client().list_objects_v2(Bucket=os.environ["LOGS_BUCKET"], Prefix=prefix, MaxKeys=1)
         if not listed["KeyCount"]:
             return
         for project_id in self.projects:

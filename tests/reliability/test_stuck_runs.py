@@ -7,7 +7,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
 from jobs_api.ingest import giving_up
-from jobs_api.k8s import manifests
+from jobs_api.k8s import pod_template
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.trigger import waiting
 from tests.reliability.fake_cluster import Answer, Ask, Request
@@ -17,7 +17,7 @@ from tests.reliability.world import HOOK, World
 HANG = "dbt run --select hang"
 DEADLINE = timedelta(minutes=20)
 # The pod's own deadline, and what a pod without a node has beyond it.
-JOBS_DEADLINE = DEADLINE + timedelta(seconds=manifests.UNSCHEDULED_SECONDS)
+JOBS_DEADLINE = DEADLINE + timedelta(seconds=pod_template.UNSCHEDULED_SECONDS)
 
 
 @pytest.fixture

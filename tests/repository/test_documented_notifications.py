@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import JobRun, Run, RunStatus
 from jobs_api.notifications import backoff
-from jobs_api.notifications.slack import grouping, message
+from jobs_api.notifications.slack import gathering, grouping, message
 from jobs_api.notifications.webhook import http, payload, sending
 from jobs_api.notifications.webhook.payload import WebhookType
 from jobs_api.store import receivers
@@ -100,8 +100,8 @@ def test_its_numbers_are_the_codes() -> None:
     for fact in (
         f"first {grouping.FIRST_REMINDER.seconds // 3600} hour after",
         f"up to once in {grouping.LONGEST_REMINDER.total_seconds() / 3600:.0f} hours",
-        f"waits {grouping.GATHER_FOR.seconds} seconds for the others",
-        f"in the next {grouping.WINDOW.seconds // 60} minutes",
+        f"waits {gathering.GATHER_FOR.seconds} seconds for the others",
+        f"in the next {gathering.WINDOW.seconds // 60} minutes",
         f"at most {message.MOST_JOBS_SHOWN} lines",
         f"{grouping.MOST_CHANGES} times within {grouping.FLAPPING.seconds // 3600} hour",
         f"still fails {grouping.TRY_AFTER.seconds // 60} minutes later",

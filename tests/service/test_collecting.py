@@ -14,7 +14,7 @@ from jobs_api.collecting import rules
 from jobs_api.collecting.following import Following
 from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterError, ClusterUnavailable
-from jobs_api.k8s.stamped_log import LogPlace
+from jobs_api.k8s.log_place import LogPlace
 from tests.service.rotating_kubelet import RUNNING, RotatingKubelet, Table, numbers
 
 MINUTE = timedelta(minutes=1)

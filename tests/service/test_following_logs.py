@@ -9,7 +9,7 @@ import pytest
 
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.errors import ClusterUnavailable
-from jobs_api.k8s.stamped_log import LogPlace
+from jobs_api.k8s.log_place import LogPlace
 from jobs_api.live.following import LOST_BY_ROTATION, LOST_WITH_POD, Followed, LogFollower
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from tests.unit.k8s.kubelet_log import KubeletLog

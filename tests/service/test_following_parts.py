@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from jobs_api.cluster import Cluster
-from jobs_api.k8s.stamped_log import LogPlace
+from jobs_api.k8s.log_place import LogPlace
 from jobs_api.live import following
 from jobs_api.live.following import Followed, LogFollower
 from jobs_api.logs import archive

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs_api.collecting.parts import Parts
-from jobs_api.k8s.stamped_log import LogPlace
-from jobs_api.logs import archive, part_contents
-from jobs_api.logs.archive import bucket_client
+from jobs_api.k8s.log_place import LogPlace
+from jobs_api.logs import log_bucket, part_contents
+from jobs_api.logs.log_bucket import bucket_client
 from jobs_api.model.run import Run
 from jobs_api.store import log_parts
 from jobs_api.store.project_rows import LogPartRow
@@ -75,7 +75,7 @@ def test_objects_of_parts_are_purged_with_their_organization_alone() -> None:
     for one in (run, bystander):
         add(parts_of(one), large)
 
-    archive.purge(run.organization_id)
+    log_bucket.purge(run.organization_id)
 
     assert b"".join(parts_of(run).text()).startswith(b"[jobs-api: 20000 bytes that were collected")
     assert b"".join(parts_of(bystander).text()) == large

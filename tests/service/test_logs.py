@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jobs_api.errors import NotFound
 from jobs_api.ids import new_id
 from jobs_api.logs import archive
-from jobs_api.logs.archive import INLINE_BYTES, LogEnd, decoded, last_lines
+from jobs_api.logs.log_end import INLINE_BYTES, LogEnd, decoded, last_lines
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.k8s import labels, manifests
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project, ProjectSettings
 from jobs_api.model.resources import Resources
-from jobs_api.model.slots import SlotHistory
+from jobs_api.model.slot_history import SlotHistory
 from jobs_api.sync.changes import Create, Delete, Leave, Reason, Replace
 from jobs_api.sync.reconcile import compare, plan
 

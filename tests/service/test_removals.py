@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.k8s import labels
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 from jobs_api.model.organization import RemovalConfirmation
 from jobs_api.model.project_record import ProjectRecord
 from jobs_api.sync import removals

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from pynamodb.expressions.update import Action
 
-from jobs_api.logs import archive
+from jobs_api.logs import log_bucket
 from jobs_api.model.run import Run
 from jobs_api.store.run_rows import RunRow
 from tests.reliability.world import HOOK, World
@@ -90,7 +90,7 @@ def make_a_run_nobody_asked_for(soaked: Soaked) -> None:
 def lose_a_log(soaked: Soaked) -> None:
     log = soaked.scheduled().log
     assert log
-    archive.bucket_client().delete_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
+    log_bucket.bucket_client().delete_object(Bucket=os.environ["LOGS_BUCKET"], Key=log.key)
 
 
 def cut_a_log(soaked: Soaked) -> None:
@@ -98,12 +98,12 @@ def cut_a_log(soaked: Soaked) -> None:
     assert run.log
     text = f"this is {run.job_name}-abcde, with 3 lines to come\nline 1 of 3\n"
     body = gzip.compress(text.encode())
-    archive.bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key, Body=body)
+    log_bucket.bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key, Body=body)
 
 
 def leave_a_log_of_nobody(soaked: Soaked) -> None:
     key = f"logs/{soaked.world.organization.id}/{soaked.world.project.id}/run_nobody.log.gz"
-    archive.bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"")
+    log_bucket.bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"")
 
 
 def double_an_alert(soaked: Soaked) -> None:

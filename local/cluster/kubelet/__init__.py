@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jobs_api.k8s.failure_reason import SERVICE_STOPPED
+from jobs_api.k8s.pod_failures import SERVICE_STOPPED
 from local.cluster.clock import Clock
 from local.cluster.controllers.recorder import Recorder
 from local.cluster.kubelet.images import Images

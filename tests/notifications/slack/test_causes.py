@@ -4,7 +4,7 @@ import pytest
 
 from jobs_api.ingest.run_log import with_log
 from jobs_api.model.run import StoredLog
-from jobs_api.notifications.slack.sending import failure_group
+from jobs_api.notifications.slack.alert_facts import failure_group
 from tests.unit.notifications.slack.test_messages import a_run
 
 LOG = StoredLog(key="k", size_bytes=1)

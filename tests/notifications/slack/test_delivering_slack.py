@@ -18,7 +18,7 @@ from jobs_api.model.run import Run, RunStatus
 from jobs_api.model.run_events import with_events
 from jobs_api.notifications import deliver
 from jobs_api.notifications import queue as outbox
-from jobs_api.notifications.slack import bot_token, sending
+from jobs_api.notifications.slack import bot_token, log_excerpt
 from jobs_api.notifications.slack import client as slack_module
 from jobs_api.store import deliveries
 from jobs_api.store.run_rows import RunRow
@@ -317,7 +317,7 @@ def test_a_log_that_kills_its_reader_is_not_quoted_the_second_time(
     run = with_log(new_run(job, jaffle, RunStatus.FAILED))
     delivery = queue.tell(run, Event.FAILURE, "slack")
     message = queue.messages[0]
-    monkeypatch.setattr(sending, "_excerpt_in_time", killed)
+    monkeypatch.setattr(log_excerpt, "excerpt_in_time", killed)
     with pytest.raises(Killed):
         queue.go(until=MINUTE)
     queue.messages = [message]
@@ -376,8 +376,8 @@ def test_a_log_that_takes_too_long_to_be_read_is_not_waited_for(
     queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = threading.Event()
-    monkeypatch.setattr(sending, "EXCERPT_SECONDS", 0.05)
-    monkeypatch.setattr(sending, "_excerpt", lambda _: done.wait(20))
+    monkeypatch.setattr(log_excerpt, "EXCERPT_SECONDS", 0.05)
+    monkeypatch.setattr(log_excerpt, "_excerpt", lambda _: done.wait(20))
     fail(queue, job, jaffle)
     queue.go(until=MINUTE)
     done.set()

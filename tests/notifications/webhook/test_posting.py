@@ -10,8 +10,9 @@ from ipaddress import ip_address
 import pytest
 
 from jobs_api.model.webhook_url import Address
-from jobs_api.notifications.webhook import http
-from jobs_api.notifications.webhook.http import Answer, LeadsInside, Refused, Unreachable, post
+from jobs_api.notifications.webhook import http, receiver_addresses
+from jobs_api.notifications.webhook.http import Answer, Unreachable, post
+from jobs_api.notifications.webhook.receiver_addresses import LeadsInside, Refused
 from tests.notifications.receivers import Authority, Receiver, answers, closes_half_way, drips, receiver
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -104,7 +105,7 @@ def test_a_name_that_resolves_to_another_address_after_the_check_changes_nothing
     hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is made to the address that was judged; the name is never looked up a second time."""
-    monkeypatch.setattr(http, "is_public", lambda address: address == LOOPBACK)
+    monkeypatch.setattr(receiver_addresses, "is_public", lambda address: address == LOOPBACK)
     monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
     asked: list[str] = []
 
@@ -122,7 +123,7 @@ def test_a_name_that_resolves_to_another_address_after_the_check_changes_nothing
 def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "is_public", lambda _: True)
+    monkeypatch.setattr(receiver_addresses, "is_public", lambda _: True)
     monkeypatch.setattr(http, "_tls", lambda _: ssl.create_default_context(cafile=str(authority.file)))
     with receiver(authority.context("hooks.example"), "hooks.example") as named:
         assert post(named.url, b"{}", {}, resolve=leads_to("127.0.0.1")).accepted
@@ -143,7 +144,7 @@ def test_an_unknown_authority_is_not_trusted(monkeypatch: pytest.MonkeyPatch, au
 def test_the_operators_authority_vouches_for_the_operators_hosts_alone(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "is_public", lambda _: True)
+    monkeypatch.setattr(receiver_addresses, "is_public", lambda _: True)
     monkeypatch.setenv("WEBHOOK_CA_FILE", str(authority.file))
     monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "other.internal")
     with (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs_api import runner
 from jobs_api.k8s import labels, manifests
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings

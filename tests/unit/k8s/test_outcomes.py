@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pytest
 
 from jobs_api.k8s import job_status
-from jobs_api.k8s.failure_reason import SERVICE_STOPPED
 from jobs_api.k8s.job_status import Outcome
 from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import observe
+from jobs_api.k8s.pod_failures import SERVICE_STOPPED
 from jobs_api.model.run import RunStatus
 from tests.objects import TWO, being_deleted, complete, ended, failed, job, pod, runs, waits
 

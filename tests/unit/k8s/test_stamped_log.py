@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_api.k8s.stamped_log import LogPlace, NotStamped, OtherLog, Piece, Reading, incomplete, read_on, read_whole
+from jobs_api.k8s.log_place import LogPlace, NotStamped, OtherLog, Piece
+from jobs_api.k8s.stamped_log import Reading, incomplete, read_on, read_whole
 from tests.unit.k8s.kubelet_log import KubeletLog
 
 SECOND = 10**9

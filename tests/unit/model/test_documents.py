@@ -8,8 +8,8 @@ from pydantic_core import PydanticSerializationError
 
 from jobs_api.model.document import Document
 from jobs_api.model.organization import Organization
+from jobs_api.model.periods import Outage
 from jobs_api.model.run import RunStatus
-from jobs_api.model.slots import Outage
 from jobs_api.trigger.request import TriggerAnswer
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)

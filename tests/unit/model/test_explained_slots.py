@@ -13,7 +13,7 @@ from jobs_api.model.explained_slots import Candidate, Lost, candidates
 from jobs_api.model.firing_history import FiringSpan, PausedSpan, PauseHistory
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
-from jobs_api.model.slots import SlotHistory
+from jobs_api.model.slot_history import SlotHistory
 from tests.unit.model.test_slots import a_job, a_project
 
 MINUTE = timedelta(minutes=1)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from jobs_api.model.organization import Organization
-from jobs_api.model.slots import KEPT_FOR, Outage
+from jobs_api.model.periods import KEPT_FOR, Outage
 
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

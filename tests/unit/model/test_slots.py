@@ -17,9 +17,11 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.job_sync import SyncedVersion, SyncState
+from jobs_api.model.periods import Firing, Outage, Period
 from jobs_api.model.project import ConcurrencyPolicy, Project, ProjectSettings
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from jobs_api.model.slots import Firing, Outage, Period, Slot, SlotHistory, SlotVerdict
+from jobs_api.model.slot_history import SlotHistory
+from jobs_api.model.slots import Slot, SlotVerdict
 from jobs_api.schedule import timezones
 from tests.objects import event
 

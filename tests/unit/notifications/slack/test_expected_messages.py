@@ -8,16 +8,9 @@ import pytest
 
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.run import RunStatus
-from jobs_api.notifications.slack.grouping import (
-    GATHER_FOR,
-    NEWS_WINDOW,
-    Action,
-    AlertDecision,
-    AlertKind,
-    Fact,
-    decide,
-    wake,
-)
+from jobs_api.notifications.slack.alert_decision import Action, AlertDecision, AlertKind, Fact
+from jobs_api.notifications.slack.gathering import GATHER_FOR, NEWS_WINDOW
+from jobs_api.notifications.slack.grouping import decide, wake
 from jobs_api.notifications.slack.memory import Member, Storms
 from jobs_api.notifications.slack.message import message
 from tests.unit.notifications.slack.test_messages import NOON, a_run, facts, header, shown

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from jobs_api.logs.excerpt import Excerpt, Failure, excerpt
 from jobs_api.model.run import Run, RunStatus, Streak, TriggeredBy
-from jobs_api.notifications.slack.grouping import AlertKind
+from jobs_api.notifications.slack.alert_decision import AlertKind
+from jobs_api.notifications.slack.blocks import escaped
 from jobs_api.notifications.slack.memory import Member
-from jobs_api.notifications.slack.message import MessageFacts, escaped, message
+from jobs_api.notifications.slack.message import MessageFacts, message
 from jobs_api.notifications.slack.message import test_message as a_test_message
 from jobs_api.notifications.slack.wording import spoken
 from tests.example_logs import LOGS

@@ -10,19 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.model.alert_targets import Event
-from jobs_api.notifications.slack.grouping import (
-    GATHER_FOR,
-    MOST_CHANGES,
-    MOST_LISTED,
-    MOST_SAID,
-    WINDOW,
-    Action,
-    AlertDecision,
-    Fact,
-    decide,
-    reminder_interval,
-    wake,
-)
+from jobs_api.notifications.slack.alert_decision import Action, AlertDecision, Fact
+from jobs_api.notifications.slack.gathering import GATHER_FOR, MOST_LISTED, MOST_SAID, WINDOW
+from jobs_api.notifications.slack.grouping import MOST_CHANGES, decide, reminder_interval, wake
 from jobs_api.notifications.slack.memory import Member, Storms
 
 NOON = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)

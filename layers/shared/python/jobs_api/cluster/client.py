@@ -10,7 +10,7 @@ from urllib.parse import quote
 from jobs_api.cluster.connection import Connection, reading
 from jobs_api.cluster.lists import METADATA, Lists, Object
 from jobs_api.errors import ClusterUnavailable
-from jobs_api.k8s.manifests import CONTAINER
+from jobs_api.k8s.pod_template import CONTAINER
 from jobs_api.k8s.stamped_log import STAMP_BYTES
 
 # Events of one object: a repeated Event is one object, so more than these say nothing new.

@@ -17,8 +17,8 @@ from jobs_api import store
 from jobs_api.cluster import Cluster
 from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterError
+from jobs_api.k8s.log_place import LogPlace
 from jobs_api.k8s.pod_logs import noted
-from jobs_api.k8s.stamped_log import LogPlace
 from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.run import Run
 

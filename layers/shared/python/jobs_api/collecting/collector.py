@@ -14,8 +14,9 @@ from jobs_api.cluster import Cluster
 from jobs_api.collecting import rules
 from jobs_api.collecting.parts import Parts, missing_at_first, missing_between
 from jobs_api.collecting.rules import Growth
+from jobs_api.k8s.log_place import LogPlace, OtherLog
 from jobs_api.k8s.pod_logs import has_begun, noted
-from jobs_api.k8s.stamped_log import LogPlace, OtherLog, Reading, after_window
+from jobs_api.k8s.stamped_log import Reading, after_window
 from jobs_api.model.run import Run
 
 # A piece is cut by size before it is parsed, so reading needs no limit of its own.

@@ -12,7 +12,8 @@ from typing import Final
 from jobs_api.clock import Clock, utc_now
 from jobs_api.collecting.rules import on_disk
 from jobs_api.errors import JobsApiError, NotFound
-from jobs_api.k8s.stamped_log import LogPlace, incomplete
+from jobs_api.k8s.log_place import LogPlace
+from jobs_api.k8s.stamped_log import incomplete
 from jobs_api.logs import part_contents
 from jobs_api.model.log_part import MOST_FILES, LogPart
 from jobs_api.model.run import Run

@@ -12,10 +12,10 @@ from jobs_api.ingest import cancelled_end, giving_up, run_moves
 from jobs_api.k8s import pod_status
 from jobs_api.k8s.cancelling import Ending, ending_of
 from jobs_api.k8s.containers import ORDINARY
-from jobs_api.k8s.failure_reason import Cause
 from jobs_api.k8s.job_status import Outcome, outcome
 from jobs_api.k8s.job_stop import Stop, cancelled, end_of
 from jobs_api.k8s.observed import Observed
+from jobs_api.k8s.pod_failures import Cause
 from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus
 
 _PROGRESS: Final = (RunStatus.PENDING, RunStatus.RUNNING)

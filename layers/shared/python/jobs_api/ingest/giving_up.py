@@ -5,10 +5,10 @@ from typing import Final
 
 from jobs_api.k8s import failure_reason, pod_status, warnings
 from jobs_api.k8s.containers import Waiting
-from jobs_api.k8s.failure_reason import Cause
 from jobs_api.k8s.job_status import Outcome, outcome
 from jobs_api.k8s.observed import Observed
 from jobs_api.k8s.observed_pod import ObservedPod
+from jobs_api.k8s.pod_failures import Cause
 from jobs_api.model.run import Run, RunStatus
 
 # How long an image or a secret may be missing after a node has accepted the Pod. The kubelet tries at 0, 10, 30 and 70

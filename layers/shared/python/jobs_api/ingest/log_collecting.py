@@ -17,7 +17,7 @@ from jobs_api.collecting.parts import Parts
 from jobs_api.collecting.rules import Growth
 from jobs_api.errors import ClusterError
 from jobs_api.ingest import piece_reading
-from jobs_api.k8s.stamped_log import NotStamped
+from jobs_api.k8s.log_place import NotStamped
 from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run
 

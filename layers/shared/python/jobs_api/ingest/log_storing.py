@@ -20,11 +20,11 @@ from jobs_api.ingest.log_collecting import NOBODY, Followers
 from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.k8s import pod_logs
 from jobs_api.k8s.job_secrets import secrets_of
+from jobs_api.k8s.log_place import NotStamped
 from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
-from jobs_api.k8s.stamped_log import NotStamped
 from jobs_api.logs import archive, results_archive
-from jobs_api.logs.archive import LogEnd
 from jobs_api.logs.artifacts import Bundle
+from jobs_api.logs.log_end import LogEnd
 from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run, RunStatus, StoredLog
 

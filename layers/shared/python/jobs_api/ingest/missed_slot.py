@@ -13,10 +13,11 @@ from jobs_api.model.commands import job_type
 from jobs_api.model.document import rfc3339
 from jobs_api.model.job import Job
 from jobs_api.model.job_sync import SyncState
+from jobs_api.model.periods import Outage
 from jobs_api.model.project import ConcurrencyPolicy, Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.model.run_limits import RunLimits
-from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Outage, Slot, miss_id
+from jobs_api.model.slots import GRACE, IN_FORCE_WITHIN, Slot, miss_id
 
 # The next sync that reaches the cluster resumes a CronJob that somebody suspended by hand.
 SUSPENDED_FOR: Final = timedelta(hours=1)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_api.ingest.giving_up import OVERDUE_AFTER
-from jobs_api.k8s import manifests
+from jobs_api.k8s import pod_template
 from jobs_api.k8s.job_status import duration_seconds
 from jobs_api.model.document import rfc3339
 from jobs_api.model.run import Run, RunStatus
@@ -13,7 +13,7 @@ from jobs_api.trigger.waiting import LAUNCH_FOR, allowed_since
 
 # How long a run's Job must be missing before the run ends.
 GONE_AFTER: Final = timedelta(minutes=2)
-UNSCHEDULED: Final = timedelta(seconds=manifests.UNSCHEDULED_SECONDS)
+UNSCHEDULED: Final = timedelta(seconds=pod_template.UNSCHEDULED_SECONDS)
 
 
 def gone(run: Run, now: datetime) -> Run | None:

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 
 from jobs_api.k8s.json_fields import Object, mapping, members, moment, text, whole
-from jobs_api.k8s.manifests import CONTAINER
+from jobs_api.k8s.pod_template import CONTAINER
 
 # Reasons for which a container does not start until somebody changes something. Kubernetes keeps trying nevertheless.
 # https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/images/types.go

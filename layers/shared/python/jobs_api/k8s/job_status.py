@@ -5,9 +5,9 @@ from datetime import datetime
 
 from jobs_api.k8s import failure_reason, pod_status, warnings
 from jobs_api.k8s.containers import Container, Ended, Kind, Waiting
-from jobs_api.k8s.manifests import CONTAINER
 from jobs_api.k8s.observed import Observed
 from jobs_api.k8s.observed_pod import ObservedPod
+from jobs_api.k8s.pod_template import CONTAINER
 from jobs_api.model.run import RunStatus
 
 

@@ -14,7 +14,8 @@ from aws_lambda_powertools import Logger
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterUnavailable
-from jobs_api.k8s.stamped_log import STAMP_BYTES, LogPlace, NotStamped, OtherLog, Piece, incomplete, read_on, read_whole
+from jobs_api.k8s.log_place import LogPlace, NotStamped, OtherLog, Piece
+from jobs_api.k8s.stamped_log import STAMP_BYTES, incomplete, read_on, read_whole
 from jobs_api.logs import archive
 from jobs_api.logs.stored_pieces import StoredFile, stored_file
 from jobs_api.model.answer_size import ANSWER_BYTES, encoded_size

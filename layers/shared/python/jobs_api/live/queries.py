@@ -17,7 +17,7 @@ from jobs_api.k8s.observed import Observed, observe
 from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.live import documents
 from jobs_api.live.documents import LiveJob, LiveJobDetail, LiveJobList, LiveLogs, LiveStatus
-from jobs_api.logs import archive
+from jobs_api.logs import archive, log_end
 from jobs_api.model import names
 from jobs_api.model.answer_size import end_that_fits
 from jobs_api.model.organization import Organization
@@ -135,10 +135,10 @@ def _find(cluster: Cluster, organization: Organization, name: str) -> Observed:
 
 def _read(cluster: Cluster, pod: ObservedPod, tail: int) -> str:
     """Return the end of a Pod's log; 10,000 lines may be more than a function's memory."""
-    end = archive.LogEnd()
+    end = log_end.LogEnd()
     for chunk in cluster.stream_log(pod.namespace, pod.name, tail=tail):
         end.add(chunk)
-    return end_that_fits(end.last(archive.INLINE_BYTES))
+    return end_that_fits(end.last(log_end.INLINE_BYTES))
 
 
 def _stored(job: Observed, run: Run | None, tail: int) -> LiveLogs | None:
@@ -148,7 +148,7 @@ def _stored(job: Observed, run: Run | None, tail: int) -> LiveLogs | None:
         end = archive.read_log_end(run.log)
     except NotFound:
         return None
-    return documents.stored_logs(run, end_that_fits(archive.last_lines(end, tail)), tail)
+    return documents.stored_logs(run, end_that_fits(log_end.last_lines(end, tail)), tail)
 
 
 @contextmanager

@@ -6,14 +6,12 @@ Logs are stored byte for byte, whatever their encoding. Only the modules of this
 import gzip
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterable
 from tempfile import SpooledTemporaryFile
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from jobs_api.aws.clients import ClientError, client
-from jobs_api.errors import JobsApiError, NotFound
+from jobs_api.aws.clients import ClientError
+from jobs_api.errors import NotFound
 from jobs_api.logs import gzip_extra
 from jobs_api.logs.restart_points import compress
 from jobs_api.model.answer_size import end_that_fits
@@ -21,17 +19,14 @@ from jobs_api.model.document import Absent, Document
 from jobs_api.model.run import Run, StoredLog
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    pass
+from jobs_api.logs.log_bucket import TEXT, bucket_client, put_object
+from jobs_api.logs.log_end import INLINE_BYTES, LogEnd, decoded
 
-# How much of a log an answer contains; less if the log grows too much as JSON: see `answer_size`.
-INLINE_BYTES: Final = 1024 * 1024
 # Compressed bytes that stay in memory before they go to a file.
 SPOOLED_BYTES: Final = 1024 * 1024
 LINK_SECONDS: Final = 15 * 60
-# The end of a character that was cut: up to three bytes 10xxxxxx.
-CONTINUATION: Final = bytes(range(0x80, 0xC0))
 LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
-TEXT: Final = "text/plain; charset=utf-8"
 # The object's metadata: the log's size before compression.
 SIZE: Final = "size-bytes"
 # The name of the log, in the form of `pod_logs.noted`, and the points from which it can be read.
@@ -41,10 +36,6 @@ POINTS: Final = "restart-points"
 FILES: Final = "files"
 MOST_FILES_TOLD: Final = 9
 ENDS_EARLY: Final = ".cut"
-
-
-class PurgeRefused(JobsApiError):
-    """S3 did not remove all objects."""
 
 
 class RunLogs(Document):
@@ -61,46 +52,6 @@ class RunLogs(Document):
     truncated: bool
     download_url: Absent[str] = None
     message: Absent[str] = None
-
-
-class LogEnd:
-    """Keeps the last bytes of a stream."""
-
-    def __init__(self, limit: int = INLINE_BYTES) -> None:
-        self._limit = limit
-        self._kept = bytearray()
-        self.size = 0
-
-    def add(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-        self.size += len(chunk)
-        self._kept += chunk
-        # Shortened only sometimes, because that copies the kept bytes.
-        if len(self._kept) > 2 * self._limit:
-            del self._kept[: -self._limit]
-
-    def seen(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield a stream unchanged, and keep its end."""
-        for chunk in chunks:
-            self.add(chunk)
-            yield chunk
-
-    @property
-    def content(self) -> bytes:
-        """Return the last bytes, up to the limit."""
-        return bytes(self._kept[-self._limit :])
-
-    def last(self, count: int) -> str:
-        """Return the last bytes as text, at most `count` and the limit."""
-        count = min(count, self._limit)
-        return decoded(bytes(self._kept[-count:]), cut=self.size > count)
-
-
-def decoded(content: bytes, *, cut: bool) -> str:
-    """Read a log as text: invalid UTF-8 is replaced; the rest of a character that was cut is omitted."""
-    if cut:
-        content = content[:3].lstrip(CONTINUATION) + content[3:]
-    return content.decode("utf-8", "replace")
 
 
 def store_log(
@@ -197,25 +148,6 @@ def link(log: StoredLog, file_name: str) -> str:
     )
 
 
-def purge(organization_id: str) -> int:
-    """Remove every log and artifact of an organization; return how many. Only operators do this; functions may not."""
-    purged = 0
-    bucket = os.environ["LOGS_BUCKET"]
-    list_objects = bucket_client().get_paginator("list_objects_v2")
-    prefixes = (f"{kind}/{organization_id}/" for kind in ("logs", "parts", "artifacts", "downloads"))
-    for page in chain.from_iterable(list_objects.paginate(Bucket=bucket, Prefix=prefix) for prefix in prefixes):
-        keys = [found["Key"] for found in page.get("Contents", [])]
-        if not keys:
-            continue
-        answer = bucket_client().delete_objects(
-            Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        )
-        if answer.get("Errors"):
-            raise PurgeRefused(f"S3 left {len(answer['Errors'])} of {len(keys)} objects: {answer['Errors'][0]}")
-        purged += len(keys)
-    return purged
-
-
 def of_run(run: Run) -> RunLogs:
     """Return the logs of an ended run; a run that never started has none."""
     if run.log is None:
@@ -234,12 +166,6 @@ def of_run(run: Run) -> RunLogs:
         download_url=link(run.log, f"{run.job_name}.log") if longer else None,
         message=run.log_note,
     )
-
-
-def last_lines(text: str, count: int) -> str:
-    """Return a text's last lines, as `tail -n` does."""
-    lines = text.removesuffix("\n").rsplit("\n", count)[-count:]
-    return "\n".join(lines) + ("\n" if text.endswith("\n") else "")
 
 
 def prefix_of(run: Run) -> str:
@@ -270,20 +196,3 @@ def find(run: Run) -> StoredLog | None:
         return None
     size = told["Metadata"].get(SIZE)
     return _stored(run, int(size)) if size else None
-
-
-def put_object(key: str, content: Any, metadata: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Store compressed text."""
-    bucket_client().put_object(
-        Bucket=os.environ["LOGS_BUCKET"],
-        Key=key,
-        Body=content,
-        ContentType=TEXT,
-        ContentEncoding="gzip",
-        Metadata=dict(metadata),
-    )
-
-
-def bucket_client() -> "S3Client":
-    """Return the client of S3."""
-    return client("s3")

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 from pydantic import ValidationError
 
 from jobs_api.aws.clients import ClientError
-from jobs_api.logs.archive import bucket_client
+from jobs_api.logs.log_bucket import bucket_client
 from jobs_api.model.artifacts import MOST_ARTIFACT_BYTES, Artifact, ArtifactFile, ArtifactList
 from jobs_api.model.run import Run
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from jobs_api.aws.clients import ClientError
 from jobs_api.errors import NotFound
-from jobs_api.logs.archive import TEXT, bucket_client
+from jobs_api.logs.log_bucket import TEXT, bucket_client
 from jobs_api.logs.stored_pieces import GONE
 from jobs_api.model.carried_text import compressed_log
 from jobs_api.model.log_part import LogPart

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from jobs_api.errors import NoResults
 from jobs_api.logs import gzip_extra
-from jobs_api.logs.archive import bucket_client, put_object, results_key
+from jobs_api.logs.archive import results_key
+from jobs_api.logs.log_bucket import bucket_client, put_object
 from jobs_api.model.results import ResultCounts, RunResults
 from jobs_api.model.run import Run
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from jobs_api.aws.clients import ClientError
 from jobs_api.errors import NotFound
-from jobs_api.logs.archive import BEGINS, FILES, POINTS, SIZE, bucket_client
+from jobs_api.logs.archive import BEGINS, FILES, POINTS, SIZE
+from jobs_api.logs.log_bucket import bucket_client
 from jobs_api.logs.restart_points import RestartPoints, decompressed
 from jobs_api.model.run import StoredLog
 

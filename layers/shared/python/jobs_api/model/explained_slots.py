@@ -16,9 +16,10 @@ from jobs_api import schedule
 from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.firing_history import FiringSpan
 from jobs_api.model.job import Job
+from jobs_api.model.periods import EVER
 from jobs_api.model.project import Project
 from jobs_api.model.run_limits import RunLimits
-from jobs_api.model.slots import EVER, GRACE
+from jobs_api.model.slots import GRACE
 from jobs_api.schedule.clock_changes import lost_times
 
 DUE: Final = "it is due, and no run of it is known yet"

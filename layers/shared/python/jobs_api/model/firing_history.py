@@ -1,7 +1,7 @@
 """What is known of the times at which a job was to run in the last 31 days: its earlier schedules and its pauses.
 
 A job keeps the spans of its schedules, a project those of its pauses; each edit ends one span and begins the next. They
-explain slots (`GET .../slots`); which slots are settled is kept by `jobs_api.model.slots`.
+explain slots (`GET .../slots`); which slots are settled is kept by `jobs_api.model.slot_history`.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from pydantic import Field
 
 from jobs_api.model.document import Absent, Record, Timestamp
 from jobs_api.model.pauses import A_SECOND, Pause
-from jobs_api.model.slots import IN_FORCE_WITHIN, MOST_KEPT, Period
+from jobs_api.model.periods import MOST_KEPT, Period
+from jobs_api.model.slots import IN_FORCE_WITHIN
 
 # How far back slots are explained, and a little further, for a request that takes a while.
 EXPLAINED_FOR: Final = timedelta(days=31)

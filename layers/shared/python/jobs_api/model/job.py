@@ -13,10 +13,11 @@ from jobs_api.model.firing_history import FiringSpan, PauseHistory
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.job_sync import JobSync, JobVersion, SyncedVersion, SyncState
 from jobs_api.model.pauses import Pause
+from jobs_api.model.periods import Firing
 from jobs_api.model.project import Project
 from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.sealed_webhook import SealedWebhook
-from jobs_api.model.slots import Firing, SlotHistory, ToldLate
+from jobs_api.model.slot_history import SlotHistory, ToldLate
 from jobs_api.model.stored_secrets import StoredSecrets, sealed_names
 from jobs_api.model.webhook_url import origin_of
 from jobs_api.redaction.masking import shown

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from jobs_api.model import slots
 from jobs_api.model.job import Job
+from jobs_api.model.periods import Period
 from jobs_api.model.run import Run, RunStatus
-from jobs_api.model.slots import Period, Slot
+from jobs_api.model.slots import Slot
 
 # A Job that ended in time may be listed as active for some seconds.
 SEEN_WITHIN: Final = timedelta(seconds=5)

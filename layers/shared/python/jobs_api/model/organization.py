@@ -5,10 +5,10 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from jobs_api.model import slots
+from jobs_api.model import periods
 from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
+from jobs_api.model.periods import Outage
 from jobs_api.model.pulse import Pulse
-from jobs_api.model.slots import Outage
 
 # Longer than a function of an earlier release may run after an upgrade, and than an ingest takes to label every Job.
 UNLABELLED_FOR = timedelta(hours=1)
@@ -117,7 +117,7 @@ class Organization(Record):
         if reached:
             last = self.outages[-1].model_copy(update={"until": now})
             return [*self.outages[:-1], last]
-        return [*slots.remembered(self.outages, now), Outage(since=now)]
+        return [*periods.remembered(self.outages, now), Outage(since=now)]
 
     def outages_after_stop(self, since: datetime, until: datetime) -> list[Outage]:
         """Return its outages, after the service and its cluster were stopped between these times.
@@ -128,7 +128,7 @@ class Organization(Record):
             return self.outages
         before = [one for one in self.outages if not (one.stopped and one.since >= since.replace(microsecond=0))]
         ended = [one if one.until else one.model_copy(update={"until": since}) for one in before]
-        return [*slots.remembered(ended, until), Outage(since=since, until=until, stopped=True)]
+        return [*periods.remembered(ended, until), Outage(since=since, until=until, stopped=True)]
 
     @property
     def namespace(self) -> str:

@@ -6,13 +6,13 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from jobs_api.model import firing_history, names, pauses, slots, variables
+from jobs_api.model import firing_history, names, pauses, periods, variables
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.document import COMPILED_LATE, Absent, Document, Record, Timestamp
 from jobs_api.model.firing_history import PausedSpan, PauseHistory
 from jobs_api.model.pauses import Pause, PauseEnd, PauseReason
+from jobs_api.model.periods import Period
 from jobs_api.model.resources import Resources, check_resource_name
-from jobs_api.model.slots import Period
 
 DAY = 86_400
 MOST_NAMES = 100
@@ -153,7 +153,7 @@ class Project(Record):
         fired, update = before.fired, {}
         if not same or (self.fires and after.starting != self.starting):
             ended = [one.model_copy(update={"until": one.until or now}) for one in before.periods if one.since < now]
-            fired = slots.remembered(ended, now, firing_history.SPANS_KEPT_FOR)
+            fired = periods.remembered(ended, now, firing_history.SPANS_KEPT_FOR)
             history = before.pauses.with_ended(before.paused_spans, now).begun(pause if after.fires else None, now)
             update = {"fires_since": pause.last_second if pause else now, "pauses": history}
         if settings.starting_deadline_seconds != self.settings.starting_deadline_seconds:

@@ -12,8 +12,8 @@ from jobs_api.model.document import rfc3339
 from jobs_api.model.explained_slots import Candidate, ExplainedSlot, SlotOutcome, candidates
 from jobs_api.model.firing_history import EXPLAINED_FOR
 from jobs_api.model.job import Job
+from jobs_api.model.periods import EVER
 from jobs_api.model.project import Project
-from jobs_api.model.slots import EVER
 
 MOST_SLOTS: Final = 1_000
 USUAL_RANGE: Final = timedelta(days=7)

@@ -7,15 +7,14 @@ no slots to the past. Times in these documents are whole seconds, as slots are.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Self
-
-from pydantic import Field
+from typing import Final
 
 from jobs_api import schedule
 from jobs_api.ids import derived_id
-from jobs_api.model.document import Absent, Record, Timestamp, rfc3339
+from jobs_api.model.document import rfc3339
+from jobs_api.model.periods import EVER, Firing, Period
 
 # How long after its starting deadline a slot counts as missed, because the cluster's clock may be late.
 GRACE: Final = timedelta(minutes=1)
@@ -24,102 +23,9 @@ GRACE: Final = timedelta(minutes=1)
 IN_FORCE_WITHIN: Final = timedelta(minutes=2)
 # The CronJob controller may have handled a slot this shortly after a change with the settings from before.
 ARRIVES_WITHIN: Final = timedelta(seconds=5)
-# How long ended periods are kept: longer than any starting deadline, so that all their slots are settled by then.
-KEPT_FOR: Final = timedelta(days=8)
-# The most ended firings or periods that are kept; more would need hundreds of edits within one starting deadline.
-MOST_KEPT: Final = 200
-# The most bytes of them as JSON: schedules may be long, and an item of the table is limited.
-KEPT_BYTES: Final = 64 * 1024
-
 
 # How soon a job notices that its project fires again; its slots since then are checked then.
 IDLE_FOR: Final = timedelta(minutes=15)
-EVER: Final = datetime.max.replace(tzinfo=UTC)
-
-
-class Period(Record):
-    """A period: after `since`, up to and including `until`; None while the period is open.
-
-    `starting_deadline_seconds` is how late its slots may start: in a job's firing the job's own, in a project's period
-    that which the project had. None where these are what the project has now.
-    `after_pause`: it begins with the end of a pause. That time was known well before, so the cluster could follow.
-    """
-
-    since: Timestamp
-    until: Timestamp | None = None
-    # Omitted where there is none, so that the previous release can read such a period.
-    starting_deadline_seconds: Absent[int] = None
-    after_pause: bool = Field(default=False, exclude_if=lambda after: not after)
-
-    def holds(self, moment: datetime) -> bool:
-        """Return whether a time is in the period."""
-        return self.since < moment and (self.until is None or moment <= self.until)
-
-    def with_deadline(self, seconds: int) -> Self:
-        """Return it with the deadline that it had, unless it is known already."""
-        return (
-            self if self.starting_deadline_seconds else self.model_copy(update={"starting_deadline_seconds": seconds})
-        )
-
-
-class Outage(Period):
-    """A time during which a cluster could not be reached; `stopped` where the service and its cluster were stopped.
-
-    Only a laptop's service stops its cluster.
-    """
-
-    stopped: bool = False
-
-
-class Firing(Period):
-    """A period in which a job has one schedule and one timezone.
-
-    `in_force_at` is when its CronJob was first known to have this schedule, None if it never had.
-    """
-
-    schedule: str
-    timezone: str
-    cronjob_name: str
-    in_force_at: Timestamp | None = None
-
-
-class ToldLate(Record):
-    """The last deadline of which a job's channels were told that a slot had no run by then, and when."""
-
-    deadline: Timestamp
-    found_at: Timestamp
-
-
-class SlotHistory(Record):
-    """The firings of a job and how far its slots are settled.
-
-    `since` is when the present firing began, or will begin after a pause. `unsettled` lists earlier firings that may
-    have slots to settle. All slots up to `settled_until` are settled.
-    """
-
-    since: Timestamp
-    unsettled: list[Firing] = Field(default_factory=list)
-    settled_until: Timestamp | None = None
-    late: Absent[ToldLate] = None
-
-    def changed(
-        self, fired: Firing | None, periods: Sequence[Period], now: datetime, since: datetime | None = None
-    ) -> Self:
-        """Return the history of a job whose firing changes now.
-
-        Args:
-            fired: the firing that ends.
-            periods: the periods of its project.
-            now: aware.
-            since: when the next firing begins, None where that is now.
-        """
-        unsettled = [*self.unsettled, *ended(fired, periods, self.settled_until, now)]
-        return self.model_copy(update={"since": since or now, "unsettled": newest_firings(unsettled)})
-
-    def settled(self, until: datetime) -> Self:
-        """Return the history with all slots up to then settled, without firings that are no longer needed."""
-        left = [firing for firing in self.unsettled if firing.until is None or firing.until > until]
-        return self.model_copy(update={"unsettled": left, "settled_until": until})
 
 
 @dataclass(frozen=True)
@@ -234,31 +140,6 @@ def next_check(
     if first:
         return first.begins + timedelta(seconds=1) if first.begins > now else first.at
     return now + IDLE_FOR if any(firing.until is None for firing in firings) else None
-
-
-def ended(firing: Firing | None, periods: Sequence[Period], after: datetime | None, now: datetime) -> list[Firing]:
-    """Return a firing that ends now, or nothing if all its slots are settled."""
-    if firing is None or next(owed([firing], periods, after, now), None) is None:
-        return []
-    return [firing.model_copy(update={"until": now})]
-
-
-def newest_firings(firings: Sequence[Firing]) -> list[Firing]:
-    """Return the newest firings: as many as the limits of number and bytes allow."""
-    kept: list[Firing] = []
-    left = KEPT_BYTES
-    for firing in reversed(firings[-MOST_KEPT:]):
-        left -= len(firing.model_dump_json().encode())
-        if left < 0:
-            break
-        kept.append(firing)
-    return kept[::-1]
-
-
-def remembered[P: Period](periods: Iterable[P], now: datetime, kept_for: timedelta = KEPT_FOR) -> list[P]:
-    """Return the periods that may have slots to settle, or that are kept for longer, the newest last."""
-    kept = [period for period in periods if period.until is None or period.until > now - kept_for]
-    return kept[-MOST_KEPT:]
 
 
 def miss_id(job_id: str, slot: datetime) -> str:

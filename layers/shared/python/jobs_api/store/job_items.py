@@ -10,7 +10,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.sealed_webhook import SealedWebhook
-from jobs_api.model.slots import SlotHistory
+from jobs_api.model.slot_history import SlotHistory
 from jobs_api.redaction.masking import MASK
 from jobs_api.store import sync_results
 from jobs_api.store.older_names import kept_slug

@@ -6,8 +6,8 @@ from jobs_api.model.organization import (
     RemovalConfirmation,
     UsageKey,
 )
+from jobs_api.model.periods import Outage
 from jobs_api.model.pulse import Pulse
-from jobs_api.model.slots import Outage
 from jobs_api.store.organization_rows import OrganizationRow, OrganizationsRow
 
 

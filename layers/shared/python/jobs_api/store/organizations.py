@@ -15,7 +15,7 @@ from jobs_api.model.organization import (
     RemovalConfirmation,
     UsageKey,
 )
-from jobs_api.model.slots import Outage
+from jobs_api.model.periods import Outage
 from jobs_api.recent import Recent
 from jobs_api.store import audit
 from jobs_api.store.conditions import was_refused

@@ -9,8 +9,8 @@ from pynamodb.transactions import TransactWrite
 from jobs_api.errors import ChangedMeanwhile, Conflict, NameTaken, ProjectNotFound
 from jobs_api.model.audit import StoredEntry
 from jobs_api.model.firing_history import PausedSpan, PauseHistory
+from jobs_api.model.periods import Period
 from jobs_api.model.project import Project, ProjectSettings
-from jobs_api.model.slots import Period
 from jobs_api.store import audit
 from jobs_api.store.audit_rows import EntryRow
 from jobs_api.store.older_names import held_by_older, kept_slug

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 
 
 class Reason(StrEnum):

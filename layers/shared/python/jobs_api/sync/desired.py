@@ -12,7 +12,7 @@ from jobs_api import store
 from jobs_api.aws.encryption import CannotOpen
 from jobs_api.errors import NotFound
 from jobs_api.k8s import labels, manifests
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.sealing import environment

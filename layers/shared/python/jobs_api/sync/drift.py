@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 
 # The API server's defaults for fields that a manifest omits, by the field's name. Any other value that is in no
 # manifest was written by somebody else.

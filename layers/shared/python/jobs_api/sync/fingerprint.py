@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 
 CODE: Final = Path(__file__).parents[1]
 # Stands for the fingerprint of a job that should have no CronJob and has none.

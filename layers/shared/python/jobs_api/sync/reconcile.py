@@ -7,7 +7,7 @@ has newer versions than those that a sync has read, the sync read the tables too
 from collections.abc import Iterable, Iterator, Mapping
 
 from jobs_api.k8s import labels
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 from jobs_api.sync import drift
 from jobs_api.sync.changes import Change, Create, Delete, Leave, Reason, Replace
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs_api import store
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 from jobs_api.model.job import wanted_version
 from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.sync import sync_messages

@@ -7,7 +7,8 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from jobs_api import runner
-from jobs_api.cluster import AlreadyExists, Cluster, ClusterError, Object, ObjectNotFound, Stale
+from jobs_api.cluster import AlreadyExists, Cluster, Object, ObjectNotFound, Stale
+from jobs_api.errors import ClusterError
 from jobs_api.k8s import labels
 from jobs_api.recent import Recent
 

@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 
 from jobs_api.cluster import Cluster, ClusterRejected, Object
 from jobs_api.errors import ClusterUnavailable
-from jobs_api.k8s.manifests import Manifest
+from jobs_api.k8s.pod_template import Manifest
 
 # The API server's message if the rights are those of an earlier release; every other refusal is about the Pod.
 NOT_ALLOWED: Final = re.compile(r'^pods is forbidden: User "[^"]*" cannot ')

@@ -3,7 +3,7 @@
 import re
 
 from jobs_api.cluster import AlreadyExists, Cluster, Object, ObjectNotFound
-from jobs_api.k8s import labels, manifests
+from jobs_api.k8s import labels, pod_template
 from jobs_api.model.run import Run
 from jobs_api.sealing import environment
 
@@ -22,7 +22,7 @@ def launch(cluster: Cluster, run: Run) -> str:
         ClusterRejected: the cluster refuses; with status 422 it would refuse again.
         CannotOpen: KMS does not decrypt the secret values of its environment.
     """
-    manifest: Object = manifests.with_values(run.launch or {}, environment.opened_of(run))
+    manifest: Object = pod_template.with_values(run.launch or {}, environment.opened_of(run))
     name: str = manifest["metadata"]["name"]
     try:
         return _create(cluster, manifest, run.id)

@@ -1,6 +1,6 @@
 """Adds to failed nodes, and to those that warn, what dbt's summary at the end says of them."""
 
-from jobs_api.logs.excerpt import dbt
+from jobs_api.logs.excerpt import dbt_summary
 from jobs_api.logs.excerpt.failures import Failure
 from jobs_api.logs.records.record import LogRecord
 from jobs_api.logs.results.found import Found
@@ -16,8 +16,8 @@ def add(nodes: list[Found], by_id: dict[str, str], summary: list[LogRecord]) -> 
         summary: the records from the line `Finished running` on.
     """
     told = {
-        NodeOutcome.ERROR: _named(dbt.failures_of_summary(summary)),
-        NodeOutcome.WARN: _named(dbt.warnings_of_summary(summary)),
+        NodeOutcome.ERROR: _named(dbt_summary.failures_of_summary(summary)),
+        NodeOutcome.WARN: _named(dbt_summary.warnings_of_summary(summary)),
     }
     for node in nodes:
         if node.message or not (node.is_bad or node.outcome == NodeOutcome.WARN):
@@ -29,7 +29,7 @@ def add(nodes: list[Found], by_id: dict[str, str], summary: list[LogRecord]) -> 
 def names(summary: list[LogRecord]) -> set[str]:
     """Return what the summary names as failed."""
     begin = next((at for at, record in enumerate(summary) if record.head.startswith("Completed with")), 0)
-    return {failure.what for failure in dbt.failures_of_summary(summary[begin:])}
+    return {failure.what for failure in dbt_summary.failures_of_summary(summary[begin:])}
 
 
 def is_in_summary(node: Found, told: set[str]) -> bool:

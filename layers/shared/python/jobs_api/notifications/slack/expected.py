@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from jobs_api.model.run import Run, RunStatus
-from jobs_api.notifications.slack.grouping import AlertKind
+from jobs_api.notifications.slack.alert_decision import AlertKind
 from jobs_api.notifications.slack.wording import slack_time, spoken
 
 EXPECTED_KINDS = frozenset({AlertKind.LATE, AlertKind.LONG, AlertKind.AWAITED})

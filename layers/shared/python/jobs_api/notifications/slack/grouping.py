@@ -10,105 +10,40 @@ and changes nothing of what the channel knows about failures. So does the succes
 for.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from jobs_api.model.alert_targets import Event
-from jobs_api.notifications.slack.memory import Gathering, JobStorm, Member, Notice, Storms, Window
+from jobs_api.notifications.slack.alert_decision import Action, AlertDecision, AlertKind, Fact, folded
+from jobs_api.notifications.slack.gathering import (
+    AWAITED,
+    KINDS_OF_LISTS,
+    RECOVERY,
+    gather,
+    gather_news,
+    marked_recovered,
+    recovery_taken_back,
+    said_where_it_is_late,
+    with_job,
+    with_window,
+)
+from jobs_api.notifications.slack.memory import Gathering, JobStorm, Notice, Storms
 
 FIRST_REMINDER: Final = timedelta(hours=1)
 LONGEST_REMINDER: Final = timedelta(hours=24)
 # A job may fail and recover in turn. Within FLAPPING it gets this many messages, and then one with its last state.
 MOST_CHANGES: Final = 3
 FLAPPING: Final = timedelta(hours=1)
-# How long the first of several jobs waits for the others: one ingest queues its messages within a second or two.
-GATHER_FOR: Final = timedelta(seconds=5)
-# Failures for a cause whose message was sent this recently share one more message, at the end of the window.
-WINDOW: Final = timedelta(minutes=5)
-# Messages about late and long runs wait only briefly, so that they are not late themselves.
-NEWS_WINDOW: Final = timedelta(minutes=1)
 # After a message could not be delivered, how soon another failure may send one: otherwise each failure would try.
 TRY_AFTER: Final = timedelta(minutes=5)
-MOST_LISTED: Final = 100
-# How many of a list's members keep their error: as many as a message shows.
-MOST_SAID: Final = 20
 FORGET_AFTER: Final = timedelta(days=2)
-RECOVERY: Final = "recovery"
-AWAITED: Final = "awaited"
-
-
-class AlertKind(StrEnum):
-    """The kinds of message."""
-
-    FAILING = "failing"
-    REMINDER = "reminder"
-    RECOVERED = "recovered"
-    SUCCESS = "success"
-    LATE = "late"
-    LONG = "long"
-    AWAITED = "awaited"
-
-
-# These kinds of messages do not gather failures.
-_KINDS: Final = {
-    RECOVERY: AlertKind.RECOVERED,
-    Event.LATE: AlertKind.LATE,
-    Event.LONG: AlertKind.LONG,
-    AWAITED: AlertKind.AWAITED,
-}
-
-
-class Action(StrEnum):
-    """What to do with one delivery."""
-
-    SEND = "send"
-    WAIT = "wait"
-    FOLD = "fold"
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A run has ended, or was found late or long; `now` is when the message about that arrives.
-
-    `cause` is the same text for failures of one cause. With `succeeded_since`, a newer run of the job has succeeded,
-    perhaps without a message to the channel: then a failure before it gets none. With `awaited`, the channel was told
-    while the run was open that it was late or took long.
-    """
-
-    delivery_id: str
-    member: Member
-    event: Event
-    ended_at: datetime
-    now: datetime
-    cause: str = ""
-    succeeded_since: bool = False
-    awaited: bool = False
-    tells_failures: bool = True
-    tells_successes: bool = False
-
-
-@dataclass(frozen=True)
-class AlertDecision:
-    """What to do with a delivery: send it as `kind`, decide again at `until`, or fold it, perhaps `into` another.
-
-    Where `quiet`, there is nothing to say, and the delivery need not be recorded.
-    """
-
-    action: Action
-    kind: AlertKind | None = None
-    until: datetime | None = None
-    into: str | None = None
-    because: str | None = None
-    quiet: bool = False
 
 
 def decide(storms: Storms, fact: Fact) -> tuple[Storms, AlertDecision]:
     """Decide what to do about an event of a run that was not counted yet."""
     storms = _without_the_old(storms, fact.now)
     if fact.event in {Event.LATE, Event.LONG}:
-        return _gather_news(storms, fact, fact.event)
+        return gather_news(storms, fact, fact.event)
     job = storms.jobs.get(fact.member.job_id)
     if fact.event is Event.FAILURE:
         known = job or JobStorm(newest=fact.ended_at)
@@ -126,17 +61,17 @@ def wake(
     for cause, window in storms.windows.items():
         gathering = window.gathering
         if gathering and gathering.leader == delivery_id:
-            after = _with_window(storms, cause, window.model_copy(update={"gathering": None}))
+            after = with_window(storms, cause, window.model_copy(update={"gathering": None}))
             for member in gathering.members:
                 after = _told(after, member.job_id, delivery_id, now)
             if not gathering.members:
-                return after, _folded("the job fails again, which the channel knows"), None
-            kind = _KINDS.get(cause, AlertKind.FAILING)
+                return after, folded("the job fails again, which the channel knows"), None
+            kind = KINDS_OF_LISTS.get(cause, AlertKind.FAILING)
             return after, AlertDecision(Action.SEND, kind), gathering
     job = storms.jobs.get(job_id)
     if job and job.failing_since and job.waits_in == delivery_id:
         return _told(storms, job_id, delivery_id, now), AlertDecision(Action.SEND, AlertKind.FAILING), None
-    return storms, _folded("the job has recovered meanwhile, or another message says its state"), None
+    return storms, folded("the job has recovered meanwhile, or another message says its state"), None
 
 
 def not_reached(storms: Storms, notice: Notice, job_id: str, now: datetime) -> Storms:
@@ -162,25 +97,25 @@ def reminder_interval(reminders: int) -> timedelta:
 def _failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
     if job.failing_since is None:
         begun = {"newest": fact.ended_at, "failing_since": fact.ended_at}
-        storms, taken_back = _recovery_taken_back(storms, fact.member.job_id)
+        storms, taken_back = recovery_taken_back(storms, fact.member.job_id)
         if not taken_back:
             return _begins_to_fail(storms, job.model_copy(update={**begun, "told": False, "reminders": 0}), fact)
         job = job.model_copy(update={**begun, "told": True, "waits_in": None})
     job = job.model_copy(update={"newest": fact.ended_at})
     if not job.told or job.told_at is None:
-        return _with_job(storms, fact, job), _folded("a message about this failure waits to be sent", job.waits_in)
+        return with_job(storms, fact, job), folded("a message about this failure waits to be sent", job.waits_in)
     if fact.now < job.told_at + reminder_interval(job.reminders):
-        return _with_job(storms, fact, job), _folded(
+        return with_job(storms, fact, job), folded(
             "the channel knows that the job fails; a reminder follows if it continues to fail"
         )
     told = {"told_at": fact.now, "reminders": job.reminders + 1, "failure_told_for": fact.ended_at}
-    return _with_job(storms, fact, job.model_copy(update=told)), AlertDecision(Action.SEND, AlertKind.REMINDER)
+    return with_job(storms, fact, job.model_copy(update=told)), AlertDecision(Action.SEND, AlertKind.REMINDER)
 
 
 def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
     recent = [at for at in job.changes if at > fact.now - FLAPPING]
     if len(recent) < MOST_CHANGES:
-        return _gather(storms, job, fact, cause=fact.cause or "unknown", kind=AlertKind.FAILING)
+        return gather(storms, job, fact, cause=fact.cause or "unknown", kind=AlertKind.FAILING)
     job = job.model_copy(update={"changes": recent, "waits_in": fact.delivery_id})
     decision = AlertDecision(
         Action.WAIT,
@@ -188,41 +123,7 @@ def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, 
         until=recent[0] + FLAPPING,
         because="the job fails and recovers by turns; within the hour the channel gets a message with its state then",
     )
-    return _with_job(storms, fact, job), decision
-
-
-def _gather(storms: Storms, job: JobStorm, fact: Fact, *, cause: str, kind: AlertKind) -> tuple[Storms, AlertDecision]:
-    """Join the message that gathers for this cause, or begin one; it will tell the channel about the job."""
-    storms, decision = _gather_news(storms, fact, cause, kind)
-    leader = decision.into or fact.delivery_id
-    return _with_job(storms, fact, job.model_copy(update={"waits_in": leader})), decision
-
-
-def _gather_news(storms: Storms, fact: Fact, cause: str, kind: AlertKind | None = None) -> tuple[Storms, AlertDecision]:
-    """Join the message that gathers for this cause, or begin one."""
-    window = storms.windows.get(cause) or Window(ends_at=fact.now)
-    leads = window.gathering is None
-    if window.gathering:
-        gathering = _joined(window.gathering, fact.member)
-    elif window.ends_at > fact.now:
-        gathering = Gathering(leader=fact.delivery_id, due_at=window.ends_at, members=[fact.member])
-    else:
-        window = Window(ends_at=fact.now + (NEWS_WINDOW if cause in (Event.LATE, Event.LONG, AWAITED) else WINDOW))
-        gathering = Gathering(leader=fact.delivery_id, due_at=fact.now + GATHER_FOR, members=[fact.member])
-    storms = _with_window(storms, cause, window.model_copy(update={"gathering": gathering}))
-    if leads:
-        kind = kind or _KINDS[cause]
-        return storms, AlertDecision(Action.WAIT, kind, gathering.due_at, because="waits for the same of other jobs")
-    return storms, _folded("the job is on the list of another message", gathering.leader)
-
-
-def _joined(gathering: Gathering, member: Member) -> Gathering:
-    others = [other for other in gathering.members if other.job_id != member.job_id]
-    if len(others) >= MOST_LISTED:
-        return gathering.model_copy(update={"more": gathering.more + 1})
-    if len({other.said for other in others} - {member.said, ""}) >= MOST_SAID:
-        member = member.model_copy(update={"said": ""})
-    return gathering.model_copy(update={"members": [*others, member]})
+    return with_job(storms, fact, job), decision
 
 
 def _recovery(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
@@ -230,61 +131,33 @@ def _recovery(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertD
     well = {"newest": fact.ended_at, "failing_since": None, "told": False, "waits_in": None, "reminders": 0}
     job = job.model_copy(update=well)
     if was_told and fact.tells_failures:
-        return _gather(storms, job, fact, cause=RECOVERY, kind=AlertKind.RECOVERED)
-    storms = _with_job(_marked_recovered(storms, fact.member.job_id), fact, job)
+        return gather(storms, job, fact, cause=RECOVERY, kind=AlertKind.RECOVERED)
+    storms = with_job(marked_recovered(storms, fact.member.job_id), fact, job)
     if fact.tells_successes:
         return storms, AlertDecision(Action.SEND, AlertKind.SUCCESS)
-    return storms, _folded("the job works again before a message said that it did not", waits_in)
-
-
-def _recovery_taken_back(storms: Storms, job_id: str) -> tuple[Storms, bool]:
-    """Remove a job from a list of recoveries that was not sent yet: for the channel, the job never recovered."""
-    window = storms.windows.get(RECOVERY)
-    if window is None or window.gathering is None:
-        return storms, False
-    left = [member for member in window.gathering.members if member.job_id != job_id]
-    gathering = window.gathering.model_copy(update={"members": left})
-    taken = len(left) < len(window.gathering.members)
-    return _with_window(storms, RECOVERY, window.model_copy(update={"gathering": gathering})), taken
+    return storms, folded("the job works again before a message said that it did not", waits_in)
 
 
 def _plain_success(storms: Storms, job: JobStorm | None, fact: Fact) -> tuple[Storms, AlertDecision]:
     if job and fact.ended_at > job.newest:
-        storms = _with_job(storms, fact, job.model_copy(update={"newest": fact.ended_at}))
+        storms = with_job(storms, fact, job.model_copy(update={"newest": fact.ended_at}))
     if fact.tells_successes:
         return storms, AlertDecision(Action.SEND, AlertKind.SUCCESS)
     if fact.awaited and fact.tells_failures:
-        storms, leader = _said_where_it_is_late(storms, fact.member)
+        storms, leader = said_where_it_is_late(storms, fact.member)
         if leader:
-            return storms, _folded("the message that the run is late waits to be sent, and says it", leader)
-        return _gather_news(storms, fact, AWAITED)
+            return storms, folded("the message that the run is late waits to be sent, and says it", leader)
+        return gather_news(storms, fact, AWAITED)
     return storms, AlertDecision(Action.FOLD, because="the job works as before", quiet=True)
-
-
-def _said_where_it_is_late(storms: Storms, member: Member) -> tuple[Storms, str | None]:
-    """Mark a job whose run has succeeded in the list that is to say that it is late; return whose message that is.
-
-    A slot that was late before it had a run is on the list under another id than its run.
-    """
-    for cause in (Event.LATE, Event.LONG):
-        window = storms.windows.get(cause)
-        if window and window.gathering and any(one.job_id == member.job_id for one in window.gathering.members):
-            members = [
-                one.model_copy(update={"recovered": True}) if one.job_id == member.job_id else one
-                for one in window.gathering.members
-            ]
-            gathering = window.gathering.model_copy(update={"members": members})
-            return _with_window(storms, cause, window.model_copy(update={"gathering": gathering})), gathering.leader
-    return storms, None
 
 
 def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDecision]:
     """Decide about a failure whose message arrives after that of a newer end; the channel may know one from then."""
     about_then = job.failure_told_for and abs(fact.ended_at - job.failure_told_for) < FIRST_REMINDER
     if job.failing_since or about_then:
-        return storms, _folded("the channel knows of failures from about then", job.waits_in)
+        return storms, folded("the channel knows of failures from about then", job.waits_in)
     job = job.model_copy(update={"failure_told_for": fact.ended_at})
-    return _with_job(storms, fact, job), AlertDecision(Action.SEND, AlertKind.FAILING)
+    return with_job(storms, fact, job), AlertDecision(Action.SEND, AlertKind.FAILING)
 
 
 def _told(storms: Storms, job_id: str, delivery_id: str, now: datetime) -> Storms:
@@ -302,33 +175,8 @@ def _told(storms: Storms, job_id: str, delivery_id: str, now: datetime) -> Storm
     return storms.model_copy(update={"jobs": {**storms.jobs, job_id: job.model_copy(update=told)}})
 
 
-def _marked_recovered(storms: Storms, job_id: str) -> Storms:
-    """Record on every list that still gathers that a job has recovered."""
-    for cause, window in storms.windows.items():
-        if window.gathering and cause != RECOVERY:
-            members = [
-                member.model_copy(update={"recovered": True}) if member.job_id == job_id else member
-                for member in window.gathering.members
-            ]
-            gathering = window.gathering.model_copy(update={"members": members})
-            storms = _with_window(storms, cause, window.model_copy(update={"gathering": gathering}))
-    return storms
-
-
-def _with_job(storms: Storms, fact: Fact, job: JobStorm) -> Storms:
-    return storms.model_copy(update={"jobs": {**storms.jobs, fact.member.job_id: job}})
-
-
-def _with_window(storms: Storms, cause: str, window: Window) -> Storms:
-    return storms.model_copy(update={"windows": {**storms.windows, cause: window}})
-
-
 def _without_the_old(storms: Storms, now: datetime) -> Storms:
     """Drop windows that are over and jobs that have recovered long ago, so that a channel's state stays small."""
     windows = {cause: window for cause, window in storms.windows.items() if window.gathering or window.ends_at > now}
     jobs = {name: job for name, job in storms.jobs.items() if job.failing_since or now - job.newest < FORGET_AFTER}
     return storms.model_copy(update={"jobs": jobs, "windows": windows})
-
-
-def _folded(because: str, into: str | None = None) -> AlertDecision:
-    return AlertDecision(Action.FOLD, into=into, because=because)

@@ -11,22 +11,27 @@ from jobs_api.logs.excerpt import Excerpt
 from jobs_api.logs.excerpt.failures import counted
 from jobs_api.model.run import Run, RunStatus, Streak, TriggeredBy
 from jobs_api.notifications.slack import expected
-from jobs_api.notifications.slack.grouping import AlertKind
+from jobs_api.notifications.slack.alert_decision import AlertKind
+from jobs_api.notifications.slack.blocks import (
+    HEADER_LIMIT,
+    SECTION_LIMIT,
+    Block,
+    code_block,
+    cut,
+    escaped,
+    field_block,
+    section,
+    sections,
+)
 from jobs_api.notifications.slack.memory import Member
 from jobs_api.notifications.slack.wording import slack_time, spoken
 from jobs_api.redaction.masking import LONGEST_SHOWN, masked
 
-HEADER_LIMIT: Final = 150
-SECTION_LIMIT: Final = 3000
 FALLBACK_LIMIT: Final = 300
 # Slack allows 50 blocks, but people read about a dozen.
 MOST_FAILURES_SHOWN: Final = 5
 MOST_JOBS_SHOWN: Final = 20
 EXCERPT_LIMIT: Final = 2000
-
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-
-type Block = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -69,25 +74,6 @@ def test_message(project_name: str, job_name: str) -> dict[str, Any]:
     return {"text": escaped(text, FALLBACK_LIMIT), "mrkdwn": False, "blocks": [shown]}
 
 
-def escaped(text: str, limit: int = SECTION_LIMIT) -> str:
-    """Escape links, mentions and entities; shorten the result to the limit, between entities."""
-    pieces = [_ENTITIES.get(char, char) for char in text]
-    if sum(map(len, pieces)) <= limit:
-        return "".join(pieces)
-    room, kept = limit - 1, list[str]()
-    for piece in pieces:
-        room -= len(piece)
-        if room < 0:
-            break
-        kept.append(piece)
-    return "".join(kept) + "…"
-
-
-def cut(text: str, limit: int) -> str:
-    """Cut a text to a number of characters, as Slack counts them."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def _title(facts: MessageFacts) -> str:
     name = f"{facts.project_name} / {facts.job_name}"
     if facts.kind in expected.EXPECTED_KINDS:
@@ -124,12 +110,12 @@ def _list_title(facts: MessageFacts) -> str:
 
 
 def _single(facts: MessageFacts) -> list[Block]:
-    blocks = [{"type": "section", "fields": [_field(name, value) for name, value in _facts(facts)]}]
+    blocks = [{"type": "section", "fields": [field_block(name, value) for name, value in _facts(facts)]}]
     # The title of a late run says whether it has ended; a slot without a run is shown as it was when it was found.
     is_shown_as_then = facts.kind not in expected.EXPECTED_KINDS or not facts.stored
     recovered = facts.members and facts.members[0].recovered and is_shown_as_then
     if facts.succeeded_since or recovered:
-        blocks.append(_section("It has succeeded since."))
+        blocks.append(section("It has succeeded since."))
     return [*blocks, *_what_failed(facts), _context(facts)]
 
 
@@ -139,7 +125,7 @@ def _list(facts: MessageFacts) -> list[Block]:
     hidden = len(facts.members) + facts.more - len(lines)
     if hidden:
         lines.append(f"… and {hidden} more")
-    return [*_sections(lines), *_what_failed(facts), _context(facts)]
+    return [*sections(lines), *_what_failed(facts), _context(facts)]
 
 
 def _line(member: Member, facts: MessageFacts) -> str:
@@ -148,8 +134,8 @@ def _line(member: Member, facts: MessageFacts) -> str:
     since = " (has succeeded since)" if member.recovered else ""
     own = member.said if facts.kind is not AlertKind.RECOVERED and member.run_id != facts.run.id else ""
     differs = own and own != cut(facts.run.error_message or "", len(own))
-    said = f": `{_code(masked(own, facts.secrets), 240)}`" if differs else ""
-    return f"• `{_code(member.job_name, 200)}`{tried}{since}, run {_linked(member.run_id, facts)}{said}"
+    said = f": `{code_block(masked(own, facts.secrets), 240)}`" if differs else ""
+    return f"• `{code_block(member.job_name, 200)}`{tried}{since}, run {_linked(member.run_id, facts)}{said}"
 
 
 def _facts(facts: MessageFacts) -> list[tuple[str, str]]:
@@ -190,23 +176,25 @@ def _what_failed(facts: MessageFacts) -> list[Block]:
         running = f"Running when it was ended: {', '.join(told.running)}" if told.running else ""
         return _quotes([run.error_message or "", running, told.last], facts)
     blocks = [
-        _section(f"`{_code(masked(cut(failure.what, 1000), facts.secrets), 400)}`\n{_quoted(failure.message, facts)}")
+        section(
+            f"`{code_block(masked(cut(failure.what, 1000), facts.secrets), 400)}`\n{_quoted(failure.message, facts)}"
+        )
         for failure in told.failures[:MOST_FAILURES_SHOWN]
     ]
     hidden = max(told.count, len(told.failures)) - len(blocks)
     if hidden:
-        blocks.append(_section(f"… and {hidden} more"))
+        blocks.append(section(f"… and {hidden} more"))
     running = f"Running at the end: {', '.join(told.running)}" if told.running else ""
     return [*(blocks or _quotes([told.lines or run.error_message or ""], facts)), *_quotes([running], facts)]
 
 
 def _quotes(texts: list[str], facts: MessageFacts) -> list[Block]:
-    return [_section(_quoted(text, facts)) for text in texts if text.strip()]
+    return [section(_quoted(text, facts)) for text in texts if text.strip()]
 
 
 def _context(facts: MessageFacts) -> Block:
     run = facts.run
-    command = f"`{_code(masked(cut(run.command, LONGEST_SHOWN), facts.secrets), 600)}`" if run.command else ""
+    command = f"`{code_block(masked(cut(run.command, LONGEST_SHOWN), facts.secrets), 600)}`" if run.command else ""
     named = [f"Run {_linked(run.id, facts)}", f"log: `GET /api/v1/runs/{run.id}/logs`"]
     named = named if facts.stored else ["No run yet"]
     text = " · ".join([*named, *([command] if command else [])])
@@ -219,29 +207,6 @@ def _linked(run_id: str, facts: MessageFacts) -> str:
     return f"<{escaped(page)}|{escaped(run_id)}>" if page else f"`{run_id}`"
 
 
-def _field(name: str, value: str) -> Block:
-    return {"type": "mrkdwn", "text": f"*{name}*\n{value}"}
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
-
-
-def _sections(lines: list[str]) -> list[Block]:
-    """Put lines into as few sections as possible."""
-    texts = [""]
-    for line in lines:
-        if len(texts[-1]) + len(line) + 1 > SECTION_LIMIT:
-            texts.append("")
-        texts[-1] += f"{line}\n"
-    return [_section(text.rstrip()) for text in texts]
-
-
 def _quoted(text: str, facts: MessageFacts) -> str:
     """Show text in a code block; it is masked before it is shortened, so that no half of a secret is left."""
-    return f"```{_code(masked(cut(text, LONGEST_SHOWN), facts.secrets), EXCERPT_LIMIT)}```" if text.strip() else ""
-
-
-def _code(text: str, limit: int) -> str:
-    # A backtick would end the code block, and cannot be escaped.
-    return escaped(text.replace("`", "'"), limit)
+    return f"```{code_block(masked(cut(text, LONGEST_SHOWN), facts.secrets), EXCERPT_LIMIT)}```" if text.strip() else ""

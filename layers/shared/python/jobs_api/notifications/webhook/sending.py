@@ -20,7 +20,7 @@ from jobs_api.model.run import Run
 from jobs_api.notifications.attempt import Sent, TestResult
 from jobs_api.notifications.backoff import GIVE_UP_AFTER
 from jobs_api.notifications.run_page import run_page
-from jobs_api.notifications.webhook import http, payload
+from jobs_api.notifications.webhook import http, payload, receiver_addresses
 from jobs_api.notifications.webhook.target import WebhookTarget
 from jobs_api.redaction.masking import SHORTEST_VALUE, masked
 from jobs_api.sealing import webhook
@@ -95,9 +95,9 @@ def answered(url: str, body: bytes, headers: dict[str, str]) -> tuple[Sent, str]
     """Post signed headers and a body; return the result, and the beginning of the answer's text."""
     try:
         answer = http.post(url, body, headers)
-    except http.LeadsInside as inside:
+    except receiver_addresses.LeadsInside as inside:
         return Sent(error=str(inside)), ""
-    except http.Refused as refused:
+    except receiver_addresses.Refused as refused:
         return Sent(error=str(refused), permanent=True), ""
     except http.Unreachable as unreachable:
         return Sent(error=str(unreachable)), ""
