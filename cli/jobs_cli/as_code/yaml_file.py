@@ -21,6 +21,9 @@ TRUTHS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "Fals
 NUMBER: Final = re.compile(r"[-+]?\d{1,18}(\.\d{1,18})?", re.ASCII)
 KNOWN_TAGS: Final = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
+# What people write without the quotes that YAML wants: `*/5 * * * *`, `@daily`, `dbt run --vars a: b`.
+UNQUOTED: Final = re.compile(r"[ -]*(?P<key>\w+):[ ]+([*@`%]|[^'\"#\[{|>&!].*:[ ])", re.ASCII)
+
 OPENING: Final = {"SequenceStartEvent", "MappingStartEvent"}
 CLOSING: Final = {"SequenceEndEvent", "MappingEndEvent"}
 
@@ -86,6 +89,9 @@ def _in_words(error: "yaml.MarkedYAMLError", text: str, name: str) -> str:
     indentation = re.match(r"\s*", lines[line - 1]) if line <= len(lines) else None
     if indentation and "\t" in indentation[0]:
         return f"{name}:{line}: a tab indents this line; YAML takes spaces"
+    if line <= len(lines) and (found := UNQUOTED.match(lines[line - 1])):
+        key = found["key"]
+        return f"{name}:{line}: this is no YAML: put the text after {key}: into quotes, as in {key}: '...'"
     said = f"{error.context}: {error.problem}" if error.context else str(error.problem)
     return f"{name}:{line}: this is no YAML: {said}"
 
