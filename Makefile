@@ -80,8 +80,20 @@ rehearse: build .tools/rehearsal/ready ## deploy to an AWS on this machine and u
 
 .PHONY: pytest
 pytest: .venv/ready .tools/client/ready $(SITE) .tools/chromium/ready
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --max-worker-restart 1 \
-	  --dist loadfile --no-loadscope-reorder
+	PYTHONHASHSEED=$${PYTHONHASHSEED:-0} $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --max-worker-restart 1 \
+	  --dist loadfile --no-loadscope-reorder $(FUZZ_OPTIONS)
+
+# pytest's tests with examples and ids that no run has drawn before. What fails once fails again with the same SEED.
+SEED := $(shell date +%s)
+.PHONY: fuzz
+fuzz: export TESTS_SEED = $(SEED)
+fuzz: export PYTHONHASHSEED = $(shell expr $(SEED) % 4294967295)
+fuzz: export FUZZ_EXAMPLES = 200
+fuzz: export STATE_MACHINE_EXAMPLES = 100
+fuzz: export FUZZ_OPTIONS = --hypothesis-seed $(SEED) --timeout 3600
+fuzz: ## every test with other random numbers, ids and examples; SEED=n repeats a run
+	@echo 'SEED=$(SEED)'
+	@$(MAKE) --no-print-directory pytest
 
 .PHONY: test-fast
 test-fast: .venv/ready ## unit tests of what needs no AWS and no cluster; some seconds

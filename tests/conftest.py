@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hypothesis
 import pytest
 
+from tests import seeds
 from tests.reliability import figures
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ ROOT = Path(__file__).parent.parent
 # These tests need the output of `make build` and their own AWS: `make rehearse` runs them.
 collect_ignore = ["rehearsal"]
 
-# An example has 200 ms of the clock by default, which a busy machine exceeds.
-hypothesis.settings.register_profile("without a deadline", hypothesis.settings.default, deadline=None)
-hypothesis.settings.load_profile("without a deadline")
+seeds.set_up()
 
 # The file whose tests run at the moment.
 _latest: list[Path | None] = [None]
@@ -48,8 +46,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
     if aws and _latest[0] != item.path:
         aws.remove_rows()
     _latest[0] = item.path
+    seeds.start(f"fixtures of {item.nodeid}")
     run: Any = item
     run.runtest = partial(_with_room, item.runtest)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Begin the random numbers of the test; how many its fixtures drew depends on what earlier tests had started."""
+    seeds.start(item.nodeid)
 
 
 def _with_room(run: Callable[[], None]) -> None:

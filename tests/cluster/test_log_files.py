@@ -43,13 +43,13 @@ def last(content: bytes, lines: int) -> bytes:
 
 
 @given(pieces=PIECES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 def test_written_lines_are_read(tmp_path: Path, clock: TestClock, pieces: list[bytes]) -> None:
     assert text(written(tmp_path / "log", clock, pieces), Reading()) == b"".join(pieces)
 
 
 @given(lines=st.lists(st.sampled_from(["", "a", "b c", "é"]), max_size=10), wanted=st.integers(0, 12))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 def test_the_tail_is_the_last_lines(tmp_path: Path, clock: TestClock, lines: list[str], wanted: int) -> None:
     content = "".join(f"{line}\n" for line in lines).encode()
     log = written(tmp_path / "log", clock, [content])

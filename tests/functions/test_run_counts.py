@@ -291,7 +291,9 @@ def test_counts_are_deleted_with_the_project(admin: Person, jaffle: Project, job
     assert not run_counts.counts_by_day(run.organization_id, jaffle.id, days)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.integers(0, 400), st.sampled_from(ENDS), st.none() | st.floats(0, 9e5)),

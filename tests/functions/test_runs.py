@@ -116,7 +116,9 @@ def test_a_cursor_stays_valid_after_newer_runs(alice: Person, jaffle: Project) -
     assert [*first, *next(reading)] == [run.id for run in reversed(old)]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     statuses=st.lists(st.sampled_from(RunStatus), max_size=12),
     wanted=st.sampled_from(RunStatus),
