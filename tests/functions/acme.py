@@ -50,7 +50,9 @@ class Acme:
         self.cluster = connect(self.organization)
         self.write("POST", "/api/v1/namespaces", {"metadata": {"name": self.organization.namespace}})
         self.project = new_project(self.organization.id, "jaffle", ProjectType.DBT)
-        document = {"name": "nightly", "command": "dbt build", "schedule": "0 2 * * *"}
+        # The next slot is eleven to twelve hours away, at whatever time of the day the tests run.
+        hour = (self.now() + timedelta(hours=12)).hour
+        document = {"name": "nightly", "command": "dbt build", "schedule": f"0 {hour} * * *"}
         self.job = Job.new(new_id("job_"), JobSettings.of(document, self.project), self.project, self.now())
         store.create_job(self.job)
 

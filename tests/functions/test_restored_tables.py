@@ -64,7 +64,7 @@ def test_a_change_that_was_made_since_is_taken_back_in_the_cluster_too(acme: Acm
             acme.alice.call("PUT", jobs_path(acme, acme.job.id), {"schedule": schedule}, at=acme.now())
         assert sync(acme)["jaffle-nightly"]["spec"]["schedule"] == "2 2 * * *"
 
-    assert sync(acme)["jaffle-nightly"]["spec"]["schedule"] == "0 2 * * *"
+    assert sync(acme)["jaffle-nightly"]["spec"]["schedule"] == acme.job.settings.schedule
 
 
 def test_a_job_that_was_deleted_since_comes_back_and_one_that_was_made_since_goes_once_that_is_confirmed(
