@@ -20,7 +20,7 @@ from tests.browser.tab import WIDE, Tab
 __all__ = ["within_its_policy"]
 
 # Playwright waits five seconds by default, which is too short while other tests run on the machine.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -70,7 +70,7 @@ def page(browser: Browser, service: Service, tab: Tab, view: dict[str, Any]) -> 
     """A new tab, without a token, with fixed language and time zone."""
     settings: dict[str, Any] = {"viewport": WIDE, "locale": "en-GB", "timezone_id": "Europe/Berlin", **view}
     context = browser.new_context(base_url=service.url, reduced_motion="reduce", **settings)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     tab.watch(context)
     yield context.new_page()
     context.close()

@@ -28,7 +28,7 @@ def call(url: str, token: str, method: str, path: str, body: Document | None = N
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         data=None if body is None else json.dumps(body).encode(),
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - see above
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - see above
         content: Document = json.load(answer)
     return content
 

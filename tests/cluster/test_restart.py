@@ -51,9 +51,13 @@ class Node:
 
 @pytest.fixture
 def node(tmp_path: Path, eventually: Eventually) -> Node:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return Node(tmp_path, eventually, free.getsockname()[1])
+    return Node(tmp_path, eventually, _own_port())
+
+
+def _own_port() -> int:
+    """Return a port that no other process is given while the node is stopped: a system chooses higher ones."""
+    first = 20_000 + os.getpid() % 10_000
+    return next(port for port in range(first, first + 2_000) if not _listens(port))
 
 
 def _listens(port: int) -> bool:

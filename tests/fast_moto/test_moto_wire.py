@@ -132,5 +132,5 @@ def test_a_presigned_link_works_for_anyone() -> None:
     link = s3.generate_presigned_url("get_object", Params={"Bucket": "presigned", "Key": "runs/a b/ü.log"})
 
     assert link.startswith(os.environ["AWS_ENDPOINT_URL"])
-    with urlopen(link, timeout=5) as answer:  # noqa: S310  # it is an http link
+    with urlopen(link, timeout=60) as answer:  # noqa: S310  # it is an http link
         assert answer.read() == b"hello"

@@ -143,6 +143,6 @@ def test_a_log_that_fits_is_not_cut() -> None:
 
 
 def _downloaded(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  # it is moto's
+    with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310  # it is moto's
         content: Any = response.read()
     return gzip.decompress(content)

@@ -43,7 +43,7 @@ class Client:
     def call(
         self, method: str, path: str, *headers: tuple[str, str], body: bytes | str | dict[str, Any] | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=20)
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=60)
         content = (
             json.dumps(body).encode() if isinstance(body, dict) else body.encode() if isinstance(body, str) else body
         )
@@ -81,7 +81,7 @@ def gateway(small_template: Template) -> Iterator[Client]:
         yield Client(running.url)
 
 
-def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait for a condition; fail after a time-out."""
     deadline = time.monotonic() + seconds
     while not condition():

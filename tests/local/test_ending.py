@@ -26,7 +26,7 @@ os._exit(0)
 
 def test_a_signal_that_another_thread_takes_ends_the_wait() -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", WAITS], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", WAITS], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")

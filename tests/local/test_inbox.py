@@ -98,7 +98,7 @@ def test_slacks_own_client_posts_to_it(inbox: Inbox) -> None:
 
 def ask(inbox: Inbox, path: str, method: str = "GET") -> str:
     trusted = ssl.create_default_context(cafile=inbox.environment("")["WEBHOOK_CA_FILE"])
-    connection = HTTPSConnection("localhost", inbox.port, context=trusted, timeout=5)
+    connection = HTTPSConnection("localhost", inbox.port, context=trusted, timeout=60)
     try:
         connection.request(method, path)
         return connection.getresponse().read().decode()

@@ -60,7 +60,7 @@ class Running:
         content = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.session['url']}/api/v1{path}", content, authorization, method=method)  # noqa: S310  # it is http
         try:
-            with urlopen(request, timeout=10) as answer:  # noqa: S310
+            with urlopen(request, timeout=60) as answer:  # noqa: S310
                 return answer.status, json.load(answer)
         except HTTPError as error:
             with error:
@@ -75,7 +75,7 @@ class Running:
 
     def inbox(self) -> list[dict[str, Any]]:
         """What has arrived, oldest first."""
-        with urlopen(f"{self.session['inbox']['url']}/messages", timeout=10) as answer:  # noqa: S310
+        with urlopen(f"{self.session['inbox']['url']}/messages", timeout=60) as answer:  # noqa: S310
             messages: list[dict[str, Any]] = json.load(answer)["messages"]
         return messages[::-1]
 

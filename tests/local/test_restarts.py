@@ -153,11 +153,11 @@ def test_a_run_that_was_going_is_an_error_that_says_so_once(laptop: Laptop, how:
     quick = laptop.create_job("quick", "dbt run --select quick")
     run = laptop.trigger(slow)
     eventually(lambda: laptop.run(run)["status"] == "running", 60)
-    eventually(lambda: laptop.starts().total() == 1, 10)
+    eventually(lambda: laptop.starts().total() == 1, 60)
     asked_for = laptop.trigger(quick)
 
     laptop.end(how)
-    eventually(lambda: not laptop.left_over(), 10)
+    eventually(lambda: not laptop.left_over(), 60)
     laptop.start()
 
     eventually(lambda: laptop.run(run)["status"] not in {"pending", "running"}, 60)
@@ -172,7 +172,7 @@ def test_a_run_that_was_going_is_an_error_that_says_so_once(laptop: Laptop, how:
     eventually(lambda: laptop.delivered(slow, run), 60)
     laptop.end(signal.SIGKILL)
     laptop.start()
-    eventually(lambda: laptop.run(run)["status"] == "error", 30)
+    eventually(lambda: laptop.run(run)["status"] == "error", 60)
     assert len(laptop.delivered(slow, run)) == 1
 
 
@@ -192,7 +192,7 @@ def test_every_slot_and_every_trigger_is_one_run_whenever_it_was_killed(laptop: 
             runs.append(laptop.trigger(asked))
             time.sleep(dice.uniform(0, 4))
         laptop.end(dice.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
-        eventually(lambda: not laptop.left_over(), 10)
+        eventually(lambda: not laptop.left_over(), 60)
         time.sleep(dice.choice([0, 0, dice.uniform(10, 60)]))
         laptop.start()
     # The stop is longer than the starting deadline and includes a slot, which is missed.

@@ -36,11 +36,11 @@ def ask(
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
     """Send a request with exactly these headers, `Host` too where it is among them."""
     parts = urlsplit(url)
-    connection: http.client.HTTPConnection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    connection: http.client.HTTPConnection = http.client.HTTPConnection(parts.netloc, timeout=60)
     if parts.scheme == "https":
         trusting = ssl.create_default_context()
         trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(parts.netloc, timeout=20, context=trusting)
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=60, context=trusting)
     connection.putrequest(method, path, skip_host="Host" in headers)
     for name, value in {**headers, "Content-Length": str(len(body))}.items():
         connection.putheader(name, value)

@@ -248,13 +248,13 @@ def test_a_link_to_an_object_opens_without_a_signature_of_its_own_until_it_is_ov
     objects.put_object(Bucket="logs", Key="log", Body=b"content")
     asked = {"Bucket": "logs", "Key": "log", "ResponseContentType": "text/html"}
 
-    with urllib.request.urlopen(objects.generate_presigned_url("get_object", Params=asked), timeout=5) as answer:  # noqa: S310 - it is http
+    with urllib.request.urlopen(objects.generate_presigned_url("get_object", Params=asked), timeout=60) as answer:  # noqa: S310 - it is http
         assert (answer.read(), answer.headers["Content-Type"]) == (b"content", "text/html")
 
     over = objects.generate_presigned_url("get_object", Params=asked, ExpiresIn=-1)
     for link in (over, f"{running.server.url}/logs/log"):
         with pytest.raises(HTTPError) as refused:
-            urllib.request.urlopen(link, timeout=5)  # noqa: S310 - it is http
+            urllib.request.urlopen(link, timeout=60)  # noqa: S310 - it is http
         with refused.value:
             assert refused.value.code == 403
 
@@ -354,7 +354,7 @@ def test_who_waits_for_a_message_wakes_when_it_is_sent_due_or_told_to_stop(runni
         wait.start()
     client.send_message(QueueUrl=url, MessageBody="late", DelaySeconds=1)
     for wait in waits:
-        wait.join(10)
+        wait.join(60)
     assert time.monotonic() - begun >= 1
     assert len(client.receive_message(QueueUrl=url)["Messages"]) == 1
 
@@ -362,6 +362,6 @@ def test_who_waits_for_a_message_wakes_when_it_is_sent_due_or_told_to_stop(runni
     last.start()
     stopped.set()
     queues.wake()
-    last.join(2)
+    last.join(60)
 
     assert not any(wait.is_alive() for wait in [*waits, last])

@@ -166,13 +166,13 @@ def test_no_redirect_is_followed(hook: Receiver, status: int) -> None:
 
 
 def test_a_receiver_that_answers_byte_by_byte_is_abandoned_in_time(hook: Receiver) -> None:
-    hook.plans = [drips(seconds=5)]
+    hook.plans = [drips(seconds=30)]
     begun = time.monotonic()
 
     with pytest.raises(Unreachable, match="no answer within"):
         post(hook.url, b"{}", {}, timeout_seconds=0.3)
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 15
 
 
 def test_a_receiver_that_stalls_the_tls_handshake_is_abandoned_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -298,7 +298,7 @@ def test_a_pod_that_dies_in_the_middle_of_its_upload_stores_nothing(mounted: Pod
     # More than lies in the buffers of a connection.
     mounted.dbt(BUILD.replace('json.dumps({"name": name})', "os.urandom(10_000_000).hex()"))
     process = subprocess.Popen(mounted.words("dbt", "build"), env=mounted.environment(), stdout=subprocess.DEVNULL)
-    process.wait(30)
+    process.wait(60)
 
     assert len(service.asked) == 1
     assert service.stored == []
@@ -326,7 +326,7 @@ def test_the_command_gets_the_signals_and_may_end_in_its_own_way(mounted: Pod) -
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == "asked\n"
-        assert process.wait(30) == 7
+        assert process.wait(60) == 7
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs a PID namespace")
@@ -349,7 +349,7 @@ def test_as_process_1_it_reaps_orphans_and_forwards_signals(mounted: Pod) -> Non
         assert [process.stdout.readline() for _ in range(2)] == ["0\n", "ready\n"]
         child = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
         os.kill(int(child), signal.SIGTERM)
-        assert process.wait(30) == 7
+        assert process.wait(60) == 7
 
 
 def test_the_environment_and_every_word_reach_the_command_untouched(mounted: Pod) -> None:
