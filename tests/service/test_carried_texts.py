@@ -17,6 +17,7 @@ from jobs_api.errors import ClusterUnavailable
 from jobs_api.ingest import log_collecting
 from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.run import Run
+from jobs_api.pulse import passes
 from jobs_api.pulse.queue import PulseMessage
 from tests.service.rotating_kubelet import RUNNING, RotatingKubelet, Table, numbers
 from tests.service.test_collecting import Died
@@ -386,3 +387,25 @@ def test_a_carried_text_of_a_new_pod_says_what_may_be_missing_before_it(world: P
     carried.write(world.run, text)
 
     assert world.told == [0, 1, None, 2]
+
+
+def test_a_log_for_which_no_follower_is_left_is_read_to_its_end_in_each_pass(world: Passes) -> None:
+    world.node.print(60, size=100_000)
+    world.make_pass()
+    assert world.told == [*range(60)]
+    world.node.print(30, size=100_000)
+    world.make_pass()
+
+    assert world.told == [*range(90)]
+    assert all(part.followed_until is None for part in world.table.parts.values())
+
+
+def test_a_pass_follows_so_many_logs_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = list[object]()
+    monkeypatch.setattr(log_collecting, "follow", done.append)
+    with passes.following_logs(2) as followers:
+        taken = [followers.take_place() for _ in range(4)]
+        followers.follow("a log")  # type: ignore[arg-type]
+
+    assert taken == [True, True, False, False]
+    assert done == ["a log"]

@@ -8,12 +8,15 @@ from typing import cast
 import pytest
 
 from jobs_api.cluster import Cluster
+from jobs_api.collecting import parts
+from jobs_api.collecting.parts import Parts
 from jobs_api.k8s.log_place import LogPlace
 from jobs_api.live import following
 from jobs_api.live.following import Followed, LogFollower
 from jobs_api.logs import archive
 from jobs_api.logs.restart_points import RestartPoints
 from jobs_api.logs.stored_pieces import StoredFile
+from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run
 from tests.service.rotating_kubelet import RUNNING, RotatingKubelet, Table, numbers
 
@@ -75,6 +78,48 @@ def test_a_follower_within_a_rotated_file_gets_the_rest_of_it() -> None:
 
     assert (numbers(first.text.encode()), numbers(second.text.encode()), third.text) == ([0, 1, 2], [3, 4], "")
     assert lines(node.rest(third.place)) == [None, 5, 6]
+
+
+@pytest.mark.usefixtures("table")
+def test_a_follower_who_paused_for_two_hundred_files_goes_on_where_he_was() -> None:
+    node = FollowedKubelet()
+    node.print(3)
+    node.collector().look(everything=True)
+    first = node.next(LogPlace())
+    node.print(1)
+    node.collector().look(everything=True)
+    for _ in range(200):
+        node.rotate()
+        node.print(1)
+        node.collector().look(everything=True)
+
+    again = lines(node.rest(first.place))
+
+    assert [one for one in again if one is not None] == [*range(3, 204)]
+
+
+def test_a_file_that_nobody_has_collected_is_looked_for_in_few_parts(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "MOST_FILES", 4)
+    node = FollowedKubelet()
+    for _ in range(100):
+        node.rotate()
+        node.print(1)
+        node.collector().look(everything=True)
+    asked = list[int | None]()
+
+    def last_log_part(run: Run, *, before: int | None = None) -> LogPart | None:
+        asked.append(before)
+        return table.last_log_part(run, before=before)
+
+    monkeypatch.setattr("jobs_api.store.log_parts.last_log_part", last_log_part)
+
+    found = Parts.of(RUNNING)
+    assert found.find_start("pod-z 2000-01-01T00:00:00.000000000Z") is None
+    assert len(asked) <= parts.MOST_STEPS + 1
+    assert found.find_start("pod-z 2200-01-01T00:00:00.000000000Z") is None
+    assert len(asked) <= parts.MOST_STEPS + 1
 
 
 def test_a_pod_that_is_gone_leaves_what_was_collected(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:

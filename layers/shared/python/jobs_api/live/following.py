@@ -220,7 +220,7 @@ def _own_place(file: StoredFile, run: Run, place: LogPlace) -> tuple[LogPlace, s
         if start is None:
             # The stored log names only its newest files; a follower that paused for long may have stopped in an older
             # one.
-            start = Parts.of(run).start_of(place.log)
+            start = Parts.of(run).find_start(place.log)
         return (LogPlace(), _lost(place, "")) if start is None else (LogPlace(TOGETHER, start + place.offset), None)
     # A log of an earlier release has no name.
     if not place.log or file.begins in {None, place.log}:
