@@ -1,9 +1,11 @@
-"""How soon a deployed service says that a run has ended: the stack of the rehearsal, with default pulses.
+"""How soon a deployed service says that a run has ended, and gives a line of its log: the rehearsal's stack.
 
     make build && python -m benchmarks.deployed_ends [runs]
+    make build && python -m benchmarks.deployed_ends lines [lines]
 
-MiniStack and the embedded cluster stand in for AWS and EKS, so the figure holds what the service itself adds, and not
-what AWS adds. The command prints when it ends; a client asks for the run every 0.2 seconds.
+The stack has default pulses. MiniStack and the embedded cluster stand in for AWS and EKS, so the figure holds what the
+service itself adds, and not what AWS adds. The command prints when it ends; a client asks for the run every 0.2
+seconds. With `lines` it prints the time every 0.05 seconds, and a client follows its log.
 """
 
 import random
@@ -12,7 +14,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
 
+from benchmarks.follow import FOLLOWED_WITHIN, STAMPS, delays, program
 from benchmarks.measure import Figure, report
 from benchmarks.pulses import CLIENTS, SUCCESS_MEDIAN, SUCCESS_P99, command, percentile
 from local.kubernetes_api import KubernetesApi
@@ -27,9 +32,9 @@ ASK_EVERY = 0.2
 
 
 class Caller:
-    """A developer of an organization with a project whose `dbt` prints when it ends."""
+    """A developer of an organization with a project whose `dbt` is a program in a folder."""
 
-    def __init__(self, deployment: Deployment, home: Path) -> None:
+    def __init__(self, deployment: Deployment, folder: Path) -> None:
         """Do what an operator does for a new organization."""
         self._deployment = deployment
         KubernetesApi(deployment.cloud.kubeconfig).create("/api/v1/namespaces", {"metadata": {"name": ORGANIZATION}})
@@ -43,7 +48,7 @@ class Caller:
             "name": "timed",
             "command": "dbt debug",
             "schedule": "@yearly",
-            "environment": {"PATH": str(command(home))},
+            "environment": {"PATH": str(folder)},
         }
         job = self.call("POST", f"/projects/{project}/jobs", document).json["id"]
         self._trigger = f"/projects/{project}/jobs/{job}/trigger"
@@ -54,11 +59,15 @@ class Caller:
         assert answer.status < 400, answer
         return answer
 
+    def trigger(self) -> str:
+        """Start a run; return its id."""
+        return str(self.call("POST", self._trigger).json["job_run_id"])
+
     def seconds_until_success(self) -> float:
         """Run the job once; return how long after the command's end the API said `success`."""
         # A random wait, so that ends do not follow the rhythm of the passes.
         time.sleep(random.random() * 5)  # noqa: S311
-        run = self.call("POST", self._trigger).json["job_run_id"]
+        run = self.trigger()
         while self.call("GET", f"/runs/{run}").json["status"] != "success":
             time.sleep(ASK_EVERY)
         success = time.time()
@@ -69,7 +78,7 @@ def figures(runs: int) -> Iterator[Figure]:
     """Yield the median and the 99th percentile."""
     assert built(), "there is nothing built of the present template: make build"
     with cloud.running(HOME) as ours:
-        caller = Caller(deploy(ours, PARAMETERS), HOME)
+        caller = Caller(deploy(ours, PARAMETERS), command(HOME))
         caller.seconds_until_success()  # the image is installed for the first pod
         with ThreadPoolExecutor(CLIENTS) as clients:
             seen = sorted(clients.map(lambda _: caller.seconds_until_success(), range(runs)))
@@ -77,6 +86,23 @@ def figures(runs: int) -> Iterator[Figure]:
     yield Figure("exit to success in the API, p99", percentile(seen, 99), "s", SUCCESS_P99)
 
 
+def figures_of_lines(lines: int) -> Iterator[Figure]:
+    """Yield how long after it was printed a line is given, the median and the 99th percentile."""
+    assert built(), "there is nothing built of the present template: make build"
+    with cloud.running(HOME) as ours, TemporaryDirectory() as folder:
+        program(Path(folder), STAMPS, lines=lines)
+        caller = Caller(deploy(ours, PARAMETERS), Path(folder))
+        run = caller.trigger()
+        waits = sorted(delays(lambda path: caller.call("GET", path).json, run))
+    assert len(waits) == lines
+    yield Figure("printed to given, median", median(waits), "s", FOLLOWED_WITHIN)
+    yield Figure("printed to given, p99", percentile(waits, 99), "s")
+
+
 if __name__ == "__main__":
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    report(f"{number} runs on {STACK}, {CLIENTS} at a time", [*figures(number)])
+    kind, *numbers = sys.argv[1:] or ["100"]
+    if kind == "lines":
+        wanted = int(numbers[0]) if numbers else 200
+        report(f"{wanted} lines, followed on {STACK}", [*figures_of_lines(wanted)])
+    else:
+        report(f"{kind} runs on {STACK}, {CLIENTS} at a time", [*figures(int(kind))])

@@ -13,8 +13,10 @@ and rotates a file over 10 MiB, and counts what is stored.
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.request import urlopen
 
 from benchmarks.laptop_stack import Client, Laptop, laptop, until
@@ -39,6 +41,8 @@ while number * 100 < {megabytes} * 10**6:
     time.sleep(max(0, begun + number * 100 / ({speed} * 10**6) - time.monotonic()))
 """
 LINE_BYTES = 100
+# Seconds from a line that is printed to the line that is given.
+FOLLOWED_WITHIN = 1.0
 
 
 def main(cuts: int = 1000) -> None:
@@ -85,23 +89,23 @@ def on_laptop(lines: int = 200) -> None:
     """Take the time until each line is given."""
     with laptop() as stack:
         client, run = started(stack, STAMPS, lines=lines)
-        waits = list(delays(client, run))
+        waits = list(delays(lambda path: client.call("GET", path), run))
     assert len(waits) == lines
     waits.sort()
     report(
         f"{lines} lines, followed on the stack of make run",
         [
-            Figure("printed to given, median", median(waits), "s", 1.0),
+            Figure("printed to given, median", median(waits), "s", FOLLOWED_WITHIN),
             Figure("printed to given, p99", percentile(waits, 99), "s"),
         ],
     )
 
 
-def delays(client: Client, run: str) -> Iterator[float]:
-    """Yield how long after it was printed each line is given."""
+def delays(get: Callable[[str], Any], run: str) -> Iterator[float]:
+    """Yield how long after it was printed each line is given; `get` returns the answer to a GET."""
     after, rest = "", ""
     while True:
-        answer = client.call("GET", f"/runs/{run}/logs?wait=20&after={after}")
+        answer = get(f"/runs/{run}/logs?wait=20&after={after}")
         now, after = time.time(), answer["after"]
         *whole, rest = (rest + answer["logs"]).split("\n")
         yield from (now - float(line) for line in whole)
@@ -157,14 +161,19 @@ def counted(log: Iterator[bytes]) -> dict[str, int]:
     return found
 
 
-def started(stack: Laptop, program: str, **values: float) -> tuple[Client, str]:
+def program(folder: Path, text: str, **values: float) -> None:
+    """Write a `dbt` into a folder."""
+    written = folder / "dbt"
+    written.write_text(text.format(python=sys.executable, **values))
+    written.chmod(0o755)
+
+
+def started(stack: Laptop, text: str, **values: float) -> tuple[Client, str]:
     """Start a run of a program; return a client and the run, once its command runs."""
     stack.operate("project", "set", stack.session["organization_id"], stack.project, 'allowed_environment=["PATH"]')
     folder = stack.home / "printing"
     folder.mkdir()
-    written = folder / "dbt"
-    written.write_text(program.format(python=sys.executable, **values))
-    written.chmod(0o755)
+    program(folder, text, **values)
     client = Client(stack.session)
     job = stack.create_job(client, environment={"PATH": str(folder)})
     run = client.call("POST", f"{stack.jobs}/{job['id']}/trigger")["job_run_id"]

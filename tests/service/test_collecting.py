@@ -51,9 +51,19 @@ def test_collecting_writes_new_lines_after_a_minute_and_then_each_half_minute(ta
     assert len(table.parts) == 2
 
 
-def test_a_large_part_is_written_at_once_and_in_pieces(table: Table) -> None:
+def test_the_first_look_reads_all_that_was_printed(table: Table) -> None:
     node = RotatingKubelet()
     node.print(90, size=100_000)
+
+    assert node.collector().look().is_all
+    assert numbers(table.text) == [*range(90)]
+
+
+def test_a_large_part_is_written_at_once_and_in_pieces(table: Table) -> None:
+    node = RotatingKubelet()
+    node.print()
+    node.collector().look(everything=True)
+    node.print(89, size=100_000)
 
     found = node.collector().look()
 

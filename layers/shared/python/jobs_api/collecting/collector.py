@@ -77,7 +77,8 @@ class Collector:
         Raises what the cluster and the tables raise, and NotStamped where the kubelet sends something else than a log.
         """
         pending, read, answered, last = bytearray(), 0, 0, self.parts.last
-        limit = None if everything else rules.LOOK_BYTES
+        # The first look reads all: a file that is rotated away before the stream begins would take the rest with it.
+        limit = None if everything or last is None else rules.LOOK_BYTES
         with closing(self.stream(follow=False, limit=limit)) as chunks:
             for chunk in chunks:
                 answered += len(chunk)
