@@ -77,6 +77,7 @@ class Caller:
 def figures(runs: int) -> Iterator[Figure]:
     """Yield the median and the 99th percentile."""
     assert built(), "there is nothing built of the present template: make build"
+    HOME.mkdir(parents=True, exist_ok=True)
     with cloud.running(HOME) as ours:
         caller = Caller(deploy(ours, PARAMETERS), command(HOME))
         caller.seconds_until_success()  # the image is installed for the first pod
@@ -89,6 +90,7 @@ def figures(runs: int) -> Iterator[Figure]:
 def figures_of_lines(lines: int) -> Iterator[Figure]:
     """Yield how long after it was printed a line is given, the median and the 99th percentile."""
     assert built(), "there is nothing built of the present template: make build"
+    HOME.mkdir(parents=True, exist_ok=True)
     with cloud.running(HOME) as ours, TemporaryDirectory() as folder:
         program(Path(folder), STAMPS, lines=lines)
         caller = Caller(deploy(ours, PARAMETERS), Path(folder))

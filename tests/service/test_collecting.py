@@ -51,12 +51,19 @@ def test_collecting_writes_new_lines_after_a_minute_and_then_each_half_minute(ta
     assert len(table.parts) == 2
 
 
-def test_the_first_look_reads_all_that_was_printed(table: Table) -> None:
-    node = RotatingKubelet()
+def test_a_log_is_followed_before_what_a_look_has_read_is_written(table: Table) -> None:
+    node, written = RotatingKubelet(), list[int]()
     node.print(90, size=100_000)
 
-    assert node.collector().look().is_all
-    assert numbers(table.text) == [*range(90)]
+    def begin() -> bool:
+        written.append(len(table.parts))
+        return True
+
+    assert node.collector().look(begin_following=begin).is_followed
+    node.print(200, size=100_000)
+    node.wait(5)
+    assert node.collector().look(begin_following=begin).is_followed
+    assert written == [0, 2]
 
 
 def test_a_large_part_is_written_at_once_and_in_pieces(table: Table) -> None:

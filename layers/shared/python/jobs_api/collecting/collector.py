@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 from jobs_api.clock import Clock
@@ -34,8 +35,8 @@ class Looked:
     unwritten: bytes
     place: LogPlace
     is_all: bool = True
-    is_to_be_followed: bool = False
-    """Whether its part says that this process follows the log from now on."""
+    is_followed: bool = False
+    """Whether this process follows the log from now on; its part says so."""
 
     @property
     def may_lose_lines(self) -> bool:
@@ -46,6 +47,18 @@ class Looked:
 def nobody_follows() -> bool:
     """Return that there is no place for one more log that is followed."""
     return False
+
+
+def _up_to(limit: int | None, chunks: Iterator[bytes]) -> tuple[list[bytes], bool]:
+    """Return the first chunks, up to a limit of bytes, and whether they end below it; without a limit none."""
+    found, size = list[bytes](), 0
+    while limit is not None and size < limit:
+        chunk = next(chunks, None)
+        if chunk is None:
+            return found, True
+        found.append(chunk)
+        size += len(chunk)
+    return found, limit is None
 
 
 @dataclass
@@ -65,35 +78,38 @@ class Collector:
         seen: Growth | None = None,
         *,
         everything: bool = False,
-        take_place: Callable[[], bool] = nobody_follows,
+        begin_following: Callable[[], bool] = nobody_follows,
     ) -> Looked:
         """Read what is new; write it if it is due, or with `everything` in any case.
 
         Args:
             seen: what the look before found, if it is known; its `within` is since when that was.
             everything: whether to read up to the end of the log, however much that is.
-            take_place: called where the log is to be followed; returns whether it can be.
+            begin_following: called where the log is to be followed; returns whether it is from then on. It is called
+                before anything is written: a file that is rotated away before the stream begins takes its rest with it.
 
         Raises what the cluster and the tables raise, and NotStamped where the kubelet sends something else than a log.
         """
-        pending, read, answered, last = bytearray(), 0, 0, self.parts.last
-        # The first look reads all: a file that is rotated away before the stream begins would take the rest with it.
-        limit = None if everything or last is None else rules.LOOK_BYTES
+        pending, read, last = bytearray(), 0, self.parts.last
+        limit = None if everything else rules.LOOK_BYTES
+        until, followed = self.clock() + rules.FOLLOWED_FOR, False
         with closing(self.stream(follow=False, limit=limit)) as chunks:
-            for chunk in chunks:
-                answered += len(chunk)
+            first, is_all = _up_to(limit, chunks)
+            if not is_all:
+                followed = begin_following()
+            for chunk in chain(first, chunks):
                 self.reading.take(chunk)
                 pending += self.cut()
                 if len(pending) >= rules.MOST_PART_BYTES:
                     read += len(pending)
                     self._write(pending)
         growth = self._growth(bytes(pending), read, seen)
-        is_all = limit is None or answered < limit
         near_rotation = not is_all or rules.is_near_rotation(growth)
-        followed = near_rotation and take_place()
+        if near_rotation and is_all:
+            followed = begin_following()
         # The lines after a message about lost lines are written together with it.
         if everything or near_rotation or self.parts.last is not last or self._is_due(len(pending)):
-            self._write(pending, self.clock() + rules.FOLLOWED_FOR if followed else None)
+            self._write(pending, until if followed else None)
         return Looked(growth, bytes(pending), self.reading.place, is_all, followed)
 
     def begins(self) -> str:

@@ -60,6 +60,13 @@ class Followers:
     take_place: Callable[[], bool] = nobody_follows
     follow: Callable[[Collector], object] = not_followed
 
+    def begin(self, collector: Collector) -> bool:
+        """Begin to follow a log; False where there is no place for it."""
+        if not self.take_place():
+            return False
+        self.follow(collector)
+        return True
+
 
 NOBODY: Final = Followers()
 
@@ -91,8 +98,6 @@ def look(cluster: Cluster, run: Run, clock: Clock, carried: Carried, followers: 
             _known.clear()
         due_at = now + rules.next_look(found.growth, now - (run.start_time or run.created_at))
         _known[run.id] = Known(pod_name, collector.parts.last, found.growth.file_bytes, now, due_at)
-        if found.is_to_be_followed:
-            followers.follow(collector)
         return
 
 
@@ -114,16 +119,16 @@ def _look(collector: Collector, known: Known | None, followers: Followers) -> Lo
     now, last = collector.clock(), collector.parts.last
     if collector.parts.is_followed():
         until = last and last.followed_until
-        if until and until - now < rules.HANDED_OVER_WITHIN and followers.take_place():
-            followers.follow(collector)
+        if until and until - now < rules.HANDED_OVER_WITHIN:
+            followers.begin(collector)
         return None
     seen = Growth(known.file_bytes, 0, now - known.looked_at) if known else None
-    found = collector.look(seen, take_place=followers.take_place)
+    found = collector.look(seen, begin_following=lambda: followers.begin(collector))
     if last is None and collector.parts.last and collector.parts.start_of(found.place.log) is None:
         # Another process has written parts of an earlier file, so nothing was written of this one.
-        is_taken = found.is_to_be_followed
-        found = collector.look(seen, take_place=lambda: is_taken)
-    if found.may_lose_lines and not found.is_to_be_followed:
+        is_taken = found.is_followed
+        found = collector.look(seen, begin_following=lambda: is_taken)
+    if found.may_lose_lines and not found.is_followed:
         run = collector.run
         logger.warning("a log that grows fast was not followed", organization_id=run.organization_id, run_id=run.id)
         return collector.look(seen, everything=True)
