@@ -12,7 +12,10 @@ SAM_PYTHON := .tools/sam/bin/python
 # What functions/serve_console serves; its manifest is written last.
 SITE := functions/serve_console/site/manifest.json
 export PYTHONPATH := layers/shared/python:.
-# sam and boto3 need a region, although no target calls AWS except deploy and preflight.
+# sam and boto3 need a region, although no target calls AWS except deploy and preflight. These two use the caller's: boto3
+# does not read AWS_REGION, which the AWS command line reads first, and reads this variable before the caller's profile.
+CALLERS_REGION := $(or $(AWS_REGION),$(AWS_DEFAULT_REGION))
+IN_CALLERS_REGION := env $(if $(CALLERS_REGION),AWS_DEFAULT_REGION=$(CALLERS_REGION),-u AWS_DEFAULT_REGION)
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 # Container images often set it. Then each new Python process compiles all its imports again, which takes seconds.
@@ -68,11 +71,11 @@ build: .venv/ready .tools/sam/ready $(UV) $(SITE) samconfig.toml ## layers and f
 
 .PHONY: preflight
 preflight: .tools/sam/ready samconfig.toml ## what would fail in a deployment with OPTIONS, and how to repair it
-	$(SAM_PYTHON) -m deploy.preflight $(OPTIONS)
+	$(IN_CALLERS_REGION) $(SAM_PYTHON) -m deploy.preflight $(OPTIONS)
 
 .PHONY: deploy
 deploy: build ## sam deploy with OPTIONS, such as OPTIONS='--config-env prod'; a plain sam deploy is refused
-	$(SAM_PYTHON) -m deploy $(OPTIONS)
+	$(IN_CALLERS_REGION) $(SAM_PYTHON) -m deploy $(OPTIONS)
 
 .PHONY: rehearse
 rehearse: build .tools/rehearsal/ready ## deploy to an AWS on this machine and use it; some minutes

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from pydantic import BaseModel
 from pynamodb.exceptions import PynamoDBException
 
@@ -361,6 +361,8 @@ def main() -> None:
     """Run a command; print an error that an operator can correct as one line, without a traceback."""
     try:
         app()
+    except NoRegionError:
+        sys.exit("jobsctl: Name the region of the stack: export AWS_REGION=eu-central-1")
     except (JobsApiError, PynamoDBException, BotoCoreError, ClientError) as error:
         sys.exit(f"jobsctl: {error}")
 

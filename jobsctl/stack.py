@@ -30,15 +30,21 @@ SHARED_API_KEY: Final = "SharedApiKey"
 
 
 def use(stack: str | None) -> None:
-    """Put the names of a CloudFormation stack's tables and queue in the environment, unless they are there already.
+    """Put the names of a CloudFormation stack's tables and queue in the environment; without one they must be there.
 
     Raises:
-        LookupError: no stack is named, and the environment does not name them.
+        LookupError: no stack is named, and the environment does not name them; or the stack is no Jobs API.
     """
-    if all(name in os.environ for name in NEEDED):
-        return
     if stack is None:
-        raise LookupError(f"name the deployed stack with --stack, or set {', '.join(NEEDED)}")
+        if not all(name in os.environ for name in NEEDED):
+            raise LookupError(f"name the deployed stack with --stack, or set {', '.join(NEEDED)}")
+        return
+    if region := os.environ.get("AWS_REGION"):
+        # boto3 does not read it; the AWS command line reads it first.
+        os.environ["AWS_DEFAULT_REGION"] = region
+    for variable in (*LOGICAL_IDS.values(), "SHARED_USAGE_KEY", "SLACK_SECRETS"):
+        # A shell may have those of another deployment, such as a laptop's.
+        os.environ.pop(variable, None)
     client = boto3.client("cloudformation")
     for page in client.get_paginator("list_stack_resources").paginate(StackName=stack):
         for resource in page["StackResourceSummaries"]:
@@ -51,7 +57,7 @@ def use(stack: str | None) -> None:
     missing = [name for name in NEEDED if name not in os.environ]
     (described,) = client.describe_stacks(StackName=stack)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-    os.environ.setdefault("SLACK_SECRETS", outputs.get("SlackSecrets", f"{stack}/slack/"))
+    os.environ["SLACK_SECRETS"] = outputs.get("SlackSecrets", f"{stack}/slack/")
     if missing:
         raise LookupError(f"stack {stack} is not a Jobs API: it has no resource for {', '.join(missing)}")
 

@@ -8,9 +8,11 @@ from typing import Any
 import boto3
 import botocore.client
 import pytest
+from botocore.exceptions import ClientError
 
 from jobs_api.ids import new_id
 from jobsctl import stack
+from jobsctl.__main__ import main
 from tests.permissions.policies import STACK
 
 KEY = {"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"}
@@ -93,3 +95,38 @@ def test_a_stack_that_is_no_jobs_api_is_refused(deployed: Callable[..., None]) -
 def test_without_a_stack_the_environment_has_to_say_it() -> None:
     with pytest.raises(LookupError, match="name the deployed stack with --stack"):
         stack.use(None)
+
+
+@pytest.mark.usefixtures("unknown")
+def test_a_named_stack_comes_before_the_deployment_that_the_shell_knows(
+    deployed: Callable[..., None], shared_key: str
+) -> None:
+    deployed(RESOURCES)
+    os.environ |= dict.fromkeys((*stack.NEEDED, "SLACK_SECRETS", "SHARED_USAGE_KEY"), "a laptop's")
+
+    stack.use(STACK)
+
+    assert all(STACK in os.environ[name] for name in stack.NEEDED if name != "LOGS_BUCKET")
+    assert (os.environ["SHARED_USAGE_KEY"], os.environ["SLACK_SECRETS"]) == (shared_key, f"{STACK}/slack/")
+
+
+@pytest.mark.usefixtures("unknown")
+def test_the_region_of_a_stack_is_the_one_that_the_aws_command_line_takes(deployed: Callable[..., None]) -> None:
+    deployed(RESOURCES)
+    os.environ["AWS_REGION"] = "eu-central-1"
+
+    with pytest.raises(ClientError, match="does not exist"):
+        stack.use(STACK)
+
+    assert os.environ["AWS_DEFAULT_REGION"] == "eu-central-1"
+
+
+@pytest.mark.usefixtures("unknown")
+def test_without_a_region_the_message_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setattr("sys.argv", ["jobsctl", "--stack", STACK, "organization", "list"])
+
+    with pytest.raises(SystemExit, match="export AWS_REGION="):
+        main()
