@@ -44,16 +44,16 @@ class Tally:
         """Count from zero; the first event is reported at once."""
         self._counting = threading.Lock()
         self._count = 0
-        self._told_at: datetime | None = None
+        self._published_at: datetime | None = None
 
     def count(self, now: datetime) -> int:
         """Count one more; return those not reported yet, once the last report is a minute ago, else 0."""
         with self._counting:
             self._count += 1
-            if self._told_at and timedelta() <= now - self._told_at < TOLD_EVERY:
+            if self._published_at and timedelta() <= now - self._published_at < TOLD_EVERY:
                 return 0
-            self._told_at, told, self._count = now, self._count, 0
-            return told
+            self._published_at, published, self._count = now, self._count, 0
+            return published
 
 
 def publish(values: Mapping[Metric, float]) -> None:

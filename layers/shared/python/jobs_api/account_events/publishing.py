@@ -34,7 +34,7 @@ def publish_records(records: Sequence[StreamRecord]) -> str | None:
 
     Raises what a table or the bus raises where nothing was put on it; Lambda then delivers the whole batch again.
     """
-    said = [_Said(_number(record), news) for record in records for news in _news(record)]
+    said = [_Said(_number(record), news) for record in records for news in _read_record(record)]
     if not said or not account_bus.has_rules():
         return None
     names = names_of(one.news.address for one in said)
@@ -47,7 +47,7 @@ def publish_records(records: Sequence[StreamRecord]) -> str | None:
     return None
 
 
-def _news(record: StreamRecord) -> list[RunNews | JobNews]:
+def _read_record(record: StreamRecord) -> list[RunNews | JobNews]:
     """Read a record. An unreadable one is logged and skipped: otherwise its stream would wait for it for a day."""
     try:
         if f":table/{os.environ['RUNS_TABLE']}/stream/" in record["eventSourceARN"]:
@@ -55,11 +55,11 @@ def _news(record: StreamRecord) -> list[RunNews | JobNews]:
         return list(job_news(job_images(record)))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         logger.exception("a record of a stream cannot be read")
-        client("sqs").send_message(QueueUrl=os.environ["DEAD_EVENTS"], MessageBody=_place(record))
+        client("sqs").send_message(QueueUrl=os.environ["DEAD_EVENTS"], MessageBody=_record_identity(record))
         return []
 
 
-def _place(record: StreamRecord) -> str:
+def _record_identity(record: StreamRecord) -> str:
     """Return which item the record is about, without its content, which may be secret and long."""
     change = record.get("dynamodb") or {}
     return json.dumps(

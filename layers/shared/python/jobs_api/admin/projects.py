@@ -131,9 +131,9 @@ def _settings(document: Mapping[str, Any], now: datetime, also: Sequence[Fault])
         settings = ProjectSettings.checked(said)
     except InvalidRequest as error:
         shown = {STORED_TIMEOUT: TIMEOUT_NAME}
-        told = {fault.field for fault in also}
+        faulty = {fault.field for fault in also}
         found = [Fault(shown.get(one.field, one.field), one.message) for one in error.faults]
-        raise InvalidRequest([*also, *(fault for fault in found if fault.field not in told)]) from error
+        raise InvalidRequest([*also, *(fault for fault in found if fault.field not in faulty)]) from error
     asked = settings.resources
     faults = [
         *also,

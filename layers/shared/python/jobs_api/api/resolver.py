@@ -66,10 +66,10 @@ class Api(APIGatewayRestResolver):
         self.idempotent = idempotent
         self.only_admins = only_admins
         self.most_body_bytes = most_body_bytes
-        self.exception_handler(JobsApiError)(self._tell)
+        self.exception_handler(JobsApiError)(self._answer_error)
         self.exception_handler(RequestValidationError)(self._tell_invalid)
-        self.exception_handler(NotFoundError)(lambda _: self._tell(errors.NotFound("There is no such route")))
-        self.exception_handler(Exception)(self._tell_nothing)
+        self.exception_handler(NotFoundError)(lambda _: self._answer_error(errors.NotFound("There is no such route")))
+        self.exception_handler(Exception)(self._answer_unexpected)
 
     @property
     def caller(self) -> Caller:
@@ -152,17 +152,17 @@ class Api(APIGatewayRestResolver):
         except Exception as error:  # noqa: BLE001 - it is logged, and answered like an error of a handler
             return answer_of(unexpected_problem(error, event["requestContext"]["requestId"]))
 
-    def _tell(self, error: JobsApiError) -> Response[str]:
+    def _answer_error(self, error: JobsApiError) -> Response[str]:
         if isinstance(error, errors.ClusterUnavailable):
             publish({Metric.CLUSTER_ERRORS: 1})
         known = any(kind in ANSWERS for kind in type(error).__mro__)
-        return problem_of(error, self.request_id) if known else self._tell_nothing(error)
+        return problem_of(error, self.request_id) if known else self._answer_unexpected(error)
 
     def _tell_invalid(self, error: RequestValidationError) -> Response[str]:
         details = error.errors()
         if any(detail["loc"] == ("body",) for detail in details):
-            return self._tell(errors.InvalidBody("The body must be a JSON object, such as {}, and is empty"))
-        return self._tell(errors.InvalidRequest([parameter_fault(detail) for detail in details]))
+            return self._answer_error(errors.InvalidBody("The body must be a JSON object, such as {}, and is empty"))
+        return self._answer_error(errors.InvalidRequest([parameter_fault(detail) for detail in details]))
 
-    def _tell_nothing(self, error: Exception) -> Response[str]:
+    def _answer_unexpected(self, error: Exception) -> Response[str]:
         return unexpected_problem(error, self.request_id)

@@ -58,6 +58,6 @@ class PublicKey:
         number = int.from_bytes(signature)
         if len(signature) != size or number >= self.modulus:
             return False
-        told = _SHA256 + hashlib.sha256(message).digest()
-        expected = b"\x00\x01" + b"\xff" * (size - len(told) - 3) + b"\x00" + told
+        digest_info = _SHA256 + hashlib.sha256(message).digest()
+        expected = b"\x00\x01" + b"\xff" * (size - len(digest_info) - 3) + b"\x00" + digest_info
         return pow(number, self.exponent, self.modulus).to_bytes(size) == expected

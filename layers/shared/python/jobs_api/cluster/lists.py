@@ -116,30 +116,30 @@ class ListAnswer:
             raise ClusterUnavailable("The cluster did not answer with a list") from error
 
     def _items(self) -> Iterator[Object]:
-        self._take("{")
+        self._expect("{")
         while True:
             name = self._value()
-            self._take(":")
+            self._expect(":")
             if name == "items" and self._next() == "[":
                 yield from self._array()
             elif name == "metadata":
                 self.token = self._value().get("continue") or ""
             else:
                 self._value()
-            if self._take(",}") == "}":
+            if self._expect(",}") == "}":
                 return
 
     def _array(self) -> Iterator[Object]:
-        self._take("[")
+        self._expect("[")
         if self._next() == "]":
-            self._take("]")
+            self._expect("]")
             return
         while True:
             yield self._value()
-            if self._take(",]") == "]":
+            if self._expect(",]") == "]":
                 return
 
-    def _take(self, wanted: str) -> str:
+    def _expect(self, wanted: str) -> str:
         found = self._next()
         if not found or found not in wanted:
             raise ValueError(f"{found!r} in place of one of {wanted!r}")

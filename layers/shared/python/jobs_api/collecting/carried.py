@@ -73,7 +73,7 @@ class Carried:
 
     def keep_all(self) -> None:
         """Write everything as parts."""
-        self._keep(self._all())
+        self._write_carried(self._all())
 
     def next(self, most: int = MOST_CARRIED_BYTES) -> list[CarriedText]:
         """Return what the next message carries. What does not fit into it is written as parts, the largest texts first.
@@ -85,14 +85,14 @@ class Carried:
         for count, one in enumerate(texts):
             size += one.size
             if size > most:
-                self._keep(texts[count:])
+                self._write_carried(texts[count:])
                 return texts[:count]
         return texts
 
     def _all(self) -> list[CarriedText]:
         return list((self.came | self.goes).values())
 
-    def _keep(self, texts: list[CarriedText]) -> None:
+    def _write_carried(self, texts: list[CarriedText]) -> None:
         if not texts:
             return
         runs = store.find_runs(self.organization_id, [one.run_id for one in texts])
@@ -107,7 +107,7 @@ class Carried:
 
         That pass and the next ones read the other logs themselves.
         """
-        self._keep([one for one in self.came.values() if not _is_readable(one, self.organization_id, connect)])
+        self._write_carried([one for one in self.came.values() if not _is_readable(one, self.organization_id, connect)])
 
 
 def _is_readable(text: CarriedText, namespace: str, connect: Callable[[], Cluster]) -> bool:

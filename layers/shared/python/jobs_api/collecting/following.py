@@ -91,20 +91,20 @@ class Following:
         for one in list(self._awaited):
             at = self._beginning(one, end)
             if at is not None:
-                self._take(at)
+                self._take_raw(at)
                 self._write(held_back=False)
-                self._begin(one)
+                self._begin_file(one)
                 end -= at
-        self._take(end)
+        self._take_raw(end)
         self._awaited = [one for one in self._awaited if noted(self.of.pod_name, one) != self.of.reading.place.log]
 
-    def _begin(self, begins: str) -> None:
+    def _begin_file(self, begins: str) -> None:
         """Begin to read a file. A kubelet that has come to it late has left out those that it began before."""
         before = self.of.reading.place if self._awaited[0] != begins else None
         self.of.reading = Reading(LogPlace(), NO_LIMIT, pod_name=self.of.pod_name, wanted=before)
         del self._awaited[: self._awaited.index(begins) + 1]
 
-    def _take(self, end: int) -> None:
+    def _take_raw(self, end: int) -> None:
         taken = bytes(self._raw[:end])
         del self._raw[:end]
         self.of.reading.take(taken)

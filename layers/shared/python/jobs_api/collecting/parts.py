@@ -171,7 +171,7 @@ class Parts:
         at = 0
         for part in log_parts.log_parts(self.run):
             if part.offset > at:
-                yield _gone(part.offset - at)
+                yield _line_for_lost_part(part.offset - at)
             yield _content(part)
             at = part.end
 
@@ -246,10 +246,10 @@ def _content(part: LogPart) -> bytes:
     try:
         return part_contents.read_content(part)
     except NotFound:
-        return _gone(part.size)
+        return _line_for_lost_part(part.size)
 
 
-def _gone(size: int) -> bytes:
+def _line_for_lost_part(size: int) -> bytes:
     """Return a line in place of a part that is gone, as large as the part, so that places stay what they are."""
     line = f"[jobs-api: {size} bytes that were collected are no longer kept]".encode()
     return line[: size - 1].ljust(size - 1) + b"\n"

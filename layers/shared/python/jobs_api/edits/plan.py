@@ -77,7 +77,7 @@ class Plan:
         It stays the same while others of the plan are written, so that what is left can be applied next. It knows
         whether a secret changes, but not its value, because people print it.
         """
-        parts = [self._essence(change) for change in changes]
+        parts = [self._compared_parts(change) for change in changes]
         text = json.dumps([self.project.id, parts], sort_keys=True)
         return f"plan_{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
@@ -114,10 +114,10 @@ class Plan:
         old = _settings(change.before.without_what_is_over(self.now)) if change.before else _defaults()
         new = _settings(change.job)
         changed = [name for name in JobSettings.model_fields if old.get(name) != new.get(name)]
-        before, after = ({} if job is None else self._shown(job) for job in (change.before, change.after))
+        before, after = ({} if job is None else self._settings_shown(job) for job in (change.before, change.after))
         return {name: FieldChange(before=before.get(name), after=after.get(name)) for name in changed}
 
-    def _shown(self, job: Job) -> dict[str, Any]:
+    def _settings_shown(self, job: Job) -> dict[str, Any]:
         shown = with_masks(_settings(job))
         if job.settings.run_after:
             shown["run_after"] = [
@@ -134,7 +134,7 @@ class Plan:
         now = {job.id: job.settings.name for job in self.jobs.values()}
         return now | {change.job.id: change.job.settings.name for change in self.changes}
 
-    def _essence(self, change: JobChange) -> list[Any]:
+    def _compared_parts(self, change: JobChange) -> list[Any]:
         fields = {name: one.model_dump(mode="json") for name, one in self.fields(change).items()}
         for value in fields.get("run_after", {}).values():
             for one in value or ():

@@ -44,7 +44,7 @@ def told(organization: Organization, due: DueJob, job: Job, ran: Collection[date
         return job
     alerts = channels.alerts_of(due.project, due.job)
     expected = {**lateness.expected_of(job, late.at), "late_at": now}
-    said = _why(organization)
+    said = _reason_for_no_run(organization)
     run = missed_slot.awaited_run(late, due.project, job, alerts, said, now).model_copy(update=expected)
     queue.queue_unstored(run.without_secrets(), Event.LATE)
     return job.told_late(run.expected_by or now, now)
@@ -59,7 +59,7 @@ def _without_a_run(job: Job, waiting: list[Slot], now: datetime) -> Slot | None:
     return next((slot for slot in reversed(waiting) if slot.at not in known), None)
 
 
-def _why(organization: Organization) -> str:
+def _reason_for_no_run(organization: Organization) -> str:
     outage = organization.outages[-1] if organization.outages else None
     if outage and outage.until is None:
         return (

@@ -86,7 +86,7 @@ def look(cluster: Cluster, run: Run, clock: Clock, carried: Carried, followers: 
     for pod_name in pods_of(cluster, run, carried.pod_of(run) or (known.pod_name if known else run.pod_name)):
         collector = Collector(cluster, run, pod_name, parts, clock)
         try:
-            found = _look(collector, known, followers)
+            found = _collect(collector, known, followers)
         except (NotStamped, ClusterError):
             carried.keep(run)
             known, parts = None, Parts.of(run, clock, piece_reading.read_piece)
@@ -114,7 +114,7 @@ def pods_of(cluster: Cluster, run: Run, pod_name: str | None) -> Iterator[str]:
         yield newest
 
 
-def _look(collector: Collector, known: Known | None, followers: Followers) -> Looked | None:
+def _collect(collector: Collector, known: Known | None, followers: Followers) -> Looked | None:
     """Look at a log; None where another process follows it."""
     now, last = collector.clock(), collector.parts.last
     if collector.parts.is_followed():

@@ -99,7 +99,7 @@ class PodLogs:
         known = list(secrets)
         if pod is None:
             self.carried.keep(run)
-            return _left(run, ResultsOfLog(run, known, artifacts))
+            return _with_what_is_left(run, ResultsOfLog(run, known, artifacts))
         try:
             read = ResultsOfLog(run, known, artifacts)
             found = self._archived(run, pod, read)
@@ -203,10 +203,10 @@ def with_what_is_left(before: Run, ended: Run) -> Run:
     if before.status is not RunStatus.RUNNING:
         return ended
     # Only its Job had the secrets that the log may contain.
-    return _left(ended, ResultsOfLog(ended, None))
+    return _with_what_is_left(ended, ResultsOfLog(ended, None))
 
 
-def _left(run: Run, read: ResultsOfLog) -> Run:
+def _with_what_is_left(run: Run, read: ResultsOfLog) -> Run:
     """Return a run whose Pod is gone with what an interrupted pass stored of it, or with what was collected."""
     if archive.find(run) is None and (collected := _left_of_parts(run, read)):
         return collected

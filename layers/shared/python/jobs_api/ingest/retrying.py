@@ -61,10 +61,10 @@ def place_of(run: Run, others: Iterable[Run], now: datetime) -> Place:
     if reason := attempts.kept_from_starting(run.begun_by, project, job, now):
         return Place(unseen_end.not_started(run, reason, now))
     other = attempts.beside(run, others) if run.attempt else None
-    return _beside(run, other, RunLimits.of(project.settings, job.settings), now) if other else Place()
+    return _decide_beside(run, other, RunLimits.of(project.settings, job.settings), now) if other else Place()
 
 
-def _beside(run: Run, other: Run, limits: RunLimits, now: datetime) -> Place:
+def _decide_beside(run: Run, other: Run, limits: RunLimits, now: datetime) -> Place:
     policy = f"the {limits.policy_of}'s concurrency policy is {limits.concurrency_policy}"
     match limits.concurrency_policy:
         case ConcurrencyPolicy.REPLACE:

@@ -49,12 +49,12 @@ class RunWorkers:
 
     def do(self, pool: Executor, works: Iterable[RunWork]) -> None:
         """Do all of it, and then send the notifications."""
-        results = list(pool.map(self._one, works))
+        results = list(pool.map(self._do_work, works))
         self.written += results.count(True)
         self.failed += results.count(None)
         self.writer.notify()
 
-    def _one(self, work: RunWork) -> bool | None:
+    def _do_work(self, work: RunWork) -> bool | None:
         """Do one run's work; return whether anything was written, None where it failed."""
         try:
             return work.do()

@@ -64,7 +64,7 @@ def outcome(observed: Observed, *, now: datetime | None = None) -> Outcome:
     if observed.failed:
         cause = failure_reason.cause_of(observed)
         return _ended(observed, cause.status, cause.reason, cause.message)
-    return _going(observed)
+    return _open_outcome(observed)
 
 
 def _remembered(observed: Observed, end: Ended) -> ObservedPod:
@@ -80,7 +80,7 @@ def _ended_by_itself(observed: Observed, pod: ObservedPod, exit_code: int) -> Ou
     return _ended(observed, cause.status, cause.reason, cause.message)
 
 
-def _going(observed: Observed) -> Outcome:
+def _open_outcome(observed: Observed) -> Outcome:
     pod, waiting = observed.pod, _waits_for(observed)
     return Outcome(
         RunStatus.PENDING if waiting else RunStatus.RUNNING,

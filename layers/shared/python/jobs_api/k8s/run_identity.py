@@ -77,8 +77,8 @@ def cronjob_name_of(job: Object) -> str:
     Its annotation says so, also after the CronJob was deleted and the garbage collector removed the owner. Older Jobs
     have no annotation: their owner says so, or else their name, which as a rule begins with the CronJob's.
     """
-    if told := _annotations(job).get(labels.CRONJOB):
-        return told
+    if cronjob_name := _annotations(job).get(labels.CRONJOB):
+        return cronjob_name
     metadata = _metadata(job)
     owners = members(metadata.get("ownerReferences"))
     if owner := next((text(one.get("name")) for one in owners if one.get("kind") == "CronJob"), None):

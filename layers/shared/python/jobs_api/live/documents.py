@@ -49,7 +49,7 @@ class LiveJob(Document):
     @classmethod
     def of(cls, job: Observed, seen: Outcome) -> Self:
         """Show a Job with the state of its run."""
-        return cls(**_told(job, seen))
+        return cls(**_live_fields(job, seen))
 
 
 class LiveJobDetail(LiveJob):
@@ -66,13 +66,13 @@ class LiveJobDetail(LiveJob):
     def of(cls, job: Observed, seen: Outcome) -> Self:
         """Show a Job in detail."""
         return cls(
-            **_told(job, seen),
+            **_live_fields(job, seen),
             namespace=job.namespace,
-            command=_shown(job.command),
+            command=_shown_or_none(job.command),
             pod_name=seen.pod_name,
             exit_code=seen.exit_code,
             reason=seen.reason,
-            message=_shown(seen.message),
+            message=_shown_or_none(seen.message),
         )
 
 
@@ -133,12 +133,12 @@ def outcome_of(job: Observed, run: Run | None, now: datetime) -> Outcome:
         end_time=run.end_time,
         exit_code=run.exit_code,
         reason=seen.reason if agrees else None,
-        message=_why(run),
+        message=_reason_ended(run),
         pod_name=run.pod_name or seen.pod_name,
     )
 
 
-def _why(run: Run) -> str | None:
+def _reason_ended(run: Run) -> str | None:
     """Say why a run ended; for a cancelled run, the reason that somebody gave."""
     if run.status is not RunStatus.CANCELLED:
         return run.error_message
@@ -181,7 +181,7 @@ def without_logs(job: Observed, seen: Outcome, tail: int) -> LiveLogs:
         logs="",
         tail=tail,
         status=LiveStatus.of(seen.status),
-        message=_shown(why) or "The pod is gone, and its log was not stored",
+        message=_shown_or_none(why) or "The pod is gone, and its log was not stored",
     )
 
 
@@ -210,11 +210,11 @@ def stored_logs(run: Run, logs: str, tail: int) -> LiveLogs:
     )
 
 
-def _shown(text: str | None) -> str | None:
+def _shown_or_none(text: str | None) -> str | None:
     return shown(text) if text else text
 
 
-def _told(job: Observed, seen: Outcome) -> dict[str, object]:
+def _live_fields(job: Observed, seen: Outcome) -> dict[str, object]:
     return {
         "id": job.name,
         "project": job.labels.get(labels.PROJECT, ""),

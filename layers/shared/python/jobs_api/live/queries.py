@@ -80,22 +80,22 @@ def get_live_job(cluster: Cluster, organization: Organization, name: str) -> Liv
     with _reading():
         job = _find(cluster, organization, name)
         run = _runs_of(organization, [job]).get(job.uid)
-        return LiveJobDetail.of(job, _standing(cluster, job, run))
+        return LiveJobDetail.of(job, _outcome_with_events(cluster, job, run))
 
 
-def _standing(cluster: Cluster, job: Observed, run: Run | None) -> Outcome:
+def _outcome_with_events(cluster: Cluster, job: Observed, run: Run | None) -> Outcome:
     """Return the state of one Job; where it has no Pod, or one that is not set up, only Events say why."""
     now = datetime.now(UTC)
     seen = documents.outcome_of(job, run, now)
     if seen.status is not RunStatus.PENDING or (job.pod and not pod_status.has_no_sandbox(job.pod)):
         return seen
     try:
-        told = cluster.warnings_of(job.namespace, (job.pod or job).uid)
+        warnings = cluster.warnings_of(job.namespace, (job.pod or job).uid)
     except ClusterRejected as error:
         # With the rights of an earlier release, everything else is still shown.
         logger.warning("Events could not be read", status=error.status, error=str(error))
         return seen
-    return documents.outcome_of(job.with_warnings(told), run, now)
+    return documents.outcome_of(job.with_warnings(warnings), run, now)
 
 
 def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int) -> LiveLogs:
@@ -116,7 +116,7 @@ def get_logs(cluster: Cluster, organization: Organization, name: str, tail: int)
             else:
                 return documents.read_logs(job, pod, documents.outcome_of(job, run, datetime.now(UTC)), text, tail)
         stored = None if job.pod else _stored(job, run, tail)
-        return stored or documents.without_logs(job, _standing(cluster, job, run), tail)
+        return stored or documents.without_logs(job, _outcome_with_events(cluster, job, run), tail)
 
 
 def _find(cluster: Cluster, organization: Organization, name: str) -> Observed:

@@ -84,10 +84,10 @@ class RunAlerts(Record):
             is_retried: whether another attempt follows.
             warned: whether the run has warnings.
         """
-        return [channel for channel, target in self.targets.items() if _hears(target, event, is_retried, warned)]
+        return [channel for channel, target in self.targets.items() if _wants(target, event, is_retried, warned)]
 
 
-def _hears(target: Mapping[str, Any], event: Event, is_retried: bool, warned: bool) -> bool:  # noqa: FBT001
+def _wants(target: Mapping[str, Any], event: Event, is_retried: bool, warned: bool) -> bool:  # noqa: FBT001
     """Return whether a target, an EventsTarget or an EndsTarget, has to be asked about an event."""
     if "events" in target:
         return event in target["events"]

@@ -51,7 +51,7 @@ class ArtifactRequest(Document):
 
     @field_validator("files")
     @classmethod
-    def _sound(cls, files: list[ArtifactFile]) -> list[ArtifactFile]:
+    def _check_paths_and_size(cls, files: list[ArtifactFile]) -> list[ArtifactFile]:
         if len({one.path for one in files}) < len(files):
             raise ValueError("has a path twice")
         if sum(one.stored_bytes for one in files) > MOST_STORED_ARTIFACT_BYTES:

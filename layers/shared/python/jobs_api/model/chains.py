@@ -50,8 +50,8 @@ def check_each_once(predecessors: list[Predecessor]) -> list[Predecessor]:
     faults: list[InitErrorDetails] = []
     for at, one in enumerate(predecessors):
         if first.setdefault(one.job_id, at) != at:
-            told = ValueError(f"is there twice, also as run_after.{first[one.job_id]}; give its statuses in one `on`")
-            faults.append(InitErrorDetails(type="value_error", loc=(at, "job_id"), input=None, ctx={"error": told}))
+            raised = ValueError(f"is there twice, also as run_after.{first[one.job_id]}; give its statuses in one `on`")
+            faults.append(InitErrorDetails(type="value_error", loc=(at, "job_id"), input=None, ctx={"error": raised}))
     if faults:
         raise ValidationError.from_exception_data("run_after", faults)
     return predecessors
@@ -72,7 +72,7 @@ def cycle(job_id: str, predecessors: Mapping[str, Collection[str]], first: str) 
         for job in edge:
             for before in predecessors.get(job, ()):
                 if before == job_id:
-                    return [*_way(job, came_from, job_id), job_id]
+                    return [*_path_from(job, came_from, job_id), job_id]
                 if before not in came_from:
                     came_from[before] = job
                     reached.append(before)
@@ -80,7 +80,7 @@ def cycle(job_id: str, predecessors: Mapping[str, Collection[str]], first: str) 
     return None
 
 
-def _way(job: str, came_from: Mapping[str, str], start: str) -> list[str]:
+def _path_from(job: str, came_from: Mapping[str, str], start: str) -> list[str]:
     way = [job]
     while way[-1] != start:
         way.append(came_from[way[-1]])

@@ -95,7 +95,7 @@ def parse_command(command: str, project_type: ProjectType) -> list[str]:
         raise InvalidCommand(f"the command is empty; it starts with {project_type}, such as {_EXAMPLES[project_type]}")
     if words[0] != project_type:
         raise InvalidCommand(
-            f"the command starts with {_shown(words[0])}; in this project it starts with {project_type}"
+            f"the command starts with {_quoted(words[0])}; in this project it starts with {project_type}"
         )
     if len(words) == 1:
         raise InvalidCommand(f"{project_type} alone does nothing; say what it should do: {_EXAMPLES[project_type]}")
@@ -127,7 +127,7 @@ def _check_characters(command: str, project_type: ProjectType) -> None:
         forbidden = _FORBIDDEN_IN_DBT.search(command)
         if forbidden:
             raise InvalidCommand(
-                f"a dbt command may not contain {_named(forbidden.group())}, not even in quotes: it runs without a "
+                f"a dbt command may not contain {_name_of(forbidden.group())}, not even in quotes: it runs without a "
                 "shell. One command a job, with the values themselves rather than variables"
             )
 
@@ -144,12 +144,12 @@ def _check_for_a_shell_s_work(line: Line) -> None:
     # Outside quotes the bracket of `$(date)` is also an operator, and double quotes would not help.
     if line.operator and line.expansion != "$(":
         raise InvalidCommand(
-            f"the command has {_named(line.operator)} outside quotes, which only a shell understands, and none runs "
+            f"the command has {_name_of(line.operator)} outside quotes, which only a shell understands, and none runs "
             "it. One command a job; put quotes around the word if it belongs to it"
         )
     if line.expansion:
         raise InvalidCommand(
-            f"the command has {_shown(line.expansion)}, which a shell would expand, and no shell runs it. Write the "
+            f"the command has {_quoted(line.expansion)}, which a shell would expand, and no shell runs it. Write the "
             "value itself, or put the word in single quotes if it should stay as it is"
         )
 
@@ -161,7 +161,7 @@ def _check_dbt_subcommand(words: list[str]) -> None:
     allowed = ", ".join(DBT_SUBCOMMANDS)
     if not subcommand:
         raise InvalidCommand(f"the command has no subcommand after dbt's own flags; it is one of {allowed}")
-    raise InvalidCommand(f"dbt {_shown(' '.join(subcommand))} is not allowed in a job; allowed are {allowed}")
+    raise InvalidCommand(f"dbt {_quoted(' '.join(subcommand))} is not allowed in a job; allowed are {allowed}")
 
 
 def _subcommand(words: list[str]) -> tuple[str, ...]:
@@ -190,9 +190,9 @@ def _after_flags(words: Iterable[str], value_flags: frozenset[str]) -> Iterator[
     yield from rest
 
 
-def _named(character: str) -> str:
+def _name_of(character: str) -> str:
     return "a line break" if character.isspace() else character
 
 
-def _shown(word: str) -> str:
+def _quoted(word: str) -> str:
     return repr(word if len(word) <= 40 else word[:40] + "…")

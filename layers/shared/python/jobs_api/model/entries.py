@@ -32,14 +32,14 @@ def check_entries(
     except ValidationError as error:
         if not isinstance(sent, dict):
             raise
-        broken = [_again(detail) for detail in error.errors(include_url=False)]
+        broken = [_init_details(detail) for detail in error.errors(include_url=False)]
         entries = {name: value for name, value in sent.items() if isinstance(value, str)}
     if details := [*broken, *(_detail(fault) for fault in faults(entries or {}))]:
         raise ValidationError.from_exception_data("entries", details)
     return entries
 
 
-def _again(detail: ErrorDetails) -> InitErrorDetails:
+def _init_details(detail: ErrorDetails) -> InitErrorDetails:
     return InitErrorDetails(type=detail["type"], loc=detail["loc"], input=None, ctx=detail.get("ctx", {}))
 
 

@@ -107,8 +107,8 @@ def _times(
     times = schedule.fire_times(span.schedule, span.timezone, after)
     fired = (Candidate(at, paused, reason) for at in takewhile(lambda at: at <= until, times))
     lost = lost_times(span.schedule, span.timezone, after, min(until - CLOCKS_KNOWN_FOR, after) + CLOCKS_KNOWN_FOR)
-    told = (Lost(one.at, reason=one.in_words(span.timezone)) for one in lost)
-    yield from merge(fired, told, key=lambda one: one.at)
+    explained = (Lost(one.at, reason=one.in_words(span.timezone)) for one in lost)
+    yield from merge(fired, explained, key=lambda one: one.at)
 
 
 def explain(
@@ -118,11 +118,11 @@ def explain(
 
     A slot that is settled without a run is left out: a change of the job was just about to reach the cluster.
     """
-    told = [_of_run(at, run) for at, run in runs.items()]
+    explained = [_of_run(at, run) for at, run in runs.items()]
     # A time that is lost may be at the instant of another one that ran.
     left = [one for one in found if one.at not in runs or isinstance(one, Lost)]
-    told += [slot for one in left if (slot := _without_run(one, job, project, now))]
-    return sorted(told, key=lambda slot: slot.scheduled_for)
+    explained += [slot for one in left if (slot := _without_run(one, job, project, now))]
+    return sorted(explained, key=lambda slot: slot.scheduled_for)
 
 
 def _of_run(at: datetime, run: SlotRun) -> ExplainedSlot:
@@ -131,14 +131,14 @@ def _of_run(at: datetime, run: SlotRun) -> ExplainedSlot:
 
 
 def _without_run(one: Candidate, job: Job, project: Project, now: datetime) -> ExplainedSlot | None:
-    told = ExplainedSlot(scheduled_for=one.at, outcome=one.outcome, reason=one.reason)
+    explained = ExplainedSlot(scheduled_for=one.at, outcome=one.outcome, reason=one.reason)
     if one.outcome is not SlotOutcome.UPCOMING or one.at > now:
-        return told
+        return explained
     settled_until = job.slots.settled_until
     deadline = RunLimits.of(project.settings, job.settings).starting_deadline
     if settled_until and one.at <= settled_until and one.at + deadline + GRACE < now:
         return None
-    return told.model_copy(update={"reason": DUE})
+    return explained.model_copy(update={"reason": DUE})
 
 
 def without_runs(found: Sequence[Candidate], runs: Collection[datetime], now: datetime) -> list[datetime]:

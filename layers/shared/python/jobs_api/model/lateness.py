@@ -29,9 +29,9 @@ def expected_of(job: Job, slot: datetime | None) -> dict[str, Any]:
     if expect is None:
         return {}
     expected_by = expect.deadline(slot, job.settings.timezone) if slot else None
-    told = job.slots.late
+    late_slot = job.slots.late
     # The slot had no run yet when the channels were notified.
-    late_at = told.found_at if told and expected_by and expected_by <= told.deadline else None
+    late_at = late_slot.found_at if late_slot and expected_by and expected_by <= late_slot.deadline else None
     return {"expected_by": expected_by, "expected_minutes": expect.max_minutes, "late_at": late_at}
 
 
@@ -42,7 +42,7 @@ def found(run: Run, now: datetime) -> Run:
     """
     if run.status.ended or run.is_to_be_cancelled:
         return run
-    return _noted(run, now, lambda due: due + SEEN_WITHIN <= now <= due + NEWS_FOR)
+    return _with_lateness(run, now, lambda due: due + SEEN_WITHIN <= now <= due + NEWS_FOR)
 
 
 def found_at_its_end(before: Run, after: Run) -> Run:
@@ -51,7 +51,7 @@ def found_at_its_end(before: Run, after: Run) -> Run:
     if before.status.ended or ended_at is None or after.status is RunStatus.CANCELLED or before.is_to_be_cancelled:
         return after
     now = after.updated_at
-    return _noted(after, now, lambda due: due < ended_at and now <= due + NEWS_FOR)
+    return _with_lateness(after, now, lambda due: due < ended_at and now <= due + NEWS_FOR)
 
 
 def next_found(run: Run, now: datetime) -> Iterator[datetime]:
@@ -64,7 +64,7 @@ def next_found(run: Run, now: datetime) -> Iterator[datetime]:
 def unstarted_slots(job: Job, periods: Sequence[Period], now: datetime) -> list[Slot]:
     """Return the slots that are not settled although their deadline, the last one before now, has passed.
 
-    Empty where the channels were told of that deadline. Whoever asks knows which of the slots have a run.
+    Empty where the channels were late_slot of that deadline. Whoever asks knows which of the slots have a run.
     """
     expect, settled_until = job.settings.expect, job.slots.settled_until
     deadlines = expect.deadlines(now - _TWO_DEADLINES, now - SEEN_WITHIN, job.settings.timezone) if expect else []
@@ -82,7 +82,7 @@ def next_deadline(job: Job, now: datetime) -> datetime | None:
     return deadline + SEEN_WITHIN if deadline else None
 
 
-def _noted(run: Run, now: datetime, is_news: Callable[[datetime], bool]) -> Run:
+def _with_lateness(run: Run, now: datetime, is_news: Callable[[datetime], bool]) -> Run:
     update: dict[str, Any] = {}
     if (late_after := _late_after(run)) and is_news(late_after):
         update |= {"late_at": now, "late_status": run.status}

@@ -33,10 +33,10 @@ def with_files(known: Iterable[LatestFiles], newest: LatestFiles, kept: timedelt
     runs = [one for one in known if one.run_id != newest.run_id]
     runs.append(newest.model_copy(update={"paths": sorted(set(newest.paths))}))
     runs.sort(key=lambda one: (one.ended_at, one.run_id), reverse=True)
-    begin, told, found = runs[0].ended_at - kept, set[str](), list[LatestFiles]()
+    begin, listed, found = runs[0].ended_at - kept, set[str](), list[LatestFiles]()
     for one in runs:
-        new = [path for path in one.paths if path not in told][: MOST_LATEST - len(told)]
-        told |= set(new)
+        new = [path for path in one.paths if path not in listed][: MOST_LATEST - len(listed)]
+        listed |= set(new)
         if new and one.ended_at > begin:
             found.append(one.model_copy(update={"paths": new}))
     return found

@@ -126,7 +126,7 @@ def sent_settings(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fau
     known = ProjectRequest.model_fields
     settings = {name: value for name, value in document.items() if name in known}
     faults = [
-        Fault(name, "is not a field of this object" + _meant(name, known))
+        Fault(name, "is not a field of this object" + _suggestion(name, known))
         for name in document
         if name not in known and name not in _READ_ONLY
     ]
@@ -138,7 +138,7 @@ def sent_settings(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fau
     return settings, faults
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, list(known), n=1) if len(name) <= MOST_CHARACTERS else []
     meant = ["timeout_seconds"] if name == "active_deadline_seconds" else close
     return f"; did you mean {meant[0]}?" if meant else ""

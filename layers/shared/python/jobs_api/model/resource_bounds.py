@@ -73,7 +73,7 @@ def _faults_of(part: str, name: str, text: str) -> Iterator[str]:
     elif value > parse(most).value:
         yield f"{shown} is more than any node has; at most {most}"
     elif _is_in_bytes(name) and not quantity.is_whole:
-        yield f"{shown} is a fraction of a byte; did you mean {_meant(text, value)}?"
+        yield f"{shown} is a fraction of a byte; did you mean {_suggested_quantity(text, value)}?"
     elif (part, name) == ("limits", "memory") and 0 < value < _LEAST:
         hint = f"; did you mean {_with_unit(int(text))}?" if text.isdecimal() and value <= _MEBI else ""
         yield f"{shown} is too little for any container; at least {LEAST_MEMORY_LIMIT}{hint}"
@@ -83,7 +83,7 @@ def _is_in_bytes(name: str) -> bool:
     return name in {"memory", "ephemeral-storage"} or name.startswith(HUGEPAGES)
 
 
-def _meant(text: str, value: Decimal) -> str:
+def _suggested_quantity(text: str, value: Decimal) -> str:
     """Guess a valid quantity: with the unit that is missing or incomplete, or else in whole mebibytes."""
     text = text.strip(" ")
     number = text.removesuffix("m")

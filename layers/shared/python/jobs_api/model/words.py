@@ -122,15 +122,15 @@ def _note_expansion(kind: str | None, found: re.Match[str], line: Line, *, in_wo
     if line.expansion:
         return
     if kind == "expansion":
-        line.expansion = _named(found.string, found.start())
+        line.expansion = _expansion_shown(found.string, found.start())
     elif kind == "double":
         inside = next((one for one in _IN_DOUBLE_QUOTES.finditer(found["double"]) if one["expansion"]), None)
-        line.expansion = inside and _named(found["double"], inside.start())
+        line.expansion = inside and _expansion_shown(found["double"], inside.start())
     elif kind == "text" and not in_word and found.group().startswith("~"):
         line.expansion = "~"
 
 
-def _named(text: str, at: int) -> str:
+def _expansion_shown(text: str, at: int) -> str:
     """Return what is expanded as a message shows it: `$NAME`, `${`, `$(` or a backtick."""
     found = _NAMED.match(text[at : at + 200].replace("\\\n", ""))
     return found.group() if found else text[at]

@@ -53,7 +53,7 @@ def deliver(message: QueueMessage, clock: Clock) -> datetime | None:
         run = _kept_run(message, known) or store.get_run(message.organization_id, message.run_id)
     except RunNotFound:
         logger.warning("the run of a message is gone", run_id=message.run_id)
-        return _untold(known, clock()) if known else None
+        return _end_without_run(known, clock()) if known else None
     if known is None and run.alerts is None:
         return None
     return _attempt(message, known, run, clock)
@@ -66,7 +66,7 @@ def _kept_run(message: QueueMessage, known: Delivery | None) -> Run | None:
     return message.run if known is None else None
 
 
-def _untold(known: Delivery, now: datetime) -> datetime | None:
+def _end_without_run(known: Delivery, now: datetime) -> datetime | None:
     """End a delivery whose run was removed, so that it does not stay pending; return when to try again."""
     update = {
         "status": DeliveryStatus.FAILED,

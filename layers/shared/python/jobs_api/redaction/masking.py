@@ -86,7 +86,7 @@ def _is_harmless(text: str) -> bool:
 def _masked_once(text: str, secrets: Iterable[str]) -> str:
     pieces, at = list[str](), 0
     found = list(_found(text, secrets))
-    for begin, end in _together(sorted([*found, *_again(text, found)])):
+    for begin, end in _merged(sorted([*found, *_repetitions(text, found)])):
         pieces += [text[at:begin], MASK]
         at = end
     return "".join([*pieces, text[at:]]) if pieces else text
@@ -104,7 +104,7 @@ def _found(text: str, secrets: Iterable[str]) -> Iterator[Span]:
     yield from secret_places.find(text)
 
 
-def _again(text: str, found: list[Span]) -> Iterator[Span]:
+def _repetitions(text: str, found: list[Span]) -> Iterator[Span]:
     """Yield where a found secret is repeated: `parse "redis://:S@db": invalid port ":S" after host`."""
     from jobs_api.redaction.secret_words import looks_secret  # noqa: PLC0415
 
@@ -121,7 +121,7 @@ def _everywhere(text: str, secret: str) -> Iterator[Span]:
         at = text.find(secret, at + len(secret))
 
 
-def _together(spans: Iterable[Span]) -> Iterator[Span]:
+def _merged(spans: Iterable[Span]) -> Iterator[Span]:
     """Yield spans in order; spans that touch become one."""
     begin = end = -1
     for span in spans:

@@ -77,7 +77,7 @@ def find(text: str) -> Iterator[Span]:
     done = 0
     for found in _PUTTY.finditer(text):
         if found.end() >= done:
-            done = _below(text, found.end(), len(text))
+            done = _end_of_key_lines(text, found.end(), len(text))
             yield found.end(), done
 
 
@@ -94,12 +94,12 @@ def _keys(text: str) -> Iterator[Span]:
         elif after and after[0] == "END" and after[1] - end <= _LONGEST_KEY:
             span = (begin, after[2])
         else:
-            span = (begin, _below(text, end, after[1] if after else len(text)))
+            span = (begin, _end_of_key_lines(text, end, after[1] if after else len(text)))
         yield span
         done = span[1]
 
 
-def _below(text: str, at: int, limit: int) -> int:
+def _end_of_key_lines(text: str, at: int, limit: int) -> int:
     """Return where the lines of a key without an end marker end."""
     own = _KEY_ON_LINE.match(text, at, limit)
     at = own.end() if own else at

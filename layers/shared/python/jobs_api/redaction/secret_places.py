@@ -166,10 +166,10 @@ def _in_commands(text: str) -> Iterator[Span]:
         end = newline if newline >= 0 else limit
         kinds = [program.lastgroup or "", *(["cookie"] if program["user"] else [])]
         for kind in kinds:
-            yield from _behind(_OPTIONS[kind], text, program.start(), end)
+            yield from _values_of_option(_OPTIONS[kind], text, program.start(), end)
 
 
-def _behind(option: re.Pattern[str], text: str, at: int, end: int) -> Iterator[Span]:
+def _values_of_option(option: re.Pattern[str], text: str, at: int, end: int) -> Iterator[Span]:
     """Yield the value after an option: in quotation marks, or a word."""
     while found := option.search(text, at, end):
         begin = found.end()

@@ -50,7 +50,7 @@ def find(text: str, low: str) -> Iterator[Span]:
             at = max(at, found[1])
 
 
-def _said(text: str, name: Name) -> Span | None:
+def _after_verb(text: str, name: Name) -> Span | None:
     verb = _IS.match(text, name.end) or _FOR_WHOM.match(text, name.end)
     if not verb or is_parsed(text, name):
         return None
@@ -98,7 +98,7 @@ def _takes_any_word(word: str) -> bool:
     return "-" in word or word.lower().startswith("identified ")
 
 
-def _below(text: str, name: Name) -> Span | None:
+def _on_next_line(text: str, name: Name) -> Span | None:
     """A name alone on its line, and a single word on the next line."""
     below = NEXT_LINE.match(text, name.end)
     if not below or _indent_of_alone(text, name) is None:
@@ -116,4 +116,4 @@ def _without_full_stop(text: str, span: Span) -> Span:
     return (span[0], span[1] - 1) if text[span[1] - 1] == "." and span[1] - span[0] > 1 else span
 
 
-_FORMS: Final[tuple[Form, ...]] = (assigned, paired, tagged, _said, _adjacent, _below)
+_FORMS: Final[tuple[Form, ...]] = (assigned, paired, tagged, _after_verb, _adjacent, _on_next_line)

@@ -85,7 +85,7 @@ def fire_times(expression: str, timezone: str, after: datetime) -> Iterator[date
     schedule, zone = _read_before(expression), load(timezone)
     if after.tzinfo is None:
         raise ValueError("fire times are counted from an aware time; `after` has no time zone")
-    return _walk(schedule, zone, (after - _EPOCH) // _SECOND)
+    return _instants(schedule, zone, (after - _EPOCH) // _SECOND)
 
 
 # A list of jobs and each pass read the same few schedules many times; what `read` returns is immutable.
@@ -124,7 +124,7 @@ def _is_steady(zone: ZoneInfo, after: datetime, fires_at: datetime) -> bool:
     return same and fires_at - after <= _STEADY_WITHIN
 
 
-def _walk(schedule: Schedule | Interval, zone: ZoneInfo, after: int) -> Iterator[datetime]:
+def _instants(schedule: Schedule | Interval, zone: ZoneInfo, after: int) -> Iterator[datetime]:
     try:
         while (instant := next_instant(schedule, zone, after)) is not None:
             yield datetime.fromtimestamp(instant, UTC)

@@ -28,11 +28,11 @@ def clock_times(clock: time, timezone: str, after: datetime, until: datetime) ->
     zone = load(timezone)
     begins, ends = after.astimezone(zone).date() - _DAY, until.astimezone(zone).date() + _DAY
     days = (begins + timedelta(days=count) for count in range((ends - begins).days + 1))
-    shown = {moment for day in days for moment in _shown(clock, day, zone)}
+    shown = {moment for day in days for moment in _occurrences(clock, day, zone)}
     return sorted(moment for moment in shown if after < moment <= until)
 
 
-def _shown(clock: time, day: date, zone: ZoneInfo) -> list[datetime]:
+def _occurrences(clock: time, day: date, zone: ZoneInfo) -> list[datetime]:
     """Return when the clocks show a time on a day: once, twice, or at the change that leaves it out."""
     wanted = datetime.combine(day, clock)
     readings = [int(wanted.replace(tzinfo=zone, fold=fold).timestamp()) for fold in (0, 1)]

@@ -45,14 +45,14 @@ def _warnings(expression: str, timezone: str, after: datetime, until: datetime) 
         passed = [one for one in found if isinstance(one, LostTime) and one.exists]
         twice = [one for one in found if isinstance(one, DoubledTime)]
         if missing:
-            yield f"{moved}, so it skips {_named(missing)}"
+            yield f"{moved}, so it skips {_times_in_words(missing)}"
         if passed:
-            yield f"{moved}, and Kubernetes skips {_named(passed)} on that day"
+            yield f"{moved}, and Kubernetes skips {_times_in_words(passed)} on that day"
         if twice:
-            yield f"{moved}, so it fires twice at {_named(twice)}"
+            yield f"{moved}, so it fires twice at {_times_in_words(twice)}"
 
 
-def _named(times: Sequence[LostTime | DoubledTime]) -> str:
+def _times_in_words(times: Sequence[LostTime | DoubledTime]) -> str:
     """Name the local times, or the first and the last of many; with the day where it is not that of the change."""
     names = [f"{one.local:%H:%M}" for one in times]
     last = times[-1]

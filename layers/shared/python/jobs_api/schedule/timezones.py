@@ -89,12 +89,12 @@ def _names() -> frozenset[str]:
 
 
 def _unknown(name: str) -> str:
-    meant = _meant(name.lower().replace(" ", "_")) if len(name) <= _LONGEST_NAME else None
+    meant = _suggested_zone(name.lower().replace(" ", "_")) if len(name) <= _LONGEST_NAME else None
     hint = f"did you mean {meant}?" if meant else "use an IANA name such as Europe/Berlin or UTC"
     return f"there is no time zone {name[:_LONGEST_NAME]!r}; {hint}"
 
 
-def _meant(wanted: str) -> str | None:
+def _suggested_zone(wanted: str) -> str | None:
     """Guess a zone by its name in any case, or by its place; not for GMT+2, since Etc/GMT+2 is the opposite."""
     if any(c.isdigit() for c in wanted):
         return None

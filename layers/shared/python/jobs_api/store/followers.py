@@ -136,7 +136,7 @@ def record_outcome(
     try:
         write_all(fill_all)
     except ConditionFailed as error:
-        return bool(outcome.started) and error.at == {0} and _written(fill)
+        return bool(outcome.started) and error.at == {0} and _try_write(fill)
     return True
 
 
@@ -193,7 +193,7 @@ def _stored(ends: CountedEnds) -> dict[str, Any]:
     return {job_id: one.model_dump(mode="json") for job_id, one in ends.items()}
 
 
-def _written(fill: Callable[[TransactWrite], None]) -> bool:
+def _try_write(fill: Callable[[TransactWrite], None]) -> bool:
     try:
         write_all(fill)
     except ConditionFailed:

@@ -43,7 +43,7 @@ def write_end(
     with run_counts.one_at_a_time(ended):
         if next_attempt:
             return _with_next(next_attempt, end)
-        return write_with_latest(files, end) if files else _written(end)
+        return write_with_latest(files, end) if files else _try_write(end)
 
 
 def _with_next(next_attempt: Run, end: Callable[[TransactWrite], None]) -> bool:
@@ -60,11 +60,11 @@ def _with_next(next_attempt: Run, end: Callable[[TransactWrite], None]) -> bool:
     try:
         write_all(fill)
     except ConditionFailed as error:
-        return error.at == {0} and _written(end)
+        return error.at == {0} and _try_write(end)
     return True
 
 
-def _written(fill: Callable[[TransactWrite], None]) -> bool:
+def _try_write(fill: Callable[[TransactWrite], None]) -> bool:
     try:
         write_all(fill)
     except ConditionFailed:

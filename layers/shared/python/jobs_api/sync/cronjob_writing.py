@@ -48,7 +48,7 @@ class CronJobWriter:
                 case Replace():
                     live = self.cluster.replace_cronjob(self._dated(change))
                 case Leave():
-                    self._left(change, wanted)
+                    self._record_left_alone(change, wanted)
                     return
         except AlreadyExists:
             self._compare_again(wanted)
@@ -58,9 +58,9 @@ class CronJobWriter:
         except ClusterRejected as error:
             self._rejected(change, wanted, error)
         else:
-            self._written(change, wanted, live)
+            self._record_written(change, wanted, live)
 
-    def _written(self, change: Create | Replace, wanted: Wanted, live: Object) -> None:
+    def _record_written(self, change: Create | Replace, wanted: Wanted, live: Object) -> None:
         self.progress.count("created" if isinstance(change, Create) else "replaced")
         self.progress.count("repaired", was_synced(wanted, self.now))
         if change.name in self.progress.unlabelled:
@@ -95,7 +95,7 @@ class CronJobWriter:
         version = {"resourceVersion": live["metadata"]["resourceVersion"]}
         return {**change.manifest, "metadata": {**change.manifest["metadata"], **version}}
 
-    def _left(self, change: Leave, wanted: Wanted) -> None:
+    def _record_left_alone(self, change: Leave, wanted: Wanted) -> None:
         match change.reason:
             case Reason.FOREIGN:
                 self.recorder.error(wanted, sync_messages.FOREIGN.format(change.name))

@@ -40,7 +40,7 @@ def keep(cluster: Cluster, namespace: str) -> None:
         logger.warning("The runner's ConfigMap could not be written", organization_id=namespace, error=str(error))
 
 
-def _keep(of: tuple[Cluster, str]) -> bool:
+def _put_in_place(of: tuple[Cluster, str]) -> bool:
     """Return whether the ConfigMap was right already."""
     cluster, namespace = of
     asked = runner_config_map(namespace)
@@ -66,4 +66,4 @@ def _keep(of: tuple[Cluster, str]) -> bool:
     return True
 
 
-_right: Final = Recent(_keep, CONFIG_MAP_KEPT_SECONDS, keeps=bool, clock=lambda: time.time())  # noqa: PLW0108 - tests move it
+_right: Final = Recent(_put_in_place, CONFIG_MAP_KEPT_SECONDS, keeps=bool, clock=lambda: time.time())  # noqa: PLW0108 - tests move it

@@ -63,8 +63,8 @@ def requested_retry(
     """
     own = own_environment.with_variables(job, before.environment or {})
     run = pending_run(run_id, request.command_for(before, job), own, project, alerts, by.at, TriggeredBy.RETRY)
-    told = own_environment.carried(before)
-    return run.model_copy(update={**told, "triggered_by_token": by.actor, "retry_of": before.id})
+    variables = own_environment.carried(before)
+    return run.model_copy(update={**variables, "triggered_by_token": by.actor, "retry_of": before.id})
 
 
 def retry_entry(run: Run, before: Run, by: WrittenBy) -> StoredEntry:

@@ -36,10 +36,10 @@ def goes_first(other: Run, run: Run) -> bool:
     """
     if other.id == run.id or other.status.ended:
         return False
-    return not other.waits or _place(other) < _place(run)
+    return not other.waits or _queue_position(other) < _queue_position(run)
 
 
-def _place(run: Run) -> tuple[datetime, str]:
+def _queue_position(run: Run) -> tuple[datetime, str]:
     return run.created_at, run.id
 
 

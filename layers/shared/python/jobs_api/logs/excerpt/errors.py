@@ -34,7 +34,7 @@ class ErrorLines(NamedTuple):
 
 def error_lines(lines: list[str]) -> ErrorLines:
     """Read the lines of any program."""
-    return _exception(lines) or _logged(lines) or _named(lines) or _last(lines)
+    return _exception(lines) or _logged(lines) or _first_named_error(lines) or _last(lines)
 
 
 def logged_as_error(records: list[LogRecord]) -> ErrorLines | None:
@@ -95,7 +95,7 @@ def _logged(lines: list[str]) -> ErrorLines | None:
     return summary
 
 
-def _named(lines: list[str]) -> ErrorLines | None:
+def _first_named_error(lines: list[str]) -> ErrorLines | None:
     """Return the lines from the first one that names an error."""
     for at, line in enumerate(lines):
         if _TELLING.search(line[:MAX_LINE]):

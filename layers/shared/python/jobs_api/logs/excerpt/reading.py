@@ -35,7 +35,7 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
     if found:
         count = max(len(found), dbt.failed_in_all(read.records) if dbt.speaks(read.records) else 0)
         cause = causes.key(map(causes.key_of_failure, found), own)
-        return Excerpt(found[:MOST_FAILURES], "", count, _said(found, count), cause, running, joined(last))
+        return Excerpt(found[:MOST_FAILURES], "", count, _summary_of(found, count), cause, running, joined(last))
     said = cut_at_word(telling.said, MAX_SAID)
     if running:
         was = f"it was running {listed(begun, len(begun))}"
@@ -90,7 +90,7 @@ def _of_dbt(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
     return [], errors.error_lines(read.lines)
 
 
-def _said(failures: list[Failure], count: int) -> str:
+def _summary_of(failures: list[Failure], count: int) -> str:
     first, others = failures[0], failures[1:]
     said = f"{first.what}: {first.cause}" if first.cause else f"{first.what} failed"
     if count == 1:

@@ -61,18 +61,18 @@ def unanswered(lines: list[str]) -> list[str]:
 
 def ended(lines: list[str]) -> str:
     """Return the warnings and skipped models of a success, or that nothing was to do; "" if there are none."""
-    warnings = [_paragraph(lines, at).partition("]")[2].strip(" :") for at in _where(lines, _WARNED)]
+    warnings = [_paragraph(lines, at).partition("]")[2].strip(" :") for at in _matching_lines(lines, _WARNED)]
     left = [f"model {name}" for name in skipped(lines)]
     said = [f"{counted(len(warnings), 'warning')}: {listed(warnings, len(warnings), 1)}"] if warnings else []
     said += [f"{len(left)} skipped: {listed(left, len(left))}"] if left else []
     # Before 0.200 `sqlmesh audit` exits with 0 whatever it finds.
     audits = [failure.what for failure in _audits(lines)]
     said += [f"{counted(len(audits), 'failed audit')}: {listed(audits, len(audits))}"] if audits else []
-    nothing = [] if said else [_paragraph(lines, at) for at in _where(lines, _NOTHING)[:1]]
+    nothing = [] if said else [_paragraph(lines, at) for at in _matching_lines(lines, _NOTHING)[:1]]
     return "; ".join([*said, *nothing])
 
 
-def _where(lines: list[str], what: re.Pattern[str]) -> list[int]:
+def _matching_lines(lines: list[str], what: re.Pattern[str]) -> list[int]:
     return [at for at, line in enumerate(lines) if what.match(line)]
 
 

@@ -67,7 +67,7 @@ def step_of(record: LogRecord) -> Step | None:
         del words[0]
     if not words:
         return None
-    what = _named(words)
+    what = _node_in(words)
     seconds = _SECONDS.search(status["said"])
     said = status["said"][: seconds.start()] if seconds else status["said"]
     # dbt counts hooks separately.
@@ -75,12 +75,12 @@ def step_of(record: LogRecord) -> Step | None:
     return Step(number, match["state"], what, said, float(seconds["seconds"]) if seconds else None)
 
 
-def _named(words: list[str]) -> str:
+def _node_in(words: list[str]) -> str:
     """Return kind and name of the node in a line of progress: `START sql view model main.stg_orders`."""
     name = words[-1]
     if "freshness" in words:
         return f"source {name}"
-    if what := _other(" ".join(words)) or _relation(words):
+    if what := _other_node(" ".join(words)) or _relation(words):
         return what
     if "hook" in words[0]:
         return f"hook {name}"
@@ -89,7 +89,7 @@ def _named(words: list[str]) -> str:
     return " ".join(words[-2:]) if {"relation", "batch"} & set(words[:-1]) else f"test {name}"
 
 
-def _other(said: str) -> str:
+def _other_node(said: str) -> str:
     """Return a node that is neither a relation nor a test, "" if this names none."""
     kind = next((kind for kind in _OTHERS if said.startswith(f"{kind} ")), "")
     return f"{kind.replace(' ', '_')} {said.removeprefix(f'{kind} ')}" if kind else ""

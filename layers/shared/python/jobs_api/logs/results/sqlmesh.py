@@ -71,7 +71,7 @@ class SQLMesh:
             self.warnings.setdefault(warning["name"], warning["said"])
         elif ran := _RAN.match(line):
             self.ran = int(ran["count"])
-        self._keep(line)
+        self._keep_end_line(line)
 
     @property
     def listens(self) -> bool:
@@ -130,7 +130,7 @@ class SQLMesh:
         if len(self.tests) < MOST_RESULTS:
             self.tests[name] = Found("test", name, _TEST_WORDS[word])
 
-    def _keep(self, line: str) -> None:
+    def _keep_end_line(self, line: str) -> None:
         if self.end is None and _END.match(line):
             self.end = []
         if self.end is not None and self.end_size < MOST_OF_THE_END:

@@ -86,7 +86,7 @@ def _title(facts: MessageFacts) -> str:
         case AlertKind.REMINDER:
             return f"{name} is still failing"
         case _:
-            return f"{name} {_how(facts.run)}"
+            return f"{name} {_how_it_failed(facts.run)}"
 
 
 def _warnings(run: Run) -> str:
@@ -94,7 +94,7 @@ def _warnings(run: Run) -> str:
     return f" with {counted(count, 'warning')}" if count else ""
 
 
-def _how(run: Run) -> str:
+def _how_it_failed(run: Run) -> str:
     if run.status is RunStatus.ERROR:
         return f"could not run, attempt {run.attempt}" if run.attempt else "could not run"
     return f"failed after {run.attempt} attempts" if run.attempt else "failed"
