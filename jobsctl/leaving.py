@@ -10,7 +10,7 @@ from typing import Final
 
 from jobs_api import store
 from jobs_api.admin import tokens
-from jobs_api.cancel.request import CancelRequest, asked_of, unlaunched
+from jobs_api.cancel.request import CancelRequest, unlaunched, with_request
 from jobs_api.errors import Conflict
 from jobs_api.logs import log_bucket
 from jobs_api.model.audit import AuditAction
@@ -121,7 +121,7 @@ def _cancel_waiting(organization_id: str) -> None:
     now, request = datetime.now(UTC), CancelRequest(reason="the organization is deleted")
     for run in store.open_runs(organization_id):
         if run.launch:
-            ended = unlaunched(asked_of(run, request, operator(), now), now)
+            ended = unlaunched(with_request(run, request, operator(), now), now)
             store.cancel_unlaunched(
                 run, ended, entry_of(AuditAction.RUN_CANCEL, organization_id, run.id, once="cancel")
             )

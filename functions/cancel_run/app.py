@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from jobs_api import cluster, store
 from jobs_api.api.body_schemas import schema_of
 from jobs_api.api.resolver import Api, logger
-from jobs_api.cancel import ending, noting
+from jobs_api.cancel import ending, recording
 from jobs_api.cancel.request import CancelAnswer, CancelRequest
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.metrics import Metric, publish
@@ -29,7 +29,7 @@ def cancel_run(
     is back. 3. Ask for a pass, whose ingest stores the log, and writes how the run ended.
     """
     request = CancelRequest.checked(document or {})
-    run = noting.note(app.caller.organization_id, run_id, request, app.written_by)
+    run = recording.record_request(app.caller.organization_id, run_id, request, app.written_by)
     refused = _try_to_end(run) if run.is_to_be_cancelled else None
     queue.run_cancelled(run.organization_id)
     answer = CancelAnswer(run_id=run.id, status=run.status)

@@ -42,7 +42,7 @@ def trigger_job(
     own, sealed = environment.sealed_variables(job, request.environment or {})
     run = manual_run(
         app.new_id("run_"), command, with_variables(job, own), project, channels.alerts_of(project, job), app.written_by
-    ).model_copy(update={"environment": own or None, "sealed_variables": sealed, **request.told})
+    ).model_copy(update={"environment": own or None, "sealed_variables": sealed, **request.cause_and_commit})
     run, reachable = _created(run, request.on_overlap)
     answer = _launched(run) if reachable else TriggerAnswer(job_run_id=run.id, job_name=run.job_name, status=run.status)
     queue.run_triggered(run.organization_id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs_api import store
-from jobs_api.cancel import ending, noting
+from jobs_api.cancel import ending, recording
 from jobs_api.cancel.request import CancelRequest
 from jobs_api.cluster import Cluster, Object
 from jobs_api.k8s import labels
@@ -127,7 +127,7 @@ def test_concurrent_cancels_are_all_accepted_and_one_is_recorded(acme: Acme) -> 
 
     def ask(at: int) -> Run:
         by = WrittenBy(actor=Actor(token_id=f"token {at}"), at=acme.now(), request_id=f"request {at}")
-        noted = noting.note(run.organization_id, run.id, CancelRequest(reason=f"number {at}"), by)
+        noted = recording.record_request(run.organization_id, run.id, CancelRequest(reason=f"number {at}"), by)
         ending.end(acme.cluster, noted, noted.job_name, acme.now())
         return noted
 
@@ -148,13 +148,13 @@ def test_a_run_that_ends_while_it_is_to_be_cancelled_keeps_its_own_end(
     run = acme.triggered(script)
     acme.ingest()
     acme.wait_for_end(acme.cluster.get_job(acme.organization.namespace, run.job_name))
-    note = store.note_cancel_request
+    note = store.record_cancel_request
 
     def ended_first(asked: Run, entry: StoredEntry) -> bool:
         acme.ingest()
         return note(asked, entry)
 
-    monkeypatch.setattr(store, "note_cancel_request", ended_first)
+    monkeypatch.setattr(store, "record_cancel_request", ended_first)
     answer = cancel(acme, run)
 
     assert (answer.status, answer.json["code"]) == (409, "run_already_ended")

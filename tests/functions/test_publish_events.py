@@ -297,7 +297,7 @@ def test_what_is_written_on_a_run_between_its_start_and_after_its_end_is_no_even
     events_on(bus)
 
     late = running.model_copy(update={"late_at": NOON, "long_at": NOON, "late_status": RunStatus.RUNNING})
-    assert store.note_found(running, late)
+    assert store.record_found(running, late)
     publish(written.records())
     assert events_on(bus) == []
 

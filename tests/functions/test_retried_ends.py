@@ -66,7 +66,7 @@ def test_two_passes_at_once_make_one_attempt(acme: Acme, run: Run) -> None:
 
 
 def test_a_run_that_is_to_be_cancelled_by_then_gets_no_next_attempt(acme: Acme, run: Run) -> None:
-    assert store.note_cancel_request(*cancelled(acme, run))
+    assert store.record_cancel_request(*cancelled(acme, run))
 
     assert not store.advance_run(run, failed(run), next_attempt=second(run))
 

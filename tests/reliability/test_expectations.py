@@ -431,7 +431,7 @@ def test_one_of_two_passes_notifies_of_a_late_run(world: World) -> None:
     at(world, noon(2, 5))
     run = only_run(world, job)
 
-    first, second = late_runs.note_late(run, noon(5, 6)), late_runs.note_late(run, noon(5, 6))
+    first, second = late_runs.record_late(run, noon(5, 6)), late_runs.record_late(run, noon(5, 6))
 
     assert first
     assert first.notify == [Event.LATE]
@@ -444,7 +444,7 @@ def test_writing_an_end_keeps_that_another_pass_found_the_run_late(world: World)
     job = made(world)
     at(world, noon(2, 5))
     before = only_run(world, job)
-    assert late_runs.note_late(before, noon(5, 6))
+    assert late_runs.record_late(before, noon(5, 6))
     end = {"status": RunStatus.SUCCESS, "end_time": noon(5, 7), "updated_at": noon(5, 8)}
 
     assert not store.advance_run(before, before.model_copy(update=end))

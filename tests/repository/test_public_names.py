@@ -18,7 +18,20 @@ CHANNEL: Final = re.compile(r"notifications/\w+/sending\.py")
 # Callers write these with the module before them (`schedule.parse`), and each means the same everywhere: the readers of
 # each kind of log, `decide` of each pure decision, `find` and `read`.
 QUALIFIED: Final = frozenset(
-    {"client", "decide", "ended", "errors", "failures", "find", "parse", "post", "publish", "read", "speaks", "split"}
+    {
+        "client",
+        "decide",
+        "ended",
+        "errors",
+        "failures",
+        "find",
+        "parse",
+        "post",
+        "publish",
+        "read",
+        "recognizes",
+        "split",
+    }
 )
 
 

@@ -88,7 +88,7 @@ def test_while_a_receiver_is_slow_no_other_delivery_is_sent_to_it(
 ) -> None:
     monkeypatch.setattr(webhook_sending, "SLOW", timedelta(milliseconds=50))
     reached, noticed, released = (threading.Event() for _ in range(3))
-    keeps_waiting = receivers.keeps_waiting
+    keeps_waiting = receivers.record_slow
 
     def noticing(receiver: str, now: datetime, free_at: datetime) -> None:
         keeps_waiting(receiver, now, free_at)
@@ -99,7 +99,7 @@ def test_while_a_receiver_is_slow_no_other_delivery_is_sent_to_it(
         released.wait(30)
         handler.answer(200, b"")
 
-    monkeypatch.setattr(receivers, "keeps_waiting", noticing)
+    monkeypatch.setattr(receivers, "record_slow", noticing)
     hook.plans = [waits]
     first, second = (new_run(job, jaffle, RunStatus.FAILED) for _ in range(2))
     delivery = queue.tell(first, Event.FAILURE, "webhook")

@@ -46,7 +46,7 @@ def a_job(version: int, **values: Any) -> StoredJob:
 
 
 def events_of(before: Run | None, after: Run | None) -> list[AccountEvent]:
-    return [news.told({ADDRESS: ("jaffle", "nightly")}) for news in run_news(Images(before, after))]
+    return [news.event({ADDRESS: ("jaffle", "nightly")}) for news in run_news(Images(before, after))]
 
 
 def run_details(before: Run | None, after: Run | None) -> list[RunDetail]:
@@ -145,7 +145,7 @@ def test_each_run_starts_and_ends_once_whatever_is_written_of_it(stages: list[st
 
 
 def job_details(before: StoredJob | None, after: StoredJob | None) -> list[JobDetail]:
-    details = [news.told({ADDRESS: ("jaffle", "nightly")}).detail for news in job_news(Images(before, after))]
+    details = [news.event({ADDRESS: ("jaffle", "nightly")}).detail for news in job_news(Images(before, after))]
     return [detail for detail in details if isinstance(detail, JobDetail)]
 
 

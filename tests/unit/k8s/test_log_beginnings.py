@@ -71,8 +71,8 @@ def test_a_message_of_the_kubelet_counts_only_for_a_pod_that_was_evicted_or_lost
 def test_why_there_is_no_log_is_said_with_the_reason_of_the_eviction() -> None:
     why = "There is no log: the node removed it with the pod (Evicted: The node was low on disk.)"
 
-    assert pod_logs.why_none(evicted()) == why
-    assert pod_logs.why_none(pod(ended(1))) == "There is no log: the node removed it with the pod"
+    assert pod_logs.why_no_log(evicted()) == why
+    assert pod_logs.why_no_log(pod(ended(1))) == "There is no log: the node removed it with the pod"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_why_there_is_no_log_is_said_with_the_reason_of_the_eviction() -> None:
 def test_a_log_that_lost_its_beginning_is_told_from_a_whole_one(
     seen: str | None, begins: str, ran: float, *, lost: bool
 ) -> None:
-    why = pod_logs.why_less(seen, begins, 4_000, pod(ended(0, seconds=3 + ran)))
+    why = pod_logs.why_incomplete(seen, begins, 4_000, pod(ended(0, seconds=3 + ran)))
 
     assert bool(why) == lost
     assert why is None or "10 MiB" in why
@@ -112,20 +112,20 @@ def test_what_writes_fast_has_probably_written_before_its_first_words(
     begins: float, size_bytes: int, *, lost: bool
 ) -> None:
     # The run started at second 3 and took five seconds, so no node can have rotated much away before second 4.
-    assert bool(pod_logs.why_less(None, at(begins), size_bytes, pod(ended(0, seconds=8)))) == lost
+    assert bool(pod_logs.why_incomplete(None, at(begins), size_bytes, pod(ended(0, seconds=8)))) == lost
 
 
 def test_what_was_recorded_of_a_replaced_pod_does_not_apply_to_the_next() -> None:
-    note = pod_logs.noted("jaffle-nightly-29622840-x7k2p", at(4))
+    note = pod_logs.log_name("jaffle-nightly-29622840-x7k2p", at(4))
 
-    assert pod_logs.seen_of(note, pod()) == at(4)
-    assert pod_logs.seen_of(pod_logs.noted("another", at(4)), pod()) is None
-    assert pod_logs.seen_of(None, pod()) is None
-    assert pod_logs.seen_of(pod_logs.noted("jaffle-nightly-29622840-x7k2p", ""), pod()) == ""
+    assert pod_logs.known_beginning(note, pod()) == at(4)
+    assert pod_logs.known_beginning(pod_logs.log_name("another", at(4)), pod()) is None
+    assert pod_logs.known_beginning(None, pod()) is None
+    assert pod_logs.known_beginning(pod_logs.log_name("jaffle-nightly-29622840-x7k2p", ""), pod()) == ""
     assert [pod_logs.has_begun(one) for one in (None, "a ", note)] == [False, False, True]
 
 
 def test_a_container_without_known_times_makes_no_statement() -> None:
     unknown = pod({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}})
 
-    assert pod_logs.why_less(None, "", 0, unknown) is None
+    assert pod_logs.why_incomplete(None, "", 0, unknown) is None

@@ -155,7 +155,7 @@ def act_on(observed: Observed, raw: Object) -> None:
                 documents.LiveJobDetail.of(observed, seen)
             if observed.pod:
                 documents.read_logs(observed, observed.pod, seen, "text", 100)
-                pod_logs.why_less(None, at(40), 5, observed.pod)
+                pod_logs.why_incomplete(None, at(40), 5, observed.pod)
     documents.is_of_organization(observed, ACME)
     documents.newest_jobs([observed, observed], 1)
     job_secrets.secrets_of(raw)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.run import RunStatus
-from jobs_api.notifications.channels import hearing
+from jobs_api.notifications.channels import channels_to_notify
 from jobs_api.notifications.slack.target import SlackTarget
 from jobs_api.notifications.webhook.target import WebhookTarget
 from tests.unit.model.test_due import a_run
@@ -39,8 +39,8 @@ def test_an_unknown_channel_is_not_notified() -> None:
 
     assert alerts.channels(Event.FAILURE) == ["pager"]
     run = a_run(RunStatus.FAILED).model_copy(update={"alerts": alerts})
-    assert hearing(run, Event.FAILURE) == []
-    assert [channel.name for channel in hearing(run, Event.STARTED)] == ["webhook"]
+    assert channels_to_notify(run, Event.FAILURE) == []
+    assert [channel.name for channel in channels_to_notify(run, Event.STARTED)] == ["webhook"]
     assert alerts.model_dump(mode="json") == {**NAMES, **newer}, "and it is kept for the version that knows it"
 
 

@@ -38,23 +38,23 @@ def ended(run: Run, minutes: float, status: RunStatus = RunStatus.SUCCESS, seen:
 def test_an_open_run_is_late_once_some_seconds_after_its_time(status: RunStatus) -> None:
     run = going(status)
 
-    assert lateness.found(run, NOON + 4 * SECOND) is run
-    late = lateness.found(run, NOON + 5 * SECOND)
+    assert lateness.found_late(run, NOON + 4 * SECOND) is run
+    late = lateness.found_late(run, NOON + 5 * SECOND)
     assert (late.late_at, late.late_status, late.long_at) == (NOON + 5 * SECOND, status, None)
-    assert lateness.found(late, NOON + 6 * SECOND) is late
+    assert lateness.found_late(late, NOON + 6 * SECOND) is late
 
 
 def test_a_run_takes_long_from_its_start_on_however_it_was_started() -> None:
     run = going(expected_by=None, scheduled_for=None)
 
-    assert lateness.found(run, at(10) + 4 * SECOND) is run
-    assert lateness.found(run, at(10) + 5 * SECOND).long_at == at(10) + 5 * SECOND
+    assert lateness.found_late(run, at(10) + 4 * SECOND) is run
+    assert lateness.found_late(run, at(10) + 5 * SECOND).long_at == at(10) + 5 * SECOND
     waiting = going(RunStatus.PENDING, expected_by=None)
-    assert lateness.found(waiting, at(600)) is waiting
+    assert lateness.found_late(waiting, at(600)) is waiting
 
 
 def test_both_may_be_found_at_once() -> None:
-    found = lateness.found(going(), at(20))
+    found = lateness.found_late(going(), at(20))
 
     assert happened(going(), found) == [Event.LATE, Event.LONG]
     assert with_events(going(), found).notify == [Event.LATE, Event.LONG]
@@ -64,13 +64,13 @@ def test_both_may_be_found_at_once() -> None:
 def test_a_run_that_has_ended_is_never_late_afterwards(status: RunStatus) -> None:
     run = ended(going(), -1, status)
 
-    assert lateness.found(run, at(600)) is run
+    assert lateness.found_late(run, at(600)) is run
 
 
 def test_a_run_with_a_cancel_request_is_not_notified_as_late() -> None:
     run = going(cancel_requested_at=at(-1))
 
-    assert lateness.found(run, at(600)) is run
+    assert lateness.found_late(run, at(600)) is run
     assert happened(run, with_events(run, ended(run, 30, RunStatus.CANCELLED))) == [Event.CANCELLED]
     assert happened(run, with_events(run, ended(run, 30, RunStatus.SUCCESS))) == [Event.SUCCESS]
 
@@ -101,15 +101,15 @@ def test_an_end_in_time_or_one_that_is_seen_after_a_day_is_no_news(end: float, s
 def test_an_open_run_is_not_notified_as_late_after_a_day() -> None:
     run = going(RunStatus.PENDING)
 
-    assert lateness.found(run, NOON + DAY).late_at
-    assert lateness.found(run, NOON + DAY + SECOND) is run
+    assert lateness.found_late(run, NOON + DAY).late_at
+    assert lateness.found_late(run, NOON + DAY + SECOND) is run
 
 
 def test_a_new_run_whose_slot_was_late_before_is_not_told_again() -> None:
     run = going(RunStatus.PENDING, late_at=at(1))
 
     assert with_events(None, run).notify == []
-    assert lateness.found(run, at(5)) is run
+    assert lateness.found_late(run, at(5)) is run
     over = ended(run, 30).model_copy(update={"start_time": at(-1)})
     assert with_events(run, over).notify == [Event.STARTED, Event.LONG, Event.SUCCESS]
 
@@ -117,7 +117,7 @@ def test_a_new_run_whose_slot_was_late_before_is_not_told_again() -> None:
 def test_the_next_pass_is_due_when_a_run_may_be_late_or_long() -> None:
     assert list(lateness.next_found(going(), at(-10))) == [NOON + 5 * SECOND, at(10) + 5 * SECOND]
     assert list(lateness.next_found(going(), at(5))) == [at(10) + 5 * SECOND]
-    assert list(lateness.next_found(lateness.found(going(), at(20)), at(20))) == []
+    assert list(lateness.next_found(lateness.found_late(going(), at(20)), at(20))) == []
 
 
 @given(
@@ -132,7 +132,7 @@ def test_whatever_the_passes_see_each_is_told_once_and_only_if_it_is_so(
     for minutes in sorted(one for one in passes if one < end + lag):
         # A list of the cluster may be some seconds old.
         if minutes < end + 4 / 60:
-            after = with_events(run, lateness.found(run, at(minutes)))
+            after = with_events(run, lateness.found_late(run, at(minutes)))
             told += happened(run, after)
             run = after
     last = with_events(run, ended(run, end, seen=max([end + lag, *passes])))
@@ -148,9 +148,9 @@ def test_whatever_the_passes_see_each_is_told_once_and_only_if_it_is_so(
 
 def test_a_webhook_has_the_same_bytes_before_and_after_the_end() -> None:
     run = going(RunStatus.PENDING, expected_minutes=1)
-    late = lateness.found(run, at(1))
+    late = lateness.found_late(run, at(1))
     running = late.model_copy(update={"status": RunStatus.RUNNING, "start_time": at(0), "pod_name": "p"})
-    long = lateness.found(running, at(3))
+    long = lateness.found_late(running, at(3))
     over = ended(long, 9, RunStatus.FAILED).model_copy(update={"error_message": "x", "exit_code": 1})
 
     first, second = body_of(late, Event.LATE, TELLS), body_of(long, Event.LONG, TELLS)
@@ -189,7 +189,7 @@ def test_a_slot_without_a_run_is_late_from_its_time_until_somebody_was_told() ->
 
     assert unstarted(job, 0) == []
     assert unstarted(job, 0.1) == [-60]
-    assert unstarted(job.told_late(NOON, at(0.1)), 1) == []
+    assert unstarted(job.with_late_reported(NOON, at(0.1)), 1) == []
     assert unstarted(job.settled(at(-60), PROJECT, at(1)), 1) == []
 
 
@@ -209,7 +209,7 @@ def test_a_job_that_expects_no_time_has_no_late_slot() -> None:
 
 
 def test_a_run_that_comes_after_its_slot_was_told_takes_the_news_over() -> None:
-    job = job_at_eleven().told_late(NOON, at(1))
+    job = job_at_eleven().with_late_reported(NOON, at(1))
 
     assert lateness.expected_of(job, at(-60))["late_at"] == at(1)
     assert lateness.expected_of(job, at(23 * 60))["late_at"] is None
@@ -217,7 +217,7 @@ def test_a_run_that_comes_after_its_slot_was_told_takes_the_news_over() -> None:
 
 
 def test_what_is_told_of_a_job_survives_its_changes_and_the_table() -> None:
-    job = job_at_eleven().told_late(NOON, at(1))
+    job = job_at_eleven().with_late_reported(NOON, at(1))
 
     after = job.changed({"schedule": "0 10 * * *"}, PROJECT, at(2), lambda _: {}).settled(at(2), PROJECT, at(2))
 

@@ -15,7 +15,7 @@ MOST_OF_A_SUMMARY: Final = 4_000
 
 
 # As jobs_api.auth makes them: an id, which anybody may see, and a secret.
-LONGEST_TOKEN: Final = 100
+ISSUED_TOKEN_CHARACTERS: Final = 100
 _TOKEN: Final = re.compile(r"(jat_[0-9a-z]{1,32}_)[\w-]+")
 
 
@@ -24,7 +24,7 @@ def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
 
     It is shortened if it is longer than any id or name of ours, and the secret of a token in it is masked.
     """
-    shown = _TOKEN.sub(r"\1***", text[: most + LONGEST_TOKEN])
+    shown = _TOKEN.sub(r"\1***", text[: most + ISSUED_TOKEN_CHARACTERS])
     return shown if len(shown) <= most else f"{shown[:most]}..."
 
 

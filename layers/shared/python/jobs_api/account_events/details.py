@@ -85,7 +85,7 @@ class RunNews:
         """The job that it is about."""
         return self.run.organization_id, self.run.project_id, self.run.job_id
 
-    def told(self, names: Mapping[JobAddress, SubjectNames]) -> AccountEvent:
+    def event(self, names: Mapping[JobAddress, SubjectNames]) -> AccountEvent:
         """Return the event. Where the job is gone, its names are those that the run keeps for alerts."""
         run, (project_name, job_name) = self.run, names.get(self.address, NAMELESS)
         kept = run.alerts
@@ -118,7 +118,7 @@ class JobNews:
         """The job that it is about."""
         return self.job.organization_id, self.job.project_id, self.job.id
 
-    def told(self, names: Mapping[JobAddress, SubjectNames]) -> AccountEvent:
+    def event(self, names: Mapping[JobAddress, SubjectNames]) -> AccountEvent:
         """Return the event."""
         job = self.job
         detail = JobDetail(

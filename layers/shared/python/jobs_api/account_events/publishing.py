@@ -38,7 +38,7 @@ def publish_records(records: Sequence[StreamRecord]) -> str | None:
     if not said or not account_bus.has_rules():
         return None
     names = names_of(one.news.address for one in said)
-    events = [one.news.told(names) for one in said]
+    events = [one.news.event(names) for one in said]
     try:
         account_bus.put([_entry(event) for event in events])
     except EntriesRefused as error:

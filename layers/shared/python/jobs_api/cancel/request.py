@@ -28,7 +28,7 @@ class CancelAnswer(Document):
     message: str = "Run cancellation requested"
 
 
-def asked_of(run: Run, request: CancelRequest, actor: Actor, now: datetime) -> Run:
+def with_request(run: Run, request: CancelRequest, actor: Actor, now: datetime) -> Run:
     """Return a run with a request to cancel it."""
     asked = {"cancel_requested_at": now, "cancel_reason": request.reason or None, "cancelled_by": actor}
     return run.model_copy(update={**asked, "updated_at": now})

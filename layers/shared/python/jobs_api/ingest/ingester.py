@@ -18,7 +18,7 @@ from jobs_api.ingest.job_ingest import JobIngest
 from jobs_api.ingest.log_collecting import NOBODY, Followers
 from jobs_api.ingest.log_storing import PodLogs
 from jobs_api.ingest.missing_jobs import MissingJobs
-from jobs_api.ingest.out_of_reach import note_reached
+from jobs_api.ingest.out_of_reach import record_reached
 from jobs_api.ingest.pass_findings import PassFindings
 from jobs_api.ingest.run_work import RunWork, RunWorkers
 from jobs_api.ingest.run_writing import RunWriter
@@ -126,7 +126,7 @@ class Pass:
             self._runs_without_job(pool)
             self._note_late(pool)
             self._count_ends(pool)
-            self.organization = note_reached(self.organization, self._findings.began_at, reached=True)
+            self.organization = record_reached(self.organization, self._findings.began_at, reached=True)
             self._account(pool)
         if self.failed:
             raise Incomplete(f"{self.failed} runs of {self.organization.id} could not be ingested")
@@ -144,7 +144,7 @@ class Pass:
         known = ((job, seen, runs.get(seen.run_id)) for job, seen in read)
         own = [(job, seen, run) for job, seen, run in known if self._is_own(seen, run)]
         for job in (*settled, *(job for job, _, _ in own)):
-            self._findings.note_job(job, self.clock())
+            self._findings.record_job(job, self.clock())
         wanted = [seen.uid for _, seen, run in own if decision.wants_pod(seen, run, self.clock())]
         pods = self.cluster.pods_of(self.organization.namespace, wanted)
         ingest = self._job_ingest.ingest
@@ -206,11 +206,11 @@ class Pass:
             run for run in findings.open.values() if run.id not in findings.ended and run.job_id not in findings.unsure
         ]
         self._late_from += [due for run in going for due in lateness.next_found(run, self.clock())]
-        late = [run for run in going if lateness.found(run, self.clock()) is not run]
+        late = [run for run in going if lateness.found_late(run, self.clock()) is not run]
         self._workers.do(pool, [RunWork.for_run(self._found_late, run) for run in late])
 
     def _found_late(self, run: Run) -> bool:
-        found = late_runs.note_late(run, self.clock())
+        found = late_runs.record_late(run, self.clock())
         if found:
             self._writer.was_written(found)
         return found is not None

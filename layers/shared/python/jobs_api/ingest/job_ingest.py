@@ -61,7 +61,7 @@ class JobIngest:
         seen = self._with_warnings(seen, run, now)
         decided = decision.decide(seen, run, self.organization_id, now)
         if decided.too_new:
-            self.findings.note_too_new(seen)
+            self.findings.record_too_new(seen)
             return launched
         self._end_pod(seen.pod if decided.ends_pod else None)
         if decided.stop and not (self._may_stop(seen, run) and self._replaced(job_stop.stopped(job, decided.stop))):

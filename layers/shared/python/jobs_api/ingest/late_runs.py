@@ -23,13 +23,13 @@ BLIP: Final = timedelta(minutes=1)
 logger = Logger()
 
 
-def note_late(run: Run, now: datetime) -> Run | None:
+def record_late(run: Run, now: datetime) -> Run | None:
     """Record that an open run is late or takes long; return it with its events, None if nothing is recorded."""
-    found = lateness.found(run, now)
+    found = lateness.found_late(run, now)
     if found is run:
         return None
     found = run_events.with_events(run, found)
-    return found if store.note_found(run, found) else None
+    return found if store.record_found(run, found) else None
 
 
 def without_the_cluster(organization: Organization, now: datetime) -> list[datetime]:
@@ -42,7 +42,7 @@ def without_the_cluster(organization: Organization, now: datetime) -> list[datet
     if now < blip_over_at:
         return [blip_over_at]
     runs = list(store.open_runs(organization.id))
-    queue.try_to_publish([found for run in runs if (found := note_late(run, now))])
+    queue.try_to_publish([found for run in runs if (found := record_late(run, now))])
     return [due for run in runs for due in lateness.next_found(run, now)] + _late_slots(organization, now)
 
 
@@ -53,7 +53,7 @@ def _late_slots(organization: Organization, now: datetime) -> list[datetime]:
             continue
         later.append(late_from)
         try:
-            after = late_slots.told(organization, due, due.job, (), now)
+            after = late_slots.report_late(organization, due, due.job, (), now)
             if after != due.job:
                 store.settle_job(due, after)
         except Exception:

@@ -23,7 +23,7 @@ from jobs_api.store import DueJob
 MADE_BEFORE: Final = timedelta(minutes=1)
 
 
-def told(organization: Organization, due: DueJob, job: Job, ran: Collection[datetime], now: datetime) -> Job:
+def report_late(organization: Organization, due: DueJob, job: Job, ran: Collection[datetime], now: datetime) -> Job:
     """Report the last slot of a job that is late and has no run; return the job, with a note if there was one.
 
     Several slots may have one deadline, and then nothing has run for a while: one message says that.
@@ -47,7 +47,7 @@ def told(organization: Organization, due: DueJob, job: Job, ran: Collection[date
     said = _reason_for_no_run(organization)
     run = missed_slot.awaited_run(late, due.project, job, alerts, said, now).model_copy(update=expected)
     queue.queue_unstored(run.without_secrets(), Event.LATE)
-    return job.told_late(run.expected_by or now, now)
+    return job.with_late_reported(run.expected_by or now, now)
 
 
 def _without_a_run(job: Job, waiting: list[Slot], now: datetime) -> Slot | None:

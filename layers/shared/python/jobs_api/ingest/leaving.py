@@ -8,7 +8,7 @@ from jobs_api.k8s import labels
 from jobs_api.model.organization import Organization
 
 
-def note_cleared(organization: Organization, cluster: Cluster, now: datetime) -> None:
+def record_if_cleared(organization: Organization, cluster: Cluster, now: datetime) -> None:
     """Record that the cluster has no CronJob of an organization that leaves it, if that is so."""
     if organization.marked_at is None:
         return  # some of them may have no label yet; the next sync handles those

@@ -62,7 +62,7 @@ class PodLogs:
                 self.carried.keep(run)
                 return
             if note != run.log_begins:
-                store.note_log_begins(run, note)
+                store.record_log_begins(run, note)
         self._collect(run)
 
     def look_first(self, run: Run) -> None:
@@ -80,7 +80,7 @@ class PodLogs:
         """Return the text that records how a log begins, None where it cannot be read now."""
         for pod_name in log_collecting.pods_of(self.cluster, run, run.pod_name):
             try:
-                return pod_logs.noted(pod_name, self.cluster.log_begins(self.namespace, pod_name))
+                return pod_logs.log_name(pod_name, self.cluster.log_begins(self.namespace, pod_name))
             except ClusterError:
                 continue
         return None
@@ -108,7 +108,7 @@ class PodLogs:
             found_log = archive.find(run)
             if found_log is None and (left := _left_of_parts(run, ResultsOfLog(run, known, artifacts))):
                 return left
-            note = None if found_log else pod_logs.why_none(pod)
+            note = None if found_log else pod_logs.why_no_log(pod)
             return run.model_copy(update={"log": found_log, "log_note": note})
         except ClusterRejected:
             return self.stored(run, None, known, artifacts)
@@ -126,14 +126,14 @@ class PodLogs:
     def _archived(self, run: Run, pod: ObservedPod, read: ResultsOfLog) -> "Archived":
         """Store the log of a Pod: as the kubelet has it, if that is all of it, else with what was collected before."""
         begins = self._begins_at_its_end(pod)
-        seen, noted = pod_logs.seen_of(run.log_begins, pod), pod_logs.noted(pod.name, begins)
+        seen, log_name = pod_logs.known_beginning(run.log_begins, pod), pod_logs.log_name(pod.name, begins)
         # If no pass has read the log, no part of it was collected.
         is_whole = (seen and seen == begins) or run.log_begins is None
         parts = None if is_whole else self._caught_up(run, pod)
         if parts and parts.last:
             return _joined(run, parts, parts.last, read)
-        log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.packed, begins=noted)
-        note = pod_logs.why_another(run.log_begins, pod) or pod_logs.why_less(seen, begins, log.size_bytes, pod)
+        log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.packed, begins=log_name)
+        note = pod_logs.why_other_pod(run.log_begins, pod) or pod_logs.why_incomplete(seen, begins, log.size_bytes, pod)
         return Archived(log, end, note)
 
     def _caught_up(self, run: Run, pod: ObservedPod) -> Parts | None:

@@ -10,7 +10,7 @@ from jobs_api.model.organization import Organization
 from jobs_api.store import followers
 
 
-def note_reached(organization: Organization, now: datetime, *, reached: bool) -> Organization:
+def record_reached(organization: Organization, now: datetime, *, reached: bool) -> Organization:
     """Record whether the organization's cluster could be reached, if that has changed; return the organization."""
     outages = organization.outages_if(reached=reached, now=now)
     if outages == organization.outages:
@@ -30,7 +30,7 @@ def end_overdue(organization: Organization, now: datetime) -> int:
         (run, unseen_end.overdue(run, unseen_end.timeout_of(run) or timeouts.get(run.project_id), now))
         for run in store.open_runs(organization.id)
     )
-    ended = ((run, lateness.found_at_its_end(run, with_what_is_left(run, end))) for run, end in late if end)
+    ended = ((run, lateness.found_late_at_end(run, with_what_is_left(run, end))) for run, end in late if end)
     ends = ((run, retrying.with_next_attempt(after, now)) for run, after in ended)
     return sum(
         store.advance_run(run, followers.with_followers(after), next_attempt=attempt) for run, (after, attempt) in ends

@@ -49,19 +49,19 @@ class PassFindings:
                 found._open_of_job[run.job_id].append(run)
         return found
 
-    def note_job(self, job: Object, now: datetime) -> None:
+    def record_job(self, job: Object, now: datetime) -> None:
         """Note that a Job is in the cluster, and for which slot."""
         self.with_job.add(run_identity.run_id_of(job))
         if slot := run_identity.slot_of(job):
             made_at = moment(job["metadata"]["creationTimestamp"])
             self.jobs_made_at[run_identity.job_id_of(job)][slot] = made_at or now
 
-    def note_too_new(self, seen: Observed) -> None:
+    def record_too_new(self, seen: Observed) -> None:
         """Note a Job whose run cannot be written yet. Nor is its slot settled: the Job may be gone before that."""
         self.unsure.add(seen.job_id)
         self.met_new = True
 
-    def note_written(self, run: Run) -> None:
+    def record_written(self, run: Run) -> None:
         """Note a run that was written, as it is now."""
         if run.status.ended:
             self.ended.add(run.id)

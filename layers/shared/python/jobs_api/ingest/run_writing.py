@@ -44,7 +44,7 @@ class RunWriter:
         `notify` sends its notifications.
         """
         # Its next attempt is for the same slot, and is not reported late again.
-        after = lateness.found_at_its_end(before, after) if before else after
+        after = lateness.found_late_at_end(before, after) if before else after
         after, attempt = retrying.with_next_attempt(after, self.clock())
         after = followers.with_followers(after)
         files = latest_artifacts.files_of(after, stored.paths if stored else [])
@@ -54,7 +54,7 @@ class RunWriter:
             written = store.create_run(after, next_attempt=attempt, files=files)
         if written:
             self._to_notify.append(run_events.with_events(before, after))
-            self.findings.note_written(after)
+            self.findings.record_written(after)
         return written
 
     def was_written(self, run: Run) -> None:

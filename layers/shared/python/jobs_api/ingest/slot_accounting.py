@@ -101,7 +101,7 @@ class Accounting:
             self._record(due, missing)
         after = job.settled(settled[-1].at, project, self.now) if settled else job.replanned(project, self.now)
         if not due.deleted and after.due_at and after.due_at <= self.now:
-            after = late_slots.told(self.organization, due, after, self.ran.get(job.id, ()), self.now)
+            after = late_slots.report_late(self.organization, due, after, self.ran.get(job.id, ()), self.now)
             self.late_from += [late_from] if (late_from := lateness.next_deadline(job, self.now)) else []
         if after != job:
             self.settled += store.settle_job(due, after)

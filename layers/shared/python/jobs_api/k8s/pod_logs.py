@@ -42,13 +42,13 @@ def is_excuse(text: str, pod: ObservedPod) -> bool:
     return bool(named) and (named in known or f"_{pod.uid}/" in named or taken)
 
 
-def why_none(pod: ObservedPod) -> str:
+def why_no_log(pod: ObservedPod) -> str:
     """Say why a Pod has no log, where its node has none."""
     why = f" ({pod.reason}: {pod.message})" if pod.reason and pod.message else f" ({pod.reason})" if pod.reason else ""
     return f"There is no log: the node removed it with the pod{why}"
 
 
-def noted(pod_name: str, begins: str) -> str:
+def log_name(pod_name: str, begins: str) -> str:
     """Return the text that records how a Pod's log begins; `begins` is "" where there is no line yet."""
     return f"{pod_name} {begins}"
 
@@ -58,13 +58,13 @@ def has_begun(note: str | None) -> bool:
     return bool(note and note.partition(" ")[2])
 
 
-def seen_of(note: str | None, pod: ObservedPod) -> str | None:
+def known_beginning(note: str | None, pod: ObservedPod) -> str | None:
     """Return what was recorded of this Pod, None where nothing was: a replaced Pod has a new log."""
     name, blank, begins = (note or "").partition(" ")
     return begins if blank and name == pod.name else None
 
 
-def why_another(note: str | None, pod: ObservedPod) -> str | None:
+def why_other_pod(note: str | None, pod: ObservedPod) -> str | None:
     """Say that the log of a Pod which was replaced is lost; None where the log that a pass saw is that of this Pod."""
     name = (note or "").partition(" ")[0]
     if not has_begun(note) or name == pod.name:
@@ -72,7 +72,7 @@ def why_another(note: str | None, pod: ObservedPod) -> str | None:
     return f"The log of pod {name} is lost: the pod was replaced by {pod.name} before its log could be read"
 
 
-def why_less(seen: str | None, begins: str, size_bytes: int, pod: ObservedPod) -> str | None:
+def why_incomplete(seen: str | None, begins: str, size_bytes: int, pod: ObservedPod) -> str | None:
     """Say why a part of an ended command's log is lost; None where nothing seems to be lost.
 
     Args:

@@ -194,7 +194,7 @@ def read_logs(job: Observed, pod: ObservedPod, seen: Outcome, logs: str, tail: i
         logs="" if none else logs,
         tail=tail,
         status=LiveStatus.of(seen.status),
-        message=pod_logs.why_none(pod) if none else None,
+        message=pod_logs.why_no_log(pod) if none else None,
     )
 
 

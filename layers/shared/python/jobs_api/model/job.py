@@ -129,7 +129,7 @@ class Job(Record):
         """Return the job with all slots up to then settled."""
         return self.model_copy(update={"slots": self.slots.settled(until)}).replanned(project, now)
 
-    def told_late(self, deadline: datetime, now: datetime) -> "Job":
+    def with_late_reported(self, deadline: datetime, now: datetime) -> "Job":
         """Return the job with the note that its channels know of slots without a run whose deadline has passed."""
         late = ToldLate(deadline=deadline, found_at=now)
         return self.model_copy(update={"slots": self.slots.model_copy(update={"late": late})})

@@ -35,7 +35,7 @@ def expected_of(job: Job, slot: datetime | None) -> dict[str, Any]:
     return {"expected_by": expected_by, "expected_minutes": expect.max_minutes, "late_at": late_at}
 
 
-def found(run: Run, now: datetime) -> Run:
+def found_late(run: Run, now: datetime) -> Run:
     """Return an open run as it is found now: late, long, both, or the same run if there is no news.
 
     Who requested to cancel a run knows of it, so such a run is not found late any more.
@@ -45,7 +45,7 @@ def found(run: Run, now: datetime) -> Run:
     return _with_lateness(run, now, lambda due: due + SEEN_WITHIN <= now <= due + NEWS_FOR)
 
 
-def found_at_its_end(before: Run, after: Run) -> Run:
+def found_late_at_end(before: Run, after: Run) -> Run:
     """Return a run that has just been seen to end: its end may be late although no pass saw that it was going to be."""
     ended_at = after.end_time
     if before.status.ended or ended_at is None or after.status is RunStatus.CANCELLED or before.is_to_be_cancelled:

@@ -17,9 +17,9 @@ _CANCELLED = ("cancel_requested_at", "cancel_reason", "cancelled_by")
 def with_events(before: Run | None, after: Run) -> Run:
     """Return the run with the events of this move in `notify`, besides those that are not queued yet.
 
-    An end that came too late is noted here, so that no caller can forget it.
+    An end that came too late is recorded here, so that no caller can forget it.
     """
-    after = lateness.found_at_its_end(before, after) if before else after
+    after = lateness.found_late_at_end(before, after) if before else after
     known = before.notify if before else []
     due = [event for event in happened(before, after) if event not in known and channels(after, event)]
     return after.model_copy(update={"notify": [*known, *due]}) if due or known != after.notify else after

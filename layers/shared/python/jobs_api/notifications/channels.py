@@ -45,7 +45,7 @@ def alerts_of(project: Project, job: Job) -> RunAlerts | None:
     )
 
 
-def hearing(run: Run, event: Event) -> list[Channel]:
+def channels_to_notify(run: Run, event: Event) -> list[Channel]:
     """Return the channels for which the targets of a run request an event of it.
 
     A newer version may have written a target for an unknown channel; nothing is sent to that.

@@ -106,7 +106,7 @@ def queue_unstored(run: Run, event: Event) -> None:
     Raises:
         ClientError, BotoCoreError: the queue did not take all of them.
     """
-    for channel in channels.hearing(run, event):
+    for channel in channels.channels_to_notify(run, event):
         queue(QueueMessage(run.organization_id, run.id, event, channel.name, run))
 
 
@@ -139,7 +139,7 @@ def try_to_hide(receipt_handle: str, seconds: int) -> None:
 
 def _messages(run: Run) -> Iterator[QueueMessage]:
     for event in run.notify:
-        for channel in channels.hearing(run, event):
+        for channel in channels.channels_to_notify(run, event):
             yield QueueMessage(run.organization_id, run.id, event, channel.name)
 
 

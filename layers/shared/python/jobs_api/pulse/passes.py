@@ -16,9 +16,9 @@ from jobs_api.collecting.carried import Carried
 from jobs_api.errors import ClusterError
 from jobs_api.ingest import late_runs, log_collecting
 from jobs_api.ingest.ingester import Incomplete, Pass
-from jobs_api.ingest.leaving import note_cleared
+from jobs_api.ingest.leaving import record_if_cleared
 from jobs_api.ingest.log_collecting import NOBODY, Followers
-from jobs_api.ingest.out_of_reach import end_overdue, note_reached
+from jobs_api.ingest.out_of_reach import end_overdue, record_reached
 from jobs_api.metrics import Metric, Tally, publish
 from jobs_api.model.organization import Organization
 from jobs_api.notifications import queue
@@ -61,7 +61,7 @@ def ingest_runs(
         carried.keep_all()
         # Runs that wait too long for a cluster that is gone, or that denies access, end.
         now = clock()
-        reached = note_reached(organization, now, reached=False)
+        reached = record_reached(organization, now, reached=False)
         end_overdue(organization, now)
         late_from = late_runs.without_the_cluster(reached, now)
         found = Ingested(PassFacts(unreached_since=reached.outages[-1].since, due=late_from), error)
@@ -78,7 +78,7 @@ def _ingest(organization: Organization, clock: Clock, followers: Followers, carr
     try:
         ingest.run()
         if organization.leaving_at:
-            note_cleared(organization, ingest.cluster, clock())
+            record_if_cleared(organization, ingest.cluster, clock())
         ended_well = _ended_well.count(clock())
         publish({Metric.INGEST_PASSES: ended_well} if ended_well else {})
     except Incomplete as incomplete:

@@ -39,7 +39,7 @@ from jobs_api.store.projects import (
     past_projects,
     update_project,
 )
-from jobs_api.store.run_cancelling import cancel_unlaunched, note_cancel_request
+from jobs_api.store.run_cancelling import cancel_unlaunched, record_cancel_request
 from jobs_api.store.run_items import kept_for, position_of
 from jobs_api.store.run_lists import (
     durations_before,
@@ -57,8 +57,8 @@ from jobs_api.store.runs import (
     create_run,
     find_runs,
     get_run,
-    note_found,
-    note_log_begins,
+    record_found,
+    record_log_begins,
     run_launched,
     run_notified,
 )
@@ -111,18 +111,18 @@ __all__ = [
     "list_tokens",
     "move_organization",
     "next_due",
-    "note_cancel_request",
-    "note_found",
-    "note_log_begins",
     "open_runs",
     "open_runs_of_job",
     "past_projects",
     "position_of",
     "recent_organization",
+    "record_cancel_request",
     "record_cleared",
+    "record_found",
     "record_held_removals",
     "record_label_restored",
     "record_labelled",
+    "record_log_begins",
     "record_outages",
     "record_removal_confirmation",
     "record_settled_jobs_checked",

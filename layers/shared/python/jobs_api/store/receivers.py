@@ -50,7 +50,7 @@ def slow(receiver: str, now: datetime) -> None:
     _save(receiver, now, 0, now)
 
 
-def keeps_waiting(receiver: str, now: datetime, free_at: datetime) -> None:
+def record_slow(receiver: str, now: datetime, free_at: datetime) -> None:
     """Record that a receiver has not answered yet; nothing where it is known to be slow or down."""
     _save(receiver, free_at, 0, now, ReceiverRow.key.does_not_exist())
 

@@ -11,10 +11,10 @@ from jobs_api.store.run_transactions import update_if, write_with_entry
 from jobs_api.store.run_updates import OPEN, cancel_request_updates, end_updates, found_as, progress_updates
 
 
-def note_cancel_request(run: Run, entry: StoredEntry) -> bool:
+def record_cancel_request(run: Run, entry: StoredEntry) -> bool:
     """Record on an open run who requested its cancellation; False where it has ended, or somebody was first.
 
-    One that still waits for its Job is not noted, but cancelled by `cancel_unlaunched`. One transaction.
+    One that still waits for its Job gets no request: it is cancelled by `cancel_unlaunched`. One transaction.
     """
     return update_if(
         run.id,

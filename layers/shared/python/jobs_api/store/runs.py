@@ -104,7 +104,7 @@ def advance_run(before: Run, after: Run, *, next_attempt: Run | None = None, fil
     )
 
 
-def note_found(before: Run, after: Run) -> bool:
+def record_found(before: Run, after: Run) -> bool:
     """Record that an open run was found late, long or both, with the events to send; once, however many find it.
 
     False where it has ended, was found already, or has other events to send than those that were read.
@@ -115,7 +115,7 @@ def note_found(before: Run, after: Run) -> bool:
     return update_if(before.id, actions, RunRow.status.is_in(*OPEN) & found_as(before) & events)
 
 
-def note_log_begins(run: Run, stamp: str) -> None:
+def record_log_begins(run: Run, stamp: str) -> None:
     """Record how the log of an open run begins; if the run has ended, record nothing. One UpdateItem."""
     update_if(run.id, [RunRow.log_begins.set(stamp)], RunRow.status.is_in(*OPEN))
 

@@ -166,7 +166,7 @@ class Comparison:
         # If a comparison was repeated, the last one counts.
         self.progress.done["held"] = len(self._verdict.held)
         complete = not self.progress.outdated and self.progress.failure is None
-        self._removals.note(self._verdict, complete=complete)
+        self._removals.record(self._verdict, complete=complete)
         organization = self._removals.organization
         if complete and organization and organization.marked_at is None and not self.progress.unlabelled:
             store.record_labelled(organization.id, self._now)

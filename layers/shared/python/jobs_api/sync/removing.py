@@ -59,7 +59,7 @@ class Removals:
             )
         return verdict
 
-    def note(self, verdict: RemovalVerdict, *, complete: bool) -> None:
+    def record(self, verdict: RemovalVerdict, *, complete: bool) -> None:
         """Record what is held, if that has changed, and that a confirmation is used up once nothing is unknown.
 
         Where the comparison is not `complete`, since something failed or changed, that cannot be said.

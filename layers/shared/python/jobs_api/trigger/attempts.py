@@ -79,7 +79,7 @@ def attempt_after(run: Run, job: Job, project: Project, alerts: RunAlerts | None
     )
     of_its_slot = {"expected_by": run.expected_by, "late_at": run.late_at}
     of_its_sequence = {"attempt": number, "retry_of": first, "first_triggered_by": run.begun_by}
-    told = own_environment.carried(run)
+    told = own_environment.values_to_repeat(run)
     return attempt.model_copy(update={**told, **of_its_slot, **of_its_sequence})
 
 

@@ -36,7 +36,7 @@ def with_variables(job: Job, environment: Mapping[str, str]) -> Job:
     return job.model_copy(update={"settings": settings}) if environment else job
 
 
-def carried(run: Run) -> dict[str, Any]:
+def values_to_repeat(run: Run) -> dict[str, Any]:
     """Return the fields of a run that somebody said, beside its command, so that another attempt has them too."""
     names = ("environment", "sealed_variables", "cause", "git_sha")
     return {name: getattr(run, name) for name in names}

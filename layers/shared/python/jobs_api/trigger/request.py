@@ -52,7 +52,7 @@ class TriggerRequest(Document):
         return cls.checked({**document, "environment": environment}, (project, job))
 
     @property
-    def told(self) -> dict[str, str | None]:
+    def cause_and_commit(self) -> dict[str, str | None]:
         """What is only said about the run."""
         return {"cause": self.cause or None, "git_sha": self.git_sha}
 

@@ -63,7 +63,7 @@ def requested_retry(
     """
     own = own_environment.with_variables(job, before.environment or {})
     run = pending_run(run_id, request.command_for(before, job), own, project, alerts, by.at, TriggeredBy.RETRY)
-    variables = own_environment.carried(before)
+    variables = own_environment.values_to_repeat(before)
     return run.model_copy(update={**variables, "triggered_by_token": by.actor, "retry_of": before.id})
 
 

@@ -33,7 +33,7 @@ _NOTHING: Final = re.compile(r"Nothing to do\b|The selection criterion .{1,500} 
 _INTERRUPTED: Final = re.compile(r"Exited because of keyboard interrupt")
 
 
-def speaks(records: list[LogRecord]) -> bool:
+def recognizes(records: list[LogRecord]) -> bool:
     """Return whether dbt wrote this log."""
     return any(record.clocked for record in records)
 

@@ -23,7 +23,7 @@ MOST_OF_AN_ERROR: Final = 12
 MOST_ERRORS: Final = 200
 
 
-def speaks(lines: list[str]) -> bool:
+def recognizes(lines: list[str]) -> bool:
     """Return whether this engine wrote a log."""
     return any(_ERROR.match(line[:MAX_LINE]) or _BANNER.match(line) for line in lines)
 
@@ -68,7 +68,7 @@ def without_level(lines: list[str]) -> list[str]:
     return [match["said"], *lines[1:]] if match else lines
 
 
-def said(error: list[str]) -> str:
+def reason_of(error: list[str]) -> str:
     """Return an error in one line: its message and its file."""
     place = next((found["place"] for line in error[1:] if (found := _PLACE.match(line))), "")
     cause = cause_in([line for line in error if not _PLACE.match(line)])
@@ -80,5 +80,5 @@ def _with_error(what: str, faults: list[list[str]], *, alone: bool) -> Failure:
     whole = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])")
     for error in faults:
         if alone or any(whole.search(line[:MAX_LINE]) for line in error):
-            return Failure(what, joined(error), said(error))
+            return Failure(what, joined(error), reason_of(error))
     return Failure(what, "")

@@ -33,7 +33,7 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
     begun = progress.running(read.records)
     running = [*begun[:MOST_RUNNING], *([f"{len(begun) - MOST_RUNNING} more"] if len(begun) > MOST_RUNNING else [])]
     if found:
-        count = max(len(found), dbt.failed_in_all(read.records) if dbt.speaks(read.records) else 0)
+        count = max(len(found), dbt.failed_in_all(read.records) if dbt.recognizes(read.records) else 0)
         cause = causes.key(map(causes.key_of_failure, found), own)
         return Excerpt(found[:MOST_FAILURES], "", count, _summary_of(found, count), cause, running, joined(last))
     said = cut_at_word(telling.said, MAX_SAID)
@@ -53,7 +53,7 @@ def telling_line(log: str) -> str | None:
 def remarks(log: str) -> str:
     """Return the warnings and skipped nodes of a success, or that nothing was to do; "" if there are none."""
     read = parsed(plain(_end(log)))
-    return cut_at_word(dbt.ended(read.records) if dbt.speaks(read.records) else sqlmesh.ended(read.lines), MAX_SAID)
+    return cut_at_word(dbt.ended(read.records) if dbt.recognizes(read.records) else sqlmesh.ended(read.lines), MAX_SAID)
 
 
 def _end(log: str) -> str:
@@ -66,11 +66,13 @@ def _end(log: str) -> str:
 
 def _failures(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
     """Return the failed nodes, or else the most useful lines."""
-    if dbt.speaks(read.records) and not fusion.is_engines(read.lines):
+    if dbt.recognizes(read.records) and not fusion.is_engines(read.lines):
         return _of_dbt(read)
-    if fusion.speaks(read.lines):
+    if fusion.recognizes(read.lines):
         faults = fusion.errors(read.lines)
-        telling = errors.ErrorLines(faults[0], fusion.said(faults[0])) if faults else errors.error_lines(read.lines)
+        telling = (
+            errors.ErrorLines(faults[0], fusion.reason_of(faults[0])) if faults else errors.error_lines(read.lines)
+        )
         return fusion.failures(read.lines), telling
     found = sqlmesh.failures(read.lines)
     asked = [] if found else sqlmesh.unanswered(read.lines)

@@ -152,7 +152,7 @@ def _spread(delivery: Delivery, now: datetime) -> timedelta:
 def _noticed(receiver: str, begun_at: datetime) -> Iterator[None]:
     """Mark a receiver as slow as soon as it is late, so that other senders see it before the send has ended."""
     noticing = (receiver, begun_at + SLOW, begun_at + LEASE)
-    watch = threading.Timer(SLOW.total_seconds(), receivers.keeps_waiting, noticing)
+    watch = threading.Timer(SLOW.total_seconds(), receivers.record_slow, noticing)
     watch.daemon = True
     watch.start()
     try:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from jobs_api import store
-from jobs_api.cancel.request import CancelRequest, asked_of, cancel_entry, unlaunched
+from jobs_api.cancel.request import CancelRequest, cancel_entry, unlaunched, with_request
 from jobs_api.errors import ChangedMeanwhile, RunAlreadyEnded
 from jobs_api.model.audit import WrittenBy
 from jobs_api.model.document import rfc3339
@@ -13,8 +13,8 @@ from jobs_api.model.run import Run, RunStatus
 READS_OF_A_RUN: Final = 3
 
 
-def note(organization_id: str, run_id: str, request: CancelRequest, by: WrittenBy) -> Run:
-    """Note a request, and return the run as it is then; one that waits for its Job is cancelled at once.
+def record_request(organization_id: str, run_id: str, request: CancelRequest, by: WrittenBy) -> Run:
+    """Record a request, and return the run as it is then; one that waits for its Job is cancelled at once.
 
     The first requester stays on the run.
 
@@ -30,12 +30,12 @@ def note(organization_id: str, run_id: str, request: CancelRequest, by: WrittenB
         if run.status.ended:
             at = f" at {rfc3339(run.end_time)}" if run.end_time else ""
             raise RunAlreadyEnded(f"The run ended as {run.status}{at}, so there is nothing to cancel")
-        asked = asked_of(run, request, by.actor, now)
+        asked = with_request(run, request, by.actor, now)
         entry = cancel_entry(run, by)
         if run.launch:
             ended = unlaunched(asked, now)
             if store.cancel_unlaunched(run, ended, entry):
                 return ended
-        elif store.note_cancel_request(asked, entry):
+        elif store.record_cancel_request(asked, entry):
             return asked
     raise ChangedMeanwhile("The run changed while it was to be cancelled; try again")
