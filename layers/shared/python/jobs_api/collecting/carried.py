@@ -18,7 +18,7 @@ from jobs_api.cluster import Cluster
 from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterError
 from jobs_api.k8s.log_place import LogPlace
-from jobs_api.k8s.pod_logs import noted
+from jobs_api.k8s.pod_logs import log_name
 from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.run import Run
 
@@ -114,7 +114,7 @@ def _is_readable(text: CarriedText, namespace: str, connect: Callable[[], Cluste
     log = LogPlace.read(text.place).log
     pod_name = log.partition(" ")[0]
     try:
-        return noted(pod_name, connect().log_begins(namespace, pod_name)) == log
+        return log_name(pod_name, connect().log_begins(namespace, pod_name)) == log
     except ClusterError:
         return False
 

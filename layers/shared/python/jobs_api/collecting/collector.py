@@ -16,7 +16,7 @@ from jobs_api.collecting import rules
 from jobs_api.collecting.parts import Parts, missing_at_first, missing_between
 from jobs_api.collecting.rules import Growth
 from jobs_api.k8s.log_place import LogPlace, OtherLog
-from jobs_api.k8s.pod_logs import has_begun, noted
+from jobs_api.k8s.pod_logs import has_begun, log_name
 from jobs_api.k8s.stamped_log import Reading, after_window
 from jobs_api.model.run import Run
 
@@ -143,7 +143,7 @@ class Collector:
         """
         place = self.parts.place
         is_same_pod = place.log.partition(" ")[0] == self.pod_name
-        if is_same_pod and place.since and (not follow or noted(self.pod_name, self.begins()) == place.log):
+        if is_same_pod and place.since and (not follow or log_name(self.pod_name, self.begins()) == place.log):
             self.reading = Reading(place, NO_LIMIT)
             try:
                 bound = limit and limit + place.window.size
@@ -179,7 +179,7 @@ class Collector:
 
     def is_another_file(self) -> bool:
         """Return whether the kubelet's current file is another than that of the last part."""
-        return noted(self.pod_name, self.begins()) != self.parts.place.log
+        return log_name(self.pod_name, self.begins()) != self.parts.place.log
 
     def _missing(self) -> str | None:
         """Say what may be missing before a file whose reading has begun; None where nothing is."""

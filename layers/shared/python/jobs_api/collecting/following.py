@@ -21,7 +21,7 @@ from jobs_api.collecting.collector import NO_LIMIT, OTHERS_WRITE_WITHIN, Collect
 from jobs_api.collecting.rules import Growth
 from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.k8s.log_place import LogPlace
-from jobs_api.k8s.pod_logs import noted
+from jobs_api.k8s.pod_logs import log_name
 from jobs_api.k8s.stamped_log import Reading
 
 # Lines that are kept until another process has written the lines before them.
@@ -96,7 +96,7 @@ class Following:
                 self._begin_file(one)
                 end -= at
         self._take_raw(end)
-        self._awaited = [one for one in self._awaited if noted(self.of.pod_name, one) != self.of.reading.place.log]
+        self._awaited = [one for one in self._awaited if log_name(self.of.pod_name, one) != self.of.reading.place.log]
 
     def _begin_file(self, begins: str) -> None:
         """Begin to read a file. A kubelet that has come to it late has left out those that it began before."""
@@ -113,7 +113,7 @@ class Following:
     def _beginning(self, begins: str, end: int) -> int | None:
         """Return where the current file begins in what is to be taken; None where it does not, or is read already."""
         place, stamp = self.of.reading.place, f"{begins} ".encode()
-        if not begins or place.log == noted(self.of.pod_name, begins):
+        if not begins or place.log == log_name(self.of.pod_name, begins):
             return None
         if not place.inside and self._raw.startswith(stamp):
             return 0 if place.log else None

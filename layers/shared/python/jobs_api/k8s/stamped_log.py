@@ -13,7 +13,7 @@ from typing import Final
 from zlib import crc32
 
 from jobs_api.k8s.log_place import LogPlace, NotStamped, OtherLog, Piece, TakenSince
-from jobs_api.k8s.pod_logs import noted
+from jobs_api.k8s.pod_logs import log_name
 from jobs_api.k8s.stamped_lines import LEAST_BYTES, SECOND_BYTES, taken_apart
 
 # Longer than a time with nanoseconds and an offset.
@@ -198,7 +198,7 @@ class Reading:
 
     def _begin(self, stamp: str) -> None:
         """Find out from the first line's time whether this is the file that was read before."""
-        self._log = noted(self._pod_name, stamp)
+        self._log = log_name(self._pod_name, stamp)
         if self._wanted and self._wanted.log == self._log:
             self._drop = self._wanted.offset
         elif self._wanted and self._wanted.log:

@@ -8,7 +8,7 @@ from jobs_api.collecting.collector import Collector
 from jobs_api.collecting.parts import Parts
 from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.log_place import LogPlace, NotStamped
-from jobs_api.k8s.pod_logs import noted
+from jobs_api.k8s.pod_logs import log_name
 from jobs_api.logs.masked_results import without_secrets
 from jobs_api.logs.results import ResultsReader
 from jobs_api.model.results import ResultCounts, RunResults
@@ -38,7 +38,7 @@ def results_so_far(cluster: Cluster, run: Run) -> RunResults:
 def _is_whole(cluster: Cluster, run: Run, pod_name: str) -> bool:
     """Return whether a Pod has the log from its first line on, or nothing was collected yet."""
     try:
-        return run.log_begins in {None, noted(pod_name, cluster.log_begins(run.namespace, pod_name))}
+        return run.log_begins in {None, log_name(pod_name, cluster.log_begins(run.namespace, pod_name))}
     except ClusterRejected:
         return False
 

@@ -16,8 +16,8 @@ def add(nodes: list[Found], by_id: dict[str, str], summary: list[LogRecord]) -> 
         summary: the records from the line `Finished running` on.
     """
     told = {
-        NodeOutcome.ERROR: _named(dbt_summary.failures_of_summary(summary)),
-        NodeOutcome.WARN: _named(dbt_summary.warnings_of_summary(summary)),
+        NodeOutcome.ERROR: _messages_by_node(dbt_summary.failures_of_summary(summary)),
+        NodeOutcome.WARN: _messages_by_node(dbt_summary.warnings_of_summary(summary)),
     }
     for node in nodes:
         if node.message or not (node.is_bad or node.outcome == NodeOutcome.WARN):
@@ -37,7 +37,7 @@ def is_in_summary(node: Found, told: set[str]) -> bool:
     return any(f"{node.kind} {name}" in told for name in _names(node))
 
 
-def _named(failures: list[Failure]) -> dict[str, list[str]]:
+def _messages_by_node(failures: list[Failure]) -> dict[str, list[str]]:
     named = dict[str, list[str]]()
     for failure in failures:
         named.setdefault(failure.what, []).append(failure.message)

@@ -54,7 +54,7 @@ def fact_of(delivery: Delivery, run: Run, now: datetime) -> Fact:
             job_name=delivery.alerts.job_name,
             run_id=run.id,
             attempts=run.attempt,
-            said=cut(masking.masked(_said(delivery, run)), SAID_LIMIT),
+            said=cut(masking.masked(_error_on_list(delivery, run)), SAID_LIMIT),
         ),
         event=delivery.event,
         ended_at=run.end_time or run.updated_at,
@@ -67,7 +67,7 @@ def fact_of(delivery: Delivery, run: Run, now: datetime) -> Fact:
     )
 
 
-def _said(delivery: Delivery, run: Run) -> str:
+def _error_on_list(delivery: Delivery, run: Run) -> str:
     """Return what a list of jobs says of this one."""
     if delivery.event is Event.FAILURE:
         return run.error_message or ""

@@ -63,14 +63,14 @@ def wake(
         if gathering and gathering.leader == delivery_id:
             after = with_window(storms, cause, window.model_copy(update={"gathering": None}))
             for member in gathering.members:
-                after = _told(after, member.job_id, delivery_id, now)
+                after = _with_job_told(after, member.job_id, delivery_id, now)
             if not gathering.members:
                 return after, folded("the job fails again, which the channel knows"), None
             kind = KINDS_OF_LISTS.get(cause, AlertKind.FAILING)
             return after, AlertDecision(Action.SEND, kind), gathering
     job = storms.jobs.get(job_id)
     if job and job.failing_since and job.waits_in == delivery_id:
-        return _told(storms, job_id, delivery_id, now), AlertDecision(Action.SEND, AlertKind.FAILING), None
+        return _with_job_told(storms, job_id, delivery_id, now), AlertDecision(Action.SEND, AlertKind.FAILING), None
     return storms, folded("the job has recovered meanwhile, or another message says its state"), None
 
 
@@ -160,7 +160,7 @@ def _late_failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, Al
     return with_job(storms, fact, job), AlertDecision(Action.SEND, AlertKind.FAILING)
 
 
-def _told(storms: Storms, job_id: str, delivery_id: str, now: datetime) -> Storms:
+def _with_job_told(storms: Storms, job_id: str, delivery_id: str, now: datetime) -> Storms:
     """Record that the channel now knows about a job what `delivery_id` was to say."""
     job = storms.jobs.get(job_id)
     if job is None or job.waits_in != delivery_id or job.failing_since is None:

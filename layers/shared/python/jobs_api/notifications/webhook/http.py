@@ -82,7 +82,7 @@ def post(
             addresses = public_addresses(host, parts.port or 443, resolve, deadline)
             return _send(addresses, parts, body, headers, deadline)
     except (HTTPError, HTTPException, OSError, UnicodeError) as error:
-        raise Unreachable(_said(error, seconds)) from error
+        raise Unreachable(_failure_in_words(error, seconds)) from error
 
 
 @contextmanager
@@ -175,7 +175,7 @@ def _tls(extra_authorities: str | None) -> ssl.SSLContext:
     return context
 
 
-def _said(error: Exception, timeout_seconds: float) -> str:
+def _failure_in_words(error: Exception, timeout_seconds: float) -> str:
     """Say in a sentence why no answer came."""
     reason = error.__cause__ or error
     if isinstance(error, TimeoutError) or isinstance(reason, TimeoutError):
