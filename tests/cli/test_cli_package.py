@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from jobs_cli import VERSION
+from packaging.requirements import Requirement
 
 from tests.cli.conftest import commands
 
@@ -21,6 +22,14 @@ def test_the_cli_has_the_version_of_the_service() -> None:
     service = tomllib.loads((CLI.parent / "pyproject.toml").read_text())["project"]["version"]
 
     assert PROJECT["version"] == VERSION == service
+
+
+@pytest.mark.parametrize("requirement", [Requirement(one) for one in PROJECT["dependencies"]], ids=lambda one: one.name)
+def test_the_tests_run_with_versions_that_the_cli_declares(requirement: Requirement) -> None:
+    locked = (CLI.parent / "requirements/dev.txt").read_text()
+    (version,) = re.findall(rf"^{requirement.name}==([^ ]+)", locked, flags=re.MULTILINE)
+
+    assert requirement.specifier.contains(version)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CLI)))
