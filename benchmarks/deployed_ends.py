@@ -94,8 +94,8 @@ def figures_of_lines(lines: int) -> Iterator[Figure]:
     with cloud.running(HOME) as ours, TemporaryDirectory() as folder:
         program(Path(folder), STAMPS, lines=lines)
         caller = Caller(deploy(ours, PARAMETERS), Path(folder))
-        run = caller.trigger()
-        waits = sorted(delays(lambda path: caller.call("GET", path).json, run))
+        # The first time, the image is installed and the functions start.
+        _, waits = (sorted(delays(lambda path: caller.call("GET", path).json, caller.trigger())) for _ in range(2))
     assert len(waits) == lines
     yield Figure("printed to given, median", median(waits), "s", FOLLOWED_WITHIN)
     yield Figure("printed to given, p99", percentile(waits, 99), "s")

@@ -8,8 +8,10 @@ A text that is lost with its message is in the Pod's log still; only where the n
 """
 
 from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from aws_lambda_powertools import Logger
 
@@ -21,6 +23,9 @@ from jobs_api.k8s.log_place import LogPlace
 from jobs_api.k8s.pod_logs import log_name
 from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.run import Run
+
+# The clients' pools have the same size.
+ASKED_AT_ONCE: Final = 16
 
 logger = Logger()
 
@@ -107,7 +112,11 @@ class Carried:
 
         That pass and the next ones read the other logs themselves.
         """
-        self._write_carried([one for one in self.came.values() if not _is_readable(one, self.organization_id, connect)])
+        texts = list(self.came.values())
+        # A node that is silent lets each question wait for seconds.
+        with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="readable") as pool:
+            readable = list(pool.map(lambda one: _is_readable(one, self.organization_id, connect), texts))
+        self._write_carried([one for one, can_be_read in zip(texts, readable, strict=True) if not can_be_read])
 
 
 def _is_readable(text: CarriedText, namespace: str, connect: Callable[[], Cluster]) -> bool:
