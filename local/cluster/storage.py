@@ -10,59 +10,26 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
+from local.cluster.admission import Admission, AdmitEverything
+from local.cluster.change_history import COME_AND_STAY, ChangeHistory
 from local.cluster.clock import Clock, timestamp
 from local.cluster.database import Database
 from local.cluster.deletion import Deletion, Preconditions
 from local.cluster.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from local.cluster.kinds import KINDS, Kind, Propagation
+from local.cluster.object_index import ObjectIndex, Owned
+from local.cluster.updates import plain_update, status_update
 from local.cluster.versions import Change, Event, EventType, Object, Stored, copied
 
 __all__ = ["Admission", "Change", "Event", "EventType", "Object", "Preconditions", "Storage", "Stored", "copied"]
 
 # Named here, because inside Storage `list` is a method.
 type StoredList = list[Stored]
-type Owned = list[tuple[str, Stored]]
 type StoredChanges = list[Change]
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, so that no suffix is a word
 _GENERATED_BASE_LENGTH = 58  # 63 less the five letters
-# How many changes the history has; a watch can start that far back. A pod has about ten changes, and each holds one or
-# two objects.
-_HISTORY = 1_000
-
-_COME_AND_STAY = frozenset({"events", "jobs", "pods"})
-
-
-class Admission(Protocol):
-    """Fills in defaults and refuses what breaks a rule (ApiError); may change the object it is given."""
-
-    def create(self, kind: Kind, obj: Object) -> None:
-        """Check an object before it is stored for the first time."""
-
-    def give_defaults(self, kind: Kind, obj: Object, storage: "Storage") -> None:
-        """Before `create`, set the defaults of the object's namespace."""
-
-    def limit(self, kind: Kind, obj: Object, storage: "Storage") -> None:
-        """After `create`, refuse an object beyond the limits of its namespace."""
-
-    def update(self, kind: Kind, obj: Object, old: Object) -> None:
-        """Check an object before it replaces `old`."""
-
-
-class _AdmitEverything:
-    def create(self, kind: Kind, obj: Object) -> None:
-        pass
-
-    def give_defaults(self, kind: Kind, obj: Object, storage: "Storage") -> None:
-        pass
-
-    def limit(self, kind: Kind, obj: Object, storage: "Storage") -> None:
-        pass
-
-    def update(self, kind: Kind, obj: Object, old: Object) -> None:
-        pass
 
 
 class Storage:
@@ -74,34 +41,33 @@ class Storage:
     def __init__(self, clock: Clock, admission: Admission | None = None) -> None:
         self.clock = clock
         self.version = 1
-        self.admission: Admission = admission or _AdmitEverything()
-        self.history: deque[Change] = deque(maxlen=_HISTORY)
-        # The history begins after this version.
-        self.compacted = 0
+        self.admission: Admission = admission or AdmitEverything()
+        self._history = ChangeHistory()
+        self._index = ObjectIndex()
         self._database: Database | None = None
         # The changes of the current call, None outside of calls.
         self._unwritten: StoredChanges | None = None
-        self._untold: deque[Change] = deque()
-        self._telling = False
-        self._written: StoredChanges = []
-        self._quiet: StoredChanges = []
-        self._objects: dict[str, dict[str, dict[str, Stored]]] = {resource: {} for resource in KINDS}
-        self._owned: dict[str, set[tuple[str, str, str]]] = {}
-        self._uids: set[str] = set()
-        self._listeners: list[Callable[[Change], None]] = []
         self._deletion = Deletion(self)
+
+    @property
+    def history(self) -> deque[Change]:
+        """The last changes, in the order of versions."""
+        return self._history.changes
+
+    @property
+    def compacted(self) -> int:
+        """The version after which the history begins."""
+        return self._history.compacted
 
     # -- reading
 
     def find(self, resource: str, namespace: str | None, name: str) -> Stored | None:
         """Return the stored object itself, to be read only, or None."""
-        return self._objects[resource].get(namespace or "", {}).get(name)
+        return self._index.find(resource, namespace, name)
 
     def view(self, resource: str, namespace: str | None = None) -> Iterator[Stored]:
         """Iterate over the stored objects themselves, to be read only, in no order; None means every namespace."""
-        spaces = self._objects[resource]
-        for names in list(spaces.values()) if namespace is None else [spaces.get(namespace, {})]:
-            yield from list(names.values())
+        return self._index.view(resource, namespace)
 
     def get(self, resource: str, namespace: str | None, name: str) -> Object:
         """Return one object; raises NotFound."""
@@ -117,8 +83,7 @@ class Storage:
 
     def dependents(self, uid: str) -> Owned:
         """Return (resource, object) of everything that names `uid` among its owners, to be read only."""
-        keys = sorted(self._owned.get(uid, ()))
-        return [(resource, self._objects[resource][namespace][name]) for resource, namespace, name in keys]
+        return self._index.dependents(uid)
 
     def subscribe(self) -> asyncio.Queue[Event]:
         """Return a queue that receives every write from now on."""
@@ -128,8 +93,7 @@ class Storage:
 
     def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
         """Call `listener` with every write from now on, until the returned function is called."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return self._history.listen(listener)
 
     # -- writing
 
@@ -205,25 +169,20 @@ class Storage:
 
     def exists(self, uid: str) -> bool:
         """Return whether an object with that uid is stored."""
-        return uid in self._uids
+        return self._index.exists(uid)
 
     def put(self, resource: str, obj: Object, previous: Stored | None = None) -> Stored:
         """Store `obj` itself under a new version, as it is: nothing is checked."""
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
         stored = Stored(obj, self.version)
-        space = self._objects[resource].setdefault(stored.namespace, {})
-        if previous:
-            self._unindex(resource, previous)
-        space[stored.name] = stored
-        self._index(resource, stored)
+        self._index.put(resource, stored, previous)
         self._changed(Change("MODIFIED" if previous else "ADDED", resource, stored, previous))
         return stored
 
     def take(self, resource: str, stored: Stored) -> Object:
         """Remove an object, and return it with the version of the removal."""
-        del self._objects[resource][stored.namespace][stored.name]
-        self._unindex(resource, stored)
+        self._index.take(resource, stored)
         self.version += 1
         gone = copied(stored.object)
         gone["metadata"]["resourceVersion"] = str(self.version)
@@ -233,15 +192,8 @@ class Storage:
     # -- persistence
 
     def rest(self) -> None:
-        """Reduce the memory of objects that were written before the last call: most Jobs, Pods and Events are old.
-
-        A Job and its Pod stay until their time to live is over, which may be a day; an Event stays for an hour.
-        """
-        quiet, self._quiet, self._written = self._quiet, self._written, []
-        for change in quiet:
-            change.stored.rest()
-            if change.previous:
-                change.previous.rest()
+        """Reduce the memory of objects that were written before the last call."""
+        self._history.rest()
 
     def keep_in(self, database: Database) -> None:
         """Fill an empty storage from a database, and write all later changes to it.
@@ -251,11 +203,10 @@ class Storage:
         """
         for resource, obj in database.objects():
             stored = Stored(obj, int(obj["metadata"]["resourceVersion"]))
-            self._objects[resource].setdefault(stored.namespace, {})[stored.name] = stored
-            self._index(resource, stored)
-            if resource in _COME_AND_STAY:
+            self._index.put(resource, stored)
+            if resource in COME_AND_STAY:
                 stored.rest()
-        self.version = self.compacted = database.version
+        self.version = self._history.compacted = database.version
         self._database = database
 
     # -- naming and checks
@@ -297,7 +248,7 @@ class Storage:
         if stated.get("uid") not in {None, "", old["metadata"]["uid"]}:
             why = f"UID in precondition: {stated['uid']}, UID in object meta: {old['metadata']['uid']}"
             raise Conflict.named(kind, stored.name, f"Precondition failed: {why}")
-        new = _status_update(old, obj) if status else _plain_update(kind, old, obj)
+        new = status_update(old, obj) if status else plain_update(kind, old, obj)
         if not status:
             self.admission.update(kind, new, old)
             if kind.counts_generations and new.get("spec") != old.get("spec"):
@@ -307,19 +258,6 @@ class Storage:
         with self._as_one():
             self._deletion.write(resource, new, stored)
         return copied(new)
-
-    def _index(self, resource: str, stored: Stored) -> None:
-        self._uids.add(stored.object["metadata"]["uid"])
-        for owner in stored.object["metadata"].get("ownerReferences", []):
-            self._owned.setdefault(owner["uid"], set()).add((resource, stored.namespace, stored.name))
-
-    def _unindex(self, resource: str, stored: Stored) -> None:
-        self._uids.discard(stored.object["metadata"]["uid"])
-        for owner in stored.object["metadata"].get("ownerReferences", []):
-            keys = self._owned.get(owner["uid"], set())
-            keys.discard((resource, stored.namespace, stored.name))
-            if not keys:
-                self._owned.pop(owner["uid"], None)
 
     # -- one call, one write
 
@@ -339,59 +277,19 @@ class Storage:
             self.version = version
             raise
         else:
-            self._untold.extend(self._unwritten)
+            self._history.add(self._unwritten)
         finally:
             self._unwritten = None
-        self._tell()
+        self._history.tell()
 
     def _take_back(self, changes: StoredChanges) -> None:
         for change in reversed(changes):
-            space = self._objects[change.resource][change.stored.namespace]
             if change.type != "DELETED":
-                self._unindex(change.resource, space.pop(change.stored.name))
+                self._index.take(change.resource, change.stored)
             if change.previous:
-                space[change.previous.name] = change.previous
-                self._index(change.resource, change.previous)
+                self._index.put(change.resource, change.previous)
 
     def _changed(self, change: Change) -> None:
         with self._as_one():
             if self._unwritten is not None:
                 self._unwritten.append(change)
-
-    def _tell(self) -> None:
-        """Send every change to all listeners in the order of versions, even if a listener makes changes itself."""
-        if self._telling:
-            return
-        self._telling = True
-        try:
-            while self._untold:
-                change = self._untold.popleft()
-                if len(self.history) == self.history.maxlen:
-                    self.compacted = self.history[0].stored.version
-                self.history.append(change)
-                if change.resource in _COME_AND_STAY:
-                    self._written.append(change)
-                for listener in list(self._listeners):
-                    listener(change)
-        finally:
-            self._telling = False
-
-
-def _plain_update(kind: Kind, old: Object, obj: Object) -> Object:
-    """Return the object with the stored status and the stored fields that only the server sets."""
-    new = {"apiVersion": kind.api_version, "kind": kind.name, **copied(obj)}
-    if kind.has_status:
-        new.pop("status", None)
-        if "status" in old:
-            new["status"] = old["status"]
-    kept = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
-    for field in (*kept, "generation", "resourceVersion", "generateName"):
-        new["metadata"].pop(field, None)
-        if field in old["metadata"]:
-            new["metadata"][field] = old["metadata"][field]
-    return new
-
-
-def _status_update(old: Object, obj: Object) -> Object:
-    """Return the stored object with another status. They share the rest, but for `metadata`, which gets a version."""
-    return {**old, "metadata": {**old["metadata"]}, "status": copied(obj.get("status", {}))}

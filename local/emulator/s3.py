@@ -4,60 +4,25 @@ A write first writes the object's content to a new file and then the file's name
 complete or does not exist. An interrupted write leaves a file that no object names; `sweep` removes it.
 """
 
-import hashlib
 import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Protocol
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from local import private_files
-from local.emulator.database import Database, disk_full
+from local.emulator.database import Database
 from local.emulator.errors import AwsError, store_trouble
+from local.emulator.s3_answers import Answer, kept_headers, listed_object, range_of, xml_answer
+from local.emulator.s3_bodies import KEY_BYTES, Asked, pieces_of, write_body
 
-_PIECE = 256 * 1024
 _PAGE = 1000
-_KEY_BYTES = 1024
-_NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
-_KEPT_HEADERS = ("content-type", "content-encoding", "content-disposition", "cache-control", "content-language")
-_OWN_ENCODING = "aws-chunked"
-
-
-class Readable(Protocol):
-    """The content of a request."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, and no bytes at the end."""
-
-
-@dataclass
-class Asked:
-    """A request; header names are in lower case."""
-
-    method: str
-    bucket: str
-    key: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    content: Readable
-
-
-@dataclass
-class Answer:
-    """An answer: `content` in memory, or `size` bytes of a file from its current position."""
-
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    content: bytes | IO[bytes] = b""
-    size: int | None = None
 
 
 class S3:
@@ -78,7 +43,7 @@ class S3:
         """Answer a REST request; raises AwsError where S3 would refuse it."""
         if not asked.bucket and asked.method == "GET":
             names = "".join(f"<Bucket><Name>{escape(name)}</Name></Bucket>" for name in sorted(self._buckets))
-            return _xml("ListAllMyBucketsResult", f"<Buckets>{names}</Buckets>")
+            return xml_answer("ListAllMyBucketsResult", f"<Buckets>{names}</Buckets>")
         if asked.bucket not in self._buckets:
             raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
         match asked.method, bool(asked.key):
@@ -118,7 +83,7 @@ class S3:
             return connection.execute("SELECT 1 FROM objects WHERE file = ?", (file,)).fetchone() is not None
 
     def _put(self, asked: Asked) -> Answer:
-        if len(asked.key.encode()) > _KEY_BYTES:
+        if len(asked.key.encode()) > KEY_BYTES:
             raise AwsError("KeyTooLongError", "Your key is too long")
         with self._database.reading() as connection:
             found = "SELECT file, etag FROM objects WHERE bucket = ? AND key = ?"
@@ -127,8 +92,16 @@ class S3:
             raise AwsError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412)
         file = self._folder / uuid.uuid4().hex
         try:
-            size, etag = _write(file, asked)
-            row = (asked.bucket, asked.key, file.name, size, etag, json.dumps(_kept(asked.headers)), self._clock())
+            size, etag = write_body(file, asked)
+            row = (
+                asked.bucket,
+                asked.key,
+                file.name,
+                size,
+                etag,
+                json.dumps(kept_headers(asked.headers)),
+                self._clock(),
+            )
             with self._database.writing() as connection:
                 connection.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         except BaseException:
@@ -160,7 +133,7 @@ class S3:
         return self._content(file, size, headers, asked.headers.get("range"))
 
     def _content(self, name: str, size: int, headers: dict[str, str], wanted: str | None) -> Answer:
-        first, last = _range(wanted, size)
+        first, last = range_of(wanted, size)
         try:
             file = (self._folder / name).open("rb")  # - closed after the answer
         except FileNotFoundError as error:
@@ -174,13 +147,13 @@ class S3:
         return Answer(206, {**headers, "content-range": f"bytes {first}-{last}/{size}"}, file, length)
 
     def _delete_many(self, asked: Asked) -> Answer:
-        document = ET.fromstring(b"".join(_pieces(asked)))  # noqa: S314 - from a program that has the access key
+        document = ET.fromstring(b"".join(pieces_of(asked)))  # noqa: S314 - from a program that has the access key
         keys = [found.text or "" for found in document.iter() if found.tag.rpartition("}")[2] == "Key"]
         if len(keys) > _PAGE:
             raise AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate")
         self._remove(asked.bucket, keys)
         quiet = any(found.tag.rpartition("}")[2] == "Quiet" and found.text == "true" for found in document)
-        return _xml(
+        return xml_answer(
             "DeleteResult", "" if quiet else "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
         )
 
@@ -213,107 +186,5 @@ class S3:
         told.append(f"<IsTruncated>{str(more).lower()}</IsTruncated>")
         if more:
             told.append(f"<NextContinuationToken>{escape(shown[-1][0])}</NextContinuationToken>")
-        told += [_listed(quote(key, safe="/") if encoded else key, *about) for key, *about in shown]
-        return _xml("ListBucketResult", "".join(told))
-
-
-def _write(path: Path, asked: Asked) -> tuple[int, str]:
-    """Write the content to a new file; returns its size and the ETag. Raises AwsError where the disk is full."""
-    size, digest = 0, hashlib.md5(usedforsecurity=False)
-    try:
-        with open(path, "xb", opener=private_files.opener) as file:
-            for piece in _pieces(asked):
-                size += len(piece)
-                digest.update(piece)
-                file.write(piece)
-    except OSError as error:
-        raise disk_full(path.parent, error) from error
-    return size, digest.hexdigest()
-
-
-def _pieces(asked: Asked) -> Iterator[bytes]:
-    chunked = _OWN_ENCODING in asked.headers.get("content-encoding", "") or asked.headers.get(
-        "x-amz-content-sha256", ""
-    ).startswith("STREAMING-")
-    if chunked:
-        yield from _chunks(asked.content)
-        return
-    while piece := asked.content.read(_PIECE):
-        yield piece
-
-
-def _chunks(content: Readable) -> Iterator[bytes]:
-    """Read content that is sent in chunks, with a size before each and a checksum at the end.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
-    """
-    while True:
-        size = int(_line(content).partition(b";")[0], 16)
-        if not size:
-            while _line(content):
-                pass
-            return
-        left = size
-        while left:
-            piece = content.read(min(left, _PIECE))
-            if not piece:
-                raise AwsError("IncompleteBody", "The content ended in the middle of a chunk")
-            left -= len(piece)
-            yield piece
-        _line(content)
-
-
-def _line(content: Readable) -> bytes:
-    line = bytearray()
-    while byte := content.read(1):
-        line += byte
-        if line.endswith(b"\r\n"):
-            break
-        if len(line) > _KEY_BYTES:
-            raise AwsError("InvalidRequest", "A chunk's first line is too long")
-    return bytes(line[:-2])
-
-
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
-    own = [
-        each.strip() for each in kept.pop("content-encoding", "").split(",") if each.strip() not in {"", _OWN_ENCODING}
-    ]
-    if own:
-        kept["content-encoding"] = ",".join(own)
-    return {**kept, **{name: value for name, value in headers.items() if name.startswith("x-amz-meta-")}}
-
-
-def _range(wanted: str | None, size: int) -> tuple[int, int]:
-    """Return the first and the last byte of an answer, as `bytes=0-99`, `bytes=100-` or `bytes=-100` says."""
-    if wanted is None:
-        return 0, size - 1
-    first, dash, last = wanted.removeprefix("bytes=").partition("-")
-    refused = AwsError("InvalidRange", "The requested range is not satisfiable", 416)
-    if not dash or not (first or last) or not (first + last).isdecimal():
-        raise refused
-    begin, end = (int(first), min(int(last or size - 1), size - 1)) if first else (max(0, size - int(last)), size - 1)
-    if begin > end:
-        raise refused
-    return begin, end
-
-
-def _listed(key: str, size: int, etag: str, modified: float) -> str:
-    at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(modified))
-    return (
-        f"<Contents><Key>{escape(key)}</Key><LastModified>{at}</LastModified><ETag>&quot;{etag}&quot;</ETag>"
-        f"<Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
-    )
-
-
-def _xml(name: str, content: str) -> Answer:
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} {_NAMESPACE}>{content}</{name}>'
-    return Answer(200, {"content-type": "application/xml"}, text.encode())
-
-
-def refusal(error: AwsError) -> Answer:
-    """Return S3's XML answer for an error."""
-    more = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in error.more.items())
-    text = f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>{more}</Error>"
-    content = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()
-    return Answer(error.status, {"content-type": "application/xml"}, content)
+        told += [listed_object(quote(key, safe="/") if encoded else key, *about) for key, *about in shown]
+        return xml_answer("ListBucketResult", "".join(told))

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from local.emulator import admission
-from local.emulator.s3 import Answer
+from local.emulator.s3_answers import Answer
 from local.emulator.s3_forms import is_form
 from local.emulator.services import Services
 

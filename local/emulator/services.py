@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from local.emulator import s3, s3_forms, sts
+from local.emulator import s3_answers, s3_forms, sts
 from local.emulator.admission import SECRET_KEY
 from local.emulator.api_gateway import ApiGateway
 from local.emulator.database import Database
@@ -15,7 +15,9 @@ from local.emulator.dynamodb import DynamoDB
 from local.emulator.errors import AwsError
 from local.emulator.events import Events
 from local.emulator.key_management import KMS
-from local.emulator.s3 import S3, Answer, Asked, Readable
+from local.emulator.s3 import S3
+from local.emulator.s3_answers import Answer
+from local.emulator.s3_bodies import Asked, Readable
 from local.emulator.secrets_manager import SecretsManager
 from local.emulator.sqs import SQS
 
@@ -86,9 +88,9 @@ class Services:
             asked = Asked("PUT", bucket, sent.fields["key"], {}, sent.fields, io.BytesIO(sent.content))
             return Answer(204, self.s3(asked).headers)
         except (KeyError, ValueError) as error:
-            return s3.refusal(AwsError("MalformedPOSTRequest", f"The form is not as S3 has it: {error!r}"))
+            return s3_answers.refusal(AwsError("MalformedPOSTRequest", f"The form is not as S3 has it: {error!r}"))
         except AwsError as error:
-            return s3.refusal(error)
+            return s3_answers.refusal(error)
 
     def _s3(self, method: str, url: str, headers: Mapping[str, str], content: Readable) -> Answer:
         parts = urlsplit(url)
@@ -97,9 +99,9 @@ class Services:
         try:
             return self.s3(Asked(method, bucket, key, query, headers, content))
         except AwsError as error:
-            refused = s3.refusal(error)
+            refused = s3_answers.refusal(error)
             # An answer to HEAD has no content, so it cannot name the error.
-            return s3.Answer(refused.status) if method == "HEAD" else refused
+            return s3_answers.Answer(refused.status) if method == "HEAD" else refused
 
 
 def _json(status: int, content: Any, headers: Mapping[str, str] = {}) -> Answer:

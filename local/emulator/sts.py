@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from local.emulator.s3 import Answer
+from local.emulator.s3_answers import Answer
 from local.intrinsics import ACCOUNT
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html

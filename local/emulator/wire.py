@@ -19,7 +19,7 @@ from botocore.client import BaseClient
 from botocore.loaders import JSONFileLoader
 
 from local.emulator.errors import AwsError
-from local.emulator.s3 import Answer
+from local.emulator.s3_answers import Answer
 from local.emulator.services import Services
 
 # Credential=<key>/<date>/<region>/<service>/aws4_request

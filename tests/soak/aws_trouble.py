@@ -13,7 +13,7 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from local.emulator.s3 import Answer
+from local.emulator.s3_answers import Answer
 from local.emulator.wire import InProcessTransport, Raw
 from local.powertools import LAMBDA_CONTEXT
 from tests.soak.trouble import Trouble

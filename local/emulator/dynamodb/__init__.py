@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.emulator.database import Database
-from local.emulator.dynamodb import reading, writing
+from local.emulator.dynamodb import querying, reading, writing
 from local.emulator.dynamodb.reading import Request, missing_table
 from local.emulator.dynamodb.schema import Table, install
 from local.emulator.errors import AwsError
@@ -19,7 +19,7 @@ __all__ = ["DynamoDB"]
 
 # How many expired items are removed in one transaction; other writes wait meanwhile.
 _SWEEP = 500
-_READS = {"GetItem": reading.get_item, "Query": reading.query, "Scan": reading.scan}
+_READS = {"GetItem": reading.get_item, "Query": querying.query, "Scan": querying.scan}
 _WRITES = {"PutItem": writing.put_item, "UpdateItem": writing.update_item, "DeleteItem": writing.delete_item}
 
 

@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from local.emulator.dynamodb.expressions import Call, Given, Node, Path
+from local.emulator.dynamodb.parser import Call, Given, Node, Path
 from local.emulator.dynamodb.values import Item, Value, comparable, equal, kind_of
 from local.emulator.errors import invalid
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from local.emulator.dynamodb.conditions import found_at, value_of
-from local.emulator.dynamodb.expressions import Call, Node, Path, Update
+from local.emulator.dynamodb.parser import Call, Node, Path, Update
 from local.emulator.dynamodb.values import Item, Value, equal, kind_of, number, written
 from local.emulator.errors import invalid
 

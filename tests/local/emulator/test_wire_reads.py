@@ -3,7 +3,7 @@
 from botocore.response import StreamingBody
 
 from local.emulator import wire
-from local.emulator.s3 import Answer
+from local.emulator.s3_answers import Answer
 
 
 def test_reading_in_pieces_goes_on_to_the_end_and_once_more() -> None:
