@@ -101,14 +101,14 @@ def test_an_error_about_a_type_uses_the_words_of_json(
 def test_a_value_of_a_wrong_type_hides_no_other_fault_of_its_object(alice: Person, jaffle: Project) -> None:
     fields = {
         "webhook_url": "https://example.com/hook",
-        "environment": {"A": 1, "B": None, "PATH": "x", "C-D": "x", "RIGHT": "x"},
+        "environment": {"A": 1, "B": None, "PATH": "x", "C-D": 5, "RIGHT": "x"},
         "webhook_headers": {"X-A": 5, "Host": "x", "Content-Type": "x", "X B": "x", "X-C": "a\nb", "X-Right": "x"},
     }
 
     answer = refused(alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", JOB | fields), 422)
 
     assert sorted(answer.faulty_fields) == [
-        *("environment", "environment.A", "environment.B", "environment.PATH"),
+        *("environment", "environment.A", "environment.B", "environment.C-D", "environment.PATH"),
         *("webhook_headers", "webhook_headers.Content-Type", "webhook_headers.Host"),
         *("webhook_headers.X-A", "webhook_headers.X-C"),
     ]

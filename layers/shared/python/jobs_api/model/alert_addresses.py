@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from jobs_api.errors import shortened
-from jobs_api.model.entries import EntryFault
+from jobs_api.model.named_faults import NamedFault
 from jobs_api.redaction.masking import MASK
 
 MAX_HEADERS_BYTES = 16 * 1024
@@ -19,27 +19,27 @@ WebhookEvent = Literal["started", "success", "failure", "cancelled", "late", "lo
 DEFAULT_EVENTS: list[WebhookEvent] = ["success", "failure"]
 
 
-def header_faults(headers: Mapping[str, str]) -> Iterator[EntryFault]:
+def header_faults(headers: Mapping[str, str]) -> Iterator[NamedFault]:
     """Return everything wrong with the headers of a webhook."""
     if len(headers) > MOST_HEADERS:
-        yield EntryFault(None, f"has {len(headers)} headers; at most {MOST_HEADERS} are allowed")
+        yield NamedFault(None, f"has {len(headers)} headers; at most {MOST_HEADERS} are allowed")
     size = sum(len(name) + len(value) for name, value in headers.items())
     if size > MAX_HEADERS_BYTES:
-        yield EntryFault(
+        yield NamedFault(
             None, f"has {size} bytes in all; at most {MAX_HEADERS_BYTES} are allowed; few servers accept more"
         )
     if len({name.lower() for name in headers}) < len(headers):
-        yield EntryFault(None, "names a header twice; upper and lower case are the same")
+        yield NamedFault(None, "names a header twice; upper and lower case are the same")
     for name, value in headers.items():
         shown = shortened(name)
         if not HEADER_NAME.fullmatch(name):
-            yield EntryFault(None, f"{shown!r} is not a header name")
+            yield NamedFault(None, f"{shown!r} is not a header name")
         elif RESERVED_HEADER.fullmatch(name):
-            yield EntryFault(name, f"{shown} is set by the service; any but Host, Content-* and webhook-* may be added")
+            yield NamedFault(name, f"{shown} is set by the service; any but Host, Content-* and webhook-* may be added")
         elif CONTROL.search(value) or not value.isascii():
-            yield EntryFault(name, f"the value of {shown} must be ASCII without line breaks or control characters")
+            yield NamedFault(name, f"the value of {shown} must be ASCII without line breaks or control characters")
         elif value == MASK:
-            yield EntryFault(name, f"{shown} has no stored value that {MASK} could stand for; send the value itself")
+            yield NamedFault(name, f"{shown} has no stored value that {MASK} could stand for; send the value itself")
 
 
 def check_slack_channel(channel: str) -> str:

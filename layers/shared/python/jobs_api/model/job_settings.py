@@ -22,9 +22,9 @@ from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_s
 from jobs_api.model.chains import MOST_PREDECESSORS, Predecessor, check_each_once
 from jobs_api.model.commands import ProjectType, parse_command
 from jobs_api.model.document import COMPILED_LATE, Absent, Document, Timestamp
-from jobs_api.model.entries import check_entries
 from jobs_api.model.expectation import Expectation
 from jobs_api.model.job_sync import JobSync
+from jobs_api.model.named_faults import check_named
 from jobs_api.model.pauses import PauseEnd, PauseReason
 from jobs_api.model.project import DAY, Project, ProjectSettings
 from jobs_api.model.resources import Resources
@@ -239,12 +239,12 @@ class JobSettings(Document):
     @classmethod
     def _is_the_job_s_to_set(cls, sent: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         allowed = cast("ProjectSettings", info.context).allowed_environment
-        return check_entries(sent, handler, lambda environment: variables.environment_faults(environment, allowed))
+        return check_named(sent, handler, lambda environment: variables.environment_faults(environment, allowed))
 
     @field_validator("webhook_headers", mode="wrap")
     @classmethod
     def _may_be_sent(cls, sent: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        return check_entries(sent, handler, header_faults)
+        return check_named(sent, handler, header_faults)
 
     @field_validator("slack_channel")
     @classmethod

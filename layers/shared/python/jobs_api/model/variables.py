@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from jobs_api.errors import shortened
-from jobs_api.model.entries import EntryFault
+from jobs_api.model.named_faults import NamedFault
 from jobs_api.redaction.masking import MASK, is_secret_name
 
 MOST_VARIABLES: Final = 100
@@ -128,34 +128,34 @@ HARMLESS: Final = frozenset(
 )
 
 
-def environment_faults(environment: Mapping[str, str], allowed: Collection[str]) -> Iterator[EntryFault]:
+def environment_faults(environment: Mapping[str, str], allowed: Collection[str]) -> Iterator[NamedFault]:
     """Return everything wrong with a job's environment; `allowed` are the names that its project lets jobs set."""
     yield from size_faults(environment)
     for name, value in environment.items():
         if not VARIABLE.fullmatch(name):
             rule = "is not a variable name: letters, digits and _, not starting with a digit"
-            yield EntryFault(None, f"{shortened(name)!r} {rule}")
+            yield NamedFault(None, f"{shortened(name)!r} {rule}")
         elif "\0" in value:
-            yield EntryFault(None, f"the value of {shortened(name)} has a NUL character, which no process can get")
+            yield NamedFault(None, f"the value of {shortened(name)} has a NUL character, which no process can get")
         elif value == MASK and is_secret(name):
-            yield EntryFault(name, f"has no stored value that {MASK} could stand for; send the value itself")
+            yield NamedFault(name, f"has no stored value that {MASK} could stand for; send the value itself")
         elif name.startswith(OURS):
-            yield EntryFault(name, f"{shortened(name)} is the service's own: {OURS}* says which run this is")
+            yield NamedFault(name, f"{shortened(name)} is the service's own: {OURS}* says which run this is")
         elif name not in allowed and (decides := reserved(name)):
-            yield EntryFault(
+            yield NamedFault(
                 name,
                 f"{shortened(name)} decides {decides}, which only the project may set; an operator "
                 "can set it for the project, or add it to the project's allowed_environment",
             )
 
 
-def size_faults(environment: Mapping[str, str], counted: str = "") -> Iterator[EntryFault]:
+def size_faults(environment: Mapping[str, str], counted: str = "") -> Iterator[NamedFault]:
     """Return whether an environment has too many variables or too many bytes; `counted` says what is counted."""
     if len(environment) > MOST_VARIABLES:
-        yield EntryFault(None, f"has {counted}{len(environment)} variables; at most {MOST_VARIABLES} are allowed")
+        yield NamedFault(None, f"has {counted}{len(environment)} variables; at most {MOST_VARIABLES} are allowed")
     size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
     if size > MOST_BYTES:
-        yield EntryFault(None, f"has {counted}{size} bytes in all; at most {MOST_BYTES} are allowed")
+        yield NamedFault(None, f"has {counted}{size} bytes in all; at most {MOST_BYTES} are allowed")
 
 
 def is_secret(name: str) -> bool:

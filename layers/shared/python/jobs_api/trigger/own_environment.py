@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jobs_api.model import variables
-from jobs_api.model.entries import EntryFault
 from jobs_api.model.job import Job
+from jobs_api.model.named_faults import NamedFault
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run
 from jobs_api.redaction.masking import MASK
@@ -19,7 +19,7 @@ def sent(environment: Any, job: Job) -> Any:
     return {n: v for n, v in environment.items() if not (v == MASK and n in own and variables.is_secret(n))}
 
 
-def faults(environment: Mapping[str, str], job: Job, project: Project) -> Iterator[EntryFault]:
+def faults(environment: Mapping[str, str], job: Job, project: Project) -> Iterator[NamedFault]:
     """Return everything wrong with a run's own variables, and with their number and size beside the job's.
 
     The job's own are not checked again: they may be older than a rule.

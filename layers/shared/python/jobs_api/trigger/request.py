@@ -13,8 +13,8 @@ from jobs_api.model.alert_targets import RunAlerts
 from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
 from jobs_api.model.commands import ProjectType, job_type, parse_command
 from jobs_api.model.document import Absent, Document
-from jobs_api.model.entries import check_entries
 from jobs_api.model.job import Job
+from jobs_api.model.named_faults import check_named
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.trigger import own_environment
@@ -70,7 +70,7 @@ class TriggerRequest(Document):
     @classmethod
     def _may_be_added(cls, sent: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         project, job = _context(info)
-        return check_entries(sent, handler, lambda own: own_environment.faults(own, job, project)) or None
+        return check_named(sent, handler, lambda own: own_environment.faults(own, job, project)) or None
 
 
 class TriggerAnswer(Document):
