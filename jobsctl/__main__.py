@@ -37,7 +37,7 @@ Organization = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="Its i
 ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="Its id, such as proj_xyz")]
 TokenId = Annotated[str, typer.Argument(metavar="TOKEN_ID", help="Its id, as `token list` shows it")]
 AbandonCluster = Annotated[
-    bool, typer.Option("--abandon-cluster", help="Its cluster no longer exists: wait for nothing there")
+    bool, typer.Option("--abandon-cluster", help="Its cluster no longer exists: do not wait for it")
 ]
 Wait = Annotated[bool, typer.Option(help="Wait until it is done; without, stop at the first step that must wait")]
 Settings = Annotated[

@@ -88,7 +88,7 @@ def _end_within(seconds: float) -> None:
     """End this process after so many seconds, if it has not ended by then; the cluster's process ends with it."""
 
     def end() -> None:
-        print(f"make run: not all of it ended within {seconds:.0f} seconds; the rest is killed", file=sys.stderr)  # noqa: T201
+        print(f"make run: not every part ended within {seconds:.0f} seconds; the rest is killed", file=sys.stderr)  # noqa: T201
         sys.stderr.flush()
         os._exit(1)
 

@@ -111,7 +111,7 @@ class Home:
 
     def _unusable(self, error: UnusableData) -> UnusableData:
         private_files.write(self._mark, f"{error}\n".encode())
-        return UnusableData(f"{error}. `make run FRESH=1` begins anew and keeps this data in {self.path / 'aside'}")
+        return UnusableData(f"{error}. `make run FRESH=1` begins again and keeps this data in {self.path / 'aside'}")
 
     def _begin_anew(self) -> list[str]:
         said = []
@@ -155,7 +155,7 @@ def is_fresh(text: str) -> bool:
     try:
         return meaning[text.strip().lower()]
     except KeyError:
-        raise ValueError(f"FRESH must be 1 to begin anew, or 0, not {text!r}") from None
+        raise ValueError(f"FRESH must be 1 to begin again, or 0, not {text!r}") from None
 
 
 def _holder(lock: int) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
-REFUSAL = "This answers on 127.0.0.1 and localhost alone, and to no page from elsewhere"
+REFUSAL = "This answers only on 127.0.0.1 and localhost, and never a web page from elsewhere"
 
 
 def is_loopback(host: str) -> bool:

@@ -86,7 +86,7 @@ def running(
     if real:
         say(
             f"A real cluster, by JOBS_API_KUBECONFIG: {real}; namespaces {' and '.join(ORGANIZATIONS)}\n"
-            f"What it makes there stays when this ends, marked {labels.DEPLOYMENT}={parameters['DeploymentName']}"
+            f"Its objects there stay when this ends, with the label {labels.DEPLOYMENT}={parameters['DeploymentName']}"
         )
     template = read(ROOT / "template.yaml", parameters=parameters, cache=ROOT / ".local" / "cache")
     functions = Functions(template.functions())

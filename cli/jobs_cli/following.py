@@ -64,7 +64,7 @@ def _follow_one(api: Api, run: Answer, log_to: TextIO, *, cancel_when_interrupte
                     piece = reader.read()
                     place.show(piece.text, piece.status, piece.message)
         except Unreachable as error:  # noqa: PERF203 - it begins again after an interrupt alone
-            raise Unreachable(f"{error}\nThe run goes on; `jobs-api logs -f {run['id']}` follows it again") from error
+            raise Unreachable(f"{error}\nThe run continues; `jobs-api logs -f {run['id']}` follows it again") from error
         except KeyboardInterrupt:
             interrupts += 1
             if cancel_when_interrupted and interrupts == 1:
@@ -80,10 +80,12 @@ def _ask(api: Api, run: Answer) -> None:
     Raises:
         CommandFailed: it is not, or nobody can be asked. The run goes on.
     """
-    stopped = CommandFailed(f"Stopped watching {run['id']}, which goes on; `jobs-api logs -f {run['id']}`", INTERRUPTED)
+    stopped = CommandFailed(
+        f"Stopped watching {run['id']}, which continues; `jobs-api logs -f {run['id']}`", INTERRUPTED
+    )
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise stopped
-    question = f"\nCancel {run['id']}? y: cancel it, n: stop watching, Enter: go on watching"
+    question = f"\nCancel {run['id']}? y: cancel it, n: stop watching, Enter: continue watching"
     try:
         answer = typer.prompt(question, default="", show_default=False, err=True)
     except (typer.Abort, KeyboardInterrupt):
@@ -101,7 +103,7 @@ def _cancel(api: Api, run: Answer) -> None:
         # The run has ended by itself just now.
         if error.code != "run_already_ended":
             raise
-    output.note(f"jobs: asked to cancel {run['id']}; it ends within its grace period")
+    output.note(f"jobs: requested to cancel {run['id']}; it ends within its grace period")
 
 
 @contextmanager

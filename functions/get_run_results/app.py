@@ -46,7 +46,7 @@ def get_run_results(run_id: str) -> ResultsOfRun:
 
 def _stored(run: Run) -> RunResults:
     if run.results is None:
-        raise NoResults("The log of this run says of no model or test what it did")
+        raise NoResults("The log of this run has no results of models or tests")
     return results_archive.read_results(run)
 
 

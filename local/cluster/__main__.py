@@ -18,7 +18,7 @@ def main(
     images: Annotated[Path, typer.Option(help="The folders that pods can run as images.")] = Path("local/images"),
     port: Annotated[int, typer.Option(help="0 lets the system choose.")] = 0,
     *,
-    keep: Annotated[bool, typer.Option("--keep", help="Go on where the cluster in this home ended.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Continue where the cluster in this home ended.")] = False,
 ) -> None:
     """Run a Kubernetes cluster in this process."""
     os.umask(0o077)

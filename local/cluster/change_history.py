@@ -1,4 +1,4 @@
-"""The changes of the last while, from which a watch can start, and those who are told of each new one."""
+"""The recent changes, from which a watch can start, and the listeners that get each new one."""
 
 from collections import deque
 from collections.abc import Callable, Iterable

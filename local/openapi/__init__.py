@@ -37,8 +37,8 @@ SERVERS = [
     {"url": "http://127.0.0.1:3000", "description": "On a laptop, by `make run`"},
 ]
 TAGS = {
-    "Projects and tokens": "Who asks, for which code bases, and what they may do",
-    "Jobs": "What runs, when, and who is told",
+    "Projects and tokens": "Tokens and projects: who may do what, and with which code",
+    "Jobs": "What runs, when, and who is notified",
     "Runs": "What ran, as it is recorded, and its logs",
     "Live jobs": "What is in the cluster now",
     "Notifications": "{messages} about runs",

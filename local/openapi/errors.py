@@ -23,7 +23,7 @@ HEADERS = {
         "schema": {"type": "string"},
     },
     "Retry-After": {
-        "description": "In how many seconds it is worth asking again; absent where asking again would not help",
+        "description": "After how many seconds to try again; absent if that would not help",
         "schema": {"type": "integer", "minimum": 0},
     },
 }

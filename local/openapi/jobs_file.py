@@ -22,7 +22,7 @@ def file_schema(document: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of the file, from the API's document."""
     known = json.loads(json.dumps(document["components"]["schemas"]).replace(PREFIX, HERE))
     job = known["JobCreate"]
-    job["description"] = "A job; what it leaves out has its default"
+    job["description"] = "A job; fields that it leaves out have their defaults"
     job["required"] = ["name"]
     job["properties"]["id"] = {"type": "string", "description": "The id of a job that is renamed to `name`"}
     predecessor = known["Predecessor"]
@@ -32,7 +32,7 @@ def file_schema(document: dict[str, Any]) -> dict[str, Any]:
     fields = {name: field for name, field in job["properties"].items() if name not in {"id", "name"}}
     definitions = {
         "Defaults": {
-            "description": "Fields that jobs have where they say nothing; of `environment`, variable by variable",
+            "description": "Fields for jobs that do not set them; `environment` is merged variable by variable",
             "type": ["object", "null"],
             "additionalProperties": False,
             "properties": {name: {k: v for k, v in field.items() if k != "default"} for name, field in fields.items()},

@@ -17,7 +17,7 @@ PARAMETERS: dict[str, Any] = {
         "name": "X-Organization-ID",
         "in": "header",
         "required": False,
-        "description": "The organization that is meant; one that is not the token's is refused",
+        "description": "The organization of the token; any other one is refused",
         "schema": {"type": "string"},
     },
     "Idempotency-Key": {

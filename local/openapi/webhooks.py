@@ -7,7 +7,7 @@ from local.openapi.schemas import PREFIX
 from local.openapi.words import words
 
 HEADERS = {
-    "webhook-id": ("The delivery's id, the same on every attempt: drop what you have", {"type": "string"}),
+    "webhook-id": ("The delivery's id, the same on every attempt: ignore ids that you know", {"type": "string"}),
     "webhook-timestamp": ("When this attempt was made, in seconds since 1970", {"type": "integer"}),
     "webhook-signature": (
         "`v1,` and a signature by Standard Webhooks; two with a space between while the secret is being rotated",
@@ -25,12 +25,12 @@ SUMMARIES = {
 }
 DESCRIPTION = """\
 A job of a dbt project with `webhook_enabled` has it sent to its `webhook_url`, with the headers of `webhook_headers`. \
-What is not taken within 10 seconds is tried again for 24 hours, and events may arrive in another order than they \
-happened. Check the signature with the job's `webhook_secret` before you believe it."""
+A webhook that is not accepted within 10 seconds is tried again for 24 hours. Events may arrive out of order. \
+Check the signature with the job's `webhook_secret` before you believe it."""
 ANSWERS = {
     "2XX": {"description": "Taken"},
     "410": {"description": "Gone: it is not tried again"},
-    "default": {"description": "Not taken: it is tried again, after `Retry-After` where the receiver sends that"},
+    "default": {"description": "Not accepted: it is tried again, after `Retry-After` if the receiver sends that"},
 }
 
 

@@ -214,7 +214,7 @@ def test_where_the_server_stays_away_the_apply_ends_and_says_what_was_applied(
     ended = jobs("apply", "--yes")
 
     assert ended.code == 69
-    assert "1 of 2 changes of jaffle are known to be written; the same command again goes on" in ended.err
+    assert "1 of 2 changes of jaffle are known to be written; the same command again continues" in ended.err
     assert slept
 
 

@@ -181,7 +181,7 @@ def test_without_a_terminal_a_deletion_needs_yes(server: Server, jobs: Jobs, com
 
     ended = jobs(*command)
 
-    assert (ended.code, ended.err) == (1, "jobs: Nobody can be asked here: say --yes\n")
+    assert (ended.code, ended.err) == (1, "jobs: There is no terminal to ask on: give --yes\n")
     assert all(asked.method == "GET" for asked in server.asked)
 
 

@@ -209,7 +209,7 @@ def test_swapping_two_names_is_refused(alice: Person, jobs: str, apply: Apply) -
     answer = apply({**BUILD, "id": build, "name": "seed"}, {**SEED, "id": seed, "name": "build"})
 
     assert (answer.status, answer.faulty_fields) == (422, ["jobs[0].name", "jobs[1].name"])
-    assert "a name that is free first" in answer.text
+    assert "first give one of them a free name" in answer.text
     assert {name: job["id"] for name, job in named(alice, jobs).items()} == {"build": build, "seed": seed}
 
 

@@ -282,7 +282,7 @@ def test_a_damaged_store_is_reported_in_one_line_and_fresh_starts_without_it_and
     _, errors = process.communicate(timeout=START_SECONDS)
     assert process.returncode == 1
     assert errors.startswith(f"make run: the data in {store} is damaged: ")
-    assert f"`make run FRESH=1` begins anew and keeps this data in {tmp_path / 'aside'}" in errors
+    assert f"`make run FRESH=1` begins again and keeps this data in {tmp_path / 'aside'}" in errors
     assert errors.count("\n") == 1
 
     process = start(tmp_path, FRESH="1")

@@ -172,7 +172,7 @@ def _with_progress(plan: ProjectPlan, total: int, refused: Refused) -> CommandFa
 def _so_far(plan: ProjectPlan, total: int) -> str:
     done = len(plan.done)
     said = f"{done} of {total} changes of {plan.listed.name} are known to be written"
-    return f"{said}; the same command again goes on with the others"
+    return f"{said}; the same command again continues with the others"
 
 
 def store_plans(file: str, plans: Sequence[ProjectPlan]) -> None:

@@ -75,7 +75,9 @@ def create(
     schedule: Annotated[str | None, typer.Option(help="When, such as '0 2 * * *' or @daily")] = None,
     timezone_name: Annotated[str | None, typer.Option("--timezone", help="The schedule's zone")] = None,
     description: Annotated[str | None, typer.Option(help="For people")] = None,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Let its schedule start nothing yet")] = False,
+    disabled: Annotated[
+        bool, typer.Option("--disabled", help="Create it disabled, so that its schedule starts nothing yet")
+    ] = False,
     environment: Variables = None,
     settings: Settings = None,
     file: Annotated[

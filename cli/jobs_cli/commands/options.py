@@ -59,7 +59,7 @@ def agreed(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandFailed("Nobody can be asked here: say --yes")
+        raise CommandFailed("There is no terminal to ask on: give --yes")
     typer.confirm(question, abort=True, err=True)
 
 

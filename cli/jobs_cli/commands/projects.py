@@ -11,7 +11,7 @@ from jobs_cli.commands.options import Json, Settings, Yes, agreed, connected, fi
 
 app = typer.Typer(
     name="projects",
-    help="List, make, change and delete projects. Only an admin's token may do more than list and show.",
+    help="List, create, change and delete projects. All but list and show need an admin's token.",
     epilog="Example: jobs-api projects list",
     no_args_is_help=True,
 )

@@ -79,9 +79,10 @@ def trigger(
 @app.command(epilog="Example: jobs-api retry run_abc123 --wait")
 def retry(
     run: RunName,
-    beginning: Annotated[Beginning, typer.Option("--from", help="failure: what failed and what it held up")] = (
-        Beginning.start
-    ),
+    beginning: Annotated[
+        Beginning,
+        typer.Option("--from", help="failure: only the nodes that failed, and those that were skipped because of them"),
+    ] = (Beginning.start),
     wait: Wait = False,
     cancel_on_interrupt: CancelOnInterrupt = False,
     project: ProjectOption = None,
@@ -173,7 +174,7 @@ def stats(
 @app.command(epilog="Example: jobs-api logs -f nightly")
 def logs(
     run: RunName,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until the run has ended")] = False,
     project: ProjectOption = None,
     as_json: Json = False,
 ) -> None:

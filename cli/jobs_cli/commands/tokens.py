@@ -9,7 +9,7 @@ from jobs_cli.commands.options import Json, Yes, agreed, connected, without_none
 
 app = typer.Typer(
     name="tokens",
-    help="List, make and revoke the tokens of your organization; only an admin's token may.",
+    help="List, create and revoke the tokens of your organization; this needs an admin's token.",
     epilog="Example: jobs-api tokens list",
     no_args_is_help=True,
 )
@@ -43,7 +43,9 @@ def list_tokens(as_json: Json = False) -> None:
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who uses it, for the list and the audit log")],
     role: Annotated[str, typer.Option(help="reader, developer or admin")],
-    expires_in_days: Annotated[int | None, typer.Option(help="When it stops to work; without it never")] = None,
+    expires_in_days: Annotated[
+        int | None, typer.Option(help="Days until it expires; without this it never expires")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a token. Its secret is printed on standard output, and never shown again."""

@@ -139,7 +139,7 @@ def with_what_was_done(error: Conflict, progress: Progress) -> Conflict:
     more = f" and {len(done) - NAMED_IN_ERROR:,} more" if len(done) > NAMED_IN_ERROR else ""
     changes = "1 change is" if len(done) == 1 else f"{len(done):,} changes are"
     named = ", ".join(done[:NAMED_IN_ERROR])
-    return type(error)(f"{error} ({changes} written: {named}{more}; the same request again goes on with the others)")
+    return type(error)(f"{error} ({changes} written: {named}{more}; the same request again continues with the others)")
 
 
 class _Writing:

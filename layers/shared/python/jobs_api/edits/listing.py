@@ -204,7 +204,7 @@ class _Listing:
         if job is None:
             raise _Unresolved("job", f"there is no job {shortened(name)!r} in this list, nor in the project")
         if job.id in self._renamed:
-            raise _Unresolved("job", f"is renamed in this list; say {shortened(self._renamed[job.id])!r}")
+            raise _Unresolved("job", f"is renamed in this list; use {shortened(self._renamed[job.id])!r}")
         return job.id
 
     @cached_property

@@ -110,7 +110,7 @@ class _State:
 def _blocked(change: JobChange, state: _State) -> Fault:
     place = f"jobs[{change.at}]" if change.at is not None else "prune"
     if change.at is not None and state.holders.get(change.job.slug, change.job.id) != change.job.id:
-        said = "trades names with another job, one by one they cannot: give one of them a name that is free first"
+        said = "swaps names with another job, which is not possible one by one: first give one of them a free name"
         return Fault(f"{place}.name", f"{said}, and this name in a second apply")
     said = "depends on changes that depend on this one; change run_after in two applies, first without the new jobs"
     return Fault(f"{place}.run_after" if change.at is not None else place, said)

@@ -98,7 +98,7 @@ def parse_command(command: str, project_type: ProjectType) -> list[str]:
             f"the command starts with {_quoted(words[0])}; in this project it starts with {project_type}"
         )
     if len(words) == 1:
-        raise InvalidCommand(f"{project_type} alone does nothing; say what it should do: {_EXAMPLES[project_type]}")
+        raise InvalidCommand(f"{project_type} alone does nothing; add what it should do: {_EXAMPLES[project_type]}")
     if project_type is ProjectType.DBT:
         _check_dbt_subcommand(words)
     return words

@@ -65,7 +65,7 @@ def wake(
             for member in gathering.members:
                 after = _with_job_told(after, member.job_id, delivery_id, now)
             if not gathering.members:
-                return after, folded("the job fails again, which the channel knows"), None
+                return after, folded("the job fails again, as the channel knows"), None
             kind = KINDS_OF_LISTS.get(cause, AlertKind.FAILING)
             return after, AlertDecision(Action.SEND, kind), gathering
     job = storms.jobs.get(job_id)
@@ -103,7 +103,7 @@ def _failure(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, AlertDe
         job = job.model_copy(update={**begun, "told": True, "waits_in": None})
     job = job.model_copy(update={"newest": fact.ended_at})
     if not job.told or job.told_at is None:
-        return with_job(storms, fact, job), folded("a message about this failure waits to be sent", job.waits_in)
+        return with_job(storms, fact, job), folded("a message about this failure is waiting to be sent", job.waits_in)
     if fact.now < job.told_at + reminder_interval(job.reminders):
         return with_job(storms, fact, job), folded(
             "the channel knows that the job fails; a reminder follows if it continues to fail"
@@ -121,7 +121,7 @@ def _begins_to_fail(storms: Storms, job: JobStorm, fact: Fact) -> tuple[Storms, 
         Action.WAIT,
         AlertKind.FAILING,
         until=recent[0] + FLAPPING,
-        because="the job fails and recovers by turns; within the hour the channel gets a message with its state then",
+        because="the job fails and recovers in turn; within the hour the channel gets a message with its state then",
     )
     return with_job(storms, fact, job), decision
 
