@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.cluster.clock import TestClock
-from local.cluster.kubelet.logs import Log, Reading, read
+from local.cluster.kubelet.logs import Log, read
+from local.cluster.log_options import LogOptions
 
 START = datetime(2026, 4, 28, 2, tzinfo=UTC)
 PIECES = st.lists(st.sampled_from([b"\n", b"a", b"line\n", b"x\ny", b"z" * 20_000, "é\n".encode()]), max_size=12)
@@ -31,7 +32,7 @@ def written(path: Path, clock: TestClock, pieces: list[bytes], seconds: float = 
     return log
 
 
-def text(log: Log, how: Reading) -> bytes:
+def text(log: Log, how: LogOptions) -> bytes:
     async def gather() -> bytes:
         return b"".join([chunk async for chunk in read(log, how)])
 
@@ -45,7 +46,7 @@ def last(content: bytes, lines: int) -> bytes:
 @given(pieces=PIECES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 def test_written_lines_are_read(tmp_path: Path, clock: TestClock, pieces: list[bytes]) -> None:
-    assert text(written(tmp_path / "log", clock, pieces), Reading()) == b"".join(pieces)
+    assert text(written(tmp_path / "log", clock, pieces), LogOptions()) == b"".join(pieces)
 
 
 @given(lines=st.lists(st.sampled_from(["", "a", "b c", "é"]), max_size=10), wanted=st.integers(0, 12))
@@ -53,12 +54,12 @@ def test_written_lines_are_read(tmp_path: Path, clock: TestClock, pieces: list[b
 def test_the_tail_is_the_last_lines(tmp_path: Path, clock: TestClock, lines: list[str], wanted: int) -> None:
     content = "".join(f"{line}\n" for line in lines).encode()
     log = written(tmp_path / "log", clock, [content])
-    assert text(log, Reading(tail=wanted)) == last(content, wanted)
+    assert text(log, LogOptions(tail=wanted)) == last(content, wanted)
 
 
 def test_a_line_has_the_time_at_which_it_was_complete(tmp_path: Path, clock: TestClock) -> None:
     log = written(tmp_path / "log", clock, [b"one\ntw", b"o\n"], seconds=1.5)
-    assert text(log, Reading(timestamps=True)) == (
+    assert text(log, LogOptions(timestamps=True)) == (
         b"2026-04-28T02:00:00.000000000Z one\n2026-04-28T02:00:01.500000000Z two\n"
     )
 
@@ -70,7 +71,7 @@ def test_the_parameter_since_leaves_out_older_lines(
     tmp_path: Path, clock: TestClock, seconds: float, expected: bytes
 ) -> None:
     log = written(tmp_path / "log", clock, [b"0\n", b"1\n", b"2\n"], seconds=1)
-    assert text(log, Reading(since=START + timedelta(seconds=seconds))) == expected
+    assert text(log, LogOptions(since=START + timedelta(seconds=seconds))) == expected
 
 
 def test_the_format_is_that_of_container_runtimes(tmp_path: Path, clock: TestClock) -> None:
@@ -96,7 +97,7 @@ def test_a_follower_misses_nothing_and_ends_with_the_process(tmp_path: Path, clo
             log.connection_lost(None)
 
         async def gather() -> bytes:
-            return b"".join([chunk async for chunk in read(log, Reading(follow=True))])
+            return b"".join([chunk async for chunk in read(log, LogOptions(follow=True))])
 
         _, one, two = await asyncio.gather(write(), gather(), gather())
         return one, two
@@ -106,7 +107,7 @@ def test_a_follower_misses_nothing_and_ends_with_the_process(tmp_path: Path, clo
 
 def test_a_container_that_never_ran_has_an_empty_log() -> None:
     async def gather() -> list[bytes]:
-        return [chunk async for chunk in read(None, Reading(follow=True))]
+        return [chunk async for chunk in read(None, LogOptions(follow=True))]
 
     assert asyncio.run(gather()) == []
 
@@ -128,8 +129,8 @@ def test_a_log_over_10_mib_is_rotated_and_only_the_new_file_is_read(tmp_path: Pa
         log.rotate_if_large()
     log.connection_lost(None)
 
-    assert text(log, Reading()) == b""
-    assert text(log, Reading(tail=5)) == b""
+    assert text(log, LogOptions()) == b""
+    assert text(log, LogOptions(tail=5)) == b""
     assert len(list(tmp_path.glob("log.*"))) == 2
 
 
@@ -142,7 +143,7 @@ def test_lines_since_a_time_are_read(tmp_path: Path, clock: TestClock) -> None:
     log.connection_lost(None)
     log.rotate_if_large()
 
-    assert text(log, Reading()) == b"the end\n"
+    assert text(log, LogOptions()) == b"the end\n"
 
 
 def test_only_the_newest_files_are_kept(tmp_path: Path, clock: TestClock) -> None:
@@ -159,7 +160,7 @@ def test_only_the_newest_files_are_kept(tmp_path: Path, clock: TestClock) -> Non
 def test_a_follower_continues_in_the_next_file(tmp_path: Path, clock: TestClock) -> None:
     async def follow() -> bytes:
         log = Log(tmp_path / "log", clock)
-        reading = asyncio.create_task(_all_of(read(log, Reading(follow=True))))
+        reading = asyncio.create_task(_all_of(read(log, LogOptions(follow=True))))
         for piece in (BURST, BURST, b"the end\n"):
             await asyncio.sleep(0.05)
             log.rotate_if_large()
@@ -177,6 +178,6 @@ async def _all_of(chunks: AsyncIterator[bytes]) -> bytes:
 def test_the_rest_of_a_line_whose_beginning_is_too_old_has_no_time(tmp_path: Path, clock: TestClock) -> None:
     log = written(tmp_path / "log", clock, [b"z" * 16_384, b"rest\nnext\n"], seconds=2)
 
-    assert text(log, Reading(since=START + timedelta(seconds=1), timestamps=True)) == (
+    assert text(log, LogOptions(since=START + timedelta(seconds=1), timestamps=True)) == (
         b"rest\n2026-04-28T02:00:02.000000000Z next\n"
     )

@@ -25,6 +25,7 @@ from local.cluster.api import app
 from local.cluster.clock import TestClock, parse_timestamp, timestamp
 from local.cluster.controllers import Controllers
 from local.cluster.kubelet.status import Container, Verdict, pod_status
+from local.cluster.log_options import LogOptions
 from local.cluster.rules.admission import Rules
 from local.cluster.service_accounts import TokenIssuer
 from local.cluster.storage import Object, Storage
@@ -205,11 +206,11 @@ class FakeCluster:
         pods = [stored.object for stored in self.storage.view("pods")]
         return [pod for pod in pods if pod.get("status", {}).get("phase") == "Running"]
 
-    async def read_log(self, namespace: str, pod: str, container: str, **options: Any) -> AsyncIterator[bytes]:
+    async def read_log(self, namespace: str, pod: str, container: str, options: LogOptions) -> AsyncIterator[bytes]:
         """Yield a container's log, as the API gets it from a kubelet; all its lines were written at its start."""
         del container
         found = self.storage.get("pods", namespace, pod)
-        began = self._began(found) if options.get("timestamps") else None
+        began = self._began(found) if options.timestamps else None
         stamp = f"{began:%Y-%m-%dT%H:%M:%S.000000000Z} " if began else ""
         yield "".join(f"{stamp}{line}" for line in log_of(found).splitlines(keepends=True)).encode()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -12,6 +12,7 @@ from local.cluster.api.objects import storage_of
 from local.cluster.clock import parse_timestamp
 from local.cluster.errors import BadRequest, Cause, Invalid, NotFound
 from local.cluster.kinds import KINDS, Kind
+from local.cluster.log_options import LogOptions
 from local.cluster.storage import Object
 
 _OPTIONS = Kind("PodLogOptions", "podlogoptions", "podlogoptions")
@@ -20,19 +21,7 @@ _OPTIONS = Kind("PodLogOptions", "podlogoptions", "podlogoptions")
 class LogReader(Protocol):
     """The method of a kubelet that this path needs."""
 
-    def read_log(  # noqa: PLR0913 - they are the options of the API's call
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        *,
-        follow: bool = False,
-        tail_lines: int | None = None,
-        since: datetime | None = None,
-        timestamps: bool = False,
-        limit_bytes: int | None = None,
-        previous: bool = False,
-    ) -> AsyncIterator[bytes]:
+    def read_log(self, namespace: str, pod: str, container: str, options: LogOptions) -> AsyncIterator[bytes]:
         """Yield the log in pieces; with `follow`, until the container has ended."""
 
 
@@ -45,12 +34,12 @@ async def pod_log(request: Request) -> Response:
         raise NotFound.named(KINDS["pods"], name)
     pod = stored.object
     container = _container(pod, request.query_params.get("container", ""))
-    _check_started(pod, container, previous=bool(options["previous"]))
+    _check_started(pod, container, previous=options.previous)
     reader = cast("LogReader", request.app.state.kubelet)
-    return StreamingResponse(reader.read_log(namespace, name, container, **options), media_type="text/plain")
+    return StreamingResponse(reader.read_log(namespace, name, container, options), media_type="text/plain")
 
 
-def _options(request: Request, name: str) -> dict[str, Any]:
+def _options(request: Request, name: str) -> LogOptions:
     tail, limit = query.whole(request, "tailLines"), query.whole(request, "limitBytes")
     seconds, since_time = query.whole(request, "sinceSeconds"), request.query_params.get("sinceTime")
     causes = []
@@ -65,14 +54,14 @@ def _options(request: Request, name: str) -> dict[str, Any]:
         causes.append(_invalid("sinceSeconds", seconds, "must be greater than 0"))
     if causes:
         raise Invalid.of(_OPTIONS, name, causes)
-    return {
-        "follow": query.flag(request, "follow"),
-        "timestamps": query.flag(request, "timestamps"),
-        "tail_lines": tail,
-        "limit_bytes": limit,
-        "previous": query.flag(request, "previous"),
-        "since": _since(request, seconds, since_time),
-    }
+    return LogOptions(
+        tail=tail,
+        follow=query.flag(request, "follow"),
+        timestamps=query.flag(request, "timestamps"),
+        since=_since(request, seconds, since_time),
+        limit_bytes=limit,
+        previous=query.flag(request, "previous"),
+    )
 
 
 def _invalid(field: str, value: int, message: str) -> Cause:

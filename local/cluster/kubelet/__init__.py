@@ -12,11 +12,12 @@ from local.cluster.clock import Clock
 from local.cluster.controllers.recorder import Recorder
 from local.cluster.kubelet.images import Images
 from local.cluster.kubelet.leftovers import end_leftovers
-from local.cluster.kubelet.logs import Reading, found, read
+from local.cluster.kubelet.logs import found, read
 from local.cluster.kubelet.node import NODE_NAME, Node
 from local.cluster.kubelet.processes import Launcher
 from local.cluster.kubelet.status import status_after_crash
 from local.cluster.kubelet.worker import PodWorker
+from local.cluster.log_options import LogOptions
 from local.cluster.service_accounts import TokenIssuer
 from local.cluster.storage import Change, Storage, Stored
 
@@ -92,31 +93,18 @@ class Kubelet:
         await self._images.close()
         await self._launcher.close()
 
-    def read_log(  # noqa: PLR0913 - they are the options of the API's call
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        *,
-        follow: bool = False,
-        tail_lines: int | None = None,
-        since: datetime | None = None,
-        timestamps: bool = False,
-        limit_bytes: int | None = None,
-        previous: bool = False,
-    ) -> AsyncIterator[bytes]:
+    def read_log(self, namespace: str, pod: str, container: str, options: LogOptions) -> AsyncIterator[bytes]:
         """Yield what a container wrote, many lines at a time; with `follow`, until it has ended.
 
-        `since` is aware; earlier lines are omitted. `previous` is the run before the last restart. The log of a
-        container that never ran is empty.
+        The log of a container that never ran is empty.
         """
         stored = self._storage.find("pods", namespace, pod)
         worker = self._workers.get(stored.object["metadata"]["uid"]) if stored else None
         if worker:
-            log = worker.log(container, previous=previous)
+            log = worker.log(container, previous=options.previous)
         else:
-            log = found(self._folder(stored), container, self._clock, previous=previous) if stored else None
-        return read(log, Reading(tail_lines, follow, timestamps, since, limit_bytes))
+            log = found(self._folder(stored), container, self._clock, previous=options.previous) if stored else None
+        return read(log, options)
 
     async def _rotate_logs(self) -> None:
         while True:

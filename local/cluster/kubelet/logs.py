@@ -10,12 +10,12 @@ the newest file is read.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from local.cluster.clock import Clock
+from local.cluster.log_options import LogOptions
 from local.private_files import opener
 
 _LONGEST_LINE = 16 * 1024
@@ -82,7 +82,7 @@ class Log(asyncio.Protocol):
         """Return the last lines, up to so many bytes."""
         with self.path.open("rb") as file:
             file.seek(_start_of_tail(file, lines))
-            text = b"".join(_Rendering(Reading()).of(file.read().split(b"\n")[:-1]))
+            text = b"".join(_Rendering(LogOptions()).of(file.read().split(b"\n")[:-1]))
         return text[-limit_bytes:].decode(errors="replace")
 
     def _write(self, lines: list[bytes]) -> None:
@@ -118,18 +118,7 @@ def found(folder: Path, container: str, clock: Clock, *, previous: bool = False)
     return log
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How to read a log: the last `tail` lines, those not before `since`, and whether to wait for more."""
-
-    tail: int | None = None
-    follow: bool = False
-    timestamps: bool = False
-    since: datetime | None = None
-    limit_bytes: int | None = None
-
-
-async def read(log: Log | None, how: Reading) -> AsyncIterator[bytes]:
+async def read(log: Log | None, how: LogOptions) -> AsyncIterator[bytes]:
     """Yield the log, many lines at a time; with `follow`, until its process has ended. No log, no lines."""
     if log is None:
         return
@@ -144,7 +133,7 @@ async def read(log: Log | None, how: Reading) -> AsyncIterator[bytes]:
                 return
 
 
-async def _texts(log: Log, how: Reading) -> AsyncIterator[bytes]:
+async def _texts(log: Log, how: LogOptions) -> AsyncIterator[bytes]:
     rendering = _Rendering(how)
     follower, tail = asyncio.Event(), how.tail
     while True:
@@ -173,7 +162,7 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
 class _Rendering:
     """Turns lines of the file into the lines that a reader requested."""
 
-    def __init__(self, how: Reading) -> None:
+    def __init__(self, how: LogOptions) -> None:
         self._timestamps = how.timestamps
         self._since = _stamp(how.since)[:30] if how.since else b""
         self._at_line_start = True

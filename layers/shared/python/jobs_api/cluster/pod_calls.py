@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import batched
+from itertools import batched, chain
 from typing import Final
 
 from jobs_api.cluster.calls import CORE, Calls, path_of
@@ -47,11 +47,11 @@ class PodCalls(Calls):
         """Return the newest Pod of each Job that has one, by the Jobs' UIDs. One list call for 50 Jobs."""
         found: dict[str, Object] = {}
         for some in batched(uids, OWNERS, strict=False):
-            for page in self.list_pods(namespace, f"{CONTROLLER_UID} in ({','.join(some)})"):
-                for pod in page:
-                    uid, created_at = (pod["metadata"]["labels"][CONTROLLER_UID], pod["metadata"]["creationTimestamp"])
-                    if uid not in found or created_at > found[uid]["metadata"]["creationTimestamp"]:
-                        found[uid] = pod
+            pages = self.list_pods(namespace, f"{CONTROLLER_UID} in ({','.join(some)})")
+            for pod in chain.from_iterable(pages):
+                uid, created_at = pod["metadata"]["labels"][CONTROLLER_UID], pod["metadata"]["creationTimestamp"]
+                if uid not in found or created_at > found[uid]["metadata"]["creationTimestamp"]:
+                    found[uid] = pod
         return found
 
     def pod_named(self, namespace: str, name: str) -> Object | None:

@@ -69,13 +69,12 @@ def cycle(job_id: str, predecessors: Mapping[str, Collection[str]], first: str) 
     edge = [first]
     while edge:
         reached: list[str] = []
-        for job in edge:
-            for before in predecessors.get(job, ()):
-                if before == job_id:
-                    return [*_path_from(job, came_from, job_id), job_id]
-                if before not in came_from:
-                    came_from[before] = job
-                    reached.append(before)
+        for job, before in ((after, one) for after in edge for one in predecessors.get(after, ())):
+            if before == job_id:
+                return [*_path_from(job, came_from, job_id), job_id]
+            if before not in came_from:
+                came_from[before] = job
+                reached.append(before)
         edge = reached
     return None
 

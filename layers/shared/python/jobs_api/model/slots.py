@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import product
 from typing import Final
 
 from jobs_api import schedule
@@ -87,16 +88,14 @@ def owed(
         after: the time up to which slots are settled; None if none are.
         until: aware.
     """
-    known = list(periods)
-    for firing in firings:
-        for period in known:
-            begins = max(firing.since, period.since)
-            ends = min([until, *(one.until for one in (firing, period) if one.until)])
-            if begins < ends:
-                deadline = firing.starting_deadline_seconds or period.starting_deadline_seconds
-                after_pause = max(firing, period, key=lambda one: one.since).after_pause
-                for at in _times(firing, max(begins, after or begins), ends):
-                    yield Slot(at, firing, begins, deadline, after_pause)
+    for firing, period in product(firings, periods):
+        begins = max(firing.since, period.since)
+        ends = min([until, *(one.until for one in (firing, period) if one.until)])
+        if begins < ends:
+            deadline = firing.starting_deadline_seconds or period.starting_deadline_seconds
+            after_pause = max(firing, period, key=lambda one: one.since).after_pause
+            for at in _times(firing, max(begins, after or begins), ends):
+                yield Slot(at, firing, begins, deadline, after_pause)
 
 
 def _times(firing: Firing, after: datetime, ends: datetime) -> Iterator[datetime]:

@@ -86,28 +86,13 @@ def update_job(
         ChangedMeanwhile: somebody changed or deleted it since `before` was read, or changed other chains.
         NameTaken: as in `create_job`.
     """
-    row = row_of_job(after)
     if after.slug != before.slug:
         check_older_names(after)
-    actions: list[UpdateAction] = [
-        JobRow.settings.set(row.settings),
-        JobRow.slug.set(row.slug),
-        set_or_removed(JobRow.webhook, row.webhook),
-        set_or_removed(JobRow.headers_for, row.headers_for),
-        set_or_removed(JobRow.sealed_environment, row.sealed_environment),
-        JobRow.cronjob_name.set(row.cronjob_name),
-        set_or_removed(JobRow.pauses, row.pauses),
-        JobRow.version.set(row.version),
-        JobRow.updated_at.set(row.updated_at),
-        *([JobRow.recorded_version.set(after.version)] if by else []),
-        JobRow.last_write.remove(),
-        *slots_of(after),
-    ]
+    row, actions = row_of_job(after), _changes(after)
+    actions += [JobRow.recorded_version.set(after.version)] if by else []
     versions = history.rows_of_change(before, after, action, by) if by else []
     unchanged = (JobRow.version == before.version) & chain.own_condition
-    old, new = ({lock.sort: lock for lock in locks_of(job)} for job in (before, after))
-    taken, freed = [new[key] for key in new.keys() - old.keys()], [old[key] for key in old.keys() - new.keys()]
-    taken.sort(key=lambda lock: lock.sort, reverse=True)
+    freed, taken = _moved_locks(before, after)
     # PynamoDB sends deletions first, then puts, then updates, whatever the order in which they were added.
     at_taken, at_job = len(freed), len(freed) + len(taken) + len(versions)
 
@@ -128,6 +113,30 @@ def update_job(
         if max(error.at) < at_job:
             raise name_taken(after, error.at, first=at_taken) from error
         raise _changed(after) from error
+
+
+def _changes(job: Job) -> list[UpdateAction]:
+    """Return the updates of all that an owner's change may change of a job's row."""
+    row = row_of_job(job)
+    return [
+        JobRow.settings.set(row.settings),
+        JobRow.slug.set(row.slug),
+        set_or_removed(JobRow.webhook, row.webhook),
+        set_or_removed(JobRow.headers_for, row.headers_for),
+        set_or_removed(JobRow.sealed_environment, row.sealed_environment),
+        JobRow.cronjob_name.set(row.cronjob_name),
+        set_or_removed(JobRow.pauses, row.pauses),
+        JobRow.version.set(row.version),
+        JobRow.updated_at.set(row.updated_at),
+        *slots_of(job),
+    ]
+
+
+def _moved_locks(before: Job, after: Job) -> tuple[list[LockRow], list[LockRow]]:
+    """Return the locks that a job gives up with a change, and those that it takes, the one on its name first."""
+    old, new = ({lock.sort: lock for lock in locks_of(job)} for job in (before, after))
+    taken = sorted((new[key] for key in new.keys() - old.keys()), key=lambda lock: lock.sort, reverse=True)
+    return [old[key] for key in old.keys() - new.keys()], taken
 
 
 def delete_job(job: Job, now: datetime, remains: Job | None = None, by: WrittenBy | None = None) -> None:

@@ -16,7 +16,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import FAILURES, Run, TriggeredBy
 from jobs_api.model.words import Unbalanced, split
 from jobs_api.trigger import own_environment
-from jobs_api.trigger.request import pending_run
+from jobs_api.trigger.request import RunStart, pending_run
 
 
 def may_be_retried(run: Run) -> bool:
@@ -67,16 +67,10 @@ def attempt_after(run: Run, job: Job, project: Project, alerts: RunAlerts | None
     attempt is made twice.
     """
     first, number = first_of(run), _number(run) + 1
-    attempt = pending_run(
-        attempt_id(first, number),
-        command_of(run, job),
-        own_environment.with_variables(job, run.environment or {}),
-        project,
-        alerts,
-        now,
-        TriggeredBy.RETRY,
-        launch_after=_due_at(run, job.settings, now),
-    )
+    due_at = _due_at(run, job.settings, now)
+    start = RunStart(attempt_id(first, number), command_of(run, job), TriggeredBy.RETRY, now, due_at)
+    own = own_environment.with_variables(job, run.environment or {})
+    attempt = pending_run(start, own, project, alerts)
     of_its_slot = {"expected_by": run.expected_by, "late_at": run.late_at}
     of_its_sequence = {"attempt": number, "retry_of": first, "first_triggered_by": run.begun_by}
     told = own_environment.values_to_repeat(run)

@@ -8,7 +8,7 @@ from jobs_api.model.chains import SkipReason
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, TriggeredBy
-from jobs_api.trigger.request import pending_run
+from jobs_api.trigger.request import RunStart, pending_run
 
 
 def chained_run(completing: Run, job: Job, project: Project, alerts: RunAlerts | None, now: datetime) -> Run:
@@ -17,7 +17,7 @@ def chained_run(completing: Run, job: Job, project: Project, alerts: RunAlerts |
     The job's environment must be sealed.
     """
     run_id = derived_id("run_", completing.id, job.id)
-    run = pending_run(run_id, job.settings.command, job, project, alerts, now, TriggeredBy.CHAINED)
+    run = pending_run(RunStart(run_id, job.settings.command, TriggeredBy.CHAINED, now), job, project, alerts)
     return run.model_copy(update={"caused_by": completing.id})
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self, cast
 
@@ -82,60 +83,70 @@ class TriggerAnswer(Document):
     message: str = TRIGGERED
 
 
+@dataclass(frozen=True)
+class RunStart:
+    """How a run that the service starts begins.
+
+    `at` is when that was decided. The run's Job may be created from `launch_after` on, None for at once.
+    """
+
+    run_id: str
+    command: str
+    triggered_by: TriggeredBy
+    at: datetime
+    launch_after: datetime | None = None
+
+
 def manual_run(run_id: str, command: str, job: Job, project: Project, alerts: RunAlerts | None, by: WrittenBy) -> Run:
     """Return the run to write for a request, as `pending_run`."""
-    run = pending_run(run_id, command, job, project, alerts, by.at, TriggeredBy.MANUAL)
+    run = pending_run(RunStart(run_id, command, TriggeredBy.MANUAL, by.at), job, project, alerts)
     return run.model_copy(update={"triggered_by_token": by.actor})
 
 
-def pending_run(
-    run_id: str,
-    command: str,
-    job: Job,
-    project: Project,
-    alerts: RunAlerts | None,
-    now: datetime,
-    triggered_by: TriggeredBy,
-    launch_after: datetime | None = None,
-) -> Run:
+def pending_run(start: RunStart, job: Job, project: Project, alerts: RunAlerts | None) -> Run:
     """Return a run to write: pending, with the manifest of the Job that must be created for it.
 
-    The job's environment must be sealed. The name of the Job has the time `launch_after`, or else `now`.
+    The job's environment must be sealed. The name of the Job has the time `launch_after`, or else `at`.
     """
-    job_name = names.job_name(project.slug, job.slug, launch_after or now)
-    launch = manifests.job(project, job, run_id, job_name, command, triggered_by)
+    job_name = names.job_name(project.slug, job.slug, start.launch_after or start.at)
+    launch = manifests.job(project, job, start.run_id, job_name, start.command, start.triggered_by)
     return Run(
-        id=run_id,
+        id=start.run_id,
         organization_id=project.organization_id,
         project_id=project.id,
         job_id=job.id,
         job_name=job_name,
         cronjob_name=job.cronjob_name,
         namespace=project.namespace,
-        job_type=job_type(command),
+        job_type=job_type(start.command),
         status=RunStatus.PENDING,
-        triggered_by=triggered_by,
-        command=command,
-        created_at=now,
-        updated_at=now,
+        triggered_by=start.triggered_by,
+        command=start.command,
+        created_at=start.at,
+        updated_at=start.at,
         alerts=alerts,
         launch=launch,
         deadline_seconds=launch["spec"]["activeDeadlineSeconds"],
-        launch_after=launch_after,
+        launch_after=start.launch_after,
         sealed_environment=job.sealed_environment,
         **lateness.expected_of(job, None),
     )
 
 
-def trigger_entry(run: Run, by: WrittenBy) -> StoredEntry:
-    """Return the entry of a trigger in the audit log: one for each run."""
+def start_entry(run: Run, action: AuditAction, target: str, by: WrittenBy) -> StoredEntry:
+    """Return the entry in the audit log of a request that started a run: one for each run."""
     return entry(
         by,
-        AuditAction.JOB_TRIGGER,
+        action,
         run.organization_id,
-        run.job_id,
-        once=f"{AuditAction.JOB_TRIGGER}#{run.id}",
+        target,
+        once=f"{action}#{run.id}",
         project_id=run.project_id,
         job_id=run.job_id,
         run_id=run.id,
     )
+
+
+def trigger_entry(run: Run, by: WrittenBy) -> StoredEntry:
+    """Return the entry of a trigger in the audit log; its target is the job."""
+    return start_entry(run, AuditAction.JOB_TRIGGER, run.job_id, by)

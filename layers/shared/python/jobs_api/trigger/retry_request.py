@@ -6,7 +6,7 @@ from pydantic import Field
 
 from jobs_api.errors import Fault, InvalidRequest, NothingToRetry, ProjectNotDeployed
 from jobs_api.model.alert_targets import RunAlerts
-from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy, entry
+from jobs_api.model.audit import AuditAction, StoredEntry, WrittenBy
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.document import Absent, Document
 from jobs_api.model.job import Job
@@ -15,7 +15,7 @@ from jobs_api.model.run import Run, TriggeredBy
 from jobs_api.trigger import own_environment
 from jobs_api.trigger.attempts import command_of
 from jobs_api.trigger.dbt_retry import can_be_continued, continued_command
-from jobs_api.trigger.request import TriggerAnswer, pending_run
+from jobs_api.trigger.request import RunStart, TriggerAnswer, pending_run, start_entry
 
 RetryFrom = Literal["start", "failure"]
 
@@ -62,20 +62,12 @@ def requested_retry(
     It is no attempt of `before`, but may have attempts of its own.
     """
     own = own_environment.with_variables(job, before.environment or {})
-    run = pending_run(run_id, request.command_for(before, job), own, project, alerts, by.at, TriggeredBy.RETRY)
+    start = RunStart(run_id, request.command_for(before, job), TriggeredBy.RETRY, by.at)
+    run = pending_run(start, own, project, alerts)
     variables = own_environment.values_to_repeat(before)
     return run.model_copy(update={**variables, "triggered_by_token": by.actor, "retry_of": before.id})
 
 
 def retry_entry(run: Run, before: Run, by: WrittenBy) -> StoredEntry:
     """Return the entry of a retry in the audit log: its target is the run that is repeated, `run_id` the new one."""
-    return entry(
-        by,
-        AuditAction.RUN_RETRY,
-        run.organization_id,
-        before.id,
-        once=f"{AuditAction.RUN_RETRY}#{run.id}",
-        project_id=run.project_id,
-        job_id=run.job_id,
-        run_id=run.id,
-    )
+    return start_entry(run, AuditAction.RUN_RETRY, before.id, by)
