@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -11,9 +12,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobs_api import store
 from jobs_api.auth import tokens
 from jobs_api.auth.usage_key import own_key
+from jobs_api.model.document import rfc3339
 from jobs_api.model.organization import Role, UsageKey
-from tests.functions.people import NOON, Context, Person
+from tests.functions.people import NOON, ROUTES, Context, Person
 
+# The pod of a run has no token of this kind.
+OF_PEOPLE = ROUTES.keys() - {("POST", "/api/v1/runs/{run_id}/artifacts")}
 METHOD_ARN = "arn:aws:execute-api:us-east-1:123456789012:abc123/dev/GET/api/v1/jobs"
 
 
@@ -102,6 +106,27 @@ def test_an_expired_token_gets_401(alice: Person) -> None:
 
     assert refused(f"Bearer {text}")
     assert not refused(f"Bearer {fresh}")
+
+
+@pytest.mark.parametrize(("method", "route"), sorted(OF_PEOPLE), ids=[" ".join(route) for route in sorted(OF_PEOPLE)])
+def test_a_token_that_has_expired_since_the_gateway_asked_gets_401(
+    monkeypatch: pytest.MonkeyPatch, method: str, route: str
+) -> None:
+    known = Person("org-acme", Role.ADMIN).authorized() | {"expires_at": rfc3339(NOON)}
+    monkeypatch.setattr(Person, "authorized", lambda _: known)
+    path = re.sub(r"{[^}]+}", "x", route)
+
+    answer = Person("org-acme").call(method, path, {} if method in {"POST", "PUT"} else None, at=NOON)
+
+    assert (answer.status, answer.json["code"]) == (401, "unauthorized")
+    assert answer.json["message"] == "The token has expired; ask an admin for a new one"
+
+
+def test_a_token_is_good_until_the_second_of_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Person("org-acme").authorized() | {"expires_at": rfc3339(NOON)}
+    monkeypatch.setattr(Person, "authorized", lambda _: known)
+
+    assert Person("org-acme").call("GET", "/api/v1/me", at=NOON - timedelta(milliseconds=1)).status == 200
 
 
 def test_the_secret_is_stored_nowhere(alice: Person) -> None:

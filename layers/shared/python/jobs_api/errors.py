@@ -58,6 +58,13 @@ class JobNotFound(NotFound):
         super().__init__(f"There is no job {shortened(job_id)!r} in this project")
 
 
+class TokenExpired(JobsApiError):
+    """The token has expired since the gateway asked the authorizer, whose answer it keeps for a minute."""
+
+    def __init__(self) -> None:
+        super().__init__("The token has expired; ask an admin for a new one")
+
+
 class RunNotFound(NotFound):
     """No such run in the caller's organization."""
 

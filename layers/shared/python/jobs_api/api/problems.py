@@ -16,6 +16,7 @@ logger = Logger()
 # The most specific class is used, as with `except`.
 ANSWERS: Final[dict[type[JobsApiError], tuple[int, str]]] = {
     errors.InvalidBody: (400, "invalid_json"),
+    errors.TokenExpired: (401, "unauthorized"),
     errors.Forbidden: (403, "forbidden"),
     errors.NotFound: (404, "not_found"),
     errors.NoResults: (404, "no_results"),
