@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +15,20 @@ COLOURS: Final = {
     "cancelled": "33", "warn": "33", "paused": "33", "skipped": "33", "skipped_by_clock": "33", "disabled": "33",
 }  # fmt: skip
 BOLD: Final = "1"
+# Characters that steer a terminal, and the colours of a log, which do nothing else.
+STEERING: Final = re.compile("(\x1b\\[[0-9;:]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+RESET: Final = "\x1b[0m"
 
 
 def show_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
-    say(json.dumps(value, indent=2, ensure_ascii=False))
+    say(json_text(value, indent=2))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return JSON in which each character that steers a terminal is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}" if len(found[0]) == 1 else found[0], text)
 
 
 def say(text: str = "") -> None:
@@ -27,8 +37,8 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print a line for people on standard error, where it does not disturb a program that reads the output."""
-    sys.stderr.write(text + "\n")
+    """Print lines for people on standard error, where they do not disturb a program that reads the output."""
+    sys.stderr.write("\n".join(map(printable, text.split("\n"))) + "\n")
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -64,6 +74,13 @@ def show_fields(fields: Mapping[str, Any]) -> None:
 def printable(text: str) -> str:
     """Return text without characters that steer a terminal: what somebody wrote must not move the cursor."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def log_for_terminal(text: str) -> str:
+    """Return a log as a terminal may get it: its colours stay, and nothing else in it can steer the terminal."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    shown = STEERING.sub(lambda found: found[1] or "", lines)
+    return shown + RESET if "\x1b" in shown else shown
 
 
 def duration(seconds: float | None) -> str:

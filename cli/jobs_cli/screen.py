@@ -108,7 +108,7 @@ class TerminalScreen:
     def _print(self, text: str) -> None:
         from rich.text import Text  # noqa: PLC0415
 
-        self._console.print(Text.from_ansi(text), soft_wrap=True)
+        self._console.print(Text.from_ansi(output.log_for_terminal(text)), soft_wrap=True)
 
     def _line(self) -> "Text":
         from rich.text import Text  # noqa: PLC0415

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from jobs_cli import configuration
+from jobs_cli.output import log_for_terminal
 
 from tests.cli.conftest import NIGHTLY, TOKEN, Jobs, Server
 
@@ -87,6 +88,49 @@ def test_control_characters_in_a_text_do_not_reach_the_terminal(server: Server, 
 
     assert "\x1b" not in jobs("list").out
     assert "\x1b" not in jobs("show", "x").out
+
+
+STEERS = "\x1b]52;c;aGk=\x07 \x1b[2J \x9b2J \x1bc \x1b]0;title\x1b\\ \x7f \x08 \x1b[31mred\x1b[0m"
+
+
+def test_a_log_on_a_terminal_keeps_its_colours_and_steers_nothing(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = f"one\r\n10%\r20%\n{STEERS}\n\ttwo\n"
+    server.on("GET /runs/run_1/logs", {"run_id": "run_1", "job_name": "j", "logs": log, "truncated": False})
+
+    assert jobs("logs", "run_1").out == log
+    monkeypatch.setattr("jobs_cli.output.is_terminal", lambda _: True)
+    shown = jobs("logs", "run_1").out
+
+    assert shown.startswith("one\n10%\n20%\n")
+    assert shown.endswith("\n\ttwo\n\x1b[0m")
+    assert "\x1b[31mred\x1b[0m" in shown
+    assert shown.count("\x1b") == 3
+    assert set("\x07\x08\x7f\x9b\r").isdisjoint(shown)
+
+
+def test_json_has_the_same_value_and_steers_nothing(server: Server, jobs: Jobs) -> None:
+    server.on("GET /runs/run_1/logs", {"run_id": "run_1", "job_name": "j", "logs": STEERS, "truncated": False})
+
+    shown = jobs("logs", "run_1", "--json")
+
+    assert shown.json["logs"] == STEERS
+    assert all(letter.isprintable() or letter == "\n" for letter in shown.out)
+
+
+def test_an_error_of_the_server_steers_nothing(server: Server, jobs: Jobs) -> None:
+    server.on("GET /runs/run_1/logs", {"message": f"no\n{STEERS}", "code": "not_found"}, 404)
+
+    shown = jobs("logs", "run_1")
+
+    assert shown.code == 1
+    assert "\\x1b[31mred" in shown.err
+    assert all(letter.isprintable() or letter == "\n" for letter in shown.err)
+
+
+def test_a_log_of_control_characters_is_shown_in_linear_time() -> None:
+    log_for_terminal("\x1b[" * 1_000_000 + "\r" * 1_000_000 + "\x1b[1;" * 500_000)
 
 
 def test_a_server_without_a_list_of_projects_asks_for_an_id(server: Server, jobs: Jobs) -> None:

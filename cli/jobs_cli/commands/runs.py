@@ -1,6 +1,5 @@
 """Runs: trigger, list, follow, cancel, retry, and what they did."""
 
-import json
 import sys
 from collections.abc import Iterator
 from enum import Enum
@@ -234,7 +233,7 @@ def cancel(
     elif wait:
         output.say(following.ending(answer))
     else:
-        output.say(f"{found['id']}: {answer['message']}")
+        output.say(f"{found['id']}: {output.printable(answer['message'])}")
 
 
 def _newest(api: Api, project_id: str | None, limit: int, filters: Answer) -> Iterator[Answer]:
@@ -246,7 +245,9 @@ def _newest(api: Api, project_id: str | None, limit: int, filters: Answer) -> It
 def _after_start(api: Api, started: Answer, *, wait: bool, cancel_on_interrupt: bool, as_json: bool) -> None:
     run_id = started["job_run_id"]
     if not wait:
-        output.show_json(started) if as_json else output.say(f"{run_id} {started['status']}: {started['message']}")
+        output.show_json(started) if as_json else output.say(
+            f"{run_id} {started['status']}: {output.printable(started['message'])}"
+        )
         return
     output.note(f"jobs: {run_id} ({started['job_name']}) {started['status']}")
     ended = following.follow(
@@ -264,7 +265,7 @@ def _print_pieces(api: Api, run: Answer) -> None:
     reader = LogReader(api, run)
     while not reader.done:
         piece = reader.read()
-        output.say(json.dumps({"run_id": run["id"], "status": piece.status, "logs": piece.text}, ensure_ascii=False))
+        output.say(output.json_text({"run_id": run["id"], "status": piece.status, "logs": piece.text}))
         sys.stdout.flush()
 
 
@@ -272,7 +273,8 @@ def _print_log(answer: Answer, *, as_json: bool) -> None:
     if as_json:
         output.show_json(answer)
         return
-    sys.stdout.write(answer["logs"])
+    shown = output.log_for_terminal(answer["logs"]) if output.is_terminal(sys.stdout) else answer["logs"]
+    sys.stdout.write(shown)
     if answer.get("truncated"):
         output.note(f"jobs: this is the end of the log; all of it: {answer.get('download_url')}")
     if answer.get("message"):
