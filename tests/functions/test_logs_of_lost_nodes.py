@@ -158,6 +158,25 @@ def test_a_pass_that_was_asked_for_leaves_the_text_to_the_pulse_that_it_supersed
     assert b"".join(Parts.of(acme.only_run()).text()) == b"one\ntwo\n"
 
 
+def test_a_pass_that_was_asked_for_leaves_the_end_of_a_run_to_the_next_one_while_its_text_may_come(
+    acme: Acme, messages: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, _ = run_for_a_while(acme, messages, tmp_path / "printed")
+    acme.skipped = timedelta()
+    superseded = messages.pulse
+    lose_node(monkeypatch, ObjectNotFound(404, "gone"))
+    remove_pod(acme, job)
+    acme.wait_for_end(job)
+    messages.ask_for_pass()
+    assert acme.only_run().status is RunStatus.RUNNING
+    messages.handle(superseded)
+    messages.ask_for_pass()
+    messages.handle()
+
+    assert acme.only_run().status.ended
+    assert acme.log_of(acme.only_run()) == "one\ntwo\n"
+
+
 def test_a_pulse_that_comes_twice_writes_nothing_while_the_log_can_be_read(
     acme: Acme, messages: Queue, tmp_path: Path
 ) -> None:

@@ -34,17 +34,19 @@ logger = Logger()
 class Carried:
     """The texts of an organization's runs that came with a pass's message, and those that go with the next one.
 
-    Threads may use it for different runs.
+    Threads may use it for different runs. `may_come`: the pass was requested, so other texts may be on their way with
+    the pulse that it superseded.
     """
 
     organization_id: str
     came: dict[str, CarriedText] = field(default_factory=dict)
     goes: dict[str, CarriedText] = field(default_factory=dict)
+    may_come: bool = False
 
     @classmethod
-    def of(cls, organization_id: str, texts: Iterable[CarriedText]) -> "Carried":
+    def of(cls, organization_id: str, texts: Iterable[CarriedText], *, may_come: bool = False) -> "Carried":
         """Take what came with a message."""
-        return cls(organization_id, {one.run_id: one for one in texts})
+        return cls(organization_id, {one.run_id: one for one in texts}, may_come=may_come)
 
     def looked(self, run: Run, text: bytes, place: LogPlace, now: datetime) -> None:
         """Carry the text that a look has left unwritten, if any, in place of what came: it has that too, or a part."""

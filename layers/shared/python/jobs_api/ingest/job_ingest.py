@@ -82,6 +82,8 @@ class JobIngest:
         if decided.quotes and seen.pod:
             after = run_log.quoting(after, self.logs.end_of(seen.pod, decided.quotes))
         if decided.wants_log:
+            if run and seen.pod is None and self.logs.awaits_text(run, after):
+                return None  # the next pass writes it
             run = run or _begun(after)
             if run is None:
                 return None

@@ -6,6 +6,7 @@ Everything here may be done twice or by two passes at once: logs replace themsel
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from jobs_api import store
@@ -31,6 +32,8 @@ from jobs_api.model.run import Run, RunStatus, StoredLog
 GAPS: Final = "A part of the log may be lost; lines of the log that begin with [jobs-api: say where"
 COLLECTED_UNTIL: Final = "The pod was gone before the end of its log could be read; this was collected until"
 CUT_OFF: Final = "The log ends where the run was replaced, or its Job deleted"
+# A pulse comes after five seconds, and a message may be late.
+TEXT_COMES_WITHIN: Final = timedelta(seconds=15)
 # How much of a log's end is searched for the failure: some hundred nodes, each with a kilobyte of JSON.
 TOLD_IN_BYTES: Final = 512 * 1024
 
@@ -84,6 +87,11 @@ class PodLogs:
             except ClusterError:
                 continue
         return None
+
+    def awaits_text(self, before: Run, ended: Run) -> bool:
+        """Return whether the only text of a run's log may be on its way with the pulse that this pass superseded."""
+        just_ended = ended.end_time is not None and self.clock() - ended.end_time < TEXT_COMES_WITHIN
+        return self.carried.may_come and before.status is RunStatus.RUNNING and just_ended
 
     def end_of(self, pod: ObservedPod, container: str) -> str:
         """Return the last lines of another container's log, nothing where they cannot be read."""

@@ -68,7 +68,7 @@ def _keep_unreadable(message: PulseMessage) -> None:
 
 
 def _pass(organization: Organization, message: PulseMessage, clock: Clock, followers: Followers) -> None:
-    carried = Carried.of(organization.id, message.carried)
+    carried = Carried.of(organization.id, message.carried, may_come=message.generation is None)
     facts = _ingest(organization, clock, followers, carried)
     if message.asked_at:
         # An index may not show the run of the request yet.
