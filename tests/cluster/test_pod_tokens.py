@@ -51,6 +51,16 @@ def test_a_token_says_which_pod_it_was_issued_to() -> None:
     assert claimed_namespace(GOOD) == "org-acme"
 
 
+@pytest.mark.parametrize(
+    "namespace", ["a" * 64, "a" * 3000, "../x", "a\0", "a\n", "\ud800", "A", "-a", "é", "", 5, None, ["org-acme"], {}]
+)
+def test_what_a_stranger_calls_a_namespace_is_read_under_no_key(namespace: object) -> None:
+    token = f"{encoded({})}.{encoded({'kubernetes.io': {'namespace': namespace}})}.x"
+
+    with pytest.raises(InvalidToken):
+        claimed_namespace(token)
+
+
 def test_a_token_is_refused_from_the_second_of_its_expiry() -> None:
     verify(GOOD, key_of, ISSUER, NOW + timedelta(seconds=3599))
     assert refused(GOOD, NOW + timedelta(seconds=3600)) == "it has expired"

@@ -203,6 +203,70 @@ def test_lists_without_an_id_hold_only_ones_own(owned: Owned, mallory: Person) -
 
 
 @pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("runs", "job_id"),
+        ("runs", "caused_by"),
+        ("runs?include_stats=true", "job_id"),
+        ("runs/daily-stats?days=30", "job_id"),
+        ("artifacts/latest/manifest.json", "job_id"),
+    ],
+)
+def test_an_id_of_another_organization_in_a_query_finds_what_a_made_up_one_does(
+    owned: Owned, mallory: Person, path: str, named: str
+) -> None:
+    mine = new_project(mallory.organization_id, "mine", ProjectType.DBT)
+    path, _, given = path.partition("?")
+    asked = dict(one.split("=") for one in given.split("&") if one)
+
+    theirs, nobodys = (
+        mallory.call("GET", f"/api/v1/projects/{mine.id}/{path}", query={**asked, named: one})
+        for one in (owned.run if named == "caused_by" else owned.job, f"{named[:3]}_nobody")
+    )
+
+    assert theirs.status == nobodys.status
+    if theirs.status == 200:
+        assert theirs.json == nobodys.json
+        assert not theirs.json.get("runs")
+        assert not any(day["total_runs"] for day in theirs.json.get("days", []))
+    else:
+        assert _without_ids(theirs, "") == _without_ids(nobodys, "")
+
+
+@pytest.mark.parametrize("what", ["id", "run_after by id", "run_after by name"])
+def test_a_list_of_jobs_reaches_no_job_of_another_organization(owned: Owned, mallory: Person, what: str) -> None:
+    mine = new_project(mallory.organization_id, "mine", ProjectType.DBT)
+    before = owned.digest()
+    job = {
+        "id": {**BODY, "id": owned.job},
+        "run_after by id": {**BODY, "run_after": [{"job_id": owned.job}]},
+        "run_after by name": {**BODY, "run_after": [{"job": owned.acme.job.settings.name}]},
+    }[what]
+
+    for query in ({"dry_run": "true"}, {}):
+        answer = mallory.call("POST", f"/api/v1/projects/{mine.id}/apply", {"jobs": [job], "prune": True}, query=query)
+        assert answer.status == 422, answer.text
+        assert all(fault.startswith("jobs[0].") for fault in answer.faulty_fields)
+    assert owned.digest() == before
+    assert mallory.call("GET", f"/api/v1/projects/{mine.id}/jobs").json["total"] == 0
+
+
+def test_a_cursor_is_good_for_no_other_kind_of_list(owned: Owned) -> None:
+    owned.acme.triggered()
+    admin = Person(owned.acme.organization.id, Role.ADMIN)
+    project, job = f"/api/v1/projects/{owned.project}", f"/api/v1/projects/{owned.project}/jobs/{owned.job}"
+    lists = {"runs": f"{project}/runs", "jobs": f"{project}/jobs", "history": f"{job}/history"}
+    lists |= {"deliveries": f"{job}/deliveries", "executions": f"{project}/model-executions"}
+    lists |= {"audit-log": "/api/v1/audit-log", "all runs": "/api/v1/runs"}
+    cursor = admin.call("GET", f"{project}/runs", query={"limit": "1"}).json["next_cursor"]
+
+    answers = {name: admin.call("GET", path, query={"cursor": cursor}) for name, path in lists.items()}
+
+    assert {name for name, answer in answers.items() if answer.status == 200} == {"runs"}
+    assert {answer.status for name, answer in answers.items() if name != "runs"} == {422}
+
+
+@pytest.mark.parametrize(
     "project",
     [
         "jaffle,jobs-api.dev/organization={organization}",

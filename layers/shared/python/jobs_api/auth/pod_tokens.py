@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from jobs_api.auth.rsa_signatures import PublicKey, decoded_base64url
+from jobs_api.model.names import is_dns_label
 from jobs_api.runner import AUDIENCE
 
 # A real one has about 1,100 characters.
@@ -37,7 +38,11 @@ class PodIdentity:
 
 def claimed_namespace(token: str) -> str:
     """Return the namespace that a token claims, which only says whose issuer to ask; raises InvalidToken."""
-    return _bound(_part(_parts(token)[1]), "namespace")
+    namespace = _bound(_part(_parts(token)[1]), "namespace")
+    # Anybody may have written it, and it becomes the key of a read.
+    if not is_dns_label(namespace):
+        raise InvalidToken("it names no namespace")
+    return namespace
 
 
 def verify(token: str, key_of: Callable[[str], PublicKey | None], issuer: str, now: datetime) -> PodIdentity:
