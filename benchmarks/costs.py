@@ -92,8 +92,8 @@ SPARE_SECONDS, SPARES = 0.01, 0.5
 # The parts of a log that grows all the time: one each half minute after the first minute, up to two KB with its
 # position.
 PART_SECONDS, FIRST_PART_SECONDS, PART_UNITS = 30, 60, 2
-# What the message of a pulse carries of the log of a running command: half of a log, compressed, as base64, and its
-# position; and how many bytes are billed as one request.
+# The part of a running command's log in the message of a pulse: half of a log, compressed, as base64, and its position;
+# and how many bytes are billed as one request.
 CARRIED, QUEUE_CHUNK = LOG // 5 // 2 * 4 // 3 + 300, 64 * 1024
 # The time that reading logs adds to a pass, which reads the logs of young runs; not measured on AWS.
 LOOKS_SECONDS: Final = 0.05

@@ -26,7 +26,7 @@ from tests.rehearsal.deployment import STACK, Answer, Deployment, built, deploy
 
 HOME = cloud.ROOT / ".local" / "rehearsal"
 ORGANIZATION = "org-measured"
-# Of the rehearsal's parameters, only those that MiniStack cannot do without.
+# Only those parameters of the rehearsal that MiniStack cannot do without.
 PARAMETERS = {"ManageAccessEntries": "false", "Monitoring": "false", "OrganizationRate": "200", "ThrottleRate": "500"}
 ASK_EVERY = 0.2
 

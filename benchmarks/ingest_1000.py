@@ -26,7 +26,7 @@ SECONDS = 60.0
 MEMORY_MIB = 512.0
 PAGE = 500
 LOG = "".join(f"02:00:01  {n} of 100 OK created sql table model main.model_{n:03} [OK in 0.01s]\n" for n in range(100))
-# What a round trip to an API server in the same region takes.
+# The time of a round trip to an API server in the same region.
 ROUND_TRIP_SECONDS = 0.005
 
 # A managedFields entry, so that the objects have their usual size.

@@ -21,7 +21,7 @@ RULE: Final = "DigestIsOfTheseParameters"
 DIGEST_LENGTH: Final = 16
 # How many characters of a value CloudFormation's message quotes: a parameter may have 4 KB.
 SHOWN: Final = 100
-# What is deployed; descriptions, outputs and rules do not affect what runs.
+# The sections that are deployed; descriptions, outputs and rules do not affect what runs.
 _PARTS: Final = ("Transform", "Globals", "Mappings", "Conditions", "Resources")
 
 type Document = Mapping[str, Any]

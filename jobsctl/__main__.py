@@ -80,7 +80,7 @@ def limit_organizations(
         str | None, typer.Argument(metavar="[ORGANIZATION]", help="All, where none is named")
     ] = None,
 ) -> None:
-    """Give an organization its own limit of requests, if it has shared one so far."""
+    """Set an organization's own limit of requests, if it has shared one so far."""
     if not _usage_keys().are_used():
         raise typer.BadParameter("the deployment's template is older than limits for organizations; upgrade it first")
     known = [_store().get_organization(organization_id)] if organization_id else _store().list_organizations()
@@ -123,7 +123,7 @@ def confirm_removals(
 
 @organization.command("check-runs")
 def check_runs(organization_id: Organization) -> None:
-    """Have the next ingest compare all ended Jobs in the cluster with the runs, as after a restore of tables."""
+    """Make the next ingest compare all ended Jobs in the cluster with the runs, as after a restore of tables."""
     _show(_operations().check_runs(organization_id))
 
 

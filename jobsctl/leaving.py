@@ -2,7 +2,7 @@
 
 Both take one step after another, as far as is safe at that time, and say what they wait for. If they are interrupted
 anywhere, they continue when they are run again. Without this order, CronJobs would stay in a cluster that no sync
-reads, and fire for ever.
+reads, and never stop firing.
 """
 
 from datetime import UTC, datetime, timedelta

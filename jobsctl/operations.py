@@ -56,7 +56,7 @@ def delete_project(organization_id: str, project_id: str) -> None:
 
 
 def create_token(organization_id: str, role: Role, *, days: int | None, description: str = "") -> tuple[str, str]:
-    """Make a token, valid for `days` or for ever; return its text, which is shown only now, and its id."""
+    """Make a token, valid for `days` or without an end; return its text, which is shown only now, and its id."""
     text, token = admin_tokens.new_token(
         organization_id, role, datetime.now(UTC), entry_of, days=days, name=description
     )
@@ -94,7 +94,7 @@ def index_runs(organization_id: str, project_id: str) -> int:
 
 
 def check_runs(organization_id: str) -> Organization:
-    """Have the next ingest compare all Jobs that are labelled as settled with their runs; raises NotFound."""
+    """Make the next ingest compare all Jobs that are labelled as settled with their runs; raises NotFound."""
     store.get_organization(organization_id)
     entry = entry_of(AuditAction.ORGANIZATION_CHECK_RUNS, organization_id, organization_id)
     store.record_settled_jobs_checked(organization_id, None, entry)

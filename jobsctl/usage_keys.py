@@ -25,7 +25,7 @@ def are_used() -> bool:
 
 
 def give(organization_id: str, settling: timedelta = SETTLING) -> Organization:
-    """Give an organization its own key, which counts its requests as soon as API Gateway knows it; idempotent.
+    """Create an organization's own key, which counts its requests as soon as API Gateway knows it; idempotent.
 
     If somebody has deleted the key, a new one is made. Until API Gateway knows that, the organization counts with
     others.

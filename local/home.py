@@ -23,7 +23,7 @@ from pathlib import Path
 from local import private_files
 
 FORMAT = 1
-# What FRESH=1 removes: the data, and what the jobs of the examples wrote.
+# FRESH=1 removes these: the data, and the files that the jobs of the examples wrote.
 DATA = ("format", "store", "cluster")
 MADE_BY_JOBS = ("pods", "analytics", "jaffle")
 

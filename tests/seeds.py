@@ -19,7 +19,7 @@ def set_up() -> None:
     """Make ids, tokens, keys and the examples of Hypothesis repeatable."""
     # Modules may keep references to both, so both stay as they are for the rest of the process.
     os.urandom = _drawn.randbytes
-    # What `secrets` and `SystemRandom` call.
+    # The function that `secrets` and `SystemRandom` call.
     random._urandom = _drawn.randbytes  # type: ignore[attr-defined]
     # An example has 200 ms of the clock by default, and a second to be made, which a busy machine exceeds.
     common: Any = {

@@ -73,7 +73,7 @@ def _proved(token: str, organization: Organization, now: datetime) -> tuple[PodI
     if pod is None or pod["metadata"]["uid"] != identity.pod_uid:
         raise InvalidToken("its pod is gone")
     if observe_pod(pod).ended:
-        # Who has its token now is not the command: what a run stored stays as it is.
+        # The command has ended, so somebody else uses its token: the stored artifacts do not change.
         raise InvalidToken("its command has ended")
     run = run_of_pod(pod)
     if run is None:

@@ -15,7 +15,7 @@ from jobs_api.model.results import NodeOutcome
 
 app = Api()
 
-# Of how many runs the results are read for one page.
+# The number of runs whose results are read for one page.
 MOST_RUNS: Final = 50
 
 

@@ -13,7 +13,7 @@ from jobs_api.model.executions import ModelStatsList, NodesOverTime
 
 app = Api()
 
-# Of how many runs, the newest ones, the results are read.
+# The number of runs, the newest ones, whose results are read.
 MOST_RUNS: Final = 300
 
 

@@ -20,7 +20,7 @@ class Kind:
     # For kinds with a status, a plain write ignores the status, and a write to /status ignores the spec.
     has_status: bool = False
     counts_generations: bool = False
-    # What DELETE does without a propagationPolicy. batch/v1 Jobs orphan their Pods, for old clients.
+    # The effect of DELETE without a propagationPolicy. batch/v1 Jobs orphan their Pods, for old clients.
     propagation: Propagation = "Background"
     # Whether DELETE answers with the object instead of a Status.
     returns_deleted: bool = False

@@ -20,7 +20,7 @@ _EXPIRED = b"This link has expired.\n"
 # Signature version 4, and the older versions 2 and 3.
 _CREDENTIAL = re.compile(r"(?:Credential=|^AWS |AWSAccessKeyId=)([^/:,\s]+)")
 
-# Whoever knows the access key may do everything, so this one is no secret.
+# The access key alone admits a request, so this key is no secret.
 SECRET_KEY = "local"  # noqa: S105 - see above
 _LETTERS = string.ascii_uppercase + string.digits
 

@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _take_form(self, headers: dict[str, str], content: _Content) -> None:
         """Answer a form, whose own fields say who signed it."""
         owner = self.server.owner
-        # What was not read of it would be taken for the next request.
+        # Unread content would be taken for the next request.
         self.close_connection = True
         if owner.services is None:
             self._send(Answer(403, {"content-type": "text/plain"}, admission.REFUSED))

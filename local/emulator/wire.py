@@ -77,7 +77,7 @@ class InProcessTransport:
 
     def _answer(self, service: str, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
         """Return what botocore would parse from the answer."""
-        # Whoever asks may change what they have asked with, and the emulator must see what JSON would show.
+        # The caller may change its objects after the call, and the emulator must see them as JSON would carry them.
         request = json.loads(json.dumps(asked, default=_base64))
         try:
             parsed, status = self._services.by_operation[service](operation, request), 200

@@ -143,7 +143,7 @@ def test_an_image_that_may_not_be_pulled(create: Run, waiting: Callable[..., Any
     assert waiting("ErrImageNeverPull").message == said
 
 
-def test_an_image_whose_name_is_none(create: Run, waiting: Callable[..., Any]) -> None:
+def test_an_image_with_an_invalid_name_is_reported(create: Run, waiting: Callable[..., Any]) -> None:
     create(("true",), image="Not An Image")
     assert waiting("InvalidImageName")
 

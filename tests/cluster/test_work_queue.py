@@ -61,7 +61,7 @@ def test_a_key_comes_when_its_time_has_come(clock: TestClock) -> None:
 
 @pytest.mark.parametrize("other", [None, START + 90 * SECOND])
 @pytest.mark.parametrize("other_first", [True, False])
-def test_of_two_times_the_earlier_counts(clock: TestClock, other: datetime | None, *, other_first: bool) -> None:
+def test_the_earlier_of_two_times_counts(clock: TestClock, other: datetime | None, *, other_first: bool) -> None:
     async def work(queue: WorkQueue) -> tuple[Key, bool]:
         times = [START + 60 * SECOND, other]
         for at in reversed(times) if other_first else times:

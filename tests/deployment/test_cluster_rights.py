@@ -48,7 +48,7 @@ def test_every_verb_of_the_manifest_is_asked_for() -> None:
     assert all(f"{right.verb}" in manifest for right in rights)
 
 
-def test_what_is_missing_is_named(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_rights_are_named(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cluster_rights.main(["org-acme"]) == 1
 
     assert capsys.readouterr().out.splitlines() == [
@@ -137,7 +137,7 @@ class TestPreflight:
 
         assert (found.verdict, found.what) == (Verdict.UNKNOWN, "kubectl could not ask: Unable to connect")
 
-    def test_a_machine_without_kubectl_is_told_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_kubectl_the_command_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
 
         (found,) = preflight()

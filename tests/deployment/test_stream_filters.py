@@ -64,7 +64,7 @@ def _filters(template: Template, mapping_id: str) -> list[EventPattern]:
         ("INSERT", {"kind": {"S": "past_job"}}, False),
     ],
 )
-def test_of_the_writes_of_a_job_those_of_syncs_and_slots_do_not_get_through(
+def test_writes_of_syncs_and_slots_to_a_job_do_not_get_through(
     of_jobs: list[EventPattern], name: str, image: dict[str, Any], *, passes: bool
 ) -> None:
     images = {"OldImage" if name == "REMOVE" else "NewImage": image}

@@ -108,7 +108,7 @@ def test_a_message_and_what_refuses_one_are_the_same_either_way() -> None:
 
 
 @pytest.mark.parametrize("over_http", [False, True])
-def test_of_many_conditional_writes_at_once_one_wins(table: str, over_http: bool) -> None:  # noqa: FBT001
+def test_one_of_many_concurrent_conditional_writes_wins(table: str, over_http: bool) -> None:  # noqa: FBT001
     client = client_over_http("dynamodb") if over_http else boto3.client("dynamodb")
 
     def claim(number: int) -> bool:

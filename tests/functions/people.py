@@ -27,7 +27,7 @@ from tests.http_answer import HttpAnswer
 
 NOON = datetime(2026, 4, 28, 12, 0, 0, tzinfo=UTC)
 ROOT = Path(__file__).parent.parent.parent
-# What precedes a route's path in `path` and in `requestContext.path`: only `requestContext.path` has the stage, and
+# The prefix of a route's path in `path` and in `requestContext.path`: only `requestContext.path` has the stage, and
 # both have a custom domain's base path. https://github.com/localstack/localstack/pull/12296 shows AWS's answers.
 ON_ITS_OWN_ADDRESS = ("", "/dev")
 ON_A_DOMAIN = ("", "")

@@ -115,7 +115,9 @@ def test_applying_the_answer_of_a_list_changes_nothing(alice: Person, jobs: str,
     assert sorted(actions(answer)) == [("none", "build"), ("none", "seed")]
 
 
-def test_what_an_entry_leaves_out_has_its_default_but_a_pause_stays(alice: Person, jobs: str, apply: Apply) -> None:
+def test_fields_that_an_entry_leaves_out_have_their_defaults_but_a_pause_stays(
+    alice: Person, jobs: str, apply: Apply
+) -> None:
     pause = {"paused_until": "2026-04-28T20:00:00Z", "pause_reason": "The warehouse moves"}
     alice.call("POST", jobs, {**BUILD, "enabled": False, "retries": 3, **pause})
 
@@ -515,7 +517,7 @@ def test_a_job_that_was_written_and_then_changed_by_somebody_else_keeps_its_key_
     assert named(alice, jobs)["seed"]["retries"] == 1
 
 
-def test_what_a_second_plan_has_no_time_for_remains(
+def test_changes_for_which_a_second_plan_has_no_time_remain(
     alice: Person, jobs: str, apply: Apply, raced: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = alice.call("POST", jobs, BUILD).json["id"]

@@ -71,7 +71,7 @@ def test_a_name_that_comes_twice_is_named(alice: Person, paths: list[tuple[str, 
         pytest.param(gzip.compress(b"{}"), {"Content-Encoding": "gzip"}, "send it uncompressed", id="gzip"),
     ],
 )
-def test_what_would_be_right_is_said_of_a_body_that_is_nearly_one(
+def test_an_almost_correct_body_is_refused_with_what_would_be_right(
     alice: Person, paths: list[tuple[str, str]], body: str | bytes, headers: dict[str, str], said: str
 ) -> None:
     answer = alice.call(*paths[1], body, headers=headers)

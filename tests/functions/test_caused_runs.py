@@ -96,7 +96,7 @@ def test_a_run_of_another_project_is_not_in_the_list_of_a_project(world: Chains,
     assert len(asked(world.alice, "/api/v1/runs", caused_by=seed_run.id, project_id=world.project.id)["runs"]) == 3
 
 
-def test_what_has_expired_is_in_no_list(world: Chains, seed_run: Run, path: str) -> None:
+def test_expired_entries_are_in_no_list(world: Chains, seed_run: Run, path: str) -> None:
     late = NOON + timedelta(days=800)
 
     assert world.alice.call("GET", path, query={"caused_by": seed_run.id}, at=late).json == {"runs": []}

@@ -216,7 +216,7 @@ def test_an_end_of_another_status_does_not_undo_one_that_counted(world: Chains) 
     assert world.ends(payments).id == world.chained(build)[0].caused_by
 
 
-def test_a_run_by_hand_while_its_predecessor_goes_on_does_not_keep_it_from_running(world: Chains) -> None:
+def test_a_triggered_run_during_its_predecessors_run_does_not_keep_it_from_running(world: Chains) -> None:
     seed = world.job("seed")
     build = world.job("build", seed)
     run = world.started(seed)

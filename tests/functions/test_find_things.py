@@ -82,7 +82,7 @@ def test_a_preview_without_a_zone_is_in_utc_and_has_ten() -> None:
         ({"schedule": "@daily", "count": "many"}, ["count"]),
     ],
 )
-def test_what_no_job_could_have_is_refused_by_name(query: dict[str, str], fields: list[str]) -> None:
+def test_an_invalid_schedule_in_a_preview_is_refused_with_its_field(query: dict[str, str], fields: list[str]) -> None:
     answer = Person("org-acme").call("GET", PREVIEW, query=query)
 
     assert (answer.status, answer.faulty_fields) == (422, fields), answer.text

@@ -58,7 +58,7 @@ def test_a_run_that_ends_well_is_recorded_with_its_log(acme: Acme) -> None:
     assert acme.log_of(run) == "one\ntwo\n"
 
 
-def test_a_run_that_fails_has_the_exit_code_and_the_line_that_tells_why(acme: Acme) -> None:
+def test_a_run_that_fails_has_its_exit_code_and_the_line_with_the_reason(acme: Acme) -> None:
     acme.finish("echo 'Parser Error: no such column'; echo bye; exit 3")
 
     acme.ingest()

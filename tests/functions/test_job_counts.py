@@ -59,7 +59,7 @@ def test_a_deleted_job_makes_room(alice: Person, jaffle: Project) -> None:
 
 
 @pytest.mark.parametrize("counted", [True, False])
-def test_of_many_at_once_no_more_are_made_than_there_is_room_for(
+def test_many_concurrent_creations_succeed_only_while_there_is_room(
     alice: Person, jaffle: Project, *, counted: bool
 ) -> None:
     create(alice, jaffle, "first")

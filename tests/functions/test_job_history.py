@@ -139,7 +139,7 @@ def test_a_bad_query_is_refused_and_its_field_named(alice: Person, job: str, que
     assert (answer.status, answer.faulty_fields) == (422, list(query))
 
 
-def test_a_cursor_of_another_jobs_history_is_none(alice: Person, jaffle: Project, job: str) -> None:
+def test_a_cursor_of_another_jobs_history_is_refused(alice: Person, jaffle: Project, job: str) -> None:
     put(alice, job, schedule="@hourly")
     cursor = alice.call("GET", f"{job}/history", query={"limit": "1"}).json["next_cursor"]
     other = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", BUILD | {"name": "other"}).json["id"]

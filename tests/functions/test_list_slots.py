@@ -174,7 +174,7 @@ def test_a_pause_of_the_project_says_its_reason_for_each_of_its_jobs(slots: Slot
     ]
 
 
-def test_what_ran_though_it_was_paused_ran(slots: Slots) -> None:
+def test_a_slot_that_ran_during_a_pause_is_listed_as_ran(slots: Slots) -> None:
     slots.put(NOON - 2 * HOUR - timedelta(seconds=1), paused_until=rfc3339(NOON))
     slots.run(NOON - 2 * HOUR)
 
@@ -242,7 +242,7 @@ def test_a_slot_that_was_settled_without_a_run_is_left_out(slots: Slots) -> None
     assert slots.outcomes() == [("04-28T12:00", "upcoming"), ("04-28T13:00", "upcoming")]
 
 
-def test_local_times_that_clocks_skip_are_told_in_words(alice: Person, jaffle: Project) -> None:
+def test_local_times_that_clocks_skip_have_a_reason_in_words(alice: Person, jaffle: Project) -> None:
     now = datetime(2027, 3, 27, 12, tzinfo=NOON.tzinfo)
     slots = Slots(alice, jaffle, now - HOUR, schedule="30 2 * * *", timezone="Europe/Berlin")
 

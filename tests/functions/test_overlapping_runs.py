@@ -182,7 +182,7 @@ def wait(run: Run) -> bool:
 
 @pytest.mark.usefixtures("lagging")
 @pytest.mark.parametrize("starts", [[skip] * 4, [wait] * 4, [skip, wait]])
-def test_of_several_at_the_very_same_moment_one_starts(
+def test_one_of_several_concurrent_triggers_starts(
     acme: Acme, monkeypatch: pytest.MonkeyPatch, starts: list[Callable[[Run], bool]]
 ) -> None:
     started = at_once(acme, monkeypatch, *starts)

@@ -168,7 +168,7 @@ def test_one_answer_names_a_bad_pause_beside_all_other_faults(alice: Person, job
     assert found.keys() == {"schedule", "paused_until"}
 
 
-def test_an_empty_reason_is_none(alice: Person, jobs: str) -> None:
+def test_an_empty_reason_counts_as_no_reason(alice: Person, jobs: str) -> None:
     paused = alice.call("PUT", made(alice, jobs), {"paused_until": rfc3339(NOON + DAY), "pause_reason": ""}).json
 
     assert "pause_reason" not in paused

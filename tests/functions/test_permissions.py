@@ -115,7 +115,7 @@ def test_a_cancel_may_ask_eks_too(jaffle: Project, alice: Person, monkeypatch: p
 
 
 @pytest.mark.parametrize("path", ["logs", "results"])
-def test_who_follows_a_run_may_ask_eks_too(
+def test_a_function_that_follows_a_log_may_ask_eks_too(
     jaffle: Project, alice: Person, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     run = new_run(new_job(jaffle)[0], jaffle, RunStatus.RUNNING, job_uid="uid")

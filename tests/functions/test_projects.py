@@ -34,7 +34,7 @@ def test_a_project_shows_all_that_is_decided_about_it(rita: Person, jaffle: Proj
     assert answer.json["resources"] == {}
 
 
-def test_what_is_set_is_shown_and_what_is_not_is_absent(alice: Person) -> None:
+def test_set_fields_are_shown_and_others_are_absent(alice: Person) -> None:
     until = NOON + timedelta(days=1)
     said = {"environment_secret": "dbt", "allowed_environment": ["PATH"], "allowed_resources": ["nvidia.com/gpu"]}
     paused = {"paused_until": until, "pause_reason": "moving"}
@@ -66,7 +66,7 @@ def test_a_project_is_found_by_every_name_it_would_collide_with(alice: Person, j
     assert ([one["id"] for one in found["projects"]], found["total"]) == ([shop.id], 1)
 
 
-def test_names_that_lose_letters_are_told_apart(alice: Person) -> None:
+def test_names_that_lose_letters_are_different_projects(alice: Person) -> None:
     daily, weekly = (new_project(alice.organization_id, name, ProjectType.DBT) for name in ("日次 v2", "週次 v2"))
 
     for project in (daily, weekly):
@@ -190,7 +190,7 @@ def test_a_wrong_setting_is_refused_by_name_and_nothing_is_done(
     assert admin.call("GET", PROJECTS).json["total"] == 1
 
 
-def test_all_faults_of_a_project_are_told_at_once(admin: Person, jaffle: Project) -> None:
+def test_all_faults_of_a_project_are_reported_at_once(admin: Person, jaffle: Project) -> None:
     wrong = {"imgae": "x", "image": "no image", "deployed": 1, "ttl_seconds": -1, "timeout_seconds": "60", "name": ""}
     bounds = {"resources": {"limits": {"memory": "1"}}}
 
@@ -203,7 +203,7 @@ def test_all_faults_of_a_project_are_told_at_once(admin: Person, jaffle: Project
     assert sorted(beyond.faulty_fields) == ["imgae", "name", "resources.limits.memory"]
 
 
-def test_what_a_get_gave_can_be_sent_back(admin: Person, jaffle: Project) -> None:
+def test_the_answer_of_a_get_can_be_sent_back(admin: Person, jaffle: Project) -> None:
     path = f"{PROJECTS}/{jaffle.id}"
     before = admin.call("GET", path).json
 

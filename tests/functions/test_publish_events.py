@@ -170,7 +170,7 @@ def test_a_change_of_a_job_is_published_and_a_sync_result_is_not(
     assert told[1]["fields"] == ["schedule"]
 
 
-def test_a_batch_that_comes_again_tells_the_same_events(jaffle: Project, bus: str, written: Streams) -> None:
+def test_a_repeated_batch_publishes_the_same_events(jaffle: Project, bus: str, written: Streams) -> None:
     job, _ = new_job(jaffle)
     new_run(job, jaffle, RunStatus.SUCCESS)
     records = written.records()
@@ -288,7 +288,7 @@ def test_an_end_says_how_the_run_came_about_and_what_follows_it(
     assert said == said | values | {"id": ended["id"], "status": status}
 
 
-def test_what_is_written_on_a_run_between_its_start_and_after_its_end_is_no_event(
+def test_writes_between_the_start_of_a_run_and_after_its_end_are_no_events(
     jaffle: Project, bus: str, written: Streams
 ) -> None:
     job, _ = new_job(jaffle)

@@ -54,7 +54,7 @@ def test_an_unknown_job_is_not_found(alice: Person, jaffle: Project, job_id: str
     assert answer.json["request_id"] == answer.headers["X-Request-ID"]
 
 
-def test_sync_tells_what_the_last_sync_knew(alice: Person, job: dict[str, Any]) -> None:
+def test_the_field_sync_has_the_result_of_the_last_sync(alice: Person, job: dict[str, Any]) -> None:
     project, stored = store.get_job(alice.organization_id, job["project_id"], job["id"])
     failed = SyncedVersion(
         version=wanted_version(project, stored), state=SyncState.ERROR, message="no such namespace", synced_at=NOON

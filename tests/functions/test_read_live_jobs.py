@@ -60,7 +60,7 @@ def test_a_tail_that_is_no_count_of_lines_is_refused(alice: Person, tail: str) -
     assert (answer.status, answer.faulty_fields) == (422, ["tail"])
 
 
-def test_of_more_jobs_than_one_call_reads_a_part_is_shown_and_said_to_be_one(
+def test_with_more_jobs_than_one_call_reads_a_part_is_shown_as_truncated(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lists, "PAGE", 2)
@@ -75,7 +75,7 @@ def test_of_more_jobs_than_one_call_reads_a_part_is_shown_and_said_to_be_one(
     assert (part["total"], len(part["jobs"]), part["truncated"]) == (4, 4, True)
 
 
-def test_of_a_log_with_long_lines_the_last_mebibyte_comes_back(acme: Acme) -> None:
+def test_a_log_with_long_lines_is_cut_to_its_last_mebibyte(acme: Acme) -> None:
     job = acme.finish("for i in 1 2 3; do head -c 800000 /dev/zero | tr '\\0' $i; echo; done")
 
     answer = acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs")
@@ -202,9 +202,7 @@ def test_a_name_that_no_job_has_is_not_found(acme: Acme) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 503])
-def test_a_cluster_that_cannot_be_read_is_a_503_that_tells_nothing_of_its_inside(
-    acme: Acme, refuse: Refuse, status: int
-) -> None:
+def test_a_cluster_that_cannot_be_read_is_a_503_without_internals(acme: Acme, refuse: Refuse, status: int) -> None:
     refuse("GET", "/jobs", status=status, message='User "arn:aws:iam::1:role/x" cannot list')
 
     for path in ("/api/v1/jobs", "/api/v1/jobs/any", "/api/v1/jobs/any/logs"):

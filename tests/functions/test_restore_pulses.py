@@ -83,7 +83,7 @@ def test_an_organization_with_a_pulse_gets_no_request(queue: Queue) -> None:
     assert {soon, late, lost}.intersection(queue.asked) == {lost}
 
 
-def test_a_pass_that_goes_on_is_left_alone_until_it_must_be_dead(queue: Queue) -> None:
+def test_a_running_pass_is_left_alone_until_it_must_be_dead(queue: Queue) -> None:
     now = datetime.now(UTC)
     going, dead = new_organization("going").id, new_organization("dead").id
     assert pulses.begin_asked_pass(going, now, now)

@@ -96,7 +96,7 @@ def test_no_more_attempts_follow_than_the_job_wants(acme: Acme) -> None:
     assert len(acme.runs()) == 2
 
 
-def test_slack_hears_of_the_last_attempt_alone_and_a_webhook_of_each(acme: Acme) -> None:
+def test_slack_is_notified_of_the_last_attempt_and_a_webhook_of_each(acme: Acme) -> None:
     first = fail(acme, **ALERTS, retries=1)
     second = run_attempt(acme, 2, "exit 1")
 
@@ -199,7 +199,7 @@ def _environment(run: Run) -> list[dict[str, str]]:
     return found
 
 
-def test_what_somebody_wants_cancelled_is_not_tried_again_though_its_command_failed_first(
+def test_a_run_with_a_cancel_request_is_not_retried_though_its_command_failed_first(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change(acme, RETRIES)
@@ -352,7 +352,7 @@ def test_under_allow_an_attempt_runs_beside_the_run_of_a_later_slot(acme: Acme) 
     assert attempt(acme, 2).launch is None
 
 
-def test_what_somebody_requested_keeps_no_attempt_waiting(acme: Acme) -> None:
+def test_triggered_runs_delay_no_attempt(acme: Acme) -> None:
     follow(acme, "Forbid")
     fail(acme)
     acme.triggered("exec sleep 300")
@@ -379,7 +379,7 @@ def test_two_passes_at_once_make_one_attempt_and_launch_it_once(acme: Acme) -> N
     assert len(jobs) == 2
 
 
-def test_a_pass_whose_run_another_pass_launches_meanwhile_goes_on(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pass_continues_when_another_pass_launches_its_run(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     run = acme.triggered()
 
     def first_by_another(cluster: Cluster, waiting: Run) -> str:

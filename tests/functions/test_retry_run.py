@@ -172,7 +172,7 @@ def test_the_same_key_is_the_same_run(acme: Acme) -> None:
     assert len(kubernetes_jobs(acme)) == 1
 
 
-def test_a_request_that_died_after_the_write_goes_on_with_its_run(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_request_after_a_crash_continues_with_its_run(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     before, key = ended(acme), {"Idempotency-Key": "once"}
 
     def died(*_: object) -> str:

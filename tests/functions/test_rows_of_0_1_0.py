@@ -125,7 +125,7 @@ def test_it_can_read_a_project_whose_pause_was_ended(acme: Acme) -> None:
 @pytest.mark.parametrize(
     ("synced_at", "fingerprint"), [("2026-04-28T12:00:00Z", "abc"), ("2026-04-28T12:10:00Z", None)]
 )
-def test_what_was_known_of_a_cronjob_is_forgotten_once_it_has_synced_the_job(
+def test_the_fingerprint_of_a_cronjob_is_dropped_once_the_older_version_has_synced_the_job(
     synced_at: str, fingerprint: str | None
 ) -> None:
     matched = {"synced_at": "2026-04-28T12:00:00Z", "fingerprint": "abc"}

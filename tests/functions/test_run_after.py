@@ -80,7 +80,9 @@ def test_statuses_have_one_order_so_that_another_order_is_no_change(alice: Perso
         ([{"job_id": f"job_{n}"} for n in range(11)], "run_after"),
     ],
 )
-def test_what_is_no_predecessor_is_refused_by_its_place(alice: Person, jobs: str, run_after: Any, field: str) -> None:
+def test_an_invalid_predecessor_is_refused_with_its_place_in_the_list(
+    alice: Person, jobs: str, run_after: Any, field: str
+) -> None:
     seed = make(alice, jobs, "seed")
     sent = _with_id(run_after, seed)
 
@@ -165,7 +167,7 @@ def test_a_cycle_through_three_others_is_refused_and_named(alice: Person, jobs: 
     assert follow(alice, jobs, aside, fourth).status == 422
 
 
-def test_of_two_changes_at_once_that_close_a_cycle_together_the_second_is_refused(
+def test_the_second_of_two_concurrent_changes_that_close_a_cycle_is_refused(
     alice: Person, jobs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = make(alice, jobs, "one"), make(alice, jobs, "other")
@@ -175,7 +177,7 @@ def test_of_two_changes_at_once_that_close_a_cycle_together_the_second_is_refuse
     assert alice.call("GET", f"{jobs}/{other}").json["run_after"][0]["job_id"] == one
 
 
-def test_so_it_is_where_each_closes_half_of_a_longer_cycle(
+def test_the_second_change_is_refused_where_each_closes_half_of_a_longer_cycle(
     alice: Person, jobs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = make(alice, jobs, "a")

@@ -257,7 +257,7 @@ def test_an_upload_after_the_end_was_written_is_shown_and_not_the_latest(acme: A
     assert latest.status == 404
 
 
-def test_of_two_pods_the_files_are_those_of_the_one_whose_end_is_the_runs(acme: Acme) -> None:
+def test_the_files_of_two_pods_are_those_of_the_pod_whose_end_is_the_runs_end(acme: Acme) -> None:
     run = ended(acme, "manifest.json", "run_results.json")
 
     left = upload(acme, run, "manifest.json", "sources.json", pod="replaced")
@@ -309,7 +309,7 @@ def test_an_artifact_is_a_redirect_to_a_link_of_five_minutes_or_the_link(acme: A
 
 
 @pytest.mark.parametrize("path", ["catalog.json", "downloads", ".."])
-def test_what_was_not_stored_is_not_found(acme: Acme, stored: Run, path: str) -> None:
+def test_a_file_that_was_not_stored_is_not_found(acme: Acme, stored: Run, path: str) -> None:
     answer = acme.alice.call("GET", f"/api/v1/runs/{stored.id}/artifacts/{path}")
     assert answer.status == 404
 

@@ -166,7 +166,7 @@ def test_an_end_that_is_seen_twice_counts_once(alice: Person, jaffle: Project, j
     assert daily(alice, jaffle)[-1]["total_runs"] == 1
 
 
-def test_of_two_that_end_a_run_at_once_one_counts_it(alice: Person, jaffle: Project, job: Job) -> None:
+def test_one_of_two_processes_that_end_a_run_counts_it(alice: Person, jaffle: Project, job: Job) -> None:
     run = run_of(job, jaffle)
     store.create_run(run)
     statuses = [RunStatus.SUCCESS, RunStatus.FAILED] * 4

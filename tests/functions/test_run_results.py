@@ -113,7 +113,7 @@ def test_a_log_that_nobody_can_read_gives_no_results(acme: Acme) -> None:
 
 
 @pytest.mark.parametrize("case", ["dbt112-own-two-text", "sqlmesh-new-fail-skip"])
-def test_a_run_that_goes_on_has_what_ended_by_now(acme: Acme, tmp_path: Path, case: str) -> None:
+def test_an_open_run_has_the_results_that_ended_by_now(acme: Acme, tmp_path: Path, case: str) -> None:
     whole = tmp_path / "whole.log"
     whole.write_bytes(log_of(case))
     begun = acme.start(f"cat {whole}; echo printed; exec sleep 300")

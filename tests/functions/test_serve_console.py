@@ -151,7 +151,7 @@ def test_the_document_names_the_address_that_it_came_from(before: tuple[str, str
     assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
 
 
-def test_documents_of_two_addresses_are_told_apart() -> None:
+def test_documents_of_two_addresses_have_different_tags() -> None:
     own, other = (get("/openapi.json", before=before)["headers"]["ETag"] for before in (ON_A_DOMAIN, UNDER_A_BASE_PATH))
 
     assert own != other

@@ -37,7 +37,7 @@ def test_an_upload_form_allows_one_key_one_size_and_one_type() -> None:
     assert not [one for one in policy(form) if isinstance(one, list) and one[0] == "starts-with"]
 
 
-def test_what_was_stored_is_listed_by_name_and_read_by_name() -> None:
+def test_stored_artifacts_are_listed_and_read_by_name() -> None:
     put(HEAD + b"r" * 20 + b"i" * 20)
     bundle = artifacts.stored_bundle(POD)
     assert bundle

@@ -391,9 +391,7 @@ def test_a_missing_namespace_is_reported(alice: Person, jaffle: Project, embedde
     assert f'namespaces "{alice.organization_id}" not found' in sync_of(alice, job)["message"]
 
 
-def test_a_refusal_does_not_tell_the_name_that_the_cluster_knows_us_by(
-    alice: Person, jaffle: Project, calls: Calls
-) -> None:
+def test_a_refusal_hides_the_services_name_in_the_cluster(alice: Person, jaffle: Project, calls: Calls) -> None:
     job = create(alice, jaffle)
     said = 'cronjobs.batch "x" is forbidden: User "arn:aws:sts::1:assumed-role/sync" cannot create resource "cronjobs"'
     calls.answer = lambda request: status(403, "Forbidden", said) if request.startswith("POST") else None

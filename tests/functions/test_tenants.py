@@ -368,7 +368,7 @@ def test_whatever_project_and_job_are_called_their_labels_are_of_the_same_kinds_
     assert terms == {key: found[key] for key in terms} | {labels.ORGANIZATION: "org-acme"}
 
 
-def test_a_cursor_of_another_organization_is_none(owned: Owned, mallory: Person) -> None:
+def test_a_cursor_of_another_organization_is_refused(owned: Owned, mallory: Person) -> None:
     alice, theirs = owned.acme.alice, f"/api/v1/projects/{owned.project}/runs"
     owned.acme.triggered()
     cursor = alice.call("GET", theirs, query={"limit": "1"}).json["next_cursor"]

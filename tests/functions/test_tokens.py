@@ -178,7 +178,7 @@ def test_an_older_request_with_the_key_changes_no_token(
     assert refused(f"Bearer {made['token']}") is (later == "revoked")
 
 
-def test_two_revocations_at_once_are_one(admin: Person) -> None:
+def test_a_second_revocation_at_once_changes_nothing(admin: Person) -> None:
     _, token_id = issue(admin)
 
     def revoke(_: int) -> Answer:

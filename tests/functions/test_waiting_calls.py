@@ -79,7 +79,7 @@ def test_calls_whose_function_was_cut_off_count_until_they_must_have_ended(organ
         assert len(waiting(organization, Waits.TESTS)) == 1
 
 
-def test_of_many_concurrent_calls_only_the_limit_is_admitted(organization: str) -> None:
+def test_only_the_limit_of_many_concurrent_calls_is_admitted(organization: str) -> None:
     leave = Event()
 
     def one(_: int) -> bool:
@@ -123,7 +123,7 @@ def test_live_calls_over_the_limit_get_a_retry_after(acme: Acme) -> None:
     assert [acme.alice.call("GET", path).status for path in paths] == [200] * 3
 
 
-def test_of_sixty_tests_at_once_of_a_receiver_that_never_answers_most_are_refused_at_once(
+def test_most_of_sixty_concurrent_tests_of_a_silent_receiver_are_refused_at_once(
     alice: Person, jaffle: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = {"name": "x", "command": "dbt run", "schedule": "@daily", "webhook_url": "https://hooks.example/"}

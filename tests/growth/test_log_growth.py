@@ -93,7 +93,7 @@ def test_a_mebibyte_is_read_within_seconds_and_more_is_not_read(unit: str) -> No
     assert time.thread_time() - began < 10
 
 
-def test_of_a_long_log_the_end_is_read() -> None:
+def test_only_the_end_of_a_long_log_is_read() -> None:
     log = "Error: at the beginning\n" + "x\n" * MAX_LOG + "Error: at the end\n"
 
     assert excerpt(log).said == "Error: at the end"

@@ -153,7 +153,7 @@ def test_an_operator_has_the_name_that_aws_knows_them_by(arn: str, name: str) ->
     assert operator.name_of(arn) == name
 
 
-def test_an_operator_whom_aws_does_not_tell_is_jobsctl(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operator_without_an_aws_identity_is_named_jobsctl(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unreachable:
         def get_caller_identity(self) -> None:
             raise EndpointConnectionError(endpoint_url="https://sts.amazonaws.com")

@@ -229,7 +229,7 @@ def test_deleting_an_organization_leaves_the_others_alone(leaver: Leaver) -> Non
 
 # The call is killed after each number of writes that it makes here; with one more it is not killed.
 @pytest.mark.parametrize("after", range(18))
-def test_a_deletion_that_is_cut_off_anywhere_goes_on(
+def test_a_deletion_that_is_interrupted_anywhere_continues(
     leaver: Leaver, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme = leaver.acme

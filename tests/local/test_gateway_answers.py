@@ -90,7 +90,7 @@ def test_an_answer_in_another_form_is_502(gateway: Client, malformed: Any) -> No
     assert (answer.status, answer.json) == (502, FAILED)
 
 
-def test_a_handler_that_raises_is_502_and_tells_nothing(gateway: Client) -> None:
+def test_a_handler_that_raises_is_a_502_without_details(gateway: Client) -> None:
     answer = gateway.call("POST", "/open/do", body={"raise": "a secret"})
 
     assert (answer.status, answer.json) == (502, FAILED)

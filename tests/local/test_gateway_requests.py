@@ -8,7 +8,7 @@ import pytest
 from tests.local.conftest import Client
 
 
-def test_a_handler_sees_the_request_as_api_gateway_tells_it(gateway: Client) -> None:
+def test_a_handler_gets_the_event_of_api_gateway(gateway: Client) -> None:
     event = gateway.event("GET", "/open/some%20name?a=1", ("User-Agent", "tests"), ("Accept", "*/*"))
 
     assert event["resource"] == "/open/{name}"

@@ -88,7 +88,7 @@ def of_another_deployment(batch: client.BatchV1Api) -> None:
         batch.create_namespaced_cron_job(NAMESPACE, {"metadata": metadata, "spec": spec})
 
 
-def test_make_run_goes_on_with_the_manifests_rights_says_where_it_is_and_touches_nothing_of_others(
+def test_make_run_works_with_the_manifests_rights_and_changes_nothing_of_others(
     real: EmbeddedCluster, batch: client.BatchV1Api, tmp_path: Path
 ) -> None:
     of_another_deployment(batch)

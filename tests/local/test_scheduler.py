@@ -78,7 +78,7 @@ def test_an_event_that_fails_comes_twice_more_and_then_goes_to_the_dead_letter_q
     assert SEEN.count(json.dumps(failing)) == 3
 
 
-def test_of_a_batch_only_what_failed_comes_again(lost: Lost) -> None:
+def test_only_the_failed_messages_of_a_batch_come_again(lost: Lost) -> None:
     sqs = boto3.client("sqs")
     url = sqs.get_queue_url(QueueName="laptop-Queue")["QueueUrl"]
     good, bad = f"good-{uuid.uuid4()}", f"fail-{uuid.uuid4()}"

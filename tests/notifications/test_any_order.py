@@ -173,7 +173,7 @@ def test_in_slack_each_end_has_one_message_or_is_part_of_one(
     assert not queue.messages
 
 
-def test_of_many_consumers_of_one_message_one_sends(world: World, job: Job, project: Project) -> None:
+def test_one_of_many_consumers_of_a_message_sends_it(world: World, job: Job, project: Project) -> None:
     world.got.clear()
     world.said.clear()
     world.troubles.clear()

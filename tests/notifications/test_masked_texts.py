@@ -47,7 +47,7 @@ def test_a_run_of_an_earlier_release_is_read_without_the_secrets_that_its_row_ho
     assert one["command"] == listed["command"] == f"dbt build --vars '{SHOWN}'"
 
 
-def test_a_webhook_tells_no_secrets(jaffle: Project, job: Job) -> None:
+def test_a_webhook_contains_no_secrets(jaffle: Project, job: Job) -> None:
     run = new_run(job, jaffle, RunStatus.FAILED)
     as_stored_by_an_earlier_release(run.id)
     stored = store.get_run(run.organization_id, run.id)

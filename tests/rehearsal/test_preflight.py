@@ -8,7 +8,7 @@ from tests.rehearsal.deployment import PARAMETERS, STACK, Deployment
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_what_would_fail_is_reported_with_what_would_be_right(deployment: Deployment) -> None:
+def test_a_failing_parameter_is_reported_with_what_would_be_right(deployment: Deployment) -> None:
     parameters = {**PARAMETERS, "DefaultCluster": "elsewhere", "ManageAccessEntries": "true", "RunRetentionDay": "90"}
     values = [f"{name}={value}" for name, value in parameters.items()]
 

@@ -42,7 +42,7 @@ from tests.reliability.uploads import FILES
 
 EVERYTHING = 100_000
 TICK = timedelta(minutes=1)
-# What a message in Slack says of a slot that is late before it has a run.
+# The words of a Slack message about a slot that is late before it has a run.
 NO_RUN = "No run yet"
 # The line in each pod's log that names its run.
 OWN_NAME = re.compile(r"^this is ([^\s,]+)", re.MULTILINE)

@@ -75,7 +75,7 @@ class FakeCluster:
     storage: Storage = field(init=False)
     # Deleted pods too, because their logs are only here.
     started: list[str] = field(default_factory=list)
-    # What a pod's process does first, and last: with its exit code.
+    # The first and the last thing that a pod's process does; the last one with its exit code.
     begins: Callable[[Object], None] = lambda _: None
     ends: Callable[[Object, int], None] = lambda *_: None
 

@@ -27,7 +27,7 @@ def settled(world: World) -> None:
     assert world.audit().findings() == []
 
 
-def test_a_chain_of_three_goes_on_by_itself_and_the_runs_say_what_caused_what(world: World) -> None:
+def test_a_chain_of_three_runs_by_itself_and_each_run_names_its_cause(world: World) -> None:
     seed = world.create("seed", enabled=False)
     build = after(world, "build", seed)
     docs = after(world, "docs", build)

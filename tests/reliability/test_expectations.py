@@ -329,7 +329,7 @@ def test_a_request_to_the_cluster_that_fails_makes_no_run_late_that_ended_in_tim
     assert told(world, job) == {}
 
 
-def test_many_slots_of_one_time_are_told_as_one(world: World) -> None:
+def test_many_late_slots_of_one_time_share_one_message(world: World) -> None:
     job = made(world, schedule="*/1 * * * *", expect={"finish_by": "12:30"})
     cut_off(world)
 
@@ -399,7 +399,7 @@ def test_its_message_may_come_twice(world: World) -> None:
 # -- processes that die, and two at once
 
 
-def test_a_pass_that_dies_while_it_tells_of_a_late_slot_leaves_it_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_slot_is_notified_once_though_a_pass_dies_during_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for writes in range(1, 10):
         with monkeypatch.context() as patches:
             world = World(patches)

@@ -77,7 +77,7 @@ def test_a_miss_is_notified_as_soon_as_it_is_recorded(pulsing: Pulsing, world: W
     assert len(world.inbox) == 1
 
 
-def test_what_a_killed_laptop_left_in_its_queue_does_no_harm(pulsing: Pulsing, world: World) -> None:
+def test_messages_that_a_killed_laptop_left_in_its_queue_do_no_harm(pulsing: Pulsing, world: World) -> None:
     job = world.create(schedule="*/7 * * * *", command="dbt run --select slow", **HOOK)
     pulsing.live(minutes=12)
     world.trigger(job)

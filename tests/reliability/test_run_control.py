@@ -79,7 +79,7 @@ def test_the_end_of_a_retry_by_hand_starts_the_followers(world: World) -> None:
     assert {run.caused_by for run in world.runs(report)} == {first, answer.json["job_run_id"]}
 
 
-def test_what_waits_starts_after_the_attempts_of_the_run_before_it(world: World) -> None:
+def test_a_waiting_run_starts_after_the_attempts_of_the_run_before_it(world: World) -> None:
     job = idle(world, "load", FAILS, **SOON)
     first = world.trigger(job)
     second = world.trigger(job, on_overlap="wait")
@@ -159,7 +159,7 @@ def test_a_pause_ends_the_attempts_of_what_the_schedule_began_and_not_what_someb
     assert "it is paused until" in (by_schedule[0].error_message or "")
 
 
-def test_what_waits_in_a_paused_or_disabled_job_starts_as_a_trigger_does(world: World) -> None:
+def test_a_waiting_run_of_a_paused_or_disabled_job_starts_like_a_trigger(world: World) -> None:
     for name, fields in (("paused", {"paused_until": "2026-04-28T18:00:00Z"}), ("disabled", {"enabled": False})):
         job = idle(world, name)
         world.trigger(job)

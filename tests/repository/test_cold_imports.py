@@ -56,7 +56,7 @@ def test_a_function_that_only_reads_and_writes_records_imports_no_other_package(
     assert set(imported["packages"]) - PACKAGES == set()
 
 
-def test_what_only_some_requests_need_is_not_imported_before(imported: Any) -> None:
+def test_modules_that_only_some_requests_need_are_imported_late(imported: Any) -> None:
     late = {"cryptography", "jobs_api.cluster", "jobs_api.k8s", "concurrent.futures.process", "http.server"}
 
     assert late & set(imported["modules"]) == set()

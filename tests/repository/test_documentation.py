@@ -211,7 +211,7 @@ def test_every_file_that_a_text_of_the_repository_names_is_there() -> None:
     assert not gone
 
 
-def test_every_target_that_contributing_names_is_one() -> None:
+def test_every_make_target_that_contributing_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
     assert set(re.findall(r"`make ([a-z-]+)", CONTRIBUTING)) <= targets

@@ -1,4 +1,4 @@
-"""Pages, the template's comments, and the code's docstrings and comments are in plain words: short, without idioms."""
+"""Pages, the template's comments, the code's docstrings and comments, and the names of tests are in plain words."""
 
 import ast
 import io
@@ -49,9 +49,23 @@ PLAINER_IN_SERVICE: Final = PLAINER_IN_CODE | {
     r"\bof which nothing\b|\bas good as\b": "say what it is, such as settled",
     r"\bbefore marks\b": "from before the deployment label",
 }
+# How a comment that says no subject begins: its reader has to search the code for what it is about.
+NO_SUBJECT: Final = re.compile(r"(?:What|Whose|Whoever|Who|Of|Those|They|So (?:much|many))\b")
+# Words in the name of a test from which a reader cannot tell what is done and what somebody notices.
+RIDDLES_IN_NAMES: Final = {
+    r"^(?:so|and|is|are|does|of|what|who|whoever)_": "begin with the subject",
+    r"^(?:it|they)_(?:is|does|did|are|has|have)$|_(?:may_be|may_not_be)$|_(?:is|are)_(?:one|none)$": "say what happens",
+    r"_goes?_on(?:_|$)": "continues, runs, or is open",
+    r"_(?:is|are)_told(?:_|$)|_tells?(?:_|$)|_hears?(?:_|$)": "is notified, is reported, says or has",
+    r"_(?:anew|for_ever|in_vain|whoever)(?:_|$)": "again, never ends, without success, or name the user",
+}
 # Folders and files whose docstrings and comments are held to these words.
 DONE: Final = (
     "benchmarks/*.py",
+    "cli/jobs_cli/**/*.py",
+    "deploy/**/*.py",
+    "functions/*/*.py",
+    "jobsctl/*.py",
     "layers/*.py",
     "layers/shared/python/jobs_api/**/*.py",
     "local/**/*.py",
@@ -80,11 +94,17 @@ def prose(page: Path) -> list[str]:
 
 def remarks(path: Path) -> list[str]:
     """Return the paragraphs of a module's docstrings and comments; code in them is left out."""
-    source = path.read_text()
-    found = []
-    for node in ast.walk(ast.parse(source)):
+    found = comments(path)
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             found += re.split(r"\n\s*\n|\n(?=    \w+: )", ast.get_docstring(node) or "")
+    return [" ".join(re.sub(r"``?[^`]*``?", "code", part).split()) for part in found if not part.startswith("    ")]
+
+
+def comments(path: Path) -> list[str]:
+    """Return the comments of a module; lines that follow each other are one comment."""
+    source = path.read_text()
+    found: list[str] = []
     block: list[str] = []
     last = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -94,8 +114,7 @@ def remarks(path: Path) -> list[str]:
                 block = []
             block.append(re.sub(r"# (?:noqa|type): ?[\w\[\], -]*?(?= - |  |$)|#", "", token.string).strip())
             last = token.start[0]
-    found.append(" ".join(block))
-    return [" ".join(re.sub(r"``?[^`]*``?", "code", part).split()) for part in found if not part.startswith("    ")]
+    return [*found, " ".join(block)]
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
@@ -125,3 +144,24 @@ def test_no_page_has_a_riddle(page: Path) -> None:
     }
 
     assert {f"{PLAINER[pattern]}: {words}" for pattern, words in found.items()} == set()
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_comment_has_a_subject(path: Path) -> None:
+    assert [comment for comment in comments(path) if NO_SUBJECT.match(comment.removeprefix("- "))] == []
+
+
+def test_no_test_has_a_riddle_for_a_name() -> None:
+    names = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^\s*(?:async )?def test_(\w+)", path.read_text(), re.MULTILINE)
+    }
+    found = {
+        f"{name}: {plainer}"
+        for name in names
+        for riddle, plainer in RIDDLES_IN_NAMES.items()
+        if re.search(riddle, name)
+    }
+
+    assert found == set()

@@ -24,7 +24,7 @@ FILES: Final = {
     for file in TESTS.rglob("*.py")
     if "rehearsal" not in file.parts
 }
-# What makes a test depend on chance or on how busy the machine is, each with what to write instead.
+# Calls that make a test depend on chance or on how busy the machine is, each with what to write instead.
 FORBIDDEN: Final = {
     r"\bRandom\(\)|\bSystemRandom\(": "give Random a seed",
     r"derandomize=False|deadline=(?!None)\w*timedelta|deadline=\d": "leave it to tests/seeds.py",

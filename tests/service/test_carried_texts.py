@@ -92,7 +92,7 @@ def test_the_log_of_a_young_run_is_carried_and_costs_no_write(world: Passes) -> 
     assert numbers(text.text) == [*range(8)]
 
 
-def test_what_was_carried_is_written_once_the_node_does_not_answer(world: Passes) -> None:
+def test_carried_text_is_written_once_the_node_does_not_answer(world: Passes) -> None:
     world.node.print(2)
     world.make_pass()
     read_at = world.node.now()
@@ -156,7 +156,7 @@ def test_a_new_file_is_written_by_a_process_that_does_not_know_of_the_parts_of_t
     assert world.told == [0, 1, None, 2, 3]
 
 
-def test_what_does_not_fit_is_written_the_largest_first(world: Passes) -> None:
+def test_texts_that_do_not_fit_are_written_the_largest_first(world: Passes) -> None:
     world.node.print(2)
     world.make_pass(most=10)
     assert (world.told, world.message) == ([0, 1], ())
@@ -331,7 +331,7 @@ STEPS = st.lists(
 
 @settings(deadline=None)
 @given(STEPS)
-def test_whatever_becomes_of_messages_no_line_is_doubled_and_each_gap_is_told(
+def test_whatever_happens_to_messages_no_line_is_doubled_and_each_gap_is_reported(
     steps: list[Callable[[Story], None]],
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -352,7 +352,7 @@ def test_whatever_becomes_of_messages_no_line_is_doubled_and_each_gap_is_told(
 
 @settings(deadline=None)
 @given(STEPS, st.sampled_from([Story.lose_the_node, Story.replace_the_pod]))
-def test_what_a_pass_has_read_is_kept_when_its_node_is_lost_after_it(
+def test_lines_that_a_pass_has_read_are_kept_when_their_node_is_lost(
     steps: list[Callable[[Story], None]], end: Callable[[Story], None]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -390,7 +390,7 @@ def test_a_cluster_with_a_certificate_of_somebody_else_is_unavailable(
             _connect(path, monkeypatch).get_job("default", "nightly")
 
 
-def test_a_kubeconfig_that_was_written_anew_is_read_again_when_its_token_fails(
+def test_a_rewritten_kubeconfig_is_read_again_when_its_token_fails(
     embedded_cluster: EmbeddedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _other_kubeconfig(embedded_cluster, tmp_path, "token: ", "token: old-")

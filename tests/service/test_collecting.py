@@ -130,7 +130,7 @@ def test_a_log_whose_beginning_nobody_has_seen_says_so(table: Table) -> None:
     assert Parts.of(RUNNING).after(LogPlace(), 1000) == (table.text, Parts.of(RUNNING).place)
 
 
-def test_a_followed_log_goes_on_through_files_without_a_gap(table: Table) -> None:
+def test_a_followed_log_continues_through_files_without_a_gap(table: Table) -> None:
     node = RotatingKubelet()
 
     def step() -> bool:

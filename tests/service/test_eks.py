@@ -120,7 +120,7 @@ def test_a_token_is_kept_for_under_14_minutes(signed: list[str]) -> None:
     assert len(signed) == 2
 
 
-def test_a_token_is_signed_anew_after_the_clock_was_set_back(signed: list[str]) -> None:
+def test_a_token_is_signed_again_after_the_clock_was_set_back(signed: list[str]) -> None:
     clock = Clock()
     tokens = eks.Tokens("jobs", clock)
     tokens.current()
@@ -129,7 +129,7 @@ def test_a_token_is_signed_anew_after_the_clock_was_set_back(signed: list[str]) 
     assert len(signed) == 2
 
 
-def test_a_forgotten_token_is_signed_anew(signed: list[str]) -> None:
+def test_a_forgotten_token_is_signed_again(signed: list[str]) -> None:
     tokens = eks.Tokens("jobs")
     tokens.current()
     tokens.forget()
@@ -176,7 +176,7 @@ def test_an_organization_has_its_own_cluster_or_the_default(
     assert described == [own, default]
 
 
-def test_requests_carry_the_token_and_a_refused_one_is_signed_anew(
+def test_requests_carry_the_token_and_a_refused_one_is_signed_again(
     embedded_cluster: EmbeddedCluster, described: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = next(
@@ -213,7 +213,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 @pytest.mark.parametrize("fault", ["address", "authority", "token"])
-def test_a_cluster_that_was_made_anew_under_its_name_is_found(
+def test_a_cluster_that_was_created_again_under_its_name_is_found(
     embedded_cluster: EmbeddedCluster,
     described: list[str],
     monkeypatch: pytest.MonkeyPatch,

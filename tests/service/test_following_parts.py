@@ -81,7 +81,7 @@ def test_a_follower_within_a_rotated_file_gets_the_rest_of_it() -> None:
 
 
 @pytest.mark.usefixtures("table")
-def test_a_follower_who_paused_for_two_hundred_files_goes_on_where_he_was() -> None:
+def test_a_follower_that_paused_for_two_hundred_files_continues_where_it_was() -> None:
     node = FollowedKubelet()
     node.print(3)
     node.collector().look(everything=True)

@@ -15,7 +15,7 @@ from jobs_api.errors import ClusterUnavailable
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    # So many objects that a piece may end anywhere in one; most of the test's time goes into drawing them.
+    # Enough objects that a piece may end anywhere in one; most of the test's time goes into drawing them.
     max_leaves=12,
 )
 OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)

@@ -41,7 +41,7 @@ def test_parts_are_read_back_in_order_from_the_item_and_the_bucket() -> None:
     assert parts_of(run).after(LogPlace(LOG, 2), 4) == (b"e\n" + large[:2], LogPlace(offset=6))
 
 
-def test_of_two_who_write_the_same_one_writes_and_the_other_adds_what_follows() -> None:
+def test_one_of_two_writers_of_the_same_part_writes_it_and_the_other_adds_what_follows() -> None:
     run = a_run()
     one, other = parts_of(run), parts_of(run)
     add(one, b"one\ntwo\n")

@@ -81,7 +81,7 @@ def test_storing_a_log_again_leaves_the_same_object() -> None:
     assert first == second
 
 
-def test_of_a_long_log_the_end_comes_back_and_a_link_to_all_of_it() -> None:
+def test_a_long_log_is_answered_with_its_end_and_a_link_to_all_of_it() -> None:
     run = a_run()
     lines = [f"line {number:07}\n".encode() for number in range(3 * MIB // 13)]
     whole = b"".join(lines)
@@ -132,7 +132,7 @@ def test_a_log_that_nobody_stored_is_lost_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("chunks", [[b"one\n", b"two\n"], [b"x" * MIB, b"end\n"]])
-def test_what_is_left_of_a_log_that_was_stored_is_all_of_it(chunks: list[bytes]) -> None:
+def test_the_rest_of_a_stored_log_is_the_whole_log(chunks: list[bytes]) -> None:
     run = a_run()
 
     log, _ = archive.store_log(run, chunks)

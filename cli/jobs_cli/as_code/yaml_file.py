@@ -21,7 +21,7 @@ TRUTHS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "Fals
 NUMBER: Final = re.compile(r"[-+]?\d{1,18}(\.\d{1,18})?", re.ASCII)
 KNOWN_TAGS: Final = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
-# What people write without the quotes that YAML wants: `*/5 * * * *`, `@daily`, `dbt run --vars a: b`.
+# Values that people write without the quotes that YAML needs: `*/5 * * * *`, `@daily`, `dbt run --vars a: b`.
 UNQUOTED: Final = re.compile(r"[ -]*(?P<key>\w+):[ ]+([*@`%]|[^'\"#\[{|>&!].*:[ ])", re.ASCII)
 
 OPENING: Final = {"SequenceStartEvent", "MappingStartEvent"}

@@ -131,7 +131,7 @@ def pause(
     project: ProjectOption = None,
     as_json: Json = False,
 ) -> None:
-    """Let a job's schedule start nothing until a time; nothing is made up for afterwards."""
+    """Stop a job's schedule until a time; the slots until then are not run later."""
     if (until is None) == (length is None):
         raise typer.BadParameter("give one of --until and --for")
     end = until or _time_after(length or "")
@@ -208,7 +208,7 @@ def rollback(
     project: ProjectOption = None,
     as_json: Json = False,
 ) -> None:
-    """Give a job the fields that it had in a version."""
+    """Set the fields of a job to those of a version."""
     with connected() as api:
         job = names.find_job(api, name, project)
         changed = api.post("projects", job["project_id"], "jobs", job["id"], "rollback", body={"version": version})

@@ -64,7 +64,7 @@ def delete(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Revoke a token: whoever uses it is refused from now on."""
+    """Revoke a token: requests with it are refused from now on."""
     with connected() as api:
         found = names.find_token(api, token)
         agreed(f"Revoke the token {found.get('name') or found['id']} ({found['role']})?", yes=yes)

@@ -25,7 +25,7 @@ type Object = dict[str, Any]
 
 # A kubelet requests another token when 80 % of its time have passed, or a day (pkg/kubelet/token/token_manager.go).
 _RENEWED_AT, _LONGEST = 0.8, timedelta(hours=24)
-# What may stand before a path in a word such as --target-path=/target or a=/b:/c, and what ends its last part.
+# The text before a path in a word such as --target-path=/target or a=/b:/c, and the text after its last part.
 _BEFORE, _AFTER = r"(?<![^\s=:,;'\"])", r"(?![^\s/=:,;'\"])"
 _RETRY_SECONDS = 2
 

@@ -344,7 +344,7 @@ def test_credentials_are_those_of_the_laptops_user(running: Running, way: str, m
     assert code(refused) == "InvalidAction"
 
 
-def test_who_waits_for_a_message_wakes_when_it_is_sent_due_or_told_to_stop(running: Running) -> None:
+def test_a_waiting_receiver_wakes_when_a_message_is_sent_or_due_or_when_it_is_stopped(running: Running) -> None:
     queues, stopped = running.services.sqs, threading.Event()
     client = running.client("sqs")
     url = client.get_queue_url(QueueName="work")["QueueUrl"]

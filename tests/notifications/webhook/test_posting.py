@@ -222,7 +222,7 @@ def test_the_next_address_is_tried_where_one_takes_no_connection(hook: Receiver)
     assert answer.accepted
 
 
-def test_of_a_long_answer_only_the_beginning_is_read(hook: Receiver) -> None:
+def test_only_the_beginning_of_a_long_answer_is_read(hook: Receiver) -> None:
     hook.plans = [answers(500, b"x" * 10_000_000)]
 
     assert post(hook.url, b"{}", {}).text == "x" * http.RECEIVER_ANSWER_BYTES

@@ -79,13 +79,13 @@ NEVER_RAN = a_run(RunStatus.ERROR, start_time=None, exit_code=None)
         (FAILED, None, []),
     ],
 )
-def test_a_run_is_told_of_when_it_starts_and_when_it_ends(
+def test_a_run_has_events_when_it_starts_and_when_it_ends(
     before: Run | None, after: Run | None, types: list[str]
 ) -> None:
     assert types_of(before, after) == types
 
 
-def test_a_run_that_was_never_seen_running_is_told_as_running_first() -> None:
+def test_a_run_that_was_never_seen_running_has_an_event_for_its_start_first() -> None:
     started, ended = run_details(PENDING, FAILED)
 
     assert (started.run.status, started.run.exit_code, started.run.end_time) == (RunStatus.RUNNING, None, None)
@@ -149,7 +149,7 @@ def job_details(before: StoredJob | None, after: StoredJob | None) -> list[JobDe
     return [detail for detail in details if isinstance(detail, JobDetail)]
 
 
-def test_a_job_is_told_of_when_its_owner_makes_changes_or_deletes_it() -> None:
+def test_a_job_has_events_when_its_owner_creates_changes_or_deletes_it() -> None:
     created = job_details(None, a_job(1))
     updated = job_details(a_job(1), a_job(2, schedule="@hourly", enabled=False))
     deleted = job_details(a_job(2), None)
@@ -164,7 +164,7 @@ def test_fields_that_the_service_sets_are_no_change_of_a_job() -> None:
     assert job_details(a_job(1), a_job(1, synced="now")) == []
 
 
-def test_no_value_of_a_changed_field_is_told() -> None:
+def test_no_value_of_a_changed_field_is_in_an_event() -> None:
     [detail] = job_details(a_job(1), a_job(2, environment={"TOKEN": "hunter2"}))
 
     assert detail.fields == ["environment"]

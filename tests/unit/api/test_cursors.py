@@ -17,7 +17,7 @@ def test_a_cursor_gives_its_position_back(position: str, key: str) -> None:
     assert cursors.read(cursors.sign(position, QUERY, key), QUERY, key) == position
 
 
-def test_a_filter_that_is_not_said_is_none() -> None:
+def test_an_absent_filter_is_no_filter() -> None:
     cursor = cursors.sign("here", QUERY, "key")
 
     assert cursors.read(cursor, {"status": "failed", "project_id": "proj_a"}, "key") == "here"

@@ -47,7 +47,7 @@ def decide(job: Object, pod: Object | None, run: Run, seconds: float = 60) -> De
     return decision.decide(observe(job, pod), run, "org-acme", later(seconds))
 
 
-def test_the_pod_of_a_run_that_goes_on_is_told_to_end_and_waited_for() -> None:
+def test_the_pod_of_a_running_run_is_ended_and_waited_for() -> None:
     found = decide(job(active=1, ready=1), pod(runs(), phase="Running"), asked())
 
     assert found.ends_pod
@@ -58,7 +58,7 @@ def test_a_job_is_stopped_once() -> None:
     assert not decide(job(active=1), told_to_end(pod(runs(), phase="Running")), asked()).ends_pod
 
 
-def test_the_pod_of_a_run_that_goes_on_is_looked_at_only_because_it_is_to_be_cancelled() -> None:
+def test_the_pod_of_a_running_run_is_read_only_because_of_a_cancel() -> None:
     goes_on = observe(job(active=1, ready=1))
 
     assert decision.wants_pod(goes_on, asked(), later(60))
@@ -100,7 +100,7 @@ def test_a_node_whose_clock_is_behind_makes_no_failure_of_what_was_cancelled() -
 
 
 @pytest.mark.parametrize("reason", ["Evicted", "NodeShutdown", "DeadlineExceeded"])
-def test_what_ends_a_pod_after_the_request_is_nothing_to_alert_of(reason: str) -> None:
+def test_an_end_of_the_pod_after_the_request_is_not_notified_as_a_failure(reason: str) -> None:
     gone = pod(ended(137, seconds=55), phase="Failed", reason=reason)
 
     found = decide(failed(), gone, asked())
@@ -109,7 +109,7 @@ def test_what_ends_a_pod_after_the_request_is_nothing_to_alert_of(reason: str) -
     assert (found.run.status, found.run.error_message) == (CANCELLED, None)
 
 
-def test_what_ended_a_pod_long_before_the_request_is_told_as_ever() -> None:
+def test_an_end_of_the_pod_long_before_the_request_is_notified_as_usual() -> None:
     found = decide(failed(at_=20), pod(ended(137, seconds=20), phase="Failed", reason="Evicted"), asked())
 
     assert found.run
@@ -151,7 +151,7 @@ def test_a_pod_that_somebody_deletes_gives_its_log_while_it_can() -> None:
     assert (decided.run.status, decided.wants_log, decided.ends_pod) == (CANCELLED, True, False)
 
 
-def test_a_node_that_never_tells_is_waited_for_and_then_no_more() -> None:
+def test_a_node_that_never_reports_is_waited_for_only_for_a_time() -> None:
     silent = told_to_end(pod(runs(), phase="Running"))
 
     early, late = (decide(job(active=1, ready=1), silent, asked(), seconds) for seconds in (300, 400))

@@ -196,7 +196,7 @@ def test_an_end_is_final(status: RunStatus, found: Object, its_pod: Object | Non
     assert not wants_pod(found, a_run(status))
 
 
-def test_the_pod_is_asked_for_only_where_it_can_tell_something() -> None:
+def test_the_pod_is_read_only_where_it_can_say_something() -> None:
     assert wants_pod(job(active=1), None)
     assert wants_pod(job(active=1, ready=1), a_run(PENDING))
     assert wants_pod(complete(), a_run(RUNNING))
@@ -297,7 +297,8 @@ def test_a_success_says_what_is_remarkable_about_it_and_a_killed_run_what_it_was
     assert (killed.message, killed.error_message) == ("It was running model orders", "killed")
 
 
-# What a pass may see of one Job, in the order in which it happens; each may be missed, seen late or seen again.
+# The states of one Job that a pass may see, in the order in which they happen; each may be missed, seen late or seen
+# again.
 STORY: list[tuple[Object, Object | None]] = [
     (job(active=1), None),
     (job(active=1), pod(waits("ContainerCreating"))),

@@ -119,7 +119,7 @@ def test_a_sidecar_that_exits_1_does_no_harm_to_a_success() -> None:
     assert seen.end_time == seconds_later(50)
 
 
-def test_a_success_that_was_seen_only_after_the_deadline_is_one() -> None:
+def test_a_success_that_was_seen_only_after_the_deadline_is_a_success() -> None:
     late = beside(pod(ended(0), phase="Failed", reason="DeadlineExceeded"), "proxy", ended(137))
     late["spec"]["activeDeadlineSeconds"] = 600
 
@@ -233,7 +233,7 @@ def test_an_image_of_an_init_container_that_is_missing_is_called_by_its_own_name
     assert decision.stop
 
 
-def test_a_secret_of_an_init_container_that_is_missing_is_told_as_its_own() -> None:
+def test_a_missing_secret_of_an_init_container_is_named_as_its_own() -> None:
     state = waits("CreateContainerConfigError", 'secret "vault" not found')
     found = beside(pod(waits("PodInitializing")), "fetch-keys", state, init=True)
 
@@ -252,7 +252,7 @@ def test_a_sidecar_that_crashes_again_and_again_is_what_a_run_waits_for() -> Non
     assert (seen.status, seen.reason, seen.message) == (PENDING, "CrashLoopBackOff", "back-off 40s")
 
 
-def test_an_init_container_that_goes_on_is_what_a_run_waits_for_also_at_its_deadline() -> None:
+def test_a_run_waits_for_a_running_init_container_even_at_its_deadline() -> None:
     going = beside(pod(waits("PodInitializing")), "fetch-keys", runs(), init=True)
     assert outcome(job(active=1), going).message == "the init container fetch-keys has not ended"
     assert outcome(job(active=1), beside(pod(waits("PodInitializing")), "proxy", runs(), sidecar=True)).message is None

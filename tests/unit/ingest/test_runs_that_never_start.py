@@ -130,7 +130,7 @@ def test_a_pod_that_never_got_a_node_is_given_up_before_its_jobs_deadline_takes_
 
 
 @pytest.mark.parametrize("events", [(), (REFUSED,)])
-def test_nobody_is_told_of_a_deadline_where_nothing_ran(events: Any) -> None:
+def test_a_deadline_of_a_pod_that_never_ran_is_not_given_as_the_reason(events: Any) -> None:
     over = failed("DeadlineExceeded", at_=900)
     assert asks(over, None, 960) == job()["metadata"]["uid"]
 
@@ -143,7 +143,7 @@ def test_nobody_is_told_of_a_deadline_where_nothing_ran(events: Any) -> None:
     assert ("exceeded quota" in (run.error_message or "")) == bool(events)
 
 
-def test_a_pods_own_deadline_where_nothing_ran_tells_what_it_waited_for() -> None:
+def test_at_the_deadline_of_a_pod_that_never_ran_the_reason_is_what_it_waited_for() -> None:
     crashing = {"name": "proxy", "image": "proxy:1", "state": waits("CrashLoopBackOff", "back-off 5m0s")}
     over = pod(waits("PodInitializing"), phase="Failed", reason="DeadlineExceeded", initContainerStatuses=[crashing])
 

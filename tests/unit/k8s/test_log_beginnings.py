@@ -95,7 +95,7 @@ def test_why_there_is_no_log_is_said_with_the_reason_of_the_eviction() -> None:
         (None, "no time", 3600, False),
     ],
 )
-def test_a_log_that_lost_its_beginning_is_told_from_a_whole_one(
+def test_a_log_that_lost_its_beginning_is_distinguished_from_a_whole_one(
     seen: str | None, begins: str, ran: float, *, lost: bool
 ) -> None:
     why = pod_logs.why_incomplete(seen, begins, 4_000, pod(ended(0, seconds=3 + ran)))
@@ -108,14 +108,14 @@ def test_a_log_that_lost_its_beginning_is_told_from_a_whole_one(
     ("begins", "size_bytes", "lost"),
     [(5, 3_000_000, True), (5, 9_000_000, True), (5, 1_000_000, False), (4, 2_000_000, False), (3, 9_000_000, False)],
 )
-def test_what_writes_fast_has_probably_written_before_its_first_words(
+def test_a_fast_command_has_probably_written_lines_before_the_first_readable_one(
     begins: float, size_bytes: int, *, lost: bool
 ) -> None:
     # The run started at second 3 and took five seconds, so no node can have rotated much away before second 4.
     assert bool(pod_logs.why_incomplete(None, at(begins), size_bytes, pod(ended(0, seconds=8)))) == lost
 
 
-def test_what_was_recorded_of_a_replaced_pod_does_not_apply_to_the_next() -> None:
+def test_records_of_a_replaced_pod_do_not_apply_to_the_next() -> None:
     note = pod_logs.log_name("jaffle-nightly-29622840-x7k2p", at(4))
 
     assert pod_logs.known_beginning(note, pod()) == at(4)

@@ -213,7 +213,7 @@ def test_an_older_job_cannot_set_the_variables_that_identify_a_run() -> None:
     assert "JOBS_API_RUN_ID" not in given
 
 
-def test_no_service_of_the_namespace_is_told_to_a_pod_by_its_environment() -> None:
+def test_a_pod_gets_no_variables_of_the_namespaces_services() -> None:
     assert pod_of(cronjob())["enableServiceLinks"] is False
 
 

@@ -120,7 +120,7 @@ EVENTS = st.lists(
     ),
     max_size=3,
 )
-# What no API server of today sends: a field may still change its kind.
+# No API server of today sends these, but a field may still change its kind.
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -259,7 +259,7 @@ def test_a_debugger_that_somebody_puts_into_a_pod_says_nothing_about_the_run() -
     assert observe_pod(found) == observe_pod(pod(ended(0), phase="Running"))
 
 
-def test_a_command_that_waits_to_be_started_again_tells_how_it_had_ended() -> None:
+def test_a_command_that_waits_for_its_restart_says_how_it_had_ended() -> None:
     found = pod(waits("CrashLoopBackOff", "back-off 40s"))
     found["status"]["containerStatuses"][0] |= {"lastState": ended(3), "restartCount": 4}
 
@@ -281,7 +281,7 @@ def test_a_deadline_beyond_the_calendar_never_comes() -> None:
     assert not giving_up.has_outlived(seen, TWO + timedelta(days=1000))
 
 
-def test_a_time_at_the_end_of_the_calendar_is_none() -> None:
+def test_a_time_at_the_end_of_the_calendar_counts_as_none() -> None:
     found = job(active=1, startTime="9999-12-31T23:59:59Z")
 
     assert observe(found).started_at is None

@@ -235,7 +235,7 @@ def test_a_container_injected_beside_ours_says_nothing_about_the_run() -> None:
     assert outcome(failed(), found).exit_code == 3
 
 
-def test_a_job_that_ingest_stopped_tells_why_even_once_its_pod_is_gone() -> None:
+def test_a_job_that_ingest_stopped_says_why_even_once_its_pod_is_gone() -> None:
     stopped = failed("DeadlineExceeded")
     stopped["metadata"]["annotations"]["jobs-api.dev/stopped"] = "ImagePullBackOff: no such image"
     stopped["spec"]["activeDeadlineSeconds"] = 1

@@ -97,7 +97,7 @@ def test_another_file_is_read_from_its_beginning_and_told_apart() -> None:
     assert (after.place.offset, after.place.log != piece.place.log) == (4, True)
 
 
-def test_what_follows_costs_what_is_new_and_two_seconds() -> None:
+def test_following_costs_the_new_lines_and_those_of_two_seconds() -> None:
     log, place, at = KubeletLog(), LogPlace(), NOON
     for _ in range(600):
         at += SECOND // 10

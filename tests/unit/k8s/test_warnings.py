@@ -13,7 +13,7 @@ def latest(events: Iterable[Object], **wanted: Any) -> Waiting | None:
     return warnings.latest(warnings.read(events), **wanted)
 
 
-def test_the_newest_warning_is_told() -> None:
+def test_the_newest_warning_is_reported() -> None:
     events = [
         event("FailedCreate", "first", 10),
         event("FailedCreate", "last", 30),

@@ -242,7 +242,7 @@ def test_names_may_have_blanks() -> None:
     assert excerpt(sqlmesh).said == "model shop.my orders: Catalog Error: nowhere"
 
 
-def test_of_several_runs_of_dbt_in_one_log_the_last_that_failed_is_told() -> None:
+def test_with_several_dbt_runs_in_one_log_the_last_failed_one_is_reported() -> None:
     def run(*message: str) -> str:
         return "02:00:00  Running with dbt=1.10.1\n" + (of_model(*message) if message else "") + "02:00:09  \n"
 

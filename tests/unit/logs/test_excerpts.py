@@ -191,7 +191,7 @@ def test_any_text_has_an_excerpt(log: str) -> None:
         ("x" * 1000, "x" * 299 + "…"),
     ],
 )
-def test_the_line_that_tells_what_went_wrong(log: str, line: str | None) -> None:
+def test_the_line_that_says_what_failed(log: str, line: str | None) -> None:
     assert telling_line(log) == line
 
 
@@ -215,11 +215,11 @@ def test_the_line_that_tells_what_went_wrong(log: str, line: str | None) -> None
         ("sqlmesh_run_nowhere", "Error: Environment 'nowhere' was not found."),
     ],
 )
-def test_the_line_that_tells_most_is_that_of_what_failed(name: str, line: str) -> None:
+def test_the_most_telling_line_is_the_one_about_the_failure(name: str, line: str) -> None:
     assert telling_line(read(name)) == line
 
 
-def test_what_was_running_when_a_process_was_killed_is_known_in_every_format() -> None:
+def test_the_nodes_running_at_a_kill_are_known_in_every_format() -> None:
     said = [
         *(f"{n} of 3 START sql table model main.m{n} ............... [RUN]" for n in (1, 2, 3)),
         "1 of 3 OK created sql table model main.m1 ............ [OK in 0.10s]",

@@ -53,7 +53,7 @@ def test_a_stream_without_more_carries_nothing() -> None:
     assert carried_by(carrying(stream(b"a log\n"), b"more")[:17]) is None
 
 
-def test_what_is_too_large_for_a_header_is_known_before() -> None:
+def test_content_that_is_too_large_for_a_header_is_known_before() -> None:
     assert gzip_extra.fits(b"x" * MOST_CARRIED)
     assert not gzip_extra.fits(b"x" * (MOST_CARRIED + 1))
 

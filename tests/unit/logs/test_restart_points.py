@@ -42,5 +42,5 @@ def test_the_points_of_a_long_log_fit_into_the_metadata_of_an_object() -> None:
     assert len(points.text()) < 1000
 
 
-def test_what_an_earlier_release_stored_is_read_from_its_start() -> None:
+def test_a_log_of_an_earlier_release_is_read_from_its_start() -> None:
     assert RestartPoints.read(None).before(10**9) == (0, 0)

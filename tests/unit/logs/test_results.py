@@ -52,7 +52,7 @@ SILENT = ("op-", "opbad", "compile", "docs", "fail-fast", "failfast", "connect",
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_a_log_gives_is_what_dbt_recorded(case: str) -> None:
+def test_results_of_a_log_equal_those_that_dbt_recorded(case: str) -> None:
     score = compared(case, CASES[case])
     # The engine's run_results.json has ephemeral models, of which its log says nothing.
     in_log = sum(not unique_id.endswith(".eph") for unique_id, *_ in CASES[case]["results"])
@@ -72,7 +72,7 @@ def test_how_a_log_is_cut_changes_nothing(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", SOME)
-def test_another_process_goes_on_where_the_first_one_stopped(case: str) -> None:
+def test_another_process_continues_where_the_first_one_stopped(case: str) -> None:
     log = log_of(case)
     cuts = [0, len(log) // 7, len(log) // 3, len(log) // 2, len(log) - 40, len(log)]
     state = ResultsReader().state
@@ -204,7 +204,7 @@ def test_a_log_that_contradicts_what_dbt_counted_gives_nothing(own: str) -> None
     assert read(TEXT.replace("00:00:05  Finished", f"{own}00:00:05  Finished")) is None
 
 
-def test_what_a_project_prints_into_a_json_log_is_no_result() -> None:
+def test_output_of_a_project_in_a_json_log_is_not_a_result() -> None:
     line = "1 of 1 OK created sql table model main.x ............ [OK in 1.00s]"
     event = {"info": {"name": "JinjaLogInfo", "level": "info", "msg": line, "ts": ""}, "data": {"msg": line}}
 
@@ -318,7 +318,7 @@ def test_messages_and_lines_are_bounded() -> None:
     assert len(results.model_dump_json()) < 5000
 
 
-def test_of_very_many_nodes_the_first_are_listed_and_all_are_counted() -> None:
+def test_with_very_many_nodes_the_first_are_listed_and_all_are_counted() -> None:
     many = MOST_RESULTS + 5
     lines = [f"12:00:00  {n} of {many} PASS test_{n} ........ [PASS in 0.01s]\n" for n in range(1, many + 1)]
 

@@ -108,7 +108,7 @@ def test_rows_are_those_that_were_surely_written_or_found(more: dict[str, Any], 
     assert only(document(more)).rows == rows
 
 
-def test_what_was_skipped_took_no_time() -> None:
+def test_a_skipped_node_took_no_time() -> None:
     node = only(document({"status": "skipped", "execution_time": 0.0, "message": None}))
 
     assert (node.status, node.seconds, node.started_at, node.message) == ("skipped", None, None, None)
@@ -133,7 +133,7 @@ def test_what_was_skipped_took_no_time() -> None:
         document(),
     ],
 )
-def test_what_is_no_result_that_we_know_gives_nothing(content: bytes) -> None:
+def test_an_unknown_form_of_results_gives_nothing(content: bytes) -> None:
     assert stored_nodes(content) is None
 
 
@@ -170,7 +170,7 @@ TEST = """\
 """
 
 
-def test_what_is_stored_is_of_the_last_invocation_and_the_log_has_the_others() -> None:
+def test_stored_results_are_of_the_last_invocation_and_the_log_has_the_others() -> None:
     stored = document({"unique_id": "test.shop.unique_orders_id.ab", "status": "pass", "failures": 0}, which="test")
 
     results = read(RUN + TEST, stored)
@@ -181,7 +181,7 @@ def test_what_is_stored_is_of_the_last_invocation_and_the_log_has_the_others() -
     assert results.complete
 
 
-def test_what_an_invocation_stored_before_one_that_was_killed_is_not_taken_for_its_own() -> None:
+def test_results_stored_before_a_killed_invocation_are_not_taken_for_its_own() -> None:
     killed = TEST.partition("12:01:02")[0]
     stored = document({}, {"unique_id": "model.shop.late"}, which="run")
 

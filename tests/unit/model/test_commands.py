@@ -162,7 +162,7 @@ def test_sqlmesh_may_not_run(command: str, advice: str) -> None:
     assert advice in str(caught.value)
 
 
-def test_a_subcommand_that_is_not_allowed_is_told_all_that_are() -> None:
+def test_a_subcommand_that_is_not_allowed_gets_the_list_of_allowed_ones() -> None:
     with pytest.raises(InvalidCommand) as caught:
         parse_command("dbt clean", ProjectType.DBT)
     assert all(subcommand in str(caught.value) for subcommand in DBT_SUBCOMMANDS)
@@ -188,7 +188,7 @@ def test_a_subcommand_that_is_not_allowed_is_told_all_that_are() -> None:
         ("sqlmesh plan \\\n --auto-apply", "plan"),
     ],
 )
-def test_the_job_type_is_the_subcommand_and_run_where_there_is_none(command: str, kind: str) -> None:
+def test_the_job_type_is_the_subcommand_or_run_without_one(command: str, kind: str) -> None:
     assert job_type(command) == kind
     assert job_type(split(command)) == kind
 

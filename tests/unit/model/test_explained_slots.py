@@ -154,7 +154,7 @@ def test_whatever_is_edited_each_slot_is_what_it_was_at_its_time(
 
 
 @given(st.sampled_from(SCHEDULES), st.integers(0, 59), st.integers(1, 240))
-def test_what_clocks_skip_is_each_local_time_of_the_schedule_that_does_not_exist(
+def test_skipped_slots_are_the_local_times_of_the_schedule_that_do_not_exist(
     expression: str, begins: int, minutes: int
 ) -> None:
     project = a_project()

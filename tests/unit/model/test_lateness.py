@@ -76,7 +76,7 @@ def test_a_run_with_a_cancel_request_is_not_notified_as_late() -> None:
 
 
 @pytest.mark.parametrize("status", [RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR])
-def test_an_end_that_came_too_late_is_told_with_the_end(status: RunStatus) -> None:
+def test_a_late_end_is_notified_together_with_the_end(status: RunStatus) -> None:
     """A pulse was lost: no pass has seen the run go on after its time."""
     run = going(expected_minutes=None)
 
@@ -125,9 +125,7 @@ def test_the_next_pass_is_due_when_a_run_may_be_late_or_long() -> None:
     st.lists(st.floats(min_value=-19, max_value=2000), max_size=8),
     st.floats(min_value=0, max_value=60),
 )
-def test_whatever_the_passes_see_each_is_told_once_and_only_if_it_is_so(
-    end: float, passes: list[float], lag: float
-) -> None:
+def test_whatever_the_passes_see_each_lateness_is_notified_once(end: float, passes: list[float], lag: float) -> None:
     run, told = going(), []
     for minutes in sorted(one for one in passes if one < end + lag):
         # A list of the cluster may be some seconds old.
@@ -193,7 +191,7 @@ def test_a_slot_without_a_run_is_late_from_its_time_until_somebody_was_told() ->
     assert unstarted(job.settled(at(-60), PROJECT, at(1)), 1) == []
 
 
-def test_only_the_slots_of_the_last_time_are_told_and_none_that_came_since() -> None:
+def test_only_the_slots_of_the_last_deadline_are_notified() -> None:
     job = job_at_eleven()
 
     assert unstarted(job, 30) == [-60]
@@ -216,7 +214,7 @@ def test_a_run_that_comes_after_its_slot_was_told_takes_the_news_over() -> None:
     assert lateness.expected_of(job, None) == {"expected_by": None, "expected_minutes": None, "late_at": None}
 
 
-def test_what_is_told_of_a_job_survives_its_changes_and_the_table() -> None:
+def test_the_record_of_a_notified_deadline_survives_changes_of_the_job() -> None:
     job = job_at_eleven().with_late_reported(NOON, at(1))
 
     after = job.changed({"schedule": "0 10 * * *"}, PROJECT, at(2), lambda _: {}).settled(at(2), PROJECT, at(2))

@@ -26,11 +26,11 @@ def test_an_outage_that_went_on_when_the_service_was_stopped_ends_there() -> Non
     assert outages == [went_on.model_copy(update={"until": NOON}), Outage(since=NOON, until=LATER, stopped=True)]
 
 
-def test_a_stop_of_no_length_is_none() -> None:
+def test_a_stop_of_no_length_is_no_outage() -> None:
     assert acme().outages_after_stop(NOON, NOON) == []
 
 
-def test_a_stop_that_is_told_twice_is_one() -> None:
+def test_a_stop_that_is_recorded_twice_is_one_outage() -> None:
     first = acme().outages_after_stop(NOON, LATER)
     again = acme(*first).outages_after_stop(NOON, LATER + timedelta(minutes=5))
     assert again == [Outage(since=NOON, until=LATER + timedelta(minutes=5), stopped=True)]

@@ -136,7 +136,7 @@ def test_a_project_allows_what_kubernetes_knows(name: str) -> None:
         project(allowed_resources=[name])
 
 
-def test_a_faulty_job_is_told_all_that_is_wrong_with_its_resources() -> None:
+def test_all_faults_of_a_jobs_resources_are_reported() -> None:
     told = faults({"limits": {"memory": "512m", "cpu": "lots", "nvidia.com/gpu": "1", "gpu": "1"}})
 
     assert told.keys() == {"limits.memory", "limits.cpu", "limits.nvidia.com/gpu", "limits.gpu"}

@@ -53,7 +53,7 @@ def test_an_end_that_is_named_twice_counts_once() -> None:
         ("retry_on", [None]),
     ],
 )
-def test_what_breaks_a_rule_is_refused_with_its_field(field: str, value: object) -> None:
+def test_a_value_that_breaks_a_rule_is_refused_with_its_field(field: str, value: object) -> None:
     with pytest.raises(InvalidRequest) as refused:
         settings(**{field: value})
 

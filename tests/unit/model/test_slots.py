@@ -65,7 +65,7 @@ def test_a_job_owes_its_slots_since_it_was_made() -> None:
     assert owed(a_job(project), project, at(14)) == [at(5), at(10)]
 
 
-def test_what_is_settled_is_owed_no_more() -> None:
+def test_a_settled_slot_is_no_longer_open() -> None:
     project = a_project()
     job = a_job(project).settled(at(5), project, at(6))
 
@@ -90,7 +90,7 @@ def test_an_edit_loses_no_slot_before_it_and_invents_none() -> None:
         {"concurrency_policy": "Replace"},
     ],
 )
-def test_a_job_that_may_start_slots_otherwise_fires_anew_so_that_no_earlier_one_starts(
+def test_a_job_whose_limits_allow_other_slots_begins_a_new_firing_so_that_no_earlier_one_starts(
     changes: dict[str, Any],
 ) -> None:
     project = a_project()
@@ -106,7 +106,7 @@ def test_a_job_that_may_start_slots_otherwise_fires_anew_so_that_no_earlier_one_
 @pytest.mark.parametrize(
     "changes", [{"timeout_seconds": 60}, {"starting_deadline_seconds": 600}, {"concurrency_policy": "Forbid"}]
 )
-def test_a_limit_that_starts_no_slot_otherwise_begins_nothing_anew(changes: dict[str, Any]) -> None:
+def test_a_limit_that_starts_no_other_slots_begins_no_new_firing(changes: dict[str, Any]) -> None:
     project = a_project()
     job = changed(a_job(project), project, at(11), **changes)
 
@@ -166,7 +166,7 @@ def test_a_rename_is_a_new_cronjob_and_keeps_the_old_ones_slots_under_its_name()
     ]
 
 
-def test_what_is_disabled_owes_nothing_and_enabling_it_owes_nothing_of_the_past() -> None:
+def test_a_disabled_job_has_no_open_slots_and_enabling_it_adds_none_of_the_past() -> None:
     project = a_project()
     disabled = changed(a_job(project), project, at(7), enabled=False)
     enabled = changed(disabled, project, at(31), enabled=True)
@@ -214,7 +214,7 @@ def test_a_deleted_job_leaves_what_was_due() -> None:
     assert job.removed(project, at(4)) is None
 
 
-def test_a_change_of_the_project_that_is_no_pause_begins_nothing_anew() -> None:
+def test_a_change_of_the_project_other_than_a_pause_begins_no_new_period() -> None:
     project = a_project()
     bigger = project.changed(project.settings.model_copy(update={"image": "dbt:2"}), at(7))
 
@@ -399,7 +399,7 @@ def test_a_time_that_an_edit_wrote_is_no_sign_that_a_slot_was_started() -> None:
     assert "its Job was gone" not in missed_slot.why(Slot(at(5), before, before.since), facts)
 
 
-def test_a_job_with_a_policy_of_its_own_is_told_that_it_is_its_own() -> None:
+def test_a_miss_names_whose_concurrency_policy_it_was() -> None:
     project = a_project(concurrency_policy=ConcurrencyPolicy.ALLOW)
     job = a_job(project, concurrency_policy="Forbid")
     facts = SlotFacts(project, job, deleted=False, cronjob=HEALTHY, runs=[a_run(0, None)], outages=[])

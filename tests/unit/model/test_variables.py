@@ -70,14 +70,14 @@ def test_a_project_may_leave_a_name_to_its_jobs() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_what_says_which_run_this_is_is_nobody_s_to_set(name: str) -> None:
+def test_variables_that_identify_the_run_cannot_be_set(name: str) -> None:
     assert "the service's own" in faults({name: "x"})[f"environment.{name}"]
     with pytest.raises(ValueError, match="always set by the service"):
         project(allowed_environment=[name])
 
 
 @pytest.mark.parametrize("names", [["a-b"], [""], ["A" * 256], ["A"] * 101, "PATH", [1]])
-def test_what_a_project_allows_are_names(names: Any) -> None:
+def test_the_allowed_environment_of_a_project_has_names(names: Any) -> None:
     with pytest.raises(ValueError, match="allowed_environment"):
         project(allowed_environment=names)
 
@@ -87,13 +87,13 @@ def test_exactly_the_reserved_names_are_refused(name: str) -> None:
     assert bool(faults({name: "x"})) == bool(name.startswith("JOBS_API_") or reserved(name))
 
 
-def test_all_other_faults_of_an_environment_are_told_beside_these() -> None:
+def test_all_other_faults_of_an_environment_are_reported_too() -> None:
     told = faults({"PATH": "x", "1st": "x", "NUL": "\0", "LD_PRELOAD": "x" * 40_000})
 
     assert told.keys() == {"environment", "environment.PATH", "environment.LD_PRELOAD"}
 
 
-def test_a_very_long_name_is_told_in_short() -> None:
+def test_a_very_long_name_is_shortened_in_the_error() -> None:
     assert all(len(field) + len(message) < 500 for field, message in faults({"é" * 200_000: ""}).items())
 
 

@@ -54,7 +54,7 @@ def test_words_are_those_of_a_real_shell(rest: str) -> None:
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=4))
-def test_what_is_quoted_is_one_word_whatever_it_holds(words: list[str]) -> None:
+def test_a_quoted_text_is_one_word_whatever_it_contains(words: list[str]) -> None:
     quoted = [word.replace("'", "'\\''") for word in words]
     assert split(" ".join(f"'{word}'" for word in quoted)) == words
 
@@ -82,7 +82,7 @@ def test_what_is_quoted_is_one_word_whatever_it_holds(words: list[str]) -> None:
         ("run \\\n~", "~"),
     ],
 )
-def test_what_a_shell_would_expand_is_named(command: str, expansion: str) -> None:
+def test_text_that_a_shell_would_expand_is_named(command: str, expansion: str) -> None:
     assert read(command).expansion == expansion
 
 
@@ -90,7 +90,7 @@ def test_what_a_shell_would_expand_is_named(command: str, expansion: str) -> Non
     "command",
     ["run '$ENV'", "run \\$ENV", 'run "\\$ENV"', "run '`a`'", "run \\`a\\`", 'run "^a$"', "run a$ b", "run '~'", "a~b"],
 )
-def test_what_no_shell_would_expand_is_not(command: str) -> None:
+def test_text_that_no_shell_would_expand_is_accepted(command: str) -> None:
     assert read(command).expansion is None
 
 

@@ -21,13 +21,13 @@ def test_waits_double_up_to_six_hours_and_any_part_of_them_may_be_drawn(
     assert next_attempt(attempts, NOON, MIDNIGHT, chance=chance) == NOON + timedelta(seconds=seconds)
 
 
-def test_what_the_receiver_asks_for_is_waited_for() -> None:
+def test_the_retry_after_of_a_receiver_is_obeyed() -> None:
     hour = timedelta(hours=1)
 
     assert next_attempt(1, NOON, MIDNIGHT, retry_after=hour, chance=0.5) == NOON + hour
 
 
-def test_what_would_be_too_late_is_tried_at_the_last_moment() -> None:
+def test_an_attempt_that_would_be_too_late_is_made_at_the_last_moment() -> None:
     assert next_attempt(1, NOON, MIDNIGHT, retry_after=timedelta(days=3)) == MIDNIGHT
 
 

@@ -73,7 +73,7 @@ def test_nothing_is_left_of_a_secret_and_everything_of_what_surrounds_it(form: s
         ('"private_key": "-----BEGIN PRIVATE KEY-----\\nMII\\n", "x": 1', '"private_key": "***", "x": 1'),
     ],
 )
-def test_what_is_a_secret_by_its_form_is_masked(text: str, shown: str) -> None:
+def test_a_secret_with_a_known_form_is_masked(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
@@ -97,7 +97,7 @@ def test_a_secret_that_is_quoted_with_its_name_is_masked(form: str, mark: str) -
         ("password=orders: no table orders", "password=*** no table orders"),
     ],
 )
-def test_what_is_found_to_be_a_secret_is_masked_wherever_it_stands_in_the_text(text: str, shown: str) -> None:
+def test_a_found_secret_is_masked_wherever_the_text_repeats_it(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
@@ -201,7 +201,7 @@ PIECES = [
 
 @settings(max_examples=400)
 @given(st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
-def test_what_is_masked_once_stays_as_it_is(text: str) -> None:
+def test_a_masked_text_stays_unchanged(text: str) -> None:
     assert masked(masked(text)) == masked(text)
 
 
@@ -216,7 +216,7 @@ def test_no_form_is_left_unsearched(form: str) -> None:
     assert not masking._is_harmless(with_secret(form, "hunter2"))
 
 
-def test_what_a_cut_left_of_a_secret_is_masked_too() -> None:
+def test_the_beginning_of_a_cut_secret_is_masked_too() -> None:
     assert masked("could not log in: postgres://etl:Hunter2pa…") == "could not log in: postgres://etl:***…"
     assert masked("the key ghp_abcd…") == "the key ***…"
     assert masked("as bob/s3sa…", ["s3same!ugh"]) == "as bob/***…"

@@ -163,7 +163,7 @@ def test_the_artifacts_are_stored_as_one_object(mounted: Pod, service: Service) 
     assert stored == {name: {"name": name} for name in ("manifest.json", "run_results.json")}
 
 
-def test_what_s3_refuses_is_said_in_one_line(mounted: Pod, service: Service) -> None:
+def test_a_refusal_of_s3_is_one_line_in_the_log(mounted: Pod, service: Service) -> None:
     service.refuses_files = True
     done = mounted.run("dbt", "build")
     assert (done.returncode, done.stdout) == (3, "built build\n")
@@ -251,7 +251,7 @@ def test_no_path_that_the_answer_names_leaves_the_folder(mounted: Pod, service: 
         ("echo state:modified", ""),
     ],
 )
-def test_what_a_command_reads(command: str, expected: str) -> None:
+def test_artifacts_that_a_command_reads_are_found_by_its_words(command: str, expected: str) -> None:
     assert pod.artifacts_read_by(command.split()) == expected
 
 

@@ -52,7 +52,7 @@ def test_a_schedule_that_never_fires_has_no_fire_times() -> None:
     assert next_fire("* * * * ,", "UTC", NOON) is None
 
 
-def test_a_day_without_its_midnight_is_lost_to_whoever_names_days() -> None:
+def test_a_day_without_its_midnight_is_skipped_by_schedules_that_name_days() -> None:
     # In Cairo 30 April 2027 begins at 1 o'clock. The library goes back an hour to midnight, and is in 29 April.
     before = datetime(2027, 4, 27, tzinfo=UTC)
     assert next_fire("0 12 30 * *", "Africa/Cairo", before) == datetime(2027, 5, 30, 9, tzinfo=UTC)

@@ -60,7 +60,7 @@ def test_a_preview_warns_of_each_change_once(expression: str, timezone: str, war
     minutes=st.sets(st.integers(0, 59), min_size=1, max_size=2),
     zone=st.sampled_from(ZONES),
 )
-def test_what_is_said_to_fire_twice_is_what_fires_twice(hours: set[int], minutes: set[int], zone: str) -> None:
+def test_times_reported_as_firing_twice_fire_twice(hours: set[int], minutes: set[int], zone: str) -> None:
     expression = f"{','.join(map(str, minutes))} {','.join(map(str, hours))} * 3,4,10,11 *"
     until = NOW + timedelta(days=400)
     fired = takewhile(lambda at: at <= until, fire_times(expression, zone, NOW))

@@ -28,7 +28,7 @@ def rejection[E: ValueError](check: Callable[[str], object], text: str, kind: ty
     return None
 
 
-# What a real API server said and did.
+# The answers of a real API server.
 
 
 def test_exactly_kubernetes_quantities_are_accepted() -> None:
@@ -135,7 +135,7 @@ def test_a_rejection_says_what_would_be_right(expression: str, advice: str) -> N
         *("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"),
     ],
 )
-def test_what_a_person_would_write_is_accepted(expression: str) -> None:
+def test_common_ways_to_write_a_schedule_are_accepted(expression: str) -> None:
     parse(expression)
 
 

@@ -62,7 +62,7 @@ def test_as_many_attempts_follow_as_the_job_wants(
     assert attempts.wants_another(a_run(status, attempt=attempt), a_job(retry_on=retry_on).settings) is wants
 
 
-def test_what_somebody_wants_cancelled_is_not_tried_again_even_if_its_command_failed_by_itself() -> None:
+def test_a_run_with_a_cancel_request_gets_no_attempt_even_if_its_command_failed_by_itself() -> None:
     assert attempts.may_be_retried(a_run())
     assert not attempts.may_be_retried(a_run(cancel_requested_at=NOON))
     assert not attempts.may_be_retried(a_run(RunStatus.CANCELLED))
@@ -83,7 +83,7 @@ def test_attempts_belong_to_the_first_run_and_are_numbered() -> None:
     assert after(a_run(), NOON + MINUTE).id == second.id, "however often it is decided"
 
 
-def test_what_somebody_retried_by_hand_begins_a_sequence_of_its_own() -> None:
+def test_a_retry_by_hand_begins_its_own_sequence_of_attempts() -> None:
     by_hand = a_run(id="run_by_hand", triggered_by=TriggeredBy.RETRY, retry_of="run_first")
 
     second = after(by_hand)
@@ -136,7 +136,7 @@ def test_the_delay_counts_from_the_end_before(end: int | None, seen: int, starts
 
 
 @pytest.mark.parametrize("whose", ["job", "project"])
-def test_what_is_paused_is_not_tried_again_until_then(whose: str) -> None:
+def test_a_paused_job_gets_no_attempts_until_the_end_of_the_pause(whose: str) -> None:
     until = "2026-04-28T13:00:00Z"
     theirs = project(deployed=True, **({"paused_until": until} if whose == "project" else {}))
     paused = a_job(**({"paused_until": until} if whose == "job" else {}))
@@ -156,7 +156,7 @@ def test_what_is_paused_is_not_tried_again_until_then(whose: str) -> None:
         ({"deployed": False}, True, "the project is not deployed", "the project is not deployed"),
     ],
 )
-def test_what_does_not_run_by_itself_is_not_tried_again_by_itself(
+def test_a_job_that_does_not_run_by_itself_gets_no_attempts(
     settings: dict[str, bool], scheduled: str | None, manual: str | None, *, enabled: bool
 ) -> None:
     theirs = project(**{"deployed": True, **settings})

@@ -95,7 +95,7 @@ def test_a_run_that_does_not_wait_heeds_no_other() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), min_size=1, max_size=6))
-def test_of_open_runs_at_most_one_that_waits_may_start_and_one_does_if_all_wait(
+def test_at_most_one_waiting_run_may_start_and_one_does_if_all_wait(
     facts: list[tuple[int, bool, bool]],
 ) -> None:
     runs = [

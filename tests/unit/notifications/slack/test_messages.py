@@ -102,7 +102,7 @@ def test_the_title_says_what_happened(values: dict[str, Any], title: str) -> Non
     assert header(message(facts(**values))) == title
 
 
-def test_what_could_not_run_is_told_by_its_error() -> None:
+def test_a_run_that_could_not_start_is_reported_with_its_error() -> None:
     run = a_run(status=RunStatus.ERROR, exit_code=None, error_message="The image x could not be pulled")
 
     assert "The image x could not be pulled" in shown(message(facts(run=run)))
@@ -141,7 +141,7 @@ def test_jobs_that_fail_together_are_a_list() -> None:
     assert "… and 15 more" in shown(written)
 
 
-def test_of_many_failures_a_few_are_shown_and_all_are_counted() -> None:
+def test_with_many_failures_a_few_are_shown_and_all_are_counted() -> None:
     told = Excerpt([Failure(f"test t{n}", "Got 1 result") for n in range(20)], "", count=25)
 
     written = message(facts(excerpt=told))
@@ -264,7 +264,7 @@ def test_durations_are_written_as_people_do(seconds: float, text: str) -> None:
     assert spoken(seconds) == text
 
 
-def test_a_test_says_that_it_is_one() -> None:
+def test_a_test_message_says_that_it_is_a_test() -> None:
     assert "This is a test" in a_test_message("jaffle", "nightly")["text"]
 
 

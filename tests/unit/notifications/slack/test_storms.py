@@ -133,7 +133,7 @@ def test_a_channel_gets_the_messages_of_each_case(name: str) -> None:
     assert channel.end() == expected
 
 
-def test_different_causes_are_told_apart() -> None:
+def test_different_causes_get_different_messages() -> None:
     channel = Channel()
     channel.hear(0, F, "a", cause="disk full")
     channel.hear(0.01, F, "b", cause="no such column")
@@ -203,7 +203,7 @@ def test_a_delivery_that_is_woken_twice_says_nothing_new() -> None:
     assert (first.action, second.action) == (Action.SEND, Action.FOLD)
 
 
-def test_of_a_long_list_a_part_keeps_its_own_error() -> None:
+def test_a_part_of_a_long_list_keeps_its_own_errors() -> None:
     storms = Storms()
     for n in range(MOST_LISTED):
         member = Member(job_id=f"job_{n}", job_name="load", run_id="run_1", said=f"its own error {n}")

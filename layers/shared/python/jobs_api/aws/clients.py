@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-# What a call raises: ClientError if AWS answered with an error, BotoCoreError if there was no answer.
+# The errors of a call: ClientError if AWS answered with an error, BotoCoreError if there was no answer.
 __all__ = ["CONNECT_SECONDS", "SETTINGS", "BotoCoreError", "ClientError", "Settings", "client", "signed_url"]
 
 type Service = Literal["dynamodb", "eks", "events", "kms", "s3", "secretsmanager", "sqs"]

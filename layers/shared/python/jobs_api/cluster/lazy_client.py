@@ -57,6 +57,7 @@ def load_kubeconfig(path: str) -> Any:
 def _kube_config() -> Any:
     with _one_at_a_time, _empty_packages():
         package: Any = sys.modules["kubernetes.client"]
-        # What kube_config takes from there. It only ever GETs with an ApiClient, which the REST client does as well.
+        # The names that kube_config takes from there. It only ever GETs with an ApiClient, which the REST client does
+        # as well.
         package.Configuration, package.ApiClient = Configuration, rest.RESTClientObject
         return importlib.import_module("kubernetes.config.kube_config")

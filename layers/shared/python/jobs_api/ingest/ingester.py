@@ -52,9 +52,9 @@ class Pass:
     organization: Organization
     cluster: Cluster
     clock: Clock
-    # They follow logs of running commands that a kubelet may rotate before the next pass.
+    # Follow the logs of running commands that a kubelet may rotate before the next pass.
     log_followers: Followers = NOBODY
-    # What the pass before has read of logs, and what this one leaves to the next.
+    # The log texts that the pass before has read, and those that this one leaves to the next.
     carried: Carried = field(default_factory=lambda: Carried(""))
     jobs: int = 0
     missed: int = 0

@@ -31,7 +31,7 @@ from jobs_api.model.organization import Organization
 REFUSALS_IN_A_PASS: Final = 3
 
 logger = Logger()
-# Those that the cluster did not let this service label.
+# The Jobs that the cluster did not let this service label.
 _unlabelled = Settled()
 
 
@@ -105,7 +105,7 @@ class SettledJobs:
             return True
         except ClusterError as error:
             self._refusals.append(error)
-            # Of several threads whose calls are refused at once, one is the first.
+            # If the calls of several threads are refused at once, one thread is the first.
             if self._refusals[0] is error:
                 status = error.status if isinstance(error, ClusterRejected) else None
                 logger.warning("ended Jobs were not labelled as settled", status=status, error=str(error))

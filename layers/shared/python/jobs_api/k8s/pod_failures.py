@@ -16,7 +16,7 @@ from jobs_api.model.run import RunStatus
 # https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
 LOST_REASONS = frozenset({"ContainerStatusUnknown", "Unknown"})
 
-# What a laptop's kubelet says about a command that ended because the service itself was stopped.
+# The message of a laptop's kubelet about a command that ended because the service itself was stopped.
 SERVICE_STOPPED = "the service was stopped while the run was going"
 
 

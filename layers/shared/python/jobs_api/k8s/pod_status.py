@@ -122,7 +122,8 @@ def _ends(pod: ObservedPod) -> Iterator[datetime]:
         yield pod.gone_by - pod.deletion_grace - CLOCKS_DIFFER
     if pod.cancelled_at:
         if pod.reason == DEADLINE or not pod.is_terminal:
-            # What exits well did its work; a node's clock that is behind must not make a failure of what was cancelled.
+            # A command that exited with 0 did its work. With another exit code the clocks count as different, so that a
+            # node's late clock makes no failure of a cancelled run.
             yield pod.cancelled_at if pod.ended and pod.ended.exit_code == 0 else pod.cancelled_at - CLOCKS_DIFFER
     elif pod.deadline and pod.taken_at:
         yield pod.taken_at + pod.deadline

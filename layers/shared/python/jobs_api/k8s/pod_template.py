@@ -25,7 +25,7 @@ NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
 UNSCHEDULED_SECONDS: Final = 15 * 60
 # The `restricted` Pod Security Standard: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 POD_SECURITY: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-# What the runner needs, as the API server stores it. A missing ConfigMap must not keep a command from running.
+# The runner's volumes, as the API server stores them. A missing ConfigMap must not keep a command from running.
 VOLUMES: Final[list[Manifest]] = [
     {
         "name": runner.VOLUME,

@@ -24,7 +24,8 @@ from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run, RunStatus
 
 logger = Logger()
-# Of 500 Jobs each. A namespace should have no more; reading these takes some seconds, and an answer may take 25.
+# The number of pages, of 500 Jobs each. A namespace should have no more; reading these takes some seconds, and an
+# answer may take 25.
 MOST_PAGES: Final = 40
 
 

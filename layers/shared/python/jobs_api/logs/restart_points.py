@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final, Self
 
 FIRST_INTERVAL: Final = 1024 * 1024
-# They are kept in the object's metadata, which may have 2 KB. With more, the interval doubles.
+# The points are kept in the object's metadata, which may have 2 KB. With more, the interval doubles.
 MOST_POINTS: Final = 64
 
 

@@ -16,8 +16,8 @@ from jobs_api.model.document import Record, Timestamp
 
 type EndStatus = Literal["success", "failed", "error"]
 
-# They are stored in this order, so that another order in a request is not a change. A cancelled run does not count as
-# an end.
+# Statuses are stored in this order, so that another order in a request is not a change. A cancelled run does not count
+# as an end.
 END_STATUSES: Final[tuple[str, ...]] = get_args(EndStatus.__value__)
 MOST_PREDECESSORS: Final = 10
 # How many jobs of a cycle an error names.

@@ -21,7 +21,8 @@ _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 # Controls, halves of surrogate pairs, and the two separators that break a line.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# They show the text around them in another order, and so a name as another one: https://unicode.org/reports/tr9/
+# These characters show the text around them in another order, and so a name as another one:
+# https://unicode.org/reports/tr9/
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

@@ -94,7 +94,7 @@ class ProjectSettings(Document):
     allowed_environment: Annotated[list[VariableName], Field(max_length=MOST_NAMES)] = Field(
         default=[], exclude_if=lambda names: not names
     )
-    # What its jobs may request besides cpu, memory and ephemeral-storage, such as nvidia.com/gpu.
+    # The resources that its jobs may request besides cpu, memory and ephemeral-storage, such as nvidia.com/gpu.
     allowed_resources: Annotated[list[ResourceName], Field(max_length=MOST_NAMES)] = Field(
         default=[], exclude_if=lambda names: not names
     )

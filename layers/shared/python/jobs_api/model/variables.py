@@ -119,7 +119,7 @@ RESERVED: Final = (
         ),
     ),
 )
-# Of those above, a job may have these: they only say how Python writes.
+# A job may set these names of those above: they only say how Python writes.
 HARMLESS: Final = frozenset(
     {
         *("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED", "PYTHONIOENCODING"),

@@ -28,7 +28,7 @@ SPECIAL = tuple(
 # ISATAP (RFC 5214): an interface id with an IPv4 address in its last 32 bits.
 ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 MAX_URL_LENGTH = 2048
-# What a resolver accepts as a name, with RFC 1035's length. By the rules no host's name has an underscore, but some
+# The names that a resolver accepts, with RFC 1035's length. By the rules no host's name has an underscore, but some
 # names have one.
 MAX_HOST_LENGTH = 253
 HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?")

@@ -57,7 +57,7 @@ def ingest_runs(
     except ClusterError as error:
         publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("the cluster was not reached", organization_id=organization.id, error=str(error))
-        # What was read of logs may be all that will ever be.
+        # The log texts that were read may be the last ones that anybody can read.
         carried.keep_all()
         # Runs that wait too long for a cluster that is gone, or that denies access, end.
         now = clock()

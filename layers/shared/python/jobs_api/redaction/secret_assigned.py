@@ -8,7 +8,7 @@ from jobs_api.redaction.secret_names import Name
 from jobs_api.redaction.secret_values import GAP, Span
 from jobs_api.redaction.secret_words import looks_secret
 
-# What may follow a name before its `=`: the quotation mark or bracket that ends its quotation or index.
+# The text between a name and its `=`: the quotation mark or bracket that ends its quotation or index.
 CLOSE: Final = r"(?:\\*+[\"'`]|%2[27]|&(?:quot|apos|\#0{0,4}3[49]);|\\+u002[27]|[\])}\u201d\u2019\xbb*])"
 # Tags for the look of a text, and for cells of a table.
 _LOOK: Final = r"(?:</?(?:b|i|br|em|strong|span|code|p|div|td|dd|th|dt)(?:\s[^<>]{0,100}+)?\s?/?>)"

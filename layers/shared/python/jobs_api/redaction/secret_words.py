@@ -33,7 +33,7 @@ _DESCRIBING: Final = ("ed", "ing", "able", "ible", "ly")
 _LETTERS: Final = re.compile(r"[a-z]++(?:['-][a-z]++)*+", re.IGNORECASE)
 _CALL: Final = re.compile(r"[A-Za-z_]{1,64}+\(")
 _MARKED: Final = re.compile(r"[!@#$%^&*~+]")
-# Of a longer word only the beginning is checked.
+# Only the beginning of a longer word is checked.
 _LONGEST: Final = 4096
 
 

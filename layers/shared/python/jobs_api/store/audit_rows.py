@@ -11,7 +11,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from jobs_api.store.attributes import DocumentAttribute, MomentAttribute
 from jobs_api.store.rows import REGION, Row, share_connection
 
-# What a list of entries shows. Versions of jobs can be large, and are read one job at a time.
+# The attributes that a list of entries shows. Versions of jobs can be large, and are read one job at a time.
 LISTED = ["kind", "at", "token_id", "token_name", "action", "target", "project_id", "job_id", "run_id", "request_id"]
 
 

@@ -109,7 +109,7 @@ def _moved(files: StoredFiles) -> list[LatestArtifactsRow]:
                 sort,
                 files=[one.model_dump(mode="json") for one in found],
                 version=int(old.version) + 1 if old else 1,
-                # It expires no earlier than the run's own row; earlier files have expired by then.
+                # The row expires no earlier than the run's own row; earlier files have expired by then.
                 expires_at=max(int(run.expires_at(files.kept).timestamp()), int(old.expires_at) if old else 0),
             )
         )

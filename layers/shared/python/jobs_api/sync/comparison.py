@@ -43,7 +43,7 @@ class Comparison:
         # By the name of their CronJob: the jobs that should have one, and those of them that need no change.
         self._jobs: dict[str, Wanted] = {}
         self._as_wanted: dict[str, Wanted] = {}
-        # Of the CronJobs that were compared, by name.
+        # The fingerprints of the compared CronJobs, by name.
         self._fingerprints: dict[str, str] = {}
 
     def run(self) -> None:
@@ -102,7 +102,7 @@ class Comparison:
         `there` is how many CronJobs of this deployment the cluster has.
         """
         found = [orphan for orphan in orphans if isinstance(orphan, Delete)]
-        # Those without a label that jobs want are replaced with the label, so they count too.
+        # CronJobs without a label that jobs want are replaced with labelled ones, so they count too.
         adopted = (self.progress.unlabelled & self._jobs.keys()) - {orphan.name for orphan in found}
         self._verdict = verdict = self._removals.judge(found, there + len(adopted))
         self.progress.unlabelled -= {orphan.name for orphan in verdict.strangers}

@@ -22,7 +22,7 @@ class SyncFinding:
     # Whether it fires as it should, and whether this sync resumed it.
     in_place: bool = False
     resumed: bool = False
-    # Of a CronJob that is right.
+    # The fingerprint of a CronJob that is right.
     fingerprint: str | None = None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Final
 
-# Of a longer log only the end is read.
+# Only the end of a longer log is read.
 MAX_LOG: Final = 1024 * 1024
 MAX_LINE: Final = 4000
 MOST_FAILURES: Final = 20

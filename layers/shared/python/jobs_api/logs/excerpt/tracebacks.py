@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Final
 
 TRACEBACK: Final = "Traceback (most recent call last):"
-# What precedes each line of an exception group.
+# The text before each line of an exception group.
 _INDENT: Final = " \t|+-"
 # An exception's own message may have several lines.
 MOST_MESSAGE_LINES: Final = 12

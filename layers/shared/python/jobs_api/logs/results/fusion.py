@@ -148,7 +148,7 @@ class Fusion:
 def _agree(nodes: list[Found], counted: Counter[str]) -> bool:
     """Whether no more was read of any kind than the engine counted."""
     read = Counter(node.word for node in nodes)
-    # It writes `Skipped` for both.
+    # The engine writes `Skipped` for both.
     counted = Counter(counted) + Counter(skipped=counted["no-op"])
     return len(nodes) <= counted["total"] and all(read[word] <= counted[word] for word in read)
 

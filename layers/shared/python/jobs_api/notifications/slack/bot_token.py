@@ -18,7 +18,7 @@ _reading = threading.Lock()
 def bot_token(organization_id: str) -> str | None:
     """Return an organization's bot token, at most TOKEN_SECONDS old, None where it has none."""
     with _reading:
-        # Of the threads that send a batch, one reads it, and the others use the cached one.
+        # One of the threads that send a batch reads the token, and the others use the cached one.
         return _tokens.get(organization_id)
 
 
