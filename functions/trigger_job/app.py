@@ -16,6 +16,7 @@ from jobs_api.pulse import queue
 from jobs_api.sealing import environment
 from jobs_api.trigger import admission
 from jobs_api.trigger.first_launch import launch_now
+from jobs_api.trigger.launch import with_its_own_name
 from jobs_api.trigger.own_environment import with_variables
 from jobs_api.trigger.request import WAITS, TriggerAnswer, TriggerRequest, manual_run, trigger_entry
 
@@ -60,8 +61,8 @@ def _created(run: Run, on_overlap: str | None) -> tuple[Run, bool]:
         reachable = going is not None
         created = admission.create_alone(run, entry, going or ())
     else:
-        waits = True if on_overlap == "wait" else None
-        run = run.model_copy(update={"waits": waits})
+        if on_overlap == "wait":
+            run = with_its_own_name(run.model_copy(update={"waits": True}))
         created = store.create_run(run, entry)
     # An earlier try of this request, known by its Idempotency-Key, wrote the run and died.
     return (run if created else store.get_run(run.organization_id, run.id)), reachable

@@ -238,6 +238,23 @@ def test_a_run_that_waits_for_nothing_starts_at_once(acme: Acme) -> None:
     assert launched(acme, answer.json["job_run_id"]) == [True]
 
 
+def test_a_run_that_waits_has_its_own_name_from_the_start(acme: Acme) -> None:
+    before, at = going(acme), acme.now()
+    asked = [acme.alice.call("POST", path(acme.job), {"on_overlap": "wait"}, at=at).json for _ in range(2)]
+    beside = acme.alice.call("POST", path(acme.job), at=at).json
+
+    names = [one["job_name"] for one in asked]
+    assert all(name.startswith(f"{beside['job_name']}-") for name in names)
+    assert len(set(names)) == 2
+    end(acme, beside["job_run_id"])
+    for one in asked:
+        end(acme, before)
+        acme.ingest()
+        before = one["job_run_id"]
+        assert launched(acme, before) == [True]
+        assert run(acme, before).job_name == one["job_name"]
+
+
 def test_a_run_that_waits_says_so(acme: Acme) -> None:
     started(acme)
 

@@ -31,6 +31,18 @@ def launch(cluster: Cluster, run: Run) -> str:
         return _create(cluster, {**manifest, "metadata": named}, run.id)
 
 
+def with_its_own_name(run: Run) -> Run:
+    """Return a run that is not yet written, whose Job has a name that no other run of the same second gets.
+
+    For a run that waits: it has its name long before it has its Job, and its user may ask for that Job by the name.
+    """
+    launch: Object = run.launch or {}
+    name = _other_name(run.job_name, run.id)
+    return run.model_copy(
+        update={"job_name": name, "launch": {**launch, "metadata": {**launch["metadata"], "name": name}}}
+    )
+
+
 def _create(cluster: Cluster, manifest: Object, run_id: str) -> str:
     name: str = manifest["metadata"]["name"]
     try:
