@@ -9,7 +9,8 @@ import pytest
 import yaml
 from jobs_cli.as_code import importing
 
-from jobs_api.model.job_settings import READ_ONLY, JobSettings
+from jobs_api.model.job_settings import JobSettings
+from jobs_api.model.service_fields import READ_ONLY
 from local.openapi import jobs_file
 from tests.cli.conftest import Jobs
 

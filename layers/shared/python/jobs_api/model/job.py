@@ -8,14 +8,13 @@ from pydantic import Field
 
 from jobs_api.model import names, pauses, slots
 from jobs_api.model.chains import CountedEnd
-from jobs_api.model.document import Record, Timestamp
+from jobs_api.model.document import Timestamp
 from jobs_api.model.firing_history import FiringSpan, PauseHistory
+from jobs_api.model.job_firing import FiringJob
 from jobs_api.model.job_settings import JobSettings
-from jobs_api.model.job_sync import JobSync, JobVersion, SyncedVersion, SyncState
+from jobs_api.model.job_sync import JobSync, JobVersion, SyncState
 from jobs_api.model.pauses import Pause
-from jobs_api.model.periods import Firing
 from jobs_api.model.project import Project
-from jobs_api.model.run_limits import RunLimits
 from jobs_api.model.sealed_webhook import SealedWebhook
 from jobs_api.model.slot_history import SlotHistory, ToldLate
 from jobs_api.model.stored_secrets import StoredSecrets, sealed_names
@@ -23,7 +22,7 @@ from jobs_api.model.webhook_url import origin_of
 from jobs_api.redaction.masking import shown
 
 
-class Job(Record):
+class Job(FiringJob):
     """A job as it is stored; `version` counts its owner's changes, from 1.
 
     `webhook` and `sealed_environment` are the secrets, sealed. `headers_for` is the origin for which the headers were
@@ -31,7 +30,6 @@ class Job(Record):
     `kept_slug` is the slug of a job that is older than the hashes for lost letters, None for a newer one.
     `due_at` is when its slots must next be checked, None if it has no future slots.
     `recorded_version` is the last version that was stored as one of the job's history, None before there were any.
-    `pauses` has its earlier schedules and pauses, which explain its slots.
     `followers` are the ids of the jobs that run after it; one of them may have been deleted since its last run.
     `counted_ends` are the ends of its predecessors that did not make it run yet, by the predecessors' ids.
     """
@@ -39,20 +37,14 @@ class Job(Record):
     id: str
     organization_id: str
     project_id: str
-    settings: JobSettings
     webhook: SealedWebhook = Field(default_factory=SealedWebhook)
     headers_for: str | None = None
     sealed_environment: str | None = None
     kept_slug: str | None = None
-    cronjob_name: str
     version: int = 1
-    created_at: Timestamp
     updated_at: Timestamp
-    synced: SyncedVersion | None = None
-    slots: SlotHistory = Field(default_factory=lambda job: SlotHistory(since=job["created_at"]))
     due_at: Timestamp | None = None
     recorded_version: int | None = None
-    pauses: PauseHistory[FiringSpan] = Field(default_factory=PauseHistory[FiringSpan])
     followers: frozenset[str] = frozenset()
     counted_ends: dict[str, CountedEnd] = Field(default={})
 
@@ -142,21 +134,6 @@ class Job(Record):
             due_at = min(due_at, self.synced.right_until)
         return self.model_copy(update={"due_at": due_at})
 
-    def fires_like(self, other: "Job", project: Project) -> bool:
-        """Return whether another version of the job has the same slots and the same CronJob, which starts them alike.
-
-        A change of a pause, or of its reason, changes what is said of slots. With a longer starting deadline,
-        or without the policy Forbid, a CronJob would start a slot of the past.
-        """
-
-        def decisive(job: "Job") -> tuple[object, ...]:
-            said = job.settings
-            starting = RunLimits.of(project.settings, said).starting
-            paused = said.paused_until, said.pause_reason
-            return said.schedule, said.timezone, said.enabled, paused, job.cronjob_name, starting
-
-        return decisive(self) == decisive(other)
-
     def without_what_is_over(self, now: datetime) -> "Job":
         """Return the job without a pause that is over: it then is one of its earlier pauses."""
         if not self.settings.paused_until or self.settings.paused_until > now:
@@ -164,48 +141,6 @@ class Job(Record):
         settings = self.settings.model_copy(update={"paused_until": None, "pause_reason": None})
         history = self.pauses.with_ended(self.paused_spans, now)
         return self.model_copy(update={"settings": settings, "pauses": history})
-
-    def pause_at(self, project: Project, now: datetime) -> Pause | None:
-        """Return the pause that is in effect at a time, of the job or of its project.
-
-        Where both are, it lasts as long as the longer one, and the job's own reason comes first.
-        """
-        own = Pause.at(self.settings.paused_until, self.settings.pause_reason, now)
-        found = [pause for pause in (own, project.pause_at(now)) if pause]
-        if not found:
-            return None
-        reason = next((pause.reason for pause in found if pause.reason), None)
-        return Pause(max(pause.until for pause in found), reason)
-
-    def awaits_resume(self, project: Project, now: datetime) -> bool:
-        """Return whether a pause has ended, and no sync has resumed the CronJob yet."""
-        return bool(self.synced and self.synced.is_over(now) and project.fires and self.firing)
-
-    @property
-    def spans(self) -> list[FiringSpan]:
-        """How its slots are to be explained since the last change of its firing: its pause, and what follows it."""
-        firing = self.firing
-        if firing is None:
-            return []
-        fires = FiringSpan(since=firing.since, schedule=firing.schedule, timezone=firing.timezone)
-        return [*self.paused_spans, fires]
-
-    @property
-    def paused_spans(self) -> list[FiringSpan]:
-        """Its present pause, if it has one while it is enabled; that may be over by now."""
-        since, until, firing = self.pauses.paused_since, self.settings.paused_until, self.firing
-        if not (since and until and firing):
-            return []
-        return [
-            FiringSpan(
-                since=since,
-                until=until - pauses.A_SECOND,
-                schedule=firing.schedule,
-                timezone=firing.timezone,
-                paused=True,
-                reason=self.settings.pause_reason,
-            )
-        ]
 
     @property
     def headers_go_to(self) -> str | None:
@@ -221,40 +156,6 @@ class Job(Record):
     def predecessor_ids(self) -> list[str]:
         """The ids of the jobs that it runs after."""
         return [one.job_id for one in self.settings.predecessors]
-
-    @property
-    def firing(self) -> Firing | None:
-        """Its present schedule and timezone, None while it is disabled or has no schedule."""
-        if not self.settings.enabled or self.settings.schedule is None:
-            return None
-        return Firing(
-            since=self.slots.since,
-            schedule=self.settings.schedule,
-            timezone=self.settings.timezone,
-            cronjob_name=self.cronjob_name,
-            in_force_at=self.synced.in_force_at if self.synced else None,
-            starting_deadline_seconds=self.settings.starting_deadline_seconds,
-            after_pause=self.pauses.after_pause,
-        )
-
-    def fires_since(self, project: Project) -> datetime:
-        """Return when its present firing began: at the last edit of its schedule, or with its project's period.
-
-        During a pause it is the last second of the pause.
-        """
-        # Stored times have whole seconds.
-        since = project.last_fired_since
-        return (max(self.slots.since, since) if since else self.slots.since).replace(microsecond=0)
-
-    @property
-    def has_cronjob(self) -> bool:
-        """Whether it has a CronJob while its project is deployed: only its schedule needs one."""
-        return self.settings.schedule is not None
-
-    @property
-    def firings(self) -> list[Firing]:
-        """Its earlier firings whose slots are not settled, oldest first, and the present one."""
-        return [*self.slots.unsettled, *([self.firing] if self.firing else [])]
 
     def sync(self, project: Project, now: datetime) -> JobSync:
         """Return whether the CronJob matches this job, as the last sync found."""

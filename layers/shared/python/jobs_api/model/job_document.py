@@ -7,8 +7,9 @@ from pydantic import field_serializer
 from jobs_api import schedule
 from jobs_api.model.document import Absent, Document
 from jobs_api.model.job import Job
-from jobs_api.model.job_settings import JobSettings, ServiceFields
+from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
+from jobs_api.model.service_fields import ServiceFields
 from jobs_api.model.stored_secrets import displayed
 from jobs_api.redaction.masking import MASK
 

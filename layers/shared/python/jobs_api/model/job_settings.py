@@ -16,21 +16,20 @@ from pydantic import (
 )
 
 from jobs_api import schedule
-from jobs_api.errors import Fault, InvalidRequest
-from jobs_api.model import names, pauses, variables
+from jobs_api.errors import InvalidRequest
+from jobs_api.model import merged_secrets, names, pauses, variables
 from jobs_api.model.alert_addresses import DEFAULT_EVENTS, WebhookEvent, check_slack_channel, header_faults
 from jobs_api.model.chains import MOST_PREDECESSORS, Predecessor, check_each_once
 from jobs_api.model.commands import ProjectType, parse_command
-from jobs_api.model.document import COMPILED_LATE, Absent, Document, Timestamp
+from jobs_api.model.document import Absent, Document
 from jobs_api.model.expectation import Expectation
-from jobs_api.model.job_sync import JobSync
 from jobs_api.model.named_faults import check_named
 from jobs_api.model.pauses import PauseEnd, PauseReason
 from jobs_api.model.project import DAY, Project, ProjectSettings
 from jobs_api.model.resources import Resources
-from jobs_api.model.stored_secrets import StoredSecrets, displayed, unmask
+from jobs_api.model.service_fields import READ_ONLY
+from jobs_api.model.stored_secrets import StoredSecrets
 from jobs_api.model.webhook_url import check_webhook_url
-from jobs_api.redaction.masking import MASK
 from jobs_api.schedule import check_timezone
 
 # The ends of a run after which it may be retried.
@@ -44,24 +43,6 @@ def _each_once[T](values: list[T]) -> list[T]:
 def _check_schedule(expression: str) -> str:
     schedule.parse(expression)
     return expression
-
-
-class ServiceFields(Document):
-    """What the service adds to the settings of a job in an answer."""
-
-    model_config = COMPILED_LATE
-
-    id: str
-    project_id: str
-    created_at: Timestamp
-    updated_at: Timestamp
-    cronjob_name: str
-    next_run_at: Absent[Timestamp] = None
-    sync: JobSync
-    webhook_secret: Absent[str] = None
-
-
-READ_ONLY = frozenset(ServiceFields.model_fields)
 
 
 class JobSettings(Document):
@@ -151,23 +132,10 @@ class JobSettings(Document):
         A sent mask keeps the stored value. Values are opened only if some stay and others do not.
         """
         document = self.model_dump(mode="json", exclude={"webhook_headers", "environment"}) | dict(changes)
-        faults: list[Fault] = []
-        kept: dict[str, Any] = {}
-        headers = document.pop("webhook_headers", None)
-        if "webhook_headers" not in changes or headers == self.webhook_headers:
-            kept["webhook_headers"] = self.webhook_headers
-        else:
-            document["webhook_headers"] = self._headers_of(headers, stored)
-            if document["webhook_headers"] == self.webhook_headers:
-                kept["webhook_headers"] = document.pop("webhook_headers")
-        if self._keeps_headers(changes) and not stored.headers_may_go_to(document.get("webhook_url")):
-            faults.append(Fault("webhook_headers", "send the values again: webhook_url has another address now"))
-        environment = self._environment_of(changes, stored)
-        if environment == self.environment:
-            kept["environment"] = self.environment
-            # Its names are checked again; its values were checked when they were sent.
-            environment = {name: "" if value == MASK else value for name, value in self.environment.items()}
-        document["environment"] = environment
+        merged = merged_secrets.merged(self.webhook_headers, self.environment, changes, stored)
+        document.pop("webhook_headers", None)
+        document |= merged.document
+        faults = merged.faults_at(document.get("webhook_url"), stored)
         try:
             # A stored pause of the greatest length would be too long by a clock that is behind.
             settings = JobSettings.of(document, project, now if "paused_until" in changes else None)
@@ -175,34 +143,7 @@ class JobSettings(Document):
             raise InvalidRequest([*invalid.faults, *faults]) from invalid
         if faults:
             raise InvalidRequest(faults)
-        return settings.model_copy(update=kept)
-
-    def _keeps_headers(self, changes: Mapping[str, Any]) -> bool:
-        """Return whether stored values of headers stay."""
-        headers = changes.get("webhook_headers", self.webhook_headers)
-        return bool(self.webhook_headers) and isinstance(headers, dict) and MASK in headers.values()
-
-    def _headers_of(self, headers: Any, stored: StoredSecrets) -> Any:
-        """Return the sent headers with stored values in place of masks; the stored ones if nothing changes."""
-        if not isinstance(headers, dict) or not self.webhook_headers:
-            return headers
-        if MASK not in headers.values() and headers.keys() != self.webhook_headers.keys():
-            return headers
-        values = stored.headers()
-        clear = unmask(headers, values)
-        return self.webhook_headers if clear == values else clear
-
-    def _environment_of(self, changes: Mapping[str, Any], stored: StoredSecrets) -> Any:
-        """Return the sent environment with stored values in place of masks; the stored one if nothing changes."""
-        sent = changes.get("environment", self.environment)
-        if not isinstance(sent, dict) or sent == displayed(self.environment) or sent == self.environment:
-            return sent if not isinstance(sent, dict) else self.environment
-        if MASK not in sent.values() and not any(map(variables.is_secret, sent)):
-            return sent
-        values = stored.environment()
-        hidden = stored.sealed_names | set(filter(variables.is_secret, self.environment))
-        clear = {name: values[name] if value == MASK and name in hidden else value for name, value in sent.items()}
-        return self.environment if clear == values else clear
+        return settings.model_copy(update=merged.kept)
 
     @model_validator(mode="before")
     @classmethod
