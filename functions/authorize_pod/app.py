@@ -11,7 +11,7 @@ from jobs_api import cluster, store
 from jobs_api.auth import pod_tokens, tokens, usage_key
 from jobs_api.auth.pod_tokens import InvalidToken, PodIdentity
 from jobs_api.cluster.issuer import issuer_of
-from jobs_api.errors import ClusterError, NotFound
+from jobs_api.errors import NotFound
 from jobs_api.k8s.observed_pod import observe_pod
 from jobs_api.k8s.pod_run import PodRun, run_of_pod
 from jobs_api.model.organization import Organization
@@ -31,7 +31,8 @@ class Unauthorized(Exception):
 def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     """Return the policy for a token: a Pod may POST the artifacts of its own run; a person's token is denied that.
 
-    The gateway keeps no answer, since a Pod may be deleted at any time.
+    The gateway keeps no answer, since a Pod may be deleted at any time. Raises ClusterError where the cluster cannot be
+    asked: that is answered 500 and not 401, so that the Pod tries again.
     """
     bearer = tokens.BEARER.fullmatch((event.get("authorizationToken") or "").strip())
     if bearer is None:
@@ -42,7 +43,7 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     try:
         organization = store.recent_organization(pod_tokens.claimed_namespace(bearer[1]))
         identity, run = _proved(bearer[1], organization, now)
-    except (InvalidToken, NotFound, ClusterError) as error:
+    except (InvalidToken, NotFound) as error:
         logger.warning("a pod was not authorized", error=str(error))
         raise Unauthorized from error
     context = {

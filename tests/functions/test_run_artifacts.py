@@ -16,7 +16,8 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs_api import store
-from jobs_api.cluster import Object
+from jobs_api.cluster import Cluster, Object
+from jobs_api.errors import ClusterUnavailable
 from jobs_api.k8s import pod_template, run_identity
 from jobs_api.logs import log_bucket
 from jobs_api.logs.artifacts import BundleKey, head_of, stored_bundle
@@ -108,6 +109,20 @@ def test_the_token_of_a_pod_that_is_gone_is_refused(acme: Acme, token: Callable[
     text, job = token("run_mine")
     acme.delete(job)
     assert is_refused(text, "run_mine")
+
+
+def test_a_pod_may_try_again_when_its_cluster_could_not_be_asked(
+    token: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Pod takes 401 as the last word."""
+    text, _ = token("run_mine")
+
+    def unreachable(*_: object) -> None:
+        raise ClusterUnavailable("it did not answer")
+
+    monkeypatch.setattr(Cluster, "pod_named", unreachable)
+    with pytest.raises(ClusterUnavailable):
+        authorized(text, "run_mine")
 
 
 def test_a_token_of_another_cluster_is_refused(token: Callable[..., Any]) -> None:

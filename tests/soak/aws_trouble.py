@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from local.emulator.s3_answers import Answer
+from local.emulator.services import Services
 from local.emulator.wire import InProcessTransport, Raw
 from local.powertools import LAMBDA_CONTEXT
 from tests.soak.trouble import Trouble
@@ -26,9 +27,24 @@ THROTTLED = {
     "kms": "ThrottlingException",
 }
 KINDS = {"throttled": 3, "failed": 3, "no connection": 2, "timed out after the write": 2}
+# Of forms that pods send.
+UPLOADS = {"throttled": 3, "timed out after the write": 2}
 # Threads that functions start, which do not know the invocation that they belong to.
 THEIR_THREADS = ("ingest", "outbox", "deliver")
 _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+
+
+def install_uploads(trouble: Trouble, services: Any = Services) -> None:
+    """Stand before every form with a file that a pod sends to S3."""
+    take: Callable[..., Answer] = services.form
+
+    def form(self: Any, *sent: object) -> Answer:
+        kind = trouble.drawn(UPLOADS, "s3 upload")
+        if kind == "timed out after the write":
+            take(self, *sent)
+        return take(self, *sent) if kind is None else Answer(503, content=b"<Error><Code>SlowDown</Code></Error>")
+
+    services.form = form
 
 
 def install(trouble: Trouble, transports: Any = InProcessTransport) -> None:

@@ -227,9 +227,10 @@ class Editor:
         if not runs:
             return
         path, key = f"/runs/{self._random.choice(runs)['id']}/retry", self._key()
+        body = {"from": self._random.choice(["start", "failure"])}
         made = set()
         for _ in range(2):
-            answer = self.client.call("retry", "POST", path, {}, key)
+            answer = self.client.call("retry", "POST", path, body, key)
             if answer is None:
                 with self._ledger.lock:
                     self._ledger.unanswered_retries += 1

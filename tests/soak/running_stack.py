@@ -36,6 +36,7 @@ def running_soak_stack(settings: Settings, say: Callable[[str], None]) -> Iterat
         stack.callback(door.close)
         door.open()
         aws_trouble.install(of_aws)
+        aws_trouble.install_uploads(of_aws)
         session = stack.enter_context(
             running(StackSettings(settings.home, door.kubeconfig, settings.minute_seconds), listen())
         )

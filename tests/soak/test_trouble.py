@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import botocore.handlers
 import botocore.session
@@ -11,6 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
+from local.emulator.s3_answers import Answer
 from local.powertools import LAMBDA_CONTEXT
 from tests.fast_moto.wire import InProcessTransport
 from tests.soak import aws_trouble
@@ -88,6 +89,25 @@ def test_botocore_tries_again_by_itself(trouble: Scripted, service: str, kind: s
     trouble.next = kind
     ask[service](client(service, attempts=2))
     assert trouble.next is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"), [(None, ["a form"]), ("throttled", []), ("timed out after the write", ["a form"])]
+)
+def test_an_upload_of_a_pod_may_be_refused_or_lose_its_answer(kind: str | None, stored: list[str]) -> None:
+    class Bucket:
+        stored: ClassVar[list[str]] = []
+
+        def form(self, sent: str) -> Answer:
+            self.stored.append(sent)
+            return Answer(204)
+
+    trouble = Scripted()
+    trouble.next = kind
+    aws_trouble.install_uploads(trouble, Bucket)
+
+    assert Bucket().form("a form").status == (503 if kind else 204)
+    assert Bucket.stored == stored
 
 
 def test_the_stack_itself_and_its_operators_are_spared(trouble: Scripted) -> None:

@@ -44,11 +44,14 @@ class Service:
     fetched: list[dict[str, str]] = field(default_factory=list)
     documents: dict[str, Any] = field(default_factory=dict)
     refuses: int = 0
+    fails: list[int] = field(default_factory=list)
     refuses_files: bool = False
     parts: list[str] = field(default_factory=list)
     dying: Callable[[], None] | None = None
 
     def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
+        if self.fails:
+            return self.fails.pop(), b"<Error><Code>SlowDown</Code></Error>"
         if self.refuses:
             return self.refuses, b'{"message": "not today", "code": "x"}'
         if path.startswith("/bucket"):
@@ -188,6 +191,14 @@ def test_a_run_ends_as_its_command_does_whatever_happens_to_the_artifacts(
     assert (done.returncode, done.stdout) == (3, "built build\n")
     (line,) = done.stderr.splitlines()
     assert line.startswith("[jobs-api] The artifacts of this run were not stored: ")
+
+
+def test_what_fails_for_a_moment_is_tried_again(mounted: Pod, service: Service) -> None:
+    service.fails = [503, 500]
+    done = mounted.run("dbt", "build")
+
+    assert (done.returncode, done.stderr) == (3, "")
+    assert list(service.files) == ["manifest.json", "run_results.json"]
 
 
 def test_artifacts_of_an_earlier_run_in_the_same_folder_are_not_this_runs(mounted: Pod, service: Service) -> None:

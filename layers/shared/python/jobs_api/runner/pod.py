@@ -29,6 +29,8 @@ from typing import Any, Optional
 SECONDS, SECONDS_WHEN_ENDED = 120.0, 15.0
 FETCH_SECONDS = 30.0
 ONE_REQUEST_SECONDS = 20.0
+# Before a request is sent again. S3 and the cluster that the API asks may be out of order for some seconds.
+PAUSES = (1.0, 2.0, 4.0)
 MOST_STORED = 50
 LARGEST_STORED = 100 * 1024 * 1024
 ENDINGS = (".json", ".html")
@@ -84,8 +86,8 @@ class PodApi:
         self._send(urllib.request.Request(form["url"], body, headers))
 
     def _send(self, request: urllib.request.Request) -> bytes:
-        """Send a request, once more where the network or the other side fails; raises OSError."""
-        for last in (False, True):
+        """Send a request; again where the other side fails, and once more without an answer. Raises OSError."""
+        for at in range(len(PAUSES) + 1):
             left = self._until - time.monotonic()
             if left <= 0:
                 raise TimeoutError("it took too long")
@@ -94,12 +96,13 @@ class PodApi:
                     content: bytes = answer.read()
                     return content
             except urllib.error.HTTPError as error:
-                if last or error.code < 500:
+                if at == len(PAUSES) or error.code < 500:
                     raise OSError(f"{error.code}: {_message(error.read(2000))}") from error
             except OSError:
-                if last:
+                # There may be no way from here to there at all, and then the run should not wait for long.
+                if at > 0:
                     raise
-            time.sleep(1)
+            time.sleep(PAUSES[at])
         raise AssertionError
 
 
