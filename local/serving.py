@@ -1,6 +1,8 @@
 """A uvicorn server that sleeps while nobody asks: it wakes once a second for its Date header, instead of ten times."""
 
 import asyncio
+import socket
+import threading
 from contextlib import suppress
 
 import uvicorn
@@ -29,3 +31,25 @@ class Server(uvicorn.Server):
             # A loop that has ended needs no call.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._ends.set)
+
+
+class ServerThread:
+    """A server in a thread of its own, on a socket that listens already."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, name: str) -> None:
+        """Serve as `config` says, once `start` is called."""
+        self._server = Server(config)
+        self._socket = listener
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start serving; connections that arrived earlier are answered now."""
+        self._thread.start()
+
+    def end(self, seconds: float | None = None) -> None:
+        """Stop listening, and wait for open requests, at most for so many seconds."""
+        self._server.end()
+        self._thread.join(seconds)
+
+    def _serve(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))

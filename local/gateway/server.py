@@ -1,8 +1,6 @@
 """Listens on 127.0.0.1 and serves the gateway in a thread of its own."""
 
-import asyncio
 import socket
-import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +15,7 @@ from local.gateway.authorizing import Authorization
 from local.gateway.definition import ApiDefinition
 from local.gateway.threads import Threads
 from local.loopback import Loopback
-from local.serving import Server
+from local.serving import ServerThread
 
 # How long a stop waits for open requests.
 _GRACE_SECONDS = 2
@@ -40,7 +38,6 @@ class Gateway:
         `beside` maps the beginning of paths, such as `/_inbox`, to the applications that are served beside the API.
         `knows_key` tells whether the API's usage plan has an API key.
         """
-        self._socket = listener
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._threads = Threads(functions)
         authorization = Authorization(api, functions, knows_key)
@@ -59,12 +56,11 @@ class Gateway:
             timeout_keep_alive=60,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
-        self._server = Server(config)
-        self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
+        self._server = ServerThread(config, listener, "gateway")
 
     def __enter__(self) -> Self:
         """Start serving; connections that arrived earlier are answered now."""
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(
@@ -72,11 +68,7 @@ class Gateway:
     ) -> None:
         """Stop listening and finish open requests."""
         self._server.end()
-        self._thread.join()
         self._threads.shutdown()
-
-    def _serve(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
 
 
 def _beside(api: ASGIApp, others: Mapping[str, ASGIApp]) -> ASGIApp:

@@ -1,8 +1,6 @@
 """The laptop's receiver of notifications: it receives webhooks over TLS, replaces Slack's API, and shows both."""
 
-import asyncio
 import socket
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +11,7 @@ from starlette.applications import Starlette
 from local.cluster.serving import issue, listen
 from local.inbox.application import PREFIX, application
 from local.inbox.messages import Messages
-from local.serving import Server
+from local.serving import ServerThread
 
 __all__ = ["PREFIX", "Inbox"]
 
@@ -46,8 +44,7 @@ class Inbox:
             log_config=None,
             timeout_graceful_shutdown=1,
         )
-        self._server = Server(config)
-        self._thread = threading.Thread(target=self._serve, name="inbox", daemon=True)
+        self._server = ServerThread(config, self._socket, "inbox")
 
     def environment(self, gateway_url: str) -> dict[str, str]:
         """Return the variables by which functions find the inbox: those that an operator sets for other hosts."""
@@ -59,18 +56,14 @@ class Inbox:
 
     def __enter__(self) -> Self:
         """Start receiving."""
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop receiving."""
-        self._server.end()
-        self._thread.join(3)
-
-    def _serve(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        self._server.end(3)
 
 
 def _listen(port: int) -> socket.socket:

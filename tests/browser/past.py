@@ -9,11 +9,11 @@ from typing import Any
 
 from jobs_api.ids import new_id
 from jobs_api.logs.archive import store_log
-from jobs_api.logs.results_archive import store_results
 from jobs_api.model.results import NodeResult, ResultCounts, RunResults
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store.run_items import new_row
 from jobs_api.store.run_rows import RunRow
+from tests.separate_results import store_results
 
 type Document = dict[str, Any]
 

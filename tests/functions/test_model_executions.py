@@ -15,6 +15,7 @@ from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunRes
 from jobs_api.model.run import Run, RunStatus
 from tests.functions.people import NOON, Person, new_project
 from tests.functions.test_runs import a_run
+from tests.separate_results import store_results
 
 DAY = timedelta(days=1)
 
@@ -27,7 +28,7 @@ def ran(project: Project, days_ago: float, *nodes: tuple[str, NodeOutcome, float
     ]
     counts = ResultCounts(**{str(one): sum(node.status == one for node in results) for one in NodeOutcome})
     run = a_run(project, at, status=RunStatus.SUCCESS, end_time=at + timedelta(minutes=1), results=counts, **values)
-    results_archive.store_results(run, RunResults(results=results, counts=counts, complete=True))
+    store_results(run, RunResults(results=results, counts=counts, complete=True))
     return run
 
 

@@ -13,7 +13,7 @@ from jobs_api import store
 from jobs_api.ingest.ingester import Incomplete
 from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.live import results_so_far
-from jobs_api.logs import archive, log_bucket, results_archive
+from jobs_api.logs import archive, log_bucket
 from jobs_api.logs.masked_results import without_secrets
 from jobs_api.logs.results import ResultsReader
 from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunResults
@@ -21,6 +21,7 @@ from jobs_api.model.run import Run, RunStatus
 from tests.functions.acme import Acme, eventually
 from tests.functions.people import Person
 from tests.functions.test_runs import a_run
+from tests.separate_results import store_results
 
 
 def out_of_reach(*_: object, **__: object) -> bool:
@@ -256,7 +257,7 @@ def test_more_results_than_an_answer_holds_are_cut_and_counted(acme: Acme) -> No
     node = NodeResult(name="n" * 300, resource_type="model", status=NodeOutcome.SUCCESS)
     counts = ResultCounts(success=many)
     run = a_run(acme.project, status=RunStatus.SUCCESS, results=counts)
-    results_archive.store_results(run, RunResults(results=[node] * many, counts=counts, complete=True))
+    store_results(run, RunResults(results=[node] * many, counts=counts, complete=True))
 
     told = results_of(acme.alice, run)
 

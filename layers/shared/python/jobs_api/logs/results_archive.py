@@ -14,7 +14,7 @@ from typing import Any, Final
 from jobs_api.errors import NoResults
 from jobs_api.logs import gzip_extra
 from jobs_api.logs.archive import results_key
-from jobs_api.logs.log_bucket import bucket_client, put_object
+from jobs_api.logs.log_bucket import bucket_client
 from jobs_api.model.results import ResultCounts, RunResults
 from jobs_api.model.run import Run
 
@@ -27,11 +27,6 @@ MOST_NODES: Final = 100_000
 def packed(results: RunResults) -> bytes:
     """Return results as they are stored."""
     return gzip.compress(results.model_dump_json().encode(), mtime=0)
-
-
-def store_results(run: Run, results: RunResults) -> None:
-    """Store the results of a run in an object of their own; storing them again replaces them."""
-    put_object(results_key(run), packed(results))
 
 
 def read_results(run: Run) -> RunResults:
