@@ -35,11 +35,11 @@ def header_faults(headers: Mapping[str, str]) -> Iterator[NamedFault]:
         if not HEADER_NAME.fullmatch(name):
             yield NamedFault(None, f"{shown!r} is not a header name")
         elif RESERVED_HEADER.fullmatch(name):
-            yield NamedFault(name, f"{shown} is set by the service; any but Host, Content-* and webhook-* may be added")
+            yield NamedFault(None, f"{shown} is set by the service; any but Host, Content-* and webhook-* may be added")
         elif CONTROL.search(value) or not value.isascii():
-            yield NamedFault(name, f"the value of {shown} must be ASCII without line breaks or control characters")
+            yield NamedFault(None, f"the value of {shown} must be ASCII without line breaks or control characters")
         elif value == MASK:
-            yield NamedFault(name, f"{shown} has no stored value that {MASK} could stand for; send the value itself")
+            yield NamedFault(None, f"{shown} has no stored value that {MASK} could stand for; send the value itself")
 
 
 def check_slack_channel(channel: str) -> str:
