@@ -77,11 +77,11 @@ def configured(template: Document, values: Mapping[str, str]) -> dict[str, Any]:
 def _assertion(name: str, value: str) -> dict[str, Any]:
     return {
         "Assert": {"Fn::Equals": [{"Ref": name}, value]},
-        "AssertDescription": f"This template was made for {name}={_shown(value)}; deploy another value by make deploy",
+        "AssertDescription": f"This template was made for {name}={_cut(value)}; deploy another value by make deploy",
     }
 
 
-def _shown(value: str) -> str:
+def _cut(value: str) -> str:
     return repr(value if len(value) <= SHOWN else f"{value[:SHOWN]}...")
 
 

@@ -139,7 +139,7 @@ def move_organization(
     It takes seven minutes, and longer if runs are open. If it is interrupted, run it again to continue.
     """
     leaving = _leaving()
-    _go_on(lambda now: leaving.move(organization_id, cluster, now, abandon=abandon_cluster), wait=wait)
+    _repeat_until_done(lambda now: leaving.move(organization_id, cluster, now, abandon=abandon_cluster), wait=wait)
     _show(_store().get_organization(organization_id))
 
 
@@ -159,7 +159,7 @@ def delete_organization(
     if not yes:
         typer.confirm(f"Remove {organization_id} and everything it has?", abort=True, err=True)
     leaving = _leaving()
-    _go_on(lambda now: leaving.delete(organization_id, now, abandon=abandon_cluster), wait=wait)
+    _repeat_until_done(lambda now: leaving.delete(organization_id, now, abandon=abandon_cluster), wait=wait)
     _show({"deleted": organization_id})
 
 
@@ -314,15 +314,15 @@ def _leaving() -> "ModuleType":
     return import_module("jobsctl.leaving")
 
 
-def _go_on(step: Callable[[datetime], str | None], *, wait: bool) -> None:
+def _repeat_until_done(step: Callable[[datetime], str | None], *, wait: bool) -> None:
     """Take steps until none must wait; print to standard error what a step waits for."""
-    told = None
+    printed = None
     while waits_for := step(datetime.now(UTC)):
         if not wait:
             sys.exit(f"jobsctl: not done yet, run this again later; it waits for {waits_for}")
-        if waits_for != told:
+        if waits_for != printed:
             typer.echo(f"waiting for {waits_for}", err=True)
-        told = waits_for
+        printed = waits_for
         time.sleep(WAIT_SECONDS)
 
 

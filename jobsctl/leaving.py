@@ -77,7 +77,7 @@ def delete(organization_id: str, now: datetime, *, abandon: bool = False) -> str
     """
     organization = store.get_organization(organization_id)
     since = _leave(organization, now, closed=True)
-    _withdraw(organization_id)
+    _remove_tokens_and_projects(organization_id)
     retired_at = organization.retired_at
     if retired_at is None:
         if not abandon and (waits_for := _in_cluster(organization, since, now)):
@@ -106,7 +106,7 @@ def _check_undeployed(organization_id: str) -> None:
         raise Conflict(f"undeploy its projects first, and deploy them again afterwards: {', '.join(deployed)}")
 
 
-def _withdraw(organization_id: str) -> None:
+def _remove_tokens_and_projects(organization_id: str) -> None:
     """Revoke its tokens and remove its projects, also those that were made since an earlier try."""
     for token in store.list_tokens(organization_id):
         if token.revoked_at is None:

@@ -76,7 +76,7 @@ def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], 
             running(settings, listener, lambda line: print(line, file=terminal, flush=True)) as session,
         ):
             home.started()
-            print(_welcome(session, log), file=terminal, flush=True)
+            print(_first_steps(session, log), file=terminal, flush=True)
             stopped.wait()
             _end_within(_END_SECONDS)
     except UnsupportedTemplate as error:
@@ -108,7 +108,7 @@ def _fail(error: Exception) -> int:
     return 1
 
 
-def _welcome(session: dict[str, Any], log: Path) -> str:
+def _first_steps(session: dict[str, Any], log: Path) -> str:
     api = f"{session['url']}/api/v1"
     jaffle = next((project["id"] for project in session["projects"] if project["name"] == "jaffle"), "<project id>")
     authorization = f"-H 'Authorization: Bearer {session['token']}'"

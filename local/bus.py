@@ -112,13 +112,13 @@ class EmulatorListener:
 
     def start(self) -> None:
         """Start listening."""
-        self._events.listen(self._heard)
+        self._events.listen(self._deliver)
 
     def stop(self) -> None:
         """Stop listening."""
-        self._events.ignore(self._heard)
+        self._events.ignore(self._deliver)
 
-    def _heard(self, entry: Mapping[str, Any], event_id: str) -> None:
+    def _deliver(self, entry: Mapping[str, Any], event_id: str) -> None:
         bus = (entry.get("EventBusName") or "default").rpartition("/")[2]
         self._hear(bus, envelope(entry["Source"], entry["DetailType"], json.loads(entry["Detail"]), event_id))
 

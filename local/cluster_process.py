@@ -67,7 +67,7 @@ class ClusterProcess:
     ) -> None:
         """End every pod, then the process."""
         self._ends = True
-        self._say(_STOP)
+        self._write_line(_STOP)
         try:
             self._process.wait(_END_WITHIN_SECONDS)
         except subprocess.TimeoutExpired:
@@ -96,7 +96,7 @@ class ClusterProcess:
 
     def stop_is_noted(self) -> None:
         """Forget the stop, so that the next cluster in this home does not report it again."""
-        self._say(_STOP_IS_NOTED)
+        self._write_line(_STOP_IS_NOTED)
 
     def _first_line(self) -> dict[str, Any]:
         assert self._process.stdout  # noqa: S101 - it is a pipe
@@ -117,7 +117,7 @@ class ClusterProcess:
         if not self._ends:
             self._lost(status)
 
-    def _say(self, line: str) -> None:
+    def _write_line(self, line: str) -> None:
         assert self._process.stdin  # noqa: S101 - it is a pipe
         # It may have ended, and the pipe be closed. Nothing stays in a buffer, which a close would write again.
         with suppress(OSError, ValueError):
@@ -135,22 +135,22 @@ def main() -> None:
     stopped = EndSignal(signal.SIGTERM)
     cluster = EmbeddedCluster(home, images, keep=True, patience_seconds=_FILE_FREE_WITHIN_SECONDS)
     # From here on the end of the parent is the end of this process, in the middle of the start too.
-    threading.Thread(target=_obey, args=(cluster, stopped), name="parent", daemon=True).start()
+    threading.Thread(target=_run_commands, args=(cluster, stopped), name="parent", daemon=True).start()
     try:
         cluster.start()
     except DamagedDatabase as error:
-        return _tell(damaged=str(error.path), reason=error.reason)
+        return _print_message(damaged=str(error.path), reason=error.reason)
     except UnusableDatabase as error:
-        return _tell(unusable=str(error))
+        return _print_message(unusable=str(error))
     stopped_at = cluster.stopped_at.isoformat() if cluster.stopped_at else None
     memory.started()
-    _tell(started_at=cluster.started_at.isoformat(), stopped_at=stopped_at)
+    _print_message(started_at=cluster.started_at.isoformat(), stopped_at=stopped_at)
     stopped.wait()
     cluster.stop()
     return None
 
 
-def _obey(cluster: Any, stopped: EndSignal) -> None:
+def _run_commands(cluster: Any, stopped: EndSignal) -> None:
     for line in sys.stdin:
         if line.strip() == _STOP_IS_NOTED:
             cluster.stop_is_noted()
@@ -161,5 +161,5 @@ def _obey(cluster: Any, stopped: EndSignal) -> None:
     os._exit(1)
 
 
-def _tell(**said: str | None) -> None:
+def _print_message(**said: str | None) -> None:
     print(json.dumps(said), flush=True)  # noqa: T201 - the parent reads it

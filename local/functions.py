@@ -116,7 +116,7 @@ class Function:
             print(f"[ERROR] {self.spec.name} {request_id}\n{traceback.format_exc()}")  # noqa: T201
             raise HandlerFailed(type(error).__name__, str(error)) from error
         if trouble:
-            answer = _telling(answer, trouble[0])
+            answer = _with_reason(answer, trouble[0])
         try:
             payload = json.dumps(answer)
         except (TypeError, ValueError) as error:
@@ -140,7 +140,7 @@ class Function:
         return handler
 
 
-def _telling(answer: Any, trouble: str) -> Any:
+def _with_reason(answer: Any, trouble: str) -> Any:
     """Add to an answer of 500 which problem of this machine caused it; the service itself hides reasons."""
     if not isinstance(answer, dict) or answer.get("statusCode") != HTTPStatus.INTERNAL_SERVER_ERROR:
         return answer

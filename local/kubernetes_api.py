@@ -43,9 +43,9 @@ class KubernetesApi:
         try:
             config = yaml.safe_load(kubeconfig.read_text())
             self.context = str(config["current-context"])
-            context = _named(config["contexts"], self.context)["context"]
-            self._cluster = _named(config["clusters"], context["cluster"])["cluster"]
-            self._user = _named(config["users"], context["user"])["user"]
+            context = _entry_named(config["contexts"], self.context)["context"]
+            self._cluster = _entry_named(config["clusters"], context["cluster"])["cluster"]
+            self._user = _entry_named(config["users"], context["user"])["user"]
             self.server = str(self._cluster["server"])
         except OSError as error:
             raise UnusableCluster(f"The kubeconfig {kubeconfig} cannot be read: {error.strerror}") from error
@@ -124,6 +124,6 @@ def _message(answer: str) -> str:
         return answer[:200]
 
 
-def _named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
+def _entry_named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
     named = {entry["name"]: entry for entry in entries}
     return named[name]

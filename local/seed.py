@@ -44,7 +44,7 @@ def seed_service(home: Path, slack_token: str, database: Database) -> Seeds:
     kept = database.setting(_KEPT)
     before: dict[str, str] = json.loads(kept) if kept else {}
     if not kept:
-        _fill(home, slack_token)
+        _seed_store(home, slack_token)
     seeds = Seeds(
         projects=_projects(),
         token=_token(before.get("token"), ORGANIZATION, Role.DEVELOPER),
@@ -58,7 +58,7 @@ def seed_service(home: Path, slack_token: str, database: Database) -> Seeds:
     return seeds
 
 
-def _fill(home: Path, slack_token: str) -> None:
+def _seed_store(home: Path, slack_token: str) -> None:
     for organization in ORGANIZATIONS:
         store_bot_token(organization, slack_token)
         with suppress(Conflict):

@@ -136,11 +136,11 @@ def read(
     else:
         document = transform(source.decode(), parameters or {})
         if cached:
-            _keep(cached, json.dumps(document))
+            _write_cache(cached, json.dumps(document))
     return Template(document, path.parent, stack_name, parameters or {})
 
 
-def _keep(cached: Path, text: str) -> None:
+def _write_cache(cached: Path, text: str) -> None:
     """Write a complete file of the cache or none, since another process may be reading it."""
     cached.parent.mkdir(parents=True, exist_ok=True)
     draft = cached.with_name(f"{cached.name}.{os.getpid()}")

@@ -55,12 +55,14 @@ class ApiGateway:
             case "GET", ["usageplans"]:
                 return {"item": [{"id": plan, "name": name} for plan, name in self._plans.items()]}
             case "POST", ["usageplans", plan, "keys"]:
-                return self.add(self._known(plan), request["keyId"])
+                return self.add(self._checked_plan(plan), request["keyId"])
             case "GET", ["usageplans", plan, "keys"]:
                 statement = (
                     "SELECT api_keys.* FROM api_keys JOIN plan_keys ON plan_keys.key = api_keys.id AND plan = :plan"
                 )
-                return {"item": self._keys(statement, {**query, "plan": self._known(plan), "includeValues": "true"})}
+                return {
+                    "item": self._keys(statement, {**query, "plan": self._checked_plan(plan), "includeValues": "true"})
+                }
         raise AwsError("NotFoundException", f"{method} {path} is not known to the laptop's API Gateway", 404)
 
     def create_key(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +102,7 @@ class ApiGateway:
                 raise AwsError("NotFoundException", "Invalid API Key identifier specified", 404)
             connection.execute("DELETE FROM plan_keys WHERE key = ?", (identity,))
 
-    def _known(self, plan: str) -> str:
+    def _checked_plan(self, plan: str) -> str:
         if plan not in self._plans:
             raise AwsError("NotFoundException", "Invalid Usage Plan ID specified", 404)
         return plan

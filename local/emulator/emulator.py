@@ -55,7 +55,7 @@ class Emulator:
         self._server.start()
         self.transport.install()
         self._environment.enter_context(exported(self.environment()))
-        threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+        threading.Thread(target=self._remove_expired, name="sweep", daemon=True).start()
         return self
 
     def __exit__(
@@ -95,7 +95,7 @@ class Emulator:
         for plan in template.resources("AWS::ApiGateway::UsagePlan"):
             services.api_gateway.install(plan.name, plan.name)
 
-    def _sweep(self) -> None:
+    def _remove_expired(self) -> None:
         pause = _FIRST_SWEEP_SECONDS
         while not self._ended.wait(pause):
             self.services.sweep()

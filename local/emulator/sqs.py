@@ -79,23 +79,23 @@ class SQS:
         """Run an operation by its name; raises AwsError where SQS would refuse it."""
         match operation:
             case "SendMessage":
-                return self._send(self._named(request), [request])[0]
+                return self._send(self._queue_name(request), [request])[0]
             case "SendMessageBatch":
                 return self._send_batch(request)
             case "ReceiveMessage":
-                return self._receive(self._named(request), request)
+                return self._receive(self._queue_name(request), request)
             case "DeleteMessage":
-                self._delete(self._named(request), [request["ReceiptHandle"]])
+                self._delete(self._queue_name(request), [request["ReceiptHandle"]])
                 return {}
             case "DeleteMessageBatch":
-                self._delete(self._named(request), [each["ReceiptHandle"] for each in request["Entries"]])
+                self._delete(self._queue_name(request), [each["ReceiptHandle"] for each in request["Entries"]])
                 return {"Successful": [{"Id": each["Id"]} for each in request["Entries"]], "Failed": []}
             case "ChangeMessageVisibility":
-                self._hide(self._named(request), request["ReceiptHandle"], request["VisibilityTimeout"])
+                self._hide(self._queue_name(request), request["ReceiptHandle"], request["VisibilityTimeout"])
                 return {}
             case "PurgeQueue":
                 with self._database.writing() as connection:
-                    connection.execute("DELETE FROM messages WHERE queue = ?", (self._named(request),))
+                    connection.execute("DELETE FROM messages WHERE queue = ?", (self._queue_name(request),))
                 return {}
         return self._described(operation, request)
 
@@ -107,7 +107,7 @@ class SQS:
                 prefix = request.get("QueueNamePrefix", "")
                 return {"QueueUrls": [self._address(name) for name in self._queues if name.startswith(prefix)]}
             case "GetQueueAttributes":
-                return {"Attributes": self._attributes(self._named(request), request.get("AttributeNames", []))}
+                return {"Attributes": self._attributes(self._queue_name(request), request.get("AttributeNames", []))}
         raise AwsError("InvalidAction", f"{operation} is not known to the laptop's SQS")
 
     def sweep(self) -> None:
@@ -145,7 +145,7 @@ class SQS:
             raise AwsError("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", f"A batch has 1 to {_BATCH} messages")
         if len(set(identities)) != len(identities):
             raise AwsError("AWS.SimpleQueueService.BatchEntryIdsNotDistinct", "Ids in a batch must differ")
-        answers = self._send(self._named(request), entries)
+        answers = self._send(self._queue_name(request), entries)
         done = [{"Id": identity, **answer} for identity, answer in zip(identities, answers, strict=True)]
         return {"Successful": done, "Failed": []}
 
@@ -173,7 +173,7 @@ class SQS:
                 return []
         hidden = now + float(request.get("VisibilityTimeout", self._queues[queue]["VisibilityTimeout"]))
         with self._database.writing() as connection:
-            self._bury(connection, queue, now)
+            self._move_to_dead_letters(connection, queue, now)
             found = connection.execute(visible, (queue, now, limit)).fetchall()
             rows = [(uuid.uuid4().hex, hidden, now, identity) for (identity,) in found]
             connection.executemany(
@@ -183,7 +183,7 @@ class SQS:
             )
             return [_message(connection, identity) for (identity,) in found]
 
-    def _bury(self, connection: sqlite3.Connection, queue: str, now: float) -> None:
+    def _move_to_dead_letters(self, connection: sqlite3.Connection, queue: str, now: float) -> None:
         """Move messages that were received too often to the dead letter queue."""
         policy = json.loads(self._queues[queue].get("RedrivePolicy") or "{}")
         dead = self._arns.get(policy.get("deadLetterTargetArn", ""))
@@ -226,7 +226,7 @@ class SQS:
     def _address(self, name: str) -> str:
         return f"{self._url()}/{self._queues[name]['QueueArn'].split(':')[4]}/{name}"
 
-    def _named(self, request: Request) -> str:
+    def _queue_name(self, request: Request) -> str:
         return self._existing(str(request["QueueUrl"]).rpartition("/")[2])
 
     def _existing(self, name: str) -> str:

@@ -46,7 +46,7 @@ class Authorization:
         if not all(identity) or (authorizer.pattern and not authorizer.pattern.match(identity[0] or "")):
             raise GatewayRefusal("UNAUTHORIZED", _UNAUTHORIZED)
         answer = self._answer(authorizer, [str(value) for value in identity], request, event)
-        context = self._judge(answer, method_arn(self._api, request))
+        context = self._decision_of(answer, method_arn(self._api, request))
         if route.needs_key:
             self._throttle.take(answer.get("usageIdentifierKey"), f"{route.resource}/{route.method}")
         return context
@@ -94,7 +94,7 @@ class Authorization:
             raise GatewayRefusal("AUTHORIZER_CONFIGURATION_ERROR", None)
         return answer
 
-    def _judge(self, answer: dict[str, Any], arn: str) -> dict[str, Any]:
+    def _decision_of(self, answer: dict[str, Any], arn: str) -> dict[str, Any]:
         try:
             context = _context(answer)
             allowed = allows(answer.get("policyDocument"), arn)

@@ -44,7 +44,7 @@ class Gateway:
         application = GatewayApplication(api, functions, self._threads, timeout_seconds, authorization)
         config = uvicorn.Config(
             # The template lets pages of any origin call the API; the other applications check origins themselves.
-            Loopback(_beside(application, beside or {}), any_origin=True),
+            Loopback(_with_other_apps(application, beside or {}), any_origin=True),
             http=type("_Protocol", (_SpellingKept,), {"application": application}),
             loop="asyncio",
             ws="none",
@@ -71,7 +71,7 @@ class Gateway:
         self._threads.shutdown()
 
 
-def _beside(api: ASGIApp, others: Mapping[str, ASGIApp]) -> ASGIApp:
+def _with_other_apps(api: ASGIApp, others: Mapping[str, ASGIApp]) -> ASGIApp:
     """Route each request to the application with its path, and all others to the API."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:

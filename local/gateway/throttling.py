@@ -39,13 +39,13 @@ class Throttle:
         limits = self._plan.limits(method)
         with self._lock:
             now = self._clock()
-            left = {name: self._left((key, name), limit, now) for name, limit in limits.items()}
+            left = {name: self._tokens_left((key, name), limit, now) for name, limit in limits.items()}
             enough = min(left.values()) >= 1
             for name, count in left.items():
                 self._buckets[key, name] = (count - 1 if enough else count, now)
         if not enough:
             raise GatewayRefusal("THROTTLED", "Too Many Requests")
 
-    def _left(self, bucket: tuple[str, str], limit: Limit, now: float) -> float:
+    def _tokens_left(self, bucket: tuple[str, str], limit: Limit, now: float) -> float:
         left, then = self._buckets.get(bucket, (float(limit.burst), now))
         return min(limit.burst, left + (now - then) * limit.rate)

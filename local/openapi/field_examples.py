@@ -19,7 +19,7 @@ def added(document: dict[str, Any]) -> dict[str, Any]:
     for call in (*calls, answers):
         for content in _contents(call):
             for example in _examples(content):
-                _note(example, content["schema"], document, found)
+                _collect(example, content["schema"], document, found)
     schemas = {name: _with_examples(name, schema, found, document) for name, schema in _schemas(document).items()}
     return {**document, "components": {**document["components"], "schemas": schemas}}
 
@@ -36,13 +36,13 @@ def _examples(content: dict[str, Any]) -> list[Any]:
     return alone + [example["value"] for example in content.get("examples", {}).values()]
 
 
-def _note(value: Any, schema: dict[str, Any], document: dict[str, Any], found: Found) -> None:
+def _collect(value: Any, schema: dict[str, Any], document: dict[str, Any], found: Found) -> None:
     """Note the first value of each field in an example."""
     for kind in schema.get("anyOf", [schema]):
         name, referred = _referred(kind, document)
         if isinstance(value, list):
             for one in value:
-                _note(one, referred.get("items", {}), document, found)
+                _collect(one, referred.get("items", {}), document, found)
         elif isinstance(value, dict):
             fields = referred.get("properties", {})
             others = referred.get("additionalProperties")
@@ -51,7 +51,7 @@ def _note(value: Any, schema: dict[str, Any], document: dict[str, Any], found: F
             for field, one in value.items():
                 if field in fields and one is not None:
                     found.setdefault((name, field), one)
-                _note(one, fields.get(field, others), document, found)
+                _collect(one, fields.get(field, others), document, found)
 
 
 def _with_examples(name: str, schema: dict[str, Any], found: Found, document: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def named(models: dict[str, Any], bodies: dict[str, Any]) -> dict[str, Any]:
     enums = {_values(schema): name for name, schema in models.items() if "enum" in schema}
     for schema in found.values():
         for name, field in schema.get("properties", {}).items():
-            schema["properties"][name] = _without_inline(_tidy(field), name, inline, enums)
+            schema["properties"][name] = _without_inline(_simplified(field), name, inline, enums)
     sent = set(_reachable(bodies, found))
     for name, schema in found.items():
         if name not in bodies and "properties" in schema:
@@ -56,14 +56,14 @@ def renamed(document: dict[str, Any]) -> dict[str, Any]:
 
 def tidy_parameter(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a parameter, which may be absent but never `null`."""
-    return _without_null(_tidy(schema))
+    return _without_null(_simplified(schema))
 
 
-def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
+def _simplified(schema: dict[str, Any]) -> dict[str, Any]:
     """Drop the titles that pydantic makes of names, and write whole numbers without a fraction."""
     kept = {key: value for key, value in schema.items() if key not in {"title", "description"}}
     whole = {key: int(kept[key]) for key in ("minimum", "maximum") if isinstance(kept.get(key), float)}
-    return {**kept, **whole, **({"anyOf": [_tidy(kind) for kind in kept["anyOf"]]} if "anyOf" in kept else {})}
+    return {**kept, **whole, **({"anyOf": [_simplified(kind) for kind in kept["anyOf"]]} if "anyOf" in kept else {})}
 
 
 def _without_inline(field: dict[str, Any], name: str, inline: dict[str, Any], enums: dict[Any, str]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _without_inline(field: dict[str, Any], name: str, inline: dict[str, Any], en
     if "anyOf" in field:
         return {**field, "anyOf": [_without_inline(kind, name, inline, enums) for kind in field["anyOf"]]}
     if field.get("type") == "array":
-        return {**field, "items": _without_inline(_tidy(field["items"]), name, inline, enums)}
+        return {**field, "items": _without_inline(_simplified(field["items"]), name, inline, enums)}
     if "enum" in field and _values(field) in enums:
         return {"$ref": PREFIX + enums[_values(field)]}
     if "enum" not in field and "additionalProperties" not in field:

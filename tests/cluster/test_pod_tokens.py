@@ -54,7 +54,7 @@ def test_a_token_says_which_pod_it_was_issued_to() -> None:
 @pytest.mark.parametrize(
     "namespace", ["a" * 64, "a" * 3000, "../x", "a\0", "a\n", "\ud800", "A", "-a", "é", "", 5, None, ["org-acme"], {}]
 )
-def test_what_a_stranger_calls_a_namespace_is_read_under_no_key(namespace: object) -> None:
+def test_a_namespace_that_is_no_name_is_refused_before_any_key_is_read(namespace: object) -> None:
     token = f"{encoded({})}.{encoded({'kubernetes.io': {'namespace': namespace}})}.x"
 
     with pytest.raises(InvalidToken):

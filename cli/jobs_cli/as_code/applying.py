@@ -142,16 +142,16 @@ def _rest_of(api: Api, plan: ProjectPlan, refused: Refused) -> str | None:
     in_progress = str(refused).startswith(IN_PROGRESS)
     if refused.code != STALE and not in_progress:
         return None
-    looked_at = {_essence(change) for change in plan.changes}
+    looked_at = {_compared_parts(change) for change in plan.changes}
     now = _dry_run(api, ProjectPlan(plan.listed, plan.project_id, {}, plan.prune))
-    left = {_essence(change) for change in now.changes}
+    left = {_compared_parts(change) for change in now.changes}
     # If nothing of the plan was written, it is stale and would be refused again.
     if left < looked_at or (in_progress and left == looked_at):
         return str(now.answer["plan_id"])
     return None
 
 
-def _essence(change: Answer) -> str:
+def _compared_parts(change: Answer) -> str:
     fields = json.loads(json.dumps(change.get("fields", {})))
     for value in fields.get("run_after", {}).values():
         for one in value or ():

@@ -199,10 +199,10 @@ class _Defaults:
         places: dict[str, Place] = {}
         for place, layer in (*self._layers, (at_job, job)):
             for field, value in layer.items():
-                fields[field] = _over(fields.get(field), value) if field == "environment" else value
+                fields[field] = _merged(fields.get(field), value) if field == "environment" else value
                 places[field] = (*place, field)
         return fields, places
 
 
-def _over(before: Any, value: Any) -> Any:
+def _merged(before: Any, value: Any) -> Any:
     return {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value

@@ -63,7 +63,7 @@ def _lines_of(change: dict[str, Any]) -> Iterator[str]:
     for name, values in fields.items():
         if change["action"] == "create" and name == "name":
             continue
-        before, after = (_shown(name, values.get(key)) for key in ("before", "after"))
+        before, after = (_value_in_words(name, values.get(key)) for key in ("before", "after"))
         text = after if change["action"] == "create" else _changed(before, after)
         yield f"      {name:<{width}}  {text}"
     yield from _slots(change.get("slots", {}))
@@ -75,7 +75,7 @@ def _changed(before: str, after: str) -> str:
     return f"{before or 'none'} -> {after or 'none'}"
 
 
-def _shown(name: str, value: Any) -> str:
+def _value_in_words(name: str, value: Any) -> str:
     if value is None:
         return ""
     if name == "run_after" and isinstance(value, list):

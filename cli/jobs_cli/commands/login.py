@@ -31,7 +31,7 @@ def login(
         output.note(f"jobs: warning: {address} is not https; everybody on the way can read your token")
     answers = Configuration(address, configuration.checked_token(_read_token()), project)
     with Api(answers) as api:
-        said = _who(api)
+        said = _owner_of_token(api)
         known = _name_of(api, project) if project else None
     file = configuration.store(replace(answers, project=known))
     output.say(f"{said} at {address}; stored in {file}")
@@ -69,7 +69,7 @@ def _name_of(api: Api, project: str) -> str:
     return next((one.name for one in projects if one.id == project), None) or named(projects, project, "project").name
 
 
-def _who(api: Api) -> str:
+def _owner_of_token(api: Api) -> str:
     """Return whose token it is; a token that is not accepted ends the command."""
     try:
         me = api.get("me")

@@ -58,7 +58,7 @@ class Pages:
         if self._held is None:
             return self.page(resource, namespace, matches, 0, "")
         there = [one for one in self._held[resource] if namespace is None or one.namespace == namespace]
-        items, _ = _take(there, 0, matches, 0)
+        items, _ = _page_of(there, 0, matches, 0)
         return Page(items, max((one.version for one in self._held[resource]), default=1))
 
     def page(self, resource: str, namespace: str | None, matches: Matcher | None, limit: int, token: str) -> Page:
@@ -69,11 +69,11 @@ class Pages:
         else:
             version, start, moment = self._storage.version, "", self._storage.ordered(resource, namespace)
         begin = bisect_left(moment, start, key=_key if namespace is None else _name) if start else 0
-        items, end = _take(moment, begin, matches, limit)
+        items, end = _page_of(moment, begin, matches, limit)
         if end >= len(moment):
             return Page(items, self._storage.version if version < 0 else version)
         if version > 0:
-            self._keep(resource, namespace, version, moment)
+            self._keep_snapshot(resource, namespace, version, moment)
         # With a selector a real server does not count the rest, and omits the number.
         remaining = None if matches else len(moment) - end
         last = (_key if namespace is None else _name)(moment[end - 1])
@@ -89,7 +89,7 @@ class Pages:
             raise error
         return taken[1]
 
-    def _keep(self, resource: str, namespace: str | None, version: int, moment: list[Stored]) -> None:
+    def _keep_snapshot(self, resource: str, namespace: str | None, version: int, moment: list[Stored]) -> None:
         self._moments.setdefault((resource, namespace, version), (self._storage.clock.now(), moment))
         for old, (at, _) in list(self._moments.items()):
             if len(self._moments) > _KEPT_AT_MOST or at + _KEPT_FOR < self._storage.clock.now():
@@ -105,7 +105,7 @@ def _name(stored: Stored) -> str:
     return stored.name
 
 
-def _take(moment: list[Stored], begin: int, matches: Matcher | None, limit: int) -> tuple[list[Stored], int]:
+def _page_of(moment: list[Stored], begin: int, matches: Matcher | None, limit: int) -> tuple[list[Stored], int]:
     """Collect matching objects from `begin` on; return them and where the next page begins."""
     if matches is None:
         end = begin + limit if limit else len(moment)

@@ -80,7 +80,7 @@ def _message(struct: str, content: bytes) -> dict[str, Any]:
         if name.startswith(","):
             read |= _message(name[1:], _bytes(value))
         elif name != "status":  # which nobody can set with the rest
-            _put(read, fields(_shown_in(struct))[name], value)
+            _set_field(read, fields(_shown_in(struct))[name], value)
     return read
 
 
@@ -89,7 +89,7 @@ def _shown_in(struct: str) -> str:
     return {"VolumeSource": "Volume", "ProbeHandler": "Probe"}.get(struct, struct)
 
 
-def _put(into: dict[str, Any], field: Field, value: _Wire) -> None:
+def _set_field(into: dict[str, Any], field: Field, value: _Wire) -> None:
     if field.type.startswith("dict("):
         entry = dict(_items(_bytes(value)))
         key, item_type = _text(entry.get(1, b"")), field.type[10:-1]

@@ -79,10 +79,10 @@ def label_matcher(selector: str) -> Matcher | None:
     requirements = parse_labels(selector)
     if not requirements:
         return None
-    return lambda stored: _meets(requirements, stored.labels)
+    return lambda stored: _matches_all(requirements, stored.labels)
 
 
-def _meets(requirements: list[Requirement], labels: dict[str, str]) -> bool:
+def _matches_all(requirements: list[Requirement], labels: dict[str, str]) -> bool:
     return all(requirement.matches(labels) for requirement in requirements)
 
 

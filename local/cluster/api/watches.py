@@ -81,18 +81,18 @@ class _Events:
         queue = watches.open()
         try:
             try:
-                past = b"".join([self._line(*seen) for seen in self._past(version)])
+                past = b"".join([self._line(*seen) for seen in self._past_changes(version)])
             except Expired as error:
                 yield json.dumps({"type": "ERROR", "object": error.status()}).encode() + b"\n"
                 return
             # Sent even if empty, because it sends the headers, for which clients wait.
             yield past
-            async for seen in self._future(queue, seconds):
+            async for seen in self._future_changes(queue, seconds):
                 yield self._line(*seen)
         finally:
             watches.close(queue)
 
-    def _past(self, version: int) -> Iterator[_Seen]:
+    def _past_changes(self, version: int) -> Iterator[_Seen]:
         if version == 0:
             for stored in self._storage.ordered(self._kind.resource, self._namespace):
                 if self._wanted(stored):
@@ -104,7 +104,7 @@ class _Events:
             if change.stored.version > version and (seen := self._seen(change)):
                 yield seen
 
-    async def _future(self, queue: "asyncio.Queue[Change | None]", seconds: int) -> AsyncIterator[_Seen]:
+    async def _future_changes(self, queue: "asyncio.Queue[Change | None]", seconds: int) -> AsyncIterator[_Seen]:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         while True:

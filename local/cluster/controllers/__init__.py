@@ -91,7 +91,7 @@ class Controllers:
         if (
             change.previous
             and change.type == "MODIFIED"
-            and _when(change.stored.object) != _when(change.previous.object)
+            and _schedule_of(change.stored.object) != _schedule_of(change.previous.object)
         ):
             # As in Kubernetes a new schedule counts from now on: slots before now are not missed.
             self._queue.add_at(key, next_wake(change.stored.object, self._clock.now()))
@@ -104,5 +104,5 @@ class Controllers:
             self._queue.add(Key(resource, obj["metadata"]["namespace"], owner["name"]))
 
 
-def _when(cronjob: Object) -> tuple[str, str | None]:
+def _schedule_of(cronjob: Object) -> tuple[str, str | None]:
     return cronjob["spec"]["schedule"], cronjob["spec"].get("timeZone")

@@ -71,7 +71,7 @@ def _run_if_due(cronjob: Object, decision: Decision, now: datetime) -> Decision:
         return later
     if due.too_many:
         advice = "Set or decrease .spec.startingDeadlineSeconds or check clock skew"
-        later = _noted(later, "Warning", "TooManyMissedTimes", f"too many missed start times. {advice}")
+        later = _with_event(later, "Warning", "TooManyMissedTimes", f"too many missed start times. {advice}")
     # The name is the lock: even if the status was lost, a slot's Job cannot be created twice while it exists.
     name = job_name(cronjob, due.latest)
     had = time_in(status, "lastScheduleTime") == due.latest
@@ -86,7 +86,7 @@ def _started_under_policy(cronjob: Object, decision: Decision, slot: datetime) -
     if active and policy == "Forbid":
         # The slot is not lost: when the running Job ends, it is decided again, within its starting deadline.
         why = "Not starting job because prior execution is running and concurrency policy is Forbid"
-        return _noted(decision, "Normal", "JobAlreadyActive", why)
+        return _with_event(decision, "Normal", "JobAlreadyActive", why)
     start = Start(job_for(cronjob, slot), slot)
     if policy != "Replace":
         return replace(decision, start=start)
@@ -194,5 +194,5 @@ def _with_active(status: Object, active: list[Object]) -> Object:
     return {"active": active, **rest} if active else rest
 
 
-def _noted(decision: Decision, kind: str, reason: str, message: str) -> Decision:
+def _with_event(decision: Decision, kind: str, reason: str, message: str) -> Decision:
     return replace(decision, notes=(*decision.notes, Note(kind, reason, message)))

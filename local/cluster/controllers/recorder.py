@@ -42,7 +42,7 @@ class Recorder:
 
     def _record(self, about: dict[str, Any], note: Note) -> None:
         now = self._storage.clock.now()
-        self._forget(now)
+        self._forget_expired(now)
         namespace, name = about["metadata"]["namespace"], self._name(about, note)
         if known := self._storage.find("events", namespace, name):
             count = known.object["count"] + 1
@@ -79,7 +79,7 @@ class Recorder:
         same = "\n".join((about["metadata"]["uid"], self._component, *note))
         return f"{about['metadata']['name']}.{hashlib.sha256(same.encode()).hexdigest()[:16]}"
 
-    def _forget(self, now: datetime) -> None:
+    def _forget_expired(self, now: datetime) -> None:
         while self._written and self._written[0][0] < now - _KEPT:
             _, namespace, name = self._written[0]
             if self._storage.find("events", namespace, name):

@@ -129,7 +129,7 @@ class Kubelet:
         pod, leaves = stored.object, "deletionTimestamp" in stored.object["metadata"]
         begun_at = self._begun_at(stored)
         if not begun_at and not leaves:
-            self._consider(stored)
+            self._start_worker(stored)
         elif pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}:
             at = min(self._went_down_at or self._clock.now(), self._clock.now())
             status = status_after_crash(pod, at, begun_at, SERVICE_STOPPED)
@@ -151,15 +151,15 @@ class Kubelet:
             return
         uid = change.stored.object["metadata"]["uid"]
         if change.type == "DELETED":
-            self._forget(uid)
+            self._drop_worker(uid)
         elif "deletionTimestamp" in change.stored.object["metadata"]:
             self._wind_up(uid, change)
         elif uid not in self._workers:
-            self._consider(change.stored)
+            self._start_worker(change.stored)
         elif _has_another_deadline(change):
             self._workers[uid].look_at_deadline(change.stored.object)
 
-    def _consider(self, stored: Stored) -> None:
+    def _start_worker(self, stored: Stored) -> None:
         """Start a worker for a pod of this node that has not ended."""
         pod = stored.object
         ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
@@ -194,7 +194,7 @@ class Kubelet:
         elif grace and uid in self._workers:
             self._storage.delete("pods", metadata["namespace"], metadata["name"], grace_seconds=0)
 
-    def _forget(self, uid: str) -> None:
+    def _drop_worker(self, uid: str) -> None:
         loop, worker = asyncio.get_running_loop(), self._workers.pop(uid, None)
 
         def remove() -> None:

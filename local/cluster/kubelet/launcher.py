@@ -72,12 +72,12 @@ class Minder:
         process = self._start(spec)
         if process is None:
             return
-        self._tell({"pid": process.pid})
+        self._send({"pid": process.pid})
         oom = self._watch(process.pid, child_ended, spec.get("memory_bytes"))
         self._kill_all()
         code = os.waitstatus_to_exitcode(self._ended[process.pid])
         process.returncode = code  # reaped here, so that Popen need not
-        self._tell({"exited": code, "oom": oom})
+        self._send({"exited": code, "oom": oom})
 
     def _start(self, spec: dict[str, Any]) -> "subprocess.Popen[bytes] | None":
         try:
@@ -94,7 +94,7 @@ class Minder:
             )
         except (OSError, ValueError) as error:
             in_cwd = getattr(error, "filename", None) == spec["cwd"]
-            self._tell({"failed": "cwd" if in_cwd else "exec", "errno": getattr(error, "errno", None) or 22})
+            self._send({"failed": "cwd" if in_cwd else "exec", "errno": getattr(error, "errno", None) or 22})
             return None
         finally:
             os.close(self._output)
@@ -107,20 +107,20 @@ class Minder:
             if child_ended in readable:
                 os.read(child_ended, 4096)
             if self._control.fileno() in readable:
-                self._obey(pid, self._hear())
+                self._carry_out(pid, self._read_commands())
             if memory_bytes and sum(_family(os.getpid()).values()) > memory_bytes:
                 oom = True
                 self._kill_all()
-            self._bury(os.WNOHANG)
+            self._reap(os.WNOHANG)
         return oom
 
-    def _hear(self) -> bytes:
+    def _read_commands(self) -> bytes:
         try:
             return self._control.recv(16)
         except ConnectionError:
             return b""
 
-    def _obey(self, pid: int, commands: bytes) -> None:
+    def _carry_out(self, pid: int, commands: bytes) -> None:
         if not commands or b"K" in commands:
             self._kill_all()
         elif b"T" in commands:
@@ -132,10 +132,10 @@ class Minder:
         """Kill every descendant, including those that start meanwhile."""
         while True:
             _kill_family()
-            if not self._bury(0):
+            if not self._reap(0):
                 return
 
-    def _bury(self, flags: int) -> bool:
+    def _reap(self, flags: int) -> bool:
         """Reap ended children, including adopted ones; return False if there are no children left."""
         with contextlib.suppress(ChildProcessError):
             while True:
@@ -147,7 +147,7 @@ class Minder:
                     return True
         return False
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # the cluster has ended
             self._control.sendall(json.dumps(message).encode() + b"\n")
 

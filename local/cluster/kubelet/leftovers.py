@@ -32,7 +32,7 @@ def note(folder: Path, pid: int) -> None:
 def end_leftovers(folders: Iterable[Path]) -> int:
     """Kill all processes of the pods with these folders, wait until they have ended, and return how many there were."""
     homes = {str(folder / "home"): folder for folder in folders}
-    noted = {pid for folder in homes.values() for pid in _noted(folder)}
+    noted = {pid for folder in homes.values() for pid in _recorded_pids(folder)}
     ours = {pid for pid in _processes() if pid in noted or _environment_is_of(pid, homes)}
     for pid in list(ours):
         ours |= _descendants(pid)
@@ -41,7 +41,7 @@ def end_leftovers(folders: Iterable[Path]) -> int:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while any(_lives(pid) for pid in ours) and time.monotonic() < deadline:
+    while any(_is_alive(pid) for pid in ours) and time.monotonic() < deadline:
         time.sleep(0.01)
     return len(ours)
 
@@ -62,7 +62,7 @@ def start_of(pid: int) -> str | None:
     return None
 
 
-def _noted(folder: Path) -> Iterator[int]:
+def _recorded_pids(folder: Path) -> Iterator[int]:
     with suppress(OSError, ValueError):
         for line in (folder / _NOTES).read_text().splitlines():
             pid, _, started = line.partition(" ")
@@ -102,7 +102,7 @@ def _descendants(pid: int) -> set[int]:
     return found
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     """Return whether a process runs; a zombie does not."""
     try:
         if _LINUX:

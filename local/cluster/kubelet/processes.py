@@ -123,7 +123,7 @@ class Launcher:
         if "pid" in told:
             return Process(told["pid"], reader, writer)
         writer.close()
-        raise StartFailed(_why(command, told["failed"], os.strerror(told["errno"]).lower()))
+        raise StartFailed(_start_error(command, told["failed"], os.strerror(told["errno"]).lower()))
 
     def _hand_over(self, *descriptors: int) -> None:
         with contextlib.suppress(OSError):
@@ -136,7 +136,7 @@ class Launcher:
         socket.send_fds(self._socket, [b"+"], descriptors)
 
 
-def _why(command: Command, what: str, error: str) -> str:
+def _start_error(command: Command, what: str, error: str) -> str:
     """Return why a command did not start, in containerd's and runc's words."""
     if what == "cwd":
         detail = f'chdir to cwd ("{command.cwd}") set in config.json failed: {error}'

@@ -45,7 +45,7 @@ class Volumes:
         while True:
             try:
                 for volume in self._pod["spec"].get("volumes") or []:
-                    self._fill(volume)
+                    self._write_files(volume)
             except ConfigError as missing:
                 failed(str(missing))
                 await self._clock.sleep(_RETRY_SECONDS)
@@ -62,7 +62,7 @@ class Volumes:
             await self._clock.sleep(min(least * _RENEWED_AT, _LONGEST).total_seconds())
             for volume in self._pod["spec"]["volumes"]:
                 if _tokens(volume):
-                    self._fill(volume)
+                    self._write_files(volume)
 
     def remove(self) -> None:
         """Remove all volumes, as a kubelet does once a Pod has ended."""
@@ -91,7 +91,7 @@ class Volumes:
             places[mount["mountPath"].rstrip("/")] = str(place)
         return places
 
-    def _fill(self, volume: Object) -> None:
+    def _write_files(self, volume: Object) -> None:
         folder = self._folder / volume["name"]
         folder.mkdir(parents=True, exist_ok=True)
         for path, (content, mode) in self._files(volume).items():
@@ -108,10 +108,10 @@ class Volumes:
             if resource == "serviceAccountToken":
                 found[source["path"]] = (self._token(source), 0o600)
             else:
-                found |= self._held(volume["name"], resource, source, mode)
+                found |= self._files_of(volume["name"], resource, source, mode)
         return found
 
-    def _held(self, volume: str, resource: str, source: Object, mode: int) -> dict[str, tuple[bytes, int]]:
+    def _files_of(self, volume: str, resource: str, source: Object, mode: int) -> dict[str, tuple[bytes, int]]:
         name = source.get("name") or source.get("secretName", "")
         found = self._lookup(resource, name)
         if found is None and not source.get("optional"):

@@ -55,12 +55,12 @@ def _breaks(item: Object, pod: Object) -> Iterator[str]:
         resources = container.get("resources") or {}
         asked = {"limit": resources.get("limits") or {}, "request": resources.get("requests") or {}}
         for name, most in sorted(item.get("max", {}).items()):
-            yield from _beyond(f"maximum {name} usage per Container is {most}", name, most, asked, over=True)
+            yield from _exceeded(f"maximum {name} usage per Container is {most}", name, most, asked, over=True)
         for name, least in sorted(item.get("min", {}).items()):
-            yield from _beyond(f"minimum {name} usage per Container is {least}", name, least, asked, over=False)
+            yield from _exceeded(f"minimum {name} usage per Container is {least}", name, least, asked, over=False)
 
 
-def _beyond(said: str, name: str, bound: str, asked: dict[str, dict[str, str]], *, over: bool) -> Iterator[str]:
+def _exceeded(said: str, name: str, bound: str, asked: dict[str, dict[str, str]], *, over: bool) -> Iterator[str]:
     first, second = ("limit", "request") if over else ("request", "limit")
     if name not in asked[first]:
         yield f"{said}.  No {first} is specified"

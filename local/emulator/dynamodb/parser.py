@@ -76,7 +76,7 @@ class Parser(Tokens):
         while self._at < len(self._tokens):
             clause = self._next().upper()
             if clause not in {"SET", "REMOVE", "ADD", "DELETE"} or clause in parts:
-                raise self._wrong()
+                raise self._syntax_error()
             parts[clause] = [self._action(clause)]
             while self._take(","):
                 parts[clause].append(self._action(clause))
@@ -101,7 +101,7 @@ class Parser(Tokens):
             return path, self._sum()
         given = self._operand()
         if not isinstance(given, Given):
-            raise self._wrong()
+            raise self._syntax_error()
         return path, given
 
     def _sum(self) -> Node:
@@ -163,7 +163,7 @@ class Parser(Tokens):
         if self._take_word("BETWEEN"):
             low = self._operand()
             if not self._take_word("AND"):
-                raise self._wrong()
+                raise self._syntax_error()
             return Call("between", (left, low, self._operand()))
         if self._take_word("IN"):
             self._expect("(")
@@ -175,7 +175,7 @@ class Parser(Tokens):
         comparator = self._next()
         if comparator not in COMPARATORS:
             self._at -= 1
-            raise self._wrong()
+            raise self._syntax_error()
         return Call(comparator, (left, self._operand()))
 
     def _operand(self) -> Node:
@@ -199,7 +199,7 @@ class Parser(Tokens):
                 place = self._next()
                 if not place.isdecimal():
                     self._at -= 1
-                    raise self._wrong()
+                    raise self._syntax_error()
                 steps.append(int(place))
                 self._expect("]")
             else:
@@ -216,5 +216,5 @@ class Parser(Tokens):
             return self._names[token]
         if not (token[:1].isalpha() or token[:1] == "_"):
             self._at -= 1
-            raise self._wrong()
+            raise self._syntax_error()
         return token

@@ -49,7 +49,9 @@ class Table:
         self.expires_by: str | None = definition.get("TimeToLive")
         secondary = [*definition.get("GlobalSecondaryIndexes", []), *definition.get("LocalSecondaryIndexes", [])]
         self.indexes = {
-            each["IndexName"]: Index(key := self._key(each["KeySchema"]), (f"p{at}", f"o{at}"), self._shown(each, key))
+            each["IndexName"]: Index(
+                key := self._key(each["KeySchema"]), (f"p{at}", f"o{at}"), self._projected_attributes(each, key)
+            )
             for at, each in enumerate(secondary)
         }
 
@@ -145,7 +147,7 @@ class Table:
         types = {name: self._types[name] for name in names.values()}
         return Key(names["HASH"], names.get("RANGE"), types)
 
-    def _shown(self, index: Mapping[str, Any], key: Key) -> frozenset[str] | None:
+    def _projected_attributes(self, index: Mapping[str, Any], key: Key) -> frozenset[str] | None:
         projection = index.get("Projection", {})
         if projection.get("ProjectionType", "ALL") == "ALL":
             return None

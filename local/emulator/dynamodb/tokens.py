@@ -39,13 +39,13 @@ class Tokens:
 
     def _expect(self, token: str) -> None:
         if not self._take(token):
-            raise self._wrong()
+            raise self._syntax_error()
 
     def _expect_end(self) -> None:
         if self._at < len(self._tokens):
-            raise self._wrong()
+            raise self._syntax_error()
 
-    def _wrong(self) -> AwsError:
+    def _syntax_error(self) -> AwsError:
         near = " ".join(self._tokens[max(0, self._at - 1) : self._at + 2])
         token = self._peek() or "<EOF>"
         return invalid(f'Invalid {self._kind}: Syntax error; token: "{token}", near: "{near}"')
