@@ -8,7 +8,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from jobs_cli import VERSION, output
-from jobs_cli.commands import artifacts, as_code, jobs, login, pages, projects, runs, schedules, tokens
+from jobs_cli.commands import (
+    artifacts,
+    as_code,
+    jobs,
+    login,
+    logs,
+    pages,
+    projects,
+    runs,
+    schedules,
+    starts,
+    tokens,
+    versions,
+)
 from jobs_cli.errors import CommandFailed
 
 app = typer.Typer(
@@ -19,8 +32,8 @@ app = typer.Typer(
     "The server is JOBS_API_URL with JOBS_API_TOKEN, or what `jobs-api login` stored.",
     epilog="Example: jobs-api trigger nightly --wait",
 )
-for part in (login.app, jobs.app, runs.app, schedules.app, as_code.app, pages.app):
-    app.registered_commands.extend(part.registered_commands)
+for part in (login, jobs, versions, starts, runs, logs, schedules, as_code, pages):
+    app.registered_commands.extend(part.app.registered_commands)
 for group in (artifacts.app, projects.app, tokens.app):
     app.add_typer(group)
 

@@ -1,6 +1,5 @@
 """Calls of the API: one JSON answer each, asked for again where that is safe, with errors in the API's own words."""
 
-import random
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,23 +8,27 @@ from urllib.parse import quote
 
 from jobs_cli import VERSION
 from jobs_cli.configuration import BASE_PATH, Configuration
-from jobs_cli.errors import CommandFailed, FieldFault, NotOffered, Refused, Unreachable
+from jobs_cli.errors import CommandFailed, NotOffered, Unreachable
 
 if TYPE_CHECKING:
     import ssl
 
     import httpx
+from jobs_cli.answers import (
+    NO_ROUTE,
+    Answer,
+    delay_before,
+    error_of,
+    finds_nothing,
+    is_permanent,
+    json_of,
+    may_be_asked_again,
+    refused,
+)
 
 PATIENCE_SECONDS: Final = 15.0
-LONGEST_DELAY_SECONDS: Final = 15.0
 # API Gateway ends a request after 29 seconds.
 ANSWER_SECONDS: Final = 35.0
-# Statuses of a load balancer or a service that is not available, and of a limit of requests.
-LATER: Final = {429, 502, 503, 504}
-# How the gateway's answer to an unknown path begins.
-NO_ROUTE: Final = "There is no such route"
-
-Answer = dict[str, Any]
 
 
 class Api:
@@ -136,18 +139,18 @@ class Api:
             response: httpx.Response | None = None
             try:
                 response = self._http.send(request)
-                if lost and _finds_nothing(request, response):
+                if lost and finds_nothing(request, response):
                     return httpx.Response(200, json={"message": "Deleted by a request whose answer was lost"})
-                if not _may_be_asked_again(request, response):
+                if not may_be_asked_again(request, response):
                     return response
                 reason = f"answered {response.status_code}"
             except httpx.TransportError as error:
                 reason = str(error) or type(error).__name__
-                if _is_permanent(error):
+                if is_permanent(error):
                     raise Unreachable(f"{self.configuration.url}: {reason}") from error
             # A request that was refused with 429 did nothing, so it can be repeated.
             lost = lost or response is None or response.status_code != 429
-            delay = _delay(attempt, response)
+            delay = delay_before(attempt, response)
             attempt += 1
             if time.monotonic() + delay - started > patience:
                 return self._give_up(response, reason)
@@ -158,22 +161,22 @@ class Api:
     def _give_up(self, response: "httpx.Response | None", reason: str) -> "httpx.Response":
         if response is not None and response.status_code == 429:
             raise Unreachable(f"{self.configuration.url} gets too many requests at the moment; try again later")
-        if response is not None and _error_of(response):
+        if response is not None and error_of(response):
             return response
         raise Unreachable(f"{self.configuration.url} cannot be reached: {reason}. Is JOBS_API_URL right?")
 
     def _read(self, response: "httpx.Response", path: tuple[str, ...]) -> Answer:
         if response.is_success:
-            content = _json(response)
+            content = json_of(response)
             if isinstance(content, dict):
                 return content
-        error = _error_of(response)
+        error = error_of(response)
         if error and error.get("message", "").startswith(NO_ROUTE):
             raise NotOffered(
                 f"{self.configuration.url} does not know /{'/'.join(path)}: it is older than this version of jobs"
             )
         if error:
-            raise _refused(response.status_code, error, self.configuration.url)
+            raise refused(response.status_code, error, self.configuration.url)
         if response.is_redirect:
             raise CommandFailed(
                 f"{self.configuration.url} leads to {response.headers.get('Location')}; if that is right, log in there"
@@ -198,54 +201,3 @@ def _authorities(url: str) -> "ssl.SSLContext | bool":
 
 def _as_text(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
-
-
-def _is_permanent(error: Exception) -> bool:
-    """Return whether the next attempt would fail as well."""
-    return "CERTIFICATE_VERIFY_FAILED" in str(error) or type(error).__name__ == "UnsupportedProtocol"
-
-
-def _may_be_asked_again(request: "httpx.Request", response: "httpx.Response") -> bool:
-    if response.status_code in LATER or (response.status_code == 500 and request.method == "GET"):
-        return True
-    # The first request with this key is still being carried out.
-    return response.status_code == 409 and "Idempotency-Key" in request.headers and "Retry-After" in response.headers
-
-
-def _finds_nothing(request: "httpx.Request", response: "httpx.Response") -> bool:
-    """Return whether there is nothing to delete; a server that does not know the call says that there is no route."""
-    message = (_error_of(response) or {}).get("message", NO_ROUTE)
-    return request.method == "DELETE" and response.status_code == 404 and not message.startswith(NO_ROUTE)
-
-
-def _delay(attempt: int, response: "httpx.Response | None") -> float:
-    """Return how many seconds to wait: as the server says, else twice as long each time, with jitter."""
-    asked = response.headers.get("Retry-After", "") if response is not None else ""
-    # The header's other form is a date, which the service never sends.
-    if asked.isdecimal():
-        return float(asked)
-    return min(0.5 * 2.0**attempt, LONGEST_DELAY_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
-
-
-def _json(response: "httpx.Response") -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return None
-
-
-def _error_of(response: "httpx.Response") -> Answer | None:
-    content = _json(response)
-    return content if isinstance(content, dict) and isinstance(content.get("message"), str) else None
-
-
-def _refused(status: int, error: Answer, url: str) -> Refused:
-    faults = [
-        FieldFault(str(fault.get("field")), str(fault.get("message")))
-        for fault in error.get("errors", [])
-        if isinstance(fault, dict)
-    ]
-    message = error["message"]
-    if status == 401:
-        message = f"{url} does not accept the token: it is unknown, revoked or expired. Run `jobs-api login` again"
-    return Refused(status, str(error.get("code", "")), message, faults, str(error.get("request_id", "")))

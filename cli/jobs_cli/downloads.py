@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
 
 from jobs_cli import VERSION, output
-from jobs_cli.client import ANSWER_SECONDS, Answer, Api
+from jobs_cli.answers import Answer
+from jobs_cli.client import ANSWER_SECONDS, Api
 from jobs_cli.errors import CommandFailed, Unreachable
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TextIO
 import typer
 
 from jobs_cli import output
-from jobs_cli.client import Answer, Api
+from jobs_cli.answers import Answer
+from jobs_cli.client import Api
 from jobs_cli.errors import INTERRUPTED, REFUSED, CommandFailed, Refused, Unreachable
 from jobs_cli.log_pieces import PATIENCE_SECONDS, LogReader
 from jobs_cli.screen import screen

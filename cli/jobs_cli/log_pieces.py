@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from jobs_cli.client import Answer, Api
+from jobs_cli.answers import Answer
+from jobs_cli.client import Api
 from jobs_cli.errors import CommandFailed, Refused, Unreachable
 
 # The run continues even if this command ends, so an upgrade of the server must not end this command.

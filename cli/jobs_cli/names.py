@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from jobs_cli.client import Answer, Api
+from jobs_cli.answers import Answer
+from jobs_cli.client import Api
 from jobs_cli.errors import CommandFailed, NotOffered, ProjectsNotListed, Refused
 
 # The end of a Kubernetes Job's name: a time, or a slot as a number of minutes.

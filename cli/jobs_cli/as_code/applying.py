@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from jobs_cli import names
+from jobs_cli.answers import Answer
 from jobs_cli.as_code.jobs_file import ListedProject
-from jobs_cli.client import Answer, Api
+from jobs_cli.client import Api
 from jobs_cli.errors import CommandFailed, Refused, Unreachable
 
 STALE: Final = "stale_plan"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from jobs_cli.answers import Answer
 from jobs_cli.as_code import yaml_file
-from jobs_cli.client import Answer
 
 # Fields that the service adds to a job, or that people change without the file.
 NOT_WRITTEN: Final = {

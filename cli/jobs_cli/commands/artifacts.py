@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from jobs_cli import downloads, names, output
-from jobs_cli.client import Answer
+from jobs_cli.answers import Answer
 from jobs_cli.commands.options import Json, ProjectOption, RunName, connected
 from jobs_cli.errors import CommandFailed
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jobs_cli import names, output
-from jobs_cli.client import Answer
+from jobs_cli.answers import Answer
 from jobs_cli.commands.completing import project_names
 from jobs_cli.commands.options import Json, Settings, Yes, agreed, connected, fields_of, without_none
 
