@@ -1,4 +1,5 @@
 /* Related runs: the run that caused this one, its attempts, and the runs that it caused. */
+import { useEffect, useRef } from "preact/hooks";
 import { get } from "../api.js";
 import { nameOf, runLink, useCatalog } from "./catalog.js";
 import { html } from "./html.js";
@@ -7,6 +8,8 @@ import { Status, isOpen } from "./status.js";
 import { Distance } from "./times.js";
 
 const MOST_ATTEMPTS = 8;
+/* When to look again after the end of a run that was watched: the runs that it causes begin some seconds later. */
+const AFTER_END_MS = [3_000, 10_000, 30_000];
 
 const one = (id, signal) => (id ? get(`/runs/${id}`, {}, signal).catch(() => null) : null);
 
@@ -40,9 +43,19 @@ const Linked = ({ run, own, catalog, name }) => html`
     : html`<a href=${runLink(run)}>${name || nameOf(catalog, run)}</a>`} <${Status} status=${run.status} quiet />
     ${run.launch_after && isOpen(run) && html`<small><${Distance} at=${run.launch_after} /></small>`}</li>`;
 
+const useLooksAfterEnd = (run, reload) => {
+  const watched = useRef(null);
+  useEffect(() => {
+    if (isOpen(run)) watched.current = run.id;
+    const looks = !isOpen(run) && watched.current === run.id ? AFTER_END_MS.map((wait) => setTimeout(reload, wait)) : [];
+    return () => looks.forEach(clearTimeout);
+  }, [run.id, run.status]);
+};
+
 export const RunChain = ({ run }) => {
   const { catalog } = useCatalog();
-  const { data } = useLoaded((signal) => load(run, signal), [run.id, run.status, run.retried_as]);
+  const { data, reload } = useLoaded((signal) => load(run, signal), [run.id, run.status, run.retried_as]);
+  useLooksAfterEnd(run, reload);
   const skipped = run.skipped || [];
   if (!data || !(data.cause || data.first || data.sequence.length || data.caused.length || skipped.length)) return null;
   const row = (name, runs, named) => runs.length > 0 && html`<div><dt>${name}</dt><dd><ol class="run-chain">

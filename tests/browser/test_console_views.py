@@ -158,6 +158,25 @@ def test_a_run_shows_its_attempts_and_what_it_caused(page: Page, service: Servic
     expect(chain.get_by_role("link", name="docs")).to_have_attribute("href", f"#/runs/{caused.id}")
 
 
+def test_a_run_that_is_watched_to_its_end_shows_what_it_caused_afterwards(
+    page: Page, service: Service, world: World
+) -> None:
+    run = world.past.run(world.past.job("watched"), "running", ago=timedelta(minutes=1))
+    caused = world.past.run(world.docs, triggered_by=TriggeredBy.CHAINED, caused_by=run.id, ago=timedelta(0))
+    world.past.write([run])
+    show(page, service.reader, f"#/runs/{run.id}")
+    expect(page).to_have_title(re.compile("Running"))
+
+    now = datetime.now(UTC)
+    ended = run.model_copy(update={"status": RunStatus.SUCCESS, "end_time": now, "updated_at": now})
+    world.past.write([ended])
+    expect(page).to_have_title(re.compile("Success"))
+    world.past.write([caused, ended.model_copy(update={"caused_runs": [caused.id]})])
+
+    chain = page.get_by_role("region", name="Chain")
+    expect(chain.get_by_role("link", name="docs")).to_have_attribute("href", f"#/runs/{caused.id}")
+
+
 def test_a_slot_without_a_run_is_shown_as_late(page: Page, service: Service, world: World) -> None:
     due = (datetime.now(UTC) - timedelta(minutes=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
     page.route(
