@@ -27,7 +27,7 @@ THROTTLED = {
     "kms": "ThrottlingException",
 }
 KINDS = {"throttled": 3, "failed": 3, "no connection": 2, "timed out after the write": 2}
-# Of forms that pods send.
+# The faults of forms that pods send, by weight.
 UPLOADS = {"throttled": 3, "timed out after the write": 2}
 # Threads that functions start, which do not know the invocation that they belong to.
 THEIR_THREADS = ("ingest", "outbox", "deliver")

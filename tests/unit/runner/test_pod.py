@@ -193,7 +193,7 @@ def test_a_run_ends_as_its_command_does_whatever_happens_to_the_artifacts(
     assert line.startswith("[jobs-api] The artifacts of this run were not stored: ")
 
 
-def test_what_fails_for_a_moment_is_tried_again(mounted: Pod, service: Service) -> None:
+def test_a_request_that_fails_for_a_moment_is_sent_again(mounted: Pod, service: Service) -> None:
     service.fails = [503, 500]
     done = mounted.run("dbt", "build")
 
