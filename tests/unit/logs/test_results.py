@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.results import compared, log_of, read_in_pieces, truth
+from benchmarks.results import DATA, compared, log_of, read_in_pieces, truth
 from jobs_api.logs.excerpt import excerpt
 from jobs_api.logs.results import MOST_RESULTS, ResultsReader
 from jobs_api.model.results import RunResults
@@ -254,6 +254,24 @@ def test_sqlmesh_has_its_batches_and_what_failed() -> None:
         }
         told = next(node for node in results.results if node.name == "shop.orders")
         assert "Could not convert string 'a' to INT32" in (told.message or "")
+
+
+MODELS = {f"{kind}_model": "success" for kind in ("seed", "incremental", "full")}
+OF_SQLMESH: dict[str, dict[str, str]] = {
+    "run": {f"sqlmesh_example__dev.{name}": status for name, status in MODELS.items()},
+    "plan": {f"sqlmesh_example.{name}": status for name, status in MODELS.items()},
+    "audit": {"assert_positive_order_ids on model sqlmesh_example.full_model": "failed"},
+    "test": {"test_example_full_model": "failed"},
+}
+
+
+@pytest.mark.parametrize("version", ["0.170", "0.200", "0.236"])
+@pytest.mark.parametrize("command", OF_SQLMESH)
+def test_each_command_of_sqlmesh_has_results_in_three_versions(version: str, command: str) -> None:
+    """The logs are of the project that `sqlmesh init duckdb` makes; its audit and its test were made to fail."""
+    log = (DATA / "logs" / "sqlmesh_versions" / f"{version}_{command}.log").read_text()
+
+    assert statuses(read(log)) == OF_SQLMESH[command]
 
 
 def test_sqlmesh_has_audits_that_passed_too() -> None:
