@@ -104,7 +104,7 @@ def measure(organization_id: str) -> None:
     sizes: list[int] = []
     put_aside = Lists._put_aside  # noqa: SLF001
 
-    def noting(self: Lists, path: str, query: dict[str, Any], accept: str, body: Any) -> None:
+    def recording(self: Lists, path: str, query: dict[str, Any], accept: str, body: Any) -> None:
         put_aside(self, path, query, accept, body)
         sizes.append(body.seek(0, os.SEEK_END))
         body.seek(0)
@@ -122,7 +122,7 @@ def measure(organization_id: str) -> None:
     found: dict[str, Any] = {}
     with (
         recorded_calls() as calls,
-        mock.patch.object(Lists, "_put_aside", noting),
+        mock.patch.object(Lists, "_put_aside", recording),
         contextlib.redirect_stdout(sys.stderr),
     ):
         store.record_settled_jobs_checked(organization_id, datetime.now(UTC))

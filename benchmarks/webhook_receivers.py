@@ -72,7 +72,7 @@ def receive(count: int, dead: int) -> None:
     """Run the receivers, until the process is killed."""
     writing = threading.Lock()
 
-    def noting(number: int, then: Behaviour) -> Behaviour:
+    def recording(number: int, then: Behaviour) -> Behaviour:
         def behave(handler: Handler) -> None:
             with writing:
                 print(number, time.monotonic(), flush=True)
@@ -85,7 +85,7 @@ def receive(count: int, dead: int) -> None:
         context = authority.context("localhost")
         made: list[Any] = [stack.enter_context(receiver(context, poll_seconds=1)) for _ in range(count)]
         for number, each in enumerate(made):
-            each.always = noting(number, accepts if number < count - dead else lambda _: time.sleep(3600))
+            each.always = recording(number, accepts if number < count - dead else lambda _: time.sleep(3600))
         hosts = [f"localhost:{each.port}" for each in made]
         print(json.dumps({"authority": str(authority.file), "hosts": hosts}), flush=True)
         sys.stdin.read()

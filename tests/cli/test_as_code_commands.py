@@ -160,11 +160,11 @@ def test_a_terminal_shows_the_progress_of_an_apply_even_if_a_name_has_brackets(
     shown: list[str] = []
     update = Status.update
 
-    def noted(status: Status, text: Any) -> None:
+    def recording(status: Status, text: Any) -> None:
         update(status, text)
         shown.append(str(text))
 
-    monkeypatch.setattr(Status, "update", noted)
+    monkeypatch.setattr(Status, "update", recording)
     file.write_text(LISTED.replace("jaffle", "'[/b] shop'"))
     server.answers["GET /projects"] = [(200, {"projects": [{"id": "proj_1", "name": "[/b] shop"}]}, {})]
     server.on(f"POST {APPLY}?dry_run", plan("p1", A, B))

@@ -116,11 +116,11 @@ def test_trigger_is_one_read_and_two_writes_around_one_call_to_the_cluster(
     made.clear()
     send = Connection.send
 
-    def noted(connection: Connection, method: str, *rest: Any, **options: Any) -> Any:
+    def recording(connection: Connection, method: str, *rest: Any, **options: Any) -> Any:
         made.append(f"{method} to the cluster")
         return send(connection, method, *rest, **options)
 
-    monkeypatch.setattr(Connection, "send", noted)
+    monkeypatch.setattr(Connection, "send", recording)
 
     acme.alice.call("POST", path, at=NOON + timedelta(seconds=1))
 
@@ -166,11 +166,11 @@ def test_a_live_call_is_counted_before_and_after_it_waits_for_the_cluster(
     made.clear()
     send = Connection.send
 
-    def noted(connection: Connection, method: str, *rest: Any, **options: Any) -> Any:
+    def recording(connection: Connection, method: str, *rest: Any, **options: Any) -> Any:
         made.append(f"{method} from the cluster")
         return send(connection, method, *rest, **options)
 
-    monkeypatch.setattr(Connection, "send", noted)
+    monkeypatch.setattr(Connection, "send", recording)
 
     acme.alice.call("GET", "/api/v1/jobs")
 

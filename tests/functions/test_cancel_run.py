@@ -127,16 +127,16 @@ def test_concurrent_cancels_are_all_accepted_and_one_is_recorded(acme: Acme) -> 
 
     def ask(at: int) -> Run:
         by = WrittenBy(actor=Actor(token_id=f"token {at}"), at=acme.now(), request_id=f"request {at}")
-        noted = recording.record_request(run.organization_id, run.id, CancelRequest(reason=f"number {at}"), by)
-        ending.end(acme.cluster, noted, noted.job_name, acme.now())
-        return noted
+        recorded = recording.record_request(run.organization_id, run.id, CancelRequest(reason=f"number {at}"), by)
+        ending.end(acme.cluster, recorded, recorded.job_name, acme.now())
+        return recorded
 
     with ThreadPoolExecutor(8) as pool:
-        noted = list(pool.map(ask, range(8)))
+        recorded = list(pool.map(ask, range(8)))
 
     after = ended(acme, run)
     assert after.status is RunStatus.CANCELLED
-    assert {one.cancel_reason for one in noted} == {after.cancel_reason}
+    assert {one.cancel_reason for one in recorded} == {after.cancel_reason}
     assert after.cancelled_by
     assert after.cancelled_by.token_id.removeprefix("token ") == str(after.cancel_reason).removeprefix("number ")
 

@@ -31,16 +31,16 @@ def out_of_reach(*_: object) -> bool:
 @pytest.fixture
 def writes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note every call to AWS that writes, from now on."""
-    noted: list[str] = []
+    recorded: list[str] = []
     call = BaseClient._make_api_call  # type: ignore[attr-defined]  # every call passes here
 
-    def noting(self: BaseClient, name: str, arguments: dict[str, Any]) -> Any:
+    def recording(self: BaseClient, name: str, arguments: dict[str, Any]) -> Any:
         if not name.startswith(("Get", "Query", "BatchGet", "Describe")):
-            noted.append(name)
+            recorded.append(name)
         return call(self, name, arguments)
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", noting)
-    return noted
+    monkeypatch.setattr(BaseClient, "_make_api_call", recording)
+    return recorded
 
 
 def test_a_run_that_ends_well_is_recorded_with_its_log(acme: Acme) -> None:

@@ -119,14 +119,14 @@ def test_a_bus_without_rules_gets_no_events_and_a_new_rule_misses_none(
     calls: list[str] = []
     ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def noting(caller: Any, operation: str, arguments: Any) -> Any:
+    def recording(caller: Any, operation: str, arguments: Any) -> Any:
         calls.append(operation)
         return ask(caller, operation, arguments)
 
     account_bus._rules.clear()
     new_job(jaffle, "before")
     with monkeypatch.context() as patched:
-        patched.setattr(botocore.client.BaseClient, "_make_api_call", noting)
+        patched.setattr(botocore.client.BaseClient, "_make_api_call", recording)
         assert publish(written.records()) == []
     assert calls == ["ListRules"]
 

@@ -18,15 +18,15 @@ NOT_ALLOWED = 'pods is forbidden: User "arn:aws:sts::1:assumed-role/x" cannot cr
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note the pods that are tried, from now on."""
-    noted: list[str] = []
+    recorded: list[str] = []
     ask = Cluster.try_pod
 
-    def noting(self: Cluster, pod: Any) -> None:
-        noted.append(pod["metadata"]["generateName"])
+    def recording(self: Cluster, pod: Any) -> None:
+        recorded.append(pod["metadata"]["generateName"])
         ask(self, pod)
 
-    monkeypatch.setattr(Cluster, "try_pod", noting)
-    return noted
+    monkeypatch.setattr(Cluster, "try_pod", recording)
+    return recorded
 
 
 def test_a_job_whose_pods_are_refused_says_so_while_its_cronjob_is_in_place(

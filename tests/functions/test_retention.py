@@ -175,9 +175,9 @@ def test_a_delivery_whose_run_is_deleted_ends(alice: Person, jaffle: Project, jo
     assert deliveries.create(delivery)
     RunRow(run.id).delete()
     queue = Queue()
-    queue.tell(run, Event.FAILURE, "slack")
+    queue.queue_event(run, Event.FAILURE, "slack")
 
-    queue.go()
+    queue.deliver_due()
 
     assert queue.messages == []
     path = f"/api/v1/projects/{jaffle.id}/jobs/{job.id}/deliveries"

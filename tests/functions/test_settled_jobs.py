@@ -30,15 +30,15 @@ FIVE_MINUTES = timedelta(minutes=5)
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note what is asked of the cluster, by method and the rest of the path behind the namespace."""
-    noted: list[str] = []
+    recorded: list[str] = []
     send = Connection.send
 
-    def noting(self: Connection, method: str, path: str, *arguments: Any, **options: Any) -> Any:
-        noted.append(f"{method} {path.partition('/namespaces/')[2].partition('/')[2]}")
+    def recording(self: Connection, method: str, path: str, *arguments: Any, **options: Any) -> Any:
+        recorded.append(f"{method} {path.partition('/namespaces/')[2].partition('/')[2]}")
         return send(self, method, path, *arguments, **options)
 
-    monkeypatch.setattr(Connection, "send", noting)
-    return noted
+    monkeypatch.setattr(Connection, "send", recording)
+    return recorded
 
 
 @pytest.fixture
@@ -91,11 +91,11 @@ def test_ended_jobs_cost_the_next_pass_nothing(acme: Acme, asked: list[str], mon
     read: list[set[str]] = []
     find_runs = store.find_runs
 
-    def noting(organization_id: str, run_ids: set[str]) -> dict[str, Run]:
+    def recording(organization_id: str, run_ids: set[str]) -> dict[str, Run]:
         read.append(run_ids)
         return find_runs(organization_id, run_ids)
 
-    monkeypatch.setattr(store, "find_runs", noting)
+    monkeypatch.setattr(store, "find_runs", recording)
     asked.clear()
 
     again = acme.ingest()

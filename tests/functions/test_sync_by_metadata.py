@@ -21,16 +21,16 @@ NAME = "jaffle-nightly"
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note what is asked of the cluster: the method, what stands behind the namespace, and whether it is metadata."""
-    noted: list[str] = []
+    recorded: list[str] = []
     send = Connection.send
 
-    def noting(self: Connection, method: str, path: str, *arguments: Any, **options: Any) -> Any:
+    def recording(self: Connection, method: str, path: str, *arguments: Any, **options: Any) -> Any:
         kind = " metadata" if "PartialObjectMetadataList" in options.get("accept", "") else ""
-        noted.append(f"{method} {path.partition('/namespaces/')[2].partition('/')[2]}{kind}")
+        recorded.append(f"{method} {path.partition('/namespaces/')[2].partition('/')[2]}{kind}")
         return send(self, method, path, *arguments, **options)
 
-    monkeypatch.setattr(Connection, "send", noting)
-    return noted
+    monkeypatch.setattr(Connection, "send", recording)
+    return recorded
 
 
 @pytest.fixture

@@ -77,13 +77,13 @@ class Queue:
     messages: list[tuple[datetime, QueueMessage]] = field(default_factory=list)
     receives: Counter[QueueMessage] = field(default_factory=Counter)
 
-    def tell(self, run: Run, event: Event, channel: str) -> str:
+    def queue_event(self, run: Run, event: Event, channel: str) -> str:
         """Queue a message; return its delivery's id."""
         notice = QueueMessage(run.organization_id, run.id, event, channel)
         self.messages.append((self.clock.now, notice))
         return delivery_id(run.id, event, channel)
 
-    def go(self, until: timedelta = timedelta(0)) -> None:
+    def deliver_due(self, until: timedelta = timedelta(0)) -> None:
         """Deliver all messages that are due up to `until` from now, and move the clock to each message's time."""
         end = self.clock.now + until
         while due := [entry for entry in self.messages if entry[0] <= end]:

@@ -97,11 +97,11 @@ def test_without_crashes_each_event_arrives_exactly_once(
     world.got.clear()
     queue = Queue(Clock(NOON))
     runs = [new_run(job, project, RunStatus.FAILED, NOON + timedelta(minutes=n)) for n in range(3)]
-    expected = [queue.tell(run, event, "webhook") for run in runs for event in WEBHOOKS]
+    expected = [queue.queue_event(run, event, "webhook") for run in runs for event in WEBHOOKS]
     queue.messages += [queue.messages[at] for at in repeated]
     chance.shuffle(queue.messages)
 
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     assert world.got == Counter(expected)
     assert not queue.messages
@@ -121,14 +121,14 @@ def test_with_crashes_each_event_arrives_at_least_once(
     world.troubles = list(troubles)
     queue = Queue(Clock(NOON))
     runs = [new_run(job, project, RunStatus.FAILED, NOON + timedelta(minutes=n)) for n in range(2)]
-    expected = {queue.tell(run, event, "webhook") for run in runs for event in WEBHOOKS}
+    expected = {queue.queue_event(run, event, "webhook") for run in runs for event in WEBHOOKS}
     chance.shuffle(queue.messages)
     every = [notice for _, notice in queue.messages]
 
     # A message whose consumer was killed can be received again, as in SQS after the visibility timeout.
     for _ in range(len(troubles) + 1):
         try:
-            queue.go(until=DAY)
+            queue.deliver_due(until=DAY)
         except Killed:
             queue.messages = [(queue.clock.now, notice) for notice in every]
 
@@ -157,13 +157,13 @@ def test_in_slack_each_end_has_one_message_or_is_part_of_one(
     for minute, (of, status) in enumerate(ends):
         run = new_run(jobs[of], project, status, NOON + timedelta(minutes=minute))
         if status is RunStatus.FAILED:
-            failures.add(queue.tell(run, Event.FAILURE, "slack"))
+            failures.add(queue.queue_event(run, Event.FAILURE, "slack"))
         else:
-            successes.add(queue.tell(run, Event.SUCCESS, "slack"))
+            successes.add(queue.queue_event(run, Event.SUCCESS, "slack"))
     queue.messages += [queue.messages[at % len(queue.messages)] for at in repeated if queue.messages]
     chance.shuffle(queue.messages)
 
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     made = {delivery: deliveries.find(delivery) for delivery in failures | successes}
     known = {delivery: found.status for delivery, found in made.items() if found}
@@ -179,8 +179,8 @@ def test_one_of_many_consumers_of_a_message_sends_it(world: World, job: Job, pro
     world.troubles.clear()
     queue = Queue(Clock(NOON + 3 * DAY))
     run = new_run(job, project, RunStatus.FAILED, queue.clock.now)
-    queue.tell(run, Event.FAILURE, "webhook")
-    queue.tell(run, Event.FAILURE, "slack")
+    queue.queue_event(run, Event.FAILURE, "webhook")
+    queue.queue_event(run, Event.FAILURE, "slack")
     notices = [notice for _, notice in queue.messages] * 8
 
     with ThreadPoolExecutor(8) as consumers:
@@ -199,11 +199,11 @@ def test_jobs_that_fail_at_once_and_are_handled_at_once_share_one_message(world:
     jobs = [new_job(project, f"at once {n}", slack_channel="#once", slack_alerts_enabled=True)[0] for n in range(10)]
     queue = Queue(clock)
     for job in jobs:
-        queue.tell(new_run(job, project, RunStatus.FAILED, clock.now), Event.FAILURE, "slack")
+        queue.queue_event(new_run(job, project, RunStatus.FAILED, clock.now), Event.FAILURE, "slack")
 
     with ThreadPoolExecutor(8) as consumers:
         wakes = list(consumers.map(lambda entry: deliver(entry[1], clock), queue.messages))
     queue.messages = [(at, notice) for at, (_, notice) in zip(wakes, queue.messages, strict=True) if at]
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     assert world.said == ["10 jobs of jaffle fail, for the same cause"]

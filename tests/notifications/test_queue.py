@@ -48,9 +48,9 @@ def test_a_message_whose_receiver_failed_sleeps_on_the_queue_until_its_next_try(
 
 
 def test_a_message_that_failed_for_a_day_is_with_the_dead_letters(queue: Queue, failed: Run) -> None:
-    delivery = queue.tell(failed, Event.FAILURE, "webhook")
+    delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
 
-    queue.go(until=timedelta(days=2))
+    queue.deliver_due(until=timedelta(days=2))
 
     assert stored(delivery).status is DeliveryStatus.FAILED
     assert len(messages_of(failed, "NOTIFICATIONS_DEAD_LETTERS")) == 1

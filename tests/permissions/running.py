@@ -67,11 +67,11 @@ def follow_resolvers() -> None:
     """Record the file in which each function's resolver is created."""
     init = Api.__init__
 
-    def noting(self: Api, *args: Any, **kwargs: Any) -> None:
+    def recording(self: Api, *args: Any, **kwargs: Any) -> None:
         _made_in[id(self)] = sys._getframe(1).f_code.co_filename
         init(self, *args, **kwargs)
 
-    Api.__init__ = noting  # type: ignore[method-assign]
+    Api.__init__ = recording  # type: ignore[method-assign]
 
 
 def follow_threads() -> None:

@@ -294,7 +294,7 @@ def test_tables_and_cluster_agree_after_one_kind_of_fault(
         world.minute()
 
     assert world.audit(waits=True).findings() == []
-    world.until_told()
+    world.until_retries_are_sent()
     assert list(world.audit()._alerts()) == []
     for happened, count in faults.happened.items():
         figures.proved[f"fault injected: {happened}"] += count
@@ -329,7 +329,7 @@ def test_tables_and_cluster_agree_after_all_kinds_of_faults(
     audit = world.audit(waits=True)
     assert audit.findings() == []
     assert story.broken_promises(audit) == []
-    world.until_told()
+    world.until_retries_are_sent()
     assert list(world.audit()._alerts()) == []
     figures.proved["slots audited"] += audit.slots
     figures.proved["runs audited"] += len(audit.runs)

@@ -145,12 +145,12 @@ def test_a_spare_that_has_nothing_to_replace_costs_one_read(
     passes, calls = len(pulsing.passes), list[str]()
     ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def noting(client: Any, operation: str, arguments: Any) -> Any:
+    def recording(client: Any, operation: str, arguments: Any) -> Any:
         calls.append(operation)
         return ask(client, operation, arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(botocore.client.BaseClient, "_make_api_call", noting)
+        patched.setattr(botocore.client.BaseClient, "_make_api_call", recording)
         for _ in range(2):
             handling.handle(PulseMessage.of_json(spare.body), pulsing.now)
 
@@ -170,12 +170,12 @@ def test_while_a_run_is_open_a_pass_writes_the_organization_once(
     writes = list[str]()
     update = pulses._update
 
-    def noting(organization_id: str, *more: Any) -> Any:
+    def recording(organization_id: str, *more: Any) -> Any:
         writes.append(organization_id)
         return update(organization_id, *more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pulses, "_update", noting)
+        patched.setattr(pulses, "_update", recording)
         pulsing.live(seconds=60)
 
     assert len(pulsing.passes) == 12

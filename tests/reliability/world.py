@@ -115,7 +115,7 @@ class World:
         for _ in range(4):
             self.minute()
 
-    def until_told(self) -> None:
+    def until_retries_are_sent(self) -> None:
         """Let pass what a send that failed waits for its next try, with nothing else to happen."""
         while self._waiting:
             self.clock.set(self.now() + timedelta(minutes=5))

@@ -42,17 +42,17 @@ def job(jaffle: Project, slack: Slack) -> Job:
 
 def fail(queue: Queue, job: Job, project: Project, **values: object) -> str:
     run = new_run(job, project, RunStatus.FAILED, queue.clock.now, **values)
-    return queue.tell(run, Event.FAILURE, "slack")
+    return queue.queue_event(run, Event.FAILURE, "slack")
 
 
 def succeed(queue: Queue, job: Job, project: Project) -> str:
     run = new_run(job, project, RunStatus.SUCCESS, queue.clock.now)
-    return queue.tell(run, Event.SUCCESS, "slack")
+    return queue.queue_event(run, Event.SUCCESS, "slack")
 
 
 def test_it_works(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
     delivery = fail(queue, job, jaffle)
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     [message] = slack.posted
     assert message["channel"] == "#data"
@@ -70,8 +70,8 @@ def test_a_message_quotes_the_log_and_counts_the_streak(queue: Queue, job: Job, 
     run = new_run(job, jaffle, RunStatus.FAILED)
     log, _ = archive.store_log(run, [(LOGS / "dbt_build_two_failures.log").read_bytes()])
     RunRow(run.id).update(actions=[RunRow.log.set(log.model_dump(mode="json"))])
-    queue.tell(run, Event.FAILURE, "slack")
-    queue.go(until=MINUTE)
+    queue.queue_event(run, Event.FAILURE, "slack")
+    queue.deliver_due(until=MINUTE)
 
     text = str(slack.posted[0]["blocks"])
     assert "model stg_orders" in text
@@ -86,26 +86,26 @@ def test_a_job_that_fails_every_minute_for_an_hour_is_two_messages_at_most(
     folded = []
     for _ in range(60):
         folded.append(fail(queue, job, jaffle))
-        queue.go(until=MINUTE)
+        queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly failed"]
     assert stored(folded[30]).status is DeliveryStatus.FOLDED
     assert stored(folded[30]).reason
     for _ in range(2):
         fail(queue, job, jaffle)
-        queue.go(until=MINUTE)
+        queue.deliver_due(until=MINUTE)
     assert slack.texts == ["jaffle / nightly failed", "jaffle / nightly is still failing"]
     assert "6" in str(slack.posted[1]["blocks"])
 
 
 def test_a_recovery_is_posted_once(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
     succeed(queue, job, jaffle)
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
     fail(queue, job, jaffle)
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
     for _ in range(3):
         succeed(queue, job, jaffle)
-        queue.go(until=MINUTE)
+        queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly failed", "jaffle / nightly works again"]
 
@@ -114,7 +114,7 @@ def test_a_success_after_a_success_is_neither_posted_nor_recorded(
     queue: Queue, job: Job, jaffle: Project, slack: Slack
 ) -> None:
     delivery = succeed(queue, job, jaffle)
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     assert slack.texts == []
     with pytest.raises(AssertionError):
@@ -124,7 +124,7 @@ def test_a_success_after_a_success_is_neither_posted_nor_recorded(
 def test_a_project_that_fails_at_once_is_one_message(queue: Queue, jaffle: Project, slack: Slack) -> None:
     jobs = [new_job(jaffle, f"load {n}", slack_channel="#data", slack_alerts_enabled=True)[0] for n in range(12)]
     made = [fail(queue, job, jaffle, error_message="dbt exited with code 1: connection refused") for job in jobs]
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["12 jobs of jaffle fail, for the same cause"]
     assert "load 11" in str(slack.posted[0]["blocks"])
@@ -137,7 +137,7 @@ def test_a_shared_message_has_each_different_error(queue: Queue, jaffle: Project
         fail(
             queue, job, jaffle, failure_cause="one", error_message=f"dbt exited with code 1: model {'aab'[n]}: no table"
         )
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["3 jobs of jaffle fail, for the same cause"]
     listed = str(slack.posted[0]["blocks"][1])
@@ -150,10 +150,10 @@ def test_messages_that_come_many_times_and_late_are_posted_once(
 ) -> None:
     run = new_run(job, jaffle, RunStatus.FAILED)
     for _ in range(5):
-        queue.tell(run, Event.FAILURE, "slack")
-    queue.go(until=MINUTE)
-    queue.tell(run, Event.FAILURE, "slack")
-    queue.go(until=DAY)
+        queue.queue_event(run, Event.FAILURE, "slack")
+    queue.deliver_due(until=MINUTE)
+    queue.queue_event(run, Event.FAILURE, "slack")
+    queue.deliver_due(until=DAY)
 
     assert len(slack.posted) == 1
 
@@ -166,7 +166,7 @@ def test_slack_is_tried_again_while_it_is_down_or_busy(queue: Queue, job: Job, j
         slack.says("internal_error"),
     ]
     delivery = fail(queue, job, jaffle)
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     assert stored(delivery).status is DeliveryStatus.DELIVERED
     assert stored(delivery).attempts == 5
@@ -175,7 +175,7 @@ def test_slack_is_tried_again_while_it_is_down_or_busy(queue: Queue, job: Job, j
 def test_retry_after_is_waited_for(queue: Queue, job: Job, jaffle: Project, slack: Slack) -> None:
     slack.receiver.plans = [slack.says("ratelimited", 429, Retry_After="300")]
     delivery = fail(queue, job, jaffle)
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     assert stored(delivery).next_attempt_at == NOON + 305 * SECOND
     assert stored(delivery).error == "Slack says ratelimited"
@@ -197,7 +197,7 @@ def test_an_error_that_only_a_person_can_repair_is_recorded_and_not_retried(
     monkeypatch.setattr(outbox, "put_aside", lambda _: pytest.fail("nobody need wake up for this"))
     slack.receiver.always = slack.says(error)
     delivery = fail(queue, job, jaffle)
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
     assert advice in str(stored(delivery).error)
@@ -210,16 +210,16 @@ def test_once_the_token_is_repaired_the_channel_gets_current_failures_before_the
     slack.receiver.always = slack.says("token_revoked")
     for _ in range(30):
         fail(queue, job, jaffle)
-        queue.go(until=MINUTE)
+        queue.deliver_due(until=MINUTE)
     assert 3 <= len(slack.receiver.received) <= 7, "not each failure tries anew what only a person can mend"
 
     slack.receiver.received.clear()
     slack.receiver.always = slack.takes
     for _ in range(6):
         fail(queue, job, jaffle)
-        queue.go(until=MINUTE)
+        queue.deliver_due(until=MINUTE)
     succeed(queue, job, jaffle)
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly is still failing", "jaffle / nightly works again"]
 
@@ -230,7 +230,7 @@ def test_an_organization_without_a_token_learns_what_is_missing(
     monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api/")
     job, _ = new_job(jaffle, slack_channel="#data", slack_alerts_enabled=True)
     delivery = fail(queue, job, jaffle)
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
     assert "jobsctl organization slack-token" in str(stored(delivery).error)
@@ -315,13 +315,13 @@ def test_a_log_that_kills_its_reader_is_not_quoted_the_second_time(
     queue: Queue, job: Job, jaffle: Project, slack: Slack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = with_log(new_run(job, jaffle, RunStatus.FAILED))
-    delivery = queue.tell(run, Event.FAILURE, "slack")
+    delivery = queue.queue_event(run, Event.FAILURE, "slack")
     message = queue.messages[0]
     monkeypatch.setattr(log_excerpt, "excerpt_in_time", killed)
     with pytest.raises(Killed):
-        queue.go(until=MINUTE)
+        queue.deliver_due(until=MINUTE)
     queue.messages = [message]
-    queue.go(until=10 * MINUTE)
+    queue.deliver_due(until=10 * MINUTE)
 
     assert stored(delivery).status is DeliveryStatus.DELIVERED
     assert (stored(delivery).attempts, stored(delivery).cut_off) == (2, 0)
@@ -338,10 +338,10 @@ def test_a_message_that_kills_each_sender_is_a_dead_letter_after_a_few(
     for _ in range(deliver.MOST_CUT_OFF):
         queue.messages = [message]
         with pytest.raises(Killed):
-            queue.go(until=10 * MINUTE)
+            queue.deliver_due(until=10 * MINUTE)
         queue.clock.now += 6 * MINUTE
     queue.messages = [message]
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
     assert "died while it was sending" in (stored(delivery).error or "")
@@ -361,13 +361,13 @@ def test_frequent_failures_and_occasional_kills_do_not_make_a_dead_letter(
         with monkeypatch.context() as during:
             during.setattr(slack_module, "post", killed)
             with pytest.raises(Killed):
-                queue.go(until=HOUR)
+                queue.deliver_due(until=HOUR)
         queue.messages = [message]
         queue.clock.now += 6 * MINUTE
-        queue.go()
+        queue.deliver_due()
     queue.messages = [message]
     # The longest pauses that can be drawn are 18 hours together.
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     assert stored(delivery).status is DeliveryStatus.DELIVERED
 
@@ -379,7 +379,7 @@ def test_a_log_that_takes_too_long_to_be_read_is_not_waited_for(
     monkeypatch.setattr(log_excerpt, "EXCERPT_SECONDS", 0.05)
     monkeypatch.setattr(log_excerpt, "_excerpt", lambda _: done.wait(20))
     fail(queue, job, jaffle)
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
     done.set()
 
     assert len(slack.posted) == 1
@@ -393,11 +393,11 @@ def test_a_sender_that_is_killed_after_it_posted_posts_again_only_after_its_clai
     with monkeypatch.context() as during:
         during.setattr(deliveries, "record_result", killed)
         with pytest.raises(Killed):
-            queue.go(until=MINUTE)
+            queue.deliver_due(until=MINUTE)
     queue.messages = [message]
-    queue.go(until=deliver.LEASE - SECOND)
+    queue.deliver_due(until=deliver.LEASE - SECOND)
     assert len(slack.posted) == 1
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly failed"] * 2
     assert stored(delivery).status is DeliveryStatus.DELIVERED
@@ -406,7 +406,7 @@ def test_a_sender_that_is_killed_after_it_posted_posts_again_only_after_its_clai
 def test_a_success_is_posted_only_where_it_was_requested(queue: Queue, jaffle: Project, slack: Slack) -> None:
     job, _ = new_job(jaffle, slack_channel="#data", slack_alert_on_success=True)
     succeed(queue, job, jaffle)
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly succeeded"]
 
@@ -418,9 +418,9 @@ def test_a_success_with_warnings_is_posted_where_warnings_were_requested(
     said = "2 warnings: test not_null_orders_id and source erp.orders"
     warned = new_run(job, jaffle, RunStatus.SUCCESS, message=said, results=ResultCounts(success=8, warn=2))
     clean = new_run(job, jaffle, RunStatus.SUCCESS, results=ResultCounts(success=10))
-    queue.tell(warned, Event.SUCCESS, "slack")
-    queue.tell(clean, Event.SUCCESS, "slack")
-    queue.go(until=MINUTE)
+    queue.queue_event(warned, Event.SUCCESS, "slack")
+    queue.queue_event(clean, Event.SUCCESS, "slack")
+    queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly succeeded with 2 warnings"]
     assert said in str(slack.posted[0]["blocks"])
@@ -444,7 +444,7 @@ def test_secrets_of_the_jobs_environment_are_masked(queue: Queue, jaffle: Projec
         jaffle, slack_channel="#data", slack_alerts_enabled=True, environment={"DB_PASSWORD": "correct-horse"}
     )
     fail(queue, job, jaffle, error_message="dbt exited with code 1: cannot log in with correct-horse")
-    queue.go(until=MINUTE)
+    queue.deliver_due(until=MINUTE)
 
     assert "correct-horse" not in str(slack.posted[0])
     assert "cannot log in with ***" in str(slack.posted[0])
@@ -455,9 +455,9 @@ def test_a_late_message_about_a_failure_says_that_the_job_has_succeeded_since(
 ) -> None:
     failed: Run = new_run(job, jaffle, RunStatus.FAILED, NOON - MINUTE)
     succeed(queue, job, jaffle)
-    queue.go()
-    queue.tell(failed, Event.FAILURE, "slack")
-    queue.go(until=MINUTE)
+    queue.deliver_due()
+    queue.queue_event(failed, Event.FAILURE, "slack")
+    queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly failed"]
     assert "It has succeeded since" in str(slack.posted[0]["blocks"])

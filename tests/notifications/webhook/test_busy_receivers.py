@@ -44,17 +44,17 @@ def test_a_slow_receiver_gets_one_attempt_at_a_time_and_delays_no_other(
     other = new_receiver()
     healthy, _ = new_job(jaffle, "healthy", webhook_enabled=True, webhook_url=other.url)
     for _ in range(10):
-        queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
+        queue.queue_event(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
     for _ in range(5):
-        queue.tell(new_run(healthy, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
-    queue.go()
+        queue.queue_event(new_run(healthy, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     assert len(hook.received) == 1, "the first finds out for all"
     assert len(other.received) == 5
     assert len(queue.messages) == 10
 
     hook.always = answers(200)
-    queue.go(until=timedelta(hours=2))
+    queue.deliver_due(until=timedelta(hours=2))
 
     assert len({request.id for request in hook.received}) == 10
 
@@ -72,11 +72,11 @@ def test_slow_webhooks_of_one_organization_delay_none_of_anothers_to_the_same_ho
     other = new_project(new_organization("other").id, "other", ProjectType.DBT)
     theirs, _ = new_job(other, webhook_enabled=True, webhook_url=job.settings.webhook_url)
     for _ in range(5):
-        queue.tell(new_run(slow, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
-    queue.go()
+        queue.queue_event(new_run(slow, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
+    queue.deliver_due()
     for _ in range(5):
-        queue.tell(new_run(theirs, other, RunStatus.FAILED), Event.FAILURE, "webhook")
-    queue.go()
+        queue.queue_event(new_run(theirs, other, RunStatus.FAILED), Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     paths = [request.path for request in hook.received]
     assert (sum(path.endswith("/slow") for path in paths), len(paths)) == (1, 6)
@@ -102,17 +102,17 @@ def test_while_a_receiver_is_slow_no_other_delivery_is_sent_to_it(
     monkeypatch.setattr(receivers, "record_slow", noticing)
     hook.plans = [waits]
     first, second = (new_run(job, jaffle, RunStatus.FAILED) for _ in range(2))
-    delivery = queue.tell(first, Event.FAILURE, "webhook")
+    delivery = queue.queue_event(first, Event.FAILURE, "webhook")
     with ThreadPoolExecutor(1) as other:
         sending = other.submit(deliver.deliver, queue.messages.pop()[1], queue.clock)
         assert reached.wait(30)
         assert noticed.wait(30)
-        queue.tell(second, Event.FAILURE, "webhook")
-        queue.go()
+        queue.queue_event(second, Event.FAILURE, "webhook")
+        queue.deliver_due()
         assert [request.id for request in hook.received] == [delivery]
         released.set()
         assert sending.result() is None
-    queue.go(until=timedelta(minutes=1))
+    queue.deliver_due(until=timedelta(minutes=1))
 
     assert len(hook.received) == 2
     assert stored(delivery).attempts == 1
@@ -126,8 +126,8 @@ def test_a_receiver_that_is_down_for_a_day_makes_no_dead_letters(
         raise Unreachable("no answer within 10 seconds")
 
     monkeypatch.setattr(http, "post", unreachable)
-    made = [queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook") for _ in range(6)]
-    queue.go(until=2 * DAY)
+    made = [queue.queue_event(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook") for _ in range(6)]
+    queue.deliver_due(until=2 * DAY)
 
     resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
     most = resources["NotificationsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]

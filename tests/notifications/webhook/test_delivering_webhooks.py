@@ -35,8 +35,8 @@ def failed(job: Job, jaffle: Project) -> Run:
 
 
 def test_it_works(queue: Queue, failed: Run, hook: Receiver) -> None:
-    delivery = queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go()
+    delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     [request] = hook.received
     assert request.id == delivery
@@ -53,8 +53,8 @@ def test_it_is_signed_with_the_jobs_own_secret(
     queue: Queue, jaffle: Project, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, key = new_job(jaffle, webhook_enabled=True, webhook_url=hook.url)
-    queue.tell(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
-    queue.go()
+    queue.queue_event(new_run(job, jaffle, RunStatus.FAILED), Event.FAILURE, "webhook")
+    queue.deliver_due()
     assert key
     [request] = hook.received
     verifier = Webhook(key)
@@ -65,16 +65,16 @@ def test_it_is_signed_with_the_jobs_own_secret(
 
 def test_a_message_that_comes_many_times_is_sent_once(queue: Queue, failed: Run, hook: Receiver) -> None:
     for _ in range(5):
-        queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go(until=DAY)
+        queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due(until=DAY)
 
     assert len(hook.received) == 1
 
 
 def test_a_receiver_that_fails_is_tried_again_until_it_takes_it(queue: Queue, failed: Run, hook: Receiver) -> None:
     hook.plans = [answers(500), answers(502), closes_half_way]
-    delivery = queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go()
+    delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     waiting = stored(delivery)
     assert (waiting.status, waiting.status_code) == (DeliveryStatus.PENDING, 500)
@@ -82,7 +82,7 @@ def test_a_receiver_that_fails_is_tried_again_until_it_takes_it(queue: Queue, fa
     assert waiting.next_attempt_at
     assert NOON < waiting.next_attempt_at <= NOON + 20 * SECOND
 
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     assert len({request.id for request in hook.received}) == 1
     assert len({request.body for request in hook.received}) == 1, "the same bytes on every attempt"
@@ -93,13 +93,13 @@ def test_a_receiver_that_fails_is_tried_again_until_it_takes_it(queue: Queue, fa
 
 def test_retry_after_is_waited_for(queue: Queue, failed: Run, hook: Receiver) -> None:
     hook.plans = [answers(429, Retry_After="3600")]
-    delivery = queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go()
+    delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     assert stored(delivery).next_attempt_at == NOON + timedelta(hours=1)
-    queue.go(until=timedelta(minutes=59))
+    queue.deliver_due(until=timedelta(minutes=59))
     assert len(hook.received) == 1
-    queue.go(until=timedelta(minutes=2))
+    queue.deliver_due(until=timedelta(minutes=2))
     assert len(hook.received) == 2
 
 
@@ -109,8 +109,8 @@ def test_after_a_day_it_is_given_up_and_put_with_the_dead_letters(
     put_aside: list[object] = []
     monkeypatch.setattr(outbox, "put_aside", put_aside.append)
     hook.always = answers(500)
-    delivery = queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go(until=2 * DAY)
+    delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due(until=2 * DAY)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
     assert stored(delivery).updated_at <= NOON + DAY + SECOND
@@ -137,8 +137,8 @@ def test_a_receiver_that_answers_410_gets_no_more_attempts(
 ) -> None:
     monkeypatch.setattr(outbox, "put_aside", lambda _: pytest.fail("nobody need wake up for this"))
     hook.plans = [answers(410)]
-    delivery = queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go(until=DAY)
+    delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due(until=DAY)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
     assert len(hook.received) == 1
@@ -148,8 +148,8 @@ def test_a_name_that_resolves_to_a_private_address_at_send_is_refused_and_record
     queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
-    delivery = queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go(until=DAY)
+    delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due(until=DAY)
 
     record = stored(delivery)
     assert record.status is DeliveryStatus.FAILED
@@ -166,19 +166,19 @@ def test_a_sender_that_is_killed_after_the_send_sends_again_under_the_same_id(
     def killed(*_: object) -> bool:
         raise Killed
 
-    delivery = queue.tell(failed, Event.FAILURE, "webhook")
+    delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
     message = queue.messages[0]
     with monkeypatch.context() as during:
         during.setattr(deliveries, "record_result", killed)
         with pytest.raises(Killed):
-            queue.go()
+            queue.deliver_due()
     assert len(hook.received) == 1
 
     # While the claim is valid, the message that is received again is not sent: its sender might only be slow.
     queue.messages = [message]
-    queue.go(until=deliver.LEASE - SECOND)
+    queue.deliver_due(until=deliver.LEASE - SECOND)
     assert len(hook.received) == 1
-    queue.go(until=5 * SECOND)
+    queue.deliver_due(until=5 * SECOND)
 
     assert [request.id for request in hook.received] == [delivery, delivery]
     assert stored(delivery).status is DeliveryStatus.DELIVERED
@@ -193,14 +193,14 @@ def test_a_sender_that_is_killed_before_the_send_loses_nothing(
     def killed(*_: object, **__: object) -> None:
         raise Killed
 
-    delivery = queue.tell(failed, Event.FAILURE, "webhook")
+    delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
     message = queue.messages[0]
     with monkeypatch.context() as during:
         during.setattr(http, "post", killed)
         with pytest.raises(Killed):
-            queue.go()
+            queue.deliver_due()
     queue.messages = [message]
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     assert [request.id for request in hook.received] == [delivery]
 
@@ -210,10 +210,10 @@ def test_something_unexpected_on_our_side_is_tried_again(
 ) -> None:
     with monkeypatch.context() as during:
         during.setattr(webhook, "open_headers", lambda *_: 1 / 0)
-        delivery = queue.tell(failed, Event.FAILURE, "webhook")
-        queue.go()
+        delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
+        queue.deliver_due()
     assert stored(delivery).error == "something went wrong on our side; it is tried again"
-    queue.go(until=DAY)
+    queue.deliver_due(until=DAY)
 
     assert [request.id for request in hook.received] == [delivery]
 
@@ -221,8 +221,8 @@ def test_something_unexpected_on_our_side_is_tried_again(
 def test_a_key_that_was_rotated_since_signs_too(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
     after, key, _ = webhook.rotated(job, NOON)
     store.update_job(job, after)
-    queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go()
+    queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     signatures = hook.received[0].headers["webhook-signature"].split()
     assert len(signatures) == 2
@@ -233,8 +233,8 @@ def test_a_key_that_was_rotated_since_signs_too(queue: Queue, job: Job, failed: 
 def test_after_a_day_only_the_new_key_signs(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
     after, _, _ = webhook.rotated(job, NOON - timedelta(hours=25))
     store.update_job(job, after)
-    queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go()
+    queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     assert len(hook.received[0].headers["webhook-signature"].split()) == 1
 
@@ -244,8 +244,8 @@ def test_the_jobs_targets_at_the_runs_creation_decide(
 ) -> None:
     after = job.changed({"webhook_enabled": False, "webhook_url": None}, jaffle, NOON, webhook.headers_of)
     store.update_job(job, webhook.with_sealed_webhook(job, after)[0])
-    queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go()
+    queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     assert len(hook.received) == 1
     assert hook.received[0].headers["webhook-signature"]
@@ -253,8 +253,8 @@ def test_the_jobs_targets_at_the_runs_creation_decide(
 
 def test_a_deleted_jobs_run_is_still_notified(queue: Queue, job: Job, failed: Run, hook: Receiver) -> None:
     store.delete_job(job, NOON)
-    queue.tell(failed, Event.FAILURE, "webhook")
-    queue.go()
+    queue.queue_event(failed, Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     assert hook.received[0].headers["x-team"] == "s3cret"
     assert hook.received[0].headers["webhook-signature"]
@@ -263,7 +263,7 @@ def test_a_deleted_jobs_run_is_still_notified(queue: Queue, job: Job, failed: Ru
 def test_each_webhook_is_sent_by_itself(queue: Queue, job: Job, jaffle: Project, hook: Receiver) -> None:
     for minute in range(60):
         run = new_run(job, jaffle, RunStatus.FAILED, NOON + timedelta(minutes=minute))
-        queue.tell(run, Event.FAILURE, "webhook")
-    queue.go()
+        queue.queue_event(run, Event.FAILURE, "webhook")
+    queue.deliver_due()
 
     assert len({request.id for request in hook.received}) == 60
