@@ -153,6 +153,7 @@ def test_all_faults_come_at_once(alice: Person, jaffle: Project) -> None:
         ({"webhook_url": "https://127.0.0.1/x"}, "webhook_url"),
         ({"webhook_url": "https://[::ffff:10.0.0.1]/x"}, "webhook_url"),
         ({"webhook_headers": {"Content-Type": "x"}}, "webhook_headers"),
+        ({"webhook_headers": {"transfer-Encoding": "identity"}}, "webhook_headers"),
         ({"webhook_headers": {"X": "a\r\nb"}}, "webhook_headers"),
         ({"webhook_headers": {"X": "***"}}, "webhook_headers"),
         ({"webhook_headers": {f"X-{n}": "1" for n in range(21)}}, "webhook_headers"),

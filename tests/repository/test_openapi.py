@@ -41,6 +41,7 @@ KNOWN_OUTSIDE = {
     "dbt",
     "https",
     "Host",
+    "Transfer-Encoding",
     "build",
     "run",
     "reader",

@@ -13,7 +13,8 @@ MOST_HEADERS = 20
 # "#name" as people type it, or an id as in Slack's links.
 SLACK_CHANNEL = re.compile(r"#[\w.-]{1,80}|[CDG][A-Z0-9]{6,20}")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-RESERVED_HEADER = re.compile(r"host|content-.*|webhook-.*", re.IGNORECASE)
+# With Transfer-Encoding, the body would be sent in chunks that a receiver may not read as such.
+RESERVED_HEADER = re.compile(r"host|transfer-encoding|content-.*|webhook-.*", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 WebhookEvent = Literal["started", "success", "failure", "cancelled", "late", "long"]
 DEFAULT_EVENTS: list[WebhookEvent] = ["success", "failure"]
@@ -35,7 +36,10 @@ def header_faults(headers: Mapping[str, str]) -> Iterator[NamedFault]:
         if not HEADER_NAME.fullmatch(name):
             yield NamedFault(None, f"{shown!r} is not a header name")
         elif RESERVED_HEADER.fullmatch(name):
-            yield NamedFault(None, f"{shown} is set by the service; any but Host, Content-* and webhook-* may be added")
+            yield NamedFault(
+                None,
+                f"{shown} is set by the service; any but Host, Transfer-Encoding, Content-* and webhook-* may be added",
+            )
         elif CONTROL.search(value) or not value.isascii():
             yield NamedFault(None, f"the value of {shown} must be ASCII without line breaks or control characters")
         elif value == MASK:
