@@ -17,6 +17,9 @@ from local.emulator.wire import InProcessTransport
 from local.intrinsics import UnsupportedTemplate
 from local.template import Template
 
+# As in the cloud, a message arrives some time after it was sent. So the answer to a request does not share the
+# processor with the pass that it asked for.
+_ARRIVES_SECONDS = 0.01
 _ACCESS_KEY = "access key"
 # Nothing waits for a sweep, and each sweep reads every table once.
 _SWEEP_SECONDS = 3600.0
@@ -39,7 +42,7 @@ class Emulator:
         self.database = Database(folder)
         self._access_key = self.database.setting(_ACCESS_KEY) or self._new_access_key()
         self._server = Server(None, self._access_key)
-        self.services = self._server.services = Services(self.database, lambda: self.url)
+        self.services = self._server.services = Services(self.database, lambda: self.url, _ARRIVES_SECONDS)
         self.transport = InProcessTransport(self.url, self.services)
         self._environment = ExitStack()
         self._ended = threading.Event()

@@ -27,10 +27,10 @@ type Operation = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 class Services:
     """All services that use one database, and the buses, which store nothing."""
 
-    def __init__(self, database: Database, url: Callable[[], str]) -> None:
-        """Create the services; `url()` returns the address of the emulator."""
+    def __init__(self, database: Database, url: Callable[[], str], arrives_seconds: float = 0.0) -> None:
+        """Create the services; `url()` returns the address of the emulator, and messages take `arrives_seconds`."""
         self.dynamodb = DynamoDB(database)
-        self.sqs = SQS(database, url)
+        self.sqs = SQS(database, url, arrives_seconds=arrives_seconds)
         self.s3 = S3(database)
         self.kms = KMS(database)
         self.events = Events()

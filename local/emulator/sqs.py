@@ -43,11 +43,18 @@ type Request = Mapping[str, Any]
 class SQS:
     """The queues of a database; a queue's `attributes` are those of CreateQueue."""
 
-    def __init__(self, database: Database, url: Callable[[], str], clock: Callable[[], float] = time.time) -> None:
-        """Start without queues; their addresses begin with `url()`."""
+    def __init__(
+        self,
+        database: Database,
+        url: Callable[[], str],
+        clock: Callable[[], float] = time.time,
+        arrives_seconds: float = 0.0,
+    ) -> None:
+        """Start without queues; their addresses begin with `url()`. A message arrives after `arrives_seconds`."""
         self._database = database
         self._url = url
         self._clock = clock
+        self._arrives_seconds = arrives_seconds
         self._queues: dict[str, dict[str, Any]] = {}
         self._arns: dict[str, str] = {}
         self._sent = threading.Condition()
@@ -128,7 +135,7 @@ class SQS:
             if not 0 <= int(delay) <= _DELAY_SECONDS:
                 raise AwsError("InvalidParameterValue", f"DelaySeconds must be 0 to {_DELAY_SECONDS}, not {delay}")
             identity = str(uuid.uuid4())
-            rows.append((queue, identity, body, attributes, now, now + int(delay)))
+            rows.append((queue, identity, body, attributes, now, now + max(int(delay), self._arrives_seconds)))
             answers.append({"MessageId": identity, "MD5OfMessageBody": _md5(body)})
         with self._database.writing() as connection:
             connection.executemany(

@@ -83,6 +83,22 @@ def test_many_triggers_at_once_share_a_few_passes(pulsing: Pulsing, world: World
     assert len(world.runs(job)) == 30
 
 
+def test_one_or_two_of_many_requests_just_after_a_pass_come_again(pulsing: Pulsing, world: World) -> None:
+    job = world.create(schedule="0 0 1 1 *", enabled=False, command="dbt run --select slow")
+    pulsing.live(minutes=15)
+    world.trigger(job)
+    pulsing.live(seconds=0.1)
+
+    for _ in range(30):
+        world.trigger(job)
+    pulsing.live(seconds=0.5)
+    assert sum("generation" not in one.body and "if_overdue" not in one.body for one in pulsing.waiting) <= 2
+    pulsing.live(seconds=3)
+
+    assert {run.status for run in world.runs(job)} == {RunStatus.RUNNING}
+    assert pulsing.ends() == 1
+
+
 def test_an_edit_reaches_the_cluster_at_once_and_its_slots_are_followed(pulsing: Pulsing, world: World) -> None:
     job = world.create(schedule="0 0 1 1 *")
     pulsing.live(minutes=15)

@@ -24,11 +24,19 @@ def page_of(documents: Iterable[JobDocument]) -> list[str]:
     left = ANSWER_BYTES
     for document in documents:
         text = document.model_dump_json()
-        left -= len(json.dumps(text))
+        left -= size_in_an_answer(text)
         if left < 0 and page:
             break
         page.append(text)
     return page
+
+
+def size_in_an_answer(document: str) -> int:
+    """Return the length of a JSON text as a JSON string, which is how the body of an answer is returned."""
+    if document.isascii():
+        # A JSON text has one control character at most, DEL, for which json writes six.
+        return len(document) + 2 + document.count('"') + document.count("\\") + 5 * document.count("\x7f")
+    return len(json.dumps(document))
 
 
 def answer(page: Iterable[str], total: int, next_cursor: str | None) -> str:

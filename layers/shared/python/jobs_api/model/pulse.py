@@ -45,6 +45,13 @@ class Pulse(Record):
         """Return whether the next pass is due at that time, give or take less than a second."""
         return self.due_at is not None and abs(self.due_at - moment) < ALIKE
 
+    def is_asked_about(self, moment: datetime) -> bool:
+        """Return whether a pass was requested at that time, give or take less than half a second.
+
+        The pass that follows must be later than a request by more than an index lags.
+        """
+        return self.asked_at is not None and abs(self.asked_at - moment) < ALIKE / 2
+
     def is_lost(self, now: datetime) -> bool:
         """Return whether nothing will happen unless somebody requests a pass."""
         known = [moment for moment in (self.due_at, self.busy_until) if moment]

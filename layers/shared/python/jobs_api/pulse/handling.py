@@ -99,7 +99,7 @@ def _begin(message: PulseMessage, now: datetime) -> Organization | None:
     if message.generation is not None:
         announced = now + pace().open_runs if message.announces else None
         return pulses.begin_pass(message.organization_id, message.generation, now, announced)
-    asked_at = message.asked_at or now
+    asked_at, there = message.asked_at or now, None
     for _ in range(ATTEMPTS):
         if organization := pulses.begin_asked_pass(message.organization_id, asked_at, now):
             return organization
@@ -113,8 +113,10 @@ def _begin(message: PulseMessage, now: datetime) -> Organization | None:
             break
         if there.pulse.asked_at or pulses.ask_busy_pass(there, asked_at):
             return None
-    # The last pass began just now: the next one follows it, and does everything that is requested until then.
-    queue.ask_later(message, pulses.CLOSEST)
+    # The last pass began just now: the next one follows it, and does everything that is requested until then. So of
+    # many requests one or two come again; the others find that these do.
+    if there and not there.pulse.is_asked_about(asked_at) and queue.ask_later(message, pulses.CLOSEST):
+        pulses.note_asked(there, asked_at)
     return None
 
 

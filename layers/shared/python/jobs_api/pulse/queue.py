@@ -134,9 +134,12 @@ def run_cancelled(organization_id: str) -> None:
     _try_to_ask(PulseMessage(organization_id, None, _now()))
 
 
-def ask_later(message: PulseMessage, delay: timedelta) -> None:
-    """Send a request that is to be handled after a delay; where the queue refuses it, the next tick asks for a pass."""
-    _try_to_ask(message, delay, "The queue did not take a request for a later pass; the next tick asks for one")
+def ask_later(message: PulseMessage, delay: timedelta) -> bool:
+    """Send a request that is to be handled after a delay; return whether the queue took it.
+
+    Where it did not, the next tick asks for a pass.
+    """
+    return _try_to_ask(message, delay, "The queue did not take a request for a later pass; the next tick asks for one")
 
 
 def send_pulse(pulse: PulseMessage, delay: timedelta, spare_after: timedelta | None = None) -> bool:
@@ -178,8 +181,8 @@ class QueueRefused(Exception):
     """The queue answered, but did not take all of the messages."""
 
 
-def _try_to_ask(message: PulseMessage, delay: timedelta = timedelta(), otherwise: str = _NOT_ASKED) -> None:
-    """Send a request, and log `otherwise` where the queue does not take it.
+def _try_to_ask(message: PulseMessage, delay: timedelta = timedelta(), otherwise: str = _NOT_ASKED) -> bool:
+    """Send a request; return whether the queue took it, and log `otherwise` where it did not.
 
     Requests of one organization are a group: where they keep the function busy, SQS hands out pulses and the requests
     of other organizations first. A group adds a quarter to the price of a message, so pulses have none.
@@ -189,6 +192,8 @@ def _try_to_ask(message: PulseMessage, delay: timedelta = timedelta(), otherwise
         _client().send_message(**_entry(message, delay), MessageGroupId=message.organization_id, QueueUrl=_url())
     except (BotoCoreError, ClientError):
         logger.warning(otherwise, exc_info=True)
+        return False
+    return True
 
 
 def _entry(message: PulseMessage, delay: timedelta = timedelta()) -> dict[str, Any]:

@@ -25,6 +25,14 @@ from jobs_api.store.projects import partition_of
 NO_WEBHOOK = SealedWebhook.known(keys=[])
 NO_PAUSES = PauseHistory[FiringSpan].known(past=[])
 
+_AS_THEY_ARE = ("headers_for", "sealed_environment", "cronjob_name", "created_at", "updated_at", "due_at")
+# Read together: PynamoDB's descriptors take a tenth of the time of a list.
+_READ = (
+    *_AS_THEY_ARE,
+    *("settings", "webhook", "slug", "version", "synced", "matched", "slots", "pauses", "recorded_version"),
+    *("followers", "counted_ends"),
+)
+
 
 def slots_of(job: Job) -> list[UpdateAction]:
     """Return the updates of a job's slot history, and of when its slots must next be checked."""
@@ -49,26 +57,23 @@ def job_of(row: ProjectsRow, project: Project) -> Job:
     """Read a job, or the rest of a deleted one, from its row."""
     if not isinstance(row, JobRow):
         raise TypeError(f"{row.partition} {row.sort} is not a job")
+    values = row.values(_READ)
+    webhook, slots, pauses, recorded = (values[name] for name in ("webhook", "slots", "pauses", "recorded_version"))
     return Job.known(
         id=row.sort.partition("#")[2],
         organization_id=project.organization_id,
         project_id=project.id,
-        settings=JobSettings.stored(row.settings),
-        webhook=SealedWebhook.model_validate(row.webhook) if row.webhook else NO_WEBHOOK,
-        headers_for=row.headers_for,
-        sealed_environment=row.sealed_environment,
-        kept_slug=kept_slug(row.slug, row.settings["name"]),
-        cronjob_name=row.cronjob_name,
-        version=int(row.version),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        synced=sync_results.result_of(row),
-        slots=SlotHistory.model_validate(row.slots) if row.slots else SlotHistory(since=row.created_at),
-        pauses=PauseHistory[FiringSpan].model_validate(row.pauses) if row.pauses else NO_PAUSES,
-        due_at=row.due_at,
-        recorded_version=None if row.recorded_version is None else int(row.recorded_version),
-        followers=frozenset(row.followers or ()),
-        counted_ends=counted_ends_of(row.counted_ends),
+        settings=JobSettings.stored(values["settings"]),
+        webhook=SealedWebhook.model_validate(webhook) if webhook else NO_WEBHOOK,
+        kept_slug=kept_slug(values["slug"], values["settings"]["name"]),
+        version=int(values["version"]),
+        synced=sync_results.result_of(values["synced"], values["matched"]),
+        slots=SlotHistory.model_validate(slots) if slots else SlotHistory(since=values["created_at"]),
+        pauses=PauseHistory[FiringSpan].model_validate(pauses) if pauses else NO_PAUSES,
+        recorded_version=None if recorded is None else int(recorded),
+        followers=frozenset(values["followers"] or ()),
+        counted_ends=counted_ends_of(values["counted_ends"]),
+        **{name: values[name] for name in _AS_THEY_ARE},
     )
 
 

@@ -58,6 +58,12 @@ def ask_busy_pass(organization: Organization, asked_at: datetime) -> bool:
     return _update(organization.id, [OrganizationRow.pass_asked_at.set(asked_at)], same & busy) is not None
 
 
+def note_asked(organization: Organization, asked_at: datetime) -> None:
+    """Record that a pass was requested just after one began, and that its message is under way. One UpdateItem."""
+    same = OrganizationRow.pulse_generation == organization.pulse.generation
+    _update(organization.id, [OrganizationRow.pass_asked_at.set(asked_at)], same)
+
+
 def end_pass(
     organization: Organization, due_at: datetime | None, sync_due_at: datetime | None, *, asked: bool = False
 ) -> bool:

@@ -16,9 +16,9 @@ SINCE_0_2: Final = frozenset({"fingerprint", "right_until"})
 WRITTEN: Final = "synced_at"
 
 
-def result_of(row: JobRow) -> SyncedVersion | None:
+def result_of(synced: Mapping[str, Any] | None, matched: Mapping[str, Any] | None) -> SyncedVersion | None:
     """Read what the last sync of a job recorded; None before the first."""
-    return SyncedVersion.model_validate(put_together(row.synced, row.matched)) if row.synced else None
+    return SyncedVersion.model_validate(put_together(synced, matched)) if synced else None
 
 
 def put_together(synced: Mapping[str, Any], matched: Mapping[str, Any] | None) -> dict[str, Any]:
