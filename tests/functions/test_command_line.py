@@ -101,7 +101,7 @@ def test_every_command_does_its_work(  # noqa: PLR0915 - each command once
     assert [one["id"] for one in told("runs", "nightly", "--status", "success")["runs"]] == [run.id]
     assert sum(day["successful_runs"] for day in told("stats", "nightly", "--days", "2")["days"]) == 1
     assert told("logs", run.id)["run_id"] == run.id
-    assert "says of no model" in does("results", run.id, code=1).err
+    assert "has no results" in does("results", run.id, code=1).err
 
     assert [one["path"] for one in told("artifacts", "list", run.id)["artifacts"]] == ["manifest.json"]
     does("artifacts", "get", run.id, "--to", str(tmp_path / "target"))
