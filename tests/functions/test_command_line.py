@@ -114,10 +114,10 @@ def test_every_command_does_its_work(  # noqa: PLR0915 - each command once
     (tmp_path / "jobs.yml").write_text(imported)
     assert "nightly" in imported
     does("plan", "--detailed-exitcode")
-    (tmp_path / "jobs.yml").write_text(imported.replace("0 2 * * *", "0 3 * * *"))
+    (tmp_path / "jobs.yml").write_text(imported.replace(acme.job.settings.schedule or "", "30 3 * * *"))
     does("plan", "--detailed-exitcode", code=2)
     does("apply", "--yes")
-    assert told("show", "jaffle/nightly")["schedule"] == "0 3 * * *"
+    assert told("show", "jaffle/nightly")["schedule"] == "30 3 * * *"
     does("schema")
 
     token = told("tokens", "create", "CI", "--role", "reader")
