@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -270,12 +271,13 @@ def test_an_attempt_whose_job_may_not_run_any_more_ends_and_says_why(acme: Acme,
 
 @pytest.mark.parametrize(("change_it", "reason"), CHANGES[:-1])
 def test_a_run_that_fails_once_its_job_may_not_run_says_why_it_is_not_tried_again(
-    acme: Acme, change_it: Any, reason: str
+    acme: Acme, change_it: Any, reason: str, tmp_path: Path
 ) -> None:
     change(acme, {**RETRIES, **ALERTS})
-    job = acme.start("exit 1")
+    job = acme.start(f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; exit 1")
     acme.ingest()
     change_it(acme)
+    (tmp_path / "go").touch()
     acme.wait_for_end(job)
     acme.ingest()
 
@@ -284,11 +286,12 @@ def test_a_run_that_fails_once_its_job_may_not_run_says_why_it_is_not_tried_agai
     assert (Event.FAILURE, "slack") in due_deliveries(run)
 
 
-def test_a_run_of_a_deleted_job_is_not_tried_again(acme: Acme) -> None:
+def test_a_run_of_a_deleted_job_is_not_tried_again(acme: Acme, tmp_path: Path) -> None:
     change(acme, RETRIES)
-    job = acme.start("exit 1")
+    job = acme.start(f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; exit 1")
     acme.ingest()
     delete(acme)
+    (tmp_path / "go").touch()
     acme.wait_for_end(job)
     acme.ingest()
 

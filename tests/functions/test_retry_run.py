@@ -26,7 +26,7 @@ def retry(who: Person, run: Run, body: Any = None, **options: Any) -> Answer:
 
 def ended(acme: Acme, status: RunStatus = RunStatus.FAILED, **values: Any) -> Run:
     """Write a run of Acme's job that has ended."""
-    times = {"created_at": NOON, "end_time": NOON, "updated_at": NOON}
+    times = dict.fromkeys(("created_at", "end_time", "updated_at"), values.get("created_at", NOON))
     return acme.triggered(**{"status": status, "launch": None, "command": "dbt test", **times, **values})
 
 
@@ -204,7 +204,9 @@ def test_where_the_cluster_is_away_it_is_launched_once_it_is_back(acme: Acme, re
 def test_it_may_have_attempts_of_its_own(acme: Acme) -> None:
     change(acme, {**RETRIES, "enabled": False})
     run = repeated(acme, retry(acme.alice, ended(acme, created_at=acme.now()), at=acme.now()))
-    failed = run.model_copy(update={"status": RunStatus.RUNNING, "job_uid": "gone", "updated_at": NOON})
+    failed = run.model_copy(
+        update={"status": RunStatus.RUNNING, "job_uid": "gone", "updated_at": acme.now() - timedelta(days=1)}
+    )
     assert store.advance_run(run, failed)
 
     acme.ingest()
