@@ -150,7 +150,7 @@ def test_a_pass_sends_the_next_pulse() -> None:
 
     generation = store.get_organization(organization.id).pulse.generation
     sent = waiting_pulses(organization.id)
-    assert {"organization_id": organization.id, "generation": generation} in sent
+    assert {"organization_id": organization.id, "generation": generation, "announces": True} in sent
 
 
 def waiting_pulses(organization_id: str) -> list[dict[str, Any]]:
