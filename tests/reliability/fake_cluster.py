@@ -116,6 +116,15 @@ class FakeCluster:
             self.clock.set(until)
             self.run_until_idle()
 
+    def evict(self, pod: Object) -> None:
+        """Delete a pod as a drained node does: the Job controller replaces it, and the run goes on."""
+        with self._lock:
+            disrupted = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+            status = {**pod["status"], "conditions": [*pod["status"].get("conditions", []), disrupted]}
+            self.storage.replace_status("pods", {**pod, "status": status})
+            self.storage.delete("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
+            self.run_until_idle()
+
     def _work(self) -> bool:
         self._queue._collect_due(self.clock.now())
         keys = list(self._queue._ready)

@@ -344,15 +344,16 @@ def an_ingest_of_runs_that_stored_artifacts(world: World) -> Act:
 
 @scenario
 def an_ingest_of_a_run_of_which_two_pods_stored_artifacts(world: World) -> Act:
-    _replaced(world)()
-    world.advance(minutes=3)
+    late = _replaced(world)
+    world.advance(minutes=4)
+    late()
     return world.ingest
 
 
 @scenario
 def an_ingest_of_a_run_whose_first_pod_stores_artifacts_meanwhile(world: World) -> Act:
     late = _replaced(world)
-    world.advance(minutes=3)
+    world.advance(minutes=4)
 
     def act() -> None:
         try:
@@ -371,7 +372,7 @@ def a_retry_from_failure(world: World) -> Act:
 
 
 def _replaced(world: World) -> Callable[[], None]:
-    """Let the pod of a run be deleted while it runs, and another one take its place; return the first one's upload."""
+    """Evict the pod of a run while it runs, so that another one takes its place; return the first one's upload."""
     world.operate(artifacts=True)
     world.trigger(world.create(command="dbt run --select slow", enabled=False))
     world.advance(seconds=10)
@@ -379,8 +380,8 @@ def _replaced(world: World) -> Callable[[], None]:
     (pod,) = [stored.object for stored in world.cluster.storage.view("pods")]
     (run,) = world.runs()
     assert run.pod_name == pod["metadata"]["name"]
-    world.cluster.storage.delete("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
-    world.cluster.run_until_idle()
+    world.cluster.evict(pod)
+    assert len(world.cluster.started) == 2, "no other pod has taken its place"
     return lambda: world.uploads.store(pod)
 
 

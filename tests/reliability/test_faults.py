@@ -68,7 +68,15 @@ class Story:
             [
                 *(self._create, self._change, self._rename, self._delete, self._trigger, self._trigger, self._pause),
                 *(self._cancel, self._cancel, self._suspend_a_job_by_hand, self._retry, self._pause_a_job),
-                *(self._lose_a_pod, self._lose_a_job, self._suspend_by_hand, self._jump, self._drift, self._start_anew),
+                *(
+                    self._lose_a_pod,
+                    self._evict_a_pod,
+                    self._lose_a_job,
+                    self._suspend_by_hand,
+                    self._jump,
+                    self._drift,
+                    self._start_anew,
+                ),
                 *(self._late_event, self._late_event, *[self._minute] * 6),
             ]
         )
@@ -219,6 +227,14 @@ class Story:
 
     def _lose_a_pod(self) -> None:
         self._lose("pods")
+
+    def _evict_a_pod(self) -> None:
+        """Evict a pod that runs, as a drained node does: another pod of its run takes its place."""
+        pods = [stored.object for stored in self._world.cluster.storage.view("pods")]
+        running = [pod for pod in pods if pod.get("status", {}).get("phase") == "Running"]
+        if running:
+            self._world.cluster.evict(self._random.choice(sorted(running, key=lambda pod: pod["metadata"]["name"])))
+            figures.proved["fault injected: pod evicted"] += 1
 
     def _lose_a_job(self) -> None:
         self._lose("jobs")
