@@ -128,6 +128,7 @@ def _changes(job: Job) -> list[UpdateAction]:
         set_or_removed(JobRow.pauses, row.pauses),
         JobRow.version.set(row.version),
         JobRow.updated_at.set(row.updated_at),
+        JobRow.last_write.remove(),
         *slots_of(job),
     ]
 
