@@ -230,6 +230,8 @@ class Story:
 
     def _evict_a_pod(self) -> None:
         """Evict a pod that runs, as a drained node does: another pod of its run takes its place."""
+        # The slow job begins a run each minute, if nobody has stopped it.
+        self._world.advance(minutes=1)
         pods = [stored.object for stored in self._world.cluster.storage.view("pods")]
         running = [pod for pod in pods if pod.get("status", {}).get("phase") == "Running"]
         if running:
