@@ -25,7 +25,7 @@ from local.intrinsics import ACCOUNT, REGION
 from local.template import Template, read
 from tests.functions import passes
 from tests.functions.people import ROOT, Context, Person, new_organization, new_project
-from tests.functions.test_run_artifacts import is_refused
+from tests.functions.test_run_artifacts import authorized
 from tests.notifications.notification_world import new_job, new_run
 from tests.permissions import allowing, policies
 from tests.permissions.record import MOST_SECONDS_APART, ClusterCall, Record, left_by_others
@@ -136,7 +136,8 @@ def test_the_authorizer_of_pods_may_ask_eks_too(recorder: Recorder, monkeypatch:
     monkeypatch.delenv("JOBS_API_KUBECONFIG", raising=False)
     claims = json.dumps({"kubernetes.io": {"namespace": organization.namespace}}).encode()
 
-    assert is_refused(f"e30.{base64.urlsafe_b64encode(claims).rstrip(b'=').decode()}.c2ln", "run_mine")
+    with pytest.raises(cluster.ClusterUnavailable):
+        authorized(f"e30.{base64.urlsafe_b64encode(claims).rstrip(b'=').decode()}.c2ln", "run_mine")
 
     assert {"dynamodb:GetItem", "eks:DescribeCluster"} <= {one.action for one in recorder.record.asked["authorize_pod"]}
 
