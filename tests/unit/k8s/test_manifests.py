@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api import runner
-from jobs_api.k8s import labels, manifests
+from jobs_api.k8s import labels, manifests, pod_template
 from jobs_api.k8s.pod_template import Manifest
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job
@@ -313,3 +313,14 @@ def test_a_job_may_still_say_where_its_target_folder_is() -> None:
 def test_sqlmesh_has_no_artifacts_to_store() -> None:
     with pytest.raises(ValueError, match="only be true in a dbt project"):
         project(project_type=ProjectType.SQLMESH, artifacts=True)
+
+
+def test_only_masks_of_known_secrets_are_replaced() -> None:
+    env = [{"name": "MASKED", "value": "***"}, {"name": "SET", "value": "own"}, {"name": "UNKNOWN", "value": "***"}]
+    pod = {"spec": {"containers": [{"name": pod_template.CONTAINER, "env": env}, {"name": "other", "env": env}]}}
+
+    made = pod_template.with_values({"spec": {"template": pod}}, {"MASKED": "hunter2", "SET": "hunter3"})
+
+    ours, other = made["spec"]["template"]["spec"]["containers"]
+    assert ours["env"] == [{"name": "MASKED", "value": "hunter2"}, *env[1:]]
+    assert other["env"] == env

@@ -82,6 +82,32 @@ def test_a_thousand_cuts_at_random_lose_and_double_nothing() -> None:
     assert bytes(read) == log.text
 
 
+@pytest.mark.parametrize(
+    ("content", "missing"),
+    [
+        (b"", 0),
+        (b"a", 0),
+        ("a\u00e9".encode(), 0),
+        (b"a\xc3", 1),
+        (b"a\xdf", 1),
+        ("\u65e5".encode(), 0),
+        (b"\xe6", 1),
+        (b"\xe0\xa4", 2),
+        (b"\xef\xbf", 2),
+        ("\U0001f600".encode(), 0),
+        (b"\xf0", 1),
+        (b"\xf0\x9f", 2),
+        (b"\xf0\x90\x80", 3),
+        # No UTF-8 at all: nothing is waited for.
+        (b"\xff", 0),
+        (b"\xf8\x80\x80", 0),
+        (b"\x80\x80\x80\x80\x80", 0),
+    ],
+)
+def test_only_a_character_whose_rest_is_missing_is_left_for_the_next_read(content: bytes, missing: int) -> None:
+    assert incomplete(content) == missing
+
+
 def test_another_file_is_read_from_its_beginning_and_told_apart() -> None:
     log = KubeletLog()
     log.write(NOON, b"one")

@@ -52,6 +52,16 @@ def test_a_schedule_that_never_fires_has_no_fire_times() -> None:
     assert next_fire("* * * * ,", "UTC", NOON) is None
 
 
+def test_the_number_of_remembered_schedules_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    known: dict[tuple[str, str], Any] = {}
+    monkeypatch.setattr(schedule, "_known_fires", known)
+    monkeypatch.setattr(schedule, "_MOST_KNOWN", 3)
+
+    for minute in range(10):
+        assert next_fire(f"{minute} 13 * * *", "UTC", NOON) == NOON.replace(hour=13, minute=minute)
+        assert len(known) <= 3
+
+
 def test_a_day_without_its_midnight_is_skipped_by_schedules_that_name_days() -> None:
     # In Cairo 30 April 2027 begins at 1 o'clock. The library goes back an hour to midnight, and is in 29 April.
     before = datetime(2027, 4, 27, tzinfo=UTC)
