@@ -12,17 +12,23 @@ import sys
 if sys.version_info < (3, 9):
     os.execvp(sys.argv[1], sys.argv[1:])
 
-import base64
-import gzip
-import hashlib
-import json
-import signal
-import ssl
-import time
-import urllib.error
-import urllib.request
-import uuid
-from typing import Any, Optional
+try:
+    import base64
+    import gzip
+    import hashlib
+    import http.client
+    import json
+    import re
+    import signal
+    import time
+    import urllib.error
+    import urllib.request
+    import uuid
+    import zlib
+    from typing import Any, Iterator, Optional
+except ImportError:
+    # Debian's python3-minimal has a part of the standard library only.
+    os.execvp(sys.argv[1], sys.argv[1:])
 
 # How long the whole of storing may take: after the command has ended by itself, and after somebody ended it, when a
 # kubelet kills this process 30 seconds later.
@@ -33,7 +39,14 @@ ONE_REQUEST_SECONDS = 20.0
 PAUSES = (1.0, 2.0, 4.0)
 MOST_STORED = 50
 LARGEST_STORED = 100 * 1024 * 1024
+# Of all files together, compressed.
+MOST_STORED_BYTES = 200 * 1024 * 1024
 ENDINGS = (".json", ".html")
+# The API refuses a list with any other name.
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+# What dbt itself writes is stored first, if not everything can be.
+OF_DBT = ("manifest.json", "run_results.json", "sources.json", "catalog.json", "semantic_manifest.json", "index.html")
+PIECE_BYTES = 256 * 1024
 # dbt writes this file in each run for its own developers, and each stored file costs a request to S3.
 LEFT_OUT = ("graph_summary.json",)
 # The options and selector methods with which dbt reads the artifacts of an earlier run.
@@ -69,19 +82,18 @@ class PodApi:
         """GET a part of an object, a compressed file."""
         return gzip.decompress(self._send(urllib.request.Request(url, headers={"Range": part})))
 
-    def store(self, form: "dict[str, Any]", contents: "list[bytes]") -> None:
-        """POST one object as the form that the API signed: the contents one after another."""
+    def store(self, form: "dict[str, Any]", head: bytes, files: "list[Packed]") -> None:
+        """POST one object as the form that the API signed: a line, and then the files."""
         boundary = uuid.uuid4().hex
         lines = [
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
             for name, value in form["form"].items()
         ]
         lines.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n\r\n')
-        # Not joined, as that would double the memory.
-        body = ["".join(lines).encode(), *contents, f"\r\n--{boundary}--\r\n".encode()]
+        body = Body("".join(lines).encode() + head, files, f"\r\n--{boundary}--\r\n".encode())
         headers = {
             "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(sum(map(len, body))),
+            "Content-Length": str(body.size),
         }
         self._send(urllib.request.Request(form["url"], body, headers))
 
@@ -98,12 +110,69 @@ class PodApi:
             except urllib.error.HTTPError as error:
                 if at == len(PAUSES) or error.code < 500:
                     raise OSError(f"{error.code}: {_message(error.read(2000))}") from error
+            except http.client.HTTPException as error:
+                # Such as an answer that was cut off.
+                if at > 0:
+                    raise OSError(f"no answer: {type(error).__name__}") from error
             except OSError:
                 # There may be no way from here to there at all, and then the run should not wait for long.
                 if at > 0:
                     raise
             time.sleep(PAUSES[at])
         raise AssertionError
+
+
+class Packed:
+    """A file of a folder as it is stored, compressed anew each time that it is sent.
+
+    Together the files may be larger than what is left of the Pod's memory, and a Pod that takes more is killed.
+    """
+
+    def __init__(self, folder: str, name: str) -> None:
+        """Measure it; raises OSError."""
+        self.name = name
+        self._path = os.path.join(folder, name)
+        self.size_bytes = self.stored_bytes = 0
+        for piece in self._pieces():
+            self.stored_bytes += len(piece)
+
+    def __iter__(self) -> "Iterator[bytes]":
+        """Yield it, compressed; raises OSError where it is not as long as it was measured."""
+        sent = 0
+        for piece in self._pieces():
+            sent += len(piece)
+            if sent > self.stored_bytes:
+                break
+            yield piece
+        if sent != self.stored_bytes:
+            raise OSError(f"{self.name} was changed while it was stored")
+
+    def _pieces(self) -> "Iterator[bytes]":
+        self.size_bytes = 0
+        packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+        with open(self._path, "rb") as file:
+            for piece in iter(lambda: file.read(PIECE_BYTES), b""):
+                self.size_bytes += len(piece)
+                if self.size_bytes > LARGEST_STORED:
+                    raise OSError(f"{self.name} is too large")
+                yield packer.compress(piece)
+        yield packer.flush()
+
+
+class Body:
+    """The body of a request to store files, which can be sent again."""
+
+    def __init__(self, begin: bytes, files: "list[Packed]", end: bytes) -> None:
+        """Take its parts."""
+        self._begin, self._files, self._end = begin, files, end
+        self.size = len(begin) + sum(one.stored_bytes for one in files) + len(end)
+
+    def __iter__(self) -> "Iterator[bytes]":
+        """Yield it in pieces."""
+        yield self._begin
+        for one in self._files:
+            yield from one
+        yield self._end
 
 
 def _message(body: bytes) -> str:
@@ -162,26 +231,42 @@ class Command:
 
 
 def artifacts(target: str, since: float) -> "list[str]":
-    """Return the names of the artifacts that the command wrote into dbt's target folder."""
+    """Return the names of the artifacts that the command wrote into dbt's target folder, those of dbt itself first."""
     try:
-        found = os.scandir(target)
-        entries = [one for one in found if one.name.endswith(ENDINGS) and one.name not in LEFT_OUT]
+        found = [one for one in os.scandir(target) if one.name.endswith(ENDINGS) and NAME.fullmatch(one.name)]
     except OSError:
         return []
-    written = [one for one in entries if one.is_file(follow_symlinks=False) and one.stat().st_mtime >= since]
-    return sorted(one.name for one in written if one.stat().st_size <= LARGEST_STORED)[:MOST_STORED]
+    names = [one.name for one in found if one.name not in LEFT_OUT and _is_written(one, since)]
+    return sorted(names, key=lambda name: (name not in OF_DBT, name))[:MOST_STORED]
+
+
+def _is_written(file: "os.DirEntry[str]", since: float) -> bool:
+    try:
+        # Not what a link leads to, which may be outside of the folder.
+        told = file.stat(follow_symlinks=False)
+        return file.is_file(follow_symlinks=False) and told.st_mtime >= since and told.st_size <= LARGEST_STORED
+    except OSError:
+        # Another process of the Pod has removed it.
+        return False
 
 
 def store(api: PodApi, target: str, names: "list[str]") -> None:
     """Store artifacts as one object, so that half of them is none; raises OSError."""
-    contents, files = [], []
+    files, left_out, size = [], [], 0
     for name in names:
-        with open(os.path.join(target, name), "rb") as file:
-            content = file.read()
-        contents.append(gzip.compress(content, 1, mtime=0))
-        files.append({"path": name, "size_bytes": len(content), "stored_bytes": len(contents[-1])})
-    form = api.ask(run_id(), {"files": files})["upload"]
-    api.store(form, [form["head"].encode(), *contents])
+        one = Packed(target, name)
+        if one.stored_bytes > LARGEST_STORED or size + one.stored_bytes > MOST_STORED_BYTES:
+            left_out.append(name)
+            continue
+        files.append(one)
+        size += one.stored_bytes
+    if left_out:
+        say("Too large to be stored: " + ", ".join(left_out))
+    if not files:
+        return
+    listed = [{"path": one.name, "size_bytes": one.size_bytes, "stored_bytes": one.stored_bytes} for one in files]
+    form = api.ask(run_id(), {"files": listed})["upload"]
+    api.store(form, form["head"].encode(), files)
 
 
 def target_folder(words: "list[str]", environment: "dict[str, str]") -> str:
@@ -261,14 +346,20 @@ def fetch(api: PodApi, what: str, target: str) -> Optional[str]:
     return folder
 
 
+def say(text: str) -> None:
+    """Write a line of this program into the log, if that can be written."""
+    try:
+        os.write(2, f"[jobs-api] {' '.join(text.split())}\n".encode("utf-8", "replace"))
+    except OSError:
+        pass
+
+
 def attempt(what: str, task: Any) -> Any:
     """Do something that must not change the run; say in one line where it fails."""
     try:
         return task()
-    except (OSError, ValueError, KeyError, TypeError, EOFError, ssl.SSLError) as error:
-        said = " ".join(str(error).split())[:300]
-        sys.stderr.write(f"[jobs-api] {what}: {said}\n")
-        sys.stderr.flush()
+    except Exception as error:  # noqa: BLE001 - nor may what nobody thought of change the run
+        say(f"{what}: {str(error)[:300] or type(error).__name__}")
         return None
 
 
@@ -293,10 +384,14 @@ def main(words: "list[str]") -> int:
         sys.stderr.write(f"{words[0]}: {error.strerror}\n")
         return 127 if isinstance(error, FileNotFoundError) else 126
     code = command.wait()
-    names = artifacts(target, since)
-    if names:
-        seconds = SECONDS_WHEN_ENDED if command.ended_by_signal else SECONDS
-        attempt("The artifacts of this run were not stored", lambda: store(PodApi(folder, seconds), target, names))
+    seconds = SECONDS_WHEN_ENDED if command.ended_by_signal else SECONDS
+
+    def keep() -> None:
+        names = artifacts(target, since)
+        if names:
+            store(PodApi(folder, seconds), target, names)
+
+    attempt("The artifacts of this run were not stored", keep)
     return code
 
 
