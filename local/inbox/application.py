@@ -7,6 +7,7 @@ limited. Requests of other web pages are refused.
 
 import asyncio
 import json
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,16 @@ _REFUSALS = {"#no-": "channel_not_found", "#archived-": "is_archived", "#busy-":
 _BUSY_SECONDS = 30
 
 
-def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) -> Starlette:
-    """Make the application; its Slack accepts these tokens, and `hooks` is the address for webhooks."""
+@dataclass(frozen=True)
+class _Endpoints:
+    """What the inbox answers; its Slack accepts these tokens, and `hooks` is the address for webhooks."""
 
-    async def hook(request: Request) -> Response:
+    messages: Messages
+    slack_tokens: frozenset[str]
+    hooks: str
+
+    async def hook(self, request: Request) -> Response:
+        """Receive a webhook, and answer as its query says."""
         status = _whole(request, "status", HTTPStatus.OK, least=200, most=599)
         delay = _whole(request, "delay", 0, most=600)
         wait = request.query_params.get("retry_after", "")
@@ -50,15 +57,18 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
         verified, checked = await run_in_threadpool(verdict, body, document, request.headers)
         taken = status < HTTPStatus.MULTIPLE_CHOICES
         said = checked if taken else f"{checked}; answered {status}"
-        messages.add("webhook", _target(request), said, request.headers, document, good=verified and taken)
+        self.messages.add("webhook", _target(request), said, request.headers, document, good=verified and taken)
         await asyncio.sleep(delay)
         return JSONResponse({"ok": taken}, status, {"Retry-After": wait} if wait else {})
 
-    async def post_message(request: Request) -> Response:
+    async def post_message(self, request: Request) -> Response:
+        """Receive a message for Slack, as Slack's API does."""
         said = await _slack_message(request)
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        error = _slack_error(token, said, slack_tokens) or (None if said.get("channel") else "channel_not_found")
-        messages.add("slack", said.get("channel", ""), error or "posted", request.headers, said, good=error is None)
+        error = _slack_error(token, said, self.slack_tokens) or (None if said.get("channel") else "channel_not_found")
+        self.messages.add(
+            "slack", said.get("channel", ""), error or "posted", request.headers, said, good=error is None
+        )
         if error == "ratelimited":
             headers = {"Retry-After": str(_BUSY_SECONDS)}
             return JSONResponse({"ok": False, "error": error}, HTTPStatus.TOO_MANY_REQUESTS, headers)
@@ -66,28 +76,38 @@ def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) ->
             return JSONResponse({"ok": False, "error": error})
         return JSONResponse({"ok": True, "channel": said["channel"], "ts": "1", "message": {"text": said.get("text")}})
 
-    async def shown(request: Request) -> Response:
+    async def shown(self, request: Request) -> Response:
+        """Return what was received."""
         after = _whole(request, "after", 0)
-        return JSONResponse({"since": messages.since, "hooks": hooks, "messages": messages.documents(after)})
+        return JSONResponse(
+            {"since": self.messages.since, "hooks": self.hooks, "messages": self.messages.documents(after)}
+        )
 
-    async def clear(_: Request) -> Response:
-        messages.clear()
+    async def clear(self, _: Request) -> Response:
+        """Forget what was received."""
+        self.messages.clear()
         return Response(status_code=204)
 
-    async def page(_: Request) -> Response:
+    async def page(self, _: Request) -> Response:
+        """Return the page."""
         return HTMLResponse(_PAGE.read_text(), headers={"Content-Security-Policy": "frame-ancestors 'none'"})
 
-    async def style(_: Request) -> Response:
+    async def style(self, _: Request) -> Response:
+        """Return the page's style."""
         return Response(_STYLE.read_text(), media_type="text/css")
 
+
+def application(messages: Messages, slack_tokens: frozenset[str], hooks: str) -> Starlette:
+    """Make the application; its Slack accepts these tokens, and `hooks` is the address for webhooks."""
+    endpoints = _Endpoints(messages, slack_tokens, hooks)
     return Starlette(
         routes=[
-            Route(PREFIX, page),
-            Route(f"{PREFIX}/style.css", style),
-            Route(f"{PREFIX}/messages", shown),
-            Route(f"{PREFIX}/messages", clear, methods=["DELETE"]),
-            Route(RECEIVERS["webhook"], hook, methods=["POST"]),
-            Route(RECEIVERS["slack"], post_message, methods=["POST"]),
+            Route(PREFIX, endpoints.page),
+            Route(f"{PREFIX}/style.css", endpoints.style),
+            Route(f"{PREFIX}/messages", endpoints.shown),
+            Route(f"{PREFIX}/messages", endpoints.clear, methods=["DELETE"]),
+            Route(RECEIVERS["webhook"], endpoints.hook, methods=["POST"]),
+            Route(RECEIVERS["slack"], endpoints.post_message, methods=["POST"]),
         ],
         middleware=[Middleware(Loopback)],
     )

@@ -20,32 +20,7 @@ DIALECT: Final = "http://json-schema.org/draft-07/schema#"
 
 def file_schema(document: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of the file, from the API's document."""
-    known = json.loads(json.dumps(document["components"]["schemas"]).replace(PREFIX, HERE))
-    job = known["JobCreate"]
-    job["description"] = "A job; fields that it leaves out have their defaults"
-    job["required"] = ["name"]
-    job["properties"]["id"] = {"type": "string", "description": "The id of a job that is renamed to `name`"}
-    predecessor = known["Predecessor"]
-    predecessor["properties"]["job"] = {"type": "string", "description": "The name of the job, instead of its id"}
-    predecessor["required"] = []
-    predecessor["oneOf"] = [{"required": ["job"]}, {"required": ["job_id"]}]
-    fields = {name: field for name, field in job["properties"].items() if name not in {"id", "name"}}
-    definitions = {
-        "Defaults": {
-            "description": "Fields for jobs that do not set them; `environment` is merged variable by variable",
-            "type": ["object", "null"],
-            "additionalProperties": False,
-            "properties": {name: {k: v for k, v in field.items() if k != "default"} for name, field in fields.items()},
-        },
-        "Jobs": {"description": "The jobs of the project", "type": "array", "items": {"$ref": f"{HERE}JobCreate"}},
-        "Project": {
-            "description": "A project",
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["jobs"],
-            "properties": {"defaults": {"$ref": f"{HERE}Defaults"}, "jobs": {"$ref": f"{HERE}Jobs"}},
-        },
-    }
+    known = _schemas_of_the_file(document)
     used = _reachable("JobCreate", known)
     return {
         "$schema": DIALECT,
@@ -63,7 +38,42 @@ def file_schema(document: dict[str, Any]) -> dict[str, Any]:
             "jobs": {"$ref": f"{HERE}Jobs"},
         },
         "oneOf": [{"required": ["projects"]}, {"required": ["project", "jobs"]}],
-        "definitions": {**definitions, **{name: known[name] for name in sorted(used)}},
+        "definitions": {**_definitions(known["JobCreate"]), **{name: known[name] for name in sorted(used)}},
+    }
+
+
+def _schemas_of_the_file(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the API's schemas, changed to what the file has: names instead of ids."""
+    known: dict[str, Any] = json.loads(json.dumps(document["components"]["schemas"]).replace(PREFIX, HERE))
+    job = known["JobCreate"]
+    job["description"] = "A job; fields that it leaves out have their defaults"
+    job["required"] = ["name"]
+    job["properties"]["id"] = {"type": "string", "description": "The id of a job that is renamed to `name`"}
+    predecessor = known["Predecessor"]
+    predecessor["properties"]["job"] = {"type": "string", "description": "The name of the job, instead of its id"}
+    predecessor["required"] = []
+    predecessor["oneOf"] = [{"required": ["job"]}, {"required": ["job_id"]}]
+    return known
+
+
+def _definitions(job: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas that only the file has."""
+    fields = {name: field for name, field in job["properties"].items() if name not in {"id", "name"}}
+    return {
+        "Defaults": {
+            "description": "Fields for jobs that do not set them; `environment` is merged variable by variable",
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": {name: {k: v for k, v in field.items() if k != "default"} for name, field in fields.items()},
+        },
+        "Jobs": {"description": "The jobs of the project", "type": "array", "items": {"$ref": f"{HERE}JobCreate"}},
+        "Project": {
+            "description": "A project",
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["jobs"],
+            "properties": {"defaults": {"$ref": f"{HERE}Defaults"}, "jobs": {"$ref": f"{HERE}Jobs"}},
+        },
     }
 
 
