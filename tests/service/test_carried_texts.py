@@ -15,6 +15,7 @@ from jobs_api.collecting import carried
 from jobs_api.collecting.carried import Carried
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ingest import log_collecting
+from jobs_api.ingest.log_collecting import NOBODY, Followers
 from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.run import Run
 from jobs_api.pulse import passes
@@ -58,10 +59,16 @@ class Passes:
         patch.setattr(store, "find_runs", lambda *_: {self.run.id: self.run})
         log_collecting._known.clear()
 
-    def make_pass(self, message: Sequence[CarriedText] | None = None, *, most: int = MOST_CARRIED_BYTES) -> None:
+    def make_pass(
+        self,
+        message: Sequence[CarriedText] | None = None,
+        *,
+        most: int = MOST_CARRIED_BYTES,
+        followers: Followers = NOBODY,
+    ) -> None:
         taken = Carried.of("org", self.message if message is None else message)
         self.node.wait(5)
-        log_collecting.look(self.node.cluster, self.run, self.node.now, taken)
+        log_collecting.look(self.node.cluster, self.run, self.node.now, taken, followers)
         self.message = _sent(taken.next(most))
 
     def supersede(self, message: Sequence[CarriedText]) -> None:
@@ -154,6 +161,27 @@ def test_a_new_file_is_written_by_a_process_that_does_not_know_of_the_parts_of_t
     world.make_pass()
 
     assert world.told == [0, 1, None, 2, 3]
+
+
+@pytest.mark.parametrize("size", [20, 150_000, 3_000_000])
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_text_of_a_file_that_was_rotated_away_is_put_before_the_next_file(
+    world: Passes, size: int, seconds: int
+) -> None:
+    world.node.print(2)
+    world.make_pass()
+    world.node.wait(seconds)
+    world.make_pass()  # after a minute, a part
+    log_collecting._known.clear()
+    world.node.print(2)
+    world.make_pass()
+    world.node.rotate()
+    world.node.print(2, size=size)
+    world.make_pass(followers=Followers(lambda: True, log_collecting.follow))
+    world.node.wait(60)
+    world.make_pass()
+
+    assert world.told == [0, 1, 2, 3, None, 4, 5]
 
 
 def test_texts_that_do_not_fit_are_written_the_largest_first(world: Passes) -> None:

@@ -78,6 +78,14 @@ class Carried:
         self.forget(run.id)
         return True
 
+    def keep_of_earlier_file(self, run: Run, log: str) -> bool:
+        """Write what came of a run as a part, if it is of another file than this one; return whether it was.
+
+        The kubelet has rotated that file away, so nobody can read it again.
+        """
+        text = self.came.get(run.id)
+        return text is not None and LogPlace.read(text.place).log != log and self.keep(run)
+
     def keep_all(self) -> None:
         """Write everything as parts."""
         self._write_carried(self._all())

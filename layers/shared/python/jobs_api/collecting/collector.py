@@ -44,6 +44,11 @@ class Looked:
         return not self.is_all or rules.is_near_rotation(self.growth)
 
 
+def nothing_carried(_: str) -> bool:
+    """Return that no text of an earlier file was written."""
+    return False
+
+
 def nobody_follows() -> bool:
     """Return that there is no place for one more log that is followed."""
     return False
@@ -70,8 +75,11 @@ class Collector:
     pod_name: str
     parts: Parts
     clock: Clock
+    keep_earlier: Callable[[str], bool] = nothing_carried
+    """Writes, as a part, what was carried of another file than this one; returns whether there was any."""
     reading: Reading = field(init=False)
     """What takes the log apart that is read now."""
+    _kept_earlier: bool = field(default=False, init=False)
 
     def look(
         self,
@@ -95,9 +103,14 @@ class Collector:
         until, followed = self.clock() + rules.FOLLOWED_FOR, False
         with closing(self.stream(follow=False, limit=limit)) as chunks:
             first, is_all = _up_to(limit, chunks)
+            each = chain(first, chunks)
+            begin = next(each, b"")
+            self.reading.take(begin)
+            # A follower would write this file, and nothing of an earlier one can be put before that.
+            self._write_earlier()
             if not is_all:
                 followed = begin_following()
-            for chunk in chain(first, chunks):
+            for chunk in chain([b""], each):
                 self.reading.take(chunk)
                 pending += self.cut()
                 if len(pending) >= rules.MOST_PART_BYTES:
@@ -160,9 +173,15 @@ class Collector:
 
     def cut(self) -> bytes:
         """Return what was read since the last cut, once the parts say what may be missing before its file."""
+        self._write_earlier()
         if self.is_in_new_file() and (said := self._missing()):
             self.parts.add_gap(self.reading.place, said)
         return self.reading.cut().content
+
+    def _write_earlier(self) -> None:
+        if self.is_in_new_file() and self.keep_earlier(self.reading.place.log):
+            self._kept_earlier = True
+            self.parts.read_again()
 
     def is_in_new_file(self) -> bool:
         """Return whether what is read is of a file of which there is no part yet."""
@@ -184,7 +203,7 @@ class Collector:
     def _missing(self) -> str | None:
         """Say what may be missing before a file whose reading has begun; None where nothing is."""
         log, before, first = self.reading.place.log, self.parts.place, self.run.log_begins
-        if self.reading.elsewhere:
+        if self.reading.elsewhere or (self._kept_earlier and before.log):
             return missing_between(before, log)
         if not before.log and first and has_begun(first) and first != log:
             return missing_at_first(first, log)

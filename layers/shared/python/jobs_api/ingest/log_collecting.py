@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from aws_lambda_powertools import Logger
@@ -11,7 +12,7 @@ from jobs_api.clock import Clock
 from jobs_api.cluster import Cluster
 from jobs_api.collecting import rules
 from jobs_api.collecting.carried import Carried
-from jobs_api.collecting.collector import Collector, Looked, nobody_follows
+from jobs_api.collecting.collector import Collector, Looked, nobody_follows, nothing_carried
 from jobs_api.collecting.following import Following
 from jobs_api.collecting.parts import Parts
 from jobs_api.collecting.rules import Growth
@@ -84,7 +85,7 @@ def look(cluster: Cluster, run: Run, clock: Clock, carried: Carried, followers: 
         return
     parts = _parts(run, known, clock)
     for pod_name in pods_of(cluster, run, carried.pod_of(run) or (known.pod_name if known else run.pod_name)):
-        collector = Collector(cluster, run, pod_name, parts, clock)
+        collector = Collector(cluster, run, pod_name, parts, clock, partial(carried.keep_of_earlier_file, run))
         try:
             found = _collect(collector, known, followers)
         except (NotStamped, ClusterError):
@@ -149,7 +150,8 @@ def follow(collector: Collector) -> None:
     """Follow a log for a while; what fails is tried again by the next pass."""
     run = collector.run
     try:
-        fresh = replace(collector, parts=Parts.of(run, collector.clock, piece_reading.read_piece))
+        parts = Parts.of(run, collector.clock, piece_reading.read_piece)
+        fresh = replace(collector, parts=parts, keep_earlier=nothing_carried)
         Following(fresh, collector.clock() + rules.FOLLOWED_FOR).run()
     except Exception:
         logger.exception("a log was not followed", organization_id=run.organization_id, run_id=run.id)
