@@ -10,6 +10,7 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
+from jobs_api.model.carried_text import CarriedText
 from jobs_api.model.project import Project
 from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
@@ -130,6 +131,16 @@ def test_a_message_is_read_as_it_was_written(message: PulseMessage) -> None:
 def test_a_malformed_message_is_an_error_and_goes_to_the_dead_letters(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         PulseMessage.of_json(text)
+
+
+@pytest.mark.parametrize("said", [None, {}, "text", 7, [7], [[]], [["run_1", "[]", "today", ""]]])
+def test_texts_of_logs_that_another_release_wrote_leave_the_pulse_what_it_is(said: object) -> None:
+    text = CarriedText.of("run_2", "", NOW, b"text")
+    known = [text.as_json] if isinstance(said, list) else []
+    carried = [*said, *known] if isinstance(said, list) else said
+    message = PulseMessage.of_json(json.dumps({"organization_id": "org-acme", "generation": 7, "carried": carried}))
+
+    assert message == PulseMessage("org-acme", generation=7, carried=(text,) if known else ())
 
 
 def test_one_of_two_processes_gets_a_pulse() -> None:

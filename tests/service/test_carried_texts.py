@@ -16,6 +16,7 @@ from jobs_api.collecting.carried import Carried
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ingest import log_collecting
 from jobs_api.ingest.log_collecting import NOBODY, Followers
+from jobs_api.k8s.log_place import LogPlace
 from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.run import Run
 from jobs_api.pulse import passes
@@ -190,7 +191,8 @@ def test_texts_that_do_not_fit_are_written_the_largest_first(world: Passes) -> N
     assert (world.told, world.message) == ([0, 1], ())
 
     small, large = (
-        CarriedText.of(name, "", world.node.now(), bytes(range(200)) * n) for name, n in (("a", 1), ("b", 9))
+        CarriedText.of(name, LogPlace("pod-a x").text(), world.node.now(), bytes(range(200)) * n)
+        for name, n in (("a", 1), ("b", 9))
     )
     both = Carried.of("org", [large, small])
     assert both.next(small.size + large.size) == [small, large]
@@ -265,6 +267,17 @@ def test_a_late_text_of_a_pod_that_was_replaced_is_not_put_behind_the_new_ones(w
 def test_a_text_that_nobody_sent_is_an_error(said: object) -> None:
     with pytest.raises((ValueError, TypeError)):
         CarriedText.of_json(said)
+
+
+@pytest.mark.parametrize("place", ["", "null", "[]", '["pod-a x", 5]', "7", LogPlace().text()])
+def test_a_text_without_a_place_that_can_be_read_is_not_carried_on(world: Passes, place: str) -> None:
+    world.node.print(2)
+    world.make_pass([CarriedText.of(world.run.id, place, world.node.now(), b"another release")])
+    world.make_pass()
+    world.node.is_dead = True
+    world.make_pass()
+
+    assert world.told == [0, 1]
 
 
 def test_a_text_that_would_fill_the_memory_is_an_error() -> None:

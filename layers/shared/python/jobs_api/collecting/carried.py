@@ -45,8 +45,8 @@ class Carried:
 
     @classmethod
     def of(cls, organization_id: str, texts: Iterable[CarriedText], *, may_come: bool = False) -> "Carried":
-        """Take what came with a message."""
-        return cls(organization_id, {one.run_id: one for one in texts}, may_come=may_come)
+        """Take what came with a message, but for texts whose place cannot be read, because another release wrote it."""
+        return cls(organization_id, {one.run_id: one for one in texts if _has_place(one)}, may_come=may_come)
 
     def looked(self, run: Run, text: bytes, place: LogPlace, now: datetime) -> None:
         """Carry the text that a look has left unwritten, if any, in place of what came: it has that too, or a part."""
@@ -127,6 +127,13 @@ class Carried:
         with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="readable") as pool:
             readable = list(pool.map(lambda one: _is_readable(one, self.organization_id, connect), texts))
         self._write_carried([one for one, can_be_read in zip(texts, readable, strict=True) if not can_be_read])
+
+
+def _has_place(text: CarriedText) -> bool:
+    try:
+        return bool(LogPlace.read(text.place).log)
+    except (ValueError, TypeError):
+        return False
 
 
 def _is_readable(text: CarriedText, namespace: str, connect: Callable[[], Cluster]) -> bool:

@@ -82,7 +82,9 @@ class JobIngest:
         if decided.quotes and seen.pod:
             after = run_log.quoting(after, self.logs.end_of(seen.pod, decided.quotes))
         if decided.wants_log:
-            if run and seen.pod is None and self.logs.awaits_text(run, after):
+            # Not the run's end, which is now in each pass where Kubernetes has not finished the Job.
+            ended_at = seen.ended_at or run.cancel_requested_at if run else None
+            if run and seen.pod is None and self.logs.awaits_text(run, ended_at):
                 return None  # the next pass writes it
             run = run or _begun(after)
             if run is None:

@@ -6,7 +6,7 @@ Everything here may be done twice or by two passes at once: logs replace themsel
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_api import store
@@ -88,9 +88,15 @@ class PodLogs:
                 continue
         return None
 
-    def awaits_text(self, before: Run, ended: Run) -> bool:
-        """Return whether the only text of a run's log may be on its way with the pulse that this pass superseded."""
-        just_ended = ended.end_time is not None and self.clock() - ended.end_time < TEXT_COMES_WITHIN
+    def awaits_text(self, before: Run, ended_at: datetime | None) -> bool:
+        """Return whether the only text of a run's log may be on its way with the pulse that this pass superseded.
+
+        Args:
+            before: the run, as stored.
+            ended_at: since when its end awaits that: a fixed time, else passes that are requested one after another
+                would never end the run. The cluster's clock may differ, so a time in the future is not awaited.
+        """
+        just_ended = ended_at is not None and abs(self.clock() - ended_at) < TEXT_COMES_WITHIN
         return self.carried.may_come and before.status is RunStatus.RUNNING and just_ended
 
     def end_of(self, pod: ObservedPod, container: str) -> str:

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched
@@ -53,7 +53,10 @@ class PulseMessage:
 
     @classmethod
     def of_json(cls, text: str) -> "PulseMessage":
-        """Read a message; raises ValueError, KeyError, TypeError or RecursionError for any other text."""
+        """Read a message; raises ValueError, KeyError, TypeError or RecursionError for any other text.
+
+        A text of a log that cannot be read, because another release wrote it, is left out: the pass is to be made.
+        """
         said = json.loads(text)
         if not isinstance(said, dict):
             raise TypeError("a message is an object")
@@ -73,7 +76,7 @@ class PulseMessage:
             job_id=ids[2] or None,
             if_overdue=bool(said.get("if_overdue")),
             announces=bool(said.get("announces")),
-            carried=tuple(CarriedText.of_json(one) for one in said.get("carried", ())),
+            carried=tuple(_carried(said.get("carried"))),
         )
 
     @classmethod
@@ -107,6 +110,14 @@ class PulseMessage:
         if self.carried:
             said["carried"] = [one.as_json for one in self.carried]
         return json.dumps(said)
+
+
+def _carried(said: object) -> Iterator[CarriedText]:
+    for one in said if isinstance(said, list) else []:
+        try:
+            yield CarriedText.of_json(one)
+        except (ValueError, TypeError) as error:
+            logger.warning("A text of a log that came with a message cannot be read: %s", error)
 
 
 def job_changed(organization_id: str, project_id: str, job_id: str) -> None:
