@@ -12,8 +12,10 @@ from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ids import derived_id
+from jobs_api.ingest import decision
 from jobs_api.ingest.ingester import Incomplete
 from jobs_api.k8s import labels
+from jobs_api.k8s.observed import Observed
 from jobs_api.logs import archive
 from jobs_api.model.run import RunStatus, TriggeredBy
 from jobs_api.trigger.launch import launch
@@ -253,6 +255,25 @@ def test_no_log_is_stored_of_a_run_that_cannot_be_written(acme: Acme, monkeypatc
         acme.ingest()
 
     assert stored == []
+
+
+def test_one_new_run_that_cannot_be_decided_does_not_stop_the_others(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, _ = acme.finish("echo bad"), acme.finish("echo good")
+    decide = decision.decide
+
+    def deciding(seen: Observed, *more: Any) -> Any:
+        if seen.name == bad["metadata"]["name"]:
+            raise ValueError("nobody expected this Job")
+        return decide(seen, *more)
+
+    monkeypatch.setattr(decision, "decide", deciding)
+
+    with pytest.raises(Incomplete, match="1 runs of org-acme"):
+        acme.ingest()
+
+    assert acme.log_of(acme.only_run()) == "good\n"
 
 
 def test_one_run_that_cannot_be_ingested_does_not_stop_the_others(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Slots that are still open when their job is deleted: each is settled once, and no pass fails because of them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from jobs_api import store
 from jobs_api.ids import new_id
 from jobs_api.ingest.ingester import Pass
+from jobs_api.ingest.slot_accounting import Accounting
+from jobs_api.model import slots
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
@@ -87,6 +90,24 @@ def test_a_job_that_is_deleted_with_several_open_slots_fails_no_pass_until_they_
     slots = sorted(run.scheduled_for for run in missed if run.scheduled_for)
     assert slots == every_minute(slots[0], deleted_at)
     assert not list(store.due_jobs(acme.organization.id, acme.now()))
+
+
+def test_slots_that_cannot_be_computed_fail_their_job_alone(
+    acme: Acme, slow: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, job = store.get_job(slow.organization_id, slow.project_id, slow.id)
+
+    def broken(*_: Any) -> Any:
+        raise ValueError("nobody knows this time zone any more")
+
+    monkeypatch.setattr(slots, "owed", broken)
+    known, now = {job.id: (project, job)}, acme.now() + 20 * MINUTE
+    accounting = Accounting(acme.organization, acme.cluster, now, {}, (), known)
+
+    with ThreadPoolExecutor() as pool:
+        accounting.run(pool)
+
+    assert accounting.failed == 1
 
 
 def every_minute(first: datetime, last: datetime) -> list[datetime]:

@@ -156,7 +156,8 @@ class Pass:
     def _read_jobs_of_new_runs(self, new: list[Observed]) -> None:
         """Read together what the jobs request of runs that will be written for the first time."""
         now, organization_id = self.clock(), self.organization.id
-        written = [seen for seen in new if decision.decide(seen, None, organization_id, now).run]
+        # Decided within `read_ahead`: if that fails for one run, the others are ingested all the same.
+        written = (seen for seen in new if decision.decide(seen, None, organization_id, now).run)
         self._asked.read_ahead((seen.project_id, seen.job_id) for seen in written)
 
     def _runs_of(self, jobs: list[Object]) -> dict[str, Run]:

@@ -80,8 +80,11 @@ class Accounting:
         now.
         """
         ran = self.ran.get(job.id, ())
-        owed = slots.owed(job.firings, project.periods, job.slots.settled_until, self.now)
-        return all(slot.at in ran for slot in islice(owed, SLOTS_AT_ONCE))
+        try:
+            owed = slots.owed(job.firings, project.periods, job.slots.settled_until, self.now)
+            return all(slot.at in ran for slot in islice(owed, SLOTS_AT_ONCE))
+        except Exception:  # noqa: BLE001 - if the job is due, `_try` meets the same fault, counts it and logs it
+            return False
 
     def _try(self, due: DueJob) -> None:
         try:
