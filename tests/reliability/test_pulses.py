@@ -1,5 +1,7 @@
 """An organization whose passes only come from its pulse, with messages lost, doubled, late and out of order."""
 
+import gzip
+import os
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from jobs_api.cluster import Object
+from jobs_api.ingest import log_collecting
 from jobs_api.k8s import labels
-from jobs_api.model.run import RunStatus
+from jobs_api.logs import log_bucket
+from jobs_api.model.run import Run, RunStatus
 from jobs_api.pulse import handling, passes
 from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
@@ -373,6 +377,49 @@ def test_wherever_a_pass_is_killed_another_one_follows_and_one_pulse_is_left(
         pytest.fail("it never got to its end")
     pulsing.live(minutes=5)
     assert world.audit().findings() == []
+
+
+@pytest.mark.parametrize("dies", ["before the pass", "after the next pass"])
+def test_wherever_a_pass_is_killed_the_text_that_came_with_it_is_kept_or_read_again(
+    pulsing: Pulsing, world: World, killer: Killer, dies: str
+) -> None:
+    job = world.create(schedule="0 0 1 1 *", command="dbt run --select hang")
+    pulsing.live(minutes=12)
+    for writes in range(FAR):
+        killer.killed_it = False
+        run_id = world.trigger(job)
+        pulsing.live(seconds=20)
+        assert any(PulseMessage.of_json(one.body).carried for one in pulsing.waiting)
+        if dies == "before the pass":
+            lose_node(world)
+        log_collecting._known.clear()
+        pulsing.cut_off = killer.after(writes)
+        # Until the pass counts as dead, and another one has read the log.
+        pulsing.live(minutes=3)
+        lose_node(world)
+        pulsing.live(minutes=11)
+        (run,) = (one for one in world.runs(job) if one.id == run_id)
+
+        assert run.status.ended
+        assert world.audit().findings() == []
+        if dies != "before the pass" or not killer.killed_it or "dynamodb PutItem" in killer.made[:writes]:
+            assert text_of(run) == f"dbt run --select hang\nthis is {run.pod_name}\n", killer.made
+        if not killer.killed_it:
+            return
+    pytest.fail("it never got to its end")
+
+
+def lose_node(world: World) -> None:
+    """Delete all Jobs, and so their pods, whose logs are gone."""
+    for stored in list(world.cluster.storage.view("jobs")):
+        world.cluster.storage.delete("jobs", stored.namespace, stored.name, "Background")
+    world.cluster.run_until_idle()
+
+
+def text_of(run: Run) -> str:
+    assert run.log
+    found = log_bucket.bucket_client().get_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key)
+    return gzip.decompress(found["Body"].read()).decode()
 
 
 def cronjobs(world: World) -> list[Object]:
