@@ -25,6 +25,7 @@ from jobs_api.logs.log_bucket import bucket_client
 from jobs_api.model.artifacts import ArtifactFile
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store import latest_artifacts
+from jobs_api.store.project_rows import LatestArtifactsRow
 from jobs_api.store.purging import purge_project
 from jobs_api.trigger import earlier_artifacts
 from local.gateway.policies import allows
@@ -365,6 +366,19 @@ def test_the_latest_artifact_is_of_the_last_success_that_has_it(acme: Acme, stor
     missing = acme.alice.call("GET", f"{base}/catalog.json")
     assert (missing.status, missing.json["code"]) == (404, "not_found")
     assert "No successful run stored" in missing.json["message"]
+
+
+def test_latest_files_from_before_bundles_do_not_keep_a_run_from_ending(acme: Acme) -> None:
+    old = [{"run_id": "run_old", "ended_at": "2026-11-28T12:00:00Z", "paths": ["manifest.json", "sources.json"]}]
+    partition = f"{acme.organization.id}/{acme.project.id}/latest"
+    for sort in ("project", acme.job.id):
+        LatestArtifactsRow(partition, sort, files=old, version=3, expires_at=4_000_000_000).save()
+    assert latest(acme, "sources.json") is None
+
+    run = ended(acme, "manifest.json")
+
+    assert run.status is RunStatus.SUCCESS
+    assert latest(acme, "manifest.json") == run.id
 
 
 def latest(acme: Acme, path: str, job_id: str | None = None) -> str | None:

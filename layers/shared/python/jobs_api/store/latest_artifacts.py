@@ -124,7 +124,8 @@ def _is_unchanged(row: LatestArtifactsRow) -> Condition:
 
 def _files(row: ProjectsRow | None) -> list[LatestFiles]:
     stored = row.files if isinstance(row, LatestArtifactsRow) else []
-    return [LatestFiles.model_validate(one) for one in stored]
+    # Without a Pod's name it is from when each file was an object, which nothing reads any more.
+    return [LatestFiles.model_validate(one) for one in stored if "pod_name" in one]
 
 
 def _one_at_a_time(run: Run) -> threading.Lock:
