@@ -420,9 +420,11 @@ def an_ingest_that_makes_what_was_collected_the_log_of_a_run(world: World) -> Ac
 
 
 def _collectable(world: World) -> Run:
-    """Start a command, and let it run for more than a minute, after which its log is collected."""
-    _hanging(world)
-    world.advance(seconds=10)
+    """Start a command, find it running, and let it run for more than a minute, after which its log is collected."""
+    world.trigger(world.create(command="dbt run --select hang", enabled=False))
+    world.advance(seconds=20)
+    world.tick()
+    world.advance(seconds=50)
     (run,) = world.runs()
     return run
 
