@@ -96,7 +96,7 @@ PART_SECONDS, FIRST_PART_SECONDS, PART_UNITS = 30, 60, 2
 # and how many bytes are billed as one request.
 CARRIED, QUEUE_CHUNK = LOG // 5 // 2 * 4 // 3 + 300, 64 * 1024
 # The time that reading logs adds to a pass, which reads the logs of young runs; not measured on AWS.
-LOOKS_SECONDS: Final = 0.05
+READS_OF_LOGS_SECONDS: Final = 0.05
 # One stream begins seven seconds before the other one of 30 seconds ends.
 FOLLOWERS: Final = 30 / 23
 # The memory of all functions together.
@@ -142,7 +142,7 @@ class Jobs:
 
     @property
     def requests_of_a_pulse(self) -> int:
-        """What is billed to send, receive and delete the message of a pulse, with what it carries of logs."""
+        """Billed requests to send, receive and delete the message of a pulse, with the texts of logs in it."""
         return 1 + 2 * max(1, ceil(min(MOST_CARRIED_BYTES, self.open_at_once * CARRIED) / QUEUE_CHUNK))
 
     @property
@@ -153,7 +153,7 @@ class Jobs:
 
     @property
     def open_passes(self) -> float:
-        """Those of them that follow each other while a run is open."""
+        """Passes in a month that follow each other while a run is open."""
         return HOURS * 3600 * self.open_part / (PULSE_SECONDS + INGEST_SECONDS + ARRIVES_SECONDS)
 
 
@@ -337,7 +337,7 @@ def passes(load: Jobs) -> dict[str, Use]:
             "read unit": every * read + next_slots,
             "log byte": idle * LINE,
         },
-        "passes: looks at logs": {"GB-second": load.open_passes * 0.5 * LOOKS_SECONDS},
+        "passes: reads of logs": {"GB-second": load.open_passes * 0.5 * READS_OF_LOGS_SECONDS},
         "passes: syncs of everything": {
             "GB-second": idle * 0.5 * (SYNC_SECONDS + load.jobs / 1000 * SYNC_SECONDS_PER_1000),
             "read unit": idle * (2 + ceil(load.jobs * JOB / 4096)),

@@ -1,4 +1,4 @@
-"""How whole and how soon a log is given while its run goes on.
+"""How whole and how soon a log is given while its run is open.
 
     python -m benchmarks.follow [cuts]
     python -m benchmarks.follow laptop [lines]
@@ -62,7 +62,7 @@ def main(cuts: int = 1000) -> None:
             patch.setattr(following, "PIECE_BYTES", chance.randrange(40, 2000))
             node.print(chance.randrange(20), size=chance.randrange(200))
             if chance.random() < 0.2:
-                node.collector().look(everything=True)
+                node.collector().read(everything=True)
                 if chance.random() < 0.2:
                     node.rotate()
                     node.print()
@@ -70,7 +70,7 @@ def main(cuts: int = 1000) -> None:
             place, text = found.place, found.text.encode()
             given += text
         patch.setattr(following, "PIECE_BYTES", 2**20)
-        node.collector().look(everything=True)
+        node.collector().read(everything=True)
         for rest in node.rest(place):
             given += rest.text.encode()
         lines = [one for one in numbers(bytes(given)) if one is not None]

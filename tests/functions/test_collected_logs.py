@@ -15,7 +15,7 @@ from jobs_api.collecting.parts import Parts
 from jobs_api.ids import new_id
 from jobs_api.ingest import log_collecting
 from jobs_api.ingest.ingester import Pass
-from jobs_api.ingest.log_collecting import NOBODY, Followers
+from jobs_api.ingest.log_collecting import NO_FOLLOWERS, Followers
 from jobs_api.ingest.log_storing import COLLECTED_UNTIL, GAPS
 from jobs_api.ingest.unseen_end import GONE_AFTER
 from jobs_api.model.run import RunStatus
@@ -238,7 +238,7 @@ def test_a_log_that_grows_fast_is_to_be_followed(acme: Acme, tmp_path: Path, mon
     assert Parts.of(acme.only_run()).is_followed()
 
 
-def _later(acme: Acme, followers: Followers = NOBODY) -> bool:
+def _later(acme: Acme, followers: Followers = NO_FOLLOWERS) -> bool:
     acme.skipped += timedelta(seconds=1)
     Pass(acme.organization, acme.cluster, acme.now, followers).run()
     return False
@@ -255,5 +255,5 @@ def test_a_log_that_grows_slowly_is_not_read_in_each_pass(
     _later(acme)
 
     monkeypatch.undo()
-    assert log_collecting._known
+    assert log_collecting._last_reads
     (tmp_path / "go").touch()

@@ -58,7 +58,7 @@ def messages(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> Queue:
     monkeypatch.setattr(queue, "_client", lambda: made)
     monkeypatch.setenv("PULSE_SECONDS", "5")
     monkeypatch.setenv("IDLE_PULSE_SECONDS", "600")
-    log_collecting._known.clear()
+    log_collecting._last_reads.clear()
     return made
 
 
@@ -239,7 +239,7 @@ def test_a_process_that_dies_in_a_pass_loses_nothing(
     run_for_a_while(acme, messages, tmp_path / "printed")
     places = {
         "the beginning": (pulses, "begin_pass"),
-        "the look": (log_collecting, "look"),
+        "the look": (log_collecting, "collect"),
         "the end": (handling, "next_pulse"),
         "the send": (queue, "send_pulse"),
     }
@@ -255,7 +255,7 @@ def test_a_process_that_dies_in_a_pass_loses_nothing(
         patch.setattr(module, name, die)
         with pytest.raises(Killed):
             messages.handle(taken)
-    log_collecting._known.clear()
+    log_collecting._last_reads.clear()
     lose_node(monkeypatch)
     # SQS hands the message out again.
     messages.handle(taken)

@@ -1,4 +1,4 @@
-"""What a look leaves unwritten goes with the next pulse, and becomes a part where the log cannot be read any more."""
+"""Text that reads leave unwritten goes with the next pulse, and becomes a part where the log is unreadable."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -15,7 +15,7 @@ from jobs_api.collecting import carried
 from jobs_api.collecting.carried import Carried
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ingest import log_collecting
-from jobs_api.ingest.log_collecting import NOBODY, Followers
+from jobs_api.ingest.log_collecting import NO_FOLLOWERS, Followers
 from jobs_api.k8s.log_place import LogPlace
 from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.run import Run
@@ -58,22 +58,22 @@ class Passes:
         self.run = RUNNING.model_copy(update={"job_uid": "uid", "pod_name": "pod-a"})
         self.message: tuple[CarriedText, ...] = ()
         patch.setattr(store, "find_runs", lambda *_: {self.run.id: self.run})
-        log_collecting._known.clear()
+        log_collecting._last_reads.clear()
 
     def make_pass(
         self,
         message: Sequence[CarriedText] | None = None,
         *,
         most: int = MOST_CARRIED_BYTES,
-        followers: Followers = NOBODY,
+        followers: Followers = NO_FOLLOWERS,
     ) -> None:
         taken = Carried.of("org", self.message if message is None else message)
         self.node.wait(5)
-        log_collecting.look(self.node.cluster, self.run, self.node.now, taken, followers)
+        log_collecting.collect(self.node.cluster, self.run, self.node.now, taken, followers)
         self.message = _sent(taken.next(most))
 
     def supersede(self, message: Sequence[CarriedText]) -> None:
-        Carried.of("org", message).keep_unreadable(lambda: self.node.cluster)
+        Carried.of("org", message).write_unreadable(lambda: self.node.cluster)
 
     @property
     def told(self) -> list[int | None]:
@@ -127,13 +127,13 @@ def test_a_node_that_answers_again_is_read_on_from_there(world: Passes) -> None:
     assert world.told == [0, 1, 2, 3]
 
 
-def test_a_log_that_is_read_seldom_is_carried_on_until_the_next_look(world: Passes) -> None:
+def test_a_log_that_is_read_seldom_is_carried_on_until_the_next_read(world: Passes) -> None:
     world.node.wait(40)
     world.node.print(2)
     world.make_pass()
     world.make_pass()
     world.node.is_dead = True
-    log_collecting._known.clear()
+    log_collecting._last_reads.clear()
     world.make_pass()
 
     assert world.told == [0, 1]
@@ -158,7 +158,7 @@ def test_a_new_file_is_written_by_a_process_that_does_not_know_of_the_parts_of_t
     world.make_pass(most=10)
     world.node.rotate()
     world.node.print(2, size=150_000)
-    log_collecting._known.clear()
+    log_collecting._last_reads.clear()
     world.make_pass()
 
     assert world.told == [0, 1, None, 2, 3]
@@ -173,7 +173,7 @@ def test_a_text_of_a_file_that_was_rotated_away_is_put_before_the_next_file(
     world.make_pass()
     world.node.wait(seconds)
     world.make_pass()  # after a minute, a part
-    log_collecting._known.clear()
+    log_collecting._last_reads.clear()
     world.node.print(2)
     world.make_pass()
     world.node.rotate()
@@ -202,7 +202,7 @@ def test_texts_that_do_not_fit_are_written_the_largest_first(world: Passes) -> N
 
 def test_a_message_is_no_larger_than_what_is_counted_for_it(world: Passes) -> None:
     texts = tuple(
-        CarriedText.of(f"run_{n:026}", world.node.collector().look().place.text(), world.node.now(), b"ab\xff" * n)
+        CarriedText.of(f"run_{n:026}", world.node.collector().read().place.text(), world.node.now(), b"ab\xff" * n)
         for n in range(50)
     )
     with_texts = len(PulseMessage("org", 7, carried=texts).json)
@@ -329,7 +329,7 @@ class Story:
         self.world.make_pass(most=100)
 
     def make_a_pass_in_another_process(self) -> None:
-        log_collecting._known.clear()
+        log_collecting._last_reads.clear()
         self.make_pass()
 
     def die_at_the_write(self) -> None:
@@ -381,8 +381,8 @@ def test_whatever_happens_to_messages_no_line_is_doubled_and_each_gap_is_reporte
             step(story)
         world = story.world
         world.node.is_dead = False
-        carried.Carried.of("org", world.message).keep_all()
-        world.node.collector(world.run).look(everything=True)
+        carried.Carried.of("org", world.message).write_all()
+        world.node.collector(world.run).read(everything=True)
 
         lines = world.told
         told = [one for one in lines if one is not None]
@@ -403,10 +403,10 @@ def test_lines_that_a_pass_has_read_are_kept_when_their_node_is_lost(
         story.find_the_node()
         story.world.node.print()
         printed = story.world.node.printed
-        log_collecting._known.clear()
+        log_collecting._last_reads.clear()
         story.make_pass()
         end(story)
-        log_collecting._known.clear()
+        log_collecting._last_reads.clear()
         story.make_pass()
 
         assert printed - 1 in story.world.told
@@ -420,7 +420,7 @@ def test_a_carried_text_of_a_new_pod_says_what_may_be_missing_before_it(world: P
     world.node.is_dead = False
     world.node.replace_pod("pod-b")
     world.node.print(1)
-    log_collecting._known.clear()
+    log_collecting._last_reads.clear()
     world.run = world.run.model_copy(update={"pod_name": "pod-b"})
     world.make_pass()  # its process does not know of the part
     (text,) = world.message

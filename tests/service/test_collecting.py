@@ -37,16 +37,16 @@ def test_collecting_writes_new_lines_after_a_minute_and_then_each_half_minute(ta
     node = RotatingKubelet()
     node.print(3)
     node.wait(59)
-    assert len(node.collector().look().unwritten) == 105
+    assert len(node.collector().read().unwritten) == 105
     assert table.text == b""
     node.wait(2)
-    node.collector().look()
+    node.collector().read()
     node.print(2)
-    node.collector().look()
+    node.collector().read()
 
     assert numbers(table.text) == [0, 1, 2]
     node.wait(30)
-    node.collector().look()
+    node.collector().read()
     assert numbers(table.text) == [0, 1, 2, 3, 4]
     assert len(table.parts) == 2
 
@@ -59,25 +59,25 @@ def test_a_log_is_followed_before_what_a_look_has_read_is_written(table: Table) 
         written.append(len(table.parts))
         return True
 
-    assert node.collector().look(begin_following=begin).is_followed
+    assert node.collector().read(begin_following=begin).is_followed
     node.print(200, size=100_000)
     node.wait(5)
-    assert node.collector().look(begin_following=begin).is_followed
+    assert node.collector().read(begin_following=begin).is_followed
     assert written == [0, 2]
 
 
 def test_a_large_part_is_written_at_once_and_in_pieces(table: Table) -> None:
     node = RotatingKubelet()
     node.print()
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     node.print(89, size=100_000)
 
-    found = node.collector().look()
+    found = node.collector().read()
 
     assert not found.is_all
     assert found.may_lose_lines
-    assert rules.LOOK_BYTES / 2 <= len(table.text) <= rules.LOOK_BYTES
-    node.collector().look(everything=True)
+    assert rules.MOST_READ_AT_ONCE / 2 <= len(table.text) <= rules.MOST_READ_AT_ONCE
+    node.collector().read(everything=True)
     assert numbers(table.text) == [*range(90)]
     assert max(part.size for part in table.parts.values()) < rules.MOST_PART_BYTES + 200_000
 
@@ -86,13 +86,13 @@ def test_a_file_that_was_rotated_away_between_readings_is_a_line_in_the_log(tabl
     node = RotatingKubelet()
     node.print()
     node.wait(70)
-    node.collector().look()
+    node.collector().read()
     node.print(lost := 2)
     node.rotate()
     node.print()
     node.wait(70)
-    node.collector().look()
-    node.collector().look(everything=True)
+    node.collector().read()
+    node.collector().read(everything=True)
 
     assert numbers(table.text) == [0, None, 1 + lost]
     said = table.text.splitlines()[1].decode()
@@ -108,11 +108,11 @@ def test_the_log_of_a_pod_that_was_replaced_stays(table: Table) -> None:
     node = RotatingKubelet()
     node.print()
     node.wait(70)
-    node.collector().look()
+    node.collector().read()
     node.replace_pod("pod-b")
     node.print()
     node.wait(70)
-    node.collector().look()
+    node.collector().read()
 
     assert numbers(table.text) == [0, None, 1]
     assert b"pod pod-a was replaced by pod-b" in table.text
@@ -124,7 +124,7 @@ def test_a_log_whose_beginning_nobody_has_seen_says_so(table: Table) -> None:
     begun = RUNNING.model_copy(update={"log_begins": f"pod-a {node.log_begins('', 'pod-a')}"})
     node.rotate()
     node.print()
-    node.collector(begun).look(everything=True)
+    node.collector(begun).read(everything=True)
 
     assert numbers(table.text) == [None, 1]
     assert Parts.of(RUNNING).after(LogPlace(), 1000) == (table.text, Parts.of(RUNNING).place)
@@ -142,7 +142,7 @@ def test_a_followed_log_continues_through_files_without_a_gap(table: Table) -> N
 
     node.step = step
     node.print()
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     for _ in range(4):
         follow(node)
 
@@ -171,7 +171,7 @@ def test_a_file_that_the_kubelet_leaves_out_of_its_stream_is_a_line_in_the_log(t
 
     node.step, node.leaves_out = step, leave_out
     node.print()
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     follow(node)
 
     assert numbers(table.text) == [0, 1, 2, None, *range(5, node.printed)]
@@ -194,7 +194,7 @@ def test_a_second_collector_leaves_a_rotated_file_to_the_first(table: Table, mon
 
     node.step = step
     node.print()
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     follow(node)
     given = numbers(table.text)
 
@@ -233,11 +233,11 @@ def test_a_process_that_dies_before_any_write_loses_and_doubles_nothing(table: T
         node.print(3, size=100_000)
         node.wait(70)
         try:
-            node.collector().look()
+            node.collector().read()
         except Died:
             continue
 
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     assert numbers(table.text) == [*range(24)]
 
 
@@ -269,12 +269,12 @@ class Story:
         self.node.replace_pod(f"pod-{self.chance.randrange(10**9)}")
 
     def look(self) -> None:
-        self.node.collector().look()
+        self.node.collector().read()
         self.stale = self.node.collector()
 
     def look_with_old_knowledge(self) -> None:
         self.stale.pod_name = self.node.pod or ""
-        self.stale.look()
+        self.stale.read()
 
     def follow(self) -> None:
         with suppress(ClusterError):
@@ -289,7 +289,7 @@ class Story:
 
         self.table.before_write = die
         with suppress(Died):
-            self.node.collector().look(everything=True)
+            self.node.collector().read(everything=True)
         self.table.before_write = lambda: None
 
 
@@ -314,7 +314,7 @@ def test_whatever_happens_no_line_is_doubled_and_each_gap_is_reported(
         story = Story(Table().use(patch), seed)
         for step in steps:
             step(story)
-        story.node.collector().look(everything=True)
+        story.node.collector().read(everything=True)
 
         lines = numbers(story.table.text)
         told = [one for one in lines if one is not None]

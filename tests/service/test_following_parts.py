@@ -53,10 +53,10 @@ def lines(answers: Iterator[Followed]) -> list[int | None]:
 def test_a_late_follower_gets_the_collected_parts_and_then_the_pod() -> None:
     node = FollowedKubelet()
     node.print(3)
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     node.rotate()
     node.print(2)
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     node.print(2)
 
     assert lines(node.rest()) == [0, 1, 2, None, 3, 4, 5, 6]
@@ -66,15 +66,15 @@ def test_a_late_follower_gets_the_collected_parts_and_then_the_pod() -> None:
 def test_a_follower_within_a_rotated_file_gets_the_rest_of_it() -> None:
     node = FollowedKubelet()
     node.print(3)
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     first = node.next(LogPlace())
     node.print(2)
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     node.rotate()
     node.print(2)
     second = node.next(first.place)
     third = node.next(second.place)
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
 
     assert (numbers(first.text.encode()), numbers(second.text.encode()), third.text) == ([0, 1, 2], [3, 4], "")
     assert lines(node.rest(third.place)) == [None, 5, 6]
@@ -84,14 +84,14 @@ def test_a_follower_within_a_rotated_file_gets_the_rest_of_it() -> None:
 def test_a_follower_that_paused_for_two_hundred_files_continues_where_it_was() -> None:
     node = FollowedKubelet()
     node.print(3)
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     first = node.next(LogPlace())
     node.print(1)
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     for _ in range(200):
         node.rotate()
         node.print(1)
-        node.collector().look(everything=True)
+        node.collector().read(everything=True)
 
     again = lines(node.rest(first.place))
 
@@ -106,7 +106,7 @@ def test_a_file_that_nobody_has_collected_is_looked_for_in_few_parts(
     for _ in range(100):
         node.rotate()
         node.print(1)
-        node.collector().look(everything=True)
+        node.collector().read(everything=True)
     asked = list[int | None]()
 
     def last_log_part(run: Run, *, before: int | None = None) -> LogPart | None:
@@ -125,7 +125,7 @@ def test_a_file_that_nobody_has_collected_is_looked_for_in_few_parts(
 def test_a_pod_that_is_gone_leaves_what_was_collected(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     node = FollowedKubelet()
     node.print(3)
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     node.pod = None
     monkeypatch.setattr(node, "newest_pod_name", lambda *_: "pod-a")
 
@@ -142,13 +142,13 @@ def test_each_line_is_returned_once_wherever_a_call_ended(
     for _ in range(150):
         node.print(chance.randrange(3))
         if chance.random() < 0.3:
-            node.collector().look(everything=True)
+            node.collector().read(everything=True)
             if chance.random() < 0.4:
                 node.rotate()
                 node.print()
         found = node.next(place)
         place, given = found.place, given + found.text.encode()
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     given += b"".join(one.text.encode() for one in node.rest(place))
 
     assert numbers(given) == numbers(table.text)
@@ -168,7 +168,7 @@ def test_a_follower_many_files_behind_at_the_end_of_a_run_continues_there(
     node = FollowedKubelet()
     for _ in range(20):
         node.print(10)
-        node.collector().look(everything=True)
+        node.collector().read(everything=True)
         node.rotate()
     first = node.next(LogPlace())
     second = node.next(first.place)
@@ -183,12 +183,12 @@ def test_a_follower_many_files_behind_at_the_end_of_a_run_continues_there(
 def test_a_follower_that_stopped_at_the_end_of_an_early_file_continues_there(table: Table) -> None:
     node = FollowedKubelet()
     node.print(10)
-    node.collector().look(everything=True)
+    node.collector().read(everything=True)
     paused = node.next(LogPlace())
     for _ in range(20):
         node.rotate()
         node.print(10)
-        node.collector().look(everything=True)
+        node.collector().read(everything=True)
 
     own, message = following._own_place(stored_of(table), RUNNING, paused.place)
 

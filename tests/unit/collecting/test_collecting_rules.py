@@ -49,8 +49,8 @@ def test_a_log_that_may_be_rotated_before_the_next_look_is_followed(
     growth = Growth(file_bytes, grown, within * SECOND)
 
     assert rules.is_near_rotation(growth) is near
-    assert (rules.next_look(growth, 2 * rules.YOUNG) > timedelta()) is waits
-    assert rules.next_look(growth, rules.YOUNG / 2) == timedelta()
+    assert (rules.next_read(growth, 2 * rules.YOUNG) > timedelta()) is waits
+    assert rules.next_read(growth, rules.YOUNG / 2) == timedelta()
 
 
 def test_a_line_takes_more_on_disk_than_its_text() -> None:

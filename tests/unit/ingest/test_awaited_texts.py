@@ -26,7 +26,7 @@ def run_that(status: RunStatus) -> Run:
 def test_an_end_awaits_a_text_for_a_short_time_whichever_clock_is_ahead(
     seconds_ago: float, *, is_awaited: bool
 ) -> None:
-    logs = PodLogs(cast("Cluster", None), "acme", lambda: TWO, Carried("org-acme", may_come=True))
+    logs = PodLogs(cast("Cluster", None), "acme", lambda: TWO, Carried("org-acme", more_on_the_way=True))
     ended_at = TWO - timedelta(seconds=seconds_ago)
     assert logs.awaits_text(run_that(RunStatus.RUNNING), ended_at) is is_awaited
     assert not logs.awaits_text(run_that(RunStatus.PENDING), ended_at)

@@ -20,8 +20,8 @@ type StreamRecord = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What a record of the stream says."""
+class _Change:
+    """A change that a record of the stream reports."""
 
     sequence_number: str
     news: RunNews | JobNews
@@ -34,16 +34,16 @@ def publish_records(records: Sequence[StreamRecord]) -> str | None:
 
     Raises what a table or the bus raises where nothing was put on it; Lambda then delivers the whole batch again.
     """
-    said = [_Said(_number(record), news) for record in records for news in _read_record(record)]
-    if not said or not account_bus.has_rules():
+    changes = [_Change(_number(record), news) for record in records for news in _read_record(record)]
+    if not changes or not account_bus.has_rules():
         return None
-    names = names_of(one.news.address for one in said)
-    events = [one.news.event(names) for one in said]
+    names = names_of(change.news.address for change in changes)
+    events = [change.news.event(names) for change in changes]
     try:
         account_bus.put([_entry(event) for event in events])
     except EntriesRefused as error:
         logger.warning("The bus refused an event; the stream delivers it again", exc_info=True)
-        return said[error.taken].sequence_number
+        return changes[error.taken].sequence_number
     return None
 
 

@@ -1,10 +1,10 @@
-"""What looks have read of logs and not written as parts: it goes to the next pass in the message of the next pulse.
+"""Carries texts of logs that are read and not written as parts: the next pulse's message has them for its pass.
 
 A message is paid for whether it carries text or not, and a part costs a write. Most runs are short, so their text is
-carried until it is stored with the rest of the log, and never becomes a part. It does where the log cannot be read any
-more, because the Pod is gone or its node does not answer, and where too much would have to be carried.
+carried until it is stored with the rest of the log, and never becomes a part. It becomes one where the log cannot be
+read any more, because the Pod is gone or its node does not answer, and where too much would have to be carried.
 
-A text that is lost with its message is in the Pod's log still; only where the node dies at the same time, it is lost.
+A text that is lost with its message is still in the Pod's log, so it is lost only if the node dies at the same time.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -32,68 +32,70 @@ logger = Logger()
 
 @dataclass
 class Carried:
-    """The texts of an organization's runs that came with a pass's message, and those that go with the next one.
+    """The texts of an organization's runs that a pass's message brought, and those for the next message.
 
-    Threads may use it for different runs. `may_come`: the pass was requested, so other texts may be on their way with
+    Threads may use it for different runs. `more_on_the_way`: the pass was requested, so other texts may be coming with
     the pulse that it superseded.
     """
 
     organization_id: str
-    came: dict[str, CarriedText] = field(default_factory=dict)
-    goes: dict[str, CarriedText] = field(default_factory=dict)
-    may_come: bool = False
+    received: dict[str, CarriedText] = field(default_factory=dict)
+    to_send: dict[str, CarriedText] = field(default_factory=dict)
+    more_on_the_way: bool = False
 
     @classmethod
-    def of(cls, organization_id: str, texts: Iterable[CarriedText], *, may_come: bool = False) -> "Carried":
-        """Take what came with a message, but for texts whose place cannot be read, because another release wrote it."""
-        return cls(organization_id, {one.run_id: one for one in texts if _has_place(one)}, may_come=may_come)
+    def of(cls, organization_id: str, texts: Iterable[CarriedText], *, more_on_the_way: bool = False) -> "Carried":
+        """Take the texts of a message, but for those whose place cannot be read, because another release wrote it."""
+        return cls(
+            organization_id, {one.run_id: one for one in texts if _has_place(one)}, more_on_the_way=more_on_the_way
+        )
 
-    def looked(self, run: Run, text: bytes, place: LogPlace, now: datetime) -> None:
-        """Carry the text that a look has left unwritten, if any, in place of what came: it has that too, or a part."""
-        self.came.pop(run.id, None)
+    def carry(self, run: Run, text: bytes, place: LogPlace, now: datetime) -> None:
+        """Carry the unwritten rest of a read, if any, in place of the received text, which the rest or a part has."""
+        self.received.pop(run.id, None)
         if text:
-            self.goes[run.id] = CarriedText.of(run.id, place.text(), now, text)
+            self.to_send[run.id] = CarriedText.of(run.id, place.text(), now, text)
 
     def forget(self, run_id: str) -> None:
         """Carry nothing of a run: its log is stored."""
-        self.came.pop(run_id, None)
-        self.goes.pop(run_id, None)
+        self.received.pop(run_id, None)
+        self.to_send.pop(run_id, None)
 
-    def forget_others(self, run_ids: Collection[str]) -> None:
-        """Carry nothing of runs but these, which are open: the logs of others are stored."""
-        for run_id in self.came.keys() - set(run_ids):
+    def forget_ended(self, run_ids: Collection[str]) -> None:
+        """Carry only texts of these runs, which are open: the logs of others are stored."""
+        for run_id in self.received.keys() - set(run_ids):
             self.forget(run_id)
 
     def pod_of(self, run: Run) -> str | None:
-        """Return the name of the Pod whose log was read last, None where nothing of it came."""
-        text = self.came.get(run.id)
+        """Return the name of the Pod whose log a received text is from, None without such a text."""
+        text = self.received.get(run.id)
         return LogPlace.read(text.place).log.partition(" ")[0] if text else None
 
-    def keep(self, run: Run) -> bool:
-        """Write what came of a run as a part, because its log may not be readable any more; return whether any came."""
-        text = self.goes.get(run.id) or self.came.get(run.id)
+    def write_part(self, run: Run) -> bool:
+        """Write a run's carried text as a part, as its log may be unreadable by now; return whether there was one."""
+        text = self.to_send.get(run.id) or self.received.get(run.id)
         if text is None:
             return False
         write(run, text)
         self.forget(run.id)
         return True
 
-    def keep_of_earlier_file(self, run: Run, log: str) -> bool:
-        """Write what came of a run as a part, if it is of another file than this one; return whether it was.
+    def write_earlier_file(self, run: Run, log: str) -> bool:
+        """Write a run's received text as a part, if it is of another file than `log`; return whether it was.
 
         The kubelet has rotated that file away, so nobody can read it again.
         """
-        text = self.came.get(run.id)
-        return text is not None and LogPlace.read(text.place).log != log and self.keep(run)
+        text = self.received.get(run.id)
+        return text is not None and LogPlace.read(text.place).log != log and self.write_part(run)
 
-    def keep_all(self) -> None:
-        """Write everything as parts."""
+    def write_all(self) -> None:
+        """Write all carried texts as parts."""
         self._write_carried(self._all())
 
     def next(self, most: int = MOST_CARRIED_BYTES) -> list[CarriedText]:
         """Return what the next message carries. What does not fit into it is written as parts, the largest texts first.
 
-        Texts that came, of runs whose log was not read meanwhile, are carried again.
+        Received texts of runs whose log was not read meanwhile, are carried again.
         """
         texts = sorted(self._all(), key=lambda one: one.size)
         size = 0
@@ -105,24 +107,24 @@ class Carried:
         return texts
 
     def _all(self) -> list[CarriedText]:
-        return list((self.came | self.goes).values())
+        return list((self.received | self.to_send).values())
 
     def _write_carried(self, texts: list[CarriedText]) -> None:
         if not texts:
             return
-        runs = store.find_runs(self.organization_id, [one.run_id for one in texts])
-        for one in texts:
-            run = runs.get(one.run_id)
+        runs = store.find_runs(self.organization_id, [text.run_id for text in texts])
+        for text in texts:
+            run = runs.get(text.run_id)
             if run and not run.status.ended:
-                write(run, one)
-            self.forget(one.run_id)
+                write(run, text)
+            self.forget(text.run_id)
 
-    def keep_unreadable(self, connect: Callable[[], Cluster]) -> None:
-        """Write what came with a message that a sooner pass has superseded, where its log cannot be read any more.
+    def write_unreadable(self, connect: Callable[[], Cluster]) -> None:
+        """Write the texts of a message that a sooner pass has superseded, where their logs cannot be read any more.
 
         That pass and the next ones read the other logs themselves.
         """
-        texts = list(self.came.values())
+        texts = list(self.received.values())
         # A node that is silent lets each question wait for seconds.
         with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="readable") as pool:
             readable = list(pool.map(lambda one: _is_readable(one, self.organization_id, connect), texts))

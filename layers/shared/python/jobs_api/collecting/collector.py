@@ -1,6 +1,6 @@
 """Reads the log of a running command on from where its last part ends, and writes what is new as parts.
 
-A look reads what is there, and may be done twice, or by two processes at once. `following` reads for a while longer.
+A read takes what is there, and may be done twice, or by two processes at once. `following` reads for a while longer.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -28,8 +28,8 @@ POLLED_EVERY: Final = timedelta(seconds=0.5)
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What a look found: how the log grows, what is new but not written, up to where, and whether that is all."""
+class LogRead:
+    """The result of a read: how the log grows, what is new but not written, up to where, and whether that is all."""
 
     growth: Growth
     unwritten: bytes
@@ -44,26 +44,26 @@ class Looked:
         return not self.is_all or rules.is_near_rotation(self.growth)
 
 
-def nothing_carried(_: str) -> bool:
-    """Return that no text of an earlier file was written."""
+def no_earlier_text(_: str) -> bool:
+    """Return False: no text of an earlier file was written."""
     return False
 
 
-def nobody_follows() -> bool:
-    """Return that there is no place for one more log that is followed."""
+def no_place() -> bool:
+    """Return False: there is no place for one more log that is followed."""
     return False
 
 
 def _up_to(limit: int | None, chunks: Iterator[bytes]) -> tuple[list[bytes], bool]:
     """Return the first chunks, up to a limit of bytes, and whether they end below it; without a limit none."""
-    found, size = list[bytes](), 0
+    taken, size = list[bytes](), 0
     while limit is not None and size < limit:
         chunk = next(chunks, None)
         if chunk is None:
-            return found, True
-        found.append(chunk)
+            return taken, True
+        taken.append(chunk)
         size += len(chunk)
-    return found, limit is None
+    return taken, limit is None
 
 
 @dataclass
@@ -75,31 +75,31 @@ class Collector:
     pod_name: str
     parts: Parts
     clock: Clock
-    keep_earlier: Callable[[str], bool] = nothing_carried
-    """Writes, as a part, what was carried of another file than this one; returns whether there was any."""
+    write_earlier: Callable[[str], bool] = no_earlier_text
+    """Writes, as a part, the carried text of another file than this one; returns whether there was any."""
     reading: Reading = field(init=False)
     """What takes the log apart that is read now."""
-    _kept_earlier: bool = field(default=False, init=False)
+    _wrote_earlier: bool = field(default=False, init=False)
 
-    def look(
+    def read(
         self,
-        seen: Growth | None = None,
+        last_growth: Growth | None = None,
         *,
         everything: bool = False,
-        begin_following: Callable[[], bool] = nobody_follows,
-    ) -> Looked:
+        begin_following: Callable[[], bool] = no_place,
+    ) -> LogRead:
         """Read what is new; write it if it is due, or with `everything` in any case.
 
         Args:
-            seen: what the look before found, if it is known; its `within` is since when that was.
+            last_growth: what the read before found, if that is known; its `within` is the time since then.
             everything: whether to read up to the end of the log, however much that is.
             begin_following: called where the log is to be followed; returns whether it is from then on. It is called
                 before anything is written: a file that is rotated away before the stream begins takes its rest with it.
 
         Raises what the cluster and the tables raise, and NotStamped where the kubelet sends something else than a log.
         """
-        pending, read, last = bytearray(), 0, self.parts.last
-        limit = None if everything else rules.LOOK_BYTES
+        pending, written_bytes, last = bytearray(), 0, self.parts.last
+        limit = None if everything else rules.MOST_READ_AT_ONCE
         until, followed = self.clock() + rules.FOLLOWED_FOR, False
         with closing(self.stream(follow=False, limit=limit)) as chunks:
             first, is_all = _up_to(limit, chunks)
@@ -114,16 +114,16 @@ class Collector:
                 self.reading.take(chunk)
                 pending += self.cut()
                 if len(pending) >= rules.MOST_PART_BYTES:
-                    read += len(pending)
+                    written_bytes += len(pending)
                     self._write(pending)
-        growth = self._growth(bytes(pending), read, seen)
+        growth = self._growth(bytes(pending), written_bytes, last_growth)
         near_rotation = not is_all or rules.is_near_rotation(growth)
         if near_rotation and is_all:
             followed = begin_following()
         # The lines after a message about lost lines are written together with it.
         if everything or near_rotation or self.parts.last is not last or self._is_due(len(pending)):
             self._write(pending, until if followed else None)
-        return Looked(growth, bytes(pending), self.reading.place, is_all, followed)
+        return LogRead(growth, bytes(pending), self.reading.place, is_all, followed)
 
     def begins(self) -> str:
         """Return the time of the first line of the Pod's current file, "" where it has no line."""
@@ -134,15 +134,15 @@ class Collector:
         since_start = now - (self.run.start_time or self.run.created_at)
         return rules.is_written(count, since_start, now - last.written_at if last else None)
 
-    def _growth(self, pending: bytes, read: int, seen: Growth | None) -> Growth:
-        """Return how the log grows: since the last look, else since the last part, else since the run's start."""
+    def _growth(self, pending: bytes, written_bytes: int, last_growth: Growth | None) -> Growth:
+        """Return how the log grows: since the last read, else since the last part, else since the run's start."""
         last = self.parts.last
         same = last is not None and self.parts.place.log == self.reading.place.log
         file_bytes = (last.file_bytes if last and same else 0) + rules.on_disk(pending)
-        if seen and file_bytes >= seen.file_bytes:
-            return Growth(file_bytes, file_bytes - seen.file_bytes, seen.within)
+        if last_growth and file_bytes >= last_growth.file_bytes:
+            return Growth(file_bytes, file_bytes - last_growth.file_bytes, last_growth.within)
         since = last.written_at if last else self.run.start_time or self.run.created_at
-        return Growth(file_bytes, rules.on_disk(pending) + read, self.clock() - since)
+        return Growth(file_bytes, rules.on_disk(pending) + written_bytes, self.clock() - since)
 
     def _write(self, pending: bytearray, followed_until: datetime | None = None) -> None:
         if pending:
@@ -174,13 +174,13 @@ class Collector:
     def cut(self) -> bytes:
         """Return what was read since the last cut, once the parts say what may be missing before its file."""
         self._write_earlier()
-        if self.is_in_new_file() and (said := self._missing()):
-            self.parts.add_gap(self.reading.place, said)
+        if self.is_in_new_file() and (gap := self._missing()):
+            self.parts.add_gap(self.reading.place, gap)
         return self.reading.cut().content
 
     def _write_earlier(self) -> None:
-        if self.is_in_new_file() and self.keep_earlier(self.reading.place.log):
-            self._kept_earlier = True
+        if self.is_in_new_file() and self.write_earlier(self.reading.place.log):
+            self._wrote_earlier = True
             self.parts.read_again()
 
     def is_in_new_file(self) -> bool:
@@ -203,7 +203,7 @@ class Collector:
     def _missing(self) -> str | None:
         """Say what may be missing before a file whose reading has begun; None where nothing is."""
         log, before, first = self.reading.place.log, self.parts.place, self.run.log_begins
-        if self.reading.elsewhere or (self._kept_earlier and before.log):
+        if self.reading.elsewhere or (self._wrote_earlier and before.log):
             return missing_between(before, log)
         if not before.log and first and has_begun(first) and first != log:
             return missing_at_first(first, log)

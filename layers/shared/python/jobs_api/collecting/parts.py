@@ -1,4 +1,4 @@
-"""What was collected of a run's log: parts, each after the one before, with the place where to read on.
+"""The collected parts of a run's log, each after the one before, with the place where to read on.
 
 A part is written where the last one ends, once. A process that dies before that has written nothing; of two processes
 that read the same log, one writes a part, and the other one writes what follows it.
@@ -97,7 +97,7 @@ class Parts:
         """Add what was read up to a place, without what another process has added of it.
 
         Nothing, where the text begins another file than the last part's, and another process has meanwhile added a part
-        of a third one: what is missing between them is not told yet. The next look reads it again.
+        of a third one: the message about the lines between them is not written yet. The next read takes the text again.
         """
         begin, known = place.offset - len(text), self.place.log
         for _ in range(ATTEMPTS):
@@ -117,12 +117,12 @@ class Parts:
                 self.add_gap(place, missing_between(self.place, place.log))
         self.add(text, place, None)
 
-    def add_gap(self, place: LogPlace, said: str) -> None:
+    def add_gap(self, place: LogPlace, gap: str) -> None:
         """Add a line that something may be lost before a file; nothing where another process has got to that file."""
-        begin, said_line = LogPlace(log=place.log), f"[jobs-api: {said}]\n".encode()
+        begin, message = LogPlace(log=place.log), f"[jobs-api: {gap}]\n".encode()
         for _ in range(ATTEMPTS):
             until = self.last.followed_until if self.last else None
-            line = b"\n" * self.place.inside + said_line
+            line = b"\n" * self.place.inside + message
             known = self.last and self.last.start_of(place.log) is not None
             if known or _is_older(place.log, self.place.log) or self._write(line, begin, until, gap=True):
                 return

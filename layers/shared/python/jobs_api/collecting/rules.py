@@ -1,8 +1,8 @@
 """Decides when a log is read, written and followed. Facts in, decisions out.
 
-A kubelet looks every 10 seconds whether the file of a log has more than 10 MiB; then it begins another file, and serves
-only that one. So nothing can be lost while the file is smaller than that. Where it may become larger before the next
-look, the log is followed instead: a stream has the last line of a file and then the first one of the next (since
+A kubelet checks every 10 seconds whether the file of a log has more than 10 MiB; then it begins another file, and
+serves only that one. So nothing can be lost while the file is smaller than that. Where it may become larger before the
+next read, the log is followed instead: a stream has the last line of a file and then the first one of the next (since
 Kubernetes 1.29, and where the kubelet has sent a file to its end before it begins another).
 https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
 """
@@ -24,7 +24,7 @@ PART_BYTES: Final = 256 * 1024
 # The greatest size of a part, apart from a few lines.
 MOST_PART_BYTES: Final = 2 * 1024 * 1024
 # How much of one run's log a pass reads; the rest is read by following, so that the pass is not delayed.
-LOOK_BYTES: Final = 4 * 1024 * 1024
+MOST_READ_AT_ONCE: Final = 4 * 1024 * 1024
 # The longest time until the next reading: two pulses, of which one is lost, and a pass.
 NEXT_LOOK_WITHIN: Final = timedelta(seconds=15)
 # A log that grows slowly is read this often. While its run is young it is read in each pass: most runs are short, and
@@ -45,7 +45,7 @@ class Growth:
 
     Attributes:
         file_bytes: the size of its current file on the node.
-        grown: by how much it has grown since the last look.
+        grown: by how much it has grown since the last read.
         within: since when that was.
     """
 
@@ -59,21 +59,21 @@ class Growth:
 
 
 def is_near_rotation(growth: Growth) -> bool:
-    """Return whether the kubelet may begin another file before the next look."""
+    """Return whether the kubelet may begin another file before the next read."""
     return growth.after(NEXT_LOOK_WITHIN) >= ROTATED_AT
 
 
-def next_look(growth: Growth, age: timedelta) -> timedelta:
-    """Return how long the next look at the log of a run of this age may wait; none where the next pass is to look."""
+def next_read(growth: Growth, age: timedelta) -> timedelta:
+    """Return how long the next read of the log of a run of this age may wait; zero where the next pass is to read."""
     is_slow = growth.after(SLOW_EVERY + NEXT_LOOK_WITHIN) < ROTATED_AT / 2
     return SLOW_EVERY if is_slow and age >= YOUNG else timedelta()
 
 
 def is_written(new_bytes: int, since_start: timedelta, since_part: timedelta | None) -> bool:
-    """Return whether what a look has read is written as a part.
+    """Return whether the bytes that a read has found are written as a part.
 
     Args:
-        new_bytes: so much is not written yet.
+        new_bytes: how many bytes are not written yet.
         since_start: the time since the run's start.
         since_part: the time since the last part was written; None without one.
     """

@@ -15,7 +15,7 @@ from jobs_api.cluster import Cluster
 from jobs_api.collecting.carried import Carried
 from jobs_api.ingest import decision, following, late_runs
 from jobs_api.ingest.job_ingest import JobIngest
-from jobs_api.ingest.log_collecting import NOBODY, Followers
+from jobs_api.ingest.log_collecting import NO_FOLLOWERS, Followers
 from jobs_api.ingest.log_storing import PodLogs
 from jobs_api.ingest.missing_jobs import MissingJobs
 from jobs_api.ingest.out_of_reach import record_reached
@@ -53,7 +53,7 @@ class Pass:
     cluster: Cluster
     clock: Clock
     # Follow the logs of running commands that a kubelet may rotate before the next pass.
-    log_followers: Followers = NOBODY
+    log_followers: Followers = NO_FOLLOWERS
     # The log texts that the pass before has read, and those that this one leaves to the next.
     carried: Carried = field(default_factory=lambda: Carried(""))
     jobs: int = 0
@@ -118,7 +118,7 @@ class Pass:
         """
         began_at = self.clock()
         self._know(store.unfinished_runs(self.organization.id), began_at)
-        self.carried.forget_others(self._findings.open)
+        self.carried.forget_ended(self._findings.open)
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
             for page in chain(self._settled_jobs.open_jobs(), self._unlabelled()):
                 self._page(pool, page)

@@ -67,7 +67,7 @@ class JobIngest:
         if decided.stop and not (self._may_stop(seen, run) and self._replaced(job_stop.stopped(job, decided.stop))):
             return launched
         if decided.run is None:
-            self.logs.look_at(run)
+            self.logs.collect_log(run)
             return launched
         written = self._write(job, seen, run, decided, decided.run)
         if written and decided.ends_job and self._is_known(seen):
@@ -95,7 +95,7 @@ class JobIngest:
             after = after.model_copy(update={"log_begins": self.logs.begins(after)})
         if not self.writer.write(run, after.without_secrets(secrets_of(job)), stored):
             return None
-        self.logs.look_first(after)
+        self.logs.collect_first_log(after)
         return after
 
     def _with_log(self, run: Run, job: Object, seen: Observed, stored: Bundle | None) -> Run:

@@ -1,4 +1,4 @@
-"""Looks at the logs of running commands in each pass, and says which of them are to be followed after it."""
+"""Collects the logs of running commands in each pass, and begins to follow those that need it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from jobs_api.clock import Clock
 from jobs_api.cluster import Cluster
 from jobs_api.collecting import rules
 from jobs_api.collecting.carried import Carried
-from jobs_api.collecting.collector import Collector, Looked, nobody_follows, nothing_carried
+from jobs_api.collecting.collector import Collector, LogRead, no_earlier_text, no_place
 from jobs_api.collecting.following import Following
 from jobs_api.collecting.parts import Parts
 from jobs_api.collecting.rules import Growth
@@ -23,42 +23,42 @@ from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run
 
 # The entries are runs of some hundred bytes each.
-MOST_KNOWN: Final = 10_000
+MOST_REMEMBERED: Final = 10_000
 # Older observations do not show how fast a log grows.
-KNOWN_FOR: Final = timedelta(minutes=2)
+REMEMBERED_FOR: Final = timedelta(minutes=2)
 
 logger = Logger()
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the last look of this process found: the last part then, the file's size, and when the next look is due."""
+class LastRead:
+    """The last read by this process: the last part then, the file's size, and when the next read is due."""
 
     pod_name: str
     last: LogPart | None
     file_bytes: int
-    looked_at: datetime
+    read_at: datetime
     due_at: datetime
 
 
 # Only saves reads: each write says after which part it comes, so a process that knows too little writes nothing wrong.
-_known: dict[str, Known] = {}
+_last_reads: dict[str, LastRead] = {}
 
 
 def not_followed(_: Collector) -> None:
-    """Leave it to the next pass to look at a log again."""
+    """Leave a log to the next pass, which reads it again."""
 
 
 @dataclass(frozen=True)
 class Followers:
-    """Those who follow logs beside a pass and after it.
+    """The followers of logs beside a pass and after it.
 
     Attributes:
         take_place: takes a place for one more log, if there is one.
         follow: begins to follow a log for which a place was taken.
     """
 
-    take_place: Callable[[], bool] = nobody_follows
+    take_place: Callable[[], bool] = no_place
     follow: Callable[[Collector], object] = not_followed
 
     def begin(self, collector: Collector) -> bool:
@@ -69,36 +69,36 @@ class Followers:
         return True
 
 
-NOBODY: Final = Followers()
+NO_FOLLOWERS: Final = Followers()
 
 
-def look(cluster: Cluster, run: Run, clock: Clock, carried: Carried, followers: Followers = NOBODY) -> None:
-    """Look at the log of a running command; let it be followed after the pass, if that is needed.
+def collect(cluster: Cluster, run: Run, clock: Clock, carried: Carried, followers: Followers = NO_FOLLOWERS) -> None:
+    """Collect the log of a running command; let it be followed after the pass, if that is needed.
 
-    What is read and not written is carried to the next pass. What came is written where the log cannot be read: then
-    its node may be dying. Where the Pod was replaced, the log of the new one is read on.
+    Text that is read and not written is carried to the next pass. Where the log cannot be read, received text is
+    written, because the node may be dying. Where the Pod was replaced, the log of the new one is read on.
     """
-    now, known = clock(), _known.get(run.id)
-    if known and not timedelta() <= now - known.looked_at < KNOWN_FOR:
-        known = None
-    if known and now < known.due_at:
+    now, last_read = clock(), _last_reads.get(run.id)
+    if last_read and not timedelta() <= now - last_read.read_at < REMEMBERED_FOR:
+        last_read = None
+    if last_read and now < last_read.due_at:
         return
-    parts = _parts(run, known, clock)
-    for pod_name in pods_of(cluster, run, carried.pod_of(run) or (known.pod_name if known else run.pod_name)):
-        collector = Collector(cluster, run, pod_name, parts, clock, partial(carried.keep_of_earlier_file, run))
+    parts = _parts(run, last_read, clock)
+    for pod_name in pods_of(cluster, run, carried.pod_of(run) or (last_read.pod_name if last_read else run.pod_name)):
+        collector = Collector(cluster, run, pod_name, parts, clock, partial(carried.write_earlier_file, run))
         try:
-            found = _collect(collector, known, followers)
+            result = _read(collector, last_read, followers)
         except (NotStamped, ClusterError):
-            carried.keep(run)
-            known, parts = None, Parts.of(run, clock, piece_reading.read_piece)
+            carried.write_part(run)
+            last_read, parts = None, Parts.of(run, clock, piece_reading.read_piece)
             continue
-        if found is None:
+        if result is None:
             return  # another process follows it
-        carried.looked(run, found.unwritten, found.place, now)
-        if len(_known) >= MOST_KNOWN:
-            _known.clear()
-        due_at = now + rules.next_look(found.growth, now - (run.start_time or run.created_at))
-        _known[run.id] = Known(pod_name, collector.parts.last, found.growth.file_bytes, now, due_at)
+        carried.carry(run, result.unwritten, result.place, now)
+        if len(_last_reads) >= MOST_REMEMBERED:
+            _last_reads.clear()
+        due_at = now + rules.next_read(result.growth, now - (run.start_time or run.created_at))
+        _last_reads[run.id] = LastRead(pod_name, collector.parts.last, result.growth.file_bytes, now, due_at)
         return
 
 
@@ -115,33 +115,33 @@ def pods_of(cluster: Cluster, run: Run, pod_name: str | None) -> Iterator[str]:
         yield newest
 
 
-def _collect(collector: Collector, known: Known | None, followers: Followers) -> Looked | None:
-    """Look at a log; None where another process follows it."""
+def _read(collector: Collector, last_read: LastRead | None, followers: Followers) -> LogRead | None:
+    """Read a log; return None where another process follows it."""
     now, last = collector.clock(), collector.parts.last
     if collector.parts.is_followed():
         until = last and last.followed_until
         if until and until - now < rules.HANDED_OVER_WITHIN:
             followers.begin(collector)
         return None
-    seen = Growth(known.file_bytes, 0, now - known.looked_at) if known else None
-    found = collector.look(seen, begin_following=lambda: followers.begin(collector))
-    if last is None and collector.parts.last and collector.parts.start_of(found.place.log) is None:
+    growth = Growth(last_read.file_bytes, 0, now - last_read.read_at) if last_read else None
+    result = collector.read(growth, begin_following=lambda: followers.begin(collector))
+    if last is None and collector.parts.last and collector.parts.start_of(result.place.log) is None:
         # Another process has written parts of an earlier file, so nothing was written of this one.
-        is_taken = found.is_followed
-        found = collector.look(seen, begin_following=lambda: is_taken)
-    if found.may_lose_lines and not found.is_followed:
+        is_taken = result.is_followed
+        result = collector.read(growth, begin_following=lambda: is_taken)
+    if result.may_lose_lines and not result.is_followed:
         run = collector.run
         logger.warning("a log that grows fast was not followed", organization_id=run.organization_id, run_id=run.id)
-        return collector.look(seen, everything=True)
-    return found
+        return collector.read(growth, everything=True)
+    return result
 
 
-def _parts(run: Run, known: Known | None, clock: Clock) -> Parts:
-    """Return what was collected of a run. It is not read while hardly anything can have been, or it is known."""
-    if known and not (known.last and known.last.followed_until):
-        return Parts(run, known.last, clock, piece_reading.read_piece)
+def _parts(run: Run, last_read: LastRead | None, clock: Clock) -> Parts:
+    """Return what was collected of a run. It is not read while hardly anything can have been, or it is last_read."""
+    if last_read and not (last_read.last and last_read.last.followed_until):
+        return Parts(run, last_read.last, clock, piece_reading.read_piece)
     age = clock() - (run.start_time or run.created_at)
-    if known is None and age < rules.FIRST_AFTER:
+    if last_read is None and age < rules.FIRST_AFTER:
         return Parts(run, None, clock, piece_reading.read_piece)
     return Parts.of(run, clock, piece_reading.read_piece)
 
@@ -151,7 +151,7 @@ def follow(collector: Collector) -> None:
     run = collector.run
     try:
         parts = Parts.of(run, collector.clock, piece_reading.read_piece)
-        fresh = replace(collector, parts=parts, keep_earlier=nothing_carried)
+        fresh = replace(collector, parts=parts, write_earlier=no_earlier_text)
         Following(fresh, collector.clock() + rules.FOLLOWED_FOR).run()
     except Exception:
         logger.exception("a log was not followed", organization_id=run.organization_id, run_id=run.id)

@@ -17,7 +17,7 @@ from jobs_api.collecting.collector import Collector
 from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.ingest import log_collecting, run_log
-from jobs_api.ingest.log_collecting import NOBODY, Followers
+from jobs_api.ingest.log_collecting import NO_FOLLOWERS, Followers
 from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.k8s import pod_logs
 from jobs_api.k8s.job_secrets import secrets_of
@@ -50,10 +50,10 @@ class PodLogs:
     namespace: str
     clock: Clock
     carried: Carried
-    followers: Followers = NOBODY
+    followers: Followers = NO_FOLLOWERS
 
-    def look_at(self, run: Run | None) -> None:
-        """Look at the log of a running command: record its first line's time, and collect what it has written.
+    def collect_log(self, run: Run | None) -> None:
+        """Collect the log of a running command, and record its first line's time.
 
         A later first line means another file.
         """
@@ -62,14 +62,14 @@ class PodLogs:
         if not pod_logs.has_begun(run.log_begins):
             note = self.begins(run)
             if note is None:
-                self.carried.keep(run)
+                self.carried.write_part(run)
                 return
             if note != run.log_begins:
                 store.record_log_begins(run, note)
         self._collect(run)
 
-    def look_first(self, run: Run) -> None:
-        """Look at the log of a run that has just been found running, if its command has printed anything yet.
+    def collect_first_log(self, run: Run) -> None:
+        """Collect the log of a run that has just been found running, if its command has printed anything yet.
 
         A command that prints fast from its start fills a file of the kubelet before the next pass.
         """
@@ -77,7 +77,7 @@ class PodLogs:
             self._collect(run)
 
     def _collect(self, run: Run) -> None:
-        log_collecting.look(self.cluster, run, self.clock, self.carried, self.followers)
+        log_collecting.collect(self.cluster, run, self.clock, self.carried, self.followers)
 
     def begins(self, run: Run) -> str | None:
         """Return the text that records how a log begins, None where it cannot be read now."""
@@ -97,7 +97,7 @@ class PodLogs:
                 would never end the run. The cluster's clock may differ, so a time in the future is not awaited.
         """
         just_ended = ended_at is not None and abs(self.clock() - ended_at) < TEXT_COMES_WITHIN
-        return self.carried.may_come and before.status is RunStatus.RUNNING and just_ended
+        return self.carried.more_on_the_way and before.status is RunStatus.RUNNING and just_ended
 
     def end_of(self, pod: ObservedPod, container: str) -> str:
         """Return the last lines of another container's log, nothing where they cannot be read."""
@@ -112,13 +112,13 @@ class PodLogs:
         """Store the log, and the results that it has, before anything else says that the run has ended."""
         known = list(secrets)
         if pod is None:
-            self.carried.keep(run)
+            self.carried.write_part(run)
             return _with_what_is_left(run, ResultsOfLog(run, known, artifacts))
         try:
             read = ResultsOfLog(run, known, artifacts)
             found = self._archived(run, pod, read)
         except (NoLog, NotStamped):
-            self.carried.keep(run)
+            self.carried.write_part(run)
             found_log = archive.find(run)
             if found_log is None and (left := _left_of_parts(run, ResultsOfLog(run, known, artifacts))):
                 return left
@@ -128,7 +128,7 @@ class PodLogs:
             return self.stored(run, None, known, artifacts)
         except ClusterUnavailable:
             # The node may be out of reach for a while, or may not come back.
-            self.carried.keep(run)
+            self.carried.write_part(run)
             if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
                 raise
             return self.stored(run, None, known, artifacts)
@@ -152,13 +152,13 @@ class PodLogs:
 
     def _caught_up(self, run: Run, pod: ObservedPod) -> Parts | None:
         """Return what was collected of a run, and the rest that its Pod has; None where nothing was collected."""
-        self.carried.keep(run)
+        self.carried.write_part(run)
         parts = Parts.of(run, self.clock)
         if parts.last is None:
             return None
         collector = Collector(self.cluster, run, pod.name, parts, self.clock)
         collector.wait_for_followers(time.sleep)
-        collector.look(everything=True)
+        collector.read(everything=True)
         return parts
 
     def _begins_at_its_end(self, pod: ObservedPod) -> str:
@@ -190,7 +190,7 @@ class PodLogs:
         return ended.model_copy(update={"log": log, "log_note": CUT_OFF, "results": read.counts})
 
     def _what_is_left(self, before: Run, ended: Run) -> Run:
-        self.carried.keep(before)
+        self.carried.write_part(before)
         return with_what_is_left(before, ended)
 
 

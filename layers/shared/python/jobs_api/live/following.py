@@ -58,7 +58,7 @@ class FollowedLogs(Document):
 
 @dataclass(frozen=True)
 class Followed:
-    """What an answer is made of: the run, the text, the next place, whether that is the end, and what is lost."""
+    """The content of an answer: the run, the text, the next place, whether that is the end, and what is lost."""
 
     run: Run
     text: str
@@ -158,7 +158,7 @@ def _collected(run: Run, place: LogPlace) -> Followed | None:
     Nothing new means that the parts have not got to the Pod's current file yet; they will with the next pass.
     """
     if run.log_begins is None:
-        return None  # no pass has looked at it
+        return None  # no pass has read it
     parts = Parts.of(run)
     found = parts.after(place, PIECE_BYTES)
     if found and not _fits(found[0]):

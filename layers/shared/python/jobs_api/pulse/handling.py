@@ -50,7 +50,7 @@ def handle(message: PulseMessage, clock: Clock) -> None:
     organization = _begin(message, clock())
     if organization is None:
         if message.carried:
-            _keep_unreadable(message)
+            _write_unreadable(message)
         return
     if organization.retired_at:
         pulses.end_pass(organization, None, None, asked=True)
@@ -60,15 +60,15 @@ def handle(message: PulseMessage, clock: Clock) -> None:
         _pass(organization, message, clock, followers)
 
 
-def _keep_unreadable(message: PulseMessage) -> None:
-    """Keep what a superseded message carries of logs that cannot be read any more."""
+def _write_unreadable(message: PulseMessage) -> None:
+    """Write the texts that a superseded message carries of logs that cannot be read any more."""
     organization = pulses.current_organization(message.organization_id)
     if organization:
-        Carried.of(organization.id, message.carried).keep_unreadable(lambda: cluster.connect(organization))
+        Carried.of(organization.id, message.carried).write_unreadable(lambda: cluster.connect(organization))
 
 
 def _pass(organization: Organization, message: PulseMessage, clock: Clock, followers: Followers) -> None:
-    carried = Carried.of(organization.id, message.carried, may_come=message.generation is None)
+    carried = Carried.of(organization.id, message.carried, more_on_the_way=message.generation is None)
     facts = _ingest(organization, clock, followers, carried)
     if message.asked_at:
         # An index may not show the run of the request yet.
@@ -150,13 +150,13 @@ def _end(
         # Another pass was requested meanwhile, or began because this one seemed to have died.
         due_at = min(due_at, now + SOONEST)
         if not pulses.end_pass(organization, due_at, sync_due_at, asked=True):
-            carried.keep_all()
+            carried.write_all()
             return
     due_in = due_at - now
     announces = may_announce(due_in, now - (pulse.began_at or now), usual)
     message = PulseMessage(organization.id, pulse.generation, announces=announces, carried=tuple(carried.next()))
     if not queue.send_pulse(message, due_in, spare_after(due_in, pulse.generation, usual, asked=asked)):
-        carried.keep_all()
+        carried.write_all()
 
 
 def _sync(scope: Scope, clock: Clock) -> None:

@@ -17,7 +17,7 @@ from jobs_api.errors import ClusterError
 from jobs_api.ingest import late_runs, log_collecting
 from jobs_api.ingest.ingester import Incomplete, Pass
 from jobs_api.ingest.leaving import record_if_cleared
-from jobs_api.ingest.log_collecting import NOBODY, Followers
+from jobs_api.ingest.log_collecting import NO_FOLLOWERS, Followers
 from jobs_api.ingest.out_of_reach import end_overdue, record_reached
 from jobs_api.metrics import Metric, Tally, publish
 from jobs_api.model.organization import Organization
@@ -34,14 +34,14 @@ _ended_well: Final = Tally()
 
 @dataclass(frozen=True)
 class Ingested:
-    """What an ingest found, and why it is to be repeated, if so."""
+    """The findings of an ingest, and why it is to be repeated, if so."""
 
     facts: PassFacts
     error: ClusterError | Incomplete | None = None
 
 
 def ingest_runs(
-    organization: Organization, clock: Clock, followers: Followers = NOBODY, carried: Carried | None = None
+    organization: Organization, clock: Clock, followers: Followers = NO_FOLLOWERS, carried: Carried | None = None
 ) -> Ingested:
     """Update an organization's runs and their logs to what its cluster shows; send their notifications.
 
@@ -58,7 +58,7 @@ def ingest_runs(
         publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("the cluster was not reached", organization_id=organization.id, error=str(error))
         # The log texts that were read may be the last ones that anybody can read.
-        carried.keep_all()
+        carried.write_all()
         # Runs that wait too long for a cluster that is gone, or that denies access, end.
         now = clock()
         reached = record_reached(organization, now, reached=False)
@@ -115,7 +115,7 @@ def following_logs(most: int = MOST_FOLLOWED) -> Iterator[Followers]:
 
 
 def _log(ingest: Pass, *, told: bool) -> None:
-    """Write a line about a pass that did anything, and once a minute about one that did not: they may be 500,000."""
+    """Write a line about a pass that did anything, and once a minute about others: there may be 500,000."""
     if told or ingest.written or ingest.missed or ingest.failed:
         logger.info(
             "ingested",
