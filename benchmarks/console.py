@@ -41,7 +41,7 @@ setInterval(() => {
 
 @dataclass
 class Visit:
-    """What a visit asked for until its view was shown; sizes are those on the wire."""
+    """The requests of a visit until its view was shown; sizes are those on the wire."""
 
     seconds: float = 0.0
     complete: float = 0.0

@@ -1,4 +1,4 @@
-"""What all benchmarks share: figures with budgets, and a record of a function's calls to AWS and the cluster."""
+"""The base of all benchmarks: figures with budgets, and a record of a function's calls to AWS and the cluster."""
 
 import os
 import time
@@ -27,7 +27,7 @@ class Figure:
     at_least: bool = False  # the budget is a minimum
 
     def __str__(self) -> str:
-        """One line of a report."""
+        """Return the figure as one line of a report."""
         line = f"  {self.name:<44} {_number(self.value):>9} {self.unit:<5}"
         if self.budget is None:
             return line.rstrip()

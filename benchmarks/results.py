@@ -91,7 +91,7 @@ def read_in_pieces(log: bytes, piece: int = PIECE) -> RunResults | None:
 
 
 def compared(case: str, known: dict[str, Any]) -> Compared:
-    """Read a log and hold it against what its run really did."""
+    """Read a log and compare its results with those of its run."""
     results = read_in_pieces(log_of(case))
     left = list(results.results) if results else []
     differences, read = list[str](), 0

@@ -1,4 +1,4 @@
-"""What the runner costs a run that stores artifacts, on the stack of `make run`.
+"""The time that the runner adds to a run that stores artifacts, on the stack of `make run`.
 
     python -m benchmarks.runner [rounds]
 

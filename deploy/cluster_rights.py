@@ -28,7 +28,7 @@ AT_ONCE: Final = 8
 
 @dataclass(frozen=True)
 class Right:
-    """What a group may do: a verb on a resource of its namespaces, or on a path that has none."""
+    """A right of a group: a verb on a resource of its namespaces, or on a path that has none."""
 
     group: str
     verb: str

@@ -53,7 +53,7 @@ _YEAR: Final = 31_536_000
 
 
 class NothingInstalled(Exception):
-    """What npm installs is not there."""
+    """The packages that npm installs are missing."""
 
 
 class Site:
@@ -93,7 +93,7 @@ class Site:
 
 
 def digest(text: str) -> str:
-    """Return what names a content."""
+    """Return a digest that names a content."""
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 

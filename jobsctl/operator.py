@@ -1,4 +1,4 @@
-"""Who runs jobsctl, as the audit log names them."""
+"""Names the operator who runs jobsctl, for the audit log."""
 
 from datetime import UTC, datetime
 from functools import cache

@@ -27,7 +27,7 @@ _TOKENS = ("token", "admin_token", "reader_token", "other_token")
 
 @dataclass(frozen=True)
 class Seeds:
-    """What was created; the texts of tokens are stored for `make run` only."""
+    """The created objects; the texts of tokens are stored for `make run` only."""
 
     projects: list[Project]
     token: str

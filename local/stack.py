@@ -49,7 +49,7 @@ _INBOX_PORT = "inbox port"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment decides.
+    """The settings of the stack, from the environment.
 
     Args:
         home: the folder for all files.

@@ -1,4 +1,4 @@
-"""What an answer of the API means: an object, a refusal, or that the same request may be sent again."""
+"""Reads an answer of the API: an object, a refusal, or a reason to send the same request again."""
 
 import random
 from typing import TYPE_CHECKING, Any, Final

@@ -1,4 +1,4 @@
-"""What ends a command: one message for people and the exit code of the process."""
+"""The errors that end a command: one message for people and the exit code of the process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ INTERRUPTED = 130  # what a shell shows after Ctrl-C
 
 
 class CommandFailed(Exception):
-    """A command cannot go on; `str()` says why and what would be right."""
+    """A command cannot continue; `str()` says why and what would be right."""
 
     def __init__(self, message: str, exit_code: int = REFUSED) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class Unreachable(CommandFailed):
 
 @dataclass(frozen=True)
 class FieldFault:
-    """What the API says is wrong with one field."""
+    """The API's message about one wrong field."""
 
     field: str
     message: str

@@ -1,4 +1,4 @@
-"""Follows runs to their end: shows the log, asks at Ctrl-C, goes on with the next attempt, and says how it ended."""
+"""Follows runs to their end: shows the log, asks at Ctrl-C, continues with the next attempt, and says how it ended."""
 
 import signal
 import sys
@@ -20,7 +20,7 @@ def follow(api: Api, run: Answer, *, log_to: TextIO | None = None, cancel_when_i
     """Follow a run, and the attempts that are made after it, to the end; returns the last one.
 
     Raises:
-        CommandFailed: the person has stopped watching, or the server has been away for too long. The run goes on.
+        CommandFailed: the person has stopped watching, or the server has been away for too long. The run continues.
     """
     while True:
         ended = _follow_one(api, run, log_to or sys.stdout, cancel_when_interrupted=cancel_when_interrupted)
@@ -79,7 +79,7 @@ def _ask(api: Api, run: Answer) -> None:
     """Ask what to do with the run; returns if it is to be followed further.
 
     Raises:
-        CommandFailed: it is not, or nobody can be asked. The run goes on.
+        CommandFailed: it is not, or nobody can be asked. The run continues.
     """
     stopped = CommandFailed(
         f"Stopped watching {run['id']}, which continues; `jobs-api logs -f {run['id']}`", INTERRUPTED

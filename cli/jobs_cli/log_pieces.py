@@ -31,7 +31,7 @@ class Piece:
 
 
 class LogReader:
-    """Reads one run's log from its beginning; goes on where it was after an interrupt or an error."""
+    """Reads one run's log from its beginning; continues where it was after an interrupt or an error."""
 
     def __init__(self, api: Api, run: Answer, sleep: Callable[[float], None] = time.sleep) -> None:
         self.done = False

@@ -174,7 +174,7 @@ def find_token(api: Api, name: str) -> Answer:
 
 
 def _matching(things: list[Answer], name: str) -> list[Answer]:
-    """Return what has exactly this name, else what has one that would collide with it."""
+    """Return the things of exactly this name, else those whose names would collide with it."""
     return [thing for thing in things if thing["name"] == name] or [
         thing for thing in things if slug(thing["name"]) == slug(name)
     ]

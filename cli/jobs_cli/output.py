@@ -1,4 +1,4 @@
-"""What commands print: JSON for programs, aligned lines for people, with colours only on a terminal."""
+"""The output of commands: JSON for programs, aligned lines for people, with colours only on a terminal."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What of a dbt log says how far a run is: `3 of 13 START sql table model main.customers`."""
+"""Reads from a dbt log how far a run is: `3 of 13 START sql table model main.customers`."""
 
 import re
 from typing import Final

@@ -25,7 +25,7 @@ class Finding:
     right: str
 
     def __str__(self) -> str:
-        """Two lines for a terminal."""
+        """Return the finding as two lines for a terminal."""
         return f"{self.verdict.value.upper()}: {self.subject}: {self.what}\n    right: {self.right}"
 
 
@@ -55,7 +55,7 @@ class Aws(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be deployed, and where.
+    """The deployment to check, and where it goes.
 
     Args:
         template: template.yaml.

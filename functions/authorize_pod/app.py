@@ -1,4 +1,4 @@
-"""The authorizer of what only the Pod of a run may ask: checks the Pod's token, and finds the Pod's run."""
+"""The authorizer of requests that only the Pod of a run may make: checks the Pod's token, and finds its run."""
 
 import os
 from datetime import UTC, datetime

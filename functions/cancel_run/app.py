@@ -37,7 +37,7 @@ def cancel_run(
 
 
 def _try_to_end(run: Run) -> str | None:
-    """End what the run has in the cluster; return what keeps this from working, where that is for an operator."""
+    """End the run's Pod or Job; return the message for an operator where the cluster's rights do not allow that."""
     try:
         connected = cluster.connect(store.recent_organization(run.organization_id))
         ending.end(connected, run, run.job_name, app.now)

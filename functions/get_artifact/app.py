@@ -1,4 +1,4 @@
-"""GET /api/v1/runs/{run_id}/artifacts/{path}: a link to one of them, which is valid for five minutes."""
+"""GET /api/v1/runs/{run_id}/artifacts/{path}: a link to one artifact, valid for five minutes."""
 
 from datetime import timedelta
 from http import HTTPStatus

@@ -18,7 +18,7 @@ app = Api()
 class ResultsOfRun(Document):
     """The results of a run, in the order in which its nodes ended.
 
-    Of a run that goes on, those that have ended by now; it is not `complete`. `truncated`: there are more than an
+    Of an open run, those that have ended by now; such results are not `complete`. `truncated`: there are more than an
     answer has room for; `counts` is of all of them.
     """
 
@@ -31,7 +31,7 @@ class ResultsOfRun(Document):
 
 @app.get("/api/v1/runs/<run_id>/results")
 def get_run_results(run_id: str) -> ResultsOfRun:
-    """Return what a run did, node by node; of one that goes on, what its log says by now."""
+    """Return what a run did, node by node; of an open run, what its log says by now."""
     run = store.get_run(app.caller.organization_id, run_id, kept_at=app.now)
     found = _stored(run) if run.status.ended else _so_far(run)
     shown = count_that_fit(found.results)

@@ -1,4 +1,4 @@
-"""The queue of pulses: each message says that it is time to look at an organization, or asks that it be."""
+"""Takes messages from the queue of pulses: each says that a pass over an organization is due, or requests one."""
 
 from datetime import UTC, datetime
 from typing import Any

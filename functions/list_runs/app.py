@@ -52,7 +52,7 @@ def list_runs(  # noqa: PLR0913 - each is a parameter of the API
 
 
 def stats_of(organization_id: str, project_id: str, job_id: str | None, now: datetime) -> RunStats:
-    """Return how the runs ended that did in the last 30 days."""
+    """Return the statistics of the runs that ended in the last 30 days."""
     days = run_stats.last_days(now, run_stats.DAYS_OF_A_LIST)
     return run_stats.together(run_counts.counts_by_day(organization_id, project_id, days, job_id), days)
 

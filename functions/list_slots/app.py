@@ -23,7 +23,7 @@ def list_slots(
     since: Annotated[Moment | None, Query(alias="from")] = None,
     until: Annotated[Moment | None, Query(alias="to")] = None,
 ) -> SlotList:
-    """Say of each slot of a job what became of it, or will: by default of the last week and of the next slot.
+    """List the slots of a job with their outcomes: by default those of the last week, and the next one.
 
     1. Find the times of the job's schedules in the range, with its pauses and those of its project.
     2. Read the runs of that time, and the misses of slots that have none there.

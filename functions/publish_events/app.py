@@ -1,4 +1,4 @@
-"""The streams of the tables: what a run or a job became is put on the bus, for rules of the account's owner."""
+"""Reads the streams of the tables: puts changes of runs and jobs on the bus, for rules of the account's owner."""
 
 from typing import Any
 
@@ -12,6 +12,6 @@ logger = Logger()
 
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Publish a batch of one shard; return where the stream is to go on from, where the bus did not take it all."""
+    """Publish a batch of one shard; return the record to continue from, where the bus did not take all."""
     again_from = publish_records(event["Records"])
     return {"batchItemFailures": [{"itemIdentifier": again_from}] if again_from else []}

@@ -1,8 +1,8 @@
 """GET /console, /docs and /openapi.json: the pages for people and the API's document, for anyone and without a token.
 
 The files are in `site/`, which `python -m deploy.console` makes, with the headers of each in `site/manifest.json`. This
-module imports the standard library only, so that a cold start waits for nothing. A page is the same for everyone: what
-it shows it asks of the API, with the token of the person who looks at it.
+module imports the standard library only, so that a cold start waits for nothing. A page is the same for everyone:
+its scripts request its content from the API, with the token of the user.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What checks and completes objects before the cluster stores them; `rules` has the checks of Kubernetes."""
+"""Checks and completes objects before the cluster stores them; `rules` has the checks of Kubernetes."""
 
 from typing import TYPE_CHECKING, Protocol
 

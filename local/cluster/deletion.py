@@ -17,7 +17,7 @@ FOREGROUND = "foregroundDeletion"
 
 @dataclass(frozen=True)
 class Preconditions:
-    """What must be true of an object before it is deleted."""
+    """The conditions on an object before it is deleted."""
 
     uid: str | None = None
     version: str | None = None

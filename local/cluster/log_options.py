@@ -1,4 +1,4 @@
-"""What a request for a container's log asks for."""
+"""The options of a request for a container's log."""
 
 from dataclasses import dataclass
 from datetime import datetime

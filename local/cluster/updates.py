@@ -1,4 +1,4 @@
-"""What an update may change of an object: all but the status and what only the server sets, or the status alone."""
+"""Limits what an update changes: all but the status and what only the server sets, or the status alone."""
 
 from local.cluster.kinds import Kind
 from local.cluster.versions import Object, copied

@@ -1,4 +1,4 @@
-"""Who may call the emulator over HTTP: programs that sign with the access key of `.local/env`.
+"""Admits requests to the emulator over HTTP: those of programs that sign with the access key of `.local/env`.
 
 The emulator checks
 which key a request names, but not its signature. A web page does not know the key. A request with an `Origin`, or for

@@ -1,4 +1,4 @@
-"""What S3 answers: headers that are kept with an object, ranges, lists and errors in XML."""
+"""The answers of S3: headers that are kept with an object, ranges, lists and errors in XML."""
 
 import time
 from collections.abc import Mapping

@@ -36,7 +36,7 @@ _BUSY_SECONDS = 30
 
 @dataclass(frozen=True)
 class _Endpoints:
-    """What the inbox answers; its Slack accepts these tokens, and `hooks` is the address for webhooks."""
+    """The answers of the inbox; its Slack accepts these tokens, and `hooks` is the address for webhooks."""
 
     messages: Messages
     slack_tokens: frozenset[str]

@@ -1,4 +1,4 @@
-"""What the document says about the channels that the service has registered."""
+"""Adds to the document the channels that the service has registered."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`plan`, `apply`, `import`: what is sent, what is shown, and how a command goes on after an answer was lost."""
+"""`plan`, `apply`, `import`: what is sent, what is shown, and how a command continues after an answer was lost."""
 
 from pathlib import Path
 from typing import Any

@@ -30,7 +30,7 @@ def cancel(acme: Acme, run: Run, body: Any = None, who: Person | None = None, **
 
 
 def going(acme: Acme, script: str = LONG, run_id: str | None = None, **spec: Any) -> tuple[Object, Run]:
-    """Start a run and ingest it while it goes on."""
+    """Start a run and ingest it while it is open."""
     job = acme.start(script, run_id, **spec)
     acme.wait_for_pod(job)
     acme.ingest()

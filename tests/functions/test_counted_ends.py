@@ -58,7 +58,7 @@ class Chains:
         return store.get_job(self.project.organization_id, self.project.id, job_id)[1]
 
     def started(self, job: Job) -> Run:
-        """Write a run of a job that goes on, as a trigger does."""
+        """Write an open run of a job, as a trigger does."""
         self.now = NOON + timedelta(minutes=next(self.minutes))
         by = BY.model_copy(update={"at": self.now})
         run = manual_run(new_id("run_"), "dbt build", self.read(job.id), self.project, None, by)

@@ -61,7 +61,7 @@ class World:
         self.delivery = delivery_id(self.failed.id, Event.FAILURE, "webhook")
 
     def trigger(self) -> None:
-        """Begin a run that goes on."""
+        """Begin a run that stays open."""
         self.triggered = self.call("POST", f"{self.job}/trigger").json["job_run_id"]
 
     def deliver(self) -> None:

@@ -305,7 +305,7 @@ def follow(acme: Acme, policy: str) -> None:
 
 
 def due_beside_a_later_slot(acme: Acme, policy: str) -> Object:
-    """Let an attempt be due while the run of a later slot goes on; return the Job of that run."""
+    """Let an attempt be due while the run of a later slot is open; return the Job of that run."""
     follow(acme, policy)
     fail(acme)
     job = acme.start("exec sleep 300")

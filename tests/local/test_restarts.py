@@ -126,7 +126,7 @@ class Laptop:
         return Counter(path.read_text().split() if path.exists() else [])
 
     def left_over(self) -> list[str]:
-        """Processes of pods that go on."""
+        """Processes of pods that still run."""
         listed = subprocess.run(["ps", "-A", "e", "-o", "pid=,args="], capture_output=True, text=True, check=True)  # noqa: S607
         return [line for line in listed.stdout.splitlines() if f"HOME={self.home.resolve()}/pods/" in line]
 

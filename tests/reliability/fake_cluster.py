@@ -117,7 +117,7 @@ class FakeCluster:
             self.run_until_idle()
 
     def evict(self, pod: Object) -> None:
-        """Delete a pod as a drained node does: the Job controller replaces it, and the run goes on."""
+        """Delete a pod as a drained node does: the Job controller replaces it, and the run continues."""
         with self._lock:
             disrupted = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
             status = {**pod["status"], "conditions": [*pod["status"].get("conditions", []), disrupted]}

@@ -1,4 +1,4 @@
-"""Chains through whole passes: the cluster runs the commands, and each pass goes on with what has ended."""
+"""Chains through whole passes: the cluster runs the commands, and each pass continues from the runs that have ended."""
 
 from datetime import timedelta
 

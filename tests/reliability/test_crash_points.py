@@ -1,6 +1,6 @@
 """Every function, killed after its first write, its second, and so on: two passes later nothing of it is to be seen.
 
-The walk goes on until a function gets to its end, so that a write that is added later is walked as well.
+The walk continues until a function gets to its end, so that a write that is added later is walked as well.
 """
 
 from collections.abc import Callable

@@ -184,7 +184,7 @@ def test_the_slots_after_the_edit_run(world: World) -> None:
 
 
 def test_a_job_that_still_runs_counts_for_forbid_after_the_edit(world: World) -> None:
-    """What the status knows of Jobs that go on is left there."""
+    """The status keeps its entries for Jobs that still run."""
     world.operate(concurrency_policy=ConcurrencyPolicy.FORBID)
     job_id = world.create(command="dbt run --select hang", schedule="4 12 * * *")
     world.tick()

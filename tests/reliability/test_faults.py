@@ -157,7 +157,7 @@ class Story:
                     return
 
     def _cancel(self) -> None:
-        """Ask for a run to be cancelled, mostly one that goes on; twice where no answer comes."""
+        """Ask for a run to be cancelled, mostly an open one; twice where no answer comes."""
         with suppress(*AWS_FAILED):
             runs = sorted(self._world.runs(), key=lambda run: (run.status.ended, run.created_at))[:5]
             if not runs:

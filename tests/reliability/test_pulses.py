@@ -392,7 +392,7 @@ def test_wherever_a_pass_is_killed_the_text_that_came_with_it_is_kept_or_read_ag
         assert any(PulseMessage.of_json(one.body).carried for one in pulsing.waiting)
         if dies == "before the pass":
             lose_node(world)
-        log_collecting._known.clear()
+        log_collecting._last_reads.clear()
         pulsing.cut_off = killer.after(writes)
         # Until the pass counts as dead, and another one has read the log.
         pulsing.live(minutes=3)

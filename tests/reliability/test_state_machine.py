@@ -352,7 +352,7 @@ class Machine(RuleBasedStateMachine):
         return self.world.runs(job_id, self.projects[self.model.jobs[job_id].project].id)
 
     def _live_jobs_of(self, job_id: str) -> bool:
-        """Return whether the cluster has a Job of it that goes on, also one that no pass has seen yet."""
+        """Return whether the cluster has an unfinished Job of it, also one that no pass has seen yet."""
         going = (stored.object for stored in self.world.cluster.storage.view("jobs"))
         return any(
             one["metadata"]["labels"].get(labels.JOB_ID) == job_id and not observe(one).finished for one in going

@@ -34,6 +34,7 @@ PLAINER: Final = {
 }
 # Beside those, in code.
 PLAINER_IN_CODE: Final = PLAINER | {
+    r"\bg(?:oes|o|oing) on\b": "runs, continues, or has not ended",
     r"\bwhoever\b": "name the user, the caller or the program",
     r"\bmisbehaves?\b|\bfor ever\b|\bcut short\b": "say what happens: fails, never ends, is interrupted",
     r"^(?:Have|Know|Be|Give) ": "say what the function does: create, return, load",
@@ -43,13 +44,12 @@ PLAINER_IN_CODE: Final = PLAINER | {
 # Beside those, in the service itself.
 PLAINER_IN_SERVICE: Final = PLAINER_IN_CODE | {
     r"\bTells? (?:whether|how|why|by|that|what)\b": "return whether, how or why",
-    r"\bg(?:oes|o) on\b": "runs, continues, or has not ended",
     r"\bhow \w+ stands?\b": "its state",
     r"\ba (?:glance|look) at\b": "a check, a comparison or a pass",
     r"\bof which nothing\b|\bas good as\b": "say what it is, such as settled",
     r"\bbefore marks\b": "from before the deployment label",
 }
-# How a comment that says no subject begins: its reader has to search the code for what it is about.
+# How a comment or a docstring that says no subject begins: its reader has to search the code for what it is about.
 NO_SUBJECT: Final = re.compile(r"(?:What|Whose|Whoever|Who|Of|Those|They|So (?:much|many))\b")
 # Words in the name of a test from which a reader cannot tell what is done and what somebody notices.
 RIDDLES_IN_NAMES: Final = {
@@ -101,6 +101,15 @@ def remarks(path: Path) -> list[str]:
     return [" ".join(re.sub(r"``?[^`]*``?", "code", part).split()) for part in found if not part.startswith("    ")]
 
 
+def summaries(path: Path) -> list[str]:
+    """Return the first paragraph of each docstring of a module."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    documented = (
+        node for node in nodes if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return [(ast.get_docstring(node) or "").split("\n\n")[0] for node in documented]
+
+
 def comments(path: Path) -> list[str]:
     """Return the comments of a module; lines that follow each other are one comment."""
     source = path.read_text()
@@ -144,6 +153,13 @@ def test_no_page_has_a_riddle(page: Path) -> None:
     }
 
     assert {f"{PLAINER[pattern]}: {words}" for pattern, words in found.items()} == set()
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in CODE if "tests" not in path.parts], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_every_docstring_names_its_subject(path: Path) -> None:
+    assert [first for first in summaries(path) if re.match(rf"{NO_SUBJECT.pattern}|(?:It|Its)\b", first)] == []
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))

@@ -241,7 +241,7 @@ class Editor:
             self._ledger.find(f"one Idempotency-Key made {len(made)} retries: {made}")
 
     def _cancel(self) -> None:
-        """Cancel one of the runs that go on, as a person does who has looked at the list."""
+        """Cancel one of the open runs, as a person does who has read the list."""
         if run_id := self._going():
             self._cancelled(run_id, self.client.call("cancel", *self._cancel_of(run_id)))
 
@@ -257,7 +257,7 @@ class Editor:
             self._cancelled(run_id, answer)
 
     def _going(self) -> str | None:
-        """Return the id of a run that goes on, or of one that has just ended."""
+        """Return the id of an open run, or of one that has just ended."""
         project_id = self._random.choice(self._place.projects)
         answer = self.client.once("list runs", "GET", f"/projects/{project_id}/runs?limit=20")
         runs = answer.json["runs"] if answer and answer.status == 200 else []

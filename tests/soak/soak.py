@@ -165,7 +165,7 @@ class Soak:
                 # The cluster changed while the saboteur acted.
                 self._ledger.count(f"by hand in the cluster: {type(error).__name__}", "came to nothing")
                 pause = 1.0
-            except Exception:  # noqa: BLE001 - one that breaks is a finding, and the others go on
+            except Exception:  # noqa: BLE001 - one that breaks is a finding, and the others continue
                 self._ledger.find(f"{type(actor).__name__} could not go on:\n{traceback.format_exc()}")
                 return
 

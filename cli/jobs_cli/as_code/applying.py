@@ -1,4 +1,4 @@
-"""Asks the API for the plans of projects and applies them; goes on where a request ended before its work did."""
+"""Asks the API for the plans of projects and applies them; continues where a request ended before its work did."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +31,7 @@ class ProjectPlan:
 
     @property
     def changes(self) -> list[Answer]:
-        """What is to be written."""
+        """The changes that are not written yet."""
         return [change for change in self.answer["changes"] if change["action"] != "none"]
 
     @property
@@ -45,7 +45,9 @@ class ProjectPlan:
 
 
 def make_plans(api: Api, projects: Sequence[ListedProject], only: str | None, *, prune: bool) -> list[ProjectPlan]:
-    """Return the plans of the file's projects, or of `only` one of them. A request a project, and one for their ids.
+    """Return the plans of the file's projects, or of `only` one of them.
+
+    One request for each project, and one for their ids.
 
     Raises:
         CommandFailed: with the faults of all projects, each with its line.

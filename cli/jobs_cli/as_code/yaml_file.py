@@ -32,7 +32,7 @@ Place = tuple["str | int", ...]
 
 @dataclass(frozen=True)
 class YamlFile:
-    """What a file holds; `lines` has the line of each value by its place, such as `("jobs", 2, "schedule")`."""
+    """The content of a file; `lines` has the line of each value by its place, such as `("jobs", 2, "schedule")`."""
 
     name: str
     content: Any

@@ -1,4 +1,4 @@
-"""The files that runs left: list, download."""
+"""The artifacts of runs: list, download."""
 
 from pathlib import Path
 from typing import Annotated
@@ -57,7 +57,7 @@ def get(
 
 
 def _wanted(artifacts: list[Answer], paths: list[str]) -> list[Answer]:
-    """Return those of these paths, or all.
+    """Return the artifacts at these paths, or all of them.
 
     Raises:
         CommandFailed: the run has none, or not this one.

@@ -1,4 +1,4 @@
-"""Names that a shell completes: asked of the server for a moment, and without a word where it does not answer."""
+"""Completes names in a shell: asks the server, waits only for a moment, and prints no error without an answer."""
 
 import re
 from collections.abc import Callable

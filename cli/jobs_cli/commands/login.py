@@ -1,4 +1,4 @@
-"""Who asks, and where: `jobs-api login`, `jobs-api logout`, `jobs-api whoami`."""
+"""The server and the token of later calls: `jobs-api login`, `jobs-api logout`, `jobs-api whoami`."""
 
 import sys
 from dataclasses import replace

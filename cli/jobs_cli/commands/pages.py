@@ -53,7 +53,7 @@ def _page_of(api: Api, name: str | None, project: str | None) -> str:
 
 
 def _has_browser() -> bool:
-    """Return whether a person would see it: not in a pipe or on CI, nor in a browser of a terminal."""
+    """Return whether a person would see a page: not in a pipe or on CI, nor in a browser of a terminal."""
     if not output.is_terminal(sys.stdout):
         return False
     has_screen = sys.platform in {"win32", "darwin"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")

@@ -1,4 +1,4 @@
-"""Runs: list them, what they did, and cancel."""
+"""Runs: list, count, show results, cancel."""
 
 from collections.abc import Iterator
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Schedules, before they are used."""
+"""Previews schedules before jobs use them."""
 
 from typing import Annotated
 

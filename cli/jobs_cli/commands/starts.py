@@ -24,7 +24,7 @@ app = typer.Typer()
 
 
 class OnOverlap(str, Enum):
-    """What to do while a run of the job is open."""
+    """The behaviour of a trigger while a run of the job is open."""
 
     allow = "allow"
     skip = "skip"
@@ -83,7 +83,7 @@ def retry(
     project: ProjectOption = None,
     as_json: Json = False,
 ) -> None:
-    """Run what an ended run ran once more."""
+    """Run the command of an ended run once more."""
     with connected() as api:
         found = names.find_run(api, run, project)
         started = api.post("runs", found["id"], "retry", body={"from": beginning.value})

@@ -1,4 +1,4 @@
-"""The versions of a job: who changed what, and back to one of them."""
+"""The versions of a job: list who changed what, and roll back to one."""
 
 import json
 from typing import Annotated, Any

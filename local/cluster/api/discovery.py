@@ -1,4 +1,4 @@
-"""What the cluster supports: versions, groups, resources."""
+"""Answers what the cluster supports: versions, groups, resources."""
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response

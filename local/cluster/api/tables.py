@@ -1,4 +1,4 @@
-"""What `kubectl get` shows: a Table of objects instead of the objects."""
+"""Makes the answer that `kubectl get` shows: a Table of objects instead of the objects."""
 
 from datetime import datetime
 from typing import Any

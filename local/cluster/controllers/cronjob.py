@@ -24,7 +24,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, in this order: delete Jobs by name, start one, write the status, decide again at `wake_at`."""
+    """The steps to take, in this order: delete Jobs by name, start one, write the status, decide again at `wake_at`."""
 
     status: Object
     delete: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, in this order: delete and create Pods, write the status, release counted Pods, delete the Job."""
+    """The steps, in this order: delete and create Pods, write the status, release counted Pods, delete the Job."""
 
     status: Object
     create: tuple[Object, ...] = ()

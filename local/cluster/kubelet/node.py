@@ -1,4 +1,4 @@
-"""What all containers on this machine share: a clock, images, the launcher, and delays after failures."""
+"""The node of all containers on this machine: a clock, images, the launcher, and delays after failures."""
 
 import asyncio
 from collections.abc import Callable

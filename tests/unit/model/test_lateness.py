@@ -77,7 +77,7 @@ def test_a_run_with_a_cancel_request_is_not_notified_as_late() -> None:
 
 @pytest.mark.parametrize("status", [RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR])
 def test_a_late_end_is_notified_together_with_the_end(status: RunStatus) -> None:
-    """A pulse was lost: no pass has seen the run go on after its time."""
+    """A pulse was lost: no pass has seen the run open after its time."""
     run = going(expected_minutes=None)
 
     after = with_events(run, ended(run, 1, status, seen=30))

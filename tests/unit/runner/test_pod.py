@@ -235,7 +235,7 @@ def test_a_file_whose_name_the_service_refuses_leaves_the_others_their_place(mou
         ArtifactFile.checked({"path": name, "size_bytes": 2, "stored_bytes": 22})
 
 
-def test_of_very_many_files_those_of_dbt_are_stored_first(tmp_path: Path) -> None:
+def test_the_files_of_dbt_are_stored_first_where_there_are_very_many(tmp_path: Path) -> None:
     for number in range(500):
         (tmp_path / f"doc_{number:03}.json").write_text("{}")
     for name in pod.OF_DBT:

@@ -120,7 +120,7 @@ class ChangedMeanwhile(Conflict):
 
 
 class StalePlan(Conflict):
-    """The plan of a list of jobs is no longer the one that was looked at."""
+    """The plan of a list of jobs is no longer the one that the client read."""
 
 
 class KeyReused(Conflict):
@@ -140,7 +140,7 @@ class ProjectDeployed(Conflict):
 
 
 class NoResults(NotFound):
-    """The log of the run says of no model or test what it did."""
+    """The log of the run has no result of any model or test."""
 
 
 class RunNotCompleted(Conflict):
@@ -150,7 +150,7 @@ class RunNotCompleted(Conflict):
 
 
 class RunInProgress(Conflict):
-    """A run was wanted only where no other run of the job is open."""
+    """A run was to start only if no other run of its job is open, and one is open."""
 
 
 class RunAlreadyEnded(Conflict):

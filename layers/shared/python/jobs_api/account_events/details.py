@@ -21,7 +21,7 @@ type JobAction = Literal["created", "updated", "deleted"]
 
 
 class DetailType(StrEnum):
-    """What an event is about, as a rule's pattern names it in `detail-type`."""
+    """The kind of an event, as a rule's pattern names it in `detail-type`."""
 
     RUN_STARTED = "Run Started"
     RUN_ENDED = "Run Ended"
@@ -75,14 +75,14 @@ class AccountEvent:
 
 @dataclass(frozen=True)
 class RunNews:
-    """What a write of a run says, before the names of project and job are known."""
+    """A change of a run, read from its write, before the names of project and job are known."""
 
     detail_type: DetailType
     run: Run
 
     @property
     def address(self) -> JobAddress:
-        """The job that it is about."""
+        """The organization, the project and the job of the change."""
         return self.run.organization_id, self.run.project_id, self.run.job_id
 
     def event(self, names: Mapping[JobAddress, SubjectNames]) -> AccountEvent:
@@ -107,7 +107,7 @@ class RunNews:
 
 @dataclass(frozen=True)
 class JobNews:
-    """What a write of a job says, before the project's name is known."""
+    """A change of a job, read from its write, before the project's name is known."""
 
     action: JobAction
     job: StoredJob
@@ -115,7 +115,7 @@ class JobNews:
 
     @property
     def address(self) -> JobAddress:
-        """The job that it is about."""
+        """The organization, the project and the job of the change."""
         return self.job.organization_id, self.job.project_id, self.job.id
 
     def event(self, names: Mapping[JobAddress, SubjectNames]) -> AccountEvent:

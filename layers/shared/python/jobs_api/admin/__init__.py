@@ -1,4 +1,4 @@
-"""What an administrator does, over HTTP and by `jobsctl`: the rules are the same, and so is the code.
+"""The writes of an administrator, over HTTP and by `jobsctl`: the rules are the same, and so is the code.
 
 Must not know who asks, but for the entry of the audit log that the caller makes.
 """

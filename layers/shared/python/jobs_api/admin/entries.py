@@ -17,4 +17,4 @@ class Entries(Protocol):
         once: str | None = None,
         project_id: str | None = None,
     ) -> StoredEntry:
-        """Make it."""
+        """Make the entry; `once` tells repeated requests apart."""

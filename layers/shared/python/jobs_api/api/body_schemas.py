@@ -1,4 +1,4 @@
-"""What handlers say in the API's documentation of bodies that they read or write themselves."""
+"""Documents, for OpenAPI, the bodies that handlers read or write themselves."""
 
 from dataclasses import dataclass
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Who calls: the token's organization and role, as the authorizer found them, and what that role may do."""
+"""The caller of a request: the token's organization and role, as the authorizer found them, and its rights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a client reads where its request fails: the status, the code and the fields at fault."""
+"""The answer to a request that fails: the status, the code and the fields at fault."""
 
 from dataclasses import replace
 from typing import Any, Final

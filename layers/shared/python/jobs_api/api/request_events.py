@@ -1,4 +1,4 @@
-"""What the gateway's event says of a request, apart from its body: headers, ids in the path, its key."""
+"""Reads a request from the gateway's event, apart from its body: headers, ids in the path, its key."""
 
 from collections.abc import Mapping
 from typing import Any

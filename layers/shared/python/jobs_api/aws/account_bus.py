@@ -36,7 +36,7 @@ class BusEntry:
 
     @property
     def size_bytes(self) -> int:
-        """What the bus counts it as, at most."""
+        """The size by which the bus may count this entry, at most."""
         return len(self.detail.encode()) + BYTES_BESIDE
 
 

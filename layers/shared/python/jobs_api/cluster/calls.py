@@ -1,4 +1,4 @@
-"""What all calls to a cluster share: the connection, the lists, and the paths of objects."""
+"""The base of all calls to a cluster: the connection, the lists, and the paths of objects."""
 
 from typing import Final
 from urllib.parse import quote

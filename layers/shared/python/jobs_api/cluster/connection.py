@@ -27,7 +27,7 @@ JSON: Final = "application/json, */*"
 
 
 class Credentials(Protocol):
-    """What identifies this service to a cluster; read for each request, from many threads."""
+    """Identifies this service to a cluster; read for each request, from many threads."""
 
     def authorization(self) -> str | None:
         """Return the value of the Authorization header, None where a client certificate identifies the service."""

@@ -26,7 +26,7 @@ NAMED_IN_ERROR: Final = 5
 
 @dataclass
 class Progress:
-    """What is written so far.
+    """The changes that are written so far.
 
     `written` are the changes of the present plan: the ids of jobs, with the signing key of a webhook if one was made.
     `earlier` are those of plans that were given up because somebody else wrote meanwhile, by the job's id.

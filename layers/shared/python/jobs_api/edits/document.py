@@ -1,4 +1,4 @@
-"""What is sent to make a project's jobs match a list, and what is answered."""
+"""The request that makes a project's jobs match a list, and its answer."""
 
 import json
 import re
@@ -43,7 +43,7 @@ class ApplyRequest(Document):
 
 
 class PlanAction(StrEnum):
-    """What becomes of a job."""
+    """The kind of a planned change of a job."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -63,7 +63,7 @@ class SlotChanges(Document):
 
 
 class PlannedChange(Document):
-    """What becomes of one job.
+    """The planned change of one job.
 
     `job_id` is absent while the job does not exist. `applied` is whether it was written, absent in a plan.
     `webhook_secret` is the signing secret of a webhook that the change made, shown only once.

@@ -28,7 +28,7 @@ COMPUTED_SLOTS: Final = 100_000
 
 @dataclass(frozen=True)
 class JobChange:
-    """What becomes of one job: `before` is None for a new one, `after` for one that is deleted.
+    """The change of one job: `before` is None for a new job, `after` for one that is deleted.
 
     `at` is the place in the list, None for a deletion. `after` is `before` itself where nothing changes; the secrets of
     another one are not sealed yet.
@@ -40,7 +40,7 @@ class JobChange:
 
     @property
     def action(self) -> PlanAction:
-        """What is done."""
+        """The kind of the change."""
         if self.before is None:
             return PlanAction.CREATE
         if self.after is None:

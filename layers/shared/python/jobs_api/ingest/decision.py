@@ -26,7 +26,7 @@ STARTS_WITHIN: Final = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a run, in this order: end its Pod, stop its Job, store its log, write the run, end its Job.
+    """The steps for a run, in this order: end its Pod, stop its Job, store its log, write the run, end its Job.
 
     A run that is seen for the first time is written before its log is stored. A Job that ends with its run ends last,
     because its Pod is deleted with it. `quotes` names another container, whose log says why the command never ran.

@@ -26,7 +26,7 @@ LONGEST_REASON: Final = 500
 
 @dataclass(frozen=True)
 class SlotFacts:
-    """What is known about a job and its CronJob.
+    """The facts about a job and its CronJob.
 
     Args:
         project: the job's project, as it is now.

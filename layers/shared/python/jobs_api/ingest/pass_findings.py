@@ -1,4 +1,4 @@
-"""What one pass over an organization has found so far: its open runs, the Jobs it has seen, and which runs have ended.
+"""The findings of one pass over an organization so far: its open runs, the Jobs it has seen, and which runs have ended.
 
 The steps of a pass share these facts, and its threads add to them. They end with the pass.
 """

@@ -1,4 +1,4 @@
-"""What is read from a log while it is collected: each piece passes here once, in order, before it is written."""
+"""Reads a log while it is collected: each piece passes here once, in order, before it is written."""
 
 from jobs_api.model.run import Run
 

@@ -39,7 +39,7 @@ def with_next_attempt(run: Run, now: datetime) -> tuple[Run, Run | None]:
 
 @dataclass(frozen=True)
 class Place:
-    """What becomes of a run that is due: it may end instead of being launched, or be launched `later`, or now."""
+    """The decision about a run that is due: it ends without a launch, or is launched `later`, or now."""
 
     ended: Run | None = None
     later: bool = False

@@ -1,4 +1,4 @@
-"""What a log adds to its run: where it is stored, why the command failed, what it was doing, why it never ran."""
+"""Adds to a run what its log says: where it is stored, why the command failed or never ran, what was running."""
 
 from collections.abc import Sequence
 from datetime import timedelta

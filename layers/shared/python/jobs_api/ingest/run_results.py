@@ -1,4 +1,4 @@
-"""What each node of a run did, read from its log while that is stored, and from its artifacts."""
+"""Reads what each node of a run did, from its log while that is stored, and from its artifacts."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

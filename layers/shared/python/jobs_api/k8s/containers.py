@@ -31,7 +31,7 @@ ORDINARY: Final = frozenset({"ContainerCreating", "Pending", "PodInitializing"})
 
 
 class Kind(Enum):
-    """What a container of a Pod does: it runs the command, ends before the command, stays with it, or runs beside it.
+    """The task of a container of a Pod: it runs the command, ends before the command, stays with it, or runs beside it.
 
     A native sidecar is an init container that Kubernetes restarts whenever it ends. Nothing waits for its end.
     https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/

@@ -64,7 +64,7 @@ def _stopped(job: Observed) -> Cause | None:
 
 
 def _cancelled(job: Observed) -> Cause | None:
-    """Its Pod was ended by the deadline that a cancel gave it."""
+    """The run's Pod was ended by the deadline that a cancel gave it."""
     if job.pod and job.pod.cancelled_at and job.pod.reason == DEADLINE:
         return Cause(job_stop.CANCELLED, "the run was cancelled", RunStatus.CANCELLED)
     return None

@@ -1,4 +1,4 @@
-"""What state a run is in, by its Kubernetes Job and Pod: ingest records it, and the live calls answer it."""
+"""The state of a run, by its Kubernetes Job and Pod: ingest records it, and the live calls answer it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from jobs_api.model.run import RunStatus
 
 @dataclass(frozen=True)
 class Outcome:
-    """What Kubernetes knows of a run now.
+    """The state and the times of a run by Kubernetes, as of now.
 
     `has_run`: whether the command has started. `start_time` and `end_time` are the command's where Kubernetes knows
     them, else the Job's. `reason` is Kubernetes' word. `message` is Kubernetes' text while a run waits, and this

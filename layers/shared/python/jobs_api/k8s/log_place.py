@@ -16,7 +16,7 @@ class NotStamped(Exception):
 
 @dataclass(frozen=True)
 class TakenSince:
-    """What was taken of the lines that are not before a second: how many bytes, with their times, and their CRC."""
+    """The part that was taken of the lines from a second on: how many bytes, with their times, and their CRC."""
 
     since: int = 0
     size: int = 0
@@ -49,7 +49,7 @@ class LogPlace:
     inside: bool = False
 
     def text(self) -> str:
-        """Write it down."""
+        """Return the place as a text, which `read` reads."""
         later = astuple(self.later) if self.later else None
         return json.dumps([self.log, self.offset, astuple(self.window), later, self.newest, self.inside])
 

@@ -1,4 +1,4 @@
-"""What a Kubernetes Job and its newest Pod say, read once from the API server's JSON. Decisions take this, not JSON.
+"""Reads a Kubernetes Job and its newest Pod once from the API server's JSON. Decisions take this, not JSON.
 
 The reader never fails: every JSON of an API server gives an `Observed`. A field that is missing, null or of another
 type than expected is read as empty.
@@ -20,7 +20,7 @@ from jobs_api.model.run import Run, TriggeredBy
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What a Job of this service says, and its newest Pod where the Pod was read.
+    """A Job of this service as it was read, and its newest Pod where the Pod was read.
 
     Args:
         labels: the labels on the Job.

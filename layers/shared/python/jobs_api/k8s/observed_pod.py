@@ -1,4 +1,4 @@
-"""What a Pod says, read once from the API server's JSON; like `observed`, it never fails."""
+"""Reads a Pod once from the API server's JSON; like `observed`, the reader never fails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedPod:
-    """What a Pod says: `phase`, `reason` and `message` are Kubernetes' own words, "" where it gave none.
+    """A Pod as it was read: `phase`, `reason` and `message` are Kubernetes' own words, "" where it gave none.
 
     Args:
         taken_at: when a node accepted it.

@@ -1,4 +1,4 @@
-"""What a kubelet answers where it has no log, or only a part of it. Facts in, a sentence out."""
+"""Explains why a Pod has no log, or only a part of it. Facts in, a sentence out."""
 
 import re
 from datetime import datetime, timedelta

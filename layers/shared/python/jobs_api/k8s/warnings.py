@@ -1,4 +1,4 @@
-"""What Kubernetes' Events say is wrong with an object. Events in, the newest warning out."""
+"""Reads Kubernetes' warnings about an object. Events in, the newest warning out."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

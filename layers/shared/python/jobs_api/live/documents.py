@@ -1,4 +1,4 @@
-"""What is in the cluster now, as `GET /jobs` and its kin show it: documents made from observed Jobs and Pods."""
+"""The answers of `GET /jobs` and the other live calls: documents made from observed Jobs and Pods."""
 
 from collections.abc import Iterable
 from datetime import datetime

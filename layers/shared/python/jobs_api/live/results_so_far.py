@@ -1,4 +1,4 @@
-"""What each node of a run that has not ended did so far, as its log says: what its Pod has, and what was collected."""
+"""The results of an open run so far, read from its log: from the part its Pod has, and from what was collected."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final

@@ -64,7 +64,7 @@ class BundleKey:
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a Pod stored: the files in their order, the first of which begins at the byte `begin`."""
+    """The bundle that a Pod stored: the files in their order, the first of which begins at the byte `begin`."""
 
     of: BundleKey
     files: tuple[ArtifactFile, ...]

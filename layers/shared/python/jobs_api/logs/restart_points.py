@@ -22,7 +22,7 @@ class RestartPoints:
     at: list[int] = field(default_factory=list)
 
     def text(self) -> str:
-        """Write them down."""
+        """Return the points as a text, which `read` reads."""
         return f"{self.interval}:{','.join(map(str, self.at))}"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Who did something: the token of a request, or the operator who ran jobsctl."""
+"""The actor of a write: the token of a request, or the operator who ran jobsctl."""
 
 from jobs_api.model.document import Absent, Document
 

@@ -38,7 +38,7 @@ class ArtifactList(Record):
 
 
 class ArtifactRequest(Document):
-    """What a Pod asks for: how to store `files`; or where to `fetch` the artifacts that its command reads.
+    """The request of a Pod: how to store `files`; or where to `fetch` the artifacts that its command reads.
 
     `state` are those of the last success, of its job or else of its project; `previous` those that its job's last run
     left.

@@ -1,4 +1,4 @@
-"""Who wrote what, when and in which request: the entries of an organization's audit log."""
+"""The entries of an organization's audit log: who wrote what, when and in which request."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ AUDIT_KEPT_FOR: Final = timedelta(days=400)
 
 
 class AuditAction(StrEnum):
-    """What a write does; its first word is the kind of the target."""
+    """The action of a write; its first word is the kind of the target."""
 
     JOB_CREATE = "job.create"
     JOB_UPDATE = "job.update"

@@ -56,7 +56,7 @@ class CarriedText:
 
     @property
     def as_json(self) -> list[str]:
-        """It, as a message has it."""
+        """The text as a JSON object of a message."""
         return [self.run_id, self.place, self.read_at.isoformat(), b64encode(self.content).decode("ascii")]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What every JSON document of the API has in common: times with a `Z`, and no `null` for a field without a value."""
+"""The base of all JSON documents of the API: times with a `Z`, and no `null` for a field without a value."""
 
 import re
 from collections.abc import Iterable, Mapping

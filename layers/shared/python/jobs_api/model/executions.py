@@ -1,4 +1,4 @@
-"""What the models, tests and sources of a project did over several runs."""
+"""The executions of the models, tests and sources of a project over several runs."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ _WORKED: Final = frozenset({NodeOutcome.SUCCESS, NodeOutcome.WARN})
 
 
 class ModelExecution(NodeResult):
-    """What one node did in one run."""
+    """The result of one node in one run."""
 
     model_config = COMPILED_LATE
 
@@ -30,7 +30,7 @@ class ModelExecutionList(Document):
 
 
 class ModelStats(Document):
-    """What one node did over a time. Times of executions are of those that took some; seconds have two decimals.
+    """The statistics of one node over a time. Durations are of executions that took some; seconds have two decimals.
 
     `executions` are those in which it was not skipped, `failures` the ones of them that failed or were errors. The 95th
     percentile is that of the nearest rank. `last_success_at` is the end of the run in which it last worked.

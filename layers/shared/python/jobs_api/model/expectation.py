@@ -1,4 +1,4 @@
-"""What a job's owner expects of its runs: by when those of its schedule have ended, and how long any may take."""
+"""The expectations of a job's owner: by when runs of its schedule have ended, and how long any run may take."""
 
 import re
 from datetime import datetime, time
@@ -21,7 +21,7 @@ def _check_clock(text: str) -> str:
 
 
 class Expectation(Record):
-    """What is expected of a job's runs; at least one of the two.
+    """The expectations of a job's runs; at least one of the two is set.
 
     `finish_by` is a time of day in the job's time zone: the run of a slot is to end by the first such time after the
     slot. A run, however it was started, is to take no longer than `max_minutes`.

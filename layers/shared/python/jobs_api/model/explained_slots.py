@@ -28,7 +28,7 @@ CLOCKS_KNOWN_FOR: Final = timedelta(days=63)
 
 
 class SlotOutcome(StrEnum):
-    """What became of a slot, or will."""
+    """The outcome of a slot, past or expected."""
 
     RAN = "ran"
     MISSED = "missed"
@@ -70,7 +70,7 @@ class Candidate:
 
     @property
     def outcome(self) -> SlotOutcome:
-        """What becomes of it if it gets no run."""
+        """The outcome of the slot if it gets no run."""
         return SlotOutcome.PAUSED if self.paused else SlotOutcome.UPCOMING
 
 
@@ -80,7 +80,7 @@ class Lost(Candidate):
 
     @property
     def outcome(self) -> SlotOutcome:
-        """That it has no run, whatever is paused."""
+        """The outcome `lost`: such a time has no run, whatever is paused."""
         return SlotOutcome.SKIPPED_BY_CLOCK
 
 

@@ -1,4 +1,4 @@
-"""What is known of the times at which a job was to run in the last 31 days: its earlier schedules and its pauses.
+"""The times at which a job was to run in the last 31 days, by its earlier schedules and its pauses.
 
 A job keeps the spans of its schedules, a project those of its pauses; each edit ends one span and begins the next. They
 explain slots (`GET .../slots`); which slots are settled is kept by `jobs_api.model.slot_history`.

@@ -149,7 +149,7 @@ class Job(FiringJob):
 
     @property
     def slug(self) -> str:
-        """Its name as part of other names, unique in the project."""
+        """The job's name as part of other names, unique in the project."""
         return self.kept_slug or names.slug(self.settings.name)
 
     @property

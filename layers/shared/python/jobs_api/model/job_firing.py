@@ -17,7 +17,7 @@ from jobs_api.model.slot_history import SlotHistory
 
 
 class FiringJob(Record):
-    """What decides when a job fires.
+    """The fields of a job that decide when it fires.
 
     `slots` has its earlier firings whose slots are not settled, `pauses` its earlier schedules and pauses, which
     explain its slots, and `synced` what the last sync found of its CronJob.
@@ -72,7 +72,7 @@ class FiringJob(Record):
 
     @property
     def paused_spans(self) -> list[FiringSpan]:
-        """Its present pause, if it has one while it is enabled; that may be over by now."""
+        """The job's present pause, if it has one while it is enabled; that may be over by now."""
         since, until, firing = self.pauses.paused_since, self.settings.paused_until, self.firing
         if not (since and until and firing):
             return []
@@ -89,7 +89,7 @@ class FiringJob(Record):
 
     @property
     def firing(self) -> Firing | None:
-        """Its present schedule and timezone, None while it is disabled or has no schedule."""
+        """The job's present schedule and timezone, None while the job is disabled or has no schedule."""
         if not self.settings.enabled or self.settings.schedule is None:
             return None
         return Firing(
@@ -118,5 +118,5 @@ class FiringJob(Record):
 
     @property
     def firings(self) -> list[Firing]:
-        """Its earlier firings whose slots are not settled, oldest first, and the present one."""
+        """The job's earlier firings whose slots are not settled, oldest first, and the present one."""
         return [*self.slots.unsettled, *([self.firing] if self.firing else [])]

@@ -50,7 +50,7 @@ class SyncedVersion(Record):
 
 @dataclass(frozen=True, slots=True)
 class JobVersion:
-    """What a sync reads of a job to find that it has nothing to do; `synced_as` is the version that was last synced.
+    """The fields of a job by which a sync finds that it has nothing to do; `synced_as` is the version last synced.
 
     `right_until` as in `SyncedVersion`.
     """

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails
 
 @dataclass(frozen=True, slots=True)
 class NamedFault:
-    """What is wrong with a name or its value; without a `name`, with the whole object."""
+    """A fault of a name or its value; without a `name`, a fault of the whole object."""
 
     name: str | None
     message: str

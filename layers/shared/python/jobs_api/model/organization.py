@@ -137,7 +137,7 @@ class Organization(Record):
 
 
 class Role(StrEnum):
-    """What a token may do: `reader` only reads, `admin` may also do what only admins may."""
+    """The rights of a token: `reader` only reads, `admin` may also use the calls for admins."""
 
     READER = "reader"
     DEVELOPER = "developer"

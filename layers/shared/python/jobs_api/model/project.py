@@ -20,7 +20,7 @@ LONGEST_NAME = 255
 
 
 class ConcurrencyPolicy(StrEnum):
-    """What a CronJob does if its previous run has not ended, in Kubernetes' words."""
+    """The behaviour of a CronJob whose previous run has not ended, in Kubernetes' words."""
 
     ALLOW = "Allow"
     FORBID = "Forbid"
@@ -73,7 +73,7 @@ TimeToLive = Annotated[int, Field(ge=600, le=30 * DAY)]
 
 
 class ProjectSettings(Document):
-    """What an operator decides about a project; times are in seconds."""
+    """The settings of a project, which an operator decides; times are in seconds."""
 
     model_config = COMPILED_LATE
 
@@ -181,7 +181,7 @@ class Project(Record):
 
     @property
     def paused_spans(self) -> list[PausedSpan]:
-        """Its present pause, if it has one while it fires; that may be over by now."""
+        """The project's present pause, if it has one while it fires; that may be over by now."""
         since, until = self.pauses.paused_since, self.settings.paused_until
         if not (since and until and self.fires):
             return []
@@ -209,7 +209,7 @@ class Project(Record):
 
     @property
     def slug(self) -> str:
-        """Its name as part of other names, unique in the organization."""
+        """The project's name as part of other names, unique in the organization."""
         return self.kept_slug or names.slug(self.settings.name)
 
     @property

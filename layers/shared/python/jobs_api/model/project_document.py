@@ -86,7 +86,7 @@ def called(name: str, projects: Iterable[Project]) -> list[Project]:
 
 
 class ProjectRequest(Document):
-    """What an admin may decide about a project; `jobs_api.admin.projects` checks it by the rules for what is stored."""
+    """The settings that an admin may send; `jobs_api.admin.projects` checks them by the rules for what is stored."""
 
     name: str
     project_type: ProjectType

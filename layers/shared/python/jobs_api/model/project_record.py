@@ -1,4 +1,4 @@
-"""What the tables know about a project that is named by the labels of objects in a cluster."""
+"""The record in the tables of a project that is named by the labels of objects in a cluster."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ProjectRecord:
-    """What the tables know about a project.
+    """The record of a project in the tables.
 
     Args:
         version: the project's, None where there is no such project.

@@ -1,4 +1,4 @@
-"""What an organization's item says about its pulse: which one is current, and when the next pass is due."""
+"""The pulse in an organization's item: which generation is current, and when the next pass is due."""
 
 from datetime import datetime, timedelta
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a job may request of its node: `resources` of the API, under the rules for a Kubernetes container.
+"""The resources that a job may request: `resources` of the API, under the rules for a Kubernetes container.
 
 The rules are those of Kubernetes' own validation (`ValidateResourceRequirements`); `jobs_api.model.quantity` reads and
 writes the quantities. https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
@@ -71,7 +71,7 @@ def resource_faults(requests: Mapping[str, str], limits: Mapping[str, str]) -> l
 
 
 class Resources(Document):
-    """What a job requests and what it may use at most: names and quantities in Kubernetes' terms, as they were sent.
+    """The requests and limits of a job: names and quantities in Kubernetes' terms, as they were sent.
 
     A number becomes the text of its digits; empty means that nothing is requested. Validated with a project's settings
     as context, a job may request less than Kubernetes would allow.

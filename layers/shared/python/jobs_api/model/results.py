@@ -1,4 +1,4 @@
-"""What each model, test, seed, snapshot and source of a run did."""
+"""The results of each model, test, seed, snapshot and source of a run."""
 
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ class NodeOutcome(StrEnum):
 
 
 class NodeResult(Document):
-    """What one node did; what the log does not surely say is absent.
+    """The result of one node; fields that the log does not surely give are absent.
 
     `seconds` is how long it took. `rows` are the rows that it wrote, as the warehouse said; of a test, those that
     failed.

@@ -49,7 +49,7 @@ FAILURES = frozenset({RunStatus.FAILED, RunStatus.ERROR})
 
 
 class TriggeredBy(StrEnum):
-    """What started a run: its schedule, a trigger, the failure of an earlier attempt, or the end of other runs."""
+    """The cause of a run: its schedule, a trigger, the failure of an earlier attempt, or the end of other runs."""
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
@@ -172,7 +172,7 @@ class Run(JobRun):
 
     @property
     def begun_by(self) -> TriggeredBy:
-        """What started it or, of a later attempt, the first attempt; somebody's retry is a request like a trigger."""
+        """The cause of the run, or of its first attempt if it is a later one; somebody's retry counts as a trigger."""
         own = TriggeredBy.MANUAL if self.triggered_by is TriggeredBy.RETRY else self.triggered_by
         return self.first_triggered_by or own
 

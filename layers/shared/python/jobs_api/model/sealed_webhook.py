@@ -1,4 +1,4 @@
-"""What is secret about a job's webhook, as it is stored with the job and with each of its runs."""
+"""The secrets of a job's webhook, as they are stored with the job and with each of its runs."""
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ class SealedKey(Record):
 
 
 class SealedWebhook(Record):
-    """What is secret about a job's webhook, encrypted: the values of its extra headers, and keys, newest first."""
+    """The secrets of a job's webhook, encrypted: the values of its extra headers, and its keys, newest first."""
 
     headers: str | None = None
     keys: list[SealedKey] = Field(default_factory=list)

@@ -1,11 +1,11 @@
-"""What the service adds to a job in an answer; clients may send it back, and it is not read."""
+"""The fields that the service adds to a job in an answer; clients may send them back, and they are not read."""
 
 from jobs_api.model.document import COMPILED_LATE, Absent, Document, Timestamp
 from jobs_api.model.job_sync import JobSync
 
 
 class ServiceFields(Document):
-    """What the service adds to the settings of a job in an answer."""
+    """The fields that the service adds to the settings of a job in an answer."""
 
     model_config = COMPILED_LATE
 

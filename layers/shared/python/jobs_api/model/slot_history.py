@@ -1,4 +1,4 @@
-"""What a job remembers of its slots: until when they are settled, and its firings until then."""
+"""The slot history of a job: until when its slots are settled, and its firings until then."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -47,7 +47,7 @@ class SlotRange:
         return self.since or max((self.until or now) - USUAL_RANGE, now - EXPLAINED_FOR)
 
     def begin_of(self, found: Sequence[Candidate], now: datetime) -> datetime:
-        """Return from when on the candidates are all that there are."""
+        """Return the time from which on `found` has every candidate."""
         return found[0].at if len(found) == MOST_SLOTS and self.since is None else self.begin(now)
 
     def end_of_past(self, now: datetime) -> datetime:

@@ -40,7 +40,7 @@ class Unbalanced(ValueError):
 
 @dataclass
 class Line:
-    """What a shell would read: `words`, the first `operator` outside quotes, the first thing it would have expanded.
+    """A command as a shell reads it: `words`, the first `operator` outside quotes, the first expansion.
 
     Operators, line breaks at either end left aside, belong to no word; what would be expanded stays in its word as it
     is written.
@@ -76,7 +76,7 @@ def read(command: str) -> Line:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """What stands between words; `breaks` where it is the end of a line."""
+    """A gap between words; `breaks` where it is the end of a line."""
 
     breaks: bool = False
 

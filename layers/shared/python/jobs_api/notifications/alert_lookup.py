@@ -1,4 +1,4 @@
-"""What the jobs of scheduled runs request, at the time when a run is first seen: notifications, and when it ends."""
+"""Reads what the jobs of scheduled runs request when a run is first seen: notifications, and by when it ends."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ logger = Logger()
 
 @dataclass
 class Asked:
-    """What jobs request of their runs; reads each job once, for one pass over an organization."""
+    """The requests of jobs for their runs; reads each job once, for one pass over an organization."""
 
     organization_id: str
     # By the ids of jobs, as they were read in this pass.

@@ -1,4 +1,4 @@
-"""What every channel has to provide; notifications/channels.py lists the channels."""
+"""The interface of a channel; notifications/channels.py lists the channels."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -44,11 +44,11 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in the API, in the tables and on the queue, and the name of its folder."""
+        """The channel's name in the API, in the tables and on the queue, and the name of its folder."""
 
     @property
     def sends(self) -> str:
-        """What a receiver gets, in the singular, such as `Slack message`."""
+        """The message that a receiver gets, in the singular, such as `Slack message`."""
 
     @property
     def address_field(self) -> str:

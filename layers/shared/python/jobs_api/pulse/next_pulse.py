@@ -33,7 +33,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class PassFacts:
-    """What a pass found.
+    """The facts that a pass found.
 
     Args:
         moving: runs are open, the pass wrote something, or it was requested: an index may not show yet what follows.

@@ -39,12 +39,12 @@ ONE_REQUEST_SECONDS = 20.0
 PAUSES = (1.0, 2.0, 4.0)
 MOST_STORED = 50
 LARGEST_STORED = 100 * 1024 * 1024
-# Of all files together, compressed.
+# The limit of all files together, compressed.
 MOST_STORED_BYTES = 200 * 1024 * 1024
 ENDINGS = (".json", ".html")
 # The API refuses a list with any other name.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-# What dbt itself writes is stored first, if not everything can be.
+# The files that dbt itself writes are stored first, if not all can be.
 OF_DBT = ("manifest.json", "run_results.json", "sources.json", "catalog.json", "semantic_manifest.json", "index.html")
 PIECE_BYTES = 256 * 1024
 # dbt writes this file in each run for its own developers, and each stored file costs a request to S3.
@@ -111,7 +111,7 @@ class PodApi:
                 if at == len(PAUSES) or error.code < 500:
                     raise OSError(f"{error.code}: {_message(error.read(2000))}") from error
             except http.client.HTTPException as error:
-                # Such as an answer that was cut off.
+                # Such as an answer that ends too early.
                 if at > 0:
                     raise OSError(f"no answer: {type(error).__name__}") from error
             except OSError:
@@ -123,7 +123,7 @@ class PodApi:
 
 
 class Packed:
-    """A file of a folder as it is stored, compressed anew each time that it is sent.
+    """A file of a folder as it is stored, compressed again each time that it is sent.
 
     Together the files may be larger than what is left of the Pod's memory, and a Pod that takes more is killed.
     """

@@ -1,4 +1,4 @@
-"""What a schedule would do: its next firings, and in words what changes of clocks do to it in the next 400 days."""
+"""Previews a schedule: its next firings, and in words the effect of clock changes in the next 400 days."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

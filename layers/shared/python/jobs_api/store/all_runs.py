@@ -33,7 +33,7 @@ class _Project:
     done: bool = False
 
     def read(self, organization_id: str, wanted: RunFilter, limit: int) -> None:
-        """Read on."""
+        """Read the next page of the project's runs."""
         runs, position = list_runs(
             organization_id, self.id, wanted, limit=limit, before=self.position, indexed=self.indexed
         )

@@ -19,11 +19,11 @@ class MomentAttribute(Attribute[datetime]):
     attr_type = STRING
 
     def serialize(self, value: datetime) -> str:
-        """Write it."""
+        """Return the value as the table has it."""
         return time_text(value)
 
     def deserialize(self, value: str) -> datetime:
-        """Read it back."""
+        """Return the value from what the table has."""
         # strptime, which reads exactly this format, takes ten times as long.
         return datetime.fromisoformat(value)
 
@@ -32,11 +32,11 @@ class DocumentAttribute(JSONAttribute):
     """A JSON document, in UTF-8: DynamoDB takes items of 400 KB, and an escaped letter would be three times as long."""
 
     def serialize(self, value: Any) -> str:
-        """Write it."""
+        """Return the value as the table has it."""
         return json.dumps(value, ensure_ascii=False)
 
     def deserialize(self, value: str) -> Any:
-        """Read it back."""
+        """Return the value from what the table has."""
         # PynamoDB would make a decoder for each value.
         return json.loads(value)
 
@@ -47,11 +47,11 @@ class VariablesAttribute(Attribute[dict[str, str]]):
     attr_type = STRING
 
     def serialize(self, value: dict[str, str]) -> str:
-        """Write them."""
+        """Return the variables as the table has them."""
         return "".join(f"{name}={one}\0" for name, one in value.items())
 
     def deserialize(self, value: str) -> dict[str, str]:
-        """Read them back."""
+        """Return the variables from what the table has."""
         return dict(one.split("=", 1) for one in value.split("\0")[:-1])
 
 

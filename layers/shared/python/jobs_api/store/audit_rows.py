@@ -74,12 +74,12 @@ class PackedAttribute(DocumentAttribute):
     """
 
     def serialize(self, value: Any) -> str:
-        """Write it."""
+        """Return the value as the table has it."""
         text: str = super().serialize(value)
         return text if len(text) < LONG else PACKED + b64encode(zlib.compress(text.encode())).decode()
 
     def deserialize(self, value: str) -> Any:
-        """Read it back."""
+        """Return the value from what the table has."""
         packed = value.startswith(PACKED)
         return super().deserialize(zlib.decompress(b64decode(value.removeprefix(PACKED))).decode() if packed else value)
 

@@ -1,4 +1,4 @@
-"""What the transaction that creates or changes a job writes of its chain; `store.chain_checks` decides it.
+"""Writes a job's chain in the transaction that creates or changes the job; `store.chain_checks` decides about it.
 
 A job's row has the ids of its followers. So the end of a run finds them with one read, a job that is followed cannot
 be deleted unnoticed, and the condition that the row exists is the proof that the predecessor does.
@@ -32,7 +32,7 @@ class ChainEdit:
 
     @property
     def own_condition(self) -> Condition:
-        """What the row of the changed job itself must meet."""
+        """The condition on the row of the changed job itself."""
         needs_none = self.added and self.edit_count is None
         return JobRow.followers.does_not_exist() if needs_none else JobRow.partition.exists()
 

@@ -64,7 +64,7 @@ class DeliveryRow(DeliveriesRow, discriminator="delivery"):
 
 
 class ChannelMemoryRow(DeliveriesRow, discriminator="storms"):
-    """What a channel knows, under a key of the channel; `version` counts the changes, from 1."""
+    """The memory of a channel, under one of its keys; `version` counts the changes, from 1."""
 
     memory = DocumentAttribute(attr_name="storms")
     version = NumberAttribute()

@@ -47,7 +47,7 @@ class Follower:
 
 @dataclass(frozen=True)
 class FollowerOutcome:
-    """What the end of a run means for a follower: the ends to keep, the run that it starts, or why it starts none."""
+    """The effect of a run's end on a follower: the ends to keep, the run that it starts, or why it starts none."""
 
     ends: CountedEnds = field(default_factory=dict)
     started: Run | None = None

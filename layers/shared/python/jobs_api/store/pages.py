@@ -20,7 +20,7 @@ ROWS_A_QUERY: Final = 1_000
 
 @dataclass(frozen=True)
 class Part[R: Row]:
-    """What one Query returned; `read_up_to` is the position of the last row it read, None where no row follows."""
+    """The answer of one Query; `read_up_to` is the position of the last row it read, None where no row follows."""
 
     rows: list[R]
     read_up_to: str | None

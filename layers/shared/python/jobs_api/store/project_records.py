@@ -1,4 +1,4 @@
-"""What the tables record of the projects and jobs that are named in the labels of CronJobs and Jobs.
+"""Reads the records of the projects and jobs that are named in the labels of CronJobs and Jobs.
 
 Only syncs and ingests use this, so other functions do not load it.
 """

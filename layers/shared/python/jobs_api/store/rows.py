@@ -1,4 +1,4 @@
-"""What the rows of all tables share: the connection to DynamoDB, and how an item is read and updated.
+"""The base of the rows of all tables: the connection to DynamoDB, and how an item is read and updated.
 
 template.yaml defines the tables' names, keys and indexes.
 """

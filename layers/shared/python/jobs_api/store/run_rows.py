@@ -146,7 +146,7 @@ class RunRow(Row):
     expires_at = NumberAttribute(null=True)
 
     def serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:  # noqa: FBT001, FBT002 - PynamoDB's
-        """Write it as an item, and set `ended_in` if the run has ended, so that no caller can forget it."""
+        """Return the row as an item, and set `ended_in` if the run has ended, so that no caller can forget it."""
         if self.status in ENDED_STATUSES:
             self.ended_in = ended_in(self.project_id, self.status)
         written: dict[str, dict[str, Any]] = super().serialize(null_check=null_check)

@@ -1,4 +1,4 @@
-"""What a record of a table's stream says was written: the item before and after, as this service knows it.
+"""Reads a record of a table's stream: the item before and after the write, as this service knows it.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
 """

@@ -1,4 +1,4 @@
-"""Whose turn it is: the last run of a job that started because no other run of the job was open.
+"""The turn of a job: the last run that started because no other run of the job was open.
 
 Indexes lag behind the table. So of two such runs, each of which sees no other, both would start; but each takes the
 turn from the same run before it, in the transaction that starts it, and only one can.

@@ -31,7 +31,7 @@ logger = Logger()
 
 
 class Waits(StrEnum):
-    """What calls wait for; each kind is counted separately."""
+    """The kinds of waiting calls, by what they wait for; each kind is counted separately."""
 
     TESTS = "test notifications"
     LIVE = "live calls"

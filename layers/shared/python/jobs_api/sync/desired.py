@@ -1,4 +1,4 @@
-"""What should be in a cluster: which jobs a message is about, and the CronJobs that they should have."""
+"""The desired state of a cluster: which jobs a message is about, and the CronJobs that they should have."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ logger = Logger()
 
 
 class Scope(BaseModel):
-    """What to compare: an organization, one project of it, or one job."""
+    """The scope of a comparison: an organization, one project of it, or one job."""
 
     model_config = ConfigDict(frozen=True)
 

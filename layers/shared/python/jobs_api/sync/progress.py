@@ -1,4 +1,4 @@
-"""What one comparison of the tables with the cluster has found and done so far; its threads add to it."""
+"""The progress of one comparison of the tables with the cluster; its threads add to it."""
 
 import threading
 from collections import Counter

@@ -15,7 +15,7 @@ from jobs_api.sync.trial import Trial
 
 @dataclass(frozen=True)
 class SyncFinding:
-    """What a sync found of a job's CronJob."""
+    """The finding of a sync about a job's CronJob."""
 
     state: SyncState
     message: str | None = None

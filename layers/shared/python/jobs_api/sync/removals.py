@@ -20,7 +20,7 @@ NAMED: Final = 20
 
 
 class Standing(StrEnum):
-    """What the tables say about a CronJob that no job wants: why that is so, nothing, or not even that it is ours."""
+    """The standing of a CronJob that no job wants: the tables explain it, do not, or do not know it as ours."""
 
     KNOWN = "known"
     UNKNOWN = "unknown"
@@ -29,7 +29,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class RemovalVerdict:
-    """What to do with each orphan: remove it, hold it until an operator confirms, or leave it to its maker.
+    """The verdict on each orphan: remove it, hold it until an operator confirms, or leave it to its maker.
 
     `there` is how many CronJobs this deployment has, `unknown` how many of them the tables do not explain.
     """

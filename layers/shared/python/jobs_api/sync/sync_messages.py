@@ -1,4 +1,4 @@
-"""What the owner of a job reads in its `sync` where its CronJob cannot be made what it should be."""
+"""The messages in the `sync` of a job whose CronJob cannot be made what it should be."""
 
 import re
 from typing import Final

@@ -27,7 +27,7 @@ _HINT: Final = "with on_overlap: wait a run starts when those before it have end
 
 @dataclass(frozen=True)
 class Overlap:
-    """The runs of a job that are open beside one that is asked for.
+    """The runs of a job that are open beside a requested one.
 
     Args:
         holder: the run that has the turn, open or ended.

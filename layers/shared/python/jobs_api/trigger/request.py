@@ -38,7 +38,7 @@ def _context(info: ValidationInfo) -> tuple[Project, Job]:
 
 
 class TriggerRequest(Document):
-    """What a trigger may change for one run; validate with `of`."""
+    """The fields that a trigger may change for one run; validate with `of`."""
 
     command_override: Absent[Annotated[str, Field(strict=True, max_length=4096)]] = None
     environment: Absent[dict[str, str]] = None
@@ -54,7 +54,7 @@ class TriggerRequest(Document):
 
     @property
     def cause_and_commit(self) -> dict[str, str | None]:
-        """What is only said about the run."""
+        """The fields that only describe the run."""
         return {"cause": self.cause or None, "git_sha": self.git_sha}
 
     @field_validator("command_override")

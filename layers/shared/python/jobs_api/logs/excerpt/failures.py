@@ -30,7 +30,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """What a log says about a failure: the failed nodes if it names them, or else the most useful lines.
+    """The part of a log that explains a failure: the failed nodes if it names them, or else the most useful lines.
 
     `count` is how many failed; `failures` has the first MOST_FAILURES. `said` is all that in one line, "" if the log
     says nothing. `cause` is the same text for logs with the same cause. `running` names nodes that had begun and not

@@ -15,7 +15,7 @@ _LEVEL: Final = re.compile(r"\[(?P<level>[a-z]{4,8}) {0,2}\] ?(?:\[[^\]]{0,80}\]
 
 @dataclass(frozen=True)
 class LogEvent:
-    """What dbt's JSON format has beside the message: the event's `name`, as `LogModelResult`, its data and its time."""
+    """The fields beside the message in dbt's JSON format: the event's `name`, as `LogModelResult`, data and time."""
 
     name: str
     data: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What dbt's JSON events say of a node beside their message: https://docs.getdbt.com/reference/events-logging."""
+"""Reads what dbt's JSON events say of a node beside their message: https://docs.getdbt.com/reference/events-logging."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""What was found of one node while its log is read, and the results of all of them."""
+"""The findings about each node while a log is read, and the results that they make."""
 
 import re
 from collections import Counter

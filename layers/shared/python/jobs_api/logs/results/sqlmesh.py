@@ -43,7 +43,7 @@ _TEST_WORDS: Final = {"ok": NodeOutcome.SUCCESS, "FAIL": NodeOutcome.FAILED, "ER
 
 @dataclass
 class SQLMesh:
-    """What was read so far; all of it is plain values. `end` has the lines from its summary on."""
+    """The results read so far; all of them are plain values. `end` has the lines from its summary on."""
 
     models: dict[str, Found] = field(default_factory=dict)
     # How many batches of a model are done, and how many there are.

@@ -1,4 +1,4 @@
-"""What is decided about an event of a run and its delivery to a Slack channel, and the facts that decide it."""
+"""The decision about an event of a run and its delivery to a Slack channel, and the facts that decide it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ class AlertKind(StrEnum):
 
 
 class Action(StrEnum):
-    """What to do with one delivery."""
+    """The action on one delivery."""
 
     SEND = "send"
     WAIT = "wait"
@@ -51,7 +51,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class AlertDecision:
-    """What to do with a delivery: send it as `kind`, decide again at `until`, or fold it, perhaps `into` another.
+    """The decision about a delivery: send it as `kind`, decide again at `until`, or fold it, perhaps `into` another.
 
     Where `quiet`, there is nothing to say, and the delivery need not be recorded.
     """

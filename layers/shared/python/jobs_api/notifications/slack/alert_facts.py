@@ -1,4 +1,4 @@
-"""What a run and its delivery say to a Slack channel: the facts that group messages, and those that a message shows."""
+"""Facts about a run and its delivery to a Slack channel: those that group messages, and those that one shows."""
 
 import hashlib
 import re

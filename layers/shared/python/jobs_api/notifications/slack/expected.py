@@ -1,4 +1,4 @@
-"""What a Slack message says of a run that is late or takes long, and of the success that people waited for."""
+"""Words a Slack message about a run that is late or takes long, and about the success that people waited for."""
 
 from collections.abc import Sequence
 from statistics import median

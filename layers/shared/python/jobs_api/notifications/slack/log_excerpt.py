@@ -1,4 +1,4 @@
-"""What a Slack message quotes of a run's log, if the log can be read in the time that there is."""
+"""Reads the lines of a run's log that a Slack message quotes, if there is time for it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final

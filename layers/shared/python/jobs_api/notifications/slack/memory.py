@@ -1,4 +1,4 @@
-"""What a Slack channel knows about a project's jobs, in its stored form."""
+"""The memory of a Slack channel about a project's jobs, in its stored form."""
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ class Member(Document):
 
 
 class Notice(Document):
-    """What a Slack message says: its kind and, for several jobs, which ones; `more` counts those not on the list."""
+    """The content of a Slack message: its kind and, for several jobs, which; `more` counts those not on the list."""
 
     kind: str
     members: list[Member] = Field(default_factory=list)
@@ -38,14 +38,14 @@ class Gathering(Document):
 
 
 class Window(Document):
-    """What to do with failures of one cause until `ends_at`: they join the message that gathers, or begin the next."""
+    """A time until `ends_at` in which failures of one cause join the message that gathers, or begin the next."""
 
     ends_at: Timestamp
     gathering: Gathering | None = None
 
 
 class JobStorm(Document):
-    """What a channel knows about one job.
+    """The memory of a channel about one job.
 
     `newest` is the end of the newest run that counted, `failing_since` the end of the first run that failed in a row.
     While `told` is false, the delivery `waits_in` is to tell the channel. `changes` are the last times at which the
@@ -63,7 +63,7 @@ class JobStorm(Document):
 
 
 class Storms(Document):
-    """What a channel knows about the jobs of a project, and the open windows, by cause."""
+    """The memory of a channel about the jobs of a project, and the open windows, by cause."""
 
     jobs: dict[str, JobStorm] = Field(default_factory=dict)
     windows: dict[str, Window] = Field(default_factory=dict)

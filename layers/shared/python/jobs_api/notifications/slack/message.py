@@ -36,7 +36,7 @@ EXCERPT_LIMIT: Final = 2000
 
 @dataclass(frozen=True)
 class MessageFacts:
-    """What is known when a message is built; `streak` counts the failed runs before this one.
+    """The facts from which a message is built; `streak` counts the failed runs before this one.
 
     `usual` has the seconds that the last successes took. A run that is not `stored` is a slot without a run so far.
     """

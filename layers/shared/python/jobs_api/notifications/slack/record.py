@@ -1,4 +1,4 @@
-"""What a Slack channel knows about a project's jobs, in the table."""
+"""Reads and writes in the table what a Slack channel knows about a project's jobs."""
 
 from collections.abc import Callable
 from datetime import datetime

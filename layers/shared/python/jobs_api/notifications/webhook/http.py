@@ -45,7 +45,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a receiver answered; `text` is the beginning of its body."""
+    """The answer of a receiver; `text` is the beginning of its body."""
 
     status: int
     text: str

@@ -33,7 +33,7 @@ class Named(Document):
 
 
 class WebhookData(Document):
-    """What happened, and to which run and job; a test has no run. The console shows the run at `run_url`."""
+    """The run and the job of the event; a test has no run. The console shows the run at `run_url`."""
 
     project: Named
     job: Named
