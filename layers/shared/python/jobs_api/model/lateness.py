@@ -64,7 +64,7 @@ def next_found(run: Run, now: datetime) -> Iterator[datetime]:
 def unstarted_slots(job: Job, periods: Sequence[Period], now: datetime) -> list[Slot]:
     """Return the slots that are not settled although their deadline, the last one before now, has passed.
 
-    Empty where the channels were late_slot of that deadline. Whoever asks knows which of the slots have a run.
+    Empty where the channels were notified of that deadline. Whoever asks knows which of the slots have a run.
     """
     expect, settled_until = job.settings.expect, job.slots.settled_until
     deadlines = expect.deadlines(now - _TWO_DEADLINES, now - SEEN_WITHIN, job.settings.timezone) if expect else []
