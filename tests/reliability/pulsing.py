@@ -96,7 +96,11 @@ class Pulsing:
         """Let time pass up to the end of the next pass, so that it is known what an audit may expect."""
         passes = len(self.passes)
         while len(self.passes) == passes:
-            self.live(seconds=(self._next() - self.now()).total_seconds())
+            self.live_until_a_message()
+
+    def live_until_a_message(self) -> None:
+        """Let time pass until the next message was handled, or the next tick was made."""
+        self.live(seconds=(self._next() - self.now()).total_seconds())
 
     def tick(self) -> None:
         """Do what EventBridge has done every five minutes."""
