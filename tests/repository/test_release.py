@@ -68,3 +68,7 @@ def test_every_decision_says_when_it_was_made_and_is_listed_with_that_day() -> N
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
 def test_a_decision_is_one_short_page(page: Path) -> None:
     assert len(page.read_text().splitlines()) <= 30
+
+
+def test_there_are_ten_pages_of_decisions_at_most() -> None:
+    assert len(DECISIONS) <= 10
