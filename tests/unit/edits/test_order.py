@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def changes_between(old: Jobs, new: Jobs) -> tuple[dict[str, Job], list[JobChang
     return present, [one for one in kept if not one.before or old[one.job.id] != new[one.job.id]] + gone
 
 
+@pytest.mark.slow
 @given(jobs(), jobs())
 def test_each_step_keeps_the_rules_and_the_last_one_reaches_the_wanted_jobs(old: Jobs, new: Jobs) -> None:
     present, changes = changes_between(old, new)
@@ -78,6 +80,7 @@ def test_each_step_keeps_the_rules_and_the_last_one_reaches_the_wanted_jobs(old:
     assert now == new
 
 
+@pytest.mark.slow
 @given(jobs(), jobs())
 def test_new_chains_between_free_jobs_always_have_an_order(old: Jobs, new: Jobs) -> None:
     same_names = {one: (f"own {one}", before) for one, (_, before) in new.items()}
@@ -87,6 +90,7 @@ def test_new_chains_between_free_jobs_always_have_an_order(old: Jobs, new: Jobs)
     assert len(ordered(changes, present, 99)) == len(changes)
 
 
+@pytest.mark.slow
 def test_two_thousand_jobs_whose_chains_turn_around_are_ordered_soon() -> None:
     count = 2_000
     old: Jobs = {f"job_{n}": (f"n{n}", [f"job_{n + 1}"] if n + 1 < count else []) for n in range(count)}

@@ -161,6 +161,7 @@ def act_on(observed: Observed, raw: Object) -> None:
     job_secrets.secrets_of(raw)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(raw=JOBS, its_pod=st.none() | PODS, events=EVENTS)
 def test_any_answer_of_an_api_server_is_read_and_decided(
@@ -184,6 +185,7 @@ def replaced(found: Any, path: list[int], by: object) -> Any:
     return {**found, key: replaced(found[key], path[1:], by)}
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.sampled_from(WHOLE), st.lists(st.integers(0, 20), min_size=1, max_size=8), JSON, st.booleans())
 def test_a_field_of_another_kind_counts_as_not_said(

@@ -44,6 +44,7 @@ LINES = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(LINES, max_size=25), st.integers(4, 300), st.integers(1, 200))
 def test_nothing_is_lost_or_doubled_wherever_a_reading_ends(
     lines: list[tuple[int, bytes, int, bool, int]], limit: int, chunk: int
@@ -168,6 +169,7 @@ def test_the_beginning_of_a_character_is_known(text: str, cut: int) -> None:
     assert whole.decode() == text[: len(whole.decode())]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(-SECOND // 8, 2 * SECOND), st.integers(0, 300)), min_size=20, max_size=60),
     st.integers(0, 40),

@@ -336,6 +336,7 @@ def test_messages_and_lines_are_bounded() -> None:
     assert len(results.model_dump_json()) < 5000
 
 
+@pytest.mark.slow
 def test_with_very_many_nodes_the_first_are_listed_and_all_are_counted() -> None:
     many = MOST_RESULTS + 5
     lines = [f"12:00:00  {n} of {many} PASS test_{n} ........ [PASS in 0.01s]\n" for n in range(1, many + 1)]

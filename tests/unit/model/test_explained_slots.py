@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +120,7 @@ def operate(project: Project, edit: Edit) -> Project:
     return after.model_copy(update={"pauses": pauses})
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(SCHEDULES), st.sampled_from(ZONES), st.lists(EDITS, max_size=8, unique_by=lambda one: one.after))
 @example("0 * * * *", "UTC", [Edit(60, pause=7200)])

@@ -290,6 +290,7 @@ def test_a_file_that_changes_while_it_is_stored_is_not_stored(tmp_path: Path, co
         list(packed)
 
 
+@pytest.mark.slow
 def test_a_request_that_fails_for_a_moment_is_sent_again(mounted: Pod, service: Service) -> None:
     service.fails = [503, 500]
     done = mounted.run("dbt", "build")

@@ -267,6 +267,7 @@ def test_fire_times_equal_those_of_croniter_where_both_have_the_same_rules(expre
     assert list(islice(fire_times(expression, "UTC", after), 4)) == [theirs.get_next(datetime) for _ in range(4)]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(plain_expressions(), st.sampled_from(ZONES), MOMENTS, st.lists(st.timedeltas(timedelta(), timedelta(days=3))))
 def test_a_fire_that_is_remembered_is_the_one_that_is_searched(

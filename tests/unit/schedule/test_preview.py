@@ -55,6 +55,7 @@ def test_a_preview_warns_of_each_change_once(expression: str, timezone: str, war
     assert found == [f"clocks in {timezone} go {one}" for one in warnings]
 
 
+@pytest.mark.slow
 @given(
     hours=st.sets(st.integers(0, 23), min_size=1, max_size=23),
     minutes=st.sets(st.integers(0, 59), min_size=1, max_size=2),
