@@ -41,7 +41,6 @@ class Example:
         database = {"DUCKDB_PATH": str(data / f"{self.name}.duckdb")}
         if self.project_type is ProjectType.DBT:
             return database | {
-                "DBT_TARGET_PATH": str(data / "target"),
                 "DBT_LOG_PATH": str(data / "logs"),
                 "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             }

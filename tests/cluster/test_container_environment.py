@@ -33,8 +33,9 @@ def env(name: str, value_from: dict[str, Any]) -> dict[str, str]:
     return environment(env=[{"name": name, "valueFrom": value_from}])
 
 
-def test_every_container_has_a_path_a_home_and_a_place_for_temporary_files() -> None:
+def test_every_container_has_a_path_a_home_and_places_for_temporary_files_and_for_dbt() -> None:
     assert environment() == {
+        "DBT_TARGET_PATH": "/pod/target",
         "PATH": "/venv/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": "/pod/home",
         "TMPDIR": "/pod/tmp",

@@ -90,7 +90,7 @@ def test_a_cluster_that_does_not_answer_is_asked_again_by_the_next_token(publish
 
 
 @pytest.mark.parametrize("change", [lambda keys: [None, "x", 3, *keys], lambda keys: [{"kid": "x"}, {}, *keys]])
-def test_what_is_no_key_is_left_out(
+def test_an_entry_that_is_no_key_is_left_out(
     published: Published, issuer: Issuer, change: Callable[[list[object]], list[object]]
 ) -> None:
     published.keys = change(published.keys)
@@ -99,7 +99,7 @@ def test_what_is_no_key_is_left_out(
     assert issuer.key("x") is None
 
 
-def test_of_very_many_keys_the_first_are_taken(published: Published, issuer: Issuer) -> None:
+def test_an_issuer_with_very_many_keys_has_its_first_ones_taken(published: Published, issuer: Issuer) -> None:
     published.keys = [*OLD.keys()["keys"]] * MOST_ISSUER_KEYS + NEW.keys()["keys"]
 
     assert issuer.key(OLD.key_id) is not None

@@ -211,7 +211,7 @@ def test_the_cluster_keeps_its_own_environment_to_itself(
         pytest.skip("about processes of this machine")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for pods")
     lines = printed(("python", "-c", "import os; print(*sorted(os.environ), sep='\\n')"))
-    assert set(lines) == {"HOME", "HOSTNAME", "LC_CTYPE", "PATH", "TMPDIR"}
+    assert set(lines) == {"DBT_TARGET_PATH", "HOME", "HOSTNAME", "LC_CTYPE", "PATH", "TMPDIR"}
 
 
 def test_a_pod_has_a_home_and_a_place_for_temporary_files(printed: Callable[..., list[str]]) -> None:

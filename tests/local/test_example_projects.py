@@ -32,6 +32,12 @@ def test_all_it_writes_goes_under_the_home_it_was_given(example: Example, tmp_pa
 
 
 @each_example
+def test_no_project_has_one_target_folder_for_all_runs(example: Example, tmp_path: Path) -> None:
+    """Each Pod has one of its own, so that `dbt retry` and `state:modified` find here what they find on EKS."""
+    assert "DBT_TARGET_PATH" not in example.environment(tmp_path)
+
+
+@each_example
 def test_duckdb_finds_the_folder_of_its_file(example: Example, tmp_path: Path) -> None:
     assert Path(example.environment(tmp_path)["DUCKDB_PATH"]).parent.is_dir()
 

@@ -26,6 +26,9 @@ def variables(pod: Object, container: Object, image: Path, folder: Path, lookup:
     and name. Variables of envFrom replace the image's, and those of env replace both. Raises ConfigError.
     """
     found = {
+        # In an image each container has a new file system. Here the containers of a project share its folder, and dbt
+        # would find in it what another run wrote.
+        "DBT_TARGET_PATH": str(folder / "target"),
         "PATH": f"{image / 'bin'}:{_SYSTEM_PATH}",
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "tmp"),
