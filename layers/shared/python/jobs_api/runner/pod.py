@@ -46,7 +46,7 @@ ENDINGS = (".json", ".html")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 # The files that dbt itself writes are stored first, if not all can be.
 OF_DBT = ("manifest.json", "run_results.json", "sources.json", "catalog.json", "semantic_manifest.json", "index.html")
-PIECE_BYTES = 256 * 1024
+BYTES_PER_READ = 256 * 1024
 # dbt writes this file in each run for its own developers, and each stored file costs a request to S3.
 LEFT_OUT = ("graph_summary.json",)
 # The options and selector methods with which dbt reads the artifacts of an earlier run.
@@ -151,7 +151,7 @@ class Packed:
         self.size_bytes = 0
         packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
         with open(self._path, "rb") as file:
-            for piece in iter(lambda: file.read(PIECE_BYTES), b""):
+            for piece in iter(lambda: file.read(BYTES_PER_READ), b""):
                 self.size_bytes += len(piece)
                 if self.size_bytes > LARGEST_STORED:
                     raise OSError(f"{self.name} is too large")
