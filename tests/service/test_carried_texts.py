@@ -1,5 +1,6 @@
 """Text that reads leave unwritten goes with the next pulse, and becomes a part where the log is unreadable."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -67,7 +68,8 @@ class Passes:
         most: int = MOST_CARRIED_BYTES,
         followers: Followers = NO_FOLLOWERS,
     ) -> None:
-        taken = Carried.of("org", self.message if message is None else message)
+        received = self.message if message is None else message
+        taken = Carried.of("org", received, on_part=log_collecting.note_part)
         self.node.wait(5)
         log_collecting.collect(self.node.cluster, self.run, self.node.now, taken, followers)
         self.message = _sent(taken.next(most))
@@ -198,6 +200,30 @@ def test_texts_that_do_not_fit_are_written_the_largest_first(world: Passes) -> N
     assert both.next(small.size + large.size) == [small, large]
     assert both.next(small.size + large.size - 1) == [small]
     assert both.next() == [small]
+
+
+def test_text_that_was_written_because_it_did_not_fit_is_not_carried_again(world: Passes) -> None:
+    world.node.print(2)
+    world.make_pass(most=10)
+    world.node.print(2)
+    world.make_pass()
+    (text,) = world.message
+    assert (numbers(text.text), world.told) == ([2, 3], [0, 1])
+
+    world.node.is_dead = True
+    world.make_pass()
+    assert world.told == [0, 1, 2, 3]
+
+
+def test_many_texts_that_do_not_fit_are_written_at_the_same_time(
+    world: Passes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(carried.WRITTEN_AT_ONCE, timeout=10)
+    monkeypatch.setattr(carried, "write", lambda *_: together.wait() and None)
+    runs = {f"run_{n}": world.run for n in range(carried.WRITTEN_AT_ONCE)}
+    monkeypatch.setattr(store, "find_runs", lambda *_: runs)
+    place = LogPlace("pod-a x").text()
+    Carried.of("org", [CarriedText.of(one, place, world.node.now(), b"a line\n") for one in runs]).write_all()
 
 
 def test_a_message_is_no_larger_than_what_is_counted_for_it(world: Passes) -> None:

@@ -22,12 +22,18 @@ from jobs_api.errors import ClusterError
 from jobs_api.k8s.log_place import LogPlace
 from jobs_api.k8s.pod_logs import log_name
 from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
+from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run
 
 # The clients' pools have the same size.
 ASKED_AT_ONCE: Final = 16
+WRITTEN_AT_ONCE: Final = 16
 
 logger = Logger()
+
+
+def tell_nobody(_run: Run, _part: LogPart) -> None:
+    """Tell nobody of a part."""
 
 
 @dataclass
@@ -35,20 +41,28 @@ class Carried:
     """The texts of an organization's runs that a pass's message brought, and those for the next message.
 
     Threads may use it for different runs. `more_on_the_way`: the pass was requested, so other texts may be coming with
-    the pulse that it superseded.
+    the pulse that it superseded. `on_part` is called with the last part of a run whose text became a part because it
+    did not fit into the message.
     """
 
     organization_id: str
     received: dict[str, CarriedText] = field(default_factory=dict)
     to_send: dict[str, CarriedText] = field(default_factory=dict)
     more_on_the_way: bool = False
+    on_part: Callable[[Run, LogPart], None] = tell_nobody
 
     @classmethod
-    def of(cls, organization_id: str, texts: Iterable[CarriedText], *, more_on_the_way: bool = False) -> "Carried":
+    def of(
+        cls,
+        organization_id: str,
+        texts: Iterable[CarriedText],
+        *,
+        more_on_the_way: bool = False,
+        on_part: Callable[[Run, LogPart], None] = tell_nobody,
+    ) -> "Carried":
         """Take the texts of a message, but for those whose place cannot be read, because another release wrote it."""
-        return cls(
-            organization_id, {one.run_id: one for one in texts if _has_place(one)}, more_on_the_way=more_on_the_way
-        )
+        received = {one.run_id: one for one in texts if _has_place(one)}
+        return cls(organization_id, received, more_on_the_way=more_on_the_way, on_part=on_part)
 
     def carry(self, run: Run, text: bytes, place: LogPlace, now: datetime) -> None:
         """Carry the unwritten rest of a read, if any, in place of the received text, which the rest or a part has."""
@@ -113,10 +127,14 @@ class Carried:
         if not texts:
             return
         runs = store.find_runs(self.organization_id, [text.run_id for text in texts])
+        open_runs = [(run, text) for text in texts if (run := runs.get(text.run_id)) and not run.status.ended]
+        # The next pulse waits for this, and a thousand runs may have begun at once.
+        with ThreadPoolExecutor(WRITTEN_AT_ONCE, thread_name_prefix="ingest") as pool:
+            last_parts = list(pool.map(lambda each: write(*each), open_runs))
+        for (run, _), last in zip(open_runs, last_parts, strict=True):
+            if last:
+                self.on_part(run, last)
         for text in texts:
-            run = runs.get(text.run_id)
-            if run and not run.status.ended:
-                write(run, text)
             self.forget(text.run_id)
 
     def write_unreadable(self, connect: Callable[[], Cluster]) -> None:
@@ -147,10 +165,12 @@ def _is_readable(text: CarriedText, namespace: str, connect: Callable[[], Cluste
         return False
 
 
-def write(run: Run, text: CarriedText) -> None:
-    """Write a carried text as a part, as far as no part has it yet.
+def write(run: Run, text: CarriedText) -> LogPart | None:
+    """Write a carried text as a part, as far as no part has it yet; return the run's last part.
 
     The part says that it was written when the text was read: nobody has seen what came after that.
     """
-    Parts.of(run, lambda: text.read_at).add_late(text.text, LogPlace.read(text.place))
+    parts = Parts.of(run, lambda: text.read_at)
+    parts.add_late(text.text, LogPlace.read(text.place))
     logger.info("a carried text became a part", organization_id=run.organization_id, run_id=run.id)
+    return parts.last

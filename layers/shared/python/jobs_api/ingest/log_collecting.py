@@ -45,6 +45,12 @@ class LastRead:
 _last_reads: dict[str, LastRead] = {}
 
 
+def note_part(run: Run, last: LogPart) -> None:
+    """Note that a text that did not fit into a message became a part, so that the next read begins after it."""
+    if last_read := _last_reads.get(run.id):
+        _last_reads[run.id] = replace(last_read, last=last)
+
+
 def not_followed(_: Collector) -> None:
     """Leave a log to the next pass, which reads it again."""
 

@@ -15,6 +15,7 @@ from jobs_api import cluster
 from jobs_api.clock import Clock
 from jobs_api.collecting.carried import Carried
 from jobs_api.errors import NotFound
+from jobs_api.ingest import log_collecting
 from jobs_api.ingest.log_collecting import Followers
 from jobs_api.metrics import Metric, publish
 from jobs_api.model.organization import Organization
@@ -68,7 +69,8 @@ def _write_unreadable(message: PulseMessage) -> None:
 
 
 def _pass(organization: Organization, message: PulseMessage, clock: Clock, followers: Followers) -> None:
-    carried = Carried.of(organization.id, message.carried, more_on_the_way=message.generation is None)
+    requested = message.generation is None
+    carried = Carried.of(organization.id, message.carried, more_on_the_way=requested, on_part=log_collecting.note_part)
     facts = _ingest(organization, clock, followers, carried)
     if message.asked_at:
         # An index may not show the run of the request yet.
