@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs_api import store
+from jobs_api.ingest.log_storing import COLLECTED_UNTIL
 from jobs_api.model import run_events
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
@@ -166,9 +167,11 @@ class SoakAudit(Audit):
             self.counts["logs that went with their pods"] += 1
             if run.job_name not in self.ledger.by_hand and run.status is not RunStatus.ERROR:
                 yield f"the log of {run.id} ({run.job_name}) is said to be lost, and nobody deleted its pod"
+        elif (run.log_note or "").startswith(COLLECTED_UNTIL):
+            yield from self._collected(run, text)
         elif run.status in {RunStatus.SUCCESS, RunStatus.FAILED} and (told := TO_COME.match(text)):
             count = int(told[1])
-            wanted = [*(f"line {at} of {count}" for at in range(1, count + 1)), f"end of {count} lines"]
+            wanted = _lines_of(count)
             self.counts["logs found whole, line by line"] += 1
             lines = text.splitlines()
             if lines[-1].startswith(NOT_STORED):
@@ -178,6 +181,15 @@ class SoakAudit(Audit):
                 yield f"the log of {run.id} is not whole: {len(text.splitlines())} lines of {count + 2}, {text[-80:]!r}"
         elif run.project_id in self.ledger.projects and run.status is not RunStatus.ERROR and text.startswith("line"):
             yield f"the log of {run.id} has lost its beginning: {text[:80]!r}"
+
+    def _collected(self, run: Run, text: str) -> Iterator[str]:
+        """What was collected until the pod was gone is the beginning of what its command prints, and says of gaps."""
+        self.counts["logs that were collected until their pods were gone"] += 1
+        if run.job_name not in self.ledger.by_hand and run.status is not RunStatus.ERROR:
+            yield f"the log of {run.id} ({run.job_name}) was not read to its end, and nobody deleted its pod"
+        told, rest = TO_COME.match(text), text.partition("\n")[2]
+        if told and "[jobs-api" not in text and not "\n".join([*_lines_of(int(told[1])), ""]).startswith(rest):
+            yield f"what was collected of the log of {run.id} has a hole: {rest[-80:]!r}"
 
     # -- alerts
 
@@ -235,6 +247,10 @@ def summary(audits: list[SoakAudit]) -> dict[str, Counter[str]]:
         "Runs in error by reason": Counter(_reason(run.error_message or "") for run in errors),
         "Audited": sum((audit.counts for audit in audits), Counter()),
     }
+
+
+def _lines_of(count: int) -> list[str]:
+    return [*(f"line {at} of {count}" for at in range(1, count + 1)), f"end of {count} lines"]
 
 
 def _ended_before(run: Run) -> bool:

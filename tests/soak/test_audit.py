@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from pynamodb.expressions.update import Action
 
+from jobs_api.ingest.log_storing import COLLECTED_UNTIL
 from jobs_api.logs import log_bucket
 from jobs_api.model.run import Run
 from jobs_api.store.run_rows import RunRow
@@ -101,6 +102,27 @@ def cut_a_log(soaked: Soaked) -> None:
     log_bucket.bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key, Body=body)
 
 
+def collect_a_log(soaked: Soaked, text: str) -> None:
+    """Let a log be what was collected until its pod was gone."""
+    soaked.ledger.by_hand.add(soaked.scheduled().job_name)
+    run = soaked.scheduled()
+    assert run.log
+    text = f"this is {run.job_name}-abcde, with 3 lines to come\n{text}"
+    body = gzip.compress(text.encode())
+    log_bucket.bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=run.log.key, Body=body)
+    log = run.log.model_copy(update={"size_bytes": len(text)}).model_dump(mode="json")
+    RunRow(run.id).update(actions=[RunRow.log.set(log), RunRow.log_note.set(f"{COLLECTED_UNTIL} noon")])
+
+
+def collect_a_log_with_a_hole(soaked: Soaked) -> None:
+    collect_a_log(soaked, "line 1 of 3\nline 3 of 3\n")
+
+
+def collect_a_log_whose_pod_nobody_deleted(soaked: Soaked) -> None:
+    collect_a_log(soaked, "line 1 of 3\n")
+    soaked.ledger.by_hand.clear()
+
+
 def leave_a_log_of_nobody(soaked: Soaked) -> None:
     key = f"logs/{soaked.world.organization.id}/{soaked.world.project.id}/run_nobody.log.gz"
     log_bucket.bucket_client().put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"")
@@ -173,6 +195,8 @@ PLANTED: dict[Callable[[Soaked], None], str] = {
     make_a_run_nobody_asked_for: r"1 runs of job_\w+ that nobody triggered",
     lose_a_log: r"the log of run_\w+ is lost",
     cut_a_log: r"the log of run_\w+ is not whole: 2 lines of 5",
+    collect_a_log_with_a_hole: r"what was collected of the log of run_\w+ has a hole: 'line 1",
+    collect_a_log_whose_pod_nobody_deleted: r"the log of run_\w+ .*was not read to its end, and nobody deleted its pod",
     leave_a_log_of_nobody: r"a log of nobody: .*run_nobody",
     double_an_alert: r"the webhook dlv_\w+ came 2 times in 1 attempts",
     lose_an_alert: r"the webhook dlv_\w+ of run_\w+ is said to be delivered, and never arrived",
@@ -194,6 +218,15 @@ def test_every_planted_fault_is_found(soaked: Soaked, plant: Callable[[Soaked], 
     plant(soaked)
 
     assert re.search(PLANTED[plant], soaked.found())
+
+
+@pytest.mark.parametrize("text", ["", "line 1 of 3\n", "line 1 of 3\nline 2", "[jobs-api: some may be lost]\nline 3"])
+def test_the_collected_beginning_of_a_log_is_no_fault(soaked: Soaked, text: str) -> None:
+    collect_a_log(soaked, text)
+    audit = soaked.audit()
+
+    assert audit.findings() == []
+    assert audit.counts["logs that were collected until their pods were gone"] == 1
 
 
 def test_a_job_with_an_unanswered_request_causes_no_finding(soaked: Soaked) -> None:
