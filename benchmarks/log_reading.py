@@ -48,9 +48,9 @@ def judged(case: str, log: str, truth: dict[str, Any]) -> Score:
         truth: `failed` has the failed nodes; of each list of words in `says`, one must be in the message.
     """
     read, failed = excerpt(log), truth["failed"]
-    hooks = [failure.what for failure in read.failures if failure.what.startswith(("hook ", "operation "))]
+    hooks = [failure.node for failure in read.failures if failure.node.startswith(("hook ", "operation "))]
     # In most versions run_results.json does not mention hooks.
-    names = [failure.what for failure in read.failures if failure.what not in hooks]
+    names = [failure.node for failure in read.failures if failure.node not in hooks]
     all_named = (
         set(names) <= set(failed)
         and len(names) == min(len(failed), MOST_FAILURES)
@@ -58,7 +58,7 @@ def judged(case: str, log: str, truth: dict[str, Any]) -> Score:
     )
     said = all(any(word.lower() in read.said.lower() for word in words) for words in truth["says"])
     if failed:
-        said = said and any(what in read.said for what in [*failed, *hooks])
+        said = said and any(node in read.said for node in [*failed, *hooks])
     return Score(
         case=case,
         group=(truth["tool"], truth["version"], truth["format"]),

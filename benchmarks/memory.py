@@ -47,12 +47,12 @@ def main(runs: int = 2_000) -> None:
 
 def _batch(stack: Laptop, client: Client, jobs: list[str]) -> None:
     """Trigger every job once, and return once all of these runs have ended."""
-    left = {client.call("POST", f"{stack.jobs}/{job}/trigger")["job_run_id"] for job in jobs}
+    open_runs = {client.call("POST", f"{stack.jobs}/{job}/trigger")["job_run_id"] for job in jobs}
 
     def ended() -> bool:
-        left.difference_update([run for run in left if _has_ended(client, run)])
+        open_runs.difference_update([run for run in open_runs if _has_ended(client, run)])
         time.sleep(0.1)
-        return not left
+        return not open_runs
 
     until(ended, stack.process)
 

@@ -93,17 +93,17 @@ def read_in_pieces(log: bytes, piece: int = PIECE) -> RunResults | None:
 def compared(case: str, known: dict[str, Any]) -> Compared:
     """Read a log and compare its results with those of its run."""
     results = read_in_pieces(log_of(case))
-    left = list(results.results) if results else []
+    unread = list(results.results) if results else []
     differences, read = list[str](), 0
     for unique_id, status, *more in known["results"]:
-        found = next((node for node in left if _is(node, unique_id)), None)
+        found = next((node for node in unread if _is(node, unique_id)), None)
         if found is None:
             continue
-        left.remove(found)
+        unread.remove(found)
         read += 1
         differences += _differences(found, unique_id, status, more, known)
     differences += [
-        f"{node.resource_type} {node.name}: nobody ran it" for node in left if not _may_be_more(node, known)
+        f"{node.resource_type} {node.name}: nobody ran it" for node in unread if not _may_be_more(node, known)
     ]
     group = (known["tool"], known["version"], known["format"])
     return Compared(case, group, len(known["results"]), read, differences, bool(results and results.complete))

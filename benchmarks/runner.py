@@ -37,15 +37,15 @@ def main(rounds: int = 10) -> None:
         bare = {words: _around(stack, program, words, rounds, stores=False) for words in ("dbt debug", "dbt build")}
         with_runner = {words: _around(stack, program, words, rounds, stores=True) for words in bare}
     figures = [
-        Figure(f"{what}, {where}", with_runner[words][at] - bare[words][at], "s")
-        for words, what in (("dbt debug", "nothing to store"), ("dbt build", "20 MB to store"))
+        Figure(f"{figure}, {where}", with_runner[words][at] - bare[words][at], "s")
+        for words, figure in (("dbt debug", "nothing to store"), ("dbt build", "20 MB to store"))
         for at, where in enumerate(("before the command", "after it"))
     ]
-    for words, what, limit in (
+    for words, figure, limit in (
         ("dbt debug", "nothing to store, in all", EMPTY_SECONDS),
         ("dbt build", "20 MB to store, in all", STORED_SECONDS),
     ):
-        figures.append(Figure(what, sum(with_runner[words]) - sum(bare[words]), "s", limit))
+        figures.append(Figure(figure, sum(with_runner[words]) - sum(bare[words]), "s", limit))
     report(f"What the runner adds to a run, medians of {rounds}", figures)
 
 
@@ -62,13 +62,13 @@ def _around(stack: Laptop, program: Path, words: str, rounds: int, *, stores: bo
 
 
 def _one_run(stack: Laptop, client: Client, job_id: str, program: Path) -> tuple[float, float, str]:
-    asked = time.time()
+    requested_at = time.time()
     run = client.call("POST", f"{stack.jobs}/{job_id}/trigger")
     until(lambda: stack.cluster.has_ended(run["job_name"]), stack.process)
     gone = time.time()
     begun, ended = (float(Path(f"{program}.{run['job_run_id']}.{mark}").read_text()) for mark in ("begun", "ended"))
     until(lambda: client.call("GET", f"/runs/{run['job_run_id']}")["status"] == "success", stack.process)
-    return begun - asked, gone - ended, run["job_run_id"]
+    return begun - requested_at, gone - ended, run["job_run_id"]
 
 
 def _stored(client: Client, run_id: str) -> bool:

@@ -53,8 +53,8 @@ def measured(count: int) -> dict[str, Any]:
     with aws_and_cluster() as (kubeconfig, environment):
         organization = make_jobs(count, KubernetesApi(kubeconfig))
 
-        def ask(what: str) -> Any:
-            command = [sys.executable, "-m", "benchmarks.sync_5000", what, organization]
+        def ask(step: str) -> Any:
+            command = [sys.executable, "-m", "benchmarks.sync_5000", step, organization]
             return json.loads(subprocess.check_output(command, env=environment))
 
         return {"first": ask("first"), **ask("measure")}

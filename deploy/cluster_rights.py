@@ -43,8 +43,8 @@ class Right:
         """Return the arguments with which kubectl asks whether the group has it."""
         resource, _, part = self.resource.partition("/") if self.namespaced else (self.resource, "", "")
         where = ["-n", namespace] if self.namespaced else []
-        what = [resource, *([f"--subresource={part}"] if part else [])]
-        return ["auth", "can-i", self.verb, *what, *where, "--as", "x", "--as-group", self.group]
+        target = [resource, *([f"--subresource={part}"] if part else [])]
+        return ["auth", "can-i", self.verb, *target, *where, "--as", "x", "--as-group", self.group]
 
 
 def rights(group: str = GROUP) -> list[Right]:

@@ -100,7 +100,7 @@ def digest(text: str) -> str:
 def policy(*, inline: tuple[str, ...] = (), styles: str = "'self'") -> dict[str, str]:
     """Return the headers of a page whose only inline scripts are these, by their hashes."""
     hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in inline]
-    said = {
+    directives = {
         "default-src": "'none'",
         "script-src": " ".join(["'self'", *hashes]),
         "style-src": styles,
@@ -110,7 +110,7 @@ def policy(*, inline: tuple[str, ...] = (), styles: str = "'self'") -> dict[str,
         "form-action": "'none'",
         "frame-ancestors": "'none'",
     }
-    return {"Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in said.items()), **_PAGE}
+    return {"Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in directives.items()), **_PAGE}
 
 
 def site() -> Site:

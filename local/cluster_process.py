@@ -85,13 +85,13 @@ class ClusterProcess:
             UnusableData: another version wrote them, or another process uses them.
             OSError: the cluster did not start.
         """
-        said = self._first_line()
-        if "unusable" in said:
-            raise UnusableData(said["unusable"])
-        if "damaged" in said:
-            raise DamagedData(Path(said["damaged"]), said["reason"])
-        self.started_at = datetime.fromisoformat(said["started_at"])
-        self.stopped_at = datetime.fromisoformat(said["stopped_at"]) if said["stopped_at"] else None
+        report = self._first_line()
+        if "unusable" in report:
+            raise UnusableData(report["unusable"])
+        if "damaged" in report:
+            raise DamagedData(Path(report["damaged"]), report["reason"])
+        self.started_at = datetime.fromisoformat(report["started_at"])
+        self.stopped_at = datetime.fromisoformat(report["stopped_at"]) if report["stopped_at"] else None
         threading.Thread(target=self._watch, name="cluster", daemon=True).start()
 
     def stop_is_noted(self) -> None:

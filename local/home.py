@@ -75,19 +75,19 @@ class Home:
         Raises:
             UnusableData: the data have another format.
         """
-        said = self._begin_anew() if fresh else []
+        messages = self._begin_anew() if fresh else []
         form = self.path / "format"
         if not form.exists() and not self.store.exists():
             private_files.write(form, f"{FORMAT}\n".encode())
         try:
-            found = int(form.read_text())
+            version = int(form.read_text())
         except (OSError, ValueError) as error:
             raise self._unusable(DamagedData(form, "it has no format number")) from error
-        if found != FORMAT:
-            newer = "a newer version wrote it" if found > FORMAT else "an older version wrote it"
-            reason = f"the data in {self.path} has format {found}, and this version reads {FORMAT}: {newer}"
+        if version != FORMAT:
+            newer = "a newer version wrote it" if version > FORMAT else "an older version wrote it"
+            reason = f"the data in {self.path} has format {version}, and this version reads {FORMAT}: {newer}"
             raise self._unusable(UnusableData(reason))
-        return said
+        return messages
 
     def started(self) -> None:
         """Record that the data could be read."""
@@ -114,17 +114,17 @@ class Home:
         return UnusableData(f"{error}. `make run FRESH=1` begins again and keeps this data in {self.path / 'aside'}")
 
     def _begin_anew(self) -> list[str]:
-        said = []
+        messages = []
         if self._mark.exists():
             aside = private_files.folder(self.path / "aside") / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
             aside.mkdir()
             for name in (*DATA, "damaged"):
                 if (self.path / name).exists():
                     (self.path / name).rename(aside / name)
-            said = [f"What could not be read is kept in {aside}"]
+            messages = [f"What could not be read is kept in {aside}"]
         for name in (*DATA, *MADE_BY_JOBS):
             _remove(self.path / name)
-        return said
+        return messages
 
 
 @contextmanager

@@ -94,13 +94,13 @@ class Api:
         self, *path: str, items: str, limit: int | None = None, page: int = 500, **query: Any
     ) -> Iterator[Answer]:
         """Yield what a list holds, page after page of so many, `limit` of them at most."""
-        left = limit
+        remaining = limit
         cursor = None
-        while left is None or left > 0:
-            answer = self.get(*path, limit=min(left or page, page), cursor=cursor, **query)
-            found = answer.get(items, [])[:left]
+        while remaining is None or remaining > 0:
+            answer = self.get(*path, limit=min(remaining or page, page), cursor=cursor, **query)
+            found = answer.get(items, [])[:remaining]
             yield from found
-            left = None if left is None else left - len(found)
+            remaining = None if remaining is None else remaining - len(found)
             cursor = answer.get("next_cursor")
             if not cursor:
                 return

@@ -72,12 +72,17 @@ def concurrency(plan: Plan, aws: Aws) -> Findings:
         already = not plan.is_first and before.get("ReserveConcurrency") == "true"
         needed = 0 if already else reserved(plan)
         if needed and unreserved - needed < LEFT_UNRESERVED:
-            what = f"it reserves {needed} of {unreserved} executions, but {LEFT_UNRESERVED} must stay unreserved"
-            yield Finding(Verdict.FAILS, "ReserveConcurrency", what, f"false; or first a higher limit: {ASK_FOR_MORE}")
+            happens = f"it reserves {needed} of {unreserved} executions, but {LEFT_UNRESERVED} must stay unreserved"
+            yield Finding(
+                Verdict.FAILS, "ReserveConcurrency", happens, f"false; or first a higher limit: {ASK_FOR_MORE}"
+            )
     elif most < FEW:
-        what = f"the account runs {most} functions at once, including requests, syncs and ingests; more are refused"
+        happens = f"the account runs {most} functions at once, including requests, syncs and ingests; more are refused"
         yield Finding(
-            Verdict.RISK, "concurrent executions", what, f"a higher limit before others use the service: {ASK_FOR_MORE}"
+            Verdict.RISK,
+            "concurrent executions",
+            happens,
+            f"a higher limit before others use the service: {ASK_FOR_MORE}",
         )
 
 

@@ -26,24 +26,24 @@ def check(plan: Plan, aws: Aws) -> Findings:
 def absent(plan: Plan, name: str) -> Finding:
     """Report what happens to the deployment if the cluster does not exist."""
     manages = plan["ManageAccessEntries"] == "true"
-    what = f"there is no EKS cluster {name!r} in {plan.region} of this account"
+    happens = f"there is no EKS cluster {name!r} in {plan.region} of this account"
     right = "the cluster's name in DefaultCluster, and its region in AWS_REGION"
     if manages:
-        return Finding(Verdict.FAILS, "DefaultCluster", f"{what}, so no access entry can be made", right)
+        return Finding(Verdict.FAILS, "DefaultCluster", f"{happens}, so no access entry can be made", right)
     return Finding(
-        Verdict.BROKEN, "DefaultCluster", f"{what}; organizations without another cluster cannot run jobs", right
+        Verdict.BROKEN, "DefaultCluster", f"{happens}; organizations without another cluster cannot run jobs", right
     )
 
 
 def state(cluster: Mapping[str, Any]) -> Findings:
     """Check the cluster's status and version."""
     if cluster["status"] != "ACTIVE":
-        what = f"the cluster is {cluster['status']}; EKS may refuse access entries"
-        yield Finding(Verdict.FAILS, "DefaultCluster", what, "wait until it is ACTIVE")
+        happens = f"the cluster is {cluster['status']}; EKS may refuse access entries"
+        yield Finding(Verdict.FAILS, "DefaultCluster", happens, "wait until it is ACTIVE")
     version = tuple(int(part) for part in cluster["version"].split("."))
     if version < OLDEST:
-        what = f"it runs Kubernetes {cluster['version']}"
-        yield Finding(Verdict.BROKEN, "DefaultCluster", what, f"{'.'.join(map(str, OLDEST))} or newer")
+        happens = f"it runs Kubernetes {cluster['version']}"
+        yield Finding(Verdict.BROKEN, "DefaultCluster", happens, f"{'.'.join(map(str, OLDEST))} or newer")
 
 
 def authentication(plan: Plan, cluster: Mapping[str, Any]) -> Findings:
@@ -53,12 +53,12 @@ def authentication(plan: Plan, cluster: Mapping[str, Any]) -> Findings:
     if mode == "CONFIG_MAP" and manages:
         change = f"aws eks update-cluster-config --name {cluster['name']} --access-config {MIXED}"
         right = f"{change}, which cannot be taken back; or ManageAccessEntries=false, and the roles in aws-auth"
-        what = "its authentication mode is CONFIG_MAP, which takes no access entries"
-        yield Finding(Verdict.FAILS, "ManageAccessEntries", what, right)
+        happens = "its authentication mode is CONFIG_MAP, which takes no access entries"
+        yield Finding(Verdict.FAILS, "ManageAccessEntries", happens, right)
     if not manages:
         where = "aws-auth" if mode == "CONFIG_MAP" else "access entries of your own, or ManageAccessEntries=true"
-        what = "nobody gives the functions access to the cluster unless you do"
-        yield Finding(Verdict.RISK, "ManageAccessEntries", what, f"the roles of the stack's outputs in {where}")
+        happens = "nobody gives the functions access to the cluster unless you do"
+        yield Finding(Verdict.RISK, "ManageAccessEntries", happens, f"the roles of the stack's outputs in {where}")
 
 
 def endpoint(plan: Plan, cluster: Mapping[str, Any]) -> Findings:
@@ -68,15 +68,17 @@ def endpoint(plan: Plan, cluster: Mapping[str, Any]) -> Findings:
     private, public = network.get("endpointPrivateAccess", False), network.get("endpointPublicAccess", True)
     if not plan["SubnetIds"]:
         if not public:
-            what = "the cluster's API server has no public endpoint, and functions outside its network cannot reach it"
-            yield Finding(Verdict.BROKEN, "SubnetIds", what, _subnets(network))
+            happens = (
+                "the cluster's API server has no public endpoint, and functions outside its network cannot reach it"
+            )
+            yield Finding(Verdict.BROKEN, "SubnetIds", happens, _subnets(network))
         elif EVERYWHERE not in ranges:
-            what = f"the API server answers {', '.join(ranges)} only, and functions have no fixed address"
-            yield Finding(Verdict.BROKEN, "SubnetIds", what, _subnets(network))
+            happens = f"the API server answers {', '.join(ranges)} only, and functions have no fixed address"
+            yield Finding(Verdict.BROKEN, "SubnetIds", happens, _subnets(network))
     elif not private and EVERYWHERE not in ranges:
-        what = "the private endpoint is off, so functions use the public one, from the address of their NAT gateway"
+        happens = "the private endpoint is off, so functions use the public one, from the address of their NAT gateway"
         right = f"the private endpoint on, or that address in {', '.join(ranges)}"
-        yield Finding(Verdict.RISK, "SubnetIds", what, right)
+        yield Finding(Verdict.RISK, "SubnetIds", happens, right)
 
 
 def _subnets(network: Mapping[str, Any]) -> str:

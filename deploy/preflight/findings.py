@@ -21,12 +21,12 @@ class Finding:
 
     verdict: Verdict
     subject: str
-    what: str
+    problem: str
     right: str
 
     def __str__(self) -> str:
         """Return the finding as two lines for a terminal."""
-        return f"{self.verdict.value.upper()}: {self.subject}: {self.what}\n    right: {self.right}"
+        return f"{self.verdict.value.upper()}: {self.subject}: {self.problem}\n    right: {self.right}"
 
 
 type Findings = Iterator[Finding]

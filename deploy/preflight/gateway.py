@@ -13,12 +13,12 @@ def logs_role(plan: Plan, aws: Aws) -> Findings:
     manages = plan["ManageApiGatewayAccount"] == "true"
     exists = bool(role) and _is_there(lambda: aws.ask("iam", "get_role", RoleName=name))
     if manages and exists and not name.startswith(f"{plan.stack}-ApiGatewayLogsRole"):
-        what = f"API Gateway writes the logs of all APIs in {plan.region} as {name}, which this stack would replace"
-        yield Finding(Verdict.RISK, "ManageApiGatewayAccount", what, "false")
+        happens = f"API Gateway writes the logs of all APIs in {plan.region} as {name}, which this stack would replace"
+        yield Finding(Verdict.RISK, "ManageApiGatewayAccount", happens, "false")
     if not manages and not exists:
         said = f"it names {name}, which no longer exists" if role else f"no API in {plan.region} may write logs"
-        what = f"{said}, so API Gateway refuses the stage with its access log"
-        yield Finding(Verdict.FAILS, "ManageApiGatewayAccount", what, "true")
+        happens = f"{said}, so API Gateway refuses the stage with its access log"
+        yield Finding(Verdict.FAILS, "ManageApiGatewayAccount", happens, "true")
 
 
 def domain(plan: Plan, aws: Aws) -> Findings:
@@ -39,12 +39,12 @@ def zone(plan: Plan, aws: Aws) -> Findings:
     try:
         name = aws.ask("route53", "get_hosted_zone", Id=plan["HostedZoneId"])["HostedZone"]["Name"].rstrip(".")
     except Missing:
-        what = f"there is no zone {plan['HostedZoneId']}"
-        yield Finding(Verdict.FAILS, "HostedZoneId", what, "the id of DomainName's zone, or nothing")
+        happens = f"there is no zone {plan['HostedZoneId']}"
+        yield Finding(Verdict.FAILS, "HostedZoneId", happens, "the id of DomainName's zone, or nothing")
         return
     if plan["DomainName"] != name and not plan["DomainName"].endswith(f".{name}"):
-        what = f"the zone is {name}, which does not contain {plan['DomainName']}"
-        yield Finding(Verdict.FAILS, "HostedZoneId", what, "the id of DomainName's zone")
+        happens = f"the zone is {name}, which does not contain {plan['DomainName']}"
+        yield Finding(Verdict.FAILS, "HostedZoneId", happens, "the id of DomainName's zone")
 
 
 def certificate(plan: Plan, aws: Aws) -> Findings:
@@ -116,13 +116,13 @@ def topic(plan: Plan, aws: Aws) -> Findings:
         yield Finding(Verdict.BROKEN, "AlarmTopicArn", f"there is no topic {arn}, so nobody gets an alarm", right)
         return
     if attributes.get("KmsMasterKeyId") == "alias/aws/sns":
-        what = "it is encrypted with AWS's key, with which CloudWatch may not publish"
+        happens = "it is encrypted with AWS's key, with which CloudWatch may not publish"
         yield Finding(
-            Verdict.BROKEN, "AlarmTopicArn", what, "no encryption, or a key that cloudwatch.amazonaws.com may use"
+            Verdict.BROKEN, "AlarmTopicArn", happens, "no encryption, or a key that cloudwatch.amazonaws.com may use"
         )
     if attributes.get("SubscriptionsConfirmed") == "0":
-        what = "nobody has subscribed, so nobody gets an alarm"
-        yield Finding(Verdict.RISK, "AlarmTopicArn", what, "aws sns subscribe, and the confirmation")
+        happens = "nobody has subscribed, so nobody gets an alarm"
+        yield Finding(Verdict.RISK, "AlarmTopicArn", happens, "aws sns subscribe, and the confirmation")
 
 
 def _is_there(ask: Callable[[], Any]) -> bool:

@@ -29,12 +29,12 @@ def check(plan: Plan, aws: Aws) -> Findings:
         return
     networks = {each["VpcId"] for each in (*subnets, *groups["SecurityGroups"])}
     if len(networks) > 1:
-        what = f"they are in several VPCs: {', '.join(sorted(networks))}"
-        yield Finding(Verdict.FAILS, "SubnetIds, SecurityGroupIds", what, "all of one VPC")
+        happens = f"they are in several VPCs: {', '.join(sorted(networks))}"
+        yield Finding(Verdict.FAILS, "SubnetIds, SecurityGroupIds", happens, "all of one VPC")
         return
     if len({each["AvailabilityZone"] for each in subnets}) == 1:
-        what = "they are in one zone; if it fails, the service fails"
-        yield Finding(Verdict.RISK, "SubnetIds", what, "subnets of two zones or more")
+        happens = "they are in one zone; if it fails, the service fails"
+        yield Finding(Verdict.RISK, "SubnetIds", happens, "subnets of two zones or more")
     (vpc,) = networks
     yield from names(vpc, aws)
     yield from way_to_aws(vpc, subnets, aws)
@@ -96,17 +96,19 @@ def way_to_cluster(plan: Plan, vpc: str, subnets: Things, aws: Aws) -> Findings:
     if not cluster.get("endpointPrivateAccess"):
         return
     if cluster.get("vpcId") != vpc:
-        what = f"the cluster is in {cluster.get('vpcId')}, the functions in {vpc}"
-        yield Finding(Verdict.RISK, "SubnetIds", what, "subnets of the cluster's network, or a route to it by peering")
+        happens = f"the cluster is in {cluster.get('vpcId')}, the functions in {vpc}"
+        yield Finding(
+            Verdict.RISK, "SubnetIds", happens, "subnets of the cluster's network, or a route to it by peering"
+        )
         return
     group = cluster["clusterSecurityGroupId"]
     (found,) = aws.ask("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"]
     ours = set(plan["SecurityGroupIds"].split(","))
     if group not in ours and not _lets_in(found["IpPermissions"], ours, [each["CidrBlock"] for each in subnets]):
         command = "aws ec2 authorize-security-group-ingress --protocol tcp --port 443"
-        what = f"the cluster's security group {group} does not allow {', '.join(sorted(ours))} on {HTTPS}"
+        happens = f"the cluster's security group {group} does not allow {', '.join(sorted(ours))} on {HTTPS}"
         right = f"{command} --group-id {group} --source-group {min(ours)}"
-        yield Finding(Verdict.BROKEN, "SecurityGroupIds", what, right)
+        yield Finding(Verdict.BROKEN, "SecurityGroupIds", happens, right)
 
 
 def _lets_in(permissions: Things, groups: set[str], ranges: Sequence[str]) -> bool:

@@ -82,6 +82,6 @@ def _proved(token: str, organization: Organization, now: datetime) -> tuple[PodI
     return identity, run
 
 
-def _policy(who: str, effect: str, resource: str) -> dict[str, Any]:
+def _policy(principal: str, effect: str, resource: str) -> dict[str, Any]:
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": [resource]}
-    return {"principalId": who, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+    return {"principalId": principal, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}

@@ -59,17 +59,17 @@ def _follow(run: Run, after: str | None, wait: int) -> Response[Any]:
 
     counted = nullcontext() if run.status.ended else waits(organization_id, Waits.FOLLOWERS, app.now)
     with counted:
-        found = LogFollower(read_run, cluster).next(run, place, timedelta(seconds=wait))
+        followed = LogFollower(read_run, cluster).next(run, place, timedelta(seconds=wait))
     answer = FollowedLogs(
         run_id=run.id,
-        job_name=found.run.job_name,
-        status=found.run.status,
-        logs=found.text,
-        after=cursors.sign(found.place.text(), query, key),
-        done=found.done,
-        message=found.message,
+        job_name=followed.run.job_name,
+        status=followed.run.status,
+        logs=followed.text,
+        after=cursors.sign(followed.place.text(), query, key),
+        done=followed.done,
+        message=followed.message,
     )
-    return app.document_or_text(answer, found.text)
+    return app.document_or_text(answer, followed.text)
 
 
 def _position(after: str, query: dict[str, str], key: str) -> str:

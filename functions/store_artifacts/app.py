@@ -53,13 +53,13 @@ def store_artifacts(
     run_id: str, document: Annotated[dict[str, Any] | None, Body(), schema_of(ArtifactRequest)] = None
 ) -> ArtifactUpload:
     """Answer the run's own Pod, and nobody else."""
-    said = app.current_event.request_context.authorizer.raw_event
-    if said.get("role") != "pod" or said.get("run_id") != run_id:
+    claims = app.current_event.request_context.authorizer.raw_event
+    if claims.get("role") != "pod" or claims.get("run_id") != run_id:
         raise Forbidden("Only the pod of this run may store its artifacts")
     request = ArtifactRequest.checked(document or {})
     if request.fetch:
-        return ArtifactUpload(run_id=run_id, fetched=_links(_earlier(said, request.fetch)))
-    key = BundleKey(said["organization_id"], said["project_id"], run_id, said["pod_name"])
+        return ArtifactUpload(run_id=run_id, fetched=_links(_earlier(claims, request.fetch)))
+    key = BundleKey(claims["organization_id"], claims["project_id"], run_id, claims["pod_name"])
     form = ArtifactForm(**artifacts.bundle_form(key, request.files))
     return ArtifactUpload(run_id=run_id, files=request.files, upload=form)
 
@@ -71,11 +71,11 @@ def _links(found: Bundle | None) -> list[FetchedArtifact]:
     return [FetchedArtifact(path=path, url=url, range=found.bytes_of(path) or "") for path in found.paths]
 
 
-def _earlier(said: dict[str, str], what: str) -> Bundle | None:
-    project = store.get_project(said["organization_id"], said["project_id"])
-    job_id = said["job_id"]
-    if what == "previous":
-        return dbt_retry.continued_by(project, job_id, said["run_id"])
+def _earlier(claims: dict[str, str], which: str) -> Bundle | None:
+    project = store.get_project(claims["organization_id"], claims["project_id"])
+    job_id = claims["job_id"]
+    if which == "previous":
+        return dbt_retry.continued_by(project, job_id, claims["run_id"])
     of_job = earlier_artifacts.last_success(project, job_id, MANIFEST, app.now)
     return of_job or earlier_artifacts.last_success(project, None, MANIFEST, app.now)
 

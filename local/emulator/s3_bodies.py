@@ -71,12 +71,12 @@ def _chunks(content: Readable) -> Iterator[bytes]:
             while _line(content):
                 pass
             return
-        left = size
-        while left:
-            piece = content.read(min(left, _PIECE))
+        remaining = size
+        while remaining:
+            piece = content.read(min(remaining, _PIECE))
             if not piece:
                 raise AwsError("IncompleteBody", "The content ended in the middle of a chunk")
-            left -= len(piece)
+            remaining -= len(piece)
             yield piece
         _line(content)
 

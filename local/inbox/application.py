@@ -56,25 +56,29 @@ class _Endpoints:
 
         verified, checked = await run_in_threadpool(verdict, body, document, request.headers)
         taken = status < HTTPStatus.MULTIPLE_CHOICES
-        said = checked if taken else f"{checked}; answered {status}"
-        self.messages.add("webhook", _target(request), said, request.headers, document, good=verified and taken)
+        verdict_text = checked if taken else f"{checked}; answered {status}"
+        self.messages.add("webhook", _target(request), verdict_text, request.headers, document, good=verified and taken)
         await asyncio.sleep(delay)
         return JSONResponse({"ok": taken}, status, {"Retry-After": wait} if wait else {})
 
     async def post_message(self, request: Request) -> Response:
         """Receive a message for Slack, as Slack's API does."""
-        said = await _slack_message(request)
+        message = await _slack_message(request)
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        error = _slack_error(token, said, self.slack_tokens) or (None if said.get("channel") else "channel_not_found")
+        error = _slack_error(token, message, self.slack_tokens) or (
+            None if message.get("channel") else "channel_not_found"
+        )
         self.messages.add(
-            "slack", said.get("channel", ""), error or "posted", request.headers, said, good=error is None
+            "slack", message.get("channel", ""), error or "posted", request.headers, message, good=error is None
         )
         if error == "ratelimited":
             headers = {"Retry-After": str(_BUSY_SECONDS)}
             return JSONResponse({"ok": False, "error": error}, HTTPStatus.TOO_MANY_REQUESTS, headers)
         if error:
             return JSONResponse({"ok": False, "error": error})
-        return JSONResponse({"ok": True, "channel": said["channel"], "ts": "1", "message": {"text": said.get("text")}})
+        return JSONResponse(
+            {"ok": True, "channel": message["channel"], "ts": "1", "message": {"text": message.get("text")}}
+        )
 
     async def shown(self, request: Request) -> Response:
         """Return what was received."""
@@ -145,21 +149,21 @@ async def _slack_message(request: Request) -> dict[str, Any]:
     body = await request.body()
     try:
         if request.headers.get("content-type", "").startswith("application/json"):
-            said = _json(body)
+            message = _json(body)
         else:
-            said = dict(parse_qsl(body.decode()))
-            said["blocks"] = _json(said.get("blocks", "[]"))
+            message = dict(parse_qsl(body.decode()))
+            message["blocks"] = _json(message.get("blocks", "[]"))
     except (ValueError, RecursionError) as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "the body must be JSON, or a form whose blocks are") from error
-    if not isinstance(said, dict):
+    if not isinstance(message, dict):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "the body must be an object")
-    return said
+    return message
 
 
-def _slack_error(token: str, said: dict[str, Any], tokens: frozenset[str]) -> str | None:
+def _slack_error(token: str, message: dict[str, Any], tokens: frozenset[str]) -> str | None:
     if not token:
         return "not_authed"
     if token not in tokens:
         return "invalid_auth"
-    channel = str(said.get("channel", ""))
+    channel = str(message.get("channel", ""))
     return next((error for beginning, error in _REFUSALS.items() if channel.startswith(beginning)), None)

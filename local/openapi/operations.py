@@ -65,16 +65,16 @@ def bodies(calls: list[Served]) -> dict[str, Any]:
 
 def described(call: Served) -> dict[str, Any]:
     """Return a call as the document shows it."""
-    said = words.operation(call.function)
-    body = {"requestBody": _body(call.operation["requestBody"], said["body"])} if "body" in said else {}
+    description = words.operation(call.function)
+    body = {"requestBody": _body(call.operation["requestBody"], description["body"])} if "body" in description else {}
     return {
-        "tags": [said["tag"]],
+        "tags": [description["tag"]],
         "operationId": call.function,
-        "summary": said["summary"],
-        "description": channels.filled(said["description"]),
+        "summary": description["summary"],
+        "description": channels.filled(description["description"]),
         "parameters": _parameters(call),
         **body,
-        "responses": {**_answers(call, said), **errors.of(_codes(call, said))},
+        "responses": {**_answers(call, description), **errors.of(_codes(call, description))},
     }
 
 
@@ -93,29 +93,33 @@ def _parameters(call: Served) -> list[dict[str, Any]]:
     return [*own, *({"$ref": f"#/components/parameters/{name}"} for name in headers)]
 
 
-def _body(body: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    examples = {name: words.example("bodies", name) for name in said["examples"]}
-    content = {"schema": {"$ref": PREFIX + said["schema"]}, "examples": examples}
+def _body(body: dict[str, Any], description: dict[str, Any]) -> dict[str, Any]:
+    examples = {name: words.example("bodies", name) for name in description["examples"]}
+    content = {"schema": {"$ref": PREFIX + description["schema"]}, "examples": examples}
     return {
-        "description": said["description"],
+        "description": description["description"],
         "required": body.get("required", False),
         "content": {JSON_TYPE: content},
     }
 
 
-def _answers(call: Served, said: dict[str, Any]) -> dict[str, Any]:
-    ((status, answer),) = ((code, one) for code, one in call.operation["responses"].items() if code.startswith("2"))
+def _answers(call: Served, description: dict[str, Any]) -> dict[str, Any]:
+    ((status, answer),) = (
+        (code, response) for code, response in call.operation["responses"].items() if code.startswith("2")
+    )
     location = (
-        {"description": said["location"], "required": True, "schema": {"type": "string"}} if "location" in said else {}
+        {"description": description["location"], "required": True, "schema": {"type": "string"}}
+        if "location" in description
+        else {}
     )
     headers = {**errors.REQUEST_ID, **({"Location": location} if location else {})}
     schema = answer["content"][JSON_TYPE]["schema"]
-    models = [one["$ref"].removeprefix(PREFIX) for one in schema.get("anyOf", [schema])]
+    models = [response["$ref"].removeprefix(PREFIX) for response in schema.get("anyOf", [schema])]
     examples = {model: words.example("answers", words.public_names().get(model, model)) for model in models}
     content: dict[str, Any] = {JSON_TYPE: _with_examples(models, examples)}
     if TEXT_TYPE in answer["content"]:
         content[TEXT_TYPE] = {"schema": {"type": "string"}, "example": examples[models[0]]["logs"]}
-    return {status: {"description": said["answer"], "headers": headers, "content": content}}
+    return {status: {"description": description["answer"], "headers": headers, "content": content}}
 
 
 def _with_examples(models: list[str], examples: dict[str, Any]) -> dict[str, Any]:
@@ -126,10 +130,10 @@ def _with_examples(models: list[str], examples: dict[str, Any]) -> dict[str, Any
     return {"schema": {"anyOf": refs}, "examples": {model: {"value": examples[model]} for model in models}}
 
 
-def _codes(call: Served, said: dict[str, Any]) -> set[str]:
+def _codes(call: Served, description: dict[str, Any]) -> set[str]:
     """Return the error codes of a call: those of every call, of its parameters and body, and of its words."""
     places = {parameter["in"] for parameter in call.operation.get("parameters", [])}
-    codes = errors.EVERYWHERE | set(said.get("errors", []))
+    codes = errors.EVERYWHERE | set(description.get("errors", []))
     codes |= {"not_found"} if "path" in places else set()
     codes |= {"invalid_request"} if "query" in places or call.idempotent else set()
     return codes | (errors.OF_A_BODY if "requestBody" in call.operation else set())

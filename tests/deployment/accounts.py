@@ -138,7 +138,7 @@ def verdicts(
 ) -> list[tuple[str, str]]:
     """Return the verdict and the subject of each finding, and check that each says what would be right."""
     found = findings(account, deployed, **given)
-    assert all(finding.what and finding.right for finding in found)
+    assert all(finding.problem and finding.right for finding in found)
     return [(finding.verdict.value, finding.subject) for finding in found]
 
 

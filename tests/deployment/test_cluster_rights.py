@@ -101,7 +101,7 @@ class TestPreflight:
             ("kube-system", "User", "jobs-api"),
         )
 
-        assert [(one.verdict, one.subject, one.what) for one in preflight()] == [
+        assert [(one.verdict, one.subject, one.problem) for one in preflight()] == [
             (Verdict.BROKEN, f"the namespace {name}", f"jobs-api may not patch pods in {name}")
             for name in ("org-a", "org-b")
         ]
@@ -123,7 +123,7 @@ class TestPreflight:
         (found,) = preflight(endpoint="https://def.eks.amazonaws.com")
 
         assert found.verdict is Verdict.UNKNOWN
-        assert "kubectl speaks to https://abc.eks.amazonaws.com" in found.what
+        assert "kubectl speaks to https://abc.eks.amazonaws.com" in found.problem
         assert "aws eks update-kubeconfig --name" in found.right
         assert "can-i" not in Path(f"{kubectl}.asked").read_text()
 
@@ -135,7 +135,7 @@ class TestPreflight:
 
         (found,) = preflight()
 
-        assert (found.verdict, found.what) == (Verdict.UNKNOWN, "kubectl could not ask: Unable to connect")
+        assert (found.verdict, found.problem) == (Verdict.UNKNOWN, "kubectl could not ask: Unable to connect")
 
     def test_without_kubectl_the_command_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
@@ -143,7 +143,7 @@ class TestPreflight:
         (found,) = preflight()
 
         assert found.verdict is Verdict.UNKNOWN
-        assert "No such file or directory: 'kubectl'" in found.what
+        assert "No such file or directory: 'kubectl'" in found.problem
 
     @pytest.mark.usefixtures("kubectl")
     def test_before_the_first_deployment_there_is_nothing_to_ask(self) -> None:

@@ -79,7 +79,7 @@ class TestAccount:
         (finding,) = findings(Account(lambda__get_account_settings=NEW))
 
         assert (finding.verdict, finding.subject) == (Verdict.RISK, "concurrent executions")
-        assert "10 functions at once" in finding.what
+        assert "10 functions at once" in finding.problem
 
     @pytest.mark.parametrize(("unreserved", "found"), [(10, True), (119, True), (120, False)])
     def test_reserving_needs_120_executions(self, unreserved: int, found: bool) -> None:  # noqa: FBT001
@@ -140,7 +140,7 @@ class TestRights:
         found = findings(account)
 
         assert [finding.verdict for finding in found] == [Verdict.RISK, Verdict.UNKNOWN]
-        assert "eks:DescribeCluster" in found[1].what
+        assert "eks:DescribeCluster" in found[1].problem
 
     def test_the_policy_allows_each_question_and_nothing_else(self) -> None:
         asked = set().union(*(_asked(parameters) for parameters in EVERYTHING))

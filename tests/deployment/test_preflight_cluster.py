@@ -100,7 +100,7 @@ class TestNetwork:
         (finding,) = findings(tables, **PRIVATE)
 
         assert finding.verdict == Verdict.BROKEN
-        assert "dynamodb, s3, eks, events, sqs, kms, secretsmanager" in finding.what
+        assert "dynamodb, s3, eks, events, sqs, kms, secretsmanager" in finding.problem
 
     def test_a_subnets_own_routes_count_before_its_networks(self) -> None:
         own = {"Associations": [{"SubnetId": "subnet-0a"}], "Routes": []}
@@ -108,7 +108,7 @@ class TestNetwork:
 
         (finding,) = findings(Account(ec2__describe_route_tables={"RouteTables": [own, main]}), **PRIVATE)
 
-        assert "subnet-0a to" in finding.what
+        assert "subnet-0a to" in finding.problem
 
     def test_endpoints_take_the_place_of_a_gateway(self) -> None:
         services = ("dynamodb", "s3", "eks", "events", "sqs", "kms", "secretsmanager")
@@ -119,7 +119,7 @@ class TestNetwork:
 
         assert verdicts(account, **PRIVATE) == []
         (finding,) = findings(fewer, **PRIVATE)
-        assert "to dynamodb:" in finding.what
+        assert "to dynamodb:" in finding.problem
 
     @pytest.mark.parametrize(
         ("permission", "lets_in"),

@@ -75,7 +75,7 @@ def test_a_certificate_of_another_region() -> None:
 
     (finding,) = findings(**far)
 
-    assert (finding.subject, finding.what) == ("CertificateArn", "it is in eu-west-1")
+    assert (finding.subject, finding.problem) == ("CertificateArn", "it is in eu-west-1")
 
 
 @pytest.mark.parametrize(

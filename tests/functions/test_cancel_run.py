@@ -25,8 +25,8 @@ LONG = "trap 'echo cancelled; exit 1' TERM; echo working; while :; do sleep 0.05
 REQUESTED = "Run cancellation requested"
 
 
-def cancel(acme: Acme, run: Run, body: Any = None, who: Person | None = None, **options: Any) -> Answer:
-    return (who or acme.alice).call("POST", f"/api/v1/runs/{run.id}/cancel", body, at=acme.now(), **options)
+def cancel(acme: Acme, run: Run, body: Any = None, caller: Person | None = None, **options: Any) -> Answer:
+    return (caller or acme.alice).call("POST", f"/api/v1/runs/{run.id}/cancel", body, at=acme.now(), **options)
 
 
 def going(acme: Acme, script: str = LONG, run_id: str | None = None, **spec: Any) -> tuple[Object, Run]:
@@ -74,7 +74,7 @@ def test_a_running_run_is_ended_with_sigterm_and_keeps_its_log(acme: Acme) -> No
 def test_a_token_without_a_name_is_on_the_run_by_its_id(acme: Acme) -> None:
     run = acme.triggered()
 
-    cancel(acme, run, who=Person(acme.organization.id, token_name=""))
+    cancel(acme, run, caller=Person(acme.organization.id, token_name=""))
 
     shown = acme.alice.call("GET", f"/api/v1/runs/{run.id}").json
     assert shown["cancelled_by"] == {"token_id": "token"}
@@ -428,8 +428,8 @@ def test_a_reason_of_the_longest_is_kept_whole_and_a_secret_in_it_is_masked(acme
 def test_readers_and_strangers_cancel_nothing(acme: Acme, charlie: Person) -> None:
     run = acme.triggered()
 
-    assert cancel(acme, run, who=Person(acme.organization.id, Role.READER)).status == 403
-    assert cancel(acme, run, who=charlie).status == 404
+    assert cancel(acme, run, caller=Person(acme.organization.id, Role.READER)).status == 403
+    assert cancel(acme, run, caller=charlie).status == 404
     assert acme.status_of(run) is RunStatus.PENDING
 
 

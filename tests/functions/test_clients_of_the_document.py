@@ -93,11 +93,11 @@ def run(folder: Path, *command: Any) -> str:
     return done.stdout
 
 
-def check(said: dict[str, Any], service: Service) -> None:
+def check(answer: dict[str, Any], service: Service) -> None:
     listed = service.alice.call("GET", f"/api/v1/projects/{service.project.id}/jobs").json["jobs"]
-    assert [said["created"]] == said["listed"] == [job["id"] for job in listed]
-    assert said["days"] == [0, 0]
-    assert (said["status"], said["code"], said["field"]) == (422, "invalid_request", "schedule")
+    assert [answer["created"]] == answer["listed"] == [job["id"] for job in listed]
+    assert answer["days"] == [0, 0]
+    assert (answer["status"], answer["code"], answer["field"]) == (422, "invalid_request", "schedule")
 
 
 def test_a_typescript_client_speaks_with_the_service(typed: Path, service: Service) -> None:

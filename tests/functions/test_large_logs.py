@@ -131,9 +131,9 @@ def test_the_longest_end_that_fits_is_returned(part: str, times: int, limit: int
 
 
 @given(st.text(), st.text())
-def test_the_size_of_a_text_is_the_sum_of_its_parts(one: str, other: str) -> None:
-    assert encoded_size(one + other) == encoded_size(one) + encoded_size(other)
-    assert encoded_size(one) <= CHARACTER_BYTES * len(one)
+def test_the_size_of_a_text_is_the_sum_of_its_parts(first: str, other: str) -> None:
+    assert encoded_size(first + other) == encoded_size(first) + encoded_size(other)
+    assert encoded_size(first) <= CHARACTER_BYTES * len(first)
 
 
 def test_a_log_that_fits_is_not_cut() -> None:

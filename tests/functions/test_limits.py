@@ -27,8 +27,8 @@ BODY_BYTES = 256 * 1024
 LETTERS = ["x", "é", "€", "\N{GRINNING FACE}"]
 
 
-def path(project: Project, job_id: str = "", what: str = "") -> str:
-    return f"/api/v1/projects/{project.id}/jobs{job_id and f'/{job_id}'}{what}"
+def path(project: Project, job_id: str = "", call: str = "") -> str:
+    return f"/api/v1/projects/{project.id}/jobs{job_id and f'/{job_id}'}{call}"
 
 
 def padded(document: dict[str, Any], size: int) -> str:

@@ -20,8 +20,8 @@ from tests.functions.test_trigger_job import container_of, kubernetes_jobs
 from tests.notifications.notification_world import new_job, new_run
 
 
-def retry(who: Person, run: Run, body: Any = None, **options: Any) -> Answer:
-    return who.call("POST", f"/api/v1/runs/{run.id}/retry", body, **options)
+def retry(caller: Person, run: Run, body: Any = None, **options: Any) -> Answer:
+    return caller.call("POST", f"/api/v1/runs/{run.id}/retry", body, **options)
 
 
 def ended(acme: Acme, status: RunStatus = RunStatus.FAILED, **values: Any) -> Run:

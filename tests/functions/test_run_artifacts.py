@@ -330,8 +330,8 @@ def test_a_file_that_was_not_stored_is_not_found(acme: Acme, stored: Run, path: 
     assert answer.status == 404
 
 
-def fetched(acme: Acme, what: str, run_id: str = "run_mine", job_id: str = "") -> list[str]:
-    status, told = as_pod(acme, run_id, {"fetch": what}, job_id=job_id)
+def fetched(acme: Acme, which: str, run_id: str = "run_mine", job_id: str = "") -> list[str]:
+    status, told = as_pod(acme, run_id, {"fetch": which}, job_id=job_id)
     assert status == 200, told
     return [urlsplit(one["url"]).path.split("/")[-2] for one in told["fetched"]]
 

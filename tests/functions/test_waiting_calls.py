@@ -29,27 +29,27 @@ def organization() -> str:
 
 
 @contextmanager
-def as_many_as_may_be(organization_id: str, what: Waits, now: datetime = NOON) -> Iterator[None]:
+def as_many_as_may_be(organization_id: str, kind: Waits, now: datetime = NOON) -> Iterator[None]:
     with ExitStack() as inside:
-        for _ in range(AT_ONCE[what]):
-            inside.enter_context(waits(organization_id, what, now))
+        for _ in range(AT_ONCE[kind]):
+            inside.enter_context(waits(organization_id, kind, now))
         yield
 
 
-def waiting(organization_id: str, what: Waits) -> set[str]:
-    key = f"calls#{organization_id}#{what.name.lower()}"
+def waiting(organization_id: str, kind: Waits) -> set[str]:
+    key = f"calls#{organization_id}#{kind.name.lower()}"
     return WaitingCallsRow.get(key, consistent_read=True).waiting or set()
 
 
-@pytest.mark.parametrize("what", Waits)
-def test_calls_up_to_the_limit_wait_and_one_more_is_refused(organization: str, what: Waits) -> None:
-    with as_many_as_may_be(organization, what):
-        with pytest.raises(TooManyCalls, match=f"{AT_ONCE[what]} {what} of this organization"):
-            waits(organization, what, NOON).__enter__()
-        assert len(waiting(organization, what)) == AT_ONCE[what]
+@pytest.mark.parametrize("kind", Waits)
+def test_calls_up_to_the_limit_wait_and_one_more_is_refused(organization: str, kind: Waits) -> None:
+    with as_many_as_may_be(organization, kind):
+        with pytest.raises(TooManyCalls, match=f"{AT_ONCE[kind]} {kind} of this organization"):
+            waits(organization, kind, NOON).__enter__()
+        assert len(waiting(organization, kind)) == AT_ONCE[kind]
 
-    assert waiting(organization, what) == set()
-    with waits(organization, what, NOON):
+    assert waiting(organization, kind) == set()
+    with waits(organization, kind, NOON):
         pass
 
 

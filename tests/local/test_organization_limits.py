@@ -120,10 +120,10 @@ BY_METHOD = {
 def test_lists_and_triggers_have_smaller_limits_that_leave_the_rest_alone(
     acme: Organization, globex: Organization, method: str, path: str
 ) -> None:
-    def asked(who: Organization, times: int) -> list[int]:
-        token, _ = operations.create_token(who.id, Role.DEVELOPER, days=None)
+    def asked(organization: Organization, times: int) -> list[int]:
+        token, _ = operations.create_token(organization.id, Role.DEVELOPER, days=None)
         authorization = ("Authorization", f"Bearer {token}")
-        return [who.client.call(method, f"/api/v1{path}", authorization).status for _ in range(times)]
+        return [organization.client.call(method, f"/api/v1{path}", authorization).status for _ in range(times)]
 
     statuses = asked(acme, 20)
 

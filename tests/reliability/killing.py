@@ -68,13 +68,13 @@ class Killer:
         finally:
             self._after = None
 
-    def _posting(self, post: Callable[..., Any], who: str) -> Callable[..., Any]:
+    def _posting(self, post: Callable[..., Any], client: str) -> Callable[..., Any]:
         """Return a sender to receivers that counts as a write."""
 
         def posted(*message: Any) -> Any:
             self._check()
             answer = post(*message)
-            self._note(f"{who} post")
+            self._note(f"{client} post")
             return answer
 
         return posted

@@ -64,21 +64,21 @@ WITHOUT_AN_ID = {
 }
 
 
-def referred(thing: dict[str, Any]) -> dict[str, Any]:
+def referred(node: dict[str, Any]) -> dict[str, Any]:
     """Return what a reference stands for."""
-    if "$ref" not in thing:
-        return thing
+    if "$ref" not in node:
+        return node
     found: Any = DOCUMENT
-    for part in thing["$ref"].removeprefix("#/").split("/"):
+    for part in node["$ref"].removeprefix("#/").split("/"):
         found = found[part]
     return dict(found)
 
 
-def parts(thing: Any) -> Iterator[dict[str, Any]]:
+def parts(node: Any) -> Iterator[dict[str, Any]]:
     """Yield every object of the document."""
-    if isinstance(thing, dict):
-        yield thing
-    for part in thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else []:
+    if isinstance(node, dict):
+        yield node
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else []:
         yield from parts(part)
 
 

@@ -83,9 +83,9 @@ def test_without_a_deployment_label_a_known_job_s_cronjob_is_ours(found: Project
     assert removals.standing(orphan(labelled=False), found) is Standing.KNOWN
 
 
-def judged(unknown: int, there: int, said: RemovalConfirmation | None = None, **values: Any) -> RemovalVerdict:
+def judged(unknown: int, there: int, confirmation: RemovalConfirmation | None = None, **values: Any) -> RemovalVerdict:
     orphans = [(orphan(number, **values), Standing.UNKNOWN) for number in range(unknown)]
-    return removals.removal_verdict(orphans, there, said, NOON)
+    return removals.removal_verdict(orphans, there, confirmation, NOON)
 
 
 @pytest.mark.parametrize(("unknown", "there"), [(1, 10), (1, 11), (6, 66), (500, 5000)])
@@ -196,28 +196,28 @@ CONFIRMATIONS = st.none() | st.builds(
 
 
 def _follow(
-    live: list[Manifest], known: Mapping[str, ProjectRecord], said: RemovalConfirmation | None
+    live: list[Manifest], known: Mapping[str, ProjectRecord], confirmation: RemovalConfirmation | None
 ) -> RemovalVerdict:
     """Judge what a plan without any job would delete."""
     orphans = [change for change in plan({}, live) if isinstance(change, Delete)]
     marked = sum(labels.is_ours(one["metadata"]["labels"]) for one in live)
     return removals.removal_verdict(
-        [(one, removals.standing(one, known[one.project_id])) for one in orphans], marked, said, NOON
+        [(one, removals.standing(one, known[one.project_id])) for one in orphans], marked, confirmation, NOON
     )
 
 
 @given(namespaces(), tables(), CONFIRMATIONS)
 def test_removals_are_justified_for_any_cluster_and_tables(
-    live: list[Manifest], known: Mapping[str, ProjectRecord], said: RemovalConfirmation | None
+    live: list[Manifest], known: Mapping[str, ProjectRecord], confirmation: RemovalConfirmation | None
 ) -> None:
-    verdict = _follow(live, known, said)
+    verdict = _follow(live, known, confirmation)
     by_name = {one["metadata"]["name"]: one["metadata"]["labels"] for one in live}
     for one in verdict.removed:
         found = by_name[one.name]
         assert labels.is_ours(found) or (labels.is_unlabelled(found) and known[one.project_id].knows_job(one.job_id))
     unknown = [one for one in verdict.removed if not removals.can_explain(one, known[one.project_id])]
-    covered = [one for one in unknown if said and said.covers(one.project_id, NOON)]
-    if said and len(covered) <= said.at_most:
+    covered = [one for one in unknown if confirmation and confirmation.covers(one.project_id, NOON)]
+    if confirmation and len(covered) <= confirmation.at_most:
         assert (len(unknown) - len(covered)) * removals.UNKNOWN_IN <= verdict.there
     else:
         assert len(unknown) * removals.UNKNOWN_IN <= verdict.there

@@ -36,19 +36,21 @@ class Client:
         """Connect on the first request."""
         self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT_SECONDS)
 
-    def call(self, what: str, method: str, path: str, body: Any = None, key: str | None = None) -> Answer | None:
-        """Send a request until it has a final answer; None if it never has. `what` is its name in the counts."""
+    def call(self, name: str, method: str, path: str, body: Any = None, key: str | None = None) -> Answer | None:
+        """Send a request until it has a final answer; None if it never has. `name` is the one in the counts."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         wait = 0.5
         while True:
-            answer = self.once(what, method, path, body, key)
+            answer = self.once(name, method, path, body, key)
             if answer and not answer.worth_another_try:
                 return answer
             if time.monotonic() > deadline or self.ledger.halted.wait(wait):
                 return None
             wait = min(8, wait * 2)
 
-    def once(self, what: str, method: str, path: str, body: Any = None, key: str | None = None) -> Answer | None:
+    def once(
+        self, request_name: str, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> Answer | None:
         """Send a request once; return None without an answer."""
         headers = {"Authorization": f"Bearer {self.token}", **({"Idempotency-Key": key} if key else {})}
         try:
@@ -57,7 +59,7 @@ class Client:
             text = response.read().decode()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            self.ledger.count(what, type(error).__name__)
+            self.ledger.count(request_name, type(error).__name__)
             return None
-        self.ledger.count(what, response.status)
+        self.ledger.count(request_name, response.status)
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, text)

@@ -100,10 +100,10 @@ class Ledger:
         """Note that it may not fire from now on."""
         _end(self.projects.get(project_id, []))
 
-    def count(self, what: str, outcome: object) -> None:
+    def count(self, event: str, outcome: object) -> None:
         """Count a request by what came of it."""
         with self.lock:
-            self.requests[what, str(outcome)] += 1
+            self.requests[event, str(outcome)] += 1
 
     def find(self, sentence: str) -> None:
         """Keep what was wrong the moment it was seen."""

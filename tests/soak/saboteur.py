@@ -131,14 +131,14 @@ class Saboteur:
         self._cluster._connection.write("DELETE", path, {"propagationPolicy": "Background"})
         self._ledger.happened[f"{resource.removesuffix('s')} deleted by hand"] += 1
 
-    def _edit(self, what: str, spec: dict[str, Any]) -> None:
+    def _edit(self, edit: str, spec: dict[str, Any]) -> None:
         place = self._random.choice(self._places)
         one = self._one(place, BATCH, "cronjobs")
         if one is None:
             return
         one = {**one, "apiVersion": "batch/v1", "kind": "CronJob", "spec": {**one["spec"], **spec}}
         self._cluster.replace_cronjob(one)
-        self._ledger.happened[what] += 1
+        self._ledger.happened[edit] += 1
 
     def _one(self, place: str, api: str, resource: str) -> Any:
         """Choose an object of ours, the younger ones first."""

@@ -52,18 +52,20 @@ def _jobs(jobs: Sequence[Answer]) -> list[dict[str, Any]]:
 
 
 def _job(job: Answer, called: Mapping[str, str]) -> dict[str, Any]:
-    said = {name: value for name, value in job.items() if name not in NOT_WRITTEN}
-    if said.get("run_after"):
-        said["run_after"] = [_predecessor(one, called) for one in said["run_after"]]
-    if said.get("resources"):
-        said["resources"] = {name: value for name, value in said["resources"].items() if value}
-    kept = {name: value for name, value in said.items() if name == "name" or DEFAULTS.get(name) != value}
+    fields = {name: value for name, value in job.items() if name not in NOT_WRITTEN}
+    if fields.get("run_after"):
+        fields["run_after"] = [_predecessor(one, called) for one in fields["run_after"]]
+    if fields.get("resources"):
+        fields["resources"] = {name: value for name, value in fields["resources"].items() if value}
+    kept = {name: value for name, value in fields.items() if name == "name" or DEFAULTS.get(name) != value}
     return {name: _escaped(value) for name, value in kept.items()}
 
 
-def _predecessor(one: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
-    named = {"job": called[one["job_id"]]} if one["job_id"] in called else {"job_id": one["job_id"]}
-    on = {"on": one["on"]} if one.get("on", ["success"]) != ["success"] else {}
+def _predecessor(predecessor: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
+    named = (
+        {"job": called[predecessor["job_id"]]} if predecessor["job_id"] in called else {"job_id": predecessor["job_id"]}
+    )
+    on = {"on": predecessor["on"]} if predecessor.get("on", ["success"]) != ["success"] else {}
     return named | on
 
 

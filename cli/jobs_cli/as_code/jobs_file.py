@@ -111,11 +111,11 @@ class _Reading:
         found = []
         for name, project in projects.items():
             place: Place = ("projects", name)
-            said = self._mapping(project, place)
-            self._check_keys(said, place, OF_A_PROJECT)
-            own = self._mapping(said.get("defaults"), (*place, "defaults"))
+            own_content = self._mapping(project, place)
+            self._check_keys(own_content, place, OF_A_PROJECT)
+            own = self._mapping(own_content.get("defaults"), (*place, "defaults"))
             defaults = _Defaults([(("defaults",), common), ((*place, "defaults"), own)])
-            found.append(self._project(name, said, place, defaults))
+            found.append(self._project(name, own_content, place, defaults))
         return found
 
     def _only_project(self, content: dict[str, Any], common: dict[str, Any]) -> list[ListedProject]:
@@ -127,8 +127,8 @@ class _Reading:
             self._blame(("projects",), "give either project and jobs, or projects")
         return [self._project(name, content, (), _Defaults([(("defaults",), common)]))]
 
-    def _project(self, name: str, said: dict[str, Any], place: Place, defaults: "_Defaults") -> ListedProject:
-        listed = said.get("jobs")
+    def _project(self, name: str, content: dict[str, Any], place: Place, defaults: "_Defaults") -> ListedProject:
+        listed = content.get("jobs")
         at_jobs: Place = (*place, "jobs")
         if not isinstance(listed, list):
             self._blame(at_jobs, f"{name}: jobs must be a list, each with - name: ...; write [] for none")
@@ -174,11 +174,11 @@ class _Reading:
             return {}
         return value
 
-    def _check_keys(self, said: Mapping[str, Any], place: Place, known: Sequence[str]) -> None:
-        for key in said:
-            if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    def _check_keys(self, content: Mapping[str, Any], place: Place, allowed: Sequence[str]) -> None:
+        for key in content:
+            if key not in allowed:
+                near = get_close_matches(key, allowed, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(allowed)}"
                 self._blame((*place, key), f"{key!r} is not known here; {hint}")
 
     def _blame(self, place: Place, message: str) -> None:

@@ -38,13 +38,13 @@ def summary(plans: Sequence[ProjectPlan]) -> str:
     if not changes:
         return f"Nothing to change: {_jobs(unchanged)} as the file has them"
     counts = [f"{_count(changes, action)} {verb}" for action, verb in VERBS.items()]
-    said = f"Plan: {', '.join(counts)}, {unchanged} unchanged"
+    counted = f"Plan: {', '.join(counts)}, {unchanged} unchanged"
     gained, lost = (
         sum(change.get("slots", {}).get(f"{name}_total", 0) for change in changes) for name in ("gained", "lost")
     )
     uncounted = sum(plan.answer.get("slots_uncounted", 0) for plan in plans)
     but = f" (without those of {uncounted} changes, which are too many to be counted)" if uncounted else ""
-    return f"{said}. Slots in the next 24 hours: {gained} gained, {lost} lost{but}"
+    return f"{counted}. Slots in the next 24 hours: {gained} gained, {lost} lost{but}"
 
 
 def _count(changes: Sequence[dict[str, Any]], action: str) -> int:
@@ -85,9 +85,9 @@ def _value_in_words(name: str, value: Any) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
 
 
-def _predecessor(one: dict[str, Any]) -> str:
-    name = output.printable(str(one.get("job") or one.get("job_id")))
-    on = one.get("on") or ["success"]
+def _predecessor(predecessor: dict[str, Any]) -> str:
+    name = output.printable(str(predecessor.get("job") or predecessor.get("job_id")))
+    on = predecessor.get("on") or ["success"]
     return name if on == ["success"] else f"{name} ({', '.join(map(str, on))})"
 
 

@@ -122,7 +122,7 @@ class _Reader:
 
     def _mapping(self, node: Any, place: Place) -> dict[str, Any]:
         merges = []
-        said: dict[str, Any] = {}
+        content: dict[str, Any] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if key.id != "scalar":
@@ -130,24 +130,24 @@ class _Reader:
             if key.value == "<<" and not key.style:
                 merges.append((value, line))
                 continue
-            if key.value in said:
+            if key.value in content:
                 first = self.lines[(*place, key.value)]
                 raise CommandFailed(f"{self.name}:{line}: {key.value!r} stands here twice, first in line {first}")
             self.lines[(*place, key.value)] = line
-            said[key.value] = self.value(value, (*place, key.value))
+            content[key.value] = self.value(value, (*place, key.value))
         for value, line in merges:
             for one in value.value if value.id == "sequence" else [value]:
-                said = {**self._merged(one, place, line, said), **said}
-        return said
+                content = {**self._merged(one, place, line, content), **content}
+        return content
 
-    def _merged(self, node: Any, place: Place, line: int, said: Mapping[str, Any]) -> dict[str, Any]:
+    def _merged(self, node: Any, place: Place, line: int, own: Mapping[str, Any]) -> dict[str, Any]:
         """Return the mapping of an alias; the first one that has a key counts, the mapping itself before all."""
         if node.id != "mapping":
             raise CommandFailed(f"{self.name}:{line}: << takes an alias of a mapping, such as *defaults")
         reader = _Reader(self.name, self._read, self._depth + len(place) + 1)
         content: dict[str, Any] = reader.value(node, ())
         for at, its_line in reader.lines.items():
-            if at and at[0] not in said:
+            if at and at[0] not in own:
                 self.lines[(*place, *at)] = its_line
         return content
 

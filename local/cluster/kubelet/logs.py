@@ -122,14 +122,14 @@ async def read(log: Log | None, how: LogOptions) -> AsyncIterator[bytes]:
     """Yield the log, many lines at a time; with `follow`, until its process has ended. No log, no lines."""
     if log is None:
         return
-    left = how.limit_bytes
+    remaining = how.limit_bytes
     async for text in _texts(log, how):
-        chunk = text if left is None else text[:left]
+        chunk = text if remaining is None else text[:remaining]
         if chunk:
             yield chunk
-        if left is not None:
-            left -= len(chunk)
-            if left <= 0:
+        if remaining is not None:
+            remaining -= len(chunk)
+            if remaining <= 0:
                 return
 
 

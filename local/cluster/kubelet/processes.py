@@ -57,20 +57,20 @@ class Process:
     async def wait(self) -> Exit:
         """Return once the command and all of its descendants have ended."""
         try:
-            told = json.loads(await self._reader.readline() or "null")
+            report = json.loads(await self._reader.readline() or "null")
         except ConnectionError:
-            told = None
+            report = None
         finally:
             # If the wait is cancelled, closing the socket kills the command, because the minder reads end-of-file.
             self._writer.close()
-        if told is None:
+        if report is None:
             # The minder was killed, and the kernel killed the command; this kills the rest of the command's process
             # group.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             return Exit(137)
-        code = 128 - told["exited"] if told["exited"] < 0 else told["exited"]
-        return Exit(137 if told["oom"] else code, told["oom"])
+        code = 128 - report["exited"] if report["exited"] < 0 else report["exited"]
+        return Exit(137 if report["oom"] else code, report["oom"])
 
     def _send(self, command: bytes) -> None:
         if not self._writer.is_closing():
@@ -116,14 +116,14 @@ class Launcher:
         try:
             await asyncio.get_running_loop().connect_read_pipe(output, os.fdopen(readable, "rb", 0))
             writer.write(json.dumps(asdict(command)).encode() + b"\n")
-            told: dict[str, Any] = json.loads(await reader.readline() or '{"failed": "exec", "errno": 3}')
+            report: dict[str, Any] = json.loads(await reader.readline() or '{"failed": "exec", "errno": 3}')
         except BaseException:
             writer.close()
             raise
-        if "pid" in told:
-            return Process(told["pid"], reader, writer)
+        if "pid" in report:
+            return Process(report["pid"], reader, writer)
         writer.close()
-        raise StartFailed(_start_error(command, told["failed"], os.strerror(told["errno"]).lower()))
+        raise StartFailed(_start_error(command, report["failed"], os.strerror(report["errno"]).lower()))
 
     def _hand_over(self, *descriptors: int) -> None:
         with contextlib.suppress(OSError):
@@ -136,9 +136,9 @@ class Launcher:
         socket.send_fds(self._socket, [b"+"], descriptors)
 
 
-def _start_error(command: Command, what: str, error: str) -> str:
+def _start_error(command: Command, failed_step: str, error: str) -> str:
     """Return why a command did not start, in containerd's and runc's words."""
-    if what == "cwd":
+    if failed_step == "cwd":
         detail = f'chdir to cwd ("{command.cwd}") set in config.json failed: {error}'
     elif error == "no such file or directory" and "/" not in command.argv[0]:
         detail = f'error during container init: exec: "{command.argv[0]}": executable file not found in $PATH'

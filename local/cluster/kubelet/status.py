@@ -75,19 +75,21 @@ def phase(containers: Sequence[Container], restart_policy: str, *, stopping: boo
 
     A sidecar's exit code does not count, but a running sidecar keeps the pod running.
     """
-    init = [one for one in containers if one.init and not one.sidecar and one.exit_code != 0]
-    main = [one for one in containers if not one.init]
-    running = any("running" in one.state for one in containers)
+    init = [
+        container for container in containers if container.init and not container.sidecar and container.exit_code != 0
+    ]
+    main = [container for container in containers if not container.init]
+    running = any("running" in container.state for container in containers)
     if stopping and not running:
-        return "Succeeded" if not init and all(one.exit_code == 0 for one in main) else "Failed"
+        return "Succeeded" if not init and all(container.exit_code == 0 for container in main) else "Failed"
     if init:
-        failed = restart_policy == "Never" and any(one.exit_code for one in init)
+        failed = restart_policy == "Never" and any(container.exit_code for container in init)
         return "Failed" if failed else "Pending"
-    if any(not one.begun for one in containers):
+    if any(not container.begun for container in containers):
         return "Pending"
-    if running or any(one.exit_code is None for one in main) or restart_policy == "Always":
+    if running or any(container.exit_code is None for container in main) or restart_policy == "Always":
         return "Running"
-    if all(one.exit_code == 0 for one in main):
+    if all(container.exit_code == 0 for container in main):
         return "Succeeded"
     return "Failed" if restart_policy == "Never" else "Running"
 
@@ -105,8 +107,8 @@ def pod_status(
     reached = phase(containers, pod["spec"].get("restartPolicy", "Always"), stopping=stopping)
     if verdict and reached in {"Succeeded", "Failed"}:
         reached = "Failed"
-    main = [one for one in containers if not one.init]
-    init = [one for one in containers if one.init]
+    main = [container for container in containers if not container.init]
+    init = [container for container in containers if container.init]
     return {
         "phase": reached,
         "conditions": _conditions(old.get("conditions", []), containers, reached, now),
@@ -116,8 +118,8 @@ def pod_status(
         "podIP": ADDRESS,
         "podIPs": [{"ip": ADDRESS}],
         "startTime": old.get("startTime") or timestamp(now),
-        **({"initContainerStatuses": [one.status() for one in init]} if init else {}),
-        "containerStatuses": [one.status() for one in main],
+        **({"initContainerStatuses": [container.status() for container in init]} if init else {}),
+        "containerStatuses": [container.status() for container in main],
         **({"qosClass": old["qosClass"]} if "qosClass" in old else {}),
     }
 

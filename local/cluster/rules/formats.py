@@ -117,6 +117,6 @@ def _too_long(text: str, limit: int) -> list[str]:
     return [f"must be no more than {limit} characters"] if len(text.encode(errors="replace")) > limit else []
 
 
-def _pattern(what: str, pattern: str, *examples: str) -> str:
+def _pattern(message: str, pattern: str, *examples: str) -> str:
     listed = " or ".join(f"'{example}', " for example in examples)
-    return f"{what} (e.g. {listed}regex used for validation is '{pattern}')"
+    return f"{message} (e.g. {listed}regex used for validation is '{pattern}')"

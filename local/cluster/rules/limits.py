@@ -60,16 +60,16 @@ def _breaks(item: Object, pod: Object) -> Iterator[str]:
             yield from _exceeded(f"minimum {name} usage per Container is {least}", name, least, asked, over=False)
 
 
-def _exceeded(said: str, name: str, bound: str, asked: dict[str, dict[str, str]], *, over: bool) -> Iterator[str]:
+def _exceeded(message: str, name: str, bound: str, asked: dict[str, dict[str, str]], *, over: bool) -> Iterator[str]:
     first, second = ("limit", "request") if over else ("request", "limit")
     if name not in asked[first]:
-        yield f"{said}.  No {first} is specified"
+        yield f"{message}.  No {first} is specified"
         return
     for part in (first, second):
         if name in asked[part]:
             amount, edge = parse_quantity(asked[part][name]), parse_quantity(bound)
             if (amount > edge) if over else (amount < edge):
-                yield f"{said}, but {part} is {asked[part][name]}"
+                yield f"{message}, but {part} is {asked[part][name]}"
                 return
 
 
@@ -80,16 +80,16 @@ def _check_quota(kind: Kind, obj: Object, quota: Object, storage: Storage) -> No
     if kind.resource == "pods":
         missing = sorted(key for key in hard if _is_compute(key) and key not in asked)
         if missing:
-            who = ",".join(one["name"] for one in obj["spec"]["containers"])
-            raise _forbidden(kind, obj, f"failed quota: {name}: must specify {','.join(missing)} for: {who}")
+            names = ",".join(one["name"] for one in obj["spec"]["containers"])
+            raise _forbidden(kind, obj, f"failed quota: {name}: must specify {','.join(missing)} for: {names}")
     used = _sum(_usage(kind, held.object) for held in storage.view(kind.resource, obj["metadata"]["namespace"]))
     over = sorted(key for key in wanted if asked[key] + used.get(key, Decimal()) > parse_quantity(hard[key]))
     if over:
-        told = (
+        amounts_in_words = (
             ",".join(f"{key}={_written(key, amounts.get(key, Decimal()))}" for key in over) for amounts in (asked, used)
         )
         limited = ",".join(f"{key}={hard[key]}" for key in over)
-        requested, in_use = told
+        requested, in_use = amounts_in_words
         raise _forbidden(
             kind, obj, f"exceeded quota: {name}, requested: {requested}, used: {in_use}, limited: {limited}"
         )

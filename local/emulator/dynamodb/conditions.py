@@ -85,10 +85,10 @@ def found_at(item: Item, steps: tuple[str | int, ...]) -> Value | None:
     return found
 
 
-def _ordered(comparator: str, one: Value | None, other: Value | None) -> bool:
-    if one is None or other is None:
+def _ordered(comparator: str, value: Value | None, other: Value | None) -> bool:
+    if value is None or other is None:
         return False
-    pair = comparable(one, other)
+    pair = comparable(value, other)
     return pair is not None and _ORDER[comparator](*pair)
 
 

@@ -159,24 +159,24 @@ class Parser(Tokens):
                 reason = f"operator or function: {name}, number of operands: {len(operands)}"
                 raise invalid(f"Invalid {self._kind}: Incorrect number of operands for operator or function; {reason}")
             return Call(name, tuple(operands))
-        left = self._operand()
+        operand = self._operand()
         if self._take_word("BETWEEN"):
             low = self._operand()
             if not self._take_word("AND"):
                 raise self._syntax_error()
-            return Call("between", (left, low, self._operand()))
+            return Call("between", (operand, low, self._operand()))
         if self._take_word("IN"):
             self._expect("(")
             members = [self._operand()]
             while self._take(","):
                 members.append(self._operand())
             self._expect(")")
-            return Call("in", (left, *members))
+            return Call("in", (operand, *members))
         comparator = self._next()
         if comparator not in COMPARATORS:
             self._at -= 1
             raise self._syntax_error()
-        return Call(comparator, (left, self._operand()))
+        return Call(comparator, (operand, self._operand()))
 
     def _operand(self) -> Node:
         word = self._peek()

@@ -45,7 +45,7 @@ def batch_get(connection: sqlite3.Connection, tables: Mapping[str, Table], reque
     if sum(len(each["Keys"]) for each in asked.values()) > _BATCH_KEYS:
         raise invalid("Too many items requested for the BatchGetItem call")
     found: dict[str, list[Item]] = {name: [] for name in asked}
-    left: dict[str, Any] = {}
+    unprocessed: dict[str, Any] = {}
     size = 0
     for name, each in asked.items():
         refuse_legacy(each)
@@ -55,11 +55,11 @@ def batch_get(connection: sqlite3.Connection, tables: Mapping[str, Table], reque
             raise invalid("Provided list of item keys contains duplicates")
         for key, place in zip(each["Keys"], places, strict=True):
             if size > _BATCH_BYTES:
-                left.setdefault(name, {**each, "Keys": []})["Keys"].append(key)
+                unprocessed.setdefault(name, {**each, "Keys": []})["Keys"].append(key)
             elif item := item_at(connection, table, place):
                 size += len(json.dumps(item))
                 found[name].append(projected(item, each))
-    return {"Responses": found, "UnprocessedKeys": left}
+    return {"Responses": found, "UnprocessedKeys": unprocessed}
 
 
 def transact_get(connection: sqlite3.Connection, tables: Mapping[str, Table], request: Request) -> dict[str, Any]:

@@ -70,38 +70,38 @@ def _checked_set(kind: str, content: list[str]) -> list[str]:
     return members
 
 
-def equal(one: Value, other: Value) -> bool:  # noqa: PLR0911 - an answer for each kind
+def equal(value: Value, other: Value) -> bool:  # noqa: PLR0911 - an answer for each kind
     """Return whether two values are equal; the order within a set does not matter."""
-    kind = kind_of(one)
+    kind = kind_of(value)
     if kind != kind_of(other):
         return False
-    left, right = one[kind], other[kind]
+    first, second = value[kind], other[kind]
     match kind:
         case "N":
-            return number(left) == number(right)
+            return number(first) == number(second)
         case "SS" | "BS":
-            return set(left) == set(right)
+            return set(first) == set(second)
         case "NS":
-            return {number(each) for each in left} == {number(each) for each in right}
+            return {number(each) for each in first} == {number(each) for each in second}
         case "L":
-            return len(left) == len(right) and all(map(equal, left, right))
+            return len(first) == len(second) and all(map(equal, first, second))
         case "M":
-            return left.keys() == right.keys() and all(equal(left[name], right[name]) for name in left)
-    return bool(left == right)
+            return first.keys() == second.keys() and all(equal(first[name], second[name]) for name in first)
+    return bool(first == second)
 
 
-def comparable(one: Value, other: Value) -> tuple[Any, Any] | None:
+def comparable(value: Value, other: Value) -> tuple[Any, Any] | None:
     """Return the keys by which two values are ordered, None if they have no order."""
-    kind = kind_of(one)
+    kind = kind_of(value)
     if kind != kind_of(other):
         return None
     match kind:
         case "N":
-            return number(one["N"]), number(other["N"])
+            return number(value["N"]), number(other["N"])
         case "S":
-            return one["S"].encode("utf-8", "surrogatepass"), other["S"].encode("utf-8", "surrogatepass")
+            return value["S"].encode("utf-8", "surrogatepass"), other["S"].encode("utf-8", "surrogatepass")
         case "B":
-            return base64.b64decode(one["B"]), base64.b64decode(other["B"])
+            return base64.b64decode(value["B"]), base64.b64decode(other["B"])
     return None
 
 

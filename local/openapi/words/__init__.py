@@ -14,11 +14,11 @@ def _read(name: str) -> dict[str, Any]:
     return read
 
 
-def _unwrapped(said: Any) -> Any:
+def _unwrapped(content: Any) -> Any:
     """Put each paragraph on one line, which Markdown renders alike."""
-    if isinstance(said, dict):
-        return {name: _unwrapped(part) for name, part in said.items()}
-    return re.sub(r"(?<!\n)\n(?!\n)", " ", said) if isinstance(said, str) else said
+    if isinstance(content, dict):
+        return {name: _unwrapped(part) for name, part in content.items()}
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", content) if isinstance(content, str) else content
 
 
 class MissingWords(LookupError):
@@ -53,13 +53,13 @@ class Words:
 
     def field(self, schema: str, name: str) -> str:
         """Return the description of a schema's field, from the schema or from the one whose descriptions it shares."""
-        said = self.schemas[schema]
-        if name in said.get("fields", {}):
+        described = self.schemas[schema]
+        if name in described.get("fields", {}):
             self._asked.add(("fields", schema, name))
-            return str(said["fields"][name])
-        if "like" not in said:
+            return str(described["fields"][name])
+        if "like" not in described:
             raise MissingWords(f"local/openapi/words/schemas.yaml says nothing of the field {name} of {schema}")
-        return self.field(said["like"], name)
+        return self.field(described["like"], name)
 
     def example(self, kind: str, name: str) -> Any:
         """Return an example of `bodies` or `answers`."""
@@ -86,14 +86,14 @@ class Words:
         if unused := there - self._asked:
             raise MissingWords(f"local/openapi/words explains what the API has no longer: {sorted(unused)}")
 
-    def _used(self, said: dict[str, Any], kind: str, name: str) -> Any:
+    def _used(self, content: dict[str, Any], kind: str, name: str) -> Any:
         self._asked.add((kind, name))
-        if name not in said:
+        if name not in content:
             file = (
                 f"examples.yaml, {kind}," if kind in self.examples or kind == "fields of examples" else f"{kind}.yaml"
             )
             raise MissingWords(f"local/openapi/words/{file} says nothing of {name}")
-        return said[name]
+        return content[name]
 
 
 words = Words()

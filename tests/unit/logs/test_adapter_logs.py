@@ -258,7 +258,7 @@ def test_a_log_that_breaks_off_names_nothing_that_it_names_by_half() -> None:
     )
 
     for end in range(len(log)):
-        assert {failure.what for failure in excerpt(log[:end]).failures} <= {"model orders_of_today"}
+        assert {failure.node for failure in excerpt(log[:end]).failures} <= {"model orders_of_today"}
 
 
 def test_how_many_failed_is_said_where_the_log_names_only_one() -> None:
@@ -294,7 +294,7 @@ def test_python_models_of_sqlmesh_are_named_and_not_the_lines_of_their_code() ->
 
     told = excerpt(log)
 
-    assert [failure.what for failure in told.failures] == ["model shop.scores"]
+    assert [failure.node for failure in told.failures] == ["model shop.scores"]
     assert told.said == "model shop.scores: KeyError: 'USD'"
 
 
@@ -307,7 +307,7 @@ def test_sqlmesh_for_a_terminal_is_read_like_its_markdown() -> None:
 
     told = excerpt(log)
 
-    assert [(failure.what, failure.cause) for failure in told.failures] == [
+    assert [(failure.node, failure.cause) for failure in told.failures] == [
         ("model shop.raw", "Invalid Input Error: no"),
         ("model shop.other", "Catalog Error: nowhere"),
     ]

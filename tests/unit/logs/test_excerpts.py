@@ -65,8 +65,8 @@ def read(name: str) -> str:
     ],
 )
 def test_dbt_names_what_failed(name: str, failures: list[Failure]) -> None:
-    assert [(told.what, told.message) for told in excerpt(read(name)).failures] == [
-        (failure.what, failure.message) for failure in failures
+    assert [(told.node, told.message) for told in excerpt(read(name)).failures] == [
+        (failure.node, failure.message) for failure in failures
     ]
 
 
@@ -100,7 +100,7 @@ def test_a_failed_start_is_quoted(name: str, lines: str) -> None:
 def test_sqlmesh_names_the_model_and_its_error() -> None:
     [failure] = excerpt(read("sqlmesh_plan_broken")).failures
 
-    assert failure.what == "model marts.broken"
+    assert failure.node == "model marts.broken"
     assert failure.message == (
         "CatalogException:\n"
         "  Catalog Error: Scalar Function with name no_such_function does not exist!\n"
@@ -113,7 +113,7 @@ def test_sqlmesh_names_the_model_and_its_error() -> None:
 def test_sqlmesh_names_the_model_whose_audit_failed() -> None:
     [failure] = excerpt(read("sqlmesh_audit_failure")).failures
 
-    assert failure.what == "model raw.visits"
+    assert failure.node == "model raw.visits"
     assert failure.message.startswith("'visits_know_their_page' audit error: 14723 rows failed")
 
 
@@ -130,7 +130,7 @@ def test_older_dbt_says_it_in_one_line() -> None:
 
     [failure] = excerpt(log).failures
 
-    assert failure.what == "model orders"
+    assert failure.node == "model orders"
     assert 'relation "raw.orders" does not exist' in failure.message
 
 
@@ -257,7 +257,7 @@ def test_lines_that_others_print_between_dbt_s_events_belong_to_nobody() -> None
 
     [failure] = excerpt(log).failures
 
-    assert (failure.what, failure.message) == ("model a", "no table")
+    assert (failure.node, failure.message) == ("model a", "no table")
 
 
 def test_errors_in_capitals_are_errors() -> None:

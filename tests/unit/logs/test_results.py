@@ -230,7 +230,7 @@ def test_an_invocation_in_doubt_takes_none_of_the_others_with_it() -> None:
 @pytest.mark.parametrize("case", ["core2-new-run-text", "core2-new-run-json"])
 def test_an_alert_of_a_run_of_the_engine_names_what_failed_and_why(case: str) -> None:
     told = excerpt(log_of(case).decode())
-    causes = {failure.what: failure.cause for failure in told.failures}
+    causes = {failure.node: failure.cause for failure in told.failures}
 
     assert set(causes) == {f"model main.{name}" for name in ("broken", "raises", "prices_v2", "py_ok")}
     assert 'Referenced column "nocol" not found' in causes["model main.broken"]

@@ -74,9 +74,9 @@ def letters(name: str) -> list[str]:
 @example("日次 v2", "月次 v2")
 @example("v٢", "v2")
 @example("कि", "की")
-def test_names_that_share_a_slug_have_the_same_letters(one: str, other: str) -> None:
-    if slug(one) == slug(other):
-        assert letters(one) == letters(other)
+def test_names_that_share_a_slug_have_the_same_letters(first: str, other: str) -> None:
+    if slug(first) == slug(other):
+        assert letters(first) == letters(other)
 
 
 @given(
@@ -138,10 +138,10 @@ def test_a_name_is_never_cut_so_that_it_ends_in_a_dash_or_has_two(dashed: int) -
 
 
 @given(SLUGS, st.text("abc-", min_size=1, max_size=20).map(slug), st.text("abc-", min_size=1, max_size=20).map(slug))
-def test_long_names_with_the_same_beginning_stay_apart(start: str, one: str, other: str) -> None:
+def test_long_names_with_the_same_beginning_stay_apart(start: str, first: str, other: str) -> None:
     job = f"{start}{'x' * 60}"
-    assert (cronjob_name("p", f"{job}-{one}") == cronjob_name("p", f"{job}-{other}")) == (one == other)
-    assert (label(f"{job}-{one}") == label(f"{job}-{other}")) == (one == other)
+    assert (cronjob_name("p", f"{job}-{first}") == cronjob_name("p", f"{job}-{other}")) == (first == other)
+    assert (label(f"{job}-{first}") == label(f"{job}-{other}")) == (first == other)
 
 
 def test_a_manual_run_is_named_for_its_time() -> None:

@@ -86,12 +86,12 @@ def put(entries: Sequence[BusEntry]) -> None:
 
 def _calls(entries: Sequence[BusEntry]) -> Iterator[list[BusEntry]]:
     some: list[BusEntry] = []
-    for one in entries:
+    for entry in entries:
         full = len(some) == ENTRIES_PER_CALL
-        if some and (full or sum(other.size_bytes for other in some) + one.size_bytes > BYTES_PER_CALL):
+        if some and (full or sum(other.size_bytes for other in some) + entry.size_bytes > BYTES_PER_CALL):
             yield some
             some = []
-        some.append(one)
+        some.append(entry)
     if some:
         yield some
 

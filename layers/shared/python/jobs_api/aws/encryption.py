@@ -46,12 +46,12 @@ def unseal(sealed: str, **context: str) -> str:
     """Decrypt what `seal` made for this context, usually from a cache after the first time. Raises CannotOpen."""
     parts = sealed.split(".")
     contexts = [tuple(sorted(_context(context, at, len(parts)).items())) for at in range(len(parts))]
-    return b"".join(_unsealed(part, said) for part, said in zip(parts, contexts, strict=True)).decode()
+    return b"".join(_unsealed(part, part_context) for part, part_context in zip(parts, contexts, strict=True)).decode()
 
 
-def _context(said: Mapping[str, str], at: int, parts: int) -> dict[str, str]:
+def _context(context: Mapping[str, str], at: int, parts: int) -> dict[str, str]:
     # The context includes the number of the part; otherwise parts could be exchanged.
-    return {**said, "part": f"{at + 1}/{parts}"}
+    return {**context, "part": f"{at + 1}/{parts}"}
 
 
 def _sealed(part: bytes, context: dict[str, str]) -> str:

@@ -88,15 +88,17 @@ class Following:
             end = len(self._raw)
         if begins and begins not in self._awaited:
             self._awaited.append(begins)
-        for one in list(self._awaited):
-            at = self._beginning(one, end)
+        for line in list(self._awaited):
+            at = self._beginning(line, end)
             if at is not None:
                 self._take_raw(at)
                 self._write(held_back=False)
-                self._begin_file(one)
+                self._begin_file(line)
                 end -= at
         self._take_raw(end)
-        self._awaited = [one for one in self._awaited if log_name(self.of.pod_name, one) != self.of.reading.place.log]
+        self._awaited = [
+            line for line in self._awaited if log_name(self.of.pod_name, line) != self.of.reading.place.log
+        ]
 
     def _begin_file(self, begins: str) -> None:
         """Begin to read a file. A kubelet that has come to it late has left out those that it began before."""

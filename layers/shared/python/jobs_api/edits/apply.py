@@ -82,7 +82,7 @@ def make_plan(
 
 
 def carry_out(
-    plan: Plan, order: list[JobChange], by: WrittenBy, progress: Progress, goes_on: Callable[[], bool]
+    plan: Plan, order: list[JobChange], by: WrittenBy, progress: Progress, has_time: Callable[[], bool]
 ) -> None:
     """Write changes, as many as there is time for, at least one; `progress` also knows those before an error.
 
@@ -92,7 +92,7 @@ def carry_out(
     """
     writing = _Writing(plan, by)
     for at, change in enumerate(order):
-        if at and not goes_on():
+        if at and not has_time():
             return
         progress.written[change.job.id] = writing.write(change)
 
@@ -100,13 +100,13 @@ def carry_out(
 def apply_answer(plan: Plan, progress: Progress | None) -> ApplyAnswer:
     """Return a plan, or with `progress` what was done of it."""
     done: Mapping[str, str | None] = progress.written if progress else {}
-    left = [change for change in plan.open if change.job.id not in done]
+    remaining = [change for change in plan.open if change.job.id not in done]
     changes, uncounted = plan.documents(applied=None if progress is None else done)
     if progress and progress.earlier:
         changes = _with_earlier(changes, progress.earlier)
     return ApplyAnswer(
-        plan_id=plan.plan_id(left),
-        remaining=len(left),
+        plan_id=plan.plan_id(remaining),
+        remaining=len(remaining),
         unlisted=len(plan.jobs) - sum(change.before is not None for change in plan.changes) or None,
         slots_uncounted=uncounted or None,
         changes=changes,

@@ -155,14 +155,14 @@ class _Listing:
         fields = {name: value for name, value in entry.fields.items() if name != "id"}
         if isinstance(fields.get("run_after"), list):
             fields["run_after"] = list(fields["run_after"])
-            for at, one in enumerate(fields["run_after"]):
+            for at, predecessor in enumerate(fields["run_after"]):
                 path = f"run_after.{at}"
                 try:
-                    fields["run_after"][at] = self._resolved(one, entry)
+                    fields["run_after"][at] = self._resolved(predecessor, entry)
                 except _Unresolved as unresolved:
                     yield entry.fault(f"{path}.{unresolved.field}", str(unresolved))
                     # A placeholder for the job, so that the other faults are found too.
-                    fields["run_after"][at] = {**one, "job_id": f"unknown {at}"}
+                    fields["run_after"][at] = {**predecessor, "job_id": f"unknown {at}"}
                     fields["run_after"][at].pop("job", None)
         for name in REQUIRED - fields.keys() if entry.job else ():
             yield entry.fault(name, "is required")
@@ -180,18 +180,18 @@ class _Listing:
         changes = dict.fromkeys(every) | dict(fields)
         return entry.job.changed(changes, project, now, self.present.headers, self.present.environment)
 
-    def _resolved(self, one: Any, entry: _Entry) -> Any:
+    def _resolved(self, predecessor: Any, entry: _Entry) -> Any:
         """Return an item of `run_after` that has an id in place of a name; return anything else unchanged."""
-        if not isinstance(one, Mapping) or not one.keys() & {"job", "job_id"}:
-            return one
-        if "job" in one and one.get("job_id") is not None:
+        if not isinstance(predecessor, Mapping) or not predecessor.keys() & {"job", "job_id"}:
+            return predecessor
+        if "job" in predecessor and predecessor.get("job_id") is not None:
             # An answer has the job's id and, for people, its name.
-            one = {name: value for name, value in one.items() if name != "job"}
-        by_name = "job" in one
-        job_id = self._id_named(one["job"]) if by_name else one["job_id"]
+            predecessor = {name: value for name, value in predecessor.items() if name != "job"}
+        by_name = "job" in predecessor
+        job_id = self._id_named(predecessor["job"]) if by_name else predecessor["job_id"]
         if isinstance(job_id, str) and 0 < len(job_id) <= names.NAME_LENGTH:
             self._check_runs(job_id, entry, "job" if by_name else "job_id")
-        rest = {name: value for name, value in one.items() if name not in {"job", "job_id"}}
+        rest = {name: value for name, value in predecessor.items() if name not in {"job", "job_id"}}
         return {"job_id": job_id, **rest}
 
     def _id_named(self, name: Any) -> str:
@@ -211,13 +211,13 @@ class _Listing:
     def _renamed(self) -> dict[str, str]:
         return {entry.job.id: str(entry.fields.get("name")) for entry in self.entries if entry.job}
 
-    def _check_runs(self, job_id: str, entry: _Entry, said: str) -> None:
+    def _check_runs(self, job_id: str, entry: _Entry, field: str) -> None:
         if job_id == entry.id:
-            raise _Unresolved(said, "is this job itself, which cannot run after itself")
+            raise _Unresolved(field, "is this job itself, which cannot run after itself")
         if job_id not in self._ids:
-            raise _Unresolved(said, "is not a job of this project; a job runs after jobs of its own project")
+            raise _Unresolved(field, "is not a job of this project; a job runs after jobs of its own project")
         if job_id in self._pruned:
-            raise _Unresolved(said, "is deleted by this request, as it is not in the list; list it, or name another")
+            raise _Unresolved(field, "is deleted by this request, as it is not in the list; list it, or name another")
 
     def _cycles(self) -> Iterator[Fault]:
         entries = {entry.id: entry for entry in self.entries}
@@ -231,12 +231,12 @@ class _Listing:
                 way = list(reversed(error.args[1]))
             else:
                 return
-            start = next(at for at, one in enumerate(way) if one in entries)
+            start = next(at for at, job_id in enumerate(way) if job_id in entries)
             way = [*way[start:-1], *way[: start + 1]] if start else way
             entry, first = entries[way[0]], way[1]
             place = before[entry.id].index(first)
-            yield entry.fault(f"run_after.{place}", cycle_in_words([jobs[one].settings.name for one in way]))
-            before[entry.id] = [one for one in before[entry.id] if one != first]
+            yield entry.fault(f"run_after.{place}", cycle_in_words([jobs[job_id].settings.name for job_id in way]))
+            before[entry.id] = [job_id for job_id in before[entry.id] if job_id != first]
 
 
 class _Unresolved(Exception):

@@ -21,20 +21,20 @@ def ordered(changes: Sequence[JobChange], jobs: Mapping[str, Job], most_jobs: in
         InvalidRequest: there is no such order, as where two jobs trade their names.
     """
     state = _State(jobs, most_jobs)
-    found: list[JobChange] = []
-    left = _sorted(changes)
-    while left:
+    order_found: list[JobChange] = []
+    remaining = _sorted(changes)
+    while remaining:
         later = []
-        for change in left:
+        for change in remaining:
             if state.allows(change):
                 state.write(change)
-                found.append(change)
+                order_found.append(change)
             else:
                 later.append(change)
-        if len(later) == len(left):
-            raise InvalidRequest([_blocked(change, state) for change in left])
-        left = later
-    return found
+        if len(later) == len(remaining):
+            raise InvalidRequest([_blocked(change, state) for change in remaining])
+        remaining = later
+    return order_found
 
 
 def _sorted(changes: Sequence[JobChange]) -> list[JobChange]:
@@ -97,13 +97,13 @@ class _State:
 
     def _closes_a_cycle(self, job_id: str, wanted: Sequence[str]) -> bool:
         reached = {one for one in wanted if one not in self.predecessors[job_id]}
-        left = list(reached)
-        while left:
-            new = {before for before in self.predecessors[left.pop()] if before not in reached}
+        remaining = list(reached)
+        while remaining:
+            new = {before for before in self.predecessors[remaining.pop()] if before not in reached}
             if job_id in new:
                 return True
             reached |= new
-            left += new
+            remaining += new
         return False
 
 

@@ -167,7 +167,7 @@ def _read(joined: tuple[str, Object, Object], kind: Kind) -> Container:
     name, spec, status = joined
     image, state, before = text(spec.get("image")), mapping(status.get("state")), mapping(status.get("lastState"))
     waits, runs = state.get("waiting"), state.get("running")
-    ends = [mapping(one.get("terminated")) for one in (state, before)]
+    ends = [mapping(container.get("terminated")) for container in (state, before)]
     return Container(
         name,
         kind,
@@ -178,7 +178,7 @@ def _read(joined: tuple[str, Object, Object], kind: Kind) -> Container:
         running_since=moment(mapping(runs).get("startedAt")),
         ended=read_end(state.get("terminated")),
         last_ended=read_end(before.get("terminated")),
-        runtime_ids=frozenset(text(one.get("containerID")) for one in (status, *ends)) - {""},
+        runtime_ids=frozenset(text(container.get("containerID")) for container in (status, *ends)) - {""},
     )
 
 

@@ -94,16 +94,16 @@ def _open_outcome(observed: Observed) -> Outcome:
 
 def _waits_for(observed: Observed) -> Waiting | None:
     """Return why a run has not started, None where it runs. The Job may say why where its Pod was not read."""
-    said = warnings.latest(observed.warnings)
+    waiting = warnings.latest(observed.warnings)
     if observed.pod:
         waits = pod_status.waiting(observed.pod)
-        return (said or waits) if waits else None
+        return (waiting or waits) if waits else None
     if observed.ready:
         # The containers have no probes, so one that runs is also ready.
         return None
     if observed.held_back:
         return Waiting("Suspended", "the Job has no pod yet")
-    return said or Waiting("Pending", "the Job has no pod yet")
+    return waiting or Waiting("Pending", "the Job has no pod yet")
 
 
 def _ended(observed: Observed, status: RunStatus, reason: str | None = None, message: str | None = None) -> Outcome:

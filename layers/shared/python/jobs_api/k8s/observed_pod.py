@@ -95,7 +95,9 @@ def observe_pod(pod: Object) -> ObservedPod:
     """Read a Pod from the API server's JSON."""
     metadata, spec, status = (mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
     containers = read_containers(spec, status)
-    command = next((one for one in containers if one.kind is Kind.COMMAND), Container("", Kind.COMMAND))
+    command = next(
+        (container for container in containers if container.kind is Kind.COMMAND), Container("", Kind.COMMAND)
+    )
     grace = span(spec.get("terminationGracePeriodSeconds"))
     return ObservedPod(
         name=text(metadata.get("name")),
@@ -112,7 +114,7 @@ def observe_pod(pod: Object) -> ObservedPod:
         cancelled_at=moment(texts(metadata.get("annotations")).get(labels.CANCELLED_AT)),
         conditions=read_conditions(status),
         command=command,
-        others=tuple(one for one in containers if one is not command),
+        others=tuple(container for container in containers if container is not command),
     )
 
 

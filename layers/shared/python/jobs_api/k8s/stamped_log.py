@@ -45,15 +45,15 @@ def after_window(place: LogPlace, chunks: Iterable[bytes]) -> Iterator[bytes]:
 
     Raises OtherLog, before the first chunk, where the answer does not continue there.
     """
-    left, crc = place.window.size, 0
+    remaining, crc = place.window.size, 0
     for chunk in chunks:
-        head, rest = chunk[:left], chunk[left:]
-        crc, left = crc32(head, crc), left - len(head)
-        if left == 0 and crc != place.window.crc:
+        head, rest = chunk[:remaining], chunk[remaining:]
+        crc, remaining = crc32(head, crc), remaining - len(head)
+        if remaining == 0 and crc != place.window.crc:
             raise OtherLog
         if rest:
             yield rest
-    if left:
+    if remaining:
         raise OtherLog
 
 

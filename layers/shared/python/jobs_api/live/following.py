@@ -97,27 +97,27 @@ class LogFollower:
         while True:
             if run.status.ended:
                 return _stored(run, place)
-            found, failed = Followed(run, "", place), None
+            followed, failed = Followed(run, "", place), None
             try:
                 pod_name = pod_name or self._pod_of(run)
                 if pod_name:
-                    found = self._live(run, pod_name, place)
+                    followed = self._live(run, pod_name, place)
             except ObjectNotFound:
                 pod_name = None
-                found = _collected(run, place) or found
+                followed = _collected(run, place) or followed
             except ClusterRejected as error:
                 failed = _refusal(run, error)
             except ClusterUnavailable as error:
                 failed = error
-            if found.text:
-                return found
-            place = found.place
-            left = until - self.clock()
-            if left <= 0:
+            if followed.text:
+                return followed
+            place = followed.place
+            remaining = until - self.clock()
+            if remaining <= 0:
                 if failed:
                     raise failed
-                return found
-            self.sleep(min(left, ASKS_EVERY.total_seconds()))
+                return followed
+            self.sleep(min(remaining, ASKS_EVERY.total_seconds()))
             run = self.read_run()
 
     def _live(self, run: Run, pod_name: str, place: LogPlace) -> Followed:

@@ -60,10 +60,10 @@ class ArtifactRequest(Document):
 
     @field_validator("fetch")
     @classmethod
-    def _one_of_both(cls, what: str | None, info: ValidationInfo) -> str | None:
-        if "files" in info.data and (what is None) is (not info.data["files"]):
+    def _one_of_both(cls, fetch: str | None, info: ValidationInfo) -> str | None:
+        if "files" in info.data and (fetch is None) is (not info.data["files"]):
             raise ValueError("must be there or files must, and not both")
-        return what
+        return fetch
 
 
 class Artifact(Document):

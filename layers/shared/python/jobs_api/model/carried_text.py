@@ -60,11 +60,11 @@ class CarriedText:
         return [self.run_id, self.place, self.read_at.isoformat(), b64encode(self.content).decode("ascii")]
 
     @classmethod
-    def of_json(cls, said: Any) -> "CarriedText":
+    def of_json(cls, document: Any) -> "CarriedText":
         """Read what `as_json` wrote; raises ValueError or TypeError for anything else."""
-        if not isinstance(said, list) or not all(isinstance(one, str) for one in said):
+        if not isinstance(document, list) or not all(isinstance(one, str) for one in document):
             raise TypeError("a carried text is a list of texts")
-        run_id, place, read_at, content = said
+        run_id, place, read_at, content = document
         try:
             found = cls(run_id, place, datetime.fromisoformat(read_at).astimezone(UTC), b64decode(content))
             reading = zlib.decompressobj()

@@ -120,8 +120,8 @@ def explain(
     """
     explained = [_of_run(at, run) for at, run in runs.items()]
     # A time that is lost may be at the instant of another one that ran.
-    left = [one for one in found if one.at not in runs or isinstance(one, Lost)]
-    explained += [slot for one in left if (slot := _without_run(one, job, project, now))]
+    unmatched = [candidate for candidate in found if candidate.at not in runs or isinstance(candidate, Lost)]
+    explained += [slot for candidate in unmatched if (slot := _without_run(candidate, job, project, now))]
     return sorted(explained, key=lambda slot: slot.scheduled_for)
 
 
@@ -130,17 +130,21 @@ def _of_run(at: datetime, run: SlotRun) -> ExplainedSlot:
     return ExplainedSlot(scheduled_for=at, outcome=outcome, run_id=run.id, reason=run.missed)
 
 
-def _without_run(one: Candidate, job: Job, project: Project, now: datetime) -> ExplainedSlot | None:
-    explained = ExplainedSlot(scheduled_for=one.at, outcome=one.outcome, reason=one.reason)
-    if one.outcome is not SlotOutcome.UPCOMING or one.at > now:
+def _without_run(candidate: Candidate, job: Job, project: Project, now: datetime) -> ExplainedSlot | None:
+    explained = ExplainedSlot(scheduled_for=candidate.at, outcome=candidate.outcome, reason=candidate.reason)
+    if candidate.outcome is not SlotOutcome.UPCOMING or candidate.at > now:
         return explained
     settled_until = job.slots.settled_until
     deadline = RunLimits.of(project.settings, job.settings).starting_deadline
-    if settled_until and one.at <= settled_until and one.at + deadline + GRACE < now:
+    if settled_until and candidate.at <= settled_until and candidate.at + deadline + GRACE < now:
         return None
     return explained.model_copy(update={"reason": DUE})
 
 
 def without_runs(found: Sequence[Candidate], runs: Collection[datetime], now: datetime) -> list[datetime]:
     """Return the past slots that should have run and have no known run."""
-    return [one.at for one in found if one.outcome is SlotOutcome.UPCOMING and one.at <= now and one.at not in runs]
+    return [
+        candidate.at
+        for candidate in found
+        if candidate.outcome is SlotOutcome.UPCOMING and candidate.at <= now and candidate.at not in runs
+    ]

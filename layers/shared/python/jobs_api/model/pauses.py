@@ -60,13 +60,13 @@ def end_faults(value: object, now: datetime) -> list[Fault]:
     if until is None:
         return []
     if until <= now:
-        said = f"is in the past ({rfc3339(until)}); name a time to come, or null to end the pause"
+        message = f"is in the past ({rfc3339(until)}); name a time to come, or null to end the pause"
     elif until > now + LONGEST_PAUSED:
         latest = rfc3339(now + LONGEST_PAUSED)
-        said = f"is too far ahead: a pause lasts at most {LONGEST_PAUSED.days} days, until {latest}"
+        message = f"is too far ahead: a pause lasts at most {LONGEST_PAUSED.days} days, until {latest}"
     else:
         return []
-    return [Fault("paused_until", said)]
+    return [Fault("paused_until", message)]
 
 
 def pause_end(value: object) -> datetime | None:
@@ -91,19 +91,19 @@ def without_what_is_over(
         reasons: the pauses that are over and known, by their ends, with their reasons.
         present_reason: the reason of the present pause, None where there is none.
     """
-    left = dict(changes)
-    if "paused_until" not in left:
-        return left
-    if left["paused_until"] is None:
-        if left.get("pause_reason", present_reason) == present_reason:
-            left["pause_reason"] = None
-        return left
-    until = pause_end(left["paused_until"])
+    remaining = dict(changes)
+    if "paused_until" not in remaining:
+        return remaining
+    if remaining["paused_until"] is None:
+        if remaining.get("pause_reason", present_reason) == present_reason:
+            remaining["pause_reason"] = None
+        return remaining
+    until = pause_end(remaining["paused_until"])
     if until and until in reasons:
-        del left["paused_until"]
-        if left.get("pause_reason") in {None, reasons[until]}:
-            left.pop("pause_reason", None)
-    return left
+        del remaining["paused_until"]
+        if remaining.get("pause_reason") in {None, reasons[until]}:
+            remaining.pop("pause_reason", None)
+    return remaining
 
 
 def check_reason(reason: str | None, others: Mapping[str, Any]) -> str | None:

@@ -47,12 +47,12 @@ class QueueMessage:
     @classmethod
     def of_json(cls, text: str) -> "QueueMessage":
         """Read a message; raises ValueError, KeyError, TypeError or RecursionError for any other text."""
-        said = json.loads(text)
-        if not isinstance(said["organization_id"], str) or not isinstance(said["run_id"], str):
+        document = json.loads(text)
+        if not isinstance(document["organization_id"], str) or not isinstance(document["run_id"], str):
             raise TypeError("ids are texts")
-        channel = channels.named(said["channel"]).name
-        run = Run.model_validate(said["run"]) if said.get("run") else None
-        return cls(said["organization_id"], said["run_id"], Event(said["event"]), channel, run)
+        channel = channels.named(document["channel"]).name
+        run = Run.model_validate(document["run"]) if document.get("run") else None
+        return cls(document["organization_id"], document["run_id"], Event(document["event"]), channel, run)
 
     @property
     def json(self) -> str:

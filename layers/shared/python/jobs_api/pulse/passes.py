@@ -51,7 +51,7 @@ def ingest_runs(
         followers: follow logs.
         carried: what came of logs with the pass's message; later it has what the next message is to carry.
     """
-    told, carried = False, carried or Carried(organization.id)
+    is_logged, carried = False, carried or Carried(organization.id)
     try:
         found = _ingest(organization, clock, followers, carried)
     except ClusterError as error:
@@ -67,8 +67,8 @@ def ingest_runs(
         found = Ingested(PassFacts(unreached_since=reached.outages[-1].since, due=late_from), error)
     finally:
         # Deliveries that this pass, an earlier pass that died, or other functions have made due.
-        told = queue.try_to_publish(store.runs_to_notify(organization.id))
-    return found if told else replace(found, facts=replace(found.facts, work_left=True))
+        is_logged = queue.try_to_publish(store.runs_to_notify(organization.id))
+    return found if is_logged else replace(found, facts=replace(found.facts, work_left=True))
 
 
 def _ingest(organization: Organization, clock: Clock, followers: Followers, carried: Carried) -> Ingested:
@@ -85,7 +85,7 @@ def _ingest(organization: Organization, clock: Clock, followers: Followers, carr
         error = incomplete
     finally:
         publish(ingest.figures)
-        _log(ingest, told=bool(ended_well))
+        _log(ingest, is_logged=bool(ended_well))
     moving = ingest.has_moving or bool(ingest.written or ingest.settled)
     facts = PassFacts(
         moving=moving,
@@ -114,9 +114,9 @@ def following_logs(most: int = MOST_FOLLOWED) -> Iterator[Followers]:
         )
 
 
-def _log(ingest: Pass, *, told: bool) -> None:
+def _log(ingest: Pass, *, is_logged: bool) -> None:
     """Write a line about a pass that did anything, and once a minute about others: there may be 500,000."""
-    if told or ingest.written or ingest.missed or ingest.failed:
+    if is_logged or ingest.written or ingest.missed or ingest.failed:
         logger.info(
             "ingested",
             organization_id=ingest.organization.id,

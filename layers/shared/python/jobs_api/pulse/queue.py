@@ -57,12 +57,12 @@ class PulseMessage:
 
         A text of a log that cannot be read, because another release wrote it, is left out: the pass is to be made.
         """
-        said = json.loads(text)
-        if not isinstance(said, dict):
+        document = json.loads(text)
+        if not isinstance(document, dict):
             raise TypeError("a message is an object")
-        ids = [said["organization_id"], said.get("project_id", ""), said.get("job_id", "")]
-        generation, asked_at = said.get("generation"), said.get("asked_at")
-        if not all(isinstance(one, str) for one in ids):
+        ids = [document["organization_id"], document.get("project_id", ""), document.get("job_id", "")]
+        generation, asked_at = document.get("generation"), document.get("asked_at")
+        if not all(isinstance(pulse, str) for pulse in ids):
             raise TypeError("ids are texts")
         if (generation is None) is (asked_at is None) or type(generation) not in {int, type(None)}:
             raise TypeError("a message has either a generation, which is a number, or `asked_at`")
@@ -71,12 +71,12 @@ class PulseMessage:
             ids[0],
             generation,
             asked,
-            changed=bool(said.get("changed")),
+            changed=bool(document.get("changed")),
             project_id=ids[1] or None,
             job_id=ids[2] or None,
-            if_overdue=bool(said.get("if_overdue")),
-            announces=bool(said.get("announces")),
-            carried=tuple(_carried(said.get("carried"))),
+            if_overdue=bool(document.get("if_overdue")),
+            announces=bool(document.get("announces")),
+            carried=tuple(_carried(document.get("carried"))),
         )
 
     @classmethod
@@ -95,21 +95,21 @@ class PulseMessage:
     @property
     def json(self) -> str:
         """The message's body."""
-        said: dict[str, Any] = {"organization_id": self.organization_id}
+        document: dict[str, Any] = {"organization_id": self.organization_id}
         if self.generation is not None:
-            said["generation"] = self.generation
+            document["generation"] = self.generation
         if self.asked_at is not None:
-            said["asked_at"] = self.asked_at.isoformat()
+            document["asked_at"] = self.asked_at.isoformat()
         if self.changed:
             named = {"project_id": self.project_id, "job_id": self.job_id}
-            said |= {"changed": True} | {name: value for name, value in named.items() if value}
+            document |= {"changed": True} | {name: value for name, value in named.items() if value}
         if self.if_overdue:
-            said["if_overdue"] = True
+            document["if_overdue"] = True
         if self.announces:
-            said["announces"] = True
+            document["announces"] = True
         if self.carried:
-            said["carried"] = [one.as_json for one in self.carried]
-        return json.dumps(said)
+            document["carried"] = [one.as_json for one in self.carried]
+        return json.dumps(document)
 
 
 def _carried(said: object) -> Iterator[CarriedText]:

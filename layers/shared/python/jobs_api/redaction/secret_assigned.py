@@ -80,15 +80,15 @@ def assigned(text: str, name: Name) -> Span | None:
         at = pair.end()
     if _CONTINUED.match(text, at):
         return _on_next_line(text, at + 1)
-    said = (sign.groupdict().get("sign") or "(").strip()
-    if said.startswith("%"):
+    value = (sign.groupdict().get("sign") or "(").strip()
+    if value.startswith("%"):
         blanks = _ENCODED_BLANKS.match(text, at)
         at = blanks.end() if blanks else at
         quoted = values.quoted(text, at)
         return quoted[0] if quoted else values.word(text, at, encoded=True)
     if text[at : at + 1] in {"\r", "\n"}:
         return _on_next_line(text, at)
-    return _value(text, at, name, said)
+    return _value(text, at, name, value)
 
 
 def _is_count(text: str, name: Name, at: int) -> bool:

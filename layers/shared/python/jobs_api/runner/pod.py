@@ -243,8 +243,8 @@ def artifacts(target: str, since: float) -> "list[str]":
 def _is_written(file: "os.DirEntry[str]", since: float) -> bool:
     try:
         # Not what a link leads to, which may be outside of the folder.
-        told = file.stat(follow_symlinks=False)
-        return file.is_file(follow_symlinks=False) and told.st_mtime >= since and told.st_size <= LARGEST_STORED
+        status = file.stat(follow_symlinks=False)
+        return file.is_file(follow_symlinks=False) and status.st_mtime >= since and status.st_size <= LARGEST_STORED
     except OSError:
         # Another process of the Pod has removed it.
         return False
@@ -254,17 +254,19 @@ def store(api: PodApi, target: str, names: "list[str]") -> None:
     """Store artifacts as one object, so that half of them is none; raises OSError."""
     files, left_out, size = [], [], 0
     for name in names:
-        one = Packed(target, name)
-        if one.stored_bytes > LARGEST_STORED or size + one.stored_bytes > MOST_STORED_BYTES:
+        packed = Packed(target, name)
+        if packed.stored_bytes > LARGEST_STORED or size + packed.stored_bytes > MOST_STORED_BYTES:
             left_out.append(name)
             continue
-        files.append(one)
-        size += one.stored_bytes
+        files.append(packed)
+        size += packed.stored_bytes
     if left_out:
         say("Too large to be stored: " + ", ".join(left_out))
     if not files:
         return
-    listed = [{"path": one.name, "size_bytes": one.size_bytes, "stored_bytes": one.stored_bytes} for one in files]
+    listed = [
+        {"path": packed.name, "size_bytes": packed.size_bytes, "stored_bytes": packed.stored_bytes} for packed in files
+    ]
     form = api.ask(run_id(), {"files": listed})["upload"]
     api.store(form, form["head"].encode(), files)
 
@@ -282,13 +284,13 @@ def target_folder(words: "list[str]", environment: "dict[str, str]") -> str:
 
 def option(words: "list[str]", name: str) -> str:
     """Return the value of an option that is given as two words, or as one with a `=`; the last one counts."""
-    found = ""
+    value = ""
     for at, word in enumerate(words):
         if word == name and at + 1 < len(words):
-            found = words[at + 1]
+            value = words[at + 1]
         elif word.startswith(name + "="):
-            found = word[len(name) + 1 :]
-    return found
+            value = word[len(name) + 1 :]
+    return value
 
 
 def configured_target(project: str) -> str:
@@ -328,20 +330,20 @@ def state_folder(target: str) -> str:
     return os.path.join(target, "state")
 
 
-def fetch(api: PodApi, what: str, target: str) -> Optional[str]:
+def fetch(api: PodApi, which: str, target: str) -> Optional[str]:
     """Fetch earlier artifacts; return the folder for DBT_STATE. Those of the job's last run go into the target."""
-    told = api.ask(run_id(), {"fetch": what})
-    if not told.get("fetched"):
+    answer = api.ask(run_id(), {"fetch": which})
+    if not answer.get("fetched"):
         return None
-    folder = target if what == "previous" else state_folder(target)
+    folder = target if which == "previous" else state_folder(target)
     os.makedirs(folder, exist_ok=True)
-    for one in told["fetched"]:
-        path = os.path.join(folder, os.path.basename(one["path"]))
+    for artifact in answer["fetched"]:
+        path = os.path.join(folder, os.path.basename(artifact["path"]))
         with open(path, "wb") as file:
-            file.write(api.fetch(one["url"], one["range"]))
+            file.write(api.fetch(artifact["url"], artifact["range"]))
         # So that it is not taken for a file of this run.
         os.utime(path, (0, 0))
-    if what == "previous" and selected_by_state(target):
+    if which == "previous" and selected_by_state(target):
         fetch(api, "state", target)
     return folder
 
@@ -354,12 +356,12 @@ def say(text: str) -> None:
         pass
 
 
-def attempt(what: str, task: Any) -> Any:
+def attempt(failure: str, task: Any) -> Any:
     """Do something that must not change the run; say in one line where it fails."""
     try:
         return task()
     except Exception as error:  # noqa: BLE001 - nor may what nobody thought of change the run
-        say(f"{what}: {str(error)[:300] or type(error).__name__}")
+        say(f"{failure}: {str(error)[:300] or type(error).__name__}")
         return None
 
 
@@ -368,13 +370,13 @@ def main(words: "list[str]") -> int:
     folder = os.path.dirname(os.path.abspath(__file__))
     environment = dict(os.environ)
     target = target_folder(words, environment)
-    what = artifacts_read_by(words)
-    if what:
+    which = artifacts_read_by(words)
+    if which:
         state = attempt(
             "The artifacts of an earlier run were not fetched",
-            lambda: fetch(PodApi(folder, FETCH_SECONDS), what, target),
+            lambda: fetch(PodApi(folder, FETCH_SECONDS), which, target),
         )
-        if state and what == "state":
+        if state and which == "state":
             environment.setdefault("DBT_STATE", state)
     # A file system may keep whole seconds.
     since = int(time.time())

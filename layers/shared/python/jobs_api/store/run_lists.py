@@ -154,12 +154,12 @@ def _listing(
     """Choose the index with the fewest runs that the filters would skip."""
     index, key, answered = _index_for(organization_id, project_id, wanted, indexed=indexed)
     condition = RunRow.organization_id == organization_id
-    left = {name: asked for name, asked in _conditions(project_id, wanted).items() if name not in answered}
-    for asked in left.values():
+    remaining = {name: asked for name, asked in _conditions(project_id, wanted).items() if name not in answered}
+    for asked in remaining.values():
         condition &= asked
     if wanted.kept_at:
         condition &= RunRow.expires_at.does_not_exist() | (RunRow.expires_at > int(wanted.kept_at.timestamp()))
-    return Listing(index, RunRow, key, within, condition, selective=bool(left))
+    return Listing(index, RunRow, key, within, condition, selective=bool(remaining))
 
 
 def _index_for(

@@ -57,19 +57,19 @@ share_connection(WaitingCallsRow)
 
 
 @contextmanager
-def waits(organization_id: str, what: Waits, now: datetime) -> Iterator[None]:
+def waits(organization_id: str, kind: Waits, now: datetime) -> Iterator[None]:
     """Count a call while the block runs. One UpdateItem before and one after.
 
     Raises:
         TooManyCalls: the organization already has the greatest number; the block does not run.
     """
-    row = WaitingCallsRow(f"calls#{organization_id}#{what.name.lower()}")
+    row = WaitingCallsRow(f"calls#{organization_id}#{kind.name.lower()}")
     entry = f"{time_text(now + LEASE)}#{new_id()}"
-    if not _enter(row, entry, what, now):
+    if not _enter(row, entry, kind, now):
         _remove_expired(row, now)
-        if not _enter(row, entry, what, now):
+        if not _enter(row, entry, kind, now):
             raise TooManyCalls(
-                f"{AT_ONCE[what]} {what} of this organization are waiting for an answer, as many as may be at once; "
+                f"{AT_ONCE[kind]} {kind} of this organization are waiting for an answer, as many as may be at once; "
                 "try again once some have got it"
             )
     try:
@@ -78,10 +78,10 @@ def waits(organization_id: str, what: Waits, now: datetime) -> Iterator[None]:
         _leave(row, entry)
 
 
-def _enter(row: WaitingCallsRow, entry: str, what: Waits, now: datetime) -> bool:
+def _enter(row: WaitingCallsRow, entry: str, kind: Waits, now: datetime) -> bool:
     """Add an entry unless the set is full. One UpdateItem."""
     count: Any = size(WaitingCallsRow.waiting)  # type: ignore[no-untyped-call]
-    room = WaitingCallsRow.waiting.does_not_exist() | (count < AT_ONCE[what])
+    room = WaitingCallsRow.waiting.does_not_exist() | (count < AT_ONCE[kind])
     gone_at = int((now + WAITING_KEPT_FOR).timestamp())
     try:
         row.update([WaitingCallsRow.waiting.add({entry}), WaitingCallsRow.expiration.set(gone_at)], room)

@@ -25,7 +25,7 @@ class SyncProgress:
     kept: dict[str, str] = field(default_factory=dict)
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, what: str, count: int = 1) -> None:
+    def count(self, outcome: str, count: int = 1) -> None:
         """Count something that was done."""
         with self._counting:
-            self.done[what] += count
+            self.done[outcome] += count

@@ -71,31 +71,31 @@ def key(causes: Iterable[str], own: Iterable[str] = ()) -> str:
 
 def key_of_failure(failure: Failure) -> str:
     """Return the part of a failure that counts for `key`: its node's name only where the message has no reason."""
-    return f"{failure.what}: {failure.cause}" if _WITHOUT_REASON.match(failure.cause) else failure.cause
+    return f"{failure.node}: {failure.cause}" if _WITHOUT_REASON.match(failure.cause) else failure.cause
 
 
 def _first(lines: list[str]) -> str:
     telling = [line.strip() for line in lines if not _WHERE.match(line.strip())]
     telling = telling or [line.strip() for line in lines]
-    said = telling[0] if telling else ""
+    cause = telling[0] if telling else ""
     context = next((found for line in telling[1:8] if (found := _CONTEXT.match(line))), None)
     if context:
-        return f"{said}: {context['said']}"
+        return f"{cause}: {context['said']}"
     goes_on = False
     for following in telling[1:6]:
-        if HEADING.match(following) and HEADING.match(said):
-            said = following
+        if HEADING.match(following) and HEADING.match(cause):
+            cause = following
         elif HEADING.match(following):
             goes_on = True
-        elif _CLASS.match(said) and _SAYS_MORE.match(following):
-            said = following
-        elif goes_on or HEADING.match(said) or _OPENS.search(said):
-            said, goes_on = f"{said} {following}" if said.endswith(":") else f"{said}: {following}", False
+        elif _CLASS.match(cause) and _SAYS_MORE.match(following):
+            cause = following
+        elif goes_on or HEADING.match(cause) or _OPENS.search(cause):
+            cause, goes_on = f"{cause} {following}" if cause.endswith(":") else f"{cause}: {following}", False
         else:
             break
-    if _ABOVE.match(said):
-        said = f"{said} {next((line for line in reversed(telling) if not line.startswith('at ')), '')}"
-    return fields["said"] if (fields := _FIELDS.search(said)) else said
+    if _ABOVE.match(cause):
+        cause = f"{cause} {next((line for line in reversed(telling) if not line.startswith('at ')), '')}"
+    return fields["said"] if (fields := _FIELDS.search(cause)) else cause
 
 
 def _of_python(lines: list[str]) -> str:

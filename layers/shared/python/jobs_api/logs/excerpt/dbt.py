@@ -48,11 +48,11 @@ def failures(records: list[LogRecord]) -> list[Failure]:
     """Return each failed node once, in the order of its first message."""
     steps = [step for step in map(step_of, records) if step and step.state in BAD_STATES]
     found = with_unit_tests(with_sources(failures_of_summary(summary_of(records)), steps), steps)
-    found = with_batches(found, [step.what for step in steps if step.state == "PARTIALLY"], records)
+    found = with_batches(found, [step.node for step in steps if step.state == "PARTIALLY"], records)
     if found:
         return found
     why = next((record.head for record in records if _INTERRUPTED.match(record.head)), "")
-    return [Failure(what, why, why) for what in dict.fromkeys(step.what for step in steps)]
+    return [Failure(node, why, why) for node in dict.fromkeys(step.node for step in steps)]
 
 
 def fatal_error(records: list[LogRecord]) -> tuple[Failure | None, list[str]]:
@@ -69,8 +69,8 @@ def fatal_error(records: list[LogRecord]) -> tuple[Failure | None, list[str]]:
             lines = [line for each in records[at + 1 : at + 20] for line in each.lines]
         begin = [(at, line.strip()) for at, line in enumerate(lines) if line.strip()][:4]
         first, node = next(((at, NODE.match(line)) for at, line in begin if not HEADING.match(line)), (0, None))
-        if node and not node["what"].startswith(("macro ", "operation ")):
-            return failure_of(node["what"], lines[first + 1 :]), []
+        if node and not node["node"].startswith(("macro ", "operation ")):
+            return failure_of(node["node"], lines[first + 1 :]), []
         return None, lines
     return None, []
 
@@ -96,17 +96,17 @@ def failed_in_all(records: list[LogRecord]) -> int:
 def ended(records: list[LogRecord]) -> str:
     """Return the warnings and skipped nodes of a success, or that nothing was to do; "" if there are none."""
     stats, steps = _stats(records), [step for step in map(step_of, records) if step]
-    warned = [found["what"] for record in records if (found := WARNED.match(record.head))]
-    warned += [step.what for step in steps if step.state == "WARN" and step.what.startswith("source ")]
+    warned = [found["node"] for record in records if (found := WARNED.match(record.head))]
+    warned += [step.node for step in steps if step.state == "WARN" and step.node.startswith("source ")]
     warnings, skipped = max(stats["WARN"], len(warned)), stats["SKIP"]
-    said = list[str]()
+    remarks = list[str]()
     if warnings:
-        said.append(counted(warnings, "warning") + (f": {listed(warned, warnings)}" if warned else ""))
+        remarks.append(counted(warnings, "warning") + (f": {listed(warned, warnings)}" if warned else ""))
     if skipped:
-        said.append(f"{skipped} skipped")
+        remarks.append(f"{skipped} skipped")
     if not steps and (nothing := _nothing(records)):
-        said.append(nothing)
-    return "; ".join(said)
+        remarks.append(nothing)
+    return "; ".join(remarks)
 
 
 def _stats(records: list[LogRecord]) -> Counter[str]:

@@ -10,7 +10,7 @@ from jobs_api.logs.records.record import LogRecord
 
 # A model's file may have blanks in its name.
 _OWNER: Final = (
-    r"in (?P<what>[a-z_]{2,30} \S{1,500}|(?:model|seed|snapshot|analysis|test) [^\s(][^(]{0,300})"
+    r"in (?P<node>[a-z_]{2,30} \S{1,500}|(?:model|seed|snapshot|analysis|test) [^\s(][^(]{0,300})"
     r" \((?P<path>.{0,1000})\)$"
 )
 # "Failure in model orders (models/orders.sql)", then "Database Error in model ..." (before 1.10 that alone); from 1.12
@@ -18,7 +18,7 @@ _OWNER: Final = (
 NODE: Final = re.compile(rf"(?:(?P<mark>\[?ERROR\]?: (?:Failure )?|Failure )|[A-Z]\w{{1,40}} (?:Error|ERROR) ){_OWNER}")
 WARNED: Final = re.compile(rf"(?:\[?WARNING\]?: (?:Warning )?|Warning ){_OWNER}")
 # Hooks, before 1.10.
-_HOOK: Final = re.compile(r"(?P<what>(?:\S{1,300}\.)?on-run-(?:start|end)(?:\.\d{1,6})?) failed, error:$")
+_HOOK: Final = re.compile(r"(?P<node>(?:\S{1,300}\.)?on-run-(?:start|end)(?:\.\d{1,6})?) failed, error:$")
 _AFTER: Final = re.compile(
     r"compiled code at|Done\.|Finished running|Completed |Skipping due to|See test failures:|\[?WARNING|Warning in ",
     re.IGNORECASE,
@@ -54,7 +54,7 @@ def failures_of_summary(records: list[LogRecord]) -> list[Failure]:
         # With --fail-fast the same failure is logged when it happens and again at the end.
         if current and current not in ended:
             found.setdefault(current, []).extend([] if record.blank else message)
-    return [failure_of(what, message) for (what, _), message in found.items()]
+    return [failure_of(node, message) for (node, _), message in found.items()]
 
 
 def warnings_of_summary(records: list[LogRecord]) -> list[Failure]:
@@ -64,7 +64,7 @@ def warnings_of_summary(records: list[LogRecord]) -> list[Failure]:
         if warned := WARNED.match(record.head):
             below = next((each for each in records[at + 1 : at + 4] if not each.blank), None)
             message = [] if below is None else [below.head.removeprefix("[WARNING]: "), *below.lines[1:]]
-            found.append(failure_of(_with_version(warned["what"], warned["path"]), message))
+            found.append(failure_of(_with_version(warned["node"], warned["path"]), message))
     return found
 
 
@@ -74,18 +74,18 @@ def _begins(record: LogRecord, *, has_heading: bool) -> tuple[str, str] | None:
     Below a heading the record is the message, whatever node it names: that of a unit test speaks of a model.
     """
     if node := NODE.match(record.head):
-        is_message = node["what"].startswith("macro ") or (has_heading and not node["mark"])
-        return None if is_message else (_with_version(node["what"], node["path"]), node["path"])
+        is_message = node["node"].startswith("macro ") or (has_heading and not node["mark"])
+        return None if is_message else (_with_version(node["node"], node["path"]), node["path"])
     hook = None if has_heading else _HOOK.match(record.head)
-    return (f"hook {hook['what']}", "") if hook else None
+    return (f"hook {hook['node']}", "") if hook else None
 
 
-def _with_version(what: str, path: str) -> str:
+def _with_version(node: str, path: str) -> str:
     """Add the version of a model that has several, which only its file tells: prices_v2.sql is `prices.v2`."""
-    name = what.rpartition(" ")[2]
+    name = node.rpartition(" ")[2]
     file = path.rpartition("/")[2].rpartition(".")[0]
     version = file.removeprefix(f"{name}_v")
-    return f"{what}.v{version}" if file != version and version.isalnum() and what.startswith("model ") else what
+    return f"{node}.v{version}" if file != version and version.isalnum() and node.startswith("model ") else node
 
 
 def _ends(record: LogRecord, message: list[str]) -> bool:
@@ -95,45 +95,45 @@ def _ends(record: LogRecord, message: list[str]) -> bool:
     return record.blank and bool(message)
 
 
-def failure_of(what: str, message: list[str]) -> Failure:
+def failure_of(name: str, message: list[str]) -> Failure:
     """Return a failure without the heading that names it once more."""
     first = next((at for at, line in enumerate(message) if line.strip()), len(message))
     node = NODE.match(message[first].strip()) if message[first:] else None
-    if node and what in (node["what"], _with_version(node["what"], node["path"])):
+    if node and name in (node["node"], _with_version(node["node"], node["path"])):
         message = message[first + 1 :]
-    return Failure(what, joined(message), cause_in(message))
+    return Failure(name, joined(message), cause_in(message))
 
 
 def with_sources(summarized: list[Failure], steps: list[Step]) -> list[Failure]:
     """Name sources as their lines of progress do: the summary has less than that, and before 1.12 there is none."""
     sources = dict[str, list[Step]]()
     for step in steps:
-        if step.what.startswith("source "):
-            sources.setdefault(step.what.rpartition(".")[2], []).append(step)
-    found = list[Failure]()
+        if step.node.startswith("source "):
+            sources.setdefault(step.node.rpartition(".")[2], []).append(step)
+    failures = list[Failure]()
     for failure in summarized:
-        kind, _, table = failure.what.partition(" ")
-        known = sources.get(table) if kind == "source" else None
-        if not known:
-            found.append(failure)
+        kind, _, table = failure.node.partition(" ")
+        matching = sources.get(table) if kind == "source" else None
+        if not matching:
+            failures.append(failure)
         elif failure.message.startswith("Status: "):
-            found.append(Failure(known.pop(0).what, _STALE, _STALE))
+            failures.append(Failure(matching.pop(0).node, _STALE, _STALE))
         else:
-            found.append(Failure(known.pop(0).what, failure.message, failure.cause))
+            failures.append(Failure(matching.pop(0).node, failure.message, failure.cause))
     for step in (step for left in sources.values() for step in left):
-        said = _STALE if step.state == "ERROR STALE" else ""
-        found.append(Failure(step.what, said, said))
-    return found
+        message = _STALE if step.state == "ERROR STALE" else ""
+        failures.append(Failure(step.node, message, message))
+    return failures
 
 
 def with_unit_tests(summarized: list[Failure], steps: list[Step]) -> list[Failure]:
     """Return the failures with those of unit tests: before 1.10 the summary names the model instead."""
-    names, failed = {failure.what for failure in summarized}, {step.what for step in steps}
-    tests = [what for what in dict.fromkeys(step.what for step in steps) if what.startswith("unit_test ")]
-    untold = [what for what in tests if what not in names]
+    names, failed = {failure.node for failure in summarized}, {step.node for step in steps}
+    tests = [node for node in dict.fromkeys(step.node for step in steps) if node.startswith("unit_test ")]
+    untold = [node for node in tests if node not in names]
     found = list[Failure]()
     for failure in summarized:
-        is_model = failure.what.startswith("model ") and failure.what not in failed
+        is_model = failure.node.startswith("model ") and failure.node not in failed
         found.append(Failure(untold.pop(0), failure.message, failure.cause) if untold and is_model else failure)
     return found
 
@@ -146,13 +146,13 @@ def with_batches(summarized: list[Failure], partly: list[str], records: list[Log
     for record in records:
         if batch := _BATCH.match(record.head):
             batches.setdefault(f"model {batch['of'].rpartition('.')[2]}", []).append(batch["batch"])
-    names = {failure.what for failure in summarized}
+    names = {failure.node for failure in summarized}
     found = list[Failure]()
-    for failure in [*summarized, *(Failure(what, "") for what in partly if what not in names)]:
-        failed = batches.get(failure.what)
+    for failure in [*summarized, *(Failure(node, "") for node in partly if node not in names)]:
+        failed = batches.get(failure.node)
         if not failed or failure.message not in {"", "ERROR"}:
             found.append(failure)
             continue
         said = f"{counted(len(failed), 'batch', 'batches')} failed: {listed(failed, len(failed))}"
-        found.append(Failure(failure.what, joined([said, *why]), f"{said}: {cause_in(why)}" if why else said))
+        found.append(Failure(failure.node, joined([said, *why]), f"{said}: {cause_in(why)}" if why else said))
     return found

@@ -23,7 +23,7 @@ class Failure:
     `cause` is the line of the message that gives the reason.
     """
 
-    what: str
+    node: str
     message: str
     cause: str = ""
 
@@ -62,9 +62,9 @@ def cut_at_word(text: str, limit: int) -> str:
     return (kept if at < 0 else kept[:at]) + "…"
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def counted(number: int, singular: str, plural: str | None = None) -> str:
     """Return a number with its noun: `1 warning`, `2 warnings`."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
+    return f"{number} {singular if number == 1 else plural or f'{singular}s'}"
 
 
 def squeezed(text: str) -> str:

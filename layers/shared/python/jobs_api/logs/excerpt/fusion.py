@@ -11,7 +11,7 @@ from typing import Final
 from jobs_api.logs.excerpt.causes import cause_in
 from jobs_api.logs.excerpt.failures import MAX_LINE, MAX_SAID, MOST_FAILURES, Failure, cut_at_word, joined, squeezed
 
-_FAILED: Final = re.compile(r"\s*Failed \[[^\]]{0,20}\] (?P<what>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
+_FAILED: Final = re.compile(r"\s*Failed \[[^\]]{0,20}\] (?P<node>[a-z_ ]{2,30}? [^\s(]{1,500})(?: \(.{0,100}\))?$")
 _BANNER: Final = re.compile(r" {0,4}(?:dbt-fusion |dbt-core 2\.|dbt 2\.|Running with dbt-(?:fusion|core)=)")
 _ERROR: Final = re.compile(r"\s*\[?error\]?:? (?P<said>\[?(?:\w{1,80} \()?dbt\d{3,5}\)?\]?:.*)$", re.IGNORECASE)
 _PLACE: Final = re.compile(r"\s*(?:-->|\(in) (?P<place>\S{1,500}:\d+:\d+)")
@@ -36,10 +36,10 @@ def is_engines(lines: list[str]) -> bool:
 def failures(lines: list[str]) -> list[Failure]:
     """Return the nodes that failed, each with the error that names the node or its file."""
     faults = errors(lines)
-    names = list(dict.fromkeys(squeezed(found["what"]) for line in lines if (found := _FAILED.match(line[:MAX_LINE]))))
+    names = list(dict.fromkeys(squeezed(found["node"]) for line in lines if (found := _FAILED.match(line[:MAX_LINE]))))
     alone = len(names) == len(faults) == 1
-    shown = [_with_error(what, faults[:MOST_ERRORS], alone=alone) for what in names[:MOST_FAILURES]]
-    return [*shown, *(Failure(what, "") for what in names[MOST_FAILURES:])]
+    shown = [_with_error(node, faults[:MOST_ERRORS], alone=alone) for node in names[:MOST_FAILURES]]
+    return [*shown, *(Failure(node, "") for node in names[MOST_FAILURES:])]
 
 
 def errors(lines: list[str]) -> list[list[str]]:
@@ -75,10 +75,10 @@ def reason_of(error: list[str]) -> str:
     return f"{cut_at_word(cause, MAX_SAID - 100)} ({cut_at_word(place, 98)})" if place else cause
 
 
-def _with_error(what: str, faults: list[list[str]], *, alone: bool) -> Failure:
-    name = what.rpartition(" ")[2].rpartition(".")[2]
+def _with_error(node: str, faults: list[list[str]], *, alone: bool) -> Failure:
+    name = node.rpartition(" ")[2].rpartition(".")[2]
     whole = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])")
     for error in faults:
         if alone or any(whole.search(line[:MAX_LINE]) for line in error):
-            return Failure(what, joined(error), reason_of(error))
-    return Failure(what, "")
+            return Failure(node, joined(error), reason_of(error))
+    return Failure(node, "")

@@ -28,14 +28,14 @@ def excerpt(log: str, own: Iterable[str] = ()) -> Excerpt:
         own: names that only this run has, which must not affect the cause.
     """
     read = parsed(plain(_end(log)))
-    found, telling = _failures(read)
+    errors, telling = _failures(read)
     last = [line for line in read.lines if line.strip()][-LAST_LINES:]
     begun = progress.running(read.records)
     running = [*begun[:MOST_RUNNING], *([f"{len(begun) - MOST_RUNNING} more"] if len(begun) > MOST_RUNNING else [])]
-    if found:
-        count = max(len(found), dbt.failed_in_all(read.records) if dbt.recognizes(read.records) else 0)
-        cause = causes.key(map(causes.key_of_failure, found), own)
-        return Excerpt(found[:MOST_FAILURES], "", count, _summary_of(found, count), cause, running, joined(last))
+    if errors:
+        count = max(len(errors), dbt.failed_in_all(read.records) if dbt.recognizes(read.records) else 0)
+        cause = causes.key(map(causes.key_of_failure, errors), own)
+        return Excerpt(errors[:MOST_FAILURES], "", count, _summary_of(errors, count), cause, running, joined(last))
     said = cut_at_word(telling.said, MAX_SAID)
     if running:
         was = f"it was running {listed(begun, len(begun))}"
@@ -94,9 +94,9 @@ def _of_dbt(read: Log) -> tuple[list[Failure], errors.ErrorLines]:
 
 def _summary_of(failures: list[Failure], count: int) -> str:
     first, others = failures[0], failures[1:]
-    said = f"{first.what}: {first.cause}" if first.cause else f"{first.what} failed"
+    summary = f"{first.node}: {first.cause}" if first.cause else f"{first.node} failed"
     if count == 1:
-        return cut_at_word(said, MAX_SAID)
-    named = listed([failure.what for failure in others], count - 1)
+        return cut_at_word(summary, MAX_SAID)
+    named = listed([failure.node for failure in others], count - 1)
     also = cut_at_word(f" (failed too: {named.removeprefix(' and ')})", MAX_SAID // 2)
-    return cut_at_word(said, MAX_SAID) + also
+    return cut_at_word(summary, MAX_SAID) + also

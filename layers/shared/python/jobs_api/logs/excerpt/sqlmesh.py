@@ -17,8 +17,8 @@ _SKIPPED: Final = re.compile(r"\W{0,200}Skipped models\W{0,10}$")
 # `* `"db"."shop"."orders"``, or `  "db"."shop"."orders"` with an empty line below.
 # A name in quotation marks may have blanks.
 _QUALIFIED: Final = r"[`'\"]?[\w\"`'.$@{}-]{1,500}|`?\"[^\"\s][^\"]{0,200}\"(?:\.\"[^\"]{1,200}\"){1,3}`?"
-_BULLET: Final = re.compile(rf"\* (?P<what>{_QUALIFIED})$")
-_INDENTED: Final = re.compile(rf"  (?:\*\*)?(?P<what>{_QUALIFIED}?)(?:\*\*)?$")
+_BULLET: Final = re.compile(rf"\* (?P<node>{_QUALIFIED})$")
+_INDENTED: Final = re.compile(rf"  (?:\*\*)?(?P<node>{_QUALIFIED}?)(?:\*\*)?$")
 _FENCE: Final = re.compile(r" {0,2}```$")
 _OVER: Final = re.compile(r"Error: |Traceback |\*\*[A-Z]")
 _POINTER: Final = re.compile(r"\s*\^$")
@@ -26,7 +26,7 @@ _AUDIT: Final = re.compile(r"(?P<audit>\S{1,300}) on(?: model)? (?P<model>\S{1,5
 _AUDITED: Final = re.compile(r"\S{1,300} on (?:model )?\S{1,500}")
 _SETTLED: Final = re.compile(r"\b(?:FAIL|PASS|SKIPPED)\b")
 _AUDIT_SAYS: Final = re.compile(r"Failure in audit (?P<audit>\S{1,300})(?: |$)")
-_TEST: Final = re.compile(r"(?:FAIL|ERROR): (?P<what>\S{1,300})(?: \(.{0,500}\)?)?$")
+_TEST: Final = re.compile(r"(?:FAIL|ERROR): (?P<node>\S{1,300})(?: \(.{0,500}\)?)?$")
 _RULE: Final = re.compile(r"[-=]{20,}$|```$")
 # On the line of the question where nobody's answer ended that.
 _ABORTED: Final = re.compile(r"(?:Aborted\.|(?P<asked>(?!.{0,60}Error\b).{1,300}[:?\]] ?)?Aborted!)$")
@@ -45,7 +45,7 @@ def failures(lines: list[str]) -> list[Failure]:
 
 def skipped(lines: list[str]) -> list[str]:
     """Return the names of the models that were skipped because of others."""
-    return [_model_name(what).removeprefix("model ") for what, _ in _sections(lines, _SKIPPED)]
+    return [_model_name(name).removeprefix("model ") for name, _ in _sections(lines, _SKIPPED)]
 
 
 def unanswered(lines: list[str]) -> list[str]:
@@ -63,17 +63,17 @@ def ended(lines: list[str]) -> str:
     """Return the warnings and skipped models of a success, or that nothing was to do; "" if there are none."""
     warnings = [_paragraph(lines, at).partition("]")[2].strip(" :") for at in _matching_lines(lines, _WARNED)]
     left = [f"model {name}" for name in skipped(lines)]
-    said = [f"{counted(len(warnings), 'warning')}: {listed(warnings, len(warnings), 1)}"] if warnings else []
-    said += [f"{len(left)} skipped: {listed(left, len(left))}"] if left else []
+    remarks = [f"{counted(len(warnings), 'warning')}: {listed(warnings, len(warnings), 1)}"] if warnings else []
+    remarks += [f"{len(left)} skipped: {listed(left, len(left))}"] if left else []
     # Before 0.200 `sqlmesh audit` exits with 0 whatever it finds.
-    audits = [failure.what for failure in _audits(lines)]
-    said += [f"{counted(len(audits), 'failed audit')}: {listed(audits, len(audits))}"] if audits else []
-    nothing = [] if said else [_paragraph(lines, at) for at in _matching_lines(lines, _NOTHING)[:1]]
-    return "; ".join([*said, *nothing])
+    audits = [failure.node for failure in _audits(lines)]
+    remarks += [f"{counted(len(audits), 'failed audit')}: {listed(audits, len(audits))}"] if audits else []
+    nothing = [] if remarks else [_paragraph(lines, at) for at in _matching_lines(lines, _NOTHING)[:1]]
+    return "; ".join([*remarks, *nothing])
 
 
-def _matching_lines(lines: list[str], what: re.Pattern[str]) -> list[int]:
-    return [at for at, line in enumerate(lines) if what.match(line)]
+def _matching_lines(lines: list[str], pattern: re.Pattern[str]) -> list[int]:
+    return [at for at, line in enumerate(lines) if pattern.match(line)]
 
 
 def _paragraph(lines: list[str], at: int) -> str:
@@ -83,9 +83,9 @@ def _paragraph(lines: list[str], at: int) -> str:
 
 
 def _models(lines: list[str]) -> Iterable[Failure]:
-    for what, message in _sections(lines, _FAILED):
-        said = _rejoined(message)
-        yield Failure(_model_name(what), joined(said), cause_in(said))
+    for name, message in _sections(lines, _FAILED):
+        lines_of_message = _rejoined(message)
+        yield Failure(_model_name(name), joined(lines_of_message), cause_in(lines_of_message))
 
 
 def _sections(lines: list[str], heading: re.Pattern[str]) -> Iterable[tuple[str, list[str]]]:
@@ -93,28 +93,28 @@ def _sections(lines: list[str], heading: re.Pattern[str]) -> Iterable[tuple[str,
     begin = next((at for at, line in enumerate(lines) if heading.match(line)), None)
     if begin is None:
         return
-    what, message, fenced = "", list[str](), False
+    name, message, fenced = "", list[str](), False
     for at in range(begin + 1, len(lines)):
         line = lines[at]
-        if what and line.startswith("  ") and _FENCE.match(line):
+        if name and line.startswith("  ") and _FENCE.match(line):
             fenced = not fenced
             continue
         node = None if fenced else _node(line, lines[at + 1] if at + 1 < len(lines) else "")
         if node or (not fenced and _OVER.match(line)):
-            if what:
-                yield what, message
-            what, message = node or "", []
+            if name:
+                yield name, message
+            name, message = node or "", []
             if not node:
                 return
-        elif what:
+        elif name:
             message.append(line)
-    if what:
-        yield what, message
+    if name:
+        yield name, message
 
 
 def _node(line: str, following: str) -> str:
     node = _BULLET.match(line) or (_INDENTED.match(line) if not following.strip() else None)
-    return node["what"] if node else ""
+    return node["node"] if node else ""
 
 
 def _rejoined(message: list[str]) -> list[str]:
@@ -155,13 +155,13 @@ def _tests(lines: list[str]) -> Iterable[Failure]:
     seen = set[str]()
     for at, line in enumerate(lines):
         test = _TEST.match(line)
-        if test is None or at == 0 or not _RULE.match(lines[at - 1]) or test["what"] in seen:
+        if test is None or at == 0 or not _RULE.match(lines[at - 1]) or test["node"] in seen:
             continue
-        seen.add(test["what"])
+        seen.add(test["node"])
         begin = next((n for n in range(at + 1, min(at + 6, len(lines))) if _RULE.match(lines[n])), at) + 1
         end = next((n for n in range(begin, len(lines)) if _RULE.match(lines[n])), len(lines))
         message = lines[begin:end]
-        yield Failure(f"test {test['what']}", joined(message), cause_in(message))
+        yield Failure(f"test {test['node']}", joined(message), cause_in(message))
 
 
 def _model_name(quoted: str) -> str:

@@ -31,7 +31,7 @@ class Step(NamedTuple):
 
     number: tuple[str, str, bool]
     state: str
-    what: str
+    node: str
     said: str = ""
     seconds: float | None = None
 
@@ -44,7 +44,7 @@ def running(records: list[LogRecord]) -> list[str]:
         if record.head.startswith("Finished running"):
             open_steps.clear()
         elif step and step.state == "START":
-            open_steps[step.number] = step.what
+            open_steps[step.number] = step.node
         elif step:
             open_steps.pop(step.number, None)
     return list(open_steps.values())
@@ -67,12 +67,12 @@ def step_of(record: LogRecord) -> Step | None:
         del words[0]
     if not words:
         return None
-    what = _node_in(words)
+    node = _node_in(words)
     seconds = _SECONDS.search(status["said"])
     said = status["said"][: seconds.start()] if seconds else status["said"]
     # dbt counts hooks separately.
-    number = (match["at"], match["of"], what.startswith("hook "))
-    return Step(number, match["state"], what, said, float(seconds["seconds"]) if seconds else None)
+    number = (match["at"], match["of"], node.startswith("hook "))
+    return Step(number, match["state"], node, said, float(seconds["seconds"]) if seconds else None)
 
 
 def _node_in(words: list[str]) -> str:
@@ -80,8 +80,8 @@ def _node_in(words: list[str]) -> str:
     name = words[-1]
     if "freshness" in words:
         return f"source {name}"
-    if what := _other_node(" ".join(words)) or _relation(words):
-        return what
+    if node := _other_node(" ".join(words)) or _relation(words):
+        return node
     if "hook" in words[0]:
         return f"hook {name}"
     if "::" in name or words[0] == "unit_test":
@@ -89,10 +89,10 @@ def _node_in(words: list[str]) -> str:
     return " ".join(words[-2:]) if {"relation", "batch"} & set(words[:-1]) else f"test {name}"
 
 
-def _other_node(said: str) -> str:
+def _other_node(text: str) -> str:
     """Return a node that is neither a relation nor a test, "" if this names none."""
-    kind = next((kind for kind in _OTHERS if said.startswith(f"{kind} ")), "")
-    return f"{kind.replace(' ', '_')} {said.removeprefix(f'{kind} ')}" if kind else ""
+    kind = next((kind for kind in _OTHERS if text.startswith(f"{kind} ")), "")
+    return f"{kind.replace(' ', '_')} {text.removeprefix(f'{kind} ')}" if kind else ""
 
 
 def _relation(words: list[str]) -> str:

@@ -31,13 +31,13 @@ def _with_stored(nodes: list[Found], stored: Stored) -> list[Found]:
     if last is None:
         return [*nodes, *stored.nodes]
     logged = [node for node in nodes if node.invocation == last]
-    left = _left_out(stored, logged)
-    those = {id(node) for node in left}
+    unmatched = _left_out(stored, logged)
+    those = {id(node) for node in unmatched}
     if not _has_all(stored, [node for node in logged if id(node) not in those]):
         return nodes
     said = _Logged(logged)
     own = [_in_words(node, names, stored, said) for node, names in zip(stored.nodes, stored.names, strict=True)]
-    own += left
+    own += unmatched
     if not any(node.kind == "operation" for node in own):
         # Before 1.10 dbt does not store results of hooks.
         own = [*(node for node in logged if node.kind == "operation"), *own]

@@ -34,7 +34,7 @@ OUTCOMES: Final = {
 _BEGINS: Final = re.compile(r"Running with dbt=")
 _ENDS: Final = re.compile(r"Done\.(?: PASS=|$)")
 _COUNT: Final = re.compile(r"\b([A-Z-]{2,10})=(\d{1,9})\b")
-_FINISHED: Final = re.compile(r"Finished running (?P<what>.{0,2000}?) in \d")
+_FINISHED: Final = re.compile(r"Finished running (?P<kinds>.{0,2000}?) in \d")
 _OF_A_TYPE: Final = re.compile(r"(?P<count>\d{1,7}) (?:[\w ]{0,60} )?(?P<type>model|seed|snapshot)s?(?:,|$)")
 _HOOK: Final = re.compile(r"hook \S{1,300}\.on-run-(?:start|end)\.\d{1,6}$")
 # `INSERT 3`, Postgres' `INSERT 0 3`, BigQuery's `CREATE TABLE (3.0 rows, 1.2 KiB processed)`, which rounds thousands.
@@ -80,7 +80,7 @@ class Dbt:
         elif step := step_of(record):
             self._step(step, record, at)
         elif finished := _FINISHED.match(record.head):
-            self.finished, self.summary = finished["what"], []
+            self.finished, self.summary = finished["kinds"], []
         elif _ENDS.match(record.head):
             self._done(record.head)
         elif self.summary is not None:
@@ -112,8 +112,8 @@ class Dbt:
 
     def _step(self, step: Step, record: LogRecord, at: str) -> None:
         at_, of, is_hook = step.number
-        is_sure = step.state in OUTCOMES and (not is_hook or _HOOK.match(step.what))
-        key = dbt_events.node_key(record.event) or (step.what if is_hook else at_)
+        is_sure = step.state in OUTCOMES and (not is_hook or _HOOK.match(step.node))
+        key = dbt_events.node_key(record.event) or (step.node if is_hook else at_)
         if not is_hook:
             self.of = max(self.of, int(of))
         if step.state == "START":
@@ -128,7 +128,7 @@ class Dbt:
 
     def _found(self, key: str, step: Step, record: LogRecord, began: str) -> None:
         outcome, word = OUTCOMES[step.state]
-        kind, _, name = step.what.partition(" ")
+        kind, _, name = step.node.partition(" ")
         kind = {"hook": "operation"}.get(kind, kind)
         node = Found(kind, name, outcome, word, started_at=began)
         if outcome is not NodeOutcome.SKIPPED:

@@ -29,7 +29,7 @@ def add(nodes: list[Found], by_id: dict[str, str], summary: list[LogRecord]) -> 
 def names(summary: list[LogRecord]) -> set[str]:
     """Return what the summary names as failed."""
     begin = next((at for at, record in enumerate(summary) if record.head.startswith("Completed with")), 0)
-    return {failure.what for failure in dbt_summary.failures_of_summary(summary[begin:])}
+    return {failure.node for failure in dbt_summary.failures_of_summary(summary[begin:])}
 
 
 def is_in_summary(node: Found, told: set[str]) -> bool:
@@ -40,7 +40,7 @@ def is_in_summary(node: Found, told: set[str]) -> bool:
 def _messages_by_node(failures: list[Failure]) -> dict[str, list[str]]:
     named = dict[str, list[str]]()
     for failure in failures:
-        named.setdefault(failure.what, []).append(failure.message)
+        named.setdefault(failure.node, []).append(failure.message)
     return named
 
 

@@ -38,7 +38,7 @@ class Found:
     invocation: int = 0
 
     @property
-    def what(self) -> str:
+    def node(self) -> str:
         """Return kind and name, as an alert names the node."""
         return f"{self.kind} {self.name}"
 

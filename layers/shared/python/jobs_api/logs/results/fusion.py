@@ -122,8 +122,8 @@ class Fusion:
         key = key if key not in self.nodes or node.unique_id else f"{key} {len(self.nodes)}"
         self.nodes[key] = node
 
-    def _done(self, said: str) -> None:
-        counted = Counter({name: int(count) for count, name in _COUNT.findall(said)})
+    def _done(self, summary: str) -> None:
+        counted = Counter({name: int(count) for count, name in _COUNT.findall(summary)})
         nodes = [*self.nodes.values()]
         # Later versions of the engine count hooks.
         without = [node for node in nodes if node.kind != "operation"]
@@ -155,14 +155,14 @@ def _agree(nodes: list[Found], counted: Counter[str]) -> bool:
 
 def _with_messages(nodes: list[Found], lines: list[str]) -> None:
     """Set the message of each node that failed: the first error that names it or its file, or what a test found."""
-    told = {name: fusion.text_of_error(said) for name, said in _tests(lines)}
+    told = {name: fusion.text_of_error(message) for name, message in _tests(lines)}
     errors = fusion.errors(lines)
     for error in errors:
-        said = fusion.text_of_error(error)
+        message = fusion.text_of_error(error)
         ids = {match.group() for line in error for match in _UNIQUE_ID.finditer(line[:MAX_LINE])}
         words = {match.group() for line in error for match in _WORD.finditer(line[:MAX_LINE])}
         for name in ids | words:
-            told.setdefault(name, said)
+            told.setdefault(name, message)
     bad = [node for node in nodes if node.is_bad]
     for node in bad:
         alone = fusion.text_of_error(errors[0]) if len(bad) == len(errors) == 1 else ""

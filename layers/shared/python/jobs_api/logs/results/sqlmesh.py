@@ -82,10 +82,10 @@ class SQLMesh:
         """Return the results, and whether the log says that there are no others."""
         lines = self.end or []
         audits, whole = _audits(lines)
-        failed = {failure.what: failure.message for failure in sqlmesh.failures(lines)}
+        failed = {failure.node: failure.message for failure in sqlmesh.failures(lines)}
         self._with_failed(failed, lines)
         for node in audits:
-            node.message = failed.get(node.what, "")
+            node.message = failed.get(node.node, "")
         models = [node for name, node in self.models.items() if self._is_done(name) or node.is_bad]
         models += [
             Found("model", name, NodeOutcome.SKIPPED) for name in sqlmesh.skipped(lines) if name not in self.models
@@ -139,8 +139,8 @@ class SQLMesh:
 
     def _with_failed(self, failed: dict[str, str], lines: list[str]) -> None:
         words = {test["name"]: test["word"] for line in lines if (test := _TEST.match(line))}
-        for what, message in failed.items():
-            kind, _, name = what.partition(" ")
+        for name_of_node, message in failed.items():
+            kind, _, name = name_of_node.partition(" ")
             if kind == "model":
                 node = self.models.setdefault(name, Found("model", name, NodeOutcome.ERROR))
                 node.outcome, node.message = NodeOutcome.ERROR, message

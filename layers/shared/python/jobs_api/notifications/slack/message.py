@@ -177,7 +177,7 @@ def _what_failed(facts: MessageFacts) -> list[Block]:
         return _quotes([run.error_message or "", running, told.last], facts)
     blocks = [
         section(
-            f"`{code_block(masked(cut(failure.what, 1000), facts.secrets), 400)}`\n{_quoted(failure.message, facts)}"
+            f"`{code_block(masked(cut(failure.node, 1000), facts.secrets), 400)}`\n{_quoted(failure.message, facts)}"
         )
         for failure in told.failures[:MOST_FAILURES_SHOWN]
     ]
