@@ -51,7 +51,7 @@ def ingest_runs(
         followers: follow logs.
         carried: what came of logs with the pass's message; later it has what the next message is to carry.
     """
-    is_logged, carried = False, carried or Carried(organization.id)
+    published, carried = False, carried or Carried(organization.id)
     try:
         found = _ingest(organization, clock, followers, carried)
     except ClusterError as error:
@@ -67,8 +67,8 @@ def ingest_runs(
         found = Ingested(PassFacts(unreached_since=reached.outages[-1].since, due=late_from), error)
     finally:
         # Deliveries that this pass, an earlier pass that died, or other functions have made due.
-        is_logged = queue.try_to_publish(store.runs_to_notify(organization.id))
-    return found if is_logged else replace(found, facts=replace(found.facts, work_left=True))
+        published = queue.try_to_publish(store.runs_to_notify(organization.id))
+    return found if published else replace(found, facts=replace(found.facts, work_left=True))
 
 
 def _ingest(organization: Organization, clock: Clock, followers: Followers, carried: Carried) -> Ingested:

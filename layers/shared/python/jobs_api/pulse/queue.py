@@ -62,7 +62,7 @@ class PulseMessage:
             raise TypeError("a message is an object")
         ids = [document["organization_id"], document.get("project_id", ""), document.get("job_id", "")]
         generation, asked_at = document.get("generation"), document.get("asked_at")
-        if not all(isinstance(pulse, str) for pulse in ids):
+        if not all(isinstance(one, str) for one in ids):
             raise TypeError("ids are texts")
         if (generation is None) is (asked_at is None) or type(generation) not in {int, type(None)}:
             raise TypeError("a message has either a generation, which is a number, or `asked_at`")
