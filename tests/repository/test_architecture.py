@@ -74,3 +74,13 @@ def test_decisions_about_runs_take_observed_and_read_no_json(module: str) -> Non
 
     assert from_json <= {"ZERO_TIME", "moment"}
     assert not texts & {"metadata", "spec"}
+
+
+PACKAGES = sorted((ROOT / "layers/shared/python/jobs_api").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=lambda path: path.parent.name)
+def test_a_package_says_what_it_must_not_know_or_do(path: Path) -> None:
+    told = ast.get_docstring(ast.parse(path.read_text())) or ""
+
+    assert "must not" in told.lower(), "its docstring says what it knows, and ends with «Must not know …»"

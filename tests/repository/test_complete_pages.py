@@ -85,3 +85,12 @@ def test_no_command_checks_out_a_tag_because_releases_have_none() -> None:
     pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
 
     assert not [found.name for found in pages if re.search(r"git \w+ v\d", found.read_text())]
+
+
+def test_every_figure_has_a_command_that_exists() -> None:
+    commands = re.findall(r"python\s-m\s([\w.]+)|pytest\s(tests/[\w/.]+)", page("docs/figures.md"))
+    modules = {module for module, _ in commands if module}
+    places = {place for _, place in commands if place}
+
+    assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
+    assert [place for place in places if not (ROOT / place).exists()] == []

@@ -1,4 +1,7 @@
-"""The organizations' clusters, in Kubernetes' raw JSON. The only package that knows the Kubernetes client."""
+"""The organizations' clusters, in Kubernetes' raw JSON. The only package that knows the Kubernetes client.
+
+Must not know the tables, or why a caller asks.
+"""
 
 from jobs_api.cluster.access import connect
 from jobs_api.cluster.client import Cluster

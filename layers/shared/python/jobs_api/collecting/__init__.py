@@ -2,4 +2,5 @@
 
 `rules` decides from facts alone when a log is read, written and followed. `parts` keeps what was collected, one part
 after another. `collector` reads a Pod's log on from where the last part ends.
+Must not know HTTP, or how a run ends.
 """

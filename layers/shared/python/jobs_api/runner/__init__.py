@@ -1,6 +1,7 @@
 """The program that starts a job's command in its Pod and stores the run's artifacts: how a Pod gets and starts it.
 
 `pod.py` is that program, one file of the standard library alone. A ConfigMap brings it into the Pod.
+Must not know any other package of the service.
 """
 
 from pathlib import Path

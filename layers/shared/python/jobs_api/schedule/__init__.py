@@ -6,6 +6,7 @@ fires. This package rejects the schedules that this service does not support, an
 croniter, the usual library, is not used. It accepts what Kubernetes rejects (7 for Sunday, `L`, `#`, six fields,
 reversed ranges), and fires at other times around clock changes and where day of month and day of week are combined.
 The tests compare the two where they should agree.
+Must not know jobs, runs or the present time.
 """
 
 from collections.abc import Iterator

@@ -3,6 +3,7 @@
 Most functions do not use deliveries, so these are in `store.deliveries` and are not loaded here.
 
 The organization is the first argument of every function, so that an id alone reaches nothing of another organization.
+Must not know Kubernetes or HTTP.
 """
 
 from jobs_api.model.run_filter import RunFilter

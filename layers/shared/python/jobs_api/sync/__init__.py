@@ -2,6 +2,7 @@
 
 Level-triggered: a message only says what to compare. A sync corrects every difference, whatever its cause.
 So a lost message, a crash or two syncs at once delay a change at most until the next sync of everything.
+Must not know runs or HTTP.
 """
 
 from collections import Counter
