@@ -33,7 +33,7 @@ def main() -> None:
     with LocalAws(read(Path(ROOT) / "template.yaml", cache=ROOT / ".local" / "cache")):
         from jobs_api.model.run import RunStatus  # noqa: PLC0415
         from jobs_api.store.run_items import new_row as row_of_run  # noqa: PLC0415
-        from tests.functions.crowd import crowded  # noqa: PLC0415 - the tables' names must be in the environment
+        from tests.functions.many_rows import crowded  # noqa: PLC0415 - the tables' names must be in the environment
         from tests.functions.test_long_lists import ROWS, a_crowd, rows_of_deliveries, run_of  # noqa: PLC0415
 
         crowd = a_crowd()

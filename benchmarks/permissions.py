@@ -7,13 +7,13 @@ tests/functions/test_permissions.py checks that each is needed and no other is.
 
 from benchmarks.measure import ROOT, Figure, report
 from local.template import read
-from tests.permissions import allowing
+from tests.permissions import template_grants
 
 
 def main() -> None:
     """Count what template.yaml grants."""
     template = read(ROOT / "template.yaml", cache=ROOT / ".local" / "cache")
-    granted = allowing.grants(template)
+    granted = template_grants.grants(template)
     actions = {function: {grant.action for grant in grants} for function, grants in granted.items()}
     report(
         "IAM actions of each function, without those for logs and traces",

@@ -18,7 +18,7 @@ import tests.aws_of_template  # noqa: F401 - it must come before the service
 from deploy.console import refresh
 from jobs_api.model.run import Run
 from jobs_api.store.runs import create_run
-from tests.browser.past import Past, nodes_of
+from tests.browser.project_history import Past, nodes_of
 from tests.browser.service import Service, serving
 from tests.browser.tab import PHONE, show
 

@@ -11,7 +11,7 @@ from jobs_api.ids import new_id
 from jobs_api.model.alert_targets import Event, RunAlerts
 from jobs_api.model.delivery import DeliveryStatus, new_delivery
 from jobs_api.store import deliveries
-from tests.browser.past import Past, call
+from tests.browser.project_history import Past, call
 from tests.browser.service import Service
 from tests.browser.tab import PHONE, Tab, axe_faults, show
 

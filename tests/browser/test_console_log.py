@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from jobs_api.model.run import Run, RunStatus
-from tests.browser.past import Past, nodes_of
+from tests.browser.project_history import Past, nodes_of
 from tests.browser.service import Service
 from tests.browser.tab import show
 

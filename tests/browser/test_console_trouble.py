@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.past import Past
+from tests.browser.project_history import Past
 from tests.browser.service import Service
 from tests.browser.tab import Tab, show
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store.runs import create_run
-from tests.browser.past import Past, nodes_of
+from tests.browser.project_history import Past, nodes_of
 from tests.browser.service import Service
 from tests.browser.tab import PHONE, axe_faults, show
 

@@ -11,8 +11,8 @@ from jobs_api.metrics import Metric
 from local.gateway.definition import definition_of
 from local.template import Template
 from tests.deployment.conftest import with_parameters
-from tests.permissions import allowing
-from tests.permissions.asking import Asked
+from tests.permissions import template_grants
+from tests.permissions.needed_actions import Asked
 
 # The most metrics that an alarm on a metric math expression may have.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
@@ -129,7 +129,7 @@ def test_the_alarm_of_durations_rings_at_nine_tenths_of_each_functions_timeout(t
 )
 def test_tables_are_watched_by_operations_that_functions_make(template: Template, alarm: str, metric: str) -> None:
     tables = {table.name: table.arn for table in template.resources("AWS::DynamoDB::Table")}
-    granted = [grant for grants in allowing.grants(template).values() for grant in grants]
+    granted = [grant for grants in template_grants.grants(template).values() for grant in grants]
 
     for namespace, name, said in metrics(alarms(template)[alarm]):
         assert (namespace, name, sorted(said)) == ("AWS/DynamoDB", metric, ["Operation", "TableName"])

@@ -9,10 +9,10 @@ import pytest
 
 from local.template import Template
 from tests.deployment.conftest import with_parameters
-from tests.deployment.needed import LOOKS, NEEDED, SAM, Need
+from tests.deployment.deployer_permissions import LOOKS, NEEDED, SAM, Need
 from tests.functions.people import ROOT
 from tests.permissions import policies
-from tests.permissions.asking import Asked
+from tests.permissions.needed_actions import Asked
 from tests.permissions.policies import STACK
 
 DEPLOYING = ("deploy", "deploy-access")

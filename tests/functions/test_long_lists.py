@@ -19,7 +19,7 @@ from jobs_api.store.delivery_rows import DeliveryRow
 from jobs_api.store.pages import QUERIES, ROWS_A_QUERY
 from jobs_api.store.run_items import new_row as row_of_run
 from jobs_api.store.run_rows import RunRow
-from tests.functions.crowd import crowded
+from tests.functions.many_rows import crowded
 from tests.functions.people import NOON, Person, new_organization, new_project
 from tests.functions.test_deliveries import a_delivery
 from tests.notifications.notification_world import new_job

@@ -27,7 +27,7 @@ from tests.functions import passes
 from tests.functions.people import ROOT, Context, Person, new_organization, new_project
 from tests.functions.test_run_artifacts import authorized
 from tests.notifications.notification_world import new_job, new_run
-from tests.permissions import allowing, policies
+from tests.permissions import policies, template_grants
 from tests.permissions.record import MOST_SECONDS_APART, ClusterCall, Record, left_by_others
 from tests.permissions.recording import Recorder
 
@@ -170,10 +170,10 @@ def test_ticks_reach_the_queue() -> None:
 
 @pytest.mark.usefixtures("whole_suite")
 def test_no_function_is_allowed_what_it_never_does(template: Template, recorded: Record) -> None:
-    polled = allowing.polled(template)
+    polled = template_grants.polled(template)
     unused = [
         f"{function} never needs {grant}"
-        for function, granted in allowing.grants(template).items()
+        for function, granted in template_grants.grants(template).items()
         for grant in granted
         if not any(grant.covers(call) for call in recorded.asked[function] | polled.get(function, set()))
     ]
@@ -183,16 +183,20 @@ def test_no_function_is_allowed_what_it_never_does(template: Template, recorded:
 
 @pytest.mark.usefixtures("whole_suite")
 def test_the_boundary_is_no_wider_than_all_policies_together(template: Template) -> None:
-    granted = {(grant.action, grant.resource) for policies in allowing.grants(template).values() for grant in policies}
+    granted = {
+        (grant.action, grant.resource) for policies in template_grants.grants(template).values() for grant in policies
+    }
     services = {action.partition(":")[0] for action, _ in granted}
-    bounds = {grant.action for grant in allowing.boundary(template) if grant.action.partition(":")[0] in services}
+    bounds = {
+        grant.action for grant in template_grants.boundary(template) if grant.action.partition(":")[0] in services
+    }
 
     # A managed policy of AWS allows what Lambda needs to read a stream.
     assert bounds - READS_OF_STREAMS == {action for action, _ in granted}
 
 
 def test_no_policy_has_an_action_or_a_resource_for_all(template: Template) -> None:
-    for function, granted in allowing.grants(template).items():
+    for function, granted in template_grants.grants(template).items():
         for grant in granted:
             assert "*" not in grant.action, f"{function}: {grant}"
             assert grant.resource != "*" or grant.action in ONLY_FOR_ALL, f"{function}: {grant}"

@@ -15,7 +15,7 @@ from local.scheduler import Schedule, Scheduler
 from local.template import Template
 from tests.fast_moto.aws import create_resources
 from tests.local.conftest import eventually
-from tests.local.seen import SEEN
+from tests.local.worker_events import SEEN
 
 NOON = datetime(2026, 4, 28, 12, 0, 30, tzinfo=UTC)
 

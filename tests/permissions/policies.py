@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from local.intrinsics import ACCOUNT, REGION
-from tests.permissions.allowing import Grant
+from tests.permissions.template_grants import Grant
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "policies"
 STACK, CLUSTER = "jobs-api", "jobs"

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.permissions.asking import Asked
+from tests.permissions.needed_actions import Asked
 
 type ClusterCall = tuple[str, str, str]
 

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from jobs_api.cluster.connection import Connection
 from local.template import Template
-from tests.permissions import allowing, running
-from tests.permissions.asking import asked
+from tests.permissions import running, template_grants
+from tests.permissions.needed_actions import asked
 from tests.permissions.record import ClusterCall, Record
 
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
@@ -24,8 +24,8 @@ class Recorder:
         """Read the permissions."""
         self.record = Record()
         self._refused: list[str] = []
-        self._grants = allowing.grants(template)
-        self._boundary = allowing.boundary(template)
+        self._grants = template_grants.grants(template)
+        self._boundary = template_grants.boundary(template)
 
     def start(self) -> None:
         """Start recording; must be called before any client is created."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.permissions import record
-from tests.permissions.asking import Asked
+from tests.permissions.needed_actions import Asked
 from tests.permissions.record import Record, left_by_others
 
 READ = Asked("dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:1:table/runs", "org-a")

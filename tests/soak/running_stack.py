@@ -12,7 +12,7 @@ from local.listening import listen
 from local.stack import Settings as StackSettings
 from local.stack import running
 from tests.soak import aws_trouble, pulse_trouble
-from tests.soak.door import Door
+from tests.soak.cluster_proxy import Door
 from tests.soak.node import Node
 from tests.soak.settings import Settings
 from tests.soak.trouble import Trouble

@@ -8,7 +8,7 @@ from typing import Any
 from jobs_api.cluster import Cluster
 from jobs_api.k8s import labels
 from jobs_api.pulse import queue
-from tests.soak.door import Door
+from tests.soak.cluster_proxy import Door
 from tests.soak.ledger import Ledger
 from tests.soak.node import Node
 from tests.soak.trouble import Trouble

@@ -18,7 +18,7 @@ from jobs_api.errors import ClusterError
 from jobsctl import operations
 from local.kubernetes_api import KubernetesApi
 from tests.soak.auditing import SoakAudit, summary
-from tests.soak.door import Door
+from tests.soak.cluster_proxy import Door
 from tests.soak.editor import Editor, Place
 from tests.soak.inbox import Collected
 from tests.soak.ledger import Ledger

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.local.seen import SEEN
+from tests.local.worker_events import SEEN
 
 
 def lambda_handler(event: dict[str, Any], _: object) -> Any:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from local.template import Template
-from tests.permissions.asking import Asked
+from tests.permissions.needed_actions import Asked
 
 
 @dataclass(frozen=True)

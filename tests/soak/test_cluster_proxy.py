@@ -10,7 +10,7 @@ import pytest
 from jobs_api.cluster import access
 from jobs_api.cluster.client import Cluster
 from jobs_api.errors import ClusterUnavailable
-from tests.soak.door import Door
+from tests.soak.cluster_proxy import Door
 from tests.soak.node import Node
 from tests.soak.scripted import Scripted
 
