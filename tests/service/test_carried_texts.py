@@ -226,6 +226,30 @@ def test_many_texts_that_do_not_fit_are_written_at_the_same_time(
     Carried.of("org", [CarriedText.of(one, place, world.node.now(), b"a line\n") for one in runs]).write_all()
 
 
+def test_a_text_that_cannot_be_written_keeps_no_pulse_from_being_sent_and_is_carried_on(
+    world: Passes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: Run, _: CarriedText) -> None:
+        if run.id == "run_a":
+            raise OSError("S3 is down")
+
+    monkeypatch.setattr(carried, "write", refuse)
+    runs = {name: world.run.model_copy(update={"id": name}) for name in ("run_a", "run_b")}
+    monkeypatch.setattr(store, "find_runs", lambda *_: runs)
+    place = LogPlace("pod-a x").text()
+    texts = [CarriedText.of(name, place, world.node.now(), b"a line\n") for name in runs]
+    unsent = Carried.of("org", texts)
+    assert unsent.next(most=10) == []
+
+    unsent = Carried.of("org", texts)
+    unsent.write_all()
+    assert [one.run_id for one in unsent.next()] == ["run_a"]
+
+    world.node.is_dead = True
+    with pytest.raises(OSError, match="S3 is down"):
+        world.supersede(texts)
+
+
 def test_a_message_is_no_larger_than_what_is_counted_for_it(world: Passes) -> None:
     texts = tuple(
         CarriedText.of(f"run_{n:026}", world.node.collector().read().place.text(), world.node.now(), b"ab\xff" * n)

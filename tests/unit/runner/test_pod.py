@@ -22,7 +22,13 @@ import pytest
 
 from jobs_api import runner
 from jobs_api.ids import derived_id
-from jobs_api.model.artifacts import ArtifactFile
+from jobs_api.model.artifacts import (
+    ARTIFACT_NAME,
+    MOST_ARTIFACT_BYTES,
+    MOST_ARTIFACTS,
+    MOST_STORED_ARTIFACT_BYTES,
+    ArtifactFile,
+)
 from jobs_api.runner import pod
 
 PYTHON = [sys.executable, "-I", "-S", "-B"]
@@ -233,6 +239,11 @@ def test_a_file_whose_name_the_service_refuses_leaves_the_others_their_place(mou
     assert sorted(service.files) == ["manifest.json", "run_results.json", f"{'x' * 123}.json"]
     for name in service.files:
         ArtifactFile.checked({"path": name, "size_bytes": 2, "stored_bytes": 22})
+
+
+def test_the_runner_stores_what_the_service_accepts() -> None:
+    runners = (pod.MOST_STORED, pod.LARGEST_STORED, pod.MOST_STORED_BYTES, f"^{pod.NAME.pattern}$")
+    assert runners == (MOST_ARTIFACTS, MOST_ARTIFACT_BYTES, MOST_STORED_ARTIFACT_BYTES, ARTIFACT_NAME)
 
 
 def test_the_files_of_dbt_are_stored_first_where_there_are_very_many(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ class Carried:
     def next(self, most: int = MOST_CARRIED_BYTES) -> list[CarriedText]:
         """Return what the next message carries. What does not fit into it is written as parts, the largest texts first.
 
+        A text that cannot be written then is left out: it is in its Pod's log still, and the pulse must be sent.
         Received texts of runs whose log was not read meanwhile, are carried again.
         """
         texts = sorted(self._all(), key=lambda one: one.size)
@@ -123,30 +124,40 @@ class Carried:
     def _all(self) -> list[CarriedText]:
         return list((self.received | self.to_send).values())
 
-    def _write_carried(self, texts: list[CarriedText]) -> None:
+    def _write_carried(self, texts: list[CarriedText]) -> list[Exception]:
+        """Write texts as parts; return the errors of those that could not be written, which are carried on."""
         if not texts:
-            return
+            return []
         runs = store.find_runs(self.organization_id, [text.run_id for text in texts])
         open_runs = [(run, text) for text in texts if (run := runs.get(text.run_id)) and not run.status.ended]
         # The next pulse waits for this, and a thousand runs may have begun at once.
         with ThreadPoolExecutor(WRITTEN_AT_ONCE, thread_name_prefix="ingest") as pool:
-            last_parts = list(pool.map(lambda each: write(*each), open_runs))
-        for (run, _), last in zip(open_runs, last_parts, strict=True):
-            if last:
-                self.on_part(run, last)
+            writes = [(run, pool.submit(write, run, text)) for run, text in open_runs]
+        failed = dict[str, Exception]()
+        for run, writing in writes:
+            try:
+                if last := writing.result():
+                    self.on_part(run, last)
+            except Exception as error:
+                logger.exception("a carried text was not written", organization_id=run.organization_id, run_id=run.id)
+                failed[run.id] = error
         for text in texts:
-            self.forget(text.run_id)
+            if text.run_id not in failed:
+                self.forget(text.run_id)
+        return list(failed.values())
 
     def write_unreadable(self, connect: Callable[[], Cluster]) -> None:
         """Write the texts of a message that a sooner pass has superseded, where their logs cannot be read any more.
 
-        That pass and the next ones read the other logs themselves.
+        That pass and the next ones read the other logs themselves. Raises what the tables and S3 raise.
         """
         texts = list(self.received.values())
         # A node that is silent lets each question wait for seconds.
         with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="readable") as pool:
             readable = list(pool.map(lambda one: _is_readable(one, self.organization_id, connect), texts))
-        self._write_carried([one for one, can_be_read in zip(texts, readable, strict=True) if not can_be_read])
+        errors = self._write_carried([one for one, can_be_read in zip(texts, readable, strict=True) if not can_be_read])
+        if errors:
+            raise errors[0]
 
 
 def _has_place(text: CarriedText) -> bool:
