@@ -233,6 +233,8 @@ def test_a_file_whose_name_the_service_refuses_leaves_the_others_their_place(mou
     names = [".hidden.json", "a b.json", "ä.json", "a\nb.json", "-.json", f"{'x' * 124}.json"]
     for name in [*names, f"{'x' * 123}.json"]:
         (mounted.target / name).write_text("{}")
+        # As if the command wrote it.
+        os.utime(mounted.target / name, (2**32, 2**32))
     (mounted.target / "link.json").symlink_to("/etc/passwd")
     assert mounted.run("dbt", "build").stderr == ""
 
