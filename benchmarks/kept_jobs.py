@@ -102,10 +102,10 @@ def measure(organization_id: str) -> None:
     from jobs_api.k8s import labels  # noqa: PLC0415
 
     sizes: list[int] = []
-    put_aside = Lists._put_aside  # noqa: SLF001
+    write_to_file = Lists._write_to_file  # noqa: SLF001
 
     def recording(self: Lists, path: str, query: dict[str, Any], accept: str, body: Any) -> None:
-        put_aside(self, path, query, accept, body)
+        write_to_file(self, path, query, accept, body)
         sizes.append(body.seek(0, os.SEEK_END))
         body.seek(0)
 
@@ -122,7 +122,7 @@ def measure(organization_id: str) -> None:
     found: dict[str, Any] = {}
     with (
         recorded_calls() as calls,
-        mock.patch.object(Lists, "_put_aside", recording),
+        mock.patch.object(Lists, "_write_to_file", recording),
         contextlib.redirect_stdout(sys.stderr),
     ):
         store.record_settled_jobs_checked(organization_id, datetime.now(UTC))

@@ -161,5 +161,5 @@ def _run_commands(cluster: Any, stopped: EndSignal) -> None:
     os._exit(1)
 
 
-def _print_message(**said: str | None) -> None:
-    print(json.dumps(said), flush=True)  # noqa: T201 - the parent reads it
+def _print_message(**report: str | None) -> None:
+    print(json.dumps(report), flush=True)  # noqa: T201 - the parent reads it

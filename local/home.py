@@ -75,7 +75,7 @@ class Home:
         Raises:
             UnusableData: the data have another format.
         """
-        messages = self._begin_anew() if fresh else []
+        messages = self._begin_again() if fresh else []
         form = self.path / "format"
         if not form.exists() and not self.store.exists():
             private_files.write(form, f"{FORMAT}\n".encode())
@@ -113,7 +113,7 @@ class Home:
         private_files.write(self._mark, f"{error}\n".encode())
         return UnusableData(f"{error}. `make run FRESH=1` begins again and keeps this data in {self.path / 'aside'}")
 
-    def _begin_anew(self) -> list[str]:
+    def _begin_again(self) -> list[str]:
         messages = []
         if self._mark.exists():
             aside = private_files.folder(self.path / "aside") / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")

@@ -64,7 +64,7 @@ def _read(record: SQSRecord) -> QueueMessage | None:
         return QueueMessage.of_json(record.body)
     except (ValueError, KeyError, TypeError, RecursionError):
         logger.exception("a message makes no sense", message_id=record.message_id)
-        queue.put_text_aside(record.body)
+        queue.send_text_to_dead_letters(record.body)
         return None
 
 

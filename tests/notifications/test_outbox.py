@@ -178,7 +178,7 @@ def test_the_function_sends_a_batch_side_by_side_and_returns_what_is_to_come_aga
     hidden: dict[str, int] = {}
     aside: list[str] = []
     monkeypatch.setattr(queue, "hide", hidden.__setitem__)
-    monkeypatch.setattr(queue, "put_text_aside", aside.append)
+    monkeypatch.setattr(queue, "send_text_to_dead_letters", aside.append)
     good, _ = new_job(jaffle, "good", webhook_enabled=True, webhook_url=hook.url)
     bad, _ = new_job(jaffle, "bad", webhook_enabled=True, webhook_url="https://127.0.0.1.nip.invalid/")
     runs = {name: new_run(job, jaffle, RunStatus.FAILED) for name, job in (("good", good), ("bad", bad))}

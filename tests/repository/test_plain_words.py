@@ -59,6 +59,8 @@ RIDDLES_IN_NAMES: Final = {
     r"_(?:is|are)_told(?:_|$)|_tells?(?:_|$)|_hears?(?:_|$)": "is notified, is reported, says or has",
     r"_(?:anew|for_ever|in_vain|whoever)(?:_|$)": "again, never ends, without success, or name the user",
 }
+# Names of parameters that say nothing: a caller has to read the function to learn what to pass.
+EMPTY_NAMES: Final = frozenset({"it", "one", "said", "that", "these", "thing", "those", "what", "who", "whose"})
 # Folders and files whose docstrings and comments are held to these words.
 DONE: Final = (
     "benchmarks/*.py",
@@ -165,6 +167,21 @@ def test_every_docstring_names_its_subject(path: Path) -> None:
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_comment_has_a_subject(path: Path) -> None:
     assert [comment for comment in comments(path) if NO_SUBJECT.match(comment.removeprefix("- "))] == []
+
+
+def test_every_parameter_names_what_it_takes() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{parameter.lineno}: {parameter.arg}"
+        for path in CODE
+        if "tests" not in path.parts
+        for function in ast.walk(ast.parse(path.read_text()))
+        # A lambda is no longer than its line, which shows what its parameter is.
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for parameter in ast.walk(function.args)
+        if isinstance(parameter, ast.arg) and parameter.arg in EMPTY_NAMES
+    }
+
+    assert found == set()
 
 
 def test_no_test_has_a_riddle_for_a_name() -> None:

@@ -111,7 +111,7 @@ class Kubelet:
             await self._some_run.wait()
             await asyncio.sleep(self.LOOKS_AT_LOGS_EVERY_SECONDS)
             for uid in list(self._running):
-                self._workers[uid].look_at_logs()
+                self._workers[uid].rotate_logs()
 
     def _clear(self, uids: set[str]) -> None:
         """End processes of an earlier kubelet, and remove the files of deleted pods."""
@@ -157,7 +157,7 @@ class Kubelet:
         elif uid not in self._workers:
             self._start_worker(change.stored)
         elif _has_another_deadline(change):
-            self._workers[uid].look_at_deadline(change.stored.object)
+            self._workers[uid].read_deadline(change.stored.object)
 
     def _start_worker(self, stored: Stored) -> None:
         """Start a worker for a pod of this node that has not ended."""
@@ -179,7 +179,7 @@ class Kubelet:
             self._some_run.clear()
         if not task.cancelled() and (error := task.exception()):
             logger.error("pod %s came to an unexpected end", uid, exc_info=error)
-        elif self._workers.get(uid) and self._workers[uid].is_told:
+        elif self._workers.get(uid) and self._workers[uid].is_end_written:
             # Drop its worker: its log is found in its folder, and there may be thousands of ended pods.
             del self._workers[uid]
 

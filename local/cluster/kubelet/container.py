@@ -85,7 +85,7 @@ class ContainerRunner:
         """Return whether its process runs."""
         return self._process is not None
 
-    def look_at_log(self) -> None:
+    def rotate_log(self) -> None:
         """Begin another log file if this one is too large and the process runs."""
         if self._process and self.log:
             self.log.rotate_if_large()

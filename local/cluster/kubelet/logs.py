@@ -142,11 +142,11 @@ async def _texts(log: Log, how: LogOptions) -> AsyncIterator[bytes]:
             unfinished = b""
             while True:
                 # Both are read before the file, or the last lines could be missed.
-                ended, put_aside = log.ended.is_set(), not _is_at(file, log.path)
+                ended, is_rotated = log.ended.is_set(), not _is_at(file, log.path)
                 while block := file.read(_BLOCK):
                     *lines, unfinished = (unfinished + block).split(b"\n")
                     yield b"".join(rendering.of(lines))
-                if put_aside and how.follow:
+                if is_rotated and how.follow:
                     break
                 if ended or not how.follow:
                     return

@@ -108,7 +108,7 @@ class PodWorker:
         return True
 
     @property
-    def is_told(self) -> bool:
+    def is_end_written(self) -> bool:
         """Return whether the pod's status says that it has ended, or the pod is deleted."""
         pod = self._current()
         return pod is None or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
@@ -167,10 +167,10 @@ class PodWorker:
         waits = "waiting" in runner.container.state
         return runner.previous_log if previous and not waits else runner.log
 
-    def look_at_logs(self) -> None:
+    def rotate_logs(self) -> None:
         """Begin another file for each log that is too large."""
         for runner in self._runners:
-            runner.look_at_log()
+            runner.rotate_log()
 
     def _kill(self) -> None:
         for runner in self._runners:
@@ -195,7 +195,7 @@ class PodWorker:
         self._publish()
         return True
 
-    def look_at_deadline(self, pod: Object) -> None:
+    def read_deadline(self, pod: Object) -> None:
         """Take over the pod's deadline, which may be set or lowered while it runs."""
         self._pod = {**self._pod, "spec": {**self._pod["spec"], **_deadline_of(pod)}}
         if self._deadline and not self._verdict:

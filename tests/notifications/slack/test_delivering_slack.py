@@ -194,7 +194,7 @@ def test_retry_after_is_waited_for(queue: Queue, job: Job, jaffle: Project, slac
 def test_an_error_that_only_a_person_can_repair_is_recorded_and_not_retried(
     queue: Queue, job: Job, jaffle: Project, slack: Slack, error: str, advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "put_aside", lambda _: pytest.fail("nobody need wake up for this"))
+    monkeypatch.setattr(outbox, "send_to_dead_letters", lambda _: pytest.fail("nobody need wake up for this"))
     slack.receiver.always = slack.says(error)
     delivery = fail(queue, job, jaffle)
     queue.deliver_due(until=DAY)
@@ -334,7 +334,7 @@ def test_a_message_that_kills_each_sender_is_a_dead_letter_after_a_few(
     delivery = fail(queue, job, jaffle)
     message, aside = queue.messages[0], list[outbox.QueueMessage]()
     monkeypatch.setattr(slack_module, "post", killed)
-    monkeypatch.setattr(outbox, "put_aside", aside.append)
+    monkeypatch.setattr(outbox, "send_to_dead_letters", aside.append)
     for _ in range(deliver.MOST_CUT_OFF):
         queue.messages = [message]
         with pytest.raises(Killed):

@@ -106,15 +106,15 @@ def test_retry_after_is_waited_for(queue: Queue, failed: Run, hook: Receiver) ->
 def test_after_a_day_it_is_given_up_and_put_with_the_dead_letters(
     queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_aside: list[object] = []
-    monkeypatch.setattr(outbox, "put_aside", put_aside.append)
+    send_to_dead_letters: list[object] = []
+    monkeypatch.setattr(outbox, "send_to_dead_letters", send_to_dead_letters.append)
     hook.always = answers(500)
     delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
     queue.deliver_due(until=2 * DAY)
 
     assert stored(delivery).status is DeliveryStatus.FAILED
     assert stored(delivery).updated_at <= NOON + DAY + SECOND
-    assert len(put_aside) == 1
+    assert len(send_to_dead_letters) == 1
     assert 10 <= len(hook.received) <= 80
     assert not queue.messages
 
@@ -135,7 +135,7 @@ def test_there_is_an_alarm_for_dead_letters() -> None:
 def test_a_receiver_that_answers_410_gets_no_more_attempts(
     queue: Queue, failed: Run, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "put_aside", lambda _: pytest.fail("nobody need wake up for this"))
+    monkeypatch.setattr(outbox, "send_to_dead_letters", lambda _: pytest.fail("nobody need wake up for this"))
     hook.plans = [answers(410)]
     delivery = queue.queue_event(failed, Event.FAILURE, "webhook")
     queue.deliver_due(until=DAY)

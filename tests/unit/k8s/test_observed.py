@@ -294,4 +294,4 @@ def test_a_time_without_a_zone_is_utc() -> None:
     found = event("FailedCreate", "x")
     found["lastTimestamp"] = at(9).removesuffix("Z")
 
-    assert observe(job(), None, [found]).warnings[0].said_at == datetime.fromisoformat(at(9))
+    assert observe(job(), None, [found]).warnings[0].occurred_at == datetime.fromisoformat(at(9))

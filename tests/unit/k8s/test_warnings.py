@@ -44,4 +44,4 @@ def test_both_of_kubernetes_forms_are_read() -> None:
     }
 
     assert latest([old, new]) == Waiting("FailedScheduling", "0/3 nodes are available")
-    assert warnings.said_at({"metadata": {}}) < TWO
+    assert warnings.occurred_at({"metadata": {}}) < TWO

@@ -238,7 +238,7 @@ def test_hours_and_minutes_gone_at_once_end_where_single_steps_do(expression: st
 
     quick = list(islice(fire_times(expression, name, after), 2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(firing._Search, "_go_on", single_steps)
+        patch.setattr(firing._Search, "_advance", single_steps)
         assert list(islice(fire_times(expression, name, after), 2)) == quick
 
 

@@ -76,7 +76,7 @@ class Lists:
             query["resourceVersion"] = "0"
         while True:
             with SpooledTemporaryFile(IN_MEMORY_BYTES) as body:
-                self._put_aside(path, query, accept, body)
+                self._write_to_file(path, query, accept, body)
                 answer = ListAnswer(body)
                 items = iter(answer)
                 # An empty list is a page too.
@@ -87,8 +87,8 @@ class Lists:
             query.pop("resourceVersion", None)  # the token says which
             query["continue"] = answer.token
 
-    def _put_aside(self, path: str, query: Object, accept: str, body: IO[bytes]) -> None:
-        """Read an answer as fast as it comes: an API server closes the connection of a client that is slow."""
+    def _write_to_file(self, path: str, query: Object, accept: str, body: IO[bytes]) -> None:
+        """Write an answer into a file as fast as it comes: an API server closes connections of slow clients."""
         response = self._connection.send("GET", path, query, whole=False, accept=accept)
         with closing(response):
             chunks = response.stream(LIST_CHUNK_BYTES)

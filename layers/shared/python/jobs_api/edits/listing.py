@@ -240,8 +240,8 @@ class _Listing:
 
 
 class _Unresolved(Exception):
-    def __init__(self, name: str, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
         self.field = name
 
 

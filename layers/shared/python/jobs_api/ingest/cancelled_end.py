@@ -32,7 +32,7 @@ def judged(seen: Outcome, run: Run) -> Outcome:
     return replace(seen, status=RunStatus.CANCELLED, message=None if seen.has_run else NOT_STARTED)
 
 
-def will_tell(observed: Observed, now: datetime) -> bool:
+def awaits_end(observed: Observed, now: datetime) -> bool:
     """Return whether there is a Pod to wait for: it will say how the command ended, and its log stays."""
     pod = observed.pod
     if pod is None or (pod.taken_at is None and not observed.stopped):

@@ -146,7 +146,7 @@ def _cancelling(observed: Observed, run: Run | None, known: Run, seen: Outcome, 
     given up. 3. Where no Pod is left that could say more, the run ends now, and its Job with it.
     """
     how, silent_since = ending_of(observed), cancelled_end.silent_since(observed, now)
-    if silent_since is None and cancelled_end.will_tell(observed, now):
+    if silent_since is None and cancelled_end.awaits_end(observed, now):
         return replace(_progressed(observed, seen, run, known, now), ends_pod=how is Ending.POD)
     ran = seen.has_run or known.status is RunStatus.RUNNING
     message = cancelled_end.SILENT if silent_since else None if ran else cancelled_end.NOT_STARTED

@@ -194,9 +194,7 @@ class Pass:
             run for run in findings.open.values() if run.id not in findings.with_job and not waiting.holds_back(run)
         )
         for runs in batched(left, PAGE, strict=False):
-            works = [
-                RunWork.for_run(waiting.launch if run.launch else self._missing_jobs.look_for, run) for run in runs
-            ]
+            works = [RunWork.for_run(waiting.launch if run.launch else self._missing_jobs.resolve, run) for run in runs]
             self._workers.do(pool, works)
 
     def _note_late(self, pool: ThreadPoolExecutor) -> None:

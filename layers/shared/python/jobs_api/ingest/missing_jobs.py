@@ -33,7 +33,7 @@ class MissingJobs:
     # The limits of the jobs that have a run without its Job.
     _limits: dict[str, RunLimits | None] = field(default_factory=dict)
 
-    def look_for(self, run: Run) -> bool:
+    def resolve(self, run: Run) -> bool:
         """End a run whose Job is gone; ingest the Job where it is there all the same."""
         gone = self._replaced_by_another(run) or unseen_end.gone(run, self.clock())
         if gone is None:

@@ -53,13 +53,13 @@ def ended(run: Run, seen: Outcome, observed: Observed, now: datetime) -> Run:
             "end_time": seen.end_time,
             "duration_seconds": duration_seconds(start_time, seen.end_time) if start_time and seen.end_time else None,
             "exit_code": seen.exit_code,
-            **_told_of(seen),
+            **_error_fields(seen),
         }
     )
 
 
-def _told_of(seen: Outcome) -> dict[str, str | None]:
-    """Return what is said of an end: that somebody cancelled a run is no error."""
+def _error_fields(seen: Outcome) -> dict[str, str | None]:
+    """Return the message of an end in its field: a cancellation is no error."""
     return {"message" if seen.status is RunStatus.CANCELLED else "error_message": seen.message}
 
 

@@ -59,7 +59,7 @@ def end_of(run: Run) -> str | None:
     return json.dumps({"exitCode": run.exit_code, **times})
 
 
-def end_told(annotation: str | None) -> Ended | None:
+def read_command_end(annotation: str | None) -> Ended | None:
     """Read that annotation; None where it is missing, or somebody has changed it."""
     try:
         end = json.loads(annotation) if annotation else None

@@ -128,7 +128,7 @@ def observe(job: Object, pod: Object | None = None, events: Iterable[Object] = (
         failed=bool(failed and failed.holds),
         failure=(failed.reason, failed.message) if failed else ("", ""),
         stopped=annotations.get(labels.STOPPED, ""),
-        command_end=job_stop.end_told(annotations.get(labels.COMMAND_END)),
+        command_end=job_stop.read_command_end(annotations.get(labels.COMMAND_END)),
         pod=observe_pod(pod) if pod is not None else None,
         warnings=warnings.read(events),
     )

@@ -93,7 +93,7 @@ def waiting(pod: ObservedPod) -> Waiting | None:
         waits.append(Waiting(scheduled.reason or "Pending", scheduled.message))
     blamed = next((one for one in waits if one.hopeless), None)
     blamed = blamed or next((one for one in waits if one.reason not in ORDINARY), None)
-    return blamed or _goes_on(pod) or (waits[-1] if waits else Waiting("Pending"))
+    return blamed or _running_init(pod) or (waits[-1] if waits else Waiting("Pending"))
 
 
 def waited_for(pod: ObservedPod) -> Waiting | None:
@@ -103,7 +103,7 @@ def waited_for(pod: ObservedPod) -> Waiting | None:
     return waiting(pod)
 
 
-def _goes_on(pod: ObservedPod) -> Waiting | None:
+def _running_init(pod: ObservedPod) -> Waiting | None:
     """Return the init container that must end before the command starts, where one runs."""
     first = next((one.name for one in pod.others if one.kind is Kind.INIT and one.running), None)
     return Waiting("PodInitializing", f"the init container {first} has not ended", first) if first else None

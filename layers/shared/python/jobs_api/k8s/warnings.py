@@ -14,13 +14,13 @@ class Warned:
 
     reason: str
     message: str
-    said_at: datetime
+    occurred_at: datetime
 
 
 def read(events: Iterable[Object]) -> tuple[Warned, ...]:
     """Read the Events that warn, as the API server lists them, in either of Kubernetes' two forms."""
     return tuple(
-        Warned(text(event.get("reason")), text(event.get("message")) or text(event.get("note")), said_at(event))
+        Warned(text(event.get("reason")), text(event.get("message")) or text(event.get("note")), occurred_at(event))
         for event in members(list(events))
         if event.get("type") == "Warning"
     )
@@ -34,12 +34,12 @@ def latest(warned: Iterable[Warned], *, reason: str | None = None, since: dateti
         reason: only warnings with this reason; None means any.
         since: aware; older warnings are left out.
     """
-    wanted = [one for one in warned if reason in {None, one.reason} and (since is None or one.said_at >= since)]
-    last = max(wanted, key=lambda one: one.said_at, default=None)
+    wanted = [one for one in warned if reason in {None, one.reason} and (since is None or one.occurred_at >= since)]
+    last = max(wanted, key=lambda one: one.occurred_at, default=None)
     return Waiting(last.reason or "Warning", last.message) if last else None
 
 
-def said_at(event: Object) -> datetime:
+def occurred_at(event: Object) -> datetime:
     """Return when an Event last occurred; Kubernetes counts the repetitions of an Event and does not write it again.
 
     https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/

@@ -111,7 +111,7 @@ def _settled(message: QueueMessage, claimed: Delivery, sent: Sent, now: datetime
     if not sent.delivered and not sent.postponed_until:
         publish({Metric.NOTIFICATION_FAILURES: 1})
     if after.status is DeliveryStatus.FAILED and not sent.permanent:
-        queue.put_aside(message)
+        queue.send_to_dead_letters(message)
     logger.info(
         "delivery",
         delivery_id=after.id,

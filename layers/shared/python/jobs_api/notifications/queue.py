@@ -110,12 +110,12 @@ def queue_unstored(run: Run, event: Event) -> None:
         queue(QueueMessage(run.organization_id, run.id, event, channel.name, run))
 
 
-def put_aside(message: QueueMessage) -> None:
+def send_to_dead_letters(message: QueueMessage) -> None:
     """Send a message to the dead letters, for which there is an alarm."""
     _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=message.json)
 
 
-def put_text_aside(body: str) -> None:
+def send_text_to_dead_letters(body: str) -> None:
     """Send a text that is no queue message to the dead letters."""
     _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=body)
 

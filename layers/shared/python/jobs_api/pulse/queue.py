@@ -112,8 +112,8 @@ class PulseMessage:
         return json.dumps(document)
 
 
-def _carried(said: object) -> Iterator[CarriedText]:
-    for one in said if isinstance(said, list) else []:
+def _carried(texts: object) -> Iterator[CarriedText]:
+    for one in texts if isinstance(texts, list) else []:
         try:
             yield CarriedText.of_json(one)
         except (ValueError, TypeError) as error:

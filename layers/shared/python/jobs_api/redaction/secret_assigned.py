@@ -74,7 +74,7 @@ def assigned(text: str, name: Name) -> Span | None:
     if not sign or is_user or is_parsed(text, name) or text[name.start : name.end].endswith(_CLASSES):
         return None
     at = sign.end()
-    if _is_count(text, name, at) or _is_node(text, name) or _ANOTHER.match(text, at) or _goes_on(text, name, at):
+    if _is_count(text, name, at) or _is_node(text, name) or _ANOTHER.match(text, at) or _is_sentence(text, name, at):
         return None
     if pair := _CALL.match(text, at):
         at = pair.end()
@@ -99,7 +99,7 @@ def _is_count(text: str, name: Name, at: int) -> bool:
     return _COUNTED.fullmatch(word) is not None and _FEW.match(text, at) is not None
 
 
-def _goes_on(text: str, name: Name, at: int) -> bool:
+def _is_sentence(text: str, name: Name, at: int) -> bool:
     """Return whether a sentence follows the colon; at the beginning of a line it may be a key of YAML."""
     return text[at - 2 : at] == ": " and _indent(text, name) is None and _SAID.match(text, at) is not None
 

@@ -109,7 +109,7 @@ class _Search:
                 self._moved = True
                 now = self._local
                 self._go_to_local(now.year, now.month, now.day, now.hour)
-            self._go_on(_HOUR, _distance(self._schedule.hours, self._local.hour, 24))
+            self._advance(_HOUR, _distance(self._schedule.hours, self._local.hour, 24))
             if self._local.hour == 0:
                 return False
         return True
@@ -119,7 +119,7 @@ class _Search:
             if not self._moved:
                 self._moved = True
                 self._go_to(self.instant - self.instant % _MINUTE)
-            self._go_on(_MINUTE, _distance(self._schedule.minutes, self._local.minute, 60))
+            self._advance(_MINUTE, _distance(self._schedule.minutes, self._local.minute, 60))
             if self._local.minute == 0:
                 return False
         return True
@@ -132,7 +132,7 @@ class _Search:
             self._go_to(self.instant + _MINUTE - second)
         return not second
 
-    def _go_on(self, unit: int, count: int) -> None:
+    def _advance(self, unit: int, count: int) -> None:
         """Move forward by several hours or minutes at once, or by one where clocks change in between."""
         offset = self._local.utcoffset()
         start = self.instant

@@ -81,16 +81,16 @@ def _first(lines: list[str]) -> str:
     context = next((found for line in telling[1:8] if (found := _CONTEXT.match(line))), None)
     if context:
         return f"{cause}: {context['said']}"
-    goes_on = False
+    has_more = False
     for following in telling[1:6]:
         if HEADING.match(following) and HEADING.match(cause):
             cause = following
         elif HEADING.match(following):
-            goes_on = True
+            has_more = True
         elif _CLASS.match(cause) and _SAYS_MORE.match(following):
             cause = following
-        elif goes_on or HEADING.match(cause) or _OPENS.search(cause):
-            cause, goes_on = f"{cause} {following}" if cause.endswith(":") else f"{cause}: {following}", False
+        elif has_more or HEADING.match(cause) or _OPENS.search(cause):
+            cause, has_more = f"{cause} {following}" if cause.endswith(":") else f"{cause}: {following}", False
         else:
             break
     if _ABOVE.match(cause):

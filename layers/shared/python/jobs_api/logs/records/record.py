@@ -63,7 +63,7 @@ def parsed(text: str) -> Log:
         record = record_of(line)
         if record is None:
             if not hidden:
-                _go_on(log, line.rstrip())
+                _add_line(log, line.rstrip())
             continue
         hidden = record.level == "debug"
         if not hidden:
@@ -80,7 +80,7 @@ def record_of(line: str) -> LogRecord | None:
     return _from_json(line) or _from_text(line)
 
 
-def _go_on(log: Log, line: str) -> None:
+def _add_line(log: Log, line: str) -> None:
     log.lines.append(line)
     if log.records and not log.records[-1].whole:
         log.records[-1].lines.append(line)

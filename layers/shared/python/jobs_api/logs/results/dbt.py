@@ -86,7 +86,7 @@ class Dbt:
         elif self.summary is not None:
             self._keep(record)
 
-    def go_on(self, line: str) -> None:
+    def take_line(self, line: str) -> None:
         """Take a line that belongs to the record before."""
         if self.summary and not self.summary[-1].whole and self.summary_size < SUMMARY_LIMIT:
             self.summary[-1].lines.append(line.rstrip())

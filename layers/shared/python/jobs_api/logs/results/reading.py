@@ -136,7 +136,7 @@ class ResultsReader:
         if record and record.clocked:
             self._record(record)
         elif record is None:
-            self._dbt.go_on(line)
+            self._dbt.take_line(line)
             self._fusion.line(line)
             self._sqlmesh.line(line)
 
