@@ -28,7 +28,7 @@ def list_deliveries(
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
     query = {"deliveries_of": job.id, "status": status}
-    found, position = deliveries.page(
+    page, position = deliveries.page(
         project.organization_id,
         job.id,
         status=status,
@@ -36,7 +36,7 @@ def list_deliveries(
         before=cursors.read(cursor, query, project.cursor_key) if cursor else None,
     )
     return DeliveryList(
-        deliveries=[delivery.document() for delivery in found],
+        deliveries=[delivery.document() for delivery in page],
         next_cursor=cursors.sign(position, query, project.cursor_key) if position else None,
     )
 

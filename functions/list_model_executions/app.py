@@ -48,21 +48,21 @@ def list_model_executions(
     read = results_archive.within_reason(runs)
     if len(read) < len(runs):
         position = store.position_of(read[-1])
-    found, places = list[ModelExecution](), list[str]()
+    executions, places = list[ModelExecution](), list[str]()
     for run, nodes in results_archive.nodes_of(read):
         at = store.position_of(run)
         for place, node in enumerate(reversed(nodes), start=1):
             if at == begin and place <= int(passed or 0):
                 continue
             if (name is None or node["name"] == name) and (status is None or node["status"] == status):
-                found.append(ModelExecution.model_validate({**node, "run_id": run.id, "job_id": run.job_id}))
+                executions.append(ModelExecution.model_validate({**node, "run_id": run.id, "job_id": run.job_id}))
                 places.append(f"{at}|{place}")
-        if len(found) > limit:
+        if len(executions) > limit:
             break
-    shown = count_that_fit(found[:limit])
-    following = places[shown - 1] if shown < len(found) else f"{position}|" if position else None
+    shown = count_that_fit(executions[:limit])
+    following = places[shown - 1] if shown < len(executions) else f"{position}|" if position else None
     return ModelExecutionList(
-        model_executions=found[:shown],
+        model_executions=executions[:shown],
         next_cursor=cursors.sign(following, query, project.cursor_key) if following else None,
     )
 

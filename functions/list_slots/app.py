@@ -29,20 +29,20 @@ def list_slots(
     2. Read the runs of that time, and the misses of slots that have none there.
     """
     project, job = store.get_job(app.caller.organization_id, project_id, job_id)
-    asked = SlotRange.of(since, until, app.now)
-    found = asked.candidates(job, project, app.now)
-    begin, end = asked.begin_of(found, app.now), asked.end_of_past(app.now)
+    wanted = SlotRange.of(since, until, app.now)
+    candidates = wanted.candidates(job, project, app.now)
+    begin, end = wanted.begin_of(candidates, app.now), wanted.end_of_past(app.now)
     if begin > end:
-        return SlotList(slots=explained_slots.explain(job, project, found, {}, app.now))
+        return SlotList(slots=explained_slots.explain(job, project, candidates, {}, app.now))
     limits = RunLimits.of(project.settings, job.settings)
     runs = slot_runs.runs_of_slots(job.organization_id, job.id, begin, end, limits.starting_deadline)
     if runs.read_from:
-        if asked.since:
+        if wanted.since:
             raise slot_range.too_many_runs(runs.read_from)
-        found = slot_range.known_since(found, runs.read_from)
-    left = explained_slots.without_runs(found, runs.found, app.now)
-    known = {**runs.found, **slot_runs.misses_of(job.organization_id, job.id, left)}
-    return SlotList(slots=asked.limited(explained_slots.explain(job, project, found, known, app.now)))
+        candidates = slot_range.known_since(candidates, runs.read_from)
+    without_run = explained_slots.without_runs(candidates, runs.found, app.now)
+    runs_by_slot = {**runs.found, **slot_runs.misses_of(job.organization_id, job.id, without_run)}
+    return SlotList(slots=wanted.limited(explained_slots.explain(job, project, candidates, runs_by_slot, app.now)))
 
 
 lambda_handler = app.resolve

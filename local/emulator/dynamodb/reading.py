@@ -44,7 +44,7 @@ def batch_get(connection: sqlite3.Connection, tables: Mapping[str, Table], reque
     asked = request["RequestItems"]
     if sum(len(each["Keys"]) for each in asked.values()) > _BATCH_KEYS:
         raise invalid("Too many items requested for the BatchGetItem call")
-    found: dict[str, list[Item]] = {name: [] for name in asked}
+    items: dict[str, list[Item]] = {name: [] for name in asked}
     unprocessed: dict[str, Any] = {}
     size = 0
     for name, each in asked.items():
@@ -58,8 +58,8 @@ def batch_get(connection: sqlite3.Connection, tables: Mapping[str, Table], reque
                 unprocessed.setdefault(name, {**each, "Keys": []})["Keys"].append(key)
             elif item := item_at(connection, table, place):
                 size += len(json.dumps(item))
-                found[name].append(projected(item, each))
-    return {"Responses": found, "UnprocessedKeys": unprocessed}
+                items[name].append(projected(item, each))
+    return {"Responses": items, "UnprocessedKeys": unprocessed}
 
 
 def transact_get(connection: sqlite3.Connection, tables: Mapping[str, Table], request: Request) -> dict[str, Any]:

@@ -110,28 +110,28 @@ class PodLogs:
         self, run: Run, pod: ObservedPod | None, secrets: Iterable[str] = (), artifacts: Bundle | None = None
     ) -> Run:
         """Store the log, and the results that it has, before anything else says that the run has ended."""
-        known = list(secrets)
+        secret_values = list(secrets)
         if pod is None:
             self.carried.write_part(run)
-            return _with_what_is_left(run, ResultsOfLog(run, known, artifacts))
+            return _with_what_is_left(run, ResultsOfLog(run, secret_values, artifacts))
         try:
-            read = ResultsOfLog(run, known, artifacts)
+            read = ResultsOfLog(run, secret_values, artifacts)
             found = self._archived(run, pod, read)
         except (NoLog, NotStamped):
             self.carried.write_part(run)
             found_log = archive.find(run)
-            if found_log is None and (left := _left_of_parts(run, ResultsOfLog(run, known, artifacts))):
+            if found_log is None and (left := _left_of_parts(run, ResultsOfLog(run, secret_values, artifacts))):
                 return left
             note = None if found_log else pod_logs.why_no_log(pod)
             return run.model_copy(update={"log": found_log, "log_note": note})
         except ClusterRejected:
-            return self.stored(run, None, known, artifacts)
+            return self.stored(run, None, secret_values, artifacts)
         except ClusterUnavailable:
             # The node may be out of reach for a while, or may not come back.
             self.carried.write_part(run)
             if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
                 raise
-            return self.stored(run, None, known, artifacts)
+            return self.stored(run, None, secret_values, artifacts)
         self.carried.forget(run.id)
         told = run.model_copy(update={"results": read.counts})
         told = run_log.with_log(told, found.log, found.end.last(TOLD_IN_BYTES), read.warned)

@@ -165,14 +165,14 @@ class Accounting:
     def _cronjob(self, due: DueJob, name: str) -> tuple[Object | None, Sequence[Object]]:
         """Return a job's CronJob as it is now, and the warnings about it."""
         try:
-            found = missed_slot.cronjob_of(self.cluster.get_cronjob(self.organization.namespace, name), due.job)
+            cronjob = missed_slot.cronjob_of(self.cluster.get_cronjob(self.organization.namespace, name), due.job)
         except ObjectNotFound:
             return None, ()
-        if found is None:
+        if cronjob is None:
             return None, ()
         try:
-            return found, self.cluster.warnings_of(self.organization.namespace, found["metadata"]["uid"])
+            return cronjob, self.cluster.warnings_of(self.organization.namespace, cronjob["metadata"]["uid"])
         except ClusterRejected as error:
             # The rights may be those of an earlier release. Then the Events are unknown; the miss is recorded.
             logger.warning("Events could not be read", status=error.status, error=str(error))
-            return found, ()
+            return cronjob, ()

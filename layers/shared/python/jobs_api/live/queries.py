@@ -40,7 +40,7 @@ def list_live_jobs(
     3. These also say when the Jobs that are shown have started.
     """
     shown: list[Observed] = []
-    known: dict[str, Outcome] = {}
+    outcomes: dict[str, Outcome] = {}
     total = 0
     with _reading():
         pages = cluster.list_jobs(organization.namespace, documents.jobs_selector(organization.id, project))
@@ -49,15 +49,17 @@ def list_live_jobs(
             jobs = [job for job in ours if documents.may_be(job, status)]
             if status:
                 unsure = [job for job in jobs if not job.complete]
-                known |= _standings(cluster, organization, unsure)
-                jobs = [job for job in jobs if job.uid not in known or LiveStatus.of(known[job.uid].status) is status]
+                outcomes |= _standings(cluster, organization, unsure)
+                jobs = [
+                    job for job in jobs if job.uid not in outcomes or LiveStatus.of(outcomes[job.uid].status) is status
+                ]
             total += len(jobs)
             shown = documents.newest_jobs([*shown, *jobs], limit)
-            known = {job.uid: known[job.uid] for job in shown if job.uid in known}
+            outcomes = {job.uid: outcomes[job.uid] for job in shown if job.uid in outcomes}
         truncated = next(pages, None) is not None
-        known |= _standings(cluster, organization, [job for job in shown if job.uid not in known])
-    found = [LiveJob.of(job, known[job.uid]) for job in shown]
-    return LiveJobList(jobs=found, total=total, truncated=truncated or None)
+        outcomes |= _standings(cluster, organization, [job for job in shown if job.uid not in outcomes])
+    live_jobs = [LiveJob.of(job, outcomes[job.uid]) for job in shown]
+    return LiveJobList(jobs=live_jobs, total=total, truncated=truncated or None)
 
 
 def _standings(cluster: Cluster, organization: Organization, jobs: list[Observed]) -> dict[str, Outcome]:

@@ -124,7 +124,7 @@ def stored_bundle(key: BundleKey) -> Bundle | None:
             Bucket=os.environ["LOGS_BUCKET"], Key=key.key, Range=f"bytes=0-{LIST_BYTES - 1}"
         )
         head, newline, _ = answer["Body"].read(LIST_BYTES).partition(b"\n")
-        found = ArtifactList.model_validate_json(head)
+        listed = ArtifactList.model_validate_json(head)
     except ValidationError:
         return None
     except ClientError as error:
@@ -132,7 +132,7 @@ def stored_bundle(key: BundleKey) -> Bundle | None:
         if error.response["Error"]["Code"] not in {"NoSuchKey", "InvalidRange"}:
             raise
         return None
-    bundle = Bundle(key, tuple(found.files), len(head) + len(newline))
+    bundle = Bundle(key, tuple(listed.files), len(head) + len(newline))
     size = int(answer["ContentRange"].rpartition("/")[2])
     is_whole = bundle.begin + sum(one.stored_bytes for one in bundle.files) == size
     return bundle if is_whole and len(set(bundle.paths)) == len(bundle.files) else None

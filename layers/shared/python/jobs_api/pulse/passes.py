@@ -53,7 +53,7 @@ def ingest_runs(
     """
     published, carried = False, carried or Carried(organization.id)
     try:
-        found = _ingest(organization, clock, followers, carried)
+        ingested = _ingest(organization, clock, followers, carried)
     except ClusterError as error:
         publish({Metric.CLUSTER_ERRORS: 1})
         logger.warning("the cluster was not reached", organization_id=organization.id, error=str(error))
@@ -64,11 +64,11 @@ def ingest_runs(
         reached = record_reached(organization, now, reached=False)
         end_overdue(organization, now)
         late_from = late_runs.without_the_cluster(reached, now)
-        found = Ingested(PassFacts(unreached_since=reached.outages[-1].since, due=late_from), error)
+        ingested = Ingested(PassFacts(unreached_since=reached.outages[-1].since, due=late_from), error)
     finally:
         # Deliveries that this pass, an earlier pass that died, or other functions have made due.
         published = queue.try_to_publish(store.runs_to_notify(organization.id))
-    return found if published else replace(found, facts=replace(found.facts, work_left=True))
+    return ingested if published else replace(ingested, facts=replace(ingested.facts, work_left=True))
 
 
 def _ingest(organization: Organization, clock: Clock, followers: Followers, carried: Carried) -> Ingested:

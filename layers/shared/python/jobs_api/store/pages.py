@@ -54,7 +54,7 @@ class Listing[R: Row]:
         """
         begin: Any = None
         for size in (ROWS_A_QUERY if self.selective else min(first, ROWS_A_QUERY), *repeat(ROWS_A_QUERY, QUERIES - 1)):
-            asked = self.index.query(
+            query = self.index.query(
                 self.key,
                 range_key_condition=self.within,
                 filter_condition=self.filter,
@@ -62,7 +62,7 @@ class Listing[R: Row]:
                 page_size=size,
                 last_evaluated_key=begin,
             )
-            read = next(asked.page_iter)
+            read = next(query.page_iter)
             begin = read.get("LastEvaluatedKey")
             yield Part([self.row.from_raw_data(item) for item in read["Items"]], begin and begin["position"]["S"])
             if begin is None:
@@ -73,12 +73,12 @@ class Listing[R: Row]:
 
         There may be fewer rows, or none, although more match: then the request has read as much as it may.
         """
-        found: list[R] = []
+        rows: list[R] = []
         read_up_to = None
         for part in self.parts(limit + 1):
-            found += part.rows
+            rows += part.rows
             read_up_to = part.read_up_to
-            if len(found) > limit:
-                last: Any = found[limit - 1]
-                return found[:limit], str(last.position)
-        return found, read_up_to
+            if len(rows) > limit:
+                last: Any = rows[limit - 1]
+                return rows[:limit], str(last.position)
+        return rows, read_up_to

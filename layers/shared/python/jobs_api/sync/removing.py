@@ -67,21 +67,21 @@ class Removals:
         organization = self.organization
         if organization is None:
             return
-        found = removals.described(verdict.held, verdict.there, self._now) if verdict.held else None
-        if found:
+        held = removals.described(verdict.held, verdict.there, self._now) if verdict.held else None
+        if held:
             logger.error(
                 "CronJobs that the tables do not explain are not removed until an operator confirms",
                 organization_id=organization.id,
-                held=found.count,
-                there=found.there,
-                cronjobs=found.cronjobs,
+                held=held.count,
+                there=held.there,
+                cronjobs=held.cronjobs,
             )
-        known = organization.held_removals
-        news = not found.is_like(known) if found else complete and known is not None
+        recorded = organization.held_removals
+        news = not held.is_like(recorded) if held else complete and recorded is not None
         if news:
-            store.record_held_removals(organization.id, found)
+            store.record_held_removals(organization.id, held)
         confirmation = organization.removal_confirmation
-        done = complete and not verdict.held and (verdict.unknown > 0 or known is not None)
+        done = complete and not verdict.held and (verdict.unknown > 0 or recorded is not None)
         if done and confirmation and confirmation.used_at is None:
             store.use_removal_confirmation(organization.id, confirmation, self._now)
 

@@ -43,12 +43,12 @@ def keep(cluster: Cluster, namespace: str) -> None:
 def _put_in_place(of: tuple[Cluster, str]) -> bool:
     """Return whether the ConfigMap was right already."""
     cluster, namespace = of
-    asked = runner_config_map(namespace)
+    wanted = runner_config_map(namespace)
     try:
         there = cluster.get_config_map(namespace, runner.CONFIG_MAP)
     except ObjectNotFound:
         try:
-            cluster.create_config_map(asked)
+            cluster.create_config_map(wanted)
         except AlreadyExists:
             return False
         return True
@@ -57,10 +57,10 @@ def _put_in_place(of: tuple[Cluster, str]) -> bool:
     if theirs != labels.deployment():
         logger.warning("The runner's ConfigMap belongs to %s", theirs, organization_id=namespace)
         return True
-    if there.get("data") != asked["data"]:
+    if there.get("data") != wanted["data"]:
         version = {"resourceVersion": metadata["resourceVersion"]}
         try:
-            cluster.replace_config_map({**asked, "metadata": {**asked["metadata"], **version}})
+            cluster.replace_config_map({**wanted, "metadata": {**wanted["metadata"], **version}})
         except Stale:
             return False
     return True

@@ -86,15 +86,15 @@ def admit(run: Run, going: Collection[str], now: datetime, ended: Collection[str
         now: aware.
         ended: ids of runs of the job that ended just now; each may have a next attempt that no index has yet.
     """
-    found = overlap_of(run, [*going, *ended])
-    itself = found.itself
+    overlap = overlap_of(run, [*going, *ended])
+    itself = overlap.itself
     if itself is None or itself.status.ended or itself.launch is None:
         return False
     if not itself.waits:
         return True
-    if found.unknown or any(goes_first(other, itself) for other in found.others):
+    if overlap.unknown or any(goes_first(other, itself) for other in overlap.others):
         return False
-    return turns.admit_run(itself, found.holder, now)
+    return turns.admit_run(itself, overlap.holder, now)
 
 
 def overlap_of(run: Run, ids: Collection[str]) -> Overlap:

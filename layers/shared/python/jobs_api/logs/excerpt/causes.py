@@ -127,7 +127,7 @@ def _of_table(lines: list[str]) -> str:
 
 def _mismatched(table: list[str]) -> list[str]:
     """Return the cells that differ in SQLMesh's table of a unit test: `amount: expected 3, actual 2`."""
-    heads, found = list[str](), list[str]()
+    heads, differences = list[str](), list[str]()
     for line in table[:200]:
         cells = [cell.strip() for cell in line.strip().strip("┃│").split("┃" if "┃" in line else "│")]
         if line.lstrip().startswith("┃"):
@@ -135,10 +135,10 @@ def _mismatched(table: list[str]) -> list[str]:
         elif line.lstrip().startswith("│") and len(cells) == len(heads):
             row = dict(zip(heads, cells, strict=True))
             names = [head.removesuffix(": Expected") for head in heads if head.endswith(": Expected")]
-            found += [
+            differences += [
                 f"{name}: expected {row[f'{name}: Expected']}, actual {row.get(f'{name}: Actual')}" for name in names
             ]
-    return found
+    return differences
 
 
 def _changed(table: list[str]) -> list[str]:
@@ -146,17 +146,17 @@ def _changed(table: list[str]) -> list[str]:
 
     dbt's tables are daff's: https://paulfitz.github.io/daff-doc/spec.html.
     """
-    names, found = list[str](), list[str]()
+    names, differences = list[str](), list[str]()
     for row in table[:200]:
         mark, *cells = [cell.strip() for cell in row.split(",")]
         if mark == "@@":
             names = cells
         elif mark.endswith("→"):
-            found += [f"{name} {cell}" for name, cell in zip(names, cells, strict=False) if "→" in cell]
+            differences += [f"{name} {cell}" for name, cell in zip(names, cells, strict=False) if "→" in cell]
         elif mark in {"+++", "---"}:
             side = "missing" if mark == "+++" else "unexpected"
-            found.append(f"{side} row {', '.join(cells)}")
-    return found
+            differences.append(f"{side} row {', '.join(cells)}")
+    return differences
 
 
 _PASSING: Final = re.compile(

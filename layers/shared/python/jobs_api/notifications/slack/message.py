@@ -169,23 +169,23 @@ def _what_failed(facts: MessageFacts) -> list[Block]:
 
     For a run that was ended from outside: why, what was running, and the log's end. For a success: its warnings.
     """
-    run, told = facts.run, facts.excerpt
+    run, excerpt = facts.run, facts.excerpt
     if facts.kind in {AlertKind.RECOVERED, AlertKind.SUCCESS, *expected.EXPECTED_KINDS}:
         return _quotes([run.message or ""], facts)
     if run.status is not RunStatus.FAILED:
-        running = f"Running when it was ended: {', '.join(told.running)}" if told.running else ""
-        return _quotes([run.error_message or "", running, told.last], facts)
+        running = f"Running when it was ended: {', '.join(excerpt.running)}" if excerpt.running else ""
+        return _quotes([run.error_message or "", running, excerpt.last], facts)
     blocks = [
         section(
             f"`{code_block(masked(cut(failure.node, 1000), facts.secrets), 400)}`\n{_quoted(failure.message, facts)}"
         )
-        for failure in told.failures[:MOST_FAILURES_SHOWN]
+        for failure in excerpt.failures[:MOST_FAILURES_SHOWN]
     ]
-    hidden = max(told.count, len(told.failures)) - len(blocks)
+    hidden = max(excerpt.count, len(excerpt.failures)) - len(blocks)
     if hidden:
         blocks.append(section(f"… and {hidden} more"))
-    running = f"Running at the end: {', '.join(told.running)}" if told.running else ""
-    return [*(blocks or _quotes([told.lines or run.error_message or ""], facts)), *_quotes([running], facts)]
+    running = f"Running at the end: {', '.join(excerpt.running)}" if excerpt.running else ""
+    return [*(blocks or _quotes([excerpt.lines or run.error_message or ""], facts)), *_quotes([running], facts)]
 
 
 def _quotes(texts: list[str], facts: MessageFacts) -> list[Block]:
