@@ -42,6 +42,8 @@ from tests.notifications.notification_world import new_job, new_run
 
 CONTEXT = cast("LambdaContext", Context())
 SECOND = timedelta(seconds=1)
+# Where a run has files besides its log.
+FILES_OF_RUNS = ("parts", "artifacts", "downloads")
 
 
 @dataclass
@@ -215,7 +217,7 @@ def test_deleting_an_organization_leaves_the_others_alone(leaver: Leaver) -> Non
     run = a_run(project, leaver.now, status=RunStatus.SUCCESS, end_time=leaver.now)
     archive.store_log(run, [b"theirs"])
     for organization_id in (neighbour.id, leaver.acme.organization.id):
-        _store_artifact(organization_id)
+        _store_files_of_runs(organization_id)
     leaver.delete(abandon=True)
     leaver.now += LAST_EVENT
 
@@ -223,7 +225,7 @@ def test_deleting_an_organization_leaves_the_others_alone(leaver: Leaver) -> Non
 
     assert store.get_run(neighbour.id, run.id) == run
     assert len(_logs(neighbour.id)) == 1
-    assert (len(_artifacts(neighbour.id)), _artifacts(leaver.acme.organization.id)) == (1, [])
+    assert [len(_files_of_runs(one)) for one in (neighbour.id, leaver.acme.organization.id)] == [3, 0]
     assert [found.id for found in store.list_projects(neighbour.id)] == [project.id]
 
 
@@ -365,8 +367,8 @@ def _logs(organization_id: str) -> list[str]:
     return _stored(f"logs/{organization_id}/")
 
 
-def _artifacts(organization_id: str) -> list[str]:
-    return _stored(f"artifacts/{organization_id}/")
+def _files_of_runs(organization_id: str) -> list[str]:
+    return [key for kind in FILES_OF_RUNS for key in _stored(f"{kind}/{organization_id}/")]
 
 
 def _stored(prefix: str) -> list[str]:
@@ -375,10 +377,11 @@ def _stored(prefix: str) -> list[str]:
     return [stored["Key"] for stored in found.get("Contents", [])]
 
 
-def _store_artifact(organization_id: str) -> None:
+def _store_files_of_runs(organization_id: str) -> None:
     s3: Any = botocore.session.get_session().create_client("s3")
-    key = f"artifacts/{organization_id}/proj_x/run_x/manifest.json"
-    s3.put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"{}")
+    for kind in FILES_OF_RUNS:
+        key = f"{kind}/{organization_id}/proj_x/run_x/a_file"
+        s3.put_object(Bucket=os.environ["LOGS_BUCKET"], Key=key, Body=b"{}")
 
 
 def _slack_tokens(organization_id: str) -> list[str]:

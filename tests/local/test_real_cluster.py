@@ -110,7 +110,7 @@ def test_make_run_works_with_the_manifests_rights_and_changes_nothing_of_others(
     assert real.url in first
     assert "context embedded of " in first
     assert "org-acme and org-globex" in first
-    assert f"marked {labels.DEPLOYMENT}={deployment_of(home)}" in said
+    assert f"with the label {labels.DEPLOYMENT}={deployment_of(home)}" in said
     assert "org-globex has no CronJobs until deploy/kubernetes/jobs-api.yaml is applied" in said
     assert "org-acme has no CronJobs" not in said
     assert "jaffle-env of org-acme was not made" in said
