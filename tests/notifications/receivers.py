@@ -17,11 +17,12 @@ import trustme
 
 @dataclass(frozen=True)
 class Received:
-    """A request that arrived."""
+    """A request that arrived, and when, in seconds since the epoch."""
 
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float = field(default_factory=time.time)
 
     @property
     def json(self) -> Any:
