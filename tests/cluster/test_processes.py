@@ -161,3 +161,11 @@ def test_a_job_costs_little_more_than_its_process(
 
     # The time from the request to Complete: one of many is enough, because this machine may be busy.
     assert any(seconds(f"work-{n}") < 0.3 for n in range(50))
+
+
+def test_a_pods_processes_wait_for_requests_of_users(
+    core: client.CoreV1Api, namespace: str, eventually: Eventually
+) -> None:
+    core.create_namespaced_pod(namespace, pod("work", "python", shell("nice")))
+    ended_pod(core, namespace, "work", eventually)
+    assert int(core.read_namespaced_pod_log("work", namespace)) == min(19, os.nice(0) + 5)

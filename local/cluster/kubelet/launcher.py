@@ -24,6 +24,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+_NICENESS = 5
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -34,6 +35,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 def main(fd: int) -> None:
     """Fork a minder for every container, until the cluster closes its socket; adopt processes of killed minders."""
+    # A user waits for the answer to a request, so it goes before the work of runs.
+    os.nice(_NICENESS)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that the kernel reaps ended minders
     for ignored in (signal.SIGINT, signal.SIGHUP):

@@ -5,6 +5,7 @@ a word of the command, a variable's value or the working directory names such a 
 container that knows a mount path only from its image does not find it here.
 """
 
+import asyncio
 import base64
 import os
 import re
@@ -64,9 +65,10 @@ class Volumes:
                 if _tokens(volume):
                     self._write_files(volume)
 
-    def remove(self) -> None:
+    async def remove(self) -> None:
         """Remove all volumes, as a kubelet does once a Pod has ended."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # To remove a folder may take milliseconds, and in this thread every request to the cluster would wait for it.
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     def mounted(self, container: Object, command: Command) -> Command:
         """Return a container's command with the volumes' folders in the place of its mount paths."""

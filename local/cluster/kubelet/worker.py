@@ -71,7 +71,7 @@ class PodWorker:
             await self._end_sidecars()
         finally:
             renewing.cancel()
-            self._volumes.remove()
+            await self._volumes.remove()
             for timer in self._timers:
                 timer.cancel()
         self._publish()

@@ -4,6 +4,8 @@ They follow k8s.io/apimachinery/pkg/util/validation.
 """
 
 import re
+from collections.abc import Callable
+from functools import lru_cache, wraps
 
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
@@ -13,8 +15,23 @@ _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _ALPHANUMERIC = "alphanumeric characters, '-', '_' or '.'"
 _ENDS = "must start and end with an alphanumeric character"
 _MAX_INT32 = (1 << 31) - 1
+# Most names that a cluster checks are those of a few label keys, values and namespaces.
+_REMEMBERED = 1024
+_LONGEST = 253
 
 
+def _remembered(check: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+    """Check a text that was checked lately no second time; texts that are too long for any name are not kept."""
+    kept = lru_cache(_REMEMBERED)(lambda text: tuple(check(text)))
+
+    @wraps(check)
+    def checked(text: str) -> list[str]:
+        return list(kept(text)) if len(text) <= _LONGEST else check(text)
+
+    return checked
+
+
+@_remembered
 def dns_label(text: str) -> list[str]:
     """Check a lower case RFC 1123 label, up to 63 characters."""
     faults = _too_long(text, 63)
@@ -26,6 +43,7 @@ def dns_label(text: str) -> list[str]:
     return faults
 
 
+@_remembered
 def dns_subdomain(text: str) -> list[str]:
     """Check lower case RFC 1123 labels with dots between them, up to 253 characters."""
     faults = _too_long(text, 253)
@@ -36,6 +54,7 @@ def dns_subdomain(text: str) -> list[str]:
     return faults
 
 
+@_remembered
 def qualified_name(text: str) -> list[str]:
     """Check a name with or without a domain before it, such as a label's key or a resource's name."""
     what = f"must consist of {_ALPHANUMERIC}, and {_ENDS}"
@@ -56,6 +75,7 @@ def qualified_name(text: str) -> list[str]:
     return faults
 
 
+@_remembered
 def label_value(text: str) -> list[str]:
     """Check the value of a label; it may be empty."""
     faults = _too_long(text, 63)
