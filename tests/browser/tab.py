@@ -10,6 +10,14 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 AXE = Path(__file__).parents[2] / "console/node_modules/axe-core/axe.min.js"
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+# What fades in has too little contrast until then. Some animations, such as those of spinners, never end.
+_ENDED_ANIMATIONS = """
+Promise.allSettled(
+  document.getAnimations()
+    .filter(animation => Number.isFinite(animation.effect.getComputedTiming().endTime))
+    .map(animation => animation.finished)
+)
+"""
 _STATUS = re.compile(r"status of (\d{3})")
 
 
@@ -49,7 +57,8 @@ def show(page: Page, token: str, address: str = "#/") -> Page:
 
 
 def axe_faults(page: Page) -> list[str]:
-    """Return what axe-core finds in a page, with the elements that it finds."""
+    """Return what axe-core finds in a page once its animations have ended, with the elements that it finds."""
     page.evaluate(AXE.read_text())
+    page.evaluate(f"async () => {{ await {_ENDED_ANIMATIONS} }}")
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [f"{one['id']}: {one['help']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]]
