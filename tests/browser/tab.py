@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 AXE = Path(__file__).parents[2] / "console/node_modules/axe-core/axe.min.js"
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-# What fades in has too little contrast until then. Some animations, such as those of spinners, never end.
+# A box that fades in has too little contrast until then. Some animations, such as those of spinners, never end.
 _ENDED_ANIMATIONS = """
 Promise.allSettled(
   document.getAnimations()

@@ -37,7 +37,7 @@ STATUS = {
 DROPPED = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive", "date", "server"})
 
 
-class Door:
+class ClusterProxy:
     """A proxy with its own certificate and token, on a fixed port."""
 
     def __init__(self, node: Node, home: Path, trouble: Trouble) -> None:
@@ -54,14 +54,14 @@ class Door:
         """Accept connections."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._credentials.certificate, self._credentials.key)
-        handler = type("Handler", (_Handler,), {"door": self})
+        handler = type("Handler", (_Handler,), {"proxy": self})
         server = _Server(("127.0.0.1", self._port), handler)
         # Done in the thread of each connection, so that a silent client does not delay the others.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         self._port = server.server_address[1]
         serving.write_kubeconfig(self.kubeconfig, f"https://127.0.0.1:{self._port}", self._credentials)
         self._server = server
-        threading.Thread(target=server.serve_forever, args=(0.05,), name="door", daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,), name="cluster proxy", daemon=True).start()
 
     def close(self) -> None:
         """Refuse connections."""
@@ -86,14 +86,14 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024
     timeout = 60
-    door: Door
+    proxy: ClusterProxy
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
         """Say nothing."""
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        kind = self.door.trouble.drawn(self._kinds(), "cluster")
+        kind = self.proxy.trouble.drawn(self._kinds(), "cluster")
         if kind == "closed before the request":
             self.close_connection = True
         elif kind in STATUS:
@@ -115,10 +115,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self, body: bytes, kind: str | None) -> None:
         headers = {name: value for name, value in self.headers.items() if name.lower() not in {*DROPPED, "host"}}
-        headers["authorization"] = f"Bearer {self.door.node.token}"
+        headers["authorization"] = f"Bearer {self.proxy.node.token}"
         try:
-            answer = self.door.pool.request(
-                self.command, self.door.node.url + self.path, body=body or None, headers=headers, redirect=False
+            answer = self.proxy.pool.request(
+                self.command, self.proxy.node.url + self.path, body=body or None, headers=headers, redirect=False
             )
         except urllib3.exceptions.HTTPError:
             # The node is down, or was frozen during the request.

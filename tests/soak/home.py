@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 MARK = ".made-by-soak"
-# All that the stack, the cluster and the door write. Nothing else is ever removed, and images stay, since installing
+# All that the stack, the cluster and the proxy write. Nothing else is ever removed, and images stay, since installing
 # them takes longest.
 LEFT = (
     "analytics",
     "cluster.log",
-    "door",
+    "cluster_proxy",
     "env",
     "functions.log",
     "inbox",

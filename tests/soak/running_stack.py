@@ -12,7 +12,7 @@ from local.listening import listen
 from local.stack import Settings as StackSettings
 from local.stack import running
 from tests.soak import aws_trouble, pulse_trouble
-from tests.soak.cluster_proxy import Door
+from tests.soak.cluster_proxy import ClusterProxy
 from tests.soak.node import Node
 from tests.soak.settings import Settings
 from tests.soak.trouble import Trouble
@@ -32,19 +32,19 @@ def running_soak_stack(settings: Settings, say: Callable[[str], None]) -> Iterat
         node = Node(settings.home / "cluster")
         stack.callback(node.stop)
         node.start()
-        door = Door(node, settings.home / "door", of_cluster)
-        stack.callback(door.close)
-        door.open()
+        proxy = ClusterProxy(node, settings.home / "cluster_proxy", of_cluster)
+        stack.callback(proxy.close)
+        proxy.open()
         aws_trouble.install(of_aws)
         aws_trouble.install_uploads(of_aws)
         session = stack.enter_context(
-            running(StackSettings(settings.home, door.kubeconfig, settings.minute_seconds), listen())
+            running(StackSettings(settings.home, proxy.kubeconfig, settings.minute_seconds), listen())
         )
         pulse_trouble.install(of_pulses, os.environ["PULSE_QUEUE"].rpartition("/")[2])
         # The store reads its tables' names from the environment when it is imported.
         from tests.soak.soak import Soak  # noqa: PLC0415
 
-        yield Soak(settings, session, node, door, (of_aws, of_pulses), happened, say)
+        yield Soak(settings, session, node, proxy, (of_aws, of_pulses), happened, say)
 
 
 def remaining_processes(home: Path) -> list[str]:

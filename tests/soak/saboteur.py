@@ -8,7 +8,7 @@ from typing import Any
 from jobs_api.cluster import Cluster
 from jobs_api.k8s import labels
 from jobs_api.pulse import queue
-from tests.soak.cluster_proxy import Door
+from tests.soak.cluster_proxy import ClusterProxy
 from tests.soak.ledger import Ledger
 from tests.soak.node import Node
 from tests.soak.trouble import Trouble
@@ -20,13 +20,20 @@ class Saboteur:
     """Causes every kind of fault in random order before it repeats one."""
 
     def __init__(
-        self, seed: int, ledger: Ledger, node: Node, door: Door, aws: Trouble, cluster: Cluster, places: list[str]
+        self,
+        seed: int,
+        ledger: Ledger,
+        node: Node,
+        proxy: ClusterProxy,
+        aws: Trouble,
+        cluster: Cluster,
+        places: list[str],
     ) -> None:
         """Use the cluster directly, without the proxy, and these organizations."""
         self._random = Random(f"{seed}/saboteur")  # noqa: S311 - to be repeated, not to be secret
         self._ledger = ledger
         self._node = node
-        self._door = door
+        self._proxy = proxy
         self._aws = aws
         self._cluster = cluster
         self._places = places
@@ -47,29 +54,29 @@ class Saboteur:
     def end(self) -> None:
         """End all faults."""
         self._aws.end()
-        self._door.trouble.end()
+        self._proxy.trouble.end()
 
     # -- the node
 
     def _kill(self) -> None:
-        self._door.close()
+        self._proxy.close()
         self._node.kill()
         self._ledger.halted.wait(self._random.uniform(0, 20))
         self._node.start()
-        self._door.open()
+        self._proxy.open()
         self._ledger.happened["cluster killed and started again"] += 1
 
     def _power_cycle(self) -> None:
-        """Stop it properly; meanwhile the door takes requests and has no answer."""
+        """Stop it properly; meanwhile the proxy takes requests and has no answer."""
         self._node.stop()
         self._ledger.halted.wait(self._random.uniform(0, 5))
         self._node.start()
         self._ledger.happened["cluster stopped and started again"] += 1
 
     def _refuse(self) -> None:
-        self._door.close()
+        self._proxy.close()
         self._ledger.halted.wait(self._random.uniform(3, 25))
-        self._door.open()
+        self._proxy.open()
         self._ledger.happened["cluster: connections refused for a while"] += 1
 
     def _freeze(self) -> None:
@@ -81,13 +88,13 @@ class Saboteur:
     # -- calls
 
     def _api_storm(self) -> None:
-        self._during(self._door.trouble)
+        self._during(self._proxy.trouble)
 
     def _aws_storm(self) -> None:
         self._during(self._aws)
 
     def _storm(self) -> None:
-        self._during(self._aws, self._door.trouble)
+        self._during(self._aws, self._proxy.trouble)
 
     def _during(self, *troubles: Trouble) -> None:
         for one in troubles:

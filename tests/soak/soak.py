@@ -18,7 +18,7 @@ from jobs_api.errors import ClusterError
 from jobsctl import operations
 from local.kubernetes_api import KubernetesApi
 from tests.soak.auditing import SoakAudit, summary
-from tests.soak.cluster_proxy import Door
+from tests.soak.cluster_proxy import ClusterProxy
 from tests.soak.editor import Editor, Place
 from tests.soak.inbox import Collected
 from tests.soak.ledger import Ledger
@@ -51,7 +51,7 @@ class Soak:
         settings: Settings,
         session: dict[str, Any],
         node: Node,
-        door: Door,
+        proxy: ClusterProxy,
         trouble: tuple[Trouble, Trouble],
         happened: Counter[str],
         say: Callable[[str], None],
@@ -65,7 +65,7 @@ class Soak:
         self._cluster = _from_kubeconfig(str(node.kubeconfig))
         self._inbox = Collected(session["inbox"]["url"])
         self._aws, self._pulses = trouble
-        self._door = door
+        self._proxy = proxy
         # So that lists have several pages.
         lists.PAGE = 40  # type: ignore[misc]
         self._places = self._make_places(KubernetesApi(node.kubeconfig))
@@ -73,7 +73,7 @@ class Soak:
             settings.seed,
             self._ledger,
             node,
-            door,
+            proxy,
             self._aws,
             self._cluster,
             [one.organization_id for one in self._places],
@@ -135,7 +135,7 @@ class Soak:
     # -- meanwhile
 
     def _act(self, stopped: threading.Event) -> None:
-        for trouble in (self._aws, self._door.trouble):
+        for trouble in (self._aws, self._proxy.trouble):
             trouble.calm()
         # During the whole soak: the effects of a fault on a pulse appear later, not within a storm.
         self._pulses.storm()

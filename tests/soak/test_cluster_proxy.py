@@ -10,7 +10,7 @@ import pytest
 from jobs_api.cluster import access
 from jobs_api.cluster.client import Cluster
 from jobs_api.errors import ClusterUnavailable
-from tests.soak.cluster_proxy import Door
+from tests.soak.cluster_proxy import ClusterProxy
 from tests.soak.node import Node
 from tests.soak.scripted import Scripted
 
@@ -26,54 +26,54 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 
 @pytest.fixture
-def door(node: Node, tmp_path: Path) -> Iterator[Door]:
-    made = Door(node, tmp_path, Scripted())
+def proxy(node: Node, tmp_path: Path) -> Iterator[ClusterProxy]:
+    made = ClusterProxy(node, tmp_path, Scripted())
     made.open()
     yield made
     made.close()
 
 
-def cluster_of(door: Door) -> Cluster:
-    return access._from_kubeconfig(str(door.kubeconfig))
+def cluster_of(proxy: ClusterProxy) -> Cluster:
+    return access._from_kubeconfig(str(proxy.kubeconfig))
 
 
-def go_wrong(door: Door, kind: str) -> None:
-    assert isinstance(door.trouble, Scripted)
-    door.trouble.next = kind
+def go_wrong(proxy: ClusterProxy, kind: str) -> None:
+    assert isinstance(proxy.trouble, Scripted)
+    proxy.trouble.next = kind
 
 
-def test_the_cluster_answers_requests_through_the_proxy(door: Door) -> None:
-    assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
+def test_the_cluster_answers_requests_through_the_proxy(proxy: ClusterProxy) -> None:
+    assert list(cluster_of(proxy).list_jobs(NAMESPACE, "a=b")) == [[]]
 
 
 @pytest.mark.parametrize("kind", ["429 with Retry-After", "500", "503"])
-def test_a_refusal_is_one_that_the_service_knows(door: Door, kind: str) -> None:
-    go_wrong(door, kind)
+def test_a_refusal_is_one_that_the_service_knows(proxy: ClusterProxy, kind: str) -> None:
+    go_wrong(proxy, kind)
     with pytest.raises(ClusterUnavailable):
-        list(cluster_of(door).list_jobs(NAMESPACE, "a=b"))
+        list(cluster_of(proxy).list_jobs(NAMESPACE, "a=b"))
 
 
 @pytest.mark.parametrize("kind", ["closed before the request", "closed after the request was done", "token expired"])
-def test_a_fault_that_a_retry_repairs_is_not_noticed(door: Door, kind: str) -> None:
-    go_wrong(door, kind)
-    assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
+def test_a_fault_that_a_retry_repairs_is_not_noticed(proxy: ClusterProxy, kind: str) -> None:
+    go_wrong(proxy, kind)
+    assert list(cluster_of(proxy).list_jobs(NAMESPACE, "a=b")) == [[]]
 
 
-def test_a_door_that_is_closed_refuses_connections_and_opens_at_the_same_address(door: Door) -> None:
-    port = door._port
-    door.close()
+def test_a_proxy_that_is_closed_refuses_connections_and_opens_at_the_same_address(proxy: ClusterProxy) -> None:
+    port = proxy._port
+    proxy.close()
     with socket.socket() as asking:
         assert asking.connect_ex(("127.0.0.1", port)) != 0
-    door.open()
-    assert door._port == port
-    assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
+    proxy.open()
+    assert proxy._port == port
+    assert list(cluster_of(proxy).list_jobs(NAMESPACE, "a=b")) == [[]]
 
 
-def test_a_node_that_was_killed_answers_through_the_same_door(door: Door, node: Node) -> None:
+def test_a_node_that_was_killed_answers_through_the_same_address(proxy: ClusterProxy, node: Node) -> None:
     node.kill()
     begun = time.monotonic()
     with pytest.raises(ClusterUnavailable):
-        list(cluster_of(door).list_jobs(NAMESPACE, "a=b"))
+        list(cluster_of(proxy).list_jobs(NAMESPACE, "a=b"))
     assert time.monotonic() - begun < 10
     node.start()
-    assert list(cluster_of(door).list_jobs(NAMESPACE, "a=b")) == [[]]
+    assert list(cluster_of(proxy).list_jobs(NAMESPACE, "a=b")) == [[]]
