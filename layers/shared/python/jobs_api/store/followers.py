@@ -5,7 +5,6 @@ end completes its set. So an end counts once for each follower, however many pro
 Until no mark is left, the run stays in the index of open runs, which every pass reads.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -27,7 +26,7 @@ from jobs_api.store.project_rows import DELETED_JOB, JOB, META, DeletedJobRow, J
 from jobs_api.store.projects import partition_of, project_of
 from jobs_api.store.run_items import new_row, run_of
 from jobs_api.store.run_rows import RunRow
-from jobs_api.store.transactions import ConditionFailed, write_all
+from jobs_api.store.transactions import ConditionFailed, try_write_all, write_all
 
 # The newest runs may all be misses; then none of them is a run of the command.
 MOST_READ: Final = 1_000
@@ -136,7 +135,7 @@ def record_outcome(
     try:
         write_all(fill_all)
     except ConditionFailed as error:
-        return bool(outcome.started) and error.at == {0} and _try_write(fill)
+        return bool(outcome.started) and error.at == {0} and try_write_all(fill)
     return True
 
 
@@ -191,11 +190,3 @@ def _write_ends(transaction: TransactWrite, run: Run, follower: Follower, ends: 
 
 def _stored(ends: CountedEnds) -> dict[str, Any]:
     return {job_id: one.model_dump(mode="json") for job_id, one in ends.items()}
-
-
-def _try_write(fill: Callable[[TransactWrite], None]) -> bool:
-    try:
-        write_all(fill)
-    except ConditionFailed:
-        return False
-    return True

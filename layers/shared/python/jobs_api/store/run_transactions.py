@@ -14,7 +14,7 @@ from jobs_api.store.conditions import was_refused
 from jobs_api.store.latest_artifacts import StoredFiles, write_with_latest
 from jobs_api.store.run_items import new_row
 from jobs_api.store.run_rows import RunRow
-from jobs_api.store.transactions import ConditionFailed, write_all
+from jobs_api.store.transactions import ConditionFailed, try_write_all, write_all
 
 
 def update_if(run_id: str, actions: list[Action], condition: Condition, entry: StoredEntry | None = None) -> bool:
@@ -43,7 +43,7 @@ def write_end(
     with run_counts.one_at_a_time(ended):
         if next_attempt:
             return _with_next(next_attempt, end)
-        return write_with_latest(files, end) if files else _try_write(end)
+        return write_with_latest(files, end) if files else try_write_all(end)
 
 
 def _with_next(next_attempt: Run, end: Callable[[TransactWrite], None]) -> bool:
@@ -60,15 +60,7 @@ def _with_next(next_attempt: Run, end: Callable[[TransactWrite], None]) -> bool:
     try:
         write_all(fill)
     except ConditionFailed as error:
-        return error.at == {0} and _try_write(end)
-    return True
-
-
-def _try_write(fill: Callable[[TransactWrite], None]) -> bool:
-    try:
-        write_all(fill)
-    except ConditionFailed:
-        return False
+        return error.at == {0} and try_write_all(end)
     return True
 
 

@@ -55,3 +55,12 @@ def write_all(fill: Callable[[TransactWrite], None]) -> None:
         else:
             return
     raise ChangedMeanwhile("Somebody else is changing the same thing; try again")
+
+
+def try_write_all(fill: Callable[[TransactWrite], None]) -> bool:
+    """Write as `write_all` does, but return False where a condition is false; raises ChangedMeanwhile as it does."""
+    try:
+        write_all(fill)
+    except ConditionFailed:
+        return False
+    return True
