@@ -185,15 +185,16 @@ def test_the_ends_of_a_jobs_many_runs_are_written_one_after_another(
 ) -> None:
     writing: list[int] = []
     most: list[int] = []
-    write_all = transactions.write_all
+    try_write_all = transactions.try_write_all
 
-    def watched(fill: Any) -> None:
+    def watched(fill: Any) -> bool:
         writing.append(1)
         most.append(len(writing))
-        write_all(fill)
+        written = try_write_all(fill)
         writing.pop()
+        return written
 
-    monkeypatch.setattr("jobs_api.store.run_transactions.write_all", watched)
+    monkeypatch.setattr("jobs_api.store.run_transactions.try_write_all", watched)
     runs = [run_of(job, jaffle) for _ in range(20)]
     for run in runs:
         store.create_run(run)
@@ -212,13 +213,13 @@ class Died(Exception):
 @contextmanager
 def dying_after_the_write(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
-        write_all = transactions.write_all
+        try_write_all = transactions.try_write_all
 
-        def dies(fill: Any) -> None:
-            write_all(fill)
+        def dies(fill: Any) -> bool:
+            try_write_all(fill)
             raise Died
 
-        patched.setattr("jobs_api.store.run_transactions.write_all", dies)
+        patched.setattr("jobs_api.store.run_transactions.try_write_all", dies)
         with pytest.raises(Died):
             yield
 
