@@ -1,5 +1,6 @@
 """Slots that are still open when their job is deleted: each is settled once, and no pass fails because of them."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,6 +109,37 @@ def test_slots_that_cannot_be_computed_fail_their_job_alone(
         accounting.run(pool)
 
     assert accounting.failed == 1
+
+
+def test_a_job_that_another_process_has_settled_does_not_uncount_the_jobs_of_other_threads(
+    acme: Acme, slow: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, first = store.get_job(slow.organization_id, slow.project_id, slow.id)
+    second = first.model_copy(update={"id": "job_second"})
+    second_is_done, account = threading.Event(), Accounting._try
+
+    def try_and_tell(accounting: Accounting, due: store.DueJob) -> bool | None:
+        settled = account(accounting, due)
+        if due.job.id == second.id:
+            second_is_done.set()
+        return settled
+
+    def settle(due: store.DueJob, _: Job) -> bool:
+        return due.job.id == second.id or not second_is_done.wait(60)
+
+    monkeypatch.setattr(Accounting, "_try", try_and_tell)
+    monkeypatch.setattr(store, "settle_job", settle)
+    both = [store.DueJob(project, job, deleted=False) for job in (first, second)]
+    monkeypatch.setattr(store, "due_jobs", lambda *_: iter(both))
+    ran = every_minute(acme.now().replace(second=0, microsecond=0), acme.now() + 20 * MINUTE)
+    accounting = Accounting(
+        acme.organization, acme.cluster, acme.now() + 5 * MINUTE, {first.id: ran, second.id: ran}, ()
+    )
+
+    with ThreadPoolExecutor(2) as pool:
+        accounting.run(pool)
+
+    assert (accounting.settled, accounting.failed) == (1, 0)
 
 
 def every_minute(first: datetime, last: datetime) -> list[datetime]:

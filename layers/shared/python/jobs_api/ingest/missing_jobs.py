@@ -44,7 +44,8 @@ class MissingJobs:
             job = None
         seen = observe(job) if job else None
         if job and seen and seen.is_of(run) and not labels.is_of_another(seen.labels):
-            self.findings.met_wrong_label |= run_identity.is_labelled_settled(job)
+            if run_identity.is_labelled_settled(job):
+                self.findings.met_wrong_label = True
             return self.jobs.ingest(job, seen.with_pod(self.cluster.pod_of(job)), run)
         return self.writer.write(run, self.logs.last_words(run, gone))
 

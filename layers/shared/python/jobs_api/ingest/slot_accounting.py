@@ -71,7 +71,10 @@ class Accounting:
         found = store.due_jobs(self.organization.id, self.now, known)
         due = (one for one in found if one.job.id not in self.unsure)
         for jobs in batched(due, JOBS_AT_ONCE, strict=False):
-            list(pool.map(self._try, jobs))
+            # Counted here: of threads that count into one number, one may undo what another has added.
+            settled = list(pool.map(self._try, jobs))
+            self.settled += settled.count(True)
+            self.failed += settled.count(None)
 
     def _has_run_in_all(self, project: Project, job: Job) -> bool:
         """Return whether every slot of a job that is due has its Job: then it matters not what has changed since.
@@ -86,18 +89,20 @@ class Accounting:
         except Exception:  # noqa: BLE001 - if the job is due, `_try` meets the same fault, counts it and logs it
             return False
 
-    def _try(self, due: DueJob) -> None:
+    def _try(self, due: DueJob) -> bool | None:
+        """Return whether slots of a job were settled, None where that failed."""
         try:
-            self._account(due)
+            return self._account(due)
         except Exception:
             logger.exception("slots were not settled", organization_id=self.organization.id, job_id=due.job.id)
-            self.failed += 1
+            return None
 
-    def _account(self, due: DueJob) -> None:
-        """Settle a job's slots in their order, up to the first one that may still get its Job."""
+    def _account(self, due: DueJob) -> bool:
+        """Settle a job's slots in their order, up to the first one that may still get its Job; return whether any."""
         project, job = due.project, due.job
         seconds = project.settings.starting_deadline_seconds
-        self.pause_ended |= not due.deleted and job.awaits_resume(project, self.now)
+        if not due.deleted and job.awaits_resume(project, self.now):
+            self.pause_ended = True
         owed = slots.owed(job.firings, project.periods, job.slots.settled_until, self.now)
         settled, missing = self._settled(list(islice(owed, SLOTS_AT_ONCE)), seconds, job.id)
         if missing:
@@ -106,8 +111,7 @@ class Accounting:
         if not due.deleted and after.due_at and after.due_at <= self.now:
             after = late_slots.report_late(self.organization, due, after, self.ran.get(job.id, ()), self.now)
             self.late_from += [late_from] if (late_from := lateness.next_deadline(job, self.now)) else []
-        if after != job:
-            self.settled += store.settle_job(due, after)
+        return after != job and store.settle_job(due, after)
 
     def _settled(self, owed: list[Slot], project_seconds: int, job_id: str) -> tuple[list[Slot], list[Slot]]:
         """Return the slots that can be settled, and those of them that seem to have no Job.
@@ -153,7 +157,8 @@ class Accounting:
         pages = self.cluster.list_job_metadata(self.organization.namespace, selector)
         found = {run_identity.slot_of(job) for page in pages for job in page if run_identity.is_run(job)}
         there = {slot for slot in found if slot and slot in slots_without}
-        self.met_unknown_job |= bool(there)
+        if there:
+            self.met_unknown_job = True
         return there
 
     def _miss(self, slot: Slot, due: DueJob, cronjob: Object | None, events: Sequence[Object], runs: list[Run]) -> None:
