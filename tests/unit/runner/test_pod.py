@@ -31,7 +31,9 @@ from jobs_api.model.artifacts import (
 )
 from jobs_api.runner import pod
 
-PYTHON = [sys.executable, "-I", "-S", "-B"]
+# docs/tests.md tells how to try the Python of an image, which may be older than that of the tests.
+IMAGE_PYTHON = os.environ.get("RUNNER_PYTHON") or sys.executable
+PYTHON = [IMAGE_PYTHON, "-I", "-S", "-B"]
 BUILD = """
 import json, os, sys
 target = os.environ["DBT_TARGET_PATH"]
@@ -474,6 +476,42 @@ def test_as_process_1_it_reaps_orphans_and_forwards_signals(mounted: Pod) -> Non
         assert process.wait(60) == 7
 
 
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs a mount namespace")
+def test_a_pod_with_a_read_only_root_stores_what_its_command_wrote_into_the_target(
+    mounted: Pod, service: Service, tmp_path: Path
+) -> None:
+    """The target folder is an emptyDir, a file system of its own; all the rest, /tmp too, cannot be written."""
+    mounted.target.mkdir()
+    read_only = """
+        mount --make-rprivate / && mount --bind "$0" "$0" || exit 99
+        awk '{ print $5 }' /proc/self/mountinfo | while read -r place; do
+            case "$place" in "$0" | /proc* | /dev* | /sys*) ;; *) mount -o remount,bind,ro "$place" || exit 98 ;; esac
+        done || exit 98
+        ! touch "$HOME/x" 2>/dev/null && ! touch /tmp/x 2>/dev/null || exit 97
+        exec "$@"
+    """
+    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", read_only, str(mounted.target)]
+    environment = mounted.environment(HOME=str(tmp_path))
+    if subprocess.run([*words, "true"], env=environment, check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make a file system read-only")
+    service.fetched = [{"path": "manifest.json", "url": f"{service.url}/old/manifest.json", "range": "bytes=5-9"}]
+    mounted.dbt("import os; print(os.listdir(os.environ['DBT_STATE']))\n" + BUILD)
+
+    done = subprocess.run(
+        [*words, *mounted.words("dbt", "build", "--select", "state:modified")],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == "['manifest.json']\nbuilt build --select state:modified\n"
+    assert list(service.files) == ["manifest.json", "run_results.json"]
+
+
 def test_the_environment_and_every_word_reach_the_command_untouched(mounted: Pod) -> None:
     show = "import os, sys, json; print(json.dumps([sys.argv[1:], sorted(os.environ)]))"
     odd = ["", "a b", "$HOME", "*", "'", '"', "é", "-x", "a\nb"]
@@ -495,7 +533,7 @@ def test_the_command_runs_without_python_and_without_the_runner(tmp_path: Path, 
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "echo").symlink_to("/bin/echo")
-    (tools / "python3").symlink_to(sys.executable)
+    (tools / "python3").symlink_to(IMAGE_PYTHON)
     (tools / ("python3" if missing == "python" else "other")).unlink(missing_ok=True)
     words = runner.words(["echo", "it", "ran", "$0"])
     words[3] = str(tmp_path / "runner.py")
