@@ -337,6 +337,19 @@ def test_a_proxy_that_answers_in_its_place_is_quoted(cluster: Cluster, namespace
         cluster.get_job(namespace, "nightly")
 
 
+@pytest.mark.parametrize("body", ["<html>Sign in</html>", '["a list"]', ""])
+def test_a_page_that_is_a_success_in_the_clusters_place_is_a_cluster_that_is_unavailable(
+    cluster: Cluster, namespace: str, wire: Wire, body: str
+) -> None:
+    wire.answer = lambda _: PlainTextResponse(body)
+    with pytest.raises(ClusterUnavailable, match="Something other than the cluster answers"):
+        cluster.get_job(namespace, "nightly")
+    with pytest.raises(ClusterUnavailable, match="Something other than the cluster answers"):
+        cluster.create_cronjob(cronjob(namespace))
+    with pytest.raises(ClusterUnavailable, match="Something other than the cluster answers"):
+        cluster.newest_pod_name(namespace, "uid")
+
+
 def test_a_refusal_carries_the_clusters_own_words(cluster: Cluster, namespace: str, wire: Wire) -> None:
     wire.answer = lambda _: status(422, "Invalid", 'CronJob.batch "nightly" is invalid: spec.schedule: Required value')
     with pytest.raises(ClusterRejected, match="Required value") as refused:

@@ -19,14 +19,16 @@ class Calls:
         self._lists = Lists(connection)
 
     def _get(self, path: str) -> Object:
-        found: Object = self._connection.get(path)
-        return found
+        return self._connection.get(path)
 
-    def _create(self, resource: str, manifest: Object) -> Object:
-        created: Object = self._connection.write(
-            "POST", path_of(BATCH, manifest["metadata"]["namespace"], resource), manifest
-        )
-        return created
+    def _create(self, api: str, resource: str, manifest: Object) -> Object:
+        return self._connection.write("POST", path_of(api, manifest["metadata"]["namespace"], resource), manifest)
+
+    def _replace(self, api: str, resource: str, manifest: Object, part: str = "") -> Object:
+        """Replace an object, or a part of it such as `/status`."""
+        metadata = manifest["metadata"]
+        path = path_of(api, metadata["namespace"], resource, metadata["name"])
+        return self._connection.write("PUT", path + part, manifest)
 
 
 def path_of(api: str, namespace: str, resource: str, name: str | None = None) -> str:

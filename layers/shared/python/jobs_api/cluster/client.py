@@ -40,13 +40,8 @@ class Cluster(CronJobCalls, JobCalls, PodCalls, LogCalls):
 
     def create_config_map(self, config_map: Object) -> Object:
         """Create a ConfigMap and return it as stored; raises AlreadyExists."""
-        path = path_of(CORE, config_map["metadata"]["namespace"], "configmaps")
-        created: Object = self._connection.write("POST", path, config_map)
-        return created
+        return self._create(CORE, "configmaps", config_map)
 
     def replace_config_map(self, config_map: Object) -> Object:
         """Replace a ConfigMap, if `metadata.resourceVersion` is still its own; raises Stale, ObjectNotFound."""
-        metadata = config_map["metadata"]
-        path = path_of(CORE, metadata["namespace"], "configmaps", metadata["name"])
-        replaced: Object = self._connection.write("PUT", path, config_map)
-        return replaced
+        return self._replace(CORE, "configmaps", config_map)

@@ -53,13 +53,25 @@ class Connection:
         self._credentials = credentials
         self._lost = lost
 
-    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
-        """GET a document."""
-        return json.loads(self.send("GET", path, query).data)
+    def get(
+        self, path: str, query: Mapping[str, Any] | None = None, *, accept: str = JSON, brief: bool = False
+    ) -> dict[str, Any]:
+        """GET a document; raises as `send`, and ClusterUnavailable where something else than a cluster answers."""
+        return self._document(self.send("GET", path, query, accept=accept, brief=brief))
 
-    def write(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
-        """POST, PUT or DELETE with a JSON body; return the document that comes back."""
-        return json.loads(self.send(method, path, body=json.dumps(body).encode()).data)
+    def write(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """POST, PUT or DELETE with a JSON body; return the document that comes back. Raises as `get`."""
+        return self._document(self.send(method, path, body=json.dumps(body).encode()))
+
+    def _document(self, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+        try:
+            document = json.loads(response.data)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            self._lost()
+            raise ClusterUnavailable("Something other than the cluster answers; try again in a while")
+        return document
 
     def send(
         self,

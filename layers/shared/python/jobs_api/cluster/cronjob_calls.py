@@ -28,7 +28,7 @@ class CronJobCalls(Calls):
             AlreadyExists: its name is taken.
             ObjectNotFound: the namespace does not exist.
         """
-        return self._create("cronjobs", cronjob)
+        return self._create(BATCH, "cronjobs", cronjob)
 
     def replace_cronjob(self, cronjob: Object) -> Object:
         """Replace a CronJob, if `metadata.uid` and `metadata.resourceVersion` are still its own; return it.
@@ -37,20 +37,14 @@ class CronJobCalls(Calls):
             Stale: it has changed.
             ObjectNotFound: it is gone.
         """
-        metadata = cronjob["metadata"]
-        path = path_of(BATCH, metadata["namespace"], "cronjobs", metadata["name"])
-        replaced: Object = self._connection.write("PUT", path, cronjob)
-        return replaced
+        return self._replace(BATCH, "cronjobs", cronjob)
 
     def replace_cronjob_status(self, cronjob: Object) -> Object:
         """Replace a CronJob's status alone, under the conditions of `replace_cronjob`; return it.
 
         `cronjob` must have the labels and annotations of the live one: the API server writes them too.
         """
-        metadata = cronjob["metadata"]
-        path = path_of(BATCH, metadata["namespace"], "cronjobs", metadata["name"])
-        replaced: Object = self._connection.write("PUT", f"{path}/status", cronjob)
-        return replaced
+        return self._replace(BATCH, "cronjobs", cronjob, "/status")
 
     def delete_cronjob(self, namespace: str, name: str, uid: str, resource_version: str) -> None:
         """Delete a CronJob, if it still has this UID and version; its Jobs run to their end.

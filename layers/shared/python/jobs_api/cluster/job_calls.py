@@ -19,7 +19,7 @@ class JobCalls(Calls):
 
     def create_job(self, job: Object) -> Object:
         """Create a Job and return it as stored; raises AlreadyExists, and ObjectNotFound without its namespace."""
-        return self._create("jobs", job)
+        return self._create(BATCH, "jobs", job)
 
     def get_job(self, namespace: str, name: str) -> Object:
         """Return a Job; raises ObjectNotFound."""
@@ -32,8 +32,4 @@ class JobCalls(Calls):
             Stale: it has changed.
             ObjectNotFound: it is gone.
         """
-        metadata = job["metadata"]
-        replaced: Object = self._connection.write(
-            "PUT", path_of(BATCH, metadata["namespace"], "jobs", metadata["name"]), job
-        )
-        return replaced
+        return self._replace(BATCH, "jobs", job)

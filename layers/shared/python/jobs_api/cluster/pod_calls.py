@@ -38,8 +38,8 @@ class PodCalls(Calls):
     def newest_pod_name(self, namespace: str, job_uid: str) -> str | None:
         """Return the name of a Job's newest Pod, None where it has none; waits at most 6 seconds for the answer."""
         query = {"labelSelector": f"{CONTROLLER_UID}={job_uid}"}
-        answer = self._connection.send("GET", path_of(CORE, namespace, "pods"), query, accept=METADATA, brief=True)
-        pods = [pod["metadata"] for pod in json.loads(answer.data)["items"] or []]
+        page = self._connection.get(path_of(CORE, namespace, "pods"), query, accept=METADATA, brief=True)
+        pods = [pod["metadata"] for pod in page["items"] or []]
         newest = max(pods, key=lambda metadata: metadata["creationTimestamp"], default=None)
         return newest and str(newest["name"])
 
