@@ -1,9 +1,11 @@
 """AWS clients: one for each service and process, none of which waits for longer than a function has."""
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.session
 import pytest
@@ -63,6 +65,36 @@ def test_a_client_has_the_time_outs_and_attempts_of_its_service(service: Service
 @pytest.mark.parametrize("service", SETTINGS)
 def test_a_call_that_hangs_once_leaves_the_function_time_to_answer(service: Service) -> None:
     assert CONNECT_SECONDS + SETTINGS[service].read_seconds < FUNCTION_SECONDS / 2
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "logs.s3.us-east-1.amazonaws.com"),
+        ("eu-central-1", "logs.s3.eu-central-1.amazonaws.com"),
+        ("af-south-1", "logs.s3.af-south-1.amazonaws.com"),
+        ("us-gov-west-1", "logs.s3.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "logs.s3.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_links_and_forms_lead_to_the_region_of_the_bucket(
+    region: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address without a region redirects for a new bucket, and a signature holds for one address alone."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    monkeypatch.setattr(clients, "_clients", {})
+    bucket = clients.client("s3")
+
+    link = bucket.generate_presigned_url("get_object", Params={"Bucket": "logs", "Key": "logs/a.log.gz"})
+    form = bucket.generate_presigned_post(Bucket="logs", Key="artifacts/a")
+
+    assert (urlsplit(link).hostname, urlsplit(form["url"]).hostname) == (host, host)
+
+
+def test_an_emulator_is_asked_by_its_own_address_for_each_bucket() -> None:
+    link = clients.client("s3").generate_presigned_url("get_object", Params={"Bucket": "logs", "Key": "a"})
+    assert link.startswith(f"{os.environ['AWS_ENDPOINT_URL']}/logs/a?")
 
 
 def test_pynamodb_has_the_time_outs_and_attempts_of_dynamodb() -> None:

@@ -4,6 +4,7 @@
 the settings of `dynamodb`.
 """
 
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.signers import RequestSigner
 
 if TYPE_CHECKING:
+    from botocore.config import _S3Dict
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_events import EventBridgeClient
@@ -129,4 +131,17 @@ def _config(service: Service) -> Config:
         retries={"total_max_attempts": settings.attempts},
         max_pool_connections=settings.connections,
         signature_version=settings.signature,
+        s3=_addresses_of_links() if service == "s3" else None,
     )
+
+
+def _addresses_of_links() -> "_S3Dict | None":
+    """Return what makes botocore put the region into links, None where an emulator has an address of its own.
+
+    Otherwise a link leads to <bucket>.s3.amazonaws.com. There S3 refuses it for regions from after March 2019. For the
+    others it redirects it, for up to a day after the bucket was made, to an address for which the signature is wrong.
+    https://github.com/boto/boto3/issues/3015
+    """
+    if os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
+        return None
+    return {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
