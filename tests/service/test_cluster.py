@@ -5,8 +5,10 @@ import importlib
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+import trustme
 import urllib3
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -413,6 +416,38 @@ def test_a_rewritten_kubeconfig_is_read_again_when_its_token_fails(
     path.write_text(embedded_cluster.kubeconfig.read_text())
     with pytest.raises(ObjectNotFound):
         cluster.get_job("default", "nightly")
+
+
+def test_a_kubeconfig_with_certificates_leaves_no_file_in_the_temporary_folder(
+    embedded_cluster: EmbeddedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary, own = tmp_path / "temporary", trustme.CA().issue_cert("somebody")
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    certificate, key = (b64encode(pem.bytes()).decode() for pem in (own.cert_chain_pems[0], own.private_key_pem))
+    named = f"client-certificate-data: {certificate}\n    client-key-data: {key}\n    token: old-"
+    path = _other_kubeconfig(embedded_cluster, tmp_path, "token: ", named)
+    cluster = _connect(path, monkeypatch)
+    for _ in range(2):
+        with pytest.raises(ClusterUnavailable):
+            cluster.get_job("default", "nightly")
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize(("insecure", "answer"), [("true", ObjectNotFound), ("false", ClusterUnavailable)])
+def test_a_kubeconfig_without_an_authority_is_believed_only_if_it_says_so(
+    embedded_cluster: EmbeddedCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    insecure: str,
+    answer: type[Exception],
+) -> None:
+    there = embedded_cluster.kubeconfig.read_text()
+    authority = next(line.strip() for line in there.splitlines() if "certificate-authority-data" in line)
+    path = _other_kubeconfig(embedded_cluster, tmp_path, authority, f"insecure-skip-tls-verify: {insecure}")
+    with pytest.raises(answer):
+        _connect(path, monkeypatch).get_job("default", "nightly")
 
 
 def test_the_same_cluster_is_connected_to_once(cluster: Cluster) -> None:

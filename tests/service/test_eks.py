@@ -4,6 +4,7 @@ import base64
 import hmac
 import os
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -266,8 +267,22 @@ def test_eks_is_asked_again_after_ten_minutes_and_what_stayed_the_same_is_kept(
     assert described == [name, name]
 
 
-def test_the_authority_is_in_a_file_only_its_owner_reads(described: list[str]) -> None:
-    cluster = clusters.connect(organization(f"jobs-{new_id()}"))
-    path = Path(cluster._connection._pool.connection_pool_kw["ca_certs"])
-    assert path.stat().st_mode & 0o077 == 0
+def test_a_cluster_leaves_no_file_in_the_temporary_folder(
+    described: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(eks, "sign_token", lambda _: "of nobody")
+    with pytest.raises(ClusterUnavailable):
+        clusters.connect(organization(f"jobs-{new_id()}")).get_job("default", "nightly")
     assert described
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("authority", [b"", b"no certificate", b"\xff"], ids=["empty", "text", "bytes"])
+def test_a_cluster_without_a_usable_authority_is_unavailable(
+    embedded_cluster: EmbeddedCluster, described: list[str], monkeypatch: pytest.MonkeyPatch, authority: bytes
+) -> None:
+    monkeypatch.setattr(eks, "describe", lambda _: eks.Endpoint(embedded_cluster.url, authority))
+    with pytest.raises(ClusterUnavailable, match="certificate authority"):
+        clusters.connect(organization(f"jobs-{new_id()}"))
+    assert described == []

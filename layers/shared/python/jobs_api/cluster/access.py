@@ -1,7 +1,7 @@
 """Connects to an organization's cluster: by JOBS_API_KUBECONFIG where it is set, by EKS everywhere else."""
 
 import os
-import tempfile
+import ssl
 import threading
 from functools import cache
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 from jobs_api.cluster import eks, lazy_client
 from jobs_api.cluster.client import Cluster
 from jobs_api.cluster.connection import Connection
+from jobs_api.errors import ClusterUnavailable
 from jobs_api.model.organization import Organization
 from jobs_api.recent import Recent
 
@@ -33,8 +34,8 @@ def connect(organization: Organization) -> Cluster:
 
 @cache
 def _from_kubeconfig(path: str) -> Cluster:
-    configuration = lazy_client.load_kubeconfig(path)
-    return Cluster(Connection(configuration, KubeconfigCredentials(path, configuration)))
+    configuration, tls = lazy_client.load_kubeconfig(path)
+    return Cluster(Connection(configuration, KubeconfigCredentials(path, configuration), tls=tls))
 
 
 def _from_eks(name: str) -> Cluster:
@@ -44,12 +45,15 @@ def _from_eks(name: str) -> Cluster:
     if known and known[0] == endpoint:
         return known[1]
     configuration = lazy_client.Configuration(host=endpoint.url)
-    configuration.ssl_ca_cert = _file(endpoint.certificate_authority)
+    try:
+        tls = lazy_client.trusting(endpoint.certificate_authority.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise ClusterUnavailable("EKS names no certificate authority of this organization's cluster") from error
 
     def lost() -> None:
         _clusters.forget(name, older_than=ASKED_AGAIN_SECONDS)
 
-    cluster = Cluster(Connection(configuration, EksCredentials(eks.Tokens(name)), lost))
+    cluster = Cluster(Connection(configuration, EksCredentials(eks.Tokens(name)), lost, tls))
     _made[name] = (endpoint, cluster)
     return cluster
 
@@ -76,7 +80,7 @@ class KubeconfigCredentials:
     def renew(self) -> None:
         """Read the file again: somebody may have logged in again."""
         with self._lock:
-            self._configuration = lazy_client.load_kubeconfig(self._path)
+            self._configuration, _ = lazy_client.load_kubeconfig(self._path)
 
 
 class EksCredentials:
@@ -92,10 +96,3 @@ class EksCredentials:
     def renew(self) -> None:
         """Sign a new token at the next call."""
         self._tokens.forget()
-
-
-def _file(content: bytes) -> str:
-    """Write a file for what urllib3 only reads from files; it exists as long as the process's temporary folder."""
-    with tempfile.NamedTemporaryFile(prefix="cluster-ca-", suffix=".crt", delete=False) as file:
-        file.write(content)
-    return file.name

@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
@@ -39,8 +40,14 @@ class Credentials(Protocol):
 class Connection:
     """Requests to one cluster; threads may share it."""
 
-    def __init__(self, configuration: Any, credentials: Credentials, lost: Callable[[], None] = lambda: None) -> None:
-        """Take the client's Configuration for address, certificates and proxy.
+    def __init__(
+        self,
+        configuration: Any,
+        credentials: Credentials,
+        lost: Callable[[], None] = lambda: None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Take the client's Configuration for address and proxy, and `tls` for certificates.
 
         `lost` is called where the address does not answer, or something other than the cluster answers there.
         """
@@ -50,6 +57,10 @@ class Connection:
         configuration.retries = RETRIES
         self._host = configuration.host.rstrip("/")
         self._pool: urllib3.PoolManager = rest.RESTClientObject(configuration).pool_manager
+        if tls:
+            # urllib3 would add certificates of files to the context, and the client names some that need not be there.
+            files = {"ca_certs": None, "cert_file": None, "key_file": None}
+            self._pool.connection_pool_kw |= {**files, "ssl_context": tls}
         self._credentials = credentials
         self._lost = lost
 

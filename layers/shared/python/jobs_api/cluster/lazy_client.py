@@ -4,7 +4,9 @@
 all of boto3; these few take a twentieth of that. So they are loaded as if the packages around them were empty.
 """
 
+import atexit
 import importlib
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec, module_from_spec
 from typing import Any
+
+from urllib3.util.ssl_ import create_urllib3_context
 
 PACKAGES = ("kubernetes", "kubernetes.client", "kubernetes.config")
 # On a laptop several functions come here at once, and one could remove what another is importing.
@@ -42,15 +46,41 @@ with _empty_packages():
     Configuration: Any = importlib.import_module("kubernetes.client.configuration").Configuration
 
 
-def load_kubeconfig(path: str) -> Any:
-    """Return the Configuration that a kubeconfig describes; where it names a plugin for credentials, call it now.
+def load_kubeconfig(path: str) -> tuple[Any, ssl.SSLContext | None]:
+    """Return the Configuration that a kubeconfig describes, and its certificates, None for HTTP.
+
+    Where it names a plugin for credentials, call it now. The paths of certificates in the Configuration may be gone.
 
     Raises:
         ConfigException: (the client's) the file is missing or invalid.
     """
-    configuration = Configuration()
-    _kube_config().load_kube_config(config_file=path, client_configuration=configuration)
-    return configuration
+    configuration, client = Configuration(), _kube_config()
+    # The client writes certificates that are in a kubeconfig into files, and removes them when Python ends. A process
+    # of Lambda or of `make run` ends without that.
+    remove_files = client._cleanup_temp_files  # noqa: SLF001 - nothing public does it
+    with _one_at_a_time:
+        try:
+            client.load_kube_config(config_file=path, client_configuration=configuration)
+            return configuration, _tls_of(configuration) if configuration.host.startswith("https:") else None
+        finally:
+            remove_files()
+            atexit.unregister(remove_files)
+
+
+def trusting(authority: str) -> ssl.SSLContext:
+    """Return the context of connections to servers whose certificate this authority (PEM) has signed; no other."""
+    context = create_urllib3_context()
+    context.load_verify_locations(cadata=authority)
+    return context
+
+
+def _tls_of(configuration: Any) -> ssl.SSLContext:
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE)
+    # Without an authority the client takes its own list of them, and not the system's.
+    context.load_verify_locations(configuration.ssl_ca_cert or rest.certifi.where())
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    return context
 
 
 @cache
