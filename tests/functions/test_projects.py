@@ -1,10 +1,12 @@
 """Projects over HTTP: what everyone of an organization sees of them, and finds by name."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import botocore.client
 import pytest
+from pynamodb.transactions import TransactWrite
 
 from jobs_api import store
 from jobs_api.api import idempotency
@@ -13,6 +15,7 @@ from jobs_api.k8s import manifests
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
+from jobs_api.store import projects, transactions
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person, new_project
 from tests.notifications.notification_world import new_job
@@ -336,6 +339,25 @@ def test_a_deletion_that_dies_at_any_write_is_finished_by_the_next_one(
     assert tries > 2
     assert admin.call("GET", PROJECTS).json["total"] == 0
     assert admin.call("POST", PROJECTS, SHOP | {"name": "doomed"}).status == 201
+
+
+def test_a_job_that_is_created_while_its_project_is_deleted_leaves_its_names_free(
+    admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doomed = new_project(admin.organization_id, "doomed", ProjectType.DBT, deployed=False)
+    write_all, steps = transactions.write_all, iter(["begin", "end"])
+
+    def write_after_a_creation(fill: Callable[[TransactWrite], None]) -> None:
+        if next(steps) == "end":
+            new_job(doomed)
+        write_all(fill)
+
+    monkeypatch.setattr(projects, "write_all", write_after_a_creation)
+    assert admin.call("DELETE", f"{PROJECTS}/{doomed.id}").status == 200
+
+    again = new_project(admin.organization_id, "doomed", ProjectType.DBT)
+    job, _ = new_job(again)
+    assert store.list_jobs(again.organization_id, again.id)[1] == [job]
 
 
 def test_nothing_is_made_or_deployed_in_an_organization_that_leaves(admin: Person) -> None:

@@ -123,12 +123,7 @@ def delete_project(project: Project, entry: StoredEntry | None = None) -> None:
     # If the entry exists, an earlier try wrote both.
     with suppress(ConditionFailed):
         write_all(begin)
-    for row in ProjectsRow.query(partition, ProjectsRow.sort < META, consistent_read=True):
-        if isinstance(row, JobRow):
-            ProjectsRow(project.organization_id, CRONJOB_LOCK + row.cronjob_name).delete()
-        row.delete()
-    for row in ProjectsRow.query(partition, ProjectsRow.sort > META, consistent_read=True):
-        row.delete()
+    _delete_contents(project.organization_id, partition)
 
     def end(transaction: TransactWrite) -> None:
         transaction.delete(ProjectsRow(partition, META))
@@ -136,6 +131,18 @@ def delete_project(project: Project, entry: StoredEntry | None = None) -> None:
         transaction.delete(ProjectsRow(project.organization_id, POINTER + project.id))
 
     write_all(end)
+    # Jobs could be created until the project was gone.
+    _delete_contents(project.organization_id, partition)
+
+
+def _delete_contents(organization_id: str, partition: str) -> None:
+    """Remove all of a project but its own item, a lock on a CronJob's name before the job that it is for."""
+    for row in ProjectsRow.query(partition, ProjectsRow.sort < META, consistent_read=True):
+        if isinstance(row, JobRow):
+            ProjectsRow(organization_id, CRONJOB_LOCK + row.cronjob_name).delete()
+        row.delete()
+    for row in ProjectsRow.query(partition, ProjectsRow.sort > META, consistent_read=True):
+        row.delete()
 
 
 def past_projects(organization_id: str) -> list[str]:
