@@ -14,6 +14,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.job_document import JobDocument
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.pulse import queue
+from jobs_api.store import chain_checks
 
 app = Api(idempotent=True)
 
@@ -29,7 +30,9 @@ def create_job(
     3. Ask for a pass, so that a sync makes the CronJob within seconds.
     """
     project = store.get_project(app.caller.organization_id, project_id)
-    job = Job.new(app.new_id("job_"), JobSettings.of(document, project, app.now), project, app.now)
+    with chain_checks.all_faults_of(project, document):
+        settings = JobSettings.of(document, project, app.now)
+    job = Job.new(app.new_id("job_"), settings, project, app.now)
     written = single.create_one_job(job, project, app.written_by)
     job = written.job
     queue.job_changed(job.organization_id, job.project_id, job.id)

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import AfterValidator
 
 from jobs_api import schedule
 from jobs_api.api.resolver import Api
-from jobs_api.errors import Fault, InvalidRequest
 from jobs_api.model.document import Document, Timestamp
-from jobs_api.schedule.preview import Preview, preview
+from jobs_api.schedule.preview import preview
 
 app = Api()
 
@@ -21,35 +21,24 @@ class SchedulePreview(Document):
     warnings: list[str]
 
 
+def _check_schedule(expression: str) -> str:
+    schedule.parse(expression)
+    return expression
+
+
 @app.get("/api/v1/schedules/preview")
 def preview_schedule(
-    expression: Annotated[str, Query(alias="schedule")],
-    timezone: Annotated[str, Query(max_length=64)] = "UTC",
+    expression: Annotated[str, Query(alias="schedule"), AfterValidator(_check_schedule)],
+    timezone: Annotated[str, Query(max_length=64), AfterValidator(schedule.check_timezone)] = "UTC",
     count: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> SchedulePreview:
-    """Show when a schedule would fire from now on.
+    """Show when a schedule would fire from now on; the rules for a job hold for what is sent.
 
     `warnings` say, for each change of clocks in the next 400 days, which times of the schedule it skips or doubles.
     """
-    found = _checked(expression, timezone, count)
+    found = preview(expression, timezone, app.now, count)
     local = [moment.isoformat(timespec="seconds") for moment in found.local]
     return SchedulePreview(next_run_at=found.times, local=local, warnings=found.warnings)
-
-
-def _checked(expression: str, timezone: str, count: int) -> Preview:
-    """Return the preview; raises InvalidRequest with what is wrong of both, by the rules for a job."""
-    faults = []
-    for name, check, value in (
-        ("schedule", schedule.parse, expression),
-        ("timezone", schedule.check_timezone, timezone),
-    ):
-        try:
-            check(value)
-        except ValueError as error:
-            faults.append(Fault(name, str(error)))
-    if faults:
-        raise InvalidRequest(faults)
-    return preview(expression, timezone, app.now, count)
 
 
 lambda_handler = app.resolve

@@ -42,7 +42,8 @@ def update_job(
 
 
 def _changed(job: Job, changes: Mapping[str, Any], project: Project) -> tuple[Job, ChainEdit]:
-    after = job.changed(changes, project, app.now, webhook.headers_of, environment.values_of)
+    with chain_checks.all_faults_of(project, changes, job.id):
+        after = job.changed(changes, project, app.now, webhook.headers_of, environment.values_of)
     return after, chain_checks.of_change(job, after, project)
 
 

@@ -271,6 +271,16 @@ def test_a_malformed_request_is_refused_with_its_field(alice: Person, jaffle: Pr
     assert (answer.status, answer.faulty_fields) == (422, [field])
 
 
+def test_a_malformed_request_names_the_faults_of_its_jobs_too(alice: Person, jobs: str) -> None:
+    listed = [{**BUILD, "schedule": "daily"}, {**BUILD, "name": "later", "run_after": [{"job_id": "job_nobody"}]}]
+    body = {"jobs": listed, "prune": "yes", "purge": True}
+
+    answer = alice.call("POST", jobs.removesuffix("jobs") + "apply", body)
+
+    assert answer.status == 422
+    assert sorted(answer.faulty_fields) == ["jobs[0].schedule", "jobs[1].run_after.0.job_id", "prune", "purge"]
+
+
 def test_cycles_are_refused_with_their_names(alice: Person, jobs: str, apply: Apply) -> None:
     alice.call("POST", jobs, BUILD)
     a = {"name": "a", "command": "dbt run", "run_after": [{"job": "c"}]}

@@ -80,6 +80,7 @@ def test_a_preview_without_a_zone_is_in_utc_and_has_ten() -> None:
         ({"schedule": "@daily", "count": "0"}, ["count"]),
         ({"schedule": "@daily", "count": "51"}, ["count"]),
         ({"schedule": "@daily", "count": "many"}, ["count"]),
+        ({"schedule": "x", "timezone": "localtime", "count": "0"}, ["schedule", "timezone", "count"]),
     ],
 )
 def test_an_invalid_schedule_in_a_preview_is_refused_with_its_field(query: dict[str, str], fields: list[str]) -> None:

@@ -324,6 +324,12 @@ def test_a_bad_range_is_refused(slots: Slots, query: dict[str, str], field: str,
     assert said in answer.text
 
 
+def test_both_ends_of_a_range_that_are_too_long_ago_are_named(slots: Slots) -> None:
+    answer = slots.asked(**{"from": rfc3339(NOON - 33 * DAY), "to": rfc3339(NOON - 32 * DAY)})
+
+    assert (answer.status, answer.faulty_fields) == (422, ["from", "to"])
+
+
 def test_the_far_end_of_time_is_a_range_like_others(slots: Slots) -> None:
     assert slots.outcomes(to="9998-12-31T23:30:00Z")[-1] == ("12-31T23:00", "upcoming")
     assert slots.outcomes(**{"from": "9998-12-31T22:30:00Z"}) == [("12-31T23:00", "upcoming")]

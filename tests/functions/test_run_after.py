@@ -94,6 +94,19 @@ def test_an_invalid_predecessor_is_refused_with_its_place_in_the_list(
     assert alice.call("GET", jobs).json["total"] == 2
 
 
+def test_an_unknown_predecessor_is_named_beside_the_other_faults(alice: Person, jobs: str) -> None:
+    seed = make(alice, jobs, "seed")
+    after = [{"job_id": seed}, {"job_id": "job_nobody"}, {"job_id": 7}]
+    wrong = {"command": "rm -rf /", "run_after": after}
+
+    made = alice.call("POST", jobs, {**BUILD, **wrong})
+    changed = alice.call("PUT", f"{jobs}/{seed}", wrong)
+
+    for answer in (made, changed):
+        assert answer.status == 422
+        assert sorted(answer.faulty_fields) == ["command", "run_after.1.job_id", "run_after.2.job_id"], answer.text
+
+
 def _with_id(sent: Any, seed: str) -> Any:
     if isinstance(sent, list):
         return [_with_id(one, seed) for one in sent]

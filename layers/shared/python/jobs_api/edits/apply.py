@@ -66,9 +66,9 @@ def make_plan(
     """
     # Read before the jobs, so that a change of chains between the two reads is noticed when chains are written.
     edit_count = store.get_project(organization_id, project_id).chain_edits
-    request = ApplyRequest.of(document)
     project, jobs = store.list_jobs(organization_id, project_id)
     present = Present(project, jobs, by.at, webhook.headers_of, environment.values_of)
+    request = _read(document, present)
     changes = changes_of(request.jobs, present, prune=request.prune)
     plan = Plan(project, {job.id: job for job in jobs}, changes, by.at, edit_count)
     count = len(jobs) + sum({PlanAction.CREATE: 1, PlanAction.DELETE: -1}.get(one.action, 0) for one in plan.open)
@@ -79,6 +79,20 @@ def make_plan(
     if request.plan_id is not None and request.plan_id != plan.plan_id(plan.open):
         raise StalePlan("The plan is no longer what it was: the jobs or the list have changed; plan again")
     return plan, order
+
+
+def _read(document: Mapping[str, Any], present: Present) -> ApplyRequest:
+    """Read a request; raises InvalidRequest, with the faults of its jobs too where it has a list of objects."""
+    try:
+        return ApplyRequest.of(document)
+    except InvalidRequest as invalid:
+        if any(fault.field.startswith("jobs") for fault in invalid.faults):
+            raise
+        try:
+            changes_of(document["jobs"], present, prune=document.get("prune") is True)
+        except InvalidRequest as of_jobs:
+            raise InvalidRequest([*invalid.faults, *of_jobs.faults]) from invalid
+        raise
 
 
 def carry_out(

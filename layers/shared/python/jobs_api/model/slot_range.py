@@ -33,9 +33,10 @@ class SlotRange:
     def of(cls, since: datetime | None, until: datetime | None, now: datetime) -> Self:
         """Check a range; raises InvalidRequest with what would be right."""
         earliest, days = now - EXPLAINED_FOR, EXPLAINED_FOR.days
-        for name, moment in (("from", since), ("to", until)):
-            if moment and moment < earliest:
-                raise _invalid(name, f"slots are explained for {days} days, since {rfc3339(earliest)}")
+        too_early = [name for name, moment in (("from", since), ("to", until)) if moment and moment < earliest]
+        if too_early:
+            said = f"slots are explained for {days} days, since {rfc3339(earliest)}"
+            raise InvalidRequest([Fault(name, said) for name in too_early])
         if since and until and until <= since:
             raise _invalid("to", f"must be after from, {rfc3339(since)}")
         if since and until and until - since > EXPLAINED_FOR:

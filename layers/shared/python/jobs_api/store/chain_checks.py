@@ -1,10 +1,11 @@
 """Checks which jobs a job runs after, in the jobs of its project as they are now."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
 
 from jobs_api.errors import Fault, InvalidRequest, JobHasFollowers
-from jobs_api.model.chains import cycle, cycle_in_words
+from jobs_api.model.chains import MOST_PREDECESSORS, cycle, cycle_in_words
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.store.chain_edits import NO_EDIT, ChainEdit
@@ -50,12 +51,33 @@ def of_change(before: Job, after: Job, project: Project) -> ChainEdit:
     )
 
 
+@contextmanager
+def all_faults_of(project: Project, sent: Mapping[str, Any], job_id: str | None = None) -> Iterator[None]:
+    """Let the error of a body that is refused also name what of its `run_after` is no job of the project.
+
+    So a client learns of all faults at once. One BatchGetItem where a body with a `run_after` is refused.
+    """
+    try:
+        yield
+    except InvalidRequest as invalid:
+        listed = sent.get("run_after")
+        predecessors = listed if isinstance(listed, list) and len(listed) <= MOST_PREDECESSORS else []
+        wanted = [one.get("job_id") if isinstance(one, dict) else None for one in predecessors]
+        texts = {one for one in wanted if isinstance(one, str)}
+        if not texts:
+            raise
+        known = find_jobs(project.organization_id, project.id, texts).keys() | {job_id}
+        named = {fault.field for fault in invalid.faults}
+        unknown = [_unknown_at(at) for at, one in enumerate(wanted) if one in texts and one not in known]
+        raise InvalidRequest([*invalid.faults, *(one for one in unknown if one.field not in named)]) from invalid
+
+
 def _unknown(job: Job, wanted: Iterable[str], known: Mapping[str, Job]) -> list[Fault]:
-    return [
-        Fault(f"run_after.{at}.job_id", "is not a job of this project; a job runs after jobs of its own project")
-        for at, one in enumerate(wanted)
-        if one not in known and one != job.id
-    ]
+    return [_unknown_at(at) for at, one in enumerate(wanted) if one not in known and one != job.id]
+
+
+def _unknown_at(at: int) -> Fault:
+    return Fault(f"run_after.{at}.job_id", "is not a job of this project; a job runs after jobs of its own project")
 
 
 def _cycles(job: Job, wanted: Iterable[str], jobs: Mapping[str, Job]) -> list[Fault]:
